@@ -1,0 +1,1 @@
+//! The terminal dashboard: pure views of the run record.

@@ -1,0 +1,1 @@
+//! Who is where: the registry with its leases and watches, and the client that outlives it.

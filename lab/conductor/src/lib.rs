@@ -1,0 +1,1 @@
+//! Starts the arms, plays the timeline, samples, and leaves nothing behind.

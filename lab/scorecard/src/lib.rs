@@ -1,0 +1,1 @@
+//! From windows to measures, expectations and a verdict. Pure.

@@ -1,0 +1,1 @@
+//! Open-loop load on goose: pacer, slots, histograms, and the journeys with their checks.

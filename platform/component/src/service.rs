@@ -1,0 +1,83 @@
+//! A line of the catalogue.
+
+use axum::Router;
+use contract::{ComponentName, Refusal};
+use futures_util::future::BoxFuture;
+use storage::{Database, Migration, StorageError, Tx};
+
+use crate::Site;
+
+/// A public route, as the gateway's table and the metrics know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST`, ...
+    pub method: &'static str,
+    /// Template under `/v1`, parameters in braces: `/v1/users/{id}/photos`.
+    pub path: &'static str,
+    /// Largest request body, bytes; 0 where none is read.
+    pub max_body: u64,
+    /// Longest useful wait, milliseconds.
+    pub deadline_ms: u64,
+}
+
+impl Route {
+    /// A route that reads no body and answers within 2 s or not at all.
+    pub const fn read(method: &'static str, path: &'static str) -> Self {
+        Self { method, path, max_body: 0, deadline_ms: 2_000 }
+    }
+
+    /// A route that reads a small JSON body.
+    pub const fn write(method: &'static str, path: &'static str) -> Self {
+        Self { method, path, max_body: 64 * 1024, deadline_ms: 2_000 }
+    }
+
+    /// A route that takes a file.
+    pub const fn upload(method: &'static str, path: &'static str, max_body: u64) -> Self {
+        Self { method, path, max_body, deadline_ms: 10_000 }
+    }
+}
+
+/// One service, as the catalogue lists it. `H` is the history its tables are
+/// loaded from; this room does not know what is in it.
+pub struct Service<H: 'static> {
+    /// The component's name; also its table prefix and its `service.name`.
+    pub name: ComponentName,
+    /// Public routes it answers.
+    pub routes: &'static [Route],
+    /// Topics it publishes.
+    pub publishes: &'static [&'static str],
+    /// Topics it consumes.
+    pub consumes: &'static [&'static str],
+    /// Its tables.
+    pub migrations: &'static [Migration],
+    /// Opens it: registers answers and subscriptions, returns its REST face.
+    pub open: for<'a> fn(&'a Site) -> BoxFuture<'a, Result<Router, OpenError>>,
+    /// Fills its tables in key order, inside one transaction.
+    pub load: for<'a> fn(&'a mut Tx, &'a H) -> BoxFuture<'a, Result<(), StorageError>>,
+    /// What it keeps, as one digest that leaves wall-clock fields out: equal
+    /// in every topology after the same trace.
+    pub digest: for<'a> fn(&'a Database) -> BoxFuture<'a, Result<u64, StorageError>>,
+}
+
+/// Why a service did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its database did not.
+    #[error("the database of `{component}` did not open")]
+    Storage {
+        /// Whose.
+        component: ComponentName,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
+    /// Something it needs refused.
+    #[error("`{component}` could not start")]
+    Refused {
+        /// Which component.
+        component: ComponentName,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+}

@@ -1,0 +1,68 @@
+//! What a service is given when it opens.
+
+use std::sync::Arc;
+
+use contract::{Answer, Call, ComponentName, Event};
+use runtime::Tasks;
+use storage::{Blobs, Bus, Database, Subscriber};
+use transport::Switchboard;
+
+use crate::Identity;
+
+/// Settings a scenario may turn that change what a component does, not what it is.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Knobs {
+    /// Authors with fewer followers are fanned out on write, the others merged on read.
+    pub push_below: u32,
+    /// Timelines are trimmed to this many entries.
+    pub feed_depth: u32,
+    /// Memory cost of argon2, KiB.
+    pub argon2_kib: u32,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        // 800 is Twitter's published trim; 19 MiB is OWASP's first choice for argon2id.
+        Self { push_below: 1_000, feed_depth: 800, argon2_kib: 19 * 1024 }
+    }
+}
+
+/// The ground a component stands on. Whether the others it asks are a function
+/// call or a hop away is not visible from here.
+#[derive(Clone)]
+pub struct Site {
+    /// The component being opened.
+    pub name: ComponentName,
+    /// Its database; shared with whoever shares the process.
+    pub db: Database,
+    /// Where it publishes.
+    pub bus: Bus,
+    /// Bytes too large for rows.
+    pub blobs: Blobs,
+    /// Owner of its tasks.
+    pub tasks: Tasks,
+    /// Makes and checks tokens.
+    pub identity: Arc<Identity>,
+    /// What the scenario turned.
+    pub knobs: Knobs,
+    /// The way to everybody else.
+    pub calls: Switchboard,
+}
+
+impl Site {
+    /// Whoever answers `C`, wherever it lives.
+    pub fn ask<C: Call>(&self) -> Arc<dyn Answer<C>> {
+        self.calls.ask::<C>(self.name)
+    }
+
+    /// Lets everybody ask this component `C`.
+    pub fn answer<C: Call, S: Answer<C>>(&self, service: &Arc<S>) {
+        self.calls.answer::<C>(service.clone());
+    }
+
+    /// Hears of every `E`, in the publisher's transaction or from its outbox.
+    pub fn subscribe<E: Event, S: Subscriber<E>>(&self, service: &Arc<S>) {
+        self.bus.subscribe::<E, S>(self.name, service.clone());
+    }
+}

@@ -1,0 +1,272 @@
+//! The REST face: who asks, which page, which key, and refusals as JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract::{CallContext, Principal, Refusal, RefusalKind};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Identity;
+
+/// A refusal on its way out: `{"error":{"code":"..","message":".."}}`.
+#[derive(Debug)]
+pub struct Refused(pub Refusal);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl From<storage::StorageError> for Refused {
+    fn from(error: storage::StorageError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.kind.status()).expect("kinds have real statuses");
+        let body = serde_json::json!({ "error": { "code": self.0.code, "message": self.0.message } });
+        let mut response = (status, Json(body)).into_response();
+        if let Some(wait) = self.0.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+        }
+        response
+    }
+}
+
+/// `Retry-After` counts whole seconds; rounding down would invite a herd.
+fn seconds_up(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// What a route answers.
+pub type Answered<T> = Result<T, Refused>;
+
+/// The request's context as the door made it: deadline, trace, key, and the
+/// user where a valid token came along.
+pub struct Asker(pub CallContext);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let mut cx = transport::headers::public_context(&parts.headers);
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let identity = parts
+                .extensions
+                .get::<Arc<Identity>>()
+                .ok_or_else(|| Refusal::internal("the process has no identity to check tokens with"))?;
+            cx.principal = Some(identity.check(bearer(value)?)?);
+        }
+        Ok(Self(cx))
+    }
+}
+
+/// Like [`Asker`], where nobody may ask without a token.
+pub struct Member(pub CallContext, pub Principal);
+
+impl<S: Send + Sync> FromRequestParts<S> for Member {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Asker(cx) = Asker::from_request_parts(parts, state).await?;
+        let principal = cx.principal.ok_or_else(Refusal::unauthenticated)?;
+        Ok(Self(cx, principal))
+    }
+}
+
+/// Like [`Member`], for writes: an `Idempotency-Key` makes them safe to repeat.
+/// Without one the write happens, and a repeat happens again.
+pub struct Writer(pub CallContext, pub Principal);
+
+/// Longest `Idempotency-Key`, bytes: a UUID with room to spare.
+const MAX_KEY: usize = 128;
+
+impl<S: Send + Sync> FromRequestParts<S> for Writer {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Member(cx, principal) = Member::from_request_parts(parts, state).await?;
+        check_key(&cx)?;
+        Ok(Self(cx, principal))
+    }
+}
+
+/// The key's length is bounded, since it becomes a database key.
+///
+/// # Errors
+/// 400 for a key that is empty or too long.
+pub fn check_key(cx: &CallContext) -> Result<(), Refusal> {
+    match &cx.key {
+        Some(key) if key.is_empty() || key.len() > MAX_KEY => Err(Refusal::bad_request(
+            "key_invalid",
+            format!("an Idempotency-Key has 1 to {MAX_KEY} bytes; send a UUID"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn bearer(value: &HeaderValue) -> Result<&str, Refusal> {
+    value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(Refusal::unauthenticated)
+}
+
+/// A JSON body, read with errors in our own shape.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Refused(body_refusal(&rejection))),
+        }
+    }
+}
+
+fn body_refusal(rejection: &JsonRejection) -> Refusal {
+    let (kind, code) = match rejection.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (RefusalKind::Unsupported, "json_required"),
+        StatusCode::PAYLOAD_TOO_LARGE => (RefusalKind::TooLarge, "body_too_large"),
+        StatusCode::UNPROCESSABLE_ENTITY => (RefusalKind::Unprocessable, "body_invalid"),
+        _ => (RefusalKind::BadRequest, "json_malformed"),
+    };
+    Refusal::new(kind, code, rejection.body_text())
+}
+
+/// A path or query parameter that should be an id.
+///
+/// # Errors
+/// 400 with the parameter's name.
+pub fn id<Kind>(name: &'static str, text: &str) -> Result<contract::Id<Kind>, Refusal> {
+    text.parse().map_err(|why| Refusal::bad_request("id_invalid", format!("`{name}`: {why}")))
+}
+
+/// Which page of a list: `?cursor=..&limit=..`.
+#[derive(Clone, Debug, Deserialize)]
+struct PageQuery {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// Items on a page unless asked otherwise.
+pub const PAGE: u32 = 20;
+/// Items on a page at most.
+pub const PAGE_MAX: u32 = 100;
+
+/// A page request, its cursor not yet opened.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    /// 1 to [`PAGE_MAX`].
+    pub limit: u32,
+    cursor: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Query(query) = Query::<PageQuery>::from_request_parts(parts, state)
+            .await
+            .map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
+        let limit = match query.limit.as_deref() {
+            None => PAGE,
+            Some(text) => {
+                text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
+                    Refusal::bad_request("limit_invalid", format!("`limit` is 1 to {PAGE_MAX}"))
+                })?
+            }
+        };
+        Ok(Self { limit, cursor: query.cursor })
+    }
+}
+
+impl Paging {
+    /// Where the previous page ended: the sort key of its last item, so that
+    /// items added or removed meanwhile shift nothing.
+    ///
+    /// # Errors
+    /// 400 for a cursor this service did not make.
+    pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Refusal> {
+        let Some(text) = self.cursor.as_deref() else { return Ok(None) };
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .map(Some)
+            .ok_or_else(|| Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged"))
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// Its items, in the list's order.
+    pub items: Vec<T>,
+    /// Cursor of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of at most `limit` items out of `items`, fetched as `limit + 1`
+    /// to know whether more follow. `key` is an item's sort key.
+    pub fn cut<K: Serialize>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next = items.last().filter(|_| more).map(|last| seal(&key(last)));
+        Self { items, next }
+    }
+
+    /// The same page with other items.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+    }
+}
+
+/// A cursor for a sort key: opaque to clients, stable for us.
+pub fn seal<K: Serialize>(key: &K) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("sort keys are plain data"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_a_foreign_one_is_400() {
+        let paging = Paging { limit: 20, cursor: Some(seal(&(5_i64, 7_u64))) };
+        assert_eq!(paging.after::<(i64, u64)>().expect("ours"), Some((5, 7)));
+        for bad in ["%%%", "bm90IGpzb24", &seal(&"text")] {
+            let paging = Paging { limit: 20, cursor: Some(bad.to_owned()) };
+            let refusal = paging.after::<(i64, u64)>().expect_err("not ours");
+            assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (400, "cursor_invalid"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        let page = |n: u32| Page::cut((0..n).collect(), 20, |item| *item);
+        assert!(page(20).next.is_none());
+        assert_eq!(page(21).items.len(), 20);
+        assert_eq!(page(21).next, Some(seal(&19)));
+    }
+
+    #[test]
+    fn retry_after_rounds_up() {
+        assert_eq!(seconds_up(Duration::from_millis(1)), 1);
+        assert_eq!(seconds_up(Duration::from_secs(2)), 2);
+    }
+}

@@ -1,0 +1,27 @@
+//! What two components promise each other: a call, its answer, its refusal, and what travels with it.
+//!
+//! - [`call`]: a call is a struct, an answer is a trait; the local answer is the service itself.
+//! - [`context`]: what travels down with a call: deadline, trace, principal, idempotency key.
+//! - [`refusal`]: the one way to say no, with a stable code and a sentence.
+//! - [`event`]: what a component tells the others after the fact.
+//! - [`id`]: identifiers that cannot be mixed up.
+//! - [`placement`]: which component lives in which process.
+//! - [`name`]: the name of a component.
+//!
+//! Start with [`call::Call`]. Nothing here knows a clock, a socket or a runtime.
+
+pub mod call;
+pub mod context;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod placement;
+pub mod refusal;
+
+pub use call::{Answer, Call, Pending, Repeat};
+pub use context::{CallContext, Deadline, TraceContext};
+pub use event::{Envelope, Event};
+pub use id::{Id, Principal};
+pub use name::ComponentName;
+pub use placement::{Carrier, Placement, ProcessPlan};
+pub use refusal::{Refusal, RefusalKind};

@@ -1,0 +1,252 @@
+//! Which component lives in which process: the type a scenario's `[topology.T]` is read into.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ComponentName;
+
+/// How calls between components travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Carrier {
+    /// A function call; only within a process.
+    #[serde(rename = "local")]
+    Local,
+    /// Encoded and decoded, but never leaving the process: what encoding alone costs.
+    #[serde(rename = "wire")]
+    Wire,
+    /// HTTP/1.1 with JSON.
+    #[default]
+    #[serde(rename = "http+json")]
+    Json,
+    /// HTTP/1.1 with postcard.
+    #[serde(rename = "http+binary")]
+    Binary,
+}
+
+/// When a dead process comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Wait before the restart, milliseconds.
+    #[serde(with = "millis_text")]
+    pub after: u64,
+    /// Restarts per run, after which it stays down.
+    #[serde(default = "Restart::default_max")]
+    pub max: u32,
+}
+
+impl Restart {
+    fn default_max() -> u32 {
+        20
+    }
+}
+
+/// A topology: how components are grouped into processes, and how many copies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    /// Process name to the components it holds. `each = ["*"]` gives every
+    /// component its own process; `*` stands for those not named elsewhere.
+    pub processes: BTreeMap<String, Vec<String>>,
+    /// Copies of a process; one where unnamed.
+    #[serde(default)]
+    pub replicas: BTreeMap<String, u32>,
+    /// Carrier between processes; `wire` also encodes calls within one.
+    #[serde(default)]
+    pub carrier: Carrier,
+    /// What brings a dead process back; unset, nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+}
+
+/// One process of a topology, with its components spelled out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessPlan {
+    /// Its name in the topology: `app`, `people`, or the component's own.
+    pub name: String,
+    /// What it holds, in catalogue order.
+    pub hosts: Vec<ComponentName>,
+    /// Whether the public door is inside.
+    pub gateway: bool,
+    /// Whether the registry is inside.
+    pub registry: bool,
+    /// How many copies run.
+    pub replicas: u32,
+}
+
+/// What is wrong with a placement, with the right choices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacementError(pub String);
+
+impl fmt::Display for PlacementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PlacementError {}
+
+/// More copies than this of one process is a slip of the finger on one machine.
+const MAX_REPLICAS: u32 = 64;
+
+impl Placement {
+    /// The processes to start, door and registry included: the gateway gets its
+    /// own process, with a registry, as soon as there are two processes.
+    ///
+    /// # Errors
+    /// Every fault of the placement at once: unknown or doubly placed
+    /// components, components without a place, impossible replica counts.
+    pub fn resolve(&self, catalogue: &[ComponentName]) -> Result<Vec<ProcessPlan>, Vec<PlacementError>> {
+        let mut errors = Vec::new();
+        let mut placed: BTreeMap<&str, &str> = BTreeMap::new();
+        for (process, members) in &self.processes {
+            for member in members.iter().filter(|m| *m != "*") {
+                let known = member == "gateway" || catalogue.iter().any(|c| c.as_str() == member);
+                if !known {
+                    errors.push(PlacementError(format!(
+                        "process `{process}`: unknown component `{member}`; components: {}, gateway, *",
+                        list(catalogue)
+                    )));
+                } else if let Some(other) = placed.insert(member, process) {
+                    errors.push(PlacementError(format!(
+                        "component `{member}` is placed twice, in `{other}` and in `{process}`"
+                    )));
+                }
+            }
+        }
+        let rest: Vec<ComponentName> =
+            catalogue.iter().copied().filter(|c| !placed.contains_key(c.as_str())).collect();
+        let stars = self.processes.values().filter(|m| m.iter().any(|c| c == "*")).count();
+        if stars == 0 && !rest.is_empty() {
+            errors.push(PlacementError(format!("no process holds {}; add them or `*`", list(&rest))));
+        }
+        if stars > 1 {
+            errors.push(PlacementError("`*` may stand in one process only".into()));
+        }
+
+        let mut plans = Vec::new();
+        for (process, members) in &self.processes {
+            let mut hosts: Vec<ComponentName> =
+                catalogue.iter().copied().filter(|c| members.iter().any(|m| m == c.as_str())).collect();
+            if members.iter().any(|m| m == "*") {
+                hosts = catalogue.iter().copied().filter(|c| hosts.contains(c) || rest.contains(c)).collect();
+            }
+            if process == "each" {
+                plans.extend(hosts.into_iter().map(|host| plan(host.as_str(), vec![host], false)));
+            } else {
+                plans.push(plan(process, hosts, members.iter().any(|m| m == "gateway")));
+            }
+        }
+        for (process, &count) in &self.replicas {
+            match plans.iter_mut().find(|p| p.name == *process) {
+                Some(_) if !(1..=MAX_REPLICAS).contains(&count) => errors.push(PlacementError(format!(
+                    "replicas of `{process}`: {count} is out of range; give 1 to {MAX_REPLICAS}"
+                ))),
+                Some(plan) if plan.gateway && count > 1 => errors.push(PlacementError(format!(
+                    "process `{process}` holds the gateway and has one port; leave `gateway` out to run {count} copies"
+                ))),
+                Some(plan) => plan.replicas = count,
+                None => errors.push(PlacementError(format!(
+                    "replicas of unknown process `{process}`; processes: {}",
+                    plans.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+                ))),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let copies: u32 = plans.iter().map(|p| p.replicas).sum();
+        if !plans.iter().any(|p| p.gateway) {
+            plans.insert(0, plan("gateway", Vec::new(), true));
+        }
+        if copies > 1 {
+            let registry = ProcessPlan { registry: true, ..plan("registry", Vec::new(), false) };
+            plans.insert(0, registry);
+        }
+        Ok(plans)
+    }
+}
+
+fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
+    ProcessPlan { name: name.to_owned(), hosts, gateway, registry: false, replicas: 1 }
+}
+
+fn list(names: &[ComponentName]) -> String {
+    names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Milliseconds written with their unit, as in `"500ms"` or `"2s"`.
+mod millis_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{millis}ms"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || de::Error::custom(format!("`{text}` is no duration; write \"500ms\" or \"2s\""));
+        if let Some(millis) = text.strip_suffix("ms") {
+            millis.trim().parse().map_err(|_| wrong())
+        } else if let Some(seconds) = text.strip_suffix('s') {
+            seconds.trim().parse::<u64>().map(|s| s * 1000).map_err(|_| wrong())
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE: [ComponentName; 5] = [
+        ComponentName::of("profile"),
+        ComponentName::of("follower"),
+        ComponentName::of("feed"),
+        ComponentName::of("search"),
+        ComponentName::of("photo"),
+    ];
+
+    fn placement(processes: &[(&str, &[&str])], replicas: &[(&str, u32)]) -> Placement {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        Placement {
+            processes: processes.iter().map(|(p, m)| ((*p).to_owned(), owned(m))).collect(),
+            replicas: replicas.iter().map(|(p, n)| ((*p).to_owned(), *n)).collect(),
+            ..Placement::default()
+        }
+    }
+
+    fn names(plans: &[ProcessPlan]) -> Vec<&str> {
+        plans.iter().map(|p| p.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_pure_monolith_is_one_process_with_the_door_inside() {
+        let plans = placement(&[("app", &["gateway", "*"])], &[]).resolve(&FIVE).expect("valid");
+        assert_eq!(names(&plans), ["app"]);
+        assert!(plans[0].gateway && !plans[0].registry);
+        assert_eq!(plans[0].hosts, FIVE);
+    }
+
+    #[test]
+    fn two_processes_bring_a_door_and_a_registry() {
+        let each = placement(&[("each", &["*"])], &[]).resolve(&FIVE).expect("valid");
+        assert_eq!(names(&each), ["registry", "gateway", "profile", "follower", "feed", "search", "photo"]);
+        let copies = placement(&[("app", &["*"])], &[("app", 3)]).resolve(&FIVE).expect("valid");
+        assert_eq!(names(&copies), ["registry", "gateway", "app"]);
+        assert_eq!(copies[2].replicas, 3);
+    }
+
+    #[test]
+    fn every_fault_of_a_placement_is_said_at_once() {
+        let broken = placement(&[("a", &["feed", "fed"]), ("b", &["feed"])], &[("c", 2), ("a", 0)]);
+        let errors = broken.resolve(&FIVE).expect_err("four faults and missing components");
+        let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        for part in ["unknown component `fed`", "placed twice", "no process holds profile", "unknown process `c`", "0 is out of range"] {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+}

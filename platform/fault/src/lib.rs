@@ -1,0 +1,1 @@
+//! What can go wrong on purpose: fault kinds, leases, and the verdict for one call.

@@ -1,0 +1,1 @@
+//! Time, chance, tasks and shutdown: what a process gives its parts instead of ambient globals.

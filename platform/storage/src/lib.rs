@@ -1,0 +1,1 @@
+//! Databases, transactions, migrations and the transactional outbox.

@@ -1,0 +1,1 @@
+//! Metrics, traces and cost figures, with every name in one place.

@@ -1,0 +1,1 @@
+//! What happened before the run began: the facts from which every component's tables are loaded in bulk.
