@@ -1,1 +1,83 @@
-//! Calls, replies and events of profile.
+//! What others may ask `profile`, and what it tells them: accounts and their unique handles.
+//!
+//! Start with [`ProfilesByIds`], the call that puts names beside photos.
+
+use contract::{Call, Event, Principal, Repeat};
+use serde::{Deserialize, Serialize};
+
+/// A user. The same as whoever a token speaks for.
+pub type UserId = Principal;
+
+/// What everybody may see of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Who.
+    pub id: UserId,
+    /// Unique, lowercase, 3 to 30 of `a-z0-9_`.
+    pub handle: String,
+    /// Display name, 1 to 80 characters.
+    pub name: String,
+    /// At most 500 characters.
+    pub bio: String,
+    /// Rises with every edit, from 1.
+    pub version: u64,
+}
+
+/// The profiles of these users, in no particular order; unknown ids are left out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProfilesByIds {
+    /// At most 100.
+    pub ids: Vec<UserId>,
+}
+
+impl Call for ProfilesByIds {
+    const NAME: &'static str = "profile.by_ids";
+    const COMPONENT: &'static str = "profile";
+    const REPEAT: Repeat = Repeat::Safe;
+    type Reply = Vec<Profile>;
+}
+
+/// An account was opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileCreated {
+    /// The account.
+    pub profile: Profile,
+}
+
+/// Name or bio changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileChanged {
+    /// As it is now.
+    pub profile: Profile,
+}
+
+/// An account is gone, and everything it owned should go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileDeleted {
+    /// Whose.
+    pub id: UserId,
+}
+
+impl Event for ProfileCreated {
+    const TOPIC: &'static str = "ProfileCreated";
+    const COMPONENT: &'static str = "profile";
+    fn key(&self) -> u64 {
+        self.profile.id.raw()
+    }
+}
+
+impl Event for ProfileChanged {
+    const TOPIC: &'static str = "ProfileChanged";
+    const COMPONENT: &'static str = "profile";
+    fn key(&self) -> u64 {
+        self.profile.id.raw()
+    }
+}
+
+impl Event for ProfileDeleted {
+    const TOPIC: &'static str = "ProfileDeleted";
+    const COMPONENT: &'static str = "profile";
+    fn key(&self) -> u64 {
+        self.id.raw()
+    }
+}

@@ -1,0 +1,549 @@
+//! What a line says. Times are nanoseconds since the run's start unless a name says otherwise.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Latencies;
+
+/// One line of the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was written, ns since the run's start, monotonic.
+    pub t: u64,
+    /// What it says.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// The kinds of line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// First line: everything that does not change during the run.
+    Header(Box<Header>),
+    /// A phase began.
+    Phase(Phase),
+    /// One second of one journey at one arm, as its users saw it.
+    Window(Box<Window>),
+    /// One second of one edge.
+    Edge(Edge),
+    /// One second of one process.
+    Proc(Proc),
+    /// One second of the host and the generator.
+    Host(Host),
+    /// Something happened.
+    Event(Event),
+    /// How an expectation stands.
+    Check(Check),
+    /// A row of the scorecard.
+    Score(Box<Score>),
+    /// Cumulative cost figures of an arm over a phase.
+    Cost(Box<Cost>),
+    /// What the audit of acknowledged writes found.
+    Audit(Audit),
+    /// Last line.
+    End(Box<End>),
+}
+
+/// One deployment being compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// `A`, `B`, ...: how views call it.
+    pub letter: char,
+    /// `mono`, `micro`, or `topology/variant`.
+    pub name: String,
+    /// Its topology.
+    pub topology: String,
+    /// Its variant; empty without one.
+    pub variant: String,
+    /// Its instances as planned.
+    pub instances: Vec<Instance>,
+    /// Edges that are function calls here, `caller->callee`: policies and edge faults do not apply.
+    pub local_edges: Vec<String>,
+    /// Edges that cross processes, `caller->callee`.
+    pub remote_edges: Vec<String>,
+    /// Databases it keeps.
+    pub databases: u32,
+    /// Keys in its nodes' configuration.
+    pub config_keys: u32,
+}
+
+/// A running copy of a process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// `feed#0`, `app#2`.
+    pub name: String,
+    /// Components inside, door and registry included.
+    pub hosts: Vec<String>,
+    /// Its internal port.
+    pub port: u16,
+    /// The public door's port, if it has one.
+    pub public_port: Option<u16>,
+}
+
+/// The plan of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhasePlan {
+    /// Its name.
+    pub name: String,
+    /// Start, ns since the load's start.
+    pub start_ns: u64,
+    /// Length, ns.
+    pub length_ns: u64,
+    /// Whether its windows count.
+    pub measure: bool,
+}
+
+/// A planned step of the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepPlan {
+    /// Event number, from 1, the same in every view.
+    pub number: u32,
+    /// The step's id, or its kind.
+    pub id: String,
+    /// What it does, in a few words: `delay follower +150ms`.
+    pub text: String,
+    /// Start, ns since the load's start.
+    pub start_ns: u64,
+    /// Length, ns; 0 for one-shot steps.
+    pub length_ns: u64,
+    /// Where an arm has no such target: letter to reason.
+    pub not_applicable: BTreeMap<char, String>,
+}
+
+/// An expectation as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExpectationPlan {
+    /// Index among all.
+    pub id: u32,
+    /// `valid` or `check`.
+    pub list: String,
+    /// Its text.
+    pub text: String,
+    /// Why it should hold; empty if the file does not say.
+    pub why: String,
+    /// Line in the scenario file.
+    pub line: u32,
+}
+
+/// The machine the run was made on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Model name of the first CPU.
+    pub cpu: String,
+    /// Logical CPUs this process may use.
+    pub cores: u32,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Kernel release.
+    pub kernel: String,
+    /// Load average over a minute when the run started.
+    pub load_average: f64,
+    /// `release`, `lab`, `debug`.
+    pub profile: String,
+}
+
+/// Everything that does not change during the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`crate::SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Names the run and its folder.
+    pub run_id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its title.
+    pub title: String,
+    /// Its claim.
+    pub why: String,
+    /// Its whole text.
+    pub scenario_text: String,
+    /// The seed used.
+    pub seed: u64,
+    /// Version of Cleave.
+    pub version: String,
+    /// Command line.
+    pub command: Vec<String>,
+    /// Wall clock at t = 0, microseconds since the Unix epoch; the only wall time.
+    pub wall_us: i64,
+    /// `side-by-side` or `interleaved`.
+    pub way: String,
+    /// Rounds of an interleaved run; 1 side by side.
+    pub rounds: u32,
+    /// The machine.
+    pub machine: Machine,
+    /// The arms, A first.
+    pub arms: Vec<Arm>,
+    /// The phases, in order.
+    pub phases: Vec<PhasePlan>,
+    /// The steps, in order of their numbers.
+    pub steps: Vec<StepPlan>,
+    /// The expectations.
+    pub expectations: Vec<ExpectationPlan>,
+    /// Digest of the schedule offered to every arm.
+    pub schedule_digest: String,
+    /// Arrivals planned per arm.
+    pub planned: u64,
+    /// An ok answer later than this is not good, microseconds.
+    pub good_within_us: u64,
+    /// When the load starts, ns since the run's start.
+    pub load_start_ns: u64,
+    /// Milliseconds from the program's start until every arm served.
+    pub ready_ms: u64,
+    /// Telemetry level in words.
+    pub telemetry: String,
+}
+
+/// A phase began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Index into the header's phases.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Round, from 1.
+    pub round: u32,
+    /// Arm letters it concerns; empty for all.
+    pub arms: String,
+}
+
+/// Failed requests by cause.
+pub type Errors = BTreeMap<String, u64>;
+
+/// One second of one journey at one arm, by the second its arrivals were *due*.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// Journey name.
+    pub journey: String,
+    /// The second, since the load's start.
+    pub second: u32,
+    /// Arrivals due.
+    pub offered: u64,
+    /// Sent.
+    pub sent: u64,
+    /// Answered as asked, content checked.
+    pub ok: u64,
+    /// Ok, and within the time a user waits.
+    pub good: u64,
+    /// Failed, by cause: connect, timeout, reset, status_5xx, status_4xx, body, check.
+    pub errors: Errors,
+    /// No free slot, or the queue was full.
+    pub dropped: u64,
+    /// Left behind when the run was cut short.
+    pub abandoned: u64,
+    /// Pages asked, and how many were empty.
+    pub pages: u64,
+    /// Empty ones among them.
+    pub empty_pages: u64,
+    /// Bytes of answers read.
+    pub bytes: u64,
+    /// Ok answers, from the intended start, microseconds.
+    pub intended: Latencies,
+    /// Ok answers, from the send, microseconds.
+    pub service: Latencies,
+    /// Failed ones, from the intended start, microseconds.
+    pub failed: Latencies,
+    /// Due to handed over: the generator's own lateness, microseconds.
+    pub pace_lag: Latencies,
+    /// Handed over to sent, while a slot was idle: the generator's too.
+    pub own_wait: Latencies,
+    /// Handed over to sent, all slots busy: the arm's doing.
+    pub slot_wait: Latencies,
+    /// A write acknowledged until seen elsewhere, microseconds.
+    pub staleness: Latencies,
+    /// Reads that should have seen an acknowledged write.
+    pub probes: u64,
+    /// How many of them did not.
+    pub stale: u64,
+    /// Whether late answers can still change it.
+    #[serde(rename = "final")]
+    pub closed: bool,
+}
+
+/// One second of one edge, from its caller's metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Arm letter.
+    pub arm: char,
+    /// `client`, `gateway` or a component.
+    pub caller: String,
+    /// Component.
+    pub callee: String,
+    /// Function call here.
+    pub local: bool,
+    /// Logical calls per second.
+    pub effective_rps: f64,
+    /// Tries per second.
+    pub actual_rps: f64,
+    /// Failed tries per second.
+    pub errors_rps: f64,
+    /// Retries per second.
+    pub retries_rps: f64,
+    /// Median, ms, from buckets; `None` without traffic.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile, ms, from buckets.
+    pub p99_ms: Option<f64>,
+    /// 0 closed, 1 half-open, 2 open.
+    pub breaker: u8,
+    /// Waiting for a connection or a place.
+    pub queue: u64,
+}
+
+/// One second of one process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Proc {
+    /// Arm letter; `-` for the generator and the lab itself.
+    pub arm: char,
+    /// Process id.
+    pub pid: u32,
+    /// `feed#0`, `generator`, `cleave`.
+    pub instance: String,
+    /// Components inside.
+    pub components: Vec<String>,
+    /// `up`, `starting`, `paused`, `down`.
+    pub state: String,
+    /// CPU since its start, ns; user and system.
+    pub cpu_ns: u64,
+    /// Of it, threads of the database.
+    pub cpu_db_ns: u64,
+    /// Of it, threads of the telemetry exporter.
+    pub cpu_telemetry_ns: u64,
+    /// Time runnable but not running since its start, ns.
+    pub run_queue_ns: u64,
+    /// Proportional set size, KiB.
+    pub pss_kib: u64,
+    /// Threads.
+    pub threads: u32,
+    /// Open file descriptors.
+    pub fds: u32,
+    /// Sockets among them.
+    pub sockets: u32,
+    /// Context switches since its start.
+    pub switches: u64,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// Bytes of its databases, WAL included.
+    pub db_bytes: u64,
+    /// Spans ended, exported, failed, dropped since its start.
+    pub spans: [u64; 4],
+}
+
+/// One second of the host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Share of the second all processes together waited for a CPU (PSI `some`), percent.
+    pub cpu_stall: f64,
+    /// Memory available, MiB.
+    pub memory_available_mib: u64,
+    /// CPU stolen by the hypervisor, percent.
+    pub steal: f64,
+    /// CPU used by processes outside the run, percent of one core.
+    pub other_cpu: f64,
+    /// PSS of everything this run started, and the lab itself, KiB.
+    pub pss_kib: u64,
+    /// Updates views did not get.
+    pub dropped_updates: u64,
+}
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EventKind {
+    /// A step injected or ended something.
+    Fault,
+    /// An instance went down or came up.
+    Health,
+    /// A breaker changed.
+    Break,
+    /// Copies were added or removed.
+    Scale,
+    /// A version was rolled out.
+    Deploy,
+    /// An expectation changed its standing.
+    Check,
+    /// Anything else worth a line.
+    Log,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The step's number, 0 where none belongs to it.
+    pub number: u32,
+    /// Kind.
+    pub what: EventKind,
+    /// Begins or ends a lasting fault; `None` for moments.
+    pub active: Option<bool>,
+    /// Per arm letter: what it hit, or why it could not.
+    pub targets: BTreeMap<char, String>,
+    /// A sentence.
+    pub text: String,
+}
+
+/// A verdict, on an expectation or a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All checks true.
+    Pass,
+    /// Too few samples, or the interval straddles the limit.
+    Inconclusive,
+    /// A check is false.
+    Fail,
+    /// The run cannot be judged.
+    Invalid,
+}
+
+/// How an expectation stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Index into the header's expectations.
+    pub id: u32,
+    /// Its text.
+    pub text: String,
+    /// Arm letter; `-` where it compares arms.
+    pub arm: char,
+    /// Left side; `None` without samples.
+    pub value: Option<f64>,
+    /// Right side.
+    pub limit: Option<f64>,
+    /// Unit of both.
+    pub unit: String,
+    /// Samples behind the left side.
+    pub n: u64,
+    /// Standing.
+    pub verdict: Verdict,
+    /// Why it is inconclusive or invalid; empty else.
+    pub reason: String,
+    /// Violated since, ns; `None` while it holds.
+    pub since_ns: Option<u64>,
+}
+
+/// A value with what makes it believable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The value; `None` means no data, never 0.
+    pub value: Option<f64>,
+    /// Samples behind it.
+    pub n: u64,
+    /// 95 % interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Which way is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Neither; it explains others.
+    Neither,
+}
+
+/// A row of the scorecard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Stable id: `latency_p99`.
+    pub id: String,
+    /// The trade-off it measures, as on the scorecard's left.
+    pub claim: String,
+    /// In words: `p99 latency of ok journeys, from the intended start`.
+    pub measure: String,
+    /// Unit.
+    pub unit: String,
+    /// Which way is good.
+    pub better: Better,
+    /// Phase or `whole`.
+    pub window: String,
+    /// Per arm letter.
+    pub arms: BTreeMap<char, Measured>,
+    /// B over A with its interval, where both have data and A is not 0.
+    pub ratio: Option<Measured>,
+    /// Work, hop cost and hops, beside every latency or CPU ratio.
+    pub beside: Option<String>,
+    /// `differs`, `no difference`, `too few samples`, `not measured`.
+    pub finding: String,
+}
+
+/// Where an arm's CPU and time went, summed over its processes in one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// Phase name.
+    pub phase: String,
+    /// Journeys finished in it.
+    pub journeys: u64,
+    /// Hops per journey: requests on the wire, all edges, over journeys.
+    pub hops: f64,
+    /// CPU of all processes of the arm, ns, from `/proc`.
+    pub cpu_total_ns: u64,
+    /// CPU by part, ns, from the processes' own sampling.
+    pub cpu_parts_ns: BTreeMap<String, u64>,
+    /// Time by part summed over billed requests, ns.
+    pub wall_parts_ns: BTreeMap<String, u64>,
+    /// Billed requests.
+    pub billed: u64,
+}
+
+/// What the audit of acknowledged writes found in an arm.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Arm letter.
+    pub arm: char,
+    /// Writes acknowledged to the generator.
+    pub acknowledged: u64,
+    /// Found exactly once.
+    pub found: u64,
+    /// Not found.
+    pub lost: u64,
+    /// Found more than once.
+    pub duplicated: u64,
+    /// Found although nobody was told so: answers that were lost.
+    pub unacknowledged: u64,
+    /// References to things that are gone.
+    pub orphaned: u64,
+    /// Digest of the final state, wall-clock fields left out.
+    pub state_digest: Option<String>,
+}
+
+/// Last line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Verdict of the run; `None` when interrupted.
+    pub verdict: Option<Verdict>,
+    /// Exit code of the program.
+    pub exit_code: u8,
+    /// Reasons for `invalid` or `inconclusive`, by lint or check.
+    pub lints: Vec<Lint>,
+    /// The generator fell behind.
+    pub generator_saturated: bool,
+    /// The machine was busy with other things.
+    pub noisy: bool,
+    /// Highest PSS of everything, MiB.
+    pub pss_mib_peak: f64,
+    /// Lines by kind.
+    pub lines: BTreeMap<String, u64>,
+    /// Updates views did not get.
+    pub dropped_updates: u64,
+}
+
+/// A reason not to believe a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lint {
+    /// Stable name: `generator_lag`.
+    pub name: String,
+    /// What it makes of the verdict.
+    pub verdict: Verdict,
+    /// A sentence with the figures.
+    pub text: String,
+}
