@@ -193,7 +193,7 @@ mod tests {
             "t": 0, "kind": "header", "schema_version": SCHEMA_VERSION, "run_id": "r", "scenario": "s", "title": "",
             "why": "", "scenario_text": "", "seed": 1, "version": "0", "command": [], "wall_us": 0, "way": "side-by-side",
             "rounds": 1, "machine": { "cpu": "", "cores": 2, "memory_mib": 0, "kernel": "", "load_average": 0.0, "profile": "" },
-            "arms": [], "phases": [], "steps": [], "expectations": [], "schedule_digest": "", "planned": 0,
+            "arms": [], "phases": [], "journeys": [], "steps": [], "expectations": [], "schedule_digest": "", "planned": 0,
             "good_within_us": 0, "load_start_ns": 0, "ready_ms": 0, "telemetry": "metrics"
         });
         serde_json::from_value(json).expect("a header")

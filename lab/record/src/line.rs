@@ -67,6 +67,8 @@ pub struct Arm {
     pub databases: u32,
     /// Keys in its nodes' configuration.
     pub config_keys: u32,
+    /// From its first process to all serving, ms.
+    pub ready_ms: u64,
 }
 
 /// A running copy of a process.
@@ -95,6 +97,17 @@ pub struct PhasePlan {
     pub measure: bool,
 }
 
+/// A journey of the mix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JourneyPlan {
+    /// Its name: `home-feed`.
+    pub name: String,
+    /// Components it needs.
+    pub needs: Vec<String>,
+    /// Group names it answers to: `feed` for `home-feed` and `next-page`.
+    pub groups: Vec<String>,
+}
+
 /// A planned step of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepPlan {
@@ -104,6 +117,8 @@ pub struct StepPlan {
     pub id: String,
     /// What it does, in a few words: `delay follower +150ms`.
     pub text: String,
+    /// Components it hits; empty for steps that hit none.
+    pub hits: Vec<String>,
     /// Start, ns since the load's start.
     pub start_ns: u64,
     /// Length, ns; 0 for one-shot steps.
@@ -177,6 +192,8 @@ pub struct Header {
     pub arms: Vec<Arm>,
     /// The phases, in order.
     pub phases: Vec<PhasePlan>,
+    /// The journeys of the mix.
+    pub journeys: Vec<JourneyPlan>,
     /// The steps, in order of their numbers.
     pub steps: Vec<StepPlan>,
     /// The expectations.

@@ -48,6 +48,8 @@ pub struct Service<H: 'static> {
     pub publishes: &'static [&'static str],
     /// Topics it consumes.
     pub consumes: &'static [&'static str],
+    /// Components it may ask, for maps and for the edges a topology has.
+    pub asks: &'static [&'static str],
     /// Its tables.
     pub migrations: &'static [Migration],
     /// Opens it: registers answers and subscriptions, returns its REST face.

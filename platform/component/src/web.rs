@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -152,6 +152,20 @@ fn body_refusal(rejection: &JsonRejection) -> Refusal {
 /// 400 with the parameter's name.
 pub fn id<Kind>(name: &'static str, text: &str) -> Result<contract::Id<Kind>, Refusal> {
     text.parse().map_err(|why| Refusal::bad_request("id_invalid", format!("`{name}`: {why}")))
+}
+
+/// The one parameter of a path, percent-decoded.
+pub struct Param(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Param {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|why| Refusal::bad_request("path_invalid", why.body_text()))?;
+        Ok(Self(text))
+    }
 }
 
 /// Which page of a list: `?cursor=..&limit=..`.

@@ -1,1 +1,104 @@
-//! The feed component.
+//! Feeds: what those a user follows have posted, and what one user has, newest first.
+//!
+//! - [`timeline`]: a reader's home feed as one value: start here.
+//! - [`events`]: how posts reach timelines, and leave them.
+//! - [`home`]: how a page is read: merged, filled with metadata and names.
+//! - [`store`]: tables and queries. [`bulk`]: loading them, and telling their state by one number.
+//! - [`routes`]: the REST face.
+//!
+//! A post by an author with fewer than `push_below` followers is *pushed*: it
+//! is written into the timeline of every follower. Any other post waits in the
+//! author's own list, and readers merge it in when they ask. Which it was
+//! stands beside the post, so that an author who crosses the threshold loses
+//! nothing: upwards, what was pushed stays pushed and the merge drops
+//! duplicates; downwards, what was not is pushed then.
+//!
+//! Events of different publishers meet here in any order, and must end in one
+//! state. Therefore a timeline row also holds the authors the reader follows,
+//! as far as heard of: a post is pushed only to readers who are known to
+//! follow, a reader who follows gets all that was pushed before, and a late
+//! event of a deleted photo or account falls on its gravestone.
+
+use std::sync::Arc;
+
+use axum::Router;
+use component::{OpenError, Service, Site};
+use contract::{Answer, ComponentName, Event};
+use feed_api::{HomeFeed, PhotosOf};
+use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
+use futures_util::FutureExt;
+use history::History;
+use photo_api::{PhotoDeleted, PhotoPosted, PhotosByIds};
+use profile_api::{ProfileDeleted, ProfilesByIds};
+use storage::Database;
+
+pub mod bulk;
+pub mod events;
+pub mod home;
+pub mod routes;
+pub mod store;
+pub mod timeline;
+
+/// The component's name.
+pub const NAME: ComponentName = ComponentName::of("feed");
+
+/// Its line in the catalogue.
+pub static SERVICE: Service<History> = Service {
+    name: NAME,
+    routes: routes::ROUTES,
+    publishes: &[],
+    consumes: &[
+        PhotoPosted::TOPIC,
+        PhotoDeleted::TOPIC,
+        Followed::TOPIC,
+        Unfollowed::TOPIC,
+        ProfileDeleted::TOPIC,
+    ],
+    asks: &["follower", "photo", "profile"],
+    migrations: store::MIGRATIONS,
+    open: |site| open(site).boxed(),
+    load: |tx, history| bulk::load(tx, history).boxed(),
+    digest: |db| bulk::digest(db).boxed(),
+};
+
+/// The component: timelines, and whom it asks to fill them.
+pub struct Feed {
+    db: Database,
+    /// Authors with fewer followers are pushed.
+    push_below: u64,
+    /// Most entries in a timeline.
+    depth: usize,
+    counts: Arc<dyn Answer<CountsOf>>,
+    followers: Arc<dyn Answer<FollowersOf>>,
+    popular: Arc<dyn Answer<PopularFollowedBy>>,
+    photos: Arc<dyn Answer<PhotosByIds>>,
+    profiles: Arc<dyn Answer<ProfilesByIds>>,
+}
+
+impl Feed {
+    /// The component on its ground.
+    pub fn open(site: &Site) -> Self {
+        Self {
+            db: site.db.clone(),
+            push_below: site.knobs.push_below.into(),
+            depth: site.knobs.feed_depth as usize,
+            counts: site.ask(),
+            followers: site.ask(),
+            popular: site.ask(),
+            photos: site.ask(),
+            profiles: site.ask(),
+        }
+    }
+}
+
+async fn open(site: &Site) -> Result<Router, OpenError> {
+    let feed = Arc::new(Feed::open(site));
+    site.answer::<HomeFeed, _>(&feed);
+    site.answer::<PhotosOf, _>(&feed);
+    site.subscribe::<PhotoPosted, _>(&feed);
+    site.subscribe::<PhotoDeleted, _>(&feed);
+    site.subscribe::<Followed, _>(&feed);
+    site.subscribe::<Unfollowed, _>(&feed);
+    site.subscribe::<ProfileDeleted, _>(&feed);
+    Ok(routes::router(feed))
+}

@@ -1,1 +1,48 @@
-//! The follower component.
+//! Who follows whom: edges both ways, counted.
+//!
+//! - [`graph`]: what can be asked of the edges and done to them; start here.
+//! - [`events`]: a deleted account takes its edges along.
+//! - [`store`]: tables and queries.
+//! - [`routes`]: the REST face.
+
+use std::sync::Arc;
+
+use axum::Router;
+use component::{OpenError, Service, Site};
+use contract::{Call, ComponentName, Event};
+use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
+use futures_util::FutureExt;
+use history::History;
+use profile_api::{ProfileDeleted, ProfilesByIds};
+
+pub mod events;
+pub mod graph;
+pub mod routes;
+pub mod store;
+
+use graph::Graph;
+
+/// The component's name.
+pub const NAME: ComponentName = ComponentName::of("follower");
+
+/// Its line in the catalogue.
+pub static SERVICE: Service<History> = Service {
+    name: NAME,
+    routes: routes::ROUTES,
+    publishes: &[Followed::TOPIC, Unfollowed::TOPIC],
+    consumes: &[ProfileDeleted::TOPIC],
+    asks: &[ProfilesByIds::COMPONENT],
+    migrations: store::MIGRATIONS,
+    open: |site| open(site).boxed(),
+    load: |tx, history| store::load(tx, history).boxed(),
+    digest: |db| store::digest(db).boxed(),
+};
+
+async fn open(site: &Site) -> Result<Router, OpenError> {
+    let graph = Arc::new(Graph::open(site));
+    site.answer::<FollowersOf, _>(&graph);
+    site.answer::<CountsOf, _>(&graph);
+    site.answer::<PopularFollowedBy, _>(&graph);
+    site.subscribe::<ProfileDeleted, _>(&graph);
+    Ok(routes::router(graph))
+}

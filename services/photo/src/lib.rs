@@ -1,1 +1,56 @@
-//! The photo component.
+//! Photos: pictures that are really decoded, their metadata, and who likes them.
+//!
+//! - [`album`]: what can be done with a photo; start here.
+//! - [`picture`]: bytes to a checked picture and its thumbnail; bombs are refused unopened.
+//! - [`darkroom`]: a few pictures developed at a time, off the async threads.
+//! - [`words`]: what a caption and tags look like.
+//! - [`events`]: what happens when an account goes.
+//! - [`store`]: tables and queries.
+//! - [`routes`]: the REST face.
+//!
+//! Bytes go to the object store before the row that names them, so a crash
+//! leaves an orphan and never a dangling row. They outlive the row: contents
+//! are shared by hash, and another upload of the same bytes may be under way.
+
+use std::sync::Arc;
+
+use axum::Router;
+use component::{OpenError, Service, Site};
+use contract::{ComponentName, Event};
+use futures_util::FutureExt;
+use history::History;
+use photo_api::{PhotoDeleted, PhotoPosted, PhotosByIds};
+use profile_api::ProfileDeleted;
+
+pub mod album;
+pub mod darkroom;
+pub mod events;
+pub mod picture;
+pub mod routes;
+pub mod store;
+pub mod words;
+
+pub use album::Album;
+
+/// The component's name.
+pub const NAME: ComponentName = ComponentName::of("photo");
+
+/// Its line in the catalogue.
+pub static SERVICE: Service<History> = Service {
+    name: NAME,
+    routes: routes::ROUTES,
+    publishes: &[PhotoPosted::TOPIC, PhotoDeleted::TOPIC],
+    consumes: &[ProfileDeleted::TOPIC],
+    asks: &[],
+    migrations: store::MIGRATIONS,
+    open: |site| open(site).boxed(),
+    load: |tx, history| store::load(tx, history).boxed(),
+    digest: |db| store::digest(db).boxed(),
+};
+
+async fn open(site: &Site) -> Result<Router, OpenError> {
+    let album = Arc::new(Album::open(site));
+    site.answer::<PhotosByIds, _>(&album);
+    site.subscribe::<ProfileDeleted, _>(&album);
+    Ok(routes::router(album))
+}

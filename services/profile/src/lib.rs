@@ -1,1 +1,51 @@
-//! The profile component.
+//! Accounts: who is who, under which handle, and who may speak for them.
+//!
+//! - [`accounts`]: what can be done with an account; start here.
+//! - [`passwords`]: argon2id, a few at a time, off the async threads.
+//! - [`rules`]: what a handle, a name, a bio and a password look like.
+//! - [`store`]: tables and queries.
+//! - [`routes`]: the REST face.
+//!
+//! A handle is given once and never again, and a user's id follows from it, so
+//! ids never come back either: what others remember of a deleted account can
+//! not fall on a stranger.
+
+use std::sync::Arc;
+
+use axum::Router;
+use component::{OpenError, Service, Site};
+use contract::{ComponentName, Event};
+use futures_util::FutureExt;
+use history::History;
+use profile_api::{ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds};
+
+pub mod accounts;
+pub mod passwords;
+pub mod routes;
+pub mod rules;
+pub mod store;
+
+use accounts::Accounts;
+
+/// The component's name.
+pub const NAME: ComponentName = ComponentName::of("profile");
+
+/// Its line in the catalogue.
+pub static SERVICE: Service<History> = Service {
+    name: NAME,
+    routes: routes::ROUTES,
+    publishes: &[ProfileCreated::TOPIC, ProfileChanged::TOPIC, ProfileDeleted::TOPIC],
+    consumes: &[],
+    asks: &[],
+    migrations: store::MIGRATIONS,
+    open: |site| open(site).boxed(),
+    load: |tx, history| store::load(tx, history).boxed(),
+    digest: |db| store::digest(db).boxed(),
+};
+
+async fn open(site: &Site) -> Result<Router, OpenError> {
+    let accounts =
+        Accounts::open(site).map(Arc::new).map_err(|source| OpenError::Refused { component: NAME, source })?;
+    site.answer::<ProfilesByIds, _>(&accounts);
+    Ok(routes::router(accounts))
+}

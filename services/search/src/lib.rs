@@ -1,1 +1,63 @@
-//! The search component.
+//! Photos by caption and tags, people by name: a full-text index over what others tell.
+//!
+//! - [`finder`]: what can be looked for; start here.
+//! - [`events`]: what goes into the index and out of it.
+//! - [`store`]: the rows behind the index.
+//! - [`dialect`]: full text in SQLite's words; another database would replace this file.
+//! - [`routes`]: the REST face.
+//!
+//! Two components tell it things, and nobody promises which news comes first.
+//! Versions and a memory of the deleted make the index the same in any order.
+
+use std::sync::Arc;
+
+use axum::Router;
+use component::{OpenError, Service, Site};
+use contract::{ComponentName, Event};
+use futures_util::FutureExt;
+use history::History;
+use photo_api::{PhotoDeleted, PhotoPosted};
+use profile_api::{ProfileChanged, ProfileCreated, ProfileDeleted};
+use search_api::{FindPeople, FindPhotos};
+
+pub mod dialect;
+pub mod events;
+pub mod finder;
+pub mod routes;
+pub mod store;
+
+use finder::Finder;
+
+/// The component's name.
+pub const NAME: ComponentName = ComponentName::of("search");
+
+/// Its line in the catalogue.
+pub static SERVICE: Service<History> = Service {
+    name: NAME,
+    routes: routes::ROUTES,
+    publishes: &[],
+    consumes: &[
+        PhotoPosted::TOPIC,
+        PhotoDeleted::TOPIC,
+        ProfileCreated::TOPIC,
+        ProfileChanged::TOPIC,
+        ProfileDeleted::TOPIC,
+    ],
+    asks: &[],
+    migrations: store::MIGRATIONS,
+    open: |site| open(site).boxed(),
+    load: |tx, history| store::load(tx, history).boxed(),
+    digest: |db| store::digest(db).boxed(),
+};
+
+async fn open(site: &Site) -> Result<Router, OpenError> {
+    let finder = Arc::new(Finder::open(site));
+    site.answer::<FindPhotos, _>(&finder);
+    site.answer::<FindPeople, _>(&finder);
+    site.subscribe::<PhotoPosted, _>(&finder);
+    site.subscribe::<PhotoDeleted, _>(&finder);
+    site.subscribe::<ProfileCreated, _>(&finder);
+    site.subscribe::<ProfileChanged, _>(&finder);
+    site.subscribe::<ProfileDeleted, _>(&finder);
+    Ok(routes::router(finder))
+}

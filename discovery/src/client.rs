@@ -1,0 +1,52 @@
+//! The registry seen from everybody else: announcing oneself and watching the others.
+//!
+//! - [`registrar`]: registers, renews, registers again, drains, leaves.
+//! - [`watcher`]: follows the watch and feeds the clusters that requests pick from.
+//! - `view`: what a watcher believes; pure.
+//! - `sse`: server-sent events, cut out of a byte stream; pure.
+//! - `memory`: the last snapshot on disk.
+//! - `link`: one HTTP/1.1 connection to the registry.
+
+mod link;
+mod memory;
+pub mod registrar;
+mod sse;
+mod view;
+pub mod watcher;
+
+use std::time::Duration;
+
+use runtime::chance;
+
+/// Full jitter: anywhere between nothing and `first x 2^failures`, capped
+/// (Brooker, "Exponential Backoff and Jitter", AWS 2015).
+fn backoff(first: Duration, cap: Duration, failures: u32) -> Duration {
+    let ceiling = first.saturating_mul(1 << failures.min(16)).min(cap);
+    ceiling.mul_f64(unit())
+}
+
+/// `period` give or take a fifth, so that those who started together do not call together.
+fn jittered(period: Duration) -> Duration {
+    period.mul_f64(0.8 + 0.4 * unit())
+}
+
+/// 53 random bits as a number in [0, 1).
+fn unit() -> f64 {
+    (chance::bits() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_stay_within_their_bounds() {
+        let (first, cap) = (Duration::from_millis(50), Duration::from_secs(2));
+        for failures in 0..40 {
+            let ceiling = Duration::from_millis(50 << failures.min(10)).min(cap);
+            assert!(backoff(first, cap, failures) <= ceiling);
+            let wait = jittered(Duration::from_secs(1));
+            assert!((800..=1_200).contains(&wait.as_millis()), "{wait:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The last snapshot on disk: what a process starts from when the registry is away.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::model::{EventId, Snapshot};
+
+/// The file is written at most this often: an fsync is not free.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the file; whatever is wrong with it, the registry will tell anyway.
+pub(crate) async fn recall(file: PathBuf) -> Option<Snapshot> {
+    let read = runtime::blocking(move || match fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    });
+    read.await.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the registry snapshot on disk is unreadable");
+        None
+    })
+}
+
+/// Writes every change, at most once a second.
+pub(crate) async fn remember(
+    file: PathBuf,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    mut changes: watch::Receiver<Option<EventId>>,
+) {
+    while changes.changed().await.is_ok() {
+        let (file, snapshot) = (file.clone(), snapshot.load_full());
+        if let Err(error) = runtime::blocking(move || write(&file, &snapshot)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the registry snapshot was not written");
+        }
+        sleep(WRITE_EVERY).await;
+    }
+}
+
+/// A reader finds the old file or the new one, never half of it.
+fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(&serde_json::to_vec(snapshot)?)?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rev;
+
+    #[test]
+    fn what_was_written_is_read_and_what_is_torn_is_not_believed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("starts");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("registry.json");
+        assert_eq!(runtime.block_on(recall(file.clone())), None, "none yet");
+        let snapshot = Snapshot { rev: Rev(7), ..Snapshot::default() };
+        write(&file, &snapshot).expect("writes");
+        assert_eq!(runtime.block_on(recall(file.clone())), Some(snapshot));
+        fs::write(&file, b"{\"rev\": 7").expect("writes");
+        assert_eq!(runtime.block_on(recall(file)), None);
+    }
+}

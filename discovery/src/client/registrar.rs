@@ -1,0 +1,241 @@
+//! Announces this process: registers, renews, registers again when forgotten, drains, leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use runtime::{Fate, Tasks};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::link::{Link, LinkError};
+use super::{backoff, jittered};
+use crate::http::{Holder, Renewals, Renewed};
+use crate::model::{Instance, InstanceId, Key, ServiceName, State};
+
+/// Tries to leave before the lease is left to end by itself.
+const LEAVE_TRIES: u32 = 3;
+/// First wait after a failure; doubles up to the renewal period.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// What is announced, and where.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Where the registry listens.
+    pub registry: SocketAddr,
+    /// The run's token.
+    pub token: Arc<str>,
+    /// One instance per service of this process; they share id, epoch and address.
+    pub instances: Vec<Instance>,
+    /// How often leases are renewed, give or take a fifth. A third of the lease
+    /// leaves room for two lost renewals.
+    pub renew: Duration,
+}
+
+impl Registration {
+    /// Announces `services` under one id and address, renewing each second.
+    pub fn new(
+        registry: SocketAddr,
+        token: Arc<str>,
+        services: impl IntoIterator<Item = ServiceName>,
+        id: InstanceId,
+        epoch: crate::model::Epoch,
+        addr: SocketAddr,
+    ) -> Self {
+        let instances = services.into_iter().map(|s| Instance::new(s, id.clone(), epoch, addr)).collect();
+        Self { registry, token, instances, renew: Duration::from_secs(1) }
+    }
+}
+
+/// What the registry should say of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Listed(State),
+    Gone,
+}
+
+/// A handle on the announcement. Dropping it changes nothing; closing the
+/// tasks takes the announcement back.
+#[derive(Clone)]
+pub struct Registrar {
+    goal: Arc<watch::Sender<Goal>>,
+    reached: watch::Receiver<Option<Goal>>,
+}
+
+impl Registrar {
+    /// Begins to announce. Never fails: a registry that is away is waited for.
+    pub fn start(tasks: &Tasks, registration: Registration) -> Self {
+        let (goal, goals) = watch::channel(Goal::Listed(State::Ready));
+        let (told, reached) = watch::channel(None);
+        let goal = Arc::new(goal);
+        let link = Link::new(registration.registry, Some(registration.token.clone()));
+        let announcer = Announcer { registration, link, listed: BTreeMap::new() };
+        let closing = tasks.closing();
+        let on_close = goal.clone();
+        // Finish, not ShutDown: taking the announcement back is what it does last.
+        tasks.spawn("registry.announce", Fate::Finish, async move {
+            let announce = announcer.run(goals, told);
+            tokio::pin!(announce, closing);
+            tokio::select! {
+                () = &mut announce => return,
+                () = &mut closing => {
+                    on_close.send_replace(Goal::Gone);
+                }
+            }
+            announce.await;
+        });
+        Self { goal, reached }
+    }
+
+    /// Waits until every service is registered.
+    pub async fn registered(&self) {
+        self.reach(Goal::Listed(State::Ready)).await;
+    }
+
+    /// Asks for no new picks and waits until the registry has said so to its watchers.
+    pub async fn drain(&self) {
+        self.goal.send_replace(Goal::Listed(State::Draining));
+        self.reach(Goal::Listed(State::Draining)).await;
+    }
+
+    /// Takes the announcement back; returns when the registry knows or cannot be told.
+    pub async fn deregister(&self) {
+        self.goal.send_replace(Goal::Gone);
+        self.reach(Goal::Gone).await;
+    }
+
+    async fn reach(&self, goal: Goal) {
+        // An error means that the announcer has ended, after which nothing can be waited for.
+        let _ended = self.reached.clone().wait_for(|reached| *reached == Some(goal)).await;
+    }
+}
+
+struct Announcer {
+    registration: Registration,
+    link: Link,
+    /// What the registry was last told of each service.
+    listed: BTreeMap<ServiceName, State>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AnnounceError {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("a later epoch of this instance is registered; waiting for its lease to end")]
+    Superseded,
+    #[error("the registry refused with {0}: {1}")]
+    Refused(StatusCode, String),
+}
+
+impl Announcer {
+    async fn run(mut self, mut goals: watch::Receiver<Goal>, told: watch::Sender<Option<Goal>>) {
+        let mut failures = 0;
+        loop {
+            let goal = *goals.borrow_and_update();
+            let wait = match self.pursue(goal).await {
+                Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!("the registry answers again");
+                    }
+                    failures = 0;
+                    told.send_replace(Some(goal));
+                    jittered(self.registration.renew)
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "not announced");
+                    }
+                    failures += 1;
+                    backoff(BACKOFF, self.registration.renew, failures)
+                }
+            };
+            if goal == Goal::Gone && (failures == 0 || failures >= LEAVE_TRIES) {
+                return;
+            }
+            tokio::select! {
+                () = sleep(wait) => {}
+                changed = goals.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    failures = 0;
+                }
+            }
+        }
+    }
+
+    /// Brings the registry from what it was last told to `goal`, or renews.
+    async fn pursue(&mut self, goal: Goal) -> Result<(), AnnounceError> {
+        match goal {
+            Goal::Gone => self.leave().await,
+            Goal::Listed(state) => {
+                self.renew().await?;
+                for instance in self.registration.instances.clone() {
+                    if self.listed.get(&instance.service) != Some(&state) {
+                        self.register(Instance { state, ..instance }).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn register(&mut self, instance: Instance) -> Result<(), AnnounceError> {
+        let path = path_of(&instance.key());
+        match self.link.ask(Method::PUT, &path, Some(&instance.announcement())).await? {
+            (StatusCode::OK, _) => {
+                self.listed.insert(instance.service, instance.state);
+                Ok(())
+            }
+            (StatusCode::CONFLICT, _) => Err(AnnounceError::Superseded),
+            (status, body) => Err(refused(status, &body)),
+        }
+    }
+
+    /// Renews what is listed and forgets what the registry has forgotten.
+    async fn renew(&mut self) -> Result<(), AnnounceError> {
+        let holders = self.registration.instances.iter().filter(|i| self.listed.contains_key(&i.service));
+        let leases: Vec<Holder> = holders
+            .map(|i| Holder { service: i.service.clone(), id: i.id.clone(), epoch: i.epoch })
+            .collect();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let (status, body) = self.link.ask(Method::POST, "/v1/renew", Some(&Renewals { leases })).await?;
+        if status != StatusCode::OK {
+            return Err(refused(status, &body));
+        }
+        let renewed: Renewed =
+            serde_json::from_slice(&body).map_err(|error| LinkError::Unreadable(Box::new(error)))?;
+        let unknown: BTreeSet<ServiceName> = renewed.unknown.into_iter().map(|key| key.service).collect();
+        self.listed.retain(|service, _| !unknown.contains(service));
+        Ok(())
+    }
+
+    async fn leave(&mut self) -> Result<(), AnnounceError> {
+        for instance in self.registration.instances.clone() {
+            if !self.listed.contains_key(&instance.service) {
+                continue;
+            }
+            let path = format!("{}?epoch={}", path_of(&instance.key()), instance.epoch.0);
+            match self.link.ask::<()>(Method::DELETE, &path, None).await? {
+                (StatusCode::NO_CONTENT | StatusCode::NOT_FOUND, _) => {
+                    self.listed.remove(&instance.service);
+                }
+                (status, body) => return Err(refused(status, &body)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> AnnounceError {
+    AnnounceError::Refused(status, String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned())
+}
+
+/// `#` is the only character of a name that a URL does not carry as it is.
+fn path_of(key: &Key) -> String {
+    format!("/v1/services/{}/instances/{}", key.service, key.id).replace('#', "%23")
+}

@@ -1,0 +1,153 @@
+//! Leases: who must be heard from until when, and when to doubt that silence means death.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When each holder's lease ends. Times are nanoseconds given by the caller.
+#[derive(Clone, Debug)]
+pub struct Leases<K> {
+    ends: BTreeMap<K, u64>,
+    in_order: BTreeSet<(u64, K)>,
+}
+
+impl<K> Default for Leases<K> {
+    fn default() -> Self {
+        Self { ends: BTreeMap::new(), in_order: BTreeSet::new() }
+    }
+}
+
+impl<K: Clone + Ord> Leases<K> {
+    /// Gives or renews a lease until `end_ns`.
+    pub fn grant(&mut self, holder: &K, end_ns: u64) {
+        self.end(holder);
+        self.ends.insert(holder.clone(), end_ns);
+        self.in_order.insert((end_ns, holder.clone()));
+    }
+
+    /// Takes a lease away.
+    pub fn end(&mut self, holder: &K) {
+        if let Some((holder, end)) = self.ends.remove_entry(holder) {
+            self.in_order.remove(&(end, holder));
+        }
+    }
+
+    /// Takes the leases that ended at or before `now_ns`, earliest first.
+    pub fn lapsed(&mut self, now_ns: u64) -> Vec<K> {
+        let mut lapsed = Vec::new();
+        while self.in_order.first().is_some_and(|(end, _)| *end <= now_ns) {
+            let (_, holder) = self.in_order.pop_first().expect("just seen");
+            self.ends.remove(&holder);
+            lapsed.push(holder);
+        }
+        lapsed
+    }
+
+    /// Lets no lease end before `end_ns`: whoever did not listen cannot blame
+    /// the holders for silence.
+    pub fn extend_all(&mut self, end_ns: u64) {
+        let holders: Vec<K> = self.ends.keys().cloned().collect();
+        for holder in holders {
+            if self.ends[&holder] < end_ns {
+                self.grant(&holder, end_ns);
+            }
+        }
+    }
+
+    /// How many hold a lease.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether nobody does.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// When so many lapse at once that the registry doubts its own ears (Eureka's
+/// self-preservation, with the lower bound it lacks).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preservation {
+    /// Fewer lapses than this are deaths. Without a bound, killing a lone
+    /// replica, 100 % of its service, would be disbelieved.
+    pub min_lapses: usize,
+    /// Above this share of one service.
+    pub service_share: f64,
+    /// Or above this share of all.
+    pub total_share: f64,
+}
+
+impl Default for Preservation {
+    fn default() -> Self {
+        Self { min_lapses: 3, service_share: 0.5, total_share: 0.15 }
+    }
+}
+
+/// Processes heard and not heard, of one service or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Lapsed within the last lease.
+    pub lapsed: usize,
+    /// Still heard.
+    pub heard: usize,
+}
+
+impl Census {
+    fn share(self) -> f64 {
+        match self.lapsed + self.heard {
+            0 => 0.0,
+            all => self.lapsed as f64 / all as f64,
+        }
+    }
+}
+
+impl Preservation {
+    /// Whether the lapses of the last lease are too many to believe.
+    pub fn doubts(&self, all: Census, services: impl IntoIterator<Item = Census>) -> bool {
+        all.lapsed >= self.min_lapses
+            && (all.share() > self.total_share
+                || services.into_iter().any(|service| service.share() > self.service_share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_lapses_once_and_not_if_renewed() {
+        let mut leases = Leases::default();
+        leases.grant(&"a", 10);
+        leases.grant(&"b", 10);
+        leases.grant(&"a", 20);
+        assert_eq!(leases.lapsed(10), ["b"]);
+        assert_eq!(leases.lapsed(19), [""; 0]);
+        assert_eq!(leases.lapsed(20), ["a"]);
+        assert!(leases.is_empty());
+    }
+
+    #[test]
+    fn extending_all_never_shortens() {
+        let mut leases = Leases::default();
+        leases.grant(&"short", 10);
+        leases.grant(&"long", 90);
+        leases.extend_all(50);
+        assert_eq!(leases.lapsed(49), [""; 0]);
+        assert_eq!(leases.lapsed(50), ["short"]);
+        assert_eq!(leases.lapsed(90), ["long"]);
+    }
+
+    #[test]
+    fn doubt_needs_three_lapses_and_a_share() {
+        let rule = Preservation::default();
+        let census = |lapsed, heard| Census { lapsed, heard };
+        // The lone replica of its service, and both of two: deaths.
+        assert!(!rule.doubts(census(1, 9), [census(1, 0)]));
+        assert!(!rule.doubts(census(2, 8), [census(2, 0)]));
+        // 3 of 20 are exactly 15 %, of which none is half of its service: deaths.
+        assert!(!rule.doubts(census(3, 17), [census(3, 17)]));
+        // 3 of 19 are 15.8 %.
+        assert!(rule.doubts(census(3, 16), [census(3, 16)]));
+        // 3 of 100 in all, but 3 of 5 of one service.
+        assert!(rule.doubts(census(3, 97), [census(3, 2), census(0, 95)]));
+    }
+}

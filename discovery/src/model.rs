@@ -1,0 +1,332 @@
+//! The nouns of the registry: who is announced, under which name, at which revision.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest service name or instance id, bytes: both become labels and URL segments.
+const NAME_MAX: usize = 64;
+
+/// A name was empty, too long, or had a character that labels and URLs do not carry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no {1}; use 1 to {NAME_MAX} of a-z A-Z 0-9 . _ : # -")]
+pub struct BadName(String, &'static str);
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Box<str>);
+
+        impl $type {
+            /// Reads a name.
+            ///
+            /// # Errors
+            /// When it is empty, too long, or has other characters than labels and URLs carry.
+            pub fn new(text: &str) -> Result<Self, BadName> {
+                let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:#-".contains(&b);
+                if text.is_empty() || text.len() > NAME_MAX || !text.bytes().all(fits) {
+                    return Err(BadName(text.chars().take(NAME_MAX).collect(), $what));
+                }
+                Ok(Self(text.into()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = BadName;
+            fn try_from(text: String) -> Result<Self, BadName> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0.into()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The name others look for: a component's.
+    ServiceName,
+    "service name"
+);
+name!(
+    /// Which copy. One process uses one id for every service it holds, so that
+    /// its death counts once.
+    InstanceId,
+    "instance id"
+);
+
+impl From<contract::ComponentName> for ServiceName {
+    /// # Panics
+    /// For a component whose name breaks the rules of names; the catalogue has none.
+    fn from(component: contract::ComponentName) -> Self {
+        Self::new(component.as_str()).expect("components have plain names")
+    }
+}
+
+/// Start time of a process, microseconds since the Unix epoch. Of two
+/// announcements of one instance the higher epoch is the living one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// Position in the registry's history; grows by one with every change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rev(pub u64);
+
+impl Rev {
+    /// The one after it.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Which life of the registry a revision belongs to: new whenever it starts
+/// without its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RegistryEpoch(pub u64);
+
+/// `Last-Event-ID` of the watch: `{registry epoch}-{rev}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    /// Life of the registry.
+    pub registry: RegistryEpoch,
+    /// Position within it.
+    pub rev: Rev,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.registry.0, self.rev.0)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (registry, rev) = text.split_once('-').ok_or(())?;
+        Ok(Self {
+            registry: RegistryEpoch(registry.parse().map_err(|_| ())?),
+            rev: Rev(rev.parse().map_err(|_| ())?),
+        })
+    }
+}
+
+/// Whether an instance may be picked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Announced, not serving yet.
+    Starting,
+    /// Serving.
+    #[default]
+    Ready,
+    /// Finishes what it has; no new picks.
+    Draining,
+    /// Its lease lapsed together with too many others to believe it. Picked
+    /// only if nothing is ready.
+    Suspect,
+}
+
+/// One announced copy of one service. Unknown fields are ignored: a watcher
+/// may be older than the registry it listens to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// What it serves.
+    pub service: ServiceName,
+    /// Which copy it is.
+    pub id: InstanceId,
+    /// Which life of that copy.
+    pub epoch: Epoch,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Failure zone; empty where there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
+    /// Version of the program, for canaries.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Share of traffic relative to its peers.
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// Anything else, typed by whoever reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Whether it may be picked.
+    #[serde(default)]
+    pub state: State,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Instance {
+    /// A ready instance without zone, version or tags.
+    pub fn new(service: ServiceName, id: InstanceId, epoch: Epoch, addr: SocketAddr) -> Self {
+        Self {
+            service,
+            id,
+            epoch,
+            addr,
+            zone: String::new(),
+            version: String::new(),
+            weight: 1,
+            tags: BTreeMap::new(),
+            state: State::Ready,
+        }
+    }
+
+    /// What a process says of itself when it registers this instance.
+    pub fn announcement(&self) -> Announcement {
+        let Self { epoch, addr, zone, version, weight, tags, state, .. } = self.clone();
+        Announcement { epoch, addr, zone, version, weight, tags, state }
+    }
+
+    /// What identifies it.
+    pub fn key(&self) -> Key {
+        Key { service: self.service.clone(), id: self.id.clone() }
+    }
+}
+
+/// What a process says of itself: an [`Instance`] whose service and id are in the URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is described at `Instance`")]
+pub struct Announcement {
+    pub epoch: Epoch,
+    pub addr: SocketAddr,
+    #[serde(default)]
+    pub zone: String,
+    #[serde(default)]
+    pub version: String,
+    #[serde(default = "one")]
+    pub weight: u32,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub state: State,
+}
+
+impl Announcement {
+    /// The instance it announces.
+    pub fn of(self, service: ServiceName, id: InstanceId) -> Instance {
+        let Self { epoch, addr, zone, version, weight, tags, state } = self;
+        Instance { service, id, epoch, addr, zone, version, weight, tags, state }
+    }
+}
+
+/// What identifies an instance: one copy of one service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// What it serves.
+    pub service: ServiceName,
+    /// Which copy it is.
+    pub id: InstanceId,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.service, self.id)
+    }
+}
+
+/// One change of the registry. Applied in order of `rev`, deltas lead from any
+/// snapshot to any later one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// The revision it leads to.
+    pub rev: Rev,
+    /// New or changed.
+    pub put: Vec<Instance>,
+    /// Gone.
+    pub del: Vec<Key>,
+}
+
+impl Delta {
+    /// What of it concerns the watched services; `None` if nothing does.
+    pub fn about(&self, watched: &Watched) -> Option<Self> {
+        let put: Vec<_> = self.put.iter().filter(|i| watched.has(&i.service)).cloned().collect();
+        let del: Vec<_> = self.del.iter().filter(|k| watched.has(&k.service)).cloned().collect();
+        (!put.is_empty() || !del.is_empty()).then_some(Self { rev: self.rev, put, del })
+    }
+}
+
+/// Everything at one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Life of the registry.
+    pub registry: RegistryEpoch,
+    /// Position within it.
+    pub rev: Rev,
+    /// How long a lease lasts, milliseconds.
+    pub lease_ms: u64,
+    /// Whether lapsed instances are being kept because too many lapsed at once.
+    pub preserving: bool,
+    /// In order of service and id.
+    pub instances: Vec<Instance>,
+}
+
+/// Which services somebody wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Every one.
+    All,
+    /// These.
+    These(Vec<ServiceName>),
+}
+
+impl Watched {
+    /// Whether `service` is among them.
+    pub fn has(&self, service: &ServiceName) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(names) => names.contains(service),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_labels_and_urls_carry() {
+        for good in ["feed", "photo#0", "app-1.local:80"] {
+            assert_eq!(ServiceName::new(good).expect(good).as_str(), good);
+        }
+        for bad in ["", "a b", "a/b", "é", &"x".repeat(65)] {
+            assert!(InstanceId::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_event_id_reads_back_what_it_prints() {
+        let id = EventId { registry: RegistryEpoch(1_700_000_000_000_000), rev: Rev(42) };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "42", "-", "1-", "-1", "1-2-3", "a-b"] {
+            assert!(bad.parse::<EventId>().is_err(), "{bad}");
+        }
+    }
+}

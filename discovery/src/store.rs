@@ -1,0 +1,608 @@
+//! The registry as a state machine: commands in, events out; no clock, no IO.
+//!
+//! A single writer applies commands one after another, so `rev` is a total
+//! order and every watcher sees a prefix of it. Lapses are counted by process
+//! (instance id), not by lease: a process with five services dies once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::lease::{Census, Leases, Preservation};
+use crate::model::{Delta, Epoch, EventId, Instance, Key, RegistryEpoch, Rev, ServiceName, Snapshot, State, Watched};
+
+/// What the store goes by. Times in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// Length of a lease.
+    pub lease_ns: u64,
+    /// When lapses are disbelieved.
+    pub preservation: Preservation,
+    /// How long a suspect is kept.
+    pub suspect_ns: u64,
+    /// A sweep later than this after the one before means that the registry
+    /// itself stood still; nobody's lease ends for that.
+    pub gap_ns: u64,
+    /// Deltas kept for watchers that come back.
+    pub ring: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        const S: u64 = 1_000_000_000;
+        // Ten missed sweeps of 100 ms are no scheduling hiccup any more.
+        Self {
+            lease_ns: 3 * S,
+            preservation: Preservation::default(),
+            suspect_ns: 30 * S,
+            gap_ns: S,
+            ring: 1024,
+        }
+    }
+}
+
+/// What somebody wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cmd {
+    /// Announce an instance, or announce it again.
+    Register(Instance),
+    /// Still alive.
+    Renew(Key, Epoch),
+    /// No new picks, please.
+    Drain(Key, Epoch),
+    /// Gone. Without an epoch, whichever life it is.
+    Deregister(Key, Option<Epoch>),
+    /// Time has passed.
+    Sweep,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The registry changed.
+    Changed(Delta),
+    /// A lease ended and its holder was removed.
+    Evicted(Key),
+    /// Too many lapsed at once: these many are kept as suspects.
+    Preserving(usize),
+    /// No suspects are left.
+    Recovered,
+    /// The sweeps stood still for this long; all leases start again.
+    StoodStill {
+        /// Nanoseconds between two sweeps.
+        gap_ns: u64,
+    },
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A later life of the instance is registered.
+    #[error("a later epoch ({}) of this instance is registered; stop, or wait for its lease to end", current.0)]
+    Superseded {
+        /// That life.
+        current: Epoch,
+    },
+    /// Not registered, or not in this epoch.
+    #[error("this epoch of the instance is not registered; register it again or stop")]
+    Unknown,
+}
+
+/// What a watcher lacks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CatchUp {
+    /// These changes, possibly none.
+    Deltas(Vec<Delta>),
+    /// Too much to tell one by one.
+    Snapshot(Snapshot),
+}
+
+/// The registry's state.
+#[derive(Clone, Debug)]
+pub struct Store {
+    rules: Rules,
+    registry: RegistryEpoch,
+    rev: Rev,
+    now_ns: u64,
+    swept_ns: Option<u64>,
+    entries: BTreeMap<Key, Entry>,
+    leases: Leases<Key>,
+    /// Evicted within the last lease: the evidence for self-preservation.
+    lapsed: VecDeque<(u64, Instance)>,
+    ring: VecDeque<Delta>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// As announced; suspicion is kept beside it, so that a renewal restores it.
+    instance: Instance,
+    suspect_since_ns: Option<u64>,
+}
+
+impl Entry {
+    fn told(&self) -> Instance {
+        let state = if self.suspect_since_ns.is_some() { State::Suspect } else { self.instance.state };
+        Instance { state, ..self.instance.clone() }
+    }
+}
+
+/// Changes being gathered under one revision.
+#[derive(Default)]
+struct Change {
+    put: Vec<Instance>,
+    del: Vec<Key>,
+}
+
+impl Store {
+    /// An empty registry in its life `registry`.
+    pub fn new(registry: RegistryEpoch, rules: Rules) -> Self {
+        Self {
+            rules,
+            registry,
+            rev: Rev(0),
+            now_ns: 0,
+            swept_ns: None,
+            entries: BTreeMap::new(),
+            leases: Leases::default(),
+            lapsed: VecDeque::new(),
+            ring: VecDeque::new(),
+        }
+    }
+
+    /// Applies a command at `now_ns`; a clock that runs backwards is taken to stand still.
+    ///
+    /// # Errors
+    /// When the command is refused; nothing has changed then.
+    pub fn apply(&mut self, cmd: Cmd, now_ns: u64) -> Result<Vec<Event>, Refused> {
+        self.now_ns = self.now_ns.max(now_ns);
+        match cmd {
+            Cmd::Register(instance) => self.register(instance),
+            Cmd::Renew(key, epoch) => self.renew(&key, epoch),
+            Cmd::Drain(key, epoch) => self.drain(&key, epoch),
+            Cmd::Deregister(key, epoch) => self.deregister(&key, epoch),
+            Cmd::Sweep => Ok(self.sweep()),
+        }
+    }
+
+    /// Where the history stands.
+    pub fn at(&self) -> EventId {
+        EventId { registry: self.registry, rev: self.rev }
+    }
+
+    /// The rules it goes by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Everything about the watched services.
+    pub fn snapshot(&self, watched: &Watched) -> Snapshot {
+        Snapshot {
+            registry: self.registry,
+            rev: self.rev,
+            lease_ms: self.rules.lease_ns / 1_000_000,
+            preserving: self.preserving(),
+            instances: self.entries.values().filter(|e| watched.has(&e.instance.service)).map(Entry::told).collect(),
+        }
+    }
+
+    /// What a watcher that stands at `seen` lacks. Nothing seen, another life
+    /// of the registry, a future revision or one older than the ring gives a snapshot.
+    pub fn since(&self, seen: Option<EventId>, watched: &Watched) -> CatchUp {
+        let oldest = self.ring.front().map_or(self.rev, |first| Rev(first.rev.0 - 1));
+        match seen {
+            Some(EventId { registry, rev }) if registry == self.registry && (oldest..=self.rev).contains(&rev) => {
+                let missed = (self.rev.0 - rev.0) as usize;
+                let newest = self.ring.iter().skip(self.ring.len() - missed);
+                CatchUp::Deltas(newest.filter_map(|delta| delta.about(watched)).collect())
+            }
+            _ => CatchUp::Snapshot(self.snapshot(watched)),
+        }
+    }
+
+    fn preserving(&self) -> bool {
+        self.entries.values().any(|entry| entry.suspect_since_ns.is_some())
+    }
+
+    fn register(&mut self, instance: Instance) -> Result<Vec<Event>, Refused> {
+        let key = instance.key();
+        let before = self.entries.get(&key);
+        if let Some(current) = before.map(|entry| entry.instance.epoch).filter(|epoch| *epoch > instance.epoch) {
+            return Err(Refused::Superseded { current });
+        }
+        let was_preserving = self.preserving();
+        let entry = Entry { instance, suspect_since_ns: None };
+        let news = self.entries.get(&key).is_none_or(|before| before.told() != entry.told());
+        let told = entry.told();
+        self.entries.insert(key.clone(), entry);
+        self.leases.grant(&key, self.now_ns + self.rules.lease_ns);
+        self.lapsed.retain(|(_, dead)| dead.key() != key);
+        let change = Change { put: if news { vec![told] } else { Vec::new() }, del: Vec::new() };
+        Ok(self.commit(change, was_preserving))
+    }
+
+    fn renew(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, Refused> {
+        let was_preserving = self.preserving();
+        let entry = self.living(key, epoch)?;
+        let back = entry.suspect_since_ns.take().is_some();
+        let put = if back { vec![entry.told()] } else { Vec::new() };
+        self.leases.grant(key, self.now_ns + self.rules.lease_ns);
+        Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
+    }
+
+    fn drain(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, Refused> {
+        let was_preserving = self.preserving();
+        let entry = self.living(key, epoch)?;
+        let before = entry.told();
+        entry.instance.state = State::Draining;
+        entry.suspect_since_ns = None;
+        let told = entry.told();
+        let put = if told == before { Vec::new() } else { vec![told] };
+        self.leases.grant(key, self.now_ns + self.rules.lease_ns);
+        Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
+    }
+
+    fn deregister(&mut self, key: &Key, epoch: Option<Epoch>) -> Result<Vec<Event>, Refused> {
+        let was_preserving = self.preserving();
+        let known = self.entries.get(key).ok_or(Refused::Unknown)?.instance.epoch;
+        if epoch.is_some_and(|epoch| epoch != known) {
+            return Err(Refused::Unknown);
+        }
+        self.entries.remove(key);
+        self.leases.end(key);
+        Ok(self.commit(Change { put: Vec::new(), del: vec![key.clone()] }, was_preserving))
+    }
+
+    fn living(&mut self, key: &Key, epoch: Epoch) -> Result<&mut Entry, Refused> {
+        self.entries.get_mut(key).filter(|entry| entry.instance.epoch == epoch).ok_or(Refused::Unknown)
+    }
+
+    fn sweep(&mut self) -> Vec<Event> {
+        let now = self.now_ns;
+        let gap_ns = self.swept_ns.replace(now).map_or(0, |before| now - before);
+        let mut events = Vec::new();
+        if gap_ns > self.rules.gap_ns {
+            self.leases.extend_all(now + self.rules.lease_ns);
+            events.push(Event::StoodStill { gap_ns });
+        }
+        let was_preserving = self.preserving();
+        let mut change = Change::default();
+        let horizon = now.saturating_sub(self.rules.lease_ns);
+        self.lapsed.retain(|(at, _)| *at >= horizon);
+
+        for key in self.leases.lapsed(now) {
+            let entry = self.entries.remove(&key).expect("a lease has an entry");
+            // Whoever announced that it leaves is no evidence of a deaf registry.
+            if entry.instance.state != State::Draining {
+                self.lapsed.push_back((now, entry.instance));
+            }
+            change.del.push(key);
+        }
+        if was_preserving || self.doubtful() {
+            self.keep_as_suspects(&mut change);
+        }
+        self.give_up_on_old_suspects(&mut change);
+
+        events.extend(change.del.iter().cloned().map(Event::Evicted));
+        events.extend(self.commit(change, was_preserving));
+        events
+    }
+
+    /// Whether the lapses of the last lease look like our fault.
+    fn doubtful(&self) -> bool {
+        let mut processes = BTreeMap::new();
+        let mut by_service: BTreeMap<&ServiceName, Census> = BTreeMap::new();
+        // Heard after lapsed: a process heard for any of its services is not dead.
+        for (_, dead) in &self.lapsed {
+            processes.insert(&dead.id, false);
+            by_service.entry(&dead.service).or_default().lapsed += 1;
+        }
+        for (key, entry) in &self.entries {
+            if entry.suspect_since_ns.is_none() {
+                processes.insert(&key.id, true);
+                by_service.entry(&key.service).or_default().heard += 1;
+            }
+        }
+        let heard = processes.values().filter(|heard| **heard).count();
+        let all = Census { lapsed: processes.len() - heard, heard };
+        self.rules.preservation.doubts(all, by_service.into_values())
+    }
+
+    fn keep_as_suspects(&mut self, change: &mut Change) {
+        for (at, instance) in self.lapsed.drain(..) {
+            let key = instance.key();
+            let entry = Entry { instance, suspect_since_ns: Some(at) };
+            change.del.retain(|gone| *gone != key);
+            change.put.push(entry.told());
+            self.entries.insert(key, entry);
+        }
+    }
+
+    fn give_up_on_old_suspects(&mut self, change: &mut Change) {
+        let (now, patience) = (self.now_ns, self.rules.suspect_ns);
+        let old = |entry: &Entry| entry.suspect_since_ns.is_some_and(|since| now >= since + patience);
+        let gone: BTreeSet<Key> =
+            self.entries.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()).collect();
+        self.entries.retain(|key, _| !gone.contains(key));
+        change.del.extend(gone);
+    }
+
+    /// Gives the change its revision and tells of it.
+    fn commit(&mut self, change: Change, was_preserving: bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        if !change.put.is_empty() || !change.del.is_empty() {
+            self.rev = self.rev.next();
+            let delta = Delta { rev: self.rev, put: change.put, del: change.del };
+            if self.ring.len() == self.rules.ring {
+                self.ring.pop_front();
+            }
+            self.ring.push_back(delta.clone());
+            events.push(Event::Changed(delta));
+        }
+        let suspects = self.entries.values().filter(|entry| entry.suspect_since_ns.is_some()).count();
+        match (was_preserving, suspects) {
+            (false, 1..) => events.push(Event::Preserving(suspects)),
+            (true, 0) => events.push(Event::Recovered),
+            _ => {}
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::InstanceId;
+
+    const S: u64 = 1_000_000_000;
+    const TICK: u64 = S / 10;
+
+    fn instance(service: &str, id: &str, epoch: u64) -> Instance {
+        let port = 1 + id.bytes().map(u16::from).sum::<u16>();
+        Instance::new(
+            ServiceName::new(service).expect("plain"),
+            InstanceId::new(id).expect("plain"),
+            Epoch(epoch),
+            ([127, 0, 0, 1], port).into(),
+        )
+    }
+
+    /// A registry with a clock that sweeps on the way.
+    struct Bench {
+        store: Store,
+        now: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self { store: Store::new(RegistryEpoch(1), Rules::default()), now: S }
+        }
+
+        fn register(&mut self, instance: &Instance) -> Result<Vec<Event>, Refused> {
+            self.store.apply(Cmd::Register(instance.clone()), self.now)
+        }
+
+        fn renew(&mut self, instance: &Instance) -> Result<Vec<Event>, Refused> {
+            self.store.apply(Cmd::Renew(instance.key(), instance.epoch), self.now)
+        }
+
+        /// Lets time pass in sweeps; `alive` renew at every one.
+        fn pass(&mut self, ns: u64, alive: &[Instance]) -> Vec<Event> {
+            let mut events = Vec::new();
+            for _ in 0..ns / TICK {
+                self.now += TICK;
+                for instance in alive {
+                    events.extend(self.renew(instance).expect("alive"));
+                }
+                events.extend(self.store.apply(Cmd::Sweep, self.now).expect("never refused"));
+            }
+            events
+        }
+
+        fn listed(&self) -> Vec<(String, State)> {
+            let snapshot = self.store.snapshot(&Watched::All);
+            snapshot.instances.iter().map(|i| (i.key().to_string(), i.state)).collect()
+        }
+    }
+
+    #[test]
+    fn silence_for_one_lease_is_death() {
+        let (mut bench, photo, feed) = (Bench::new(), instance("photo", "p", 1), instance("feed", "f", 1));
+        bench.register(&photo).expect("new");
+        bench.register(&feed).expect("new");
+        bench.pass(3 * S - TICK, std::slice::from_ref(&feed));
+        assert_eq!(bench.listed().len(), 2, "2.9 s of a 3 s lease");
+        let events = bench.pass(TICK, std::slice::from_ref(&feed));
+        assert!(events.contains(&Event::Evicted(photo.key())), "{events:?}");
+        assert_eq!(bench.listed(), [("feed/f".to_owned(), State::Ready)]);
+        assert_eq!(bench.renew(&photo), Err(Refused::Unknown));
+    }
+
+    #[test]
+    fn registering_twice_is_registering_once() {
+        let (mut bench, photo) = (Bench::new(), instance("photo", "p", 1));
+        assert_eq!(bench.register(&photo).expect("new").len(), 1);
+        assert_eq!(bench.register(&photo), Ok(Vec::new()));
+        assert_eq!(bench.store.at().rev, Rev(1));
+    }
+
+    #[test]
+    fn of_two_epochs_of_one_id_the_higher_lives() {
+        let (mut bench, old, new) = (Bench::new(), instance("photo", "p", 1), instance("photo", "p", 2));
+        bench.register(&old).expect("first");
+        bench.register(&new).expect("supersedes");
+        assert_eq!(bench.renew(&old), Err(Refused::Unknown), "the zombie must register again or stop");
+        assert_eq!(bench.register(&old), Err(Refused::Superseded { current: Epoch(2) }));
+        assert_eq!(bench.store.apply(Cmd::Drain(old.key(), old.epoch), bench.now), Err(Refused::Unknown));
+        assert_eq!(bench.store.apply(Cmd::Deregister(old.key(), Some(old.epoch)), bench.now), Err(Refused::Unknown));
+        assert_eq!(bench.renew(&new), Ok(Vec::new()));
+        assert_eq!(bench.store.snapshot(&Watched::All).instances, [new]);
+    }
+
+    #[test]
+    fn a_registry_that_stood_still_blames_nobody() {
+        let (mut bench, photo) = (Bench::new(), instance("photo", "p", 1));
+        bench.register(&photo).expect("new");
+        bench.pass(S, std::slice::from_ref(&photo));
+        bench.now += 60 * S;
+        let events = bench.store.apply(Cmd::Sweep, bench.now).expect("never refused");
+        assert_eq!(events, [Event::StoodStill { gap_ns: 60 * S }]);
+        bench.pass(3 * S - TICK, &[]);
+        assert_eq!(bench.listed().len(), 1, "a whole new lease");
+        bench.pass(TICK, &[]);
+        assert_eq!(bench.listed().len(), 0, "which ends like any other");
+    }
+
+    #[test]
+    fn a_clock_that_runs_backwards_stands_still() {
+        let (mut bench, photo) = (Bench::new(), instance("photo", "p", 1));
+        bench.register(&photo).expect("new");
+        bench.store.apply(Cmd::Sweep, 0).expect("never refused");
+        bench.store.apply(Cmd::Renew(photo.key(), photo.epoch), 0).expect("known");
+        bench.pass(3 * S - TICK, &[]);
+        assert_eq!(bench.listed().len(), 1);
+        bench.pass(TICK, &[]);
+        assert_eq!(bench.listed().len(), 0);
+    }
+
+    #[test]
+    fn two_lapses_at_once_are_deaths_and_three_are_doubted() {
+        for (count, kept) in [(1, 0), (2, 0), (3, 3), (5, 5)] {
+            let mut bench = Bench::new();
+            for n in 0..count {
+                bench.register(&instance("photo", &format!("p{n}"), 1)).expect("new");
+            }
+            bench.pass(3 * S, &[]);
+            let suspects = bench.listed().iter().filter(|(_, state)| *state == State::Suspect).count();
+            assert_eq!(suspects, kept, "{count} lapses");
+            assert_eq!(bench.listed().len(), kept, "{count} lapses");
+        }
+    }
+
+    #[test]
+    fn a_process_with_five_services_dies_once() {
+        let mut bench = Bench::new();
+        let services = ["profile", "follower", "feed", "search", "photo"];
+        let of = |id: &str| services.map(|service| instance(service, id, 1));
+        let (a, b, c) = (of("a"), of("b"), of("c"));
+        for instance in a.iter().chain(&b).chain(&c) {
+            bench.register(instance).expect("new");
+        }
+        let alive: Vec<_> = a.into_iter().chain(b).collect();
+        bench.pass(3 * S, &alive);
+        // Five leases of fifteen are 33 %, but one process of three.
+        assert_eq!(bench.listed().len(), 10);
+    }
+
+    #[test]
+    fn staggered_lapses_bring_back_the_first_ones_as_suspects() {
+        let mut bench = Bench::new();
+        for n in 0..3 {
+            bench.register(&instance("photo", &format!("p{n}"), 1)).expect("new");
+            bench.pass(S / 2, &[]);
+        }
+        // Registered at 0, 0.5 and 1.0 s: at 3.5 s two have lapsed and are taken for dead.
+        bench.pass(2 * S, &[]);
+        assert_eq!(bench.listed().len(), 1);
+        let events = bench.pass(S / 2, &[]);
+        assert!(events.contains(&Event::Preserving(3)), "{events:?}");
+        assert_eq!(bench.listed().len(), 3);
+    }
+
+    #[test]
+    fn renewals_end_the_doubt_and_time_ends_the_suspects() {
+        let mut bench = Bench::new();
+        let all = [0, 1, 2].map(|n| instance("photo", &format!("p{n}"), 1));
+        for instance in &all {
+            bench.register(instance).expect("new");
+        }
+        bench.pass(3 * S, &[]);
+        bench.renew(&all[0]).expect("suspects may renew");
+        assert_eq!(bench.listed()[0].1, State::Ready);
+        let events = bench.pass(30 * S, &all[..1]);
+        assert!(events.contains(&Event::Recovered), "{events:?}");
+        assert_eq!(bench.listed(), [("photo/p0".to_owned(), State::Ready)]);
+    }
+
+    #[test]
+    fn whoever_said_that_it_leaves_is_no_evidence() {
+        let mut bench = Bench::new();
+        for n in 0..3 {
+            let instance = instance("photo", &format!("p{n}"), 1);
+            bench.register(&instance).expect("new");
+            bench.store.apply(Cmd::Drain(instance.key(), instance.epoch), bench.now).expect("known");
+        }
+        bench.pass(3 * S, &[]);
+        assert_eq!(bench.listed(), []);
+    }
+
+    fn any_cmd() -> impl Strategy<Value = (Cmd, u64)> {
+        let who = (0..3_usize, 0..4_u8, 1..4_u64, 0..3_u8).prop_map(|(service, id, epoch, state)| {
+            let mut instance = instance(["feed", "photo", "search"][service], &format!("i{id}"), epoch);
+            instance.state = [State::Starting, State::Ready, State::Draining][usize::from(state)];
+            instance
+        });
+        let cmd = (who, 0..10_u8).prop_map(|(instance, what)| match what {
+            0..=3 => Cmd::Register(instance),
+            4 => Cmd::Renew(instance.key(), instance.epoch),
+            5 => Cmd::Drain(instance.key(), instance.epoch),
+            6 => Cmd::Deregister(instance.key(), Some(instance.epoch)),
+            _ => Cmd::Sweep,
+        });
+        (cmd, 0..S)
+    }
+
+    fn replay(from: &Snapshot, deltas: &[Delta]) -> Snapshot {
+        let mut instances: BTreeMap<Key, Instance> =
+            from.instances.iter().map(|i| (i.key(), i.clone())).collect();
+        let mut rev = from.rev;
+        for delta in deltas {
+            assert!(delta.rev > rev, "revisions only grow");
+            rev = delta.rev;
+            for key in &delta.del {
+                assert!(instances.remove(key).is_some(), "{key} was deleted and not there");
+            }
+            instances.extend(delta.put.iter().map(|i| (i.key(), i.clone())));
+        }
+        Snapshot { rev, instances: instances.into_values().collect(), ..from.clone() }
+    }
+
+    proptest! {
+        #[test]
+        fn replaying_deltas_from_any_revision_equals_the_snapshot(
+            steps in prop::collection::vec(any_cmd(), 1..120),
+            ring in 1..40_usize,
+        ) {
+            let watched = [Watched::All, Watched::These(vec![ServiceName::new("photo").expect("plain")])];
+            let mut store = Store::new(RegistryEpoch(7), Rules { ring, ..Rules::default() });
+            let mut now = 0;
+            let mut past = vec![watched.each_ref().map(|w| store.snapshot(w))];
+            for (cmd, wait) in steps {
+                now += wait;
+                let before = store.at();
+                let told = store.apply(cmd, now);
+                if told.is_err() {
+                    prop_assert_eq!(before, store.at(), "a refused command changes nothing");
+                }
+                past.push(watched.each_ref().map(|w| store.snapshot(w)));
+            }
+            for snapshots in &past {
+                for (snapshot, watched) in snapshots.iter().zip(&watched) {
+                    let present = store.snapshot(watched);
+                    let seen = EventId { registry: snapshot.registry, rev: snapshot.rev };
+                    match store.since(Some(seen), watched) {
+                        CatchUp::Deltas(deltas) => {
+                            prop_assert!(store.at().rev.0 - seen.rev.0 <= ring as u64);
+                            prop_assert_eq!(replay(snapshot, &deltas).instances, present.instances);
+                        }
+                        CatchUp::Snapshot(given) => {
+                            prop_assert!(store.at().rev.0 - seen.rev.0 > ring as u64);
+                            prop_assert_eq!(given, present);
+                        }
+                    }
+                }
+            }
+            let foreign = EventId { registry: RegistryEpoch(6), rev: store.at().rev };
+            prop_assert!(matches!(store.since(Some(foreign), &watched[0]), CatchUp::Snapshot(_)));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The registry and its clients over real sockets.
+
+mod api;
+mod outage;
+mod town;
+mod watching;

@@ -1,0 +1,116 @@
+//! A registry that can be killed, and what lives around it.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::ComponentName;
+use discovery::store::Rules;
+use discovery::{Epoch, Instance, InstanceId, Options, Registrar, Registration, Registry, ServiceName, Watch, Watcher};
+use runtime::Tasks;
+use transport::cluster::Clusters;
+
+pub const PHOTO: ComponentName = ComponentName::of("photo");
+pub const FEED: ComponentName = ComponentName::of("feed");
+pub const TOKEN: &str = "the-run's-token";
+/// A tenth of the real one, so that tests see leases end.
+pub const LEASE: Duration = Duration::from_millis(300);
+
+/// A registry in a runtime of its own; dropping that kills tasks and sockets
+/// between two instructions, as SIGKILL would.
+pub struct Life {
+    pub addr: SocketAddr,
+    pub registry: Registry,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Life {
+    pub fn begin() -> Self {
+        Self::begin_at(([127, 0, 0, 1], 0).into())
+    }
+
+    pub fn begin_at(addr: SocketAddr) -> Self {
+        let lease_ns = LEASE.as_nanos() as u64;
+        let rules = Rules { lease_ns, ..Rules::default() };
+        let options = Options {
+            rules,
+            sweep: LEASE / 30,
+            heartbeat: LEASE / 3,
+            ..Options::new(Arc::from(TOKEN))
+        };
+        let listener = TcpListener::bind(addr).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket option");
+        let addr = listener.local_addr().expect("bound");
+        let registry = Registry::new(options);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (tasks, router) = (Tasks::new(), registry.router());
+        let serving = registry.clone();
+        runtime.block_on(async move {
+            serving.start(&tasks);
+            let listener = tokio::net::TcpListener::from_std(listener).expect("registers");
+            transport::serve::serve(&tasks, listener, router, transport::serve::Options::default());
+        });
+        Self { addr, registry, runtime: Some(runtime) }
+    }
+
+    pub fn kill(mut self) {
+        self.runtime.take().expect("alive").shutdown_background();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub fn instance(service: ComponentName, id: &str, epoch: u64, port: u16) -> Instance {
+    let id = InstanceId::new(id).expect("plain");
+    Instance::new(service.into(), id, Epoch(epoch), ([127, 0, 0, 1], port).into())
+}
+
+/// Announces one photo service that will never be connected to.
+pub fn announce(tasks: &Tasks, registry: SocketAddr, id: &str, port: u16) -> Registrar {
+    let mut registration = Registration::new(
+        registry,
+        Arc::from(TOKEN),
+        [ServiceName::from(PHOTO)],
+        InstanceId::new(id).expect("plain"),
+        Epoch(1),
+        ([127, 0, 0, 1], port).into(),
+    );
+    registration.renew = LEASE / 3;
+    Registrar::start(tasks, registration)
+}
+
+pub fn follow(tasks: &Tasks, registry: SocketAddr) -> (Watcher, Clusters) {
+    let clusters = Clusters::new();
+    let watch = Watch { silence: LEASE, ..Watch::new(registry, vec![PHOTO, FEED]) };
+    (Watcher::start(tasks, watch, clusters.clone()), clusters)
+}
+
+/// Ids of the endpoints a cluster would pick from.
+pub fn ids(clusters: &Clusters, component: ComponentName) -> Vec<String> {
+    let mut ids: Vec<_> =
+        clusters.get(component).endpoints().iter().map(|endpoint| endpoint.instance.id.to_string()).collect();
+    ids.sort();
+    ids
+}
+
+/// Waits for a condition; ten seconds without it is a failure.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    bounded(what, waiting).await;
+}
+
+pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(10), future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

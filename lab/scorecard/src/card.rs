@@ -1,0 +1,425 @@
+//! The scorecard: every trade-off as a row, with its samples, interval and direction of good.
+
+use std::collections::BTreeMap;
+
+use record::{Better, Measured, Score};
+
+use crate::expect::{Kind, Unit, Window};
+use crate::measure::{measure, ratio, scaled};
+use crate::tally::{SECOND, Tally};
+
+/// What a row is, before it is measured.
+struct Row {
+    id: &'static str,
+    claim: &'static str,
+    measure: &'static str,
+    unit: Unit,
+    better: Better,
+    kind: Kind,
+    /// Latency and CPU ratios mean nothing without the work they sit on.
+    beside: bool,
+}
+
+const LATENCY: &str = "network latency between services";
+const SCALE: &str = "scalability";
+const ISOLATION: &str = "fault isolation";
+const CONSISTENCY: &str = "data consistency";
+const COMPLEXITY: &str = "operational complexity";
+const WATCHING: &str = "monitoring and tracing";
+
+fn rows() -> Vec<Row> {
+    let all = || "all".to_owned();
+    let row = |id, claim, measure, better, kind: Kind, beside| Row { id, claim, measure, unit: kind.unit(), better, kind, beside };
+    use Better::{Higher, Lower, Neither};
+    vec![
+        row("latency_p50", LATENCY, "p50 of ok journeys, from the intended start", Lower, Kind::Latency(0.5, all()), true),
+        row("latency_p99", LATENCY, "p99 of ok journeys, from the intended start", Lower, Kind::Latency(0.99, all()), true),
+        row("latency_p999", LATENCY, "p99.9 of ok journeys, from the intended start", Lower, Kind::Latency(0.999, all()), true),
+        row("hops", LATENCY, "requests on the wire per journey", Neither, Kind::Hops, false),
+        row("cpu_per_journey", LATENCY, "CPU of the arm per journey", Lower, Kind::CpuPerJourney, true),
+        row("goodput", SCALE, "journeys answered ok and in time", Higher, Kind::Goodput(all()), false),
+        row("rate", SCALE, "good journeys per second", Higher, Kind::Rate(all()), false),
+        row("recovery", ISOLATION, "from the last fault's end to 95 % goodput", Lower, Kind::Recovery(all()), false),
+        row("stale_reads", CONSISTENCY, "reads that missed an acknowledged write", Lower, Kind::StaleReads, false),
+        row("staleness_p50", CONSISTENCY, "acknowledged until visible elsewhere, p50", Lower, Kind::Staleness(0.5), false),
+        row("staleness_p99", CONSISTENCY, "acknowledged until visible elsewhere, p99", Lower, Kind::Staleness(0.99), false),
+        row("lost_writes", CONSISTENCY, "acknowledged writes that are gone", Lower, Kind::LostWrites, false),
+        row("duplicated_writes", CONSISTENCY, "acknowledged writes found twice", Lower, Kind::DuplicatedWrites, false),
+        row("memory", COMPLEXITY, "PSS of the arm at its highest", Lower, Kind::Pss, false),
+    ]
+}
+
+/// Every row these lines can fill. `steady` is the phase undisturbed figures
+/// come from; fault rows come from the phases of their steps.
+pub fn scorecard(tally: &Tally) -> Vec<Score> {
+    let steady = steady(tally);
+    let mut scores = Vec::new();
+    for row in rows() {
+        let window = match row.claim {
+            LATENCY | SCALE => &steady,
+            _ => &Window::Whole,
+        };
+        scores.push(score(tally, &row, window));
+    }
+    scores.extend(split(tally, &steady));
+    scores.extend(faults(tally));
+    scores.extend(capacity(tally, &steady));
+    scores.extend(complexity(tally));
+    scores.extend(watching(tally, &steady));
+    scores.retain(|score| score.arms.values().any(|measured| measured.value.is_some()));
+    scores
+}
+
+/// The phase called `steady`, or the first measured one.
+fn steady(tally: &Tally) -> Window {
+    let phases = &tally.header.phases;
+    let named = phases.iter().find(|phase| phase.name == "steady" && phase.measure);
+    named.or_else(|| phases.iter().find(|phase| phase.measure)).map_or(Window::Whole, |p| Window::Phase(p.name.clone()))
+}
+
+fn name(window: &Window) -> String {
+    match window {
+        Window::Phase(name) => name.clone(),
+        Window::Whole => "whole".into(),
+        Window::Last(ns) => format!("last {}s", ns / SECOND),
+    }
+}
+
+fn score(tally: &Tally, row: &Row, window: &Window) -> Score {
+    let arms: BTreeMap<char, Measured> =
+        tally.letters().into_iter().map(|arm| (arm, measure(tally, &row.kind, window, arm))).collect();
+    let ratio = pair(tally).and_then(|(a, b)| ratio(tally, &row.kind, window, a, b));
+    let beside = row.beside.then(|| beside(tally, window)).flatten();
+    Score {
+        id: row.id.into(),
+        claim: row.claim.into(),
+        measure: row.measure.into(),
+        unit: row.unit.symbol().into(),
+        better: row.better,
+        window: name(window),
+        finding: finding(&arms, ratio.as_ref(), row.beside && beside.is_none()),
+        // A latency or CPU ratio without work, hop cost and hops beside it is refused.
+        ratio: ratio.filter(|_| !row.beside || beside.is_some()),
+        beside,
+        arms,
+    }
+}
+
+/// The first two arms: ratios are B over A.
+fn pair(tally: &Tally) -> Option<(char, char)> {
+    match tally.letters()[..] {
+        [a, b, ..] => Some((a, b)),
+        _ => None,
+    }
+}
+
+fn finding(arms: &BTreeMap<char, Measured>, ratio: Option<&Measured>, refused: bool) -> String {
+    if arms.values().any(|measured| measured.value.is_none()) {
+        return "not measured".into();
+    }
+    if refused {
+        return "no ratio without work, hop cost and hops".into();
+    }
+    let values: Vec<f64> = arms.values().filter_map(|m| m.value).collect();
+    match ratio.and_then(|ratio| ratio.interval) {
+        Some((low, high)) if low > 1.0 || high < 1.0 => "differs".into(),
+        Some(_) => "no difference".into(),
+        None if values.windows(2).all(|pair| pair[0] == pair[1]) => "no difference".into(),
+        None => apart(arms),
+    }
+}
+
+/// Without a ratio: do the intervals of the first two arms stand apart?
+fn apart(arms: &BTreeMap<char, Measured>) -> String {
+    let mut intervals = arms.values().map(|measured| measured.interval);
+    match (intervals.next().flatten(), intervals.next().flatten()) {
+        (Some((_, a_high)), Some((b_low, _))) if a_high < b_low => "differs".into(),
+        (Some((a_low, _)), Some((_, b_high))) if b_high < a_low => "differs".into(),
+        (Some(_), Some(_)) => "no difference".into(),
+        _ => "too few samples".into(),
+    }
+}
+
+/// CPU and time of an arm over a window, by part, per journey, seconds.
+struct Parts {
+    cpu: BTreeMap<String, f64>,
+    cpu_total: f64,
+    wall: BTreeMap<String, f64>,
+    journeys: u64,
+    billed: u64,
+    hops: f64,
+}
+
+fn parts(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
+    let (mut cpu, mut wall) = (BTreeMap::<String, f64>::new(), BTreeMap::<String, f64>::new());
+    let (mut journeys, mut billed, mut cpu_total, mut requests) = (0, 0, 0, 0.0);
+    for cost in tally.costs(arm, window) {
+        journeys += cost.journeys;
+        billed += cost.billed;
+        cpu_total += cost.cpu_total_ns;
+        requests += cost.hops * cost.journeys as f64;
+        for (part, ns) in &cost.cpu_parts_ns {
+            *cpu.entry(part.clone()).or_default() += *ns as f64;
+        }
+        for (part, ns) in &cost.wall_parts_ns {
+            *wall.entry(part.clone()).or_default() += *ns as f64;
+        }
+    }
+    if journeys == 0 {
+        return None;
+    }
+    let per = |parts: BTreeMap<String, f64>, n: u64| -> BTreeMap<String, f64> {
+        parts.into_iter().map(|(part, ns)| (part, ns / SECOND as f64 / n.max(1) as f64)).collect()
+    };
+    Some(Parts {
+        cpu: per(cpu, journeys),
+        cpu_total: cpu_total as f64 / SECOND as f64 / journeys as f64,
+        wall: per(wall, billed),
+        journeys,
+        billed,
+        hops: requests / journeys as f64,
+    })
+}
+
+/// Parts that are the price of crossing a process boundary.
+const CROSSING: [&str; 3] = ["encoding", "transport", "queueing"];
+/// Parts that are the work itself.
+const WORK: [&str; 2] = ["business", "database"];
+
+/// `work 0.41ms · hop 0.12ms x 5.1 hops` for each arm.
+fn beside(tally: &Tally, window: &Window) -> Option<String> {
+    let texts: Vec<String> = tally
+        .header
+        .arms
+        .iter()
+        .map(|arm| {
+            let parts = parts(tally, window, arm.letter)?;
+            let sum = |names: &[&str]| names.iter().filter_map(|part| parts.cpu.get(*part)).sum::<f64>();
+            let hop = if parts.hops > 0.0 { sum(&CROSSING) / parts.hops } else { 0.0 };
+            Some(format!(
+                "{}: work {} CPU, hop {} CPU x {:.1} hops",
+                arm.letter,
+                crate::judge::show_unit(Unit::Time, sum(&WORK)),
+                crate::judge::show_unit(Unit::Time, hop),
+                parts.hops
+            ))
+        })
+        .collect::<Option<_>>()?;
+    Some(texts.join("; "))
+}
+
+/// Where the CPU and the time of a journey go, part by part.
+fn split(tally: &Tally, window: &Window) -> Vec<Score> {
+    let all: Vec<(char, Option<Parts>)> =
+        tally.letters().into_iter().map(|arm| (arm, parts(tally, window, arm))).collect();
+    let names = |which: fn(&Parts) -> &BTreeMap<String, f64>| -> Vec<String> {
+        let mut names: Vec<String> =
+            all.iter().flat_map(|(_, p)| p.iter().flat_map(|p| which(p).keys().cloned())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    let row = |id: String, measure: String, value: &dyn Fn(&Parts) -> (f64, u64)| {
+        let arms: BTreeMap<char, Measured> = all
+            .iter()
+            .map(|(arm, parts)| {
+                let measured = parts.as_ref().map_or_else(Measured::default, |parts| {
+                    let (value, n) = value(parts);
+                    Measured { value: Some(value), n, interval: None }
+                });
+                (*arm, measured)
+            })
+            .collect();
+        let difference = pair(tally).and_then(|(a, b)| Some(arms.get(&b)?.value? - arms.get(&a)?.value?));
+        Score {
+            id,
+            claim: LATENCY.into(),
+            measure,
+            unit: Unit::Time.symbol().into(),
+            better: Better::Lower,
+            window: name(window),
+            ratio: None,
+            beside: None,
+            finding: difference.map_or_else(String::new, |d| {
+                format!("{}{}", if d < 0.0 { "-" } else { "+" }, crate::judge::show_unit(Unit::Time, d.abs()))
+            }),
+            arms,
+        }
+    };
+    let mut scores = vec![row("cpu_total".into(), "CPU per journey, from /proc".into(), &|p| (p.cpu_total, p.journeys))];
+    for part in names(|p| &p.cpu) {
+        scores.push(row(format!("cpu_{part}"), format!("of it {part}"), &|p| {
+            (p.cpu.get(&part).copied().unwrap_or(0.0), p.journeys)
+        }));
+    }
+    scores.push(row("time_total".into(), "time per journey at the door, mean".into(), &|p| {
+        (p.wall.values().sum(), p.billed)
+    }));
+    for part in names(|p| &p.wall) {
+        scores.push(row(format!("time_{part}"), format!("of it {part}"), &|p| {
+            (p.wall.get(&part).copied().unwrap_or(0.0), p.billed)
+        }));
+    }
+    scores
+}
+
+/// Rows of each step: goodput while it lasted, and whom else it hurt.
+fn faults(tally: &Tally) -> Vec<Score> {
+    let mut scores = Vec::new();
+    for step in &tally.header.steps {
+        let inside = |phase: &&record::PhasePlan| {
+            (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns)
+        };
+        let Some(phase) = tally.header.phases.iter().find(inside) else { continue };
+        let window = Window::Phase(phase.name.clone());
+        let of = |id: String, measure: String, better: Better, kind: Kind| {
+            let row = Row { id: "", claim: ISOLATION, measure: "", unit: kind.unit(), better, kind, beside: false };
+            Score { id, measure, ..score(tally, &row, &window) }
+        };
+        scores.push(of(
+            format!("goodput_{}", step.id),
+            format!("goodput while {} lasts", step.id),
+            Better::Higher,
+            Kind::Goodput("all".into()),
+        ));
+        scores.push(of(
+            format!("blast_radius_{}", step.id),
+            format!("journeys hurt that do not need what {} hits", step.id),
+            Better::Lower,
+            Kind::BlastRadius(step.id.clone()),
+        ));
+    }
+    scores
+}
+
+/// Journeys per second per core used, and per GiB held.
+fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
+    let per = |id: &str, measure_text: &str, divisor: &dyn Fn(char) -> Option<f64>| {
+        let arms: BTreeMap<char, Measured> = tally
+            .letters()
+            .into_iter()
+            .map(|arm| {
+                let rate = measure(tally, &Kind::Rate("all".into()), window, arm);
+                let divided = divisor(arm).filter(|d| *d > 0.0).map(|d| scaled(rate, 1.0 / d));
+                (arm, divided.unwrap_or_default())
+            })
+            .collect();
+        Score {
+            id: id.into(),
+            claim: SCALE.into(),
+            measure: measure_text.into(),
+            unit: Unit::Rate.symbol().into(),
+            better: Better::Higher,
+            window: name(window),
+            ratio: None,
+            beside: None,
+            finding: apart(&arms),
+            arms,
+        }
+    };
+    let whole = tally.whole(window);
+    let seconds = f64::from(whole.seconds.end - whole.seconds.start) * f64::from(tally.header.rounds.max(1));
+    let cores = |arm: char| Some(tally.cpu_ns(arm, &whole)? as f64 / SECOND as f64 / seconds);
+    let gib = |arm: char| Some(measure(tally, &Kind::Pss, window, arm).value? / f64::from(1 << 30));
+    vec![
+        per("rate_per_core", "good journeys per second and core used", &cores),
+        per("rate_per_gib", "good journeys per second and GiB held", &gib),
+    ]
+}
+
+/// What there is to look after.
+fn complexity(tally: &Tally) -> Vec<Score> {
+    let exact = |id: &str, measure: &str, unit: Unit, value: &dyn Fn(&record::Arm) -> Option<f64>| {
+        let arms: BTreeMap<char, Measured> = tally
+            .header
+            .arms
+            .iter()
+            .map(|arm| {
+                let value = value(arm);
+                (arm.letter, Measured { value, n: u64::from(value.is_some()), interval: value.map(|v| (v, v)) })
+            })
+            .collect();
+        Score {
+            id: id.into(),
+            claim: COMPLEXITY.into(),
+            measure: measure.into(),
+            unit: unit.symbol().into(),
+            better: Better::Lower,
+            window: "whole".into(),
+            ratio: None,
+            beside: None,
+            finding: apart(&arms),
+            arms,
+        }
+    };
+    let sockets = |arm: &record::Arm| {
+        let most = |samples: &[(u64, record::Proc)]| samples.iter().map(|(_, proc)| proc.sockets).max();
+        let counts: Vec<u32> = tally.procs(arm.letter).filter_map(|(_, samples)| most(samples)).collect();
+        (!counts.is_empty()).then(|| counts.iter().sum::<u32>().into())
+    };
+    vec![
+        exact("processes", "processes", Unit::Count, &|arm| Some(arm.instances.len() as f64)),
+        exact("ports", "listening ports", Unit::Count, &|arm| {
+            Some(arm.instances.iter().map(|i| 1 + u32::from(i.public_port.is_some())).sum::<u32>().into())
+        }),
+        exact("connections", "sockets open at most", Unit::Count, &sockets),
+        exact("databases", "databases", Unit::Count, &|arm| Some(arm.databases.into())),
+        exact("config_keys", "configuration keys", Unit::Count, &|arm| Some(arm.config_keys.into())),
+        exact("start_up", "from the first process to serving", Unit::Time, &|arm| {
+            (arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3)
+        }),
+    ]
+}
+
+/// What watching costs.
+fn watching(tally: &Tally, window: &Window) -> Vec<Score> {
+    let whole = tally.whole(window);
+    let per_journey = |id: &str, measure: &str, unit: Unit, figure: &dyn Fn(char) -> Option<(f64, u64)>| {
+        let arms: BTreeMap<char, Measured> = tally
+            .letters()
+            .into_iter()
+            .map(|arm| {
+                let measured = figure(arm).map_or_else(Measured::default, |(value, n)| Measured {
+                    value: Some(value),
+                    n,
+                    interval: None,
+                });
+                (arm, measured)
+            })
+            .collect();
+        Score {
+            id: id.into(),
+            claim: WATCHING.into(),
+            measure: measure.into(),
+            unit: unit.symbol().into(),
+            better: Better::Lower,
+            window: name(window),
+            ratio: None,
+            beside: None,
+            finding: String::new(),
+            arms,
+        }
+    };
+    let spans = |arm: char| {
+        let journeys = tally.sum(arm, &whole, "all", |w| w.sent);
+        let ranges = tally.run_time(arm, &whole);
+        let ended = |samples: &[(u64, record::Proc)]| {
+            let inside: Vec<u64> = samples
+                .iter()
+                .filter(|(t, _)| ranges.iter().any(|range| range.contains(t)))
+                .map(|(_, proc)| proc.spans[0])
+                .collect();
+            inside.last().unwrap_or(&0).saturating_sub(*inside.first().unwrap_or(&0))
+        };
+        let total: u64 = tally.procs(arm).map(|(_, samples)| ended(samples)).sum();
+        (journeys > 0).then(|| (total as f64 / journeys as f64, journeys))
+    };
+    let cpu = |arm: char| {
+        let parts = parts(tally, window, arm)?;
+        Some((*parts.cpu.get("telemetry")?, parts.journeys))
+    };
+    vec![
+        per_journey("spans", "spans per journey", Unit::Count, &spans),
+        per_journey("telemetry_cpu", "CPU of telemetry per journey", Unit::Time, &cpu),
+    ]
+}

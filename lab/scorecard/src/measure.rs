@@ -1,0 +1,259 @@
+//! What an arm did, as a number with its samples and interval.
+
+use record::{Latencies, Measured, StepPlan};
+
+use crate::expect::{Kind, Window};
+use crate::stats;
+use crate::tally::{SECOND, Stretch, Tally};
+
+/// Microseconds in a second.
+const MICROS: f64 = 1e6;
+/// Goodput counts as recovered from here, for [`RECOVERED_FOR`] seconds in a row.
+const RECOVERED: f64 = 0.95;
+/// Seconds in a row.
+const RECOVERED_FOR: u32 = 3;
+
+/// The measure's value for an arm.
+pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measured {
+    let whole = tally.whole(window);
+    match kind {
+        Kind::Latency(q, selector) => {
+            let latencies = tally.merged(arm, &whole, selector, |w| &w.intended);
+            quantile(&latencies, *q)
+        }
+        Kind::Staleness(q) => quantile(&tally.merged(arm, &whole, "all", |w| &w.staleness), *q),
+        Kind::Goodput(selector) => share(tally, arm, &whole, selector, |w| w.good),
+        Kind::Availability(selector) => share(tally, arm, &whole, selector, |w| w.ok),
+        Kind::Errors(selector) => share(tally, arm, &whole, selector, |w| w.offered.saturating_sub(w.ok)),
+        Kind::Rate(selector) => rate(tally, arm, window, selector),
+        Kind::Attempts(caller, callee) => attempts(tally, arm, &whole, caller, callee),
+        Kind::BreakerOpen(caller, callee) => breaker_open(tally, arm, &whole, caller, callee),
+        Kind::Recovery(selector) => recovery(tally, arm, selector),
+        Kind::BlastRadius(step) => blast_radius(tally, arm, step),
+        Kind::CpuPerJourney => from_blocks(tally, kind, window, arm),
+        Kind::Cost => scaled(measure(tally, &Kind::CpuPerJourney, window, arm), 1000.0),
+        Kind::Hops => hops(tally, arm, window),
+        Kind::Pss => pss(tally, arm),
+        Kind::LostWrites => audited(tally, arm, |audit| audit.lost),
+        Kind::DuplicatedWrites => audited(tally, arm, |audit| audit.duplicated),
+        Kind::StaleReads => {
+            let n = tally.sum(arm, &whole, "all", |w| w.probes);
+            counted(tally.sum(arm, &whole, "all", |w| w.stale), n)
+        }
+        Kind::CpuStall => host(tally, &whole, |host| host.cpu_stall / 100.0),
+        Kind::MemoryAvailable => {
+            let all = tally.header.machine.memory_mib as f64;
+            host(tally, &whole, |host| host.memory_available_mib as f64 / all)
+        }
+    }
+}
+
+/// The measure over one stretch only: what paired ratios are made of. `None`
+/// for measures that have no meaning in a part of a window.
+pub fn in_stretch(tally: &Tally, kind: &Kind, stretch: &Stretch, arm: char) -> Option<f64> {
+    match kind {
+        Kind::Latency(q, selector) => {
+            let latencies = tally.merged(arm, stretch, selector, |w| &w.intended);
+            // A quantile needs a few samples beyond it to mean anything.
+            let enough = latencies.len() as f64 * (1.0 - q) >= 2.0;
+            latencies.quantile(*q).filter(|_| enough).map(|us| us as f64 / MICROS)
+        }
+        Kind::Rate(selector) => {
+            let seconds = f64::from(stretch.seconds.end - stretch.seconds.start) * rounds(tally, stretch);
+            (seconds > 0.0).then(|| tally.sum(arm, stretch, selector, |w| w.good) as f64 / seconds)
+        }
+        Kind::CpuPerJourney | Kind::Cost => {
+            let journeys = tally.sum(arm, stretch, "all", |w| w.sent);
+            let cpu = tally.cpu_ns(arm, stretch)?;
+            let scale = if matches!(kind, Kind::Cost) { 1000.0 } else { 1.0 };
+            (journeys > 0).then(|| cpu as f64 / SECOND as f64 / journeys as f64 * scale)
+        }
+        _ => None,
+    }
+}
+
+fn rounds(tally: &Tally, stretch: &Stretch) -> f64 {
+    if stretch.round == 0 { f64::from(tally.header.rounds.max(1)) } else { 1.0 }
+}
+
+fn quantile(latencies: &Latencies, q: f64) -> Measured {
+    Measured {
+        value: latencies.quantile(q).map(|us| us as f64 / MICROS),
+        n: latencies.len(),
+        interval: stats::quantile(latencies, q).map(|(low, high)| (low / MICROS, high / MICROS)),
+    }
+}
+
+fn share(
+    tally: &Tally,
+    arm: char,
+    stretch: &Stretch,
+    selector: &str,
+    part: impl Fn(&record::Window) -> u64,
+) -> Measured {
+    let n = tally.sum(arm, stretch, selector, |w| w.offered);
+    proportion(tally.sum(arm, stretch, selector, part), n)
+}
+
+fn proportion(part: u64, n: u64) -> Measured {
+    Measured { value: (n > 0).then(|| part as f64 / n as f64), n, interval: stats::proportion(part, n) }
+}
+
+fn rate(tally: &Tally, arm: char, window: &Window, selector: &str) -> Measured {
+    let kind = Kind::Rate(selector.to_owned());
+    let n = tally.sum(arm, &tally.whole(window), selector, |w| w.good);
+    Measured { n, ..from_blocks(tally, &kind, window, arm) }
+}
+
+/// Value over the whole window, interval from its blocks.
+fn from_blocks(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measured {
+    let whole = tally.whole(window);
+    let blocks: Vec<f64> =
+        tally.blocks(window).iter().filter_map(|block| in_stretch(tally, kind, block, arm)).collect();
+    Measured {
+        value: in_stretch(tally, kind, &whole, arm),
+        n: tally.sum(arm, &whole, "all", |w| w.sent),
+        interval: stats::mean(&blocks).map(|(_, interval)| interval),
+    }
+}
+
+fn attempts(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &str) -> Measured {
+    let (mut tries, mut calls) = (0.0, 0.0);
+    for edge in tally.edges(arm, stretch).filter(|edge| edge.caller == caller && edge.callee == callee) {
+        tries += edge.actual_rps;
+        calls += edge.effective_rps;
+    }
+    Measured { value: (calls > 0.0).then(|| tries / calls), n: calls as u64, interval: None }
+}
+
+fn breaker_open(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &str) -> Measured {
+    let seconds: Vec<bool> = tally
+        .edges(arm, stretch)
+        .filter(|edge| edge.caller == caller && edge.callee == callee)
+        .map(|edge| edge.breaker == 2)
+        .collect();
+    counted(seconds.iter().filter(|open| **open).count() as u64, seconds.len() as u64)
+}
+
+/// End of the last fault, in phase seconds; a one-shot step ends when it happens.
+fn last_fault_end(tally: &Tally) -> Option<u32> {
+    let end = |step: &StepPlan| step.start_ns + step.length_ns;
+    tally.header.steps.iter().map(end).max().map(|ns| u32::try_from(ns / SECOND).unwrap_or(u32::MAX))
+}
+
+/// Seconds from the end of the last fault to the first second of three in a row
+/// with goodput at 95 %, each second by the arrivals due in it.
+fn recovery(tally: &Tally, arm: char, selector: &str) -> Measured {
+    let Some(from) = last_fault_end(tally) else { return Measured::default() };
+    let end = tally.seconds(&Window::Whole).end;
+    let mut good_in_a_row = 0;
+    let mut n = 0;
+    for second in from..end {
+        let stretch = Stretch { round: 0, seconds: second..second + 1 };
+        let offered = tally.sum(arm, &stretch, selector, |w| w.offered);
+        let good = tally.sum(arm, &stretch, selector, |w| w.good);
+        n += offered;
+        let recovered = offered == 0 || good as f64 >= RECOVERED * offered as f64;
+        good_in_a_row = if recovered { good_in_a_row + 1 } else { 0 };
+        if good_in_a_row == RECOVERED_FOR {
+            return Measured { value: Some(f64::from(second + 1 - RECOVERED_FOR - from)), n, interval: None };
+        }
+    }
+    // Never within the run: no number, and the expectation on it fails.
+    Measured { value: (n > 0).then_some(f64::INFINITY), n, interval: None }
+}
+
+/// Share of the journeys that do not need what a step hits, and still failed or
+/// came too late, from the step to the end of its phase.
+fn blast_radius(tally: &Tally, arm: char, step: &str) -> Measured {
+    let header = &tally.header;
+    let Some(step) = header.steps.iter().find(|s| s.id == step || s.number.to_string() == step) else {
+        return Measured::default();
+    };
+    let inside = |phase: &&record::PhasePlan| {
+        (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns)
+    };
+    let Some(phase) = header.phases.iter().find(inside) else { return Measured::default() };
+    let seconds = u32::try_from(step.start_ns / SECOND).unwrap_or(0)
+        ..u32::try_from((phase.start_ns + phase.length_ns) / SECOND).unwrap_or(0);
+    let stretch = Stretch { round: 0, seconds };
+    let bystander = |journey: &str| {
+        header.journeys.iter().any(|j| j.name == journey && !j.needs.iter().any(|need| step.hits.contains(need)))
+    };
+    let (mut offered, mut hurt) = (0, 0);
+    for window in tally.windows(arm, &stretch, bystander) {
+        offered += window.offered;
+        hurt += window.offered.saturating_sub(window.good);
+    }
+    proportion(hurt, offered)
+}
+
+fn hops(tally: &Tally, arm: char, window: &Window) -> Measured {
+    let (mut requests, mut journeys) = (0.0, 0);
+    for cost in tally.costs(arm, window) {
+        requests += cost.hops * cost.journeys as f64;
+        journeys += cost.journeys;
+    }
+    Measured { value: (journeys > 0).then(|| requests / journeys as f64), n: journeys, interval: None }
+}
+
+/// The arm's highest PSS: processes sampled in the same second are added.
+fn pss(tally: &Tally, arm: char) -> Measured {
+    let mut by_second = std::collections::BTreeMap::<u64, u64>::new();
+    let mut n = 0;
+    for (_, samples) in tally.procs(arm) {
+        for (t, proc) in samples {
+            *by_second.entry(t / SECOND).or_default() += proc.pss_kib;
+            n += 1;
+        }
+    }
+    let highest = by_second.values().max().map(|kib| *kib as f64 * 1024.0);
+    Measured { value: highest, n, interval: None }
+}
+
+fn audited(tally: &Tally, arm: char, which: impl Fn(&record::Audit) -> u64) -> Measured {
+    tally.audit(arm).map_or_else(Measured::default, |audit| counted(which(audit), audit.acknowledged))
+}
+
+fn host(tally: &Tally, stretch: &Stretch, which: impl Fn(&record::Host) -> f64) -> Measured {
+    let values: Vec<f64> = tally.hosts(stretch).map(which).collect();
+    let n = values.len() as u64;
+    Measured {
+        value: (n > 0).then(|| values.iter().sum::<f64>() / n as f64),
+        n,
+        interval: stats::mean(&values).map(|(_, interval)| interval),
+    }
+}
+
+/// A count is exact: its interval is itself.
+fn counted(count: u64, n: u64) -> Measured {
+    let value = (n > 0).then_some(count as f64);
+    Measured { value, n, interval: value.map(|v| (v, v)) }
+}
+
+/// The same measure in another unit.
+pub(crate) fn scaled(measured: Measured, by: f64) -> Measured {
+    Measured {
+        value: measured.value.map(|v| v * by),
+        interval: measured.interval.map(|(low, high)| (low * by, high * by)),
+        ..measured
+    }
+}
+
+/// `b` over `a`: from paired blocks where the measure has them, else from the two intervals.
+pub fn ratio(tally: &Tally, kind: &Kind, window: &Window, a: char, b: char) -> Option<Measured> {
+    let (left, right) = (measure(tally, kind, window, a), measure(tally, kind, window, b));
+    let value = match (left.value?, right.value?) {
+        (a, b) if a > 0.0 => b / a,
+        _ => return None,
+    };
+    let blocks = tally.blocks(window);
+    let of = |arm: char| -> Vec<Option<f64>> {
+        blocks.iter().map(|block| in_stretch(tally, kind, block, arm)).collect()
+    };
+    let interval = stats::paired_ratio(&of(a), &of(b)).map(|(_, interval)| interval).or_else(|| {
+        let ((a_low, a_high), (b_low, b_high)) = (left.interval?, right.interval?);
+        (a_low > 0.0).then(|| (b_low / a_high, b_high / a_low))
+    });
+    Some(Measured { value: Some(value), n: left.n.min(right.n), interval })
+}

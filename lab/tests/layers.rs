@@ -1,0 +1,162 @@
+//! Keeps the map of ARCHITECTURE.md true: arrows between rooms point down, and pure rooms stay pure.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Rooms from the floor up. A crate may depend on rooms before its own, and
+/// within its own only on crates listed before it in [`WITHIN`].
+const ROOMS: &[(&str, &[&str])] = &[
+    ("platform/policy", &["policy"]),
+    ("platform/contract", &["contract"]),
+    ("platform/runtime", &["runtime"]),
+    ("platform/telemetry", &["telemetry"]),
+    ("platform/fault", &["fault"]),
+    ("platform/storage", &["storage"]),
+    ("platform/transport", &["transport"]),
+    ("platform/component", &["component"]),
+    ("discovery", &["discovery"]),
+    ("services/*/api", &["*-api"]),
+    ("services/history", &["history"]),
+    ("gateway and services", &["gateway", "profile", "follower", "feed", "search", "photo", "testkit"]),
+    ("services/suite", &["suite"]),
+    ("loadgen/traffic", &["traffic"]),
+    ("lab/record", &["record"]),
+    ("lab/scorecard", &["scorecard"]),
+    ("lab/scenario", &["scenario"]),
+    ("looking from outside", &["loadgen", "tui"]),
+    ("lab/conductor", &["conductor"]),
+    ("lab and benches", &["lab", "benches"]),
+];
+
+/// Dependencies inside one room that are part of the design.
+const WITHIN: &[(&str, &str)] = &[
+    ("follower-api", "profile-api"),
+    ("photo-api", "profile-api"),
+    ("feed-api", "profile-api"),
+    ("feed-api", "photo-api"),
+    ("search-api", "profile-api"),
+    ("search-api", "photo-api"),
+];
+
+/// Rooms without clock, sockets or a runtime, and what would betray one.
+const PURE: &[&str] = &["policy", "contract", "traffic", "scorecard", "scenario", "*-api"];
+const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", "tracing", "nix", "flume"];
+
+/// Above the line the laboratory, below it the specimen, which knows nothing of it.
+const LABORATORY: &[&str] =
+    &["traffic", "record", "scorecard", "scenario", "loadgen", "tui", "conductor", "lab", "benches"];
+
+/// Crates that are too heavy for the rooms named: goose, the screen and criterion stay at the edge.
+const HEAVY: &[(&str, &[&str])] =
+    &[("goose", &["loadgen"]), ("ratatui", &["tui"]), ("criterion", &["benches"])];
+
+#[derive(Clone, Debug, PartialEq)]
+struct Manifest {
+    name: String,
+    /// Everything but dev-dependencies: tests may look around.
+    dependencies: Vec<String>,
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    pattern.strip_prefix('*').map_or(pattern == name, |tail| name.ends_with(tail))
+}
+
+fn room_of(name: &str) -> Option<usize> {
+    ROOMS.iter().position(|(_, members)| members.iter().any(|member| matches(member, name)))
+}
+
+/// Every arrow that should not be there, as a sentence.
+fn faults(manifests: &[Manifest]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for Manifest { name, dependencies } in manifests {
+        let Some(room) = room_of(name) else {
+            // A new service needs no line here: it lives among the services and may look where they may.
+            continue;
+        };
+        for dependency in dependencies {
+            if let Some(below) = room_of(dependency) {
+                let designed = WITHIN.contains(&(name.as_str(), dependency.as_str()));
+                if below > room || (below == room && !designed) {
+                    faults.push(format!(
+                        "`{name}` ({}) must not depend on `{dependency}` ({})",
+                        ROOMS[room].0, ROOMS[below].0
+                    ));
+                }
+            }
+            let listed = |list: &[&str], name: &str| list.iter().any(|pattern| matches(pattern, name));
+            if listed(LABORATORY, dependency) && !listed(LABORATORY, name) {
+                faults.push(format!("`{name}` is part of the specimen and must not know `{dependency}`"));
+            }
+            if listed(PURE, name) && IMPURE.contains(&dependency.as_str()) {
+                faults.push(format!("`{name}` is pure and must not depend on `{dependency}`"));
+            }
+            for (heavy, allowed) in HEAVY {
+                if dependency == heavy && !allowed.contains(&name.as_str()) {
+                    faults.push(format!("`{heavy}` belongs to {allowed:?} only, not to `{name}`"));
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn read(path: &Path) -> Manifest {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let table: toml::Table = text.parse().unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let mut dependencies: BTreeMap<String, ()> = BTreeMap::new();
+    for section in ["dependencies", "build-dependencies"] {
+        if let Some(entries) = table.get(section).and_then(toml::Value::as_table) {
+            dependencies.extend(entries.keys().map(|key| (key.clone(), ())));
+        }
+    }
+    let name = table["package"]["name"].as_str().expect("a package has a name").to_owned();
+    Manifest { name, dependencies: dependencies.into_keys().collect() }
+}
+
+fn manifests_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder").flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let skipped = ["target", "runs", "src", "tests"].iter().any(|skip| name == *skip);
+        if path.is_dir() && !skipped && !name.to_string_lossy().starts_with('.') {
+            let manifest = path.join("Cargo.toml");
+            found.extend(manifest.is_file().then_some(manifest));
+            manifests_below(&path, found);
+        }
+    }
+}
+
+fn house() -> Vec<Manifest> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("lab lies in the workspace");
+    let mut paths = Vec::new();
+    manifests_below(root, &mut paths);
+    assert!(paths.len() >= 25, "the house has more rooms than {}", paths.len());
+    paths.iter().map(|path| read(path)).collect()
+}
+
+#[test]
+fn arrows_point_down() {
+    let faults = faults(&house());
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_room_of_the_map_is_inhabited() {
+    let house = house();
+    for (room, members) in ROOMS {
+        let inhabited = house.iter().any(|crate_| members.iter().any(|member| matches(member, &crate_.name)));
+        assert!(inhabited, "nobody lives in {room}; take it off the map");
+    }
+}
+
+#[test]
+fn a_planted_upward_import_is_found() {
+    let plant = |name: &str, dependency: &str| {
+        faults(&[Manifest { name: name.into(), dependencies: vec![dependency.into()] }])
+    };
+    assert_eq!(plant("feed", "follower"), ["`feed` (gateway and services) must not depend on `follower` (gateway and services)"]);
+    assert!(!plant("contract", "transport").is_empty(), "the floor must not see what stands on it");
+    assert!(!plant("profile", "traffic").is_empty(), "the specimen must not see the laboratory");
+    assert!(!plant("scorecard", "tokio").is_empty(), "pure rooms stay pure");
+    assert!(!plant("lab", "goose").is_empty(), "goose has one call site");
+    assert!(plant("feed", "follower-api").is_empty(), "services see each other's promises");
+}

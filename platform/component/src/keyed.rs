@@ -1,0 +1,47 @@
+//! A write that takes effect once, however often it is sent.
+
+use std::sync::Arc;
+
+use contract::id::{fnv1a64, mix};
+use contract::{CallContext, ComponentName, Principal, Refusal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use storage::{Tx, once};
+
+/// One write: who asks for what, under which `Idempotency-Key`. Without a key
+/// nothing is remembered, and a repeat happens again.
+pub struct KeyedWrite {
+    component: ComponentName,
+    principal: u64,
+    key: Option<Arc<str>>,
+    fingerprint: u64,
+}
+
+impl KeyedWrite {
+    /// The write `what`, in which the verb and every argument stand: one key
+    /// with another `what` is refused. Never put a secret in.
+    pub fn new(component: ComponentName, cx: &CallContext, principal: Principal, what: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(what).expect("arguments are plain data");
+        let fingerprint = mix(fnv1a64(&bytes, 0xcbf2_9ce4_8422_2325));
+        Self { component, principal: principal.raw(), key: cx.key.clone(), fingerprint }
+    }
+
+    /// The reply of the first time, if this is a repeat. Ask first of all in
+    /// the transaction of the write: two of a kind then take turns.
+    ///
+    /// # Errors
+    /// 422 when the key came with another write; storage's own refusals.
+    pub async fn replay<R: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<R>, Refusal> {
+        let Some(key) = &self.key else { return Ok(None) };
+        once::replay(tx, self.component, self.principal, key, self.fingerprint).await
+    }
+
+    /// Keeps the reply for repeats, in the transaction of the write.
+    ///
+    /// # Errors
+    /// Storage's own refusals.
+    pub async fn remember<R: Serialize>(&self, tx: &mut Tx, reply: &R) -> Result<(), Refusal> {
+        let Some(key) = &self.key else { return Ok(()) };
+        once::remember(tx, self.component, self.principal, key, self.fingerprint, reply).await
+    }
+}

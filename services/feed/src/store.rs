@@ -1,0 +1,235 @@
+//! Tables and queries.
+
+use feed_api::Position;
+use photo_api::PhotoId;
+use profile_api::UserId;
+use sqlx::QueryBuilder;
+use storage::{Connection, Engine, Migration, StorageError, query};
+
+use crate::timeline::{Authors, Entries, Timeline};
+
+/// Its tables. `feed_gone_*` are gravestones, 8 bytes each for ever: an event
+/// of a deleted photo or account may come after the news of its end.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "timelines",
+    sql: "CREATE TABLE feed_posts (
+              photo BIGINT PRIMARY KEY,
+              author BIGINT NOT NULL,
+              posted_us BIGINT NOT NULL,
+              pushed BIGINT NOT NULL
+          );
+          CREATE INDEX feed_posts_by_author ON feed_posts (author, posted_us, photo, pushed);
+          CREATE TABLE feed_timelines (
+              reader BIGINT PRIMARY KEY,
+              authors BYTEA NOT NULL,
+              entries BYTEA NOT NULL,
+              cut BIGINT NOT NULL
+          );
+          CREATE TABLE feed_gone_photos (photo BIGINT PRIMARY KEY);
+          CREATE TABLE feed_gone_users (account BIGINT PRIMARY KEY);",
+}];
+
+const POSTS: &str = "feed_posts";
+const TIMELINES: &str = "feed_timelines";
+
+/// A post, as the lists of its author know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// When, and which photo.
+    pub at: Position,
+    /// Who posted it.
+    pub author: UserId,
+}
+
+fn position((posted_us, photo): (i64, i64)) -> Position {
+    Position { posted_us, photo: PhotoId::from_sql(photo) }
+}
+
+fn post((posted_us, photo, author): (i64, i64, i64)) -> Post {
+    Post { at: position((posted_us, photo)), author: UserId::from_sql(author) }
+}
+
+/// A list of ids to choose from, padded to a power of two: a dozen statements
+/// serve every length and stay prepared.
+fn push_ids(select: &mut QueryBuilder<Engine>, ids: impl ExactSizeIterator<Item = i64> + Clone) {
+    let padded = ids.len().next_power_of_two();
+    let last = ids.clone().last();
+    let mut list = select.separated(", ");
+    for id in ids.chain(last.into_iter().cycle()).take(padded) {
+        list.push_bind(id);
+    }
+}
+
+/// Ids in one list, far below SQLite's 32,766 parameters.
+const IDS: usize = 1_024;
+
+/// Adds a post that is not pushed yet, unless it or its author is known to be
+/// gone. Whether it stands there now.
+pub async fn insert_post(conn: &mut Connection, new: Post) -> Result<bool, StorageError> {
+    let insert = sqlx::query(
+        "INSERT INTO feed_posts (photo, author, posted_us, pushed)
+         SELECT $1, $2, $3, 0
+         WHERE NOT EXISTS (SELECT 1 FROM feed_gone_photos WHERE photo = $1)
+           AND NOT EXISTS (SELECT 1 FROM feed_gone_users WHERE account = $2)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(new.at.photo.sql())
+    .bind(new.author.sql())
+    .bind(new.at.posted_us);
+    Ok(query("INSERT", POSTS, insert.execute(conn)).await?.rows_affected() == 1)
+}
+
+/// Whether an author has posts that were not pushed.
+pub async fn has_unpushed(conn: &mut Connection, author: UserId) -> Result<bool, StorageError> {
+    let select = sqlx::query("SELECT 1 FROM feed_posts WHERE author = $1 AND pushed = 0 LIMIT 1");
+    Ok(query("SELECT", POSTS, select.bind(author.sql()).fetch_optional(conn)).await?.is_some())
+}
+
+/// Marks all posts of an author as pushed; those that were not before.
+pub async fn mark_pushed(conn: &mut Connection, author: UserId) -> Result<Vec<Position>, StorageError> {
+    let update = sqlx::query_as(
+        "UPDATE feed_posts SET pushed = 1 WHERE author = $1 AND pushed = 0 RETURNING posted_us, photo",
+    )
+    .bind(author.sql());
+    let rows: Vec<(i64, i64)> = query("UPDATE", POSTS, update.fetch_all(conn)).await?;
+    Ok(rows.into_iter().map(position).collect())
+}
+
+/// The newest `limit` pushed posts of these authors, newest first.
+pub async fn pushed_by(
+    conn: &mut Connection,
+    authors: &[UserId],
+    limit: usize,
+) -> Result<Vec<Position>, StorageError> {
+    let mut found: Vec<Position> = Vec::new();
+    for some in authors.chunks(IDS) {
+        let mut select = QueryBuilder::<Engine>::new("SELECT posted_us, photo FROM feed_posts WHERE author IN (");
+        push_ids(&mut select, some.iter().map(|author| author.sql()));
+        select.push(") AND pushed = 1 ORDER BY posted_us DESC, photo DESC LIMIT ").push_bind(limit as i64);
+        let rows: Vec<(i64, i64)> = query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
+        found.extend(rows.into_iter().map(position));
+    }
+    if authors.len() > IDS {
+        found.sort_by_key(|entry| std::cmp::Reverse(*entry));
+        found.truncate(limit);
+    }
+    Ok(found)
+}
+
+/// The newest `limit` posts of these authors older than `after`, newest first,
+/// pushed or not.
+pub async fn posts_by(
+    conn: &mut Connection,
+    authors: &[UserId],
+    after: Option<Position>,
+    limit: usize,
+) -> Result<Vec<Post>, StorageError> {
+    if authors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select =
+        QueryBuilder::<Engine>::new("SELECT posted_us, photo, author FROM feed_posts WHERE author IN (");
+    push_ids(&mut select, authors.iter().map(|author| author.sql()));
+    select.push(")");
+    if let Some(after) = after {
+        select.push(" AND (posted_us, photo) < (").push_bind(after.posted_us);
+        select.push(", ").push_bind(after.photo.sql()).push(")");
+    }
+    select.push(" ORDER BY posted_us DESC, photo DESC LIMIT ").push_bind(limit as i64);
+    let rows: Vec<(i64, i64, i64)> = query("SELECT", POSTS, select.build_query_as().fetch_all(conn)).await?;
+    Ok(rows.into_iter().map(post).collect())
+}
+
+/// The posts among these entries that still stand, in no particular order.
+pub async fn standing(conn: &mut Connection, entries: &[Position]) -> Result<Vec<Post>, StorageError> {
+    let mut found = Vec::with_capacity(entries.len());
+    for some in entries.chunks(IDS) {
+        let mut select =
+            QueryBuilder::<Engine>::new("SELECT posted_us, photo, author FROM feed_posts WHERE photo IN (");
+        push_ids(&mut select, some.iter().map(|entry| entry.photo.sql()));
+        select.push(")");
+        let rows: Vec<(i64, i64, i64)> =
+            query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
+        found.extend(rows.into_iter().map(post));
+    }
+    Ok(found)
+}
+
+/// Takes a post away and sets its gravestone. Timelines keep an entry that
+/// nobody will see, until they are next rebuilt.
+pub async fn bury_photo(conn: &mut Connection, photo: PhotoId) -> Result<(), StorageError> {
+    let stone = sqlx::query("INSERT INTO feed_gone_photos (photo) VALUES ($1) ON CONFLICT DO NOTHING");
+    query("INSERT", "feed_gone_photos", stone.bind(photo.sql()).execute(&mut *conn)).await?;
+    let delete = sqlx::query("DELETE FROM feed_posts WHERE photo = $1").bind(photo.sql());
+    query("DELETE", POSTS, delete.execute(conn)).await?;
+    Ok(())
+}
+
+/// Takes a user's timeline and posts away and sets a gravestone.
+pub async fn bury_user(conn: &mut Connection, user: UserId) -> Result<(), StorageError> {
+    let stone = sqlx::query("INSERT INTO feed_gone_users (account) VALUES ($1) ON CONFLICT DO NOTHING");
+    query("INSERT", "feed_gone_users", stone.bind(user.sql()).execute(&mut *conn)).await?;
+    let posts = sqlx::query("DELETE FROM feed_posts WHERE author = $1").bind(user.sql());
+    query("DELETE", POSTS, posts.execute(&mut *conn)).await?;
+    let timeline = sqlx::query("DELETE FROM feed_timelines WHERE reader = $1").bind(user.sql());
+    query("DELETE", TIMELINES, timeline.execute(conn)).await?;
+    Ok(())
+}
+
+/// Whether an account is known to be deleted.
+pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
+    let select = sqlx::query("SELECT 1 FROM feed_gone_users WHERE account = $1").bind(user.sql());
+    Ok(query("SELECT", "feed_gone_users", select.fetch_optional(conn)).await?.is_some())
+}
+
+/// `reader, authors, entries, cut`.
+pub(crate) type TimelineRow = (i64, Vec<u8>, Vec<u8>, i64);
+
+pub(crate) fn timeline((reader, authors, entries, cut): TimelineRow) -> Timeline {
+    Timeline {
+        reader: UserId::from_sql(reader),
+        authors: Authors::from_bytes(&authors),
+        entries: Entries::from_bytes(&entries, cut != 0),
+    }
+}
+
+/// A reader's timeline; empty when there is none.
+pub async fn timeline_of(conn: &mut Connection, reader: UserId) -> Result<Timeline, StorageError> {
+    let select = sqlx::query_as("SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader = $1");
+    let row = query("SELECT", TIMELINES, select.bind(reader.sql()).fetch_optional(conn)).await?;
+    Ok(row.map_or_else(|| Timeline::new(reader), timeline))
+}
+
+/// The timelines of these readers that exist, in no particular order.
+pub async fn timelines_of(conn: &mut Connection, readers: &[UserId]) -> Result<Vec<Timeline>, StorageError> {
+    if readers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select =
+        QueryBuilder::<Engine>::new("SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader IN (");
+    push_ids(&mut select, readers.iter().map(|reader| reader.sql()));
+    select.push(")");
+    let rows: Vec<TimelineRow> = query("SELECT", TIMELINES, select.build_query_as().fetch_all(conn)).await?;
+    Ok(rows.into_iter().map(timeline).collect())
+}
+
+/// Writes timelines, over those that exist.
+pub async fn save(conn: &mut Connection, timelines: &[Timeline]) -> Result<(), StorageError> {
+    if timelines.is_empty() {
+        return Ok(());
+    }
+    let mut upsert = QueryBuilder::<Engine>::new("INSERT INTO feed_timelines (reader, authors, entries, cut) ");
+    upsert.push_values(timelines, |mut row, timeline| {
+        row.push_bind(timeline.reader.sql())
+            .push_bind(timeline.authors.to_bytes())
+            .push_bind(timeline.entries.to_bytes())
+            .push_bind(i64::from(timeline.entries.is_cut()));
+    });
+    upsert.push(
+        " ON CONFLICT (reader) DO UPDATE
+         SET authors = excluded.authors, entries = excluded.entries, cut = excluded.cut",
+    );
+    query("INSERT", TIMELINES, upsert.build().execute(conn)).await?;
+    Ok(())
+}

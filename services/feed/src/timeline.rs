@@ -1,0 +1,219 @@
+//! A reader's home feed as one value: entries newest first, cut at a depth, and the authors they come from.
+//!
+//! Pure: rows are read and written in [`crate::store`].
+
+use std::cmp::Reverse;
+
+use feed_api::Position;
+use photo_api::PhotoId;
+use profile_api::UserId;
+
+/// Bytes of one entry: time of posting and photo, both big-endian.
+const ENTRY: usize = 16;
+/// Bytes of one author.
+const AUTHOR: usize = 8;
+
+/// One reader's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeline {
+    /// Whose.
+    pub reader: UserId,
+    /// Whom the reader follows, as far as heard of.
+    pub authors: Authors,
+    /// What they posted.
+    pub entries: Entries,
+}
+
+impl Timeline {
+    /// The timeline of somebody who follows nobody yet.
+    pub fn new(reader: UserId) -> Self {
+        Self { reader, authors: Authors::default(), entries: Entries::default() }
+    }
+}
+
+/// A set of authors, by ascending id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Authors(Vec<UserId>);
+
+impl Authors {
+    /// Reads the bytes of a row.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let (whole, _) = bytes.as_chunks::<AUTHOR>();
+        Self(whole.iter().map(|author| UserId::new(u64::from_be_bytes(*author))).collect())
+    }
+
+    /// The bytes of a row.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|author| author.raw().to_be_bytes()).collect()
+    }
+
+    /// Whether `author` is among them.
+    pub fn contains(&self, author: UserId) -> bool {
+        self.0.binary_search(&author).is_ok()
+    }
+
+    /// Adds an author; twice is once.
+    pub fn add(&mut self, author: UserId) {
+        if let Err(place) = self.0.binary_search(&author) {
+            self.0.insert(place, author);
+        }
+    }
+
+    /// Takes an author out, if there.
+    pub fn remove(&mut self, author: UserId) {
+        if let Ok(place) = self.0.binary_search(&author) {
+            self.0.remove(place);
+        }
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[UserId] {
+        &self.0
+    }
+}
+
+impl FromIterator<UserId> for Authors {
+    fn from_iter<I: IntoIterator<Item = UserId>>(authors: I) -> Self {
+        let mut authors: Vec<UserId> = authors.into_iter().collect();
+        authors.sort_unstable();
+        authors.dedup();
+        Self(authors)
+    }
+}
+
+/// Entries newest first, each photo once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    newest_first: Vec<Position>,
+    /// Whether older entries were cut off.
+    cut: bool,
+}
+
+impl Entries {
+    /// Reads the bytes of a row.
+    pub fn from_bytes(bytes: &[u8], cut: bool) -> Self {
+        let (whole, _) = bytes.as_chunks::<ENTRY>();
+        let entry = |bytes: &[u8; ENTRY]| {
+            let number = u128::from_be_bytes(*bytes);
+            Position { posted_us: (number >> 64) as i64, photo: PhotoId::new(number as u64) }
+        };
+        Self { newest_first: whole.iter().map(entry).collect(), cut }
+    }
+
+    /// The bytes of a row.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.newest_first.len() * ENTRY);
+        for entry in &self.newest_first {
+            bytes.extend(entry.posted_us.to_be_bytes());
+            bytes.extend(entry.photo.raw().to_be_bytes());
+        }
+        bytes
+    }
+
+    /// Adds entries in any order, those that are there already without effect,
+    /// and keeps the newest `depth`.
+    pub fn add(&mut self, entries: impl IntoIterator<Item = Position>, depth: usize) {
+        self.newest_first.extend(entries);
+        // A stable sort finds the runs: here one long run and a few entries behind it.
+        self.newest_first.sort_by_key(|entry| Reverse(*entry));
+        self.newest_first.dedup();
+        self.cut |= self.newest_first.len() > depth;
+        self.newest_first.truncate(depth);
+    }
+
+    /// Takes out what `keep` refuses. Fails when something had been cut: what
+    /// comes up from below is not here, and the caller must look for it.
+    ///
+    /// # Errors
+    /// [`Cut`], and nothing is changed.
+    pub fn retain(&mut self, keep: impl FnMut(&Position) -> bool) -> Result<(), Cut> {
+        if self.cut {
+            return Err(Cut);
+        }
+        self.newest_first.retain(keep);
+        Ok(())
+    }
+
+    /// All entries, newest first.
+    pub fn as_slice(&self) -> &[Position] {
+        &self.newest_first
+    }
+
+    /// Whether older entries were cut off.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Below this, a timeline that was cut knows nothing.
+    pub fn floor(&self) -> Option<Position> {
+        self.newest_first.last().copied().filter(|_| self.cut)
+    }
+
+    /// The entries older than `after`, newest first.
+    pub fn older_than(&self, after: Option<Position>) -> &[Position] {
+        match after {
+            Some(after) => &self.newest_first[self.newest_first.partition_point(|entry| *entry >= after)..],
+            None => &self.newest_first,
+        }
+    }
+}
+
+/// Entries were cut off, so removing some would leave a hole at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(posted_us: i64, photo: u64) -> Position {
+        Position { posted_us, photo: PhotoId::new(photo) }
+    }
+
+    fn photos(entries: &[Position]) -> Vec<u64> {
+        entries.iter().map(|entry| entry.photo.raw()).collect()
+    }
+
+    #[test]
+    fn a_row_reads_back_what_was_written() {
+        let mut entries = Entries::default();
+        entries.add([entry(5, 1), entry(-7, u64::MAX >> 1), entry(i64::MAX, 0)], 3);
+        assert_eq!(Entries::from_bytes(&entries.to_bytes(), false), entries);
+        assert_eq!(entries.to_bytes().len(), 3 * 16);
+        let authors: Authors = [9, 1, 5, 1].map(UserId::new).into_iter().collect();
+        assert_eq!(Authors::from_bytes(&authors.to_bytes()), authors);
+        assert_eq!(authors.as_slice(), [1, 5, 9].map(UserId::new));
+    }
+
+    #[test]
+    fn the_newest_stay_whatever_order_they_come_in() {
+        let mut forwards = Entries::default();
+        let mut backwards = Entries::default();
+        for n in 1..=5 {
+            forwards.add([entry(n, n as u64)], 3);
+            backwards.add([entry(6 - n, (6 - n) as u64)], 3);
+        }
+        assert_eq!(photos(forwards.as_slice()), [5, 4, 3]);
+        assert_eq!(forwards, backwards);
+        assert_eq!(forwards.floor(), Some(entry(3, 3)));
+    }
+
+    #[test]
+    fn ties_are_broken_by_photo_and_repeats_are_nothing() {
+        let mut entries = Entries::default();
+        entries.add([entry(1, 2), entry(1, 3), entry(1, 2)], 9);
+        assert_eq!(photos(entries.as_slice()), [3, 2]);
+        assert_eq!(photos(entries.older_than(Some(entry(1, 3)))), [2]);
+        // A cursor between entries, as of a photo deleted since, still has its place.
+        assert_eq!(photos(entries.older_than(Some(entry(2, 0)))), [3, 2]);
+        assert_eq!(entries.floor(), None);
+    }
+
+    #[test]
+    fn a_cut_timeline_does_not_lose_entries_without_being_rebuilt() {
+        let mut entries = Entries::default();
+        entries.add([entry(1, 1), entry(2, 2), entry(3, 3)], 2);
+        assert_eq!(entries.retain(|kept| kept.photo.raw() != 3), Err(Cut));
+        assert_eq!(photos(entries.as_slice()), [3, 2]);
+    }
+}

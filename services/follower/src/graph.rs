@@ -1,0 +1,219 @@
+//! What can be asked of the edges and done to them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use component::web::{Page, Paging};
+use component::{KeyedWrite, Site};
+use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
+use follower_api::{Counts, CountsOf, Followed, Followers, FollowersOf, PopularFollowedBy, Unfollowed};
+use profile_api::{Profile, ProfilesByIds, UserId};
+use serde::{Deserialize, Serialize};
+use storage::{Bus, Database};
+
+use crate::NAME;
+use crate::store::{self, Change, Direction};
+
+/// The component: edges between users, and their counts.
+pub struct Graph {
+    db: Database,
+    bus: Bus,
+    profiles: Arc<dyn Answer<ProfilesByIds>>,
+}
+
+/// What a follow or an unfollow comes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Following {
+    /// Whom.
+    pub user: UserId,
+    /// Whether the asker follows them now.
+    pub following: bool,
+    /// How many do.
+    pub followers: u64,
+}
+
+/// A user in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// Their handle.
+    pub handle: String,
+    /// Their display name.
+    pub name: String,
+}
+
+/// A page of followers or of those followed, with the counts at that user.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct People {
+    /// By ascending id.
+    #[serde(flatten)]
+    pub page: Page<Person>,
+    /// How many follow the user.
+    pub followers: u64,
+    /// How many the user follows.
+    pub following: u64,
+}
+
+impl Graph {
+    /// The component on its ground.
+    pub fn open(site: &Site) -> Self {
+        Self { db: site.db.clone(), bus: site.bus.clone(), profiles: site.ask::<ProfilesByIds>() }
+    }
+
+    /// Adds the edge from `me` to `user`, if it is not there.
+    ///
+    /// # Errors
+    /// 422 for oneself, 404 for an unknown user, 401 once `me` is gone.
+    pub async fn follow(&self, cx: &CallContext, me: UserId, user: UserId) -> Result<Following, Refusal> {
+        self.set(cx, me, user, Change::Add).await
+    }
+
+    /// Removes the edge from `me` to `user`, if it is there.
+    ///
+    /// # Errors
+    /// As [`Graph::follow`].
+    pub async fn unfollow(&self, cx: &CallContext, me: UserId, user: UserId) -> Result<Following, Refusal> {
+        self.set(cx, me, user, Change::Remove).await
+    }
+
+    async fn set(&self, cx: &CallContext, me: UserId, user: UserId, change: Change) -> Result<Following, Refusal> {
+        if me == user {
+            let sentence = "nobody follows themselves; give another user's id";
+            return Err(Refusal::new(RefusalKind::Unprocessable, "follow_self", sentence));
+        }
+        let write = KeyedWrite::new(NAME, cx, me, &(change, user));
+        // Asked before the transaction, so that the one writer never waits for
+        // a hop; heard after the repeat, which is owed its first reply.
+        let both = self.both_exist(cx, me, user).await;
+        let mut tx = self.db.write().await?;
+        if let Some(first) = write.replay(&mut tx).await? {
+            return Ok(first);
+        }
+        both?;
+        let conn = tx.conn();
+        // Either may have been deleted since they were asked for.
+        if store::is_gone(conn, me).await? {
+            return Err(asker_gone());
+        }
+        if store::is_gone(conn, user).await? {
+            return Err(Refusal::not_found("user"));
+        }
+        if let Some(turn) = store::set(conn, me, user, change).await? {
+            match change {
+                Change::Add => {
+                    let event = Followed { follower: me, followee: user };
+                    self.bus.publish(cx, &mut tx, format!("Followed/{me}/{turn}"), &event).await?;
+                }
+                Change::Remove => {
+                    let event = Unfollowed { follower: me, followee: user };
+                    self.bus.publish(cx, &mut tx, format!("Unfollowed/{me}/{turn}"), &event).await?;
+                }
+            }
+        }
+        let followers = store::counts(tx.conn(), user).await?.followers;
+        let reply = Following { user, following: change == Change::Add, followers };
+        write.remember(&mut tx, &reply).await?;
+        tx.commit().await?;
+        Ok(reply)
+    }
+
+    async fn both_exist(&self, cx: &CallContext, me: UserId, user: UserId) -> Result<(), Refusal> {
+        let known = self.profiles.answer(&cx.asked_by(NAME), ProfilesByIds { ids: vec![me, user] }).await?;
+        let exists = |id| known.iter().any(|profile: &Profile| profile.id == id);
+        match (exists(me), exists(user)) {
+            (true, true) => Ok(()),
+            (false, _) => Err(asker_gone()),
+            (true, false) => Err(Refusal::not_found("user")),
+        }
+    }
+
+    /// A page of the edges at `user`, with names. A user deleted a moment ago
+    /// may be missing from a page before the edge is.
+    ///
+    /// # Errors
+    /// 404 for an unknown user, 400 for a foreign cursor.
+    pub async fn people(
+        &self,
+        cx: &CallContext,
+        user: UserId,
+        direction: Direction,
+        paging: &Paging,
+    ) -> Result<People, Refusal> {
+        let after = paging.after::<UserId>()?;
+        let mut read = self.db.read().await?;
+        let counts = store::counts(&mut read, user).await?;
+        let ids = store::edges(&mut read, user, direction, after, paging.limit + 1).await?;
+        drop(read);
+        let page = Page::cut(ids, paging.limit, |id| *id);
+
+        // Whoever has an edge exists; only of the others must it be asked.
+        let lonely = counts.followers == 0 && counts.following == 0;
+        let ids = if lonely { vec![user] } else { page.items.clone() };
+        let known = match ids.as_slice() {
+            [] => Vec::new(),
+            _ => self.profiles.answer(&cx.asked_by(NAME), ProfilesByIds { ids }).await?,
+        };
+        if lonely && known.is_empty() {
+            return Err(Refusal::not_found("user"));
+        }
+        let mut known: HashMap<UserId, Profile> = known.into_iter().map(|p| (p.id, p)).collect();
+        let items = page.items.iter().filter_map(|id| known.remove(id)).map(Person::from).collect();
+        let page = Page { items, next: page.next };
+        Ok(People { page, followers: counts.followers, following: counts.following })
+    }
+}
+
+impl From<Profile> for Person {
+    fn from(profile: Profile) -> Self {
+        Self { id: profile.id, handle: profile.handle, name: profile.name }
+    }
+}
+
+fn asker_gone() -> Refusal {
+    Refusal::new(RefusalKind::Unauthenticated, "account_gone", "the account was deleted; POST /v1/users opens another")
+}
+
+/// Most ids in one [`FollowersOf`].
+const FOLLOWERS_MAX: u32 = 5_000;
+/// Most users in one [`CountsOf`] and [`PopularFollowedBy`].
+const USERS_MAX: u32 = 100;
+
+fn within(what: u64, max: u32) -> Result<(), Refusal> {
+    if what <= u64::from(max) {
+        return Ok(());
+    }
+    Err(Refusal::bad_request("too_many_ids", format!("ask for {max} users at most")))
+}
+
+impl Answer<FollowersOf> for Graph {
+    fn answer<'a>(&'a self, _: &'a CallContext, call: FollowersOf) -> Pending<'a, Followers> {
+        Box::pin(async move {
+            within(call.limit.into(), FOLLOWERS_MAX)?;
+            let mut read = self.db.read().await?;
+            let total = store::counts(&mut read, call.user).await?.followers;
+            let ids = store::edges(&mut read, call.user, Direction::In, call.after, call.limit).await?;
+            Ok(Followers { ids, total })
+        })
+    }
+}
+
+impl Answer<CountsOf> for Graph {
+    fn answer<'a>(&'a self, _: &'a CallContext, call: CountsOf) -> Pending<'a, Vec<Counts>> {
+        Box::pin(async move {
+            within(call.users.len() as u64, USERS_MAX)?;
+            let mut read = self.db.read().await?;
+            Ok(store::counts_of(&mut read, &call.users).await?)
+        })
+    }
+}
+
+impl Answer<PopularFollowedBy> for Graph {
+    fn answer<'a>(&'a self, _: &'a CallContext, call: PopularFollowedBy) -> Pending<'a, Vec<UserId>> {
+        Box::pin(async move {
+            within(call.limit.into(), USERS_MAX)?;
+            let mut read = self.db.read().await?;
+            Ok(store::popular(&mut read, call.user, call.at_least, call.limit).await?)
+        })
+    }
+}

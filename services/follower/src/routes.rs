@@ -1,0 +1,69 @@
+//! The REST face.
+//!
+//! `PUT` and `DELETE .../follow` answer `{"user","following","followers"}`; the
+//! lists answer `{"items":[{"id","handle","name"}],"next","followers","following"}`
+//! by ascending id.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use component::Route;
+use component::web::{self, Answered, Asker, Paging, Param, Writer};
+
+use crate::graph::{Following, Graph, People};
+use crate::store::Direction;
+
+/// What it answers, as the gateway knows it.
+pub const ROUTES: &[Route] = &[
+    Route::read("PUT", "/v1/users/{id}/follow"),
+    Route::read("DELETE", "/v1/users/{id}/follow"),
+    Route::read("GET", "/v1/users/{id}/followers"),
+    Route::read("GET", "/v1/users/{id}/following"),
+];
+
+/// The routes over the component.
+pub fn router(graph: Arc<Graph>) -> Router {
+    Router::new()
+        .route("/v1/users/{id}/follow", put(follow).delete(unfollow))
+        .route("/v1/users/{id}/followers", get(followers))
+        .route("/v1/users/{id}/following", get(following))
+        .with_state(graph)
+}
+
+type Component = State<Arc<Graph>>;
+
+async fn follow(
+    State(graph): Component,
+    Writer(cx, me): Writer,
+    Param(id): Param,
+) -> Answered<Json<Following>> {
+    Ok(Json(graph.follow(&cx, me, web::id("id", &id)?).await?))
+}
+
+async fn unfollow(
+    State(graph): Component,
+    Writer(cx, me): Writer,
+    Param(id): Param,
+) -> Answered<Json<Following>> {
+    Ok(Json(graph.unfollow(&cx, me, web::id("id", &id)?).await?))
+}
+
+async fn followers(
+    State(graph): Component,
+    Asker(cx): Asker,
+    Param(id): Param,
+    paging: Paging,
+) -> Answered<Json<People>> {
+    Ok(Json(graph.people(&cx, web::id("id", &id)?, Direction::In, &paging).await?))
+}
+
+async fn following(
+    State(graph): Component,
+    Asker(cx): Asker,
+    Param(id): Param,
+    paging: Paging,
+) -> Answered<Json<People>> {
+    Ok(Json(graph.people(&cx, web::id("id", &id)?, Direction::Out, &paging).await?))
+}

@@ -1,0 +1,153 @@
+//! The REST face.
+//!
+//! A photo is `{"id","author","caption","tags","width","height","bytes","likes","posted_us"}`;
+//! one by one it comes with `"version"` and, for a known asker, `"liked"`. A like
+//! answers `{"likes","version","liked"}`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use bytes::Bytes;
+use component::Route;
+use component::web::{self, Answered, Asker, Refused, Writer};
+use contract::{CallContext, Refusal, RefusalKind};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use photo_api::{Photo, PhotoId};
+use runtime::cost::{self, Part};
+use serde::Deserialize;
+
+use crate::Album;
+use crate::album::{Liking, Upload, View};
+use crate::picture::Format;
+
+/// Largest original, bytes: more than any camera's JPEG.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// What it answers, as the gateway knows it.
+pub const ROUTES: &[Route] = &[
+    Route::upload("POST", "/v1/photos", MAX_BYTES),
+    Route::read("GET", "/v1/photos/{id}"),
+    Route::read("DELETE", "/v1/photos/{id}"),
+    Route::read("GET", "/v1/photos/{id}/thumbnail"),
+    Route::read("GET", "/v1/photos/{id}/original"),
+    Route::read("PUT", "/v1/photos/{id}/like"),
+    Route::read("DELETE", "/v1/photos/{id}/like"),
+];
+
+/// The routes over the component.
+pub fn router(album: Arc<Album>) -> Router {
+    Router::new()
+        .route("/v1/photos", post(post_photo))
+        .route("/v1/photos/{id}", get(view).delete(delete))
+        .route("/v1/photos/{id}/thumbnail", get(thumbnail))
+        .route("/v1/photos/{id}/original", get(original))
+        .route("/v1/photos/{id}/like", put(like).delete(unlike))
+        .with_state(album)
+}
+
+type Component = State<Arc<Album>>;
+
+/// What is said about a photo beside its bytes.
+#[derive(Deserialize)]
+struct About {
+    #[serde(default)]
+    caption: String,
+    #[serde(default)]
+    tags: String,
+}
+
+async fn post_photo(
+    State(album): Component,
+    Writer(cx, me): Writer,
+    about: Result<Query<About>, QueryRejection>,
+    request: Request,
+) -> Answered<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
+    let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
+    let _place = album.darkroom.enter()?;
+    let (parts, body) = request.into_parts();
+    let bytes = whole(&cx, &parts.headers, body).await?;
+    let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let format = Format::agreed(declared, &bytes)?;
+    let upload = Upload { format, bytes, caption: about.caption, tags: about.tags };
+    let photo = album.post(&cx, me, upload).await?;
+    Ok((StatusCode::CREATED, [(LOCATION, format!("/v1/photos/{}", photo.id))], Json(photo)))
+}
+
+/// The whole body, if it is not too long and comes in time.
+async fn whole(cx: &CallContext, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let sentence = format!("an original has at most {} MiB", MAX_BYTES >> 20);
+        Refusal::new(RefusalKind::TooLarge, "photo_too_large", sentence)
+    };
+    let promised = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if promised.is_some_and(|length| length > MAX_BYTES) {
+        return Err(too_large());
+    }
+    let reading = cost::part(Part::Transport, Limited::new(body, MAX_BYTES as usize).collect());
+    let body = tokio::time::timeout_at(cx.deadline.instant().into(), reading).await;
+    body.map_err(|_| Refusal::too_late())?.map(|whole| whole.to_bytes()).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            too_large()
+        } else {
+            Refusal::bad_request("body_incomplete", "the body broke off before its end")
+        }
+    })
+}
+
+fn photo_id(text: &str) -> Result<PhotoId, Refusal> {
+    web::id("id", text)
+}
+
+async fn view(State(album): Component, Asker(cx): Asker, Path(id): Path<String>) -> Answered<Json<View>> {
+    Ok(Json(album.view(&cx, photo_id(&id)?).await?))
+}
+
+async fn thumbnail(State(album): Component, Path(id): Path<String>, headers: HeaderMap) -> Answered<Response> {
+    let files = album.files(photo_id(&id)?).await?;
+    file(&album, &headers, &files.thumbnail, Format::Jpeg.media_type()).await
+}
+
+async fn original(State(album): Component, Path(id): Path<String>, headers: HeaderMap) -> Answered<Response> {
+    let files = album.files(photo_id(&id)?).await?;
+    file(&album, &headers, &files.original, &files.media_type).await
+}
+
+/// Bytes that never change under their key, which is their `ETag` (RFC 9110, section 8.8.3).
+async fn file(album: &Album, headers: &HeaderMap, key: &str, media_type: &str) -> Result<Response, Refused> {
+    let etag = format!("\"{key}\"");
+    let cached = [(ETAG, etag.as_str()), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    if known.flat_map(|list| list.split(',')).any(|tag| matches!(tag.trim(), known if known == etag || known == "*")) {
+        return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
+    }
+    let bytes = album.bytes(key).await?;
+    Ok((cached, [(CONTENT_TYPE, media_type)], bytes).into_response())
+}
+
+async fn like(
+    State(album): Component,
+    Writer(cx, me): Writer,
+    Path(id): Path<String>,
+) -> Answered<Json<Liking>> {
+    Ok(Json(album.like(&cx, me, photo_id(&id)?, true).await?))
+}
+
+async fn unlike(
+    State(album): Component,
+    Writer(cx, me): Writer,
+    Path(id): Path<String>,
+) -> Answered<Json<Liking>> {
+    Ok(Json(album.like(&cx, me, photo_id(&id)?, false).await?))
+}
+
+async fn delete(State(album): Component, Writer(cx, me): Writer, Path(id): Path<String>) -> Answered<StatusCode> {
+    album.delete(&cx, me, photo_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

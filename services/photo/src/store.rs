@@ -1,0 +1,288 @@
+//! Tables and queries.
+
+use component::Digest;
+use futures_util::TryStreamExt;
+use history::{History, PastPhoto};
+use photo_api::{Photo, PhotoId};
+use profile_api::UserId;
+use sqlx::QueryBuilder;
+use storage::{Connection, Database, Engine, Migration, StorageError, Tx, query};
+
+/// Its tables. `likes` counts rows of `photo_likes` besides those a history
+/// came with. `photo_gone` keeps the ids of deleted accounts, 8 bytes each for
+/// ever: a token outlives its account, and what comes with it must not stay.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "photos",
+    sql: "CREATE TABLE photo_photos (
+              id BIGINT PRIMARY KEY,
+              author BIGINT NOT NULL,
+              caption TEXT NOT NULL,
+              tags TEXT NOT NULL,
+              width BIGINT NOT NULL,
+              height BIGINT NOT NULL,
+              bytes BIGINT NOT NULL,
+              likes BIGINT NOT NULL,
+              posted_us BIGINT NOT NULL,
+              version BIGINT NOT NULL,
+              original TEXT NOT NULL,
+              thumbnail TEXT NOT NULL,
+              media_type TEXT NOT NULL
+          );
+          CREATE INDEX photo_photos_by_author ON photo_photos (author, id);
+          CREATE TABLE photo_likes (
+              photo BIGINT NOT NULL,
+              liker BIGINT NOT NULL,
+              PRIMARY KEY (photo, liker)
+          );
+          CREATE INDEX photo_likes_by_liker ON photo_likes (liker, photo);
+          CREATE TABLE photo_gone (account BIGINT PRIMARY KEY);",
+}];
+
+const PHOTOS: &str = "photo_photos";
+const LIKES: &str = "photo_likes";
+const GONE: &str = "photo_gone";
+
+/// `id, author, caption, tags, width, height, bytes, likes, posted_us, version`.
+type Row = (i64, i64, String, String, i64, i64, i64, i64, i64, i64);
+
+/// What everybody sees, and the version.
+fn photo(row: Row) -> (Photo, u64) {
+    let (id, author, caption, tags, width, height, bytes, likes, posted_us, version) = row;
+    let photo = Photo {
+        id: PhotoId::from_sql(id),
+        author: UserId::from_sql(author),
+        caption,
+        tags: tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+        width: width as u32,
+        height: height as u32,
+        bytes: bytes.cast_unsigned(),
+        likes: likes.cast_unsigned(),
+        posted_us,
+    };
+    (photo, version.cast_unsigned())
+}
+
+/// Where the bytes of a photo are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Files {
+    /// Object-store key of the original.
+    pub original: String,
+    /// Object-store key of the thumbnail.
+    pub thumbnail: String,
+    /// Media type of the original.
+    pub media_type: String,
+}
+
+/// How a photo is liked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Likes {
+    /// How many like it.
+    pub count: u64,
+    /// Rises with every like that comes or goes, from 1.
+    pub version: u64,
+}
+
+/// Adds a photo.
+pub async fn insert(conn: &mut Connection, photo: &Photo, files: &Files) -> Result<(), StorageError> {
+    let insert = sqlx::query(
+        "INSERT INTO photo_photos
+             (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
+    )
+    .bind(photo.id.sql())
+    .bind(photo.author.sql())
+    .bind(&photo.caption)
+    .bind(photo.tags.join(","))
+    .bind(i64::from(photo.width))
+    .bind(i64::from(photo.height))
+    .bind(photo.bytes.cast_signed())
+    .bind(photo.likes.cast_signed())
+    .bind(photo.posted_us)
+    .bind(&files.original)
+    .bind(&files.thumbnail)
+    .bind(&files.media_type);
+    query("INSERT", PHOTOS, insert.execute(conn)).await?;
+    Ok(())
+}
+
+/// A photo and its version.
+pub async fn by_id(conn: &mut Connection, id: PhotoId) -> Result<Option<(Photo, u64)>, StorageError> {
+    let select = sqlx::query_as::<_, Row>(
+        "SELECT id, author, caption, tags, width, height, bytes, likes, posted_us, version
+         FROM photo_photos WHERE id = $1",
+    )
+    .bind(id.sql());
+    Ok(query("SELECT", PHOTOS, select.fetch_optional(conn)).await?.map(photo))
+}
+
+/// The photos of these ids that exist, in no particular order.
+pub async fn by_ids(conn: &mut Connection, ids: &[PhotoId]) -> Result<Vec<Photo>, StorageError> {
+    let Some(&last) = ids.last() else { return Ok(Vec::new()) };
+    let mut select = QueryBuilder::<Engine>::new(
+        "SELECT id, author, caption, tags, width, height, bytes, likes, posted_us, version
+         FROM photo_photos WHERE id IN (",
+    );
+    // Padded to a power of two: eight statements serve every length up to 128 and stay prepared.
+    let padded = ids.iter().copied().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
+    let mut list = select.separated(", ");
+    for id in padded {
+        list.push_bind(id.sql());
+    }
+    select.push(")");
+    let rows: Vec<Row> = query("SELECT", PHOTOS, select.build_query_as().fetch_all(conn)).await?;
+    Ok(rows.into_iter().map(|row| photo(row).0).collect())
+}
+
+/// Where a photo's bytes are, if there is such a photo.
+pub async fn files(conn: &mut Connection, id: PhotoId) -> Result<Option<Files>, StorageError> {
+    let select = sqlx::query_as("SELECT original, thumbnail, media_type FROM photo_photos WHERE id = $1");
+    let row = query("SELECT", PHOTOS, select.bind(id.sql()).fetch_optional(conn)).await?;
+    Ok(row.map(|(original, thumbnail, media_type)| Files { original, thumbnail, media_type }))
+}
+
+/// Who posted a photo, if there is such a photo.
+pub async fn author(conn: &mut Connection, id: PhotoId) -> Result<Option<UserId>, StorageError> {
+    let select = sqlx::query_scalar("SELECT author FROM photo_photos WHERE id = $1").bind(id.sql());
+    Ok(query("SELECT", PHOTOS, select.fetch_optional(conn)).await?.map(UserId::from_sql))
+}
+
+/// Removes a photo and its likes.
+pub async fn delete(conn: &mut Connection, id: PhotoId) -> Result<(), StorageError> {
+    let likes = sqlx::query("DELETE FROM photo_likes WHERE photo = $1").bind(id.sql());
+    query("DELETE", LIKES, likes.execute(&mut *conn)).await?;
+    let photo = sqlx::query("DELETE FROM photo_photos WHERE id = $1").bind(id.sql());
+    query("DELETE", PHOTOS, photo.execute(conn)).await?;
+    Ok(())
+}
+
+/// Whether `liker` likes a photo.
+pub async fn liked(conn: &mut Connection, id: PhotoId, liker: UserId) -> Result<bool, StorageError> {
+    let select = sqlx::query("SELECT 1 FROM photo_likes WHERE photo = $1 AND liker = $2");
+    let row = select.bind(id.sql()).bind(liker.sql()).fetch_optional(conn);
+    Ok(query("SELECT", LIKES, row).await?.is_some())
+}
+
+/// Adds or takes back a like. `None` when there is no such photo; nothing
+/// changes when it is as asked already.
+pub async fn set_like(
+    conn: &mut Connection,
+    id: PhotoId,
+    liker: UserId,
+    liked: bool,
+) -> Result<Option<Likes>, StorageError> {
+    let select = sqlx::query_as::<_, (i64, i64)>("SELECT likes, version FROM photo_photos WHERE id = $1");
+    let as_it_is = query("SELECT", PHOTOS, select.bind(id.sql()).fetch_optional(&mut *conn)).await?;
+    let Some(as_it_is) = as_it_is else { return Ok(None) };
+    let (verb, change) = if liked {
+        ("INSERT", sqlx::query("INSERT INTO photo_likes (photo, liker) VALUES ($1, $2) ON CONFLICT DO NOTHING"))
+    } else {
+        ("DELETE", sqlx::query("DELETE FROM photo_likes WHERE photo = $1 AND liker = $2"))
+    };
+    let change = change.bind(id.sql()).bind(liker.sql()).execute(&mut *conn);
+    let changed = query(verb, LIKES, change).await?.rows_affected() == 1;
+    let (count, version) = if changed {
+        let update = sqlx::query_as(
+            "UPDATE photo_photos SET likes = likes + $2, version = version + 1 WHERE id = $1
+             RETURNING likes, version",
+        )
+        .bind(id.sql())
+        .bind(if liked { 1_i64 } else { -1 });
+        query("UPDATE", PHOTOS, update.fetch_one(conn)).await?
+    } else {
+        as_it_is
+    };
+    Ok(Some(Likes { count: count.cast_unsigned(), version: version.cast_unsigned() }))
+}
+
+/// Whether an account is known to be deleted.
+pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
+    let select = sqlx::query("SELECT 1 FROM photo_gone WHERE account = $1").bind(user.sql());
+    Ok(query("SELECT", GONE, select.fetch_optional(conn)).await?.is_some())
+}
+
+/// Forgets everything a user owned, and remembers that they are gone. The
+/// photos that went, by ascending id.
+pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>, StorageError> {
+    let mark = sqlx::query("INSERT INTO photo_gone (account) VALUES ($1) ON CONFLICT DO NOTHING");
+    query("INSERT", GONE, mark.bind(user.sql()).execute(&mut *conn)).await?;
+    let own = sqlx::query_scalar("SELECT id FROM photo_photos WHERE author = $1 ORDER BY id").bind(user.sql());
+    let own: Vec<i64> = query("SELECT", PHOTOS, own.fetch_all(&mut *conn)).await?;
+    for statement in [
+        "DELETE FROM photo_likes WHERE photo IN (SELECT id FROM photo_photos WHERE author = $1)",
+        "DELETE FROM photo_photos WHERE author = $1",
+        "UPDATE photo_photos SET likes = likes - 1, version = version + 1
+         WHERE id IN (SELECT photo FROM photo_likes WHERE liker = $1)",
+        "DELETE FROM photo_likes WHERE liker = $1",
+    ] {
+        query("DELETE", PHOTOS, sqlx::query(statement).bind(user.sql()).execute(&mut *conn)).await?;
+    }
+    Ok(own.into_iter().map(PhotoId::from_sql).collect())
+}
+
+/// Rows in one INSERT: 13 columns each, far below SQLite's 32,766 parameters.
+const ROWS: usize = 500;
+
+/// Fills the tables with the photos of a history, by ascending id.
+pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
+    let mut photos: Vec<&PastPhoto> = history.photos.iter().collect();
+    photos.sort_unstable_by_key(|past| past.photo.id);
+    for rows in photos.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Engine>::new(
+            "INSERT INTO photo_photos
+                 (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type) ",
+        );
+        insert.push_values(rows, |mut row, past| {
+            let photo = &past.photo;
+            row.push_bind(photo.id.sql())
+                .push_bind(photo.author.sql())
+                .push_bind(&photo.caption)
+                .push_bind(photo.tags.join(","))
+                .push_bind(i64::from(photo.width))
+                .push_bind(i64::from(photo.height))
+                .push_bind(photo.bytes.cast_signed())
+                .push_bind(photo.likes.cast_signed())
+                .push_bind(photo.posted_us)
+                .push_bind(1_i64)
+                .push_bind(&past.original)
+                .push_bind(&past.thumbnail)
+                .push_bind(&past.media_type);
+        });
+        query("INSERT", PHOTOS, insert.build().execute(tx.conn())).await?;
+    }
+    Ok(())
+}
+
+/// What is kept, as one number. Left out are the time of posting, and the
+/// version, which counts how often a like came and went on the way.
+pub async fn digest(db: &Database) -> Result<u64, StorageError> {
+    let mut read = db.read().await?;
+    let mut digest = Digest::default();
+    query("SELECT", PHOTOS, async {
+        type Kept = (i64, i64, String, String, i64, i64, i64, i64, String, String, String);
+        let mut rows = sqlx::query_as::<_, Kept>(
+            "SELECT id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type
+             FROM photo_photos",
+        )
+        .fetch(&mut *read);
+        while let Some(row) = rows.try_next().await? {
+            let (id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type) = row;
+            let numbers = [id, author, width, height, bytes, likes].map(i64::to_le_bytes);
+            let texts = [caption, tags, original, thumbnail, media_type];
+            let fields = numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes()));
+            digest.row(PHOTOS, &fields.collect::<Vec<_>>());
+        }
+        Ok(())
+    })
+    .await?;
+    query("SELECT", LIKES, async {
+        let mut rows =
+            sqlx::query_as::<_, (i64, i64)>("SELECT photo, liker FROM photo_likes").fetch(&mut *read);
+        while let Some((photo, liker)) = rows.try_next().await? {
+            digest.row(LIKES, &[&photo.to_le_bytes(), &liker.to_le_bytes()]);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(digest.value())
+}

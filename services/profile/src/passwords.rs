@@ -1,0 +1,133 @@
+//! Passwords: argon2id (RFC 9106), a few at a time, off the async threads.
+
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use contract::{CallContext, Refusal};
+use runtime::cost::{self, Part};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Passes over the memory; with 19 MiB, OWASP's first choice for argon2id.
+const PASSES: u32 = 2;
+/// Lanes; more would only help a thread pool we do not give it.
+const LANES: u32 = 1;
+
+/// Hashes and checks passwords. Cheap to clone.
+#[derive(Clone)]
+pub struct Passwords {
+    argon2: Argon2<'static>,
+    turns: Arc<Semaphore>,
+    decoy: Arc<str>,
+}
+
+impl Passwords {
+    /// Passwords at a memory cost of `kib`.
+    ///
+    /// # Errors
+    /// An internal refusal for a cost argon2 does not know: it wants 8 KiB at least.
+    pub fn new(kib: u32) -> Result<Self, Refusal> {
+        let params = Params::new(kib, PASSES, LANES, None)
+            .map_err(|why| Refusal::internal(format!("argon2_kib = {kib} is impossible: {why}")))?;
+        // Half of the cores: a storm of log-ins must leave some to everybody
+        // else, and each turn holds `kib` of memory.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            turns: Arc::new(Semaphore::new((cores / 2).max(1))),
+            decoy: decoy(kib).into(),
+        })
+    }
+
+    /// The PHC string to keep for a password, with a fresh salt.
+    ///
+    /// # Errors
+    /// 504 when the caller's deadline passes before it is its turn.
+    pub async fn hash(&self, cx: &CallContext, password: String) -> Result<String, Refusal> {
+        let argon2 = self.argon2.clone();
+        self.in_turn(cx, move || hash(&argon2, &password)).await?
+    }
+
+    /// Whether a password is the one `kept`. For an account that does not
+    /// exist the same work is done in vain, so that time does not tell which
+    /// handles exist.
+    ///
+    /// # Errors
+    /// 504 when the caller's deadline passes before it is its turn.
+    pub async fn matches(&self, cx: &CallContext, password: String, kept: Option<String>) -> Result<bool, Refusal> {
+        let (argon2, decoy) = (self.argon2.clone(), self.decoy.clone());
+        self.in_turn(cx, move || {
+            let known = kept.is_some();
+            let kept = kept.as_deref().unwrap_or(&decoy);
+            argon2.verify_password(password.as_bytes(), kept).is_ok() && known
+        })
+        .await
+    }
+
+    /// Does the work when it is its turn. The queue is bounded by the deadline
+    /// of each caller; work once begun keeps its turn to the end, even when the
+    /// caller has left.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        cx: &CallContext,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = tokio::time::timeout_at(cx.deadline.instant().into(), self.turns.clone().acquire_owned());
+        let turn: OwnedSemaphorePermit = cost::part(Part::Queueing, turn)
+            .await
+            .map_err(|_| Refusal::too_late())?
+            .map_err(|_| Refusal::internal("the semaphore is never closed"))?;
+        Ok(runtime::blocking(move || {
+            let _turn = turn;
+            work()
+        })
+        .await)
+    }
+}
+
+/// The PHC string of a password at the default cost, for accounts loaded in bulk.
+///
+/// # Errors
+/// An internal refusal when the system has no randomness to give.
+pub fn hash_now(password: &str, kib: u32) -> Result<String, Refusal> {
+    hash(&Passwords::new(kib)?.argon2, password)
+}
+
+fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Refusal> {
+    argon2
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|why| Refusal::internal(format!("the password could not be hashed: {why}")))
+}
+
+/// A well-formed PHC string that costs what a real one costs and that nobody's
+/// password gives: its output is 32 zero bytes.
+fn decoy(kib: u32) -> String {
+    let (salt, output) = ("A".repeat(22), "A".repeat(43));
+    format!("$argon2id$v=19$m={kib},t={PASSES},p={LANES}${salt}${output}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_opens_to_its_password_alone() {
+        let argon2 = Passwords::new(64).expect("64 KiB is possible").argon2;
+        let kept = hash(&argon2, "correct horse").expect("hashes");
+        assert!(kept.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{kept}");
+        assert!(argon2.verify_password(b"correct horse", kept.as_str()).is_ok());
+        assert!(argon2.verify_password(b"correct house", kept.as_str()).is_err());
+        assert_ne!(kept, hash(&argon2, "correct horse").expect("hashes"), "the salt is fresh");
+    }
+
+    #[test]
+    fn the_decoy_is_read_in_full_before_it_is_refused() {
+        let why = Argon2::default().verify_password(b"anything", decoy(64).as_str()).expect_err("nobody's");
+        assert_eq!(why, argon2::password_hash::Error::PasswordInvalid, "well-formed, so the work was done");
+    }
+
+    #[test]
+    fn an_impossible_cost_is_said_at_once() {
+        assert!(Passwords::new(1).is_err_and(|refusal| refusal.message.contains("argon2_kib = 1")));
+    }
+}

@@ -1,0 +1,78 @@
+//! The REST face.
+//!
+//! A profile is `{"id","handle","name","bio","version"}`; a session is
+//! `{"token","user":<profile>}`.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::{get, patch, post};
+use axum::{Json, Router};
+use component::Route;
+use component::web::{self, Answered, Asker, Body, Param, Writer};
+use http::StatusCode;
+use profile_api::Profile;
+
+use crate::accounts::{Accounts, Credentials, Edit, NewAccount, Session};
+
+/// What it answers, as the gateway knows it.
+pub const ROUTES: &[Route] = &[
+    Route::write("POST", "/v1/users"),
+    Route::write("POST", "/v1/sessions"),
+    Route::read("GET", "/v1/users/{id}"),
+    Route::read("GET", "/v1/users/by-handle/{handle}"),
+    Route::write("PATCH", "/v1/users/me"),
+    Route::read("DELETE", "/v1/users/me"),
+];
+
+/// The routes over the component.
+pub fn router(accounts: Arc<Accounts>) -> Router {
+    Router::new()
+        .route("/v1/users", post(sign_up))
+        .route("/v1/sessions", post(log_in))
+        .route("/v1/users/me", patch(edit).delete(delete))
+        .route("/v1/users/{id}", get(by_id))
+        .route("/v1/users/by-handle/{handle}", get(by_handle))
+        .layer(DefaultBodyLimit::max(ROUTES[0].max_body as usize))
+        .with_state(accounts)
+}
+
+type Component = State<Arc<Accounts>>;
+
+async fn sign_up(
+    State(accounts): Component,
+    Asker(cx): Asker,
+    Body(new): Body<NewAccount>,
+) -> Answered<(StatusCode, Json<Session>)> {
+    web::check_key(&cx)?;
+    Ok((StatusCode::CREATED, Json(accounts.sign_up(&cx, new).await?)))
+}
+
+async fn log_in(
+    State(accounts): Component,
+    Asker(cx): Asker,
+    Body(credentials): Body<Credentials>,
+) -> Answered<Json<Session>> {
+    Ok(Json(accounts.log_in(&cx, credentials).await?))
+}
+
+async fn by_id(State(accounts): Component, _: Asker, Param(id): Param) -> Answered<Json<Profile>> {
+    Ok(Json(accounts.by_id(web::id("id", &id)?).await?))
+}
+
+async fn by_handle(State(accounts): Component, _: Asker, Param(handle): Param) -> Answered<Json<Profile>> {
+    Ok(Json(accounts.by_handle(&handle).await?))
+}
+
+async fn edit(
+    State(accounts): Component,
+    Writer(cx, me): Writer,
+    Body(edit): Body<Edit>,
+) -> Answered<Json<Profile>> {
+    Ok(Json(accounts.edit(&cx, me, edit).await?))
+}
+
+async fn delete(State(accounts): Component, Writer(cx, me): Writer) -> Answered<StatusCode> {
+    accounts.delete(&cx, me).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,86 @@
+//! The REST face: `GET /v1/search?q=WORDS&in=photos|people`.
+//!
+//! It answers `{"items":[..],"next"}`, photos as `{"id","author","caption"}`,
+//! people as `{"id","handle","name"}`; without `in` it looks for photos. The
+//! cursor counts the hits before the page: hits that come or go meanwhile may
+//! shift the next one, since ranks depend on the whole index.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use component::Route;
+use component::web::{Answered, Asker, Page, Paging, Refused, seal};
+use contract::Refusal;
+use http::request::Parts;
+use serde::{Deserialize, Serialize};
+
+use crate::finder::{Finder, OFFSET_MAX, Stretch};
+
+/// What it answers, as the gateway knows it.
+pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")];
+
+/// The routes over the component.
+pub fn router(finder: Arc<Finder>) -> Router {
+    Router::new().route("/v1/search", get(search)).with_state(finder)
+}
+
+/// Among what to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Among {
+    Photos,
+    People,
+}
+
+struct Question {
+    words: String,
+    among: Among,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Question {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        #[derive(Deserialize)]
+        struct Fields {
+            #[serde(default)]
+            q: String,
+            r#in: Option<String>,
+        }
+        let Query(fields) = Query::<Fields>::from_request_parts(parts, state)
+            .await
+            .map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
+        let among = match fields.r#in.as_deref() {
+            None | Some("photos") => Among::Photos,
+            Some("people") => Among::People,
+            Some(_) => return Err(Refusal::bad_request("in_invalid", "`in` is `photos` or `people`").into()),
+        };
+        Ok(Self { words: fields.q, among })
+    }
+}
+
+async fn search(
+    State(finder): State<Arc<Finder>>,
+    _: Asker,
+    question: Question,
+    paging: Paging,
+) -> Answered<Response> {
+    let offset = paging.after::<u32>()?.unwrap_or(0);
+    if offset > OFFSET_MAX {
+        return Err(Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged").into());
+    }
+    let stretch = Stretch { offset, limit: paging.limit + 1 };
+    Ok(match question.among {
+        Among::Photos => page(finder.photos(&question.words, stretch).await?, offset, paging.limit),
+        Among::People => page(finder.people(&question.words, stretch).await?, offset, paging.limit),
+    })
+}
+
+fn page<T: Serialize>(mut items: Vec<T>, offset: u32, limit: u32) -> Response {
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = Some(offset + limit).filter(|next| more && *next <= OFFSET_MAX).map(|next| seal(&next));
+    Json(Page { items, next }).into_response()
+}

@@ -1,0 +1,111 @@
+//! What a process is told when it starts.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use component::site::Knobs;
+use contract::{Carrier, ComponentName, ProcessPlan};
+use policy::Policy;
+use serde::{Deserialize, Serialize};
+use telemetry::Level;
+
+/// A node's whole configuration. The conductor writes it as JSON; `cleave node
+/// --hosts` and the services' own programs fill it from flags and defaults.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Which run this belongs to.
+    pub run_id: String,
+    /// Which scenario.
+    pub scenario: String,
+    /// Arm name.
+    pub arm: String,
+    /// Topology name.
+    pub topology: String,
+    /// `feed#0`: process name and copy.
+    pub instance: String,
+    /// This process of the topology.
+    pub process: ProcessPlan,
+    /// All processes of the topology, this one included.
+    pub processes: Vec<ProcessPlan>,
+    /// How calls travel between processes, and whether those within are encoded.
+    pub carrier: Carrier,
+    /// Where the registry is, for processes that are not alone.
+    pub registry: Option<SocketAddr>,
+    /// Internal port: calls, outbox, metrics, control.
+    pub listen: SocketAddr,
+    /// Public port of the gateway, where it lives here.
+    pub public: SocketAddr,
+    /// Folder of databases and photo bytes.
+    pub data: PathBuf,
+    /// Signs users' tokens.
+    pub secret: String,
+    /// Opens calls, outbox and control.
+    pub token: String,
+    /// Policies by edge pattern, as in the scenario.
+    pub policies: BTreeMap<String, Policy>,
+    /// What the scenario turned in the components.
+    pub knobs: Knobs,
+    /// How much is watched.
+    pub telemetry: Level,
+    /// Where spans go; nowhere when unset.
+    pub otlp: Option<String>,
+    /// The run's seed.
+    pub seed: u64,
+    /// Threads of the async runtime: fixed, or every process would take all cores.
+    pub workers: usize,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let process = ProcessPlan {
+            name: "app".into(),
+            hosts: Vec::new(),
+            gateway: false,
+            registry: false,
+            replicas: 1,
+        };
+        Self {
+            run_id: "by-hand".into(),
+            scenario: String::new(),
+            arm: String::new(),
+            topology: String::new(),
+            instance: "app#0".into(),
+            processes: vec![process.clone()],
+            process,
+            carrier: Carrier::default(),
+            registry: None,
+            listen: loopback,
+            public: loopback,
+            data: PathBuf::from("data"),
+            secret: String::new(),
+            token: String::new(),
+            policies: BTreeMap::new(),
+            knobs: Knobs::default(),
+            telemetry: Level::default(),
+            otlp: None,
+            seed: 42,
+            workers: 2,
+        }
+    }
+}
+
+impl NodeConfig {
+    /// Leaf keys of the JSON form: the operational-complexity row counts them.
+    pub fn keys(&self) -> u32 {
+        fn leaves(value: &serde_json::Value) -> u32 {
+            match value {
+                serde_json::Value::Object(fields) => fields.values().map(leaves).sum(),
+                _ => 1,
+            }
+        }
+        leaves(&serde_json::to_value(self).unwrap_or_default())
+    }
+
+    /// Components here.
+    pub fn hosts(&self) -> &[ComponentName] {
+        &self.process.hosts
+    }
+}

@@ -1,0 +1,70 @@
+//! What the lab may ask a node, with the run's token: faults are routed by
+//! [`transport::control`]; here are the state digest and the drain.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use component::web::Refused;
+use contract::Refusal;
+use serde::{Deserialize, Serialize};
+use storage::Database;
+use tokio::sync::Notify;
+
+use crate::catalogue;
+
+/// What a node keeps, component by component, as digests without wall-clock fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateDigest {
+    /// Component and the hex digest of its tables.
+    pub components: std::collections::BTreeMap<String, String>,
+}
+
+/// What the control routes reach.
+pub struct Controls {
+    /// The node's database; none without components.
+    pub db: Option<Database>,
+    /// Components here.
+    pub hosts: Vec<contract::ComponentName>,
+    /// Asks the node to drain and leave.
+    pub leave: Arc<Notify>,
+    /// The run's token.
+    pub token: String,
+}
+
+/// `GET /control/digest`, `POST /control/drain`.
+pub fn router(controls: Arc<Controls>) -> Router {
+    Router::new()
+        .route("/control/digest", get(digest))
+        .route("/control/drain", post(drain))
+        .layer(middleware::from_fn_with_state(controls.clone(), with_token))
+        .with_state(controls)
+}
+
+async fn with_token(State(controls): State<Arc<Controls>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(transport::headers::TOKEN).map(|value| value.as_bytes());
+    if given == Some(controls.token.as_bytes()) && !controls.token.is_empty() {
+        next.run(request).await
+    } else {
+        Refused(Refusal::unauthenticated()).into_response()
+    }
+}
+
+async fn digest(State(controls): State<Arc<Controls>>) -> Result<Json<StateDigest>, Refused> {
+    let mut components = std::collections::BTreeMap::new();
+    if let Some(db) = &controls.db {
+        for service in catalogue::hosted(&controls.hosts) {
+            let digest = (service.digest)(db).await?;
+            components.insert(service.name.to_string(), format!("{digest:016x}"));
+        }
+    }
+    Ok(Json(StateDigest { components }))
+}
+
+async fn drain(State(controls): State<Arc<Controls>>) -> &'static str {
+    controls.leave.notify_one();
+    "draining\n"
+}

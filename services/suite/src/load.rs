@@ -1,0 +1,33 @@
+//! Tables filled in bulk from a history: what every arm starts from.
+
+use std::path::Path;
+
+use contract::ProcessPlan;
+use history::History;
+use storage::{Database, Options, StorageError};
+
+use crate::catalogue;
+
+/// The database file of a process, shared by its copies.
+pub fn database_path(data: &Path, process: &str) -> std::path::PathBuf {
+    data.join(format!("{process}.db"))
+}
+
+/// Makes and fills the databases of a topology under `data`, and closes them,
+/// so that the folder can be copied.
+///
+/// # Errors
+/// When a file cannot be made or a table refuses its rows.
+pub async fn load(data: &Path, processes: &[ProcessPlan], history: &History) -> Result<(), StorageError> {
+    for process in processes.iter().filter(|process| !process.hosts.is_empty()) {
+        let db = Database::open(&database_path(data, &process.name), Options::bulk()).await?;
+        for service in catalogue::hosted(&process.hosts) {
+            db.migrate(service.name, service.migrations).await?;
+            let mut tx = db.write().await?;
+            (service.load)(&mut tx, history).await?;
+            tx.commit().await?;
+        }
+        db.checkpoint_and_close().await?;
+    }
+    Ok(())
+}

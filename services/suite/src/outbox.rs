@@ -1,0 +1,68 @@
+//! Events across processes: `GET /outbox/{topic}` on the publisher, pulled by consumers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use component::web::Refused;
+use contract::{CallContext, ComponentName, Deadline, Pending, Refusal, RefusalKind};
+use serde::Deserialize;
+use storage::{Batch, Bus, Source};
+use transport::cluster::Clusters;
+
+/// Events in one answer at most.
+const MAX_ROWS: u32 = 256;
+/// Longest wait for a first event. The conductor's drain is shorter, and cancels it.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Time for the answer to travel, on top of the wait.
+const SLACK: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+struct Pull {
+    after: i64,
+    limit: u32,
+    wait_ms: u64,
+}
+
+/// The publisher's side. The caller wraps it in the token check.
+pub fn router(bus: Bus) -> Router {
+    Router::new().route("/outbox/{topic}", get(pull)).with_state(bus)
+}
+
+async fn pull(
+    State(bus): State<Bus>,
+    Path(topic): Path<String>,
+    Query(pull): Query<Pull>,
+) -> Result<Json<Batch>, Refused> {
+    let wait = Duration::from_millis(pull.wait_ms).min(MAX_WAIT);
+    Ok(Json(bus.outbox(&topic, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
+}
+
+/// The consumer's side: one publisher, reached through whichever copy is up.
+pub struct HttpSource {
+    /// Who publishes.
+    pub publisher: ComponentName,
+    /// Who consumes.
+    pub consumer: ComponentName,
+    /// Where everybody is.
+    pub clusters: Clusters,
+    /// The run's token.
+    pub token: Arc<str>,
+}
+
+impl Source for HttpSource {
+    fn pull<'a>(&'a self, topic: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+        Box::pin(async move {
+            let path = format!("/outbox/{topic}?after={after}&limit={limit}&wait_ms={}", wait.as_millis());
+            let deadline = Deadline::after(runtime::clock::now(), wait + SLACK);
+            let cx = CallContext::background(self.consumer, deadline);
+            let body =
+                transport::attempt::get(&self.clusters.get(self.publisher), &cx, &path, &self.token).await?;
+            serde_json::from_slice(&body).map_err(|why| {
+                Refusal::new(RefusalKind::Lost, "outbox_unreadable", format!("`{}` answered no batch: {why}", self.publisher))
+            })
+        })
+    }
+}

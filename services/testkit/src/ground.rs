@@ -1,0 +1,115 @@
+//! The service opened in a temporary folder, beside fakes for the components it asks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::{Extension, Router};
+use component::{Identity, Service, Site};
+use component::site::Knobs;
+use contract::{Carrier, ComponentName, Event, Principal};
+use history::History;
+use runtime::Tasks;
+use storage::{Blobs, Bus, Database};
+use tempfile::TempDir;
+use transport::Switchboard;
+use transport::cluster::Clusters;
+
+use crate::client::context;
+
+/// A service under test, and what it needs around it.
+pub struct Subject {
+    /// The service.
+    pub service: &'static Service<History>,
+    /// The answers of the components it asks, which are not there.
+    pub fakes: fn(&Switchboard),
+    /// What its tables hold at the start.
+    pub history: fn() -> History,
+}
+
+impl Subject {
+    /// The components whose answers are fakes.
+    pub(crate) fn absent(&self) -> Vec<ComponentName> {
+        self.service.asks.iter().copied().map(ComponentName::of).collect()
+    }
+}
+
+/// Settings that keep tests quick: the argon2 of a debug build takes seconds at full memory.
+fn knobs() -> Knobs {
+    Knobs { argon2_kib: 64, ..Knobs::default() }
+}
+
+/// A folder with a database, a bus, and a switchboard: what one process has.
+pub(crate) struct Process {
+    pub db: Database,
+    pub bus: Bus,
+    pub tasks: Tasks,
+    pub calls: Switchboard,
+    pub identity: Arc<Identity>,
+    pub clusters: Clusters,
+    folder: TempDir,
+}
+
+/// Between processes of one test; never leaves it.
+pub(crate) const RUN_TOKEN: &str = "the test's own token";
+const SECRET: &[u8] = b"the test's own secret";
+
+impl Process {
+    /// A process that hosts `hosts` and tells others of `outward`.
+    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outward: &[&'static str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())
+            .await
+            .expect("a fresh database opens");
+        let bus = Bus::new(db.clone(), outward.iter().copied().collect::<BTreeSet<_>>());
+        let clusters = Clusters::new();
+        let calls = Switchboard::new(transport::SwitchboardOptions {
+            carrier,
+            clusters: clusters.clone(),
+            policies: Vec::new(),
+            faults: Arc::new(fault::Table::default()),
+            token: RUN_TOKEN.into(),
+            hosts,
+            seed: 42,
+        });
+        let identity = Arc::new(Identity::new(SECRET));
+        Self { db, bus, tasks: Tasks::new(), calls, identity, clusters, folder }
+    }
+
+    /// Opens the service here and loads its tables.
+    pub async fn open(&self, subject: &Subject) -> Router {
+        let service = subject.service;
+        self.db.migrate(service.name, service.migrations).await.expect("its migrations run");
+        let mut tx = self.db.write().await.expect("the one writer is free");
+        (service.load)(&mut tx, &(subject.history)()).await.expect("its history loads");
+        tx.commit().await.expect("commits");
+        let site = Site {
+            name: service.name,
+            db: self.db.clone(),
+            bus: self.bus.clone(),
+            blobs: Blobs::open(&self.folder.path().join("blobs")).expect("a fresh folder opens"),
+            tasks: self.tasks.clone(),
+            identity: self.identity.clone(),
+            knobs: knobs(),
+            calls: self.calls.clone(),
+        };
+        let router = (service.open)(&site).await.expect("it opens");
+        router.layer(Extension(self.identity.clone()))
+    }
+
+    /// Publishes from here, in a transaction of its own.
+    pub async fn publish<E: Event>(&self, id: &str, event: &E) {
+        let mut tx = self.db.write().await.expect("the one writer is free");
+        self.bus.publish(&context(), &mut tx, id.to_owned(), event).await.expect("subscribers accept the event");
+        tx.commit().await.expect("commits");
+    }
+
+    /// What was published from here.
+    pub async fn published<E: Event>(&self) -> Vec<E> {
+        let batch = self.bus.outbox(E::TOPIC, 0, 256, std::time::Duration::ZERO).await.expect("the outbox reads");
+        batch.rows.iter().map(|row| row.open().expect("its own events read back")).collect()
+    }
+
+    pub fn token(&self, user: Principal) -> String {
+        self.identity.token(user).expect("signs")
+    }
+}

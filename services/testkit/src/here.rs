@@ -1,0 +1,63 @@
+//! The service in this process, reached by function calls.
+
+use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
+use tower::ServiceExt;
+
+use crate::client::context;
+use crate::ground::Process;
+use crate::{Client, Reply, Request, Subject};
+
+/// The service and its fakes, in one process with one database.
+pub struct Here {
+    process: Process,
+    router: axum::Router,
+}
+
+impl Here {
+    /// Calls are function calls.
+    pub async fn local(subject: &Subject) -> Self {
+        Self::open(subject, Carrier::Local).await
+    }
+
+    /// Calls are encoded and decoded on the way.
+    pub async fn wire(subject: &Subject) -> Self {
+        Self::open(subject, Carrier::Wire).await
+    }
+
+    async fn open(subject: &Subject, carrier: Carrier) -> Self {
+        let mut hosts = vec![subject.service.name];
+        hosts.extend(subject.absent());
+        let process = Process::start(carrier, hosts, subject.service.publishes).await;
+        (subject.fakes)(&process.calls);
+        let router = process.open(subject).await;
+        Self { process, router }
+    }
+
+    /// The digest of what the service keeps.
+    pub async fn digest(&self, subject: &Subject) -> u64 {
+        (subject.service.digest)(&self.process.db).await.expect("its tables read")
+    }
+}
+
+impl Client for Here {
+    async fn send(&self, request: Request) -> Reply {
+        let response = self.router.clone().oneshot(request.into_http()).await.expect("a router is infallible");
+        Reply::read(response).await
+    }
+
+    async fn ask<C: Call>(&self, call: C) -> Result<C::Reply, Refusal> {
+        self.process.calls.ask::<C>(ComponentName::CLIENT).answer(&context(), call).await
+    }
+
+    async fn publish<E: Event>(&self, id: &str, event: E) {
+        self.process.publish(id, &event).await;
+    }
+
+    async fn published<E: Event>(&self) -> Vec<E> {
+        self.process.published().await
+    }
+
+    fn token(&self, user: Principal) -> String {
+        self.process.token(user)
+    }
+}
