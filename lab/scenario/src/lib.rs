@@ -1,1 +1,18 @@
 //! Reads, checks and explains a scenario file.
+//!
+//! - [`read`]: from text to a scenario, all faults in one pass.
+//! - [`model`]: what a scenario says: the sum of the types of those who carry it out.
+//! - [`source`]: places, carets and right choices for messages.
+//! - [`explain`]: what a run would do, without doing it.
+//!
+//! Start with [`read::read`].
+
+mod check;
+pub mod explain;
+pub mod model;
+pub mod read;
+pub mod source;
+
+pub use model::{Assertion, Phase, Scenario, Step, Stop, Watching};
+pub use read::read;
+pub use source::{Fault, Faults, Source};

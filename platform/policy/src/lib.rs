@@ -1,1 +1,25 @@
-//! Policies without a clock: load balancing, retry budgets, breakers, bulkheads, ejection, admission, deadlines.
+//! Policies without a clock, IO or global randomness: the live services and the simulator drive the same structs.
+//!
+//! - [`edge`]: the policy of an edge as a scenario writes it. Start here.
+//! - [`retry`], [`budget`]: whether a failed try is made again, and what pays for it.
+//! - [`breaker`], [`bulkhead`]: when an edge is left alone, how many calls it may have.
+//! - [`deadline`]: arithmetic of remaining time.
+//! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
+//! - [`admit`]: how many may come in.
+//! - [`units`]: quantities as a scenario writes them.
+//!
+//! Times are nanoseconds given by the caller, random bits come from the caller.
+
+pub mod admit;
+pub mod balance;
+pub mod breaker;
+pub mod budget;
+pub mod bulkhead;
+pub mod deadline;
+pub mod edge;
+pub mod outlier;
+pub mod retry;
+pub mod units;
+
+pub use balance::{Balance, EndpointLoad, Picker};
+pub use edge::{Cancel, EdgePattern, Effective, Policy, for_edge};

@@ -1,1 +1,43 @@
-//! Metrics, traces and cost figures, with every name in one place.
+//! What is watched: metrics, traces and logs of a process, with every name in one place.
+//!
+//! - [`names`]: every metric, label and attribute.
+//! - [`options`]: how much is watched, on whose behalf.
+//! - [`install`](mod@install): sets it up, once a process.
+//! - [`metrics`]: handles, so that no label is hashed per request.
+//! - [`spans`]: every span, named once.
+//! - [`export`]: spans on their way out, counted by us.
+//!
+//! Start with [`install()`].
+
+pub mod export;
+pub mod install;
+mod log;
+pub mod metrics;
+pub mod names;
+pub mod options;
+mod sampler;
+pub mod spans;
+
+use std::sync::Arc;
+
+pub use export::SpanCounts;
+pub use install::{InstallError, Telemetry, install};
+pub use metrics::{
+    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, db_operation, deadline_refused, discovery_staleness,
+    drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, wal_bytes,
+};
+pub use options::{Identity, Level, LogTo, NotALevel, Options, otlp_endpoint_from_env};
+pub use spans::{
+    Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span, producer_span,
+    server_end, server_span, wait_span,
+};
+
+/// `GET /metrics`.
+pub fn router(telemetry: Arc<Telemetry>) -> axum::Router {
+    use axum::http::header::CONTENT_TYPE;
+    let scrape = move || {
+        let telemetry = telemetry.clone();
+        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry.render()) }
+    };
+    axum::Router::new().route("/metrics", axum::routing::get(scrape))
+}

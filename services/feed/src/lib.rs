@@ -66,6 +66,11 @@ pub struct Feed {
     db: Database,
     /// Authors with fewer followers are pushed.
     push_below: u64,
+    /// Authors with this many are merged on read. Three quarters of the
+    /// threshold: followers whose accounts go leave without an event here, and
+    /// what was not pushed to the others must not vanish with them. Between
+    /// the two a post may come both ways, and is shown once.
+    merge_from: u64,
     /// Most entries in a timeline.
     depth: usize,
     counts: Arc<dyn Answer<CountsOf>>,
@@ -81,6 +86,7 @@ impl Feed {
         Self {
             db: site.db.clone(),
             push_below: site.knobs.push_below.into(),
+            merge_from: u64::from(site.knobs.push_below) * 3 / 4,
             depth: site.knobs.feed_depth as usize,
             counts: site.ask(),
             followers: site.ask(),

@@ -104,10 +104,12 @@ pub async fn pushed_by(
 ) -> Result<Vec<Position>, StorageError> {
     let mut found: Vec<Position> = Vec::new();
     for some in authors.chunks(IDS) {
-        let mut select = QueryBuilder::<Engine>::new("SELECT posted_us, photo FROM feed_posts WHERE author IN (");
+        let mut select =
+            QueryBuilder::<Engine>::new("SELECT posted_us, photo FROM feed_posts WHERE author IN (");
         push_ids(&mut select, some.iter().map(|author| author.sql()));
         select.push(") AND pushed = 1 ORDER BY posted_us DESC, photo DESC LIMIT ").push_bind(limit as i64);
-        let rows: Vec<(i64, i64)> = query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
+        let rows: Vec<(i64, i64)> =
+            query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
         found.extend(rows.into_iter().map(position));
     }
     if authors.len() > IDS {
@@ -201,35 +203,43 @@ pub async fn timeline_of(conn: &mut Connection, reader: UserId) -> Result<Timeli
     Ok(row.map_or_else(|| Timeline::new(reader), timeline))
 }
 
-/// The timelines of these readers that exist, in no particular order.
+/// Timelines in hand at once: at 12.8 kB each about 3 MB.
+pub const READERS: usize = 256;
+
+/// The timelines of these readers that exist, in no particular order. At most [`READERS`].
 pub async fn timelines_of(conn: &mut Connection, readers: &[UserId]) -> Result<Vec<Timeline>, StorageError> {
     if readers.is_empty() {
         return Ok(Vec::new());
     }
-    let mut select =
-        QueryBuilder::<Engine>::new("SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader IN (");
+    let mut select = QueryBuilder::<Engine>::new(
+        "SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader IN (",
+    );
     push_ids(&mut select, readers.iter().map(|reader| reader.sql()));
     select.push(")");
     let rows: Vec<TimelineRow> = query("SELECT", TIMELINES, select.build_query_as().fetch_all(conn)).await?;
     Ok(rows.into_iter().map(timeline).collect())
 }
 
-/// Writes timelines, over those that exist.
-pub async fn save(conn: &mut Connection, timelines: &[Timeline]) -> Result<(), StorageError> {
-    if timelines.is_empty() {
-        return Ok(());
+/// Writes timelines, over those that exist. In lots of a power of two, so that
+/// nine statements serve every number and stay prepared.
+pub async fn save(conn: &mut Connection, mut timelines: &[Timeline]) -> Result<(), StorageError> {
+    while !timelines.is_empty() {
+        let lot = (1 << timelines.len().ilog2()).min(READERS);
+        let (rows, later) = timelines.split_at(lot);
+        let mut upsert =
+            QueryBuilder::<Engine>::new("INSERT INTO feed_timelines (reader, authors, entries, cut) ");
+        upsert.push_values(rows, |mut row, timeline| {
+            row.push_bind(timeline.reader.sql())
+                .push_bind(timeline.authors.to_bytes())
+                .push_bind(timeline.entries.to_bytes())
+                .push_bind(i64::from(timeline.entries.is_cut()));
+        });
+        upsert.push(
+            " ON CONFLICT (reader) DO UPDATE
+             SET authors = excluded.authors, entries = excluded.entries, cut = excluded.cut",
+        );
+        query("INSERT", TIMELINES, upsert.build().execute(&mut *conn)).await?;
+        timelines = later;
     }
-    let mut upsert = QueryBuilder::<Engine>::new("INSERT INTO feed_timelines (reader, authors, entries, cut) ");
-    upsert.push_values(timelines, |mut row, timeline| {
-        row.push_bind(timeline.reader.sql())
-            .push_bind(timeline.authors.to_bytes())
-            .push_bind(timeline.entries.to_bytes())
-            .push_bind(i64::from(timeline.entries.is_cut()));
-    });
-    upsert.push(
-        " ON CONFLICT (reader) DO UPDATE
-         SET authors = excluded.authors, entries = excluded.entries, cut = excluded.cut",
-    );
-    query("INSERT", TIMELINES, upsert.build().execute(conn)).await?;
     Ok(())
 }

@@ -121,19 +121,6 @@ impl Entries {
         self.newest_first.truncate(depth);
     }
 
-    /// Takes out what `keep` refuses. Fails when something had been cut: what
-    /// comes up from below is not here, and the caller must look for it.
-    ///
-    /// # Errors
-    /// [`Cut`], and nothing is changed.
-    pub fn retain(&mut self, keep: impl FnMut(&Position) -> bool) -> Result<(), Cut> {
-        if self.cut {
-            return Err(Cut);
-        }
-        self.newest_first.retain(keep);
-        Ok(())
-    }
-
     /// All entries, newest first.
     pub fn as_slice(&self) -> &[Position] {
         &self.newest_first
@@ -157,10 +144,6 @@ impl Entries {
         }
     }
 }
-
-/// Entries were cut off, so removing some would leave a hole at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut;
 
 #[cfg(test)]
 mod tests {
@@ -207,13 +190,5 @@ mod tests {
         // A cursor between entries, as of a photo deleted since, still has its place.
         assert_eq!(photos(entries.older_than(Some(entry(2, 0)))), [3, 2]);
         assert_eq!(entries.floor(), None);
-    }
-
-    #[test]
-    fn a_cut_timeline_does_not_lose_entries_without_being_rebuilt() {
-        let mut entries = Entries::default();
-        entries.add([entry(1, 1), entry(2, 2), entry(3, 3)], 2);
-        assert_eq!(entries.retain(|kept| kept.photo.raw() != 3), Err(Cut));
-        assert_eq!(photos(entries.as_slice()), [3, 2]);
     }
 }

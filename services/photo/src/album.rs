@@ -86,7 +86,8 @@ impl Album {
         };
         let size = bytes.len() as u64;
         let content = self.darkroom.fingerprint(bytes.clone()).await;
-        let write = KeyedWrite::new(NAME, cx, author, &("post", format.media_type(), content, &caption, &tags));
+        let write =
+            KeyedWrite::new(NAME, cx, author, &("post", format.media_type(), content, &caption, &tags));
 
         // A photo that is there already is most likely a repeat: not worth decoding again.
         if self.exists(id).await?
@@ -233,7 +234,10 @@ impl Answer<PhotosByIds> for Album {
     fn answer<'a>(&'a self, _: &'a CallContext, call: PhotosByIds) -> Pending<'a, Vec<Photo>> {
         Box::pin(async move {
             if call.ids.len() > IDS_MAX {
-                return Err(Refusal::bad_request("too_many_ids", format!("ask for {IDS_MAX} photos at most")));
+                return Err(Refusal::bad_request(
+                    "too_many_ids",
+                    format!("ask for {IDS_MAX} photos at most"),
+                ));
             }
             let mut read = self.db.read().await?;
             Ok(store::by_ids(&mut read, &call.ids).await?)

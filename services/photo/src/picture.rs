@@ -62,9 +62,9 @@ impl Format {
             .into_iter()
             .find(|format| essence.eq_ignore_ascii_case(format.media_type()))
             .ok_or_else(|| {
-                let message = "send Content-Type image/jpeg, image/png or image/webp".to_owned();
-                unsupported("media_type_unsupported", message)
-            })?;
+            let message = "send Content-Type image/jpeg, image/png or image/webp".to_owned();
+            unsupported("media_type_unsupported", message)
+        })?;
         let content = image::guess_format(bytes).ok();
         if content == Some(format.codec()) {
             return Ok(format);
@@ -146,7 +146,10 @@ fn refusal(error: ImageError) -> Refusal {
 fn turns(orientation: Orientation) -> bool {
     matches!(
         orientation,
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
     )
 }
 

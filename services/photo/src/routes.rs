@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use component::Route;
-use component::web::{self, Answered, Asker, Refused, Writer};
+use component::web::{self, Answered, Asker, Param, Refused, Writer};
 use contract::{CallContext, Refusal, RefusalKind};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use photo_api::{Photo, PhotoId};
 use runtime::cost::{self, Part};
 use serde::Deserialize;
@@ -29,6 +29,8 @@ use crate::picture::Format;
 
 /// Largest original, bytes: more than any camera's JPEG.
 const MAX_BYTES: u64 = 16 << 20;
+/// Most bytes read of a body that is too long, before the connection is cut.
+const LINGER_BYTES: u64 = 64 << 20;
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
@@ -72,7 +74,7 @@ async fn post_photo(
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
     let _place = album.darkroom.enter()?;
     let (parts, body) = request.into_parts();
-    let bytes = whole(&cx, &parts.headers, body).await?;
+    let bytes = whole(&cx, body).await?;
     let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::agreed(declared, &bytes)?;
     let upload = Upload { format, bytes, caption: about.caption, tags: about.tags };
@@ -80,41 +82,50 @@ async fn post_photo(
     Ok((StatusCode::CREATED, [(LOCATION, format!("/v1/photos/{}", photo.id))], Json(photo)))
 }
 
-/// The whole body, if it is not too long and comes in time.
-async fn whole(cx: &CallContext, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let too_large = || {
-        let sentence = format!("an original has at most {} MiB", MAX_BYTES >> 20);
-        Refusal::new(RefusalKind::TooLarge, "photo_too_large", sentence)
-    };
-    let promised = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if promised.is_some_and(|length| length > MAX_BYTES) {
-        return Err(too_large());
-    }
-    let reading = cost::part(Part::Transport, Limited::new(body, MAX_BYTES as usize).collect());
-    let body = tokio::time::timeout_at(cx.deadline.instant().into(), reading).await;
-    body.map_err(|_| Refusal::too_late())?.map(|whole| whole.to_bytes()).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            too_large()
-        } else {
-            Refusal::bad_request("body_incomplete", "the body broke off before its end")
+/// The whole body, if it is not too long and comes in time. One that is too
+/// long is read on for a while and dropped: a client that is still sending when
+/// the connection closes may never see the answer (RFC 9112, section 9.6).
+async fn whole(cx: &CallContext, mut body: Body) -> Result<Bytes, Refusal> {
+    let reading = cost::part(Part::Transport, async {
+        let (mut kept, mut seen) = (BytesMut::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            seen += data.len() as u64;
+            if seen <= MAX_BYTES {
+                kept.extend_from_slice(&data);
+            } else if seen <= LINGER_BYTES {
+                kept = BytesMut::new();
+            } else {
+                break;
+            }
         }
-    })
+        Ok::<_, axum::Error>((seen <= MAX_BYTES).then(|| kept.freeze()))
+    });
+    match tokio::time::timeout_at(cx.deadline.instant().into(), reading).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => {
+            let sentence = format!("an original has at most {} MiB", MAX_BYTES >> 20);
+            Err(Refusal::new(RefusalKind::TooLarge, "photo_too_large", sentence))
+        }
+        Ok(Err(_)) => Err(Refusal::bad_request("body_incomplete", "the body broke off before its end")),
+        Err(_) => Err(Refusal::too_late()),
+    }
 }
 
 fn photo_id(text: &str) -> Result<PhotoId, Refusal> {
     web::id("id", text)
 }
 
-async fn view(State(album): Component, Asker(cx): Asker, Path(id): Path<String>) -> Answered<Json<View>> {
+async fn view(State(album): Component, Asker(cx): Asker, Param(id): Param) -> Answered<Json<View>> {
     Ok(Json(album.view(&cx, photo_id(&id)?).await?))
 }
 
-async fn thumbnail(State(album): Component, Path(id): Path<String>, headers: HeaderMap) -> Answered<Response> {
+async fn thumbnail(State(album): Component, Param(id): Param, headers: HeaderMap) -> Answered<Response> {
     let files = album.files(photo_id(&id)?).await?;
     file(&album, &headers, &files.thumbnail, Format::Jpeg.media_type()).await
 }
 
-async fn original(State(album): Component, Path(id): Path<String>, headers: HeaderMap) -> Answered<Response> {
+async fn original(State(album): Component, Param(id): Param, headers: HeaderMap) -> Answered<Response> {
     let files = album.files(photo_id(&id)?).await?;
     file(&album, &headers, &files.original, &files.media_type).await
 }
@@ -124,30 +135,25 @@ async fn file(album: &Album, headers: &HeaderMap, key: &str, media_type: &str) -
     let etag = format!("\"{key}\"");
     let cached = [(ETAG, etag.as_str()), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    if known.flat_map(|list| list.split(',')).any(|tag| matches!(tag.trim(), known if known == etag || known == "*")) {
+    if known
+        .flat_map(|list| list.split(','))
+        .any(|tag| matches!(tag.trim(), known if known == etag || known == "*"))
+    {
         return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
     }
     let bytes = album.bytes(key).await?;
     Ok((cached, [(CONTENT_TYPE, media_type)], bytes).into_response())
 }
 
-async fn like(
-    State(album): Component,
-    Writer(cx, me): Writer,
-    Path(id): Path<String>,
-) -> Answered<Json<Liking>> {
+async fn like(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<Json<Liking>> {
     Ok(Json(album.like(&cx, me, photo_id(&id)?, true).await?))
 }
 
-async fn unlike(
-    State(album): Component,
-    Writer(cx, me): Writer,
-    Path(id): Path<String>,
-) -> Answered<Json<Liking>> {
+async fn unlike(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<Json<Liking>> {
     Ok(Json(album.like(&cx, me, photo_id(&id)?, false).await?))
 }
 
-async fn delete(State(album): Component, Writer(cx, me): Writer, Path(id): Path<String>) -> Answered<StatusCode> {
+async fn delete(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<StatusCode> {
     album.delete(&cx, me, photo_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -175,7 +175,10 @@ pub async fn set_like(
     let as_it_is = query("SELECT", PHOTOS, select.bind(id.sql()).fetch_optional(&mut *conn)).await?;
     let Some(as_it_is) = as_it_is else { return Ok(None) };
     let (verb, change) = if liked {
-        ("INSERT", sqlx::query("INSERT INTO photo_likes (photo, liker) VALUES ($1, $2) ON CONFLICT DO NOTHING"))
+        (
+            "INSERT",
+            sqlx::query("INSERT INTO photo_likes (photo, liker) VALUES ($1, $2) ON CONFLICT DO NOTHING"),
+        )
     } else {
         ("DELETE", sqlx::query("DELETE FROM photo_likes WHERE photo = $1 AND liker = $2"))
     };
@@ -206,7 +209,8 @@ pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, Storag
 pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>, StorageError> {
     let mark = sqlx::query("INSERT INTO photo_gone (account) VALUES ($1) ON CONFLICT DO NOTHING");
     query("INSERT", GONE, mark.bind(user.sql()).execute(&mut *conn)).await?;
-    let own = sqlx::query_scalar("SELECT id FROM photo_photos WHERE author = $1 ORDER BY id").bind(user.sql());
+    let own =
+        sqlx::query_scalar("SELECT id FROM photo_photos WHERE author = $1 ORDER BY id").bind(user.sql());
     let own: Vec<i64> = query("SELECT", PHOTOS, own.fetch_all(&mut *conn)).await?;
     for statement in [
         "DELETE FROM photo_likes WHERE photo IN (SELECT id FROM photo_photos WHERE author = $1)",
@@ -266,10 +270,12 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
         )
         .fetch(&mut *read);
         while let Some(row) = rows.try_next().await? {
-            let (id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type) = row;
+            let (id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type) =
+                row;
             let numbers = [id, author, width, height, bytes, likes].map(i64::to_le_bytes);
             let texts = [caption, tags, original, thumbnail, media_type];
-            let fields = numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes()));
+            let fields =
+                numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes()));
             digest.row(PHOTOS, &fields.collect::<Vec<_>>());
         }
         Ok(())

@@ -23,7 +23,10 @@ pub fn caption(text: &str) -> Result<String, Refusal> {
         return Err(refusal("caption_too_long", format!("a caption has at most {MAX_CAPTION} characters")));
     }
     if text.chars().any(|c| c.is_control() && c != '\n') {
-        return Err(refusal("caption_invalid", "a caption holds no control characters but line breaks".into()));
+        return Err(refusal(
+            "caption_invalid",
+            "a caption holds no control characters but line breaks".into(),
+        ));
     }
     Ok(text.to_owned())
 }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// # Panics
 /// With `what` when it does not come true.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = runtime::clock::now() + PATIENCE;
     loop {
         if let Some(found) = probe().await {

@@ -3,12 +3,14 @@
 //! - [`client`]: what a story may do to the service, whatever lies between: [`Client`].
 //! - [`request`]: a REST request and the reply to it.
 //! - [`ground`]: the service opened in a temporary folder, beside fakes for the components it asks.
+//! - [`fakes`]: answers of components that are not there.
 //! - [`here`]: reached by function calls, encoded or not. [`there`]: behind real sockets, with a
 //!   database and an outbox on either side.
 //!
 //! Start with [`on_every_carrier!`]: it turns stories into tests.
 
 pub mod client;
+pub mod fakes;
 pub mod ground;
 pub mod here;
 pub mod request;

@@ -15,6 +15,7 @@ pub struct Request {
     path: String,
     token: Option<String>,
     key: Option<String>,
+    headers: Vec<(&'static str, String)>,
     body: Option<(String, Bytes)>,
 }
 
@@ -45,7 +46,7 @@ pub fn delete(path: impl Into<String>) -> Request {
 
 impl Request {
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), token: None, key: None, body: None }
+        Self { method, path: path.into(), token: None, key: None, headers: Vec::new(), body: None }
     }
 
     /// With a bearer token.
@@ -59,6 +60,13 @@ impl Request {
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// With another header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -84,6 +92,9 @@ impl Request {
         }
         if let Some(key) = self.key {
             request = request.header("idempotency-key", key);
+        }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
         }
         let body = match self.body {
             Some((media_type, bytes)) => {

@@ -1,0 +1,204 @@
+//! The route table as it is served: one immutable snapshot, swapped whole.
+//!
+//! A request holds on to the target it matched, so a reload changes nothing for
+//! requests in flight. Upstreams live outside the table: their balance, breakers
+//! and budgets survive every reload.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use contract::ComponentName;
+use http::Method;
+use telemetry::ServerMetrics;
+
+use crate::config::{ConfigError, Route, RouteTable};
+use crate::upstream::Upstream;
+
+/// Tables one can go back to.
+const KEPT: usize = 8;
+
+/// A route, resolved: who answers and where it is counted.
+pub struct Target {
+    /// As configured.
+    pub route: Route,
+    /// Who answers.
+    pub upstream: Arc<Upstream>,
+    /// Rate, errors and durations, by method, in the order of [`Target::metrics`].
+    metrics: Vec<(Method, Arc<ServerMetrics>)>,
+}
+
+/// One version of the table.
+pub struct Snapshot {
+    /// Its number; grows with every change.
+    pub rev: u64,
+    /// As configured.
+    pub config: RouteTable,
+    trees: Vec<(Method, matchit::Router<Arc<Target>>)>,
+    any: matchit::Router<Arc<Target>>,
+}
+
+/// What a method and path lead to.
+pub enum Found<'a> {
+    /// A route.
+    Target(&'a Arc<Target>),
+    /// The path, but only under these methods.
+    OtherMethods(Vec<Method>),
+    /// No such path.
+    Nothing,
+}
+
+/// The current table and the ones before it.
+pub struct Table {
+    current: ArcSwap<Snapshot>,
+    /// Newest last, the current one included.
+    kept: Mutex<VecDeque<Arc<Snapshot>>>,
+    resolve: Resolve,
+}
+
+/// Finds the upstream of a component; `None` if it cannot be reached from here.
+pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Upstream>> + Send + Sync>;
+
+/// No table of that number is kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no table {rev} is kept; there are {}", list(.kept))]
+pub struct NotKept {
+    /// What was asked for.
+    pub rev: u64,
+    /// What there is.
+    pub kept: Vec<u64>,
+}
+
+fn list(revs: &[u64]) -> String {
+    revs.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Table {
+    /// A table at revision 1.
+    ///
+    /// # Errors
+    /// Every fault of the configuration.
+    pub(crate) fn new(config: RouteTable, resolve: Resolve) -> Result<Self, Vec<ConfigError>> {
+        let first = Arc::new(Snapshot::build(1, config, &resolve)?);
+        Ok(Self { current: ArcSwap::new(first.clone()), kept: Mutex::new(VecDeque::from([first])), resolve })
+    }
+
+    /// The table of this moment.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// Replaces the table; requests in flight keep the old one.
+    ///
+    /// # Errors
+    /// Every fault of the configuration; the old table stays.
+    pub fn replace(&self, config: RouteTable) -> Result<u64, Vec<ConfigError>> {
+        let mut kept = self.kept.lock().expect("no panic while held");
+        let rev = kept.back().map_or(1, |last| last.rev + 1);
+        let snapshot = Arc::new(Snapshot::build(rev, config, &self.resolve)?);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(snapshot.clone());
+        self.current.store(snapshot);
+        Ok(rev)
+    }
+
+    /// Makes the table of `rev` the newest one again, under a new number.
+    ///
+    /// # Errors
+    /// When it is not kept any more.
+    pub fn roll_back(&self, rev: u64) -> Result<u64, NotKept> {
+        let found = {
+            let kept = self.kept.lock().expect("no panic while held");
+            let found = kept.iter().find(|snapshot| snapshot.rev == rev);
+            found.map(|snapshot| snapshot.config.clone()).ok_or_else(|| kept.iter().map(|s| s.rev).collect())
+        };
+        let config = found.map_err(|kept| NotKept { rev, kept })?;
+        Ok(self.replace(config).expect("it was valid, and upstreams do not go away"))
+    }
+
+    /// Numbers of the tables one can go back to, oldest first.
+    pub fn revisions(&self) -> Vec<u64> {
+        self.kept.lock().expect("no panic while held").iter().map(|snapshot| snapshot.rev).collect()
+    }
+}
+
+impl Snapshot {
+    fn build(rev: u64, config: RouteTable, resolve: &Resolve) -> Result<Self, Vec<ConfigError>> {
+        let errors = config.validate(&|component| resolve(component).is_some());
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut snapshot = Self { rev, config: RouteTable::default(), trees: Vec::new(), any: matchit::Router::new() };
+        for route in &config.routes {
+            let method = route.method.as_deref().map(|name| name.parse::<Method>().expect("validated"));
+            let upstream = resolve(route.component).expect("validated");
+            let target = Arc::new(Target::new(route.clone(), method.as_ref(), upstream));
+            let tree = match method {
+                None => &mut snapshot.any,
+                Some(method) => snapshot.tree_of(method),
+            };
+            tree.insert(route.path.clone(), target).expect("validated");
+        }
+        snapshot.config = config;
+        Ok(snapshot)
+    }
+
+    fn tree_of(&mut self, method: Method) -> &mut matchit::Router<Arc<Target>> {
+        let known = self.trees.iter().position(|(m, _)| *m == method);
+        let n = known.unwrap_or_else(|| {
+            self.trees.push((method, matchit::Router::new()));
+            self.trees.len() - 1
+        });
+        &mut self.trees[n].1
+    }
+
+    /// Finds the target of a request.
+    pub fn find(&self, method: &Method, path: &str) -> Found<'_> {
+        if let Some(target) = self.at(method, path) {
+            return Found::Target(target);
+        }
+        if method == Method::HEAD
+            && let Some(target) = self.at(&Method::GET, path)
+        {
+            return Found::Target(target);
+        }
+        if let Ok(found) = self.any.at(path) {
+            return Found::Target(found.value);
+        }
+        let others: Vec<Method> =
+            self.trees.iter().filter(|(_, tree)| tree.at(path).is_ok()).map(|(method, _)| method.clone()).collect();
+        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+    }
+
+    fn at(&self, method: &Method, path: &str) -> Option<&Arc<Target>> {
+        let (_, tree) = self.trees.iter().find(|(m, _)| m == method)?;
+        tree.at(path).ok().map(|found| found.value)
+    }
+}
+
+impl Target {
+    fn new(route: Route, method: Option<&Method>, upstream: Arc<Upstream>) -> Self {
+        let methods = match method {
+            Some(method) if *method == Method::GET => vec![Method::GET, Method::HEAD],
+            Some(method) => vec![method.clone()],
+            None => Vec::new(),
+        };
+        let of = |method: Method| {
+            let metrics = ServerMetrics::of(ComponentName::GATEWAY, method.as_str(), &route.path);
+            (method, metrics)
+        };
+        let metrics = methods.into_iter().map(of).collect();
+        Self { route, upstream, metrics }
+    }
+
+    /// Where a request of this method is counted; registered when the table was built.
+    pub fn metrics(&self, method: &Method) -> Arc<ServerMetrics> {
+        let registered = self.metrics.iter().find(|(m, _)| m == method);
+        registered.map_or_else(
+            || ServerMetrics::of(ComponentName::GATEWAY, method.as_str(), &self.route.path),
+            |(_, metrics)| metrics.clone(),
+        )
+    }
+}

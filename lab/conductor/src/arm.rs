@@ -1,0 +1,516 @@
+//! One arm: its processes, started in order, kept alive as the scenario says, ended together.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use contract::placement::Restart;
+use contract::{ComponentName, ProcessPlan};
+use hyper::Method;
+use nix::sys::signal::Signal;
+use record::EventKind;
+use runtime::{Fate, Tasks};
+use serde::Deserialize;
+use suite::NodeConfig;
+use tokio::sync::{oneshot, watch};
+
+use crate::children::{Running, SpawnError, Spawner, Spec, ending};
+use crate::http::Asker;
+use crate::lines::Lines;
+
+/// A process that has not said it serves by then does not start.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Time a process has to drain before it is killed.
+const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+/// How often readiness is asked for.
+const READY_EVERY: Duration = Duration::from_millis(10);
+
+/// What an arm is started from.
+#[derive(Clone, Debug)]
+pub struct ArmPlan {
+    /// `A`, `B`, ...
+    pub letter: char,
+    /// Its name.
+    pub name: String,
+    /// Its processes.
+    pub processes: Vec<ProcessPlan>,
+    /// What brings a dead process back.
+    pub restart: Option<Restart>,
+    /// Configuration common to its nodes.
+    pub config: NodeConfig,
+    /// Its folder: databases, photo bytes, logs, configurations.
+    pub folder: PathBuf,
+    /// Requests that must be answered before it counts as ready.
+    pub probes: Vec<String>,
+}
+
+/// Why an arm did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// A process could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// Its configuration could not be written.
+    #[error("{path} cannot be written")]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A process ended or stayed silent instead of serving.
+    #[error("`{instance}` did not serve: {reason}; its log is {log}")]
+    Silent {
+        /// Which.
+        instance: String,
+        /// What it did instead.
+        reason: String,
+        /// Where it may say more.
+        log: PathBuf,
+    },
+    /// All run, but the door does not answer as it should.
+    #[error("arm `{arm}` is not ready: {reason}")]
+    NotReady {
+        /// Which.
+        arm: String,
+        /// The last answer.
+        reason: String,
+    },
+}
+
+/// What a node says on its first line.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Serving {
+    listen: SocketAddr,
+    public: Option<SocketAddr>,
+}
+
+/// How an instance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// On its way.
+    Starting,
+    /// Serving.
+    Up,
+    /// Stopped by a signal.
+    Paused,
+    /// Gone.
+    Down,
+}
+
+impl Health {
+    /// In the record's words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Paused => "paused",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One copy of one process.
+pub struct Instance {
+    /// `feed#0`.
+    pub name: String,
+    /// Which process of the topology.
+    pub process: ProcessPlan,
+    config: PathBuf,
+    log: PathBuf,
+    state: Mutex<State>,
+}
+
+struct State {
+    running: Option<Arc<Running>>,
+    health: Health,
+    listen: Option<SocketAddr>,
+    public: Option<SocketAddr>,
+    restarts: u32,
+    pid: u32,
+    /// Leases on pausing: the process goes on when the last has ended.
+    paused: u32,
+}
+
+/// A glance at an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    /// Process id, also of one that is gone.
+    pub pid: u32,
+    /// How it is.
+    pub health: Health,
+    /// Internal address.
+    pub listen: Option<SocketAddr>,
+    /// Public address of a door.
+    pub public: Option<SocketAddr>,
+    /// Restarts so far.
+    pub restarts: u32,
+}
+
+impl Instance {
+    /// How it is now.
+    pub fn glance(&self) -> Glance {
+        let state = self.state();
+        Glance {
+            pid: state.pid,
+            health: state.health,
+            listen: state.listen,
+            public: state.public,
+            restarts: state.restarts,
+        }
+    }
+
+    /// Whether it holds a component; the door and the registry count.
+    pub fn holds(&self, component: &str) -> bool {
+        self.hosts().iter().any(|host| host == component)
+    }
+
+    /// Components inside, door and registry included.
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = Vec::new();
+        hosts.extend(self.process.registry.then(|| "registry".to_owned()));
+        hosts.extend(self.process.gateway.then(|| "gateway".to_owned()));
+        hosts.extend(self.process.hosts.iter().map(ToString::to_string));
+        hosts
+    }
+
+    /// Sends SIGKILL.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn kill(&self) -> std::io::Result<()> {
+        self.running().map_or(Ok(()), |running| running.signal(Signal::SIGKILL))
+    }
+
+    /// Stops the process until [`Instance::resume`] was called as often.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn pause(&self) -> std::io::Result<()> {
+        let mut state = self.state();
+        state.paused += 1;
+        state.health = Health::Paused;
+        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGSTOP))
+    }
+
+    /// Lets it go on, once for each [`Instance::pause`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn resume(&self) -> std::io::Result<()> {
+        let mut state = self.state();
+        state.paused = state.paused.saturating_sub(1);
+        if state.paused > 0 {
+            return Ok(());
+        }
+        if state.health == Health::Paused {
+            state.health = Health::Up;
+        }
+        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGCONT))
+    }
+
+    fn running(&self) -> Option<Arc<Running>> {
+        self.state().running.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+/// What arms are started with.
+#[derive(Clone)]
+pub struct Ground {
+    /// Starts children.
+    pub spawner: Spawner,
+    /// Owner of our tasks.
+    pub tasks: Tasks,
+    /// Asks nodes.
+    pub asker: Asker,
+    /// The program children are started from: ourselves.
+    pub program: PathBuf,
+}
+
+/// A running arm.
+pub struct Arm {
+    /// What it was started from.
+    pub plan: ArmPlan,
+    /// Its processes' copies, in starting order.
+    pub instances: Vec<Arc<Instance>>,
+    /// The door.
+    pub public: SocketAddr,
+    ending: watch::Sender<bool>,
+}
+
+impl Arm {
+    /// Starts the registry, then everybody else at once, and waits until the
+    /// door answers every probe.
+    ///
+    /// # Errors
+    /// When a process does not start or the arm does not get ready; what was
+    /// started is ended again.
+    pub async fn start(ground: &Ground, plan: ArmPlan, lines: &Lines) -> Result<Self, ArmError> {
+        let ending = watch::Sender::new(false);
+        let mut instances: Vec<Arc<Instance>> = Vec::new();
+        let mut registry = None;
+        let (first, others): (Vec<&ProcessPlan>, Vec<&ProcessPlan>) =
+            plan.processes.iter().partition(|process| process.registry);
+        for wave in [first, others] {
+            let mut starts = Vec::new();
+            for process in wave {
+                for copy in 0..process.replicas {
+                    let instance = Arc::new(prepare(&plan, process, copy, registry)?);
+                    instances.push(instance.clone());
+                    starts.push((instance.clone(), launch(ground, &plan, instance)));
+                }
+            }
+            let (waiting, launched): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
+            for (instance, started) in waiting.iter().zip(futures_util::future::join_all(launched).await) {
+                if let Err(error) = started {
+                    drop(instances);
+                    return Err(error);
+                }
+                keep_alive(ground, &plan, instance, lines, ending.subscribe());
+            }
+            registry = registry
+                .or_else(|| waiting.iter().find(|i| i.process.registry).and_then(|i| i.glance().listen));
+        }
+        let public = instances.iter().find_map(|instance| instance.glance().public).ok_or_else(|| {
+            ArmError::NotReady { arm: plan.name.clone(), reason: "no process has the public door".into() }
+        })?;
+        let arm = Self { plan, instances, public, ending };
+        arm.wait_ready(ground).await?;
+        Ok(arm)
+    }
+
+    async fn wait_ready(&self, ground: &Ground) -> Result<(), ArmError> {
+        let until = runtime::clock::now() + START_LIMIT;
+        for probe in &self.plan.probes {
+            loop {
+                let answer = ground.asker.get(self.public, probe, Duration::from_secs(2)).await;
+                let reason = match answer {
+                    Ok((status, _)) if status.is_success() => break,
+                    Ok((status, body)) => format!("GET {probe} answered {status}: {}", String::from_utf8_lossy(&body)),
+                    Err(error) => format!("GET {probe}: {error}"),
+                };
+                if runtime::clock::now() > until {
+                    return Err(ArmError::NotReady { arm: self.plan.name.clone(), reason });
+                }
+                tokio::time::sleep(READY_EVERY).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The instances that hold a component.
+    pub fn holding<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Arc<Instance>> + 'a {
+        self.instances.iter().filter(move |instance| instance.holds(component))
+    }
+
+    /// For the record's header.
+    pub fn describe(&self, topology: &str, ready_ms: u64) -> record::Arm {
+        let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
+        let with_data = self.plan.processes.iter().filter(|process| !process.hosts.is_empty());
+        record::Arm {
+            letter: self.plan.letter,
+            name: self.plan.name.clone(),
+            topology: topology.to_owned(),
+            variant: String::new(),
+            instances: self
+                .instances
+                .iter()
+                .map(|instance| {
+                    let glance = instance.glance();
+                    record::Instance {
+                        name: instance.name.clone(),
+                        hosts: instance.hosts(),
+                        port: glance.listen.map_or(0, |addr| addr.port()),
+                        public_port: glance.public.map(|addr| addr.port()),
+                    }
+                })
+                .collect(),
+            local_edges,
+            remote_edges,
+            databases: u32::try_from(with_data.count()).unwrap_or(u32::MAX),
+            config_keys: self.plan.config.keys() * u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
+            ready_ms,
+        }
+    }
+
+    /// Ends all processes: the door first, so that nobody's request is cut, the
+    /// registry last.
+    pub async fn end(self, ground: &Ground) -> Vec<String> {
+        self.ending.send_replace(true);
+        let rank = |instance: &Instance| match (instance.process.gateway, instance.process.registry) {
+            (true, _) => 0,
+            (_, true) => 2,
+            _ => 1,
+        };
+        for wave in 0..3 {
+            let leaving = self.instances.iter().filter(|instance| rank(instance) == wave);
+            futures_util::future::join_all(leaving.map(|instance| leave(ground, instance))).await;
+        }
+        let alive = |instance: &&Arc<Instance>| instance.running().is_some_and(|running| running.end().is_none());
+        self.instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
+    }
+}
+
+fn prepare(
+    plan: &ArmPlan,
+    process: &ProcessPlan,
+    copy: u32,
+    registry: Option<SocketAddr>,
+) -> Result<Instance, ArmError> {
+    let name = format!("{}#{copy}", process.name);
+    let config = NodeConfig {
+        instance: name.clone(),
+        process: process.clone(),
+        processes: plan.processes.clone(),
+        registry,
+        ..plan.config.clone()
+    };
+    let path = plan.folder.join(format!("{name}.json"));
+    write_config(&path, &config)?;
+    let state = State {
+        running: None,
+        health: Health::Starting,
+        listen: None,
+        public: None,
+        restarts: 0,
+        pid: 0,
+        paused: 0,
+    };
+    let log = plan.folder.join(format!("{name}.log"));
+    Ok(Instance { name, process: process.clone(), config: path, log, state: Mutex::new(state) })
+}
+
+fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
+    let text = serde_json::to_vec_pretty(config).expect("a configuration is plain data");
+    std::fs::write(path, text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
+}
+
+/// Starts the process and waits for its first line; its ports are then written
+/// down, so that a restart comes back where everybody looks for it.
+async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Result<(), ArmError> {
+    let spec = Spec {
+        name: format!("{}/{}", plan.name, instance.name),
+        program: ground.program.clone(),
+        arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
+        environment: Vec::new(),
+        log: instance.log.clone(),
+    };
+    let (running, stdout) = ground.spawner.spawn(spec).await?;
+    let running = Arc::new(running);
+    {
+        let mut state = instance.state();
+        state.pid = running.pid;
+        state.health = Health::Starting;
+        state.running = Some(running.clone());
+    }
+    let silent = |reason: String| ArmError::Silent { instance: instance.name.clone(), reason, log: instance.log.clone() };
+    let serving = tokio::select! {
+        line = first_line(stdout) => line.map_err(|why| silent(why.to_string()))?,
+        status = running.ended() => return Err(silent(format!("it ended with {}", ending(status)))),
+        () = tokio::time::sleep(START_LIMIT) => return Err(silent(format!("no word within {START_LIMIT:?}"))),
+    };
+    let mut state = instance.state();
+    if state.listen.is_none() {
+        let mut config: NodeConfig = std::fs::read(&instance.config)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| silent("its configuration has gone".into()))?;
+        config.listen = serving.listen;
+        config.public = serving.public.unwrap_or(config.public);
+        write_config(&instance.config, &config)?;
+    }
+    state.listen = Some(serving.listen);
+    state.public = serving.public;
+    state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
+    Ok(())
+}
+
+/// The child's first line, read on a thread of its own: a pipe from the
+/// standard library, and the thread goes on to drain what else is printed.
+async fn first_line(stdout: ChildStdout) -> std::io::Result<Serving> {
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new().name("first-line".into()).stack_size(64 * 1024).spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        let first = lines.next().unwrap_or_else(|| Err(std::io::Error::other("it closed its output")));
+        // The asker may have given up.
+        let _ = tell.send(first);
+        lines.map_while(Result::ok).for_each(drop);
+    })?;
+    let line = told.await.map_err(std::io::Error::other)??;
+    serde_json::from_str(&line).map_err(std::io::Error::other)
+}
+
+/// Watches an instance and brings it back as the scenario says.
+fn keep_alive(
+    ground: &Ground,
+    plan: &ArmPlan,
+    instance: &Arc<Instance>,
+    lines: &Lines,
+    mut ending: watch::Receiver<bool>,
+) {
+    let (ground, plan, instance, lines) = (ground.clone(), plan.clone(), instance.clone(), lines.clone());
+    let tasks = ground.tasks.clone();
+    tasks.spawn("lab.keep_alive", Fate::ShutDown, async move {
+        while let Some(running) = instance.running() {
+            let status = tokio::select! {
+                status = running.ended() => status,
+                _ = ending.wait_for(|ending| *ending) => return,
+            };
+            let since = runtime::clock::now();
+            instance.state().health = Health::Down;
+            let name = format!("{} {}", plan.letter, instance.name);
+            lines.event(EventKind::Health, 0, format!("{name} went down: {}", crate::children::ending(status)));
+            let restarts = instance.glance().restarts;
+            let Some(restart) = plan.restart.filter(|restart| restarts < restart.max) else { return };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(restart.after)) => {}
+                _ = ending.wait_for(|ending| *ending) => return,
+            }
+            instance.state().restarts += 1;
+            match launch(&ground, &plan, instance.clone()).await {
+                Ok(()) => {
+                    let gap = since.elapsed().as_secs_f64();
+                    lines.event(EventKind::Health, 0, format!("{name} down -> up after {gap:.2}s"));
+                }
+                Err(error) => {
+                    lines.event(EventKind::Health, 0, format!("{name} did not come back: {error}"));
+                    if instance.running().is_some_and(|running| running.end().is_none()) {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+}
+
+async fn leave(ground: &Ground, instance: &Instance) {
+    let Some(running) = instance.running() else { return };
+    if running.end().is_some() {
+        return;
+    }
+    // A paused process cannot drain.
+    if instance.glance().health == Health::Paused {
+        let _ = running.signal(Signal::SIGCONT);
+    }
+    if let Some(listen) = instance.glance().listen {
+        // A node that does not answer is killed below.
+        let _ = ground.asker.ask(listen, Method::POST, "/control/drain", "", Duration::from_secs(1)).await;
+    }
+    if tokio::time::timeout(LEAVE_LIMIT, running.ended()).await.is_err() {
+        let _ = running.signal(Signal::SIGKILL);
+        running.ended().await;
+    }
+}
+
+/// Names of components as the catalogue has them.
+pub fn components() -> Vec<ComponentName> {
+    suite::components()
+}

@@ -1,0 +1,105 @@
+//! Where lines go: the record's file, whoever watches, and the tally that judges.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use record::{Entry, Event, EventKind, Line, Writer};
+use scorecard::Tally;
+use tokio::sync::broadcast;
+
+/// Lines a watcher may be behind before it loses some: a minute of a busy run.
+const WATCHED: usize = 8_192;
+
+/// The run's lines. Cheap to clone.
+#[derive(Clone)]
+pub struct Lines {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    began: Instant,
+    inner: Mutex<Inner>,
+    watchers: broadcast::Sender<Arc<Line>>,
+}
+
+struct Inner {
+    writer: Writer,
+    tally: Option<Tally>,
+    counts: std::collections::BTreeMap<String, u64>,
+    /// The first failure to write: the run goes on to its end and then says so.
+    failure: Option<std::io::Error>,
+}
+
+impl Lines {
+    /// Lines of a run that began at `began`.
+    pub fn new(began: Instant, writer: Writer) -> Self {
+        let inner = Inner { writer, tally: None, counts: std::collections::BTreeMap::new(), failure: None };
+        let shared = Shared { began, inner: Mutex::new(inner), watchers: broadcast::channel(WATCHED).0 };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Nanoseconds since the run began.
+    pub fn now(&self) -> u64 {
+        u64::try_from(runtime::clock::now().saturating_duration_since(self.shared.began).as_nanos())
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Writes a line now.
+    pub fn say(&self, entry: Entry) {
+        self.say_at(self.now(), entry);
+    }
+
+    /// Writes a line about an earlier moment.
+    pub fn say_at(&self, t: u64, entry: Entry) {
+        let line = Line { t, entry };
+        {
+            let mut inner = self.lock();
+            *inner.counts.entry(line.entry.kind().to_owned()).or_default() += 1;
+            if let Err(error) = inner.writer.write(&line) {
+                inner.failure.get_or_insert(error);
+            }
+            match (&mut inner.tally, &line.entry) {
+                (slot @ None, Entry::Header(header)) => *slot = Some(Tally::new((**header).clone())),
+                (Some(tally), _) => tally.add(&line),
+                (None, _) => {}
+            }
+        }
+        // Nobody may be watching.
+        let _ = self.shared.watchers.send(Arc::new(line));
+    }
+
+    /// Writes an event.
+    pub fn event(&self, what: EventKind, number: u32, text: impl Into<String>) {
+        self.say(Entry::Event(Event {
+            number,
+            what,
+            active: None,
+            targets: std::collections::BTreeMap::new(),
+            text: text.into(),
+        }));
+    }
+
+    /// Lines from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Line>> {
+        self.shared.watchers.subscribe()
+    }
+
+    /// Asks the tally; `None` before the header is written.
+    pub fn ask<R>(&self, question: impl FnOnce(&Tally) -> R) -> Option<R> {
+        self.lock().tally.as_ref().map(question)
+    }
+
+    /// Lines by kind so far.
+    pub fn counts(&self) -> std::collections::BTreeMap<String, u64> {
+        self.lock().counts.clone()
+    }
+
+    /// The first failure to write, if there was one.
+    pub fn take_failure(&self) -> Option<std::io::Error> {
+        self.lock().failure.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().expect("no panic while held")
+    }
+}

@@ -1,0 +1,135 @@
+//! The load generator as a child: told when to begin, listened to until it has said everything.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ChildStdin;
+use std::time::Duration;
+
+use loadgen::{Message, Plan};
+use tokio::sync::mpsc;
+
+use crate::arm::Ground;
+use crate::children::{Running, SpawnError, Spec, ending};
+
+/// The generator's barrier has its own limit; this one is for a child that says nothing at all.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+/// Messages that may wait for us: a second of a busy run.
+const WAITING: usize = 4_096;
+
+/// Why there is no load.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The child did not start.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// Its plan could not be written.
+    #[error("{path} cannot be written")]
+    Plan {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It ended or stayed silent before it was ready.
+    #[error("the load generator did not get ready: {reason}; its log is {log}")]
+    NotReady {
+        /// What it did instead.
+        reason: String,
+        /// Where it may say more.
+        log: PathBuf,
+    },
+}
+
+/// A generator that stands ready.
+pub struct Generator {
+    running: Running,
+    commands: Option<ChildStdin>,
+    messages: mpsc::Receiver<Message>,
+    /// Digest of the schedule it will offer.
+    pub digest: String,
+    /// Arrivals it will offer to each arm.
+    pub planned: u64,
+}
+
+impl Generator {
+    /// Starts the child and waits until all its slots are warm.
+    ///
+    /// # Errors
+    /// When it does not start or does not get ready.
+    pub async fn start(ground: &Ground, plan: &Plan, folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join("load.json");
+        let text = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
+        std::fs::write(&path, text).map_err(|source| LoadError::Plan { path: path.clone(), source })?;
+        let log = plan.log.clone();
+        let spec = Spec {
+            name: "generator".into(),
+            program: ground.program.clone(),
+            arguments: vec!["load".into(), path.into()],
+            environment: Vec::new(),
+            log: log.clone(),
+        };
+        let (mut running, stdout) = ground.spawner.spawn(spec).await?;
+        let commands = running.take_stdin();
+        let (tell, messages) = mpsc::channel(WAITING);
+        std::thread::Builder::new()
+            .name("generator".into())
+            .spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
+                    // Nobody listens any more: drain, so that the child can end.
+                    let _ = tell.blocking_send(message);
+                }
+            })
+            .map_err(|source| SpawnError { name: "generator".into(), source })?;
+        let mut generator = Self { running, commands, messages, digest: String::new(), planned: 0 };
+        match tokio::time::timeout(READY_LIMIT, generator.until_ready()).await {
+            Ok(Ok(())) => Ok(generator),
+            Ok(Err(reason)) => Err(LoadError::NotReady { reason, log }),
+            Err(_) => Err(LoadError::NotReady { reason: format!("no word within {READY_LIMIT:?}"), log }),
+        }
+    }
+
+    async fn until_ready(&mut self) -> Result<(), String> {
+        loop {
+            match self.messages.recv().await {
+                Some(Message::Hello { schedule_digest, planned, .. }) => {
+                    self.digest = schedule_digest;
+                    self.planned = planned;
+                }
+                Some(Message::Ready { .. }) => return Ok(()),
+                Some(Message::Failed { reason }) => return Err(reason),
+                Some(_) => {}
+                None => return Err(format!("it ended with {}", ending(self.running.ended().await))),
+            }
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.running.pid
+    }
+
+    /// Begins the load at an instant of CLOCK_MONOTONIC.
+    pub fn begin(&mut self, at_mono_ns: u64) {
+        if let Some(commands) = &mut self.commands {
+            // A child that is gone is noticed by its silence.
+            let _ = writeln!(commands, "start {at_mono_ns}").and_then(|()| commands.flush());
+        }
+    }
+
+    /// Ends the load early: what is in flight is finished, the rest abandoned.
+    pub fn cancel(&mut self) {
+        self.commands = None;
+    }
+
+    /// Its next message; `None` once it has said everything and left.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.messages.recv().await
+    }
+
+    /// How it ended.
+    pub async fn ended(self) -> String {
+        ending(self.running.ended().await)
+    }
+}

@@ -1,0 +1,137 @@
+//! A scenario's text, and faults in it with their place, a caret and the right choices.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A file's text with its name, for messages.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As the user gave it.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+/// One fault of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Bytes of the text it concerns.
+    pub span: Range<usize>,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// All faults of a file, in the order of the text.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// The file.
+    pub source: Source,
+    /// At least one.
+    pub faults: Vec<Fault>,
+}
+
+impl Source {
+    /// Line and column of a byte offset, both from 1, columns in characters.
+    pub fn position(&self, at: usize) -> (usize, usize) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let before = &self.text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    fn line(&self, number: usize) -> &str {
+        self.text.lines().nth(number - 1).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.faults.iter().enumerate() {
+            let (line, column) = self.source.position(fault.span.start);
+            let text = self.source.line(line);
+            let width = self
+                .source
+                .text
+                .get(fault.span.clone())
+                .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count())
+                .max(1);
+            let gutter = line.to_string().len();
+            if i > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}:{line}:{column}: {}", self.source.path.display(), fault.message)?;
+            writeln!(f, "{:gutter$} |", "")?;
+            writeln!(f, "{line} | {text}")?;
+            write!(f, "{:gutter$} | {:pad$}{}", "", "", "^".repeat(width), pad = column - 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Faults {
+    /// Faults of a file, sorted by place.
+    pub fn new(source: &Source, mut faults: Vec<Fault>) -> Self {
+        faults.sort_by_key(|fault| fault.span.start);
+        Self { source: source.clone(), faults }
+    }
+}
+
+/// The choice nearest to what was written, if one is near enough to be meant.
+pub fn did_you_mean<'a>(written: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    choices
+        .into_iter()
+        .map(|choice| (strsim::jaro_winkler(written, choice), choice))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, choice)| choice)
+}
+
+/// ``unknown component `fed`; did you mean `feed`? components: profile, feed``.
+pub fn unknown<'a>(what: &str, written: &str, choices: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    let hint = did_you_mean(written, choices.clone()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let list: Vec<&str> = choices.into_iter().collect();
+    let plural = if hint.is_empty() { ";" } else { "" };
+    format!("unknown {what} `{written}`{hint}{plural} {what}s: {}", list.join(", "))
+}
+
+/// Where scenarios are looked for by name.
+pub fn catalogue_folder() -> PathBuf {
+    Path::new("scenarios").to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_shows_its_place_with_a_caret() {
+        let source = Source { path: "scenarios/x.toml".into(), text: "a = 1\non = \"fed\"\n".into() };
+        let span = 12..15;
+        let message = unknown("component", "fed", ["profile", "feed"]);
+        let text = Faults::new(&source, vec![Fault { span, message }]).to_string();
+        assert_eq!(
+            text,
+            "scenarios/x.toml:2:7: unknown component `fed`; did you mean `feed`? components: profile, feed\n  |\n2 | on = \"fed\"\n  |       ^^^"
+        );
+    }
+
+    #[test]
+    fn nothing_near_is_not_guessed() {
+        assert_eq!(did_you_mean("xyz", ["profile", "feed"]), None);
+        assert_eq!(unknown("verb", "xyz", ["kill"]), "unknown verb `xyz`; verbs: kill");
+    }
+
+    #[test]
+    fn positions_count_characters_and_never_split_one() {
+        let source = Source { path: "x".into(), text: "é = 1".into() };
+        assert_eq!(source.position(1), (1, 1));
+        assert_eq!(source.position(2), (1, 2));
+        assert_eq!(source.position(999), (1, 6));
+    }
+}

@@ -1,0 +1,306 @@
+//! What was offered and what came of it, by arm, journey and the second it was due.
+//!
+//! A shard belongs to few slots, so that its lock is rarely contended; once a
+//! second the shards are swapped out, merged, and told to the lab.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use hdrhistogram::Histogram;
+use record::{Errors, Latencies, Window};
+use traffic::Journey;
+
+/// Why a journey failed. A fixed set: error texts would be without bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// No connection.
+    Connect,
+    /// Too late.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The arm's fault, by its own word.
+    Status5xx,
+    /// Ours, by its word.
+    Status4xx,
+    /// The answer could not be read.
+    Body,
+    /// The answer was not what was asked for.
+    Check,
+}
+
+impl Cause {
+    /// In the record's words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::Status5xx => "status_5xx",
+            Self::Status4xx => "status_4xx",
+            Self::Body => "body",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// The five instants of a journey, microseconds since the load's start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Instants {
+    /// When it should have begun.
+    pub due: u64,
+    /// When the pacer handed it over.
+    pub handed: u64,
+    /// When its first request was sent.
+    pub sent: u64,
+    /// When its last answer was read.
+    pub done: u64,
+}
+
+/// What came of a journey.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// `None` means ok.
+    pub cause: Option<Cause>,
+    /// Pages asked.
+    pub pages: u64,
+    /// Empty ones among them.
+    pub empty_pages: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Reads that should have seen an acknowledged write.
+    pub probes: u64,
+    /// How many of them did not.
+    pub stale: u64,
+    /// Acknowledged until seen elsewhere, microseconds; `None` if not probed.
+    pub staleness_us: Option<u64>,
+}
+
+/// One second of one journey at one arm, being filled.
+struct Cell {
+    window: Window,
+    intended: Histogram<u64>,
+    service: Histogram<u64>,
+    failed: Histogram<u64>,
+    pace_lag: Histogram<u64>,
+    own_wait: Histogram<u64>,
+    slot_wait: Histogram<u64>,
+    staleness: Histogram<u64>,
+}
+
+/// A histogram that grows with what it holds: a second of one journey is small.
+fn small() -> Histogram<u64> {
+    Histogram::new(record::histogram::DIGITS).expect("three digits are allowed")
+}
+
+impl Cell {
+    fn new(arm: char, round: u32, journey: Journey, second: u32) -> Self {
+        Self {
+            window: Window { arm, round, journey: journey.name().to_owned(), second, ..Window::default() },
+            intended: small(),
+            service: small(),
+            failed: small(),
+            pace_lag: small(),
+            own_wait: small(),
+            slot_wait: small(),
+            staleness: small(),
+        }
+    }
+
+    fn close(&self) -> Window {
+        Window {
+            intended: Latencies::of(&self.intended),
+            service: Latencies::of(&self.service),
+            failed: Latencies::of(&self.failed),
+            pace_lag: Latencies::of(&self.pace_lag),
+            own_wait: Latencies::of(&self.own_wait),
+            slot_wait: Latencies::of(&self.slot_wait),
+            staleness: Latencies::of(&self.staleness),
+            ..self.window.clone()
+        }
+    }
+}
+
+fn record(histogram: &mut Histogram<u64>, us: u64) {
+    histogram.saturating_record(us.clamp(1, record::histogram::MAX_US));
+}
+
+type Key = (u32, Journey);
+
+/// One arm's figures.
+pub struct Recorder {
+    arm: char,
+    round: u32,
+    good_within_us: u64,
+    cells: Mutex<BTreeMap<Key, Cell>>,
+    totals: Mutex<Totals>,
+}
+
+/// Over the whole load.
+#[derive(Debug)]
+pub struct Totals {
+    /// Arrivals due.
+    pub offered: u64,
+    /// Sent.
+    pub sent: u64,
+    /// Ok.
+    pub ok: u64,
+    /// By cause.
+    pub errors: Errors,
+    /// Dropped.
+    pub dropped: u64,
+    /// Abandoned.
+    pub abandoned: u64,
+    /// All answers.
+    pub intended: Histogram<u64>,
+}
+
+impl Recorder {
+    /// A recorder for an arm.
+    pub fn new(arm: char, round: u32, good_within_us: u64) -> Self {
+        let totals = Totals {
+            offered: 0,
+            sent: 0,
+            ok: 0,
+            errors: Errors::new(),
+            dropped: 0,
+            abandoned: 0,
+            intended: record::histogram::recorder(),
+        };
+        Self { arm, round, good_within_us, cells: Mutex::default(), totals: Mutex::new(totals) }
+    }
+
+    /// Its arm.
+    pub fn arm(&self) -> char {
+        self.arm
+    }
+
+    /// An arrival came due.
+    pub fn offered(&self, journey: Journey, due_us: u64) {
+        self.cell(journey, due_us, |cell| cell.window.offered += 1);
+        self.totals().offered += 1;
+    }
+
+    /// It found no slot.
+    pub fn dropped(&self, journey: Journey, due_us: u64) {
+        self.cell(journey, due_us, |cell| cell.window.dropped += 1);
+        self.totals().dropped += 1;
+    }
+
+    /// It was left behind.
+    pub fn abandoned(&self, journey: Journey, due_us: u64) {
+        self.cell(journey, due_us, |cell| cell.window.abandoned += 1);
+        self.totals().abandoned += 1;
+    }
+
+    /// It was sent and came to an end. `idle` says whether a slot was free when
+    /// it was handed over: then the wait was the generator's doing.
+    pub fn finished(&self, journey: Journey, at: Instants, idle: bool, outcome: &Outcome) {
+        let felt = at.done.saturating_sub(at.due);
+        let waited = at.sent.saturating_sub(at.handed);
+        self.cell(journey, at.due, |cell| {
+            let window = &mut cell.window;
+            window.sent += 1;
+            window.pages += outcome.pages;
+            window.empty_pages += outcome.empty_pages;
+            window.bytes += outcome.bytes;
+            window.probes += outcome.probes;
+            window.stale += outcome.stale;
+            match outcome.cause {
+                None => {
+                    window.ok += 1;
+                    window.good += u64::from(felt <= self.good_within_us);
+                    record(&mut cell.intended, felt);
+                    record(&mut cell.service, at.done.saturating_sub(at.sent));
+                }
+                Some(cause) => {
+                    *window.errors.entry(cause.as_str().to_owned()).or_default() += 1;
+                    record(&mut cell.failed, felt);
+                }
+            }
+            record(&mut cell.pace_lag, at.handed.saturating_sub(at.due));
+            record(if idle { &mut cell.own_wait } else { &mut cell.slot_wait }, waited);
+            if let Some(us) = outcome.staleness_us {
+                record(&mut cell.staleness, us);
+            }
+        });
+        let mut totals = self.totals();
+        totals.sent += 1;
+        match outcome.cause {
+            None => totals.ok += 1,
+            Some(cause) => *totals.errors.entry(cause.as_str().to_owned()).or_default() += 1,
+        }
+        record(&mut totals.intended, felt);
+    }
+
+    /// Staleness learned after the journey had ended, counted where it was due.
+    pub fn seen(&self, journey: Journey, due_us: u64, staleness_us: u64) {
+        self.cell(journey, due_us, |cell| record(&mut cell.staleness, staleness_us));
+    }
+
+    /// The windows of seconds before `open_from`, which are final and forgotten,
+    /// and of the open ones, which will come again.
+    pub fn windows(&self, open_from: u32, now: u32) -> Vec<Window> {
+        let mut cells = self.cells.lock().expect("no panic while held");
+        let open = cells.split_off(&(open_from, Journey::ALL[0]));
+        let closed = std::mem::replace(&mut *cells, open);
+        let mut windows: Vec<Window> = closed.values().map(|cell| Window { closed: true, ..cell.close() }).collect();
+        // Only the last few open seconds are news; older ones wait for stragglers.
+        let recent = now.saturating_sub(2);
+        windows.extend(cells.iter().filter(|((second, _), _)| *second >= recent && *second < now).map(|(_, cell)| cell.close()));
+        windows
+    }
+
+    /// The totals so far.
+    pub fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().expect("no panic while held")
+    }
+
+    fn cell(&self, journey: Journey, due_us: u64, change: impl FnOnce(&mut Cell)) {
+        let second = u32::try_from(due_us / 1_000_000).unwrap_or(u32::MAX);
+        let mut cells = self.cells.lock().expect("no panic while held");
+        change(cells.entry((second, journey)).or_insert_with(|| Cell::new(self.arm, self.round, journey, second)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOURNEY: Journey = Journey::HomeFeed;
+
+    #[test]
+    fn a_sample_belongs_to_the_second_it_was_due() {
+        let recorder = Recorder::new('A', 1, 100_000);
+        // Due in second 1, done in second 3: 1.5 s felt, of which 0.5 s service.
+        let at = Instants { due: 1_500_000, handed: 1_500_010, sent: 2_500_000, done: 3_000_000 };
+        recorder.offered(JOURNEY, at.due);
+        recorder.finished(JOURNEY, at, false, &Outcome::default());
+        let windows = recorder.windows(5, 5);
+        assert_eq!(windows.len(), 1);
+        let window = &windows[0];
+        assert_eq!((window.second, window.offered, window.ok, window.good), (1, 1, 1, 0));
+        assert!(window.closed);
+        let near = |us: Option<u64>, expected: u64| us.is_some_and(|us| us.abs_diff(expected) <= expected / 500);
+        assert!(near(window.intended.max(), 1_500_000) && near(window.service.max(), 500_000));
+        assert!(window.own_wait.is_empty() && near(window.slot_wait.max(), 999_990));
+    }
+
+    #[test]
+    fn a_window_closes_once_and_conserves() {
+        let recorder = Recorder::new('A', 1, 100_000);
+        for due in [100, 200, 300, 400] {
+            recorder.offered(JOURNEY, due);
+        }
+        let at = Instants { due: 100, handed: 110, sent: 120, done: 500 };
+        recorder.finished(JOURNEY, at, true, &Outcome::default());
+        recorder.finished(JOURNEY, at, true, &Outcome { cause: Some(Cause::Timeout), ..Outcome::default() });
+        recorder.dropped(JOURNEY, 300);
+        recorder.abandoned(JOURNEY, 400);
+        assert!(recorder.windows(0, 1).iter().all(|window| !window.closed), "second 0 is open");
+        let window = recorder.windows(1, 1).pop().expect("second 0 closes");
+        let failed: u64 = window.errors.values().sum();
+        assert_eq!(window.offered, window.ok + failed + window.dropped + window.abandoned);
+        assert!(recorder.windows(2, 2).is_empty(), "and never comes again");
+    }
+}

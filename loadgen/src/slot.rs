@@ -1,0 +1,83 @@
+//! What a slot does with an arrival: perform the journey, keep the five instants.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use traffic::Journey;
+
+use crate::journeys::{self, People};
+use crate::pacer::Handed;
+use crate::recorder::{Cause, Instants, Recorder};
+
+/// One arm, shared by its slots.
+pub struct Lane {
+    /// Arm name.
+    pub name: String,
+    /// Its door.
+    pub url: String,
+    /// One client for all slots: a client each would cost a connection pool each.
+    pub client: reqwest::Client,
+    /// Arrivals that wait.
+    pub queue: flume::Receiver<Handed>,
+    /// Slots that wait.
+    pub idle: Arc<AtomicUsize>,
+    /// Slots with a warm connection.
+    pub ready: Arc<AtomicUsize>,
+    /// Set when the load is cut short.
+    pub cancel: Arc<AtomicBool>,
+    /// Its figures.
+    pub recorder: Arc<Recorder>,
+    /// Who the users are, and what was acknowledged to them.
+    pub people: Arc<People>,
+    /// When the load starts; slots are idle before.
+    pub start: Arc<std::sync::OnceLock<Instant>>,
+    /// Whether rows carry the arm's name: they do when arms share a process.
+    pub paired: bool,
+}
+
+/// How a journey ended, for goose's own books.
+pub struct Done {
+    /// From the intended start.
+    pub felt: Duration,
+    /// `None` means ok.
+    pub cause: Option<Cause>,
+}
+
+impl Lane {
+    /// One request that is not recorded: connections and caches.
+    pub async fn warm_up(&self) {
+        // Whatever comes of it, readiness was checked before.
+        if let Ok(answer) = self.client.get(format!("{}{}", self.url, self.people.warm_path())).send().await {
+            let _ = answer.bytes().await;
+        }
+    }
+
+    /// Whether the load was cut short.
+    pub fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// A row's name in goose's tables.
+    pub fn row(&self, journey: Journey) -> String {
+        if self.paired { format!("{} [{}]", journey.name(), self.name) } else { journey.name().to_owned() }
+    }
+
+    /// Performs a journey and records it.
+    pub async fn perform(&self, handed: Handed) -> Done {
+        let arrival = handed.arrival;
+        let due = arrival.due_ns / 1_000;
+        let sent = self.now_us();
+        let outcome = journeys::perform(self, &arrival).await;
+        let done = self.now_us();
+        let at = Instants { due, handed: handed.handed_us, sent, done };
+        self.recorder.finished(arrival.journey, at, handed.idle, &outcome);
+        Done { felt: Duration::from_micros(done.saturating_sub(due)), cause: outcome.cause }
+    }
+
+    /// Microseconds since the load's start.
+    pub fn now_us(&self) -> u64 {
+        let start = self.start.get().copied().unwrap_or_else(runtime::clock::now);
+        u64::try_from(runtime::clock::now().saturating_duration_since(start).as_micros()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,41 @@
+//! How the lab talks to a process about its leases. The endpoints are `transport::control`'s.
+//!
+//! `PUT /control/leases` puts and renews, `DELETE /control/leases/{id}` ends,
+//! `GET /control/leases` lists, `GET /control/hits` counts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Lease;
+
+/// Longest time to live that a process grants, milliseconds: no lease outlives
+/// its conductor by more. The conductor asks for 3 s and renews every second.
+pub const MAX_TTL_MS: u64 = 30_000;
+
+/// Puts leases in force. Sent again it renews them, so a conductor needs to
+/// know nothing about what a restarted process remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Put {
+    /// The leases; others stay as they are.
+    pub leases: Vec<Lease>,
+    /// How long they hold from now, milliseconds; at most [`MAX_TTL_MS`].
+    pub ttl_ms: u64,
+}
+
+/// A lease in force, as `GET /control/leases` lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The lease.
+    pub lease: Lease,
+    /// How long it still holds, milliseconds.
+    pub left_ms: u64,
+    /// Calls it has hit.
+    pub hits: u64,
+}
+
+/// Calls hit by each lease since the process started, ended leases included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hits {
+    /// Lease id and its count.
+    pub hits: Vec<(String, u64)>,
+}

@@ -1,0 +1,38 @@
+//! `kill`: a process dies at once, by SIGKILL.
+
+use std::fmt;
+
+use policy::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+
+/// One-shot. In a monolith it takes everything along; works on a paused process, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kill {
+    /// Brings the process back, whatever the topology says about restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+}
+
+/// When a killed process comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Counted from the kill.
+    pub after: Span,
+}
+
+impl Kind for Kill {
+    const CARRIED: Carried = Carried::Conductor;
+    const LASTS: bool = false;
+    const FIELDS: &'static [&'static str] = &["restart"];
+}
+
+impl fmt::Display for Kill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kill")?;
+        self.restart.map_or(Ok(()), |restart| write!(f, ", back after {}", restart.after))
+    }
+}

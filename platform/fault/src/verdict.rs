@@ -1,0 +1,68 @@
+//! What a call must suffer.
+
+use std::time::Duration;
+
+use contract::{ComponentName, Principal};
+
+/// Which end of a call asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Below the caller's resilience policies: faults of edges.
+    Caller,
+    /// Before the callee's work: faults of components.
+    Callee,
+}
+
+/// Where a call is, and everything the dice depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// Who asks.
+    pub caller: ComponentName,
+    /// Who answers.
+    pub callee: ComponentName,
+    /// Which end this is.
+    pub side: Side,
+    /// The call's name, or method and route template: `GET /v1/feed`.
+    pub route: &'a str,
+    /// Identifies the user's request; 0 for background work.
+    pub request: u64,
+    /// 0 for the first try.
+    pub attempt: u8,
+    /// On whose behalf.
+    pub principal: Option<Principal>,
+}
+
+/// How a call ends without arriving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this status.
+    Abort(u16),
+    /// Not at all.
+    Hang,
+}
+
+impl End {
+    /// Its name in metrics and spans: the kind's.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Abort(_) => "abort",
+            Self::Hang => "hang",
+        }
+    }
+}
+
+/// What a call must suffer: first the delay, then the end, if there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Sum of all delays.
+    pub delay: Duration,
+    /// The first abort or hang.
+    pub end: Option<End>,
+}
+
+impl Verdict {
+    /// Nothing happens.
+    pub fn is_clear(&self) -> bool {
+        self.delay.is_zero() && self.end.is_none()
+    }
+}

@@ -1,0 +1,313 @@
+//! Who is asked: power of two choices over a penalised moving average, or turn by turn.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// Half-life-like constant of the average: an old sample fades to 1/e in it.
+/// Phases last tens of seconds, so it is shorter than linkerd's 10 s.
+pub const DECAY_NS: u64 = 3_000_000_000;
+/// What a failure counts as, at least: fast failures must not look fast.
+pub const PENALTY_NS: u64 = 1_000_000_000;
+/// What a failure counts as, at most.
+pub const PENALTY_MAX_NS: u64 = 30_000_000_000;
+/// A new or returned endpoint gets its full share only after this long.
+pub const SLOW_START_NS: u64 = 5_000_000_000;
+/// Share it starts with.
+const SLOW_START_FROM: f64 = 0.1;
+/// Below this share of healthy endpoints, health is ignored: better some than none.
+pub const PANIC_BELOW: f64 = 0.5;
+
+/// How an endpoint is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Turn by turn.
+    RoundRobin,
+    /// The better of two drawn at random (Mitzenmacher 2001), by moving average
+    /// of latency times requests in flight (Finagle's peak EWMA), with failures
+    /// counted as slow.
+    #[default]
+    P2cEwma,
+}
+
+/// What is known of an endpoint: atomics, so that nobody waits for anybody.
+/// Lossy updates of the average are fine.
+#[derive(Debug)]
+pub struct EndpointLoad {
+    inflight: AtomicU32,
+    /// Bits of an `f64`, nanoseconds.
+    ewma: AtomicU64,
+    last_ns: AtomicU64,
+    joined_ns: AtomicU64,
+    ejected_until_ns: AtomicU64,
+    ejections: AtomicU32,
+    fail_streak: AtomicU32,
+}
+
+impl EndpointLoad {
+    /// An endpoint that joined at `now_ns` and is taken for as fast as
+    /// `median_ns`, its cluster's median: a constant would starve or flood it.
+    pub const fn new(now_ns: u64, median_ns: f64) -> Self {
+        Self {
+            inflight: AtomicU32::new(0),
+            ewma: AtomicU64::new(median_ns.to_bits()),
+            last_ns: AtomicU64::new(now_ns),
+            joined_ns: AtomicU64::new(now_ns),
+            ejected_until_ns: AtomicU64::new(0),
+            ejections: AtomicU32::new(0),
+            fail_streak: AtomicU32::new(0),
+        }
+    }
+
+    /// The first of a cluster: there is nothing to ramp up against.
+    pub const fn first() -> Self {
+        Self::new(0, 0.0)
+    }
+
+    /// A request was sent.
+    pub fn begin(&self) {
+        self.inflight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its answer has ended.
+    pub fn end(&self) {
+        self.inflight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Requests in flight.
+    pub fn inflight(&self) -> u32 {
+        self.inflight.load(Ordering::Relaxed)
+    }
+
+    /// An answer began after `took_ns`.
+    pub fn succeeded(&self, now_ns: u64, took_ns: u64) {
+        self.fail_streak.store(0, Ordering::Relaxed);
+        self.observe(now_ns, took_ns as f64);
+    }
+
+    /// It failed: 429, 5xx, no connection, no answer in time. Counted as slow.
+    pub fn failed(&self, now_ns: u64, took_ns: u64, retry_after_ns: Option<u64>) {
+        self.fail_streak.fetch_add(1, Ordering::Relaxed);
+        let penalty = PENALTY_NS.max(retry_after_ns.unwrap_or(0)).min(PENALTY_MAX_NS);
+        self.observe(now_ns, took_ns.max(penalty) as f64);
+    }
+
+    /// Failures in a row.
+    pub fn fail_streak(&self) -> u32 {
+        self.fail_streak.load(Ordering::Relaxed)
+    }
+
+    /// The average now, nanoseconds: it decays towards nothing while idle, so
+    /// that an endpoint once slow is tried again.
+    pub fn ewma_ns(&self, now_ns: u64) -> f64 {
+        f64::from_bits(self.ewma.load(Ordering::Relaxed)) * self.fade(now_ns)
+    }
+
+    fn fade(&self, now_ns: u64) -> f64 {
+        let idle = now_ns.saturating_sub(self.last_ns.load(Ordering::Relaxed));
+        (-(idle as f64) / DECAY_NS as f64).exp()
+    }
+
+    /// A slower sample replaces the average, a faster one decays in.
+    fn observe(&self, now_ns: u64, sample_ns: f64) {
+        let weight = self.fade(now_ns);
+        let old = f64::from_bits(self.ewma.load(Ordering::Relaxed));
+        let new = if sample_ns > old { sample_ns } else { old * weight + sample_ns * (1.0 - weight) };
+        self.ewma.store(new.to_bits(), Ordering::Relaxed);
+        self.last_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// What one more request there is expected to cost; smaller is better.
+    pub fn cost(&self, now_ns: u64) -> f64 {
+        // One nanosecond keeps endpoints without samples apart by their requests in flight.
+        let load = (self.ewma_ns(now_ns) + 1.0) * (f64::from(self.inflight()) + 1.0);
+        load / self.ramp(now_ns)
+    }
+
+    /// Share of its full weight an endpoint has, from 10 % on joining.
+    fn ramp(&self, now_ns: u64) -> f64 {
+        let joined = self.joined_ns.load(Ordering::Relaxed);
+        if joined == 0 {
+            return 1.0;
+        }
+        let age = now_ns.saturating_sub(joined) as f64 / SLOW_START_NS as f64;
+        (SLOW_START_FROM + (1.0 - SLOW_START_FROM) * age).min(1.0)
+    }
+
+    /// Takes it out until `until_ns`; it returns with a ramp.
+    pub fn eject(&self, until_ns: u64) {
+        self.ejected_until_ns.store(until_ns, Ordering::Relaxed);
+        self.joined_ns.store(until_ns, Ordering::Relaxed);
+        self.fail_streak.store(0, Ordering::Relaxed);
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it is out.
+    pub fn is_ejected(&self, now_ns: u64) -> bool {
+        self.ejected_until_ns.load(Ordering::Relaxed) > now_ns
+    }
+
+    /// Times it was taken out.
+    pub fn ejections(&self) -> u32 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+}
+
+/// Median of the averages of a cluster, ns, for an endpoint that joins; 0 of none.
+pub fn median_ns<'a>(endpoints: impl IntoIterator<Item = &'a EndpointLoad>, now_ns: u64) -> f64 {
+    let mut averages: Vec<f64> = endpoints.into_iter().map(|endpoint| endpoint.ewma_ns(now_ns)).collect();
+    averages.sort_unstable_by(f64::total_cmp);
+    averages.get(averages.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Chooses among the endpoints of a cluster.
+#[derive(Debug, Default)]
+pub struct Picker {
+    balance: Balance,
+    turn: AtomicU64,
+}
+
+impl Picker {
+    /// A picker of a kind.
+    pub const fn new(balance: Balance) -> Self {
+        Self { balance, turn: AtomicU64::new(0) }
+    }
+
+    /// Index of the endpoint to ask, `None` of none. `bits` are random; `avoid`
+    /// was tried already and is asked again only if there is nobody else.
+    pub fn pick<E>(
+        &self,
+        endpoints: &[E],
+        load: impl Fn(&E) -> &EndpointLoad,
+        now_ns: u64,
+        bits: u64,
+        avoid: Option<usize>,
+    ) -> Option<usize> {
+        let n = endpoints.len();
+        if n <= 1 {
+            return (n == 1).then_some(0);
+        }
+        let healthy = endpoints.iter().filter(|endpoint| !load(endpoint).is_ejected(now_ns)).count();
+        let panic = (healthy as f64) < PANIC_BELOW * n as f64;
+        let allowed = |i: usize| Some(i) != avoid && (panic || !load(&endpoints[i]).is_ejected(now_ns));
+        let from = |start: usize| (0..n).map(|step| (start + step) % n).find(|i| allowed(*i));
+        let spread = |bits: u64| (((bits >> 32) * n as u64) >> 32) as usize;
+        let picked = match self.balance {
+            Balance::RoundRobin => from((self.turn.fetch_add(1, Ordering::Relaxed) % n as u64) as usize),
+            Balance::P2cEwma => {
+                let one = from(spread(bits))?;
+                let other = from(spread(bits << 32)).filter(|other| *other != one).or_else(|| from(one + 1));
+                let cost = |i: usize| load(&endpoints[i]).cost(now_ns);
+                other.map_or(Some(one), |other| Some(if cost(other) < cost(one) { other } else { one }))
+            }
+        };
+        picked.or_else(|| avoid.filter(|i| *i < n)).or(Some(spread(bits)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn endpoints(n: usize) -> Vec<EndpointLoad> {
+        (0..n).map(|_| EndpointLoad::first()).collect()
+    }
+
+    /// A cheap generator for tests: SplitMix64.
+    fn bits(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn shares(loads: &[EndpointLoad], now_ns: u64, avoid: Option<usize>) -> Vec<usize> {
+        let picker = Picker::default();
+        let mut state = 7;
+        let mut counts = vec![0; loads.len()];
+        for _ in 0..3_000 {
+            let picked = picker.pick(loads, |load| load, now_ns, bits(&mut state), avoid).expect("somebody");
+            counts[picked] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn a_fast_failing_replica_is_not_a_black_hole() {
+        let loads = endpoints(3);
+        for load in &loads[1..] {
+            load.succeeded(SECOND, 5_000_000);
+        }
+        // It answers 500 in 0.2 ms, 25 times faster than its peers.
+        loads[0].failed(SECOND, 200_000, None);
+        let counts = shares(&loads, SECOND + 1, None);
+        assert_eq!(counts[0], 0, "{counts:?}: with two choices the worst of three is never taken");
+    }
+
+    #[test]
+    fn a_penalty_fades() {
+        let load = EndpointLoad::first();
+        load.failed(SECOND, 0, None);
+        // decay x ln(penalty / peer): 3 s x ln(1 s / 1 ms) = 20.7 s.
+        assert!(load.ewma_ns(SECOND + 20 * SECOND) > 1e6);
+        assert!(load.ewma_ns(SECOND + 21 * SECOND) < 1e6);
+    }
+
+    #[test]
+    fn requests_in_flight_weigh() {
+        let loads = endpoints(2);
+        for load in &loads {
+            load.succeeded(SECOND, 1_000_000);
+        }
+        loads[0].begin();
+        let counts = shares(&loads, SECOND, None);
+        assert_eq!(counts, [0, 3_000]);
+        loads[0].end();
+        assert_eq!(loads[0].inflight(), 0);
+    }
+
+    #[test]
+    fn an_ejected_endpoint_rests_until_too_many_are() {
+        let loads = endpoints(4);
+        loads[0].eject(10 * SECOND);
+        assert_eq!(shares(&loads, SECOND, None)[0], 0);
+        loads[1].eject(10 * SECOND);
+        loads[2].eject(10 * SECOND);
+        assert!(shares(&loads, SECOND, None)[0] > 0, "panic: three of four are out, so all are used");
+        assert!(!loads[0].is_ejected(10 * SECOND));
+    }
+
+    #[test]
+    fn the_one_tried_before_is_avoided_while_there_is_another() {
+        assert_eq!(shares(&endpoints(2), SECOND, Some(0)), [0, 3_000]);
+        let alone = endpoints(1);
+        assert_eq!(Picker::default().pick(&alone, |load| load, 0, 0, Some(0)), Some(0));
+        assert_eq!(Picker::default().pick(&endpoints(0), |load| load, 0, 0, None), None);
+    }
+
+    #[test]
+    fn round_robin_takes_turns() {
+        let loads = endpoints(3);
+        let picker = Picker::new(Balance::RoundRobin);
+        let turns: Vec<_> = (0..6).filter_map(|_| picker.pick(&loads, |load| load, 0, 0, None)).collect();
+        assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_newcomer_starts_at_the_median_with_a_tenth_of_its_weight() {
+        let loads = endpoints(3);
+        for (load, ms) in loads.iter().zip([1, 2, 9]) {
+            load.succeeded(SECOND, ms * 1_000_000);
+        }
+        let median = median_ns(&loads, SECOND);
+        assert_eq!(median, 2e6);
+        let newcomer = EndpointLoad::new(SECOND, median);
+        let (young, old) = (newcomer.cost(SECOND), newcomer.cost(SECOND + SLOW_START_NS));
+        assert!((young / (median + 1.0) - 10.0).abs() < 1e-6);
+        assert!(old < median + 2.0, "after the ramp only the average counts, itself faded");
+    }
+}

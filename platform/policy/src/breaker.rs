@@ -1,0 +1,318 @@
+//! The circuit breaker: an edge that mostly fails is left alone for a while.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::units::{Ratio, Span, UnitError};
+
+/// How far back a breaker looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The last so many calls: `"20 calls"`.
+    Calls(u32),
+    /// The calls of this long: `"10s"`.
+    Time(Span),
+}
+
+impl FromStr for Window {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        match text.trim().strip_suffix("calls").map(str::trim).and_then(|n| n.parse().ok()) {
+            Some(calls @ 1..=10_000) => Ok(Self::Calls(calls)),
+            _ => text.parse().map(Self::Time),
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls(calls) => write!(f, "{calls} calls"),
+            Self::Time(span) => write!(f, "{span}"),
+        }
+    }
+}
+
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// `{ errors = "50%", window = "100 calls", open = "5s", probes = 3 }`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerOptions {
+    /// Share of failures from which it opens.
+    pub errors: Ratio,
+    /// How far back it looks.
+    pub window: Window,
+    /// How long it stays open.
+    pub open: Span,
+    /// Calls let through half-open; all must succeed. Without a limit it flaps.
+    pub probes: u32,
+    /// Calls it needs to have seen.
+    pub minimum: u32,
+}
+
+impl Default for BreakerOptions {
+    fn default() -> Self {
+        Self {
+            errors: Ratio::new(0.5),
+            window: Window::Time(Span::from_millis(10_000)),
+            open: Span::from_millis(5_000),
+            probes: 3,
+            minimum: 20,
+        }
+    }
+}
+
+/// Where a breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Calls go through.
+    Closed,
+    /// A few probes go through.
+    HalfOpen,
+    /// None does.
+    Open,
+}
+
+impl State {
+    /// For the gauge: 0 closed, 1 half-open, 2 open.
+    pub const fn gauge(self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen => 1,
+            Self::Open => 2,
+        }
+    }
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// It may.
+    Yes,
+    /// Not before so many nanoseconds have passed.
+    No(u64),
+}
+
+/// Slots of a time window.
+const SLOTS: usize = 10;
+
+/// The state machine. One per edge.
+#[derive(Debug)]
+pub struct Breaker {
+    options: BreakerOptions,
+    state: State,
+    opened_ns: u64,
+    probes_out: u32,
+    probes_ok: u32,
+    seen: Seen,
+}
+
+#[derive(Debug)]
+enum Seen {
+    /// The last calls, true for failures, and where the next is written.
+    Calls { ring: Vec<bool>, next: usize },
+    /// Calls and failures by slot of the window, and the number of the slot written last.
+    Time { slots: [(u32, u32); SLOTS], current: u64 },
+}
+
+impl Seen {
+    fn new(window: Window) -> Self {
+        match window {
+            Window::Calls(calls) => Self::Calls { ring: Vec::with_capacity(calls as usize), next: 0 },
+            Window::Time(_) => Self::Time { slots: [(0, 0); SLOTS], current: 0 },
+        }
+    }
+}
+
+impl Breaker {
+    /// A closed breaker that has seen nothing.
+    pub fn new(options: BreakerOptions) -> Self {
+        let seen = Seen::new(options.window);
+        Self { options, state: State::Closed, opened_ns: 0, probes_out: 0, probes_ok: 0, seen }
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether a call may be made now. A call that may must be followed by
+    /// [`Breaker::on_result`] or [`Breaker::forget`].
+    pub fn admit(&mut self, now_ns: u64) -> Admit {
+        if self.state == State::Open {
+            let left = (self.opened_ns + self.options.open.nanos()).saturating_sub(now_ns);
+            if left > 0 {
+                return Admit::No(left);
+            }
+            (self.state, self.probes_out, self.probes_ok) = (State::HalfOpen, 0, 0);
+        }
+        if self.state == State::HalfOpen {
+            if self.probes_out >= self.options.probes.max(1) {
+                return Admit::No(self.options.open.nanos() / 10);
+            }
+            self.probes_out += 1;
+        }
+        Admit::Yes
+    }
+
+    /// How an admitted call ended.
+    pub fn on_result(&mut self, now_ns: u64, ok: bool) {
+        match self.state {
+            State::Closed => {
+                self.note(now_ns, !ok);
+                let (calls, failures) = self.count(now_ns);
+                let full = calls >= self.options.minimum.min(self.most_calls());
+                if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) && failures > 0 {
+                    self.open(now_ns);
+                }
+            }
+            State::HalfOpen if ok => {
+                self.probes_ok += 1;
+                if self.probes_ok >= self.options.probes.max(1) {
+                    self.state = State::Closed;
+                    self.seen = Seen::new(self.options.window);
+                }
+            }
+            State::HalfOpen => self.open(now_ns),
+            // A call from before it opened says nothing new.
+            State::Open => {}
+        }
+    }
+
+    /// An admitted call was given up without a result: its probe is free again.
+    pub fn forget(&mut self) {
+        if self.state == State::HalfOpen {
+            self.probes_out = self.probes_out.saturating_sub(1);
+        }
+    }
+
+    fn open(&mut self, now_ns: u64) {
+        self.state = State::Open;
+        self.opened_ns = now_ns;
+    }
+
+    /// A window of few calls never holds the minimum.
+    const fn most_calls(&self) -> u32 {
+        match self.options.window {
+            Window::Calls(calls) => calls,
+            Window::Time(_) => u32::MAX,
+        }
+    }
+
+    fn note(&mut self, now_ns: u64, failed: bool) {
+        let slot = self.slot(now_ns);
+        match &mut self.seen {
+            Seen::Calls { ring, next } => {
+                if ring.len() < ring.capacity() {
+                    ring.push(failed);
+                } else {
+                    ring[*next] = failed;
+                    *next = (*next + 1) % ring.len();
+                }
+            }
+            Seen::Time { slots, current } => {
+                for step in 1..=slot.saturating_sub(*current).min(SLOTS as u64) {
+                    slots[((*current + step) % SLOTS as u64) as usize] = (0, 0);
+                }
+                *current = (*current).max(slot);
+                let entry = &mut slots[(*current % SLOTS as u64) as usize];
+                entry.0 += 1;
+                entry.1 += u32::from(failed);
+            }
+        }
+    }
+
+    fn slot(&self, now_ns: u64) -> u64 {
+        match self.options.window {
+            Window::Time(span) => now_ns / (span.nanos() / SLOTS as u64).max(1),
+            Window::Calls(_) => 0,
+        }
+    }
+
+    fn count(&self, now_ns: u64) -> (u32, u32) {
+        match &self.seen {
+            Seen::Calls { ring, .. } => {
+                (ring.len() as u32, ring.iter().map(|failed| u32::from(*failed)).sum())
+            }
+            Seen::Time { slots, current } => {
+                debug_assert!(*current >= self.slot(now_ns), "counted right after a note");
+                slots.iter().fold((0, 0), |sum, slot| (sum.0 + slot.0, sum.1 + slot.1))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn breaker(window: &str) -> Breaker {
+        let window = window.parse().expect("a window");
+        Breaker::new(BreakerOptions { window, minimum: 20, ..BreakerOptions::default() })
+    }
+
+    #[test]
+    fn it_opens_rests_probes_and_closes() {
+        let mut breaker = breaker("20 calls");
+        for call in 0..20 {
+            assert_eq!(breaker.admit(0), Admit::Yes, "call {call}");
+            breaker.on_result(0, call % 2 == 0);
+        }
+        assert_eq!(breaker.state(), State::Open, "ten of twenty failed");
+        assert_eq!(breaker.admit(SECOND), Admit::No(4 * SECOND));
+        let later = 5 * SECOND;
+        for _ in 0..3 {
+            assert_eq!(breaker.admit(later), Admit::Yes);
+        }
+        assert!(matches!(breaker.admit(later), Admit::No(_)), "three probes, no more");
+        (0..3).for_each(|_| breaker.on_result(later, true));
+        assert_eq!(breaker.state(), State::Closed);
+        assert_eq!(breaker.admit(later), Admit::Yes);
+    }
+
+    #[test]
+    fn one_bad_probe_opens_it_again() {
+        let mut breaker = breaker("10s");
+        (0..20).for_each(|_| breaker.on_result(0, false));
+        assert_eq!(breaker.admit(5 * SECOND), Admit::Yes);
+        breaker.on_result(5 * SECOND, false);
+        assert!(matches!(breaker.admit(6 * SECOND), Admit::No(_)));
+    }
+
+    #[test]
+    fn a_probe_given_up_is_free_again() {
+        let mut breaker = breaker("10s");
+        (0..20).for_each(|_| breaker.on_result(0, false));
+        for _ in 0..10 {
+            assert_eq!(breaker.admit(5 * SECOND), Admit::Yes);
+            breaker.forget();
+        }
+    }
+
+    #[test]
+    fn old_failures_are_forgotten() {
+        let mut breaker = breaker("10s");
+        (0..15).for_each(|_| breaker.on_result(0, false));
+        // Eleven seconds later the window holds only these.
+        (0..19).for_each(|_| breaker.on_result(11 * SECOND, false));
+        assert_eq!(breaker.state(), State::Closed, "nineteen are fewer than the minimum");
+        breaker.on_result(11 * SECOND, false);
+        assert_eq!(breaker.state(), State::Open);
+    }
+}

@@ -1,0 +1,56 @@
+//! The bulkhead: one slow callee must not take all places of its caller.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Calls under way at most, without waiting.
+#[derive(Debug)]
+pub struct Bulkhead {
+    limit: u32,
+    taken: AtomicU32,
+}
+
+impl Bulkhead {
+    /// A bulkhead of so many places, at least one.
+    pub fn new(limit: u32) -> Self {
+        Self { limit: limit.max(1), taken: AtomicU32::new(0) }
+    }
+
+    /// A place, or none.
+    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+        let take = |taken: u32| (taken < self.limit).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
+        Some(Place(self.clone()))
+    }
+
+    /// Places taken.
+    pub fn taken(&self) -> u32 {
+        self.taken.load(Ordering::Acquire)
+    }
+}
+
+/// A place; free again when dropped.
+#[derive(Debug)]
+pub struct Place(Arc<Bulkhead>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_limited_and_come_back() {
+        let bulkhead = Arc::new(Bulkhead::new(2));
+        let (one, two) = (bulkhead.enter(), bulkhead.enter());
+        assert!(one.is_some() && two.is_some() && bulkhead.enter().is_none());
+        drop(one);
+        assert!(bulkhead.enter().is_some());
+        drop(two);
+        assert_eq!(bulkhead.taken(), 0);
+    }
+}

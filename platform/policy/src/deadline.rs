@@ -1,0 +1,58 @@
+//! Arithmetic of the `x-deadline-ms` header: *remaining* milliseconds, so that clocks are never compared.
+
+/// Shortest deadline taken seriously, ms.
+pub const SHORTEST_MS: u64 = 1;
+/// Longest, ms.
+pub const LONGEST_MS: u64 = 30_000;
+
+/// The time a request has, ms: the client's word, at most the route's. Garbage
+/// counts as no word. `None` when the client has stopped waiting.
+pub fn remaining_ms(header: Option<&str>, route_ms: u64) -> Option<u64> {
+    let route_ms = route_ms.clamp(SHORTEST_MS, LONGEST_MS);
+    match header.map(str::trim).map(str::parse::<i64>) {
+        Some(Ok(given)) if given <= 0 => None,
+        Some(Ok(given)) => Some(given.unsigned_abs().min(route_ms)),
+        Some(Err(_)) | None => Some(route_ms),
+    }
+}
+
+/// What is left after `elapsed_ns`, ns; `None` when nothing is.
+pub const fn left_ns(budget_ns: u64, elapsed_ns: u64) -> Option<u64> {
+    match budget_ns.checked_sub(elapsed_ns) {
+        Some(0) | None => None,
+        left => left,
+    }
+}
+
+/// A try's time, ns: its own limit, at most what is left.
+pub fn try_ns(left_ns: u64, per_try_ns: Option<u64>) -> u64 {
+    per_try_ns.map_or(left_ns, |limit| limit.min(left_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clients_word_counts_if_it_makes_sense() {
+        for (header, expected) in [
+            (None, Some(2_000)),
+            (Some("500"), Some(500)),
+            (Some(" 500 "), Some(500)),
+            (Some("999999999"), Some(2_000)),
+            (Some("abc"), Some(2_000)),
+            (Some(""), Some(2_000)),
+            (Some("0"), None),
+            (Some("-1"), None),
+        ] {
+            assert_eq!(remaining_ms(header, 2_000), expected, "{header:?}");
+        }
+        assert_eq!(remaining_ms(None, 1_000_000), Some(LONGEST_MS));
+    }
+
+    #[test]
+    fn time_runs_out() {
+        assert_eq!((left_ns(5, 3), left_ns(5, 5), left_ns(5, 9)), (Some(2), None, None));
+        assert_eq!((try_ns(10, Some(3)), try_ns(10, Some(30)), try_ns(10, None)), (3, 10, 10));
+    }
+}

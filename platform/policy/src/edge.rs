@@ -1,0 +1,220 @@
+//! The policy of an edge, as a scenario writes it, and what it comes to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::balance::Balance;
+use crate::breaker::BreakerOptions;
+use crate::budget::BudgetOptions;
+use crate::units::Span;
+
+/// What happens to a call whose caller has gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cancel {
+    /// It is dropped, as hyper does by itself; that alone hides a retry storm.
+    #[default]
+    Propagate,
+    /// It is finished, as databases and thread pools do.
+    Detach,
+}
+
+/// `[policy."A->B"]`: what is set overrides what is less specific.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Limit of one try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// Tries, the first included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// First wait between tries; full jitter, doubling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Span>,
+    /// What retries are paid from; unset, they are free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetOptions>,
+    /// Whether the remaining time travels along and expired work is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<bool>,
+    /// What happens when the caller has gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancel>,
+    /// Calls under way at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulkhead: Option<u32>,
+    /// When the edge is left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerOptions>,
+    /// Which copy is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+}
+
+/// More tries than this are a storm by themselves.
+pub const MAX_ATTEMPTS: u32 = 5;
+
+/// A policy with every blank filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effective {
+    /// Limit of one try; what is left of the deadline where unset.
+    pub timeout: Option<Span>,
+    /// 1 to [`MAX_ATTEMPTS`]. Two by default: one retry rides over a restart.
+    pub attempts: u32,
+    /// 10 ms by default.
+    pub backoff: Span,
+    /// 10 %, at least 1/s, over 10 s by default (Google SRE book).
+    pub budget: Option<BudgetOptions>,
+    /// On by default.
+    pub deadline: bool,
+    /// `propagate` by default.
+    pub cancel: Cancel,
+    /// None by default.
+    pub bulkhead: Option<u32>,
+    /// 50 % of the calls of 10 s by default.
+    pub breaker: Option<BreakerOptions>,
+    /// Power of two choices by default.
+    pub balance: Balance,
+}
+
+impl Policy {
+    /// This policy over a less specific one.
+    pub fn over(&self, base: &Self) -> Self {
+        Self {
+            timeout: self.timeout.or(base.timeout),
+            attempts: self.attempts.or(base.attempts),
+            backoff: self.backoff.or(base.backoff),
+            budget: self.budget.or(base.budget),
+            deadline: self.deadline.or(base.deadline),
+            cancel: self.cancel.or(base.cancel),
+            bulkhead: self.bulkhead.or(base.bulkhead),
+            breaker: self.breaker.or(base.breaker),
+            balance: self.balance.or(base.balance),
+        }
+    }
+
+    /// With the defaults filled in. Whoever sets `attempts` without a budget
+    /// gets none: a naive retry must be possible to show.
+    pub fn effective(&self) -> Effective {
+        let budget = if self.attempts.is_some() { self.budget } else { self.budget.or_else(|| Some(BudgetOptions::default())) };
+        Effective {
+            timeout: self.timeout,
+            attempts: self.attempts.unwrap_or(2).clamp(1, MAX_ATTEMPTS),
+            backoff: self.backoff.unwrap_or(Span::from_millis(10)),
+            budget,
+            deadline: self.deadline.unwrap_or(true),
+            cancel: self.cancel.unwrap_or_default(),
+            bulkhead: self.bulkhead,
+            breaker: self.breaker.or_else(|| Some(BreakerOptions::default())),
+            balance: self.balance.unwrap_or_default(),
+        }
+    }
+}
+
+/// `feed->follower`, `*->photo`, `*->*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EdgePattern {
+    caller: Option<String>,
+    callee: Option<String>,
+}
+
+/// Text that is no edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAnEdge(String);
+
+impl fmt::Display for NotAnEdge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no edge; write \"feed->follower\", \"*->photo\" or \"*->*\"", self.0)
+    }
+}
+
+impl std::error::Error for NotAnEdge {}
+
+impl EdgePattern {
+    /// Whether an edge is meant.
+    pub fn matches(&self, caller: &str, callee: &str) -> bool {
+        let side = |pattern: &Option<String>, name: &str| pattern.as_deref().is_none_or(|pattern| pattern == name);
+        side(&self.caller, caller) && side(&self.callee, callee)
+    }
+
+    /// The more of it is named, the more specific; a named callee beats a named caller.
+    pub const fn specificity(&self) -> u8 {
+        self.caller.is_some() as u8 + 2 * self.callee.is_some() as u8
+    }
+}
+
+impl FromStr for EdgePattern {
+    type Err = NotAnEdge;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEdge> {
+        let wrong = || NotAnEdge(text.to_owned());
+        let (caller, callee) = text.split_once("->").ok_or_else(wrong)?;
+        let side = |part: &str| match part.trim() {
+            "*" => Ok(None),
+            "" => Err(wrong()),
+            name if name.contains("->") || name.contains(char::is_whitespace) => Err(wrong()),
+            name => Ok(Some(name.to_owned())),
+        };
+        Ok(Self { caller: side(caller)?, callee: side(callee)? })
+    }
+}
+
+impl fmt::Display for EdgePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}->{}", self.caller.as_deref().unwrap_or("*"), self.callee.as_deref().unwrap_or("*"))
+    }
+}
+
+impl Serialize for EdgePattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EdgePattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// What is set for an edge: every matching policy, the most specific on top.
+pub fn for_edge(policies: &[(EdgePattern, Policy)], caller: &str, callee: &str) -> Policy {
+    let mut matching: Vec<_> = policies.iter().filter(|(pattern, _)| pattern.matches(caller, callee)).collect();
+    matching.sort_by_key(|(pattern, _)| pattern.specificity());
+    matching.into_iter().fold(Policy::default(), |base, (_, policy)| policy.over(&base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_pattern_wins_field_by_field() {
+        let policy = |toml: &str| toml::from_str::<Policy>(toml).expect(toml);
+        let table = [
+            ("feed->follower", policy("timeout = \"250ms\"\nattempts = 4")),
+            ("*->*", policy("timeout = \"1100ms\"\ncancel = \"detach\"")),
+        ]
+        .map(|(pattern, policy)| (pattern.parse().expect(pattern), policy));
+        let edge = for_edge(&table, "feed", "follower");
+        assert_eq!((edge.timeout, edge.attempts, edge.cancel), (Some(Span::from_millis(250)), Some(4), Some(Cancel::Detach)));
+        assert_eq!(edge.effective().budget, None, "four naive attempts are not budgeted");
+        let other = for_edge(&table, "feed", "photo");
+        assert_eq!((other.timeout, other.attempts), (Some(Span::from_millis(1_100)), None));
+        assert_eq!(other.effective().budget, Some(BudgetOptions::default()));
+    }
+
+    #[test]
+    fn the_handbooks_policy_is_read_and_a_typo_is_not() {
+        let text = "timeout = \"300ms\"\nattempts = 2\nbudget = { ratio = \"10%\", min = \"1/s\", window = \"10s\" }\nbulkhead = 32\nbreaker = { errors = \"50%\", window = \"20 calls\", open = \"2s\", probes = 3 }\ncancel = \"propagate\"";
+        let policy: Policy = toml::from_str(text).expect("the handbook's");
+        assert_eq!(policy.effective().attempts, 2);
+        assert!(toml::from_str::<Policy>("timout = \"1s\"").is_err());
+        for bad in ["", "feed", "feed->", "->feed", "a->b->c", "a b->c"] {
+            assert!(bad.parse::<EdgePattern>().is_err(), "{bad}");
+        }
+    }
+}

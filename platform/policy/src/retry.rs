@@ -1,0 +1,80 @@
+//! Whether a failed try is made again, and when.
+
+use serde::{Deserialize, Serialize};
+
+/// With less time left than this, nanoseconds, a try is not worth starting.
+pub const MIN_LEFT_NS: u64 = 10_000_000;
+/// Longest wait between tries, ns.
+pub const LONGEST_BACKOFF_NS: u64 = 250_000_000;
+
+/// How a try ended, as far as trying again is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was sent: anything may be tried again.
+    NotSent,
+    /// It was sent and nothing came back.
+    SentNoResponse,
+    /// A status came back.
+    Status(u16),
+    /// The answer had begun: it is too late.
+    BodyBroken,
+}
+
+/// What a repeat may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Promise {
+    /// A read, or a write with an idempotency key.
+    Repeatable,
+    /// Anything else.
+    Once,
+}
+
+/// Whether a try that ended so may be made again.
+pub const fn may_retry(outcome: Outcome, promise: Promise) -> bool {
+    match outcome {
+        Outcome::NotSent => true,
+        Outcome::SentNoResponse | Outcome::Status(502..=504) => matches!(promise, Promise::Repeatable),
+        Outcome::Status(_) | Outcome::BodyBroken => false,
+    }
+}
+
+/// Wait before try `n` (the first retry is 1), ns: full jitter over a doubling
+/// cap ("Exponential Backoff and Jitter", AWS Architecture Blog 2015). `None`
+/// when too little time would be left for the try.
+pub fn backoff(base_ns: u64, n: u32, bits: u64, left_ns: u64) -> Option<u64> {
+    let cap = base_ns.saturating_mul(1 << n.saturating_sub(1).min(20)).min(LONGEST_BACKOFF_NS.max(base_ns));
+    let wait = u64::try_from((u128::from(cap) * u128::from(bits)) >> 64).unwrap_or(cap);
+    (wait + MIN_LEFT_NS <= left_ns).then_some(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_without_a_key_is_tried_again_only_if_nothing_was_sent() {
+        use Outcome::{BodyBroken, NotSent, SentNoResponse, Status};
+        for (outcome, repeatable, once) in [
+            (NotSent, true, true),
+            (SentNoResponse, true, false),
+            (Status(503), true, false),
+            (Status(500), false, false),
+            (Status(404), false, false),
+            (BodyBroken, false, false),
+        ] {
+            assert_eq!(may_retry(outcome, Promise::Repeatable), repeatable, "{outcome:?}");
+            assert_eq!(may_retry(outcome, Promise::Once), once, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn waits_double_under_a_cap_and_respect_the_deadline() {
+        let second = 1_000_000_000;
+        let longest = |n| backoff(10_000_000, n, u64::MAX, second).expect("time enough");
+        assert_eq!(longest(1), 9_999_999);
+        assert_eq!(longest(2), 19_999_999);
+        assert_eq!(longest(30), LONGEST_BACKOFF_NS - 1);
+        assert_eq!(backoff(0, 3, u64::MAX, second), Some(0));
+        assert_eq!(backoff(10_000_000, 1, u64::MAX, 15_000_000), None, "5 ms would be left");
+    }
+}

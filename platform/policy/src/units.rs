@@ -1,0 +1,260 @@
+//! Quantities as a scenario writes them: `"250ms"`, `"10%"`, `"280/s"`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Text that is no quantity, with the right form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitError(String);
+
+impl fmt::Display for UnitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UnitError {}
+
+/// The longest span that makes sense in a run: a day.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// A length of time: `"250us"`, `"250ms"`, `"2s"`, `"1.5m"`, `"1h"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(Duration);
+
+impl Span {
+    /// A span of whole milliseconds.
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(Duration::from_millis(ms))
+    }
+
+    /// As the standard library has it.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// Nanoseconds, what policies count in.
+    pub const fn nanos(self) -> u64 {
+        self.0.as_nanos() as u64
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(duration.min(LONGEST))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        span.0
+    }
+}
+
+impl FromStr for Span {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is no length of time; write \"250ms\", \"2s\" or \"1m\""));
+        let trimmed = text.trim();
+        let split = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(wrong)?;
+        let (number, unit) = trimmed.split_at(split);
+        let scale = match unit {
+            "us" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3_600.0,
+            _ => return Err(wrong()),
+        };
+        let seconds = number.parse::<f64>().map_err(|_| wrong())? * scale;
+        if seconds > LONGEST.as_secs_f64() {
+            return Err(UnitError(format!("`{text}` is longer than a day, the longest a run may last")));
+        }
+        // Nanoseconds are rounded: 0.1 s is not a binary fraction.
+        Ok(Self(Duration::from_nanos((seconds * 1e9).round() as u64)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ns = self.0.as_nanos();
+        let (value, unit) = match ns {
+            0 => (0.0, "s"),
+            ns if ns % 60_000_000_000 == 0 => (ns as f64 / 6e10, "m"),
+            ns if ns >= 1_000_000_000 => (ns as f64 / 1e9, "s"),
+            ns if ns >= 1_000_000 => (ns as f64 / 1e6, "ms"),
+            ns => (ns as f64 / 1e3, "us"),
+        };
+        write!(f, "{value}{unit}")
+    }
+}
+
+/// A share: `"10%"`, or a number from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Ratio(f64);
+
+impl Ratio {
+    /// A share from 0 to 1; anything else is cut to it.
+    pub const fn new(share: f64) -> Self {
+        Self(if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) })
+    }
+
+    /// From 0 to 1.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Ratio {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is no share; write \"10%\" or 0.1, from 0 to 100 %"));
+        let trimmed = text.trim();
+        let share = match trimmed.strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
+            None => trimmed.parse().map_err(|_| wrong())?,
+        };
+        if (0.0..=1.0).contains(&share) { Ok(Self(share)) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded to a thousandth of a per cent: 0.07 is 7.000000000000001 % otherwise.
+        write!(f, "{}%", (self.0 * 1e5).round() / 1e3)
+    }
+}
+
+/// Events per second: `"280/s"`, `"12/m"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Rate(f64);
+
+/// More than this is a slip of the finger on one machine.
+const FASTEST: f64 = 1e6;
+
+impl Rate {
+    /// So many per second; negative and absurd rates are cut.
+    pub const fn per_second(rate: f64) -> Self {
+        Self(if rate.is_nan() { 0.0 } else { rate.clamp(0.0, FASTEST) })
+    }
+
+    /// Per second.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Rate {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is no rate; write \"280/s\""));
+        let (number, unit) = text.trim().split_once('/').ok_or_else(wrong)?;
+        let seconds = match unit.trim() {
+            "s" => 1.0,
+            "m" | "min" => 60.0,
+            _ => return Err(wrong()),
+        };
+        let rate = number.trim().parse::<f64>().map_err(|_| wrong())? / seconds;
+        if !rate.is_finite() || rate < 0.0 {
+            return Err(wrong());
+        }
+        if rate > FASTEST {
+            return Err(UnitError(format!("`{text}` is more than a million a second, which no machine here offers")));
+        }
+        Ok(Self(rate))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Ratio {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Text(String),
+        }
+        let text = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+        };
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_and_print() {
+        for (text, ms, shown) in
+            [("250ms", 250, "250ms"), ("2s", 2_000, "2s"), ("1.5s", 1_500, "1.5s"), ("1m", 60_000, "1m"), ("90s", 90_000, "90s")]
+        {
+            let span: Span = text.parse().expect(text);
+            assert_eq!((span, span.to_string().as_str()), (Span::from_millis(ms), shown));
+        }
+        for bad in ["", "5", "ms", "-1s", "1 fortnight", "1e400s", "999999h", "é"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares_read_and_print() {
+        assert_eq!("7%".parse::<Ratio>().expect("a share").to_string(), "7%");
+        assert_eq!("0.25".parse::<Ratio>().expect("a share").get(), 0.25);
+        for bad in ["101%", "-1%", "1.5", "ten", "NaN"] {
+            assert!(bad.parse::<Ratio>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_read_and_print() {
+        assert_eq!("280/s".parse::<Rate>().expect("a rate").to_string(), "280/s");
+        assert_eq!("120/m".parse::<Rate>().expect("a rate").get(), 2.0);
+        for bad in ["280", "280/h", "-1/s", "x/s", "inf/s", "2000000/s"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Every task has an owner and a declared fate.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tracing::Instrument;
+
+use crate::{clock, cost, scope};
+
+/// What happens to a task at shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is dropped where it stands.
+    ShutDown,
+    /// It is waited for, up to the grace period.
+    Finish,
+}
+
+/// Owner of tasks. Cheap to clone; all clones own the same tasks.
+#[derive(Clone)]
+pub struct Tasks {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    closing: watch::Sender<bool>,
+    unfinished: AtomicUsize,
+    finished: Notify,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Counts a task out, also when it panics or is dropped.
+struct Leaving(Arc<Shared>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.0.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.finished.notify_waiters();
+        }
+    }
+}
+
+impl Tasks {
+    /// An owner without tasks.
+    pub fn new() -> Self {
+        let shared =
+            Shared { closing: watch::Sender::new(false), unfinished: AtomicUsize::new(0), finished: Notify::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Starts a task. The component, the span and the accounting of the caller
+    /// go along; a bare spawn would lose them.
+    #[expect(clippy::disallowed_methods, reason = "this is the spawn with an owner")]
+    pub fn spawn<F>(&self, name: &'static str, fate: Fate, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let component = scope::component();
+        let closing = self.closing();
+        let leaving = (fate == Fate::Finish).then(|| {
+            self.shared.unfinished.fetch_add(1, Ordering::AcqRel);
+            Leaving(self.shared.clone())
+        });
+        let life = async move {
+            let _leaving = leaving;
+            match fate {
+                Fate::Finish => Some(future.await),
+                Fate::ShutDown => tokio::select! {
+                    biased;
+                    () = closing => {
+                        tracing::trace!(task = name, "dropped at shutdown");
+                        None
+                    }
+                    output = future => Some(output),
+                },
+            }
+        };
+        let life = scope::within(component, life.in_current_span());
+        tokio::spawn(cost::root(cost::Part::Transport, life))
+    }
+
+    /// Begins the shutdown: tasks that shut down are dropped, the others are
+    /// expected to notice [`Tasks::closing`].
+    pub fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+
+    /// Whether the shutdown has begun.
+    pub fn is_closing(&self) -> bool {
+        *self.shared.closing.borrow()
+    }
+
+    /// Resolves when the shutdown begins.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closing = self.shared.closing.subscribe();
+        async move {
+            // An owner that is gone closes as well.
+            let _ = closing.wait_for(|closing| *closing).await;
+        }
+    }
+
+    /// Closes, then waits for the tasks that finish. Answers how many were
+    /// still at work after `grace`.
+    pub async fn finish(&self, grace: Duration) -> usize {
+        self.close();
+        let until = clock::now() + grace;
+        loop {
+            let finished = self.shared.finished.notified();
+            let left = self.shared.unfinished.load(Ordering::Acquire);
+            if left == 0 || tokio::time::timeout_at(until.into(), finished).await.is_err() {
+                return self.shared.unfinished.load(Ordering::Acquire);
+            }
+        }
+    }
+}
+
+/// Runs work that blocks on a thread that may block, with the caller's
+/// component, span and accounting.
+///
+/// # Panics
+/// As `work` does: its panic goes on here.
+#[expect(clippy::disallowed_methods, reason = "this is the blocking spawn with an owner")]
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let component = scope::component();
+    let part = cost::cpu::current();
+    let span = tracing::Span::current();
+    let work = move || {
+        let _entered = span.enter();
+        scope::enter(component, || cost::cpu::whole(part, work))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that is shutting down cancels blocking work.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::ComponentName;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_shuts_down_is_dropped_and_one_that_finishes_is_waited_for() {
+        let tasks = Tasks::new();
+        let (tell, told) = oneshot::channel::<()>();
+        let dropped = tasks.spawn("test.endless", Fate::ShutDown, std::future::pending::<()>());
+        let finishing = tasks.spawn("test.finish", Fate::Finish, async move { told.await.is_ok() });
+        tasks.close();
+        assert_eq!(dropped.await.expect("no panic"), None);
+        tell.send(()).expect("it waits");
+        assert_eq!(tasks.finish(Duration::from_secs(5)).await, 0);
+        assert_eq!(finishing.await.expect("no panic"), Some(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_straggler_is_counted() {
+        let tasks = Tasks::new();
+        tasks.spawn("test.straggler", Fate::Finish, std::future::pending::<()>());
+        assert_eq!(tasks.finish(Duration::from_millis(10)).await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_component_goes_along() {
+        let feed = ComponentName::of("feed");
+        let tasks = Tasks::new();
+        let (spawned, blocked) = scope::within(feed, async {
+            let task = tasks.spawn("test.scope", Fate::Finish, async { scope::component() });
+            (task.await.expect("no panic"), blocking(scope::component).await)
+        })
+        .await;
+        assert_eq!((spawned, blocked), (Some(feed), feed));
+    }
+}

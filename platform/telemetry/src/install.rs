@@ -1,0 +1,178 @@
+//! Sets a process's telemetry up, once, and takes it down in order.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::export::{Counters, Counting, SpanCounts, Split, batching};
+use crate::names;
+use crate::options::{LogTo, Options};
+use crate::sampler::Head;
+
+/// Spans that may wait for the exporter unless told otherwise.
+const SPAN_QUEUE: usize = 65_536;
+/// The exporter's own library events must not become spans: that would feed back.
+const QUIET: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,hyper=off,hyper_util=off,h2=off,tonic=off,tower=off,sqlx=warn";
+
+/// Why telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Somebody was first.
+    #[error("telemetry is set up once in a process")]
+    Twice,
+    /// The log file.
+    #[error("the log cannot be written")]
+    Log(#[source] std::io::Error),
+    /// The recorder.
+    #[error("metrics cannot be recorded: {0}")]
+    Metrics(String),
+}
+
+/// A process's telemetry.
+pub struct Telemetry {
+    prometheus: Option<PrometheusHandle>,
+    provider: Option<SdkTracerProvider>,
+    counters: Arc<Counters>,
+}
+
+/// Sets telemetry up. With a collector configured it must be called inside the
+/// async runtime, which the exporter's connections live in.
+///
+/// # Errors
+/// When called twice, or the log cannot be written.
+pub fn install(options: Options) -> Result<Telemetry, InstallError> {
+    let counters = Arc::new(Counters::default());
+    let prometheus = match options.level {
+        crate::Level::Off => None,
+        _ => Some(install_metrics(&options)?),
+    };
+    let provider = options.level.traces().then(|| {
+        let queue = options.span_queue.unwrap_or(SPAN_QUEUE);
+        let exporting: Option<BatchSpanProcessor> = options
+            .otlp_endpoint
+            .clone()
+            .map(|endpoint| batching(Split::new(endpoint, options.identity.clone(), counters.clone()), queue));
+        SdkTracerProvider::builder()
+            .with_sampler(Head { ratio: options.level.ratio() })
+            .with_span_processor(Counting::new(exporting, counters.clone()))
+            .build()
+    });
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("cleave"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(EnvFilter::new(QUIET))
+    });
+    let log = log_layer(&options.log)?;
+    Registry::default().with(traces).with(log).try_init().map_err(|_| InstallError::Twice)?;
+    Ok(Telemetry { prometheus, provider, counters })
+}
+
+fn install_metrics(options: &Options) -> Result<PrometheusHandle, InstallError> {
+    let wrong = |error: metrics_exporter_prometheus::BuildError| InstallError::Metrics(error.to_string());
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &names::BUCKETS)
+        .map_err(wrong)?
+        .add_global_label(names::ARM, options.identity.arm.clone())
+        .add_global_label(names::INSTANCE, options.identity.instance.clone())
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
+    Ok(handle)
+}
+
+fn log_layer<S>(log: &LogTo) -> Result<Option<Box<dyn Layer<S> + Send + Sync>>, InstallError>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+{
+    // Warnings and worse: a log line a request would be a cost of its own.
+    let filter = || EnvFilter::try_from_env("CLEAVE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let json = tracing_subscriber::fmt::layer().event_format(crate::log::Json);
+    Ok(match log {
+        LogTo::Nowhere => None,
+        LogTo::Stderr => Some(json.with_writer(std::io::stderr).with_filter(filter()).boxed()),
+        LogTo::File(path) => {
+            let file = File::options().create(true).append(true).open(path).map_err(InstallError::Log)?;
+            Some(json.with_writer(Arc::new(file)).with_filter(filter()).boxed())
+        }
+    })
+}
+
+impl Telemetry {
+    /// What became of the spans so far.
+    pub fn span_counts(&self) -> SpanCounts {
+        self.counters.read()
+    }
+
+    /// All metrics, in the Prometheus text format.
+    pub fn render(&self) -> String {
+        let Some(prometheus) = &self.prometheus else { return String::new() };
+        self.gather();
+        prometheus.run_upkeep();
+        prometheus.render()
+    }
+
+    /// Empties histograms' buffers; they grow between scrapes otherwise. Call
+    /// every few seconds.
+    pub fn upkeep(&self) {
+        if let Some(prometheus) = &self.prometheus {
+            prometheus.run_upkeep();
+        }
+    }
+
+    /// Figures that are read rather than recorded.
+    fn gather(&self) {
+        for (component, parts) in runtime::cost::cpu_by_component() {
+            for (part, ns) in runtime::cost::Part::ALL.into_iter().zip(parts) {
+                gauge!(names::COST_CPU, names::SERVICE => component.as_str(), names::PART => part.as_str())
+                    .set(ns as f64 / 1e9);
+            }
+        }
+        let spans = self.span_counts();
+        counter!(names::SPANS_ENDED).absolute(spans.ended);
+        counter!(names::SPANS_EXPORTED).absolute(spans.exported);
+        counter!(names::SPANS_FAILED).absolute(spans.failed);
+        counter!(names::SPANS_DROPPED).absolute(spans.dropped);
+        metrics_process::Collector::default().collect();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let figures = runtime.metrics();
+            let workers = figures.num_workers();
+            let busy: Duration = (0..workers).map(|worker| figures.worker_total_busy_duration(worker)).sum();
+            gauge!(names::TOKIO_WORKERS).set(workers as f64);
+            gauge!(names::TOKIO_ALIVE_TASKS).set(figures.num_alive_tasks() as f64);
+            gauge!(names::TOKIO_QUEUE_DEPTH).set(figures.global_queue_depth() as f64);
+            gauge!(names::TOKIO_BUSY).set(busy.as_secs_f64());
+        }
+    }
+
+    /// Sends what waits, so that counts are exact up to now.
+    pub async fn flush(&self) -> SpanCounts {
+        if let Some(provider) = self.provider.clone() {
+            // Blocks, and deadlocks a runtime of one thread if called on it.
+            // Its word is not to be trusted: the counters are.
+            let _ = runtime::blocking(move || provider.force_flush()).await;
+        }
+        self.counters.flushed();
+        self.counters.read()
+    }
+
+    /// Sends what waits and stops the exporter. Call after the servers are
+    /// drained and the consumers stopped.
+    pub async fn shutdown(&self) -> SpanCounts {
+        if let Some(provider) = self.provider.clone() {
+            let _ = runtime::blocking(move || provider.shutdown()).await;
+        }
+        self.counters.flushed();
+        self.counters.read()
+    }
+}

@@ -1,0 +1,297 @@
+//! Metrics with cached handles: a label is hashed when a handle is made, never per request.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, LazyLock, RwLock};
+use std::time::Duration;
+
+use contract::ComponentName;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::names;
+
+/// Handles by key, made once and kept.
+struct Cache<K, V>(LazyLock<RwLock<HashMap<K, V>>>);
+
+impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
+    const fn new() -> Self {
+        Self(LazyLock::new(RwLock::default))
+    }
+
+    fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
+        if let Some(known) = self.0.read().expect("no panic while held").get(key) {
+            return known.clone();
+        }
+        self.0.write().expect("no panic while held").entry(key.clone()).or_insert_with(make).clone()
+    }
+}
+
+/// Requests served on one route.
+pub struct ServerMetrics {
+    service: ComponentName,
+    method: &'static str,
+    route: Arc<str>,
+    active: Gauge,
+    by_status: Cache<u16, Histogram>,
+}
+
+static SERVERS: Cache<(ComponentName, &'static str, Arc<str>), Arc<ServerMetrics>> = Cache::new();
+
+impl ServerMetrics {
+    /// The handles of a route, made at the first call.
+    pub fn of(service: ComponentName, method: &str, route: &str) -> Arc<Self> {
+        let (method, route) = (known_method(method), Arc::<str>::from(route));
+        SERVERS.get(&(service, method, route.clone()), || {
+            Arc::new(Self {
+                service,
+                method,
+                route,
+                active: gauge!(names::HTTP_SERVER_ACTIVE_REQUESTS, names::SERVICE => service.as_str()),
+                by_status: Cache::new(),
+            })
+        })
+    }
+
+    /// A request was answered.
+    pub fn record(&self, status: u16, took: Duration) {
+        let made = || {
+            histogram!(
+                names::HTTP_SERVER_REQUEST_DURATION,
+                names::SERVICE => self.service.as_str(),
+                names::HTTP_REQUEST_METHOD => self.method,
+                names::HTTP_ROUTE => self.route.to_string(),
+                names::HTTP_RESPONSE_STATUS_CODE => status.to_string(),
+            )
+        };
+        self.by_status.get(&status, made).record(took.as_secs_f64());
+    }
+
+    /// A request came in; it is active until the guard is dropped.
+    pub fn begin(&self) -> Active {
+        self.active.increment(1.0);
+        Active(self.active.clone())
+    }
+}
+
+/// A request being served.
+pub struct Active(Gauge);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Methods HTTP knows; anything else is `_OTHER`, or labels would be without bound.
+pub fn known_method(method: &str) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("_OTHER")
+}
+
+/// Calls from one component to another.
+pub struct EdgeMetrics {
+    caller: ComponentName,
+    callee: ComponentName,
+    by_result: Cache<(&'static str, String), Histogram>,
+    retries: Counter,
+    circuit: Gauge,
+    shed: Cache<&'static str, Counter>,
+}
+
+static EDGES: Cache<(ComponentName, ComponentName), Arc<EdgeMetrics>> = Cache::new();
+
+impl EdgeMetrics {
+    /// The handles of an edge, made at the first call.
+    pub fn of(caller: ComponentName, callee: ComponentName) -> Arc<Self> {
+        let (service, peer) = (caller.as_str(), callee.as_str());
+        EDGES.get(&(caller, callee), || {
+            Arc::new(Self {
+                caller,
+                callee,
+                by_result: Cache::new(),
+                retries: counter!(names::RETRIES, names::SERVICE => service, names::PEER_SERVICE => peer),
+                circuit: gauge!(names::CIRCUIT_STATE, names::SERVICE => service, names::PEER_SERVICE => peer),
+                shed: Cache::new(),
+            })
+        })
+    }
+
+    /// A try came to an end: with a status, or with an error type such as
+    /// `timeout`, `connect` or `circuit_open`.
+    pub fn attempt(&self, result: Result<u16, &str>, took: Duration) {
+        let key = match result {
+            Ok(status) => (names::HTTP_RESPONSE_STATUS_CODE, status.to_string()),
+            Err(kind) => (names::ERROR_TYPE, kind.to_owned()),
+        };
+        let made = || {
+            histogram!(
+                names::HTTP_CLIENT_REQUEST_DURATION,
+                names::SERVICE => self.caller.as_str(),
+                names::PEER_SERVICE => self.callee.as_str(),
+                key.0 => key.1.clone(),
+            )
+        };
+        self.by_result.get(&key, made).record(took.as_secs_f64());
+    }
+
+    /// A try beyond the first.
+    pub fn retry(&self) {
+        self.retries.increment(1);
+    }
+
+    /// A call was refused before it was tried: `bulkhead`, `circuit_open`, `budget`, `pool_full`.
+    pub fn shed(&self, reason: &'static str) {
+        let made = || {
+            counter!(
+                names::REQUESTS_SHED,
+                names::SERVICE => self.caller.as_str(),
+                names::PEER_SERVICE => self.callee.as_str(),
+                names::KIND => reason,
+            )
+        };
+        self.shed.get(&reason, made).increment(1);
+    }
+
+    /// The breaker's state: 0 closed, 1 half-open, 2 open.
+    pub fn circuit(&self, state: u8) {
+        self.circuit.set(f64::from(state));
+    }
+}
+
+/// The connections of one process to one component.
+#[derive(Clone)]
+pub struct PoolMetrics {
+    /// Waiting for work.
+    pub idle: Gauge,
+    /// At work.
+    pub active: Gauge,
+    /// Callers waiting for a connection.
+    pub waiting: Gauge,
+    /// Connections opened.
+    pub connects: Counter,
+}
+
+impl PoolMetrics {
+    /// The handles of a pool.
+    pub fn of(callee: ComponentName) -> Self {
+        let peer = callee.as_str();
+        Self {
+            idle: gauge!(names::POOL_IDLE, names::PEER_SERVICE => peer),
+            active: gauge!(names::POOL_ACTIVE, names::PEER_SERVICE => peer),
+            waiting: gauge!(names::POOL_WAITING, names::PEER_SERVICE => peer),
+            connects: counter!(names::POOL_CONNECTS, names::PEER_SERVICE => peer),
+        }
+    }
+}
+
+static OPERATIONS: Cache<(ComponentName, &'static str, &'static str), Histogram> = Cache::new();
+
+/// A database operation ended.
+pub fn db_operation(service: ComponentName, operation: &'static str, table: &'static str, took: Duration) {
+    let made = || {
+        histogram!(
+            names::DB_CLIENT_OPERATION_DURATION,
+            names::SERVICE => service.as_str(),
+            names::DB_SYSTEM_NAME => "sqlite",
+            names::DB_OPERATION_NAME => operation,
+            names::DB_COLLECTION_NAME => table,
+        )
+    };
+    OPERATIONS.get(&(service, operation, table), made).record(took.as_secs_f64());
+}
+
+static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
+
+/// Somebody waited in a queue: `tx` for the writer, `pool` for a reader or a connection, `admission`.
+pub fn queue_wait(service: ComponentName, queue: &'static str, took: Duration) {
+    let made = || histogram!(names::QUEUE_WAIT, names::SERVICE => service.as_str(), names::QUEUE => queue);
+    WAITS.get(&(service, queue), made).record(took.as_secs_f64());
+}
+
+/// How many wait in a queue.
+pub fn queue_depth(service: ComponentName, queue: &'static str) -> Gauge {
+    gauge!(names::QUEUE_DEPTH, names::SERVICE => service.as_str(), names::QUEUE => queue)
+}
+
+/// Events of one topic as one component consumes them.
+pub struct MessageMetrics {
+    process: Histogram,
+    lag: Histogram,
+    dead: Counter,
+}
+
+static TOPICS: Cache<(ComponentName, String), Arc<MessageMetrics>> = Cache::new();
+
+/// The handles of a topic at a consumer.
+pub fn messages(service: ComponentName, topic: &str) -> Arc<MessageMetrics> {
+    TOPICS.get(&(service, topic.to_owned()), || {
+        let (service, topic) = (service.as_str(), topic.to_owned());
+        Arc::new(MessageMetrics {
+            process: histogram!(names::MESSAGING_PROCESS_DURATION, names::SERVICE => service, names::DESTINATION => topic.clone()),
+            lag: histogram!(names::MESSAGING_DELIVERY_LAG, names::SERVICE => service, names::DESTINATION => topic.clone()),
+            dead: counter!(names::DEAD_LETTERS, names::SERVICE => service, names::DESTINATION => topic),
+        })
+    })
+}
+
+impl MessageMetrics {
+    /// An event was applied: how long that took, and how long after it was produced.
+    pub fn applied(&self, took: Duration, lag: Duration) {
+        self.process.record(took.as_secs_f64());
+        self.lag.record(lag.as_secs_f64());
+    }
+
+    /// An event was given up on.
+    pub fn dead_letter(&self) {
+        self.dead.increment(1);
+    }
+}
+
+/// Events of a topic that a publisher still keeps, and the age of the oldest.
+pub fn outbox(service: ComponentName, topic: &str, rows: u64, oldest: Duration) {
+    let (service, topic) = (service.as_str(), topic.to_owned());
+    gauge!(names::OUTBOX_ROWS, names::SERVICE => service, names::DESTINATION => topic.clone()).set(rows as f64);
+    gauge!(names::OUTBOX_OLDEST_AGE, names::SERVICE => service, names::DESTINATION => topic).set(oldest.as_secs_f64());
+}
+
+/// Size of a database's write-ahead log, bytes.
+pub fn wal_bytes(bytes: u64) {
+    gauge!(names::WAL_BYTES).set(bytes as f64);
+}
+
+/// A fault hit a call.
+pub fn fault_injected(service: ComponentName, peer: ComponentName, kind: &'static str) {
+    counter!(names::FAULT_INJECTED, names::SERVICE => service.as_str(), names::PEER_SERVICE => peer.as_str(), names::KIND => kind)
+        .increment(1);
+}
+
+/// A request came after its deadline.
+pub fn deadline_refused(service: ComponentName) {
+    counter!(names::DEADLINE_REFUSED, names::SERVICE => service.as_str()).increment(1);
+}
+
+/// Requests were cut off by a drain that took too long.
+pub fn drain_aborted(count: u64) {
+    counter!(names::DRAIN_ABORTED).increment(count);
+}
+
+/// Time since the registry was last heard.
+pub fn discovery_staleness(since: Duration) {
+    gauge!(names::DISCOVERY_STALENESS).set(since.as_secs_f64());
+}
+
+/// A request's bill, at the door.
+pub fn bill(route: &str, bill: &runtime::cost::Bill) {
+    static PARTS: Cache<(Arc<str>, &'static str), Gauge> = Cache::new();
+    let route: Arc<str> = Arc::from(route);
+    for part in runtime::cost::Part::ALL {
+        let ns = bill.of(part);
+        if ns > 0 {
+            // A counter of seconds: the facade's counters are whole numbers, its gauges are not.
+            let made = || gauge!(names::COST_WALL, names::HTTP_ROUTE => route.to_string(), names::PART => part.as_str());
+            PARTS.get(&(route.clone(), part.as_str()), made).increment(ns as f64 / 1e9);
+        }
+    }
+    static BILLED: Cache<Arc<str>, Counter> = Cache::new();
+    BILLED.get(&route, || counter!(names::COST_BILLED, names::HTTP_ROUTE => route.to_string())).increment(1);
+}

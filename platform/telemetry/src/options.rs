@@ -1,0 +1,155 @@
+//! How much is watched, and on whose behalf.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// How much is watched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// Metrics.
+    Metrics,
+    /// Metrics, and spans of this share of the requests that bring no decision of their own.
+    Sampled(f64),
+    /// Metrics and all spans.
+    Full,
+}
+
+impl Default for Level {
+    /// One request in ten: traces to look at, and half of their cost gone.
+    fn default() -> Self {
+        Self::Sampled(0.1)
+    }
+}
+
+impl Level {
+    /// Whether spans are made at all. A ratio of 0 is not off: half of a span's
+    /// cost is the layer, not the export.
+    pub const fn traces(self) -> bool {
+        matches!(self, Self::Sampled(_) | Self::Full)
+    }
+
+    /// Share of root requests that are sampled.
+    pub const fn ratio(self) -> f64 {
+        match self {
+            Self::Off | Self::Metrics => 0.0,
+            Self::Sampled(ratio) => ratio,
+            Self::Full => 1.0,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Metrics => f.write_str("metrics"),
+            Self::Sampled(ratio) => write!(f, "sampled({ratio})"),
+            Self::Full => f.write_str("full"),
+        }
+    }
+}
+
+/// Text that is no level.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no telemetry level; write off, metrics, sampled(0.1) or full")]
+pub struct NotALevel(String);
+
+impl FromStr for Level {
+    type Err = NotALevel;
+
+    fn from_str(text: &str) -> Result<Self, NotALevel> {
+        let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+        match text {
+            "off" => Ok(Self::Off),
+            "metrics" => Ok(Self::Metrics),
+            "full" => Ok(Self::Full),
+            "sampled" => Ok(Self::default()),
+            _ => text
+                .strip_prefix("sampled(")
+                .and_then(|rest| rest.strip_suffix(')'))
+                .and_then(ratio)
+                .map(Self::Sampled)
+                .ok_or_else(|| NotALevel(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Who a process is, in a run.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The run.
+    pub run_id: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The arm.
+    pub arm: String,
+    /// The topology.
+    pub topology: String,
+    /// The copy: `feed#0`.
+    pub instance: String,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, Default)]
+pub enum LogTo {
+    /// Standard error, which the lab keeps as a file.
+    #[default]
+    Stderr,
+    /// A file of its own.
+    File(PathBuf),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// What [`crate::install`] is told.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How much is watched.
+    pub level: Level,
+    /// On whose behalf.
+    pub identity: Identity,
+    /// Collector for OTLP over gRPC, `http://127.0.0.1:4317`; spans are not exported without one.
+    pub otlp_endpoint: Option<String>,
+    /// Spans that may wait for the exporter; 65,536 (about 25 MB) lost nothing
+    /// at 40,000 spans a second, the SDK's 2,048 lost up to half.
+    pub span_queue: Option<usize>,
+    /// Where log lines go.
+    pub log: LogTo,
+}
+
+/// The collector of the standard variable, if it is set and not empty.
+pub fn otlp_endpoint_from_env() -> Option<String> {
+    std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_read_back() {
+        for level in [Level::Off, Level::Metrics, Level::Sampled(0.25), Level::Full] {
+            assert_eq!(level.to_string().parse(), Ok(level));
+        }
+        for bad in ["", "on", "sampled(2)", "sampled(x)", "sampled(0.1"] {
+            assert!(bad.parse::<Level>().is_err(), "{bad}");
+        }
+    }
+}

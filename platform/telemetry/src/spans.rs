@@ -1,0 +1,201 @@
+//! Every span, named once. Attribute names follow the semantic conventions 1.42.0.
+
+use std::time::Duration;
+
+use contract::{ComponentName, TraceContext};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use tracing::field::Empty;
+use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::metrics::known_method;
+
+/// The context of the current span, for whoever sends a request on.
+pub fn current_trace() -> TraceContext {
+    of(&Span::current())
+}
+
+/// The context of a span; none where nothing is traced.
+pub fn of(span: &Span) -> TraceContext {
+    let context = span.context();
+    let span = context.span();
+    let context = span.span_context();
+    if !context.is_valid() {
+        return TraceContext::default();
+    }
+    TraceContext {
+        trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
+        span_id: u64::from_be_bytes(context.span_id().to_bytes()),
+        sampled: context.is_sampled(),
+    }
+}
+
+fn remote(trace: TraceContext) -> SpanContext {
+    SpanContext::new(
+        TraceId::from_bytes(trace.trace_id.to_be_bytes()),
+        SpanId::from_bytes(trace.span_id.to_be_bytes()),
+        if trace.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
+        true,
+        TraceState::default(),
+    )
+}
+
+/// A request being served. The parent is set before the span is entered.
+pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) -> Span {
+    let known = known_method(method);
+    let span = info_span!(
+        "http.server",
+        otel.name = %format_args!("{known} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = known,
+        http.route = route,
+        url.path = path,
+        url.scheme = "http",
+        network.protocol.version = "1.1",
+        http.response.status_code = Empty,
+        error.type = Empty,
+    );
+    if parent.is_valid() {
+        // Without a tracing layer there is nothing to hang the parent on.
+        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(parent)));
+    }
+    span
+}
+
+/// The request was answered: 5xx is our error, 4xx the caller's.
+pub fn server_end(span: &Span, status: u16) {
+    span.record("http.response.status_code", status);
+    if status >= 500 {
+        span.record("error.type", status.to_string().as_str());
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// One try at another component. `resend` counts tries before it.
+pub fn client_span(method: &str, template: &str, peer: ComponentName, addr: &str, resend: u32) -> Span {
+    let known = known_method(method);
+    let (host, port) = addr.rsplit_once(':').unwrap_or((addr, ""));
+    let span = info_span!(
+        "http.client",
+        otel.name = %format_args!("{known} {template}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        http.request.method = known,
+        url.template = template,
+        server.address = host,
+        server.port = port,
+        peer.service = peer.as_str(),
+        http.request.resend_count = Empty,
+        http.response.status_code = Empty,
+        error.type = Empty,
+    );
+    if resend > 0 {
+        span.record("http.request.resend_count", resend);
+    }
+    span
+}
+
+/// The try came to an end: any 4xx, 5xx or broken connection is the caller's error.
+pub fn client_end(span: &Span, result: Result<u16, &str>) {
+    match result {
+        Ok(status) => {
+            span.record("http.response.status_code", status);
+            if status >= 400 {
+                span.record("error.type", status.to_string().as_str());
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Err(kind) => {
+            span.record("error.type", kind);
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+/// A call within the process.
+pub fn call_span(call: &'static str, callee: ComponentName, carrier: &str) -> Span {
+    info_span!(
+        "call",
+        otel.name = call,
+        otel.kind = "internal",
+        otel.status_code = Empty,
+        cleave.edge = %format_args!("{}->{callee}", runtime::scope::component()),
+        cleave.carrier = carrier,
+        error.type = Empty,
+    )
+}
+
+/// A database operation.
+pub fn db_span(operation: &'static str, table: &'static str) -> Span {
+    info_span!(
+        "db",
+        otel.name = %format_args!("{operation} {table}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        db.system.name = "sqlite",
+        db.operation.name = operation,
+        db.collection.name = table,
+        error.type = Empty,
+    )
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A place among those being served.
+    Queue,
+    /// A connection.
+    Pool,
+    /// The one writer of a database.
+    Tx,
+}
+
+/// Waiting that is nobody's work.
+pub fn wait_span(wait: Wait) -> Span {
+    match wait {
+        Wait::Queue => info_span!("queue.wait"),
+        Wait::Pool => info_span!("pool.acquire"),
+        Wait::Tx => info_span!("tx.wait"),
+    }
+}
+
+/// Time a fault takes: labelled, never mistaken for work.
+pub fn fault_span(kind: &str, delay: Duration) -> Span {
+    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    info_span!("fault.inject", cleave.fault.kind = kind, cleave.fault.delay_ms = delay_ms)
+}
+
+/// An event being published.
+pub fn producer_span(topic: &str, id: &str) -> Span {
+    info_span!(
+        "publish",
+        otel.name = %format_args!("send {topic}"),
+        otel.kind = "producer",
+        messaging.system = "cleave-outbox",
+        messaging.destination.name = topic,
+        messaging.operation.type = "send",
+        messaging.message.id = id,
+    )
+}
+
+/// An event being applied: a trace of its own, linked to the producer's, or one
+/// upload to 5,000 followers would be one trace that stays open for minutes.
+/// Sampled only if the producer was.
+pub fn consumer_span(topic: &str, producer: TraceContext) -> Span {
+    if !producer.sampled {
+        return Span::none();
+    }
+    let span = info_span!(
+        parent: None,
+        "consume",
+        otel.name = %format_args!("process {topic}"),
+        otel.kind = "consumer",
+        messaging.system = "cleave-outbox",
+        messaging.destination.name = topic,
+        messaging.operation.type = "process",
+        cleave.linked = true,
+    );
+    span.add_link(remote(producer));
+    span
+}

@@ -1,0 +1,189 @@
+//! One try at one endpoint: what was sent, what came back, and what the endpoint learns from it.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use contract::{CallContext, Refusal, RefusalKind};
+use http::header::{HOST, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use runtime::clock;
+use runtime::cost::{self, Part};
+use tokio::time::timeout_at;
+
+use crate::cluster::{Cluster, Endpoint};
+use crate::pool::{Lease, PoolError};
+use crate::{Body, headers, refused};
+
+/// A response's body may be silent this long.
+const BODY_IDLE: Duration = Duration::from_secs(10);
+/// Largest answer of [`get`], bytes.
+const MAX_ANSWER: u64 = 16 << 20;
+
+/// How a try failed before there was a response. A status is a response.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The endpoint has seen nothing of it: any request may be tried elsewhere.
+    #[error("the request was not sent")]
+    NotSent(#[source] NotSent),
+    /// It may have happened: only what may be repeated may be tried again.
+    #[error("the connection broke after the request was sent")]
+    Broke(#[source] hyper::Error),
+    /// Sent, and no head of a response in time.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSent {
+    /// No connection.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The connection closed before the request was taken.
+    #[error("the connection closed")]
+    Closed(#[source] hyper::Error),
+    /// The cluster has nobody to ask.
+    #[error("`{0}` has no endpoint")]
+    Nobody(contract::ComponentName),
+}
+
+impl Failed {
+    /// Whether the endpoint may have seen the request.
+    pub fn may_have_happened(&self) -> bool {
+        !matches!(self, Self::NotSent(_))
+    }
+
+    /// As a caller is told.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::NotSent(NotSent::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
+                Refusal::unavailable("pool_full", "every connection to the callee is in use")
+            }
+            Self::NotSent(NotSent::Nobody(name)) => {
+                Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
+            }
+            Self::NotSent(_) => Refusal::unavailable("unreachable", "the callee does not accept connections"),
+            Self::Broke(_) => {
+                Refusal::new(RefusalKind::Lost, "connection_lost", "the connection broke after the call was sent")
+            }
+            Self::TimedOut => Refusal::new(
+                RefusalKind::DeadlineExceeded,
+                "callee_too_slow",
+                "the callee did not answer within its time",
+            ),
+        }
+    }
+
+    /// For `error.type` of spans and metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotSent(NotSent::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
+            Self::NotSent(NotSent::Nobody(_)) => "no_endpoint",
+            Self::NotSent(_) => "connect",
+            Self::Broke(_) => "connection_lost",
+            Self::TimedOut => "timeout",
+        }
+    }
+}
+
+/// Sends `request` to `endpoint` and waits for the head of its response until
+/// `until`. The endpoint counts as in use until the response's body has ended.
+///
+/// A kept connection may have been closed by the other side while nobody
+/// looked. What was not taken is sent again at once, on a new connection and
+/// at nobody's expense; what may have been taken only if `again` makes the
+/// request anew, which callers allow for what may be repeated.
+///
+/// # Errors
+/// When there is no response; the endpoint has been told.
+pub async fn send(
+    endpoint: &Arc<Endpoint>,
+    request: Request<Body>,
+    until: Instant,
+    again: impl FnOnce() -> Option<Request<Body>>,
+) -> Result<Response<Body>, Failed> {
+    let flight = endpoint.take_off();
+    let answer = cost::part(Part::Transport, exchange(endpoint, request, until, again)).await;
+    match &answer {
+        Ok(response) => flight.landed(response.status(), retry_after(response.headers())),
+        Err(failed) => flight.lost(failed),
+    }
+    answer.map(|response| response.map(|body| body.guarded(flight)))
+}
+
+async fn exchange(
+    endpoint: &Endpoint,
+    mut request: Request<Body>,
+    until: Instant,
+    again: impl FnOnce() -> Option<Request<Body>>,
+) -> Result<Response<Body>, Failed> {
+    let mut again = Some(again);
+    loop {
+        // One free retry; it must not meet another connection of the same age.
+        let fresh = again.is_none();
+        let checkout = if fresh { endpoint.pool.connect_anew(until).await } else { endpoint.pool.checkout(until).await };
+        let mut lease = checkout.map_err(|why| Failed::NotSent(why.into()))?;
+        let Ok(answer) = timeout_at(until.into(), lease.send(request)).await else {
+            return Err(Failed::TimedOut);
+        };
+        let mut error = match answer {
+            Ok(response) => return Ok(attach(response, lease).await),
+            Err(error) => error,
+        };
+        let message = error.take_message();
+        let again = again.take().filter(|_| lease.is_reused());
+        request = match (message, again) {
+            (Some(message), Some(_)) => message,
+            (Some(_), None) => return Err(Failed::NotSent(NotSent::Closed(error.into_error()))),
+            (None, Some(again)) => again().ok_or_else(|| Failed::Broke(error.into_error()))?,
+            (None, None) => return Err(Failed::Broke(error.into_error())),
+        };
+    }
+}
+
+/// The connection goes with the body; back to the pool at once if there is none.
+async fn attach(response: Response<hyper::body::Incoming>, lease: Lease) -> Response<Body> {
+    let (head, incoming) = response.into_parts();
+    let mut body = Body::from_wire(incoming, lease).idle_after(BODY_IDLE);
+    poll_fn(|cx| {
+        body.finish_if_empty(cx);
+        Poll::Ready(())
+    })
+    .await;
+    Response::from_parts(head, body)
+}
+
+/// `Retry-After` in seconds; dates are not understood.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// `GET path` at whichever copy is best, with the run's token: for what runs
+/// beside the calls, such as outboxes. One try; the caller has a loop anyway.
+///
+/// # Errors
+/// The callee's refusal, or why there was no answer.
+pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -> Result<Bytes, Refusal> {
+    let endpoint = cluster.pick(None).ok_or_else(|| Failed::NotSent(NotSent::Nobody(cluster.name())).refusal())?;
+    let make = || {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = path.parse().ok()?;
+        headers::emit(cx, clock::now(), request.headers_mut());
+        request.headers_mut().insert(headers::TOKEN, HeaderValue::from_str(token).ok()?);
+        request.headers_mut().insert(HOST, endpoint.host().clone());
+        Some(request)
+    };
+    let request = make().ok_or_else(|| Refusal::internal(format!("`{path}` is no path")))?;
+    let until = cx.deadline.instant();
+    let response = send(&endpoint, request, until, make).await.map_err(|failed| failed.refusal())?;
+    let (head, body) = response.into_parts();
+    let bytes = timeout_at(until.into(), body.bytes(MAX_ANSWER)).await.map_err(|_| Failed::TimedOut.refusal())?;
+    let bytes = bytes.map_err(|why| {
+        Refusal::new(RefusalKind::Lost, "answer_broken_off", format!("`{}`: {why}", cluster.name()))
+    })?;
+    if head.status == StatusCode::OK { Ok(bytes) } else { Err(refused::read(head.status, &head.headers, &bytes)) }
+}

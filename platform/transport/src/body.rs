@@ -1,0 +1,322 @@
+//! One body for requests and responses: counts, limits, ends, and gives back what it holds.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::pool::Lease;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request's or response's body. It may hold a pooled connection, which goes
+/// back at the end of the body and is closed if the body is dropped before,
+/// and guards, which are dropped at the same moment: in-flight counts and
+/// permits live here, not in the handler's future.
+pub struct Body {
+    inner: Inner,
+    seen: u64,
+    limit: u64,
+    idle: Option<Idle>,
+    lease: Option<Lease>,
+    guard: Option<Box<dyn Any + Send>>,
+}
+
+enum Inner {
+    Empty,
+    Full(Bytes),
+    Incoming(Incoming),
+    Other(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+/// Ends a body whose other side says nothing. hyper has no such timeout.
+struct Idle {
+    after: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+}
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than allowed: 413.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(u64),
+    /// The other side fell silent: 408 for requests.
+    #[error("nothing came for {0:?}")]
+    Idle(Duration),
+    /// The connection broke, or framing did.
+    #[error("the body broke off")]
+    Broken(#[source] BoxError),
+}
+
+impl BodyError {
+    /// The body error behind an error of hyper or axum, if that is what it was.
+    pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
+impl Body {
+    fn of(inner: Inner) -> Self {
+        Self { inner, seen: 0, limit: u64::MAX, idle: None, lease: None, guard: None }
+    }
+
+    /// No bytes.
+    pub fn empty() -> Self {
+        Self::of(Inner::Empty)
+    }
+
+    /// These bytes.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() { Self::empty() } else { Self::of(Inner::Full(bytes)) }
+    }
+
+    /// Any other body.
+    pub fn other<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::of(Inner::Other(body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// At most `bytes`; more is an error. A length that is declared too large
+    /// shows in [`HttpBody::size_hint`] before anything is read.
+    #[must_use]
+    pub fn limited(mut self, bytes: u64) -> Self {
+        self.limit = self.limit.min(bytes);
+        self
+    }
+
+    /// An error when nothing comes for `after`.
+    #[must_use]
+    pub fn idle_after(mut self, after: Duration) -> Self {
+        self.idle = Some(Idle { after, timer: None, armed: false });
+        self
+    }
+
+    /// Keeps `guard` until the body has ended, one way or the other.
+    #[must_use]
+    pub fn guarded(mut self, guard: impl Any + Send) -> Self {
+        self.guard = Some(match self.guard.take() {
+            Some(first) => Box::new((first, guard)),
+            None => Box::new(guard),
+        });
+        self
+    }
+
+    /// The connection it comes from.
+    pub(crate) fn from_wire(incoming: Incoming, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..Self::of(Inner::Incoming(incoming)) }
+    }
+
+    /// Bytes of data that have passed.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// A copy to send again; `None` when the bytes are not all here.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.inner {
+            Inner::Empty => Some(Self::empty()),
+            Inner::Full(bytes) => Some(Self::full(bytes.clone())),
+            Inner::Incoming(_) | Inner::Other(_) => None,
+        }
+    }
+
+    /// All of it, if it is no more than `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is more, or ends early.
+    pub async fn bytes(self, limit: u64) -> Result<Bytes, BodyError> {
+        Ok(self.limited(limit).collect().await?.to_bytes())
+    }
+
+    /// Gives the connection back and lets the guards go.
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        if let Some(lease) = self.lease.take() {
+            lease.finish(cx);
+        }
+        self.guard = None;
+        self.idle = None;
+    }
+
+    /// [`Body::finish`] for a body that turns out to have no bytes: nobody may poll it.
+    pub(crate) fn finish_if_empty(&mut self, cx: &mut Context<'_>) {
+        if self.is_end_stream() {
+            self.finish(cx);
+        }
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.inner {
+            Inner::Empty => Poll::Ready(None),
+            Inner::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.inner = Inner::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Inner::Incoming(body) => {
+                let mut polled = Pin::new(&mut *body).poll_frame(cx);
+                if polled.is_pending()
+                    && let Some(lease) = &mut self.lease
+                {
+                    // Nobody else moves the bytes of this connection.
+                    lease.drive(cx);
+                    polled = Pin::new(body).poll_frame(cx);
+                }
+                polled.map_err(|error| BodyError::Broken(error.into()))
+            }
+            Inner::Other(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Broken),
+        }
+    }
+}
+
+impl Idle {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let timer = self.timer.get_or_insert_with(|| {
+            self.armed = true;
+            Box::pin(sleep(self.after))
+        });
+        if !self.armed {
+            self.armed = true;
+            timer.as_mut().reset(Instant::now() + self.after);
+        }
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(BodyError::Idle(self.after))
+    }
+}
+
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let Poll::Ready(polled) = this.poll_inner(cx) else {
+            let Some(idle) = &mut this.idle else { return Poll::Pending };
+            let error = ready!(idle.poll(cx));
+            this.lease = None;
+            return Poll::Ready(Some(Err(error)));
+        };
+        if let Some(idle) = &mut this.idle {
+            idle.armed = false;
+        }
+        let answer = match polled {
+            Some(Ok(frame)) => {
+                this.seen += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if this.seen > this.limit { Some(Err(BodyError::TooLarge(this.limit))) } else { Some(Ok(frame)) }
+            }
+            other => other,
+        };
+        match &answer {
+            // hyper does not poll again once a body says that it is at its end.
+            None => this.finish(cx),
+            Some(Ok(_)) => this.finish_if_empty(cx),
+            Some(Err(_)) => this.lease = None,
+        }
+        Poll::Ready(answer)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Empty => true,
+            Inner::Full(bytes) => bytes.is_empty(),
+            Inner::Incoming(body) => body.is_end_stream(),
+            Inner::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Empty => SizeHint::with_exact(0),
+            Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Inner::Incoming(body) => body.size_hint(),
+            Inner::Other(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(body: Incoming) -> Self {
+        Self::of(Inner::Incoming(body))
+    }
+}
+
+impl From<axum::body::Body> for Body {
+    fn from(body: axum::body::Body) -> Self {
+        Self::other(body)
+    }
+}
+
+impl From<Body> for axum::body::Body {
+    fn from(body: Body) -> Self {
+        Self::new(body)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_limit_counts_what_passes() {
+        let ten = || Body::full(vec![0_u8; 10]);
+        assert_eq!(ten().bytes(10).await.expect("ten are allowed").len(), 10);
+        assert!(matches!(ten().bytes(9).await, Err(BodyError::TooLarge(9))));
+    }
+
+    #[tokio::test]
+    async fn guards_go_at_the_end_of_the_body_and_not_before() {
+        let guard = Arc::new(());
+        let mut body = Body::full("text").guarded(guard.clone()).guarded("another");
+        assert_eq!(Arc::strong_count(&guard), 2);
+        body.frame().await.expect("one frame").expect("of data");
+        // The only frame was the last one: hyper would not ask again.
+        assert_eq!(Arc::strong_count(&guard), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_body() {
+        let silent = http_body_util::StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>());
+        let error = Body::other(silent).idle_after(Duration::from_secs(10)).collect().await.expect_err("silence");
+        assert!(matches!(error, BodyError::Idle(_)));
+    }
+
+    #[test]
+    fn the_cause_is_found_behind_other_errors() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] BodyError);
+        assert!(matches!(BodyError::behind(&Outer(BodyError::TooLarge(5))), Some(BodyError::TooLarge(5))));
+        assert!(BodyError::behind(&std::fmt::Error).is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! `POST /call/{name}`: where remote calls arrive.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::routing::post;
+use bytes::Bytes;
+use contract::{Call, CallContext, ComponentName, Pending, Refusal, RefusalKind};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Response};
+use runtime::clock;
+use runtime::cost::{self, Part};
+use telemetry::ServerMetrics;
+use tracing::Instrument;
+
+use crate::carrier::{Receiver, callee};
+use crate::codec::Codec;
+use crate::door::{Terms, Worked, work};
+use crate::switchboard::Board;
+use crate::{Body, BodyError, headers, refused};
+
+/// Largest call, bytes. Photos do not travel by call.
+const MAX_CALL: u64 = 8 << 20;
+
+/// A call that is answered here, as bytes.
+pub(crate) struct Entry {
+    component: ComponentName,
+    /// `/call/{NAME}`, which is also its route in metrics and spans.
+    route: String,
+    arrival: Box<dyn Arrives>,
+    metrics: Arc<ServerMetrics>,
+}
+
+/// A call of any type, arriving as bytes.
+pub(crate) trait Arrives: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn component(&self) -> ComponentName;
+    fn arrive<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes>;
+}
+
+/// Decodes, lets the component answer, encodes.
+pub(crate) struct Arrival<C: Call>(Arc<Receiver<C>>);
+
+impl<C: Call> Arrival<C> {
+    pub fn new(receiver: Arc<Receiver<C>>) -> Self {
+        Self(receiver)
+    }
+}
+
+impl<C: Call> Arrives for Arrival<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn component(&self) -> ComponentName {
+        callee::<C>()
+    }
+
+    fn arrive<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes> {
+        Box::pin(async move {
+            let call = codec.decode(&body).map_err(|why| {
+                let cause = std::error::Error::source(&why).map(ToString::to_string).unwrap_or_default();
+                Refusal::bad_request("call_unreadable", format!("`{}`: {why}: {cause}", C::NAME))
+            })?;
+            let reply = self.0.receive(cx, call).await?;
+            Ok(codec.encode(&reply))
+        })
+    }
+}
+
+impl Entry {
+    pub fn new(arrival: impl Arrives + 'static) -> Self {
+        let (component, route) = (arrival.component(), format!("/call/{}", arrival.name()));
+        let metrics = ServerMetrics::of(component, "POST", &route);
+        Self { component, route, arrival: Box::new(arrival), metrics }
+    }
+}
+
+pub(crate) fn router(board: Arc<Board>) -> Router {
+    Router::new().route("/call/{name}", post(call)).with_state(board)
+}
+
+async fn call(State(board): State<Arc<Board>>, request: Request) -> Response<axum::body::Body> {
+    let started = clock::now();
+    let (head, body) = request.into_parts();
+    let response = match open(&board, &head) {
+        Err(refusal) => refused::response(&refusal),
+        Ok(entry) => {
+            let path = head.uri.path();
+            let span = telemetry::server_span("POST", &entry.route, path, headers::trace(&head.headers));
+            let response = answer(&board, &entry, &head, body.into()).instrument(span.clone()).await;
+            telemetry::server_end(&span, response.status().as_u16());
+            entry.metrics.record(response.status().as_u16(), clock::now() - started);
+            response
+        }
+    };
+    response.map(Into::into)
+}
+
+/// Only for those who know the token; what is not answered here is said so.
+fn open(board: &Board, head: &Parts) -> Result<Arc<Entry>, Refusal> {
+    if !has_token(head, &board.options.token) {
+        let message = "calls between components carry the run's token";
+        return Err(Refusal::new(RefusalKind::Unauthenticated, "run_token_required", message));
+    }
+    let name = head.uri.path().strip_prefix("/call/").unwrap_or_default();
+    board.entry(name).ok_or_else(|| Refusal::not_found("call"))
+}
+
+async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body) -> Response<Body> {
+    let (cx, codec, body) = match read(head, body).await {
+        Ok(read) => read,
+        Err(refusal) => return refused::response(&refusal),
+    };
+    let asked = {
+        let entry = entry.clone();
+        async move { cost::part(Part::Business, entry.arrival.arrive(&cx, codec, body)).await }
+    };
+    let Worked { output, bill } = work(Some(board), entry.component, Terms::read(&head.headers), asked).await;
+    let mut response = match output {
+        Ok(bytes) => {
+            let mut response = Response::new(Body::full(bytes));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(codec.content_type()));
+            response
+        }
+        Err(refusal) => refused::response(&refusal),
+    };
+    if let Some(bill) = bill {
+        response.headers_mut().insert(headers::SERVER_TIMING, bill);
+    }
+    response
+}
+
+/// The deadline is looked at first: a late call's body is not worth reading.
+async fn read(head: &Parts, body: Body) -> Result<(CallContext, Codec, Bytes), Refusal> {
+    let deadline = headers::deadline(&head.headers, clock::now()).ok_or_else(Refusal::too_late)?;
+    let codec = head.headers.get(CONTENT_TYPE).and_then(Codec::read_content_type).ok_or_else(|| {
+        let message = "send application/json or application/x-postcard";
+        Refusal::new(RefusalKind::Unsupported, "encoding_unknown", message)
+    })?;
+    let body = body.bytes(MAX_CALL).await.map_err(|why| match why {
+        BodyError::TooLarge(limit) => {
+            Refusal::new(RefusalKind::TooLarge, "call_too_large", format!("a call is at most {limit} bytes"))
+        }
+        other => Refusal::bad_request("call_broken_off", other.to_string()),
+    })?;
+    Ok((headers::call_context(&head.headers, deadline), codec, body))
+}
+
+/// Compares in constant time: the comparison must not tell how much of a guess was right.
+pub(crate) fn has_token(head: &Parts, token: &str) -> bool {
+    let given = head.headers.get(headers::TOKEN).map_or(&[][..], HeaderValue::as_bytes);
+    let token = token.as_bytes();
+    let differing = given.iter().zip(token).fold(0, |differing, (a, b)| differing | (a ^ b));
+    !token.is_empty() && given.len() == token.len() && differing == 0
+}

@@ -1,0 +1,69 @@
+//! Where the lab puts faults. Needs the run's token; never behind the gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, put};
+use axum::{Json, Router};
+use contract::{Refusal, RefusalKind};
+use fault::Table;
+use fault::control::{Hits, Listed, MAX_TTL_MS, Put};
+use http::StatusCode;
+use runtime::clock;
+
+use crate::{calls, refused};
+
+/// `PUT` and `GET /control/leases`, `DELETE /control/leases/{id}`, `GET /control/hits`.
+pub fn router(table: Arc<Table>, token: Arc<str>) -> Router {
+    Router::new()
+        .route("/control/leases", put(put_leases).get(list))
+        .route("/control/leases/{id}", delete(end))
+        .route("/control/hits", get(hits))
+        .layer(middleware::from_fn_with_state(token, with_token))
+        .with_state(table)
+}
+
+async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    if calls::has_token(&head, &token) {
+        return next.run(Request::from_parts(head, body)).await;
+    }
+    let refusal = Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");
+    refused::response(&refusal).map(Into::into)
+}
+
+async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Response {
+    if put.ttl_ms > MAX_TTL_MS {
+        let message = format!("a lease holds at most {MAX_TTL_MS} ms; renew it");
+        return refused::response(&Refusal::bad_request("ttl_too_long", message)).map(Into::into);
+    }
+    let now_ns = clock::now_ns();
+    table.sweep(now_ns);
+    for lease in put.leases {
+        if let Err(full) = table.put(lease, Duration::from_millis(put.ttl_ms), now_ns) {
+            let refusal = Refusal::new(RefusalKind::Conflict, "table_full", full.to_string());
+            return refused::response(&refusal).map(Into::into);
+        }
+    }
+    Json(table.list(now_ns)).into_response()
+}
+
+async fn list(State(table): State<Arc<Table>>) -> Json<Vec<Listed>> {
+    Json(table.list(clock::now_ns()))
+}
+
+async fn end(State(table): State<Arc<Table>>, Path(id): Path<String>) -> Response {
+    if table.end(&id) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        refused::response(&Refusal::not_found("lease")).map(Into::into)
+    }
+}
+
+async fn hits(State(table): State<Arc<Table>>) -> Json<Hits> {
+    table.sweep(clock::now_ns());
+    Json(Hits { hits: table.hits() })
+}

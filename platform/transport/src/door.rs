@@ -1,0 +1,189 @@
+//! What stands before a component's public routes: span, metrics, scope, deadline, faults, bill.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use contract::{ComponentName, Refusal};
+use fault::Side;
+use http::{HeaderMap, HeaderValue};
+use runtime::cost::{self, Part};
+use runtime::{Fate, clock, scope};
+use telemetry::ServerMetrics;
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use crate::switchboard::Board;
+use crate::{headers, injury, refused};
+
+/// A door without faults and detached work: spans, metrics, deadline and bill
+/// only. A node uses [`crate::Switchboard::door`].
+pub fn layer(component: ComponentName) -> Door {
+    Door { component, board: None }
+}
+
+/// The layer around a component's public routes. Put it on the router with
+/// `layer`, so that it sees which route matched.
+#[derive(Clone)]
+pub struct Door {
+    component: ComponentName,
+    board: Option<Arc<Board>>,
+}
+
+impl Door {
+    pub(crate) fn on(component: ComponentName, board: Arc<Board>) -> Self {
+        Self { component, board: Some(board) }
+    }
+
+    async fn pass<S>(self, service: S, request: Request) -> Response
+    where
+        S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
+        S::Future: Send,
+    {
+        let started = clock::now();
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        // Never the raw path: labels must not grow with what clients send.
+        let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let method = request.method().clone();
+        let trace = headers::trace(request.headers());
+        let span = telemetry::server_span(method.as_str(), route, request.uri().path(), trace);
+        let metrics = ServerMetrics::of(self.component, method.as_str(), route);
+        let admitted = self.admit(&request, method.as_str(), route).instrument(span.clone()).await;
+        let response = match admitted {
+            Err(refusal) => refused::response(&refusal).map(Into::into),
+            Ok(()) => self.work(service, request).instrument(span.clone()).await,
+        };
+        let status = response.status().as_u16();
+        telemetry::server_end(&span, status);
+        metrics.record(status, clock::now() - started);
+        response
+    }
+
+    /// Late requests are refused before any work, then the component's own faults bite.
+    async fn admit(&self, request: &Request, method: &str, route: &str) -> Result<(), Refusal> {
+        headers::deadline(request.headers(), clock::now()).ok_or_else(Refusal::too_late)?;
+        let Some(board) = &self.board else { return Ok(()) };
+        let faults = &board.options.faults;
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let cx = headers::public_context(request.headers());
+        injury::suffer(faults, Side::Callee, self.component, &format!("{method} {route}"), &cx).await
+    }
+
+    async fn work<S>(&self, mut service: S, request: Request) -> Response
+    where
+        S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
+        S::Future: Send,
+    {
+        let terms = Terms::read(request.headers());
+        let handled = async move {
+            let Ok(()) = std::future::poll_fn(|cx| service.poll_ready(cx)).await;
+            let Ok(response) = cost::part(Part::Business, service.call(request)).await;
+            response
+        };
+        let Worked { output: mut response, bill } = work(self.board.as_ref(), self.component, terms, handled).await;
+        if let Some(bill) = bill {
+            response.headers_mut().insert(headers::SERVER_TIMING, bill);
+        }
+        response
+    }
+}
+
+/// What a caller asked for besides the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    caller: ComponentName,
+    /// It wants to know what the answer cost.
+    bill: bool,
+}
+
+impl Terms {
+    pub fn read(headers: &HeaderMap) -> Self {
+        Self { caller: headers::caller(headers), bill: headers.contains_key(headers::BILL) }
+    }
+}
+
+/// Work done, and its bill if one was asked for.
+pub(crate) struct Worked<T> {
+    pub output: T,
+    pub bill: Option<HeaderValue>,
+}
+
+/// Does a component's work in its scope. Where the edge says `detach`, the work
+/// is a task of its own and goes on when the caller leaves; otherwise it is
+/// dropped together with the caller's connection.
+pub(crate) async fn work<T, F>(
+    board: Option<&Arc<Board>>,
+    component: ComponentName,
+    terms: Terms,
+    work: F,
+) -> Worked<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    // In one process the door's own ledger is open already.
+    let bill = terms.bill && !cost::is_billed();
+    let work = scope::within(component, async move {
+        if bill {
+            let (output, bill) = cost::billed(work).await;
+            Worked { output, bill: HeaderValue::from_str(&bill.to_header()).ok() }
+        } else {
+            Worked { output: work.await, bill: None }
+        }
+    });
+    match board {
+        Some(board) if board.detaches(terms.caller, component) => {
+            let task = board.detached.spawn("transport.detached", Fate::Finish, work);
+            match task.await {
+                Ok(Some(worked)) => worked,
+                // Work that finishes is never dropped; only the runtime's end does that.
+                Ok(None) => std::future::pending().await,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        }
+        _ => work.await,
+    }
+}
+
+impl<S> Layer<S> for Door {
+    type Service = Behind<S>;
+
+    fn layer(&self, service: S) -> Behind<S> {
+        Behind { door: self.clone(), service }
+    }
+}
+
+/// A service behind a [`Door`].
+#[derive(Clone)]
+pub struct Behind<S> {
+    door: Door,
+    service: S,
+}
+
+impl<S> Service<Request> for Behind<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (door, service) = (self.door.clone(), self.service.clone());
+        Box::pin(async move { Ok(door.pass(service, request).await) })
+    }
+}

@@ -1,0 +1,55 @@
+//! Where faults bite: a call waits, ends, or is never answered.
+
+use contract::{CallContext, ComponentName, Deadline, Refusal};
+use fault::{End, Side, Site, Table};
+use runtime::clock;
+use runtime::cost::{self, Part};
+use tokio::time::{sleep, sleep_until};
+use tracing::Instrument;
+
+use crate::refused;
+
+/// Lets a call suffer what the table says. `Err` is the end of the call.
+pub(crate) async fn suffer(
+    table: &Table,
+    side: Side,
+    callee: ComponentName,
+    route: &str,
+    cx: &CallContext,
+) -> Result<(), Refusal> {
+    if table.is_empty() {
+        return Ok(());
+    }
+    let site = Site {
+        caller: cx.from,
+        callee,
+        side,
+        route,
+        request: cx.request,
+        attempt: cx.attempt,
+        principal: cx.principal,
+    };
+    let verdict = table.verdict(&site, clock::now_ns());
+    if verdict.is_clear() {
+        return Ok(());
+    }
+    let kind = verdict.end.map_or("delay", End::name);
+    let span = telemetry::fault_span(kind, verdict.delay);
+    let injury = async {
+        if !verdict.delay.is_zero() {
+            sleep(verdict.delay).await;
+        }
+        match verdict.end {
+            None => Ok(()),
+            Some(End::Abort(status)) => Err(refused::injected(status)),
+            Some(End::Hang) => hang(cx.deadline).await,
+        }
+    };
+    cost::part(Part::Injected, injury).instrument(span).await
+}
+
+/// Not before the caller has given up; nobody is left to hear this answer.
+async fn hang(deadline: Deadline) -> Result<(), Refusal> {
+    sleep_until(deadline.instant().into()).await;
+    Err(Refusal::too_late())
+}

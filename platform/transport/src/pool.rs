@@ -1,0 +1,376 @@
+//! HTTP/1.1 connections to one endpoint, kept between requests.
+//!
+//! The most recently used connection goes first, so that the rest can age out.
+//! A connection has no task of its own: whoever waits for its bytes moves them,
+//! which saves two task switches a request and charges the work to the request.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use runtime::clock;
+use runtime::cost::{self, Part};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+use tracing::Instrument;
+
+use crate::Body;
+
+/// Limits of a pool, each with its reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Connections at once. One carries one request, so this is also how much
+    /// concurrency an endpoint sees from here.
+    pub max_connections: usize,
+    /// Requests that may wait for a connection; more are refused at once.
+    pub max_waiting: usize,
+    /// Idle connections are closed after this. Shorter than the 30 s after
+    /// which our servers close them, or requests would race the close.
+    pub idle_timeout: Duration,
+    /// A loopback connect takes microseconds; this is a full backlog.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_connections: 64,
+            max_waiting: 256,
+            idle_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Largest header block an upstream may answer with, bytes.
+const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
+
+/// Why there is no connection. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// As many requests wait as may.
+    #[error("{0} requests wait for a connection already")]
+    Full(usize),
+    /// None became free in time.
+    #[error("no connection became free in time")]
+    TimedOut,
+    /// The endpoint does not accept.
+    #[error("no connection to {addr}")]
+    Connect {
+        /// Whom we called.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It accepted and spoke no HTTP.
+    #[error("no HTTP with {addr}")]
+    Handshake {
+        /// Whom we called.
+        addr: SocketAddr,
+        /// What hyper said.
+        #[source]
+        source: hyper::Error,
+    },
+}
+
+/// What a pool is doing, for gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Connections without a request.
+    pub idle: usize,
+    /// Connections with one, or being made.
+    pub active: usize,
+    /// Requests without a connection.
+    pub waiting: usize,
+    /// Connections made since the start.
+    pub connects: u64,
+    /// Requests that found one ready.
+    pub reused: u64,
+}
+
+/// The connections to one endpoint.
+#[derive(Debug)]
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    addr: SocketAddr,
+    options: Options,
+    state: Mutex<State>,
+    connects: AtomicU64,
+    reused: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Oldest first.
+    idle: Vec<Idle>,
+    /// Idle, in use and being made.
+    open: usize,
+    waiting: VecDeque<oneshot::Sender<Grant>>,
+}
+
+struct Idle {
+    wire: Box<Wire>,
+    since: Instant,
+}
+
+/// An open connection: the side to speak into, and what moves the bytes.
+struct Wire {
+    sender: SendRequest<Body>,
+    connection: Connection<TokioIo<TcpStream>, Body>,
+    ended: bool,
+}
+
+/// What a waiting request gets: a connection, or leave to make one.
+enum Grant {
+    Lease(Lease),
+    Slot(Slot),
+}
+
+enum Step {
+    Try(Lease),
+    Connect(Slot),
+    Wait(oneshot::Receiver<Grant>),
+}
+
+/// One of `max_connections`. Dropped, it goes to whoever waits longest.
+struct Slot(Option<Arc<Shared>>);
+
+/// A connection in use by one request. Dropped, it is closed: whatever was on
+/// it is not finished.
+pub(crate) struct Lease {
+    wire: Box<Wire>,
+    slot: Slot,
+    reused: bool,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(addr: SocketAddr, options: Options) -> Self {
+        let state = Mutex::default();
+        Self(Arc::new(Shared { addr, options, state, connects: AtomicU64::new(0), reused: AtomicU64::new(0) }))
+    }
+
+    /// A connection, at the latest at `until`.
+    pub(crate) async fn checkout(&self, until: Instant) -> Result<Lease, PoolError> {
+        loop {
+            let mut lease = match self.step(false)? {
+                Step::Try(lease) => lease,
+                Step::Connect(slot) => return self.connect(slot, until).await,
+                Step::Wait(turn) => match wait(turn, until).await? {
+                    Grant::Lease(lease) => lease,
+                    Grant::Slot(slot) => return self.connect(slot, until).await,
+                },
+            };
+            if lease.is_alive().await {
+                self.0.reused.fetch_add(1, Ordering::Relaxed);
+                return Ok(lease);
+            }
+        }
+    }
+
+    /// A connection that nobody has used, after one of the kept ones turned out
+    /// to be dead: the endpoint has restarted or tidied up, so the others are closed.
+    pub(crate) async fn connect_anew(&self, until: Instant) -> Result<Lease, PoolError> {
+        let slot = match self.step(true)? {
+            Step::Try(lease) => lease.slot,
+            Step::Connect(slot) => slot,
+            Step::Wait(turn) => match wait(turn, until).await? {
+                Grant::Lease(lease) => lease.slot,
+                Grant::Slot(slot) => slot,
+            },
+        };
+        self.connect(slot, until).await
+    }
+
+    fn step(&self, anew: bool) -> Result<Step, PoolError> {
+        let _closed_outside_the_lock;
+        let mut state = self.0.state.lock().expect("no panic while held");
+        let youngest = state.idle.pop();
+        match youngest {
+            Some(Idle { wire, since }) if !anew && clock::now() - since < self.0.options.idle_timeout => {
+                Ok(Step::Try(Lease { wire, slot: Slot(Some(self.0.clone())), reused: true }))
+            }
+            youngest => {
+                // The youngest was too old, hence all are.
+                state.open -= state.idle.len() + usize::from(youngest.is_some());
+                _closed_outside_the_lock = (youngest, std::mem::take(&mut state.idle));
+                if state.open < self.0.options.max_connections {
+                    state.open += 1;
+                    return Ok(Step::Connect(Slot(Some(self.0.clone()))));
+                }
+                state.waiting.retain(|waiter| !waiter.is_closed());
+                if state.waiting.len() >= self.0.options.max_waiting {
+                    return Err(PoolError::Full(state.waiting.len()));
+                }
+                let (grant, turn) = oneshot::channel();
+                state.waiting.push_back(grant);
+                Ok(Step::Wait(turn))
+            }
+        }
+    }
+
+    async fn connect(&self, slot: Slot, until: Instant) -> Result<Lease, PoolError> {
+        let addr = self.0.addr;
+        let refused = |source| PoolError::Connect { addr, source };
+        let until = until.min(clock::now() + self.0.options.connect_timeout);
+        let stream = timeout_at(until.into(), TcpStream::connect(addr))
+            .await
+            .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
+            .map_err(refused)?;
+        // Without it a small request waits for the delayed ACK of the one before: 40 ms.
+        stream.set_nodelay(true).map_err(refused)?;
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_RESPONSE_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|source| PoolError::Handshake { addr, source })?;
+        self.0.connects.fetch_add(1, Ordering::Relaxed);
+        Ok(Lease { wire: Box::new(Wire { sender, connection, ended: false }), slot, reused: false })
+    }
+
+    /// Closes what is idle: the endpoint is leaving.
+    pub fn close_idle(&self) {
+        let mut state = self.0.state.lock().expect("no panic while held");
+        let idle = std::mem::take(&mut state.idle);
+        state.open -= idle.len();
+        drop(state);
+    }
+
+    /// What it is doing.
+    pub fn figures(&self) -> Figures {
+        let state = self.0.state.lock().expect("no panic while held");
+        Figures {
+            idle: state.idle.len(),
+            active: state.open - state.idle.len(),
+            waiting: state.waiting.len(),
+            connects: self.0.connects.load(Ordering::Relaxed),
+            reused: self.0.reused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn wait(turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
+    let span = telemetry::wait_span(telemetry::Wait::Pool);
+    let turn = timeout_at(until.into(), turn).instrument(span);
+    match cost::part(Part::Queueing, turn).await {
+        Ok(Ok(grant)) => Ok(grant),
+        // The sender lives in the pool, which we hold: only time can have run out.
+        Ok(Err(_)) | Err(_) => Err(PoolError::TimedOut),
+    }
+}
+
+impl Lease {
+    /// Whether it had a request before: then a failure may only mean that the
+    /// other side closed it meanwhile.
+    pub fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Sends a request and waits for the head of its response.
+    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        let Wire { sender, connection, ended } = &mut *self.wire;
+        let mut response = pin!(sender.try_send_request(request));
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = response.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            drive(connection, ended, cx);
+            response.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Moves bytes, both ways.
+    pub fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.wire.connection, &mut self.wire.ended, cx);
+    }
+
+    /// The response has ended: keeps the connection for the next request, if it is good for one.
+    pub fn finish(mut self, cx: &mut Context<'_>) {
+        self.drive(cx);
+        if self.wire.ended || !self.wire.sender.is_ready() {
+            return;
+        }
+        self.give_back();
+    }
+
+    async fn is_alive(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.drive(cx);
+            Poll::Ready(!self.wire.ended && self.wire.sender.is_ready())
+        })
+        .await
+    }
+
+    fn give_back(mut self) {
+        let Some(shared) = self.slot.0.clone() else { return };
+        let mut stale = Vec::new();
+        loop {
+            let mut state = shared.state.lock().expect("no panic while held");
+            let Some(waiter) = state.waiting.pop_front() else {
+                let now = clock::now();
+                let aged = |idle: &Idle| now - idle.since >= shared.options.idle_timeout;
+                let young = state.idle.iter().position(|idle| !aged(idle)).unwrap_or(state.idle.len());
+                stale.extend(state.idle.drain(..young));
+                state.open -= stale.len();
+                let Self { wire, mut slot, .. } = self;
+                slot.0 = None;
+                state.idle.push(Idle { wire, since: now });
+                break;
+            };
+            drop(state);
+            self.reused = true;
+            match waiter.send(Grant::Lease(self)) {
+                Ok(()) => break,
+                // It gave up meanwhile; the next one, then.
+                Err(Grant::Lease(lease)) => self = lease,
+                Err(Grant::Slot(_)) => break,
+            }
+        }
+    }
+}
+
+fn drive(connection: &mut Connection<TokioIo<TcpStream>, Body>, ended: &mut bool, cx: &mut Context<'_>) {
+    if !*ended {
+        // An error shows as an error of the request itself.
+        *ended = Pin::new(connection).poll(cx).is_ready();
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let Some(shared) = self.0.take() else { return };
+        loop {
+            let mut state = shared.state.lock().expect("no panic while held");
+            let Some(waiter) = state.waiting.pop_front() else {
+                state.open -= 1;
+                return;
+            };
+            drop(state);
+            match waiter.send(Grant::Slot(Self(Some(shared.clone())))) {
+                Ok(()) => return,
+                Err(Grant::Slot(mut slot)) => slot.0 = None,
+                Err(Grant::Lease(_)) => return,
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}

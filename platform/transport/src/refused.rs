@@ -1,0 +1,80 @@
+//! Refusals on the wire: a status and `{"error":{"code","message"}}`, the same as on the public face.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use contract::{Refusal, RefusalKind};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::Body;
+
+#[derive(Serialize, Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    error: Error<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Error<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+/// The answer that says no.
+pub fn response(refusal: &Refusal) -> Response<Body> {
+    let error = Error { code: refusal.code.as_ref().into(), message: refusal.message.as_ref().into() };
+    let text = serde_json::to_vec(&Written { error }).expect("two strings are JSON");
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = StatusCode::from_u16(refusal.kind.status()).expect("kinds have real statuses");
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(wait) = refusal.retry_after {
+        // Whole seconds, rounded up: rounding down would invite a herd.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Reads the no of another process, however little of it came across.
+pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Refusal {
+    let kind = RefusalKind::from_status(status.as_u16());
+    let mut refusal = match serde_json::from_slice::<Written<'_>>(body) {
+        Ok(Written { error }) => Refusal::new(kind, error.code.into_owned(), error.message.into_owned()),
+        Err(_) => Refusal::new(kind, "unexplained", format!("the callee answered {status} and did not say why")),
+    };
+    let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    refusal.retry_after = wait.map(Duration::from_secs);
+    refusal
+}
+
+/// What a fault answers in place of the callee.
+pub(crate) fn injected(status: u16) -> Refusal {
+    Refusal::new(RefusalKind::from_status(status), "fault_injected", "an injected fault answered instead")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn a_refusal_reads_back_what_it_says() {
+        let mut said = Refusal::not_found("photo");
+        said.retry_after = Some(Duration::from_millis(1_200));
+        let (head, body) = response(&said).into_parts();
+        let heard = read(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
+        // Retry-After counts whole seconds: 1.2 s is 2.
+        assert_eq!(heard, Refusal { retry_after: Some(Duration::from_secs(2)), ..said });
+    }
+
+    #[test]
+    fn a_bare_status_is_a_refusal_as_well() {
+        let heard = read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &Bytes::from_static(b"<html>"));
+        assert_eq!((heard.kind, heard.code.as_ref()), (RefusalKind::Lost, "unexplained"));
+    }
+}

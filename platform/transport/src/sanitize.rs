@@ -1,0 +1,235 @@
+//! What may pass from one connection to another. Pure functions, for the gateway.
+
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Uri, Version};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Why a request is malformed although it parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// RFC 9112, section 3.2: exactly one.
+    #[error("an HTTP/1.1 request has exactly one `Host`")]
+    Host,
+    /// `..`, `//`, `%2f`, `%00` and the like mean different things to different readers.
+    #[error("the path has empty or dot segments, or encoded separators")]
+    Path,
+    /// `%` without two hex digits.
+    #[error("the path has a `%` without two hex digits")]
+    Percent,
+}
+
+/// Removes what concerns one connection only: the names that `Connection`
+/// lists, then the fixed ones (RFC 9110, section 7.6.1). Do this before
+/// anything of our own is added, or a client could have it removed.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let listed: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in listed {
+            headers.remove(name);
+        }
+    }
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+}
+
+/// Removes what only the suite itself may say: identity, caller, token, bill,
+/// tries, and where the request came from.
+pub fn strip_claims(headers: &mut HeaderMap) {
+    let claims: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-cleave-")).cloned().collect();
+    for name in claims {
+        headers.remove(name);
+    }
+    for name in [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST] {
+        headers.remove(name);
+    }
+}
+
+/// Says for whom a request is forwarded, in place of whatever it claimed.
+pub fn forwarded(headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValue>) {
+    headers.remove(FORWARDED);
+    if let Ok(peer) = HeaderValue::from_str(&peer.to_string()) {
+        headers.insert(FORWARDED_FOR, peer);
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    match host {
+        Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
+        None => headers.remove(FORWARDED_HOST),
+    };
+}
+
+/// Whom the request is addressed to: the authority of an absolute URI, else
+/// `Host`. `None` only in HTTP/1.0, which may leave it out.
+///
+/// # Errors
+/// When `Host` is missing or stands there twice.
+pub fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let first = hosts.next();
+    if hosts.next().is_some() || (first.is_none() && version == Version::HTTP_11) {
+        return Err(Malformed::Host);
+    }
+    match uri.authority() {
+        Some(authority) => {
+            let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+            HeaderValue::from_str(host).map(Some).map_err(|_| Malformed::Host)
+        }
+        None => Ok(first.cloned()),
+    }
+}
+
+/// Refuses paths that two readers could understand differently, before any
+/// route is looked up.
+///
+/// # Errors
+/// For empty and dot segments, encoded separators and NUL, and broken escapes.
+pub fn path(path: &str) -> Result<(), Malformed> {
+    let Some(inner) = path.strip_prefix('/') else { return Err(Malformed::Path) };
+    if path.bytes().any(|b| b == b'%') {
+        escapes(path.as_bytes())?;
+    }
+    if inner.is_empty() {
+        return Ok(());
+    }
+    let segments = inner.strip_suffix('/').unwrap_or(inner).split('/');
+    if segments.into_iter().any(|segment| segment.is_empty() || is_dots(segment)) {
+        return Err(Malformed::Path);
+    }
+    Ok(())
+}
+
+fn escapes(bytes: &[u8]) -> Result<(), Malformed> {
+    let hex = |b: Option<&u8>| b.and_then(|&b| char::from(b).to_digit(16)).ok_or(Malformed::Percent);
+    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'%') {
+        let byte = hex(bytes.get(at + 1))? << 4 | hex(bytes.get(at + 2))?;
+        if [0, u32::from(b'/'), u32::from(b'\\')].contains(&byte) {
+            return Err(Malformed::Path);
+        }
+    }
+    Ok(())
+}
+
+/// `.` or `..`, in any spelling.
+fn is_dots(segment: &str) -> bool {
+    if segment.len() > "%2e%2e".len() {
+        return false;
+    }
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
+        let value = |text: &str| HeaderValue::from_str(text).expect("visible");
+        list.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+    }
+
+    #[test]
+    fn what_connection_lists_goes_first() {
+        let mut map = headers(&[
+            ("connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("upgrade", "websocket"),
+            ("accept", "*/*"),
+        ]);
+        strip_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn forged_claims_do_not_pass() {
+        let mut map = headers(&[
+            ("x-cleave-principal", "0000000000001"),
+            ("x-cleave-token", "guess"),
+            ("x-retry-attempt", "3"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("forwarded", "for=10.0.0.1"),
+            ("authorization", "Bearer t"),
+        ]);
+        strip_claims(&mut map);
+        assert_eq!(map, headers(&[("authorization", "Bearer t")]));
+        forwarded(&mut map, IpAddr::from([127, 0, 0, 1]), None);
+        assert_eq!(map["x-forwarded-for"], "127.0.0.1");
+    }
+
+    #[test]
+    fn one_host_and_only_one() {
+        let uri = Uri::from_static("/v1/feed");
+        let two = headers(&[("host", "a"), ("host", "b")]);
+        assert_eq!(host(Version::HTTP_11, &uri, &two), Err(Malformed::Host));
+        assert_eq!(host(Version::HTTP_11, &uri, &HeaderMap::new()), Err(Malformed::Host));
+        assert_eq!(host(Version::HTTP_10, &uri, &HeaderMap::new()), Ok(None));
+        let one = headers(&[("host", "a")]);
+        assert_eq!(host(Version::HTTP_11, &uri, &one), Ok(Some(HeaderValue::from_static("a"))));
+        let absolute = Uri::from_static("http://me@b:8/v1");
+        assert_eq!(host(Version::HTTP_11, &absolute, &one), Ok(Some(HeaderValue::from_static("b:8"))));
+    }
+
+    #[test]
+    fn ambiguous_paths_are_refused() {
+        for good in ["/", "/v1/feed", "/v1/users/", "/a%20b", "/..a", "/a.b", "/v1/caf%C3%A9"] {
+            assert_eq!(path(good), Ok(()), "{good}");
+        }
+        for bad in ["", "v1", "//", "/a//b", "/./a", "/a/..", "/%2e%2e/a", "/.%2E", "/a%2fb", "/a%5Cb", "/%00", "/a//"] {
+            assert_eq!(path(bad), Err(Malformed::Path), "{bad}");
+        }
+        for bad in ["/%", "/%2", "/%zz", "/%2g"] {
+            assert_eq!(path(bad), Err(Malformed::Percent), "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Whatever passes, decoding it once changes no segment boundary.
+        #[test]
+        fn an_accepted_path_means_one_thing(text in "(/|%2[eEfF]|%5c|\\.|a|%41){0,12}") {
+            if path(&text).is_ok() {
+                let decoded = text.replace("%41", "A").replace("%2e", ".").replace("%2E", ".");
+                prop_assert!(!decoded.contains('%'), "{text}");
+                prop_assert!(decoded.split('/').all(|s| s != "." && s != ".."), "{text}");
+            }
+        }
+
+        #[test]
+        fn stripping_twice_is_stripping_once(list in "[a-z-]{1,8}(, ?[a-z-]{1,8}){0,3}") {
+            let mut map = headers(&[("accept", "*/*"), ("x-a", "1")]);
+            map.insert(CONNECTION, HeaderValue::from_str(&list).expect("visible"));
+            strip_hop_by_hop(&mut map);
+            let once = map.clone();
+            strip_hop_by_hop(&mut map);
+            prop_assert_eq!(map, once);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The accept loop, shared by the gateway and the components, and its end.
+//!
+//! A drain has four steps: whoever owns the server tells the registry; then
+//! [`Server::begin_drain`] keeps accepting and tells every client to close
+//! after its answer; then [`Server::finish`] stops accepting and closes idle
+//! connections; what is still at work at the deadline is cut off and counted.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use runtime::cost::{self, Part};
+use runtime::{Fate, Tasks};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::Body;
+
+/// Limits of a server, each with its reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// For the whole header block; also how long a connection may idle, since
+    /// hyper arms it again between messages. Longer than any client's pool
+    /// keeps a connection (10 s), so that the client closes first.
+    pub header_timeout: Duration,
+    /// A request's body may be silent this long.
+    pub body_idle: Duration,
+    /// Largest header block, bytes: 431 beyond. A hundred headers are hyper's own limit.
+    pub max_header_bytes: usize,
+    /// Connections at once; the others wait in the kernel's backlog.
+    pub max_connections: usize,
+    /// Connections of one address; `None` where all clients share one, as on loopback.
+    pub max_per_peer: Option<usize>,
+    /// How long a draining server still accepts, and tells clients to close.
+    /// At least as long as the news takes through the registry.
+    pub drain_grace: Duration,
+    /// How long requests under way may take after that.
+    pub drain_deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(30),
+            body_idle: Duration::from_secs(10),
+            max_header_bytes: 16 * 1024,
+            max_connections: 4_096,
+            max_per_peer: None,
+            drain_grace: Duration::from_millis(500),
+            drain_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Read buffer of a connection, bytes. hyper panics below 8,192.
+const BUFFER: usize = 64 * 1024;
+/// After a failed accept: a lack of descriptors does not end sooner by asking again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The other end of the connection a request came on; an extension of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}; is another program using the port?")]
+pub struct BindError {
+    /// Which address.
+    pub addr: SocketAddr,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Opens a port; 0 takes any free one.
+///
+/// # Errors
+/// When the port is taken, or not allowed.
+pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(addr).await.map_err(|source| BindError { addr, source })
+}
+
+/// Serves `service` on `listener` until the server is finished or `tasks` close.
+/// An axum router is such a service; so is anything that answers [`Request<Body>`].
+pub fn serve<S, B>(tasks: &Tasks, listener: TcpListener, service: S, options: Options) -> Server
+where
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let addr = listener.local_addr().expect("a bound listener has an address");
+    let shared = Arc::new(Shared {
+        options,
+        draining: AtomicBool::new(false),
+        phase: watch::Sender::new(Phase::Open),
+        open: AtomicUsize::new(0),
+        closed: watch::Sender::new(()),
+        peers: Mutex::default(),
+        room: Arc::new(Semaphore::new(options.max_connections)),
+    });
+    let accepting = accept(tasks.clone(), listener, service, shared.clone());
+    tasks.spawn("transport.accept", Fate::ShutDown, accepting);
+    Server { addr, shared }
+}
+
+/// A running server. Dropping the handle leaves it running.
+#[derive(Clone, Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Open,
+    /// No new connections; the others end with the request under way.
+    Closing,
+    /// The deadline has passed.
+    Cut,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    draining: AtomicBool,
+    phase: watch::Sender<Phase>,
+    open: AtomicUsize,
+    /// Told when a connection ends.
+    closed: watch::Sender<()>,
+    peers: Mutex<HashMap<IpAddr, usize>>,
+    room: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> usize {
+        self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// From now on every answer tells its client to close the connection, so
+    /// that pools empty themselves while new connections are still accepted.
+    pub fn begin_drain(&self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Drains to the end. Returns how many connections were cut off with a
+    /// request under way; 0 is a clean end.
+    pub async fn finish(self) -> usize {
+        let Options { drain_grace, drain_deadline, .. } = self.shared.options;
+        self.begin_drain();
+        sleep(drain_grace).await;
+        self.shared.phase.send_replace(Phase::Closing);
+        let mut closed = self.shared.closed.subscribe();
+        let empty = async {
+            while self.connections() > 0 {
+                closed.changed().await.expect("the sender is ours");
+            }
+        };
+        if timeout(drain_deadline, empty).await.is_ok() {
+            return 0;
+        }
+        let aborted = self.connections();
+        self.shared.phase.send_replace(Phase::Cut);
+        tracing::warn!(aborted, "requests were still under way at the end of the drain");
+        aborted
+    }
+}
+
+async fn accept<S, B>(tasks: Tasks, listener: TcpListener, service: S, shared: Arc<Shared>)
+where
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut phase = shared.phase.subscribe();
+    let mut failing = false;
+    loop {
+        let next = async {
+            let permit = shared.room.clone().acquire_owned().await.expect("never closed");
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase > Phase::Open) => return,
+            next = next => next,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Once per episode, or a lack of descriptors would fill the log.
+                if !failing {
+                    tracing::error!(%error, "cannot accept connections");
+                }
+                failing = true;
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        failing = false;
+        let Some(place) = Place::take(&shared, peer.ip(), permit) else { continue };
+        let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
+        tasks.spawn("transport.connection", Fate::ShutDown, cost::root(Part::Transport, connection));
+    }
+}
+
+/// A connection's place among those allowed; given back when dropped.
+struct Place {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, peer: IpAddr, permit: OwnedSemaphorePermit) -> Option<Self> {
+        if let Some(most) = shared.options.max_per_peer {
+            let mut peers = shared.peers.lock().expect("no panic while held");
+            let count = peers.entry(peer).or_default();
+            if *count >= most {
+                return None;
+            }
+            *count += 1;
+        }
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        Some(Self { shared: shared.clone(), peer, _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.shared.options.max_per_peer.is_some() {
+            let mut peers = self.shared.peers.lock().expect("no panic while held");
+            if let Some(count) = peers.get_mut(&self.peer) {
+                *count -= 1;
+                if *count == 0 {
+                    peers.remove(&self.peer);
+                }
+            }
+        }
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.closed.send_replace(());
+    }
+}
+
+async fn connection<S, B>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    place: Place,
+    mut phase: watch::Receiver<Phase>,
+) where
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, .. } = place.shared.options;
+    // Without it the second small answer waits for the ACK of the first: 40 ms. A
+    // peer that has left already makes it fail, which the first read shows as well.
+    let _left = stream.set_nodelay(true);
+    let started = Arc::new(AtomicU64::new(0));
+    let requests = started.clone();
+    let shared = place.shared.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        requests.fetch_add(1, Ordering::Relaxed);
+        let mut service = service.clone();
+        let shared = shared.clone();
+        async move {
+            let mut request = request.map(|body| Body::from(body).idle_after(body_idle));
+            request.extensions_mut().insert(Peer(peer));
+            let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
+            let Ok(mut response) = service.call(request).await;
+            if shared.draining.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        // Without a timer hyper's timeouts do nothing, and configuring one panics.
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_header_size(max_header_bytes)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // An error is the peer's doing, and hyper has answered it where it can.
+        _ended = connection.as_mut() => return,
+        _ = phase.wait_for(|phase| *phase > Phase::Open) => connection.as_mut().graceful_shutdown(),
+    }
+    // hyper waits for the first request of a connection that has had none. Such a
+    // connection was opened in advance, and there may never be one.
+    let unused = async {
+        sleep(drain_grace).await;
+        if started.load(Ordering::Relaxed) > 0 {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        _ended = connection => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
+        () = unused => {}
+    }
+}

@@ -1,0 +1,159 @@
+//! Who answers what, from here.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
+use fault::Table;
+use policy::{EdgePattern, Policy};
+use runtime::Tasks;
+
+use crate::calls::{Arrival, Entry};
+use crate::carrier::local::Local;
+use crate::carrier::wire::Wire;
+use crate::carrier::{Receiver, callee, http};
+use crate::cluster::Clusters;
+use crate::codec::Codec;
+use crate::door::Door;
+use crate::edge::Edge;
+
+/// What a process's switchboard is made from.
+pub struct SwitchboardOptions {
+    /// How calls travel between processes; `wire` also encodes those within.
+    pub carrier: Carrier,
+    /// Where the other components are.
+    pub clusters: Clusters,
+    /// Policies of edges; the most specific pattern wins.
+    pub policies: Vec<(EdgePattern, Policy)>,
+    /// Faults in force.
+    pub faults: Arc<Table>,
+    /// The run's token; calls without it are refused.
+    pub token: Arc<str>,
+    /// Components that live here.
+    pub hosts: Vec<ComponentName>,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// Finds the way from a caller to whoever answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Switchboard(Arc<Board>);
+
+pub(crate) struct Board {
+    pub options: SwitchboardOptions,
+    /// By the name of the call.
+    answers: RwLock<HashMap<&'static str, Registered>>,
+    edges: Mutex<HashMap<(ComponentName, ComponentName), Arc<Edge>>>,
+    /// Work that goes on although its caller has left.
+    pub detached: Tasks,
+}
+
+struct Registered {
+    /// An `Arc<Receiver<C>>`.
+    receiver: Box<dyn Any + Send + Sync>,
+    entry: Arc<Entry>,
+}
+
+impl Switchboard {
+    /// A switchboard that nobody answers on yet.
+    pub fn new(options: SwitchboardOptions) -> Self {
+        let (answers, edges) = Default::default();
+        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new() }))
+    }
+
+    /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
+    ///
+    /// # Panics
+    /// When somebody answers `C` already: two answers are a slip of the catalogue.
+    pub fn answer<C: Call>(&self, service: Arc<dyn Answer<C>>) {
+        let receiver = Arc::new(Receiver::<C>::new(service, self.0.options.faults.clone()));
+        let entry = Arc::new(Entry::new(Arrival::new(receiver.clone())));
+        let registered = Registered { receiver: Box::new(receiver), entry };
+        let before = self.0.answers.write().expect("no panic while held").insert(C::NAME, registered);
+        assert!(before.is_none(), "`{}` has two answers in one process", C::NAME);
+    }
+
+    /// Whoever answers `C`, for questions of `caller`. The way is found at the
+    /// first question, so components may be opened in any order.
+    pub fn ask<C: Call>(&self, caller: ComponentName) -> Arc<dyn Answer<C>> {
+        Arc::new(Line::<C> { board: self.0.clone(), caller, way: OnceLock::new() })
+    }
+
+    /// `POST /call/{name}` for everything answered here. Needs the run's token.
+    pub fn router(&self) -> axum::Router {
+        crate::calls::router(self.0.clone())
+    }
+
+    /// What a component's public routes stand behind: [`Door`] with this
+    /// process's faults and cancellation policies.
+    pub fn door(&self, component: ComponentName) -> Door {
+        Door::on(component, self.0.clone())
+    }
+
+    /// What a caller knows of a callee: breaker, budget, bulkhead.
+    pub fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {
+        self.0.edge(caller, callee)
+    }
+
+    /// Owner of work that goes on after its caller left (`cancel = "detach"`).
+    /// Finish it at the end of the process.
+    pub fn detached(&self) -> &Tasks {
+        &self.0.detached
+    }
+}
+
+impl Board {
+    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        self.answers.read().expect("no panic while held").get(name).map(|registered| registered.entry.clone())
+    }
+
+    pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> Policy {
+        policy::for_edge(&self.options.policies, caller.as_str(), callee.as_str())
+    }
+
+    fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {
+        let mut edges = self.edges.lock().expect("no panic while held");
+        let edge = edges.entry((caller, callee)).or_insert_with(|| Arc::new(Edge::new(caller, callee, self)));
+        edge.clone()
+    }
+
+    fn receiver<C: Call>(&self) -> Option<Arc<Receiver<C>>> {
+        let answers = self.answers.read().expect("no panic while held");
+        answers.get(C::NAME)?.receiver.downcast_ref::<Arc<Receiver<C>>>().cloned()
+    }
+
+    fn way<C: Call>(&self, caller: ComponentName) -> Result<Arc<dyn Answer<C>>, Refusal> {
+        let callee = callee::<C>();
+        if !self.options.hosts.contains(&callee) {
+            let codec = Codec::of(self.options.carrier);
+            return Ok(Arc::new(http::Remote::<C>::new(self.edge(caller, callee), codec)));
+        }
+        let receiver = self.receiver::<C>().ok_or_else(|| {
+            Refusal::unavailable("not_open", format!("`{callee}` lives here and does not answer `{}` yet", C::NAME))
+        })?;
+        Ok(match self.options.carrier {
+            Carrier::Wire => Arc::new(Wire::new(caller, receiver)),
+            Carrier::Local | Carrier::Json | Carrier::Binary => Arc::new(Local::new(caller, receiver)),
+        })
+    }
+}
+
+/// A way that is found when it is first needed.
+struct Line<C: Call> {
+    board: Arc<Board>,
+    caller: ComponentName,
+    way: OnceLock<Arc<dyn Answer<C>>>,
+}
+
+impl<C: Call> Answer<C> for Line<C> {
+    fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
+        if let Some(way) = self.way.get() {
+            return way.answer(cx, call);
+        }
+        match self.board.way::<C>(self.caller) {
+            Ok(way) => self.way.get_or_init(|| way).answer(cx, call),
+            Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
+        }
+    }
+}

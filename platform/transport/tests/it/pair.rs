@@ -1,0 +1,248 @@
+//! Two processes in one: a switchboard that asks, another that answers, and a
+//! greeter whose behaviour a test can turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use contract::{Answer, Call, CallContext, Carrier, ComponentName, Deadline, Pending, Principal, Refusal, Repeat};
+use fault::{Fault, Lease, Match, Table};
+use policy::{EdgePattern, Policy};
+use runtime::{Tasks, clock};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use transport::serve::{self, Server};
+use transport::{Clusters, Instance, Switchboard, SwitchboardOptions};
+
+pub const HOST: ComponentName = ComponentName::of("host");
+pub const GREETER: ComponentName = ComponentName::of("greeter");
+pub const TOKEN: &str = "the test's own token";
+
+/// A read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Greet {
+    pub name: String,
+    pub times: u32,
+}
+
+impl Call for Greet {
+    const NAME: &'static str = "greeter.greet";
+    const COMPONENT: &'static str = "greeter";
+    const REPEAT: Repeat = Repeat::Safe;
+    type Reply = Greeting;
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Greeting {
+    pub text: String,
+    pub asked_by: String,
+    pub principal: Option<Principal>,
+    pub key: Option<String>,
+    pub attempt: u8,
+    pub request: u64,
+}
+
+/// A write that must not be repeated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sign {
+    pub name: String,
+}
+
+impl Call for Sign {
+    const NAME: &'static str = "greeter.sign";
+    const COMPONENT: &'static str = "greeter";
+    const REPEAT: Repeat = Repeat::Never;
+    type Reply = u64;
+}
+
+/// Work that waits to be released.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ponder;
+
+impl Call for Ponder {
+    const NAME: &'static str = "greeter.ponder";
+    const COMPONENT: &'static str = "greeter";
+    const REPEAT: Repeat = Repeat::Safe;
+    type Reply = ();
+}
+
+/// Answers, and counts.
+#[derive(Default)]
+pub struct Greeter {
+    /// Calls that reached it.
+    pub begun: AtomicU64,
+    /// Calls it finished.
+    pub done: AtomicU64,
+    /// Refusals still to come before it answers.
+    pub refusals: AtomicU32,
+    /// Lets one pondering call finish.
+    pub release: Notify,
+}
+
+impl Greeter {
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::SeqCst)
+    }
+
+    fn refuse(&self) -> bool {
+        self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+    }
+}
+
+impl Answer<Greet> for Greeter {
+    fn answer<'a>(&'a self, cx: &'a CallContext, call: Greet) -> Pending<'a, Greeting> {
+        Box::pin(async move {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            if self.refuse() {
+                return Err(Refusal::unavailable("busy", "try again"));
+            }
+            if call.name.is_empty() {
+                return Err(Refusal::bad_request("nobody", "a greeting needs a name"));
+            }
+            let text = format!("hello {}! ", call.name).repeat(call.times as usize);
+            self.done.fetch_add(1, Ordering::SeqCst);
+            Ok(Greeting {
+                text,
+                asked_by: cx.from.to_string(),
+                principal: cx.principal,
+                key: cx.key.as_deref().map(str::to_owned),
+                attempt: cx.attempt,
+                request: cx.request,
+            })
+        })
+    }
+}
+
+impl Answer<Sign> for Greeter {
+    fn answer<'a>(&'a self, _: &'a CallContext, _: Sign) -> Pending<'a, u64> {
+        Box::pin(async move {
+            let before = self.begun.fetch_add(1, Ordering::SeqCst);
+            if self.refuse() {
+                return Err(Refusal::unavailable("busy", "try again"));
+            }
+            self.done.fetch_add(1, Ordering::SeqCst);
+            Ok(before)
+        })
+    }
+}
+
+impl Answer<Ponder> for Greeter {
+    fn answer<'a>(&'a self, _: &'a CallContext, _: Ponder) -> Pending<'a, ()> {
+        Box::pin(async move {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            self.release.notified().await;
+            self.done.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+}
+
+/// A side that asks and a side that answers, one process or two.
+pub struct Pair {
+    pub here: Switchboard,
+    pub there: Switchboard,
+    /// Faults on the asking side: those of edges.
+    pub edge_faults: Arc<Table>,
+    /// Faults on the answering side: those of components.
+    pub component_faults: Arc<Table>,
+    pub greeter: Arc<Greeter>,
+    pub clusters: Clusters,
+    pub server: Option<Server>,
+    pub tasks: Tasks,
+}
+
+/// A policy as a scenario writes it, for every edge.
+pub fn everywhere(toml: &str) -> Vec<(EdgePattern, Policy)> {
+    vec![("*->*".parse().expect("a pattern"), toml::from_str(toml).unwrap_or_else(|why| panic!("{why}")))]
+}
+
+impl Pair {
+    pub async fn start(carrier: Carrier) -> Self {
+        Self::with(carrier, "").await
+    }
+
+    pub async fn with(carrier: Carrier, policy: &str) -> Self {
+        let (tasks, clusters) = (Tasks::new(), Clusters::new());
+        let (edge_faults, component_faults) = (Arc::new(Table::new()), Arc::new(Table::new()));
+        let greeter = Arc::new(Greeter::default());
+        let board = |faults: &Arc<Table>, hosts: Vec<ComponentName>| {
+            Switchboard::new(SwitchboardOptions {
+                carrier,
+                clusters: clusters.clone(),
+                policies: everywhere(policy),
+                faults: faults.clone(),
+                token: TOKEN.into(),
+                hosts,
+                seed: 42,
+            })
+        };
+        let there = board(&component_faults, vec![GREETER]);
+        there.answer::<Greet>(greeter.clone());
+        there.answer::<Sign>(greeter.clone());
+        there.answer::<Ponder>(greeter.clone());
+        let remote = matches!(carrier, Carrier::Json | Carrier::Binary);
+        let here = if remote { board(&edge_faults, vec![HOST]) } else { there.clone() };
+        let mut server = None;
+        if remote {
+            let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
+            let options = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+            let serving = serve::serve(&tasks, listener, there.router(), options);
+            clusters.get(GREETER).update(vec![Instance::new("greeter#0", serving.addr())]);
+            server = Some(serving);
+        }
+        Self { here, there, edge_faults, component_faults, greeter, clusters, server, tasks }
+    }
+
+    pub fn ask<C: Call>(&self) -> Arc<dyn Answer<C>> {
+        self.here.ask::<C>(HOST)
+    }
+
+    pub async fn greet(&self, cx: &CallContext) -> Result<Greeting, Refusal> {
+        self.ask::<Greet>().answer(cx, Greet { name: "ada".into(), times: 1 }).await
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.tasks.close();
+    }
+}
+
+/// A request with this much time, for which nobody else answers.
+pub fn within(budget: Duration) -> CallContext {
+    CallContext::background(ComponentName::CLIENT, Deadline::after(clock::now(), budget))
+}
+
+/// More than any test should take.
+pub fn patient() -> CallContext {
+    within(Duration::from_secs(20))
+}
+
+pub fn lease(target: &str, fault: &str, matching: Match) -> Lease {
+    Lease {
+        id: "test".into(),
+        order: 0,
+        fault: toml::from_str::<Fault>(fault).expect("a fault"),
+        target: target.parse().expect("a target"),
+        matching,
+        seed: 42,
+    }
+}
+
+pub fn put(table: &Table, lease: Lease) {
+    table.put(lease, Duration::from_secs(30), clock::now_ns()).expect("room");
+}
+
+/// Waits for a condition; ten seconds without it is a failure.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}

@@ -1,0 +1,172 @@
+//! Loading the tables from a history, and telling their state by one number.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use component::Digest;
+use feed_api::Position;
+use futures_util::TryStreamExt;
+use history::{History, PastPhoto};
+use photo_api::PhotoId;
+use profile_api::UserId;
+use sqlx::QueryBuilder;
+use storage::{Connection, Database, Engine, StorageError, Tx, query};
+
+use crate::store::{self, TimelineRow};
+use crate::timeline::{Entries, Timeline};
+
+/// Rows in one INSERT: 4 columns each, far below SQLite's 32,766 parameters.
+const ROWS: usize = 1_000;
+
+/// Fills the tables as if the history had been lived: posts and timelines by ascending id.
+pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
+    let mut followers: HashMap<UserId, u32> = HashMap::new();
+    let mut following: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
+    for edge in &history.follows {
+        *followers.entry(edge.followee).or_default() += 1;
+        following.entry(edge.follower).or_default().push(edge.followee);
+    }
+    let is_pushed = |author: UserId| followers.get(&author).copied().unwrap_or(0) < history.push_below;
+
+    let mut posts: Vec<&PastPhoto> = history.photos.iter().collect();
+    posts.sort_unstable_by_key(|past| past.photo.id);
+    for rows in posts.chunks(ROWS) {
+        let mut insert =
+            QueryBuilder::<Engine>::new("INSERT INTO feed_posts (photo, author, posted_us, pushed) ");
+        insert.push_values(rows, |mut row, PastPhoto { photo, .. }| {
+            row.push_bind(photo.id.sql())
+                .push_bind(photo.author.sql())
+                .push_bind(photo.posted_us)
+                .push_bind(i64::from(is_pushed(photo.author)));
+        });
+        query("INSERT", "feed_posts", insert.build().execute(tx.conn())).await?;
+    }
+
+    let mut pushed: HashMap<UserId, Vec<Position>> = HashMap::new();
+    for PastPhoto { photo, .. } in posts {
+        if is_pushed(photo.author) {
+            let at = Position { posted_us: photo.posted_us, photo: photo.id };
+            pushed.entry(photo.author).or_default().push(at);
+        }
+    }
+    let depth = history.feed_depth as usize;
+    let mut lot = Vec::with_capacity(store::READERS);
+    for (reader, authors) in following {
+        let mut entries = Entries::default();
+        entries.add(authors.iter().filter_map(|author| pushed.get(author)).flatten().copied(), depth);
+        lot.push(Timeline { reader, authors: authors.into_iter().collect(), entries });
+        if lot.len() == store::READERS {
+            store::save(tx.conn(), &lot).await?;
+            lot.clear();
+        }
+    }
+    store::save(tx.conn(), &lot).await
+}
+
+/// What is kept, as one number: the posts, whom every reader follows, and every
+/// entry a timeline has too many or too few.
+///
+/// Entries in their places follow from the rest, and where they stand depends
+/// on the clock: which are cut off, and whether an author crossed the
+/// threshold before or after a post. A misplaced one changes the number.
+pub async fn digest(db: &Database) -> Result<u64, StorageError> {
+    let mut read = db.read().await?;
+    let mut digest = Digest::default();
+    let gone = gone_users(&mut read).await?;
+    let mut pushed: HashMap<UserId, Vec<Position>> = HashMap::new();
+    let mut standing: HashSet<PhotoId> = HashSet::new();
+    query("SELECT", "feed_posts", async {
+        let mut rows = sqlx::query_as::<_, (i64, i64, i64, i64)>(
+            "SELECT photo, author, posted_us, pushed FROM feed_posts",
+        )
+        .fetch(&mut *read);
+        while let Some((photo, author, posted_us, is_pushed)) = rows.try_next().await? {
+            digest.row("feed_posts", &[&photo.to_le_bytes(), &author.to_le_bytes()]);
+            let photo = PhotoId::from_sql(photo);
+            standing.insert(photo);
+            if is_pushed != 0 {
+                pushed.entry(UserId::from_sql(author)).or_default().push(Position { posted_us, photo });
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    let mut misplaced = 0_u64;
+    query("SELECT", "feed_timelines", async {
+        let mut rows =
+            sqlx::query_as::<_, TimelineRow>("SELECT reader, authors, entries, cut FROM feed_timelines")
+                .fetch(&mut *read);
+        while let Some(row) = rows.try_next().await? {
+            let timeline = store::timeline(row);
+            let reader = timeline.reader.raw().to_le_bytes();
+            for author in timeline.authors.as_slice().iter().filter(|author| !gone.contains(author)) {
+                digest.row("feed_timelines", &[&reader, &author.raw().to_le_bytes()]);
+            }
+            for photo in differences(&timeline, &pushed, &standing) {
+                digest.row("feed_misplaced", &[&reader, &photo.raw().to_le_bytes()]);
+                misplaced += 1;
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    if misplaced > 0 {
+        tracing::warn!(misplaced, "timelines hold other entries than their authors' posts");
+    }
+    Ok(digest.value())
+}
+
+async fn gone_users(conn: &mut Connection) -> Result<HashSet<UserId>, StorageError> {
+    let select = sqlx::query_scalar("SELECT account FROM feed_gone_users");
+    let ids: Vec<i64> = query("SELECT", "feed_gone_users", select.fetch_all(conn)).await?;
+    Ok(ids.into_iter().map(UserId::from_sql).collect())
+}
+
+/// The photos that a timeline has and should not, or has not and should:
+/// all pushed posts of its authors, down to where it was cut. Entries of posts
+/// that no longer stand are nothing, since nobody will see them.
+fn differences(
+    timeline: &Timeline,
+    pushed: &HashMap<UserId, Vec<Position>>,
+    standing: &HashSet<PhotoId>,
+) -> Vec<PhotoId> {
+    let held: HashSet<Position> =
+        timeline.entries.as_slice().iter().copied().filter(|entry| standing.contains(&entry.photo)).collect();
+    let floor = timeline.entries.floor();
+    let due: HashSet<Position> = timeline
+        .authors
+        .as_slice()
+        .iter()
+        .filter_map(|author| pushed.get(author))
+        .flatten()
+        .copied()
+        .filter(|entry| floor.is_none_or(|floor| *entry >= floor))
+        .collect();
+    held.symmetric_difference(&due).map(|entry| entry.photo).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_and_a_stray_entry_are_both_found() {
+        let author = UserId::new(7);
+        let entry = |n: i64| Position { posted_us: n, photo: PhotoId::new(n as u64) };
+        let pushed = HashMap::from([(author, vec![entry(1), entry(2), entry(3)])]);
+        let standing: HashSet<PhotoId> = (1..=4).map(PhotoId::new).collect();
+        let found = |numbers: &[i64], depth| {
+            let mut timeline = Timeline::new(UserId::new(1));
+            timeline.authors.add(author);
+            timeline.entries.add(numbers.iter().map(|&n| entry(n)), depth);
+            let mut found = differences(&timeline, &pushed, &standing);
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(found(&[1, 2, 3], 9), []);
+        assert_eq!(found(&[1, 3], 9), [PhotoId::new(2)]);
+        // 4 stands, but its author is not followed.
+        assert_eq!(found(&[1, 2, 3, 4], 9), [PhotoId::new(4)]);
+        // 5 was deleted; 1 lies below the cut.
+        assert_eq!(found(&[1, 2, 3, 5], 3), []);
+    }
+}

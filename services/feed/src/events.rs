@@ -1,0 +1,197 @@
+//! How posts reach timelines, and leave them.
+
+use contract::{CallContext, Pending, Refusal};
+use feed_api::Position;
+use follower_api::{CountsOf, Followed, FollowersOf, Unfollowed};
+use photo_api::{PhotoDeleted, PhotoPosted};
+use profile_api::{ProfileDeleted, UserId};
+use storage::{Subscriber, Tx};
+
+use crate::Feed;
+use crate::store::{self, Post};
+use crate::timeline::Entries;
+
+/// Followers in one answer, the most there may be.
+const FOLLOWERS: u32 = 5_000;
+
+impl Feed {
+    /// The followers of an author who has fewer than `below`, else `None`:
+    /// the posts of such an author are merged on read.
+    async fn readers_if_few(
+        &self,
+        cx: &CallContext,
+        author: UserId,
+        below: u64,
+    ) -> Result<Option<Vec<UserId>>, Refusal> {
+        let counts = self.counts.answer(cx, CountsOf { users: vec![author] }).await?;
+        let count = counts.iter().find(|counts| counts.user == author).map_or(0, |counts| counts.followers);
+        if count >= below {
+            return Ok(None);
+        }
+        let mut readers: Vec<UserId> = Vec::new();
+        while count > 0 {
+            let page = FollowersOf { user: author, after: readers.last().copied(), limit: FOLLOWERS };
+            let page = self.followers.answer(cx, page).await?;
+            let last = page.ids.len() < FOLLOWERS as usize;
+            readers.extend(page.ids);
+            if last {
+                break;
+            }
+        }
+        Ok(Some(readers))
+    }
+
+    /// Pushes whatever of an author was not pushed yet, to those of `readers`
+    /// who are known to follow. The others will hear of it as they are heard of.
+    async fn push(&self, tx: &mut Tx, author: UserId, readers: &[UserId]) -> Result<(), Refusal> {
+        let posts = store::mark_pushed(tx.conn(), author).await?;
+        if posts.is_empty() {
+            return Ok(());
+        }
+        for some in readers.chunks(store::READERS) {
+            let mut timelines = store::timelines_of(tx.conn(), some).await?;
+            timelines.retain(|timeline| timeline.authors.contains(author));
+            for timeline in &mut timelines {
+                timeline.entries.add(posts.iter().copied(), self.depth);
+            }
+            store::save(tx.conn(), &timelines).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Subscriber<PhotoPosted> for Feed {
+    type Gathered = Option<Vec<UserId>>;
+
+    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a PhotoPosted) -> Pending<'a, Self::Gathered> {
+        Box::pin(self.readers_if_few(cx, event.photo.author, self.push_below))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        PhotoPosted { photo }: &'a PhotoPosted,
+        readers: Self::Gathered,
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let at = Position { posted_us: photo.posted_us, photo: photo.id };
+            let stands = store::insert_post(tx.conn(), Post { at, author: photo.author }).await?;
+            match readers {
+                Some(readers) if stands => self.push(tx, photo.author, &readers).await,
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+impl Subscriber<PhotoDeleted> for Feed {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a PhotoDeleted) -> Pending<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a PhotoDeleted,
+        (): (),
+    ) -> Pending<'a, ()> {
+        Box::pin(async move { Ok(store::bury_photo(tx.conn(), event.id).await?) })
+    }
+}
+
+impl Subscriber<Followed> for Feed {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Followed) -> Pending<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Backfills all that was pushed before, so that it is nothing which came
+    /// first, the follow or the post.
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        &Followed { follower, followee }: &'a Followed,
+        (): (),
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            if store::is_gone(tx.conn(), follower).await? {
+                return Ok(());
+            }
+            let mut timeline = store::timeline_of(tx.conn(), follower).await?;
+            timeline.authors.add(followee);
+            // One more than fits, to know whether something is cut off.
+            let posts = store::pushed_by(tx.conn(), &[followee], self.depth + 1).await?;
+            timeline.entries.add(posts, self.depth);
+            Ok(store::save(tx.conn(), &[timeline]).await?)
+        })
+    }
+}
+
+impl Subscriber<Unfollowed> for Feed {
+    type Gathered = Option<Vec<UserId>>;
+
+    /// An author who falls below the threshold is no longer merged on read, so
+    /// what was not pushed must be now. Within one database the count still
+    /// includes the follower who is just leaving, hence one more than usual.
+    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a Unfollowed) -> Pending<'a, Self::Gathered> {
+        Box::pin(async move {
+            let mut read = self.db.read().await?;
+            let waiting = store::has_unpushed(&mut read, event.followee).await?;
+            drop(read);
+            if waiting {
+                self.readers_if_few(cx, event.followee, self.push_below + 1).await
+            } else {
+                Ok(None)
+            }
+        })
+    }
+
+    /// Rebuilds from the authors left, so that older entries come back up into
+    /// a timeline that had been cut.
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        &Unfollowed { follower, followee }: &'a Unfollowed,
+        readers: Self::Gathered,
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let mut timeline = store::timeline_of(tx.conn(), follower).await?;
+            if timeline.authors.contains(followee) {
+                timeline.authors.remove(followee);
+                let posts = store::pushed_by(tx.conn(), timeline.authors.as_slice(), self.depth + 1).await?;
+                timeline.entries = Entries::default();
+                timeline.entries.add(posts, self.depth);
+                store::save(tx.conn(), &[timeline]).await?;
+            }
+            match readers {
+                Some(readers) => self.push(tx, followee, &readers).await,
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl Subscriber<ProfileDeleted> for Feed {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a ProfileDeleted) -> Pending<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a ProfileDeleted,
+        (): (),
+    ) -> Pending<'a, ()> {
+        Box::pin(async move { Ok(store::bury_user(tx.conn(), event.id).await?) })
+    }
+}
