@@ -1,1 +1,34 @@
 //! Databases, transactions, migrations and the transactional outbox.
+//!
+//! - [`database`]: one file, one fair writer, a few readers.
+//! - [`tx`]: a write transaction, and queries with their span, metric and cost.
+//! - [`migrate`]: tables, each component's own.
+//! - [`once`]: writes that take effect once, however often they are sent.
+//! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
+//! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
+//! - [`blobs`]: bytes too large for rows.
+//! - [`snapshot`]: seeded data, copied before every run.
+//! - [`error`]: what can go wrong, as callers are told.
+//!
+//! Start with [`database::Database`]. SQLite is behind the aliases of [`engine`].
+
+pub mod blobs;
+pub mod bus;
+pub mod consumer;
+pub mod database;
+pub mod engine;
+pub mod error;
+pub mod migrate;
+pub mod once;
+mod schema;
+pub mod snapshot;
+pub mod tx;
+
+pub use blobs::Blobs;
+pub use bus::{Batch, Bus, Source, Subscriber};
+pub use consumer::Consumer;
+pub use database::{Database, Options, Synchronous};
+pub use engine::{Connection, Engine, Pool, Read};
+pub use error::StorageError;
+pub use migrate::Migration;
+pub use tx::{Tx, query};

@@ -10,7 +10,7 @@ use contract::{CallContext, Refusal, RefusalKind};
 use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use runtime::clock;
-use runtime::cost::{self, Part};
+use runtime::cost::{self, Bill, Part};
 use tokio::time::timeout_at;
 
 use crate::cluster::{Cluster, Endpoint};
@@ -106,7 +106,23 @@ pub async fn send(
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, Failed> {
     let flight = endpoint.take_off();
-    let answer = cost::part(Part::Transport, exchange(endpoint, request, until, again)).await;
+    let billed = cost::is_billed();
+    let ask_for_bill = |mut request: Request<Body>| {
+        if billed {
+            request.headers_mut().insert(headers::BILL, HeaderValue::from_static("1"));
+        }
+        request
+    };
+    let answer = async {
+        let answer = exchange(endpoint, ask_for_bill(request), until, || again().map(ask_for_bill)).await;
+        if let (true, Ok(response)) = (billed, &answer)
+            && let Some(bill) = response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
+        {
+            cost::remote(Bill::from_header(bill));
+        }
+        answer
+    };
+    let answer = cost::part(Part::Transport, answer).await;
     match &answer {
         Ok(response) => flight.landed(response.status(), retry_after(response.headers())),
         Err(failed) => flight.lost(failed),

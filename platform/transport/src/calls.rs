@@ -10,8 +10,8 @@ use contract::{Call, CallContext, ComponentName, Pending, Refusal, RefusalKind};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response};
-use runtime::clock;
 use runtime::cost::{self, Part};
+use runtime::{clock, scope};
 use telemetry::ServerMetrics;
 use tracing::Instrument;
 
@@ -89,7 +89,9 @@ async fn call(State(board): State<Arc<Board>>, request: Request) -> Response<axu
         Err(refusal) => refused::response(&refusal),
         Ok(entry) => {
             let path = head.uri.path();
-            let span = telemetry::server_span("POST", &entry.route, path, headers::trace(&head.headers));
+            let trace = headers::trace(&head.headers);
+            let _active = entry.metrics.begin();
+            let span = scope::enter(entry.component, || telemetry::server_span("POST", &entry.route, path, trace));
             let response = answer(&board, &entry, &head, body.into()).instrument(span.clone()).await;
             telemetry::server_end(&span, response.status().as_u16());
             entry.metrics.record(response.status().as_u16(), clock::now() - started);
@@ -110,7 +112,7 @@ fn open(board: &Board, head: &Parts) -> Result<Arc<Entry>, Refusal> {
 }
 
 async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body) -> Response<Body> {
-    let (cx, codec, body) = match read(head, body).await {
+    let (cx, codec, body) = match read(entry, head, body).await {
         Ok(read) => read,
         Err(refusal) => return refused::response(&refusal),
     };
@@ -134,8 +136,11 @@ async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body
 }
 
 /// The deadline is looked at first: a late call's body is not worth reading.
-async fn read(head: &Parts, body: Body) -> Result<(CallContext, Codec, Bytes), Refusal> {
-    let deadline = headers::deadline(&head.headers, clock::now()).ok_or_else(Refusal::too_late)?;
+async fn read(entry: &Entry, head: &Parts, body: Body) -> Result<(CallContext, Codec, Bytes), Refusal> {
+    let deadline = headers::deadline(&head.headers, clock::now()).ok_or_else(|| {
+        telemetry::deadline_refused(entry.component);
+        Refusal::too_late()
+    })?;
     let codec = head.headers.get(CONTENT_TYPE).and_then(Codec::read_content_type).ok_or_else(|| {
         let message = "send application/json or application/x-postcard";
         Refusal::new(RefusalKind::Unsupported, "encoding_unknown", message)

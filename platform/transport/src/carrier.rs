@@ -28,12 +28,15 @@ impl<C: Call> Receiver<C> {
     /// The callee's side of a call: too late before any work, the component's
     /// own faults, then its answer in its own scope.
     pub async fn receive(&self, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
-        in_time(cx)?;
-        if !self.faults.is_empty() {
-            injury::suffer(&self.faults, Side::Callee, callee::<C>(), C::NAME, cx).await?;
-            in_time(cx)?;
-        }
-        scope::within(callee::<C>(), self.service.answer(cx, call)).await
+        let answer = async {
+            on_time(callee::<C>(), cx)?;
+            if !self.faults.is_empty() {
+                injury::suffer(&self.faults, Side::Callee, callee::<C>(), C::NAME, cx).await?;
+                on_time(callee::<C>(), cx)?;
+            }
+            self.service.answer(cx, call).await
+        };
+        scope::within(callee::<C>(), answer).await
     }
 }
 
@@ -43,6 +46,10 @@ pub(crate) fn in_time(cx: &CallContext) -> Result<(), Refusal> {
         Some(_) => Ok(()),
         None => Err(Refusal::too_late()),
     }
+}
+
+fn on_time(callee: ComponentName, cx: &CallContext) -> Result<(), Refusal> {
+    in_time(cx).inspect_err(|_| telemetry::deadline_refused(callee))
 }
 
 pub(crate) const fn callee<C: Call>() -> ComponentName {

@@ -47,12 +47,14 @@ impl Door {
         let started = clock::now();
         let matched = request.extensions().get::<MatchedPath>().cloned();
         // Never the raw path: labels must not grow with what clients send.
-        let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let route = matched.as_ref().map_or(telemetry::names::UNMATCHED, MatchedPath::as_str);
         let method = request.method().clone();
         let trace = headers::trace(request.headers());
-        let span = telemetry::server_span(method.as_str(), route, request.uri().path(), trace);
+        let path = request.uri().path();
+        let span = scope::enter(self.component, || telemetry::server_span(method.as_str(), route, path, trace));
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
-        let admitted = self.admit(&request, method.as_str(), route).instrument(span.clone()).await;
+        let _active = metrics.begin();
+        let admitted = self.admit(request.headers(), method.as_str(), route).instrument(span.clone()).await;
         let response = match admitted {
             Err(refusal) => refused::response(&refusal).map(Into::into),
             Ok(()) => self.work(service, request).instrument(span.clone()).await,
@@ -64,15 +66,20 @@ impl Door {
     }
 
     /// Late requests are refused before any work, then the component's own faults bite.
-    async fn admit(&self, request: &Request, method: &str, route: &str) -> Result<(), Refusal> {
-        headers::deadline(request.headers(), clock::now()).ok_or_else(Refusal::too_late)?;
+    async fn admit(&self, headers: &HeaderMap, method: &str, route: &str) -> Result<(), Refusal> {
+        headers::deadline(headers, clock::now()).ok_or_else(|| {
+            telemetry::deadline_refused(self.component);
+            Refusal::too_late()
+        })?;
         let Some(board) = &self.board else { return Ok(()) };
         let faults = &board.options.faults;
         if faults.is_empty() {
             return Ok(());
         }
-        let cx = headers::public_context(request.headers());
-        injury::suffer(faults, Side::Callee, self.component, &format!("{method} {route}"), &cx).await
+        let cx = headers::public_context(headers);
+        let route = format!("{method} {route}");
+        let injury = injury::suffer(faults, Side::Callee, self.component, &route, &cx);
+        scope::within(self.component, injury).await
     }
 
     async fn work<S>(&self, mut service: S, request: Request) -> Response

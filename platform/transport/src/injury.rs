@@ -34,6 +34,11 @@ pub(crate) async fn suffer(
         return Ok(());
     }
     let kind = verdict.end.map_or("delay", End::name);
+    let (service, peer) = match side {
+        Side::Caller => (cx.from, callee),
+        Side::Callee => (callee, cx.from),
+    };
+    telemetry::fault_injected(service, peer, kind);
     let span = telemetry::fault_span(kind, verdict.delay);
     let injury = async {
         if !verdict.delay.is_zero() {

@@ -20,6 +20,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use runtime::clock;
 use runtime::cost::{self, Part};
+use telemetry::PoolMetrics;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
@@ -110,6 +111,7 @@ struct Shared {
     state: Mutex<State>,
     connects: AtomicU64,
     reused: AtomicU64,
+    metrics: PoolMetrics,
 }
 
 #[derive(Default)]
@@ -158,9 +160,9 @@ pub(crate) struct Lease {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(addr: SocketAddr, options: Options) -> Self {
-        let state = Mutex::default();
-        Self(Arc::new(Shared { addr, options, state, connects: AtomicU64::new(0), reused: AtomicU64::new(0) }))
+    pub fn new(addr: SocketAddr, options: Options, metrics: PoolMetrics) -> Self {
+        let (state, connects, reused) = Default::default();
+        Self(Arc::new(Shared { addr, options, state, connects, reused, metrics }))
     }
 
     /// A connection, at the latest at `until`.
@@ -169,7 +171,7 @@ impl Pool {
             let mut lease = match self.step(false)? {
                 Step::Try(lease) => lease,
                 Step::Connect(slot) => return self.connect(slot, until).await,
-                Step::Wait(turn) => match wait(turn, until).await? {
+                Step::Wait(turn) => match self.wait(turn, until).await? {
                     Grant::Lease(lease) => lease,
                     Grant::Slot(slot) => return self.connect(slot, until).await,
                 },
@@ -187,7 +189,7 @@ impl Pool {
         let slot = match self.step(true)? {
             Step::Try(lease) => lease.slot,
             Step::Connect(slot) => slot,
-            Step::Wait(turn) => match wait(turn, until).await? {
+            Step::Wait(turn) => match self.wait(turn, until).await? {
                 Grant::Lease(lease) => lease.slot,
                 Grant::Slot(slot) => slot,
             },
@@ -201,15 +203,18 @@ impl Pool {
         let youngest = state.idle.pop();
         match youngest {
             Some(Idle { wire, since }) if !anew && clock::now() - since < self.0.options.idle_timeout => {
-                Ok(Step::Try(Lease { wire, slot: Slot(Some(self.0.clone())), reused: true }))
+                self.0.metrics.idle.decrement(1.0);
+                Ok(Step::Try(Lease { wire, slot: self.0.slot(), reused: true }))
             }
             youngest => {
                 // The youngest was too old, hence all are.
-                state.open -= state.idle.len() + usize::from(youngest.is_some());
+                let closed = state.idle.len() + usize::from(youngest.is_some());
+                state.open -= closed;
+                self.0.metrics.idle.decrement(closed as f64);
                 _closed_outside_the_lock = (youngest, std::mem::take(&mut state.idle));
                 if state.open < self.0.options.max_connections {
                     state.open += 1;
-                    return Ok(Step::Connect(Slot(Some(self.0.clone()))));
+                    return Ok(Step::Connect(self.0.slot()));
                 }
                 state.waiting.retain(|waiter| !waiter.is_closed());
                 if state.waiting.len() >= self.0.options.max_waiting {
@@ -238,7 +243,19 @@ impl Pool {
             .await
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
+        self.0.metrics.connects.increment(1);
         Ok(Lease { wire: Box::new(Wire { sender, connection, ended: false }), slot, reused: false })
+    }
+
+    async fn wait(&self, turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
+        let _waiting = Waiting::begin(&self.0.metrics);
+        let span = telemetry::wait_span(telemetry::Wait::Pool);
+        let turn = timeout_at(until.into(), turn).instrument(span);
+        match cost::part(Part::Queueing, turn).await {
+            Ok(Ok(grant)) => Ok(grant),
+            // The sender lives in the pool, which we hold: only time can have run out.
+            Ok(Err(_)) | Err(_) => Err(PoolError::TimedOut),
+        }
     }
 
     /// Closes what is idle: the endpoint is leaving.
@@ -246,6 +263,7 @@ impl Pool {
         let mut state = self.0.state.lock().expect("no panic while held");
         let idle = std::mem::take(&mut state.idle);
         state.open -= idle.len();
+        self.0.metrics.idle.decrement(idle.len() as f64);
         drop(state);
     }
 
@@ -262,13 +280,31 @@ impl Pool {
     }
 }
 
-async fn wait(turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
-    let span = telemetry::wait_span(telemetry::Wait::Pool);
-    let turn = timeout_at(until.into(), turn).instrument(span);
-    match cost::part(Part::Queueing, turn).await {
-        Ok(Ok(grant)) => Ok(grant),
-        // The sender lives in the pool, which we hold: only time can have run out.
-        Ok(Err(_)) | Err(_) => Err(PoolError::TimedOut),
+/// A request without a connection; its wait is measured, for it is the queue of this edge.
+struct Waiting<'a> {
+    metrics: &'a PoolMetrics,
+    since: Instant,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(metrics: &'a PoolMetrics) -> Self {
+        metrics.waiting.increment(1.0);
+        Self { metrics, since: clock::now() }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.metrics.waiting.decrement(1.0);
+        telemetry::queue_wait(runtime::scope::component(), "pool", clock::now() - self.since);
+    }
+}
+
+impl Shared {
+    /// One of the connections counted in `open`, in use.
+    fn slot(self: &Arc<Self>) -> Slot {
+        self.metrics.active.increment(1.0);
+        Slot(Some(self.clone()))
     }
 }
 
@@ -326,6 +362,8 @@ impl Lease {
                 let young = state.idle.iter().position(|idle| !aged(idle)).unwrap_or(state.idle.len());
                 stale.extend(state.idle.drain(..young));
                 state.open -= stale.len();
+                shared.metrics.idle.increment(1.0 - stale.len() as f64);
+                shared.metrics.active.decrement(1.0);
                 let Self { wire, mut slot, .. } = self;
                 slot.0 = None;
                 state.idle.push(Idle { wire, since: now });
@@ -357,6 +395,7 @@ impl Drop for Slot {
             let mut state = shared.state.lock().expect("no panic while held");
             let Some(waiter) = state.waiting.pop_front() else {
                 state.open -= 1;
+                shared.metrics.active.decrement(1.0);
                 return;
             };
             drop(state);

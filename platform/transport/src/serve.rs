@@ -22,7 +22,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use runtime::cost::{self, Part};
 use runtime::{Fate, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -181,6 +180,7 @@ impl Server {
         }
         let aborted = self.connections();
         self.shared.phase.send_replace(Phase::Cut);
+        telemetry::drain_aborted(aborted as u64);
         tracing::warn!(aborted, "requests were still under way at the end of the drain");
         aborted
     }
@@ -220,7 +220,8 @@ where
         failing = false;
         let Some(place) = Place::take(&shared, peer.ip(), permit) else { continue };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
-        tasks.spawn("transport.connection", Fate::ShutDown, cost::root(Part::Transport, connection));
+        // Every task is the top of its own account, as transport until it says otherwise.
+        tasks.spawn("transport.connection", Fate::ShutDown, connection);
     }
 }
 

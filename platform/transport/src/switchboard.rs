@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::Table;
-use policy::{EdgePattern, Policy};
+use policy::{Cancel, EdgePattern, Effective, Policy};
 use runtime::Tasks;
 
 use crate::calls::{Arrival, Entry};
@@ -47,6 +47,8 @@ pub(crate) struct Board {
     edges: Mutex<HashMap<(ComponentName, ComponentName), Arc<Edge>>>,
     /// Work that goes on although its caller has left.
     pub detached: Tasks,
+    /// Whether any policy asks for that, so that most processes need not look.
+    any_detach: bool,
 }
 
 struct Registered {
@@ -58,8 +60,9 @@ struct Registered {
 impl Switchboard {
     /// A switchboard that nobody answers on yet.
     pub fn new(options: SwitchboardOptions) -> Self {
+        let any_detach = options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancel::Detach));
         let (answers, edges) = Default::default();
-        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new() }))
+        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new(), any_detach }))
     }
 
     /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
@@ -108,8 +111,14 @@ impl Board {
         self.answers.read().expect("no panic while held").get(name).map(|registered| registered.entry.clone())
     }
 
-    pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> Policy {
-        policy::for_edge(&self.options.policies, caller.as_str(), callee.as_str())
+    /// The policy of an edge, with every blank filled in.
+    pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> Effective {
+        policy::for_edge(&self.options.policies, caller.as_str(), callee.as_str()).effective()
+    }
+
+    /// Whether work of `callee` goes on when `caller` leaves.
+    pub fn detaches(&self, caller: ComponentName, callee: ComponentName) -> bool {
+        self.any_detach && self.policy(caller, callee).cancel == Cancel::Detach
     }
 
     fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {

@@ -1,6 +1,6 @@
 //! Loading the tables from a history, and telling their state by one number.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use component::Digest;
 use feed_api::Position;
@@ -129,10 +129,10 @@ fn differences(
     pushed: &HashMap<UserId, Vec<Position>>,
     standing: &HashSet<PhotoId>,
 ) -> Vec<PhotoId> {
-    let held: HashSet<Position> =
+    let held: BTreeSet<Position> =
         timeline.entries.as_slice().iter().copied().filter(|entry| standing.contains(&entry.photo)).collect();
     let floor = timeline.entries.floor();
-    let due: HashSet<Position> = timeline
+    let due: BTreeSet<Position> = timeline
         .authors
         .as_slice()
         .iter()

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use contract::{Call, Carrier, ComponentName, Event, Pending, Principal, Refusal};
+use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
 use runtime::Fate;
-use storage::{Batch, Bus, Consumer, Source};
+use storage::{Consumer, Source};
 use transport::cluster::Instance;
 
 use crate::client::context;
@@ -36,8 +35,9 @@ impl There {
             theirs.clusters.get(name).update(vec![instance(name, fakes)]);
         }
         let elsewhere = ComponentName::of("elsewhere");
-        let source = Arc::new(Across(ours.bus.clone()));
-        Consumer::start(theirs.db.clone(), &theirs.tasks, service.name, elsewhere, source, &theirs.bus, service.consumes);
+        let source: Arc<dyn Source> = Arc::new(ours.bus.clone());
+        let (bus, db, tasks) = (&theirs.bus, &theirs.db, &theirs.tasks);
+        Consumer::start(bus, db, tasks, service.name, elsewhere, &source, service.consumes, &Arc::default());
         Self { theirs, ours, addr }
     }
 }
@@ -49,15 +49,6 @@ async fn serve(process: &Process, router: axum::Router) -> SocketAddr {
 
 fn instance(name: ComponentName, addr: SocketAddr) -> Instance {
     Instance::new(format!("{name}#0"), addr)
-}
-
-/// The other side's outbox. What carries it is not this test's subject.
-struct Across(Bus);
-
-impl Source for Across {
-    fn pull<'a>(&'a self, topic: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
-        Box::pin(self.0.outbox(topic, after, limit, wait))
-    }
 }
 
 impl Client for There {

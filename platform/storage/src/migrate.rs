@@ -1,0 +1,65 @@
+//! Tables, each component's own: several components may share one file, so
+//! versions are counted per component.
+
+use contract::ComponentName;
+use contract::id::fnv1a64;
+use sqlx::AssertSqlSafe;
+
+use crate::{Database, StorageError};
+
+/// One step of a component's schema. Once shipped it never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// From 1, without gaps.
+    pub version: i64,
+    /// What it adds, for people.
+    pub name: &'static str,
+    /// Statements, in the portable subset.
+    pub sql: &'static str,
+}
+
+/// FNV-1a's offset basis.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+impl Database {
+    /// Brings a component's tables to the latest version, all in one
+    /// transaction; copies that start together take turns.
+    ///
+    /// # Errors
+    /// When a statement fails, or a step that was applied before has changed.
+    pub async fn migrate(&self, component: ComponentName, steps: &'static [Migration]) -> Result<(), StorageError> {
+        let mut tx = self.write().await?;
+        sqlx::raw_sql(
+            "CREATE TABLE IF NOT EXISTS storage_migrations (
+                 component TEXT NOT NULL, version BIGINT NOT NULL, checksum BIGINT NOT NULL,
+                 PRIMARY KEY (component, version))",
+        )
+        .execute(tx.conn())
+        .await?;
+        let applied: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT version, checksum FROM storage_migrations WHERE component = $1")
+                .bind(component.as_str())
+                .fetch_all(tx.conn())
+                .await?;
+        for step in steps {
+            let checksum = fnv1a64(step.sql.as_bytes(), BASIS).cast_signed();
+            match applied.iter().find(|(version, _)| *version == step.version) {
+                Some((_, known)) if *known == checksum => {}
+                Some(_) => {
+                    let text = format!("migration {} of {component} has changed since it was applied", step.version);
+                    return Err(StorageError::Other(sqlx::Error::Configuration(text.into())));
+                }
+                None => {
+                    sqlx::raw_sql(AssertSqlSafe(step.sql)).execute(tx.conn()).await?;
+                    sqlx::query("INSERT INTO storage_migrations (component, version, checksum) VALUES ($1, $2, $3)")
+                        .bind(component.as_str())
+                        .bind(step.version)
+                        .bind(checksum)
+                        .execute(tx.conn())
+                        .await?;
+                }
+            }
+        }
+        tx.commit().await
+    }
+}

@@ -1,0 +1,68 @@
+//! Writes that take effect once, however often they are sent.
+//!
+//! The reply of the first time is kept in the transaction of the write itself.
+//! Writers take turns, so of two with one key the second finds the first's reply.
+
+use contract::{ComponentName, Refusal, RefusalKind};
+use runtime::clock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{StorageError, Tx, query};
+
+/// The reply of the first time, if this is a repeat.
+///
+/// # Errors
+/// 422 when the key came with another write.
+pub async fn replay<R: DeserializeOwned>(
+    tx: &mut Tx,
+    component: ComponentName,
+    principal: u64,
+    key: &str,
+    fingerprint: u64,
+) -> Result<Option<R>, Refusal> {
+    let select = sqlx::query_as::<_, (i64, String)>(
+        "SELECT fingerprint, reply FROM storage_done WHERE component = $1 AND principal = $2 AND key = $3",
+    )
+    .bind(component.as_str())
+    .bind(principal.cast_signed())
+    .bind(key);
+    let known = query("SELECT", "storage_done", select.fetch_optional(tx.conn())).await?;
+    match known {
+        None => Ok(None),
+        Some((kept, _)) if kept != fingerprint.cast_signed() => Err(Refusal::new(
+            RefusalKind::Unprocessable,
+            "key_reused",
+            "this Idempotency-Key came with another write before; use a new one",
+        )),
+        Some((_, reply)) => serde_json::from_str(&reply)
+            .map(Some)
+            .map_err(|why| Refusal::internal(format!("a kept reply cannot be read: {why}"))),
+    }
+}
+
+/// Keeps the reply for repeats, in the transaction of the write.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn remember<R: Serialize>(
+    tx: &mut Tx,
+    component: ComponentName,
+    principal: u64,
+    key: &str,
+    fingerprint: u64,
+    reply: &R,
+) -> Result<(), Refusal> {
+    let reply = serde_json::to_string(reply).expect("replies are plain data");
+    let insert = sqlx::query(
+        "INSERT INTO storage_done (component, principal, key, fingerprint, reply, created_us)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(component.as_str())
+    .bind(principal.cast_signed())
+    .bind(key)
+    .bind(fingerprint.cast_signed())
+    .bind(reply)
+    .bind(clock::wall_us());
+    query("INSERT", "storage_done", insert.execute(tx.conn())).await.map_err(StorageError::into).map(drop)
+}

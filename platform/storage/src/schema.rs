@@ -1,0 +1,63 @@
+//! Storage's own tables, in every database.
+
+use crate::Migration;
+
+/// Prefix of them, as a component's name would be.
+pub(crate) const OWNER: contract::ComponentName = contract::ComponentName::of("storage");
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "outbox, inbox and done writes",
+    sql: "CREATE TABLE storage_epoch (epoch TEXT NOT NULL);
+          CREATE TABLE storage_done (
+              component TEXT NOT NULL,
+              principal BIGINT NOT NULL,
+              key TEXT NOT NULL,
+              fingerprint BIGINT NOT NULL,
+              reply TEXT NOT NULL,
+              created_us BIGINT NOT NULL,
+              PRIMARY KEY (component, principal, key)
+          );
+          CREATE INDEX storage_done_by_age ON storage_done (created_us);
+          CREATE TABLE outbox (
+              seq INTEGER PRIMARY KEY AUTOINCREMENT,
+              id TEXT NOT NULL UNIQUE,
+              topic TEXT NOT NULL,
+              key BIGINT NOT NULL,
+              payload TEXT NOT NULL,
+              traceparent TEXT NOT NULL,
+              created_us BIGINT NOT NULL
+          );
+          CREATE INDEX outbox_by_topic ON outbox (topic, seq);
+          CREATE TABLE outbox_acknowledged (
+              topic TEXT NOT NULL,
+              consumer TEXT NOT NULL,
+              seq BIGINT NOT NULL,
+              PRIMARY KEY (topic, consumer)
+          );
+          CREATE TABLE inbox_offset (
+              consumer TEXT NOT NULL,
+              source TEXT NOT NULL,
+              topic TEXT NOT NULL,
+              seq BIGINT NOT NULL,
+              holder TEXT NOT NULL,
+              held_until_us BIGINT NOT NULL,
+              PRIMARY KEY (consumer, source, topic)
+          );
+          CREATE TABLE inbox_seen (
+              consumer TEXT NOT NULL,
+              id TEXT NOT NULL,
+              seen_us BIGINT NOT NULL,
+              PRIMARY KEY (consumer, id)
+          );
+          CREATE INDEX inbox_seen_by_age ON inbox_seen (seen_us);
+          CREATE TABLE dead_letters (
+              consumer TEXT NOT NULL,
+              id TEXT NOT NULL,
+              topic TEXT NOT NULL,
+              payload TEXT NOT NULL,
+              reason TEXT NOT NULL,
+              died_us BIGINT NOT NULL,
+              PRIMARY KEY (consumer, id)
+          );",
+}];

@@ -1,0 +1,75 @@
+//! A write transaction, and queries with their span, metric and cost.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use runtime::cost::{self, Part};
+use runtime::{clock, scope};
+use sqlx::Transaction;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tracing::Instrument;
+
+use crate::engine::{Connection, Engine};
+use crate::StorageError;
+
+/// A write transaction. Dropped without a commit, it never happened.
+pub struct Tx {
+    /// Ended before the turn passes on: fields are dropped in this order.
+    tx: Transaction<'static, Engine>,
+    _turn: OwnedSemaphorePermit,
+    committed: Arc<Notify>,
+    published: bool,
+}
+
+impl Tx {
+    pub(crate) const fn new(
+        tx: Transaction<'static, Engine>,
+        turn: OwnedSemaphorePermit,
+        committed: Arc<Notify>,
+    ) -> Self {
+        Self { tx, _turn: turn, committed, published: false }
+    }
+
+    /// The connection, for queries.
+    pub fn conn(&mut self) -> &mut Connection {
+        &mut self.tx
+    }
+
+    /// An event was written: whoever waits for events is woken by the commit.
+    pub(crate) const fn has_published(&mut self) {
+        self.published = true;
+    }
+
+    /// Makes it all durable.
+    ///
+    /// # Errors
+    /// [`StorageError::Lost`] when it is not known whether it happened.
+    pub async fn commit(self) -> Result<(), StorageError> {
+        let Self { tx, _turn, committed, published } = self;
+        let commit = async { tx.commit().await };
+        let result = query("COMMIT", "transaction", commit).await;
+        if published && result.is_ok() {
+            committed.notify_waiters();
+        }
+        result.map_err(|error| match error {
+            StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),
+            known => known,
+        })
+    }
+}
+
+/// Runs a database operation under its span, metric and cost.
+///
+/// # Errors
+/// As the operation does, in our words.
+pub async fn query<T>(
+    operation: &'static str,
+    table: &'static str,
+    run: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StorageError> {
+    let began = clock::now();
+    let span = telemetry::db_span(operation, table);
+    let result = cost::part(Part::Database, run.instrument(span)).await;
+    telemetry::db_operation(scope::component(), operation, table, clock::now().saturating_duration_since(began));
+    Ok(result?)
+}

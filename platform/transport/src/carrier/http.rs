@@ -1,0 +1,133 @@
+//! A request to another process: HTTP/1.1 with JSON or postcard.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract::{Answer, Call, CallContext, Pending, Refusal, RefusalKind};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use policy::retry::Promise;
+use runtime::clock;
+use runtime::cost::{self, Part};
+use tokio::time::timeout_at;
+use tracing::Instrument;
+
+use crate::attempt::{self, Failed, NotSent};
+use crate::cluster::Endpoint;
+use crate::codec::Codec;
+use crate::edge::{Came, Edge, Failure};
+use crate::stack::{Layer, Parcel, Sent, stack};
+use crate::{Body, headers, refused};
+
+/// Largest reply, bytes.
+const MAX_REPLY: u64 = 16 << 20;
+
+/// Answers from another process, through the layers.
+pub(crate) struct Remote<C: Call> {
+    edge: Arc<Edge>,
+    stack: Arc<dyn Layer>,
+    codec: Codec,
+    uri: Uri,
+    call: std::marker::PhantomData<fn(C)>,
+}
+
+impl<C: Call> Remote<C> {
+    pub fn new(edge: Arc<Edge>, codec: Codec) -> Self {
+        let uri = format!("/call/{}", C::NAME).parse().expect("names of calls are plain");
+        Self { stack: stack(&edge), edge, codec, uri, call: std::marker::PhantomData }
+    }
+}
+
+impl<C: Call> Answer<C> for Remote<C> {
+    fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
+        Box::pin(async move {
+            let parcel = Parcel {
+                name: C::NAME,
+                uri: self.uri.clone(),
+                promise: Parcel::promise::<C>(cx),
+                cx: cx.asked_by(self.edge.caller),
+                codec: self.codec,
+                body: self.codec.encode(&call),
+                avoid: None,
+            };
+            let reply = self.stack.send(parcel).await.map_err(|failure| failure.refusal)?;
+            self.codec.decode(&reply).map_err(|why| {
+                let message = format!("`{}` was answered with something else: {why}", C::NAME);
+                Refusal::new(RefusalKind::Lost, "reply_unreadable", message)
+            })
+        })
+    }
+}
+
+/// The innermost layer: one try at one endpoint.
+pub(crate) struct Http {
+    edge: Arc<Edge>,
+}
+
+impl Http {
+    pub fn new(edge: Arc<Edge>) -> Self {
+        Self { edge }
+    }
+
+    async fn exchange(&self, endpoint: &Arc<Endpoint>, parcel: &Parcel) -> Result<Bytes, Failure> {
+        let until = parcel.cx.deadline.instant();
+        let make = || self.request(endpoint, parcel);
+        let again = || (parcel.promise == Promise::Repeatable).then(make);
+        let response = attempt::send(endpoint, make(), until, again).await.map_err(|failed| failure(&failed))?;
+        let (head, body) = response.into_parts();
+        let body = timeout_at(until.into(), body.bytes(MAX_REPLY));
+        let body = match cost::part(Part::Transport, body).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(why)) => {
+                let refusal = Refusal::new(RefusalKind::Lost, "reply_broken_off", why.to_string());
+                return Err(Failure::new(refusal, Came::Begun));
+            }
+            Err(_) => return Err(Failure::new(Failed::TimedOut.refusal(), Came::Begun)),
+        };
+        if head.status == StatusCode::OK {
+            return Ok(body);
+        }
+        Err(Failure::new(refused::read(head.status, &head.headers, &body), Came::Answered))
+    }
+
+    fn request(&self, endpoint: &Endpoint, parcel: &Parcel) -> Request<Body> {
+        let mut request = Request::new(Body::full(parcel.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = parcel.uri.clone();
+        let headers = request.headers_mut();
+        headers.reserve(12);
+        headers.insert(HOST, endpoint.host().clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(parcel.codec.content_type()));
+        headers::emit(&parcel.cx, clock::now(), headers);
+        if !self.edge.policy.deadline {
+            // The callee is told nothing of the caller's patience, and works on without it.
+            headers.insert(headers::DEADLINE, HeaderValue::from(headers::MAX_DEADLINE.as_millis() as u64));
+        }
+        if let Some(token) = &self.edge.token {
+            headers.insert(headers::TOKEN, token.clone());
+        }
+        request
+    }
+}
+
+impl Layer for Http {
+    fn send(&self, parcel: Parcel) -> Sent<'_> {
+        Box::pin(async move {
+            let Some(endpoint) = self.edge.pick(parcel.avoid.as_ref()) else {
+                return Err(failure(&Failed::NotSent(NotSent::Nobody(self.edge.callee))));
+            };
+            let addr = endpoint.host().to_str().unwrap_or_default();
+            let resend = u32::from(parcel.cx.attempt);
+            let span = telemetry::client_span("POST", parcel.uri.path(), self.edge.callee, addr, resend);
+            let result = self.exchange(&endpoint, &parcel).instrument(span.clone()).await;
+            telemetry::client_end(&span, result.as_ref().map_or_else(Failure::result, |_| Ok(200)));
+            result.map_err(|failure| Failure { endpoint: Some(endpoint.clone()), ..failure })
+        })
+    }
+}
+
+fn failure(failed: &Failed) -> Failure {
+    let kind = failed.kind();
+    let came = if failed.may_have_happened() { Came::Unanswered(kind) } else { Came::NotSent(kind) };
+    Failure::new(failed.refusal(), came)
+}

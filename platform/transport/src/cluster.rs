@@ -1,0 +1,364 @@
+//! The copies of a component, and the one to ask.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use contract::ComponentName;
+use http::{HeaderValue, StatusCode};
+use policy::balance::median_ns;
+use policy::{EndpointLoad, Picker, outlier};
+use runtime::{chance, clock};
+use telemetry::PoolMetrics;
+use tokio::sync::watch;
+
+use crate::attempt::{Failed, NotSent};
+use crate::pool::{self, Pool, PoolError};
+
+/// What an instance says of itself, or the registry of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Not yet: never asked.
+    Starting,
+    /// Asked.
+    #[default]
+    Ready,
+    /// On its way out: asked only where nobody else is.
+    Draining,
+    /// Its lease lapsed, or it is known from a file only: asked where nobody is ready.
+    Suspect,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Suspect];
+}
+
+/// One running copy, as the registry lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// `photo#0`.
+    pub id: String,
+    /// Start time of its process; a higher one supersedes.
+    pub epoch: u64,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Where it stands.
+    pub zone: String,
+    /// What it runs.
+    pub version: String,
+    /// Its share of requests, relative to its peers.
+    pub weight: u32,
+    /// Whether it is asked, when it was listed. [`Endpoint::state`] says what holds now.
+    pub state: State,
+}
+
+impl Instance {
+    /// A ready instance of no particular zone or version.
+    pub fn new(id: impl Into<String>, addr: SocketAddr) -> Self {
+        Self {
+            id: id.into(),
+            epoch: 0,
+            addr,
+            zone: String::new(),
+            version: String::new(),
+            weight: 1,
+            state: State::Ready,
+        }
+    }
+
+    /// Two listings of one life of one instance share their endpoint.
+    fn key(&self) -> (&str, u64, SocketAddr) {
+        (&self.id, self.epoch, self.addr)
+    }
+}
+
+/// An instance, with what was learned about it. Survives updates of the list.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// As it was first listed.
+    pub instance: Instance,
+    /// Latency, failures and requests in flight.
+    pub load: EndpointLoad,
+    /// Connections to it.
+    pub pool: Pool,
+    state: AtomicU8,
+    host: HeaderValue,
+    /// The cluster's list, to judge its failures among its peers.
+    peers: Weak<ArcSwap<Lists>>,
+}
+
+impl Endpoint {
+    /// Whether it is asked.
+    pub fn state(&self) -> State {
+        State::ALL[usize::from(self.state.load(Ordering::Relaxed))]
+    }
+
+    /// Its `Host`.
+    pub fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
+    /// A request begins.
+    pub(crate) fn take_off(self: &Arc<Self>) -> Flight {
+        self.load.begin();
+        Flight { endpoint: self.clone(), started_ns: clock::now_ns() }
+    }
+
+    fn failed(&self, took_ns: u64, retry_after: Option<Duration>, refused: bool) {
+        let now_ns = clock::now_ns();
+        self.load.failed(now_ns, took_ns, retry_after.map(|wait| wait.as_nanos() as u64));
+        let Some(peers) = self.peers.upgrade() else { return };
+        let all = &peers.load().all;
+        let ejected = all.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();
+        if let Some(until_ns) = outlier::verdict(&self.load, refused, ejected, all.len(), now_ns) {
+            self.load.eject(until_ns);
+            let out_ms = (until_ns - now_ns) / 1_000_000;
+            tracing::warn!(instance = %self.instance.id, out_ms, "failing; left alone for a while");
+        }
+    }
+}
+
+/// A request at an endpoint. It is in flight until this is dropped, at the end of the body.
+pub(crate) struct Flight {
+    endpoint: Arc<Endpoint>,
+    started_ns: u64,
+}
+
+impl Flight {
+    /// The response has begun: this is where latency is taken.
+    pub fn landed(&self, status: StatusCode, retry_after: Option<Duration>) {
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            self.endpoint.failed(self.took_ns(), retry_after, false);
+        } else {
+            self.endpoint.load.succeeded(clock::now_ns(), self.took_ns());
+        }
+    }
+
+    /// There was none.
+    pub fn lost(&self, why: &Failed) {
+        let refused = matches!(why, Failed::NotSent(NotSent::Pool(PoolError::Connect { .. })));
+        self.endpoint.failed(self.took_ns(), None, refused);
+    }
+
+    fn took_ns(&self) -> u64 {
+        clock::now_ns().saturating_sub(self.started_ns)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.endpoint.load.end();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    all: Arc<Vec<Arc<Endpoint>>>,
+    /// The ready ones; the suspects where nobody is ready, the draining ones after them.
+    asked: Vec<Arc<Endpoint>>,
+}
+
+/// The copies of one component, kept up to date by whoever knows.
+#[derive(Debug)]
+pub struct Cluster {
+    name: ComponentName,
+    options: pool::Options,
+    lists: Arc<ArcSwap<Lists>>,
+    picker: Picker,
+    changes: watch::Sender<u64>,
+    updating: Mutex<()>,
+}
+
+impl Cluster {
+    /// A cluster without endpoints.
+    pub fn new(name: ComponentName, options: pool::Options) -> Self {
+        let (lists, picker, updating) = Default::default();
+        Self { name, options, lists, picker, changes: watch::Sender::new(0), updating }
+    }
+
+    /// Whose copies these are.
+    pub fn name(&self) -> ComponentName {
+        self.name
+    }
+
+    /// All endpoints, whatever their state.
+    pub fn endpoints(&self) -> Arc<Vec<Arc<Endpoint>>> {
+        self.lists.load().all.clone()
+    }
+
+    /// Told after every update.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Replaces the list. What is known of an instance stays with it: figures
+    /// and connections outlive the update.
+    pub fn update(&self, instances: Vec<Instance>) {
+        let _one_at_a_time = self.updating.lock().expect("no panic while held");
+        let before = self.endpoints();
+        let known: HashMap<_, _> = before.iter().map(|endpoint| (endpoint.instance.key(), endpoint)).collect();
+        let now_ns = clock::now_ns();
+        let median = median_ns(before.iter().map(|endpoint| &endpoint.load), now_ns);
+        let all: Vec<_> = instances
+            .into_iter()
+            .map(|instance| match known.get(&instance.key()) {
+                Some(endpoint) => {
+                    endpoint.state.store(instance.state as u8, Ordering::Relaxed);
+                    Arc::clone(endpoint)
+                }
+                None => {
+                    // The first of a cluster has nothing to ramp up against.
+                    let alone = before.is_empty();
+                    let load = if alone { EndpointLoad::first() } else { EndpointLoad::new(now_ns, median) };
+                    Arc::new(self.endpoint(instance, load))
+                }
+            })
+            .collect();
+        let in_state = |state| all.iter().filter(move |e| e.state() == state).cloned().collect::<Vec<_>>();
+        let asked = [State::Ready, State::Suspect, State::Draining]
+            .into_iter()
+            .map(in_state)
+            .find(|list| !list.is_empty())
+            .unwrap_or_default();
+        for leaving in before.iter().filter(|old| old.state() == State::Draining || !all.iter().any(|e| Arc::ptr_eq(e, old))) {
+            leaving.pool.close_idle();
+        }
+        self.lists.store(Arc::new(Lists { all: Arc::new(all), asked }));
+        self.changes.send_modify(|revision| *revision += 1);
+    }
+
+    fn endpoint(&self, instance: Instance, load: EndpointLoad) -> Endpoint {
+        let host = HeaderValue::from_str(&instance.addr.to_string()).expect("an address is a header value");
+        let pool = Pool::new(instance.addr, self.options, PoolMetrics::of(self.name));
+        let state = AtomicU8::new(instance.state as u8);
+        Endpoint { instance, load, pool, state, host, peers: Arc::downgrade(&self.lists) }
+    }
+
+    /// The endpoint to ask. `avoid` was asked before and is asked again only
+    /// where there is nobody else.
+    pub fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+        self.pick_by(&self.picker, avoid)
+    }
+
+    /// The same, by another rule than the cluster's own.
+    pub fn pick_by(&self, picker: &Picker, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+        let lists = self.lists.load();
+        let asked = &lists.asked;
+        if let [only] = asked.as_slice() {
+            return Some(only.clone());
+        }
+        let avoid = avoid.and_then(|avoid| asked.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
+        let index = picker.pick(asked, |endpoint| &endpoint.load, clock::now_ns(), chance::bits(), avoid)?;
+        asked.get(index).cloned()
+    }
+}
+
+/// All clusters a process knows. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clusters(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    options: pool::Options,
+    clusters: Mutex<HashMap<ComponentName, Arc<Cluster>>>,
+}
+
+impl Clusters {
+    /// No clusters, with pools of the usual size.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No clusters, with pools of these limits.
+    pub fn with(options: pool::Options) -> Self {
+        Self(Arc::new(Known { options, clusters: Mutex::default() }))
+    }
+
+    /// The cluster of a component; an empty one if nothing is known of it yet.
+    pub fn get(&self, name: ComponentName) -> Arc<Cluster> {
+        let mut clusters = self.0.clusters.lock().expect("no panic while held");
+        let make = || Arc::new(Cluster::new(name, self.0.options));
+        clusters.entry(name).or_insert_with(make).clone()
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<Arc<Cluster>> {
+        let clusters = self.0.clusters.lock().expect("no panic while held");
+        let mut all: Vec<_> = clusters.values().cloned().collect();
+        all.sort_by_key(|cluster| cluster.name);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(id: &str, port: u16, state: State) -> Instance {
+        Instance { state, ..Instance::new(id, ([127, 0, 0, 1], port).into()) }
+    }
+
+    fn cluster() -> Cluster {
+        Cluster::new(ComponentName::of("photo"), pool::Options::default())
+    }
+
+    fn asked(cluster: &Cluster) -> Vec<String> {
+        cluster.lists.load().asked.iter().map(|endpoint| endpoint.instance.id.clone()).collect()
+    }
+
+    #[test]
+    fn an_endpoint_outlives_updates_and_not_its_process() {
+        let cluster = cluster();
+        cluster.update(vec![at("a", 1, State::Ready)]);
+        let first = cluster.endpoints()[0].clone();
+        cluster.update(vec![at("a", 1, State::Draining), at("b", 2, State::Ready)]);
+        assert!(Arc::ptr_eq(&first, &cluster.endpoints()[0]));
+        assert_eq!(first.state(), State::Draining);
+        cluster.update(vec![Instance { epoch: 1, ..at("a", 1, State::Ready) }]);
+        assert!(!Arc::ptr_eq(&first, &cluster.endpoints()[0]), "a later life is another endpoint");
+    }
+
+    #[test]
+    fn the_ready_are_asked_then_the_suspects_then_the_draining() {
+        let cluster = cluster();
+        let (ready, suspect) = (at("r", 1, State::Ready), at("s", 2, State::Suspect));
+        let (draining, starting) = (at("d", 3, State::Draining), at("n", 4, State::Starting));
+        cluster.update(vec![starting.clone(), draining.clone(), suspect.clone(), ready]);
+        assert_eq!(asked(&cluster), ["r"]);
+        cluster.update(vec![starting.clone(), draining.clone(), suspect]);
+        assert_eq!(asked(&cluster), ["s"]);
+        cluster.update(vec![starting.clone(), draining]);
+        assert_eq!(asked(&cluster), ["d"]);
+        cluster.update(vec![starting]);
+        assert!(cluster.pick(None).is_none());
+    }
+
+    #[test]
+    fn whoever_failed_five_times_is_left_alone() {
+        let cluster = cluster();
+        cluster.update(vec![at("a", 1, State::Ready), at("b", 2, State::Ready)]);
+        let bad = cluster.endpoints()[0].clone();
+        for _ in 0..5 {
+            bad.take_off().landed(StatusCode::INTERNAL_SERVER_ERROR, None);
+        }
+        assert!(bad.load.is_ejected(clock::now_ns()));
+        assert_eq!(bad.load.inflight(), 0);
+        for _ in 0..50 {
+            assert_eq!(cluster.pick(None).expect("the other one").instance.id, "b");
+        }
+    }
+
+    #[test]
+    fn a_change_is_told() {
+        let cluster = cluster();
+        let mut changed = cluster.changed();
+        assert!(!changed.has_changed().expect("the cluster lives"));
+        cluster.update(Vec::new());
+        assert!(changed.has_changed().expect("the cluster lives"));
+        changed.mark_unchanged();
+    }
+}

@@ -1,0 +1,103 @@
+//! What the layers of one caller and callee share.
+
+use std::sync::{Arc, Mutex};
+
+use contract::{ComponentName, Refusal};
+use fault::Table;
+use http::HeaderValue;
+use policy::breaker::{Breaker, State};
+use policy::bulkhead::Bulkhead;
+use policy::budget::RetryBudget;
+use policy::{Effective, Picker};
+use telemetry::EdgeMetrics;
+
+use crate::cluster::{Cluster, Endpoint};
+use crate::switchboard::Board;
+
+/// One caller and one callee: the policy between them, and what it remembers.
+pub struct Edge {
+    pub(crate) caller: ComponentName,
+    pub(crate) callee: ComponentName,
+    pub(crate) policy: Effective,
+    pub(crate) faults: Arc<Table>,
+    pub(crate) token: Option<HeaderValue>,
+    pub(crate) breaker: Option<Mutex<Breaker>>,
+    pub(crate) budget: Option<Mutex<RetryBudget>>,
+    pub(crate) bulkhead: Option<Arc<Bulkhead>>,
+    pub(crate) metrics: Arc<EdgeMetrics>,
+    cluster: Arc<Cluster>,
+    picker: Picker,
+}
+
+impl Edge {
+    pub(crate) fn new(caller: ComponentName, callee: ComponentName, board: &Board) -> Self {
+        let policy = board.policy(caller, callee);
+        Self {
+            caller,
+            callee,
+            faults: board.options.faults.clone(),
+            token: HeaderValue::from_str(&board.options.token).ok(),
+            breaker: policy.breaker.map(|options| Mutex::new(Breaker::new(options))),
+            budget: policy.budget.map(|options| Mutex::new(RetryBudget::new(options))),
+            bulkhead: policy.bulkhead.map(|places| Arc::new(Bulkhead::new(places))),
+            metrics: EdgeMetrics::of(caller, callee),
+            cluster: board.options.clusters.get(callee),
+            picker: Picker::new(policy.balance),
+            policy,
+        }
+    }
+
+    /// The policy in force, with every blank filled in: printed in the run record.
+    pub fn policy(&self) -> &Effective {
+        &self.policy
+    }
+
+    /// Where the breaker stands; closed where there is none.
+    pub fn circuit(&self) -> State {
+        let state = |breaker: &Mutex<Breaker>| breaker.lock().expect("no panic while held").state();
+        self.breaker.as_ref().map_or(State::Closed, state)
+    }
+
+    pub(crate) fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+        self.cluster.pick_by(&self.picker, avoid)
+    }
+}
+
+/// A call's end without a reply, as the layers see it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub refusal: Refusal,
+    pub came: Came,
+    /// Who was asked, so that another may be next.
+    pub endpoint: Option<Arc<Endpoint>>,
+}
+
+/// How far the call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was held back here, on purpose: `circuit_open`, `bulkhead`. Not tried again.
+    Shed(&'static str),
+    /// Nothing was sent, for this reason.
+    NotSent(&'static str),
+    /// It was sent, and nothing came back.
+    Unanswered(&'static str),
+    /// It was answered with the refusal.
+    Answered,
+    /// The answer broke off.
+    Begun,
+}
+
+impl Failure {
+    pub fn new(refusal: Refusal, came: Came) -> Self {
+        Self { refusal, came, endpoint: None }
+    }
+
+    /// For metrics: the status where there was one, else the reason.
+    pub fn result(&self) -> Result<u16, &'static str> {
+        match self.came {
+            Came::Answered => Ok(self.refusal.kind.status()),
+            Came::Shed(why) | Came::NotSent(why) | Came::Unanswered(why) => Err(why),
+            Came::Begun => Err("broken_off"),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The one list of layers of a remote call.
+//!
+//! Outermost first: deadline, span, retry with budget, breaker, bulkhead,
+//! per-try timeout, fault, carrier. Faults sit below the policies, or the
+//! policies could not be tested.
+
+mod breaker;
+mod bulkhead;
+mod deadline;
+mod fault;
+mod retry;
+mod timeout;
+mod watch;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract::{Call, CallContext, Repeat};
+use futures_util::future::BoxFuture;
+use http::Uri;
+use policy::retry::Promise;
+
+use crate::carrier::http::Http;
+use crate::cluster::Endpoint;
+use crate::codec::Codec;
+use crate::edge::{Edge, Failure};
+
+/// What a call comes to: its reply as bytes.
+pub(crate) type Sent<'a> = BoxFuture<'a, Result<Bytes, Failure>>;
+
+/// One layer around the next.
+pub(crate) trait Layer: Send + Sync {
+    fn send(&self, parcel: Parcel) -> Sent<'_>;
+}
+
+/// A call on its way down, encoded once however often it is tried.
+#[derive(Clone)]
+pub(crate) struct Parcel {
+    /// Its name.
+    pub name: &'static str,
+    /// `/call/{NAME}`.
+    pub uri: Uri,
+    pub promise: Promise,
+    pub cx: CallContext,
+    pub codec: Codec,
+    pub body: Bytes,
+    /// Who failed before.
+    pub avoid: Option<Arc<Endpoint>>,
+}
+
+impl Parcel {
+    /// What repeating `C` may do, given the context it is made in.
+    pub fn promise<C: Call>(cx: &CallContext) -> Promise {
+        match C::REPEAT {
+            Repeat::Safe => Promise::Repeatable,
+            Repeat::Keyed if cx.key.is_some() => Promise::Repeatable,
+            Repeat::Keyed | Repeat::Never => Promise::Once,
+        }
+    }
+}
+
+/// The layers of an edge. Read upwards: the last is the first a call meets.
+pub(crate) fn stack(edge: &Arc<Edge>) -> Arc<dyn Layer> {
+    let call = Http::new(edge.clone());
+    let call = fault::Faults::over(call, edge.clone());
+    let call = timeout::TryTimeout::over(call, edge.clone());
+    let call = bulkhead::Walled::over(call, edge.clone());
+    let call = breaker::Broken::over(call, edge.clone());
+    let call = retry::Retry::over(call, edge.clone());
+    let call = watch::Watched::over(call, edge.clone());
+    let call = deadline::InTime::over(call, edge.clone());
+    Arc::new(call)
+}

@@ -1,0 +1,85 @@
+//! Breaker: an edge that mostly fails is left alone for a while. It sees every try.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::Refusal;
+use policy::breaker::{Admit, Breaker};
+use runtime::clock;
+
+use super::{Layer, Parcel, Sent};
+use crate::edge::{Came, Edge, Failure};
+
+pub(super) struct Broken<L> {
+    inner: L,
+    edge: Arc<Edge>,
+}
+
+impl<L> Broken<L> {
+    pub fn over(inner: L, edge: Arc<Edge>) -> Self {
+        Self { inner, edge }
+    }
+}
+
+/// An admitted try. One that is given up tells nothing, and frees its probe.
+struct Probe<'a> {
+    edge: &'a Edge,
+    breaker: &'a Mutex<Breaker>,
+    told: bool,
+}
+
+impl Probe<'_> {
+    fn tell(mut self, ok: bool) {
+        self.told = true;
+        let mut breaker = self.breaker.lock().expect("no panic while held");
+        let before = breaker.state();
+        breaker.on_result(clock::now_ns(), ok);
+        let after = breaker.state();
+        drop(breaker);
+        if before != after {
+            self.edge.metrics.circuit(after.gauge());
+            let (caller, callee) = (self.edge.caller, self.edge.callee);
+            tracing::warn!(%caller, %callee, ?before, ?after, "circuit breaker");
+        }
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            self.breaker.lock().expect("no panic while held").forget();
+        }
+    }
+}
+
+impl<L: Layer> Layer for Broken<L> {
+    fn send(&self, parcel: Parcel) -> Sent<'_> {
+        let Some(breaker) = &self.edge.breaker else { return self.inner.send(parcel) };
+        Box::pin(async move {
+            let admitted = {
+                let mut breaker = breaker.lock().expect("no panic while held");
+                let before = breaker.state();
+                let admitted = breaker.admit(clock::now_ns());
+                if breaker.state() != before {
+                    self.edge.metrics.circuit(breaker.state().gauge());
+                }
+                admitted
+            };
+            if let Admit::No(left_ns) = admitted {
+                self.edge.metrics.shed("circuit_open");
+                let mut refusal = Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
+                refusal.retry_after = Some(Duration::from_nanos(left_ns));
+                return Err(Failure::new(refusal, Came::Shed("circuit_open")));
+            }
+            let probe = Probe { edge: &self.edge, breaker, told: false };
+            let result = self.inner.send(parcel).await;
+            match &result {
+                Ok(_) => probe.tell(true),
+                // Held back on this side: the callee has had no part in it.
+                Err(Failure { came: Came::Shed(_), .. }) => drop(probe),
+                Err(failure) => probe.tell(!failure.refusal.kind.is_failure()),
+            }
+            result
+        })
+    }
+}

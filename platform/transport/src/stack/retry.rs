@@ -1,0 +1,78 @@
+//! Retry: what may be tried again is, while the budget pays for it and time remains.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::retry::{Outcome, Promise, backoff, may_retry};
+use runtime::{chance, clock};
+use tokio::time::sleep;
+
+use super::{Layer, Parcel, Sent};
+use crate::edge::{Came, Edge, Failure};
+
+pub(super) struct Retry<L> {
+    inner: L,
+    edge: Arc<Edge>,
+}
+
+impl<L> Retry<L> {
+    pub fn over(inner: L, edge: Arc<Edge>) -> Self {
+        Self { inner, edge }
+    }
+
+    /// How long to wait before try `n + 1` of a call that failed so; `None` to leave it.
+    fn again(&self, failure: &Failure, parcel: &Parcel, n: u32) -> Option<Duration> {
+        if n >= self.edge.policy.attempts || !worth_another(failure, parcel.promise) {
+            return None;
+        }
+        let left = parcel.cx.deadline.remaining(clock::now())?;
+        let base_ns = self.edge.policy.backoff.nanos();
+        let wait = backoff(base_ns, n, chance::bits(), left.as_nanos() as u64)?;
+        let paid = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
+            budget.lock().expect("no panic while held").withdraw(clock::now_ns())
+        };
+        if !self.edge.budget.as_ref().is_none_or(paid) {
+            self.edge.metrics.shed("budget");
+            return None;
+        }
+        Some(Duration::from_nanos(wait))
+    }
+}
+
+fn worth_another(failure: &Failure, promise: Promise) -> bool {
+    let outcome = match failure.came {
+        Came::Shed(_) => return false,
+        Came::NotSent(_) => Outcome::NotSent,
+        Came::Unanswered(_) => Outcome::SentNoResponse,
+        Came::Answered => Outcome::Status(failure.refusal.kind.status()),
+        Came::Begun => Outcome::BodyBroken,
+    };
+    may_retry(outcome, promise)
+}
+
+impl<L: Layer> Layer for Retry<L> {
+    fn send(&self, mut parcel: Parcel) -> Sent<'_> {
+        // Retries multiply from layer to layer, so nobody retries on behalf of a retry.
+        if parcel.cx.attempt > 0 || self.edge.policy.attempts == 1 {
+            return self.inner.send(parcel);
+        }
+        Box::pin(async move {
+            if let Some(budget) = &self.edge.budget {
+                budget.lock().expect("no panic while held").deposit(clock::now_ns());
+            }
+            let mut tries = 0;
+            loop {
+                let failure = match self.inner.send(parcel.clone()).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(failure) => failure,
+                };
+                tries += 1;
+                let Some(wait) = self.again(&failure, &parcel, tries) else { return Err(failure) };
+                sleep(wait).await;
+                self.edge.metrics.retry();
+                parcel.cx.attempt += 1;
+                parcel.avoid = failure.endpoint;
+            }
+        })
+    }
+}
