@@ -95,8 +95,11 @@ impl Table {
             known.until_ns.store(until_ns, Ordering::Relaxed);
             return Ok(());
         }
-        let mut next: Vec<_> =
-            active.iter().filter(|other| other.lease.id != lease.id && other.holds(now_ns)).cloned().collect();
+        let mut next: Vec<_> = active
+            .iter()
+            .filter(|other| other.lease.id != lease.id && other.holds(now_ns))
+            .cloned()
+            .collect();
         if next.len() >= MAX_LEASES {
             return Err(TableFull);
         }

@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn text_that_names_nobody_is_refused() {
-        for bad in ["", "*", "->", "feed->", "feed->fol lower", "photo#", "photo#one", "#0", "feed#0->photo"] {
+        for bad in ["", "*", "->", "feed->", "feed->fol lower", "photo#", "photo#one", "#0", "feed#0->photo"]
+        {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use contract::{CallContext, Refusal, RefusalKind};
 use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use policy::retry::Outcome;
 use runtime::clock;
 use runtime::cost::{self, Bill, Part};
 use tokio::time::timeout_at;
 
-use crate::cluster::{Cluster, Endpoint};
+use crate::cluster::{Cluster, Endpoint, Flight};
 use crate::pool::{Lease, PoolError};
 use crate::{Body, headers, refused};
 
@@ -51,9 +52,12 @@ pub enum NotSent {
 }
 
 impl Failed {
-    /// Whether the endpoint may have seen the request.
-    pub fn may_have_happened(&self) -> bool {
-        !matches!(self, Self::NotSent(_))
+    /// For whoever decides whether to try again.
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotSent(_) => Outcome::NotSent,
+            Self::Broke(_) | Self::TimedOut => Outcome::SentNoResponse,
+        }
     }
 
     /// As a caller is told.
@@ -66,9 +70,11 @@ impl Failed {
                 Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
             }
             Self::NotSent(_) => Refusal::unavailable("unreachable", "the callee does not accept connections"),
-            Self::Broke(_) => {
-                Refusal::new(RefusalKind::Lost, "connection_lost", "the connection broke after the call was sent")
-            }
+            Self::Broke(_) => Refusal::new(
+                RefusalKind::Lost,
+                "connection_lost",
+                "the connection broke after the call was sent",
+            ),
             Self::TimedOut => Refusal::new(
                 RefusalKind::DeadlineExceeded,
                 "callee_too_slow",
@@ -105,7 +111,16 @@ pub async fn send(
     until: Instant,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, Failed> {
-    let flight = endpoint.take_off();
+    fly(endpoint.take_off(), endpoint, request, until, again).await
+}
+
+async fn fly(
+    flight: Flight,
+    endpoint: &Endpoint,
+    request: Request<Body>,
+    until: Instant,
+    again: impl FnOnce() -> Option<Request<Body>>,
+) -> Result<Response<Body>, Failed> {
     let billed = cost::is_billed();
     let ask_for_bill = |mut request: Request<Body>| {
         if billed {
@@ -116,7 +131,8 @@ pub async fn send(
     let answer = async {
         let answer = exchange(endpoint, ask_for_bill(request), until, || again().map(ask_for_bill)).await;
         if let (true, Ok(response)) = (billed, &answer)
-            && let Some(bill) = response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
+            && let Some(bill) =
+                response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
         {
             cost::remote(Bill::from_header(bill));
         }
@@ -140,7 +156,8 @@ async fn exchange(
     loop {
         // One free retry; it must not meet another connection of the same age.
         let fresh = again.is_none();
-        let checkout = if fresh { endpoint.pool.connect_anew(until).await } else { endpoint.pool.checkout(until).await };
+        let checkout =
+            if fresh { endpoint.pool.connect_anew(until).await } else { endpoint.pool.checkout(until).await };
         let mut lease = checkout.map_err(|why| Failed::NotSent(why.into()))?;
         let Ok(answer) = timeout_at(until.into(), lease.send(request)).await else {
             return Err(Failed::TimedOut);
@@ -179,11 +196,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// `GET path` at whichever copy is best, with the run's token: for what runs
 /// beside the calls, such as outboxes. One try; the caller has a loop anyway.
+/// It may wait as long as it likes: the endpoint's latency is left alone.
 ///
 /// # Errors
 /// The callee's refusal, or why there was no answer.
 pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -> Result<Bytes, Refusal> {
-    let endpoint = cluster.pick(None).ok_or_else(|| Failed::NotSent(NotSent::Nobody(cluster.name())).refusal())?;
+    let endpoint =
+        cluster.pick(None).ok_or_else(|| Failed::NotSent(NotSent::Nobody(cluster.name())).refusal())?;
     let make = || {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::GET;
@@ -195,11 +214,17 @@ pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -
     };
     let request = make().ok_or_else(|| Refusal::internal(format!("`{path}` is no path")))?;
     let until = cx.deadline.instant();
-    let response = send(&endpoint, request, until, make).await.map_err(|failed| failed.refusal())?;
+    let flight = endpoint.take_off_aside();
+    let response = fly(flight, &endpoint, request, until, make).await.map_err(|failed| failed.refusal())?;
     let (head, body) = response.into_parts();
-    let bytes = timeout_at(until.into(), body.bytes(MAX_ANSWER)).await.map_err(|_| Failed::TimedOut.refusal())?;
+    let bytes =
+        timeout_at(until.into(), body.bytes(MAX_ANSWER)).await.map_err(|_| Failed::TimedOut.refusal())?;
     let bytes = bytes.map_err(|why| {
         Refusal::new(RefusalKind::Lost, "answer_broken_off", format!("`{}`: {why}", cluster.name()))
     })?;
-    if head.status == StatusCode::OK { Ok(bytes) } else { Err(refused::read(head.status, &head.headers, &bytes)) }
+    if head.status == StatusCode::OK {
+        Ok(bytes)
+    } else {
+        Err(refused::read(head.status, &head.headers, &bytes))
+    }
 }

@@ -91,8 +91,7 @@ impl Body {
         Self::of(Inner::Other(body.map_err(Into::into).boxed_unsync()))
     }
 
-    /// At most `bytes`; more is an error. A length that is declared too large
-    /// shows in [`HttpBody::size_hint`] before anything is read.
+    /// At most `bytes`; more is an error, a declared length before anything is read.
     #[must_use]
     pub fn limited(mut self, bytes: u64) -> Self {
         self.limit = self.limit.min(bytes);
@@ -198,7 +197,6 @@ impl Idle {
     }
 }
 
-
 impl HttpBody for Body {
     type Data = Bytes;
     type Error = BodyError;
@@ -208,6 +206,11 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        // A length that is declared is refused before any of it is read.
+        if this.seen.saturating_add(this.size_hint().lower()) > this.limit {
+            this.lease = None;
+            return Poll::Ready(Some(Err(BodyError::TooLarge(this.limit))));
+        }
         let Poll::Ready(polled) = this.poll_inner(cx) else {
             let Some(idle) = &mut this.idle else { return Poll::Pending };
             let error = ready!(idle.poll(cx));
@@ -220,7 +223,11 @@ impl HttpBody for Body {
         let answer = match polled {
             Some(Ok(frame)) => {
                 this.seen += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if this.seen > this.limit { Some(Err(BodyError::TooLarge(this.limit))) } else { Some(Ok(frame)) }
+                if this.seen > this.limit {
+                    Some(Err(BodyError::TooLarge(this.limit)))
+                } else {
+                    Some(Ok(frame))
+                }
             }
             other => other,
         };
@@ -306,8 +313,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_body() {
-        let silent = http_body_util::StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>());
-        let error = Body::other(silent).idle_after(Duration::from_secs(10)).collect().await.expect_err("silence");
+        let silent = http_body_util::StreamBody::new(futures_util::stream::pending::<
+            Result<Frame<Bytes>, BoxError>,
+        >());
+        let error =
+            Body::other(silent).idle_after(Duration::from_secs(10)).collect().await.expect_err("silence");
         assert!(matches!(error, BodyError::Idle(_)));
     }
 

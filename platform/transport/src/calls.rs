@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::carrier::{Receiver, callee};
 use crate::codec::Codec;
-use crate::door::{Terms, Worked, work};
+use crate::door::{Terms, Worked, wants_bill, work};
 use crate::switchboard::Board;
 use crate::{Body, BodyError, headers, refused};
 
@@ -91,7 +91,8 @@ async fn call(State(board): State<Arc<Board>>, request: Request) -> Response<axu
             let path = head.uri.path();
             let trace = headers::trace(&head.headers);
             let _active = entry.metrics.begin();
-            let span = scope::enter(entry.component, || telemetry::server_span("POST", &entry.route, path, trace));
+            let span =
+                scope::enter(entry.component, || telemetry::server_span("POST", &entry.route, path, trace));
             let response = answer(&board, &entry, &head, body.into()).instrument(span.clone()).await;
             telemetry::server_end(&span, response.status().as_u16());
             entry.metrics.record(response.status().as_u16(), clock::now() - started);
@@ -116,11 +117,12 @@ async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body
         Ok(read) => read,
         Err(refusal) => return refused::response(&refusal),
     };
+    let terms = Terms { caller: cx.from, bill: wants_bill(&head.headers) };
     let asked = {
         let entry = entry.clone();
         async move { cost::part(Part::Business, entry.arrival.arrive(&cx, codec, body)).await }
     };
-    let Worked { output, bill } = work(Some(board), entry.component, Terms::read(&head.headers), asked).await;
+    let Worked { output, bill } = work(Some(board), entry.component, terms, asked).await;
     let mut response = match output {
         Ok(bytes) => {
             let mut response = Response::new(Body::full(bytes));

@@ -15,6 +15,7 @@ use runtime::{chance, clock};
 use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
+use crate::BodyError;
 use crate::attempt::{Failed, NotSent};
 use crate::pool::{self, Pool, PoolError};
 
@@ -105,7 +106,13 @@ impl Endpoint {
     /// A request begins.
     pub(crate) fn take_off(self: &Arc<Self>) -> Flight {
         self.load.begin();
-        Flight { endpoint: self.clone(), started_ns: clock::now_ns() }
+        Flight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: true }
+    }
+
+    /// A request begins that waits on purpose, such as a long poll: its
+    /// duration says nothing of the endpoint, only its failure does.
+    pub(crate) fn take_off_aside(self: &Arc<Self>) -> Flight {
+        Flight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: false }
     }
 
     fn failed(&self, took_ns: u64, retry_after: Option<Duration>, refused: bool) {
@@ -126,6 +133,7 @@ impl Endpoint {
 pub(crate) struct Flight {
     endpoint: Arc<Endpoint>,
     started_ns: u64,
+    measured: bool,
 }
 
 impl Flight {
@@ -133,13 +141,17 @@ impl Flight {
     pub fn landed(&self, status: StatusCode, retry_after: Option<Duration>) {
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             self.endpoint.failed(self.took_ns(), retry_after, false);
-        } else {
+        } else if self.measured {
             self.endpoint.load.succeeded(clock::now_ns(), self.took_ns());
         }
     }
 
     /// There was none.
     pub fn lost(&self, why: &Failed) {
+        if BodyError::behind(why).is_some() {
+            // The request's own body broke off; the endpoint has had no part in it.
+            return;
+        }
         let refused = matches!(why, Failed::NotSent(NotSent::Pool(PoolError::Connect { .. })));
         self.endpoint.failed(self.took_ns(), None, refused);
     }
@@ -151,7 +163,9 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.endpoint.load.end();
+        if self.measured {
+            self.endpoint.load.end();
+        }
     }
 }
 
@@ -200,7 +214,8 @@ impl Cluster {
     pub fn update(&self, instances: Vec<Instance>) {
         let _one_at_a_time = self.updating.lock().expect("no panic while held");
         let before = self.endpoints();
-        let known: HashMap<_, _> = before.iter().map(|endpoint| (endpoint.instance.key(), endpoint)).collect();
+        let known: HashMap<_, _> =
+            before.iter().map(|endpoint| (endpoint.instance.key(), endpoint)).collect();
         let now_ns = clock::now_ns();
         let median = median_ns(before.iter().map(|endpoint| &endpoint.load), now_ns);
         let all: Vec<_> = instances
@@ -224,7 +239,10 @@ impl Cluster {
             .map(in_state)
             .find(|list| !list.is_empty())
             .unwrap_or_default();
-        for leaving in before.iter().filter(|old| old.state() == State::Draining || !all.iter().any(|e| Arc::ptr_eq(e, old))) {
+        for leaving in before
+            .iter()
+            .filter(|old| old.state() == State::Draining || !all.iter().any(|e| Arc::ptr_eq(e, old)))
+        {
             leaving.pool.close_idle();
         }
         self.lists.store(Arc::new(Lists { all: Arc::new(all), asked }));

@@ -41,7 +41,9 @@ impl Codec {
     /// The encoding a `Content-Type` names; parameters are ignored.
     pub fn read_content_type(value: &HeaderValue) -> Option<Self> {
         let essence = value.to_str().ok()?.split(';').next()?.trim();
-        [Self::Json, Self::Postcard].into_iter().find(|codec| essence.eq_ignore_ascii_case(codec.content_type()))
+        [Self::Json, Self::Postcard]
+            .into_iter()
+            .find(|codec| essence.eq_ignore_ascii_case(codec.content_type()))
     }
 
     /// Bytes of `value`.
@@ -62,7 +64,9 @@ impl Codec {
     /// When they are something else.
     pub fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, DecodeError> {
         cost::run(Part::Encoding, || match self {
-            Self::Json => serde_json::from_slice(bytes).map_err(|why| DecodeError("JSON of its kind", why.into())),
+            Self::Json => {
+                serde_json::from_slice(bytes).map_err(|why| DecodeError("JSON of its kind", why.into()))
+            }
             Self::Postcard => {
                 postcard::from_bytes(bytes).map_err(|why| DecodeError("postcard of its kind", why.into()))
             }

@@ -31,7 +31,8 @@ async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next)
     if calls::has_token(&head, &token) {
         return next.run(Request::from_parts(head, body)).await;
     }
-    let refusal = Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");
+    let refusal =
+        Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");
     refused::response(&refusal).map(Into::into)
 }
 

@@ -51,7 +51,8 @@ impl Door {
         let method = request.method().clone();
         let trace = headers::trace(request.headers());
         let path = request.uri().path();
-        let span = scope::enter(self.component, || telemetry::server_span(method.as_str(), route, path, trace));
+        let span =
+            scope::enter(self.component, || telemetry::server_span(method.as_str(), route, path, trace));
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
         let _active = metrics.begin();
         let admitted = self.admit(request.headers(), method.as_str(), route).instrument(span.clone()).await;
@@ -79,7 +80,7 @@ impl Door {
         let cx = headers::public_context(headers);
         let route = format!("{method} {route}");
         let injury = injury::suffer(faults, Side::Callee, self.component, &route, &cx);
-        scope::within(self.component, injury).await
+        Ok(scope::within(self.component, injury).await?)
     }
 
     async fn work<S>(&self, mut service: S, request: Request) -> Response
@@ -87,13 +88,15 @@ impl Door {
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
         S::Future: Send,
     {
-        let terms = Terms::read(request.headers());
+        let terms =
+            Terms { caller: headers::public_caller(request.headers()), bill: wants_bill(request.headers()) };
         let handled = async move {
             let Ok(()) = std::future::poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(response) = cost::part(Part::Business, service.call(request)).await;
             response
         };
-        let Worked { output: mut response, bill } = work(self.board.as_ref(), self.component, terms, handled).await;
+        let Worked { output: mut response, bill } =
+            work(self.board.as_ref(), self.component, terms, handled).await;
         if let Some(bill) = bill {
             response.headers_mut().insert(headers::SERVER_TIMING, bill);
         }
@@ -104,15 +107,13 @@ impl Door {
 /// What a caller asked for besides the answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    caller: ComponentName,
+    pub caller: ComponentName,
     /// It wants to know what the answer cost.
-    bill: bool,
+    pub bill: bool,
 }
 
-impl Terms {
-    pub fn read(headers: &HeaderMap) -> Self {
-        Self { caller: headers::caller(headers), bill: headers.contains_key(headers::BILL) }
-    }
+pub(crate) fn wants_bill(headers: &HeaderMap) -> bool {
+    headers.contains_key(headers::BILL)
 }
 
 /// Work done, and its bill if one was asked for.

@@ -6,8 +6,8 @@ use contract::{ComponentName, Refusal};
 use fault::Table;
 use http::HeaderValue;
 use policy::breaker::{Breaker, State};
-use policy::bulkhead::Bulkhead;
 use policy::budget::RetryBudget;
+use policy::bulkhead::Bulkhead;
 use policy::{Effective, Picker};
 use telemetry::EdgeMetrics;
 

@@ -58,7 +58,7 @@ pub fn public_context(headers: &HeaderMap) -> CallContext {
     CallContext {
         deadline,
         trace: trace(headers),
-        from: caller(headers),
+        from: public_caller(headers),
         principal: None,
         request,
         key,
@@ -110,17 +110,19 @@ pub fn trace(headers: &HeaderMap) -> TraceContext {
     text(headers, &TRACEPARENT).and_then(TraceContext::parse).unwrap_or_default()
 }
 
-/// The component that asks; `client` where none says so.
-pub fn caller(headers: &HeaderMap) -> ComponentName {
+/// The component that asks; `client` where none says so. Only beside the run's
+/// token: names are interned for good, and a stranger could invent many.
+fn caller(headers: &HeaderMap) -> ComponentName {
+    text(headers, &CALLER).map_or(ComponentName::CLIENT, ComponentName::intern)
+}
+
+/// Who sends a public request: the gateway, or somebody else.
+pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
     match text(headers, &CALLER) {
-        // Names are interned for good, so what could be a client's invention is not.
-        Some(name) if name.len() <= MAX_NAME => ComponentName::intern(name),
+        Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
         _ => ComponentName::CLIENT,
     }
 }
-
-/// Longest name of a component that is believed, bytes.
-const MAX_NAME: usize = 64;
 
 /// Which try this is; 0 where nothing is said.
 pub fn attempt(headers: &HeaderMap) -> u8 {
@@ -183,6 +185,17 @@ mod tests {
         assert_eq!(read("999999999"), Some(MAX_DEADLINE));
         assert_eq!(read("-1"), Some(DEFAULT_DEADLINE));
         assert_eq!(read("abc"), Some(DEFAULT_DEADLINE));
+    }
+
+    #[test]
+    fn strangers_cannot_name_themselves() {
+        let from = |name: &str| {
+            let mut headers = HeaderMap::new();
+            insert(&mut headers, CALLER, name);
+            public_context(&headers).from
+        };
+        assert_eq!(from("gateway"), ComponentName::GATEWAY);
+        assert_eq!(from("feed"), ComponentName::CLIENT);
     }
 
     #[test]

@@ -9,6 +9,23 @@ use tracing::Instrument;
 
 use crate::refused;
 
+/// The end of a call at the hands of a fault.
+pub(crate) enum Injury {
+    /// Answered by the fault, as if by the callee.
+    Aborted(Refusal),
+    /// Not answered for as long as anybody waited.
+    Hung,
+}
+
+impl From<Injury> for Refusal {
+    fn from(injury: Injury) -> Self {
+        match injury {
+            Injury::Aborted(refusal) => refusal,
+            Injury::Hung => Self::too_late(),
+        }
+    }
+}
+
 /// Lets a call suffer what the table says. `Err` is the end of the call.
 pub(crate) async fn suffer(
     table: &Table,
@@ -16,7 +33,7 @@ pub(crate) async fn suffer(
     callee: ComponentName,
     route: &str,
     cx: &CallContext,
-) -> Result<(), Refusal> {
+) -> Result<(), Injury> {
     if table.is_empty() {
         return Ok(());
     }
@@ -46,7 +63,7 @@ pub(crate) async fn suffer(
         }
         match verdict.end {
             None => Ok(()),
-            Some(End::Abort(status)) => Err(refused::injected(status)),
+            Some(End::Abort(status)) => Err(Injury::Aborted(refused::injected(status))),
             Some(End::Hang) => hang(cx.deadline).await,
         }
     };
@@ -54,7 +71,7 @@ pub(crate) async fn suffer(
 }
 
 /// Not before the caller has given up; nobody is left to hear this answer.
-async fn hang(deadline: Deadline) -> Result<(), Refusal> {
+async fn hang(deadline: Deadline) -> Result<(), Injury> {
     sleep_until(deadline.instant().into()).await;
-    Err(Refusal::too_late())
+    Err(Injury::Hung)
 }

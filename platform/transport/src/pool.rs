@@ -316,7 +316,10 @@ impl Lease {
     }
 
     /// Sends a request and waits for the head of its response.
-    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+    pub async fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         let Wire { sender, connection, ended } = &mut *self.wire;
         let mut response = pin!(sender.try_send_request(request));
         poll_fn(|cx| {

@@ -45,7 +45,9 @@ pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Ref
     let kind = RefusalKind::from_status(status.as_u16());
     let mut refusal = match serde_json::from_slice::<Written<'_>>(body) {
         Ok(Written { error }) => Refusal::new(kind, error.code.into_owned(), error.message.into_owned()),
-        Err(_) => Refusal::new(kind, "unexplained", format!("the callee answered {status} and did not say why")),
+        Err(_) => {
+            Refusal::new(kind, "unexplained", format!("the callee answered {status} and did not say why"))
+        }
     };
     let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     refusal.retry_after = wait.map(Duration::from_secs);

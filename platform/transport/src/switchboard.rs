@@ -139,7 +139,10 @@ impl Board {
             return Ok(Arc::new(http::Remote::<C>::new(self.edge(caller, callee), codec)));
         }
         let receiver = self.receiver::<C>().ok_or_else(|| {
-            Refusal::unavailable("not_open", format!("`{callee}` lives here and does not answer `{}` yet", C::NAME))
+            Refusal::unavailable(
+                "not_open",
+                format!("`{callee}` lives here and does not answer `{}` yet", C::NAME),
+            )
         })?;
         Ok(match self.options.carrier {
             Carrier::Wire => Arc::new(Wire::new(caller, receiver)),

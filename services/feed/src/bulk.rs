@@ -98,7 +98,7 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
         while let Some(row) = rows.try_next().await? {
             let timeline = store::timeline(row);
             let reader = timeline.reader.raw().to_le_bytes();
-            for author in timeline.authors.as_slice().iter().filter(|author| !gone.contains(author)) {
+            for author in timeline.authors.followed().filter(|author| !gone.contains(author)) {
                 digest.row("feed_timelines", &[&reader, &author.raw().to_le_bytes()]);
             }
             for photo in differences(&timeline, &pushed, &standing) {
@@ -134,9 +134,8 @@ fn differences(
     let floor = timeline.entries.floor();
     let due: BTreeSet<Position> = timeline
         .authors
-        .as_slice()
-        .iter()
-        .filter_map(|author| pushed.get(author))
+        .followed()
+        .filter_map(|author| pushed.get(&author))
         .flatten()
         .copied()
         .filter(|entry| floor.is_none_or(|floor| *entry >= floor))

@@ -125,9 +125,11 @@ impl Subscriber<Followed> for Feed {
             }
             let mut timeline = store::timeline_of(tx.conn(), follower).await?;
             timeline.authors.add(followee);
-            // One more than fits, to know whether something is cut off.
-            let posts = store::pushed_by(tx.conn(), &[followee], self.depth + 1).await?;
-            timeline.entries.add(posts, self.depth);
+            if timeline.authors.contains(followee) {
+                // One more than fits, to know whether something is cut off.
+                let posts = store::pushed_by(tx.conn(), &[followee], self.depth + 1).await?;
+                timeline.entries.add(posts, self.depth);
+            }
             Ok(store::save(tx.conn(), &[timeline]).await?)
         })
     }
@@ -162,12 +164,15 @@ impl Subscriber<Unfollowed> for Feed {
         readers: Self::Gathered,
     ) -> Pending<'a, ()> {
         Box::pin(async move {
-            let mut timeline = store::timeline_of(tx.conn(), follower).await?;
-            if timeline.authors.contains(followee) {
+            if !store::is_gone(tx.conn(), follower).await? {
+                let mut timeline = store::timeline_of(tx.conn(), follower).await?;
                 timeline.authors.remove(followee);
-                let posts = store::pushed_by(tx.conn(), timeline.authors.as_slice(), self.depth + 1).await?;
-                timeline.entries = Entries::default();
-                timeline.entries.add(posts, self.depth);
+                if !timeline.authors.contains(followee) {
+                    let authors: Vec<UserId> = timeline.authors.followed().collect();
+                    let posts = store::pushed_by(tx.conn(), &authors, self.depth + 1).await?;
+                    timeline.entries = Entries::default();
+                    timeline.entries.add(posts, self.depth);
+                }
                 store::save(tx.conn(), &[timeline]).await?;
             }
             match readers {

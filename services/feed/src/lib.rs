@@ -13,7 +13,7 @@
 //! nothing: upwards, what was pushed stays pushed and the merge drops
 //! duplicates; downwards, what was not is pushed then.
 //!
-//! Events of different publishers meet here in any order, and must end in one
+//! Events of different topics meet here in any order, and must end in one
 //! state. Therefore a timeline row also holds the authors the reader follows,
 //! as far as heard of: a post is pushed only to readers who are known to
 //! follow, a reader who follows gets all that was pushed before, and a late

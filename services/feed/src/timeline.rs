@@ -10,8 +10,8 @@ use profile_api::UserId;
 
 /// Bytes of one entry: time of posting and photo, both big-endian.
 const ENTRY: usize = 16;
-/// Bytes of one author.
-const AUTHOR: usize = 8;
+/// Bytes of one author: id and balance, both big-endian.
+const AUTHOR: usize = 12;
 
 /// One reader's row.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,50 +31,67 @@ impl Timeline {
     }
 }
 
-/// A set of authors, by ascending id.
+/// Authors and how a reader stands to them, by ascending id.
+///
+/// A follow and its end are different topics, which may change places on their
+/// way. But they alternate, and each comes once: so the balance of the two
+/// tells in the end, whatever came first. It is above zero while the reader
+/// follows; authors at zero are not kept.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Authors(Vec<UserId>);
+pub struct Authors(Vec<(UserId, i32)>);
 
 impl Authors {
     /// Reads the bytes of a row.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let (whole, _) = bytes.as_chunks::<AUTHOR>();
-        Self(whole.iter().map(|author| UserId::new(u64::from_be_bytes(*author))).collect())
+        let author = |&[a, b, c, d, e, f, g, h, balance @ ..]: &[u8; AUTHOR]| {
+            (UserId::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])), i32::from_be_bytes(balance))
+        };
+        Self(whole.iter().map(author).collect())
     }
 
     /// The bytes of a row.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|author| author.raw().to_be_bytes()).collect()
+        let mut bytes = Vec::with_capacity(self.0.len() * AUTHOR);
+        for (author, balance) in &self.0 {
+            bytes.extend(author.raw().to_be_bytes());
+            bytes.extend(balance.to_be_bytes());
+        }
+        bytes
     }
 
-    /// Whether `author` is among them.
+    /// Whether the reader follows `author`.
     pub fn contains(&self, author: UserId) -> bool {
-        self.0.binary_search(&author).is_ok()
+        self.0.binary_search_by_key(&author, |known| known.0).is_ok_and(|place| self.0[place].1 > 0)
     }
 
-    /// Adds an author; twice is once.
+    /// Heard of a follow.
     pub fn add(&mut self, author: UserId) {
-        if let Err(place) = self.0.binary_search(&author) {
-            self.0.insert(place, author);
-        }
+        self.weigh(author, 1);
     }
 
-    /// Takes an author out, if there.
+    /// Heard of its end.
     pub fn remove(&mut self, author: UserId) {
-        if let Ok(place) = self.0.binary_search(&author) {
-            self.0.remove(place);
+        self.weigh(author, -1);
+    }
+
+    fn weigh(&mut self, author: UserId, weight: i32) {
+        match self.0.binary_search_by_key(&author, |known| known.0) {
+            Ok(place) if self.0[place].1 + weight == 0 => drop(self.0.remove(place)),
+            Ok(place) => self.0[place].1 += weight,
+            Err(place) => self.0.insert(place, (author, weight)),
         }
     }
 
-    /// All of them.
-    pub fn as_slice(&self) -> &[UserId] {
-        &self.0
+    /// Those the reader follows, by ascending id.
+    pub fn followed(&self) -> impl Iterator<Item = UserId> {
+        self.0.iter().filter(|(_, balance)| *balance > 0).map(|(author, _)| *author)
     }
 }
 
 impl FromIterator<UserId> for Authors {
     fn from_iter<I: IntoIterator<Item = UserId>>(authors: I) -> Self {
-        let mut authors: Vec<UserId> = authors.into_iter().collect();
+        let mut authors: Vec<(UserId, i32)> = authors.into_iter().map(|author| (author, 1)).collect();
         authors.sort_unstable();
         authors.dedup();
         Self(authors)
@@ -163,9 +180,25 @@ mod tests {
         entries.add([entry(5, 1), entry(-7, u64::MAX >> 1), entry(i64::MAX, 0)], 3);
         assert_eq!(Entries::from_bytes(&entries.to_bytes(), false), entries);
         assert_eq!(entries.to_bytes().len(), 3 * 16);
-        let authors: Authors = [9, 1, 5, 1].map(UserId::new).into_iter().collect();
+        let mut authors: Authors = [9, 1, 5, 1].map(UserId::new).into_iter().collect();
+        authors.remove(UserId::new(3));
         assert_eq!(Authors::from_bytes(&authors.to_bytes()), authors);
-        assert_eq!(authors.as_slice(), [1, 5, 9].map(UserId::new));
+        assert_eq!(authors.followed().collect::<Vec<_>>(), [1, 5, 9].map(UserId::new));
+    }
+
+    #[test]
+    fn follows_and_their_ends_may_change_places() {
+        let bob = UserId::new(2);
+        let mut authors = Authors::default();
+        authors.remove(bob);
+        assert!(!authors.contains(bob));
+        authors.add(bob);
+        assert_eq!(authors, Authors::default(), "followed and unfollowed leaves nothing behind");
+        // Followed, unfollowed, followed: heard in the order 1, 3, 2.
+        authors.add(bob);
+        authors.add(bob);
+        authors.remove(bob);
+        assert!(authors.contains(bob));
     }
 
     #[test]

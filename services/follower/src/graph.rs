@@ -119,7 +119,7 @@ impl Graph {
     }
 
     async fn both_exist(&self, cx: &CallContext, me: UserId, user: UserId) -> Result<(), Refusal> {
-        let known = self.profiles.answer(&cx.asked_by(NAME), ProfilesByIds { ids: vec![me, user] }).await?;
+        let known = self.profiles.answer(cx, ProfilesByIds { ids: vec![me, user] }).await?;
         let exists = |id| known.iter().any(|profile: &Profile| profile.id == id);
         match (exists(me), exists(user)) {
             (true, true) => Ok(()),
@@ -152,7 +152,7 @@ impl Graph {
         let ids = if lonely { vec![user] } else { page.items.clone() };
         let known = match ids.as_slice() {
             [] => Vec::new(),
-            _ => self.profiles.answer(&cx.asked_by(NAME), ProfilesByIds { ids }).await?,
+            _ => self.profiles.answer(cx, ProfilesByIds { ids }).await?,
         };
         if lonely && known.is_empty() {
             return Err(Refusal::not_found("user"));

@@ -87,7 +87,6 @@ pub async fn forget_person(conn: &mut Connection, id: UserId) -> Result<(), Stor
     if query("DELETE", PEOPLE, delete.execute(&mut *conn)).await?.rows_affected() == 1 {
         dialect::remove_person(conn, id).await?;
     }
-    dialect::remove_photos_of(conn, id).await?;
     let delete = sqlx::query("DELETE FROM search_photos WHERE author = $1").bind(id);
     query("DELETE", PHOTOS, delete.execute(conn)).await.map(drop)
 }

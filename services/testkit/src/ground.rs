@@ -93,7 +93,7 @@ impl Process {
             calls: self.calls.clone(),
         };
         let router = (service.open)(&site).await.expect("it opens");
-        router.layer(Extension(self.identity.clone()))
+        router.layer(Extension(self.identity.clone())).layer(self.calls.door(service.name))
     }
 
     /// Publishes from here, in a transaction of its own.

@@ -29,7 +29,7 @@ pub use there::There;
 /// ```
 #[macro_export]
 macro_rules! on_every_carrier {
-    ($subject:path => $($story:ident),+ $(,)?) => {
+    ($subject:ident => $($story:ident),+ $(,)?) => {
         mod local {
             $(#[tokio::test]
             async fn $story() {

@@ -152,7 +152,9 @@ fn a_full_table_says_so() {
 #[test]
 fn every_third_is_exact_on_each_edge() {
     let table = Table::new();
-    table.put(Lease { matching: Match::every(3), ..lease("x", "*->follower", abort(500)) }, TTL, 0).expect("room");
+    table
+        .put(Lease { matching: Match::every(3), ..lease("x", "*->follower", abort(500)) }, TTL, 0)
+        .expect("room");
     let other = |request| Site { caller: ComponentName::of("search"), ..call(Side::Caller, request) };
     // 9 calls on one edge and 4 on another: 3 + 1 hits, counted apart.
     let feed = (0..9).filter(|&n| hit(&table, &call(Side::Caller, n))).count();
@@ -236,7 +238,9 @@ fn another_seed_hits_others() {
     let with = |seed| {
         let table = Table::new();
         let matching = Match::share("30%".parse().expect("a ratio"), ShareOf::Requests);
-        table.put(Lease { matching, seed, ..lease("x", "feed->follower", abort(503)) }, TTL, 0).expect("room");
+        table
+            .put(Lease { matching, seed, ..lease("x", "feed->follower", abort(503)) }, TTL, 0)
+            .expect("room");
         (1..=500).filter(|&n| hit(&table, &call(Side::Caller, n))).collect::<Vec<_>>()
     };
     assert_ne!(with(1), with(2));

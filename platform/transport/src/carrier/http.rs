@@ -73,7 +73,8 @@ impl Http {
         let until = parcel.cx.deadline.instant();
         let make = || self.request(endpoint, parcel);
         let again = || (parcel.promise == Promise::Repeatable).then(make);
-        let response = attempt::send(endpoint, make(), until, again).await.map_err(|failed| failure(&failed))?;
+        let response =
+            attempt::send(endpoint, make(), until, again).await.map_err(|failed| failure(&failed))?;
         let (head, body) = response.into_parts();
         let body = timeout_at(until.into(), body.bytes(MAX_REPLY));
         let body = match cost::part(Part::Transport, body).await {
@@ -128,6 +129,9 @@ impl Layer for Http {
 
 fn failure(failed: &Failed) -> Failure {
     let kind = failed.kind();
-    let came = if failed.may_have_happened() { Came::Unanswered(kind) } else { Came::NotSent(kind) };
+    let came = match failed {
+        Failed::NotSent(_) => Came::NotSent(kind),
+        Failed::Broke(_) | Failed::TimedOut => Came::Unanswered(kind),
+    };
     Failure::new(failed.refusal(), came)
 }

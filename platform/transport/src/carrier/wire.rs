@@ -24,7 +24,8 @@ impl<C: Call> Answer<C> for Wire<C> {
     fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
         let span = telemetry::call_span(C::NAME, callee::<C>(), "wire");
         let answer = async move {
-            let unreadable = |why| Refusal::internal(format!("`{}` does not survive its encoding: {why}", C::NAME));
+            let unreadable =
+                |why| Refusal::internal(format!("`{}` does not survive its encoding: {why}", C::NAME));
             let there = Codec::Json.decode(&Codec::Json.encode(&call)).map_err(unreadable)?;
             let reply = self.receiver.receive(&cx.asked_by(self.caller), there).await?;
             Codec::Json.decode(&Codec::Json.encode(&reply)).map_err(unreadable)

@@ -67,7 +67,8 @@ impl<L: Layer> Layer for Broken<L> {
             };
             if let Admit::No(left_ns) = admitted {
                 self.edge.metrics.shed("circuit_open");
-                let mut refusal = Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
+                let mut refusal =
+                    Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
                 refusal.retry_after = Some(Duration::from_nanos(left_ns));
                 return Err(Failure::new(refusal, Came::Shed("circuit_open")));
             }

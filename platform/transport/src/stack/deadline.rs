@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use contract::Refusal;
+use contract::{Deadline, Refusal};
+use runtime::clock;
 use tokio::time::timeout_at;
 
 use super::{Layer, Parcel, Sent};
 use crate::carrier::in_time;
 use crate::edge::{Came, Edge, Failure};
+use crate::headers::MAX_DEADLINE;
 
 pub(super) struct InTime<L> {
     inner: L,
@@ -21,7 +23,12 @@ impl<L> InTime<L> {
 }
 
 impl<L: Layer> Layer for InTime<L> {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
+    fn send(&self, mut parcel: Parcel) -> Sent<'_> {
+        if !self.edge.policy.deadline {
+            // Switched off to show what it is good for: nobody is told how long anybody waits.
+            parcel.cx.deadline = Deadline::after(clock::now(), MAX_DEADLINE);
+            return self.inner.send(parcel);
+        }
         Box::pin(async move {
             if let Err(refusal) = in_time(&parcel.cx) {
                 telemetry::deadline_refused(self.edge.caller);

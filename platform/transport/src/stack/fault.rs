@@ -5,8 +5,9 @@ use std::sync::Arc;
 use fault::Side;
 
 use super::{Layer, Parcel, Sent};
+use crate::attempt::Failed;
 use crate::edge::{Came, Edge, Failure};
-use crate::injury::suffer;
+use crate::injury::{Injury, suffer};
 
 pub(super) struct Faults<L> {
     inner: L,
@@ -26,10 +27,14 @@ impl<L: Layer> Layer for Faults<L> {
             return self.inner.send(parcel);
         }
         Box::pin(async move {
-            // As if the callee had said so: the policies above must not know better.
-            let answered = |refusal| Failure::new(refusal, Came::Answered);
-            suffer(faults, Side::Caller, *callee, parcel.name, &parcel.cx).await.map_err(answered)?;
-            self.inner.send(parcel).await
+            match suffer(faults, Side::Caller, *callee, parcel.name, &parcel.cx).await {
+                Ok(()) => self.inner.send(parcel).await,
+                // As if the callee had said so: the policies above must not know better.
+                Err(Injury::Aborted(refusal)) => Err(Failure::new(refusal, Came::Answered)),
+                Err(Injury::Hung) => {
+                    Err(Failure::new(Failed::TimedOut.refusal(), Came::Unanswered("timeout")))
+                }
+            }
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::RefusalKind;
 use policy::retry::{Outcome, Promise, backoff, may_retry};
 use runtime::{chance, clock};
 use tokio::time::sleep;
@@ -50,6 +51,15 @@ fn worth_another(failure: &Failure, promise: Promise) -> bool {
     may_retry(outcome, promise)
 }
 
+/// "Nothing was done" is true of the last try only: where an earlier one may
+/// have happened, its refusal is the honest one.
+fn conclude(last: Failure, doubtful: Option<Failure>) -> Failure {
+    match doubtful {
+        Some(doubtful) if last.refusal.kind == RefusalKind::Unavailable => doubtful,
+        _ => last,
+    }
+}
+
 impl<L: Layer> Layer for Retry<L> {
     fn send(&self, mut parcel: Parcel) -> Sent<'_> {
         // Retries multiply from layer to layer, so nobody retries on behalf of a retry.
@@ -60,18 +70,23 @@ impl<L: Layer> Layer for Retry<L> {
             if let Some(budget) = &self.edge.budget {
                 budget.lock().expect("no panic while held").deposit(clock::now_ns());
             }
-            let mut tries = 0;
+            let (mut tries, mut doubtful) = (0, None);
             loop {
                 let failure = match self.inner.send(parcel.clone()).await {
                     Ok(reply) => return Ok(reply),
                     Err(failure) => failure,
                 };
                 tries += 1;
-                let Some(wait) = self.again(&failure, &parcel, tries) else { return Err(failure) };
+                let Some(wait) = self.again(&failure, &parcel, tries) else {
+                    return Err(conclude(failure, doubtful));
+                };
                 sleep(wait).await;
                 self.edge.metrics.retry();
                 parcel.cx.attempt += 1;
-                parcel.avoid = failure.endpoint;
+                parcel.avoid.clone_from(&failure.endpoint);
+                if failure.refusal.kind.may_have_happened() {
+                    doubtful = Some(failure);
+                }
             }
         })
     }

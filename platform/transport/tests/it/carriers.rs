@@ -84,7 +84,8 @@ async fn a_slow_component_is_slow_whatever_carries_the_call(pair: Pair) {
 
 async fn an_aborted_component_does_no_work(pair: Pair) {
     put(&pair.component_faults, lease("greeter", "do = \"abort\"\nstatus = 500", Match::default()));
-    let refusal = pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("aborted");
+    let refusal =
+        pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("aborted");
     assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Internal, "fault_injected"));
     assert_eq!(pair.greeter.begun(), 0);
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use contract::{Answer, Call, CallContext, Carrier, ComponentName, Deadline, Pending, Principal, Refusal, Repeat};
+use contract::{
+    Answer, Call, CallContext, Carrier, ComponentName, Deadline, Pending, Principal, Refusal, Repeat,
+};
 use fault::{Fault, Lease, Match, Table};
 use policy::{EdgePattern, Policy};
 use runtime::{Tasks, clock};
@@ -189,7 +191,8 @@ impl Pair {
         let mut server = None;
         if remote {
             let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
-            let options = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+            let options =
+                serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
             let serving = serve::serve(&tasks, listener, there.router(), options);
             clusters.get(GREETER).update(vec![Instance::new("greeter#0", serving.addr())]);
             server = Some(serving);
@@ -244,5 +247,7 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }

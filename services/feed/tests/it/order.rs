@@ -1,8 +1,8 @@
-//! Events of three publishers, interleaved at random, end in one state and one view of it.
+//! Events of five topics, interleaved at random, end in one state and one view of it.
 //!
-//! Each publisher's own events stay in order. `follower` may be ahead of its
+//! Each topic's own events stay in order. `follower` may be ahead of its
 //! events, as it is while they travel: what it answers is drawn between what
-//! has been told and what will have been.
+//! has been told and what will have been, and never goes back.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use transport::cluster::Clusters;
 use crate::world::{self, MovingGraph};
 
 const USERS: u64 = 8;
-/// With eight users, three followers make a star, and feuds cross the line often.
+/// With eight users, three followers make a star, and authors cross the line often.
 const PUSH_BELOW: u32 = 3;
 /// Short, so that most timelines are cut.
 const DEPTH: u32 = 6;
@@ -69,16 +69,21 @@ impl Plot {
         Self { follows, photos, leaver: UserId::new(1 + below(USERS)) }
     }
 
-    /// The edges after the first `told` turns: the first turn of a pair
-    /// follows, the next unfollows.
-    fn edges(&self, told: usize) -> Edges {
+    /// The edges after the first turns: the first turn of a pair follows, the
+    /// next unfollows.
+    fn edges(&self, turns: usize) -> Edges {
         let mut edges = Edges::new();
-        for edge in &self.follows[..told] {
+        for edge in &self.follows[..turns] {
             if !edges.remove(edge) {
                 edges.insert(*edge);
             }
         }
         edges
+    }
+
+    /// The turns that follow, and those that unfollow.
+    fn turns(&self) -> (Vec<usize>, Vec<usize>) {
+        (0..self.follows.len()).partition(|turn| self.edges(turn + 1).contains(&self.follows[*turn]))
     }
 
     fn final_edges(&self) -> Edges {
@@ -154,7 +159,7 @@ impl Stage {
             knobs: Knobs { push_below: PUSH_BELOW, feed_depth: DEPTH, ..Knobs::default() },
             calls: calls.clone(),
         };
-        (feed::SERVICE.open)(&site).await.expect("opens");
+        let _routes = (feed::SERVICE.open)(&site).await.expect("opens");
         Self { db, bus, calls, graph, _tasks: tasks, _folder: folder }
     }
 
@@ -164,47 +169,62 @@ impl Stage {
         tx.commit().await.expect("commits");
     }
 
-    /// Tells the plot, drawing at every step who speaks next and how far
-    /// `follower` is ahead.
+    /// Tells the plot, drawing at every step which topic speaks next and how
+    /// far `follower` is ahead.
     async fn tell(&self, plot: &Plot, chance: &mut Stream) {
-        let (mut follows, mut photos, mut leaves) = (0, 0, 0);
+        let mut below = |n: usize| (chance.next_u64() % n as u64) as usize;
+        let (follow, unfollow) = plot.turns();
+        let (deletes, posts): (Vec<usize>, Vec<usize>) =
+            (0..plot.photos.len()).partition(|told| matches!(plot.photos[*told], Told::Deleted(_)));
+        let mut topics =
+            [follow, unfollow, posts, deletes, vec![0]].map(|topic| topic.into_iter().peekable());
+        let mut ahead = 0;
         let mut gone_there = false;
         loop {
-            let left = [plot.follows.len() - follows, plot.photos.len() - photos, 1 - leaves];
-            let all: usize = left.iter().sum();
-            if all == 0 {
-                break;
+            let weights = topics.each_ref().map(|topic| topic.len());
+            let mut draw = match weights.iter().sum() {
+                0 => break,
+                all => below(all),
+            };
+            let topic = weights
+                .iter()
+                .position(|weight| {
+                    draw < *weight || {
+                        draw -= weight;
+                        false
+                    }
+                })
+                .expect("the draw is below the sum");
+            let at = topics[topic].next().expect("it has weight");
+            if topic < 2 {
+                ahead = ahead.max(at + 1);
             }
-            let ahead = follows + (chance.next_u64() % (plot.follows.len() - follows + 1) as u64) as usize;
-            gone_there |= chance.next_u64() % 40 == 0;
+            if below(2) == 0 {
+                ahead += below(plot.follows.len() - ahead + 1);
+            }
+            gone_there |= below(40) == 0;
             let mut edges = plot.edges(ahead);
             edges.retain(|(a, b)| !(gone_there && [*a, *b].contains(&plot.leaver)));
             self.graph.becomes(edges);
 
-            let draw = (chance.next_u64() % all as u64) as usize;
-            if draw < left[0] {
-                let (follower, followee) = plot.follows[follows];
-                follows += 1;
-                if plot.edges(follows).contains(&(follower, followee)) {
-                    self.publish(format!("f{follows}"), Followed { follower, followee }).await;
-                } else {
-                    self.publish(format!("f{follows}"), Unfollowed { follower, followee }).await;
+            let id = format!("{topic}/{at}");
+            match (topic, plot.photos.get(at)) {
+                (0, _) => {
+                    let (follower, followee) = plot.follows[at];
+                    self.publish(id, Followed { follower, followee }).await;
                 }
-            } else if draw < left[0] + left[1] {
-                let told = plot.photos[photos];
-                photos += 1;
-                match told {
-                    Told::Posted(id) => {
-                        self.publish(format!("p{photos}"), PhotoPosted { photo: world::photo(id) }).await;
-                    }
-                    Told::Deleted(id) => {
-                        let author = world::photo(id).author;
-                        self.publish(format!("p{photos}"), PhotoDeleted { id, author }).await;
-                    }
+                (1, _) => {
+                    let (follower, followee) = plot.follows[at];
+                    self.publish(id, Unfollowed { follower, followee }).await;
                 }
-            } else {
-                leaves = 1;
-                self.publish("l".into(), ProfileDeleted { id: plot.leaver }).await;
+                (2, Some(Told::Posted(photo))) => {
+                    self.publish(id, PhotoPosted { photo: world::photo(*photo) }).await;
+                }
+                (3, Some(Told::Deleted(photo))) => {
+                    let author = world::photo(*photo).author;
+                    self.publish(id, PhotoDeleted { id: *photo, author }).await;
+                }
+                _ => self.publish(id, ProfileDeleted { id: plot.leaver }).await,
             }
         }
         self.graph.becomes(plot.final_edges());

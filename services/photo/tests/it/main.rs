@@ -107,7 +107,8 @@ async fn every_format_is_taken(client: impl Client) {
         let photo = client.send(upload(&client, ADA, key, media_type, bytes)).await.expect(201);
         let original =
             client.send(get(format!("/v1/photos/{}/original", photo["id"].as_str().expect("an id")))).await;
-        assert_eq!((original.status, original.headers["content-type"].to_str()), (200, Ok(media_type)));
+        assert_eq!(original.status, 200);
+        assert_eq!(original.headers["content-type"], media_type);
     }
 }
 

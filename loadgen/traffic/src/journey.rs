@@ -1,0 +1,109 @@
+//! What a user wants done, and which components it needs.
+
+use serde::{Deserialize, Serialize};
+
+/// A journey: perhaps several requests; the unit of throughput.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Journey {
+    /// First page of the home feed.
+    HomeFeed,
+    /// First and second page.
+    NextPage,
+    /// One photo's metadata.
+    ViewPhoto,
+    /// One profile.
+    ViewProfile,
+    /// Photos by one to three words.
+    Search,
+    /// Like a photo.
+    Like,
+    /// Follow somebody, or stop.
+    Follow,
+    /// Post a photo.
+    Upload,
+    /// Change one's profile.
+    EditProfile,
+    /// Open an account.
+    SignUp,
+    /// Get a token.
+    LogIn,
+    /// Post a photo, then look for it at once through another component.
+    PostThenRead,
+}
+
+impl Journey {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::HomeFeed,
+        Self::NextPage,
+        Self::ViewPhoto,
+        Self::ViewProfile,
+        Self::Search,
+        Self::Like,
+        Self::Follow,
+        Self::Upload,
+        Self::EditProfile,
+        Self::SignUp,
+        Self::LogIn,
+        Self::PostThenRead,
+    ];
+
+    /// Its name in scenarios, records and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HomeFeed => "home-feed",
+            Self::NextPage => "next-page",
+            Self::ViewPhoto => "view-photo",
+            Self::ViewProfile => "view-profile",
+            Self::Search => "search",
+            Self::Like => "like",
+            Self::Follow => "follow",
+            Self::Upload => "upload",
+            Self::EditProfile => "edit-profile",
+            Self::SignUp => "sign-up",
+            Self::LogIn => "log-in",
+            Self::PostThenRead => "post-then-read",
+        }
+    }
+
+    /// Groups it belongs to, for selectors and mixes.
+    pub const fn groups(self) -> &'static [&'static str] {
+        match self {
+            Self::HomeFeed | Self::NextPage => &["feed", "reads"],
+            Self::ViewPhoto => &["photo", "reads"],
+            Self::ViewProfile => &["profile", "reads"],
+            Self::Search => &["reads"],
+            Self::Like | Self::Follow | Self::Upload | Self::EditProfile | Self::SignUp => &["writes"],
+            Self::LogIn => &[],
+            Self::PostThenRead => &["writes"],
+        }
+    }
+
+    /// Components whose answers it waits for: without any of them it fails.
+    pub const fn depends_on(self) -> &'static [&'static str] {
+        match self {
+            Self::HomeFeed | Self::NextPage => &["feed", "follower", "photo", "profile"],
+            Self::ViewPhoto | Self::Like | Self::Upload => &["photo"],
+            Self::ViewProfile | Self::EditProfile | Self::SignUp | Self::LogIn => &["profile"],
+            Self::Search => &["search"],
+            Self::Follow => &["follower", "profile"],
+            Self::PostThenRead => &["feed", "photo", "profile"],
+        }
+    }
+
+    /// The journey of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|journey| journey.name() == name)
+    }
+
+    /// What a mix may call it: its name, or the group it stands for.
+    pub fn of_mix(name: &str) -> Option<Self> {
+        match name {
+            "feed" => Some(Self::HomeFeed),
+            "photo" => Some(Self::ViewPhoto),
+            "profile" => Some(Self::ViewProfile),
+            name => Self::named(name),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How much is let through: limits hold at every moment, and everything heals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use policy::admit::{Admission, AdmitOptions, Entry};
+use policy::breaker::{Admit, Breaker, BreakerOptions, State, Window};
+use policy::budget::{BudgetOptions, RetryBudget};
+use policy::bulkhead::Bulkhead;
+use policy::deadline::{LONGEST_MS, remaining_ms};
+use policy::retry::{LONGEST_BACKOFF_NS, MIN_LEFT_NS, backoff};
+use policy::units::{Rate, Ratio, Span};
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000_000_000;
+const MS: u64 = 1_000_000;
+
+#[test]
+fn ten_requests_at_ten_per_cent_pay_for_one_retry() {
+    let mut budget = RetryBudget::new(BudgetOptions { min: Rate::per_second(0.0), ..BudgetOptions::default() });
+    (0..10).for_each(|_| budget.deposit(0));
+    assert!(budget.withdraw(0), "10 x 10 % is one, also in binary: {}", budget.balance());
+    assert!(!budget.withdraw(0));
+}
+
+#[test]
+fn an_empty_house_forgets_that_its_queue_once_stood() {
+    let mut house = Admission::new(AdmitOptions { limit: 1, ..AdmitOptions::default() });
+    let wait = |house: &mut Admission, now: u64| {
+        assert_eq!((house.arrive(), house.arrive()), (Entry::Serve, Entry::Wait));
+        house.done();
+        let entry = house.leave_queue(6 * MS, now);
+        house.done();
+        entry
+    };
+    assert_eq!(wait(&mut house, SECOND), Entry::Serve, "one wait of 6 ms, then nobody is here");
+    // Ten seconds of an empty house later: the queue has not been standing.
+    assert_eq!(wait(&mut house, 11 * SECOND), Entry::Serve);
+}
+
+#[test]
+fn a_bulkhead_holds_among_threads() {
+    let (bulkhead, most) = (Arc::new(Bulkhead::new(3)), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..5_000 {
+                    let place = bulkhead.enter();
+                    most.fetch_max(bulkhead.taken(), Ordering::Relaxed);
+                    drop(place);
+                }
+            });
+        }
+    });
+    assert!(most.into_inner() <= 3);
+    assert_eq!(bulkhead.taken(), 0);
+}
+
+/// What happens next to a breaker or a house.
+fn history() -> impl Strategy<Value = Vec<(u64, u8, usize)>> {
+    proptest::collection::vec((0..SECOND, 0_u8..4, any::<usize>()), 0..200)
+}
+
+proptest! {
+    #[test]
+    fn retries_of_a_window_are_paid_by_its_requests(
+        steps in proptest::collection::vec((0..SECOND / 2, any::<bool>()), 1..300),
+        percent in 0_u32..=50,
+        min in 0_u32..5,
+    ) {
+        let (ratio, min) = (f64::from(percent) / 100.0, f64::from(min));
+        let options =
+            BudgetOptions { ratio: Ratio::new(ratio), min: Rate::per_second(min), window: Span::from_millis(10_000) };
+        let mut budget = RetryBudget::new(options);
+        let (mut now, mut requests, mut retries) = (0, Vec::new(), Vec::new());
+        for (gap, request) in steps {
+            now += gap;
+            if request {
+                budget.deposit(now);
+                requests.push(now);
+            } else if budget.withdraw(now) {
+                retries.push(now);
+                // Slots are a second: what was spent in the last nine was earned in the last ten, or is the floor.
+                let since = |events: &[u64], span: u64| events.iter().filter(|at| *at + span > now).count() as f64;
+                let (spent, earned) = (since(&retries, 9 * SECOND), since(&requests, 10 * SECOND));
+                prop_assert!(spent <= min * 10.0 + ratio * earned + 1e-6, "{spent} of {earned}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_breaker_lets_probes_through_by_number_and_always_heals(
+        steps in history(),
+        probes in 1_u32..5,
+        window in prop_oneof![(1_u32..40).prop_map(Window::Calls), Just(Window::Time(Span::from_millis(10_000)))],
+    ) {
+        let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
+        let mut breaker = Breaker::new(options);
+        // Calls under way, made while closed or as a probe; only short calls, answered before the next probe.
+        let (mut now, mut out) = (SECOND, 0_u32);
+        for (gap, step, _) in steps {
+            now += gap;
+            let before = breaker.state();
+            if step == 0 {
+                if breaker.admit(now) == Admit::Yes { out += 1 }
+            } else if out > 0 {
+                out -= 1;
+                if step == 3 { breaker.forget() } else { breaker.on_result(now, step == 1) }
+            }
+            prop_assert!(breaker.state().gauge() <= 2);
+            prop_assert!(before != State::Open || breaker.state() != State::Closed, "a probe comes between");
+        }
+        (0..out).for_each(|_| breaker.on_result(now, false));
+        now += 60 * SECOND;
+        for _ in 0..probes {
+            prop_assert_eq!(breaker.admit(now), Admit::Yes);
+            breaker.on_result(now, true);
+        }
+        prop_assert_eq!(breaker.state(), State::Closed, "well callees get their calls back");
+    }
+
+    #[test]
+    fn a_half_open_breaker_never_has_more_probes_out(probes in 1_u32..6, asked in 1_u32..50) {
+        let mut breaker = Breaker::new(BreakerOptions { probes, ..BreakerOptions::default() });
+        (0..20).for_each(|_| breaker.on_result(0, false));
+        let admitted = (0..asked).filter(|_| breaker.admit(5 * SECOND) == Admit::Yes).count() as u32;
+        prop_assert_eq!(admitted, asked.min(probes));
+    }
+
+    #[test]
+    fn a_house_is_never_fuller_than_it_may_be(steps in history(), limit in 0_u32..4, queue in 0_u32..4) {
+        let mut house = Admission::new(AdmitOptions { limit, queue, ..AdmitOptions::default() });
+        let mut now = 0;
+        for (gap, step, waited) in steps {
+            now += gap;
+            let (serving, waiting) = house.counts();
+            match step {
+                0 => { house.arrive(); }
+                1 if serving > 0 => { house.done(); }
+                2 if waiting > 0 && serving < limit => { house.leave_queue(waited as u64 % (50 * MS), now); }
+                3 if waiting > 0 => house.give_up(),
+                _ => {}
+            }
+            let (serving, waiting) = house.counts();
+            prop_assert!(serving <= limit && waiting <= queue, "{serving} served, {waiting} waiting");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_jittered_below_its_cap_and_leaves_time(
+        base in 0..2 * SECOND, n in 0_u32..100, bits: u64, left in 0..60 * SECOND,
+    ) {
+        if let Some(wait) = backoff(base, n, bits, left) {
+            prop_assert!(wait <= LONGEST_BACKOFF_NS.max(base));
+            prop_assert!(wait + MIN_LEFT_NS <= left);
+        } else {
+            prop_assert!(left < LONGEST_BACKOFF_NS.max(base) + MIN_LEFT_NS, "with time enough there is a wait");
+        }
+    }
+
+    #[test]
+    fn nobody_gets_more_time_than_the_route_gives(header in "[-+0-9a-z ]{0,22}", route_ms: u64) {
+        if let Some(ms) = remaining_ms(Some(&header), route_ms) {
+            prop_assert!((1..=LONGEST_MS).contains(&ms) && ms <= route_ms.max(1));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What holds of every policy, whatever happens: properties over drawn histories.
+
+mod choosing;
+mod limits;
+mod written;

@@ -1,0 +1,283 @@
+//! What the layers do when the other side does not answer well.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::{CallContext, Carrier, RefusalKind};
+use fault::{Match, ShareOf};
+use policy::breaker::State;
+
+use crate::pair::{GREETER, Greet, HOST, Pair, Ponder, Sign, lease, patient, put, until, within};
+
+const ABORT: &str = "do = \"abort\"\nstatus = 503";
+
+fn hits(pair: &Pair) -> u64 {
+    pair.edge_faults.hits().iter().map(|(_, hits)| hits).sum()
+}
+
+#[tokio::test]
+async fn a_retry_under_an_abort_really_retries() {
+    let pair = Pair::start(Carrier::Json).await;
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::first(1)));
+    let greeting = pair.greet(&patient()).await.expect("the second try comes through");
+    assert_eq!(greeting.attempt, 1, "and says that it is a second one");
+    assert_eq!((hits(&pair), pair.greeter.begun()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_refusal_by_the_callee_is_tried_again_as_well() {
+    let pair = Pair::start(Carrier::Binary).await;
+    pair.greeter.refusals.store(1, Ordering::SeqCst);
+    pair.greet(&patient()).await.expect("the second try comes through");
+    assert_eq!(pair.greeter.begun(), 2);
+}
+
+#[tokio::test]
+async fn what_must_not_be_repeated_is_not() {
+    let pair = Pair::start(Carrier::Json).await;
+    pair.greeter.refusals.store(1, Ordering::SeqCst);
+    let refusal =
+        pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("refused");
+    assert_eq!((refusal.kind, pair.greeter.begun()), (RefusalKind::Unavailable, 1));
+}
+
+#[tokio::test]
+async fn nobody_retries_on_behalf_of_a_retry() {
+    let pair = Pair::start(Carrier::Json).await;
+    pair.greeter.refusals.store(1, Ordering::SeqCst);
+    let retry = CallContext { attempt: 1, ..patient() };
+    pair.greet(&retry).await.expect_err("the one before retries, not we");
+    assert_eq!(pair.greeter.begun(), 1);
+}
+
+#[tokio::test]
+async fn retries_stop_at_the_budget() {
+    let policy =
+        "attempts = 4\nbackoff = \"0s\"\nbudget = { ratio = \"10%\", min = \"1/s\", window = \"10s\" }";
+    // A breaker would end the storm first.
+    let pair = Pair::with(Carrier::Json, &format!("{policy}\nbreaker = {{ minimum = 10000 }}")).await;
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::default()));
+    for _ in 0..100 {
+        pair.greet(&patient()).await.expect_err("everything is aborted");
+    }
+    // 100 first tries. A window of 10 s holds a floor of 10 tokens and 100 deposits
+    // of 0.1, so 20 retries in all; should the test take a second or more, each
+    // second past the window's end could lose, never add, some of them.
+    assert!((110..=120).contains(&hits(&pair)), "{} tries", hits(&pair));
+}
+
+#[tokio::test]
+async fn without_a_budget_every_attempt_is_made() {
+    let pair =
+        Pair::with(Carrier::Json, "attempts = 4\nbackoff = \"0s\"\nbreaker = { minimum = 10000 }").await;
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::default()));
+    for _ in 0..10 {
+        pair.greet(&patient()).await.expect_err("everything is aborted");
+    }
+    assert_eq!(hits(&pair), 40);
+}
+
+#[tokio::test]
+async fn a_breaker_opens_half_opens_and_closes() {
+    let policy =
+        "attempts = 1\nbreaker = { errors = \"50%\", window = \"10 calls\", open = \"100ms\", probes = 2 }";
+    let pair = Pair::with(Carrier::Json, policy).await;
+    let edge = pair.here.edge(HOST, GREETER);
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::default()));
+    for _ in 0..10 {
+        pair.greet(&patient()).await.expect_err("everything is aborted");
+    }
+    assert_eq!(edge.circuit(), State::Open, "ten of ten failed");
+    let refusal = pair.greet(&patient()).await.expect_err("open");
+    assert_eq!((refusal.code.as_ref(), hits(&pair)), ("circuit_open", 10), "and nothing was sent");
+    assert!(refusal.retry_after.is_some_and(|wait| wait <= Duration::from_millis(100)));
+
+    pair.edge_faults.end("test");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    pair.greet(&patient()).await.expect("the first probe");
+    assert_eq!(edge.circuit(), State::HalfOpen, "one of two probes is back");
+    pair.greet(&patient()).await.expect("the second probe");
+    assert_eq!(edge.circuit(), State::Closed);
+}
+
+#[tokio::test]
+async fn an_open_breaker_ends_the_retries() {
+    let policy = "attempts = 4\nbackoff = \"0s\"\nbreaker = { window = \"2 calls\", open = \"1m\" }";
+    let pair = Pair::with(Carrier::Json, policy).await;
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::default()));
+    let refusal = pair.greet(&patient()).await.expect_err("aborted, then open");
+    // The window holds two calls: the second failure opens it, the third try meets it open.
+    assert_eq!((refusal.code.as_ref(), hits(&pair)), ("circuit_open", 2));
+}
+
+#[tokio::test]
+async fn a_bulkhead_lets_so_many_in() {
+    let pair = Pair::with(Carrier::Json, "bulkhead = 2").await;
+    let (one, two) = (pair.ask::<Ponder>(), pair.ask::<Ponder>());
+    let cx = patient();
+    let both = async { tokio::join!(one.answer(&cx, Ponder), two.answer(&cx, Ponder)) };
+    let third = async {
+        until("two calls under way", || pair.greeter.begun() == 2).await;
+        let refusal = pair.greet(&patient()).await.expect_err("two are under way");
+        assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "bulkhead_full"));
+        pair.greeter.release.notify_one();
+        pair.greeter.release.notify_one();
+    };
+    let ((one, two), ()) = tokio::join!(both, third);
+    one.expect("released");
+    two.expect("released");
+    pair.greet(&patient()).await.expect("the places are free again");
+    assert_eq!(
+        pair.here.edge(HOST, GREETER).circuit(),
+        State::Closed,
+        "a bulkhead says nothing of the callee"
+    );
+}
+
+#[tokio::test]
+async fn a_hang_ends_by_the_timeout_of_the_try() {
+    let pair = Pair::with(Carrier::Json, "timeout = \"30ms\"\nattempts = 2").await;
+    put(&pair.edge_faults, lease("host->greeter", "do = \"hang\"", Match::first(1)));
+    let greeting = pair.greet(&patient()).await.expect("the second try is not hit");
+    assert_eq!((greeting.attempt, hits(&pair)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_hanging_callee_ends_by_the_timeout_of_the_try() {
+    let pair = Pair::with(Carrier::Json, "timeout = \"30ms\"\nattempts = 2").await;
+    put(&pair.component_faults, lease("greeter", "do = \"hang\"", Match::default()));
+    let refusal = pair.greet(&patient()).await.expect_err("both tries hang");
+    assert_eq!(refusal.kind, RefusalKind::DeadlineExceeded);
+    assert_eq!(pair.greeter.begun(), 0);
+}
+
+#[tokio::test]
+async fn a_hang_without_a_timeout_ends_with_the_request() {
+    for carrier in [Carrier::Local, Carrier::Json] {
+        let pair = Pair::start(carrier).await;
+        put(&pair.component_faults, lease("greeter", "do = \"hang\"", Match::default()));
+        let refusal = pair.greet(&within(Duration::from_millis(50))).await.expect_err("it hangs");
+        assert_eq!(refusal.kind, RefusalKind::DeadlineExceeded, "{carrier:?}");
+    }
+}
+
+/// Gives a try 30 ms of a component that takes 60, and answers how much work was begun in the end.
+async fn abandon(deadline: bool) -> u64 {
+    let policy = format!("timeout = \"30ms\"\nattempts = 1\ncancel = \"detach\"\ndeadline = {deadline}");
+    let pair = Pair::with(Carrier::Json, &policy).await;
+    put(&pair.component_faults, lease("greeter", "do = \"delay\"\nby = \"60ms\"", Match::default()));
+    pair.greet(&patient()).await.expect_err("30 ms are over before the delay of 60");
+    assert_eq!(pair.there.detached().finish(Duration::from_secs(10)).await, 0);
+    pair.greeter.begun()
+}
+
+#[tokio::test]
+async fn abandoned_work_is_not_begun_where_deadlines_travel() {
+    assert_eq!(abandon(true).await, 0);
+}
+
+#[tokio::test]
+async fn and_is_done_for_nobody_where_they_do_not() {
+    assert_eq!(abandon(false).await, 1);
+}
+
+/// Leaves in the middle of a call, and answers how many calls were begun and done.
+async fn leave(policy: &str) -> (u64, u64) {
+    let pair = Pair::with(Carrier::Json, policy).await;
+    let cx = patient();
+    let asked = pair.ask::<Ponder>();
+    {
+        let call = asked.answer(&cx, Ponder);
+        tokio::select! {
+            _ = call => panic!("nobody has released it"),
+            () = until("the call arrives", || pair.greeter.begun() == 1) => {}
+        }
+    }
+    // The caller is gone. Whoever still ponders may finish.
+    until("the connection ends", || pair.server.as_ref().is_some_and(|s| s.connections() == 0)).await;
+    pair.greeter.release.notify_one();
+    pair.there.detached().finish(Duration::from_secs(10)).await;
+    (pair.greeter.begun(), pair.greeter.done())
+}
+
+#[tokio::test]
+async fn propagate_drops_the_work_of_a_caller_that_left() {
+    assert_eq!(leave("cancel = \"propagate\"").await, (1, 0));
+}
+
+#[tokio::test]
+async fn detach_finishes_it() {
+    assert_eq!(leave("cancel = \"detach\"").await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_dead_callee_is_unavailable_and_anything_may_be_tried_again() {
+    let pair = Pair::with(Carrier::Json, "attempts = 3\nbackoff = \"0s\"").await;
+    // A port that was free a moment ago and that nobody listens on.
+    let free =
+        std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port");
+    pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#0", free)]);
+    let refusal = pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("dead");
+    assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "unreachable"));
+    pair.clusters.get(GREETER).update(Vec::new());
+    let refusal = pair.greet(&patient()).await.expect_err("nobody");
+    assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "no_endpoint"));
+}
+
+#[tokio::test]
+async fn a_retry_goes_to_another_copy() {
+    let pair = Pair::with(Carrier::Json, "attempts = 2\nbackoff = \"0s\"\nbalance = \"round-robin\"").await;
+    let alive = pair.server.as_ref().expect("remote").addr();
+    let dead =
+        std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port");
+    let instance = transport::Instance::new;
+    pair.clusters.get(GREETER).update(vec![instance("greeter#0", dead), instance("greeter#1", alive)]);
+    for _ in 0..20 {
+        pair.ask::<Sign>()
+            .answer(&patient(), Sign { name: "ada".into() })
+            .await
+            .expect("one of two is alive");
+    }
+}
+
+/// The requests that a 30 % share hits when they are sent from so many threads.
+fn hit_requests(threads: usize) -> BTreeSet<u64> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let pair = Arc::new(Pair::with(Carrier::Json, "attempts = 1\nbreaker = { minimum = 10000 }").await);
+        let share = Match::share("30%".parse().expect("a share"), ShareOf::Requests);
+        put(&pair.edge_faults, lease("host->greeter", ABORT, share));
+        let hit = Arc::new(Mutex::new(BTreeSet::new()));
+        let lanes = (0..8).map(|lane| {
+            let (pair, hit) = (pair.clone(), hit.clone());
+            runtime.handle().spawn(async move {
+                for request in (1..=200).filter(|n| n % 8 == lane) {
+                    let cx = CallContext { request, ..patient() };
+                    let call = Greet { name: "ada".into(), times: 1 };
+                    if pair.ask::<Greet>().answer(&cx, call).await.is_err() {
+                        hit.lock().expect("no panic while held").insert(request);
+                    }
+                }
+            })
+        });
+        for lane in lanes.collect::<Vec<_>>() {
+            lane.await.expect("no panic");
+        }
+        let hit = hit.lock().expect("no panic while held");
+        hit.clone()
+    })
+}
+
+#[test]
+fn the_same_seed_hits_the_same_requests_on_one_thread_and_on_eight() {
+    let alone = hit_requests(1);
+    // Binomial(200, 0.3): 60, standard deviation 6.5.
+    assert!((30..=90).contains(&alone.len()), "{} of 200", alone.len());
+    assert_eq!(alone, hit_requests(8));
+}
