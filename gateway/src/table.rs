@@ -13,7 +13,7 @@ use http::Method;
 use telemetry::ServerMetrics;
 
 use crate::config::{ConfigError, Route, RouteTable};
-use crate::upstream::Upstream;
+use crate::callee::Callee;
 
 /// Tables one can go back to.
 const KEPT: usize = 8;
@@ -23,7 +23,7 @@ pub struct Target {
     /// As configured.
     pub route: Route,
     /// Who answers.
-    pub upstream: Arc<Upstream>,
+    pub(crate) callee: Arc<Callee>,
     /// Rate, errors and durations, by method, in the order of [`Target::metrics`].
     metrics: Vec<(Method, Arc<ServerMetrics>)>,
 }
@@ -56,8 +56,8 @@ pub struct Table {
     resolve: Resolve,
 }
 
-/// Finds the upstream of a component; `None` if it cannot be reached from here.
-pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Upstream>> + Send + Sync>;
+/// Finds a component; `None` if it cannot be reached from here.
+pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Callee>> + Send + Sync>;
 
 /// No table of that number is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,8 +133,8 @@ impl Snapshot {
         let mut snapshot = Self { rev, config: RouteTable::default(), trees: Vec::new(), any: matchit::Router::new() };
         for route in &config.routes {
             let method = route.method.as_deref().map(|name| name.parse::<Method>().expect("validated"));
-            let upstream = resolve(route.component).expect("validated");
-            let target = Arc::new(Target::new(route.clone(), method.as_ref(), upstream));
+            let callee = resolve(route.component).expect("validated");
+            let target = Arc::new(Target::new(route.clone(), method.as_ref(), callee));
             let tree = match method {
                 None => &mut snapshot.any,
                 Some(method) => snapshot.tree_of(method),
@@ -179,7 +179,7 @@ impl Snapshot {
 }
 
 impl Target {
-    fn new(route: Route, method: Option<&Method>, upstream: Arc<Upstream>) -> Self {
+    fn new(route: Route, method: Option<&Method>, callee: Arc<Callee>) -> Self {
         let methods = match method {
             Some(method) if *method == Method::GET => vec![Method::GET, Method::HEAD],
             Some(method) => vec![method.clone()],
@@ -190,7 +190,7 @@ impl Target {
             (method, metrics)
         };
         let metrics = methods.into_iter().map(of).collect();
-        Self { route, upstream, metrics }
+        Self { route, callee, metrics }
     }
 
     /// Where a request of this method is counted; registered when the table was built.

@@ -100,6 +100,14 @@ impl Upload {
         matches!(self, Self::Whole(_))
     }
 
+    /// Whether it can be sent for the first time.
+    pub fn is_untouched(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Stream(stream) => stream.is_untouched(),
+        }
+    }
+
     /// What the client did wrong while its body was passing through. One that
     /// was not through when `late` is to blame for that.
     pub fn blame(&self, late: bool) -> Option<Blame> {
@@ -148,7 +156,7 @@ impl HttpBody for Lent {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.kept)))));
         }
         let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(rest).poll_frame(cx));
+        let frame = ready!(Pin::new(&mut *rest).poll_frame(cx));
         match &frame {
             Some(Ok(_)) => this.stream.ended.store(rest.is_end_stream(), Ordering::Release),
             None => this.stream.ended.store(true, Ordering::Release),

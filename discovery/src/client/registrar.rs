@@ -107,8 +107,9 @@ impl Registrar {
     }
 
     async fn reach(&self, goal: Goal) {
+        let mut reached = self.reached.clone();
         // An error means that the announcer has ended, after which nothing can be waited for.
-        let _ended = self.reached.clone().wait_for(|reached| *reached == Some(goal)).await;
+        let _ended = reached.wait_for(|reached| *reached == Some(goal)).await;
     }
 }
 

@@ -102,8 +102,9 @@ impl Watcher {
 
     /// Waits for the registry's first snapshot.
     pub async fn heard(&self) {
+        let mut changes = self.changes.clone();
         // An error means that the watcher has ended, after which nothing can be waited for.
-        let _ended = self.changes.clone().wait_for(Option::is_some).await;
+        let _ended = changes.wait_for(Option::is_some).await;
     }
 }
 

@@ -92,5 +92,5 @@ async fn a_cold_start_without_a_registry_uses_the_file() {
         (Watcher::start(&second, watch, clusters.clone()), clusters)
     };
     until("the remembered instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
-    assert_eq!(clusters.get(PHOTO).endpoints()[0].instance.state, cluster::State::Suspect);
+    assert_eq!(clusters.get(PHOTO).endpoints()[0].state(), cluster::State::Suspect);
 }

@@ -23,6 +23,7 @@ pub struct Life {
     pub addr: SocketAddr,
     pub registry: Registry,
     runtime: Option<tokio::runtime::Runtime>,
+    _tasks: Tasks,
 }
 
 impl Life {
@@ -45,14 +46,14 @@ impl Life {
         let registry = Registry::new(options);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (tasks, router) = (Tasks::new(), registry.router());
-        let serving = registry.clone();
-        runtime.block_on(async move {
-            serving.start(&tasks);
+        let tasks = Tasks::new();
+        {
+            let _inside = runtime.enter();
+            registry.start(&tasks);
             let listener = tokio::net::TcpListener::from_std(listener).expect("registers");
-            transport::serve::serve(&tasks, listener, router, transport::serve::Options::default());
-        });
-        Self { addr, registry, runtime: Some(runtime) }
+            transport::serve::serve(&tasks, listener, registry.router(), transport::serve::Options::default());
+        }
+        Self { addr, registry, runtime: Some(runtime), _tasks: tasks }
     }
 
     pub fn kill(mut self) {

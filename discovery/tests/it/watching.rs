@@ -26,7 +26,7 @@ async fn an_instance_added_is_seen_and_one_that_leaves_is_gone() {
     bounded("draining", first.drain()).await;
     let draining = |c: &Clusters| {
         let endpoints = c.get(PHOTO).endpoints();
-        endpoints.iter().any(|e| *e.instance.id == *"photo#0" && e.instance.state == cluster::State::Draining)
+        endpoints.iter().any(|e| *e.instance.id == *"photo#0" && e.state() == cluster::State::Draining)
     };
     until("the draining state", || draining(&clusters)).await;
     bounded("deregistering", first.deregister()).await;

@@ -1,1 +1,29 @@
-//! Starts the arms, plays the timeline, samples, and leaves nothing behind.
+//! Starts the arms, plays the timeline, samples, judges, and leaves nothing behind.
+//!
+//! - [`run`]: a run, from its plan to its verdict. Start here.
+//! - [`seed`]: what is there when a run begins.
+//! - [`arm`]: one deployment: started, kept alive, ended.
+//! - [`children`]: child processes, tied to us twice.
+//! - [`load`]: the generator as a child.
+//! - [`timeline`]: steps: leases and signals.
+//! - [`sample`]: what processes, edges and the host did, once a second.
+//! - [`lines`]: where lines go.
+//! - [`finish`](mod@finish): checks, scores, verdict.
+//! - [`up`]: a suite that stays, for trying things out.
+//! - [`procfs`], [`exposition`], [`http`]: how figures are read.
+
+pub mod arm;
+pub mod children;
+pub mod exposition;
+mod finish;
+pub mod http;
+pub mod lines;
+pub mod load;
+pub mod procfs;
+pub mod run;
+pub mod sample;
+pub mod seed;
+pub mod timeline;
+pub mod up;
+
+pub use run::{Interrupts, Order, Outcome, Run, RunError};

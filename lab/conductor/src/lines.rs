@@ -25,6 +25,7 @@ struct Shared {
 struct Inner {
     writer: Writer,
     tally: Option<Tally>,
+    early: Vec<Line>,
     counts: std::collections::BTreeMap<String, u64>,
     /// The first failure to write: the run goes on to its end and then says so.
     failure: Option<std::io::Error>,
@@ -33,7 +34,7 @@ struct Inner {
 impl Lines {
     /// Lines of a run that began at `began`.
     pub fn new(began: Instant, writer: Writer) -> Self {
-        let inner = Inner { writer, tally: None, counts: std::collections::BTreeMap::new(), failure: None };
+        let inner = Inner { writer, tally: None, early: Vec::new(), counts: std::collections::BTreeMap::new(), failure: None };
         let shared = Shared { began, inner: Mutex::new(inner), watchers: broadcast::channel(WATCHED).0 };
         Self { shared: Arc::new(shared) }
     }
@@ -49,20 +50,30 @@ impl Lines {
         self.say_at(self.now(), entry);
     }
 
-    /// Writes a line about an earlier moment.
+    /// Writes a line about an earlier moment. What is said before the header
+    /// waits for it: a record begins with its header.
     pub fn say_at(&self, t: u64, entry: Entry) {
         let line = Line { t, entry };
-        {
-            let mut inner = self.lock();
-            *inner.counts.entry(line.entry.kind().to_owned()).or_default() += 1;
-            if let Err(error) = inner.writer.write(&line) {
-                inner.failure.get_or_insert(error);
-            }
-            match (&mut inner.tally, &line.entry) {
-                (slot @ None, Entry::Header(header)) => *slot = Some(Tally::new((**header).clone())),
-                (Some(tally), _) => tally.add(&line),
-                (None, _) => {}
-            }
+        let mut inner = self.lock();
+        if let Entry::Header(header) = &line.entry {
+            inner.tally = Some(Tally::new((**header).clone()));
+            let early = std::mem::take(&mut inner.early);
+            self.write(&mut inner, line);
+            early.into_iter().for_each(|line| self.write(&mut inner, line));
+        } else if inner.tally.is_none() {
+            inner.early.push(line);
+        } else {
+            self.write(&mut inner, line);
+        }
+    }
+
+    fn write(&self, inner: &mut Inner, line: Line) {
+        *inner.counts.entry(line.entry.kind().to_owned()).or_default() += 1;
+        if let Err(error) = inner.writer.write(&line) {
+            inner.failure.get_or_insert(error);
+        }
+        if let Some(tally) = &mut inner.tally {
+            tally.add(&line);
         }
         // Nobody may be watching.
         let _ = self.shared.watchers.send(Arc::new(line));

@@ -26,8 +26,6 @@ const TOP: [&str; 13] = [
 ];
 /// `stop` is apart, because the array above is also the order of a well-written file.
 const STOP: &str = "stop";
-/// Keys every step may have besides its verb's own.
-const STEP: [&str; 6] = ["id", "in", "at", "on", "for", "do"];
 /// Keys of a step that choose which calls are hit.
 const MATCH: [&str; 5] = ["share", "share_of", "every", "first", "route"];
 
@@ -331,11 +329,7 @@ impl Reader<'_> {
                 None
             }
             Some(value) => match value.get_ref().as_str() {
-                Some(verb) if known(verb) => {
-                    let fields = table.keys().filter(|key| STEP.contains(&&***key.get_ref())).count();
-                    debug_assert_eq!(fields, 1, "the step's own keys were taken out, all but `do`");
-                    self.value(Spanned::new(span, DeValue::Table(table)))
-                }
+                Some(verb) if known(verb) => self.value(Spanned::new(span, DeValue::Table(table))),
                 Some(verb) => {
                     let message = unknown("verb", verb, verbs.iter().copied());
                     self.fault(value.span(), message);

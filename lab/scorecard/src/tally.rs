@@ -232,6 +232,11 @@ impl Tally {
         self.hosts.iter().filter(move |(t, _)| ranges.iter().any(|range| range.contains(t))).map(|(_, host)| host)
     }
 
+    /// All host seconds of the run.
+    pub fn all_hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().map(|(_, host)| host)
+    }
+
     /// Cost figures of an arm over the phases of a window.
     pub fn costs<'a>(&'a self, arm: char, window: &'a expect::Window) -> impl Iterator<Item = &'a Cost> + 'a {
         self.costs.iter().filter(move |cost| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::id::{fnv1a64, mix};
+use contract::id::fnv1a64;
 use contract::{CallContext, ComponentName, Principal, Refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,12 +17,20 @@ pub struct KeyedWrite {
     fingerprint: u64,
 }
 
+/// FNV-1a's offset basis.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
 impl KeyedWrite {
     /// The write `what`, in which the verb and every argument stand: one key
     /// with another `what` is refused. Never put a secret in.
-    pub fn new(component: ComponentName, cx: &CallContext, principal: Principal, what: &impl Serialize) -> Self {
+    pub fn new(
+        component: ComponentName,
+        cx: &CallContext,
+        principal: Principal,
+        what: &impl Serialize,
+    ) -> Self {
         let bytes = serde_json::to_vec(what).expect("arguments are plain data");
-        let fingerprint = mix(fnv1a64(&bytes, 0xcbf2_9ce4_8422_2325));
+        let fingerprint = fnv1a64(&bytes, BASIS);
         Self { component, principal: principal.raw(), key: cx.key.clone(), fingerprint }
     }
 

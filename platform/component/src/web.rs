@@ -197,11 +197,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
             .map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
         let limit = match query.limit.as_deref() {
             None => PAGE,
-            Some(text) => {
-                text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
-                    Refusal::bad_request("limit_invalid", format!("`limit` is 1 to {PAGE_MAX}"))
-                })?
-            }
+            Some(text) => text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
+                Refusal::bad_request("limit_invalid", format!("`limit` is 1 to {PAGE_MAX}"))
+            })?,
         };
         Ok(Self { limit, cursor: query.cursor })
     }
@@ -220,7 +218,9 @@ impl Paging {
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .map(Some)
-            .ok_or_else(|| Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged"))
+            .ok_or_else(|| {
+                Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged")
+            })
     }
 }
 

@@ -196,10 +196,12 @@ impl Picker {
         let picked = match self.balance {
             Balance::RoundRobin => from((self.turn.fetch_add(1, Ordering::Relaxed) % n as u64) as usize),
             Balance::P2cEwma => {
-                let one = from(spread(bits))?;
-                let other = from(spread(bits << 32)).filter(|other| *other != one).or_else(|| from(one + 1));
                 let cost = |i: usize| load(&endpoints[i]).cost(now_ns);
-                other.map_or(Some(one), |other| Some(if cost(other) < cost(one) { other } else { one }))
+                from(spread(bits)).map(|one| {
+                    let second = from(spread(bits << 32)).filter(|other| *other != one);
+                    let other = second.or_else(|| from(one + 1)).unwrap_or(one);
+                    if cost(other) < cost(one) { other } else { one }
+                })
             }
         };
         picked.or_else(|| avoid.filter(|i| *i < n)).or(Some(spread(bits)))

@@ -176,7 +176,8 @@ impl Breaker {
                 self.note(now_ns, !ok);
                 let (calls, failures) = self.count(now_ns);
                 let full = calls >= self.options.minimum.min(self.most_calls());
-                if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) && failures > 0 {
+                if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) && failures > 0
+                {
                     self.open(now_ns);
                 }
             }

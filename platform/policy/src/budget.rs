@@ -22,6 +22,8 @@ impl Default for BudgetOptions {
     }
 }
 
+/// Ten deposits of a tenth add up to a little less than one in binary.
+const ROUNDING: f64 = 1e-9;
 /// Slots of the window; a deposit lives until its slot comes round again.
 const SLOTS: usize = 10;
 
@@ -50,7 +52,7 @@ impl RetryBudget {
     /// Whether a retry may be made; it is paid for if so.
     pub fn withdraw(&mut self, now_ns: u64) -> bool {
         self.advance(now_ns);
-        let allowed = self.balance() >= 1.0;
+        let allowed = self.balance() >= 1.0 - ROUNDING;
         if allowed {
             let index = self.index();
             self.slots[index] -= 1.0;

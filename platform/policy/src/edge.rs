@@ -74,7 +74,7 @@ pub struct Effective {
     pub cancel: Cancel,
     /// None by default.
     pub bulkhead: Option<u32>,
-    /// 50 % of the calls of 10 s by default.
+    /// 50 % of the calls of 10 s by default, unless `attempts` is set.
     pub breaker: Option<BreakerOptions>,
     /// Power of two choices by default.
     pub balance: Balance,
@@ -96,10 +96,15 @@ impl Policy {
         }
     }
 
-    /// With the defaults filled in. Whoever sets `attempts` without a budget
-    /// gets none: a naive retry must be possible to show.
+    /// With the defaults filled in. Whoever sets `attempts` without a budget or
+    /// a breaker gets none: a naive retry must be possible to show.
     pub fn effective(&self) -> Effective {
-        let budget = if self.attempts.is_some() { self.budget } else { self.budget.or_else(|| Some(BudgetOptions::default())) };
+        let budget = if self.attempts.is_some() {
+            self.budget
+        } else {
+            self.budget.or_else(|| Some(BudgetOptions::default()))
+        };
+        let breaker = if self.attempts.is_some() { self.breaker } else { self.breaker.or_else(|| Some(BreakerOptions::default())) };
         Effective {
             timeout: self.timeout,
             attempts: self.attempts.unwrap_or(2).clamp(1, MAX_ATTEMPTS),
@@ -108,7 +113,7 @@ impl Policy {
             deadline: self.deadline.unwrap_or(true),
             cancel: self.cancel.unwrap_or_default(),
             bulkhead: self.bulkhead,
-            breaker: self.breaker.or_else(|| Some(BreakerOptions::default())),
+            breaker,
             balance: self.balance.unwrap_or_default(),
         }
     }
@@ -136,7 +141,8 @@ impl std::error::Error for NotAnEdge {}
 impl EdgePattern {
     /// Whether an edge is meant.
     pub fn matches(&self, caller: &str, callee: &str) -> bool {
-        let side = |pattern: &Option<String>, name: &str| pattern.as_deref().is_none_or(|pattern| pattern == name);
+        let side =
+            |pattern: &Option<String>, name: &str| pattern.as_deref().is_none_or(|pattern| pattern == name);
         side(&self.caller, caller) && side(&self.callee, callee)
     }
 
@@ -182,7 +188,8 @@ impl<'de> Deserialize<'de> for EdgePattern {
 
 /// What is set for an edge: every matching policy, the most specific on top.
 pub fn for_edge(policies: &[(EdgePattern, Policy)], caller: &str, callee: &str) -> Policy {
-    let mut matching: Vec<_> = policies.iter().filter(|(pattern, _)| pattern.matches(caller, callee)).collect();
+    let mut matching: Vec<_> =
+        policies.iter().filter(|(pattern, _)| pattern.matches(caller, callee)).collect();
     matching.sort_by_key(|(pattern, _)| pattern.specificity());
     matching.into_iter().fold(Policy::default(), |base, (_, policy)| policy.over(&base))
 }
@@ -200,7 +207,10 @@ mod tests {
         ]
         .map(|(pattern, policy)| (pattern.parse().expect(pattern), policy));
         let edge = for_edge(&table, "feed", "follower");
-        assert_eq!((edge.timeout, edge.attempts, edge.cancel), (Some(Span::from_millis(250)), Some(4), Some(Cancel::Detach)));
+        assert_eq!(
+            (edge.timeout, edge.attempts, edge.cancel),
+            (Some(Span::from_millis(250)), Some(4), Some(Cancel::Detach))
+        );
         assert_eq!(edge.effective().budget, None, "four naive attempts are not budgeted");
         let other = for_edge(&table, "feed", "photo");
         assert_eq!((other.timeout, other.attempts), (Some(Span::from_millis(1_100)), None));

@@ -13,7 +13,13 @@ pub const MAX_EJECTED: f64 = 0.5;
 
 /// Whether an endpoint's latest failure takes it out, and until when, ns.
 /// `refused` means it did not accept the connection: no use asking again at once.
-pub fn verdict(load: &EndpointLoad, refused: bool, ejected: usize, cluster: usize, now_ns: u64) -> Option<u64> {
+pub fn verdict(
+    load: &EndpointLoad,
+    refused: bool,
+    ejected: usize,
+    cluster: usize,
+    now_ns: u64,
+) -> Option<u64> {
     let streak = load.fail_streak() >= CONSECUTIVE || refused;
     let room = ejected == 0 || ((ejected + 1) as f64) <= MAX_EJECTED * cluster as f64;
     // The last one standing is asked even when it fails: its answer is better than none.

@@ -1,10 +1,12 @@
 //! Quantities as a scenario writes them: `"250ms"`, `"10%"`, `"280/s"`.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that is no quantity, with the right form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,8 +127,8 @@ impl FromStr for Ratio {
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Rounded to a thousandth of a per cent: 0.07 is 7.000000000000001 % otherwise.
-        write!(f, "{}%", (self.0 * 1e5).round() / 1e3)
+        // 0.07 is 7.000000000000001 % otherwise; one in a million must not become none.
+        write!(f, "{}%", (self.0 * 1e11).round() / 1e9)
     }
 }
 
@@ -165,7 +167,9 @@ impl FromStr for Rate {
             return Err(wrong());
         }
         if rate > FASTEST {
-            return Err(UnitError(format!("`{text}` is more than a million a second, which no machine here offers")));
+            return Err(UnitError(format!(
+                "`{text}` is more than a million a second, which no machine here offers"
+            )));
         }
         Ok(Self(rate))
     }
@@ -177,6 +181,21 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Reads a quantity from text; anything else is refused with the right form.
+struct Written<T>(&'static str, PhantomData<T>);
+
+impl<T: FromStr<Err = UnitError>> Visitor<'_> for Written<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -185,7 +204,7 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        deserializer.deserialize_str(Written("a length of time such as \"250ms\"", PhantomData))
     }
 }
 
@@ -199,13 +218,13 @@ impl<'de> Deserialize<'de> for Ratio {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum Share {
             Number(f64),
             Text(String),
         }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.to_string(),
-            Written::Text(text) => text,
+        let text = match Share::deserialize(deserializer)? {
+            Share::Number(number) => number.to_string(),
+            Share::Text(text) => text,
         };
         text.parse().map_err(de::Error::custom)
     }
@@ -219,7 +238,7 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        deserializer.deserialize_str(Written("a rate such as \"280/s\"", PhantomData))
     }
 }
 
@@ -229,9 +248,13 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, ms, shown) in
-            [("250ms", 250, "250ms"), ("2s", 2_000, "2s"), ("1.5s", 1_500, "1.5s"), ("1m", 60_000, "1m"), ("90s", 90_000, "90s")]
-        {
+        for (text, ms, shown) in [
+            ("250ms", 250, "250ms"),
+            ("2s", 2_000, "2s"),
+            ("1.5s", 1_500, "1.5s"),
+            ("1m", 60_000, "1m"),
+            ("90s", 90_000, "90s"),
+        ] {
             let span: Span = text.parse().expect(text);
             assert_eq!((span, span.to_string().as_str()), (Span::from_millis(ms), shown));
         }

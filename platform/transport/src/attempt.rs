@@ -111,14 +111,18 @@ pub async fn send(
     until: Instant,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, Failed> {
-    fly(endpoint.take_off(), endpoint, request, until, again).await
+    let sure = !request.method().is_idempotent();
+    fly(endpoint.take_off(), endpoint, request, until, sure, again).await
 }
 
-async fn fly(
+/// [`send`], with its arguments spelled out: `sure` where a request must not
+/// meet a connection that has been closed.
+pub(crate) async fn fly(
     flight: Flight,
     endpoint: &Endpoint,
     request: Request<Body>,
     until: Instant,
+    sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, Failed> {
     let billed = cost::is_billed();
@@ -129,7 +133,8 @@ async fn fly(
         request
     };
     let answer = async {
-        let answer = exchange(endpoint, ask_for_bill(request), until, || again().map(ask_for_bill)).await;
+        let answer =
+            exchange(endpoint, ask_for_bill(request), until, sure, || again().map(ask_for_bill)).await;
         if let (true, Ok(response)) = (billed, &answer)
             && let Some(bill) =
                 response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
@@ -150,14 +155,18 @@ async fn exchange(
     endpoint: &Endpoint,
     mut request: Request<Body>,
     until: Instant,
+    sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, Failed> {
     let mut again = Some(again);
     loop {
         // One free retry; it must not meet another connection of the same age.
         let fresh = again.is_none();
-        let checkout =
-            if fresh { endpoint.pool.connect_anew(until).await } else { endpoint.pool.checkout(until).await };
+        let checkout = if fresh {
+            endpoint.pool.connect_anew(until).await
+        } else {
+            endpoint.pool.checkout(until, sure).await
+        };
         let mut lease = checkout.map_err(|why| Failed::NotSent(why.into()))?;
         let Ok(answer) = timeout_at(until.into(), lease.send(request)).await else {
             return Err(Failed::TimedOut);
@@ -215,7 +224,8 @@ pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -
     let request = make().ok_or_else(|| Refusal::internal(format!("`{path}` is no path")))?;
     let until = cx.deadline.instant();
     let flight = endpoint.take_off_aside();
-    let response = fly(flight, &endpoint, request, until, make).await.map_err(|failed| failed.refusal())?;
+    let response =
+        fly(flight, &endpoint, request, until, false, make).await.map_err(|failed| failed.refusal())?;
     let (head, body) = response.into_parts();
     let bytes =
         timeout_at(until.into(), body.bytes(MAX_ANSWER)).await.map_err(|_| Failed::TimedOut.refusal())?;

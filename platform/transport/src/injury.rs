@@ -10,7 +10,7 @@ use tracing::Instrument;
 use crate::refused;
 
 /// The end of a call at the hands of a fault.
-pub(crate) enum Injury {
+pub enum Injury {
     /// Answered by the fault, as if by the callee.
     Aborted(Refusal),
     /// Not answered for as long as anybody waited.
@@ -26,8 +26,12 @@ impl From<Injury> for Refusal {
     }
 }
 
-/// Lets a call suffer what the table says. `Err` is the end of the call.
-pub(crate) async fn suffer(
+/// Lets a call suffer what the table says; free while the table is empty.
+/// `route` is the call's name, or method and template: `GET /v1/feed`.
+///
+/// # Errors
+/// The end of the call.
+pub async fn suffer(
     table: &Table,
     side: Side,
     callee: ComponentName,

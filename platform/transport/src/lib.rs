@@ -6,7 +6,8 @@
 //! - [`edge`]: what the layers of one caller and callee share: policy, breaker, budget, metrics.
 //! - [`calls`]: `POST /call/{name}`, where remote calls arrive. [`door`]: the same for public routes.
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them.
-//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end.
+//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end. Both ask `probe` where a
+//!   connection must not be taken for what it no longer is.
 //! - [`body`], [`headers`], [`refused`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`injury`]: where faults bite. [`control`]: where the lab puts them.
 //!
@@ -22,8 +23,9 @@ pub mod control;
 pub mod door;
 pub mod edge;
 pub mod headers;
-mod injury;
+pub mod injury;
 pub mod pool;
+mod probe;
 pub mod refused;
 pub mod sanitize;
 pub mod serve;

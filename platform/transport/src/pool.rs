@@ -17,7 +17,6 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use telemetry::PoolMetrics;
@@ -27,6 +26,7 @@ use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use crate::Body;
+use crate::probe::{Probe, Probed};
 
 /// Limits of a pool, each with its reason.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +131,8 @@ struct Idle {
 /// An open connection: the side to speak into, and what moves the bytes.
 struct Wire {
     sender: SendRequest<Body>,
-    connection: Connection<TokioIo<TcpStream>, Body>,
+    connection: Connection<Probed, Body>,
+    probe: Probe,
     ended: bool,
 }
 
@@ -165,8 +166,9 @@ impl Pool {
         Self(Arc::new(Shared { addr, options, state, connects, reused, metrics }))
     }
 
-    /// A connection, at the latest at `until`.
-    pub(crate) async fn checkout(&self, until: Instant) -> Result<Lease, PoolError> {
+    /// A connection, at the latest at `until`. `sure` asks the kernel whether a
+    /// kept one is still open: for requests that must not be sent twice.
+    pub(crate) async fn checkout(&self, until: Instant, sure: bool) -> Result<Lease, PoolError> {
         loop {
             let mut lease = match self.step(false)? {
                 Step::Try(lease) => lease,
@@ -176,7 +178,7 @@ impl Pool {
                     Grant::Slot(slot) => return self.connect(slot, until).await,
                 },
             };
-            if lease.is_alive().await {
+            if lease.is_alive(sure).await {
                 self.0.reused.fetch_add(1, Ordering::Relaxed);
                 return Ok(lease);
             }
@@ -237,14 +239,16 @@ impl Pool {
             .map_err(refused)?;
         // Without it a small request waits for the delayed ACK of the one before: 40 ms.
         stream.set_nodelay(true).map_err(refused)?;
+        let (stream, probe) = Probed::new(stream);
         let (sender, connection) = Builder::new()
             .max_header_size(MAX_RESPONSE_HEADERS)
-            .handshake(TokioIo::new(stream))
+            .handshake(stream)
             .await
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         self.0.metrics.connects.increment(1);
-        Ok(Lease { wire: Box::new(Wire { sender, connection, ended: false }), slot, reused: false })
+        let wire = Box::new(Wire { sender, connection, probe, ended: false });
+        Ok(Lease { wire, slot, reused: false })
     }
 
     async fn wait(&self, turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
@@ -320,7 +324,7 @@ impl Lease {
         &mut self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let Wire { sender, connection, ended } = &mut *self.wire;
+        let Wire { sender, connection, ended, .. } = &mut *self.wire;
         let mut response = pin!(sender.try_send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = response.as_mut().poll(cx) {
@@ -346,7 +350,10 @@ impl Lease {
         self.give_back();
     }
 
-    async fn is_alive(&mut self) -> bool {
+    async fn is_alive(&mut self, sure: bool) -> bool {
+        if sure {
+            self.wire.probe.ask();
+        }
         poll_fn(|cx| {
             self.drive(cx);
             Poll::Ready(!self.wire.ended && self.wire.sender.is_ready())
@@ -384,7 +391,7 @@ impl Lease {
     }
 }
 
-fn drive(connection: &mut Connection<TokioIo<TcpStream>, Body>, ended: &mut bool, cx: &mut Context<'_>) {
+fn drive(connection: &mut Connection<Probed, Body>, ended: &mut bool, cx: &mut Context<'_>) {
     if !*ended {
         // An error shows as an error of the request itself.
         *ended = Pin::new(connection).poll(cx).is_ready();

@@ -7,12 +7,13 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,13 +22,14 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use runtime::{Fate, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
+use crate::probe::Probed;
 
 /// Limits of a server, each with its reason.
 #[derive(Clone, Copy, Debug)]
@@ -297,19 +299,36 @@ async fn connection<S, B>(
             Ok::<_, Infallible>(response)
         }
     });
+    let (stream, probe) = Probed::new(stream);
     let connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_header_size(max_header_bytes)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(stream, service);
     let mut connection = pin!(connection);
     tokio::select! {
         // An error is the peer's doing, and hyper has answered it where it can.
         _ended = connection.as_mut() => return,
-        _ = phase.wait_for(|phase| *phase > Phase::Open) => connection.as_mut().graceful_shutdown(),
+        _ = phase.wait_for(|phase| *phase > Phase::Open) => {}
     }
+    // hyper closes an idle connection at once, also one with a request on it that
+    // nobody has looked at yet. Such a request is let in first.
+    let before = started.load(Ordering::Relaxed);
+    probe.ask();
+    let mut waiting = None;
+    let let_in = poll_fn(|cx| {
+        let ended = connection.as_mut().poll(cx).is_ready();
+        let waits = *waiting.get_or_insert_with(|| probe.found_data());
+        let begun = started.load(Ordering::Relaxed) > before;
+        if ended || begun || !waits { Poll::Ready(ended) } else { Poll::Pending }
+    });
+    tokio::select! {
+        ended = let_in => if ended { return },
+        _ = phase.wait_for(|phase| *phase == Phase::Cut) => return,
+    }
+    connection.as_mut().graceful_shutdown();
     // hyper waits for the first request of a connection that has had none. Such a
     // connection was opened in advance, and there may never be one.
     let unused = async {

@@ -16,7 +16,13 @@ impl Subscriber<ProfileDeleted> for Graph {
 
     /// No `Unfollowed` follows from it: whoever keeps something for an edge
     /// hears of the deletion itself.
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileDeleted, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a ProfileDeleted,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async move { Ok(store::forget(tx.conn(), event.id).await?) })
     }
 }

@@ -77,7 +77,13 @@ impl Graph {
         self.set(cx, me, user, Change::Remove).await
     }
 
-    async fn set(&self, cx: &CallContext, me: UserId, user: UserId, change: Change) -> Result<Following, Refusal> {
+    async fn set(
+        &self,
+        cx: &CallContext,
+        me: UserId,
+        user: UserId,
+        change: Change,
+    ) -> Result<Following, Refusal> {
         if me == user {
             let sentence = "nobody follows themselves; give another user's id";
             return Err(Refusal::new(RefusalKind::Unprocessable, "follow_self", sentence));
@@ -171,7 +177,11 @@ impl From<Profile> for Person {
 }
 
 fn asker_gone() -> Refusal {
-    Refusal::new(RefusalKind::Unauthenticated, "account_gone", "the account was deleted; POST /v1/users opens another")
+    Refusal::new(
+        RefusalKind::Unauthenticated,
+        "account_gone",
+        "the account was deleted; POST /v1/users opens another",
+    )
 }
 
 /// Most ids in one [`FollowersOf`].

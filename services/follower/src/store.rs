@@ -91,7 +91,12 @@ pub async fn set(
 }
 
 /// Moves a user's counts; each move of `following` is a turn. The turns so far.
-async fn count(conn: &mut Connection, user: UserId, followers: i64, following: i64) -> Result<i64, StorageError> {
+async fn count(
+    conn: &mut Connection,
+    user: UserId,
+    followers: i64,
+    following: i64,
+) -> Result<i64, StorageError> {
     let upsert = sqlx::query_scalar(
         "INSERT INTO follower_counts (user_id, followers, following, turns) VALUES ($1, $2, $3, $4)
          ON CONFLICT (user_id) DO UPDATE SET
@@ -109,13 +114,15 @@ async fn count(conn: &mut Connection, user: UserId, followers: i64, following: i
 
 /// Whether a user was deleted.
 pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
-    let select = sqlx::query_scalar::<_, i64>("SELECT user_id FROM follower_gone WHERE user_id = $1").bind(user.sql());
+    let select =
+        sqlx::query_scalar::<_, i64>("SELECT user_id FROM follower_gone WHERE user_id = $1").bind(user.sql());
     Ok(query("SELECT", GONE, select.fetch_optional(conn)).await?.is_some())
 }
 
 /// Edges at one user; none at an unknown one.
 pub async fn counts(conn: &mut Connection, user: UserId) -> Result<Counts, StorageError> {
-    let select = sqlx::query_as("SELECT followers, following FROM follower_counts WHERE user_id = $1").bind(user.sql());
+    let select = sqlx::query_as("SELECT followers, following FROM follower_counts WHERE user_id = $1")
+        .bind(user.sql());
     let row: Option<(i64, i64)> = query("SELECT", COUNTS, select.fetch_optional(conn)).await?;
     let (followers, following) = row.unwrap_or_default();
     Ok(Counts { user, followers: followers.cast_unsigned(), following: following.cast_unsigned() })
@@ -135,7 +142,8 @@ pub async fn counts_of(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Co
     }
     select.push(")");
     let rows: Vec<(i64, i64, i64)> = query("SELECT", COUNTS, select.build_query_as().fetch_all(conn)).await?;
-    let known: BTreeMap<i64, (i64, i64)> = rows.into_iter().map(|(user, ins, outs)| (user, (ins, outs))).collect();
+    let known: BTreeMap<i64, (i64, i64)> =
+        rows.into_iter().map(|(user, ins, outs)| (user, (ins, outs))).collect();
     let counts = users.iter().map(|&user| {
         let (followers, following) = known.get(&user.sql()).copied().unwrap_or_default();
         Counts { user, followers: followers.cast_unsigned(), following: following.cast_unsigned() }
@@ -231,7 +239,8 @@ const ROWS: usize = 2_000;
 
 /// Fills the tables with the edges of a history, each in its own key order.
 pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
-    let mut edges: Vec<(i64, i64)> = history.follows.iter().map(|e| (e.follower.sql(), e.followee.sql())).collect();
+    let mut edges: Vec<(i64, i64)> =
+        history.follows.iter().map(|e| (e.follower.sql(), e.followee.sql())).collect();
     let mut counts: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for (follower, followee) in &edges {
         counts.entry(*followee).or_default().0 += 1;
@@ -247,8 +256,9 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
 
     let counts: Vec<(i64, (i64, i64))> = counts.into_iter().collect();
     for rows in counts.chunks(ROWS) {
-        let mut insert =
-            QueryBuilder::<Engine>::new("INSERT INTO follower_counts (user_id, followers, following, turns) ");
+        let mut insert = QueryBuilder::<Engine>::new(
+            "INSERT INTO follower_counts (user_id, followers, following, turns) ",
+        );
         insert.push_values(rows, |mut row, &(user, (followers, following))| {
             // A history only adds edges, each a turn of its follower.
             row.push_bind(user).push_bind(followers).push_bind(following).push_bind(following);

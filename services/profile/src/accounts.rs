@@ -217,7 +217,11 @@ fn wrong() -> Refusal {
 }
 
 fn gone() -> Refusal {
-    Refusal::new(RefusalKind::Unauthenticated, "account_gone", "the account was deleted; POST /v1/users opens another")
+    Refusal::new(
+        RefusalKind::Unauthenticated,
+        "account_gone",
+        "the account was deleted; POST /v1/users opens another",
+    )
 }
 
 fn key_reused() -> Refusal {

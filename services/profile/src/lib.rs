@@ -44,8 +44,9 @@ pub static SERVICE: Service<History> = Service {
 };
 
 async fn open(site: &Site) -> Result<Router, OpenError> {
-    let accounts =
-        Accounts::open(site).map(Arc::new).map_err(|source| OpenError::Refused { component: NAME, source })?;
+    let accounts = Accounts::open(site)
+        .map(Arc::new)
+        .map_err(|source| OpenError::Refused { component: NAME, source })?;
     site.answer::<ProfilesByIds, _>(&accounts);
     Ok(routes::router(accounts))
 }

@@ -53,7 +53,12 @@ impl Passwords {
     ///
     /// # Errors
     /// 504 when the caller's deadline passes before it is its turn.
-    pub async fn matches(&self, cx: &CallContext, password: String, kept: Option<String>) -> Result<bool, Refusal> {
+    pub async fn matches(
+        &self,
+        cx: &CallContext,
+        password: String,
+        kept: Option<String>,
+    ) -> Result<bool, Refusal> {
         let (argon2, decoy) = (self.argon2.clone(), self.decoy.clone());
         self.in_turn(cx, move || {
             let known = kept.is_some();

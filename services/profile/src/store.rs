@@ -55,8 +55,9 @@ pub async fn insert(conn: &mut Connection, new: &Profile, password: &str) -> Res
 /// The accounts of these ids that exist, in no particular order.
 pub async fn by_ids(conn: &mut Connection, ids: &[UserId]) -> Result<Vec<Profile>, StorageError> {
     let Some(&last) = ids.last() else { return Ok(Vec::new()) };
-    let mut select =
-        QueryBuilder::<Engine>::new("SELECT id, handle, name, bio, version FROM profile_accounts WHERE id IN (");
+    let mut select = QueryBuilder::<Engine>::new(
+        "SELECT id, handle, name, bio, version FROM profile_accounts WHERE id IN (",
+    );
     // Padded to a power of two: eight statements serve every length up to 128 and stay prepared.
     let padded = ids.iter().copied().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
     let mut list = select.separated(", ");
@@ -152,8 +153,9 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
     let mut read = db.read().await?;
     let mut digest = Digest::default();
     query("SELECT", ACCOUNTS, async {
-        let mut rows = sqlx::query_as::<_, Row>("SELECT id, handle, name, bio, version FROM profile_accounts")
-            .fetch(&mut *read);
+        let mut rows =
+            sqlx::query_as::<_, Row>("SELECT id, handle, name, bio, version FROM profile_accounts")
+                .fetch(&mut *read);
         while let Some((id, handle, name, bio, version)) = rows.try_next().await? {
             let (id, version) = (id.to_le_bytes(), version.to_le_bytes());
             digest.row(ACCOUNTS, &[&id, handle.as_bytes(), name.as_bytes(), bio.as_bytes(), &version]);

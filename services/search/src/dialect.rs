@@ -109,16 +109,27 @@ pub async fn find_people(
 }
 
 /// Indexes a person, in place of what was indexed of them before.
-pub async fn put_person(conn: &mut Connection, id: i64, handle: &str, name: &str) -> Result<(), StorageError> {
-    let replace = sqlx::query("INSERT OR REPLACE INTO search_people_text (rowid, handle, name) VALUES ($1, $2, $3)")
-        .bind(id)
-        .bind(handle)
-        .bind(name);
+pub async fn put_person(
+    conn: &mut Connection,
+    id: i64,
+    handle: &str,
+    name: &str,
+) -> Result<(), StorageError> {
+    let replace =
+        sqlx::query("INSERT OR REPLACE INTO search_people_text (rowid, handle, name) VALUES ($1, $2, $3)")
+            .bind(id)
+            .bind(handle)
+            .bind(name);
     query("INSERT", PEOPLE, replace.execute(conn)).await.map(drop)
 }
 
 /// Indexes a photo.
-pub async fn put_photo(conn: &mut Connection, id: i64, caption: &str, tags: &str) -> Result<(), StorageError> {
+pub async fn put_photo(
+    conn: &mut Connection,
+    id: i64,
+    caption: &str,
+    tags: &str,
+) -> Result<(), StorageError> {
     let insert = sqlx::query("INSERT INTO search_photos_text (rowid, caption, tags) VALUES ($1, $2, $3)")
         .bind(id)
         .bind(caption)
@@ -181,9 +192,13 @@ mod tests {
     #[test]
     fn a_question_has_a_word_and_an_end() {
         let words = "word ".repeat(17);
-        for (typed, code) in
-            [("", "q_empty"), (" \t", "q_empty"), ("\"* ()", "q_empty"), (words.as_str(), "q_too_long"), (&"x".repeat(201), "q_too_long")]
-        {
+        for (typed, code) in [
+            ("", "q_empty"),
+            (" \t", "q_empty"),
+            ("\"* ()", "q_empty"),
+            (words.as_str(), "q_too_long"),
+            (&"x".repeat(201), "q_too_long"),
+        ] {
             assert_eq!(Terms::read(typed).expect_err(typed).code, code, "{typed:?}");
         }
     }

@@ -15,7 +15,13 @@ impl Subscriber<ProfileCreated> for Finder {
         nothing()
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileCreated, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a ProfileCreated,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async { Ok(store::put_person(tx.conn(), &event.profile).await?) })
     }
 }
@@ -27,7 +33,13 @@ impl Subscriber<ProfileChanged> for Finder {
         nothing()
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileChanged, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a ProfileChanged,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async { Ok(store::put_person(tx.conn(), &event.profile).await?) })
     }
 }
@@ -39,7 +51,13 @@ impl Subscriber<ProfileDeleted> for Finder {
         nothing()
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileDeleted, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a ProfileDeleted,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async { Ok(store::forget_person(tx.conn(), event.id).await?) })
     }
 }
@@ -51,7 +69,13 @@ impl Subscriber<PhotoPosted> for Finder {
         nothing()
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a PhotoPosted, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a PhotoPosted,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async { Ok(store::put_photo(tx.conn(), &event.photo).await?) })
     }
 }
@@ -63,7 +87,13 @@ impl Subscriber<PhotoDeleted> for Finder {
         nothing()
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a PhotoDeleted, (): ()) -> Pending<'a, ()> {
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a PhotoDeleted,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(async { Ok(store::forget_photo(tx.conn(), event.id).await?) })
     }
 }

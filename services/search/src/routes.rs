@@ -69,7 +69,9 @@ async fn search(
 ) -> Answered<Response> {
     let offset = paging.after::<u32>()?.unwrap_or(0);
     if offset > OFFSET_MAX {
-        return Err(Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged").into());
+        return Err(
+            Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged").into()
+        );
     }
     let stretch = Stretch { offset, limit: paging.limit + 1 };
     Ok(match question.among {

@@ -87,6 +87,7 @@ pub async fn forget_person(conn: &mut Connection, id: UserId) -> Result<(), Stor
     if query("DELETE", PEOPLE, delete.execute(&mut *conn)).await?.rows_affected() == 1 {
         dialect::remove_person(conn, id).await?;
     }
+    dialect::remove_photos_of(conn, id).await?;
     let delete = sqlx::query("DELETE FROM search_photos WHERE author = $1").bind(id);
     query("DELETE", PHOTOS, delete.execute(conn)).await.map(drop)
 }
@@ -111,7 +112,8 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
     let mut people: Vec<&Profile> = history.profiles.iter().collect();
     people.sort_unstable_by_key(|person| person.id);
     for rows in people.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new("INSERT INTO search_people (id, handle, name, version) ");
+        let mut insert =
+            QueryBuilder::<Engine>::new("INSERT INTO search_people (id, handle, name, version) ");
         insert.push_values(rows, |mut row, person| {
             row.push_bind(person.id.sql())
                 .push_bind(&person.handle)
@@ -123,7 +125,8 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
     let mut photos: Vec<&Photo> = history.photos.iter().map(|past| &past.photo).collect();
     photos.sort_unstable_by_key(|photo| photo.id);
     for rows in photos.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new("INSERT INTO search_photos (id, author, caption, tags) ");
+        let mut insert =
+            QueryBuilder::<Engine>::new("INSERT INTO search_photos (id, author, caption, tags) ");
         insert.push_values(rows, |mut row, photo| {
             row.push_bind(photo.id.sql())
                 .push_bind(photo.author.sql())

@@ -40,13 +40,14 @@ pub fn router(controls: Arc<Controls>) -> Router {
     Router::new()
         .route("/control/digest", get(digest))
         .route("/control/drain", post(drain))
-        .layer(middleware::from_fn_with_state(controls.clone(), with_token))
+        .layer(middleware::from_fn_with_state(Arc::<str>::from(controls.token.as_str()), with_token))
         .with_state(controls)
 }
 
-async fn with_token(State(controls): State<Arc<Controls>>, request: Request, next: Next) -> Response {
+/// Lets only requests with the run's token through. An empty token opens nothing.
+pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
     let given = request.headers().get(transport::headers::TOKEN).map(|value| value.as_bytes());
-    if given == Some(controls.token.as_bytes()) && !controls.token.is_empty() {
+    if given == Some(token.as_bytes()) && !token.is_empty() {
         next.run(request).await
     } else {
         Refused(Refusal::unauthenticated()).into_response()

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
+use axum::middleware;
 use axum::routing::get;
 use axum::{Json, Router};
 use component::web::Refused;
 use contract::{CallContext, ComponentName, Deadline, Pending, Refusal, RefusalKind};
 use serde::Deserialize;
 use storage::{Batch, Bus, Source};
-use transport::cluster::Clusters;
+use transport::Clusters;
+
+use crate::control;
 
 /// Events in one answer at most.
 const MAX_ROWS: u32 = 256;
@@ -26,9 +29,12 @@ struct Pull {
     wait_ms: u64,
 }
 
-/// The publisher's side. The caller wraps it in the token check.
-pub fn router(bus: Bus) -> Router {
-    Router::new().route("/outbox/{topic}", get(pull)).with_state(bus)
+/// The publisher's side; needs the run's token.
+pub fn router(bus: Bus, token: Arc<str>) -> Router {
+    Router::new()
+        .route("/outbox/{topic}", get(pull))
+        .layer(middleware::from_fn_with_state(token, control::with_token))
+        .with_state(bus)
 }
 
 async fn pull(

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::{Extension, Router};
-use component::{Identity, Service, Site};
 use component::site::Knobs;
+use component::{Identity, Service, Site};
 use contract::{Carrier, ComponentName, Event, Principal};
 use history::History;
 use runtime::Tasks;
@@ -99,13 +99,17 @@ impl Process {
     /// Publishes from here, in a transaction of its own.
     pub async fn publish<E: Event>(&self, id: &str, event: &E) {
         let mut tx = self.db.write().await.expect("the one writer is free");
-        self.bus.publish(&context(), &mut tx, id.to_owned(), event).await.expect("subscribers accept the event");
+        self.bus
+            .publish(&context(), &mut tx, id.to_owned(), event)
+            .await
+            .expect("subscribers accept the event");
         tx.commit().await.expect("commits");
     }
 
     /// What was published from here.
     pub async fn published<E: Event>(&self) -> Vec<E> {
-        let batch = self.bus.outbox(E::TOPIC, 0, 256, std::time::Duration::ZERO).await.expect("the outbox reads");
+        let batch =
+            self.bus.outbox(E::TOPIC, 0, 256, std::time::Duration::ZERO).await.expect("the outbox reads");
         batch.rows.iter().map(|row| row.open().expect("its own events read back")).collect()
     }
 

@@ -41,7 +41,8 @@ impl Here {
 
 impl Client for Here {
     async fn send(&self, request: Request) -> Reply {
-        let response = self.router.clone().oneshot(request.into_http()).await.expect("a router is infallible");
+        let response =
+            self.router.clone().oneshot(request.into_http()).await.expect("a router is infallible");
         Reply::read(response).await
     }
 

@@ -87,7 +87,8 @@ impl Request {
     /// As HTTP sees it.
     pub(crate) fn into_http(self) -> http::Request<Body> {
         // The default of 2 s is for users; a debug build on a loaded machine is no user.
-        let mut request = http::Request::builder().method(self.method).uri(self.path).header("x-deadline-ms", "20000");
+        let mut request =
+            http::Request::builder().method(self.method).uri(self.path).header("x-deadline-ms", "20000");
         if let Some(token) = self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -139,7 +140,11 @@ impl Reply {
     pub fn expect(&self, status: u16) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{text}");
-        if self.body.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("replies are JSON") }
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).expect("replies are JSON")
+        }
     }
 
     /// Asserts a refusal of this status and stable code.

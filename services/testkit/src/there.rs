@@ -43,7 +43,8 @@ impl There {
 }
 
 async fn serve(process: &Process, router: axum::Router) -> SocketAddr {
-    let listener = transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
+    let listener =
+        transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
     transport::serve::serve(&process.tasks, listener, router, transport::serve::Options::default()).addr()
 }
 

@@ -6,35 +6,45 @@ use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
 
-proptest! {
-    #[test]
-    fn somebody_is_asked_and_the_healthy_and_untried_first(
-        ejected in proptest::collection::vec(any::<bool>(), 0..7),
-        avoid in proptest::option::of(0_usize..8),
-        draws in proptest::collection::vec(any::<u64>(), 1..20),
-        round_robin in any::<bool>(),
-    ) {
-        let n = ejected.len();
-        let loads: Vec<_> = ejected.iter().map(|out| {
-            let load = EndpointLoad::first();
-            if *out { load.eject(9 * SECOND) }
-            load
-        }).collect();
-        let healthy = ejected.iter().filter(|out| !**out).count();
-        let panic = (healthy as f64) < PANIC_BELOW * n as f64;
-        let wanted = |i: usize| Some(i) != avoid && (panic || !ejected[i]);
-        let picker = Picker::new(if round_robin { Balance::RoundRobin } else { Balance::P2cEwma });
-        for bits in draws {
-            let picked = picker.pick(&loads, |load| load, SECOND, bits, avoid);
-            prop_assert_eq!(picked.is_none(), n == 0, "nobody only of none");
-            let Some(i) = picked else { continue };
-            prop_assert!(i < n);
-            prop_assert!(wanted(i) || !(0..n).any(wanted), "{i} was asked though a better one stands by");
-            // Where only the one tried before is healthy, it is better than an ejected one.
-            prop_assert!(!ejected[i] || panic || n == 1, "{i} is out, and there is no panic");
+/// Every cluster of up to five, every choice of who is out, every one to avoid: few enough to try all.
+#[test]
+fn somebody_is_asked_and_the_healthy_and_untried_first() {
+    for n in 0..=5_usize {
+        for (out, avoid) in (0_u32..1 << n).flat_map(|out| (0..=n).map(move |avoid| (out, avoid))) {
+            // `avoid == n` is nobody.
+            let avoid = Some(avoid).filter(|i| *i < n);
+            for balance in [Balance::RoundRobin, Balance::P2cEwma] {
+                check_picks(n, out, avoid, balance);
+            }
         }
     }
+}
 
+/// Bit `i` of `out` says that endpoint `i` is ejected.
+fn check_picks(n: usize, out: u32, avoid: Option<usize>, balance: Balance) {
+    let is_out = |i: usize| out & (1 << i) != 0;
+    let loads: Vec<_> = (0..n).map(|_| EndpointLoad::first()).collect();
+    (0..n).filter(|i| is_out(*i)).for_each(|i| loads[i].eject(9 * SECOND));
+    let healthy = (0..n).filter(|i| !is_out(*i)).count();
+    let panic = (healthy as f64) < PANIC_BELOW * n as f64;
+    let wanted = |i: usize| Some(i) != avoid && (panic || !is_out(i));
+    let case = format!("{n} endpoints, out {out:b}, avoid {avoid:?}, {balance:?}");
+    let picker = Picker::new(balance);
+    for turn in 0..32_u64 {
+        // Multiplying by an odd constant spreads the turns over both halves of the word.
+        let bits = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let Some(i) = picker.pick(&loads, |load| load, SECOND, bits, avoid) else {
+            assert_eq!(n, 0, "nobody is asked: {case}");
+            return;
+        };
+        assert!(i < n, "{case}");
+        assert!(wanted(i) || !(0..n).any(wanted), "{i} is asked though a better one stands by: {case}");
+        // The one tried before is better than one that is out.
+        assert!(!is_out(i) || panic || n == 1, "{i} is out, and there is no panic: {case}");
+    }
+}
+
+proptest! {
     #[test]
     fn an_average_stays_between_nothing_and_the_slowest_sample(
         samples in proptest::collection::vec((0..SECOND, 0..60 * SECOND, any::<bool>()), 1..60),

@@ -17,7 +17,8 @@ const MS: u64 = 1_000_000;
 
 #[test]
 fn ten_requests_at_ten_per_cent_pay_for_one_retry() {
-    let mut budget = RetryBudget::new(BudgetOptions { min: Rate::per_second(0.0), ..BudgetOptions::default() });
+    let mut budget =
+        RetryBudget::new(BudgetOptions { min: Rate::per_second(0.0), ..BudgetOptions::default() });
     (0..10).for_each(|_| budget.deposit(0));
     assert!(budget.withdraw(0), "10 x 10 % is one, also in binary: {}", budget.balance());
     assert!(!budget.withdraw(0));
@@ -96,7 +97,7 @@ proptest! {
     ) {
         let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
         let mut breaker = Breaker::new(options);
-        // Calls under way, made while closed or as a probe; only short calls, answered before the next probe.
+        // Calls under way, made while closed or as a probe.
         let (mut now, mut out) = (SECOND, 0_u32);
         for (gap, step, _) in steps {
             now += gap;
@@ -111,10 +112,14 @@ proptest! {
             prop_assert!(before != State::Open || breaker.state() != State::Closed, "a probe comes between");
         }
         (0..out).for_each(|_| breaker.on_result(now, false));
-        now += 60 * SECOND;
-        for _ in 0..probes {
-            prop_assert_eq!(breaker.admit(now), Admit::Yes);
-            breaker.on_result(now, true);
+        // A success may be the call that fills the window and opens it, so it may take two rests.
+        for _ in 0..3 {
+            now += 60 * SECOND;
+            for _ in 0..probes {
+                prop_assert_eq!(breaker.admit(now), Admit::Yes);
+                breaker.on_result(now, true);
+                if breaker.state() == State::Open { break }
+            }
         }
         prop_assert_eq!(breaker.state(), State::Closed, "well callees get their calls back");
     }

@@ -1,6 +1,7 @@
 //! Two processes in one: a switchboard that asks, another that answers, and a
 //! greeter whose behaviour a test can turn.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -238,6 +239,14 @@ pub fn lease(target: &str, fault: &str, matching: Match) -> Lease {
 
 pub fn put(table: &Table, lease: Lease) {
     table.put(lease, Duration::from_secs(30), clock::now_ns()).expect("room");
+}
+
+/// A port that is taken, so that nobody else gets it, and refuses every connection.
+pub fn dead_port() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let addr = socket.local_addr().ok().and_then(|addr| addr.as_socket()).expect("bound");
+    (socket, addr)
 }
 
 /// Waits for a condition; ten seconds without it is a failure.

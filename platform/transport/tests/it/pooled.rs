@@ -234,7 +234,8 @@ async fn a_request_that_breaks_off_by_itself_is_not_the_endpoints_fault() {
             .map(|chunk| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from_static(chunk)))),
     );
     let body = Body::other(http_body_util::StreamBody::new(chunks)).limited(5);
-    let request = get(&endpoint).map(|_| body);
+    let mut request = get(&endpoint).map(|_| body);
+    *request.method_mut() = Method::POST;
     let until = clock::now() + Duration::from_secs(10);
     let failed = attempt::send(&endpoint, request, until, || None).await.expect_err("too large");
     assert!(matches!(BodyError::behind(&failed), Some(BodyError::TooLarge(5))), "{failed:?}");

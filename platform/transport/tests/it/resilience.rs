@@ -9,7 +9,7 @@ use contract::{CallContext, Carrier, RefusalKind};
 use fault::{Match, ShareOf};
 use policy::breaker::State;
 
-use crate::pair::{GREETER, Greet, HOST, Pair, Ponder, Sign, lease, patient, put, until, within};
+use crate::pair::{GREETER, Greet, HOST, Pair, Ponder, Sign, dead_port, lease, patient, put, until, within};
 
 const ABORT: &str = "do = \"abort\"\nstatus = 503";
 
@@ -163,24 +163,32 @@ async fn a_hang_without_a_timeout_ends_with_the_request() {
     }
 }
 
-/// Gives a try 30 ms of a component that takes 60, and answers how much work was begun in the end.
-async fn abandon(deadline: bool) -> u64 {
+/// Gives tries 30 ms of a component that takes 60, until one of them has
+/// arrived. Answers how many arrived, and how much work was begun in the end.
+async fn abandon(deadline: bool) -> (u64, u64) {
     let policy = format!("timeout = \"30ms\"\nattempts = 1\ncancel = \"detach\"\ndeadline = {deadline}");
     let pair = Pair::with(Carrier::Json, &policy).await;
     put(&pair.component_faults, lease("greeter", "do = \"delay\"\nby = \"60ms\"", Match::default()));
-    pair.greet(&patient()).await.expect_err("30 ms are over before the delay of 60");
+    let arrived = || pair.component_faults.hits()[0].1;
+    while arrived() == 0 {
+        pair.greet(&patient()).await.expect_err("30 ms are over before the delay of 60");
+    }
+    until("the caller's connection ends", || pair.server.as_ref().is_some_and(|s| s.connections() == 0))
+        .await;
     assert_eq!(pair.there.detached().finish(Duration::from_secs(10)).await, 0);
-    pair.greeter.begun()
+    (arrived(), pair.greeter.begun())
 }
 
 #[tokio::test]
 async fn abandoned_work_is_not_begun_where_deadlines_travel() {
-    assert_eq!(abandon(true).await, 0);
+    let (arrived, begun) = abandon(true).await;
+    assert_eq!(begun, 0, "of {arrived}");
 }
 
 #[tokio::test]
 async fn and_is_done_for_nobody_where_they_do_not() {
-    assert_eq!(abandon(false).await, 1);
+    let (arrived, begun) = abandon(false).await;
+    assert_eq!(arrived, begun);
 }
 
 /// Leaves in the middle of a call, and answers how many calls were begun and done.
@@ -218,7 +226,7 @@ async fn a_dead_callee_is_unavailable_and_anything_may_be_tried_again() {
     // A port that was free a moment ago and that nobody listens on.
     let free =
         std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port");
-    pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#0", free)]);
+    pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#0", dead)]);
     let refusal = pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("dead");
     assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "unreachable"));
     pair.clusters.get(GREETER).update(Vec::new());

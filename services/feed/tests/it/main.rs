@@ -2,6 +2,7 @@
 
 mod order;
 mod world;
+mod tmpload;
 
 use feed_api::{HomeFeed, Position};
 use follower_api::{Followed, Unfollowed};

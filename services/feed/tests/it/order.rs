@@ -17,7 +17,7 @@ use photo_api::{PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{ProfileDeleted, UserId};
 use runtime::Tasks;
 use runtime::chance::Stream;
-use storage::{Blobs, Bus, Database};
+use storage::{Blobs, Bus, Database, Synchronous};
 use tempfile::TempDir;
 use transport::Switchboard;
 use transport::cluster::Clusters;
@@ -27,8 +27,9 @@ use crate::world::{self, MovingGraph};
 const USERS: u64 = 8;
 /// With eight users, three followers make a star, and authors cross the line often.
 const PUSH_BELOW: u32 = 3;
-/// Short, so that most timelines are cut.
-const DEPTH: u32 = 6;
+/// So short that most timelines are cut, and so long that none is: then feeds
+/// must be whole, whatever went.
+const DEPTHS: [u32; 2] = [6, 60];
 
 type Edges = BTreeSet<(UserId, UserId)>;
 
@@ -48,25 +49,28 @@ enum Told {
 impl Plot {
     fn new(chance: &mut Stream) -> Self {
         let mut below = |n: u64| chance.next_u64() % n;
-        let mut follows = Vec::new();
-        while follows.len() < 60 {
+        let mut plot =
+            Self { follows: Vec::new(), photos: Vec::new(), leaver: UserId::new(1 + below(USERS)) };
+        while plot.follows.len() < 60 {
             let edge = (UserId::new(1 + below(USERS)), UserId::new(1 + below(USERS)));
             if edge.0 != edge.1 {
-                follows.push(edge);
+                plot.follows.push(edge);
             }
         }
-        let mut photos = Vec::new();
+        // Of those who are left half go, so that stars fall.
+        let leave: Vec<_> = plot.edges(60).into_iter().filter(|_| below(2) == 0).collect();
+        plot.follows.extend(leave);
         let mut standing: Vec<PhotoId> = Vec::new();
         for n in 0..40 {
             let id = world::photo_id(UserId::new(1 + below(USERS)), n);
-            photos.push(Told::Posted(id));
+            plot.photos.push(Told::Posted(id));
             standing.push(id);
             if below(8) == 0 {
                 let victim = standing.swap_remove(below(standing.len() as u64) as usize);
-                photos.push(Told::Deleted(victim));
+                plot.photos.push(Told::Deleted(victim));
             }
         }
-        Self { follows, photos, leaver: UserId::new(1 + below(USERS)) }
+        plot
     }
 
     /// The edges after the first turns: the first turn of a pair follows, the
@@ -97,6 +101,13 @@ impl Plot {
             .iter()
             .filter_map(|told| if let Told::Deleted(id) = told { Some(*id) } else { None })
             .collect()
+    }
+
+    /// How many photos go, by themselves or with their author.
+    fn gone(&self) -> usize {
+        let leavers =
+            |told: &&Told| matches!(told, Told::Posted(id) if world::photo(*id).author == self.leaver);
+        self.deleted().len() + self.photos.iter().filter(leavers).count()
     }
 
     /// What a reader should see, newest first.
@@ -130,10 +141,11 @@ fn context() -> CallContext {
 }
 
 impl Stage {
-    async fn open() -> Self {
+    async fn open(feed_depth: u32) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let db =
-            Database::open(&folder.path().join("feed.db"), storage::Options::default()).await.expect("opens");
+        // Nothing here outlives the test, least of all a power cut.
+        let quick = storage::Options { synchronous: Synchronous::Off, ..storage::Options::default() };
+        let db = Database::open(&folder.path().join("feed.db"), quick).await.expect("opens");
         db.migrate(feed::NAME, feed::SERVICE.migrations).await.expect("migrates");
         let bus = Bus::new(db.clone(), BTreeSet::new());
         let hosts = feed::SERVICE.asks.iter().map(|name| ComponentName::of(name)).chain([feed::NAME]);
@@ -156,7 +168,7 @@ impl Stage {
             blobs: Blobs::open(folder.path()).expect("opens"),
             tasks: tasks.clone(),
             identity: Arc::new(Identity::new(b"of this test")),
-            knobs: Knobs { push_below: PUSH_BELOW, feed_depth: DEPTH, ..Knobs::default() },
+            knobs: Knobs { push_below: PUSH_BELOW, feed_depth, ..Knobs::default() },
             calls: calls.clone(),
         };
         let _routes = (feed::SERVICE.open)(&site).await.expect("opens");
@@ -178,29 +190,28 @@ impl Stage {
             (0..plot.photos.len()).partition(|told| matches!(plot.photos[*told], Told::Deleted(_)));
         let mut topics =
             [follow, unfollow, posts, deletes, vec![0]].map(|topic| topic.into_iter().peekable());
+        // Some topics are quick and some are slow, so that whole stretches change places.
+        let speed: Vec<usize> = topics.iter().map(|_| 1 + below(9)).collect();
         let mut ahead = 0;
         let mut gone_there = false;
         loop {
-            let weights = topics.each_ref().map(|topic| topic.len());
+            let weights: Vec<usize> =
+                topics.iter().zip(&speed).map(|(topic, speed)| topic.len() * speed).collect();
             let mut draw = match weights.iter().sum() {
                 0 => break,
                 all => below(all),
             };
-            let topic = weights
-                .iter()
-                .position(|weight| {
-                    draw < *weight || {
-                        draw -= weight;
-                        false
-                    }
-                })
-                .expect("the draw is below the sum");
+            let mut topic = 0;
+            while draw >= weights[topic] {
+                draw -= weights[topic];
+                topic += 1;
+            }
             let at = topics[topic].next().expect("it has weight");
             if topic < 2 {
                 ahead = ahead.max(at + 1);
             }
-            if below(2) == 0 {
-                ahead += below(plot.follows.len() - ahead + 1);
+            if below(4) == 0 {
+                ahead = plot.follows.len().min(ahead + below(6));
             }
             gone_there |= below(40) == 0;
             let mut edges = plot.edges(ahead);
@@ -249,21 +260,22 @@ impl Stage {
 
 #[tokio::test]
 async fn any_order_of_events_ends_in_one_state() {
-    for seed in 0..12 {
+    for seed in 0..32 {
         let plot = Plot::new(&mut Stream::new(seed, "plot"));
+        let depth = DEPTHS[seed as usize % 2];
         let mut digests = HashMap::new();
         for telling in 0..3 {
-            let stage = Stage::open().await;
+            let stage = Stage::open(depth).await;
             stage.tell(&plot, &mut Stream::new(seed * 10 + telling, "telling")).await;
             let digest = (feed::SERVICE.digest)(&stage.db).await.expect("reads");
             digests.insert(digest, telling);
             for reader in (1..=USERS).map(UserId::new).filter(|reader| *reader != plot.leaver) {
                 let (seen, expected) = (stage.feed(reader).await, plot.feed(reader));
-                let same = seen.len().min(expected.len()).min(DEPTH as usize);
+                let same = seen.len().min(expected.len()).min(depth as usize);
                 assert_eq!(seen[..same], expected[..same], "seed {seed}, telling {telling}, reader {reader}");
-                // Deleted photos keep their place in a full timeline until it is rebuilt;
+                // What is gone keeps its place in a full timeline until that is rebuilt;
                 // all else is there, down to the depth.
-                let due = expected.len().min((DEPTH as usize).saturating_sub(plot.deleted().len()));
+                let due = expected.len().min((depth as usize).saturating_sub(plot.gone()));
                 assert!(
                     seen.len() >= due,
                     "seed {seed}, telling {telling}, reader {reader}: {seen:?} of {expected:?}"
@@ -272,4 +284,36 @@ async fn any_order_of_events_ends_in_one_state() {
         }
         assert_eq!(digests.len(), 1, "seed {seed}: tellings by digest: {digests:?}");
     }
+}
+
+#[tokio::test]
+async fn an_author_who_crosses_the_line_loses_no_post() {
+    let stage = Stage::open(DEPTHS[1]).await;
+    let [author, first, second, third] = [1, 2, 3, 4].map(UserId::new);
+    let edges = |readers: &[UserId]| readers.iter().map(|reader| (*reader, author)).collect::<Edges>();
+    let [x, y] = [1, 2].map(|n| world::photo_id(author, n));
+
+    // Two followers: pushed.
+    stage.graph.becomes(edges(&[first, second]));
+    stage.publish("f1".into(), Followed { follower: first, followee: author }).await;
+    stage.publish("f2".into(), Followed { follower: second, followee: author }).await;
+    stage.publish("p1".into(), PhotoPosted { photo: world::photo(x) }).await;
+    // Three: merged on read, and the first post is not shown twice.
+    stage.graph.becomes(edges(&[first, second, third]));
+    stage.publish("f3".into(), Followed { follower: third, followee: author }).await;
+    stage.publish("p2".into(), PhotoPosted { photo: world::photo(y) }).await;
+    for reader in [first, second, third] {
+        assert_eq!(stage.feed(reader).await, [y, x], "{reader} on the way up");
+    }
+    // An account that goes takes its edge along without an event here.
+    stage.graph.becomes(edges(&[first, second]));
+    stage.publish("gone".into(), ProfileDeleted { id: third }).await;
+    for reader in [first, second] {
+        assert_eq!(stage.feed(reader).await, [y, x], "{reader} on the way down");
+    }
+    // Far below: by now everything must have been pushed.
+    stage.graph.becomes(edges(&[first]));
+    stage.publish("u2".into(), Unfollowed { follower: second, followee: author }).await;
+    assert_eq!(stage.feed(first).await, [y, x]);
+    assert_eq!(stage.feed(second).await, [PhotoId::new(0); 0]);
 }

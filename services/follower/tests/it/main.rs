@@ -36,7 +36,9 @@ async fn follow(client: &impl Client, follower: u64, followee: u64) -> Reply {
 }
 
 async fn unfollow(client: &impl Client, follower: u64, followee: u64) -> Reply {
-    client.send(delete(format!("/v1/users/{}/follow", user(followee))).token(client.token(user(follower)))).await
+    client
+        .send(delete(format!("/v1/users/{}/follow", user(followee))).token(client.token(user(follower))))
+        .await
 }
 
 async fn list(client: &impl Client, number: u64, what: &str, query: &str) -> Value {
@@ -46,7 +48,10 @@ async fn list(client: &impl Client, number: u64, what: &str, query: &str) -> Val
 /// The numbers of the users on a page.
 fn numbers(page: &Value) -> Vec<u64> {
     let items = page["items"].as_array().expect("a list");
-    items.iter().map(|item| item["id"].as_str().expect("an id").parse::<UserId>().expect("an id").raw()).collect()
+    items
+        .iter()
+        .map(|item| item["id"].as_str().expect("an id").parse::<UserId>().expect("an id").raw())
+        .collect()
 }
 
 async fn an_edge_counts_once_however_often_it_is_put(client: impl Client) {
@@ -92,14 +97,20 @@ async fn who_cannot_be_followed_is_said(client: impl Client) {
     unfollow(&client, 1, 5_000).await.refused(404, "user_not_found");
     follow(&client, 5_000, 1).await.refused(401, "account_gone");
     client.send(put(format!("/v1/users/{}/follow", user(2)))).await.refused(401, "token_required");
-    client.send(put("/v1/users/someone/follow").token(client.token(user(1)))).await.refused(400, "id_invalid");
+    client
+        .send(put("/v1/users/someone/follow").token(client.token(user(1))))
+        .await
+        .refused(400, "id_invalid");
     for what in ["followers", "following"] {
         let stranger = format!("/v1/users/{}/{what}", user(5_000));
         client.send(get(stranger)).await.refused(404, "user_not_found");
         let known = format!("/v1/users/{}/{what}", user(7));
         client.send(get(format!("{known}?cursor=forged"))).await.refused(400, "cursor_invalid");
         client.send(get(format!("{known}?limit=101"))).await.refused(400, "limit_invalid");
-        assert_eq!(client.send(get(known)).await.expect(200), json!({"items": [], "followers": 0, "following": 0}));
+        assert_eq!(
+            client.send(get(known)).await.expect(200),
+            json!({"items": [], "followers": 0, "following": 0})
+        );
     }
     assert!(client.published::<Followed>().await.is_empty());
 }
@@ -166,7 +177,8 @@ async fn a_deleted_user_takes_the_edges_along(client: impl Client) {
 const EDGES: [(u64, u64); 4] = [(3, 1), (1, 2), (2, 1), (1, 3)];
 
 fn four_edges() -> History {
-    let follows = EDGES.map(|(follower, followee)| Followed { follower: user(follower), followee: user(followee) });
+    let follows =
+        EDGES.map(|(follower, followee)| Followed { follower: user(follower), followee: user(followee) });
     History { follows: follows.into(), ..History::default() }
 }
 

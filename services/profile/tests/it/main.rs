@@ -32,20 +32,28 @@ fn text(value: &Value) -> &str {
 async fn an_account_lives_from_sign_up_to_deletion(client: impl Client) {
     let session = client.send(post("/v1/users").json(ada())).await.expect(201);
     let (id, token) = (text(&session["user"]["id"]), text(&session["token"]));
-    let first = json!({"id": id, "handle": "ada", "name": "Ada Lovelace", "bio": "First of all", "version": 1});
+    let first =
+        json!({"id": id, "handle": "ada", "name": "Ada Lovelace", "bio": "First of all", "version": 1});
     assert_eq!(session["user"], first);
     assert_eq!(client.send(get(format!("/v1/users/{id}"))).await.expect(200), first);
     assert_eq!(client.send(get("/v1/users/by-handle/ada")).await.expect(200), first);
 
-    let second = client.send(patch("/v1/users/me").token(token).json(json!({"name": "Countess"}))).await.expect(200);
-    assert_eq!((&second["name"], &second["bio"], &second["version"]), (&json!("Countess"), &first["bio"], &json!(2)));
+    let second =
+        client.send(patch("/v1/users/me").token(token).json(json!({"name": "Countess"}))).await.expect(200);
+    assert_eq!(
+        (&second["name"], &second["bio"], &second["version"]),
+        (&json!("Countess"), &first["bio"], &json!(2))
+    );
 
     let user: UserId = id.parse().expect("an id");
     assert_eq!(client.send(delete("/v1/users/me").token(token)).await.expect(204), Value::Null);
     client.send(get(format!("/v1/users/{id}"))).await.refused(404, "user_not_found");
     client.send(get("/v1/users/by-handle/ada")).await.refused(404, "user_not_found");
     client.send(delete("/v1/users/me").token(token)).await.refused(401, "account_gone");
-    client.send(patch("/v1/users/me").token(token).json(json!({"bio": ""}))).await.refused(401, "account_gone");
+    client
+        .send(patch("/v1/users/me").token(token).json(json!({"bio": ""})))
+        .await
+        .refused(401, "account_gone");
     client.send(post("/v1/users").json(ada())).await.refused(409, "handle_taken");
 
     let created: Vec<ProfileCreated> = client.published().await;
@@ -67,7 +75,8 @@ async fn one_key_has_one_effect(client: impl Client) {
     let edit = patch("/v1/users/me").token(token).json(json!({"bio": "Countess"})).key("edit");
     let (one, other) = tokio::join!(client.send(edit.clone()), client.send(edit));
     assert_eq!(one.expect(200), other.expect(200));
-    let third = client.send(patch("/v1/users/me").token(token).json(json!({"bio": "Countess"}))).await.expect(200);
+    let third =
+        client.send(patch("/v1/users/me").token(token).json(json!({"bio": "Countess"}))).await.expect(200);
     assert_eq!(third["version"], 3, "without a key the same edit happens again");
     assert_eq!(client.published::<ProfileChanged>().await.len(), 2);
     let reused = patch("/v1/users/me").token(token).json(json!({"bio": "another"})).key("edit");
@@ -143,8 +152,13 @@ async fn profiles_by_ids_leaves_strangers_out(client: impl Client) {
         ids.push(text(&session["user"]["id"]).parse::<UserId>().expect("an id"));
     }
     let asked = vec![ids[2], UserId::new(1), ids[0], ids[0]];
-    let mut handles: Vec<String> =
-        client.ask(ProfilesByIds { ids: asked }).await.expect("answers").into_iter().map(|p| p.handle).collect();
+    let mut handles: Vec<String> = client
+        .ask(ProfilesByIds { ids: asked })
+        .await
+        .expect("answers")
+        .into_iter()
+        .map(|p| p.handle)
+        .collect();
     handles.sort();
     assert_eq!(handles, ["ada", "eve"]);
     assert_eq!(client.ask(ProfilesByIds { ids: Vec::new() }).await.expect("answers"), []);

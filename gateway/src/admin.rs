@@ -1,0 +1,184 @@
+//! The operator's side: what the door knows, and the few things to change, on a port of its own.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /routes` | the table, its revision, and those one can go back to |
+//! | `PUT /routes` | replaces the table; 422 lists every fault, and nothing changes |
+//! | `POST /routes/rollback/{rev}` | makes an earlier table the newest |
+//! | `GET /clusters` | endpoints with state, latency, requests in flight, ejections |
+//! | `GET /breakers` | breaker and retry budget by component |
+//! | `GET /pools` | connections by endpoint |
+//! | `POST /drain` | not ready from now on; clients are asked to go elsewhere |
+//! | `GET /healthz`, `GET /readyz` | alive; wants requests |
+//! | `GET /metrics` | Prometheus text |
+//!
+//! Changes need `x-cleave-token`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use policy::breaker;
+use runtime::clock;
+use serde_json::{Value, json};
+use telemetry::Telemetry;
+use transport::headers;
+
+use crate::callee::{Callee, Remote, Way};
+use crate::config::RouteTable;
+use crate::gateway::Gateway;
+
+/// A table of a thousand routes is some hundred kilobytes.
+const BODY_MAX: usize = 1 << 20;
+
+impl Gateway {
+    /// The operator's side. `/metrics` is there if `telemetry` is.
+    pub fn admin(&self, telemetry: Option<Arc<Telemetry>>) -> Router {
+        let changes = Router::new()
+            .route("/routes", axum::routing::put(replace))
+            .route("/routes/rollback/{rev}", post(roll_back))
+            .route("/drain", post(drain))
+            .route_layer(middleware::from_fn_with_state(self.clone(), token));
+        let admin = Router::new()
+            .route("/routes", get(routes))
+            .route("/clusters", get(clusters))
+            .route("/breakers", get(breakers))
+            .route("/pools", get(pools))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(readyz))
+            .merge(changes)
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .with_state(self.clone());
+        match telemetry {
+            Some(telemetry) => admin.merge(telemetry::router(telemetry)),
+            None => admin,
+        }
+    }
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({ "error": { "code": code, "message": message } }))).into_response()
+}
+
+async fn token(State(door): State<Gateway>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(headers::TOKEN).map_or(&b""[..], |value| value.as_bytes());
+    if !same(given, door.0.options.token.as_bytes()) {
+        return error(StatusCode::UNAUTHORIZED, "token_required", "send the run's token as `x-cleave-token`");
+    }
+    next.run(request).await
+}
+
+/// Compares without telling by its duration how much was right.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+}
+
+async fn routes(State(door): State<Gateway>) -> Json<Value> {
+    let table = door.table().load();
+    Json(json!({ "rev": table.rev, "kept": door.table().revisions(), "routes": table.config.routes }))
+}
+
+async fn replace(State(door): State<Gateway>, body: Result<Json<RouteTable>, JsonRejection>) -> Response {
+    let table = match body {
+        Ok(Json(table)) => table,
+        Err(rejection) => return error(rejection.status(), "table_unreadable", &rejection.body_text()),
+    };
+    match door.table().replace(table) {
+        Ok(rev) => {
+            tracing::info!(rev, "route table replaced");
+            Json(json!({ "rev": rev })).into_response()
+        }
+        Err(errors) => {
+            let message = format!("the table has {} faults; nothing has changed", errors.len());
+            let body = json!({ "error": { "code": "table_invalid", "message": message }, "errors": errors });
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+        }
+    }
+}
+
+async fn roll_back(State(door): State<Gateway>, Path(rev): Path<u64>) -> Response {
+    match door.table().roll_back(rev) {
+        Ok(now) => {
+            tracing::info!(rev = now, of = rev, "route table rolled back");
+            Json(json!({ "rev": now, "of": rev })).into_response()
+        }
+        Err(not_kept) => error(StatusCode::NOT_FOUND, "table_not_kept", &not_kept.to_string()),
+    }
+}
+
+async fn drain(State(door): State<Gateway>) -> Json<Value> {
+    door.begin_drain();
+    let (inside, waiting) = door.0.house.counts();
+    Json(json!({ "draining": true, "inside": inside, "waiting": waiting }))
+}
+
+async fn readyz(State(door): State<Gateway>) -> Response {
+    if door.is_ready() {
+        "ok\n".into_response()
+    } else {
+        error(StatusCode::SERVICE_UNAVAILABLE, "draining", "this door is closing")
+    }
+}
+
+/// One JSON object per component behind a network, in order of name.
+fn by_component(door: &Gateway, describe: impl Fn(&Remote) -> Value) -> Json<Value> {
+    let describe = |callee: &Arc<Callee>| match &callee.way {
+        Way::Remote(remote) => (callee.name.to_string(), describe(remote)),
+        Way::Local(_) => (callee.name.to_string(), json!("local")),
+    };
+    Json(Value::Object(door.callees().iter().map(describe).collect()))
+}
+
+async fn clusters(State(door): State<Gateway>) -> Json<Value> {
+    let now_ns = clock::now_ns();
+    by_component(&door, |remote| {
+        let endpoints = remote.cluster.endpoints();
+        let describe = |endpoint: &Arc<transport::Endpoint>| {
+            let load = &endpoint.load;
+            json!({
+                "id": endpoint.instance.id,
+                "addr": endpoint.instance.addr,
+                "state": format!("{:?}", endpoint.state()).to_lowercase(),
+                "ewma_ms": load.ewma_ns(now_ns) / 1e6,
+                "in_flight": load.inflight(),
+                "fail_streak": load.fail_streak(),
+                "ejected": load.is_ejected(now_ns),
+                "ejections": load.ejections(),
+            })
+        };
+        endpoints.iter().map(describe).collect()
+    })
+}
+
+async fn breakers(State(door): State<Gateway>) -> Json<Value> {
+    by_component(&door, |remote| {
+        let state = match remote.circuit() {
+            breaker::State::Closed => "closed",
+            breaker::State::HalfOpen => "half-open",
+            breaker::State::Open => "open",
+        };
+        json!({ "breaker": state, "retries_left": remote.balance(), "policy": remote.policy })
+    })
+}
+
+async fn pools(State(door): State<Gateway>) -> Json<Value> {
+    by_component(&door, |remote| {
+        let describe = |endpoint: &Arc<transport::Endpoint>| {
+            let figures = endpoint.pool.figures();
+            json!({
+                "id": endpoint.instance.id,
+                "idle": figures.idle,
+                "active": figures.active,
+                "waiting": figures.waiting,
+                "connects": figures.connects,
+                "reused": figures.reused,
+            })
+        };
+        remote.cluster.endpoints().iter().map(describe).collect()
+    })
+}

@@ -1,0 +1,154 @@
+//! The door as a whole: what it is made from, how it is served, how it ends.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use contract::ComponentName;
+use http::Request;
+use policy::admit::AdmitOptions;
+use policy::{EdgePattern, Policy, for_edge};
+use runtime::{Tasks, scope};
+use tokio::net::TcpListener;
+use transport::serve::{self, Server};
+use transport::Body;
+
+use crate::admission::House;
+use crate::callee::{Callee, Upstream};
+use crate::config::{ConfigError, RouteTable};
+use crate::table::{Resolve, Table};
+
+/// What a door is made from.
+#[derive(Clone)]
+pub struct Options {
+    /// What changes at the operator's side must carry in `x-cleave-token`.
+    pub token: Arc<str>,
+    /// Policies of edges; those of `gateway->..` count here.
+    pub policies: Vec<(EdgePattern, Policy)>,
+    /// Faults in force.
+    pub faults: Arc<fault::Table>,
+    /// How many requests may be inside, and how many may wait.
+    pub admit: AdmitOptions,
+    /// Bodies up to this many bytes are kept for another try; longer ones stream.
+    pub keep_body: u64,
+}
+
+impl Options {
+    /// The defaults of the house: 512 inside, 128 waiting, bodies of 64 KiB kept.
+    pub fn new(token: Arc<str>) -> Self {
+        Self {
+            token,
+            policies: Vec::new(),
+            faults: Arc::default(),
+            admit: AdmitOptions::default(),
+            // As linkerd keeps; a photo is longer, a JSON body shorter.
+            keep_body: 64 * 1024,
+        }
+    }
+}
+
+/// The public door. Cheap to clone; all clones are one door.
+#[derive(Clone)]
+pub struct Gateway(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub options: Options,
+    pub table: Table,
+    pub house: House,
+    callees: Arc<Callees>,
+    draining: AtomicBool,
+    server: OnceLock<Server>,
+}
+
+/// Every component a table has named so far.
+struct Callees {
+    find: Box<dyn Fn(ComponentName) -> Option<Upstream> + Send + Sync>,
+    policies: Vec<(EdgePattern, Policy)>,
+    known: Mutex<HashMap<ComponentName, Arc<Callee>>>,
+}
+
+impl Gateway {
+    /// A door with these routes. `find` says where a component is, `None` if
+    /// it cannot be reached from here; asked once per component.
+    ///
+    /// # Errors
+    /// Every fault of the table.
+    pub fn new(
+        options: Options,
+        routes: RouteTable,
+        find: impl Fn(ComponentName) -> Option<Upstream> + Send + Sync + 'static,
+    ) -> Result<Self, Vec<ConfigError>> {
+        let callees = Arc::new(Callees {
+            find: Box::new(find),
+            policies: options.policies.clone(),
+            known: Mutex::default(),
+        });
+        let resolving = callees.clone();
+        let resolve: Resolve = Box::new(move |name| resolving.get(name));
+        let table = Table::new(routes, resolve)?;
+        let house = House::new(options.admit);
+        let shared =
+            Shared { options, table, house, callees, draining: AtomicBool::new(false), server: OnceLock::new() };
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// Serves the public port.
+    ///
+    /// # Panics
+    /// When the door is open already: it has one port.
+    pub fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
+        let door = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let door = door.clone();
+            async move { Ok::<_, Infallible>(door.handle(request).await) }
+        });
+        // What is spawned here belongs to the gateway, also inside a monolith.
+        let server = scope::enter(ComponentName::GATEWAY, || serve::serve(tasks, listener, service, options));
+        let first = self.0.server.set(server.clone()).is_ok();
+        assert!(first, "the gateway serves one public port");
+        server
+    }
+
+    /// Leaves: not ready from now on, and every answer asks its client to go
+    /// elsewhere. [`Server::finish`] of the public port does the rest.
+    pub fn begin_drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+        if let Some(server) = self.0.server.get() {
+            server.begin_drain();
+        }
+    }
+
+    /// Whether it still wants requests.
+    pub fn is_ready(&self) -> bool {
+        !self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// The routes, to be read, replaced and rolled back.
+    pub fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    /// Every component a table has named so far, by name.
+    pub(crate) fn callees(&self) -> Vec<Arc<Callee>> {
+        let mut callees: Vec<_> = self.0.callees.known().values().cloned().collect();
+        callees.sort_by_key(|callee| callee.name);
+        callees
+    }
+}
+
+impl Callees {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentName, Arc<Callee>>> {
+        self.known.lock().expect("no panic while held")
+    }
+
+    fn get(&self, name: ComponentName) -> Option<Arc<Callee>> {
+        if let Some(callee) = self.known().get(&name) {
+            return Some(callee.clone());
+        }
+        let upstream = (self.find)(name)?;
+        let policy = for_edge(&self.policies, ComponentName::GATEWAY.as_str(), name.as_str()).effective();
+        let callee = Arc::new(Callee::new(name, upstream, policy));
+        Some(self.known().entry(name).or_insert(callee).clone())
+    }
+}

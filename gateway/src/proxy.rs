@@ -1,0 +1,371 @@
+//! One request, from its first byte to its last.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::{ComponentName, Deadline, Refusal, RefusalKind};
+use fault::Side;
+use futures_util::FutureExt;
+use http::header::{ALLOW, CONNECTION};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use policy::retry::{Outcome, Promise, backoff, may_retry};
+use runtime::cost::{self, Part};
+use runtime::{chance, clock};
+use telemetry::{ServerMetrics, Wait, names};
+use tokio::time::{sleep, timeout_at};
+use tower::ServiceExt;
+use tracing::Instrument;
+use transport::attempt::{self, Failed, NotSent};
+use transport::injury::{self, Injury};
+use transport::{Body, Endpoint, headers, refused, sanitize};
+
+use crate::admission::{Knock, Place};
+use crate::callee::{Remote, Way};
+use crate::gateway::Gateway;
+use crate::table::{Found, Target};
+use crate::upload::{Blame, Upload};
+use crate::visit::{Terms, TurnedAway, Visit, screen};
+
+/// The status under which a request is counted whose client left before the
+/// answer (nginx's convention).
+const CLIENT_GONE: u16 = 499;
+/// When a shed client may come back.
+const COME_BACK: Duration = Duration::from_secs(1);
+/// A failed answer up to this long is read to its end, so that its connection can be kept.
+const DISCARD: u64 = 16 * 1024;
+
+impl Gateway {
+    /// Answers one request of the public port.
+    pub(crate) async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let arrived = clock::now();
+        let (head, body) = request.into_parts();
+        let host = match screen(&head) {
+            Ok(host) => host,
+            Err(away) => return turned_away(&head, arrived, away.response(true)),
+        };
+        if head.method == Method::OPTIONS && head.uri.path() == "*" {
+            return turned_away(&head, arrived, status_only(StatusCode::NO_CONTENT));
+        }
+        let target = match self.target(&head) {
+            Ok(target) => target,
+            Err(response) => return turned_away(&head, arrived, *response),
+        };
+
+        let path = head.uri.path();
+        let trace = headers::trace(&head.headers);
+        let span = telemetry::server_span(head.method.as_str(), &target.route.path, path, trace);
+        let mut counted = Counted::begin(target.metrics(&head.method), arrived);
+        let visit = Visit::new(head, host, target, arrived);
+        let serving = self.serve_visit(&visit, body).instrument(span.clone());
+        let response = if visit.billed {
+            let (response, bill) = cost::billed(serving).await;
+            telemetry::bill(&visit.target.route.path, &bill);
+            response
+        } else {
+            serving.await
+        };
+        telemetry::server_end(&span, response.status().as_u16());
+        counted.status = response.status().as_u16();
+        response.map(|body| body.guarded(counted))
+    }
+
+    fn target(&self, head: &Parts) -> Result<Arc<Target>, Box<Response<Body>>> {
+        let table = self.0.table.load();
+        match table.find(&head.method, head.uri.path()) {
+            Found::Target(target) => Ok(target.clone()),
+            Found::Nothing => {
+                let refusal = Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
+                Err(Box::new(refused::response(&refusal)))
+            }
+            Found::OtherMethods(methods) => {
+                let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+                let away = TurnedAway {
+                    status: StatusCode::METHOD_NOT_ALLOWED,
+                    code: "method_not_allowed",
+                    message: "this path is there, but not for this method; see `Allow`",
+                };
+                let mut response = away.response(false);
+                response.headers_mut().insert(ALLOW, HeaderValue::try_from(allow).expect("methods are visible"));
+                Err(Box::new(response))
+            }
+        }
+    }
+
+    /// A routed request: deadline, size, admission, body, and then the component.
+    async fn serve_visit(&self, visit: &Visit, body: Body) -> Response<Body> {
+        let route = &visit.target.route;
+        let Some(deadline) = visit.deadline else {
+            telemetry::deadline_refused(ComponentName::GATEWAY);
+            return refused::response(&Refusal::too_late());
+        };
+        if body.size_hint().lower() > route.max_body {
+            return blamed(Blame::TooLarge, route.max_body);
+        }
+        let place = match self.enter(deadline).await {
+            Ok(place) => place,
+            Err(refusal) => return refused::response(&refusal),
+        };
+        let body = body.limited(route.max_body);
+        let upload = match Upload::take(body, self.0.options.keep_body, deadline.instant()).await {
+            Ok(upload) => upload,
+            Err(blame) => return blamed(blame, route.max_body),
+        };
+        let answer = match &visit.target.callee.way {
+            Way::Remote(remote) => self.forward(remote, visit, &upload, deadline).await,
+            Way::Local(router) => call(router.clone(), visit, &upload, deadline).await,
+        };
+        // Whatever the component made of half a body, the client is told what was wrong with it.
+        if let Some(blame) = upload.blame(deadline.remaining(clock::now()).is_none()) {
+            return blamed(blame, route.max_body);
+        }
+        let mut response = answer.unwrap_or_else(|refusal| refused::response(&refusal));
+        sanitize::strip_hop_by_hop(response.headers_mut());
+        if visit.billed {
+            response.headers_mut().remove(headers::SERVER_TIMING);
+        }
+        response.map(|body| body.guarded(place))
+    }
+
+    /// Shed before queueing: a late answer costs as much as none.
+    async fn enter(&self, deadline: Deadline) -> Result<Place, Refusal> {
+        let overloaded = |message| {
+            let mut refusal = Refusal::unavailable("overloaded", message);
+            refusal.retry_after = Some(COME_BACK);
+            refusal
+        };
+        match self.0.house.knock() {
+            Knock::In(place) => Ok(place),
+            Knock::Shed => Err(overloaded("as many requests are inside and waiting as may be")),
+            Knock::Wait(turn) => {
+                let waiting = cost::part(Part::Queueing, timeout_at(deadline.instant().into(), turn.come()));
+                let started = clock::now();
+                let place = waiting.instrument(telemetry::wait_span(Wait::Queue)).await;
+                telemetry::queue_wait(ComponentName::GATEWAY, "admission", clock::now() - started);
+                place.map_err(|_| Refusal::too_late())?.ok_or_else(|| overloaded("the queue stands still"))
+            }
+        }
+    }
+
+    /// Tries, and tries again while that is allowed, paid for, and of use.
+    async fn forward(
+        &self,
+        remote: &Remote,
+        visit: &Visit,
+        upload: &Upload,
+        deadline: Deadline,
+    ) -> Result<Response<Body>, Refusal> {
+        remote.deposit();
+        let mut tries = 0;
+        let mut avoid = None;
+        loop {
+            let tried = self.try_once(remote, visit, upload, deadline, tries, avoid.as_ref()).await;
+            tries += 1;
+            let Some(wait) = again(remote, &tried, visit, upload, deadline, tries) else { return tried.answer };
+            discard(tried.answer);
+            sleep(wait).await;
+            remote.metrics.retry();
+            avoid = tried.endpoint;
+        }
+    }
+
+    /// Breaker, bulkhead, the best copy, its faults, and the wire.
+    async fn try_once(
+        &self,
+        remote: &Remote,
+        visit: &Visit,
+        upload: &Upload,
+        deadline: Deadline,
+        tries: u32,
+        avoid: Option<&Arc<Endpoint>>,
+    ) -> Tried {
+        let (probe, place) = match remote.admit().and_then(|probe| Ok((probe, remote.enter()?))) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Tried::held_back(refusal),
+        };
+        let started = clock::now();
+        let until = remote.policy.timeout.map_or(deadline, |limit| {
+            deadline.earlier(Deadline::after(started, limit.duration()))
+        });
+        let Some(endpoint) = remote.pick(avoid) else {
+            let failed = Failed::NotSent(NotSent::Nobody(visit.target.callee.name));
+            remote.metrics.attempt(Err(failed.kind()), Duration::ZERO);
+            return Tried { answer: Err(failed.refusal()), outcome: Some(Outcome::NotSent), endpoint: None };
+        };
+        let addr = endpoint.host().to_str().unwrap_or_default();
+        let (method, name) = (visit.method.as_str(), visit.target.callee.name);
+        let span = telemetry::client_span(method, &visit.target.route.path, name, addr, tries);
+        let sent = self.send(&endpoint, visit, upload, until, tries).instrument(span.clone()).await;
+
+        let result = sent.as_ref().map(|response| response.status().as_u16()).map_err(Failed::kind);
+        telemetry::client_end(&span, result);
+        remote.metrics.attempt(result, clock::now() - started);
+        let outcome = match &sent {
+            Ok(response) => Outcome::Status(response.status().as_u16()),
+            Err(Failed::NotSent(_)) => Outcome::NotSent,
+            Err(_) => Outcome::SentNoResponse,
+        };
+        probe.tell(result.is_ok_and(|status| status < 500));
+        let answer = sent.map(|response| response.map(|body| body.guarded(place)));
+        Tried { answer: answer.map_err(|failed| failed.refusal()), outcome: Some(outcome), endpoint: Some(endpoint) }
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        visit: &Visit,
+        upload: &Upload,
+        until: Deadline,
+        tries: u32,
+    ) -> Result<Response<Body>, Failed> {
+        let faults = &self.0.options.faults;
+        if !faults.is_empty() {
+            let route = format!("{} {}", visit.method, visit.target.route.path);
+            let cx = visit.context(until, tries);
+            // As if the component had said so: the policies must not know better.
+            match injury::suffer(faults, Side::Caller, visit.target.callee.name, &route, &cx).await {
+                Ok(()) => {}
+                Err(Injury::Aborted(refusal)) => return Ok(refused::response(&refusal)),
+                Err(Injury::Hung) => return Err(Failed::TimedOut),
+            }
+        }
+        let terms = Terms::new(until, clock::now(), tries, telemetry::current_trace());
+        let make = || Some(visit.request(upload.lend()?, Some(endpoint.host()), &terms));
+        let request = make().unwrap_or_default();
+        // One free try on another connection, for what may be repeated and has nothing to carry.
+        let repeatable = visit.promise == Promise::Repeatable && upload.is_whole();
+        let remake = || repeatable.then(make).flatten();
+        attempt::send(endpoint, request, until.instant(), remake).await
+    }
+}
+
+/// How one try ended.
+struct Tried {
+    answer: Result<Response<Body>, Refusal>,
+    /// `None` when it was held back here on purpose, and is not tried again.
+    outcome: Option<Outcome>,
+    endpoint: Option<Arc<Endpoint>>,
+}
+
+impl Tried {
+    fn held_back(refusal: Refusal) -> Self {
+        Self { answer: Err(refusal), outcome: None, endpoint: None }
+    }
+}
+
+/// How long to wait before the next try; `None` to leave it at this one.
+fn again(
+    remote: &Remote,
+    tried: &Tried,
+    visit: &Visit,
+    upload: &Upload,
+    deadline: Deadline,
+    tries: u32,
+) -> Option<Duration> {
+    let outcome = tried.outcome?;
+    // A stream can be sent again only if nobody has read from it.
+    let sendable = upload.is_whole() || (outcome == Outcome::NotSent && upload.is_untouched());
+    if tries >= remote.policy.attempts || !sendable || !may_retry(outcome, visit.promise) {
+        return None;
+    }
+    let left = deadline.remaining(clock::now())?;
+    let wait = backoff(remote.policy.backoff.nanos(), tries, chance::bits(), left.as_nanos() as u64)?;
+    remote.withdraw().then(|| Duration::from_nanos(wait))
+}
+
+/// A failed answer that is here already is read, which keeps its connection; else it is dropped.
+fn discard(answer: Result<Response<Body>, Refusal>) {
+    if let Ok(response) = answer {
+        let _whole = response.into_body().bytes(DISCARD).now_or_never();
+    }
+}
+
+/// The component is in this process: the same request, and a function call.
+async fn call(
+    router: axum::Router,
+    visit: &Visit,
+    upload: &Upload,
+    deadline: Deadline,
+) -> Result<Response<Body>, Refusal> {
+    let terms = Terms::new(deadline, clock::now(), 0, telemetry::current_trace());
+    let body = upload.lend().unwrap_or_default();
+    let request = visit.request(body, None, &terms).map(axum::body::Body::from);
+    let answered = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    match timeout_at(deadline.instant().into(), answered).await {
+        Ok(Ok(Ok(response))) => Ok(response.map(Body::from)),
+        // In another process it would have taken its connection with it.
+        Ok(Err(_panic)) => {
+            Err(Refusal::new(RefusalKind::Lost, "connection_lost", "the component broke off while answering"))
+        }
+        Err(_) => Err(Failed::TimedOut.refusal()),
+    }
+}
+
+/// What is wrong with the request's body, as the client is told.
+fn blamed(blame: Blame, max_body: u64) -> Response<Body> {
+    match blame {
+        Blame::TooLarge => {
+            let message = format!("this route takes bodies of up to {max_body} bytes");
+            refused::response(&Refusal::new(RefusalKind::TooLarge, "body_too_large", message))
+        }
+        Blame::TooSlow => TurnedAway {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "body_too_slow",
+            message: "the rest of the request's body did not come in time",
+        }
+        .response(true),
+        Blame::Broken => TurnedAway {
+            status: StatusCode::BAD_REQUEST,
+            code: "body_broken",
+            message: "the request's body broke off or is framed wrongly",
+        }
+        .response(true),
+    }
+}
+
+impl TurnedAway {
+    /// As JSON; `close` where the connection cannot be trusted any further.
+    fn response(self, close: bool) -> Response<Body> {
+        let mut response = refused::response(&Refusal::new(RefusalKind::BadRequest, self.code, self.message));
+        *response.status_mut() = self.status;
+        if close {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn status_only(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Counts a request that matched no route, under one label for all of them.
+fn turned_away(head: &Parts, arrived: Instant, response: Response<Body>) -> Response<Body> {
+    let metrics = ServerMetrics::of(ComponentName::GATEWAY, head.method.as_str(), names::UNMATCHED);
+    metrics.record(response.status().as_u16(), clock::now() - arrived);
+    response
+}
+
+/// Counts a request when its answer has ended; one that never got an answer, as given up.
+struct Counted {
+    metrics: Arc<ServerMetrics>,
+    arrived: Instant,
+    status: u16,
+    _active: telemetry::metrics::Active,
+}
+
+impl Counted {
+    fn begin(metrics: Arc<ServerMetrics>, arrived: Instant) -> Self {
+        Self { arrived, status: CLIENT_GONE, _active: metrics.begin(), metrics }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.metrics.record(self.status, clock::now() - self.arrived);
+    }
+}

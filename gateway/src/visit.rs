@@ -1,0 +1,231 @@
+//! What the door makes of a request's head: what is refused before routing, and what is passed on.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use contract::id::{fnv1a64, mix};
+use contract::{CallContext, ComponentName, Deadline, TraceContext};
+use http::header::{EXPECT, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use policy::deadline::remaining_ms;
+use policy::retry::Promise;
+use runtime::chance;
+use transport::serve::Peer;
+use transport::{Body, headers, sanitize};
+
+use crate::table::Target;
+
+/// One request in so many is billed: enough for a mean per route within
+/// seconds, at an eighth of the ledger's cost.
+const BILLED_ONE_IN: u64 = 8;
+
+/// Why a request goes no further than its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TurnedAway {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+/// Refuses what two readers could understand differently, before any route is
+/// looked up. Returns the host the request is addressed to.
+pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
+    let no = |status, code, message| Err(TurnedAway { status, code, message });
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return no(StatusCode::METHOD_NOT_ALLOWED, "method_refused", "this door is no tunnel and no mirror");
+    }
+    let host = match sanitize::host(head.version, &head.uri, &head.headers) {
+        Ok(host) => host,
+        Err(_) => return no(StatusCode::BAD_REQUEST, "host_invalid", "send exactly one `Host`"),
+    };
+    if head.method == Method::OPTIONS && head.uri.path() == "*" {
+        return Ok(host);
+    }
+    if sanitize::path(head.uri.path()).is_err() {
+        let message = "the path has empty or dot segments, encoded separators or a broken escape";
+        return no(StatusCode::BAD_REQUEST, "path_invalid", message);
+    }
+    let expects = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if head.headers.get_all(EXPECT).iter().any(expects) {
+        return no(StatusCode::EXPECTATION_FAILED, "expectation_failed", "only `100-continue` can be expected here");
+    }
+    Ok(host)
+}
+
+/// A request on its way through, without its body.
+pub(crate) struct Visit {
+    pub target: Arc<Target>,
+    pub method: Method,
+    /// Path and query only: whoever wrote the request in absolute form, we do not.
+    uri: Uri,
+    host: Option<HeaderValue>,
+    /// The client's headers, without what concerns one connection or claims to be ours.
+    headers: HeaderMap,
+    /// `None` when the client has stopped waiting already.
+    pub deadline: Option<Deadline>,
+    pub promise: Promise,
+    pub trace: TraceContext,
+    /// The key of all dice that are thrown for this request.
+    pub request: u64,
+    pub billed: bool,
+}
+
+impl Visit {
+    /// Reads the head, then strips it.
+    pub fn new(mut head: Parts, host: Option<HeaderValue>, target: Arc<Target>, arrived: Instant) -> Self {
+        let given = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let budget = remaining_ms(given(&headers::DEADLINE), target.route.deadline_ms);
+        let deadline = budget.map(|ms| Deadline::after(arrived, std::time::Duration::from_millis(ms)));
+        let request = request_id(&head.headers);
+        let trace = headers::trace(&head.headers);
+        let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
+        let promise = if repeatable { Promise::Repeatable } else { Promise::Once };
+        let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+
+        sanitize::strip_hop_by_hop(&mut head.headers);
+        sanitize::strip_claims(&mut head.headers);
+        for name in [EXPECT, HOST, headers::DEADLINE, headers::TRACEPARENT] {
+            head.headers.remove(name);
+        }
+        sanitize::forwarded(&mut head.headers, peer, host.as_ref());
+        head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
+        let id = format!("{request:016x}");
+        head.headers.insert(headers::REQUEST, HeaderValue::from_str(&id).expect("hex digits are visible"));
+        Self {
+            target,
+            method: head.method,
+            uri: origin_form(head.uri),
+            host,
+            headers: head.headers,
+            deadline,
+            promise,
+            trace,
+            request,
+            billed: mix(request).is_multiple_of(BILLED_ONE_IN),
+        }
+    }
+
+    /// The request as one try sends it. `to` is the `Host` of whoever is asked;
+    /// `None` in this process.
+    pub fn request(&self, body: Body, to: Option<&HeaderValue>, terms: &Terms) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let mut fields = self.headers.clone();
+        fields.insert(headers::DEADLINE, HeaderValue::from(terms.left_ms));
+        if terms.attempt > 0 {
+            fields.insert(headers::ATTEMPT, HeaderValue::from(terms.attempt));
+        }
+        let trace = if terms.trace.is_valid() { terms.trace } else { self.trace };
+        if let Some(trace) = trace.is_valid().then(|| HeaderValue::try_from(trace.header()).ok()).flatten() {
+            fields.insert(headers::TRACEPARENT, trace);
+        }
+        let own = to.filter(|_| !self.target.route.preserve_host).or(self.host.as_ref()).or(to);
+        if let Some(host) = own {
+            fields.insert(HOST, host.clone());
+        }
+        *request.headers_mut() = fields;
+        request
+    }
+
+    /// The request as faults see it.
+    pub fn context(&self, deadline: Deadline, attempt: u32) -> CallContext {
+        let attempt = u8::try_from(attempt).unwrap_or(u8::MAX);
+        let background = CallContext::background(ComponentName::GATEWAY, deadline);
+        CallContext { request: self.request, trace: self.trace, attempt, ..background }
+    }
+}
+
+/// What one try adds to the request.
+pub(crate) struct Terms {
+    /// How long anybody will wait for this try, milliseconds.
+    pub left_ms: u64,
+    /// Tries before it.
+    pub attempt: u32,
+    /// The span of this try.
+    pub trace: TraceContext,
+}
+
+impl Terms {
+    pub fn new(until: Deadline, now: Instant, attempt: u32, trace: TraceContext) -> Self {
+        let left = until.remaining(now).unwrap_or_default();
+        // Rounded up: a callee must not give up before its caller does.
+        Self { left_ms: left.as_micros().div_ceil(1_000) as u64, attempt, trace }
+    }
+}
+
+/// The client's own id, so that its dice are the same in every arm; a text that
+/// is no number of ours is hashed. Without one, a keyed write is known by its key.
+fn request_id(fields: &HeaderMap) -> u64 {
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    let hashed = |value: &HeaderValue| mix(fnv1a64(value.as_bytes(), BASIS));
+    let number = |value: &HeaderValue| u64::from_str_radix(value.to_str().ok()?, 16).ok().filter(|id| *id != 0);
+    let id = match (fields.get(headers::REQUEST), fields.get(headers::KEY)) {
+        (Some(id), _) => number(id).unwrap_or_else(|| hashed(id)),
+        (None, Some(key)) => hashed(key),
+        (None, None) => chance::bits(),
+    };
+    id.max(1)
+}
+
+fn origin_form(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    uri.into_parts().path_and_query.map_or_else(|| Uri::from_static("/"), Uri::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(method: &str, uri: &str, fields: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    fn check(method: &str, uri: &str, fields: &[(&str, &str)], expected: u16) {
+        let screened = screen(&head(method, uri, fields));
+        let status = screened.map_or_else(|away| away.status.as_u16(), |_| 0);
+        assert_eq!(status, expected, "{method} {uri} {fields:?}");
+    }
+
+    #[test]
+    fn what_is_ambiguous_is_refused_before_routing() {
+        let host = ("host", "a");
+        check("GET", "/v1/feed", &[host], 0);
+        check("GET", "/v1/feed", &[], 400);
+        check("GET", "/v1/feed", &[host, ("host", "b")], 400);
+        for path in ["/v1/a%2fb", "/v1/../call", "/v1/%2e%2e/call", "/v1//feed", "/v1/%00", "/v1/%zz"] {
+            check("GET", path, &[host], 400);
+        }
+        check("TRACE", "/v1/feed", &[host], 405);
+        check("CONNECT", "a:80", &[host], 405);
+        check("OPTIONS", "*", &[host], 0);
+        check("POST", "/v1/feed", &[host, ("expect", "100-Continue")], 0);
+        check("POST", "/v1/feed", &[host, ("expect", "a pony")], 417);
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_id_then_by_its_key() {
+        let id = |fields: &[(&str, &str)]| request_id(&head("GET", "/", fields).headers);
+        assert_eq!(id(&[("x-cleave-request", "00000000000000ff")]), 255);
+        assert_eq!(id(&[("x-cleave-request", "journey 7")]), id(&[("x-cleave-request", "journey 7")]));
+        assert_ne!(id(&[("x-cleave-request", "journey 7")]), id(&[("x-cleave-request", "journey 8")]));
+        assert_eq!(id(&[("idempotency-key", "k")]), id(&[("idempotency-key", "k")]));
+        assert_ne!(id(&[]), id(&[]));
+        assert_ne!(id(&[("x-cleave-request", "0")]), 0);
+    }
+
+    #[test]
+    fn one_request_in_eight_is_billed() {
+        let billed = (1..=8_000_u64).filter(|id| mix(*id).is_multiple_of(BILLED_ONE_IN)).count();
+        // 1,000 expected; four sigma are 4 x sqrt(8,000 x 1/8 x 7/8) = 118.
+        assert!(billed.abs_diff(1_000) < 118, "{billed}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Nobody loses a request because something ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::routing::any;
+use gateway::Upstream;
+use runtime::{Fate, Tasks};
+
+use crate::speak::{Line, request};
+use crate::town::{Hits, Town, bounded, cluster_of, copy, draining, echo, instances, until};
+
+/// Asks over kept connections, reads and writes in turn, until the door asks
+/// it to leave or `stop` is set. Answers how many requests were served.
+async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
+    let mut line = Line::open(addr).await;
+    let mut write = false;
+    while !stop.load(Ordering::Relaxed) {
+        write = !write;
+        let raw = if write {
+            request("POST", "/v1/echo", "", b"not to be repeated")
+        } else {
+            request("GET", "/v1/echo/7", "", b"")
+        };
+        line.say(raw).await;
+        let answer = line.hear(false).await.expect("a request that was sent is answered");
+        assert_eq!((answer.status, answer.whole), (200, true), "{answer:?}");
+        served.hit();
+        if answer.field("connection") == Some("close") {
+            assert!(line.is_closed().await);
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_door_that_closes_under_load_fails_nobody() {
+    let tasks = Tasks::new();
+    let copy = copy(&tasks, echo(Hits::default())).await;
+    let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
+    let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
+    let visitors: Vec<_> = (0..8)
+        .map(|_| tasks.spawn("test.visitor", Fate::Finish, visitor(town.addr, stop.clone(), served.clone())))
+        .collect();
+    until("load", || served.count() > 200).await;
+    town.door.begin_drain();
+    assert_eq!(crate::speak::get(town.admin, "/readyz").await.status, 503);
+    assert_eq!(bounded("the drain", town.server.finish()).await, 0, "nobody was cut off");
+    for visitor in visitors {
+        bounded("a visitor", visitor).await.expect("not one failed request");
+    }
+}
+
+#[tokio::test]
+async fn replicas_are_replaced_under_load_and_nobody_notices() {
+    let tasks = Tasks::new();
+    let old = [copy(&tasks, echo(Hits::default())).await, copy(&tasks, echo(Hits::default())).await];
+    let cluster = cluster_of(&old.each_ref().map(|copy| copy.addr()));
+    let town = Town::open(Upstream::Cluster(cluster.clone())).await;
+    let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
+    let visitors: Vec<_> = (0..8)
+        .map(|_| tasks.spawn("test.visitor", Fate::Finish, visitor(town.addr, stop.clone(), served.clone())))
+        .collect();
+    let mut addrs = old.each_ref().map(|copy| copy.addr());
+    for (n, leaving) in old.into_iter().enumerate() {
+        let before = served.count();
+        until("load", || served.count() > before + 100).await;
+        // The registry says that it drains, its successor is there, and then it goes.
+        let successor = copy(&tasks, echo(Hits::default())).await;
+        let mut list = instances(&addrs);
+        list[n] = draining(list[n].clone());
+        list.push(transport::Instance::new(format!("photo#{}", n + 2), successor.addr()));
+        cluster.update(list);
+        assert_eq!(bounded("the drain", leaving.finish()).await, 0);
+        addrs[n] = successor.addr();
+        cluster.update(
+            addrs.iter().map(|addr| transport::Instance::new(format!("photo@{}", addr.port()), *addr)).collect(),
+        );
+    }
+    let before = served.count();
+    until("load", || served.count() > before + 100).await;
+    stop.store(true, Ordering::Relaxed);
+    for visitor in visitors {
+        bounded("a visitor", visitor).await.expect("not one failed request");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_request_along() {
+    struct Told(Arc<AtomicBool>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let (tasks, asked, dropped) = (Tasks::new(), Hits::default(), Arc::new(AtomicBool::new(false)));
+    let (counted, told) = (asked.clone(), dropped.clone());
+    let endless = move || {
+        counted.hit();
+        let told = Told(told.clone());
+        async move {
+            let _told = told;
+            std::future::pending::<()>().await;
+        }
+    };
+    let copy = copy(&tasks, Router::new().route("/v1/echo/{id}", any(endless))).await;
+    let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
+    let mut line = Line::open(town.addr).await;
+    line.say(request("GET", "/v1/echo/7", "", b"")).await;
+    until("the request", || asked.count() == 1).await;
+    drop(line);
+    until("its end, two hops further", || dropped.load(Ordering::SeqCst)).await;
+}

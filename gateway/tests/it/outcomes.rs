@@ -1,0 +1,67 @@
+//! Upstreams that misbehave on the wire.
+
+use std::net::SocketAddr;
+
+use gateway::Upstream;
+use runtime::{Fate, Tasks};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::speak::{Line, get, request};
+use crate::town::{Town, cluster_of, listen};
+
+/// Answers every request with these bytes, then closes.
+async fn saying(tasks: &Tasks, said: &'static [u8]) -> SocketAddr {
+    let listener = listen().await;
+    let addr = listener.local_addr().expect("bound");
+    tasks.spawn("test.saying", Fate::ShutDown, async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut request = [0; 4_096];
+            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                stream.write_all(said).await.expect("writes");
+            }
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
+    let tasks = Tasks::new();
+    for (said, status, whole) in [
+        (&b""[..], 502, true),
+        (b"HTTP/1.1 200 OK\r\ncontent-le", 502, true),
+        (b"not HTTP at all\r\n\r\n", 502, true),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx", 502, true),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", 200, false),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", 200, false),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfull", 200, true),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfull\r\n0\r\n\r\n", 200, true),
+    ] {
+        let town = Town::open(Upstream::Cluster(cluster_of(&[saying(&tasks, said).await]))).await;
+        let mut line = Line::open(town.addr).await;
+        line.say(request("GET", "/v1/echo/7", "", b"")).await;
+        let text = String::from_utf8_lossy(said);
+        match line.hear(false).await {
+            Some(answer) => assert_eq!((answer.status, answer.whole), (status, whole), "{text}: {answer:?}"),
+            // The head was still in our buffer when the rest was lost.
+            None => assert!(!whole, "{text}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn endless_interim_answers_end_at_the_deadline() {
+    let (tasks, listener) = (Tasks::new(), listen().await);
+    let addr = listener.local_addr().expect("bound");
+    tasks.spawn("test.interim", Fate::ShutDown, async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+    });
+    let town = Town::open(Upstream::Cluster(cluster_of(&[addr]))).await;
+    assert_eq!(get(town.addr, "/v1/slow").await.status, 504);
+}

@@ -1,0 +1,168 @@
+//! What is tried again, on whom, and who pays for it.
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::any;
+use gateway::Upstream;
+use policy::Policy;
+use policy::breaker::BreakerOptions;
+use policy::budget::BudgetOptions;
+use runtime::Tasks;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+
+use crate::speak::{exchange, get, post, request};
+use crate::town::{Hits, Town, Tuning, bounded, cluster_of, copy, echo, listen, nobody};
+
+/// Three tries, paid for, and a breaker that stays out of the way.
+fn three_tries() -> Tuning {
+    let never = BreakerOptions { minimum: u32::MAX, ..BreakerOptions::default() };
+    let policy = Policy {
+        attempts: Some(3),
+        budget: Some(BudgetOptions::default()),
+        breaker: Some(never),
+        ..Policy::default()
+    };
+    Tuning { policy: Some(policy), ..Tuning::default() }
+}
+
+/// A component that fails the first `failures` times, then says which try it was.
+fn failing(failures: usize, status: u16, hits: Hits) -> Router {
+    let answer = move |headers: HeaderMap| {
+        let hit = hits.hit();
+        async move {
+            let try_number = headers.get("x-retry-attempt").map_or("0", |v| v.to_str().unwrap_or_default());
+            let status = if hit <= failures { status } else { 200 };
+            (StatusCode::from_u16(status).expect("a status"), try_number.to_owned())
+        }
+    };
+    Router::new().route("/v1/echo", any(answer.clone())).route("/v1/echo/{id}", any(answer))
+}
+
+async fn behind(router: Router, tuning: Tuning) -> (Town, Tasks) {
+    let tasks = Tasks::new();
+    let copy = copy(&tasks, router).await;
+    (Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_elsewhere_even_for_a_write() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let alive = copy(&tasks, echo(hits.clone())).await;
+    // Whichever is picked first, every request is answered by the one that lives.
+    for round in 0..10 {
+        let upstream = Upstream::Cluster(cluster_of(&[nobody().await, alive.addr()]));
+        let town = Town::tuned(upstream, three_tries()).await;
+        let answer = post(town.addr, "/v1/echo", "", b"hello").await;
+        assert_eq!((answer.status, &answer.json()["body"]), (200, &json!("hello")), "round {round}");
+        assert_eq!(hits.count(), round + 1, "and answered once");
+    }
+}
+
+#[tokio::test]
+async fn a_long_upload_survives_a_refused_connection() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let alive = copy(&tasks, echo(hits.clone())).await;
+    let body = vec![b'x'; 1 << 20];
+    for _ in 0..10 {
+        let town = Town::tuned(Upstream::Cluster(cluster_of(&[nobody().await, alive.addr()])), three_tries()).await;
+        let answer = post(town.addr, "/v1/large", "", &body).await;
+        assert_eq!((answer.status, &answer.json()["length"]), (200, &json!(1 << 20)));
+    }
+}
+
+#[tokio::test]
+async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
+    for (method, path, fields, status, tries) in [
+        ("GET", "/v1/echo/7", "", 200, 2),
+        ("POST", "/v1/echo", "idempotency-key: k1\r\n", 200, 2),
+        ("POST", "/v1/echo", "", 503, 1),
+    ] {
+        let hits = Hits::default();
+        let (town, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;
+        let answer = exchange(town.addr, request(method, path, fields, b"")).await;
+        assert_eq!((answer.status, hits.count()), (status, tries), "{method} {fields}");
+        // The component is told which try it sees, so that it does not retry on our behalf.
+        assert_eq!(answer.body, (tries - 1).to_string().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_component_is_an_answer() {
+    let hits = Hits::default();
+    let (town, _tasks) = behind(failing(1, 500, hits.clone()), three_tries()).await;
+    assert_eq!((get(town.addr, "/v1/echo/7").await.status, hits.count()), (500, 1));
+}
+
+#[tokio::test]
+async fn tries_are_counted_and_the_last_answer_is_passed_on() {
+    let hits = Hits::default();
+    let (town, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
+    assert_eq!((get(town.addr, "/v1/echo/7").await.status, hits.count()), (503, 3));
+}
+
+#[tokio::test]
+async fn when_everything_fails_the_budget_bounds_the_storm() {
+    let hits = Hits::default();
+    let (town, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
+    let started = runtime::clock::now();
+    let requests = 300;
+    for _ in 0..requests {
+        assert_eq!(get(town.addr, "/v1/echo/7").await.status, 503);
+    }
+    let seconds = (runtime::clock::now() - started).as_secs() as usize + 1;
+    let retries = hits.count() - requests;
+    // 10 % of the requests, the floor of 1/s x 10 s, and another 1/s for as long as it took.
+    let most = requests / 10 + 10 + seconds;
+    assert!(retries <= most, "{retries} retries, at most {most}");
+    assert!(retries >= requests / 10, "{retries} retries: what was earned may be spent");
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_happened_is_not_repeated() {
+    // Takes the request and hangs up without a word.
+    let listener = listen().await;
+    let (addr, hits, tasks) = (listener.local_addr().expect("bound"), Hits::default(), Tasks::new());
+    let counted = hits.clone();
+    tasks.spawn("test.hang-up", runtime::Fate::ShutDown, async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut request = [0; 4_096];
+            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                counted.hit();
+            }
+        }
+    });
+    let town = Town::tuned(Upstream::Cluster(cluster_of(&[addr])), three_tries()).await;
+    let answer = post(town.addr, "/v1/echo", "", b"x").await;
+    assert_eq!((answer.status, answer.code().as_str(), hits.count()), (502, "connection_lost", 1));
+    let answer = post(town.addr, "/v1/echo", "idempotency-key: k\r\n", b"x").await;
+    assert_eq!((answer.status, hits.count()), (502, 1 + 3), "with a key it is");
+}
+
+#[tokio::test]
+async fn a_stale_connection_costs_nobody_anything() {
+    // Answers one request per connection and closes it without having said so.
+    let listener = listen().await;
+    let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());
+    tasks.spawn("test.fickle", runtime::Fate::ShutDown, async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut request = [0; 4_096];
+            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await.expect("writes");
+            }
+        }
+    });
+    let policy = Policy { attempts: Some(1), ..Policy::default() };
+    let town = Town::tuned(
+        Upstream::Cluster(cluster_of(&[addr])),
+        Tuning { policy: Some(policy), ..Tuning::default() },
+    )
+    .await;
+    for n in 0..50 {
+        let answer = bounded("an answer", get(town.addr, "/v1/echo/7")).await;
+        assert_eq!(answer.status, 200, "request {n}, without a single retry allowed");
+    }
+}

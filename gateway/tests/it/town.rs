@@ -1,0 +1,191 @@
+//! A door, and components behind it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{any, get, post};
+use bytes::Bytes;
+use contract::ComponentName;
+use gateway::{Gateway, Options, Route, RouteTable, Upstream};
+use policy::{EdgePattern, Policy};
+use runtime::Tasks;
+use serde_json::json;
+use transport::serve::{self, Server};
+use transport::{Cluster, Instance, cluster, pool};
+
+pub const PHOTO: ComponentName = ComponentName::of("photo");
+pub const TOKEN: &str = "the-run's-token";
+
+pub struct Town {
+    pub tasks: Tasks,
+    pub door: Gateway,
+    pub server: Server,
+    pub addr: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+/// How the door is told to differ from its defaults.
+#[derive(Default)]
+pub struct Tuning {
+    pub policy: Option<Policy>,
+    pub options: Option<Box<dyn FnOnce(&mut Options)>>,
+    pub routes: Option<Vec<Route>>,
+}
+
+impl Town {
+    pub async fn open(upstream: Upstream) -> Self {
+        Self::tuned(upstream, Tuning::default()).await
+    }
+
+    pub async fn tuned(upstream: Upstream, tuning: Tuning) -> Self {
+        let tasks = Tasks::new();
+        let mut options = Options::new(Arc::from(TOKEN));
+        if let Some(policy) = tuning.policy {
+            options.policies = vec![("gateway->photo".parse::<EdgePattern>().expect("an edge"), policy)];
+        }
+        if let Some(tune) = tuning.options {
+            tune(&mut options);
+        }
+        let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
+        let find = move |name| (name == PHOTO).then(|| upstream.clone());
+        let door = Gateway::new(options, routes, find).expect("a valid table");
+        let serving = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+        let server = door.serve(&tasks, listen().await, serving);
+        let admin = serve::serve(&tasks, listen().await, door.admin(None), serve::Options::default());
+        Self { addr: server.addr(), admin: admin.addr(), tasks, door, server }
+    }
+}
+
+/// The routes most tests use.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new("GET", "/v1/echo/{id}", PHOTO),
+        Route::new("POST", "/v1/echo", PHOTO),
+        Route { max_body: 1_000, ..Route::new("POST", "/v1/small", PHOTO) },
+        Route { max_body: 8 << 20, ..Route::new("POST", "/v1/large", PHOTO) },
+        Route { deadline_ms: 200, ..Route::new("GET", "/v1/slow", PHOTO) },
+        Route { deadline_ms: 200, ..Route::new("POST", "/v1/slow", PHOTO) },
+        Route::new("GET", "/v1/status/{code}", PHOTO),
+        Route::new("GET", "/v1/broken", PHOTO),
+        Route::new("GET", "/v1/panic", PHOTO),
+    ]
+}
+
+pub async fn listen() -> tokio::net::TcpListener {
+    serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port")
+}
+
+/// Serves a router as one copy of a component.
+pub async fn copy(tasks: &Tasks, router: Router) -> Server {
+    let options = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+    serve::serve(tasks, listen().await, router, options)
+}
+
+/// A cluster of copies at these addresses: `photo#0`, `photo#1`, ..
+pub fn cluster_of(addrs: &[SocketAddr]) -> Arc<Cluster> {
+    let cluster = Cluster::new(PHOTO, pool::Options::default());
+    cluster.update(instances(addrs));
+    Arc::new(cluster)
+}
+
+pub fn instances(addrs: &[SocketAddr]) -> Vec<Instance> {
+    addrs.iter().enumerate().map(|(n, addr)| Instance::new(format!("photo#{n}"), *addr)).collect()
+}
+
+pub fn draining(instance: Instance) -> Instance {
+    Instance { state: cluster::State::Draining, ..instance }
+}
+
+/// An address that refuses connections: it was free a moment ago.
+pub async fn nobody() -> SocketAddr {
+    listen().await.local_addr().expect("bound")
+}
+
+/// How often a component was asked.
+#[derive(Clone, Default)]
+pub struct Hits(Arc<AtomicUsize>);
+
+impl Hits {
+    pub fn hit(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A component that says what it was asked.
+pub fn echo(hits: Hits) -> Router {
+    let told = move |request: Request| {
+        let hits = hits.clone();
+        async move {
+            hits.hit();
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+            Ok::<_, StatusCode>(axum::Json(json!({
+                "method": head.method.as_str(),
+                "uri": head.uri.to_string(),
+                "fields": fields(&head.headers),
+                "length": body.len(),
+                "body": String::from_utf8_lossy(&body[..body.len().min(100)]),
+            })))
+        }
+    };
+    let broken = || async {
+        let pieces = [Ok(Bytes::from_static(b"half of ")), Err(std::io::Error::other("lost the rest"))];
+        let pieces = futures_util::StreamExt::then(futures_util::stream::iter(pieces), |piece| async {
+            // The first piece is on its way before the second fails.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            piece
+        });
+        axum::body::Body::from_stream(pieces)
+    };
+    Router::new()
+        .route("/v1/echo/{id}", any(told.clone()))
+        .route("/v1/echo", post(told.clone()))
+        .route("/v1/small", post(told.clone()))
+        .route("/v1/large", post(told.clone()))
+        .route("/v1/slow", get(std::future::pending::<()>).post(told.clone()))
+        .route("/v1/status/{code}", get(status))
+        .route("/v1/broken", get(broken))
+        .route("/v1/panic", get(panicking))
+        .route("/call/secret", any(told.clone()))
+        .route("/metrics", any(told))
+        .layer(DefaultBodyLimit::disable())
+}
+
+async fn panicking() -> StatusCode {
+    panic!("on purpose")
+}
+
+async fn status(axum::extract::Path(code): axum::extract::Path<u16>) -> impl IntoResponse {
+    let code = StatusCode::from_u16(code).expect("a status");
+    (code, [("x-mine", "1"), ("connection", "x-mine"), ("retry-after", "7")], "said so")
+}
+
+fn fields(headers: &HeaderMap) -> serde_json::Map<String, serde_json::Value> {
+    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), json!(text(value)))).collect()
+}
+
+/// Waits for a condition; ten seconds without it is a failure.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    bounded(what, waiting).await;
+}
+
+pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(crate::speak::PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

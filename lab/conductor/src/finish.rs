@@ -1,0 +1,182 @@
+//! From what happened to the last line: plans for the header, hits, states, checks, scores, verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use record::{End, Entry, ExpectationPlan, JourneyPlan, Lint, StepPlan, Verdict};
+use scenario::{Assertion, Scenario};
+use scorecard::{Circumstances, judge};
+
+use crate::arm::Arm;
+use crate::http::Asker;
+use crate::lines::Lines;
+use crate::timeline::{self, Hits, Reach};
+
+/// Time states of a run without faults have to become equal: events travel.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often they are compared.
+const COMPARE: Duration = Duration::from_millis(200);
+/// Share of time runnable tasks waited from which latencies of arms that ran
+/// side by side are not compared.
+const BUSY: f64 = 0.5;
+
+/// The expectations, for the header.
+pub(crate) fn expectations(scenario: &Scenario) -> Vec<ExpectationPlan> {
+    all(scenario)
+        .enumerate()
+        .map(|(id, (list, assertion))| ExpectationPlan {
+            id: u32::try_from(id).unwrap_or(u32::MAX),
+            list: list.to_owned(),
+            text: assertion.that.text.clone(),
+            why: assertion.why.clone(),
+            line: assertion.line,
+        })
+        .collect()
+}
+
+fn all(scenario: &Scenario) -> impl Iterator<Item = (&'static str, &Assertion)> {
+    let valid = scenario.valid.iter().map(|assertion| ("valid", assertion));
+    valid.chain(scenario.check.iter().map(|assertion| ("check", assertion)))
+}
+
+/// The journeys, for the header.
+pub(crate) fn journeys(scenario: &Scenario) -> Vec<JourneyPlan> {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    scenario
+        .load
+        .journeys()
+        .into_iter()
+        .map(|journey| JourneyPlan {
+            name: journey.name().to_owned(),
+            needs: owned(journey.depends_on()),
+            groups: owned(journey.groups()),
+        })
+        .collect()
+}
+
+/// The steps, for the header.
+pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm]) -> Vec<StepPlan> {
+    scenario
+        .steps
+        .iter()
+        .map(|step| {
+            let reason = |arm: &record::Arm| {
+                let instances = arm.instances.iter().map(|instance| (instance.name.as_str(), instance.hosts.clone()));
+                match timeline::reach(step, instances, &arm.local_edges) {
+                    Reach::Instances(_) => None,
+                    Reach::NotApplicable(reason) => Some((arm.letter, reason)),
+                }
+            };
+            StepPlan {
+                number: step.number,
+                id: step.id.clone(),
+                text: format!("{} {}", step.on, step.fault),
+                hits: timeline::hits(step),
+                start_ns: step.start_ns,
+                length_ns: step.length_ns,
+                not_applicable: arms.iter().filter_map(reason).collect(),
+            }
+        })
+        .collect()
+}
+
+/// Steps that had a target in an arm and hit nothing there.
+pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, hits: &Hits) -> Vec<String> {
+    let hits = hits.lock().expect("no panic while held");
+    let plans = lines.ask(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
+    let mut unhit = Vec::new();
+    for (step, plan) in scenario.steps.iter().zip(&plans.0) {
+        for arm in plans.1.iter().filter(|arm| !plan.not_applicable.contains_key(&arm.letter)) {
+            if hits.get(&(step.number, arm.letter)).copied().unwrap_or(0) == 0 {
+                unhit.push(format!("step {} (`{}`) hit nothing in {}", step.number, step.id, arm.name));
+            }
+        }
+    }
+    unhit
+}
+
+/// The final state of each arm, by component; where all must agree they get
+/// time to, since events travel.
+pub(crate) async fn states(arms: &[Arc<Arm>], asker: &Asker, must_agree: bool) -> BTreeMap<char, String> {
+    let until = runtime::clock::now() + SETTLE;
+    loop {
+        let mut states = BTreeMap::new();
+        for arm in arms {
+            if let Some(state) = state(arm, asker).await {
+                states.insert(arm.plan.letter, state);
+            }
+        }
+        let mut digests = states.values();
+        let first = digests.next();
+        let agree = digests.all(|other| Some(other) == first);
+        if agree || !must_agree || runtime::clock::now() > until {
+            return states;
+        }
+        tokio::time::sleep(COMPARE).await;
+    }
+}
+
+async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
+    let mut components = BTreeMap::new();
+    for instance in arm.instances.iter().filter(|instance| instance.name.ends_with("#0")) {
+        let (status, body) = asker.get(instance.glance().listen?, "/control/digest", SETTLE).await.ok()?;
+        if !status.is_success() {
+            return None;
+        }
+        components.extend(serde_json::from_slice::<suite::control::StateDigest>(&body).ok()?.components);
+    }
+    let parts: Vec<String> = components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();
+    Some(parts.join(" "))
+}
+
+/// Writes checks and scores, and says how the run ends.
+pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances, interrupted: bool) -> End {
+    let mut checks = Vec::new();
+    let mut valid = Vec::new();
+    for (id, (list, assertion)) in all(scenario).enumerate() {
+        let id = u32::try_from(id).unwrap_or(u32::MAX);
+        let stood = lines.ask(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
+        if list == "valid" { valid.extend(stood) } else { checks.extend(stood) }
+    }
+    for check in valid.iter().chain(&checks) {
+        lines.say(Entry::Check(check.clone()));
+    }
+    for score in lines.ask(scorecard::scorecard).unwrap_or_default() {
+        lines.say(Entry::Score(Box::new(score)));
+    }
+    let mut lints = lines.ask(|tally| judge::lints(tally, notes)).unwrap_or_default();
+    for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
+        lints.push(Lint {
+            name: "valid".into(),
+            verdict: Verdict::Invalid,
+            text: format!("`{}` does not hold", check.text),
+        });
+    }
+    let noisy = lines.ask(is_noisy).unwrap_or(false);
+    let verdict = judge::verdict(&valid, &checks, &lints);
+    let (verdict, exit_code) =
+        if interrupted { (None, judge::EXIT_INTERRUPTED) } else { (Some(verdict), judge::exit_code(verdict)) };
+    let generator = ["generator", "generator_lag", "generator_cpu", "pace"];
+    End {
+        verdict,
+        exit_code,
+        generator_saturated: lints.iter().any(|lint| generator.contains(&lint.name.as_str())),
+        noisy,
+        pss_mib_peak: lines.ask(peak_pss_mib).unwrap_or(0.0),
+        lints,
+        lines: lines.counts(),
+        dropped_updates: 0,
+    }
+}
+
+fn is_noisy(tally: &scorecard::Tally) -> bool {
+    let whole = tally.whole(&scorecard::expect::Window::Whole);
+    let stalls: Vec<f64> = tally.hosts(&whole).map(|host| host.cpu_stall / 100.0).collect();
+    !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > BUSY
+}
+
+/// Highest PSS of everything, the lab included, MiB.
+fn peak_pss_mib(tally: &scorecard::Tally) -> f64 {
+    tally.all_hosts().map(|host| host.pss_kib).max().unwrap_or(0) as f64 / 1024.0
+}

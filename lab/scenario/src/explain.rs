@@ -1,0 +1,115 @@
+//! What a run would do, without doing it.
+
+use std::fmt::Write;
+
+use contract::ProcessPlan;
+
+use crate::model::{Scenario, ns};
+
+/// Width of the drawing of the timeline, columns.
+const WIDTH: usize = 60;
+
+/// How many slots a run needs per arm: Little's law over the peak rate and the
+/// longest a journey may take.
+pub fn slots(scenario: &Scenario) -> f64 {
+    scenario.load.peak_rate() * scenario.load.timeout.duration().as_secs_f64()
+}
+
+/// The scenario in words. `arms` are the topologies with their processes;
+/// `reach` says where a step acts in one of them.
+pub fn explain(
+    scenario: &Scenario,
+    arms: &[(String, Vec<ProcessPlan>)],
+    reach: impl Fn(usize, &[ProcessPlan]) -> String,
+) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let mut say = |line: std::fmt::Arguments<'_>| {
+        let _ = writeln!(text, "{line}");
+    };
+    let length_s = scenario.length_ns() as f64 / 1e9;
+    say(format_args!("{}: {}", scenario.name, scenario.title));
+    say(format_args!("  {}", scenario.why));
+    say(format_args!(""));
+    say(format_args!("arms, side by side on one seed ({}):", scenario.seed));
+    for (index, (name, processes)) in arms.iter().enumerate() {
+        let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
+        let copies: u32 = processes.iter().map(|process| process.replicas).sum();
+        say(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
+        for process in processes {
+            let mut hosts: Vec<&str> = Vec::new();
+            hosts.extend(process.registry.then_some("registry"));
+            hosts.extend(process.gateway.then_some("gateway"));
+            hosts.extend(process.hosts.iter().map(|host| host.as_str()));
+            say(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
+        }
+    }
+    say(format_args!(""));
+    let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
+    say(format_args!("load, open loop, the same for every arm; data `{}`:", scenario.load.size.name()));
+    for (phase, ramp) in scenario.phases.iter().zip(scenario.load.ramps(&names)) {
+        let note = if phase.measure { "" } else { "  (not measured)" };
+        say(format_args!("  {:<10} {:>5}  {ramp}{note}", phase.name, phase.length.to_string()));
+    }
+    let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
+    let shares: Vec<String> = scenario
+        .load
+        .weights()
+        .iter()
+        .filter(|(_, weight)| *weight > 0.0)
+        .map(|(journey, weight)| format!("{} {:.1}%", journey.name(), weight / total * 100.0))
+        .collect();
+    say(format_args!("  mix: {}", shares.join(", ")));
+    say(format_args!(
+        "  slots in flight at worst (Little's law): {:.0} = {:.0}/s x {}",
+        slots(scenario),
+        scenario.load.peak_rate(),
+        scenario.load.timeout
+    ));
+    say(format_args!(""));
+    say(format_args!("timeline, {length_s:.0} s:"));
+    say(format_args!("  {}", drawing(scenario)));
+    for (index, step) in scenario.steps.iter().enumerate() {
+        let at = step.start_ns as f64 / 1e9;
+        let lasts = if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
+        say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.fault));
+        for (name, processes) in arms {
+            say(format_args!("      {name}: {}", reach(index, processes)));
+        }
+    }
+    say(format_args!(""));
+    say(format_args!("must hold, or the run is invalid:"));
+    for assertion in &scenario.valid {
+        say(format_args!("  {}", assertion.that.text));
+    }
+    say(format_args!("claims:"));
+    for assertion in &scenario.check {
+        let why = if assertion.why.is_empty() { String::new() } else { format!("    ({})", assertion.why) };
+        say(format_args!("  {}{why}", assertion.that.text));
+    }
+    say(format_args!(""));
+    say(format_args!("privileges: none; everything listens on loopback"));
+    say(format_args!("takes about {:.0} s side by side, with start and audit", length_s + 8.0));
+    text
+}
+
+/// Phases as a bar, steps as their numbers on it.
+fn drawing(scenario: &Scenario) -> String {
+    let length = scenario.length_ns().max(1);
+    let column = |at_ns: u64| (u128::from(at_ns) * WIDTH as u128 / u128::from(length)) as usize;
+    let mut bar: Vec<char> = vec!['-'; WIDTH];
+    let mut start = 0;
+    for phase in &scenario.phases {
+        bar[column(start).min(WIDTH - 1)] = '|';
+        start += ns(phase.length);
+    }
+    for step in &scenario.steps {
+        let end = column(step.start_ns + step.length_ns).min(WIDTH);
+        for slot in bar.iter_mut().take(end).skip(column(step.start_ns)) {
+            *slot = '=';
+        }
+        let digit = char::from_digit(step.number % 10, 10).unwrap_or('*');
+        bar[column(step.start_ns).min(WIDTH - 1)] = digit;
+    }
+    bar.into_iter().collect()
+}

@@ -1,0 +1,17 @@
+//! Our counts against goose's: two bookkeepers of one load.
+
+use goose::prelude::GooseMetrics;
+use traffic::Journey;
+
+use crate::slot::Lane;
+
+/// How many answers goose counted for an arm, and their highest 99th percentile
+/// over journeys, microseconds.
+pub fn count_and_p99(metrics: &GooseMetrics, lane: &Lane) -> (u64, u64) {
+    let rows: Vec<String> = Journey::ALL.into_iter().map(|journey| lane.row(journey)).collect();
+    let ours = metrics.requests.values().filter(|request| rows.contains(&request.path));
+    ours.fold((0, 0), |(count, p99), request| {
+        let counted = request.success_count + request.fail_count;
+        (count + counted as u64, p99.max(request.raw_data.percentile_us(0.99)))
+    })
+}

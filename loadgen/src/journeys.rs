@@ -1,0 +1,400 @@
+//! Requests, and whether the answers are what was asked for.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use component::Identity;
+use contract::{Id, Principal};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use traffic::dataset::user_id;
+use traffic::schedule::Target;
+use traffic::{Arrival, Dataset, Journey, Seed};
+
+use crate::pictures;
+use crate::plan::Plan;
+use crate::recorder::{Cause, Outcome};
+use crate::slot::Lane;
+
+/// Every seeded user's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// Pictures uploads choose from; encoding one per upload would be the generator's cost.
+const PICTURES: u64 = 8;
+
+/// An acknowledged write, for the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A photo and its author.
+    Photo {
+        /// Id as acknowledged.
+        id: String,
+        /// Index of the author.
+        author: u32,
+    },
+    /// A like.
+    Like {
+        /// Index of the photo.
+        photo: u32,
+        /// Index of the user.
+        user: u32,
+    },
+    /// An edge, made or ended.
+    Edge {
+        /// Index of the follower.
+        follower: u32,
+        /// Index of the followed.
+        followee: u32,
+        /// Whether it should be there.
+        there: bool,
+    },
+    /// A changed profile: index of the user and the new bio.
+    Profile {
+        /// Whose.
+        user: u32,
+        /// The new bio.
+        bio: String,
+    },
+    /// A new account, by handle.
+    Account {
+        /// Unique.
+        handle: String,
+    },
+}
+
+/// Who the users are at one arm, and what was acknowledged to them.
+pub struct People {
+    shared: Arc<Shared>,
+    arm: char,
+    written: Mutex<Vec<Written>>,
+}
+
+struct Shared {
+    data: Arc<Dataset>,
+    tokens: Vec<String>,
+    identity: Identity,
+    pictures: Vec<Bytes>,
+    seed: Seed,
+    run_id: String,
+    page: u32,
+    sample: f64,
+}
+
+impl People {
+    /// The users of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
+        let identity = Identity::new(plan.secret.as_bytes());
+        let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
+        let shared = Shared {
+            tokens: data.users.iter().map(|user| token(user.id)).collect(),
+            pictures: (0..PICTURES).map(|number| pictures::jpeg(number + 1_000)).collect(),
+            seed: Seed(plan.seed),
+            run_id: plan.run_id.clone(),
+            page: plan.load.feed.page,
+            sample: plan.sample,
+            identity,
+            data,
+        };
+        Self { shared: Arc::new(shared), arm: '-', written: Mutex::default() }
+    }
+
+    /// The same users at an arm, with nothing acknowledged yet.
+    pub fn for_arm(&self, arm: char) -> Arc<Self> {
+        Arc::new(Self { shared: self.shared.clone(), arm, written: Mutex::default() })
+    }
+
+    /// What is there when the run begins.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        &self.shared.data
+    }
+
+    /// A cheap read, for warming up.
+    pub fn warm_path(&self) -> String {
+        format!("/v1/users/{}", self.user(0))
+    }
+
+    /// What was acknowledged.
+    pub fn written(&self) -> Vec<Written> {
+        self.written.lock().expect("no panic while held").clone()
+    }
+
+    fn acknowledged(&self, written: Written) {
+        self.written.lock().expect("no panic while held").push(written);
+    }
+
+    /// A user's id, as URLs have it.
+    pub fn user(&self, index: u32) -> Principal {
+        Principal::new(self.shared.data.users[index as usize].id)
+    }
+
+    /// A photo's id, as URLs have it.
+    pub fn photo(&self, index: u32) -> Id<()> {
+        Id::new(self.shared.data.photos[index as usize].id)
+    }
+
+    /// A user's token.
+    pub fn token(&self, index: u32) -> &str {
+        &self.shared.tokens[index as usize]
+    }
+
+    /// A token for somebody who is not in the data set.
+    pub fn token_of(&self, id: Principal) -> String {
+        self.shared.identity.token(id).expect("a secret signs")
+    }
+
+    /// W3C trace context: ids from run, arm and number, so that two arms never
+    /// share a trace; the sampling decision from the number alone, so that both
+    /// arms are traced on the same journeys.
+    fn traceparent(&self, seq: u64) -> String {
+        let label = format!("trace/{}/{}", self.shared.run_id, self.arm);
+        let high = self.shared.seed.draw(&label, seq);
+        let low = self.shared.seed.draw(&label, seq ^ (1 << 63)) | 1;
+        let sampled = self.shared.seed.unit("trace.sample", seq) < self.shared.sample;
+        format!("00-{high:016x}{low:016x}-{:016x}-{:02x}", low.rotate_left(17) | 1, u8::from(sampled))
+    }
+}
+
+/// Performs a journey.
+pub async fn perform(lane: &Lane, arrival: &Arrival) -> Outcome {
+    let mut trip = Trip { lane, arrival, step: 0, outcome: Outcome::default() };
+    let cause = trip.go().await.err();
+    Outcome { cause, ..trip.outcome }
+}
+
+/// One journey on its way.
+struct Trip<'a> {
+    lane: &'a Lane,
+    arrival: &'a Arrival,
+    step: u32,
+    outcome: Outcome,
+}
+
+type Go<T> = Result<T, Cause>;
+
+/// An answer was not what was asked for.
+fn expect(holds: bool) -> Go<()> {
+    if holds { Ok(()) } else { Err(Cause::Check) }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Go<&'a str> {
+    value[key].as_str().ok_or(Cause::Check)
+}
+
+impl Trip<'_> {
+    async fn go(&mut self) -> Go<()> {
+        let people = self.lane.people.clone();
+        let user = self.arrival.user;
+        let page = people.shared.page;
+        match (self.arrival.journey, self.arrival.target()) {
+            (Journey::HomeFeed, _) => {
+                let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
+                // Who follows nobody has an empty feed, and is counted as an empty page.
+                expect(!first.items.is_empty() || people.dataset().following.of(user).is_empty())
+            }
+            (Journey::NextPage, _) => {
+                let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
+                let Some(next) = first.next else { return Ok(()) };
+                let second = self.feed_page(&format!("/v1/feed?limit={page}&cursor={next}")).await?;
+                expect(second.items.iter().all(|id| !first.items.contains(id)))
+            }
+            (Journey::ViewPhoto, Target::Photo(photo)) => {
+                let id = people.photo(photo).to_string();
+                let answer = self.get(&format!("/v1/photos/{id}")).await?;
+                expect(text(&answer, "id")? == id)
+            }
+            (Journey::ViewProfile, Target::User(other)) => {
+                let id = people.user(other).to_string();
+                let answer = self.get(&format!("/v1/users/{id}")).await?;
+                expect(text(&answer, "id")? == id)
+            }
+            (Journey::Search, Target::Photo(photo)) => {
+                let words = people.dataset().photos[photo as usize].caption.split(' ');
+                let count = 1 + (self.arrival.payload_seed % 3) as usize;
+                let query = words.take(count).collect::<Vec<_>>().join("+");
+                let answer = self.get(&format!("/v1/search?in=photos&q={query}")).await?;
+                let hits = answer["items"].as_array().ok_or(Cause::Check)?;
+                self.outcome.pages += 1;
+                self.outcome.empty_pages += u64::from(hits.is_empty());
+                expect(!hits.is_empty())
+            }
+            (Journey::Like, Target::Photo(photo)) => {
+                let path = format!("/v1/photos/{}/like", people.photo(photo));
+                self.write(Method::PUT, &path, None).await?;
+                people.acknowledged(Written::Like { photo, user });
+                Ok(())
+            }
+            (Journey::Follow, Target::Follow(other)) => self.follow(user, other, Method::PUT).await,
+            (Journey::Follow, Target::Unfollow(other)) => self.follow(user, other, Method::DELETE).await,
+            (Journey::Upload, _) => {
+                let id = self.upload().await?;
+                let answer = self.get(&format!("/v1/photos/{id}")).await?;
+                expect(text(&answer, "id")? == id)
+            }
+            (Journey::PostThenRead, _) => self.post_then_read().await,
+            (Journey::EditProfile, _) => {
+                let bio = format!("edited in arrival {}", self.arrival.seq);
+                let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
+                expect(answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio)?;
+                people.acknowledged(Written::Profile { user, bio });
+                Ok(())
+            }
+            (Journey::SignUp, _) => {
+                let handle = format!("new{}x{:04x}", self.arrival.seq, self.arrival.payload_seed & 0xffff);
+                let body = json!({ "handle": handle, "name": "New Here", "password": PASSWORD });
+                let answer = self.write(Method::POST, "/v1/users", Some(body)).await?;
+                expect(answer["user"]["handle"] == handle.as_str() && answer["token"].is_string())?;
+                expect(answer["user"]["id"] == user_id(&handle).to_string())?;
+                people.acknowledged(Written::Account { handle });
+                Ok(())
+            }
+            (Journey::LogIn, _) => {
+                let handle = &people.dataset().users[user as usize].handle;
+                let body = json!({ "handle": handle, "password": PASSWORD });
+                let answer = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
+                expect(answer["token"].is_string())
+            }
+            (Journey::ViewPhoto | Journey::ViewProfile | Journey::Search | Journey::Like | Journey::Follow, _) => {
+                unreachable!("the schedule gives these journeys a target of their own")
+            }
+        }
+    }
+
+    async fn follow(&mut self, follower: u32, followee: u32, method: Method) -> Go<()> {
+        let there = method == Method::PUT;
+        let path = format!("/v1/users/{}/follow", self.lane.people.user(followee));
+        self.write(method, &path, None).await?;
+        self.lane.people.acknowledged(Written::Edge { follower, followee, there });
+        Ok(())
+    }
+
+    async fn upload(&mut self) -> Go<String> {
+        let people = self.lane.people.clone();
+        let pictures = &people.shared.pictures;
+        let picture = pictures[(self.arrival.payload_seed % pictures.len() as u64) as usize].clone();
+        let caption = format!("arrival+{}", self.arrival.seq);
+        let request = self
+            .request(Method::POST, &format!("/v1/photos?caption={caption}&tags=fresh"))
+            .header("content-type", "image/jpeg")
+            .body(picture);
+        let answer = self.read(request).await?;
+        let id = text(&answer, "id")?.to_owned();
+        people.acknowledged(Written::Photo { id: id.clone(), author: self.arrival.user });
+        Ok(id)
+    }
+
+    /// Posts, then asks another component for it at once, and again until it is there.
+    async fn post_then_read(&mut self) -> Go<()> {
+        let people = self.lane.people.clone();
+        let id = self.upload().await?;
+        let acknowledged = self.lane.now_us();
+        let path = format!("/v1/users/{}/photos?limit=20", people.user(self.arrival.user));
+        let mut tries = 0;
+        loop {
+            let asked = self.lane.now_us();
+            let page = self.feed_page(&path).await?;
+            let seen = page.items.contains(&id);
+            if tries == 0 {
+                self.outcome.probes += 1;
+                self.outcome.stale += u64::from(!seen);
+            }
+            if seen {
+                // Visible at the latest when the answer that shows it was asked for.
+                self.outcome.staleness_us = Some(if tries == 0 { 1 } else { asked.saturating_sub(acknowledged).max(1) });
+                return Ok(());
+            }
+            tries += 1;
+            if asked.saturating_sub(acknowledged) > PATIENCE_US {
+                self.outcome.staleness_us = Some(asked.saturating_sub(acknowledged));
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn feed_page(&mut self, path: &str) -> Go<FeedPage> {
+        let answer = self.get(path).await?;
+        let items = answer["items"].as_array().ok_or(Cause::Check)?;
+        self.outcome.pages += 1;
+        self.outcome.empty_pages += u64::from(items.is_empty());
+        let mut ids = Vec::with_capacity(items.len());
+        for item in items {
+            expect(item["author_name"].as_str().is_some_and(|name| !name.is_empty()))?;
+            ids.push(text(&item["photo"], "id")?.to_owned());
+        }
+        Ok(FeedPage { items: ids, next: answer["next"].as_str().map(str::to_owned) })
+    }
+
+    async fn get(&mut self, path: &str) -> Go<Value> {
+        let request = self.request(Method::GET, path);
+        self.read(request).await
+    }
+
+    async fn write(&mut self, method: Method, path: &str, body: Option<Value>) -> Go<Value> {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        self.read(request).await
+    }
+
+    /// A request of this journey: the user's token, the trace, and for writes a
+    /// key that follows from the arrival, so that ids are the same in every arm.
+    fn request(&mut self, method: Method, path: &str) -> RequestBuilder {
+        let people = &self.lane.people;
+        let writes = method != Method::GET;
+        let request = self
+            .lane
+            .client
+            .request(method, format!("{}{path}", self.lane.url))
+            .header("authorization", format!("Bearer {}", people.token(self.arrival.user)))
+            .header("x-cleave-request", format!("{}", self.arrival.seq))
+            .header("traceparent", people.traceparent(self.arrival.seq));
+        self.step += 1;
+        if !writes {
+            return request;
+        }
+        let key = format!("{:016x}-{}", self.arrival.payload_seed, self.step);
+        request.header("idempotency-key", key)
+    }
+
+    /// Sends, reads the whole answer, and takes it for JSON if there is any.
+    async fn read(&mut self, request: RequestBuilder) -> Go<Value> {
+        let response = request.send().await.map_err(|error| cause(&error))?;
+        let status = response.status();
+        let body = body(response).await?;
+        self.outcome.bytes += body.len() as u64;
+        match status {
+            status if status.is_server_error() => Err(Cause::Status5xx),
+            status if status.is_client_error() => Err(Cause::Status4xx),
+            StatusCode::NO_CONTENT => Ok(Value::Null),
+            _ if body.is_empty() => Ok(Value::Null),
+            _ => serde_json::from_slice(&body).map_err(|_| Cause::Body),
+        }
+    }
+}
+
+/// A page of a feed, as far as a check looks.
+struct FeedPage {
+    items: Vec<String>,
+    next: Option<String>,
+}
+
+/// How long a probe looks for a write, microseconds.
+const PATIENCE_US: u64 = 2_000_000;
+/// How often.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// Reads every body, also of errors, or the connection is lost.
+async fn body(response: Response) -> Go<Bytes> {
+    response.bytes().await.map_err(|error| if error.is_timeout() { Cause::Timeout } else { Cause::Body })
+}
+
+fn cause(error: &reqwest::Error) -> Cause {
+    if error.is_timeout() {
+        Cause::Timeout
+    } else if error.is_connect() {
+        Cause::Connect
+    } else {
+        Cause::Reset
+    }
+}

@@ -1,0 +1,157 @@
+//! A socket that can be asked what has arrived, without waiting for the reactor to say so.
+//!
+//! On a busy machine the news that the other side has closed, or has sent
+//! something, may wait for milliseconds until somebody polls the reactor.
+//! Meanwhile a request may be written to a closed connection, or a connection
+//! with a request on it may be taken for idle and closed. Where a request must
+//! not be repeated, the kernel is asked directly: one system call.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+/// The question and its answer; shared with whoever asks.
+#[derive(Clone, Default)]
+pub(crate) struct Probe(Arc<AtomicU8>);
+
+const NOTHING: u8 = 0;
+const ASKED: u8 = 1;
+const DATA: u8 = 2;
+
+impl Probe {
+    /// The next read that has nothing to read looks again. An end it finds is read as an end.
+    pub fn ask(&self) {
+        self.0.store(ASKED, Ordering::Relaxed);
+    }
+
+    /// Whether it found bytes that the reactor has yet to announce.
+    pub fn found_data(&self) -> bool {
+        self.0.swap(NOTHING, Ordering::Relaxed) == DATA
+    }
+}
+
+/// A TCP stream with a [`Probe`].
+pub(crate) struct Probed {
+    io: TokioIo<TcpStream>,
+    probe: Probe,
+}
+
+impl Probed {
+    pub fn new(stream: TcpStream) -> (Self, Probe) {
+        let probe = Probe::default();
+        (Self { io: TokioIo::new(stream), probe: probe.clone() }, probe)
+    }
+
+    fn look(&self) -> Poll<io::Result<()>> {
+        let mut byte = [MaybeUninit::uninit()];
+        match SockRef::from(self.io.inner()).peek(&mut byte) {
+            Ok(0) => Poll::Ready(Ok(())),
+            Ok(_) => {
+                self.probe.0.store(DATA, Ordering::Relaxed);
+                Poll::Pending
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Read for Probed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        let asked =
+            || self.probe.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if read.is_pending() && asked() {
+            // Nothing filled in is how an end is told.
+            ready!(self.look())?;
+            return Poll::Ready(Ok(()));
+        }
+        read
+    }
+}
+
+impl Write for Probed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream as Blocking};
+
+    /// Both ends of a connection. Nothing below awaits, so the reactor never gets a turn.
+    async fn ends() -> (Probed, Probe, Blocking) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let near = TcpStream::connect(addr).await.expect("it listens");
+        let (far, _) = listener.accept().expect("connected");
+        let (near, probe) = Probed::new(near);
+        (near, probe, far)
+    }
+
+    fn read(stream: &mut Probed) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::uninit(); 8];
+        let mut buf = hyper::rt::ReadBuf::uninit(&mut space);
+        let read =
+            Pin::new(stream).poll_read(&mut Context::from_waker(std::task::Waker::noop()), buf.unfilled());
+        read.map_ok(|()| buf.filled().len())
+    }
+
+    #[tokio::test]
+    async fn an_end_is_seen_before_the_reactor_tells() {
+        let (mut near, probe, far) = ends().await;
+        assert!(read(&mut near).is_pending());
+        drop(far);
+        assert!(read(&mut near).is_pending(), "the reactor has not been asked");
+        probe.ask();
+        assert!(matches!(read(&mut near), Poll::Ready(Ok(0))));
+    }
+
+    #[tokio::test]
+    async fn data_is_seen_and_left_to_be_read() {
+        let (mut near, probe, mut far) = ends().await;
+        assert!(read(&mut near).is_pending());
+        probe.ask();
+        assert!(read(&mut near).is_pending() && !probe.found_data());
+        far.write_all(b"text").expect("written");
+        probe.ask();
+        assert!(read(&mut near).is_pending() && probe.found_data());
+        near.io.inner().readable().await.expect("announced in the end");
+        assert!(matches!(read(&mut near), Poll::Ready(Ok(4))));
+    }
+}

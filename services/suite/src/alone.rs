@@ -1,0 +1,138 @@
+//! One service as its own program, and a node as a child of the lab: both are a node and a process around it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use contract::{ComponentName, ProcessPlan};
+use telemetry::{Identity, LogTo, Options};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Node, NodeConfig};
+
+/// Something is wrong with the configuration or the machine.
+const EXIT_FAILED: u8 = 2;
+
+/// Runs a node until it is told to leave: by whoever started it closing its
+/// standard input, by a signal, or by the lab. Prints one line of JSON with its
+/// ports once it serves.
+pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
+    if lifeline {
+        runtime::lifeline::die_with_parent();
+    }
+    let built = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers.max(1))
+        // Threads that come and go take their CPU figures with them.
+        .thread_keep_alive(std::time::Duration::from_secs(3_600))
+        .enable_all()
+        .build();
+    match built {
+        Ok(runtime) => runtime.block_on(live(config, lifeline)),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("{error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+    ExitCode::from(EXIT_FAILED)
+}
+
+async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
+    let identity = Identity {
+        run_id: config.run_id.clone(),
+        scenario: config.scenario.clone(),
+        arm: config.arm.clone(),
+        topology: config.topology.clone(),
+        instance: config.instance.clone(),
+    };
+    let options = Options {
+        level: config.telemetry,
+        identity,
+        otlp_endpoint: config.otlp.clone().or_else(telemetry::otlp_endpoint_from_env),
+        span_queue: None,
+        log: LogTo::Stderr,
+    };
+    let telemetry = match telemetry::install(options) {
+        Ok(telemetry) => Arc::new(telemetry),
+        Err(error) => return failed(&error),
+    };
+    let node = match Node::start(config, telemetry).await {
+        Ok(node) => node,
+        Err(error) => return failed(&error),
+    };
+    println!("{}", serde_json::json!({ "listen": node.listen(), "public": node.public() }));
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        eprintln!("signals cannot be handled");
+        return ExitCode::from(EXIT_FAILED);
+    };
+    let parent = async {
+        if lifeline {
+            runtime::blocking(runtime::lifeline::wait_for_end).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = parent => {
+            // Whoever started us is gone: there is nobody to drain for.
+            return ExitCode::SUCCESS;
+        }
+        () = node.asked_to_leave() => {}
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    node.leave().await;
+    // The thread that waits for standard input cannot be woken; leaving ends it.
+    std::process::exit(0)
+}
+
+/// The `main` of a service's own program. Settings come from the environment:
+/// `CLEAVE_CONFIG` names a JSON file of [`NodeConfig`]; without one the service
+/// runs by itself on loopback, its data under `data/`.
+pub fn main(service: ComponentName) -> ExitCode {
+    let config = match std::env::var_os("CLEAVE_CONFIG") {
+        None => Ok(by_hand(service)),
+        Some(path) => read(std::path::Path::new(&path)),
+    };
+    match config {
+        Ok(config) => run(config, false),
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// A configuration from a file.
+///
+/// # Errors
+/// A sentence with the file and what is wrong in it.
+pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
+    let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{} is no node configuration: {error}", path.display()))
+}
+
+/// One service alone, with the door inside, so that it can be tried with curl.
+fn by_hand(service: ComponentName) -> NodeConfig {
+    let process = ProcessPlan {
+        name: service.to_string(),
+        hosts: vec![service],
+        gateway: false,
+        registry: false,
+        replicas: 1,
+    };
+    let secret = std::env::var("CLEAVE_SECRET").unwrap_or_default();
+    let token = std::env::var("CLEAVE_TOKEN").unwrap_or_default();
+    NodeConfig {
+        instance: format!("{service}#0"),
+        processes: vec![process.clone()],
+        process,
+        secret,
+        token,
+        ..NodeConfig::default()
+    }
+}

@@ -1,0 +1,391 @@
+//! A process: its components, their databases, its doors, its end.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Extension, Router};
+use component::{Identity, OpenError, Site};
+use contract::ComponentName;
+use discovery::model::{Epoch, InstanceId, ServiceName};
+use discovery::{Registrar, Registration, Registry, Watch, Watcher};
+use gateway::{Gateway, RouteTable, Upstream};
+use policy::EdgePattern;
+use runtime::{Fate, Tasks, clock};
+use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
+use telemetry::Telemetry;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Notify};
+use transport::serve::{self, BindError, Server};
+use transport::{Clusters, Switchboard, SwitchboardOptions};
+
+use crate::config::NodeConfig;
+use crate::control::{self, Controls};
+use crate::outbox::{self, HttpSource};
+use crate::{catalogue, load};
+
+/// Time tasks have to end after the doors are closed.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a door of the lab tells its clients to go before it closes: their
+/// pools are ours and close at once.
+const DRAIN_GRACE: Duration = Duration::from_millis(100);
+/// How long requests under way may take after that.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+/// How often histograms are emptied into buckets and gauges are read.
+const UPKEEP: Duration = Duration::from_secs(2);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Its port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Its database or photo bytes.
+    #[error("the data of `{process}` cannot be used")]
+    Storage {
+        /// Whose.
+        process: String,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
+    /// A component.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The gateway's routes.
+    #[error("the route table is wrong: {0}")]
+    Routes(String),
+    /// A name the registry does not take.
+    #[error("`{0}` is no name for an instance; write letters, digits, `-` and a number, as in feed#0")]
+    Instance(String),
+    /// A policy of the configuration.
+    #[error("policy `{0}` names no edge; write \"feed->follower\" or \"*->*\"")]
+    Policy(String),
+    /// The configuration asks for something that needs a registry and names none.
+    #[error("`{0}` shares a topology with other processes and needs `registry`, the address of one")]
+    NoRegistry(String),
+}
+
+/// A running process.
+pub struct Node {
+    internal: Server,
+    public: Option<Server>,
+    gateway: Option<Gateway>,
+    registrar: Option<Registrar>,
+    telemetry: Arc<Telemetry>,
+    db: Option<Database>,
+    calls: Switchboard,
+    tasks: Tasks,
+    leave: Arc<Notify>,
+    component: ComponentName,
+}
+
+/// The routes of the whole application, as the gateway's table has them.
+pub fn route_table() -> RouteTable {
+    let routes = catalogue::CATALOGUE.iter().flat_map(|service| {
+        service.routes.iter().map(|route| {
+            let mut entry = gateway::Route::new(route.method, route.path, service.name);
+            entry.deadline_ms = route.deadline_ms;
+            entry.max_body = route.max_body;
+            entry
+        })
+    });
+    RouteTable { routes: routes.collect() }
+}
+
+impl Node {
+    /// Opens everything the process holds and serves it. Whoever calls has set
+    /// telemetry up and read the configuration.
+    ///
+    /// # Errors
+    /// When a port, a database or a component does not open.
+    pub async fn start(config: NodeConfig, telemetry: Arc<Telemetry>) -> Result<Self, NodeError> {
+        runtime::chance::seed_process(config.seed);
+        let tasks = Tasks::new();
+        let policies = policies(&config)?;
+        let faults = Arc::<fault::Table>::default();
+        let clusters = Clusters::new();
+        let token: Arc<str> = config.token.as_str().into();
+        let calls = Switchboard::new(SwitchboardOptions {
+            carrier: config.carrier,
+            clusters: clusters.clone(),
+            policies: policies.clone(),
+            faults: faults.clone(),
+            token: token.clone(),
+            hosts: config.hosts().to_vec(),
+            seed: config.seed,
+        });
+        let ground = Ground { config: &config, tasks: &tasks, calls: &calls, clusters: &clusters, token: &token };
+        let mut public_rest = Router::new();
+        let mut db = None;
+        let mut bus = None;
+        if !config.hosts().is_empty() {
+            let opened = ground.open_components().await?;
+            public_rest = opened.rest;
+            db = Some(opened.db);
+            bus = Some(opened.bus);
+        }
+        let leave = Arc::new(Notify::new());
+        let registry = config.process.registry.then(|| Registry::new(discovery::Options::new(token.clone())));
+        if let Some(registry) = &registry {
+            registry.start(&tasks);
+        }
+        let watcher = ground.watch_others()?;
+
+        let ready = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let controls = Controls {
+            db: db.clone(),
+            hosts: config.hosts().to_vec(),
+            leave: leave.clone(),
+            token: config.token.clone(),
+        };
+        let mut inside = Router::new()
+            .merge(public_rest.clone())
+            .merge(calls.router())
+            .merge(transport::control::router(faults.clone(), token.clone()))
+            .merge(control::router(Arc::new(controls)))
+            .merge(telemetry::router(telemetry.clone()))
+            .merge(health(ready));
+        if let Some(bus) = &bus {
+            inside = inside.merge(outbox::router(bus.clone(), token.clone()));
+        }
+        if let Some(registry) = &registry {
+            inside = inside.merge(registry.router());
+        }
+        let listener = serve::bind(config.listen).await?;
+        let internal = serve::serve(&tasks, listener, inside, serve_options());
+
+        let registrar = ground.announce(internal.addr()).await?;
+        let (gateway, public) = match config.process.gateway {
+            true => {
+                if let Some(watcher) = &watcher {
+                    watcher.heard().await;
+                }
+                let (gateway, server) =
+                    ground.open_door(&policies, faults.clone(), public_rest, serve::bind(config.public).await?)?;
+                (Some(gateway), Some(server))
+            }
+            false => (None, None),
+        };
+        sweep(&tasks, faults);
+        keep_up(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
+        if let Some(db) = &db {
+            db.keep_house(&tasks);
+        }
+        let component = first_component(&config);
+        Ok(Self { internal, public, gateway, registrar, telemetry, db, calls, tasks, leave, component })
+    }
+
+    /// Its internal address.
+    pub fn listen(&self) -> SocketAddr {
+        self.internal.addr()
+    }
+
+    /// The public door's address, if it is here.
+    pub fn public(&self) -> Option<SocketAddr> {
+        self.public.as_ref().map(Server::addr)
+    }
+
+    /// Resolves when somebody with the token asks the node to leave.
+    pub async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+
+    /// Leaves: takes its announcement back, lets requests under way end, stops
+    /// consuming, sends its last spans, closes its databases.
+    pub async fn leave(self) {
+        if let Some(registrar) = &self.registrar {
+            registrar.deregister().await;
+        }
+        if let Some(gateway) = &self.gateway {
+            gateway.begin_drain();
+        }
+        let mut aborted = 0;
+        if let Some(public) = self.public {
+            aborted += public.finish().await;
+        }
+        aborted += self.internal.finish().await;
+        telemetry::drain_aborted(aborted as u64);
+        self.calls.detached().finish(GRACE).await;
+        self.tasks.finish(GRACE).await;
+        let counts = self.telemetry.shutdown().await;
+        tracing::info!(component = %self.component, ?counts, "left");
+        if let Some(db) = &self.db {
+            db.close().await;
+        }
+    }
+}
+
+/// What the opening of a node's parts has in common.
+struct Ground<'a> {
+    config: &'a NodeConfig,
+    tasks: &'a Tasks,
+    calls: &'a Switchboard,
+    clusters: &'a Clusters,
+    token: &'a Arc<str>,
+}
+
+struct Opened {
+    rest: Router,
+    db: Database,
+    bus: Bus,
+}
+
+impl Ground<'_> {
+    /// Opens the components that live here, in catalogue order.
+    async fn open_components(&self) -> Result<Opened, NodeError> {
+        let config = self.config;
+        let process = || config.process.name.clone();
+        let wrong = |source| NodeError::Storage { process: process(), source };
+        let options = DatabaseOptions { shared: config.process.replicas > 1, ..DatabaseOptions::default() };
+        let db = Database::open(&load::database_path(&config.data, &config.process.name), options)
+            .await
+            .map_err(wrong)?;
+        let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
+        let bus = Bus::new(db.clone(), catalogue::outward_topics(config.hosts()));
+        let identity = Arc::new(Identity::new(config.secret.as_bytes()));
+        let mut rest = Router::new();
+        for service in catalogue::hosted(config.hosts()) {
+            db.migrate(service.name, service.migrations).await.map_err(wrong)?;
+            let site = Site {
+                name: service.name,
+                db: db.clone(),
+                bus: bus.clone(),
+                blobs: blobs.clone(),
+                tasks: self.tasks.clone(),
+                identity: identity.clone(),
+                knobs: config.knobs.clone(),
+                calls: self.calls.clone(),
+            };
+            let opened = runtime::scope::within(service.name, (service.open)(&site)).await?;
+            rest = rest.merge(opened.layer(self.calls.door(service.name)));
+        }
+        for service in catalogue::hosted(config.hosts()) {
+            let one_at_a_time = Arc::new(Mutex::new(()));
+            for (publisher, topics) in catalogue::inward_topics(service, config.hosts()) {
+                let source: Arc<dyn Source> = Arc::new(HttpSource {
+                    publisher,
+                    consumer: service.name,
+                    clusters: self.clusters.clone(),
+                    token: self.token.clone(),
+                });
+                Consumer::start(&bus, &db, self.tasks, service.name, publisher, &source, &topics, &one_at_a_time);
+            }
+        }
+        Ok(Opened { rest: rest.layer(Extension(identity)), db, bus })
+    }
+
+    /// Whether other processes belong to the topology.
+    fn has_others(&self) -> bool {
+        self.config.processes.iter().map(|process| process.replicas).sum::<u32>() > 1
+    }
+
+    /// Follows the registry for every component that lives elsewhere, or also elsewhere.
+    fn watch_others(&self) -> Result<Option<Watcher>, NodeError> {
+        let config = self.config;
+        if config.process.registry || !self.has_others() {
+            return Ok(None);
+        }
+        let registry = config.registry.ok_or_else(|| NodeError::NoRegistry(config.instance.clone()))?;
+        let elsewhere: BTreeSet<ComponentName> =
+            catalogue::components().into_iter().filter(|component| !config.hosts().contains(component)).collect();
+        let mut watch = Watch::new(registry, elsewhere.into_iter().collect());
+        watch.file = Some(config.data.join(format!("{}.registry.json", config.instance)));
+        Ok(Some(Watcher::start(self.tasks, watch, self.clusters.clone())))
+    }
+
+    /// Announces the components that live here.
+    async fn announce(&self, addr: SocketAddr) -> Result<Option<Registrar>, NodeError> {
+        let config = self.config;
+        let Some(registry) = config.registry.filter(|_| !config.hosts().is_empty() && self.has_others()) else {
+            return Ok(None);
+        };
+        let services = config.hosts().iter().map(|host| ServiceName::from(*host));
+        let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
+        let id = InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
+        let registration = Registration::new(registry, self.token.clone(), services, id, epoch, addr);
+        let registrar = Registrar::start(self.tasks, registration);
+        registrar.registered().await;
+        Ok(Some(registrar))
+    }
+
+    /// Opens the public door: components here are called, others forwarded to.
+    fn open_door(
+        &self,
+        policies: &[(EdgePattern, policy::Policy)],
+        faults: Arc<fault::Table>,
+        rest: Router,
+        listener: TcpListener,
+    ) -> Result<(Gateway, Server), NodeError> {
+        let mut options = gateway::Options::new(self.token.clone());
+        options.policies = policies.to_vec();
+        options.faults = faults;
+        let hosts = self.config.hosts().to_vec();
+        let clusters = self.clusters.clone();
+        let find = move |component: ComponentName| {
+            Some(if hosts.contains(&component) {
+                Upstream::Local(rest.clone())
+            } else {
+                Upstream::Cluster(clusters.get(component))
+            })
+        };
+        let gateway = Gateway::new(options, route_table(), find).map_err(|errors| {
+            NodeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let server = gateway.serve(self.tasks, listener, serve_options());
+        Ok((gateway, server))
+    }
+}
+
+fn policies(config: &NodeConfig) -> Result<Vec<(EdgePattern, policy::Policy)>, NodeError> {
+    let parse = |(text, policy): (&String, &policy::Policy)| {
+        text.parse().map(|pattern| (pattern, policy.clone())).map_err(|_| NodeError::Policy(text.clone()))
+    };
+    config.policies.iter().map(parse).collect()
+}
+
+fn serve_options() -> serve::Options {
+    serve::Options { drain_grace: DRAIN_GRACE, drain_deadline: DRAIN_DEADLINE, ..serve::Options::default() }
+}
+
+fn first_component(config: &NodeConfig) -> ComponentName {
+    config.hosts().first().copied().unwrap_or(match config.process.registry {
+        true => ComponentName::REGISTRY,
+        false => ComponentName::GATEWAY,
+    })
+}
+
+fn health(ready: Arc<std::sync::atomic::AtomicBool>) -> Router {
+    let readiness = move || {
+        let ready = ready.load(std::sync::atomic::Ordering::Relaxed);
+        async move { if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE } }
+    };
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
+}
+
+/// Forgets leases nobody renewed: a fault always ends.
+fn sweep(tasks: &Tasks, faults: Arc<fault::Table>) {
+    tasks.spawn("fault.sweep", Fate::ShutDown, async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            faults.sweep(clock::now_ns());
+        }
+    });
+}
+
+fn keep_up(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {
+    tasks.spawn("telemetry.upkeep", Fate::ShutDown, async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            telemetry.upkeep();
+            if let Some((bus, component)) = &bus
+                && let Err(error) = bus.measure(*component).await
+            {
+                tracing::warn!(%error, "the outbox could not be measured");
+            }
+        }
+    });
+}
