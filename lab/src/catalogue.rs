@@ -1,0 +1,121 @@
+//! Scenarios by name or file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use conductor::timeline::Reach;
+use contract::ProcessPlan;
+use scenario::Scenario;
+
+use crate::complain;
+
+/// The folder of named scenarios: of the working directory, else of the house the program was built in.
+fn folder() -> PathBuf {
+    let here = scenario::source::catalogue_folder();
+    if here.is_dir() {
+        return here;
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).join("scenarios")
+}
+
+/// Names of all scenarios, sorted.
+pub fn names() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder()) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Reads a scenario by name, or a file.
+///
+/// # Errors
+/// A text with file, line and the right choices.
+pub fn find(asked: &str) -> Result<Scenario, String> {
+    let is_file = asked.ends_with(".toml") || asked.contains('/');
+    let path = if is_file { PathBuf::from(asked) } else { folder().join(format!("{asked}.toml")) };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let names = names();
+        if is_file {
+            format!("{} cannot be read: {error}", path.display())
+        } else {
+            scenario::source::unknown("scenario", asked, names.iter().map(String::as_str))
+        }
+    })?;
+    scenario::read(&path, text, &suite::components()).map_err(|faults| faults.to_string())
+}
+
+/// `cleave list`.
+pub fn list() -> ExitCode {
+    let names = names();
+    if names.is_empty() {
+        return complain::usage(&format!("there are no scenarios in {}", folder().display()));
+    }
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let mut broken = false;
+    for name in names {
+        match find(&name) {
+            Ok(scenario) => {
+                let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+                let seconds = scenario.length_ns() / 1_000_000_000;
+                println!("{name:width$}  {seconds:>4}s  {}", arms.join(", "));
+                println!("{:width$}         {}", "", scenario.title);
+            }
+            Err(text) => {
+                broken = true;
+                eprintln!("{text}");
+            }
+        }
+    }
+    if broken { ExitCode::from(complain::EXIT_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// `cleave explain`.
+pub fn explain(asked: &str) -> ExitCode {
+    let scenario = match find(asked) {
+        Ok(scenario) => scenario,
+        Err(text) => return complain::usage(&text),
+    };
+    let components = suite::components();
+    let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
+        .topologies
+        .iter()
+        .map(|(name, placement)| (name.clone(), placement.resolve(&components).unwrap_or_default()))
+        .collect();
+    let reach = |step: usize, processes: &[ProcessPlan]| {
+        match conductor::run::reach_of(&scenario.steps[step], processes) {
+            Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+            Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
+        }
+    };
+    print!("{}", scenario::explain::explain(&scenario, &arms, reach));
+    ExitCode::SUCCESS
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "1 instance".to_owned() } else { format!("{count} instances") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_of_the_house_is_right_and_named_like_its_file() {
+        let names = names();
+        assert!(names.len() >= 4, "{names:?}");
+        for name in names {
+            let scenario = find(&name).unwrap_or_else(|text| panic!("{text}"));
+            assert_eq!(scenario.name, name);
+            assert!(!scenario.why.is_empty() && !scenario.check.is_empty(), "{name} claims nothing");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_right_choices() {
+        let text = find("first-lok").expect_err("a typo");
+        assert!(text.contains("did you mean `first-look`?"), "{text}");
+    }
+}

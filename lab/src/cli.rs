@@ -1,0 +1,231 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::{ComponentName, Placement};
+use suite::NodeConfig;
+
+/// Should this stay one program, or become services, and what does each choice cost?
+///
+/// Runs one application, a photo-sharing suite, as a monolith and as
+/// microservices at the same time, under the same load and the same faults,
+/// and prints a scorecard with a verdict.
+#[derive(Parser)]
+#[command(name = "cleave", version, after_help = EXAMPLES)]
+pub struct Cleave {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  cleave run first-look          a first scorecard, in a minute
+  cleave run hop-tax --rounds 3  figures to quote: arms take turns, intervals are paired
+
+Exit codes: 0 pass, 1 fail, 2 usage or scenario error, 3 invalid, 4 inconclusive, 130 interrupted";
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show the named scenarios.
+    List,
+    /// Say what a run would do, without doing it.
+    #[command(after_help = "Examples:\n  cleave explain crash-one\n  cleave explain my/own.toml")]
+    Explain(Explain),
+    /// Run a scenario to its scorecard.
+    #[command(after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 3 --output json > hop-tax.json")]
+    Run(Run),
+    /// Keep a seeded suite running, with its URLs and a token, until Ctrl-C.
+    #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
+    Up(Up),
+    /// Say what this machine can do, and what degrades without it.
+    Doctor,
+    /// One process of a topology: what `run` and `up` start.
+    #[command(after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway")]
+    Node(Node),
+    /// The load generator: what `run` starts.
+    #[command(hide = true)]
+    Load {
+        /// Its plan, as JSON.
+        plan: PathBuf,
+    },
+}
+
+/// `cleave explain`.
+#[derive(Args)]
+pub struct Explain {
+    /// A scenario's name, or a file.
+    pub scenario: String,
+}
+
+/// How a run is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// The dashboard or plain lines, then the scorecard.
+    #[default]
+    Human,
+    /// One JSON document on standard output; progress on standard error.
+    Json,
+}
+
+/// `cleave run`.
+#[derive(Args)]
+pub struct Run {
+    /// A scenario's name, or a file.
+    pub scenario: String,
+    /// Seed of users, arrivals, payloads and dice; the scenario's own unless given.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Topologies to run, in order, separated by commas; all of the scenario's unless given.
+    #[arg(long, value_delimiter = ',')]
+    pub arms: Vec<String>,
+    /// Let arms take turns so many times, instead of running side by side.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub rounds: u32,
+    /// How the run is told.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Plain lines instead of the dashboard.
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Folder for run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+    /// Only plain characters in the dashboard.
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// `cleave up`.
+#[derive(Args)]
+pub struct Up {
+    /// `mono`, `mono-x3`, `micro`, `pairs`, or `SCENARIO:TOPOLOGY`.
+    pub topology: String,
+    /// How much data: tiny, small, standard or large.
+    #[arg(long, default_value = "small")]
+    pub size: String,
+    /// Seed of the data.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Folder for its data and logs.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+    /// off, metrics, sampled(0.1) or full.
+    #[arg(long, default_value = "full")]
+    pub telemetry: String,
+}
+
+/// `cleave node`.
+#[derive(Args)]
+pub struct Node {
+    /// A configuration file; then the node also ends with its standard input.
+    #[arg(long, conflicts_with_all = ["hosts", "gateway", "registry_here"])]
+    pub config: Option<PathBuf>,
+    /// Components it holds, separated by commas; `*` for all.
+    #[arg(long, value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Hold the public door as well.
+    #[arg(long)]
+    pub gateway: bool,
+    /// Hold the registry as well.
+    #[arg(long)]
+    pub registry_here: bool,
+    /// Where the registry is, when other processes hold the rest.
+    #[arg(long)]
+    pub registry: Option<SocketAddr>,
+    /// Internal port.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Public port of the door.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub public: SocketAddr,
+    /// Folder of databases and photo bytes.
+    #[arg(long, default_value = "data")]
+    pub data: PathBuf,
+    /// Signs users' tokens; the same for all nodes.
+    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
+    pub secret: String,
+    /// Opens calls, outbox and control; the same for all nodes.
+    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
+    pub token: String,
+}
+
+/// The configuration a node is asked to run.
+///
+/// # Errors
+/// A sentence with what is wrong and the right choices.
+pub fn node_config(asked: &Node) -> Result<NodeConfig, String> {
+    if let Some(path) = &asked.config {
+        return suite::alone::read(path);
+    }
+    if asked.hosts.is_empty() && !asked.gateway && !asked.registry_here {
+        return Err("a node holds something: --hosts feed,follower, --gateway or --registry-here".into());
+    }
+    let components = suite::components();
+    let all = asked.hosts.iter().any(|host| host == "*");
+    let mut hosts: Vec<ComponentName> = Vec::new();
+    for host in asked.hosts.iter().filter(|host| *host != "*") {
+        let known = components.iter().find(|component| component.as_str() == host);
+        let names = components.iter().map(|component| component.as_str());
+        hosts.push(*known.ok_or_else(|| scenario::source::unknown("component", host, names))?);
+    }
+    if all {
+        hosts.clone_from(&components);
+    }
+    let name = hosts.first().map_or("gateway", |host| host.as_str()).to_owned();
+    let process = contract::ProcessPlan {
+        name: name.clone(),
+        hosts: hosts.clone(),
+        gateway: asked.gateway,
+        registry: asked.registry_here,
+        replicas: 1,
+    };
+    // Whoever starts nodes by hand says by --registry that others hold the rest.
+    let mut processes = vec![process.clone()];
+    if asked.registry.is_some() || asked.registry_here {
+        let rest: Vec<String> =
+            components.iter().filter(|c| !hosts.contains(c)).map(ToString::to_string).collect();
+        let others = Placement { processes: [("each".to_owned(), rest)].into(), ..Placement::default() };
+        let elsewhere: Vec<ComponentName> = components.iter().copied().filter(|c| !hosts.contains(c)).collect();
+        if !elsewhere.is_empty() {
+            processes.extend(others.resolve(&elsewhere).unwrap_or_default().into_iter().filter(|p| !p.hosts.is_empty()));
+        }
+    }
+    Ok(NodeConfig {
+        instance: format!("{name}#0"),
+        process,
+        processes,
+        registry: asked.registry,
+        listen: asked.listen,
+        public: asked.public,
+        data: asked.data.clone(),
+        secret: asked.secret.clone(),
+        token: asked.token.clone(),
+        ..NodeConfig::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cleave::command().debug_assert();
+    }
+
+    #[test]
+    fn a_node_by_hand_knows_what_others_hold() {
+        let cleave = Cleave::parse_from(["cleave", "node", "--hosts", "feed,follower", "--registry", "127.0.0.1:7000"]);
+        let Command::Node(asked) = cleave.command else { panic!("a node") };
+        let config = node_config(&asked).expect("right");
+        assert_eq!(config.hosts().len(), 2);
+        assert_eq!(config.processes.len(), 4, "itself and three others");
+        let typo = Node { hosts: vec!["fed".into()], ..asked };
+        assert!(node_config(&typo).expect_err("no such component").contains("did you mean `feed`"));
+    }
+}

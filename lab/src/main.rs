@@ -1,0 +1,40 @@
+//! The program cleave: list, explain, run, up, doctor; node and load are what it starts itself.
+//!
+//! - [`cli`]: the command line.
+//! - [`catalogue`]: scenarios by name or file.
+//! - [`run`]: a run, its views and its exit code.
+//! - [`document`]: the run as one JSON document.
+//! - [`up`]: a suite to try things out on.
+//! - [`doctor`]: what this machine can do.
+//! - [`complain`]: errors, for the person at the keyboard.
+
+mod catalogue;
+mod cli;
+mod complain;
+mod doctor;
+mod document;
+mod run;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Command, Cleave};
+
+fn main() -> ExitCode {
+    let began = runtime::clock::now();
+    let cleave = Cleave::parse();
+    match cleave.command {
+        Command::List => catalogue::list(),
+        Command::Explain(asked) => catalogue::explain(&asked.scenario),
+        Command::Run(asked) => run::run(&asked, began),
+        Command::Up(asked) => up::up(&asked),
+        Command::Doctor => doctor::doctor(),
+        Command::Node(asked) => match cli::node_config(&asked) {
+            Ok(config) => suite::alone::run(config, asked.config.is_some()),
+            Err(text) => complain::usage(&text),
+        },
+        Command::Load { plan } => loadgen::main(&plan),
+    }
+}

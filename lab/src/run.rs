@@ -1,0 +1,195 @@
+//! A run, its views and its exit code.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use conductor::{Order, Outcome, Run, RunError};
+use record::Line;
+use tokio::sync::{broadcast, watch};
+
+use crate::cli::{self, Output};
+use crate::{catalogue, complain, document};
+
+/// Interrupted, as the shell has it.
+pub const EXIT_INTERRUPTED: u8 = 130;
+/// Columns of the scorecard where the terminal does not say.
+const COLUMNS: u16 = 80;
+
+/// `cleave run`.
+pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
+    let scenario = match catalogue::find(&asked.scenario) {
+        Ok(scenario) => scenario,
+        Err(text) => return complain::usage(&text),
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return complain::error(&error),
+    };
+    let order = Order {
+        seed: asked.seed.unwrap_or(scenario.seed),
+        scenario,
+        arms: asked.arms.clone(),
+        rounds: asked.rounds,
+        out: asked.out.clone(),
+        program,
+        command: std::env::args().collect(),
+        began,
+    };
+    let interrupts = watch::Sender::new(0);
+    if let Err(error) = on_signals(interrupts.clone()) {
+        return complain::error(&error);
+    }
+    let run = match Run::prepare(order, interrupts.subscribe()) {
+        Ok(run) => run,
+        Err(error) => return complain::error(&error),
+    };
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match built {
+        Ok(runtime) => runtime,
+        Err(error) => return complain::error(&error),
+    };
+    let view = View::choose(asked);
+    let folder = run.folder().to_owned();
+    let watching = view.watch(run.lines().watch(), interrupts.clone(), asked.ascii);
+    let result = runtime.block_on(run.run());
+    // Views end when the lines do.
+    drop(runtime);
+    watching.join();
+    finish(asked, &folder, result)
+}
+
+fn finish(asked: &cli::Run, folder: &std::path::Path, result: Result<Outcome, RunError>) -> ExitCode {
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(RunError::Interrupted) => {
+            eprintln!("interrupted; the record is {}", folder.join("run.jsonl").display());
+            return ExitCode::from(EXIT_INTERRUPTED);
+        }
+        Err(error) => return complain::error(&error),
+    };
+    let record = outcome.folder.join("run.jsonl");
+    let lines = match record::Reader::read_all(&record) {
+        Ok(lines) => lines,
+        Err(error) => return complain::error(&error),
+    };
+    let told = match asked.output {
+        Output::Json => document::print(&mut std::io::stdout().lock(), &outcome, &lines),
+        Output::Human => scorecard(&lines, &record),
+    };
+    match told {
+        Ok(()) => ExitCode::from(outcome.exit_code),
+        Err(error) => complain::error(&error),
+    }
+}
+
+fn scorecard(lines: &[Line], record: &std::path::Path) -> std::io::Result<()> {
+    let stdout = std::io::stdout();
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut out = stdout.lock();
+    tui::card::print(&mut out, lines, COLUMNS, colour)?;
+    writeln!(out, "record: {}", record.display())
+}
+
+/// Counts Ctrl-C and SIGTERM; restores the terminal first, whoever draws on it.
+pub fn on_signals(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(move || {
+        tui::restore();
+        interrupts.send_modify(|count| *count += 1);
+        if *interrupts.borrow() > 2 {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+    })
+}
+
+/// How a run is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// The dashboard.
+    Screen,
+    /// One plain line a second on standard output.
+    Lines,
+    /// The same on standard error: standard output is for the document.
+    Progress,
+}
+
+impl View {
+    fn choose(asked: &cli::Run) -> Self {
+        match asked.output {
+            Output::Json => Self::Progress,
+            Output::Human if asked.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() => {
+                Self::Lines
+            }
+            Output::Human => Self::Screen,
+        }
+    }
+
+    /// Watches on a thread of its own: a view must not be able to alter a run.
+    fn watch(
+        self,
+        mut lines: broadcast::Receiver<Arc<Line>>,
+        interrupts: watch::Sender<u32>,
+        ascii: bool,
+    ) -> Watching {
+        let (tell, told) = mpsc::sync_channel::<Arc<Line>>(8_192);
+        let forwarding = std::thread::spawn(move || {
+            loop {
+                match lines.blocking_recv() {
+                    Ok(line) => {
+                        if tell.send(line).is_err() {
+                            return;
+                        }
+                    }
+                    // A slow view loses lines; the record does not.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
+                }
+            }
+        });
+        let viewing = std::thread::spawn(move || match self {
+            Self::Screen => screen(told, &interrupts, ascii),
+            Self::Lines => plain(told, std::io::stdout()),
+            Self::Progress => plain(told, std::io::stderr()),
+        });
+        Watching { forwarding, viewing }
+    }
+}
+
+struct Watching {
+    forwarding: std::thread::JoinHandle<()>,
+    viewing: std::thread::JoinHandle<()>,
+}
+
+impl Watching {
+    fn join(self) {
+        // A view that panicked has restored the terminal and said so; the run goes on without it.
+        let _ = self.forwarding.join();
+        let _ = self.viewing.join();
+    }
+}
+
+fn plain(lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
+    let mut printer = tui::plain::Printer::new(out);
+    for line in lines {
+        // Whoever read us has gone: the record goes on.
+        let _ = printer.line(&line);
+    }
+}
+
+fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, ascii: bool) {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let options = tui::Options { ascii, theme: tui::Theme::default(), no_color };
+    let quit = |quit| {
+        let by = match quit {
+            tui::Quit::Asked | tui::Quit::Interrupt => 1,
+            tui::Quit::AtOnce => 2,
+        };
+        interrupts.send_modify(|count| *count += by);
+    };
+    if let Err(error) = tui::run(options, lines, quit) {
+        tui::restore();
+        eprintln!("the dashboard ended: {error}; the run goes on");
+    }
+}

@@ -1,0 +1,100 @@
+//! A suite to try things out on.
+
+use std::process::ExitCode;
+
+use conductor::up::{Standing, UpOrder};
+use contract::Placement;
+use tokio::sync::watch;
+use traffic::Load;
+
+use crate::{catalogue, cli, complain};
+
+/// Topologies every house knows.
+const TOPOLOGIES: &[(&str, &str)] = &[
+    ("mono", "processes = { app = [\"gateway\", \"*\"] }"),
+    ("mono-x3", "processes = { app = [\"*\"] }\nreplicas = { app = 3 }"),
+    ("micro", "processes = { each = [\"*\"] }"),
+    (
+        "pairs",
+        "processes = { people = [\"profile\", \"follower\"], feed = [\"feed\"], media = [\"search\", \"photo\"] }",
+    ),
+];
+
+fn placement(asked: &str) -> Result<(String, Placement), String> {
+    if let Some((name, topology)) = asked.split_once(':') {
+        let scenario = catalogue::find(name)?;
+        let names: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+        let found = scenario.topologies.iter().find(|(name, _)| name == topology);
+        return found.cloned().ok_or_else(|| scenario::source::unknown("arm", topology, names));
+    }
+    let names = TOPOLOGIES.iter().map(|(name, _)| *name);
+    let (name, text) = TOPOLOGIES
+        .iter()
+        .find(|(name, _)| *name == asked)
+        .ok_or_else(|| scenario::source::unknown("arm", asked, names))?;
+    toml::from_str(text).map(|placement| ((*name).to_owned(), placement)).map_err(|error| error.to_string())
+}
+
+/// `cleave up`.
+pub fn up(asked: &cli::Up) -> ExitCode {
+    let (name, placement) = match placement(&asked.topology) {
+        Ok(found) => found,
+        Err(text) => return complain::usage(&text),
+    };
+    let load: Load = match toml::from_str(&format!("rate = \"1/s\"\nsize = {:?}", asked.size)) {
+        Ok(load) => load,
+        Err(error) => return complain::usage(&format!("--size {}: {}", asked.size, error.message())),
+    };
+    let telemetry = match asked.telemetry.parse() {
+        Ok(level) => level,
+        Err(error) => return complain::error(&error),
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return complain::error(&error),
+    };
+    let interrupts = watch::Sender::new(0);
+    if let Err(error) = crate::run::on_signals(interrupts.clone()) {
+        return complain::error(&error);
+    }
+    let order = UpOrder { name, placement, seed: asked.seed, load, out: asked.out.clone(), program, telemetry };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain::error(&error),
+    };
+    match runtime.block_on(conductor::up::up(order, interrupts.subscribe(), tell)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain::error(&error),
+    }
+}
+
+/// Says where everything is, ready to be pasted.
+fn tell(standing: &Standing) {
+    println!("public door   {}", standing.public);
+    println!("user          {} ({}), password: {}", standing.handle, standing.user, standing.password);
+    println!("user token    {}", standing.user_token);
+    println!("run token     {}", standing.run_token);
+    println!("folder        {}", standing.folder.display());
+    println!();
+    for (name, hosts, listen) in &standing.instances {
+        println!("{name:12}  {listen}  {}", hosts.join(", "));
+    }
+    println!();
+    println!("try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'", standing.user_token, standing.public);
+    println!("Ctrl-C ends it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topology_of_the_house_is_right() {
+        for (name, _) in TOPOLOGIES {
+            let (_, placement) = placement(name).unwrap_or_else(|text| panic!("{text}"));
+            placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        }
+        assert!(placement("mikro").expect_err("a typo").contains("did you mean `micro`?"));
+        assert!(placement("first-look:micro").is_ok());
+    }
+}
