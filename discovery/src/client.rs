@@ -22,17 +22,12 @@ use runtime::chance;
 /// (Brooker, "Exponential Backoff and Jitter", AWS 2015).
 fn backoff(first: Duration, cap: Duration, failures: u32) -> Duration {
     let ceiling = first.saturating_mul(1 << failures.min(16)).min(cap);
-    ceiling.mul_f64(unit())
+    ceiling.mul_f64(chance::unit(chance::bits()))
 }
 
 /// `period` give or take a fifth, so that those who started together do not call together.
 fn jittered(period: Duration) -> Duration {
-    period.mul_f64(0.8 + 0.4 * unit())
-}
-
-/// 53 random bits as a number in [0, 1).
-fn unit() -> f64 {
-    (chance::bits() >> 11) as f64 / (1_u64 << 53) as f64
+    period.mul_f64(0.8 + 0.4 * chance::unit(chance::bits()))
 }
 
 #[cfg(test)]

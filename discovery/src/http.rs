@@ -9,9 +9,9 @@
 //! | `DELETE /v1/services/{s}/instances/{id}?epoch=` | removes |
 //! | `GET /v1/services?services=a,b` | the snapshot |
 //! | `GET /v1/watch?services=a,b` | server-sent events: `snapshot`, then `delta`s |
-//! | `GET /healthz`, `GET /readyz` | 200 |
 //!
-//! Mutating calls need `x-cleave-token`.
+//! Mutating calls need `x-cleave-token`. Health and metrics are the host's: this
+//! router can be merged into any other.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -93,9 +93,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(mutating)
         .route("/v1/services", get(list))
         .route("/v1/watch", get(watch_changes))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(|| async { "ok\n" }))
-        .fallback(|| async { Refusal(StatusCode::NOT_FOUND, "no_such_route", "see /v1/services".into()) })
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared)
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use runtime::{Fate, Tasks, clock};
+use contract::ComponentName;
+use runtime::{Fate, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -65,12 +66,11 @@ impl Registry {
         http::router(self.shared.clone())
     }
 
-    /// Starts the sweep. When the tasks close, all watches end, so that a drain
-    /// need not wait for streams that never finish.
+    /// Starts the sweep, which ends with the tasks, and the watches with it.
     pub fn start(&self, tasks: &Tasks) {
         let shared = self.shared.clone();
         let closing = tasks.closing();
-        tasks.spawn("registry.sweep", Fate::ShutDown, async move {
+        let sweep = async move {
             let mut tick = tokio::time::interval(shared.options.sweep);
             // After a pause one sweep is enough; the store sees the gap.
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,7 +84,15 @@ impl Registry {
                 }
             }
             shared.closed.send_replace(true);
-        });
+        };
+        // Finish, not ShutDown: its last line ends the watches.
+        scope::enter(ComponentName::REGISTRY, || tasks.spawn("registry.sweep", Fate::Finish, sweep));
+    }
+
+    /// Ends all watches. Before the drain of a server that hosts this registry:
+    /// a watch never ends by itself, and the drain would wait for it.
+    pub fn close(&self) {
+        self.shared.closed.send_replace(true);
     }
 
     /// Everything it knows now.
@@ -110,7 +118,10 @@ impl Shared {
                 }
                 Event::Recovered => tracing::info!("no suspects left"),
                 Event::StoodStill { gap_ns } => {
-                    tracing::warn!(gap_ms = gap_ns / 1_000_000, "the registry stood still; all leases start again");
+                    tracing::warn!(
+                        gap_ms = gap_ns / 1_000_000,
+                        "the registry stood still; all leases start again"
+                    );
                 }
             }
         }

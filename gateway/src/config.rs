@@ -93,16 +93,23 @@ impl RouteTable {
             }
             if !known(route.component) {
                 let name = route.component;
-                errors.push(error(at("component"), format!("no component `{name}` can be reached from here")));
+                errors
+                    .push(error(at("component"), format!("no component `{name}` can be reached from here")));
             }
             if !DEADLINE_MS.contains(&route.deadline_ms) {
                 let (least, most) = DEADLINE_MS.into_inner();
                 let given = route.deadline_ms;
-                errors.push(error(at("deadline_ms"), format!("{given} is out of range; give {least} to {most}")));
+                errors.push(error(
+                    at("deadline_ms"),
+                    format!("{given} is out of range; give {least} to {most}"),
+                ));
             }
             if route.max_body > BODY_MAX {
                 let given = route.max_body;
-                errors.push(error(at("max_body"), format!("{given} bytes is too much; give at most {BODY_MAX}")));
+                errors.push(error(
+                    at("max_body"),
+                    format!("{given} bytes is too much; give at most {BODY_MAX}"),
+                ));
             }
             if let Some(wrong) = path_fault(&route.path) {
                 errors.push(error(at("path"), wrong));
@@ -124,15 +131,8 @@ impl RouteTable {
 }
 
 /// Methods a route may name. `CONNECT` and `TRACE` are refused before routing.
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 fn method_fault(name: &str) -> Option<String> {
     let choices = || METHODS.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");

@@ -11,8 +11,8 @@ use policy::admit::AdmitOptions;
 use policy::{EdgePattern, Policy, for_edge};
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
-use transport::serve::{self, Server};
 use transport::Body;
+use transport::serve::{self, Server};
 
 use crate::admission::House;
 use crate::callee::{Callee, Upstream};
@@ -88,8 +88,14 @@ impl Gateway {
         let resolve: Resolve = Box::new(move |name| resolving.get(name));
         let table = Table::new(routes, resolve)?;
         let house = House::new(options.admit);
-        let shared =
-            Shared { options, table, house, callees, draining: AtomicBool::new(false), server: OnceLock::new() };
+        let shared = Shared {
+            options,
+            table,
+            house,
+            callees,
+            draining: AtomicBool::new(false),
+            server: OnceLock::new(),
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -110,8 +116,18 @@ impl Gateway {
         server
     }
 
-    /// Leaves: not ready from now on, and every answer asks its client to go
-    /// elsewhere. [`Server::finish`] of the public port does the rest.
+    /// Leaves: drains the public port to its end. Returns how many connections
+    /// were cut off with a request under way; 0 is a clean end.
+    pub async fn drain(&self) -> usize {
+        self.begin_drain();
+        let Some(server) = self.0.server.get().cloned() else { return 0 };
+        let aborted = server.finish().await;
+        telemetry::drain_aborted(aborted as u64);
+        aborted
+    }
+
+    /// The first step of [`Gateway::drain`]: not ready from now on, and every
+    /// answer asks its client to go elsewhere.
     pub fn begin_drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
         if let Some(server) = self.0.server.get() {

@@ -77,7 +77,8 @@ impl Gateway {
         match table.find(&head.method, head.uri.path()) {
             Found::Target(target) => Ok(target.clone()),
             Found::Nothing => {
-                let refusal = Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
+                let refusal =
+                    Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
                 Err(Box::new(refused::response(&refusal)))
             }
             Found::OtherMethods(methods) => {
@@ -88,7 +89,9 @@ impl Gateway {
                     message: "this path is there, but not for this method; see `Allow`",
                 };
                 let mut response = away.response(false);
-                response.headers_mut().insert(ALLOW, HeaderValue::try_from(allow).expect("methods are visible"));
+                response
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::try_from(allow).expect("methods are visible"));
                 Err(Box::new(response))
             }
         }
@@ -163,7 +166,9 @@ impl Gateway {
         loop {
             let tried = self.try_once(remote, visit, upload, deadline, tries, avoid.as_ref()).await;
             tries += 1;
-            let Some(wait) = again(remote, &tried, visit, upload, deadline, tries) else { return tried.answer };
+            let Some(wait) = again(remote, &tried, visit, upload, deadline, tries) else {
+                return tried.answer;
+            };
             discard(tried.answer);
             sleep(wait).await;
             remote.metrics.retry();
@@ -186,9 +191,10 @@ impl Gateway {
             Err(refusal) => return Tried::held_back(refusal),
         };
         let started = clock::now();
-        let until = remote.policy.timeout.map_or(deadline, |limit| {
-            deadline.earlier(Deadline::after(started, limit.duration()))
-        });
+        let until = remote
+            .policy
+            .timeout
+            .map_or(deadline, |limit| deadline.earlier(Deadline::after(started, limit.duration())));
         let Some(endpoint) = remote.pick(avoid) else {
             let failed = Failed::NotSent(NotSent::Nobody(visit.target.callee.name));
             remote.metrics.attempt(Err(failed.kind()), Duration::ZERO);
@@ -207,9 +213,16 @@ impl Gateway {
             Err(Failed::NotSent(_)) => Outcome::NotSent,
             Err(_) => Outcome::SentNoResponse,
         };
-        probe.tell(result.is_ok_and(|status| status < 500));
+        // A try that the client's own body has spoiled says nothing about the component.
+        if upload.blame(until.remaining(clock::now()).is_none()).is_none() {
+            probe.tell(result.is_ok_and(|status| status < 500));
+        }
         let answer = sent.map(|response| response.map(|body| body.guarded(place)));
-        Tried { answer: answer.map_err(|failed| failed.refusal()), outcome: Some(outcome), endpoint: Some(endpoint) }
+        Tried {
+            answer: answer.map_err(|failed| failed.refusal()),
+            outcome: Some(outcome),
+            endpoint: Some(endpoint),
+        }
     }
 
     async fn send(

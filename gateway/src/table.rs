@@ -12,8 +12,8 @@ use contract::ComponentName;
 use http::Method;
 use telemetry::ServerMetrics;
 
-use crate::config::{ConfigError, Route, RouteTable};
 use crate::callee::Callee;
+use crate::config::{ConfigError, Route, RouteTable};
 
 /// Tables one can go back to.
 const KEPT: usize = 8;
@@ -130,7 +130,8 @@ impl Snapshot {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut snapshot = Self { rev, config: RouteTable::default(), trees: Vec::new(), any: matchit::Router::new() };
+        let mut snapshot =
+            Self { rev, config: RouteTable::default(), trees: Vec::new(), any: matchit::Router::new() };
         for route in &config.routes {
             let method = route.method.as_deref().map(|name| name.parse::<Method>().expect("validated"));
             let callee = resolve(route.component).expect("validated");
@@ -167,8 +168,12 @@ impl Snapshot {
         if let Ok(found) = self.any.at(path) {
             return Found::Target(found.value);
         }
-        let others: Vec<Method> =
-            self.trees.iter().filter(|(_, tree)| tree.at(path).is_ok()).map(|(method, _)| method.clone()).collect();
+        let others: Vec<Method> = self
+            .trees
+            .iter()
+            .filter(|(_, tree)| tree.at(path).is_ok())
+            .map(|(method, _)| method.clone())
+            .collect();
         if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
     }
 

@@ -172,7 +172,7 @@ impl HttpBody for Lent {
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
             // hyper reads it before the first byte, to frame the request.
-            None => self.stream.size.clone(),
+            None => self.stream.size,
             Some(rest) => {
                 let mut hint = SizeHint::new();
                 let kept = self.kept.len() as u64;
@@ -198,8 +198,10 @@ mod tests {
 
     /// A body of unknown length, in pieces.
     fn chunked(pieces: &[&'static str]) -> Body {
-        let frames: Vec<_> =
-            pieces.iter().map(|piece| Ok::<_, BodyError>(Frame::data(Bytes::from_static(piece.as_bytes())))).collect();
+        let frames: Vec<_> = pieces
+            .iter()
+            .map(|piece| Ok::<_, BodyError>(Frame::data(Bytes::from_static(piece.as_bytes()))))
+            .collect();
         Body::other(StreamBody::new(stream::iter(frames)))
     }
 

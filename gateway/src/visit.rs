@@ -49,7 +49,11 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
     }
     let expects = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     if head.headers.get_all(EXPECT).iter().any(expects) {
-        return no(StatusCode::EXPECTATION_FAILED, "expectation_failed", "only `100-continue` can be expected here");
+        return no(
+            StatusCode::EXPECTATION_FAILED,
+            "expectation_failed",
+            "only `100-continue` can be expected here",
+        );
     }
     Ok(host)
 }
@@ -82,7 +86,8 @@ impl Visit {
         let trace = headers::trace(&head.headers);
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let promise = if repeatable { Promise::Repeatable } else { Promise::Once };
-        let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let peer =
+            head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
 
         sanitize::strip_hop_by_hop(&mut head.headers);
         sanitize::strip_claims(&mut head.headers);
@@ -161,7 +166,8 @@ impl Terms {
 fn request_id(fields: &HeaderMap) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     let hashed = |value: &HeaderValue| mix(fnv1a64(value.as_bytes(), BASIS));
-    let number = |value: &HeaderValue| u64::from_str_radix(value.to_str().ok()?, 16).ok().filter(|id| *id != 0);
+    let number =
+        |value: &HeaderValue| u64::from_str_radix(value.to_str().ok()?, 16).ok().filter(|id| *id != 0);
     let id = match (fields.get(headers::REQUEST), fields.get(headers::KEY)) {
         (Some(id), _) => number(id).unwrap_or_else(|| hashed(id)),
         (None, Some(key)) => hashed(key),

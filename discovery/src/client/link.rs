@@ -51,8 +51,10 @@ struct Line {
     wire: Wire,
 }
 
+type Http = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
 /// `None` once the connection has ended.
-pub(crate) struct Wire(Option<Pin<Box<Connection<TokioIo<TcpStream>, Full<Bytes>>>>>);
+pub(crate) struct Wire(Option<Pin<Box<Http>>>);
 
 impl Wire {
     /// Waits for `future` while moving bytes.
@@ -104,20 +106,30 @@ impl Link {
     }
 
     /// Opens a stream of events; the connection belongs to it from now on.
-    pub async fn open(&self, path: &str, last_event: Option<String>) -> Result<(Response<Incoming>, Wire), LinkError> {
+    pub async fn open(
+        &self,
+        path: &str,
+        last_event: Option<String>,
+    ) -> Result<(Response<Incoming>, Wire), LinkError> {
         let opening = async {
             let mut line = self.connect().await?;
             let mut request = self.request(Method::GET, path, Bytes::new());
             if let Some(id) = last_event.and_then(|id| id.parse().ok()) {
                 request.headers_mut().insert("last-event-id", id);
             }
-            let response = line.wire.drive(line.sender.send_request(request)).await.map_err(LinkError::Broken)?;
+            let response =
+                line.wire.drive(line.sender.send_request(request)).await.map_err(LinkError::Broken)?;
             Ok((response, line.wire))
         };
         timeout(PATIENCE, opening).await.map_err(|_| LinkError::Silent(PATIENCE))?
     }
 
-    async fn exchange(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), LinkError> {
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), LinkError> {
         let request = self.request(method, path, body);
         let mut line = match self.line.take() {
             Some(line) => line,
@@ -136,7 +148,8 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Line, LinkError> {
-        let stream = TcpStream::connect(self.registry).await.map_err(|e| LinkError::Connect(self.registry, e))?;
+        let stream =
+            TcpStream::connect(self.registry).await.map_err(|e| LinkError::Connect(self.registry, e))?;
         stream.set_nodelay(true).map_err(|e| LinkError::Connect(self.registry, e))?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(LinkError::Broken)?;
         Ok(Line { sender, wire: Wire(Some(Box::pin(connection))) })

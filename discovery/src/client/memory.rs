@@ -23,7 +23,10 @@ pub(crate) async fn recall(file: PathBuf) -> Option<Snapshot> {
         Err(error) => Err(error),
     });
     read.await.unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the registry snapshot on disk is unreadable");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the registry snapshot on disk is unreadable"
+        );
         None
     })
 }

@@ -142,6 +142,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::model::{Epoch, InstanceId};
 
@@ -179,8 +181,12 @@ mod tests {
     fn deltas_follow_a_snapshot() {
         let (a, b) = (instance("photo", "a"), instance("photo", "b"));
         let mut view = View::default();
-        assert_eq!(view.take_delta(id(1, 1), delta(1, &[a.clone()], &[])), Err(OutOfOrder), "nothing to follow");
-        view.take_snapshot(snapshot(1, 5, &[a.clone()]), 0);
+        assert_eq!(
+            view.take_delta(id(1, 1), delta(1, slice::from_ref(&a), &[])),
+            Err(OutOfOrder),
+            "nothing to follow"
+        );
+        view.take_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
         view.take_delta(id(1, 7), delta(7, &[b], &[a])).expect("later");
         assert_eq!(ids(&view, "photo"), ["b"]);
         assert_eq!(view.at(), Some(id(1, 7)));
@@ -250,7 +256,7 @@ mod tests {
     fn a_deletion_is_believed_at_once() {
         let mut view = View::default();
         let a = instance("photo", "a");
-        view.take_snapshot(snapshot(1, 5, &[a.clone()]), 0);
+        view.take_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
         view.take_delta(id(1, 6), delta(6, &[], &[a])).expect("follows");
         assert_eq!(ids(&view, "photo"), [""; 0]);
     }

@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Watch {
     /// Where the registry listens.
     pub registry: SocketAddr,
-    /// The services to hear of.
+    /// The services to hear of, and whose clusters to feed; none for all, without clusters.
     pub services: Vec<ComponentName>,
     /// A stream without a sign of life for this long is dead. Three heartbeats.
     pub silence: Duration,
@@ -159,7 +159,10 @@ impl Follower {
             let Err(error) = self.follow().await;
             let heard = self.known.heard_ns.load(Ordering::Relaxed) != before;
             if heard || failures == 0 {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the watch broke; serving what is known");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the watch broke; serving what is known"
+                );
             }
             if matches!(error, WatchError::OutOfOrder(_) | WatchError::Unreadable(_)) {
                 self.view.start_over();
@@ -173,7 +176,8 @@ impl Follower {
     /// One connection, until it breaks.
     async fn follow(&mut self) -> Result<std::convert::Infallible, WatchError> {
         let names: Vec<&str> = self.watch.services.iter().map(|name| name.as_str()).collect();
-        let path = format!("/v1/watch?services={}", names.join(","));
+        let query = if names.is_empty() { String::new() } else { format!("?services={}", names.join(",")) };
+        let path = format!("/v1/watch{query}");
         let link = Link::new(self.watch.registry, None);
         let opening = link.open(&path, self.view.at().map(|at| at.to_string()));
         let (response, mut wire) = self.ticking(opening).await?;

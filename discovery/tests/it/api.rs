@@ -80,12 +80,15 @@ async fn nonsense_is_refused_with_a_code_and_changes_nothing() {
     let place = "/v1/services/photo/instances/p";
     for (line, body, expected) in [
         (format!("PUT {place}"), json!({ "epoch": 1 }), (422, "body_invalid")),
-        (format!("PUT {place}"), json!({ "epoch": 1, "addr": "127.0.0.1:1", "wieght": 2 }), (422, "body_invalid")),
+        (
+            format!("PUT {place}"),
+            json!({ "epoch": 1, "addr": "127.0.0.1:1", "wieght": 2 }),
+            (422, "body_invalid"),
+        ),
         (format!("PUT {place}"), json!({ "epoch": 1, "addr": "0.0.0.0:80" }), (422, "addr_invalid")),
         (format!("PUT {place}"), json!({ "epoch": 1, "addr": "127.0.0.1:0" }), (422, "addr_invalid")),
         ("PUT /v1/services/a%20b/instances/p".into(), json!({}), (400, "path_invalid")),
         ("GET /v1/services?services=a%20b".into(), Value::Null, (400, "query_invalid")),
-        ("GET /call/feed.home_feed".into(), Value::Null, (404, "no_such_route")),
     ] {
         let (status, answer) = ask(life.addr, &line, TOKEN, &body).await;
         assert_eq!((status, answer["error"]["code"].as_str().unwrap_or_default()), expected, "{line} {body}");
@@ -136,7 +139,11 @@ async fn a_watch_goes_on_where_it_was_left() {
     // Another life of the registry, a revision of the future, garbage: start over.
     for last in ["1-1", &id.replace("-2", "-99"), "garbage"] {
         let (kind, _, data) = next(&mut watch(life.addr, "", last).await).await;
-        assert_eq!((kind.as_str(), data["instances"].as_array().map(Vec::len)), ("snapshot", Some(2)), "{last}");
+        assert_eq!(
+            (kind.as_str(), data["instances"].as_array().map(Vec::len)),
+            ("snapshot", Some(2)),
+            "{last}"
+        );
     }
 }
 

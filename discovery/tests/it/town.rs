@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use discovery::store::Rules;
-use discovery::{Epoch, Instance, InstanceId, Options, Registrar, Registration, Registry, ServiceName, Watch, Watcher};
+use discovery::{
+    Epoch, Instance, InstanceId, Options, Registrar, Registration, Registry, ServiceName, Watch, Watcher,
+};
 use runtime::Tasks;
 use transport::cluster::Clusters;
 
@@ -34,12 +36,8 @@ impl Life {
     pub fn begin_at(addr: SocketAddr) -> Self {
         let lease_ns = LEASE.as_nanos() as u64;
         let rules = Rules { lease_ns, ..Rules::default() };
-        let options = Options {
-            rules,
-            sweep: LEASE / 30,
-            heartbeat: LEASE / 3,
-            ..Options::new(Arc::from(TOKEN))
-        };
+        let options =
+            Options { rules, sweep: LEASE / 30, heartbeat: LEASE / 3, ..Options::new(Arc::from(TOKEN)) };
         let listener = TcpListener::bind(addr).expect("a free port");
         listener.set_nonblocking(true).expect("a socket option");
         let addr = listener.local_addr().expect("bound");
@@ -51,7 +49,12 @@ impl Life {
             let _inside = runtime.enter();
             registry.start(&tasks);
             let listener = tokio::net::TcpListener::from_std(listener).expect("registers");
-            transport::serve::serve(&tasks, listener, registry.router(), transport::serve::Options::default());
+            transport::serve::serve(
+                &tasks,
+                listener,
+                registry.router(),
+                transport::serve::Options::default(),
+            );
         }
         Self { addr, registry, runtime: Some(runtime), _tasks: tasks }
     }
@@ -113,5 +116,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(10), future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    tokio::time::timeout(Duration::from_secs(10), future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

@@ -82,3 +82,17 @@ async fn a_stream_without_a_sign_of_life_is_given_up() {
         mute.push(stream);
     }
 }
+
+#[tokio::test]
+async fn a_registry_that_closes_ends_its_watches() {
+    let tasks = Tasks::new();
+    let registry = discovery::Registry::new(discovery::Options::new("token".into()));
+    registry.start(&tasks);
+    let listener = transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let options = transport::serve::Options { drain_grace: LEASE / 10, ..Default::default() };
+    let server = transport::serve::serve(&tasks, listener, registry.router(), options);
+    let (watcher, _clusters) = follow(&tasks, server.addr());
+    bounded("the first snapshot", watcher.heard()).await;
+    registry.close();
+    assert_eq!(bounded("the drain", server.finish()).await, 0, "the watch had to be cut");
+}

@@ -34,7 +34,8 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
             "as before"
         }
     };
-    let copy = copy(&tasks, Router::new().route("/v1/echo/{id}", any(held)).route("/v1/new", any("new"))).await;
+    let copy =
+        copy(&tasks, Router::new().route("/v1/echo/{id}", any(held)).route("/v1/new", any("new"))).await;
     let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
     let addr = town.addr;
     let waiting = tasks.spawn("test.inside", Fate::Finish, async move { get(addr, "/v1/echo/7").await });
@@ -49,7 +50,10 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"as before"[..]));
 
     let pools = get(town.admin, "/pools").await.json();
-    assert_eq!(pools["photo"][0]["connects"], 2, "pools outlive tables: two at once, and no more since: {pools}");
+    assert_eq!(
+        pools["photo"][0]["connects"], 2,
+        "pools outlive tables: two at once, and no more since: {pools}"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +96,11 @@ async fn changes_need_the_token_and_looking_does_not() {
     for (method, path) in [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("POST", "/drain")] {
         for fields in ["", "x-cleave-token: wrong\r\n", "x-cleave-token: the-run's-toker\r\n"] {
             let answer = exchange(town.admin, request(method, path, fields, b"")).await;
-            assert_eq!((answer.status, answer.code().as_str()), (401, "token_required"), "{method} {path} {fields}");
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "token_required"),
+                "{method} {path} {fields}"
+            );
         }
     }
     for path in ["/routes", "/clusters", "/breakers", "/pools", "/healthz", "/readyz"] {

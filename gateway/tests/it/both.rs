@@ -32,7 +32,9 @@ async fn a_request_arrives_as_it_was_sent() {
 #[tokio::test]
 async fn what_is_not_in_the_table_is_not_there() {
     both(async |town, hits| {
-        for path in ["/", "/v1", "/v1/echo/", "/v1/echo/a/b", "/call/secret", "/metrics", "/outbox/x", "/control"] {
+        for path in
+            ["/", "/v1", "/v1/echo/", "/v1/echo/a/b", "/call/secret", "/metrics", "/outbox/x", "/control"]
+        {
             let answer = get(town.addr, path).await;
             assert_eq!((answer.status, answer.code().as_str()), (404, "no_such_route"), "{path}");
         }
@@ -87,15 +89,13 @@ async fn nobody_waits_past_the_deadline() {
 #[tokio::test]
 async fn the_clients_deadline_counts_if_it_is_shorter_and_makes_sense() {
     both(async |town, hits| {
-        for (given, least, most) in [
-            ("500", 1, 500),
-            ("999999999", 500, 2_000),
-            ("abc", 500, 2_000),
-            ("", 500, 2_000),
-        ] {
+        for (given, least, most) in
+            [("500", 1, 500), ("999999999", 500, 2_000), ("abc", 500, 2_000), ("", 500, 2_000)]
+        {
             let fields = format!("x-deadline-ms: {given}\r\n");
             let answer = exchange(town.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
-            let told: u64 = answer.json()["fields"]["x-deadline-ms"].as_str().expect("told").parse().expect("ms");
+            let told: u64 =
+                answer.json()["fields"]["x-deadline-ms"].as_str().expect("told").parse().expect("ms");
             assert!((least..=most).contains(&told), "{given:?} became {told}");
         }
         let before = hits.count();
@@ -162,8 +162,10 @@ async fn a_body_that_does_not_come_is_408() {
         // Kept whole: 10 of 100 bytes. Streamed: 10 of 100,000.
         for length in [100, 100_000] {
             let mut line = Line::open(town.addr).await;
-            line.say(format!("POST /v1/slow HTTP/1.1\r\nhost: cleave\r\ncontent-length: {length}\r\n\r\n0123456789"))
-                .await;
+            line.say(format!(
+                "POST /v1/slow HTTP/1.1\r\nhost: cleave\r\ncontent-length: {length}\r\n\r\n0123456789"
+            ))
+            .await;
             let answer = line.hear(false).await.expect("an answer");
             assert_eq!((answer.status, answer.code().as_str()), (408, "body_too_slow"), "{length}");
             assert!(line.is_closed().await, "what comes later would be taken for a request");

@@ -46,7 +46,7 @@ async fn a_door_that_closes_under_load_fails_nobody() {
     until("load", || served.count() > 200).await;
     town.door.begin_drain();
     assert_eq!(crate::speak::get(town.admin, "/readyz").await.status, 503);
-    assert_eq!(bounded("the drain", town.server.finish()).await, 0, "nobody was cut off");
+    assert_eq!(bounded("the drain", town.door.drain()).await, 0, "nobody was cut off");
     for visitor in visitors {
         bounded("a visitor", visitor).await.expect("not one failed request");
     }
@@ -75,7 +75,10 @@ async fn replicas_are_replaced_under_load_and_nobody_notices() {
         assert_eq!(bounded("the drain", leaving.finish()).await, 0);
         addrs[n] = successor.addr();
         cluster.update(
-            addrs.iter().map(|addr| transport::Instance::new(format!("photo@{}", addr.port()), *addr)).collect(),
+            addrs
+                .iter()
+                .map(|addr| transport::Instance::new(format!("photo@{}", addr.port()), *addr))
+                .collect(),
         );
     }
     let before = served.count();

@@ -38,7 +38,8 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     let route = r#"http_route="/v1/echo/{counted}""#;
     let line = |name: &str, parts: &[&str]| {
         let text = telemetry.render();
-        let found = text.lines().find(|line| line.starts_with(name) && parts.iter().all(|part| line.contains(part)));
+        let found =
+            text.lines().find(|line| line.starts_with(name) && parts.iter().all(|part| line.contains(part)));
         found.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
     };
     let served = [r#"service="gateway""#, r#"http_response_status_code="200""#, route];
@@ -48,7 +49,10 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     .await;
     assert_eq!(line("cost_billed_total", &[route]), Some(billed as f64));
     for part in [r#"part="transport""#, r#"part="business""#] {
-        assert!(line("cost_wall_seconds_total", &[route, part]).is_some_and(|seconds| seconds > 0.0), "{part}");
+        assert!(
+            line("cost_wall_seconds_total", &[route, part]).is_some_and(|seconds| seconds > 0.0),
+            "{part}"
+        );
     }
     let unmatched = [r#"service="gateway""#, r#"http_route="<unmatched>""#, r#"http_request_method="PATCH""#];
     assert!(line("http_server_request_duration_seconds_count", &unmatched).is_some());

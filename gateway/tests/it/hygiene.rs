@@ -65,7 +65,11 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
         ("GET /v1/echo/%zz HTTP/1.1\r\nhost: a\r\n\r\n", 400, "path_invalid"),
         ("CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n", 405, "method_refused"),
         ("TRACE /v1/echo/7 HTTP/1.1\r\nhost: a\r\n\r\n", 405, "method_refused"),
-        ("POST /v1/echo HTTP/1.1\r\nhost: a\r\nexpect: a pony\r\ncontent-length: 1\r\n\r\nx", 417, "expectation_failed"),
+        (
+            "POST /v1/echo HTTP/1.1\r\nhost: a\r\nexpect: a pony\r\ncontent-length: 1\r\n\r\nx",
+            417,
+            "expectation_failed",
+        ),
         // hyper's own refusals have no body.
         ("GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, ""),
         ("POST /v1/echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n", 400, ""),
@@ -91,7 +95,8 @@ async fn what_is_unusual_and_sound_is_served() {
     let options = exchange(town.addr, "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(options.status, 204);
 
-    let patient = "POST /v1/echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello";
+    let patient =
+        "POST /v1/echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello";
     let answer = exchange(town.addr, patient).await;
     assert_eq!((answer.status, &answer.json()["body"]), (200, &json!("hello")));
     assert!(answer.json()["fields"].get("expect").is_none(), "that was between the client and us");
@@ -113,6 +118,7 @@ async fn a_trace_is_taken_over() {
     let told = exchange(town.addr, request("GET", "/v1/echo/7", &fields, b"")).await.json();
     let passed_on = told["fields"]["traceparent"].as_str().expect("a trace");
     assert_eq!(passed_on[..35], trace[..35], "the same trace, whoever its last span is");
-    let told = exchange(town.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
+    let told =
+        exchange(town.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
     assert_ne!(told["fields"]["traceparent"], "nonsense");
 }

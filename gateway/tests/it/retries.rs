@@ -51,7 +51,8 @@ async fn a_refused_connection_is_tried_elsewhere_even_for_a_write() {
     let alive = copy(&tasks, echo(hits.clone())).await;
     // Whichever is picked first, every request is answered by the one that lives.
     for round in 0..10 {
-        let upstream = Upstream::Cluster(cluster_of(&[nobody().await, alive.addr()]));
+        let (_taken, refusing) = nobody();
+        let upstream = Upstream::Cluster(cluster_of(&[refusing, alive.addr()]));
         let town = Town::tuned(upstream, three_tries()).await;
         let answer = post(town.addr, "/v1/echo", "", b"hello").await;
         assert_eq!((answer.status, &answer.json()["body"]), (200, &json!("hello")), "round {round}");
@@ -65,7 +66,8 @@ async fn a_long_upload_survives_a_refused_connection() {
     let alive = copy(&tasks, echo(hits.clone())).await;
     let body = vec![b'x'; 1 << 20];
     for _ in 0..10 {
-        let town = Town::tuned(Upstream::Cluster(cluster_of(&[nobody().await, alive.addr()])), three_tries()).await;
+        let (_taken, refusing) = nobody();
+        let town = Town::tuned(Upstream::Cluster(cluster_of(&[refusing, alive.addr()])), three_tries()).await;
         let answer = post(town.addr, "/v1/large", "", &body).await;
         assert_eq!((answer.status, &answer.json()["length"]), (200, &json!(1 << 20)));
     }

@@ -82,7 +82,8 @@ impl Line {
         if answer.field("transfer-encoding") == Some("chunked") {
             answer.whole = self.chunks(&mut answer.body).await;
         } else {
-            let length = answer.field("content-length").and_then(|l| l.parse().ok()).expect("a framed answer");
+            let length =
+                answer.field("content-length").and_then(|l| l.parse().ok()).expect("a framed answer");
             while self.ahead.len() < length && self.more().await {}
             let here = self.ahead.len().min(length);
             answer.body = self.ahead.drain(..here).collect();

@@ -24,9 +24,8 @@ pub const PHOTO: ComponentName = ComponentName::of("photo");
 pub const TOKEN: &str = "the-run's-token";
 
 pub struct Town {
-    pub tasks: Tasks,
+    _tasks: Tasks,
     pub door: Gateway,
-    pub server: Server,
     pub addr: SocketAddr,
     pub admin: SocketAddr,
 }
@@ -35,7 +34,7 @@ pub struct Town {
 #[derive(Default)]
 pub struct Tuning {
     pub policy: Option<Policy>,
-    pub options: Option<Box<dyn FnOnce(&mut Options)>>,
+    pub options: Option<Options>,
     pub routes: Option<Vec<Route>>,
 }
 
@@ -46,12 +45,9 @@ impl Town {
 
     pub async fn tuned(upstream: Upstream, tuning: Tuning) -> Self {
         let tasks = Tasks::new();
-        let mut options = Options::new(Arc::from(TOKEN));
+        let mut options = tuning.options.unwrap_or_else(options);
         if let Some(policy) = tuning.policy {
             options.policies = vec![("gateway->photo".parse::<EdgePattern>().expect("an edge"), policy)];
-        }
-        if let Some(tune) = tuning.options {
-            tune(&mut options);
         }
         let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
         let find = move |name| (name == PHOTO).then(|| upstream.clone());
@@ -59,8 +55,13 @@ impl Town {
         let serving = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
         let server = door.serve(&tasks, listen().await, serving);
         let admin = serve::serve(&tasks, listen().await, door.admin(None), serve::Options::default());
-        Self { addr: server.addr(), admin: admin.addr(), tasks, door, server }
+        Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, door }
     }
+}
+
+/// The options most tests use.
+pub fn options() -> Options {
+    Options::new(Arc::from(TOKEN))
 }
 
 /// The routes most tests use.
@@ -103,9 +104,13 @@ pub fn draining(instance: Instance) -> Instance {
     Instance { state: cluster::State::Draining, ..instance }
 }
 
-/// An address that refuses connections: it was free a moment ago.
-pub async fn nobody() -> SocketAddr {
-    listen().await.local_addr().expect("bound")
+/// An address that refuses connections for as long as the socket is kept: it
+/// is taken, and nobody listens.
+pub fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let addr = socket.local_addr().expect("bound");
+    (socket, addr)
 }
 
 /// How often a component was asked.
@@ -187,5 +192,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(crate::speak::PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    tokio::time::timeout(crate::speak::PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

@@ -1,6 +1,6 @@
 //! The ways a call can go.
 //!
-//! Whichever it is, the callee's side is the same: see [`receive`].
+//! Whichever it is, the callee's side is the same: `Receiver::receive`.
 
 pub mod http;
 pub mod local;

@@ -418,6 +418,13 @@ impl Drop for Slot {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().expect("no panic while held");
+        self.metrics.idle.decrement(state.idle.len() as f64);
+    }
+}
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool").field("addr", &self.addr).finish_non_exhaustive()

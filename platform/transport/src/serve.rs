@@ -97,6 +97,9 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 
 /// Serves `service` on `listener` until the server is finished or `tasks` close.
 /// An axum router is such a service; so is anything that answers [`Request<Body>`].
+///
+/// What connections cost is charged to the component in whose scope this is
+/// called: enter that of the process's one component, or of the gateway.
 pub fn serve<S, B>(tasks: &Tasks, listener: TcpListener, service: S, options: Options) -> Server
 where
     S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,

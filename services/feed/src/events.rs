@@ -1,6 +1,6 @@
 //! How posts reach timelines, and leave them.
 
-use contract::{CallContext, Pending, Refusal};
+use contract::{CallContext, Pending, Refusal, RefusalKind};
 use feed_api::Position;
 use follower_api::{CountsOf, Followed, FollowersOf, Unfollowed};
 use photo_api::{PhotoDeleted, PhotoPosted};
@@ -23,20 +23,18 @@ impl Feed {
         author: UserId,
         below: u64,
     ) -> Result<Option<Vec<UserId>>, Refusal> {
-        let counts = self.counts.answer(cx, CountsOf { users: vec![author] }).await?;
+        let counts = self.counts.answer(cx, CountsOf { users: vec![author] }).await.map_err(not_now)?;
         let count = counts.iter().find(|counts| counts.user == author).map_or(0, |counts| counts.followers);
         if count >= below {
             return Ok(None);
         }
         let mut readers: Vec<UserId> = Vec::new();
-        while count > 0 {
+        let mut more = count > 0;
+        while more {
             let page = FollowersOf { user: author, after: readers.last().copied(), limit: FOLLOWERS };
-            let page = self.followers.answer(cx, page).await?;
-            let last = page.ids.len() < FOLLOWERS as usize;
+            let page = self.followers.answer(cx, page).await.map_err(not_now)?;
+            more = page.ids.len() == FOLLOWERS as usize;
             readers.extend(page.ids);
-            if last {
-                break;
-            }
         }
         Ok(Some(readers))
     }
@@ -58,6 +56,12 @@ impl Feed {
         }
         Ok(())
     }
+}
+
+/// A neighbour that fails is no fault of the event: nothing was done yet, and
+/// it is worth another try for as long as it takes.
+fn not_now(refusal: Refusal) -> Refusal {
+    if refusal.kind.is_failure() { Refusal { kind: RefusalKind::Unavailable, ..refusal } } else { refusal }
 }
 
 impl Subscriber<PhotoPosted> for Feed {

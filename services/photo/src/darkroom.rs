@@ -55,8 +55,12 @@ impl Darkroom {
     /// Tells one original from another, so that a key is not used for two.
     pub async fn fingerprint(&self, bytes: Bytes) -> u64 {
         let quick = bytes.len() <= HASHED_HERE;
-        let hash = move || cost::run(Part::Business, || fnv1a64(&bytes, 0xcbf2_9ce4_8422_2325));
-        if quick { hash() } else { cost::part(Part::Business, runtime::blocking(hash)).await }
+        let hash = move || fnv1a64(&bytes, 0xcbf2_9ce4_8422_2325);
+        if quick {
+            cost::run(Part::Business, hash)
+        } else {
+            cost::part(Part::Business, runtime::blocking(hash)).await
+        }
     }
 
     /// Develops a picture as soon as a hand is free.
@@ -72,7 +76,7 @@ impl Darkroom {
         // The hand goes along: a picture whose sender has left is still being developed.
         let work = runtime::blocking(move || {
             let _hand = hand;
-            cost::run(Part::Business, || picture::develop(format, &bytes))
+            picture::develop(format, &bytes)
         });
         cost::part(Part::Business, work).await
     }

@@ -212,14 +212,22 @@ pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>,
     let own =
         sqlx::query_scalar("SELECT id FROM photo_photos WHERE author = $1 ORDER BY id").bind(user.sql());
     let own: Vec<i64> = query("SELECT", PHOTOS, own.fetch_all(&mut *conn)).await?;
-    for statement in [
-        "DELETE FROM photo_likes WHERE photo IN (SELECT id FROM photo_photos WHERE author = $1)",
-        "DELETE FROM photo_photos WHERE author = $1",
-        "UPDATE photo_photos SET likes = likes - 1, version = version + 1
-         WHERE id IN (SELECT photo FROM photo_likes WHERE liker = $1)",
-        "DELETE FROM photo_likes WHERE liker = $1",
+    for (verb, table, statement) in [
+        (
+            "DELETE",
+            LIKES,
+            "DELETE FROM photo_likes WHERE photo IN (SELECT id FROM photo_photos WHERE author = $1)",
+        ),
+        ("DELETE", PHOTOS, "DELETE FROM photo_photos WHERE author = $1"),
+        (
+            "UPDATE",
+            PHOTOS,
+            "UPDATE photo_photos SET likes = likes - 1, version = version + 1
+             WHERE id IN (SELECT photo FROM photo_likes WHERE liker = $1)",
+        ),
+        ("DELETE", LIKES, "DELETE FROM photo_likes WHERE liker = $1"),
     ] {
-        query("DELETE", PHOTOS, sqlx::query(statement).bind(user.sql()).execute(&mut *conn)).await?;
+        query(verb, table, sqlx::query(statement).bind(user.sql()).execute(&mut *conn)).await?;
     }
     Ok(own.into_iter().map(PhotoId::from_sql).collect())
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Extension, Router};
 use component::{Identity, OpenError, Site};
@@ -17,7 +16,6 @@ use policy::EdgePattern;
 use runtime::{Fate, Tasks, clock};
 use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
 use telemetry::Telemetry;
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
 use transport::{Clusters, Switchboard, SwitchboardOptions};
@@ -34,6 +32,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a door waits for the registry before it goes by its memory.
+const FIRST_NEWS: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
 const UPKEEP: Duration = Duration::from_secs(2);
 
@@ -74,6 +74,7 @@ pub struct Node {
     internal: Server,
     public: Option<Server>,
     gateway: Option<Gateway>,
+    registry: Option<Registry>,
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
     db: Option<Database>,
@@ -135,7 +136,10 @@ impl Node {
         }
         let watcher = ground.watch_others()?;
 
-        let ready = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let gateway = match config.process.gateway {
+            true => Some(ground.door(&policies, faults.clone(), public_rest.clone())?),
+            false => None,
+        };
         let controls = Controls {
             db: db.clone(),
             hosts: config.hosts().to_vec(),
@@ -143,40 +147,43 @@ impl Node {
             token: config.token.clone(),
         };
         let mut inside = Router::new()
-            .merge(public_rest.clone())
+            .merge(public_rest)
             .merge(calls.router())
             .merge(transport::control::router(faults.clone(), token.clone()))
             .merge(control::router(Arc::new(controls)))
             .merge(telemetry::router(telemetry.clone()))
-            .merge(health(ready));
+            .merge(health());
         if let Some(bus) = &bus {
             inside = inside.merge(outbox::router(bus.clone(), token.clone()));
         }
         if let Some(registry) = &registry {
             inside = inside.merge(registry.router());
         }
+        if let Some(gateway) = &gateway {
+            inside = inside.nest("/gateway", gateway.admin(None));
+        }
         let listener = serve::bind(config.listen).await?;
-        let internal = serve::serve(&tasks, listener, inside, serve_options());
+        let component = first_component(&config);
+        // Its connections' work is labelled with the first component that lives here.
+        let internal = runtime::scope::enter(component, || serve::serve(&tasks, listener, inside, serve_options()));
 
         let registrar = ground.announce(internal.addr()).await?;
-        let (gateway, public) = match config.process.gateway {
-            true => {
+        let public = match &gateway {
+            Some(gateway) => {
                 if let Some(watcher) = &watcher {
-                    watcher.heard().await;
+                    // Without a registry the last snapshot on disk has to do.
+                    let _ = tokio::time::timeout(FIRST_NEWS, watcher.heard()).await;
                 }
-                let (gateway, server) =
-                    ground.open_door(&policies, faults.clone(), public_rest, serve::bind(config.public).await?)?;
-                (Some(gateway), Some(server))
+                Some(gateway.serve(&tasks, serve::bind(config.public).await?, serve_options()))
             }
-            false => (None, None),
+            None => None,
         };
         sweep(&tasks, faults);
         keep_up(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
         if let Some(db) = &db {
             db.keep_house(&tasks);
         }
-        let component = first_component(&config);
-        Ok(Self { internal, public, gateway, registrar, telemetry, db, calls, tasks, leave, component })
+        Ok(Self { internal, public, gateway, registry, registrar, telemetry, db, calls, tasks, leave, component })
     }
 
     /// Its internal address.
@@ -201,14 +208,13 @@ impl Node {
             registrar.deregister().await;
         }
         if let Some(gateway) = &self.gateway {
-            gateway.begin_drain();
+            // Counts what it cut off by itself.
+            gateway.drain().await;
         }
-        let mut aborted = 0;
-        if let Some(public) = self.public {
-            aborted += public.finish().await;
+        if let Some(registry) = &self.registry {
+            registry.close();
         }
-        aborted += self.internal.finish().await;
-        telemetry::drain_aborted(aborted as u64);
+        telemetry::drain_aborted(self.internal.finish().await as u64);
         self.calls.detached().finish(GRACE).await;
         self.tasks.finish(GRACE).await;
         let counts = self.telemetry.shutdown().await;
@@ -312,14 +318,13 @@ impl Ground<'_> {
         Ok(Some(registrar))
     }
 
-    /// Opens the public door: components here are called, others forwarded to.
-    fn open_door(
+    /// The public door: components here are called, others forwarded to.
+    fn door(
         &self,
         policies: &[(EdgePattern, policy::Policy)],
         faults: Arc<fault::Table>,
         rest: Router,
-        listener: TcpListener,
-    ) -> Result<(Gateway, Server), NodeError> {
+    ) -> Result<Gateway, NodeError> {
         let mut options = gateway::Options::new(self.token.clone());
         options.policies = policies.to_vec();
         options.faults = faults;
@@ -332,11 +337,9 @@ impl Ground<'_> {
                 Upstream::Cluster(clusters.get(component))
             })
         };
-        let gateway = Gateway::new(options, route_table(), find).map_err(|errors| {
+        Gateway::new(options, route_table(), find).map_err(|errors| {
             NodeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-        })?;
-        let server = gateway.serve(self.tasks, listener, serve_options());
-        Ok((gateway, server))
+        })
     }
 }
 
@@ -358,12 +361,8 @@ fn first_component(config: &NodeConfig) -> ComponentName {
     })
 }
 
-fn health(ready: Arc<std::sync::atomic::AtomicBool>) -> Router {
-    let readiness = move || {
-        let ready = ready.load(std::sync::atomic::Ordering::Relaxed);
-        async move { if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE } }
-    };
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
+fn health() -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(|| async { "ready\n" }))
 }
 
 /// Forgets leases nobody renewed: a fault always ends.

@@ -223,9 +223,7 @@ async fn detach_finishes_it() {
 #[tokio::test]
 async fn a_dead_callee_is_unavailable_and_anything_may_be_tried_again() {
     let pair = Pair::with(Carrier::Json, "attempts = 3\nbackoff = \"0s\"").await;
-    // A port that was free a moment ago and that nobody listens on.
-    let free =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port");
+    let (_kept, dead) = dead_port();
     pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#0", dead)]);
     let refusal = pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("dead");
     assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "unreachable"));
@@ -238,8 +236,7 @@ async fn a_dead_callee_is_unavailable_and_anything_may_be_tried_again() {
 async fn a_retry_goes_to_another_copy() {
     let pair = Pair::with(Carrier::Json, "attempts = 2\nbackoff = \"0s\"\nbalance = \"round-robin\"").await;
     let alive = pair.server.as_ref().expect("remote").addr();
-    let dead =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port");
+    let (_kept, dead) = dead_port();
     let instance = transport::Instance::new;
     pair.clusters.get(GREETER).update(vec![instance("greeter#0", dead), instance("greeter#1", alive)]);
     for _ in 0..20 {

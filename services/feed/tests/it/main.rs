@@ -2,7 +2,6 @@
 
 mod order;
 mod world;
-mod tmpload;
 
 use feed_api::{HomeFeed, Position};
 use follower_api::{Followed, Unfollowed};

@@ -1,9 +1,10 @@
 //! The components that feed asks, as they might be: a still picture for stories, and one that moves.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contract::{Answer, CallContext, Pending};
+use contract::{Answer, CallContext, Pending, Refusal};
 use follower_api::{Counts, CountsOf, Followers, FollowersOf, PopularFollowedBy};
 use photo_api::{Photo, PhotoId, PhotosByIds};
 use profile_api::{ProfilesByIds, UserId};
@@ -95,7 +96,10 @@ where
 
 /// A `follower` whose edges the test moves.
 #[derive(Default)]
-pub struct MovingGraph(Mutex<BTreeSet<(UserId, UserId)>>);
+pub struct MovingGraph {
+    edges: Mutex<BTreeSet<(UserId, UserId)>>,
+    broken: AtomicBool,
+}
 
 impl MovingGraph {
     /// Lets it answer.
@@ -105,11 +109,16 @@ impl MovingGraph {
 
     /// The edges as they are from now on, as (follower, followee).
     pub fn becomes(&self, edges: BTreeSet<(UserId, UserId)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = edges;
+        *self.edges.lock().unwrap_or_else(PoisonError::into_inner) = edges;
+    }
+
+    /// Whether it fails to count from now on.
+    pub fn breaks(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
     }
 
     fn edges(&self) -> BTreeSet<(UserId, UserId)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.edges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn followers(&self, user: UserId) -> Vec<UserId> {
@@ -123,6 +132,9 @@ impl MovingGraph {
 
 impl Answer<CountsOf> for MovingGraph {
     fn answer<'a>(&'a self, _: &'a CallContext, call: CountsOf) -> Pending<'a, Vec<Counts>> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(Refusal::internal("broken for this test"))));
+        }
         let counts = |user| Counts { user, followers: self.followers(user).len() as u64, following: 0 };
         ready(call.users.into_iter().map(counts).collect())
     }
