@@ -88,9 +88,7 @@ impl<W: Write> Printer<W> {
         let Some(newest) = self.windows.keys().next_back().map(|(second, ..)| *second) else { return Ok(()) };
         let mut second = self.next();
         while second < newest {
-            let mut of_second = self.of(second).peekable();
-            let known = of_second.peek().is_none() || of_second.all(|window| window.closed);
-            if !known && newest - second < PATIENCE {
+            if self.of(second).any(|window| !window.closed) && newest - second < PATIENCE {
                 break;
             }
             self.row(second)?;

@@ -71,9 +71,9 @@ impl Journey {
     pub const fn groups(self) -> &'static [&'static str] {
         match self {
             Self::HomeFeed | Self::NextPage => &["feed", "reads"],
-            Self::ViewPhoto => &["photo", "reads"],
-            Self::ViewProfile => &["profile", "reads"],
-            Self::Search => &["reads"],
+            Self::ViewPhoto => &["photo", "lookups", "reads"],
+            Self::ViewProfile => &["profile", "lookups", "reads"],
+            Self::Search => &["lookups", "reads"],
             Self::Like | Self::Follow | Self::Upload | Self::EditProfile | Self::SignUp => &["writes"],
             Self::LogIn => &[],
             Self::PostThenRead => &["writes"],

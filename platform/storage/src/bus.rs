@@ -13,8 +13,10 @@ use std::time::Duration;
 use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
 use runtime::{clock, scope};
 use serde::{Deserialize, Serialize};
+use sqlx::QueryBuilder;
 use tracing::Instrument;
 
+use crate::engine::Engine;
 use crate::{Database, StorageError, Tx, query};
 
 /// Hears of every `E`.
@@ -96,9 +98,9 @@ pub struct Batch {
 
 /// Where a consumer pulls from: the publisher's database, or HTTP to whoever has it.
 pub trait Source: Send + Sync + 'static {
-    /// Events of a topic after a position; waits for the first one. `acknowledged`
-    /// is what the consumer has applied for good, for trimming.
-    fn pull<'a>(&'a self, topic: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch>;
+    /// Events of some topics, separated by commas, after a position, in the
+    /// order they were published; waits for the first one.
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch>;
 }
 
 #[derive(Clone)]
@@ -195,11 +197,12 @@ impl Bus {
         .await
     }
 
-    /// Events of a topic after a position; waits up to `wait` for the first.
+    /// Events of some topics, separated by commas, after a position, in the order
+    /// they were published; waits up to `wait` for the first.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn outbox(&self, topic: &str, after: i64, limit: u32, wait: Duration) -> Result<Batch, Refusal> {
+    pub async fn outbox(&self, topics: &str, after: i64, limit: u32, wait: Duration) -> Result<Batch, Refusal> {
         let until = clock::now() + wait;
         let look = if self.db.is_shared() { LOOK_SHARED } else { LOOK };
         loop {
@@ -207,7 +210,7 @@ impl Bus {
             let committed = self.db.committed().notified();
             tokio::pin!(committed);
             committed.as_mut().enable();
-            let rows = self.rows(topic, after, limit).await?;
+            let rows = self.rows(topics, after, limit).await?;
             let left = until.saturating_duration_since(clock::now());
             if !rows.is_empty() || left.is_zero() {
                 let next = rows.last().map_or(after, |row| row.seq);
@@ -218,17 +221,19 @@ impl Bus {
         }
     }
 
-    async fn rows(&self, topic: &str, after: i64, limit: u32) -> Result<Vec<Envelope>, StorageError> {
+    async fn rows(&self, topics: &str, after: i64, limit: u32) -> Result<Vec<Envelope>, StorageError> {
         type Row = (i64, String, String, i64, String, String, i64);
         let mut read = self.db.read().await?;
-        let select = sqlx::query_as::<_, Row>(
-            "SELECT seq, id, topic, key, payload, traceparent, created_us FROM outbox
-             WHERE topic = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-        )
-        .bind(topic)
-        .bind(after)
-        .bind(i64::from(limit));
-        let rows = query("SELECT", "outbox", select.fetch_all(&mut *read)).await?;
+        let mut select = QueryBuilder::<Engine>::new(
+            "SELECT seq, id, topic, key, payload, traceparent, created_us FROM outbox WHERE seq > ",
+        );
+        select.push_bind(after).push(" AND topic IN (");
+        let mut list = select.separated(", ");
+        for topic in topics.split(',') {
+            list.push_bind(topic);
+        }
+        select.push(") ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+        let rows: Vec<Row> = query("SELECT", "outbox", select.build_query_as().fetch_all(&mut *read)).await?;
         Ok(rows
             .into_iter()
             .map(|(seq, id, topic, key, payload, traceparent, created_us)| Envelope {
@@ -295,7 +300,7 @@ impl Bus {
 }
 
 impl Source for Bus {
-    fn pull<'a>(&'a self, topic: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
-        Box::pin(self.outbox(topic, after, limit, wait))
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+        Box::pin(self.outbox(topics, after, limit, wait))
     }
 }

@@ -5,6 +5,7 @@
 //! tells. One event at a time per component, so that what was gathered for one
 //! is not overtaken by the effect of another.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,18 +29,34 @@ const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Tries of an event that is refused for what it is, before it is given up.
 const TRIES: u32 = 5;
+/// Offsets are kept per publisher, over all topics: in the column of the topic stands this.
+const STREAM: &str = "*";
 /// A copy that has not renewed for this long has lost its lease, microseconds.
 const LEASE_US: i64 = 3_000_000;
 
-/// Consumes the events of one publisher for one component.
+/// Consumes the events of one publisher for one component, in the order they
+/// were published, whatever their topics.
 pub struct Consumer {
-    db: Database,
-    component: ComponentName,
-    publisher: ComponentName,
-    source: Arc<dyn Source>,
-    topic: &'static str,
-    subscription: Subscription,
-    one_at_a_time: Arc<Mutex<()>>,
+    /// The consumer's database.
+    pub db: Database,
+    /// Who consumes.
+    pub component: ComponentName,
+    /// Who publishes.
+    pub publisher: ComponentName,
+    /// Where its events are pulled from.
+    pub source: Arc<dyn Source>,
+    /// Which of its topics.
+    pub topics: Vec<&'static str>,
+    /// Shared by all consumers of the component: one event at a time.
+    pub turn: Arc<Mutex<()>>,
+}
+
+/// A consumer at work.
+struct Working {
+    consumer: Consumer,
+    subscriptions: HashMap<&'static str, Subscription>,
+    /// All topics, as the source is asked for them.
+    asked: String,
     /// This copy, among those that share the database.
     holder: String,
 }
@@ -53,41 +70,26 @@ enum Taken {
 }
 
 impl Consumer {
-    /// Starts consuming `topics` of a publisher, a task each. `one_at_a_time`
-    /// is shared by all consumers of the component.
+    /// Starts consuming.
     ///
     /// # Panics
     /// When the component has not subscribed to one of the topics.
-    pub fn start(
-        bus: &Bus,
-        db: &Database,
-        tasks: &Tasks,
-        component: ComponentName,
-        publisher: ComponentName,
-        source: &Arc<dyn Source>,
-        topics: &[&'static str],
-        one_at_a_time: &Arc<Mutex<()>>,
-    ) {
-        for &topic in topics {
-            let subscription = bus
-                .subscription(component, topic)
-                .unwrap_or_else(|| panic!("`{component}` lists {topic} and has not subscribed to it"));
-            let holder = format!("{}-{}", std::process::id(), clock::mono_ns());
-            let consumer = Self {
-                db: db.clone(),
-                component,
-                publisher,
-                source: source.clone(),
-                topic,
-                subscription,
-                one_at_a_time: one_at_a_time.clone(),
-                holder,
-            };
-            let life = scope::within(component, async move { consumer.run().await });
-            tasks.spawn("storage.consume", Fate::ShutDown, life);
-        }
+    pub fn start(self, bus: &Bus, tasks: &Tasks) {
+        let component = self.component;
+        let subscribed = |topic: &&'static str| {
+            let subscription = bus.subscription(component, topic);
+            (*topic, subscription.unwrap_or_else(|| panic!("`{component}` lists {topic} and has not subscribed to it")))
+        };
+        let subscriptions = self.topics.iter().map(subscribed).collect();
+        let asked = self.topics.join(",");
+        let holder = format!("{}-{}", std::process::id(), clock::mono_ns());
+        let working = Working { consumer: self, subscriptions, asked, holder };
+        let life = scope::within(component, async move { working.run().await });
+        tasks.spawn("storage.consume", Fate::ShutDown, life);
     }
+}
 
+impl Working {
     async fn run(self) {
         let mut failures = 0;
         loop {
@@ -95,7 +97,7 @@ impl Consumer {
                 Ok(()) => failures = 0,
                 Err(refusal) => {
                     failures += 1;
-                    tracing::debug!(topic = self.topic, publisher = %self.publisher, %refusal, "no events for now");
+                    tracing::debug!(topics = self.asked, publisher = %self.consumer.publisher, %refusal, "no events for now");
                     tokio::time::sleep(backoff(failures)).await;
                 }
             }
@@ -104,14 +106,14 @@ impl Consumer {
 
     /// One pull and its events.
     async fn round(&self) -> Result<(), Refusal> {
-        if self.db.is_shared() && !self.hold_lease().await? {
+        if self.consumer.db.is_shared() && !self.hold_lease().await? {
             // Another copy consumes; it may die.
             tokio::time::sleep(Duration::from_micros(LEASE_US.cast_unsigned() / 3)).await;
             return Ok(());
         }
         let after = self.offset().await?;
-        let wait = if self.db.is_shared() { Duration::from_millis(800) } else { WAIT };
-        let batch = self.source.pull(self.topic, after, LIMIT, wait).await?;
+        let wait = if self.consumer.db.is_shared() { Duration::from_millis(800) } else { WAIT };
+        let batch = self.consumer.source.pull(&self.asked, after, LIMIT, wait).await?;
         for envelope in &batch.rows {
             let mut tries = 0;
             loop {
@@ -133,19 +135,22 @@ impl Consumer {
     }
 
     async fn take(&self, envelope: &Envelope) -> Result<Taken, Refusal> {
-        let span = telemetry::consumer_span(self.topic, envelope.trace().unwrap_or_default());
+        let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
         let work = async {
             let began = clock::now();
-            let _turn = self.one_at_a_time.lock().await;
-            let handler = &self.subscription.handler;
-            let event = handler
-                .decode(envelope)
-                .map_err(|why| Refusal::bad_request("event_unreadable", format!("{}: {why}", self.topic)))?;
+            let _turn = self.consumer.turn.lock().await;
+            let topic = envelope.topic.as_ref();
+            let unreadable = |why: String| Refusal::bad_request("event_unreadable", format!("{topic}: {why}"));
+            let subscription =
+                self.subscriptions.get(topic).ok_or_else(|| unreadable("nobody here subscribes to it".into()))?;
+            let handler = &subscription.handler;
+            let event = handler.decode(envelope).map_err(|why| unreadable(why.to_string()))?;
             let deadline = Deadline::after(began, HANDLING);
-            let mut cx = CallContext::background(self.publisher, deadline);
+            let mut cx = CallContext::background(self.consumer.publisher, deadline);
             cx.request = envelope.seq.cast_unsigned();
-            let gathered = handler.gather(&cx, &*event).await?;
-            let mut tx = self.db.write().await?;
+            // Whoever was asked may be down: that is not the event's fault.
+            let gathered = handler.gather(&cx, &*event).await.map_err(not_poison)?;
+            let mut tx = self.consumer.db.write().await?;
             if !self.advance(&mut tx, envelope.seq).await? {
                 return Ok(Taken::Overtaken);
             }
@@ -155,22 +160,22 @@ impl Consumer {
             tx.commit().await?;
             let lag = (clock::wall_us() - envelope.created_us).max(0).cast_unsigned();
             let took = clock::now().saturating_duration_since(began);
-            telemetry::messages(self.component, self.topic).applied(took, Duration::from_micros(lag));
+            telemetry::messages(self.consumer.component, &envelope.topic).applied(took, Duration::from_micros(lag));
             Ok(Taken::Done)
         };
         cost::part(cost::Part::Business, work.instrument(span)).await
     }
 
     fn source_name(&self) -> &'static str {
-        self.publisher.as_str()
+        self.consumer.publisher.as_str()
     }
 
     async fn offset(&self) -> Result<i64, StorageError> {
-        let mut read = self.db.read().await?;
+        let mut read = self.consumer.db.read().await?;
         let select = sqlx::query_scalar("SELECT seq FROM inbox_offset WHERE consumer = $1 AND source = $2 AND topic = $3")
-            .bind(self.component.as_str())
+            .bind(self.consumer.component.as_str())
             .bind(self.source_name())
-            .bind(self.topic);
+            .bind(STREAM);
         let seq: Option<i64> = query("SELECT", "inbox_offset", select.fetch_optional(&mut *read)).await?;
         Ok(seq.unwrap_or(0))
     }
@@ -182,9 +187,9 @@ impl Consumer {
              VALUES ($1, $2, $3, $4, $5, 0)
              ON CONFLICT (consumer, source, topic) DO UPDATE SET seq = excluded.seq WHERE seq < excluded.seq",
         )
-        .bind(self.component.as_str())
+        .bind(self.consumer.component.as_str())
         .bind(self.source_name())
-        .bind(self.topic)
+        .bind(STREAM)
         .bind(seq)
         .bind(&self.holder);
         Ok(query("INSERT", "inbox_offset", upsert.execute(tx.conn())).await?.rows_affected() == 1)
@@ -195,7 +200,7 @@ impl Consumer {
         let insert = sqlx::query(
             "INSERT INTO inbox_seen (consumer, id, seen_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
-        .bind(self.component.as_str())
+        .bind(self.consumer.component.as_str())
         .bind(id)
         .bind(clock::wall_us());
         Ok(query("INSERT", "inbox_seen", insert.execute(tx.conn())).await?.rows_affected() == 1)
@@ -203,38 +208,38 @@ impl Consumer {
 
     /// Gives an event up, where it can be found and is counted, and goes on.
     async fn bury(&self, envelope: &Envelope, refusal: &Refusal) -> Result<(), StorageError> {
-        let mut tx = self.db.write().await?;
+        let mut tx = self.consumer.db.write().await?;
         self.advance(&mut tx, envelope.seq).await?;
         let insert = sqlx::query(
             "INSERT INTO dead_letters (consumer, id, topic, payload, reason, died_us)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
-        .bind(self.component.as_str())
+        .bind(self.consumer.component.as_str())
         .bind(&envelope.id)
-        .bind(self.topic)
+        .bind(&*envelope.topic)
         .bind(&envelope.payload)
         .bind(refusal.to_string())
         .bind(clock::wall_us());
         query("INSERT", "dead_letters", insert.execute(tx.conn())).await?;
         tx.commit().await?;
-        telemetry::messages(self.component, self.topic).dead_letter();
-        tracing::error!(topic = self.topic, id = %envelope.id, %refusal, "an event was given up");
+        telemetry::messages(self.consumer.component, &envelope.topic).dead_letter();
+        tracing::error!(topic = %envelope.topic, id = %envelope.id, %refusal, "an event was given up");
         Ok(())
     }
 
     /// Whether this copy is the one that consumes.
     async fn hold_lease(&self) -> Result<bool, StorageError> {
         let now = clock::wall_us();
-        let mut tx = self.db.write().await?;
+        let mut tx = self.consumer.db.write().await?;
         let upsert = sqlx::query(
             "INSERT INTO inbox_offset (consumer, source, topic, seq, holder, held_until_us)
              VALUES ($1, $2, $3, 0, $4, $5)
              ON CONFLICT (consumer, source, topic) DO UPDATE SET holder = $4, held_until_us = $5
              WHERE holder = $4 OR held_until_us < $6",
         )
-        .bind(self.component.as_str())
+        .bind(self.consumer.component.as_str())
         .bind(self.source_name())
-        .bind(self.topic)
+        .bind(STREAM)
         .bind(&self.holder)
         .bind(now + LEASE_US)
         .bind(now);
@@ -242,6 +247,11 @@ impl Consumer {
         tx.commit().await?;
         Ok(held)
     }
+}
+
+/// A failure of whoever was asked, as something that passes.
+fn not_poison(refusal: Refusal) -> Refusal {
+    if refusal.kind.is_failure() { Refusal { kind: RefusalKind::Unavailable, ..refusal } } else { refusal }
 }
 
 /// Whether a refusal is about the event rather than about the moment.

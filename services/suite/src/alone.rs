@@ -1,9 +1,8 @@
-//! One service as its own program, and a node as a child of the lab: both are a node and a process around it.
+//! A node and the process around it: a child of the lab, or a program started by hand.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use contract::{ComponentName, ProcessPlan};
 use telemetry::{Identity, LogTo, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -90,23 +89,6 @@ async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
     std::process::exit(0)
 }
 
-/// The `main` of a service's own program. Settings come from the environment:
-/// `CLEAVE_CONFIG` names a JSON file of [`NodeConfig`]; without one the service
-/// runs by itself on loopback, its data under `data/`.
-pub fn main(service: ComponentName) -> ExitCode {
-    let config = match std::env::var_os("CLEAVE_CONFIG") {
-        None => Ok(by_hand(service)),
-        Some(path) => read(std::path::Path::new(&path)),
-    };
-    match config {
-        Ok(config) => run(config, false),
-        Err(text) => {
-            eprintln!("{text}");
-            ExitCode::from(EXIT_FAILED)
-        }
-    }
-}
-
 /// A configuration from a file.
 ///
 /// # Errors
@@ -114,25 +96,4 @@ pub fn main(service: ComponentName) -> ExitCode {
 pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
     let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     serde_json::from_slice(&text).map_err(|error| format!("{} is no node configuration: {error}", path.display()))
-}
-
-/// One service alone, with the door inside, so that it can be tried with curl.
-fn by_hand(service: ComponentName) -> NodeConfig {
-    let process = ProcessPlan {
-        name: service.to_string(),
-        hosts: vec![service],
-        gateway: false,
-        registry: false,
-        replicas: 1,
-    };
-    let secret = std::env::var("CLEAVE_SECRET").unwrap_or_default();
-    let token = std::env::var("CLEAVE_TOKEN").unwrap_or_default();
-    NodeConfig {
-        instance: format!("{service}#0"),
-        processes: vec![process.clone()],
-        process,
-        secret,
-        token,
-        ..NodeConfig::default()
-    }
 }

@@ -6,7 +6,7 @@
 //! - [`control`]: what the lab may ask a node, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
 //! - [`load`]: tables filled in bulk from a history.
-//! - [`alone`]: one service as its own program.
+//! - [`alone`]: a node and the process around it.
 //!
 //! Start with [`node::Node::start`].
 

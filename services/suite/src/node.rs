@@ -270,7 +270,7 @@ impl Ground<'_> {
             rest = rest.merge(opened.layer(self.calls.door(service.name)));
         }
         for service in catalogue::hosted(config.hosts()) {
-            let one_at_a_time = Arc::new(Mutex::new(()));
+            let turn = Arc::new(Mutex::new(()));
             for (publisher, topics) in catalogue::inward_topics(service, config.hosts()) {
                 let source: Arc<dyn Source> = Arc::new(HttpSource {
                     publisher,
@@ -278,7 +278,9 @@ impl Ground<'_> {
                     clusters: self.clusters.clone(),
                     token: self.token.clone(),
                 });
-                Consumer::start(&bus, &db, self.tasks, service.name, publisher, &source, &topics, &one_at_a_time);
+                let consumer =
+                    Consumer { db: db.clone(), component: service.name, publisher, source, topics, turn: turn.clone() };
+                consumer.start(&bus, self.tasks);
             }
         }
         Ok(Opened { rest: rest.layer(Extension(identity)), db, bus })

@@ -1,4 +1,4 @@
-//! Events across processes: `GET /outbox/{topic}` on the publisher, pulled by consumers.
+//! Events across processes: `GET /outbox/{topics}` on the publisher, pulled by consumers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,18 +32,18 @@ struct Pull {
 /// The publisher's side; needs the run's token.
 pub fn router(bus: Bus, token: Arc<str>) -> Router {
     Router::new()
-        .route("/outbox/{topic}", get(pull))
+        .route("/outbox/{topics}", get(pull))
         .layer(middleware::from_fn_with_state(token, control::with_token))
         .with_state(bus)
 }
 
 async fn pull(
     State(bus): State<Bus>,
-    Path(topic): Path<String>,
+    Path(topics): Path<String>,
     Query(pull): Query<Pull>,
 ) -> Result<Json<Batch>, Refused> {
     let wait = Duration::from_millis(pull.wait_ms).min(MAX_WAIT);
-    Ok(Json(bus.outbox(&topic, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
+    Ok(Json(bus.outbox(&topics, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
 }
 
 /// The consumer's side: one publisher, reached through whichever copy is up.
@@ -59,9 +59,9 @@ pub struct HttpSource {
 }
 
 impl Source for HttpSource {
-    fn pull<'a>(&'a self, topic: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
         Box::pin(async move {
-            let path = format!("/outbox/{topic}?after={after}&limit={limit}&wait_ms={}", wait.as_millis());
+            let path = format!("/outbox/{topics}?after={after}&limit={limit}&wait_ms={}", wait.as_millis());
             let deadline = Deadline::after(runtime::clock::now(), wait + SLACK);
             let cx = CallContext::background(self.consumer, deadline);
             let body =

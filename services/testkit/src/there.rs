@@ -36,8 +36,15 @@ impl There {
         }
         let elsewhere = ComponentName::of("elsewhere");
         let source: Arc<dyn Source> = Arc::new(ours.bus.clone());
-        let (bus, db, tasks) = (&theirs.bus, &theirs.db, &theirs.tasks);
-        Consumer::start(bus, db, tasks, service.name, elsewhere, &source, service.consumes, &Arc::default());
+        let consumer = Consumer {
+            db: theirs.db.clone(),
+            component: service.name,
+            publisher: elsewhere,
+            source,
+            topics: service.consumes.to_vec(),
+            turn: Arc::default(),
+        };
+        consumer.start(&theirs.bus, &theirs.tasks);
         Self { theirs, ours, addr }
     }
 }

@@ -1,0 +1,441 @@
+//! The scorecard as text for the normal screen: what stays when the dashboard is gone.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use record::{Audit, Better, Check, End, Entry, Header, Line, Score, Verdict, Window};
+
+use crate::figures::{NO_DATA, clock_ns, count, cut, left, right, value, width, wrap};
+
+/// Narrower than this and the columns of two arms do not fit side by side.
+const NARROWEST: usize = 60;
+
+/// Prints the scorecard: verdict and the reasons to doubt it first, then errors
+/// by cause, expectations, audit, and a row per measure under its claim.
+///
+/// # Errors
+/// What writing to `out` says.
+pub fn print(out: &mut impl Write, lines: &[Line], width: u16, colour: bool) -> io::Result<()> {
+    let said = Said::of(lines);
+    let Some(header) = said.header else {
+        return writeln!(out, "the record has no header: nothing can be said about this run");
+    };
+    let mut card = Card { out, width: usize::from(width).max(NARROWEST), colour };
+    card.verdict(header, said.end)?;
+    card.arms(header, said.end)?;
+    card.errors(header, &said.windows)?;
+    card.checks(header, &said.checks)?;
+    card.audits(&said.audits)?;
+    card.scores(header, &said.scores)
+}
+
+/// The lines a card is made of.
+struct Said<'a> {
+    header: Option<&'a Header>,
+    end: Option<&'a End>,
+    checks: Vec<&'a Check>,
+    scores: Vec<&'a Score>,
+    audits: Vec<&'a Audit>,
+    /// By round, second, arm, journey: a window said again replaces itself.
+    windows: BTreeMap<(u32, u32, char, &'a str), &'a Window>,
+}
+
+impl<'a> Said<'a> {
+    fn of(lines: &'a [Line]) -> Self {
+        let mut said = Self {
+            header: None,
+            end: None,
+            checks: Vec::new(),
+            scores: Vec::new(),
+            audits: Vec::new(),
+            windows: BTreeMap::new(),
+        };
+        // An expectation that changed its standing is said again: the last word counts.
+        let mut checks: BTreeMap<(u32, char), &Check> = BTreeMap::new();
+        for line in lines {
+            match &line.entry {
+                Entry::Header(header) => said.header = Some(header),
+                Entry::End(end) => said.end = Some(end),
+                Entry::Check(check) => {
+                    checks.insert((check.id, check.arm), check);
+                }
+                Entry::Score(score) => said.scores.push(score),
+                Entry::Audit(audit) => said.audits.push(audit),
+                Entry::Window(w) => {
+                    said.windows.insert((w.round, w.second, w.arm, &w.journey), w);
+                }
+                Entry::Phase(_) | Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) => {}
+                Entry::Event(_) | Entry::Cost(_) => {}
+            }
+        }
+        said.checks = checks.into_values().collect();
+        said
+    }
+}
+
+/// What a piece of text means; the words say it too.
+#[derive(Clone, Copy)]
+enum Tone {
+    Plain,
+    Strong,
+    Quiet,
+    Good,
+    Bad,
+    Doubt,
+}
+
+impl Tone {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Good,
+            Verdict::Fail => Self::Bad,
+            Verdict::Inconclusive | Verdict::Invalid => Self::Doubt,
+        }
+    }
+
+    /// Select Graphic Rendition codes (ECMA-48, 8.3.117), ANSI-16 only.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "1",
+            Self::Quiet => "2",
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Doubt => "33",
+        }
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Fail => "fail",
+        Verdict::Invalid => "invalid",
+    }
+}
+
+fn sign(verdict: Verdict) -> char {
+    match verdict {
+        Verdict::Pass => '✓',
+        Verdict::Fail => '✗',
+        Verdict::Inconclusive => '?',
+        Verdict::Invalid => '!',
+    }
+}
+
+struct Card<'a, W> {
+    out: &'a mut W,
+    width: usize,
+    colour: bool,
+}
+
+impl<W: Write> Card<'_, W> {
+    fn painted(&self, tone: Tone, text: &str) -> String {
+        match tone.code() {
+            code if self.colour && !code.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn title(&mut self, text: &str) -> io::Result<()> {
+        let text = self.painted(Tone::Strong, text);
+        writeln!(self.out, "\n{text}")
+    }
+
+    /// `first` begins the first line, blanks of its width the others.
+    fn wrapped(&mut self, first: &str, tone: Tone, text: &str) -> io::Result<()> {
+        let indent = width(first);
+        for (i, line) in wrap(text, self.width.saturating_sub(indent).max(20)).iter().enumerate() {
+            let lead = if i == 0 { self.painted(tone, first) } else { " ".repeat(indent) };
+            let text = if matches!(tone, Tone::Quiet) { self.painted(tone, line) } else { line.clone() };
+            writeln!(self.out, "{lead}{text}")?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&mut self, header: &Header, end: Option<&End>) -> io::Result<()> {
+        let (tone, name) = match end.map(|end| end.verdict) {
+            Some(Some(verdict)) => (Tone::of(verdict), word(verdict).to_uppercase()),
+            Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
+            None => (Tone::Doubt, "INVALID (the record has no end)".into()),
+        };
+        let name = self.painted(tone, &name);
+        writeln!(self.out, "{name}  {}  seed {}  run {}", header.scenario, header.seed, header.run_id)?;
+        self.wrapped("", Tone::Plain, &header.title)?;
+        let Some(end) = end else { return Ok(()) };
+        for lint in &end.lints {
+            let lead = format!("  {} {}: {}: ", sign(lint.verdict), word(lint.verdict), lint.name);
+            self.wrapped(&lead, Tone::of(lint.verdict), &lint.text)?;
+        }
+        if end.generator_saturated && !end.lints.iter().any(|lint| lint.name.starts_with("generator")) {
+            self.wrapped("  ! ", Tone::Doubt, "the generator fell behind: its figures are void")?;
+        }
+        if end.noisy {
+            self.wrapped("  ~ ", Tone::Doubt, "the machine was busy: processes waited for a CPU half of the time")?;
+        }
+        if end.dropped_updates > 0 {
+            let text = format!("views missed {} updates; the record has them", end.dropped_updates);
+            self.wrapped("  ~ ", Tone::Quiet, &text)?;
+        }
+        Ok(())
+    }
+
+    fn arms(&mut self, header: &Header, end: Option<&End>) -> io::Result<()> {
+        writeln!(self.out)?;
+        for arm in &header.arms {
+            let some = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+            let ready = if arm.ready_ms > 0 { format!("ready after {} ms", arm.ready_ms) } else { NO_DATA.into() };
+            let text = format!(
+                "{}, {}, {ready}",
+                some(arm.instances.len(), "process", "processes"),
+                some(arm.databases as usize, "database", "databases"),
+            );
+            writeln!(self.out, "{} {}  {text}", arm.letter, left(&arm.name, 16, false))?;
+        }
+        let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
+        let peak = end.map(|end| format!(", peak PSS {:.0} MiB", end.pss_mib_peak)).unwrap_or_default();
+        let text = format!(
+            "{}{rounds}, all ready after {} ms{peak}, {} cores, {} build",
+            header.way, header.ready_ms, header.machine.cores, header.machine.profile
+        );
+        self.wrapped("", Tone::Plain, &text)
+    }
+
+    fn errors(&mut self, header: &Header, windows: &BTreeMap<(u32, u32, char, &str), &Window>) -> io::Result<()> {
+        if windows.is_empty() {
+            return Ok(());
+        }
+        let mut causes: BTreeMap<&str, BTreeMap<char, u64>> = BTreeMap::new();
+        let mut offered: BTreeMap<char, u64> = BTreeMap::new();
+        for window in windows.values() {
+            *offered.entry(window.arm).or_default() += window.offered;
+            let failed = window.errors.iter().map(|(cause, n)| (cause.as_str(), *n));
+            for (cause, n) in failed.chain([("dropped", window.dropped), ("abandoned", window.abandoned)]) {
+                if n > 0 {
+                    *causes.entry(cause).or_default().entry(window.arm).or_default() += n;
+                }
+            }
+        }
+        self.title("errors by cause, whole run")?;
+        let letters: Vec<char> = header.arms.iter().map(|arm| arm.letter).collect();
+        let heads: String = letters.iter().map(|letter| right(&letter.to_string(), 10)).collect();
+        writeln!(self.out, "  {}{heads}", left("", 16, false))?;
+        let row = |name: &str, of: &BTreeMap<char, u64>| {
+            let cells: String =
+                letters.iter().map(|l| right(&of.get(l).copied().unwrap_or(0).to_string(), 10)).collect();
+            format!("  {}{cells}", left(name, 16, false))
+        };
+        writeln!(self.out, "{}", row("offered", &offered))?;
+        for (cause, of) in &causes {
+            writeln!(self.out, "{}", row(cause, of))?;
+        }
+        if causes.is_empty() {
+            writeln!(self.out, "  none")?;
+        }
+        Ok(())
+    }
+
+    fn checks(&mut self, header: &Header, checks: &[&Check]) -> io::Result<()> {
+        if checks.is_empty() {
+            return Ok(());
+        }
+        let held = checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
+        self.title(&format!("expectations: {held} of {} hold", checks.len()))?;
+        // Sign, arm, value, limit, samples, verdict; the text takes what is left.
+        const FIXED: usize = 2 + 2 + 10 + 10 + 7 + 14;
+        let text_cells = self.width - FIXED;
+        let heads = format!(
+            "  {}  {}{}{}  {}",
+            left("", text_cells, false),
+            right("value", 10),
+            right("limit", 10),
+            right("n", 7),
+            "verdict"
+        );
+        let heads = self.painted(Tone::Quiet, &heads);
+        writeln!(self.out, "{heads}")?;
+        for check in checks {
+            let arm = if check.arm == '-' { ' ' } else { check.arm };
+            let lines = wrap(&check.text, text_cells);
+            for (i, line) in lines.iter().enumerate() {
+                if i > 0 {
+                    writeln!(self.out, "  {line}")?;
+                    continue;
+                }
+                let lead = self.painted(Tone::of(check.verdict), &format!("{} ", sign(check.verdict)));
+                let verdict = self.painted(Tone::of(check.verdict), word(check.verdict));
+                writeln!(
+                    self.out,
+                    "{lead}{} {arm}{}{}{}  {verdict}",
+                    left(line, text_cells, false),
+                    right(&value(check.value, &check.unit), 10),
+                    right(&value(check.limit, &check.unit), 10),
+                    right(&count(Some(check.n as f64)), 7),
+                )?;
+            }
+            if check.verdict != Verdict::Pass {
+                if let Some(plan) = header.expectations.iter().find(|plan| plan.id == check.id) {
+                    if !plan.why.is_empty() {
+                        self.wrapped("    ", Tone::Quiet, &format!("line {}: {}", plan.line, plan.why))?;
+                    }
+                }
+                if let Some(since) = check.since_ns {
+                    self.wrapped("    ", Tone::Quiet, &format!("violated since {}", clock_ns(since, 1)))?;
+                }
+            }
+            if !check.reason.is_empty() {
+                self.wrapped("    ", Tone::Quiet, &check.reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn audits(&mut self, audits: &[&Audit]) -> io::Result<()> {
+        if audits.is_empty() {
+            return Ok(());
+        }
+        self.title("acknowledged writes")?;
+        for audit in audits {
+            let wrong = audit.lost + audit.duplicated + audit.orphaned;
+            let text = format!(
+                "{} acknowledged, {} found once, {} lost, {} duplicated, {} orphaned; {} found of answers that were lost",
+                audit.acknowledged, audit.found, audit.lost, audit.duplicated, audit.orphaned, audit.unacknowledged
+            );
+            let tone = if wrong > 0 { Tone::Bad } else { Tone::Good };
+            self.wrapped(&format!("{} {} ", if wrong > 0 { '✗' } else { '✓' }, audit.arm), tone, &text)?;
+        }
+        Ok(())
+    }
+
+    fn scores(&mut self, header: &Header, scores: &[&Score]) -> io::Result<()> {
+        if scores.is_empty() {
+            return Ok(());
+        }
+        let mut claims: Vec<&str> = Vec::new();
+        for score in scores {
+            if !claims.contains(&score.claim.as_str()) {
+                claims.push(&score.claim);
+            }
+        }
+        let columns = Columns::of(header, self.width);
+        for claim in claims {
+            self.title(claim)?;
+            let heads = self.painted(Tone::Quiet, &columns.heads());
+            writeln!(self.out, "{heads}")?;
+            let mut beside: Vec<(&str, &str)> = Vec::new();
+            for score in scores.iter().filter(|score| score.claim == claim) {
+                self.score(&columns, score)?;
+                if let Some(text) = &score.beside {
+                    if !beside.contains(&(&score.window, text)) {
+                        beside.push((&score.window, text));
+                    }
+                }
+            }
+            // Said once under the ratios it qualifies: it is the same for all of a window.
+            for (window, text) in beside {
+                self.wrapped("  beside every ratio above ", Tone::Quiet, &format!("({window}): {text}"))?;
+            }
+        }
+        let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B/A. n is the smallest of the arms.";
+        writeln!(self.out)?;
+        self.wrapped("", Tone::Quiet, legend)
+    }
+
+    fn score(&mut self, columns: &Columns, score: &Score) -> io::Result<()> {
+        let (mark, tone) = standing(score);
+        let values: String = columns
+            .letters
+            .iter()
+            .map(|letter| {
+                let measured = score.arms.get(letter).copied().unwrap_or_default();
+                right(&value(measured.value, &score.unit), VALUE)
+            })
+            .collect();
+        let ratio = score.ratio.and_then(|ratio| ratio.value.map(|v| (v, ratio.interval)));
+        let ratio = ratio.map_or_else(String::new, |(v, interval)| {
+            let interval = interval.map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
+            format!("×{}{interval}", times(v))
+        });
+        let n = score.arms.values().map(|measured| measured.n).min();
+        let n = right(&count(n.map(|n| n as f64)), SAMPLES);
+        let (finding, rest) = match score.finding.as_str() {
+            short if width(short) + 2 <= FINDING => (format!("{mark} {short}"), None),
+            long => (format!("{mark} below"), Some(long)),
+        };
+        let finding = self.painted(tone, finding.trim_end());
+        let label = if score.window == "whole" || score.claim.is_empty() {
+            score.measure.clone()
+        } else {
+            format!("{} ({})", score.measure, score.window)
+        };
+        for (i, line) in wrap(&label, columns.label - 1).iter().enumerate() {
+            if i > 0 {
+                writeln!(self.out, "    {}", cut(line, self.width - 4, false))?;
+            } else {
+                let line = left(line, columns.label, false);
+                let row = format!("  {line}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
+                writeln!(self.out, "{}", row.trim_end())?;
+            }
+        }
+        if columns.ratio == 0 && !ratio.is_empty() {
+            self.wrapped("    B/A ", Tone::Quiet, &ratio)?;
+        }
+        rest.map_or(Ok(()), |text| self.wrapped("    ", Tone::Quiet, text))
+    }
+}
+
+/// Cells of a value, of the samples, of a finding.
+const VALUE: usize = 9;
+const SAMPLES: usize = 6;
+const FINDING: usize = 17;
+
+/// The scorecard's columns at a width.
+struct Columns {
+    letters: Vec<char>,
+    label: usize,
+    /// 0 where it has to go to a line of its own.
+    ratio: usize,
+}
+
+impl Columns {
+    fn of(header: &Header, width: usize) -> Self {
+        let letters: Vec<char> = header.arms.iter().map(|arm| arm.letter).collect();
+        let fixed = 2 + letters.len() * VALUE + 1 + SAMPLES + 1 + FINDING;
+        let left = width.saturating_sub(fixed);
+        // `×2.52 [2.41, 2.63]` takes 18; below 16 cells a label is hard to read.
+        let ratio = if letters.len() == 2 && left >= 16 + 19 { 19 } else { 0 };
+        Self { letters, label: left.saturating_sub(ratio).max(16), ratio }
+    }
+
+    fn heads(&self) -> String {
+        let arms: String = self.letters.iter().map(|letter| right(&letter.to_string(), VALUE)).collect();
+        let ratio = left(if self.ratio > 0 { "B/A" } else { "" }, self.ratio, false);
+        let heads = format!("  {}{arms} {ratio}{} finding", left("", self.label, false), right("n", SAMPLES));
+        heads.trim_end().to_owned()
+    }
+}
+
+/// A ratio's figures: three digits are enough to compare.
+fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 100.0 => format!("{r:.0}"),
+        r if r >= 10.0 => format!("{r:.1}"),
+        r => format!("{r:.2}"),
+    }
+}
+
+/// Whether B is better, where the difference is one.
+fn standing(score: &Score) -> (char, Tone) {
+    let values: Vec<f64> = score.arms.values().filter_map(|measured| measured.value).collect();
+    let [a, b, ..] = values[..] else { return (' ', Tone::Quiet) };
+    if score.finding != "differs" || a == b {
+        return (' ', Tone::Plain);
+    }
+    match score.better {
+        Better::Neither => (' ', Tone::Plain),
+        Better::Higher if b > a => ('▲', Tone::Good),
+        Better::Lower if b < a => ('▲', Tone::Good),
+        Better::Higher | Better::Lower => ('▼', Tone::Bad),
+    }
+}
