@@ -77,6 +77,12 @@ pub(crate) fn clock_ns(ns: u64, digits: usize) -> String {
     format!("{}.{}", clock(ns / 1_000_000_000), &decimals[..digits.clamp(1, 3)])
 }
 
+/// A moment of the run on the load's clock; before its start with a minus.
+pub(crate) fn load_clock(t: u64, load_start: u64, digits: usize) -> String {
+    let sign = if t < load_start { "-" } else { "" };
+    format!("{sign}{}", clock_ns(t.abs_diff(load_start), digits))
+}
+
 /// A step's number as every view shows it: `①`, or `1` in brackets beyond twenty and in ASCII.
 pub(crate) fn number(number: u32, ascii: bool) -> String {
     match number {

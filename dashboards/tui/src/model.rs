@@ -8,12 +8,15 @@ use record::Line;
 use crate::Quit;
 use crate::keymap::{self, Action};
 use crate::run::{Run, SECOND};
+use crate::style::Look;
 
 /// Everything the screen is drawn from.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// The run so far.
     pub run: Run,
+    /// How it is drawn.
+    pub look: Look,
     /// The moment shown, ns since the run's start; `None` is now.
     pub cursor: Option<u64>,
     /// Index of the arm A is compared with, among the others.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use record::{Entry, Event, Header, Latencies, Line, Window};
 
-use crate::figures::{clock, clock_ns, count, ms, right};
+use crate::figures::{clock, count, load_clock, ms, right};
 use crate::run::believable;
 
 /// A second is printed once it is final, or when this many later ones are known:
@@ -57,14 +57,14 @@ impl<W: Write> Printer<W> {
                 }
                 let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
                 let arms = if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
-                writeln!(self.out, "{} PHASE  {}{round}{arms}", clock_ns(line.t, 1), phase.name)?;
+                writeln!(self.out, "{} PHASE  {}{round}{arms}", load_clock(line.t, self.load_start_ns, 1), phase.name)?;
             }
             Entry::Window(window) => {
                 let key = (window.second, window.arm, window.journey.clone());
                 self.windows.insert(key, (**window).clone());
                 self.print_known()?;
             }
-            Entry::Event(event) => writeln!(self.out, "{} {}", clock_ns(line.t, 1), sentence(event))?,
+            Entry::Event(event) => writeln!(self.out, "{} {}", load_clock(line.t, self.load_start_ns, 1), sentence(event))?,
             Entry::End(_) => self.flush_seconds()?,
             Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) | Entry::Check(_) => return Ok(()),
             Entry::Score(_) | Entry::Cost(_) | Entry::Audit(_) => return Ok(()),

@@ -141,7 +141,10 @@ impl Run {
             Entry::Window(window) => {
                 let key = (window.arm, window.round);
                 let second = self.seconds.entry(key).or_default().entry(window.second).or_default();
-                second.journeys.insert(window.journey.clone(), (**window).clone());
+                // Only what is shown is kept: a long run has many seconds.
+                let none = Latencies::default;
+                let kept = Window { service: none(), failed: none(), slot_wait: none(), staleness: none(), ..(**window).clone() };
+                second.journeys.insert(window.journey.clone(), kept);
                 self.dirty.entry(key).or_default().push(window.second);
             }
             Entry::Edge(edge) => {
@@ -169,11 +172,9 @@ impl Run {
                     second.sum();
                 }
             }
-            let first = seconds[0];
-            let reached: Vec<u32> = known.range(first..first.saturating_add(P999_SECONDS)).map(|(s, _)| *s).collect();
-            let newest = seconds.last().copied().unwrap_or(first).saturating_add(P999_SECONDS);
-            let later = known.range(first.saturating_add(P999_SECONDS)..newest.max(first + P999_SECONDS));
-            let reached: Vec<u32> = reached.into_iter().chain(later.map(|(s, _)| *s)).collect();
+            // A second counts in the percentiles of the thirty that end with or after it.
+            let (Some(first), Some(last)) = (seconds.first(), seconds.last()) else { continue };
+            let reached: Vec<u32> = known.range(first..&last.saturating_add(P999_SECONDS)).map(|(s, _)| *s).collect();
             for at in reached {
                 let rolled = |length: u32, q: f64| {
                     let from = at.saturating_sub(length - 1);
@@ -280,7 +281,7 @@ impl Run {
         &self.events[..self.events.partition_point(|(at, _)| *at <= t)]
     }
 
-    /// The breaker toward a component, and whether an instance of it is down, are in these; the newest at `t`.
+    /// The arms' letters, A first.
     pub(crate) fn letters(&self) -> Vec<char> {
         self.header.as_deref().map_or_else(Vec::new, |header| header.arms.iter().map(|arm| arm.letter).collect())
     }
