@@ -163,7 +163,7 @@ impl Lists<'_> {
         for _ in 0..PAGES {
             let Some(page) = self.get(&format!("{path}?limit={PAGE}{cursor}"), None).await else { break };
             let items = page["items"].as_array().cloned().unwrap_or_default();
-            ids.extend(items.iter().filter_map(|item| id(item)).map(str::to_owned));
+            ids.extend(items.iter().filter_map(&id).map(str::to_owned));
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,

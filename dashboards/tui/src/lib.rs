@@ -2,17 +2,45 @@
 //!
 //! - [`plain`]: piped output, one row a second and events as they come.
 //! - [`card`]: the scorecard as text, printed when the run is over.
+//! - [`run()`]: the live screen, on a thread of its own; [`restore`] gives the terminal back.
+//! - [`model`]: its state, and `update`, which alone changes it. Start here.
+//! - [`view`]: the screen as a pure function of the model.
+//! - [`keymap`]: every key, for dispatch, footer and help.
+//! - [`style`]: roles, themes, ASCII.
+//! - [`screen`]: the terminal taken and given back.
 
 pub mod card;
 mod figures;
+pub mod keymap;
+pub mod model;
 pub mod plain;
-mod run {
-    /// Whether a quantile stands on enough samples: at least five beyond it.
-    pub(crate) fn believable(n: u64, q: f64) -> bool {
-        n as f64 * (1.0 - q) >= 5.0 - 1e-9
-    }
+mod run;
+pub mod screen;
+pub mod style;
+pub mod view;
+
+pub use self::run::Run;
+pub use self::screen::{restore, run};
+pub use self::style::Theme;
+
+/// How the dashboard looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Only ASCII: for fonts without braille and locales where circled digits are wide.
+    pub ascii: bool,
+    /// The terminal's background.
+    pub theme: Theme,
+    /// No colour at all.
+    pub no_color: bool,
 }
 
-#[derive(Default)] pub struct Theme; pub struct Options { pub ascii: bool, pub theme: Theme, pub no_color: bool } pub enum Quit { Asked, Interrupt, AtOnce }
-pub fn run(_: Options, l: std::sync::mpsc::Receiver<std::sync::Arc<record::Line>>, _q: impl FnMut(Quit)) -> std::io::Result<()> { let mut p = plain::Printer::new(std::io::stdout()); for x in l { p.line(&x)?; } Ok(()) }
-pub fn restore() {}
+/// The user wants to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quit {
+    /// `q`: end the run in order.
+    Asked,
+    /// Ctrl-C once: the same, and the screen stays until it has ended.
+    Interrupt,
+    /// Ctrl-C twice: leave at once.
+    AtOnce,
+}

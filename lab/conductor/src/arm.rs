@@ -294,7 +294,9 @@ impl Arm {
                 let answer = ground.asker.get(self.public, probe, Duration::from_secs(2)).await;
                 let reason = match answer {
                     Ok((status, _)) if status.is_success() => break,
-                    Ok((status, body)) => format!("GET {probe} answered {status}: {}", String::from_utf8_lossy(&body)),
+                    Ok((status, body)) => {
+                        format!("GET {probe} answered {status}: {}", String::from_utf8_lossy(&body))
+                    }
                     Err(error) => format!("GET {probe}: {error}"),
                 };
                 if runtime::clock::now() > until {
@@ -354,7 +356,8 @@ impl Arm {
             let leaving = self.instances.iter().filter(|instance| rank(instance) == wave);
             futures_util::future::join_all(leaving.map(|instance| leave(ground, instance))).await;
         }
-        let alive = |instance: &&Arc<Instance>| instance.running().is_some_and(|running| running.end().is_none());
+        let alive =
+            |instance: &&Arc<Instance>| instance.running().is_some_and(|running| running.end().is_none());
         self.instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
 }
@@ -411,7 +414,11 @@ async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Res
         state.health = Health::Starting;
         state.running = Some(running.clone());
     }
-    let silent = |reason: String| ArmError::Silent { instance: instance.name.clone(), reason, log: instance.log.clone() };
+    let silent = |reason: String| ArmError::Silent {
+        instance: instance.name.clone(),
+        reason,
+        log: instance.log.clone(),
+    };
     let serving = tokio::select! {
         line = first_line(stdout) => line.map_err(|why| silent(why.to_string()))?,
         status = running.ended() => return Err(silent(format!("it ended with {}", ending(status)))),
@@ -467,7 +474,11 @@ fn keep_alive(
             let since = runtime::clock::now();
             instance.state().health = Health::Down;
             let name = format!("{} {}", plan.letter, instance.name);
-            lines.event(EventKind::Health, 0, format!("{name} went down: {}", crate::children::ending(status)));
+            lines.event(
+                EventKind::Health,
+                0,
+                format!("{name} went down: {}", crate::children::ending(status)),
+            );
             let restarts = instance.glance().restarts;
             let Some(restart) = plan.restart.filter(|restart| restarts < restart.max) else { return };
             tokio::select! {

@@ -62,7 +62,8 @@ pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm]) -> Vec<StepPlan> 
         .iter()
         .map(|step| {
             let reason = |arm: &record::Arm| {
-                let instances = arm.instances.iter().map(|instance| (instance.name.as_str(), instance.hosts.clone()));
+                let instances =
+                    arm.instances.iter().map(|instance| (instance.name.as_str(), instance.hosts.clone()));
                 match timeline::reach(step, instances, &arm.local_edges) {
                     Reach::Instances(_) => None,
                     Reach::NotApplicable(reason) => Some((arm.letter, reason)),
@@ -84,7 +85,8 @@ pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm]) -> Vec<StepPlan> 
 /// Steps that had a target in an arm and hit nothing there.
 pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, hits: &Hits) -> Vec<String> {
     let hits = hits.lock().expect("no panic while held");
-    let plans = lines.ask(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
+    let plans =
+        lines.ask(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
     let mut unhit = Vec::new();
     for (step, plan) in scenario.steps.iter().zip(&plans.0) {
         for arm in plans.1.iter().filter(|arm| !plan.not_applicable.contains_key(&arm.letter)) {
@@ -126,7 +128,8 @@ async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
         }
         components.extend(serde_json::from_slice::<suite::control::StateDigest>(&body).ok()?.components);
     }
-    let parts: Vec<String> = components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();
+    let parts: Vec<String> =
+        components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();
     Some(parts.join(" "))
 }
 
@@ -155,8 +158,11 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
     }
     let noisy = lines.ask(is_noisy).unwrap_or(false);
     let verdict = judge::verdict(&valid, &checks, &lints);
-    let (verdict, exit_code) =
-        if interrupted { (None, judge::EXIT_INTERRUPTED) } else { (Some(verdict), judge::exit_code(verdict)) };
+    let (verdict, exit_code) = if interrupted {
+        (None, judge::EXIT_INTERRUPTED)
+    } else {
+        (Some(verdict), judge::exit_code(verdict))
+    };
     let generator = ["generator", "generator_lag", "generator_cpu", "pace"];
     End {
         verdict,

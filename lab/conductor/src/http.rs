@@ -91,7 +91,12 @@ impl Asker {
     ///
     /// # Errors
     /// As [`Asker::ask`].
-    pub async fn get(&self, addr: SocketAddr, path: &str, limit: Duration) -> Result<(StatusCode, Bytes), AskError> {
+    pub async fn get(
+        &self,
+        addr: SocketAddr,
+        path: &str,
+        limit: Duration,
+    ) -> Result<(StatusCode, Bytes), AskError> {
         self.ask(addr, Method::GET, path, Bytes::new(), limit).await
     }
 }

@@ -1,6 +1,7 @@
 //! Starts the arms, plays the timeline, samples, judges, and leaves nothing behind.
 //!
 //! - [`run`]: a run, from its plan to its verdict. Start here.
+//! - `stage`: its course, from the first process to the last line.
 //! - [`seed`]: what is there when a run begins.
 //! - [`arm`]: one deployment: started, kept alive, ended.
 //! - [`children`]: child processes, tied to us twice.
@@ -23,6 +24,7 @@ pub mod procfs;
 pub mod run;
 pub mod sample;
 pub mod seed;
+mod stage;
 pub mod timeline;
 pub mod up;
 

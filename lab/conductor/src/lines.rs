@@ -34,7 +34,13 @@ struct Inner {
 impl Lines {
     /// Lines of a run that began at `began`.
     pub fn new(began: Instant, writer: Writer) -> Self {
-        let inner = Inner { writer, tally: None, early: Vec::new(), counts: std::collections::BTreeMap::new(), failure: None };
+        let inner = Inner {
+            writer,
+            tally: None,
+            early: Vec::new(),
+            counts: std::collections::BTreeMap::new(),
+            failure: None,
+        };
         let shared = Shared { began, inner: Mutex::new(inner), watchers: broadcast::channel(WATCHED).0 };
         Self { shared: Arc::new(shared) }
     }

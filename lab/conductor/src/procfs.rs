@@ -13,6 +13,8 @@ pub struct Usage {
     pub cpu_db_ns: u64,
     /// Of it, threads of the telemetry exporter.
     pub cpu_telemetry_ns: u64,
+    /// Of it, workers of the async runtime: what they spend outside any task is waking up and going to sleep.
+    pub cpu_workers_ns: u64,
     /// Time runnable but not running, ns.
     pub run_queue_ns: u64,
     /// Context switches, voluntary and not.
@@ -46,6 +48,7 @@ impl Follower {
             total.cpu_ns += usage.cpu_ns;
             total.cpu_db_ns += usage.cpu_db_ns;
             total.cpu_telemetry_ns += usage.cpu_telemetry_ns;
+            total.cpu_workers_ns += usage.cpu_workers_ns;
             total.run_queue_ns += usage.run_queue_ns;
             total.switches += usage.switches;
         }
@@ -67,6 +70,7 @@ fn thread(task: &Path) -> Option<Usage> {
         // Thread names are cut to 15 bytes by the kernel.
         cpu_db_ns: of("sqlx-"),
         cpu_telemetry_ns: of("OpenTelemetry"),
+        cpu_workers_ns: of("tokio-"),
         threads: 1,
     })
 }
@@ -142,7 +146,9 @@ pub fn machine() -> record::Machine {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpuinfo
         .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+        .find_map(|line| {
+            line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned())
+        })
         .unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     record::Machine {

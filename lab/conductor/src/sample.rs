@@ -117,7 +117,9 @@ impl ArmTotals {
     /// nothing falls below zero.
     pub fn since(&self, earlier: &Self) -> Self {
         let less = |now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
-            now.iter().map(|(part, ns)| (part.clone(), ns.saturating_sub(*before.get(part).unwrap_or(&0)))).collect()
+            now.iter()
+                .map(|(part, ns)| (part.clone(), ns.saturating_sub(*before.get(part).unwrap_or(&0))))
+                .collect()
         };
         Self {
             cpu_parts_ns: less(&self.cpu_parts_ns, &earlier.cpu_parts_ns),
@@ -152,13 +154,19 @@ pub async fn totals(arm: &Arm, asker: &Asker) -> ArmTotals {
         totals.billed += exposed.billed as u64;
         totals.requests += (exposed.door + exposed.sent) as u64;
     }
+    // What workers spent in tasks was sampled; the rest of their time is waking up, polling
+    // sockets and going to sleep.
+    let in_tasks: u64 = totals.cpu_parts_ns.values().sum();
+    let mut workers_ns = 0;
     for instance in &arm.instances {
         let Some(usage) = Follower::default().sample(instance.glance().pid) else { continue };
         totals.cpu_total_ns += usage.cpu_ns;
+        workers_ns += usage.cpu_workers_ns;
         // The database and the exporter work on threads of their own, which no poll sees.
         *totals.cpu_parts_ns.entry("database".into()).or_default() += usage.cpu_db_ns;
         *totals.cpu_parts_ns.entry("telemetry".into()).or_default() += usage.cpu_telemetry_ns;
     }
+    totals.cpu_parts_ns.insert("waking".into(), workers_ns.saturating_sub(in_tasks));
     totals
 }
 
@@ -193,7 +201,13 @@ impl Sampler {
     }
 
     /// Writes the lines of the second that ends now.
-    pub async fn sample(&mut self, arms: &[Arc<Arm>], bystanders: &[Bystander], asker: &Asker, lines: &Lines) {
+    pub async fn sample(
+        &mut self,
+        arms: &[Arc<Arm>],
+        bystanders: &[Bystander],
+        asker: &Asker,
+        lines: &Lines,
+    ) {
         let now = lines.now();
         let seconds = now.saturating_sub(self.at_ns) as f64 / 1e9;
         self.at_ns = now;
@@ -265,7 +279,8 @@ impl Sampler {
         for ((caller, callee), totals) in &exposed.edges {
             let key = (arm, instance.to_owned(), caller.clone(), callee.clone());
             let before = self.edges.insert(key, totals.clone()).unwrap_or_default();
-            let rate = |now: f64, before: f64| if seconds > 0.0 { (now - before).max(0.0) / seconds } else { 0.0 };
+            let rate =
+                |now: f64, before: f64| if seconds > 0.0 { (now - before).max(0.0) / seconds } else { 0.0 };
             let window = totals.buckets.since(&before.buckets);
             let (tries, retries) = (rate(totals.tries, before.tries), rate(totals.retries, before.retries));
             lines.say_at(

@@ -39,7 +39,9 @@ pub fn reach<'a>(
 ) -> Reach {
     let instances: Vec<(&str, Vec<String>)> = instances.collect();
     let holding = |component: &str| -> Vec<String> {
-        let found = instances.iter().filter(|(_, hosts)| component == "*" || hosts.iter().any(|host| host == component));
+        let found = instances
+            .iter()
+            .filter(|(_, hosts)| component == "*" || hosts.iter().any(|host| host == component));
         found.map(|(name, _)| (*name).to_owned()).collect()
     };
     let found = match step.target {
@@ -89,7 +91,15 @@ pub fn hits(step: &Step) -> Vec<String> {
 pub type Hits = Arc<Mutex<BTreeMap<(u32, char), u64>>>;
 
 /// Plays all steps on some arms, from the load's start at `t0`.
-pub async fn play(steps: &[Step], arms: &[Arc<Arm>], seed: u64, t0: Instant, asker: &Asker, lines: &Lines, hits: &Hits) {
+pub async fn play(
+    steps: &[Step],
+    arms: &[Arc<Arm>],
+    seed: u64,
+    t0: Instant,
+    asker: &Asker,
+    lines: &Lines,
+    hits: &Hits,
+) {
     let playing = steps.iter().map(|step| play_one(step, arms, seed, t0, asker, lines, hits));
     futures_util::future::join_all(playing).await;
 }
@@ -166,13 +176,22 @@ async fn lease(
             .expect("a lease is plain data");
         let puts = addresses(hit).into_iter().map(|(_, addr)| {
             let body = body.clone();
-            async move { asker.ask(addr, Method::PUT, "/control/leases", body, CONTROL).await.map(|answer| (addr, answer)) }
+            async move {
+                asker
+                    .ask(addr, Method::PUT, "/control/leases", body, CONTROL)
+                    .await
+                    .map(|answer| (addr, answer))
+            }
         });
         for answer in futures_util::future::join_all(puts).await {
             match answer {
                 Ok((_, (status, _))) if status.is_success() => {}
                 Ok((addr, (status, body))) => {
-                    let text = format!("{addr} refused lease {}: {status} {}", lease.id, String::from_utf8_lossy(&body));
+                    let text = format!(
+                        "{addr} refused lease {}: {status} {}",
+                        lease.id,
+                        String::from_utf8_lossy(&body)
+                    );
                     lines.event(EventKind::Log, step.number, text);
                 }
                 // A dead or paused process takes it at the next renewal.
@@ -198,17 +217,29 @@ async fn hits_of(asker: &Asker, addr: SocketAddr, id: &str) -> u64 {
 
 fn addresses(hit: &[(char, Vec<Arc<Instance>>)]) -> Vec<(char, SocketAddr)> {
     hit.iter()
-        .flat_map(|(letter, instances)| instances.iter().filter_map(|i| i.glance().listen.map(|addr| (*letter, addr))))
+        .flat_map(|(letter, instances)| {
+            instances.iter().filter_map(|i| i.glance().listen.map(|addr| (*letter, addr)))
+        })
         .collect()
 }
 
-async fn signals(step: &Step, hit: &[(char, Vec<Arc<Instance>>)], start: Instant, lines: &Lines, hits: &Hits) {
+async fn signals(
+    step: &Step,
+    hit: &[(char, Vec<Arc<Instance>>)],
+    start: Instant,
+    lines: &Lines,
+    hits: &Hits,
+) {
     let each = |act: fn(&Instance) -> std::io::Result<()>, what: &str| {
         for (letter, instances) in hit {
             for instance in instances {
                 match act(instance) {
                     Ok(()) => {
-                        *hits.lock().expect("no panic while held").entry((step.number, *letter)).or_default() += 1;
+                        *hits
+                            .lock()
+                            .expect("no panic while held")
+                            .entry((step.number, *letter))
+                            .or_default() += 1;
                     }
                     Err(error) => {
                         let text = format!("{letter} {} could not be {what}: {error}", instance.name);

@@ -58,7 +58,11 @@ pub struct Standing {
 ///
 /// # Errors
 /// When data or a process does not come up.
-pub async fn up(order: UpOrder, mut interrupts: Interrupts, ready: impl FnOnce(&Standing)) -> Result<(), RunError> {
+pub async fn up(
+    order: UpOrder,
+    mut interrupts: Interrupts,
+    ready: impl FnOnce(&Standing),
+) -> Result<(), RunError> {
     let tasks = Tasks::new();
     let token = secret("token");
     let key = secret("identity");

@@ -158,7 +158,7 @@ impl Reader<'_> {
                 self.fault(span.clone(), format!("phase `{}` is there already", phase.name));
             }
             let length = ns(phase.length);
-            if length == 0 || length % 1_000_000_000 != 0 {
+            if length == 0 || !length.is_multiple_of(1_000_000_000) {
                 self.fault(span, format!("phase `{}` must last whole seconds, at least one", phase.name));
             }
             phases.push(phase);

@@ -182,7 +182,7 @@ fn parts(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
 }
 
 /// Parts that are the price of crossing a process boundary.
-const CROSSING: [&str; 3] = ["encoding", "transport", "queueing"];
+const CROSSING: [&str; 4] = ["encoding", "transport", "queueing", "waking"];
 /// Parts that are the work itself.
 const WORK: [&str; 2] = ["business", "database"];
 

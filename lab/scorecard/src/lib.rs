@@ -5,7 +5,7 @@
 //! - [`measure`]: what an arm did, with samples and interval.
 //! - [`judge`]: how expectations stand, what makes a run unbelievable, the verdict.
 //! - [`card`]: the scorecard's rows.
-//! - [`stats`]: intervals.
+//! - [`stats`]: how far a number may be off.
 //!
 //! Start with [`judge::checks`] and [`card::scorecard`].
 

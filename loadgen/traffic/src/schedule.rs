@@ -241,7 +241,7 @@ impl Schedule {
         self.taken.follows += 1;
         let data = self.draws.data.clone();
         let bits = self.seed.draw("target", seq);
-        if self.taken.follows % 2 == 0 {
+        if self.taken.follows.is_multiple_of(2) {
             for step in 0..users {
                 let user = (reader + step) % users;
                 let edges = data.following.of(user);

@@ -37,7 +37,10 @@ pub fn router(telemetry: Arc<Telemetry>) -> axum::Router {
     use axum::http::header::CONTENT_TYPE;
     let scrape = move || {
         let telemetry = telemetry.clone();
-        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry.render()) }
+        async move {
+            let text = runtime::cost::run(runtime::cost::Part::Telemetry, || telemetry.render());
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+        }
     };
     axum::Router::new().route("/metrics", axum::routing::get(scrape))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use runtime::cost::{self, Part};
 
 use crate::names;
 
@@ -63,7 +64,7 @@ impl ServerMetrics {
                 names::HTTP_RESPONSE_STATUS_CODE => status.to_string(),
             )
         };
-        self.by_status.get(&status, made).record(took.as_secs_f64());
+        cost::run(Part::Telemetry, || self.by_status.get(&status, made).record(took.as_secs_f64()));
     }
 
     /// A request came in; it is active until the guard is dropped.
@@ -131,7 +132,7 @@ impl EdgeMetrics {
                 key.0 => key.1.clone(),
             )
         };
-        self.by_result.get(&key, made).record(took.as_secs_f64());
+        cost::run(Part::Telemetry, || self.by_result.get(&key, made).record(took.as_secs_f64()));
     }
 
     /// A try beyond the first.
@@ -197,7 +198,7 @@ pub fn db_operation(service: ComponentName, operation: &'static str, table: &'st
             names::DB_COLLECTION_NAME => table,
         )
     };
-    OPERATIONS.get(&(service, operation, table), made).record(took.as_secs_f64());
+    cost::run(Part::Telemetry, || OPERATIONS.get(&(service, operation, table), made).record(took.as_secs_f64()));
 }
 
 static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
@@ -205,7 +206,7 @@ static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
 /// Somebody waited in a queue: `tx` for the writer, `pool` for a reader or a connection, `admission`.
 pub fn queue_wait(service: ComponentName, queue: &'static str, took: Duration) {
     let made = || histogram!(names::QUEUE_WAIT, names::SERVICE => service.as_str(), names::QUEUE => queue);
-    WAITS.get(&(service, queue), made).record(took.as_secs_f64());
+    cost::run(Part::Telemetry, || WAITS.get(&(service, queue), made).record(took.as_secs_f64()));
 }
 
 /// How many wait in a queue.

@@ -6,6 +6,7 @@ use contract::{ComponentName, TraceContext};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
+use runtime::cost::{self, Part};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::metrics::known_method;
@@ -42,25 +43,27 @@ fn remote(trace: TraceContext) -> SpanContext {
 
 /// A request being served. The parent is set before the span is entered.
 pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) -> Span {
-    let known = known_method(method);
-    let span = info_span!(
-        "http.server",
-        otel.name = %format_args!("{known} {route}"),
-        otel.kind = "server",
-        otel.status_code = Empty,
-        http.request.method = known,
-        http.route = route,
-        url.path = path,
-        url.scheme = "http",
-        network.protocol.version = "1.1",
-        http.response.status_code = Empty,
-        error.type = Empty,
-    );
-    if parent.is_valid() {
-        // Without a tracing layer there is nothing to hang the parent on.
-        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(parent)));
-    }
-    span
+    cost::run(Part::Telemetry, || {
+        let known = known_method(method);
+        let span = info_span!(
+            "http.server",
+            otel.name = %format_args!("{known} {route}"),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = known,
+            http.route = route,
+            url.path = path,
+            url.scheme = "http",
+            network.protocol.version = "1.1",
+            http.response.status_code = Empty,
+            error.type = Empty,
+        );
+        if parent.is_valid() {
+            // Without a tracing layer there is nothing to hang the parent on.
+            let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(parent)));
+        }
+        span
+    })
 }
 
 /// The request was answered: 5xx is our error, 4xx the caller's.
@@ -74,26 +77,28 @@ pub fn server_end(span: &Span, status: u16) {
 
 /// One try at another component. `resend` counts tries before it.
 pub fn client_span(method: &str, template: &str, peer: ComponentName, addr: &str, resend: u32) -> Span {
-    let known = known_method(method);
-    let (host, port) = addr.rsplit_once(':').unwrap_or((addr, ""));
-    let span = info_span!(
-        "http.client",
-        otel.name = %format_args!("{known} {template}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        http.request.method = known,
-        url.template = template,
-        server.address = host,
-        server.port = port,
-        peer.service = peer.as_str(),
-        http.request.resend_count = Empty,
-        http.response.status_code = Empty,
-        error.type = Empty,
-    );
-    if resend > 0 {
-        span.record("http.request.resend_count", resend);
-    }
-    span
+    cost::run(Part::Telemetry, || {
+        let known = known_method(method);
+        let (host, port) = addr.rsplit_once(':').unwrap_or((addr, ""));
+        let span = info_span!(
+            "http.client",
+            otel.name = %format_args!("{known} {template}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = known,
+            url.template = template,
+            server.address = host,
+            server.port = port,
+            peer.service = peer.as_str(),
+            http.request.resend_count = Empty,
+            http.response.status_code = Empty,
+            error.type = Empty,
+        );
+        if resend > 0 {
+            span.record("http.request.resend_count", resend);
+        }
+        span
+    })
 }
 
 /// The try came to an end: any 4xx, 5xx or broken connection is the caller's error.
@@ -115,29 +120,33 @@ pub fn client_end(span: &Span, result: Result<u16, &str>) {
 
 /// A call within the process.
 pub fn call_span(call: &'static str, callee: ComponentName, carrier: &str) -> Span {
-    info_span!(
-        "call",
-        otel.name = call,
-        otel.kind = "internal",
-        otel.status_code = Empty,
-        cleave.edge = %format_args!("{}->{callee}", runtime::scope::component()),
-        cleave.carrier = carrier,
-        error.type = Empty,
-    )
+    cost::run(Part::Telemetry, || {
+        info_span!(
+            "call",
+            otel.name = call,
+            otel.kind = "internal",
+            otel.status_code = Empty,
+            cleave.edge = %format_args!("{}->{callee}", runtime::scope::component()),
+            cleave.carrier = carrier,
+            error.type = Empty,
+        )
+    })
 }
 
 /// A database operation.
 pub fn db_span(operation: &'static str, table: &'static str) -> Span {
-    info_span!(
-        "db",
-        otel.name = %format_args!("{operation} {table}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        db.system.name = "sqlite",
-        db.operation.name = operation,
-        db.collection.name = table,
-        error.type = Empty,
-    )
+    cost::run(Part::Telemetry, || {
+        info_span!(
+            "db",
+            otel.name = %format_args!("{operation} {table}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            db.system.name = "sqlite",
+            db.operation.name = operation,
+            db.collection.name = table,
+            error.type = Empty,
+        )
+    })
 }
 
 /// What is waited for.
@@ -153,11 +162,13 @@ pub enum Wait {
 
 /// Waiting that is nobody's work.
 pub fn wait_span(wait: Wait) -> Span {
-    match wait {
-        Wait::Queue => info_span!("queue.wait"),
-        Wait::Pool => info_span!("pool.acquire"),
-        Wait::Tx => info_span!("tx.wait"),
-    }
+    cost::run(Part::Telemetry, || {
+        match wait {
+            Wait::Queue => info_span!("queue.wait"),
+            Wait::Pool => info_span!("pool.acquire"),
+            Wait::Tx => info_span!("tx.wait"),
+        }
+    })
 }
 
 /// Time a fault takes: labelled, never mistaken for work.
@@ -168,15 +179,17 @@ pub fn fault_span(kind: &str, delay: Duration) -> Span {
 
 /// An event being published.
 pub fn producer_span(topic: &str, id: &str) -> Span {
-    info_span!(
-        "publish",
-        otel.name = %format_args!("send {topic}"),
-        otel.kind = "producer",
-        messaging.system = "cleave-outbox",
-        messaging.destination.name = topic,
-        messaging.operation.type = "send",
-        messaging.message.id = id,
-    )
+    cost::run(Part::Telemetry, || {
+        info_span!(
+            "publish",
+            otel.name = %format_args!("send {topic}"),
+            otel.kind = "producer",
+            messaging.system = "cleave-outbox",
+            messaging.destination.name = topic,
+            messaging.operation.type = "send",
+            messaging.message.id = id,
+        )
+    })
 }
 
 /// An event being applied: a trace of its own, linked to the producer's, or one
