@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use record::{Audit, Better, Check, End, Entry, Header, Line, Score, Verdict, Window};
 
-use crate::figures::{NO_DATA, clock_ns, count, cut, left, right, value, width, wrap};
+use crate::figures::{NO_DATA, clock_ns, count, left, right, value, width, wrap};
 
 /// Narrower than this and the columns of two arms do not fit side by side.
 const NARROWEST: usize = 60;
@@ -35,7 +35,8 @@ struct Said<'a> {
     end: Option<&'a End>,
     checks: Vec<&'a Check>,
     scores: Vec<&'a Score>,
-    audits: Vec<&'a Audit>,
+    /// Per arm, added up over its rounds.
+    audits: Vec<Audit>,
     /// By round, second, arm, journey: a window said again replaces itself.
     windows: BTreeMap<(u32, u32, char, &'a str), &'a Window>,
 }
@@ -52,6 +53,7 @@ impl<'a> Said<'a> {
         };
         // An expectation that changed its standing is said again: the last word counts.
         let mut checks: BTreeMap<(u32, char), &Check> = BTreeMap::new();
+        let mut audits: Vec<&Audit> = Vec::new();
         for line in lines {
             match &line.entry {
                 Entry::Header(header) => said.header = Some(header),
@@ -60,7 +62,7 @@ impl<'a> Said<'a> {
                     checks.insert((check.id, check.arm), check);
                 }
                 Entry::Score(score) => said.scores.push(score),
-                Entry::Audit(audit) => said.audits.push(audit),
+                Entry::Audit(audit) => audits.push(audit),
                 Entry::Window(w) => {
                     said.windows.insert((w.round, w.second, w.arm, &w.journey), w);
                 }
@@ -69,8 +71,32 @@ impl<'a> Said<'a> {
             }
         }
         said.checks = checks.into_values().collect();
+        said.audits = added_up(&audits);
         said
     }
+}
+
+/// One audit per arm. A line with a state's digest repeats the arm's line before it
+/// and is not counted again; every round of an interleaved run has its own.
+fn added_up(audits: &[&Audit]) -> Vec<Audit> {
+    let mut arms: BTreeMap<char, (Audit, Option<&Audit>)> = BTreeMap::new();
+    for audit in audits {
+        let arm = Audit { arm: audit.arm, ..Audit::default() };
+        let (sum, before) = arms.entry(audit.arm).or_insert((arm, None));
+        let again = audit.state_digest.is_some()
+            && before
+                .is_some_and(|b| Audit { state_digest: audit.state_digest.clone(), ..b.clone() } == **audit);
+        if !again {
+            sum.acknowledged += audit.acknowledged;
+            sum.found += audit.found;
+            sum.lost += audit.lost;
+            sum.duplicated += audit.duplicated;
+            sum.unacknowledged += audit.unacknowledged;
+            sum.orphaned += audit.orphaned;
+        }
+        *before = Some(audit);
+    }
+    arms.into_values().map(|(sum, _)| sum).collect()
 }
 
 /// What a piece of text means; the words say it too.
@@ -165,14 +191,18 @@ impl<W: Write> Card<'_, W> {
         self.wrapped("", Tone::Plain, &header.title)?;
         let Some(end) = end else { return Ok(()) };
         for lint in &end.lints {
-            let lead = format!("  {} {}: {}: ", sign(lint.verdict), word(lint.verdict), lint.name);
-            self.wrapped(&lead, Tone::of(lint.verdict), &lint.text)?;
+            let text = format!("{}, {}: {}", word(lint.verdict), lint.name, lint.text);
+            self.wrapped(&format!("  {} ", sign(lint.verdict)), Tone::of(lint.verdict), &text)?;
         }
         if end.generator_saturated && !end.lints.iter().any(|lint| lint.name.starts_with("generator")) {
             self.wrapped("  ! ", Tone::Doubt, "the generator fell behind: its figures are void")?;
         }
         if end.noisy {
-            self.wrapped("  ~ ", Tone::Doubt, "the machine was busy: processes waited for a CPU half of the time")?;
+            self.wrapped(
+                "  ~ ",
+                Tone::Doubt,
+                "the machine was busy: processes waited for a CPU half of the time",
+            )?;
         }
         if end.dropped_updates > 0 {
             let text = format!("views missed {} updates; the record has them", end.dropped_updates);
@@ -185,7 +215,8 @@ impl<W: Write> Card<'_, W> {
         writeln!(self.out)?;
         for arm in &header.arms {
             let some = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
-            let ready = if arm.ready_ms > 0 { format!("ready after {} ms", arm.ready_ms) } else { NO_DATA.into() };
+            let ready =
+                if arm.ready_ms > 0 { format!("ready after {} ms", arm.ready_ms) } else { NO_DATA.into() };
             let text = format!(
                 "{}, {}, {ready}",
                 some(arm.instances.len(), "process", "processes"),
@@ -199,10 +230,15 @@ impl<W: Write> Card<'_, W> {
             "{}{rounds}, all ready after {} ms{peak}, {} cores, {} build",
             header.way, header.ready_ms, header.machine.cores, header.machine.profile
         );
-        self.wrapped("", Tone::Plain, &text)
+        self.wrapped("", Tone::Plain, &text)?;
+        self.wrapped("again: ", Tone::Plain, &header.command.join(" "))
     }
 
-    fn errors(&mut self, header: &Header, windows: &BTreeMap<(u32, u32, char, &str), &Window>) -> io::Result<()> {
+    fn errors(
+        &mut self,
+        header: &Header,
+        windows: &BTreeMap<(u32, u32, char, &str), &Window>,
+    ) -> io::Result<()> {
         if windows.is_empty() {
             return Ok(());
         }
@@ -241,7 +277,7 @@ impl<W: Write> Card<'_, W> {
             return Ok(());
         }
         let held = checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
-        self.title(&format!("expectations: {held} of {} hold", checks.len()))?;
+        self.title(&format!("expectations: {held} of {} checks hold", checks.len()))?;
         // Sign, arm, value, limit, samples, verdict; the text takes what is left.
         const FIXED: usize = 2 + 2 + 10 + 10 + 7 + 14;
         let text_cells = self.width - FIXED;
@@ -275,10 +311,9 @@ impl<W: Write> Card<'_, W> {
                 )?;
             }
             if check.verdict != Verdict::Pass {
-                if let Some(plan) = header.expectations.iter().find(|plan| plan.id == check.id) {
-                    if !plan.why.is_empty() {
-                        self.wrapped("    ", Tone::Quiet, &format!("line {}: {}", plan.line, plan.why))?;
-                    }
+                let plan = header.expectations.iter().find(|plan| plan.id == check.id);
+                if let Some(plan) = plan.filter(|plan| !plan.why.is_empty()) {
+                    self.wrapped("    ", Tone::Quiet, &format!("line {}: {}", plan.line, plan.why))?;
                 }
                 if let Some(since) = check.since_ns {
                     self.wrapped("    ", Tone::Quiet, &format!("violated since {}", clock_ns(since, 1)))?;
@@ -291,8 +326,9 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn audits(&mut self, audits: &[&Audit]) -> io::Result<()> {
-        if audits.is_empty() {
+    fn audits(&mut self, audits: &[Audit]) -> io::Result<()> {
+        // A run that only read has nothing to find again.
+        if audits.iter().all(|audit| audit.acknowledged + audit.unacknowledged + audit.orphaned == 0) {
             return Ok(());
         }
         self.title("acknowledged writes")?;
@@ -300,7 +336,12 @@ impl<W: Write> Card<'_, W> {
             let wrong = audit.lost + audit.duplicated + audit.orphaned;
             let text = format!(
                 "{} acknowledged, {} found once, {} lost, {} duplicated, {} orphaned; {} found of answers that were lost",
-                audit.acknowledged, audit.found, audit.lost, audit.duplicated, audit.orphaned, audit.unacknowledged
+                audit.acknowledged,
+                audit.found,
+                audit.lost,
+                audit.duplicated,
+                audit.orphaned,
+                audit.unacknowledged
             );
             let tone = if wrong > 0 { Tone::Bad } else { Tone::Good };
             self.wrapped(&format!("{} {} ", if wrong > 0 { '✗' } else { '✓' }, audit.arm), tone, &text)?;
@@ -326,15 +367,12 @@ impl<W: Write> Card<'_, W> {
             let mut beside: Vec<(&str, &str)> = Vec::new();
             for score in scores.iter().filter(|score| score.claim == claim) {
                 self.score(&columns, score)?;
-                if let Some(text) = &score.beside {
-                    if !beside.contains(&(&score.window, text)) {
-                        beside.push((&score.window, text));
-                    }
-                }
+                let said = score.beside.as_deref().map(|text| (score.window.as_str(), text));
+                beside.extend(said.filter(|said| !beside.contains(said)));
             }
             // Said once under the ratios it qualifies: it is the same for all of a window.
             for (window, text) in beside {
-                self.wrapped("  beside every ratio above ", Tone::Quiet, &format!("({window}): {text}"))?;
+                self.wrapped("    ", Tone::Quiet, &format!("beside these ratios ({window}): {text}"))?;
             }
         }
         let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B/A. n is the smallest of the arms.";
@@ -354,7 +392,8 @@ impl<W: Write> Card<'_, W> {
             .collect();
         let ratio = score.ratio.and_then(|ratio| ratio.value.map(|v| (v, ratio.interval)));
         let ratio = ratio.map_or_else(String::new, |(v, interval)| {
-            let interval = interval.map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
+            let interval = interval
+                .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
             format!("×{}{interval}", times(v))
         });
         let n = score.arms.values().map(|measured| measured.n).min();
@@ -364,20 +403,18 @@ impl<W: Write> Card<'_, W> {
             long => (format!("{mark} below"), Some(long)),
         };
         let finding = self.painted(tone, finding.trim_end());
-        let label = if score.window == "whole" || score.claim.is_empty() {
-            score.measure.clone()
-        } else {
-            format!("{} ({})", score.measure, score.window)
+        let label = match score.window.as_str() {
+            "" | "whole" => score.measure.clone(),
+            window => format!("{} ({window})", score.measure),
         };
-        for (i, line) in wrap(&label, columns.label - 1).iter().enumerate() {
-            if i > 0 {
-                writeln!(self.out, "    {}", cut(line, self.width - 4, false))?;
-            } else {
-                let line = left(line, columns.label, false);
-                let row = format!("  {line}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
-                writeln!(self.out, "{}", row.trim_end())?;
-            }
+        // A name too long for its column has lines of its own above the figures.
+        let fits = width(&label) < columns.label;
+        for line in wrap(&label, self.width - 4).iter().filter(|_| !fits) {
+            writeln!(self.out, "  {line}")?;
         }
+        let label = left(if fits { &label } else { "" }, columns.label, false);
+        let row = format!("  {label}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
+        writeln!(self.out, "{}", row.trim_end())?;
         if columns.ratio == 0 && !ratio.is_empty() {
             self.wrapped("    B/A ", Tone::Quiet, &ratio)?;
         }

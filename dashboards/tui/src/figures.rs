@@ -168,10 +168,11 @@ mod tests {
 
     #[test]
     fn values_keep_their_unit() {
-        let shown: Vec<String> = [(0.0021, "s"), (1.5, "s"), (0.098, "%"), (431.0, "/s"), (64.0 * 1_048_576.0, "B"), (5.0, "")]
-            .into_iter()
-            .map(|(v, unit)| value(Some(v), unit))
-            .collect();
+        let shown: Vec<String> =
+            [(0.0021, "s"), (1.5, "s"), (0.098, "%"), (431.0, "/s"), (64.0 * 1_048_576.0, "B"), (5.0, "")]
+                .into_iter()
+                .map(|(v, unit)| value(Some(v), unit))
+                .collect();
         assert_eq!(shown, ["2.1ms", "1.50s", "9.8%", "431.0/s", "64.0MiB", "5"]);
         assert_eq!(value(Some(f64::INFINITY), "s"), "never");
     }

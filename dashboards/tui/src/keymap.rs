@@ -48,7 +48,13 @@ pub struct Binding {
     pub action: Action,
 }
 
-const fn key(key: KeyCode, shown: &'static str, hint: &'static str, help: &'static str, action: Action) -> Binding {
+const fn key(
+    key: KeyCode,
+    shown: &'static str,
+    hint: &'static str,
+    help: &'static str,
+    action: Action,
+) -> Binding {
     Binding { key, with: KeyModifiers::NONE, shown, shown_ascii: shown, hint, help, action }
 }
 
@@ -61,7 +67,13 @@ pub const KEYS: &[Binding] = &[
     key(KeyCode::Char('?'), "?", "help", "shows these keys; again, or Esc, hides them", Action::Help),
     Binding {
         shown_ascii: "spc",
-        ..key(KeyCode::Char(' '), "␣", "pause", "pauses the view; the run and its record go on", Action::Pause)
+        ..key(
+            KeyCode::Char(' '),
+            "␣",
+            "pause",
+            "pauses the view; the run and its record go on",
+            Action::Pause,
+        )
     },
     Binding {
         shown_ascii: "<-",
@@ -77,7 +89,13 @@ pub const KEYS: &[Binding] = &[
     key(KeyCode::Char('q'), "q", "quit", "ends the run in order and leaves the dashboard", Action::Quit),
     Binding {
         with: KeyModifiers::CONTROL,
-        ..key(KeyCode::Char('c'), "Ctrl-C", "", "interrupts the run; a second time leaves at once", Action::Interrupt)
+        ..key(
+            KeyCode::Char('c'),
+            "Ctrl-C",
+            "",
+            "interrupts the run; a second time leaves at once",
+            Action::Interrupt,
+        )
     },
     also(KeyCode::Char('h'), Action::Back),
     also(KeyCode::Char('l'), Action::Forward),

@@ -84,7 +84,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             model.help = false;
             vec![Cmd::Draw]
         }
-        Msg::Key(code, modifiers) => keymap::action(code, modifiers).map_or_else(Vec::new, |action| act(model, action)),
+        Msg::Key(code, modifiers) => {
+            keymap::action(code, modifiers).map_or_else(Vec::new, |action| act(model, action))
+        }
         Msg::Resized => vec![Cmd::Draw],
     }
 }
@@ -103,7 +105,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::FarBack => step(model, -10),
         Action::Forward => step(model, 1),
         Action::FarForward => step(model, 10),
-        Action::NextArm => model.other = (model.other + 1) % model.run.letters().len().saturating_sub(1).max(1),
+        Action::NextArm => {
+            model.other = (model.other + 1) % model.run.letters().len().saturating_sub(1).max(1)
+        }
         Action::Swap => model.swapped = !model.swapped,
         Action::Quit => return vec![Cmd::Tell(Quit::Asked), Cmd::Leave],
         Action::Interrupt => {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use record::{Entry, Event, Header, Latencies, Line, Window};
 
-use crate::figures::{clock, count, load_clock, ms, right};
+use crate::figures::{NO_DATA, clock, count, load_clock, ms, right};
 use crate::run::believable;
 
 /// A second is printed once it is final, or when this many later ones are known:
@@ -19,6 +19,7 @@ const HEADS_EVERY: u32 = 20;
 /// Prints lines of the record as plain text.
 pub struct Printer<W> {
     out: W,
+    /// The arms under load: all, or whose turn it is.
     arms: Vec<char>,
     phases: Vec<record::PhasePlan>,
     load_start_ns: u64,
@@ -54,17 +55,29 @@ impl<W: Write> Printer<W> {
                     self.flush_seconds()?;
                     self.windows.clear();
                     self.printed = None;
+                    if !phase.arms.is_empty() && !phase.arms.chars().eq(self.arms.iter().copied()) {
+                        self.arms = phase.arms.chars().collect();
+                        self.rows = 0;
+                    }
                 }
                 let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
-                let arms = if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
-                writeln!(self.out, "{} PHASE  {}{round}{arms}", load_clock(line.t, self.load_start_ns, 1), phase.name)?;
+                let arms =
+                    if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
+                writeln!(
+                    self.out,
+                    "{} PHASE  {}{round}{arms}",
+                    load_clock(line.t, self.load_start_ns, 1),
+                    phase.name
+                )?;
             }
             Entry::Window(window) => {
                 let key = (window.second, window.arm, window.journey.clone());
                 self.windows.insert(key, (**window).clone());
                 self.print_known()?;
             }
-            Entry::Event(event) => writeln!(self.out, "{} {}", load_clock(line.t, self.load_start_ns, 1), sentence(event))?,
+            Entry::Event(event) => {
+                writeln!(self.out, "{} {}", load_clock(line.t, self.load_start_ns, 1), sentence(event))?
+            }
             Entry::End(_) => self.flush_seconds()?,
             Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) | Entry::Check(_) => return Ok(()),
             Entry::Score(_) | Entry::Cost(_) | Entry::Audit(_) => return Ok(()),
@@ -76,11 +89,20 @@ impl<W: Write> Printer<W> {
         self.arms = header.arms.iter().map(|arm| arm.letter).collect();
         self.phases.clone_from(&header.phases);
         self.load_start_ns = header.load_start_ns;
-        writeln!(self.out, "{}  seed {}  run {}  {}", header.scenario, header.seed, header.run_id, header.way)?;
+        writeln!(
+            self.out,
+            "{}  seed {}  run {}  {}",
+            header.scenario, header.seed, header.run_id, header.way
+        )?;
         for arm in &header.arms {
-            writeln!(self.out, "{} is {}, {} processes", arm.letter, arm.name, arm.instances.len())?;
+            let processes = if arm.instances.len() == 1 { "process" } else { "processes" };
+            writeln!(self.out, "{} is {}, {} {processes}", arm.letter, arm.name, arm.instances.len())?;
         }
-        writeln!(self.out, "latencies in ms from the intended start; p99 over {TAIL_SECONDS}s; ~ few samples; - no data")
+        writeln!(self.out, "a second is printed once late answers can no longer change it")?;
+        writeln!(
+            self.out,
+            "latencies in ms from the intended start; p99 over {TAIL_SECONDS}s; ~ few samples; - no data"
+        )
     }
 
     /// Prints the seconds that cannot change any more, in order.
@@ -112,22 +134,27 @@ impl<W: Write> Printer<W> {
     }
 
     fn of(&self, second: u32) -> impl Iterator<Item = &Window> {
-        self.windows.range((second, '\0', String::new())..(second + 1, '\0', String::new())).map(|(_, window)| window)
+        self.windows
+            .range((second, '\0', String::new())..(second + 1, '\0', String::new()))
+            .map(|(_, window)| window)
     }
 
     fn row(&mut self, second: u32) -> io::Result<()> {
         self.printed = Some(second);
+        // Only what the tail still looks back at is kept.
+        self.windows = self.windows.split_off(&(second.saturating_sub(TAIL_SECONDS), '\0', String::new()));
         if self.of(second).next().is_none() {
             return Ok(());
         }
         if self.rows.is_multiple_of(HEADS_EVERY) {
             let heads: String =
-                self.arms.iter().map(|arm| format!(" | {arm} off  good    p50     p99  err")).collect();
+                self.arms.iter().map(|arm| format!(" | {arm} off good    p50    p99  err")).collect();
             writeln!(self.out, "  load phase   {heads}")?;
         }
         self.rows += 1;
         let at = u64::from(second) * 1_000_000_000;
-        let inside = |plan: &&record::PhasePlan| (plan.start_ns..plan.start_ns + plan.length_ns).contains(&at);
+        let inside =
+            |plan: &&record::PhasePlan| (plan.start_ns..plan.start_ns + plan.length_ns).contains(&at);
         let phase = self.phases.iter().find(inside).map_or("", |plan| plan.name.as_str());
         let mut text = format!("{:>6} {:<8.8}", clock(second.into()), phase);
         for arm in &self.arms {
@@ -140,7 +167,7 @@ impl<W: Write> Printer<W> {
     fn cells(&self, second: u32, arm: char) -> String {
         let windows: Vec<&Window> = self.of(second).filter(|window| window.arm == arm).collect();
         if windows.is_empty() {
-            return right("-", 27);
+            return right(NO_DATA, 29);
         }
         let sum = |of: fn(&Window) -> u64| Some(windows.iter().map(|window| of(window)).sum::<u64>() as f64);
         let median = Latencies::merged(windows.iter().map(|window| &window.intended));
@@ -153,11 +180,12 @@ impl<W: Write> Printer<W> {
             format!("{few}{}", ms(of.quantile(q).map(|us| us as f64 / 1e3)))
         };
         format!(
-            "{:>5} {:>5} {:>6} {:>7} {}",
+            "{:>5} {:>4} {:>6} {:>6} {}",
             count(sum(|w| w.offered)),
             count(sum(|w| w.good)),
             latency(&median, 0.5),
-            latency(&tail, 0.99),
+            // Nothing answered in this second: its neighbours' tail is not its own.
+            if median.is_empty() { NO_DATA.into() } else { latency(&tail, 0.99) },
             right(&count(sum(|w| w.errors.values().sum())), 4),
         )
     }

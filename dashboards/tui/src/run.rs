@@ -143,7 +143,13 @@ impl Run {
                 let second = self.seconds.entry(key).or_default().entry(window.second).or_default();
                 // Only what is shown is kept: a long run has many seconds.
                 let none = Latencies::default;
-                let kept = Window { service: none(), failed: none(), slot_wait: none(), staleness: none(), ..(**window).clone() };
+                let kept = Window {
+                    service: none(),
+                    failed: none(),
+                    slot_wait: none(),
+                    staleness: none(),
+                    ..(**window).clone()
+                };
                 second.journeys.insert(window.journey.clone(), kept);
                 self.dirty.entry(key).or_default().push(window.second);
             }
@@ -174,7 +180,8 @@ impl Run {
             }
             // A second counts in the percentiles of the thirty that end with or after it.
             let (Some(first), Some(last)) = (seconds.first(), seconds.last()) else { continue };
-            let reached: Vec<u32> = known.range(first..&last.saturating_add(P999_SECONDS)).map(|(s, _)| *s).collect();
+            let reached: Vec<u32> =
+                known.range(first..&last.saturating_add(P999_SECONDS)).map(|(s, _)| *s).collect();
             for at in reached {
                 let rolled = |length: u32, q: f64| {
                     let from = at.saturating_sub(length - 1);
@@ -240,7 +247,8 @@ impl Run {
 
     /// Every edge of an arm as it stood at `t`.
     pub(crate) fn edges(&self, arm: char, t: u64) -> impl Iterator<Item = &Edge> {
-        let of = self.edges.range((arm, String::new(), String::new())..).take_while(move |((a, ..), _)| *a == arm);
+        let of =
+            self.edges.range((arm, String::new(), String::new())..).take_while(move |((a, ..), _)| *a == arm);
         of.filter_map(move |(_, said)| recent(said, t))
     }
 
@@ -283,7 +291,9 @@ impl Run {
 
     /// The arms' letters, A first.
     pub(crate) fn letters(&self) -> Vec<char> {
-        self.header.as_deref().map_or_else(Vec::new, |header| header.arms.iter().map(|arm| arm.letter).collect())
+        self.header
+            .as_deref()
+            .map_or_else(Vec::new, |header| header.arms.iter().map(|arm| arm.letter).collect())
     }
 }
 

@@ -42,7 +42,6 @@ pub fn run(
     lines: mpsc::Receiver<Arc<Line>>,
     mut on_quit: impl FnMut(Quit),
 ) -> io::Result<()> {
-    // crossterm reads NO_COLOR itself; an option given must win over the environment.
     let _guard = Guard::take()?;
     let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
     let mut model = Model { look, ..Model::default() };
@@ -50,7 +49,8 @@ pub fn run(
     terminal.clear()?;
     let mut dirty = true;
     let mut drawn: Option<std::time::Instant> = None;
-    loop {
+    // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.
+    while TAKEN.load(Ordering::SeqCst) {
         let (batch, closed) = drain(&lines);
         let mut commands = update(&mut model, Msg::Lines(batch));
         // Waits for a key for the rest of the frame, then takes every key there is before drawing once.
@@ -64,6 +64,7 @@ pub fn run(
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
                     commands.extend(update(&mut model, Msg::Key(key.code, key.modifiers)));
                 }
+                // The buffers follow the size by themselves; what the terminal reflowed has to go.
                 Event::Resize(..) => commands.extend(update(&mut model, Msg::Resized)),
                 _ => {}
             }
@@ -85,6 +86,7 @@ pub fn run(
             drawn = Some(now);
         }
     }
+    Ok(())
 }
 
 /// What is waiting in the channel, and whether it is closed and empty.

@@ -91,8 +91,12 @@ impl Palette {
         let theme = if no_color { Theme::Mono } else { theme };
         Self(Role::ALL.map(|role| match theme {
             Theme::Mono => weight(role),
-            Theme::Dark => weight(role).patch(color(role).map_or(Style::new(), |color| Style::new().fg(color))),
-            Theme::Light => weight(role).patch(color(role).map_or(Style::new(), |c| Style::new().fg(darker(c)))),
+            Theme::Dark => {
+                weight(role).patch(color(role).map_or(Style::new(), |color| Style::new().fg(color)))
+            }
+            Theme::Light => {
+                weight(role).patch(color(role).map_or(Style::new(), |c| Style::new().fg(darker(c))))
+            }
         }))
     }
 

@@ -5,7 +5,7 @@
 //! a `service.name`, of its own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use opentelemetry::trace::Span as _;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{RetryPolicy, SpanExporter as Otlp, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
 
 use crate::names::attr;
 use crate::options::Identity;
@@ -113,18 +113,21 @@ pub(crate) struct Split {
     identity: Identity,
     counters: Arc<Counters>,
     exporters: Mutex<HashMap<String, Arc<Otlp>>>,
+    /// Connections live in the async runtime; batches come from a thread outside it.
+    runtime: Handle,
 }
 
 impl Split {
     pub(crate) fn new(endpoint: String, identity: Identity, counters: Arc<Counters>) -> Self {
-        Self { endpoint, identity, counters, exporters: Mutex::default() }
+        Self { endpoint, identity, counters, exporters: Mutex::default(), runtime: Handle::current() }
     }
 
-    async fn exporter(&self, component: &str) -> Option<Arc<Otlp>> {
-        let mut exporters = self.exporters.lock().await;
+    fn exporter(&self, component: &str) -> Option<Arc<Otlp>> {
+        let mut exporters = self.exporters.lock().expect("no panic while held");
         if let Some(exporter) = exporters.get(component) {
             return Some(exporter.clone());
         }
+        let _inside = self.runtime.enter();
         let mut exporter = Otlp::builder()
             .with_tonic()
             .with_endpoint(self.endpoint.clone())
@@ -171,9 +174,13 @@ impl SpanExporter for Split {
         let mut result = Ok(());
         for (component, spans) in parts {
             let count = spans.len() as u64;
-            let outcome = match self.exporter(&component).await {
-                Some(exporter) => exporter.export(spans).await,
-                None => Err(opentelemetry_sdk::error::OTelSdkError::InternalFailure("no exporter".into())),
+            let outcome = match self.exporter(&component) {
+                Some(exporter) => {
+                    let sending = self.runtime.spawn(async move { exporter.export(spans).await });
+                    // Only a runtime that is shutting down drops a task of its own.
+                    sending.await.unwrap_or_else(|_| Err(OTelSdkError::AlreadyShutdown))
+                }
+                None => Err(OTelSdkError::InternalFailure("no exporter".into())),
             };
             let counter = if outcome.is_ok() { &self.counters.exported } else { &self.counters.failed };
             counter.fetch_add(count, Ordering::AcqRel);

@@ -11,9 +11,9 @@ use crate::run::{Place, Quantile, SECOND, Second};
 use crate::style::Role;
 
 /// Cells of the labels and the line left of the plot.
-pub(super) const GUTTER: u16 = 4;
+pub(super) const GUTTER: u16 = 5;
 /// A shorter plot shows its median and p99 only.
-const ROOM_FOR_P999: u16 = 4;
+const ROOM_FOR_P999: u16 = 6;
 
 /// A log scale in milliseconds, the same for every arm on the screen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +83,8 @@ pub(super) fn limits(model: &Model, arm: char) -> Vec<(&str, f64)> {
             continue;
         }
         let named = measure.split_once(" for ").map(|(_, names)| names);
-        let concerns = |names: &str| names.split(',').any(|n| n.trim() == arm.name || n.trim() == arm.topology);
+        let concerns =
+            |names: &str| names.split(',').any(|n| n.trim() == arm.name || n.trim() == arm.topology);
         if !named.is_none_or(concerns) {
             continue;
         }
@@ -123,16 +124,16 @@ pub(super) fn draw(model: &Model, arm: char, scale: Scale, span: Span, area: Rec
         for x in plot.left()..plot.right() {
             put(buffer, x, y, dash, look.style(Role::Limit));
         }
-        let text = format!(" {quantile} limit {} ", label(ms));
+        let text = format!("{quantile}<{} ", label(ms));
         if width(&text) + 4 < usize::from(plot.width) {
-            put(buffer, plot.x + 2, y, &text, look.style(Role::Limit));
+            put(buffer, plot.x, y, &text, look.style(Role::Limit));
         }
     }
     let place = model.run.place(arm, model.at());
     let ends = place.map_or_else(Vec::new, |place| lines(model, arm, place, scale, span, plot, buffer));
     marks(model, arm, place, span, plot, buffer);
-    for (name, y, role) in spread(ends, plot) {
-        let x = plot.right().saturating_sub(width(name) as u16);
+    for (name, x, y, role) in spread(ends, plot) {
+        let x = (plot.x + x + 1).min(plot.right().saturating_sub(width(name) as u16));
         put(buffer, x, y, name, look.style(role));
     }
 }
@@ -160,7 +161,7 @@ fn axes(model: &Model, scale: Scale, span: Span, plot: Rect, buffer: &mut Buffer
         let y = row_of(scale, ms, plot);
         if taken.iter().all(|other| other.abs_diff(y) > u16::from(!is_power(&ms))) {
             taken.push(y);
-            put(buffer, plot.x - GUTTER, y, &right(&label(ms), 3), look.style(Role::Dim));
+            put(buffer, plot.x - GUTTER, y, &right(&label(ms), 4), look.style(Role::Dim));
         }
     }
     let y = plot.bottom() + 1;
@@ -176,7 +177,8 @@ fn axes(model: &Model, scale: Scale, span: Span, plot: Rect, buffer: &mut Buffer
     }
 }
 
-type End = (&'static str, u16, Role);
+/// A line's name, the column and row it ends at, its role.
+type End = (&'static str, u16, u16, Role);
 
 /// The lines; returns where each ends, for its name.
 fn lines(
@@ -222,27 +224,21 @@ fn lines(
             end = Some((plot.y + y / 4, from / 2));
         }
         canvas.draw(&model.look, buffer);
-        // A line that ended long ago has no name at the right edge.
-        let reaches = |x: u16| x + 4 >= plot.width.saturating_sub(width(name) as u16);
-        if let Some((y, x)) = end {
-            if reaches(x) {
-                ends.push((*name, y, *role));
-            }
-        }
+        ends.extend(end.map(|(y, x)| (*name, x, y, *role)));
     }
     ends
 }
 
 /// Moves names apart that would share a row: the higher line keeps the higher row.
 fn spread(mut ends: Vec<End>, plot: Rect) -> Vec<End> {
-    ends.sort_by_key(|(name, y, _)| (*y, std::cmp::Reverse(width(name)), std::cmp::Reverse(*name)));
+    ends.sort_by_key(|(name, _, y, _)| (*y, std::cmp::Reverse(width(name)), std::cmp::Reverse(*name)));
     let mut next = plot.y;
-    for (_, y, _) in &mut ends {
+    for (_, _, y, _) in &mut ends {
         *y = (*y).max(next);
         next = *y + 1;
     }
     let mut limit = plot.bottom();
-    for (_, y, _) in ends.iter_mut().rev() {
+    for (_, _, y, _) in ends.iter_mut().rev() {
         *y = (*y).min(limit.saturating_sub(1)).max(plot.y);
         limit = *y;
     }
@@ -269,7 +265,8 @@ fn marks(model: &Model, arm: char, place: Option<Place>, span: Span, plot: Rect,
         let fits = usize::from(plot.right() - x) >= width(&top);
         put(buffer, if fits { x } else { plot.right() - width(&top) as u16 }, plot.y, &top, style);
         if !spared {
-            let end = span.column((step.start_ns + step.length_ns).min(u64::from(span.to) * SECOND - 1), plot.width);
+            let end = span
+                .column((step.start_ns + step.length_ns).min(u64::from(span.to) * SECOND - 1), plot.width);
             for x in x..=plot.x + end.unwrap_or(x - plot.x) {
                 put(buffer, x, plot.bottom(), look.either("━", "="), style);
             }

@@ -110,7 +110,8 @@ fn faults(model: &Model, arm: char, component: &str) -> String {
     let now = model.at().saturating_sub(place.start);
     let hits = header.steps.iter().filter(|step| {
         // A moment's fault is named for as long as its phase lasts.
-        let phase = header.phases.iter().find(|p| (p.start_ns..p.start_ns + p.length_ns).contains(&step.start_ns));
+        let phase =
+            header.phases.iter().find(|p| (p.start_ns..p.start_ns + p.length_ns).contains(&step.start_ns));
         let end = match (step.length_ns, phase) {
             (0, Some(phase)) => phase.start_ns + phase.length_ns,
             (length, _) => step.start_ns + length,
@@ -130,7 +131,7 @@ pub(super) fn map(model: &Model, area: Rect, buffer: &mut Buffer) {
     let edges = edges(model, arm);
     let branches = tree(&edges);
     if branches.is_empty() {
-        let text = " no calls between processes seen yet";
+        let text = " no calls between processes in the last seconds";
         super::put(buffer, inner.x, inner.y, text, look.style(Role::Dim));
         return;
     }
@@ -178,10 +179,10 @@ pub(super) fn worst_first(model: &Model, area: Rect, buffer: &mut Buffer) {
             .then_with(|| b.p99_ms.unwrap_or(0.0).total_cmp(&a.p99_ms.unwrap_or(0.0)))
     });
     if edges.is_empty() {
-        super::put(buffer, inner.x, inner.y, " no calls between processes", look.style(Role::Dim));
+        super::put(buffer, inner.x, inner.y, " no calls in the last seconds", look.style(Role::Dim));
     }
     let worst = worst_p99(&edges);
-    let name = usize::from(inner.width).saturating_sub(21).max(8);
+    let name = usize::from(inner.width).saturating_sub(23).max(8);
     for (edge, y) in edges.iter().zip(inner.top()..inner.bottom()) {
         let caller = if edge.caller == "gateway" { "gw" } else { &edge.caller };
         let text = format!("{caller}{}{}", look.either("→", ">"), edge.callee);
@@ -189,11 +190,8 @@ pub(super) fn worst_first(model: &Model, area: Rect, buffer: &mut Buffer) {
         pieces.extend(figures(look, edge, worst));
         let (word, role) = breaker(edge);
         pieces.push(Piece::raw(" "));
-        if word.is_empty() {
-            pieces.extend(instances(model, arm, &edge.callee));
-        } else {
-            pieces.push(Piece::styled(word, look.style(role)));
-        }
+        pieces.push(Piece::styled(word, look.style(role)));
+        pieces.extend(instances(model, arm, &edge.callee));
         pieces.push(Piece::styled(faults(model, arm, &edge.callee), look.style(Role::Fault)));
         Line::from(pieces).render(Rect { y, height: 1, ..inner }, buffer);
     }

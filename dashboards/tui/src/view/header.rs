@@ -52,12 +52,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     left.push(Piece::styled(state, look.style(state_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
     if area.height > 1 {
-        second_row(model, roomy).render(Rect { y: area.y + 1, height: 1, ..area }, buffer);
+        second_row(model, area.width).render(Rect { y: area.y + 1, height: 1, ..area }, buffer);
     }
 }
 
 /// Offered rate, the generator's lateness, updates lost, the way of the run.
-fn second_row(model: &Model, roomy: bool) -> Line<'static> {
+fn second_row(model: &Model, width: u16) -> Line<'static> {
     let look = &model.look;
     let Some(header) = model.run.header.as_deref() else { return Line::default() };
     let dim = look.style(Role::Dim);
@@ -66,35 +66,43 @@ fn second_row(model: &Model, roomy: bool) -> Line<'static> {
     let lag = newest.iter().filter_map(|s| s.lag.ms).reduce(f64::max);
     let felt = newest.iter().filter_map(|s| s.p99.ms).reduce(f64::max).unwrap_or(0.0);
     let behind = lag.is_some_and(|lag| lag > LAG_FLOOR_MS.max(felt / 10.0));
-    let mut pieces = vec![
-        Piece::styled(" offered ", dim),
+    let dim_of = |text: &str| Piece::styled(text.to_owned(), dim);
+    let mut groups = vec![vec![
+        dim_of(" offered "),
         Piece::raw(format!("{}/s", count(offered))),
-        Piece::styled(if roomy { " to each arm" } else { "" }, dim),
-        Piece::styled(if roomy { "  generator lag p99 " } else { "  lag " }, dim),
+        dim_of(if width >= 120 { " to each arm" } else { "" }),
+    ]];
+    let mut late = vec![
+        dim_of(if width >= 120 { "  generator lag p99 " } else { "  lag " }),
         Piece::styled(format!("{}ms ", ms(lag)), look.style(if behind { Role::Error } else { Role::Text })),
     ];
     if lag.is_some() {
         let (word, role) = if behind { ("BEHIND", Role::Error) } else { ("ok", Role::Good) };
-        pieces.push(Piece::styled(word, look.style(role)));
+        late.push(Piece::styled(word, look.style(role)));
     }
+    groups.push(late);
     let host = model.run.host(model.at());
-    pieces.push(Piece::styled("  CPU wait ", dim));
-    pieces.push(Piece::raw(percent(host.map(|host| host.cpu_stall / 100.0))));
     let dropped = host.map_or(0, |host| host.dropped_updates);
     if dropped > 0 {
-        pieces.push(Piece::styled(format!("  dropped: {dropped}"), look.style(Role::Error)));
+        groups.push(vec![Piece::styled(format!("  dropped: {dropped}"), look.style(Role::Error))]);
     }
-    if header.arms.len() > 2 {
-        if let Some((first, other)) = model.shown() {
-            pieces.push(Piece::raw(format!("  {first} and {other} of {} arms", header.arms.len())));
-        }
+    let shown = model.shown();
+    if let Some((first, other)) = shown.filter(|_| header.arms.len() > 2) {
+        groups.push(vec![Piece::raw(format!("  {first} and {other} of {} arms", header.arms.len()))]);
     }
-    let rounds = model.shown().and_then(|(first, _)| model.run.place(first, model.at())).map(|place| place.round);
-    match rounds {
-        Some(round) if header.rounds > 1 => pieces.push(Piece::raw(format!("  round {round}/{}", header.rounds))),
-        _ => pieces.push(Piece::styled(format!("  {}", header.way), dim)),
+    let place = shown.and_then(|(first, _)| model.run.place(first, model.at()));
+    if let Some(place) = place.filter(|_| header.rounds > 1) {
+        groups.push(vec![Piece::raw(format!("  round {}/{}", place.round, header.rounds))]);
     }
-    Line::from(pieces)
+    groups.push(vec![dim_of("  CPU wait "), Piece::raw(percent(host.map(|host| host.cpu_stall / 100.0)))]);
+    groups.push(vec![dim_of(&format!("  {}", header.way))]);
+    // Whole groups only: half a figure misleads.
+    let mut used = 0;
+    let fits = |group: &Vec<Piece<'static>>| {
+        used += group.iter().map(|piece| crate::figures::width(&piece.content)).sum::<usize>();
+        used <= usize::from(width)
+    };
+    Line::from(groups.into_iter().take_while(fits).flatten().collect::<Vec<_>>())
 }
 
 fn state(model: &Model) -> (String, Role) {
@@ -105,7 +113,8 @@ fn state(model: &Model) -> (String, Role) {
             (format!("{} PAUSED -{behind:.1}s", look.either("‖", "=")), Role::Warn)
         }
         (None, Some(end)) => {
-            let verdict = end.verdict.map_or_else(|| "interrupted".to_owned(), |v| format!("{v:?}").to_lowercase());
+            let verdict =
+                end.verdict.map_or_else(|| "interrupted".to_owned(), |v| format!("{v:?}").to_lowercase());
             (format!("{} ENDED {verdict}", look.either("■", "#")), Role::Strong)
         }
         (None, None) if model.interrupted => (format!("{} ENDING", look.either("■", "#")), Role::Warn),
@@ -133,7 +142,10 @@ pub(super) fn one_line(model: &Model, area: Rect, buffer: &mut Buffer) {
     let p99 = |arm: char| ms(newest_closed(model, arm).and_then(|second| second.p99.ms));
     let (at, _) = model.run.progress(model.at()).unwrap_or((0, 0));
     let others = if other == first { String::new() } else { format!(" {other} {}", p99(other)) };
-    let text = format!("p99 {first} {}{others} {}", p99(first), clock(at / SECOND));
+    let figures = format!("p99 {first} {}{others} ms", p99(first));
+    let clock = clock(at / SECOND);
+    let text = format!("{figures} {clock}");
+    let text = if width(&text) <= usize::from(area.width) { text } else { figures };
     let style = look.style(if model.cursor.is_some() { Role::Warn } else { Role::Text });
     super::put(buffer, area.x, area.y, &cut(&text, area.width.into(), look.ascii), style);
 }

@@ -56,14 +56,21 @@ pub(super) fn draw(look: &Look, area: Rect, buffer: &mut Buffer) {
     ];
     let wide = 82.min(area.width);
     let high = (bindings.len() as u16 + notes.len() as u16 + 3).min(area.height);
-    let area = Rect { x: area.x + (area.width - wide) / 2, y: area.y + (area.height - high) / 2, width: wide, height: high };
+    let area = Rect {
+        x: area.x + (area.width - wide) / 2,
+        y: area.y + (area.height - high) / 2,
+        width: wide,
+        height: high,
+    };
     Clear.render(area, buffer);
     buffer.set_style(area, look.style(Role::Text));
     let inner = framed(look, titled(look, "keys"), area, buffer);
     let room = usize::from(inner.width);
     let rows = bindings
         .iter()
-        .map(|binding| (format!(" {} {}", left(shown(look, binding), 7, look.ascii), binding.help), Role::Text))
+        .map(|binding| {
+            (format!(" {} {}", left(shown(look, binding), 7, look.ascii), binding.help), Role::Text)
+        })
         .chain([(String::new(), Role::Text)])
         .chain(notes.iter().map(|note| (format!(" {note}"), Role::Dim)));
     for ((text, role), y) in rows.zip(inner.top()..inner.bottom()) {

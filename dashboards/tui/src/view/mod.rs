@@ -68,7 +68,8 @@ fn wide(model: &Model, area: Rect, buffer: &mut Buffer) {
     // 36 rows is the least; what is more goes to the charts, the map and the events in turn.
     let more = area.height - WIDE.1;
     let [charts, map, events] = [11 + more.div_ceil(2), 9 + more / 4, 5 + more - more.div_ceil(2) - more / 4];
-    let rows: [Rect; 7] = Layout::vertical([2, charts, 4, map, 4, events, 1].map(Constraint::Length)).areas(area);
+    let rows: [Rect; 7] =
+        Layout::vertical([2, charts, 4, map, 4, events, 1].map(Constraint::Length)).areas(area);
     header::draw(model, rows[0], buffer);
     both_charts(model, rows[1], buffer);
     for ((arm, panel), other) in pair(model, rows[2]).into_iter().zip([None, model.shown().map(|(a, _)| a)]) {
@@ -90,7 +91,8 @@ fn narrow(model: &Model, area: Rect, buffer: &mut Buffer) {
     let rows: [Rect; 5] = Layout::vertical([2, charts, score, events, 1].map(Constraint::Length)).areas(area);
     header::draw(model, rows[0], buffer);
     both_charts(model, rows[1], buffer);
-    let [left, right]: [Rect; 2] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(rows[2]);
+    let [left, right]: [Rect; 2] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(rows[2]);
     score::draw(model, left, buffer);
     edges::worst_first(model, right, buffer);
     events::draw(model, rows[3], buffer);
@@ -123,11 +125,16 @@ struct Heights {
 impl Heights {
     fn of(height: u16) -> Self {
         let rest = height.saturating_sub(3);
-        let score = rest.saturating_sub(5).min(7);
+        if rest < 14 {
+            // No room for a chart: two sparklines in a frame, the rest is the score's.
+            let charts = rest.min(4);
+            return Self { charts, score: rest - charts, events: 0 };
+        }
+        let score = 7;
         let left = rest - score;
         let events = match left {
-            0..13 => 0,
-            13..=14 => left - 9,
+            0..12 => 0,
+            12..=14 => left - 9,
             more => 5 + (more - 14) / 3,
         };
         Self { charts: left - events, score, events }
@@ -138,16 +145,14 @@ impl Heights {
 fn tiny(model: &Model, area: Rect, buffer: &mut Buffer) {
     header::draw(model, Rect { height: 2, ..area }, buffer);
     let bottom = area.bottom() - 1;
-    let mut y = area.y + 2;
-    for arm in model.run.letters() {
-        if y >= bottom {
-            break;
-        }
-        let row = Rect { y, height: 1, ..area };
+    let letters = model.run.letters();
+    // Goodput for all arms before errors for any.
+    let rows = ((bottom - area.y - 2) / letters.len().max(1) as u16).clamp(1, 2);
+    for (arm, y) in letters.into_iter().zip((area.y + 2..bottom).step_by(rows.into())) {
+        let row = Rect { y, height: rows, ..area };
         put(buffer, row.x + 1, y, &arm.to_string(), model.look.style(Role::Strong));
         let inner = Rect { x: row.x + 3, width: row.width.saturating_sub(4), ..row };
         rates::draw(model, arm, inner, buffer);
-        y += 1;
     }
     score::line(model, Rect { y: bottom, height: 1, ..area }, buffer);
 }
@@ -192,8 +197,10 @@ fn arm_panel(
     let inner = framed(&model.look, chart_title(model, arm, against, area.width), area, buffer);
     if roomy {
         chart::draw(model, arm, scale, span, inner, buffer);
-    } else if inner.height > 0 {
-        // Below four rows a chart says nothing: the space is the sparkline's.
+    } else if inner.height < 5 {
+        // A chart of three rows says nothing: the space is the sparklines'.
+        rates::draw(model, arm, inner, buffer);
+    } else {
         chart::draw(model, arm, scale, span, Rect { height: inner.height - 1, ..inner }, buffer);
         rates::draw(model, arm, Rect { y: inner.bottom() - 1, height: 1, ..inner }, buffer);
     }
@@ -216,7 +223,7 @@ fn chart_title(model: &Model, arm: char, against: Option<char>, width: u16) -> L
         let mine = now.map(of);
         let than = other.map(of).and_then(|q| q.ms);
         let role = if mine.is_some_and(Quantile::believable) { Role::Text } else { Role::Dim };
-        let (sign, sign_role) = worse(look, mine.and_then(|q| q.ms), than);
+        let (sign, sign_role) = worse(mine.and_then(|q| q.ms), than);
         pieces.push(Piece::styled(format!(" {name} "), look.style(Role::Dim)));
         pieces.push(Piece::styled(ms(mine.and_then(|q| q.ms)), look.style(role)));
         pieces.push(Piece::styled(sign, look.style(sign_role)));
@@ -247,9 +254,9 @@ fn newest_closed(model: &Model, arm: char) -> Option<&Second> {
 }
 
 /// A sign where a latency is more than a tenth above the other arm's.
-fn worse(look: &Look, mine: Option<f64>, other: Option<f64>) -> (&'static str, Role) {
+fn worse(mine: Option<f64>, other: Option<f64>) -> (&'static str, Role) {
     match (mine, other) {
-        (Some(mine), Some(other)) if mine > other * 1.1 => (look.either("▲", "^"), Role::Error),
+        (Some(mine), Some(other)) if mine > other * 1.1 => ("!", Role::Error),
         _ => ("", Role::Text),
     }
 }

@@ -17,7 +17,7 @@ use crate::style::Role;
 const LEVELS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const ASCII_LEVELS: [&str; 8] = ["_", ".", ":", "-", "=", "+", "*", "#"];
 
-/// `offered 480  good 431▼ err 9.8%▲ timeout 22`: the newest closed second.
+/// `offered 480  good 431!  err 9.8%  timeout 22`: the newest closed second.
 pub(super) fn title(model: &Model, arm: char, against: Option<char>) -> Line<'static> {
     let look = &model.look;
     let dim = look.style(Role::Dim);
@@ -30,8 +30,11 @@ pub(super) fn title(model: &Model, arm: char, against: Option<char>) -> Line<'st
         Piece::styled(" offered ", dim),
         Piece::raw(count(second.map(|s| s.offered as f64))),
         Piece::styled("  good ", dim),
-        Piece::styled(count(second.map(|s| s.good as f64)), look.style(if less { Role::Error } else { Role::Text })),
-        Piece::styled(if less { look.either("▼", "v") } else { "" }, look.style(Role::Error)),
+        Piece::styled(
+            count(second.map(|s| s.good as f64)),
+            look.style(if less { Role::Error } else { Role::Text }),
+        ),
+        Piece::styled(if less { "!" } else { "" }, look.style(Role::Error)),
         Piece::styled("  err ", dim),
         Piece::styled(
             percent(second.and_then(share)),
@@ -55,7 +58,15 @@ pub(super) fn draw(model: &Model, arm: char, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn row(model: &Model, arm: char, name: &str, role: Role, of: fn(&Second) -> u64, area: Rect, buffer: &mut Buffer) {
+fn row(
+    model: &Model,
+    arm: char,
+    name: &str,
+    role: Role,
+    of: fn(&Second) -> u64,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let look = &model.look;
     put(buffer, area.x, area.y, name, look.style(Role::Dim));
     let columns = area.width - GUTTER;

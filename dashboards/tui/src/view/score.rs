@@ -15,6 +15,9 @@ use crate::style::{Look, Role};
 /// Apart by less than this share, two figures are called the same: no sign.
 const SAME: f64 = 0.03;
 
+/// Cells of a figure, and of the ratio.
+const FIGURE: usize = 7;
+
 /// A row: what it is, its figure for each arm.
 struct Row {
     name: &'static str,
@@ -48,11 +51,15 @@ impl Figures {
         let sure = |value: Option<f64>| Figure { value, believable: true };
         let quantile = |q: Quantile| Figure { value: q.ms, believable: q.believable() };
         let at = model.at();
-        let pss: Vec<u64> = model.run.procs(arm, at).map(|proc| proc.pss_kib).collect();
+        let pss: Vec<u64> =
+            model.run.procs(arm, at).map(|proc| proc.pss_kib).filter(|kib| *kib > 0).collect();
         let memory = sure((!pss.is_empty()).then(|| pss.iter().sum::<u64>() as f64 / 1024.0));
         let nothing = sure(None);
-        let none = Self { p50: nothing, p99: nothing, goodput: nothing, cpu: nothing, memory, stale: nothing };
-        let (Some(place), Some(header)) = (model.run.place(arm, at), model.run.header.as_deref()) else { return none };
+        let none =
+            Self { p50: nothing, p99: nothing, goodput: nothing, cpu: nothing, memory, stale: nothing };
+        let (Some(place), Some(header)) = (model.run.place(arm, at), model.run.header.as_deref()) else {
+            return none;
+        };
         let load_ns = at.saturating_sub(place.start).min(model.run.length_ns());
         let Some(phase) = header.phases.iter().rfind(|phase| phase.start_ns <= load_ns) else { return none };
         let from = u32::try_from(phase.start_ns / SECOND).unwrap_or(u32::MAX);
@@ -99,7 +106,7 @@ fn standing(look: &Look, row: &Row) -> (String, &'static str, Role) {
         (false, a) => ratio(b / a, look.ascii),
     };
     let same = if row.difference { a == b } else { (b - a).abs() <= a.abs() * SAME };
-    if same || !(row.a.believable && row.b.believable) {
+    if same || text == NO_DATA || !(row.a.believable && row.b.believable) {
         return (text, " ", Role::Dim);
     }
     let better = match row.better {
@@ -114,37 +121,47 @@ fn standing(look: &Look, row: &Row) -> (String, &'static str, Role) {
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let look = &model.look;
     let Some((first, other)) = model.shown() else { return };
-    let inner = framed(look, titled(look, "scorecard, this phase so far"), area, buffer);
+    let rows = rows(model);
+    let heads_inside = usize::from(area.height) >= rows.len() + 3;
+    let title = if heads_inside { "scorecard, this phase so far" } else { "score" };
+    let inner = framed(look, titled(look, title), area, buffer);
     if area.width >= 36 && area.height > 1 {
         let legend = if look.ascii { " ^ better v worse " } else { " ▲ better ▼ worse " };
         let legend = format!("{}{legend}", if first == other { String::new() } else { format!(" {other}:") });
         super::put(buffer, area.x + 2, area.bottom() - 1, &legend, look.style(Role::Dim));
     }
     let alone = first == other;
-    let (figure, name) = (8_usize, usize::from(inner.width).saturating_sub(8 * 2 + 8 + 3).min(18));
+    // Three columns of figures, a blank before and a sign behind them.
+    let name = usize::from(inner.width).saturating_sub(3 * FIGURE + 3).min(18);
     let mut lines = Vec::new();
-    let rows = rows(model);
-    // The head goes first when rows are short: the frame says what it is about.
-    if usize::from(inner.height) > rows.len() || inner.height >= 6 {
-        let heads = format!(
-            " {}{}{}{}",
-            left("", name, look.ascii),
-            right(&first.to_string(), figure),
-            if alone { String::new() } else { right(&other.to_string(), figure) },
-            if alone { String::new() } else { right(&format!("{other}/{first}"), 8) }
-        );
-        lines.push(Line::from(Piece::styled(heads, look.style(Role::Dim))));
+    let mut letters = vec![(first.to_string(), name + 1)];
+    if !alone {
+        letters.extend([
+            (other.to_string(), name + 1 + FIGURE),
+            (format!("{other}/{first}"), name + 1 + 2 * FIGURE),
+        ]);
+    }
+    // Where rows are short the heads stand in the frame.
+    for (letter, from) in letters {
+        let x = inner.x + (from + FIGURE - letter.len()) as u16;
+        let y = if heads_inside { inner.y } else { area.y };
+        if x < inner.right() {
+            super::put(buffer, x, y, &letter, look.style(Role::Strong));
+        }
+    }
+    if heads_inside {
+        lines.push(Line::default());
     }
     for row in &rows {
         let shown = |of: Figure| {
             let role = if of.value.is_some() && of.believable { Role::Text } else { Role::Dim };
-            Piece::styled(right(&(row.show)(of.value), figure), look.style(role))
+            Piece::styled(right(&(row.show)(of.value), FIGURE), look.style(role))
         };
         let mut pieces = vec![Piece::raw(format!(" {}", left(row.name, name, look.ascii))), shown(row.a)];
         if !alone {
             let (text, sign, role) = standing(look, row);
             pieces.push(shown(row.b));
-            pieces.push(Piece::styled(format!("{} {sign}", right(&text, 8)), look.style(role)));
+            pieces.push(Piece::styled(format!("{} {sign}", right(&text, FIGURE)), look.style(role)));
         }
         lines.push(Line::from(pieces));
     }
@@ -160,7 +177,12 @@ pub(super) fn line(model: &Model, area: Rect, buffer: &mut Buffer) {
     for row in rows(model).iter().skip(1).take(2) {
         let (text, sign, role) = standing(look, row);
         pieces.push(Piece::styled(format!("{} ", row.name), look.style(Role::Dim)));
-        pieces.push(Piece::raw(format!("{} {} ", (row.show)(row.a.value), (row.show)(row.b.value))));
+        let Some((first, other)) = model.shown() else { return };
+        pieces.push(Piece::raw(format!("{first} {} ", (row.show)(row.a.value))));
+        if first == other {
+            continue;
+        }
+        pieces.push(Piece::raw(format!("{other} {} ", (row.show)(row.b.value))));
         pieces.push(Piece::styled(format!("{text}{sign} "), look.style(role)));
     }
     Line::from(pieces).render(area, buffer);

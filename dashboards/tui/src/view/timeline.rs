@@ -52,8 +52,11 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             put(buffer, x, inner.y + 1, &name, style);
         }
     }
-    let steps: Vec<String> =
-        header.steps.iter().map(|step| format!("{} {}", number(step.number, look.ascii), step.text)).collect();
+    let steps: Vec<String> = header
+        .steps
+        .iter()
+        .map(|step| format!("{} {}", number(step.number, look.ascii), step.text))
+        .collect();
     if !steps.is_empty() && area.width > 8 {
         let text = format!(" {} ", cut(&steps.join("  "), usize::from(area.width) - 8, look.ascii));
         put(buffer, area.x + 2, area.bottom() - 1, &text, look.style(Role::Fault));
