@@ -84,11 +84,12 @@ pub fn explain(asked: &str) -> ExitCode {
         .iter()
         .map(|(name, placement)| (name.clone(), placement.resolve(&components).unwrap_or_default()))
         .collect();
-    let reach = |step: usize, processes: &[ProcessPlan]| {
-        match conductor::run::reach_of(&scenario.steps[step], processes) {
-            Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
-            Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
-        }
+    let reach = |step: usize, processes: &[ProcessPlan]| match conductor::run::reach_of(
+        &scenario.steps[step],
+        processes,
+    ) {
+        Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+        Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
     };
     print!("{}", scenario::explain::explain(&scenario, &arms, reach));
     ExitCode::SUCCESS

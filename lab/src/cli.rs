@@ -35,7 +35,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  cleave explain crash-one\n  cleave explain my/own.toml")]
     Explain(Explain),
     /// Run a scenario to its scorecard.
-    #[command(after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 3 --output json > hop-tax.json")]
+    #[command(
+        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 3 --output json > hop-tax.json"
+    )]
     Run(Run),
     /// Keep a seeded suite running, with its URLs and a token, until Ctrl-C.
     #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
@@ -43,7 +45,9 @@ pub enum Command {
     /// Say what this machine can do, and what degrades without it.
     Doctor,
     /// One process of a topology: what `run` and `up` start.
-    #[command(after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway")]
+    #[command(
+        after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway"
+    )]
     Node(Node),
     /// The load generator: what `run` starts.
     #[command(hide = true)]
@@ -188,9 +192,12 @@ pub fn node_config(asked: &Node) -> Result<NodeConfig, String> {
         let rest: Vec<String> =
             components.iter().filter(|c| !hosts.contains(c)).map(ToString::to_string).collect();
         let others = Placement { processes: [("each".to_owned(), rest)].into(), ..Placement::default() };
-        let elsewhere: Vec<ComponentName> = components.iter().copied().filter(|c| !hosts.contains(c)).collect();
+        let elsewhere: Vec<ComponentName> =
+            components.iter().copied().filter(|c| !hosts.contains(c)).collect();
         if !elsewhere.is_empty() {
-            processes.extend(others.resolve(&elsewhere).unwrap_or_default().into_iter().filter(|p| !p.hosts.is_empty()));
+            processes.extend(
+                others.resolve(&elsewhere).unwrap_or_default().into_iter().filter(|p| !p.hosts.is_empty()),
+            );
         }
     }
     Ok(NodeConfig {
@@ -220,7 +227,14 @@ mod tests {
 
     #[test]
     fn a_node_by_hand_knows_what_others_hold() {
-        let cleave = Cleave::parse_from(["cleave", "node", "--hosts", "feed,follower", "--registry", "127.0.0.1:7000"]);
+        let cleave = Cleave::parse_from([
+            "cleave",
+            "node",
+            "--hosts",
+            "feed,follower",
+            "--registry",
+            "127.0.0.1:7000",
+        ]);
         let Command::Node(asked) = cleave.command else { panic!("a node") };
         let config = node_config(&asked).expect("right");
         assert_eq!(config.hosts().len(), 2);

@@ -33,12 +33,33 @@ fn findings() -> Vec<Finding> {
         found,
         without: missing.then_some(without),
     };
-    let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
+        .map_or(0, |(soft, _)| soft);
     vec![
-        finding("cpu", format!("{} x {}", machine.cores, machine.cpu), machine.cores < 2, "one core: arms, load and screen take turns; trust counts and CPU, not latencies"),
-        finding("memory", format!("{} MiB", machine.memory_mib), machine.memory_mib < 1_024, "runs stop when less than 10 % is left"),
-        finding("kernel", machine.kernel.clone(), machine.kernel.is_empty(), "not Linux: nothing here is tested"),
-        finding("load average", format!("{:.2}", machine.load_average), machine.load_average > f64::from(machine.cores), "other work is going on: comparisons may be inconclusive"),
+        finding(
+            "cpu",
+            format!("{} x {}", machine.cores, machine.cpu),
+            machine.cores < 2,
+            "one core: arms, load and screen take turns; trust counts and CPU, not latencies",
+        ),
+        finding(
+            "memory",
+            format!("{} MiB", machine.memory_mib),
+            machine.memory_mib < 1_024,
+            "runs stop when less than 10 % is left",
+        ),
+        finding(
+            "kernel",
+            machine.kernel.clone(),
+            machine.kernel.is_empty(),
+            "not Linux: nothing here is tested",
+        ),
+        finding(
+            "load average",
+            format!("{:.2}", machine.load_average),
+            machine.load_average > f64::from(machine.cores),
+            "other work is going on: comparisons may be inconclusive",
+        ),
         finding(
             "per-process CPU",
             "/proc/PID/task/*/schedstat".into(),
@@ -57,6 +78,11 @@ fn findings() -> Vec<Finding> {
             !Path::new("/proc/pressure/cpu").exists(),
             "no stall figures: noise is not told from slowness",
         ),
-        finding("open files", files.to_string(), files < 1_024, "raise it with ulimit -n 4096, or loads above 500/s run out"),
+        finding(
+            "open files",
+            files.to_string(),
+            files < 1_024,
+            "raise it with ulimit -n 4096, or loads above 500/s run out",
+        ),
     ]
 }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Command, Cleave};
+use crate::cli::{Cleave, Command};
 
 fn main() -> ExitCode {
     let began = runtime::clock::now();

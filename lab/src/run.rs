@@ -119,7 +119,9 @@ impl View {
     fn choose(asked: &cli::Run) -> Self {
         match asked.output {
             Output::Json => Self::Progress,
-            Output::Human if asked.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() => {
+            Output::Human
+                if asked.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() =>
+            {
                 Self::Lines
             }
             Output::Human => Self::Screen,

@@ -57,7 +57,8 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     if let Err(error) = crate::run::on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let order = UpOrder { name, placement, seed: asked.seed, load, out: asked.out.clone(), program, telemetry };
+    let order =
+        UpOrder { name, placement, seed: asked.seed, load, out: asked.out.clone(), program, telemetry };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain::error(&error),
@@ -80,7 +81,10 @@ fn tell(standing: &Standing) {
         println!("{name:12}  {listen}  {}", hosts.join(", "));
     }
     println!();
-    println!("try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'", standing.user_token, standing.public);
+    println!(
+        "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
+        standing.user_token, standing.public
+    );
     println!("Ctrl-C ends it");
 }
 

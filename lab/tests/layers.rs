@@ -153,7 +153,10 @@ fn a_planted_upward_import_is_found() {
     let plant = |name: &str, dependency: &str| {
         faults(&[Manifest { name: name.into(), dependencies: vec![dependency.into()] }])
     };
-    assert_eq!(plant("feed", "follower"), ["`feed` (gateway and services) must not depend on `follower` (gateway and services)"]);
+    assert_eq!(
+        plant("feed", "follower"),
+        ["`feed` (gateway and services) must not depend on `follower` (gateway and services)"]
+    );
     assert!(!plant("contract", "transport").is_empty(), "the floor must not see what stands on it");
     assert!(!plant("profile", "traffic").is_empty(), "the specimen must not see the laboratory");
     assert!(!plant("scorecard", "tokio").is_empty(), "pure rooms stay pure");

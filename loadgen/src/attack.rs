@@ -19,7 +19,11 @@ pub struct AttackError(String);
 
 /// Runs all slots of all arms until their queues close. Boxed, so that callers
 /// do not compile its future again.
-pub fn run(lanes: Vec<Arc<Lane>>, pool: usize, timeout_s: u64) -> BoxFuture<'static, Result<GooseMetrics, AttackError>> {
+pub fn run(
+    lanes: Vec<Arc<Lane>>,
+    pool: usize,
+    timeout_s: u64,
+) -> BoxFuture<'static, Result<GooseMetrics, AttackError>> {
     Box::pin(async move {
         let mut config = GooseConfiguration::default();
         config.users = Some(pool * lanes.len());
@@ -45,7 +49,9 @@ pub fn run(lanes: Vec<Arc<Lane>>, pool: usize, timeout_s: u64) -> BoxFuture<'sta
                 Box::pin(async move { serve(&lane, user).await })
             });
             attack = attack.register_scenario(
-                Scenario::new(&name).set_host(&url).register_transaction(Transaction::new(body).set_name("arrivals")),
+                Scenario::new(&name)
+                    .set_host(&url)
+                    .register_transaction(Transaction::new(body).set_name("arrivals")),
             );
         }
         attack.execute().await.map_err(fail)

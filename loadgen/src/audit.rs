@@ -33,11 +33,8 @@ enum Found {
 /// Looks for everything that was acknowledged at an arm.
 pub async fn audit(lane: &Lane) -> Audit {
     let written = lane.people.written();
-    let mut audit = Audit {
-        arm: lane.recorder.arm(),
-        acknowledged: written.len() as u64,
-        ..Audit::default()
-    };
+    let mut audit =
+        Audit { arm: lane.recorder.arm(), acknowledged: written.len() as u64, ..Audit::default() };
     let until = runtime::clock::now() + PATIENCE;
     let mut missing: Vec<&Written> = written.iter().collect();
     loop {

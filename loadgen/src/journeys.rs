@@ -234,7 +234,9 @@ impl Trip<'_> {
             (Journey::EditProfile, _) => {
                 let bio = format!("edited in arrival {}", self.arrival.seq);
                 let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
-                expect(answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio)?;
+                expect(
+                    answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio,
+                )?;
                 people.acknowledged(Written::Profile { user, bio });
                 Ok(())
             }
@@ -253,7 +255,10 @@ impl Trip<'_> {
                 let answer = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
                 expect(answer["token"].is_string())
             }
-            (Journey::ViewPhoto | Journey::ViewProfile | Journey::Search | Journey::Like | Journey::Follow, _) => {
+            (
+                Journey::ViewPhoto | Journey::ViewProfile | Journey::Search | Journey::Like | Journey::Follow,
+                _,
+            ) => {
                 unreachable!("the schedule gives these journeys a target of their own")
             }
         }
@@ -299,7 +304,8 @@ impl Trip<'_> {
             }
             if seen {
                 // Visible at the latest when the answer that shows it was asked for.
-                self.outcome.staleness_us = Some(if tries == 0 { 1 } else { asked.saturating_sub(acknowledged).max(1) });
+                self.outcome.staleness_us =
+                    Some(if tries == 0 { 1 } else { asked.saturating_sub(acknowledged).max(1) });
                 return Ok(());
             }
             tries += 1;

@@ -65,7 +65,12 @@ impl Clock for Monotonic {
 
 /// Hands out the schedule until it ends or is cancelled. Dropping the lanes
 /// afterwards tells the slots that nothing more will come.
-pub fn pace(schedule: impl Iterator<Item = Arrival>, lanes: &[Lane], cancel: &AtomicBool, clock: &mut impl Clock) {
+pub fn pace(
+    schedule: impl Iterator<Item = Arrival>,
+    lanes: &[Lane],
+    cancel: &AtomicBool,
+    clock: &mut impl Clock,
+) {
     for arrival in schedule {
         let due_us = arrival.due_ns / 1_000;
         if !sleep_until(due_us, cancel, clock) {

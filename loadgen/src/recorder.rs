@@ -123,7 +123,9 @@ impl Cell {
 
 fn record(histogram: &mut Histogram<u64>, us: u64) {
     // Resizes as far as it must; the clamp keeps that below a minute.
-    histogram.record(us.clamp(1, record::histogram::MAX_US)).expect("a histogram that resizes takes any value");
+    histogram
+        .record(us.clamp(1, record::histogram::MAX_US))
+        .expect("a histogram that resizes takes any value");
 }
 
 type Key = (u32, Journey);
@@ -245,10 +247,16 @@ impl Recorder {
         let mut cells = self.cells.lock().expect("no panic while held");
         let open = cells.split_off(&(open_from, Journey::ALL[0]));
         let closed = std::mem::replace(&mut *cells, open);
-        let mut windows: Vec<Window> = closed.values().map(|cell| Window { closed: true, ..cell.close() }).collect();
+        let mut windows: Vec<Window> =
+            closed.values().map(|cell| Window { closed: true, ..cell.close() }).collect();
         // Only the last few open seconds are news; older ones wait for stragglers.
         let recent = now.saturating_sub(2);
-        windows.extend(cells.iter().filter(|((second, _), _)| *second >= recent && *second < now).map(|(_, cell)| cell.close()));
+        windows.extend(
+            cells
+                .iter()
+                .filter(|((second, _), _)| *second >= recent && *second < now)
+                .map(|(_, cell)| cell.close()),
+        );
         windows
     }
 
@@ -260,7 +268,11 @@ impl Recorder {
     fn cell(&self, journey: Journey, due_us: u64, change: impl FnOnce(&mut Cell)) {
         let second = u32::try_from(due_us / 1_000_000).unwrap_or(u32::MAX);
         let mut cells = self.cells.lock().expect("no panic while held");
-        change(cells.entry((second, journey)).or_insert_with(|| Cell::new(self.arm, self.round, journey, second)));
+        change(
+            cells
+                .entry((second, journey))
+                .or_insert_with(|| Cell::new(self.arm, self.round, journey, second)),
+        );
     }
 }
 
@@ -282,7 +294,8 @@ mod tests {
         let window = &windows[0];
         assert_eq!((window.second, window.offered, window.ok, window.good), (1, 1, 1, 0));
         assert!(window.closed);
-        let near = |us: Option<u64>, expected: u64| us.is_some_and(|us| us.abs_diff(expected) <= expected / 500);
+        let near =
+            |us: Option<u64>, expected: u64| us.is_some_and(|us| us.abs_diff(expected) <= expected / 500);
         assert!(near(window.intended.max(), 1_500_000) && near(window.service.max(), 500_000));
         assert!(window.own_wait.is_empty() && near(window.slot_wait.max(), 999_990));
     }

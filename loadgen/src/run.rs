@@ -105,7 +105,10 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     let pool = plan.pool();
     let people = Arc::new(People::new(&plan));
     let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, people.dataset());
-    voice.say(&Message::Hello { schedule_digest: schedule.digest(), planned: schedule.clone().count() as u64 });
+    voice.say(&Message::Hello {
+        schedule_digest: schedule.digest(),
+        planned: schedule.clone().count() as u64,
+    });
 
     let cancel = Arc::new(AtomicBool::new(false));
     let ready = Arc::new(AtomicUsize::new(0));
@@ -213,7 +216,8 @@ fn conduct(
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    let warm_ms = u64::try_from(runtime::clock::now().saturating_duration_since(began).as_millis()).unwrap_or(0);
+    let warm_ms =
+        u64::try_from(runtime::clock::now().saturating_duration_since(began).as_millis()).unwrap_or(0);
     stage.voice.say(&Message::Ready { warm_ms });
     let Some(at) = wait_for_word(commands, &stage.cancel) else { return Vec::new() };
     let mut faults = Vec::new();

@@ -153,7 +153,8 @@ impl Reader {
 /// Kinds a later minor version may add are skipped.
 fn is_unknown_kind(text: &str) -> bool {
     const KNOWN: [&str; 12] = [
-        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "audit", "end",
+        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "audit",
+        "end",
     ];
     serde_json::from_str::<serde_json::Value>(text)
         .ok()
@@ -200,7 +201,10 @@ mod tests {
     }
 
     fn phase(t: u64) -> Line {
-        Line { t, entry: Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() }) }
+        Line {
+            t,
+            entry: Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() }),
+        }
     }
 
     #[test]

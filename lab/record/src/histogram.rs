@@ -20,7 +20,8 @@ pub const DIGITS: u8 = 3;
 /// # Panics
 /// Never: the bounds are constants the library accepts.
 pub fn recorder() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MAX_US, DIGITS).expect("1 us to one minute at three digits is a valid range")
+    Histogram::new_with_bounds(1, MAX_US, DIGITS)
+        .expect("1 us to one minute at three digits is a valid range")
 }
 
 /// Latencies in microseconds with their counts, by rising value.
@@ -165,8 +166,9 @@ impl<'de> Deserialize<'de> for Latencies {
             return Ok(Self::default());
         }
         let bytes = STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)?;
-        let histogram: Histogram<u64> =
-            HdrReader::new().deserialize(&mut bytes.as_slice()).map_err(|why| de::Error::custom(format!("{why:?}")))?;
+        let histogram: Histogram<u64> = HdrReader::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|why| de::Error::custom(format!("{why:?}")))?;
         Ok(Self::of(&histogram))
     }
 }

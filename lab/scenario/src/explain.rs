@@ -71,7 +71,8 @@ pub fn explain(
     say(format_args!("  {}", drawing(scenario)));
     for (index, step) in scenario.steps.iter().enumerate() {
         let at = step.start_ns as f64 / 1e9;
-        let lasts = if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
+        let lasts =
+            if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
         say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.fault));
         for (name, processes) in arms {
             say(format_args!("      {name}: {}", reach(index, processes)));

@@ -135,8 +135,12 @@ impl Scenario {
             .iter()
             .map(|phase| {
                 let length_ns = ns(phase.length);
-                let plan =
-                    record::PhasePlan { name: phase.name.clone(), start_ns, length_ns, measure: phase.measure };
+                let plan = record::PhasePlan {
+                    name: phase.name.clone(),
+                    start_ns,
+                    length_ns,
+                    measure: phase.measure,
+                };
                 start_ns += length_ns;
                 plan
             })

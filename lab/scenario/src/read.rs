@@ -21,7 +21,18 @@ pub const SCHEMA: i64 = 1;
 
 /// Keys of a file, at its top.
 const TOP: [&str; 13] = [
-    "schema", "name", "title", "why", "seed", "tags", "telemetry", "phases", "load", "topology", "policy", "step",
+    "schema",
+    "name",
+    "title",
+    "why",
+    "seed",
+    "tags",
+    "telemetry",
+    "phases",
+    "load",
+    "topology",
+    "policy",
+    "step",
     "expect",
 ];
 /// `stop` is apart, because the array above is also the order of a well-written file.
@@ -73,7 +84,12 @@ impl Reader<'_> {
         self.value(value)
     }
 
-    fn required<T: DeserializeOwned>(&mut self, table: &mut DeTable<'_>, key: &str, example: &str) -> Option<T> {
+    fn required<T: DeserializeOwned>(
+        &mut self,
+        table: &mut DeTable<'_>,
+        key: &str,
+        example: &str,
+    ) -> Option<T> {
         if !table.contains_key(key) {
             self.fault(0..0, format!("`{key}` is missing; write for example {example}"));
             return None;
@@ -142,7 +158,10 @@ impl Reader<'_> {
 
     fn phases(&mut self, top: &mut DeTable<'_>) -> Vec<Phase> {
         let Some(value) = remove(top, "phases") else {
-            self.fault(0..0, "`phases` is missing; write for example phases = [{ name = \"steady\", for = \"10s\" }]");
+            self.fault(
+                0..0,
+                "`phases` is missing; write for example phases = [{ name = \"steady\", for = \"10s\" }]",
+            );
             return Vec::new();
         };
         let span = value.span();
@@ -195,7 +214,10 @@ impl Reader<'_> {
             topologies.push((span.start, name, placement));
         }
         if topologies.is_empty() && self.faults.is_empty() {
-            self.fault(0..0, "no topology; write for example [topology.mono] processes = { app = [\"gateway\", \"*\"] }");
+            self.fault(
+                0..0,
+                "no topology; write for example [topology.mono] processes = { app = [\"gateway\", \"*\"] }",
+            );
         }
         // Tables come sorted by name; arms go by the order of the file.
         topologies.sort_by_key(|(at, ..)| *at);
@@ -221,9 +243,10 @@ impl Reader<'_> {
         let Some(value) = remove(top, key) else { return Vec::new() };
         let span = value.span();
         match value.into_inner() {
-            DeValue::Table(tables) => {
-                tables.into_iter().map(|(name, value)| (name.get_ref().to_string(), name.span(), value)).collect()
-            }
+            DeValue::Table(tables) => tables
+                .into_iter()
+                .map(|(name, value)| (name.get_ref().to_string(), name.span(), value))
+                .collect(),
             _ => {
                 self.fault(span, format!("`{key}` is a table of tables: [{key}.NAME]"));
                 Vec::new()
@@ -255,7 +278,13 @@ impl Reader<'_> {
         steps
     }
 
-    fn step(&mut self, mut table: DeTable<'_>, span: Range<usize>, number: u32, phases: &[Phase]) -> Option<Step> {
+    fn step(
+        &mut self,
+        mut table: DeTable<'_>,
+        span: Range<usize>,
+        number: u32,
+        phases: &[Phase],
+    ) -> Option<Step> {
         let at_span = |table: &DeTable<'_>, key: &str| table.get(key).map(Spanned::span);
         let in_span = at_span(&table, "in");
         let on_span = at_span(&table, "on").unwrap_or(span.clone());
@@ -288,7 +317,10 @@ impl Reader<'_> {
             None => 0,
             Some(Ok(offset)) => ns(offset),
             Some(Err(error)) => {
-                self.fault(span, format!("`at`: {error}; write at = \"+2s\", counted from the phase's start"));
+                self.fault(
+                    span,
+                    format!("`at`: {error}; write at = \"+2s\", counted from the phase's start"),
+                );
                 return None;
             }
         };
@@ -309,7 +341,10 @@ impl Reader<'_> {
                 return None;
             }
             (None, true) => {
-                self.fault(span, format!("`{verb}` lasts: every lasting fault ends by itself, write for = \"5s\""));
+                self.fault(
+                    span,
+                    format!("`{verb}` lasts: every lasting fault ends by itself, write for = \"5s\""),
+                );
                 return None;
             }
         };
@@ -317,7 +352,17 @@ impl Reader<'_> {
             self.fault(span, message);
         }
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
-        Some(Step { number, id, phase: index, start_ns: before + offset, length_ns, fault, matching, target, on })
+        Some(Step {
+            number,
+            id,
+            phase: index,
+            start_ns: before + offset,
+            length_ns,
+            fault,
+            matching,
+            target,
+            on,
+        })
     }
 
     fn fault_kind(&mut self, table: DeTable<'_>, span: Range<usize>) -> Option<fault::Fault> {
@@ -325,7 +370,10 @@ impl Reader<'_> {
         let known = |verb: &str| verbs.contains(&verb);
         match table.get("do") {
             None => {
-                self.fault(span, format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")));
+                self.fault(
+                    span,
+                    format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")),
+                );
                 None
             }
             Some(value) => match value.get_ref().as_str() {
@@ -351,7 +399,8 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let names: Vec<&str> = self.components.iter().map(|c| c.as_str()).chain(["gateway", "registry"]).collect();
+        let names: Vec<&str> =
+            self.components.iter().map(|c| c.as_str()).chain(["gateway", "registry"]).collect();
         let mut known = true;
         for component in target.components() {
             if component != "*" && !names.contains(&component) {

@@ -94,7 +94,8 @@ pub fn did_you_mean<'a>(written: &str, choices: impl IntoIterator<Item = &'a str
 
 /// ``unknown component `fed`; did you mean `feed`? components: profile, feed``.
 pub fn unknown<'a>(what: &str, written: &str, choices: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    let hint = did_you_mean(written, choices.clone()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let hint = did_you_mean(written, choices.clone())
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let list: Vec<&str> = choices.into_iter().collect();
     let plural = if hint.is_empty() { ";" } else { "" };
     format!("unknown {what} `{written}`{hint}{plural} {what}s: {}", list.join(", "))

@@ -29,22 +29,86 @@ const WATCHING: &str = "monitoring and tracing";
 
 fn rows() -> Vec<Row> {
     let all = || "all".to_owned();
-    let row = |id, claim, measure, better, kind: Kind, beside| Row { id, claim, measure, unit: kind.unit(), better, kind, beside };
+    let row = |id, claim, measure, better, kind: Kind, beside| Row {
+        id,
+        claim,
+        measure,
+        unit: kind.unit(),
+        better,
+        kind,
+        beside,
+    };
     use Better::{Higher, Lower, Neither};
     vec![
-        row("latency_p50", LATENCY, "p50 of ok journeys, from the intended start", Lower, Kind::Latency(0.5, all()), true),
-        row("latency_p99", LATENCY, "p99 of ok journeys, from the intended start", Lower, Kind::Latency(0.99, all()), true),
-        row("latency_p999", LATENCY, "p99.9 of ok journeys, from the intended start", Lower, Kind::Latency(0.999, all()), true),
+        row(
+            "latency_p50",
+            LATENCY,
+            "p50 of ok journeys, from the intended start",
+            Lower,
+            Kind::Latency(0.5, all()),
+            true,
+        ),
+        row(
+            "latency_p99",
+            LATENCY,
+            "p99 of ok journeys, from the intended start",
+            Lower,
+            Kind::Latency(0.99, all()),
+            true,
+        ),
+        row(
+            "latency_p999",
+            LATENCY,
+            "p99.9 of ok journeys, from the intended start",
+            Lower,
+            Kind::Latency(0.999, all()),
+            true,
+        ),
         row("hops", LATENCY, "requests on the wire per journey", Neither, Kind::Hops, false),
         row("cpu_per_journey", LATENCY, "CPU of the arm per journey", Lower, Kind::CpuPerJourney, true),
         row("goodput", SCALE, "journeys answered ok and in time", Higher, Kind::Goodput(all()), false),
         row("rate", SCALE, "good journeys per second", Higher, Kind::Rate(all()), false),
-        row("recovery", ISOLATION, "from the last fault's end to 95 % goodput", Lower, Kind::Recovery(all()), false),
-        row("stale_reads", CONSISTENCY, "reads that missed an acknowledged write", Lower, Kind::StaleReads, false),
-        row("staleness_p50", CONSISTENCY, "acknowledged until visible elsewhere, p50", Lower, Kind::Staleness(0.5), false),
-        row("staleness_p99", CONSISTENCY, "acknowledged until visible elsewhere, p99", Lower, Kind::Staleness(0.99), false),
+        row(
+            "recovery",
+            ISOLATION,
+            "from the last fault's end to 95 % goodput",
+            Lower,
+            Kind::Recovery(all()),
+            false,
+        ),
+        row(
+            "stale_reads",
+            CONSISTENCY,
+            "reads that missed an acknowledged write",
+            Lower,
+            Kind::StaleReads,
+            false,
+        ),
+        row(
+            "staleness_p50",
+            CONSISTENCY,
+            "acknowledged until visible elsewhere, p50",
+            Lower,
+            Kind::Staleness(0.5),
+            false,
+        ),
+        row(
+            "staleness_p99",
+            CONSISTENCY,
+            "acknowledged until visible elsewhere, p99",
+            Lower,
+            Kind::Staleness(0.99),
+            false,
+        ),
         row("lost_writes", CONSISTENCY, "acknowledged writes that are gone", Lower, Kind::LostWrites, false),
-        row("duplicated_writes", CONSISTENCY, "acknowledged writes found twice", Lower, Kind::DuplicatedWrites, false),
+        row(
+            "duplicated_writes",
+            CONSISTENCY,
+            "acknowledged writes found twice",
+            Lower,
+            Kind::DuplicatedWrites,
+            false,
+        ),
         row("memory", COMPLEXITY, "PSS of the arm at its highest", Lower, Kind::Pss, false),
     ]
 }
@@ -74,7 +138,9 @@ pub fn scorecard(tally: &Tally) -> Vec<Score> {
 fn steady(tally: &Tally) -> Window {
     let phases = &tally.header.phases;
     let named = phases.iter().find(|phase| phase.name == "steady" && phase.measure);
-    named.or_else(|| phases.iter().find(|phase| phase.measure)).map_or(Window::Whole, |p| Window::Phase(p.name.clone()))
+    named
+        .or_else(|| phases.iter().find(|phase| phase.measure))
+        .map_or(Window::Whole, |p| Window::Phase(p.name.clone()))
 }
 
 fn name(window: &Window) -> String {
@@ -246,7 +312,8 @@ fn split(tally: &Tally, window: &Window) -> Vec<Score> {
             arms,
         }
     };
-    let mut scores = vec![row("cpu_total".into(), "CPU per journey, from /proc".into(), &|p| (p.cpu_total, p.journeys))];
+    let mut scores =
+        vec![row("cpu_total".into(), "CPU per journey, from /proc".into(), &|p| (p.cpu_total, p.journeys))];
     for part in names(|p| &p.cpu) {
         scores.push(row(format!("cpu_{part}"), format!("of it {part}"), &|p| {
             (p.cpu.get(&part).copied().unwrap_or(0.0), p.journeys)
@@ -273,7 +340,8 @@ fn faults(tally: &Tally) -> Vec<Score> {
         let Some(phase) = tally.header.phases.iter().find(inside) else { continue };
         let window = Window::Phase(phase.name.clone());
         let of = |id: String, measure: String, better: Better, kind: Kind| {
-            let row = Row { id: "", claim: ISOLATION, measure: "", unit: kind.unit(), better, kind, beside: false };
+            let row =
+                Row { id: "", claim: ISOLATION, measure: "", unit: kind.unit(), better, kind, beside: false };
             Score { id, measure, ..score(tally, &row, &window) }
         };
         scores.push(of(
@@ -336,7 +404,10 @@ fn complexity(tally: &Tally) -> Vec<Score> {
             .iter()
             .map(|arm| {
                 let value = value(arm);
-                (arm.letter, Measured { value, n: u64::from(value.is_some()), interval: value.map(|v| (v, v)) })
+                (
+                    arm.letter,
+                    Measured { value, n: u64::from(value.is_some()), interval: value.map(|v| (v, v)) },
+                )
             })
             .collect();
         Score {

@@ -170,9 +170,11 @@ impl Kind {
     /// Unit of its values.
     pub const fn unit(&self) -> Unit {
         match self {
-            Self::Latency(..) | Self::Recovery(_) | Self::CpuPerJourney | Self::Staleness(_) | Self::BreakerOpen(..) => {
-                Unit::Time
-            }
+            Self::Latency(..)
+            | Self::Recovery(_)
+            | Self::CpuPerJourney
+            | Self::Staleness(_)
+            | Self::BreakerOpen(..) => Unit::Time,
             Self::Goodput(_)
             | Self::Errors(_)
             | Self::Availability(_)
@@ -181,9 +183,12 @@ impl Kind {
             | Self::MemoryAvailable => Unit::Share,
             Self::Rate(_) => Unit::Rate,
             Self::Pss => Unit::Bytes,
-            Self::Attempts(..) | Self::Cost | Self::Hops | Self::LostWrites | Self::DuplicatedWrites | Self::StaleReads => {
-                Unit::Count
-            }
+            Self::Attempts(..)
+            | Self::Cost
+            | Self::Hops
+            | Self::LostWrites
+            | Self::DuplicatedWrites
+            | Self::StaleReads => Unit::Count,
         }
     }
 
@@ -252,7 +257,10 @@ impl FromStr for Expectation {
 
     fn from_str(text: &str) -> Result<Self, ExpectError> {
         if text.len() > MAX_LENGTH {
-            return Err(ExpectError { at: 0, message: format!("an expectation has at most {MAX_LENGTH} bytes") });
+            return Err(ExpectError {
+                at: 0,
+                message: format!("an expectation has at most {MAX_LENGTH} bytes"),
+            });
         }
         let mut parser = Parser { text, at: 0 };
         let mut left = parser.side()?;
@@ -261,7 +269,10 @@ impl FromStr for Expectation {
         let held_ns = if parser.word_is("held") { parser.duration()? } else { 0 };
         parser.end()?;
         let Side::Measure { measure, .. } = &mut left else {
-            return Err(ExpectError { at: 0, message: "write the measure on the left: `errors(all) < 1%`".into() });
+            return Err(ExpectError {
+                at: 0,
+                message: "write the measure on the left: `errors(all) < 1%`".into(),
+            });
         };
         if measure.axes.is_empty() {
             measure.axes = match &right {
@@ -274,7 +285,10 @@ impl FromStr for Expectation {
         match &mut right {
             Side::Measure { measure: other, .. } => {
                 if other.kind.unit() != unit {
-                    return Err(parser.error(format!("the sides have different units, {unit:?} and {:?}", other.kind.unit())));
+                    return Err(parser.error(format!(
+                        "the sides have different units, {unit:?} and {:?}",
+                        other.kind.unit()
+                    )));
                 }
                 if other.axes.is_empty() {
                     other.axes.clone_from(&measure.axes);
@@ -292,7 +306,9 @@ impl FromStr for Expectation {
                         Unit::Bytes => "96MiB",
                         Unit::Count => "a bare number",
                     };
-                    return Err(parser.error(format!("the limit has another unit than the measure; write {example}")));
+                    return Err(
+                        parser.error(format!("the limit has another unit than the measure; write {example}"))
+                    );
                 }
             }
         }
@@ -330,7 +346,8 @@ impl<'a> Parser<'a> {
         let rest = self.rest();
         let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-.#".contains(c))).unwrap_or(rest.len());
         // `a->b` is two words and an arrow: a hyphen before `>` is not part of the first.
-        let end = rest[..end].strip_suffix('-').filter(|_| rest[end..].starts_with('>')).map_or(end, str::len);
+        let end =
+            rest[..end].strip_suffix('-').filter(|_| rest[end..].starts_with('>')).map_or(end, str::len);
         self.at += end;
         &rest[..end]
     }
@@ -469,7 +486,9 @@ impl<'a> Parser<'a> {
 }
 
 fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
-    let selector = || argument.map(str::to_owned).ok_or_else(|| format!("`{name}` needs a journey or `all`: `{name}(all)`"));
+    let selector = || {
+        argument.map(str::to_owned).ok_or_else(|| format!("`{name}` needs a journey or `all`: `{name}(all)`"))
+    };
     let edge = || {
         argument
             .and_then(|text| text.split_once("->"))
@@ -494,7 +513,8 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         "recovery" => Ok(Kind::Recovery(selector()?)),
         "blast_radius" => {
             let step = argument.and_then(|text| text.strip_prefix("step ")).map(|id| id.trim().to_owned());
-            step.map(Kind::BlastRadius).ok_or_else(|| "`blast_radius` needs a step: `blast_radius(step dead-photo)`".into())
+            step.map(Kind::BlastRadius)
+                .ok_or_else(|| "`blast_radius` needs a step: `blast_radius(step dead-photo)`".into())
         }
         "cpu_per_journey" => none(Kind::CpuPerJourney),
         "cost" => none(Kind::Cost),
@@ -544,11 +564,15 @@ mod tests {
     #[test]
     fn axes_bind_to_the_measure_they_follow() {
         let both = parse("p50(all) for micro <= 2 * p50(all) for mono");
-        let (Side::Measure { measure: left, .. }, Side::Measure { factor, measure: right }) = (&both.left, &both.right)
+        let (Side::Measure { measure: left, .. }, Side::Measure { factor, measure: right }) =
+            (&both.left, &both.right)
         else {
             panic!("two measures")
         };
-        assert_eq!((left.axes.as_slice(), right.axes.as_slice(), *factor), (&["micro".to_owned()][..], &["mono".to_owned()][..], 2.0));
+        assert_eq!(
+            (left.axes.as_slice(), right.axes.as_slice(), *factor),
+            (&["micro".to_owned()][..], &["mono".to_owned()][..], 2.0)
+        );
         let trailing = parse("recovery(all) <= 3s for budget,micro");
         let Side::Measure { measure, .. } = &trailing.left else { panic!("a measure") };
         assert_eq!(measure.axes, ["budget", "micro"]);

@@ -34,7 +34,9 @@ pub fn checks(tally: &Tally, id: u32, expectation: &Expectation) -> Vec<Check> {
     match &expectation.right {
         Side::Quantity { value, .. } => {
             let arms = if left.kind.is_host() { vec!['-'] } else { bound(tally, left) };
-            arms.into_iter().map(|arm| against_limit(tally, id, expectation, left, *factor, arm, *value)).collect()
+            arms.into_iter()
+                .map(|arm| against_limit(tally, id, expectation, left, *factor, arm, *value))
+                .collect()
         }
         Side::Measure { factor: right_factor, measure: right } => {
             vec![against_measure(tally, id, expectation, (*factor, left), (*right_factor, right))]
@@ -138,7 +140,8 @@ fn apart(kind: &Kind, one: Measured, k: f64, other: Measured, m: f64, op: Op) ->
     }
     let (left_low, left_high) = one.interval.map_or((left * k, left * k), |(l, h)| (l * k, h * k));
     let (right_low, right_high) = other.interval.map_or((right * m, right * m), |(l, h)| (l * m, h * m));
-    let corners = [(left_low, right_low), (left_low, right_high), (left_high, right_low), (left_high, right_high)];
+    let corners =
+        [(left_low, right_low), (left_low, right_high), (left_high, right_low), (left_high, right_high)];
     let holding = corners.iter().filter(|(l, r)| op.holds(*l, *r)).count();
     match holding {
         4 => (Verdict::Pass, String::new()),
@@ -157,7 +160,10 @@ fn judge(kind: &Kind, measured: Measured, op: Op, limit: f64) -> (Verdict, Strin
     match (op.holds(low, limit), op.holds(high, limit)) {
         (true, true) => (Verdict::Pass, String::new()),
         (false, false) => (Verdict::Fail, String::new()),
-        _ => (Verdict::Inconclusive, format!("the interval {} to {} straddles the limit", show(kind, low), show(kind, high))),
+        _ => (
+            Verdict::Inconclusive,
+            format!("the interval {} to {} straddles the limit", show(kind, low), show(kind, high)),
+        ),
     }
 }
 
@@ -256,11 +262,17 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
         if offered != ok + failed + dropped + abandoned {
             invalid(
                 "conservation",
-                format!("{}: {offered} offered are not {ok} ok + {failed} failed + {dropped} dropped + {abandoned} abandoned", arm.name),
+                format!(
+                    "{}: {offered} offered are not {ok} ok + {failed} failed + {dropped} dropped + {abandoned} abandoned",
+                    arm.name
+                ),
             );
         }
         if dropped > 0 {
-            invalid("queue_cap", format!("{}: {dropped} arrivals found the queue full; raise `queue_cap`", arm.name));
+            invalid(
+                "queue_cap",
+                format!("{}: {dropped} arrivals found the queue full; raise `queue_cap`", arm.name),
+            );
         }
         for phase in tally.header.phases.iter().filter(|phase| phase.measure) {
             let stretch = tally.whole(&Window::Phase(phase.name.clone()));
@@ -271,7 +283,10 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
         let pages = sum(|w| w.pages);
         let empty = sum(|w| w.empty_pages);
         if pages > 0 && empty as f64 > EMPTY_PAGES * pages as f64 {
-            invalid("empty_pages", format!("{}: {empty} of {pages} pages were empty; reads read nothing", arm.name));
+            invalid(
+                "empty_pages",
+                format!("{}: {empty} of {pages} pages were empty; reads read nothing", arm.name),
+            );
         }
         let planned = tally.header.planned;
         let measured_share = measured_share(tally);
@@ -294,7 +309,8 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
 /// The planned arrivals are counted over all rounds and phases; only measured ones are compared.
 fn measured_share(tally: &Tally) -> f64 {
     let total: u64 = tally.header.phases.iter().map(|phase| phase.length_ns).sum();
-    let measured: u64 = tally.header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
+    let measured: u64 =
+        tally.header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
     // Phases may have rates of their own, so this is a floor with room, not an equality.
     if total == 0 { 0.0 } else { 0.9 * measured as f64 / total as f64 }
 }
@@ -325,7 +341,8 @@ pub fn verdict(valid: &[Check], checks: &[Check], lints: &[Lint]) -> Verdict {
     if valid.iter().any(|check| check.verdict == Verdict::Fail) {
         return Verdict::Invalid;
     }
-    let standings = valid.iter().chain(checks).map(|check| check.verdict).chain(lints.iter().map(|lint| lint.verdict));
+    let standings =
+        valid.iter().chain(checks).map(|check| check.verdict).chain(lints.iter().map(|lint| lint.verdict));
     standings.max_by_key(|verdict| precedence(*verdict)).unwrap_or(Verdict::Pass)
 }
 

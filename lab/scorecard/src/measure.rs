@@ -178,7 +178,10 @@ fn blast_radius(tally: &Tally, arm: char, step: &str) -> Measured {
         ..u32::try_from((phase.start_ns + phase.length_ns) / SECOND).unwrap_or(0);
     let stretch = Stretch { round: 0, seconds };
     let bystander = |journey: &str| {
-        header.journeys.iter().any(|j| j.name == journey && !j.needs.iter().any(|need| step.hits.contains(need)))
+        header
+            .journeys
+            .iter()
+            .any(|j| j.name == journey && !j.needs.iter().any(|need| step.hits.contains(need)))
     };
     let (mut offered, mut hurt) = (0, 0);
     for window in tally.windows(arm, &stretch, bystander) {

@@ -106,7 +106,11 @@ impl Tally {
     pub fn selects(&self, selector: &str, journey: &str) -> bool {
         selector == "all"
             || selector == journey
-            || self.header.journeys.iter().any(|j| j.name == journey && j.groups.iter().any(|g| g == selector))
+            || self
+                .header
+                .journeys
+                .iter()
+                .any(|j| j.name == journey && j.groups.iter().any(|g| g == selector))
     }
 
     /// The seconds of a window; `whole` is all measured phases, from the first
@@ -130,7 +134,9 @@ impl Tally {
     pub fn blocks(&self, window: &expect::Window) -> Vec<Stretch> {
         let seconds = self.seconds(window);
         if self.header.rounds >= 3 {
-            return (1..=self.header.rounds).map(|round| Stretch { round, seconds: seconds.clone() }).collect();
+            return (1..=self.header.rounds)
+                .map(|round| Stretch { round, seconds: seconds.clone() })
+                .collect();
         }
         let length = seconds.end - seconds.start;
         let count = length.min(BLOCKS);
@@ -180,7 +186,8 @@ impl Tally {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for (index, round, arms, t) in &self.starts {
             let Some(phase) = self.header.phases.get(*index as usize) else { continue };
-            let meant = (arms.is_empty() || arms.contains(arm)) && (stretch.round == 0 || stretch.round == *round);
+            let meant =
+                (arms.is_empty() || arms.contains(arm)) && (stretch.round == 0 || stretch.round == *round);
             let from = (u64::from(stretch.seconds.start) * SECOND).max(phase.start_ns);
             let to = (u64::from(stretch.seconds.end) * SECOND).min(phase.start_ns + phase.length_ns);
             if meant && from < to {
@@ -229,7 +236,10 @@ impl Tally {
     /// Host seconds in a stretch of any arm.
     pub fn hosts<'a>(&'a self, stretch: &Stretch) -> impl Iterator<Item = &'a Host> + 'a {
         let ranges: Vec<_> = self.letters().iter().flat_map(|arm| self.run_time(*arm, stretch)).collect();
-        self.hosts.iter().filter(move |(t, _)| ranges.iter().any(|range| range.contains(t))).map(|(_, host)| host)
+        self.hosts
+            .iter()
+            .filter(move |(t, _)| ranges.iter().any(|range| range.contains(t)))
+            .map(|(_, host)| host)
     }
 
     /// All host seconds of the run.

@@ -24,13 +24,12 @@ pub fn draw(number: u64, width: u32, height: u32) -> Pixels {
     let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
         let down = f64::from(y) / f64::from(height.max(1));
+        let blend = |i: usize| (f64::from(top[i]) * (1.0 - down) + f64::from(bottom[i]) * down) as i32;
+        let row = [blend(0), blend(1), blend(2)];
         for x in 0..width {
             // A little texture, or the file would compress to nothing.
-            let grain = i32::try_from((x.wrapping_mul(31) ^ y.wrapping_mul(17)) & 15).unwrap_or(0) - 8;
-            for channel in 0..3 {
-                let blend = f64::from(top[channel]) * (1.0 - down) + f64::from(bottom[channel]) * down;
-                rgb.push((blend as i32 + grain).clamp(0, 255) as u8);
-            }
+            let grain = ((x.wrapping_mul(31) ^ y.wrapping_mul(17)) & 15) as i32 - 8;
+            rgb.extend(row.map(|channel| (channel + grain).clamp(0, 255) as u8));
         }
     }
     let mut image = Pixels { width, height, rgb };

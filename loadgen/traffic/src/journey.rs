@@ -67,7 +67,25 @@ impl Journey {
         }
     }
 
-    /// Groups it belongs to, for selectors and mixes.
+    /// Whether it changes what is kept. A log-in does not: its token is only signed.
+    pub const fn is_write(self) -> bool {
+        match self {
+            Self::Like
+            | Self::Follow
+            | Self::Upload
+            | Self::EditProfile
+            | Self::SignUp
+            | Self::PostThenRead => true,
+            Self::HomeFeed
+            | Self::NextPage
+            | Self::ViewPhoto
+            | Self::ViewProfile
+            | Self::Search
+            | Self::LogIn => false,
+        }
+    }
+
+    /// Groups it belongs to, for selectors.
     pub const fn groups(self) -> &'static [&'static str] {
         match self {
             Self::HomeFeed | Self::NextPage => &["feed", "reads"],
@@ -97,13 +115,35 @@ impl Journey {
         Self::ALL.into_iter().find(|journey| journey.name() == name)
     }
 
-    /// What a mix may call it: its name, or the group it stands for.
+    /// What a mix may call it: its name, or the short one of the thing looked
+    /// at: `feed` is `home-feed`, `photo` is `view-photo`, `profile` is `view-profile`.
     pub fn of_mix(name: &str) -> Option<Self> {
         match name {
             "feed" => Some(Self::HomeFeed),
             "photo" => Some(Self::ViewPhoto),
             "profile" => Some(Self::ViewProfile),
             name => Self::named(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_agree_with_serde() {
+        for journey in Journey::ALL {
+            assert_eq!(Journey::named(journey.name()), Some(journey));
+            assert_eq!(serde_json::to_string(&journey).expect("plain"), format!("\"{}\"", journey.name()));
+        }
+    }
+
+    #[test]
+    fn only_writes_are_in_the_group_of_writes() {
+        for journey in Journey::ALL {
+            assert_eq!(journey.groups().contains(&"writes"), journey.is_write(), "{}", journey.name());
+            assert!(!journey.depends_on().is_empty(), "{} needs somebody", journey.name());
         }
     }
 }

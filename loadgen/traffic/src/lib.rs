@@ -4,20 +4,23 @@
 //! - [`sample`]: Zipf, Pareto, lognormal, weighted choice: one draw a sample.
 //! - [`load`]: what a scenario says under `[load]`.
 //! - [`journey`]: what a user wants done, and which components it needs.
-//! - [`dataset`]: who is there, who follows whom, which photos there are.
+//! - [`graph`]: who follows whom.
+//! - [`dataset`]: who is there, which photos there are.
 //! - [`words`]: vocabulary, names and captions.
-//! - [`schedule`]: every arrival of a run.
+//! - [`schedule`]: every arrival of a run; who acts and on what is in `target`.
 //! - [`images`]: pixels of photos.
 //!
 //! Start with [`schedule::Schedule`].
 
 pub mod dataset;
+pub mod graph;
 pub mod images;
 pub mod journey;
 pub mod load;
 pub mod sample;
 pub mod schedule;
 pub mod seed;
+mod target;
 pub mod words;
 
 pub use dataset::Dataset;

@@ -102,16 +102,27 @@ impl BoundedPareto {
 #[expect(clippy::excessive_precision, reason = "coefficients as published")]
 pub fn normal(u: f64) -> f64 {
     const A: [f64; 6] = [
-        -3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02, 1.383577518672690e+02,
-        -3.066479806614716e+01, 2.506628277459239e+00,
+        -3.969683028665376e+01,
+        2.209460984245205e+02,
+        -2.759285104469687e+02,
+        1.383577518672690e+02,
+        -3.066479806614716e+01,
+        2.506628277459239e+00,
     ];
     const B: [f64; 5] = [
-        -5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01,
+        -5.447609879822406e+01,
+        1.615858368580409e+02,
+        -1.556989798598866e+02,
+        6.680131188771972e+01,
         -1.328068155288572e+01,
     ];
     const C: [f64; 6] = [
-        -7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00, -2.549732539343734e+00,
-        4.374664141464968e+00, 2.938163982698783e+00,
+        -7.784894002430293e-03,
+        -3.223964580411365e-01,
+        -2.400758277161838e+00,
+        -2.549732539343734e+00,
+        4.374664141464968e+00,
+        2.938163982698783e+00,
     ];
     const D: [f64; 4] =
         [7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00];
@@ -140,25 +151,14 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    /// Sum of (observed - expected)^2 / expected.
-    fn chi_square(counts: &[u64], shares: &[f64]) -> f64 {
-        let n: u64 = counts.iter().sum();
-        let deviation = |(count, share): (&u64, &f64)| (*count as f64 - share * n as f64).powi(2) / (share * n as f64);
-        counts.iter().zip(shares).map(deviation).sum()
-    }
-
     #[test]
-    fn zipf_ranks_have_their_shares() {
-        let zipf = Weighted::zipf(50, 1.0);
-        let harmonic: f64 = (1..=50).map(|rank| 1.0 / f64::from(rank)).sum();
-        let shares: Vec<f64> = (1..=50).map(|rank| 1.0 / f64::from(rank) / harmonic).collect();
-        let mut rng = Seed(1).stream("test");
-        let mut counts = vec![0; 50];
-        for _ in 0..200_000 {
-            counts[zipf.index(rng.unit())] += 1;
-        }
-        // 49 degrees of freedom: 99.99 % of samples lie below 94.
-        assert!(chi_square(&counts, &shares) < 94.0);
+    fn nothing_without_weight_is_chosen() {
+        let choice = Weighted::new(&[0.0, 3.0, 0.0, 1.0]);
+        let chosen: Vec<usize> = (0..1_000).map(|i| choice.index(f64::from(i) / 1_000.0)).collect();
+        assert!(chosen.iter().all(|i| [1, 3].contains(i)));
+        // Evenly spaced draws choose in proportion: 3 to 1.
+        assert_eq!(chosen.iter().filter(|i| **i == 1).count(), 750);
+        assert_eq!(choice.len(), 4);
     }
 
     #[test]
@@ -170,9 +170,42 @@ mod tests {
     }
 
     #[test]
+    fn a_pareto_keeps_to_its_bounds_and_its_mean() {
+        let pareto = BoundedPareto::with_mean(1.35, 40.0, 2_000.0);
+        assert!((pareto.quantile(0.0) - pareto.low()).abs() < 1e-6);
+        assert!((pareto.quantile(1.0) - 2_000.0).abs() < 1e-6);
+        // A million strata: the mean of their middles is the distribution's, but for the last one.
+        let mean = (0..1_000_000).map(|i| pareto.quantile((f64::from(i) + 0.5) / 1e6)).sum::<f64>() / 1e6;
+        assert!((mean - 40.0).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
     fn normal_quantiles() {
         for (u, z) in [(0.5, 0.0), (0.975, 1.959_964), (0.01, -2.326_348), (0.999, 3.090_232)] {
             assert!((normal(u) - z).abs() < 1e-5, "{u}");
         }
+    }
+
+    #[test]
+    fn exponential_and_lognormal_variates_have_their_moments() {
+        const N: u32 = 200_000;
+        let mut rng = Seed(1).stream("test");
+        let (mut sum, mut squares, mut logs, mut above) = (0.0, 0.0, 0.0, 0_u32);
+        for _ in 0..N {
+            let gap = rng.exp();
+            assert!(gap >= 0.0 && gap.is_finite());
+            (sum, squares) = (sum + gap, squares + gap * gap);
+            let size = lognormal(rng.unit(), 80.0, 1.0);
+            logs += (size / 80.0).ln().powi(2);
+            above += u32::from(size > 80.0);
+        }
+        let n = f64::from(N);
+        let (mean, variance) = (sum / n, squares / n - (sum / n).powi(2));
+        // Four sigma: of a mean of variance 1, sqrt(1/n); of a variance of an exponential, sqrt(8/n).
+        assert!((mean - 1.0).abs() < 4.0 * (1.0 / n).sqrt(), "{mean}");
+        assert!((variance - 1.0).abs() < 4.0 * (8.0 / n).sqrt(), "{variance}");
+        // The median is 80, and the squared logarithm chi-square of one degree: mean 1, variance 2.
+        assert!((f64::from(above) / n - 0.5).abs() < 4.0 * (0.25 / n).sqrt(), "{above}");
+        assert!((logs / n - 1.0).abs() < 4.0 * (2.0 / n).sqrt(), "{logs}");
     }
 }

@@ -5,7 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 
 /// FNV-1a's offset basis.
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+pub(crate) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// The one seed of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,5 +83,26 @@ mod tests {
         assert_eq!(take(42, "graph.in"), take(42, "graph.in"));
         assert_ne!(take(42, "graph.in"), take(42, "graph.out"));
         assert_ne!(take(42, "graph.in"), take(43, "graph.in"));
+    }
+
+    #[test]
+    fn draws_by_number_depend_on_nothing_else() {
+        let seed = Seed(42);
+        let forwards: Vec<u64> = (0..100).map(|n| seed.draw("user", n)).collect();
+        let backwards: Vec<u64> = (0..100).rev().map(|n| seed.draw("user", n)).collect();
+        assert!(forwards.iter().eq(backwards.iter().rev()));
+        let distinct: std::collections::HashSet<&u64> = forwards.iter().collect();
+        assert_eq!(distinct.len(), 100);
+        assert_ne!(seed.draw("user", 0), seed.draw("journey", 0));
+    }
+
+    #[test]
+    fn each_sample_takes_one_draw() {
+        let (mut taken, mut counted) = (Seed(1).stream("a"), Seed(1).stream("a"));
+        taken.unit();
+        taken.exp();
+        taken.below(3);
+        (0..3).for_each(|_| _ = counted.next_u64());
+        assert_eq!(taken.next_u64(), counted.next_u64());
     }
 }

@@ -1,25 +1,65 @@
 //! Vocabulary, names and captions: made from syllables, the same for every seed.
 
+use std::sync::LazyLock;
+
+use contract::id::mix;
+
+use crate::sample::Weighted;
+use crate::seed::unit;
+
 /// Words there are.
 pub const VOCABULARY: usize = 2_000;
 
 const ONSETS: [&str; 16] = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "tr"];
 const VOWELS: [&str; 5] = ["a", "e", "i", "o", "u"];
 const CODAS: [&str; 5] = ["l", "n", "r", "s", "m"];
+/// Open syllables: 16 x 5. Two of them would make 6,400 words.
+const SYLLABLES: usize = ONSETS.len() * VOWELS.len();
+
+static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let syllable = |i: usize| format!("{}{}", ONSETS[i % ONSETS.len()], VOWELS[i / ONSETS.len()]);
+    let word = |rank: usize| {
+        format!("{}{}{}", syllable(rank % SYLLABLES), syllable(rank / SYLLABLES), CODAS[rank % CODAS.len()])
+    };
+    (0..VOCABULARY).map(word).collect()
+});
+/// Frequent words come more often: Zipf 1.0, as in natural language.
+static FREQUENCY: LazyLock<Weighted> = LazyLock::new(|| Weighted::zipf(VOCABULARY, 1.0));
 
 /// The word of a rank, 0 the most frequent. Ranks differ in their words.
-pub fn word(rank: usize) -> String {
-    // 16 x 5 x 16 x 5 = 6,400 words of two open syllables and a coda by rank.
-    let (rank, coda) = (rank % VOCABULARY, CODAS[rank % CODAS.len()]);
-    let (first, rest) = (rank % 80, rank / 80);
-    let (second, _) = (rest % 80, rest / 80);
-    format!(
-        "{}{}{}{}{coda}",
-        ONSETS[first % 16],
-        VOWELS[first / 16],
-        ONSETS[second % 16],
-        VOWELS[second / 16]
-    )
+///
+/// # Panics
+/// When the rank is not below [`VOCABULARY`].
+pub fn word(rank: usize) -> &'static str {
+    &WORDS[rank]
+}
+
+/// Words without end, frequent ones more often; the same for the same bits.
+fn talk(bits: u64) -> impl Iterator<Item = &'static str> {
+    (1_u64..).map(move |position| word(FREQUENCY.index(unit(mix(bits ^ mix(position))))))
+}
+
+/// So many words from random bits.
+pub fn phrase(bits: u64, words: usize) -> String {
+    talk(bits).take(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Words of so many bytes together, the last one cut off.
+pub fn text(bits: u64, bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 8);
+    for word in talk(bits) {
+        text += word;
+        if text.len() >= bytes {
+            break;
+        }
+        text.push(' ');
+    }
+    text.truncate(bytes);
+    // No space at the end: it would be trimmed away on the way through a form.
+    if text.ends_with(' ') {
+        text.replace_range(bytes - 1.., "s");
+    }
+    text
 }
 
 fn capital(text: &str) -> String {
@@ -29,7 +69,7 @@ fn capital(text: &str) -> String {
 
 /// A person's display name from random bits.
 pub fn name(bits: u64) -> String {
-    let part = |bits: u64| capital(&word(bits as usize % VOCABULARY));
+    let part = |bits: u64| capital(word(bits as usize % VOCABULARY));
     format!("{} {}", part(bits >> 32), part(bits & 0xffff_ffff))
 }
 
@@ -39,8 +79,18 @@ mod tests {
 
     #[test]
     fn words_are_distinct_and_plain() {
-        let words: std::collections::BTreeSet<String> = (0..VOCABULARY).map(word).collect();
+        let words: std::collections::BTreeSet<&str> = (0..VOCABULARY).map(word).collect();
         assert_eq!(words.len(), VOCABULARY);
         assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase())));
+    }
+
+    #[test]
+    fn text_has_its_length_and_no_space_around() {
+        for bytes in 1..200 {
+            let text = text(bytes as u64, bytes);
+            assert_eq!((text.len(), text.trim()), (bytes, text.as_str()));
+        }
+        assert_eq!(phrase(9, 4).split(' ').count(), 4);
+        assert!(text(9, 100).starts_with(&phrase(9, 4)), "the same words from the same bits");
     }
 }

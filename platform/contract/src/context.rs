@@ -99,7 +99,15 @@ pub struct CallContext {
 impl CallContext {
     /// A context for work that starts here: no user, no trace, no key.
     pub fn background(from: ComponentName, deadline: Deadline) -> Self {
-        Self { deadline, trace: TraceContext::default(), from, principal: None, request: 0, key: None, attempt: 0 }
+        Self {
+            deadline,
+            trace: TraceContext::default(),
+            from,
+            principal: None,
+            request: 0,
+            key: None,
+            attempt: 0,
+        }
     }
 
     /// The same request, asked on by another component.

@@ -245,7 +245,13 @@ mod tests {
         let broken = placement(&[("a", &["feed", "fed"]), ("b", &["feed"])], &[("c", 2), ("a", 0)]);
         let errors = broken.resolve(&FIVE).expect_err("four faults and missing components");
         let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        for part in ["unknown component `fed`", "placed twice", "no process holds profile", "unknown process `c`", "0 is out of range"] {
+        for part in [
+            "unknown component `fed`",
+            "placed twice",
+            "no process holds profile",
+            "unknown process `c`",
+            "0 is out of range",
+        ] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
     }

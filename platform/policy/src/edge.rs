@@ -104,7 +104,11 @@ impl Policy {
         } else {
             self.budget.or_else(|| Some(BudgetOptions::default()))
         };
-        let breaker = if self.attempts.is_some() { self.breaker } else { self.breaker.or_else(|| Some(BreakerOptions::default())) };
+        let breaker = if self.attempts.is_some() {
+            self.breaker
+        } else {
+            self.breaker.or_else(|| Some(BreakerOptions::default()))
+        };
         Effective {
             timeout: self.timeout,
             attempts: self.attempts.unwrap_or(2).clamp(1, MAX_ATTEMPTS),

@@ -52,8 +52,11 @@ impl Drop for Leaving {
 impl Tasks {
     /// An owner without tasks.
     pub fn new() -> Self {
-        let shared =
-            Shared { closing: watch::Sender::new(false), unfinished: AtomicUsize::new(0), finished: Notify::new() };
+        let shared = Shared {
+            closing: watch::Sender::new(false),
+            unfinished: AtomicUsize::new(0),
+            finished: Notify::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 

@@ -30,7 +30,8 @@ impl Blobs {
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
         let wrong = |source: std::io::Error| StorageError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(wrong)?;
-        let store = LocalFileSystem::new_with_prefix(folder).map_err(|why| wrong(std::io::Error::other(why)))?;
+        let store =
+            LocalFileSystem::new_with_prefix(folder).map_err(|why| wrong(std::io::Error::other(why)))?;
         Ok(Self { store: Arc::new(store.with_fsync(true)) })
     }
 

@@ -45,7 +45,8 @@ type Gathered = Box<dyn Any + Send>;
 /// A subscriber of some event, behind one type.
 pub(crate) trait Handler: Send + Sync {
     fn decode(&self, envelope: &Envelope) -> Result<Erased, serde_json::Error>;
-    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a (dyn Any + Send + Sync)) -> Pending<'a, Gathered>;
+    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a (dyn Any + Send + Sync))
+    -> Pending<'a, Gathered>;
     fn apply<'a>(
         &'a self,
         cx: &'a CallContext,
@@ -69,8 +70,14 @@ impl<E: Event, S: Subscriber<E>> Handler for Typed<E, S> {
         envelope.open::<E>().map(|event| Box::new(event) as Erased)
     }
 
-    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a (dyn Any + Send + Sync)) -> Pending<'a, Gathered> {
-        Box::pin(async move { Ok(Box::new(self.subscriber.gather(cx, downcast::<E>(event)).await?) as Gathered) })
+    fn gather<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        event: &'a (dyn Any + Send + Sync),
+    ) -> Pending<'a, Gathered> {
+        Box::pin(
+            async move { Ok(Box::new(self.subscriber.gather(cx, downcast::<E>(event)).await?) as Gathered) },
+        )
     }
 
     fn apply<'a>(
@@ -173,7 +180,13 @@ impl Bus {
         Ok(())
     }
 
-    async fn keep<E: Event>(&self, cx: &CallContext, tx: &mut Tx, id: String, event: &E) -> Result<(), StorageError> {
+    async fn keep<E: Event>(
+        &self,
+        cx: &CallContext,
+        tx: &mut Tx,
+        id: String,
+        event: &E,
+    ) -> Result<(), StorageError> {
         let span = telemetry::producer_span(E::TOPIC, &id);
         async {
             let current = telemetry::current_trace();
@@ -202,7 +215,13 @@ impl Bus {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn outbox(&self, topics: &str, after: i64, limit: u32, wait: Duration) -> Result<Batch, Refusal> {
+    pub async fn outbox(
+        &self,
+        topics: &str,
+        after: i64,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<Batch, Refusal> {
         let until = clock::now() + wait;
         let look = if self.db.is_shared() { LOOK_SHARED } else { LOOK };
         loop {
@@ -292,7 +311,8 @@ impl Bus {
         .bind(topic);
         let (known, least) = query("SELECT", "outbox_acknowledged", select.fetch_one(tx.conn())).await?;
         if let (true, Some(least)) = (known >= i64::from(consumers), least) {
-            let delete = sqlx::query("DELETE FROM outbox WHERE topic = $1 AND seq <= $2").bind(topic).bind(least);
+            let delete =
+                sqlx::query("DELETE FROM outbox WHERE topic = $1 AND seq <= $2").bind(topic).bind(least);
             query("DELETE", "outbox", delete.execute(tx.conn())).await?;
         }
         tx.commit().await

@@ -78,7 +78,11 @@ impl Consumer {
         let component = self.component;
         let subscribed = |topic: &&'static str| {
             let subscription = bus.subscription(component, topic);
-            (*topic, subscription.unwrap_or_else(|| panic!("`{component}` lists {topic} and has not subscribed to it")))
+            (
+                *topic,
+                subscription
+                    .unwrap_or_else(|| panic!("`{component}` lists {topic} and has not subscribed to it")),
+            )
         };
         let subscriptions = self.topics.iter().map(subscribed).collect();
         let asked = self.topics.join(",");
@@ -140,9 +144,12 @@ impl Working {
             let began = clock::now();
             let _turn = self.consumer.turn.lock().await;
             let topic = envelope.topic.as_ref();
-            let unreadable = |why: String| Refusal::bad_request("event_unreadable", format!("{topic}: {why}"));
-            let subscription =
-                self.subscriptions.get(topic).ok_or_else(|| unreadable("nobody here subscribes to it".into()))?;
+            let unreadable =
+                |why: String| Refusal::bad_request("event_unreadable", format!("{topic}: {why}"));
+            let subscription = self
+                .subscriptions
+                .get(topic)
+                .ok_or_else(|| unreadable("nobody here subscribes to it".into()))?;
             let handler = &subscription.handler;
             let event = handler.decode(envelope).map_err(|why| unreadable(why.to_string()))?;
             let deadline = Deadline::after(began, HANDLING);
@@ -160,7 +167,8 @@ impl Working {
             tx.commit().await?;
             let lag = (clock::wall_us() - envelope.created_us).max(0).cast_unsigned();
             let took = clock::now().saturating_duration_since(began);
-            telemetry::messages(self.consumer.component, &envelope.topic).applied(took, Duration::from_micros(lag));
+            telemetry::messages(self.consumer.component, &envelope.topic)
+                .applied(took, Duration::from_micros(lag));
             Ok(Taken::Done)
         };
         cost::part(cost::Part::Business, work.instrument(span)).await
@@ -172,10 +180,12 @@ impl Working {
 
     async fn offset(&self) -> Result<i64, StorageError> {
         let mut read = self.consumer.db.read().await?;
-        let select = sqlx::query_scalar("SELECT seq FROM inbox_offset WHERE consumer = $1 AND source = $2 AND topic = $3")
-            .bind(self.consumer.component.as_str())
-            .bind(self.source_name())
-            .bind(STREAM);
+        let select = sqlx::query_scalar(
+            "SELECT seq FROM inbox_offset WHERE consumer = $1 AND source = $2 AND topic = $3",
+        )
+        .bind(self.consumer.component.as_str())
+        .bind(self.source_name())
+        .bind(STREAM);
         let seq: Option<i64> = query("SELECT", "inbox_offset", select.fetch_optional(&mut *read)).await?;
         Ok(seq.unwrap_or(0))
     }

@@ -111,7 +111,8 @@ impl Database {
                 .test_before_acquire(false)
         };
         let writer = pool(1).connect_with(connect.clone()).await?;
-        let readers = pool(options.readers.max(1)).connect_lazy_with(connect.read_only(true).create_if_missing(false));
+        let readers =
+            pool(options.readers.max(1)).connect_lazy_with(connect.read_only(true).create_if_missing(false));
         let mut database = Self {
             inner: Arc::new(Inner {
                 writer,
@@ -137,8 +138,12 @@ impl Database {
         let epoch = match known {
             Some(epoch) => epoch,
             None => {
-                let made = format!("{:016x}", clock::wall_us() ^ i64::from(std::process::id()).rotate_left(40));
-                sqlx::query("INSERT INTO storage_epoch (epoch) VALUES ($1)").bind(&made).execute(tx.conn()).await?;
+                let made =
+                    format!("{:016x}", clock::wall_us() ^ i64::from(std::process::id()).rotate_left(40));
+                sqlx::query("INSERT INTO storage_epoch (epoch) VALUES ($1)")
+                    .bind(&made)
+                    .execute(tx.conn())
+                    .await?;
                 made
             }
         };

@@ -53,7 +53,9 @@ impl From<sqlx::Error> for StorageError {
             (_, Some(FULL)) => Self::Full(error),
             (_, Some(CORRUPT | NOT_A_DATABASE)) => Self::Corrupt(error),
             (sqlx::Error::Database(cause), _) if cause.is_unique_violation() => Self::Unique(error),
-            (sqlx::Error::Io(cause), _) if cause.kind() == std::io::ErrorKind::StorageFull => Self::Full(error),
+            (sqlx::Error::Io(cause), _) if cause.kind() == std::io::ErrorKind::StorageFull => {
+                Self::Full(error)
+            }
             _ => Self::Other(error),
         }
     }
@@ -66,12 +68,20 @@ impl From<StorageError> for Refusal {
         tracing::warn!(error = %error, cause = %chain, "storage");
         let refusal = |kind, code, message| Self::new(kind, code, message);
         match error {
-            StorageError::Busy(_) => refusal(RefusalKind::Unavailable, "storage_busy", "the database is busy; try again"),
-            StorageError::Full(_) => refusal(RefusalKind::Unavailable, "storage_full", "no space is left to write to"),
-            StorageError::Unique(_) => refusal(RefusalKind::Conflict, "already_there", "there is one already"),
-            StorageError::Lost(_) => {
-                refusal(RefusalKind::Lost, "commit_unknown", "the write may have happened; repeat it with the same key")
+            StorageError::Busy(_) => {
+                refusal(RefusalKind::Unavailable, "storage_busy", "the database is busy; try again")
             }
+            StorageError::Full(_) => {
+                refusal(RefusalKind::Unavailable, "storage_full", "no space is left to write to")
+            }
+            StorageError::Unique(_) => {
+                refusal(RefusalKind::Conflict, "already_there", "there is one already")
+            }
+            StorageError::Lost(_) => refusal(
+                RefusalKind::Lost,
+                "commit_unknown",
+                "the write may have happened; repeat it with the same key",
+            ),
             StorageError::Corrupt(_) | StorageError::File { .. } | StorageError::Other(_) => {
                 Self::internal("the database refused; its log says why")
             }

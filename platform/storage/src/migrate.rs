@@ -27,7 +27,11 @@ impl Database {
     ///
     /// # Errors
     /// When a statement fails, or a step that was applied before has changed.
-    pub async fn migrate(&self, component: ComponentName, steps: &'static [Migration]) -> Result<(), StorageError> {
+    pub async fn migrate(
+        &self,
+        component: ComponentName,
+        steps: &'static [Migration],
+    ) -> Result<(), StorageError> {
         let mut tx = self.write().await?;
         sqlx::raw_sql(
             "CREATE TABLE IF NOT EXISTS storage_migrations (
@@ -46,17 +50,20 @@ impl Database {
             match applied.iter().find(|(version, _)| *version == step.version) {
                 Some((_, known)) if *known == checksum => {}
                 Some(_) => {
-                    let text = format!("migration {} of {component} has changed since it was applied", step.version);
+                    let text =
+                        format!("migration {} of {component} has changed since it was applied", step.version);
                     return Err(StorageError::Other(sqlx::Error::Configuration(text.into())));
                 }
                 None => {
                     sqlx::raw_sql(AssertSqlSafe(step.sql)).execute(tx.conn()).await?;
-                    sqlx::query("INSERT INTO storage_migrations (component, version, checksum) VALUES ($1, $2, $3)")
-                        .bind(component.as_str())
-                        .bind(step.version)
-                        .bind(checksum)
-                        .execute(tx.conn())
-                        .await?;
+                    sqlx::query(
+                        "INSERT INTO storage_migrations (component, version, checksum) VALUES ($1, $2, $3)",
+                    )
+                    .bind(component.as_str())
+                    .bind(step.version)
+                    .bind(checksum)
+                    .execute(tx.conn())
+                    .await?;
                 }
             }
         }

@@ -9,8 +9,8 @@ use sqlx::Transaction;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tracing::Instrument;
 
-use crate::engine::{Connection, Engine};
 use crate::StorageError;
+use crate::engine::{Connection, Engine};
 
 /// A write transaction. Dropped without a commit, it never happened.
 pub struct Tx {
@@ -70,6 +70,11 @@ pub async fn query<T>(
     let began = clock::now();
     let span = telemetry::db_span(operation, table);
     let result = cost::part(Part::Database, run.instrument(span)).await;
-    telemetry::db_operation(scope::component(), operation, table, clock::now().saturating_duration_since(began));
+    telemetry::db_operation(
+        scope::component(),
+        operation,
+        table,
+        clock::now().saturating_duration_since(began),
+    );
     Ok(result?)
 }

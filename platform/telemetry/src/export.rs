@@ -5,8 +5,8 @@
 //! a `service.name`, of its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentelemetry::trace::Span as _;
@@ -149,7 +149,10 @@ fn resource(component: &str, identity: &Identity) -> Resource {
             KeyValue::new("service.name", component.to_owned()),
             KeyValue::new("service.namespace", "cleave"),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("service.instance.id", format!("{}/{}/{}", identity.run_id, identity.arm, identity.instance)),
+            KeyValue::new(
+                "service.instance.id",
+                format!("{}/{}/{}", identity.run_id, identity.arm, identity.instance),
+            ),
             KeyValue::new("deployment.environment.name", "lab"),
             KeyValue::new(attr::RUN_ID, identity.run_id.clone()),
             KeyValue::new(attr::SCENARIO, identity.scenario.clone()),
@@ -178,7 +181,7 @@ impl SpanExporter for Split {
                 Some(exporter) => {
                     let sending = self.runtime.spawn(async move { exporter.export(spans).await });
                     // Only a runtime that is shutting down drops a task of its own.
-                    sending.await.unwrap_or_else(|_| Err(OTelSdkError::AlreadyShutdown))
+                    sending.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown))
                 }
                 None => Err(OTelSdkError::InternalFailure("no exporter".into())),
             };

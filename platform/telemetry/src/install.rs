@@ -56,10 +56,9 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
     };
     let provider = options.level.traces().then(|| {
         let queue = options.span_queue.unwrap_or(SPAN_QUEUE);
-        let exporting: Option<BatchSpanProcessor> = options
-            .otlp_endpoint
-            .clone()
-            .map(|endpoint| batching(Split::new(endpoint, options.identity.clone(), counters.clone()), queue));
+        let exporting: Option<BatchSpanProcessor> = options.otlp_endpoint.clone().map(|endpoint| {
+            batching(Split::new(endpoint, options.identity.clone(), counters.clone()), queue)
+        });
         SdkTracerProvider::builder()
             .with_sampler(Head { ratio: options.level.ratio() })
             .with_span_processor(Counting::new(exporting, counters.clone()))

@@ -198,7 +198,9 @@ pub fn db_operation(service: ComponentName, operation: &'static str, table: &'st
             names::DB_COLLECTION_NAME => table,
         )
     };
-    cost::run(Part::Telemetry, || OPERATIONS.get(&(service, operation, table), made).record(took.as_secs_f64()));
+    cost::run(Part::Telemetry, || {
+        OPERATIONS.get(&(service, operation, table), made).record(took.as_secs_f64())
+    });
 }
 
 static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
@@ -251,8 +253,10 @@ impl MessageMetrics {
 /// Events of a topic that a publisher still keeps, and the age of the oldest.
 pub fn outbox(service: ComponentName, topic: &str, rows: u64, oldest: Duration) {
     let (service, topic) = (service.as_str(), topic.to_owned());
-    gauge!(names::OUTBOX_ROWS, names::SERVICE => service, names::DESTINATION => topic.clone()).set(rows as f64);
-    gauge!(names::OUTBOX_OLDEST_AGE, names::SERVICE => service, names::DESTINATION => topic).set(oldest.as_secs_f64());
+    gauge!(names::OUTBOX_ROWS, names::SERVICE => service, names::DESTINATION => topic.clone())
+        .set(rows as f64);
+    gauge!(names::OUTBOX_OLDEST_AGE, names::SERVICE => service, names::DESTINATION => topic)
+        .set(oldest.as_secs_f64());
 }
 
 /// Size of a database's write-ahead log, bytes.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use contract::{ComponentName, TraceContext};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use runtime::cost::{self, Part};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
-use runtime::cost::{self, Part};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::metrics::known_method;
@@ -162,12 +162,10 @@ pub enum Wait {
 
 /// Waiting that is nobody's work.
 pub fn wait_span(wait: Wait) -> Span {
-    cost::run(Part::Telemetry, || {
-        match wait {
-            Wait::Queue => info_span!("queue.wait"),
-            Wait::Pool => info_span!("pool.acquire"),
-            Wait::Tx => info_span!("tx.wait"),
-        }
+    cost::run(Part::Telemetry, || match wait {
+        Wait::Queue => info_span!("queue.wait"),
+        Wait::Pool => info_span!("pool.acquire"),
+        Wait::Tx => info_span!("tx.wait"),
     })
 }
 

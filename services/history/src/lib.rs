@@ -40,7 +40,8 @@ pub struct PastPhoto {
 impl History {
     /// The followers of every user, each list by ascending id.
     pub fn followers(&self) -> std::collections::BTreeMap<UserId, Vec<UserId>> {
-        let mut followers: std::collections::BTreeMap<UserId, Vec<UserId>> = std::collections::BTreeMap::new();
+        let mut followers: std::collections::BTreeMap<UserId, Vec<UserId>> =
+            std::collections::BTreeMap::new();
         for edge in &self.follows {
             followers.entry(edge.followee).or_default().push(edge.follower);
         }

@@ -64,7 +64,8 @@ async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
         Err(error) => return failed(&error),
     };
     println!("{}", serde_json::json!({ "listen": node.listen(), "public": node.public() }));
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         eprintln!("signals cannot be handled");
         return ExitCode::from(EXIT_FAILED);
     };
@@ -95,5 +96,6 @@ async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
 /// A sentence with the file and what is wrong in it.
 pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
     let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{} is no node configuration: {error}", path.display()))
+    serde_json::from_slice(&text)
+        .map_err(|error| format!("{} is no node configuration: {error}", path.display()))
 }

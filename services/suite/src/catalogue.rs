@@ -7,13 +7,8 @@ use contract::{ComponentName, ProcessPlan};
 use history::History;
 
 /// Every service of the application.
-pub static CATALOGUE: &[&Service<History>] = &[
-    &profile::SERVICE,
-    &follower::SERVICE,
-    &feed::SERVICE,
-    &search::SERVICE,
-    &photo::SERVICE,
-];
+pub static CATALOGUE: &[&Service<History>] =
+    &[&profile::SERVICE, &follower::SERVICE, &feed::SERVICE, &search::SERVICE, &photo::SERVICE];
 
 /// Their names, in the same order.
 pub fn components() -> Vec<ComponentName> {
@@ -33,7 +28,10 @@ pub fn outward_topics(hosts: &[ComponentName]) -> BTreeSet<&'static str> {
         .filter(|service| !hosts.contains(&service.name))
         .flat_map(|service| service.consumes.iter().copied())
         .collect();
-    hosted(hosts).flat_map(|service| service.publishes.iter().copied()).filter(|topic| wanted.contains(topic)).collect()
+    hosted(hosts)
+        .flat_map(|service| service.publishes.iter().copied())
+        .filter(|topic| wanted.contains(topic))
+        .collect()
 }
 
 /// Topics a service consumes from another database, by who publishes them.
@@ -56,7 +54,9 @@ pub fn inward_topics(
 /// and which cross processes, as `caller->callee`.
 pub fn edges(processes: &[ProcessPlan]) -> (Vec<String>, Vec<String>) {
     let home = |name: ComponentName| {
-        processes.iter().position(|p| p.hosts.contains(&name) || (p.gateway && name == ComponentName::GATEWAY))
+        processes
+            .iter()
+            .position(|p| p.hosts.contains(&name) || (p.gateway && name == ComponentName::GATEWAY))
     };
     let mut local = Vec::new();
     let mut remote = Vec::new();
@@ -92,7 +92,12 @@ mod tests {
         for service in CATALOGUE {
             assert!(names.insert(service.name), "`{}` is listed twice", service.name);
             for route in service.routes {
-                assert!(routes.insert((route.method, route.path)), "{} {} has two owners", route.method, route.path);
+                assert!(
+                    routes.insert((route.method, route.path)),
+                    "{} {} has two owners",
+                    route.method,
+                    route.path
+                );
             }
         }
     }
@@ -102,7 +107,11 @@ mod tests {
         let published: BTreeSet<&str> = CATALOGUE.iter().flat_map(|s| s.publishes.iter().copied()).collect();
         for service in CATALOGUE {
             for topic in service.consumes {
-                assert!(published.contains(topic), "`{}` waits for {topic}, which nobody publishes", service.name);
+                assert!(
+                    published.contains(topic),
+                    "`{}` waits for {topic}, which nobody publishes",
+                    service.name
+                );
             }
         }
     }

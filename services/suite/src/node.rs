@@ -119,7 +119,8 @@ impl Node {
             hosts: config.hosts().to_vec(),
             seed: config.seed,
         });
-        let ground = Ground { config: &config, tasks: &tasks, calls: &calls, clusters: &clusters, token: &token };
+        let ground =
+            Ground { config: &config, tasks: &tasks, calls: &calls, clusters: &clusters, token: &token };
         let mut public_rest = Router::new();
         let mut db = None;
         let mut bus = None;
@@ -165,7 +166,8 @@ impl Node {
         let listener = serve::bind(config.listen).await?;
         let component = first_component(&config);
         // Its connections' work is labelled with the first component that lives here.
-        let internal = runtime::scope::enter(component, || serve::serve(&tasks, listener, inside, serve_options()));
+        let internal =
+            runtime::scope::enter(component, || serve::serve(&tasks, listener, inside, serve_options()));
 
         let registrar = ground.announce(internal.addr()).await?;
         let public = match &gateway {
@@ -183,7 +185,19 @@ impl Node {
         if let Some(db) = &db {
             db.keep_house(&tasks);
         }
-        Ok(Self { internal, public, gateway, registry, registrar, telemetry, db, calls, tasks, leave, component })
+        Ok(Self {
+            internal,
+            public,
+            gateway,
+            registry,
+            registrar,
+            telemetry,
+            db,
+            calls,
+            tasks,
+            leave,
+            component,
+        })
     }
 
     /// Its internal address.
@@ -278,8 +292,14 @@ impl Ground<'_> {
                     clusters: self.clusters.clone(),
                     token: self.token.clone(),
                 });
-                let consumer =
-                    Consumer { db: db.clone(), component: service.name, publisher, source, topics, turn: turn.clone() };
+                let consumer = Consumer {
+                    db: db.clone(),
+                    component: service.name,
+                    publisher,
+                    source,
+                    topics,
+                    turn: turn.clone(),
+                };
                 consumer.start(&bus, self.tasks);
             }
         }
@@ -298,8 +318,10 @@ impl Ground<'_> {
             return Ok(None);
         }
         let registry = config.registry.ok_or_else(|| NodeError::NoRegistry(config.instance.clone()))?;
-        let elsewhere: BTreeSet<ComponentName> =
-            catalogue::components().into_iter().filter(|component| !config.hosts().contains(component)).collect();
+        let elsewhere: BTreeSet<ComponentName> = catalogue::components()
+            .into_iter()
+            .filter(|component| !config.hosts().contains(component))
+            .collect();
         let mut watch = Watch::new(registry, elsewhere.into_iter().collect());
         watch.file = Some(config.data.join(format!("{}.registry.json", config.instance)));
         Ok(Some(Watcher::start(self.tasks, watch, self.clusters.clone())))
@@ -308,12 +330,14 @@ impl Ground<'_> {
     /// Announces the components that live here.
     async fn announce(&self, addr: SocketAddr) -> Result<Option<Registrar>, NodeError> {
         let config = self.config;
-        let Some(registry) = config.registry.filter(|_| !config.hosts().is_empty() && self.has_others()) else {
+        let Some(registry) = config.registry.filter(|_| !config.hosts().is_empty() && self.has_others())
+        else {
             return Ok(None);
         };
         let services = config.hosts().iter().map(|host| ServiceName::from(*host));
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
-        let id = InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
+        let id =
+            InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
         let registration = Registration::new(registry, self.token.clone(), services, id, epoch, addr);
         let registrar = Registrar::start(self.tasks, registration);
         registrar.registered().await;

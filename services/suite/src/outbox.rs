@@ -67,7 +67,11 @@ impl Source for HttpSource {
             let body =
                 transport::attempt::get(&self.clusters.get(self.publisher), &cx, &path, &self.token).await?;
             serde_json::from_slice(&body).map_err(|why| {
-                Refusal::new(RefusalKind::Lost, "outbox_unreadable", format!("`{}` answered no batch: {why}", self.publisher))
+                Refusal::new(
+                    RefusalKind::Lost,
+                    "outbox_unreadable",
+                    format!("`{}` answered no batch: {why}", self.publisher),
+                )
             })
         })
     }

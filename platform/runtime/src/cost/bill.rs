@@ -39,12 +39,15 @@ impl Bill {
         let mut bill = Self::default();
         for entry in header.split(',') {
             let mut fields = entry.trim().split(';');
-            let Some(part) = fields.next().and_then(|name| Part::ALL.into_iter().find(|p| p.as_str() == name.trim()))
+            let Some(part) =
+                fields.next().and_then(|name| Part::ALL.into_iter().find(|p| p.as_str() == name.trim()))
             else {
                 continue;
             };
             let dur = fields.find_map(|field| field.trim().strip_prefix("dur="));
-            if let Some(ms) = dur.and_then(|text| text.parse::<f64>().ok()).filter(|ms| (0.0..1e9).contains(ms)) {
+            if let Some(ms) =
+                dur.and_then(|text| text.parse::<f64>().ok()).filter(|ms| (0.0..1e9).contains(ms))
+            {
                 bill.wall_ns[part as usize] += (ms * 1e6).round() as u64;
             }
         }
@@ -65,7 +68,8 @@ mod tests {
 
     #[test]
     fn strangers_and_nonsense_are_left_out() {
-        let header = "cdn-cache;dur=5, encoding;desc=\"x\";dur=1.5, business;dur=-3, database;dur=abc, transport";
+        let header =
+            "cdn-cache;dur=5, encoding;desc=\"x\";dur=1.5, business;dur=-3, database;dur=abc, transport";
         assert_eq!(Bill::from_header(header), Bill { wall_ns: [1_500_000, 0, 0, 0, 0, 0, 0] });
     }
 }

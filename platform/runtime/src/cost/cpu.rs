@@ -161,17 +161,21 @@ mod tests {
         const TASKS: u64 = 1_000;
         runtime.block_on(async {
             for _ in 0..TASKS {
-                root(Part::Transport, scope::within(component, async {
-                    part(Part::Business, async {
-                        burn(20_000);
-                        super::super::run(Part::Encoding, || burn(40_000));
-                    })
-                    .await;
-                }))
+                root(
+                    Part::Transport,
+                    scope::within(component, async {
+                        part(Part::Business, async {
+                            burn(20_000);
+                            super::super::run(Part::Encoding, || burn(40_000));
+                        })
+                        .await;
+                    }),
+                )
                 .await;
             }
         });
-        let (_, parts) = cpu_by_component().into_iter().find(|(name, _)| *name == component).expect("charged");
+        let (_, parts) =
+            cpu_by_component().into_iter().find(|(name, _)| *name == component).expect("charged");
         let (business, encoding) = (parts[Part::Business as usize], parts[Part::Encoding as usize]);
         // 1,000 x 20 us and 1,000 x 40 us, from about 62 measured polls: the count of those
         // varies by 8 / sqrt(62) of itself or so, the ratio of both parts hardly at all.

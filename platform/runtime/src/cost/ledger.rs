@@ -57,7 +57,8 @@ pub fn remote(bill: Bill) {
 /// Runs a request with a ledger and says where its time went. What no part
 /// claims is transport.
 pub async fn billed<F: Future>(future: F) -> (F::Output, Bill) {
-    let root = Span { parent: 0, part: Part::Transport, start_ns: clock::now_ns(), end_ns: OPEN, remote: None };
+    let root =
+        Span { parent: 0, part: Part::Transport, start_ns: clock::now_ns(), end_ns: OPEN, remote: None };
     let spans: Spans = Arc::new(Mutex::new(vec![root]));
     let output = Billed { spans: spans.clone(), future: Box::pin(future) }.await;
     let mut spans = spans.lock().expect("no panic while held");
@@ -219,14 +220,18 @@ mod tests {
         let mut call = span(0, Part::Transport, 0, 100);
         call.remote = Some(Bill { wall_ns: [0, 0, 0, 30, 40, 0, 0] });
         let bill = critical_path(&[span(0, Part::Business, 0, 100), call]);
-        assert_eq!((bill.of(Part::Database), bill.of(Part::Business), bill.of(Part::Transport)), (30, 40, 30));
+        assert_eq!(
+            (bill.of(Part::Database), bill.of(Part::Business), bill.of(Part::Transport)),
+            (30, 40, 30)
+        );
     }
 
     #[tokio::test]
     async fn a_request_is_charged_to_its_parts() {
         let work = async {
             super::super::part(Part::Business, async {
-                super::super::part(Part::Database, tokio::time::sleep(std::time::Duration::from_millis(5))).await;
+                super::super::part(Part::Database, tokio::time::sleep(std::time::Duration::from_millis(5)))
+                    .await;
             })
             .await;
             is_billed()

@@ -1,0 +1,337 @@
+//! What a scenario says under `[load]`.
+//!
+//! - [`rate`]: how many come.
+//! - [`mix`]: what they want.
+//! - Here: the section as a whole, and what is wrong with one.
+
+pub mod mix;
+pub mod rate;
+
+use policy::units::Span;
+use serde::{Deserialize, Serialize, de};
+
+pub use self::mix::Mix;
+pub use self::rate::{Ramp, Rates};
+use crate::dataset::Size;
+use crate::graph::Graph;
+use crate::journey::Journey;
+
+/// How arrivals come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Model {
+    /// By the clock, whatever the arms do.
+    #[default]
+    Open,
+}
+
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "open" => Ok(Self::Open),
+            // Users who wait for an answer before they ask again are hidden by every slow one.
+            "closed" => Err(de::Error::custom(
+                "a closed loop is not offered, because it hides slow answers; write model = \"open\"",
+            )),
+            other => Err(de::Error::custom(format!("unknown model `{other}`; write model = \"open\""))),
+        }
+    }
+}
+
+/// How arrivals are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// Independent of each other.
+    #[default]
+    Poisson,
+    /// Evenly spaced.
+    Constant,
+}
+
+/// What becomes of an arrival that finds no free slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overload {
+    /// It waits, and the wait is felt.
+    #[default]
+    Queue,
+    /// It is counted as dropped.
+    Drop,
+}
+
+/// Who posts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authors {
+    /// In proportion to the square root of their followers.
+    #[default]
+    SqrtFollowers,
+}
+
+/// Who is popular.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Popularity {
+    /// Zipf exponent of readers' activity; 0 is uniform.
+    pub reader: f64,
+    /// Zipf exponent of photos; 0 is uniform.
+    pub photo: f64,
+    /// Who posts.
+    pub author: Authors,
+}
+
+impl Default for Popularity {
+    fn default() -> Self {
+        Self { reader: 0.8, photo: 1.0, author: Authors::SqrtFollowers }
+    }
+}
+
+/// How feeds are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Feed {
+    /// Entries a timeline keeps.
+    pub depth: u32,
+    /// Items on a page.
+    pub page: u32,
+    /// Authors with fewer followers are fanned out on write.
+    pub push_below: u32,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { depth: 800, page: 20, push_below: 1_000 }
+    }
+}
+
+/// `[load]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Open or closed.
+    #[serde(default)]
+    pub model: Model,
+    /// Arrivals per second and arm.
+    pub rate: Rates,
+    /// Which journeys, how often.
+    #[serde(default)]
+    pub mix: Mix,
+    /// Longest a user waits for an answer, its body included.
+    #[serde(default = "Load::default_timeout")]
+    pub timeout: Span,
+    /// An ok answer later than this is not good; `timeout` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_within: Option<Span>,
+    /// How many users, photos and edges there are.
+    #[serde(default)]
+    pub size: Size,
+    /// How arrivals are spread.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Shape of the follower graph.
+    #[serde(default)]
+    pub graph: Graph,
+    /// Who is popular.
+    #[serde(default)]
+    pub popularity: Popularity,
+    /// How feeds are kept.
+    #[serde(default)]
+    pub feed: Feed,
+    /// What becomes of an arrival that finds no slot.
+    #[serde(default)]
+    pub overload: Overload,
+    /// Slots per arm; computed unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<usize>,
+    /// Arrivals that may wait per arm; computed unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_cap: Option<usize>,
+}
+
+/// More than this no generator on one machine offers honestly, per second and arm.
+const FASTEST: f64 = 20_000.0;
+/// Longest user patience, which is also how long a run may take to drain.
+const LONGEST_TIMEOUT: Span = Span::from_millis(30_000);
+/// A slot is a request in flight; more than this measures the generator.
+const MOST_SLOTS: usize = 1_000;
+/// Above this the hottest item is nearly all there is: 1.4 gives one photo a third of all views.
+const STEEPEST: f64 = 3.0;
+
+impl Load {
+    fn default_timeout() -> Span {
+        Span::from_millis(5_000)
+    }
+
+    /// What is wrong with it, with the right choices; empty when nothing is.
+    pub fn faults(&self, phases: &[&str]) -> Vec<String> {
+        let mut faults = self.rate_faults(phases);
+        let mut refuse = |wrong: bool, sentence: String| {
+            if wrong {
+                faults.push(sentence);
+            }
+        };
+        refuse(self.mix.weights().is_empty(), "mix: all weights are 0; nobody would come".into());
+        let span = self.timeout;
+        refuse(
+            span > LONGEST_TIMEOUT || span < Span::from_millis(1),
+            format!("timeout: {span} is out of range; write 1ms to {LONGEST_TIMEOUT}"),
+        );
+        let good = self.good_within.unwrap_or(span);
+        refuse(
+            good > span || good == Span::default(),
+            format!(
+                "good_within: {good} can never be told; write more than 0s and at most the timeout, {span}"
+            ),
+        );
+        for (name, exponent) in [("reader", self.popularity.reader), ("photo", self.popularity.photo)] {
+            refuse(
+                !(0.0..=STEEPEST).contains(&exponent),
+                format!("popularity: {name} = {exponent} is no exponent; write 0 (uniform) to {STEEPEST}"),
+            );
+        }
+        let Feed { depth, page, .. } = self.feed;
+        refuse(!(1..=100).contains(&page), format!("feed: a page has 1 to 100 items, not {page}"));
+        refuse(
+            !(page..=10_000).contains(&depth),
+            format!("feed: a timeline keeps at least a page and at most 10000 entries, not {depth}"),
+        );
+        let slots = self.pool.unwrap_or(MOST_SLOTS);
+        refuse(
+            !(1..=MOST_SLOTS).contains(&slots),
+            format!("pool: {slots} slots are out of range; write 1 to {MOST_SLOTS}"),
+        );
+        refuse(self.queue_cap == Some(0), "queue_cap: a queue holds at least 1 arrival".into());
+        faults.extend(self.graph.faults(self.size.users()));
+        faults
+    }
+
+    fn rate_faults(&self, phases: &[&str]) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |place: &str, ramp: &Ramp| {
+            for rate in [ramp.from, ramp.to] {
+                if rate.get() <= 0.0 {
+                    faults.push(format!("{place}: a rate of {rate} offers nothing; write \"100/s\""));
+                } else if rate.get() > FASTEST {
+                    faults.push(format!("{place}: {rate} is impossible here; write at most {FASTEST}/s"));
+                }
+            }
+        };
+        match &self.rate {
+            Rates::One(ramp) => check("rate", ramp),
+            Rates::ByPhase(table) => {
+                table.iter().for_each(|(phase, ramp)| check(&format!("rate in `{phase}`"), ramp));
+                if table.is_empty() {
+                    faults.push("rate: the table is empty; write rate = \"100/s\"".into());
+                }
+                for phase in table.keys().filter(|phase| !phases.contains(&phase.as_str())) {
+                    faults.push(format!("rate: unknown phase `{phase}`; phases: {}", phases.join(", ")));
+                }
+            }
+        }
+        faults.dedup();
+        faults
+    }
+
+    /// Journeys that occur and their weights, in the order of [`Journey::ALL`].
+    pub fn weights(&self) -> Vec<(Journey, f64)> {
+        self.mix.weights()
+    }
+
+    /// Journeys that occur.
+    pub fn journeys(&self) -> Vec<Journey> {
+        self.weights().into_iter().map(|(journey, _)| journey).collect()
+    }
+
+    /// The rates of phases of these names, in order.
+    pub fn ramps(&self, phases: &[&str]) -> Vec<Ramp> {
+        self.rate.ramps(phases)
+    }
+
+    /// The highest rate of the run, per second.
+    pub fn peak_rate(&self) -> f64 {
+        self.rate.peak()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Load, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn a_rate_is_all_a_load_needs() {
+        let load = read("rate = \"10/s\"").expect("reads");
+        assert_eq!(load.faults(&["steady"]), Vec::<String>::new());
+        assert_eq!((load.size, load.timeout), (Size::Standard, Span::from_millis(5_000)));
+        assert_eq!((load.feed.depth, load.feed.page, load.feed.push_below), (800, 20, 1_000));
+    }
+
+    #[test]
+    fn everything_written_out_is_what_is_left_out() {
+        let written = read(
+            r#"
+            model      = "open"
+            rate       = "10/s"
+            mix        = "pinterest-like"
+            timeout    = "5s"
+            size       = "standard"
+            arrivals   = "poisson"
+            graph      = { followers = "pareto", alpha = 1.35, mean = 40, cap = 0.20, following_sigma = 1.0 }
+            popularity = { reader = 0.8, photo = 1.0, author = "sqrt-followers" }
+            feed       = { depth = 800, page = 20, push_below = 1000 }
+            overload   = "queue"
+            "#,
+        );
+        let written = written.expect("reads");
+        assert_eq!(written, read("rate = \"10/s\"").expect("reads"));
+        let text = serde_json::to_string(&written).expect("plain data");
+        assert_eq!(serde_json::from_str::<Load>(&text).expect("its own text"), written);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_right_choices() {
+        for (text, part) in [
+            ("rate = \"fast\"", "write \"280/s\""),
+            ("rate = 280", "a rate such as \"150/s\""),
+            ("rate = \"10/s\"\nmix = \"pintrest\"", "unknown mix `pintrest`; mixes: pinterest-like"),
+            ("rate = \"10/s\"\nmix = { hom = 1 }", "unknown journey `hom`"),
+            ("rate = \"10/s\"\nmix = { search = -1 }", "no number from 0 up"),
+            ("rate = \"10/s\"\nsize = \"huge\"", "`tiny`"),
+            ("rate = \"10/s\"\nmodel = \"closed\"", "write model = \"open\""),
+            ("rate = \"10/s\"\nmodel = \"shut\"", "unknown model `shut`"),
+            ("rat = \"10/s\"", "unknown field `rat`"),
+        ] {
+            let why = read(text).expect_err(text);
+            assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_offered_is_a_fault() {
+        for (text, part) in [
+            ("rate = \"0/s\"", "offers nothing"),
+            ("rate = \"500000/s\"", "impossible here"),
+            ("rate = { stady = \"1/s\" }", "unknown phase `stady`; phases: steady"),
+            ("rate = {}", "the table is empty"),
+            ("rate = \"1/s\"\nmix = { search = 0 }", "all weights are 0"),
+            ("rate = \"1/s\"\ntimeout = \"2m\"", "out of range"),
+            ("rate = \"1/s\"\ntimeout = \"1s\"\ngood_within = \"2s\"", "at most the timeout, 1s"),
+            ("rate = \"1/s\"\npopularity = { reader = nan }", "reader = NaN is no exponent"),
+            ("rate = \"1/s\"\npopularity = { photo = -1.0 }", "photo = -1 is no exponent"),
+            ("rate = \"1/s\"\nfeed = { page = 0 }", "1 to 100 items"),
+            ("rate = \"1/s\"\nfeed = { depth = 10 }", "at least a page"),
+            ("rate = \"1/s\"\npool = 0", "write 1 to 1000"),
+            ("rate = \"1/s\"\nqueue_cap = 0", "at least 1 arrival"),
+            ("rate = \"1/s\"\nsize = \"tiny\"\ngraph = { mean = 300 }", "cap"),
+            ("rate = \"1/s\"\ngraph = { alpha = 1.0 }", "alpha"),
+            ("rate = \"1/s\"\ngraph = { following_sigma = 50.0 }", "following_sigma"),
+        ] {
+            let faults = read(text).expect(text).faults(&["steady"]).join("\n");
+            assert!(faults.contains(part), "{text}: {faults}");
+        }
+    }
+}

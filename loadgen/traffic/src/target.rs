@@ -1,0 +1,205 @@
+//! Who acts, and on what.
+//!
+//! Each write gets a target that no other write of the run has: a fresh like, an
+//! edge nobody else touches, a profile edited once. The final state then does
+//! not depend on which of two writes lands first, and can be compared between
+//! arms. A write that finds nothing fresh any more becomes a look at a profile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::dataset::{Dataset, author_weights};
+use crate::journey::Journey;
+use crate::load::Popularity;
+use crate::sample::Weighted;
+use crate::seed::Seed;
+
+/// What an arrival is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nothing beyond the user.
+    Nothing,
+    /// Index of a photo.
+    Photo(u32),
+    /// Index of another user.
+    User(u32),
+    /// Index of a user to be followed.
+    Follow(u32),
+    /// Index of a user to be followed no more.
+    Unfollow(u32),
+}
+
+/// Set where a follow journey ends an edge.
+const UNFOLLOW: u64 = 1 << 32;
+
+impl Target {
+    /// As one number; [`Target::of`] reads it.
+    pub(crate) const fn code(self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Photo(index) | Self::User(index) | Self::Follow(index) => index as u64,
+            Self::Unfollow(index) => index as u64 | UNFOLLOW,
+        }
+    }
+
+    /// What the number of a journey means.
+    pub(crate) const fn of(journey: Journey, code: u64) -> Self {
+        let index = code as u32;
+        match journey {
+            Journey::ViewPhoto | Journey::Like | Journey::Search => Self::Photo(index),
+            Journey::ViewProfile => Self::User(index),
+            Journey::Follow if code & UNFOLLOW != 0 => Self::Unfollow(index),
+            Journey::Follow => Self::Follow(index),
+            Journey::HomeFeed
+            | Journey::NextPage
+            | Journey::Upload
+            | Journey::EditProfile
+            | Journey::SignUp
+            | Journey::LogIn
+            | Journey::PostThenRead => Self::Nothing,
+        }
+    }
+}
+
+/// What an arrival does: the journey, who, on what.
+pub(crate) type Act = (Journey, u32, Target);
+
+/// Everybody and everything that may be drawn, by weight. Draws are by the
+/// number of the arrival, so that no draw moves another.
+pub(crate) struct Cast {
+    seed: Seed,
+    data: Arc<Dataset>,
+    readers: Weighted,
+    reader_of_rank: Vec<u32>,
+    authors: Weighted,
+    photos: Weighted,
+}
+
+/// Targets of writes so far.
+#[derive(Clone, Default)]
+pub(crate) struct Taken {
+    likes: HashSet<(u32, u32)>,
+    edges: HashSet<(u32, u32)>,
+    edited: HashSet<u32>,
+    /// Users who ended every edge they had.
+    alone: HashSet<u32>,
+    /// Edges made and ended so far.
+    changes: u64,
+}
+
+impl Cast {
+    pub(crate) fn new(seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
+        let users = data.users.len();
+        // Who reads most is nobody's neighbour by number.
+        let mut reader_of_rank: Vec<u32> = (0..users as u32).collect();
+        seed.stream("user.rank").shuffle(&mut reader_of_rank);
+        Self {
+            seed,
+            readers: Weighted::zipf(users, popularity.reader),
+            reader_of_rank,
+            authors: Weighted::new(&author_weights(&data.followers)),
+            photos: Weighted::zipf(data.photos.len(), popularity.photo),
+            data: data.clone(),
+        }
+    }
+
+    /// What the arrival of a number does.
+    pub(crate) fn act(&self, taken: &mut Taken, journey: Journey, seq: u64) -> Act {
+        let reader = self.reader("user", seq);
+        let written = match journey {
+            Journey::HomeFeed | Journey::NextPage | Journey::LogIn | Journey::SignUp => {
+                Some((reader, Target::Nothing))
+            }
+            Journey::ViewPhoto | Journey::Search => Some((reader, Target::Photo(self.photo(seq)))),
+            Journey::ViewProfile => None,
+            Journey::Upload | Journey::PostThenRead => {
+                Some((self.authors.index(self.seed.unit("user", seq)) as u32, Target::Nothing))
+            }
+            Journey::Like => self.fresh_like(taken, reader, seq),
+            Journey::EditProfile => self
+                .users_from(reader)
+                .find(|user| taken.edited.insert(*user))
+                .map(|user| (user, Target::Nothing)),
+            Journey::Follow => self.changed_edge(taken, reader, seq),
+        };
+        match written {
+            Some((user, target)) => (journey, user, target),
+            None => (Journey::ViewProfile, reader, Target::User(self.reader("target", seq))),
+        }
+    }
+
+    fn reader(&self, label: &str, seq: u64) -> u32 {
+        self.reader_of_rank[self.readers.index(self.seed.unit(label, seq))]
+    }
+
+    fn photo(&self, seq: u64) -> u32 {
+        self.data.popular[self.photos.index(self.seed.unit("target", seq))]
+    }
+
+    /// All users, beginning with one.
+    fn users_from(&self, first: u32) -> impl Iterator<Item = u32> + use<> {
+        let users = self.data.users.len() as u32;
+        (first..users).chain(0..first)
+    }
+
+    fn fresh_like(&self, taken: &mut Taken, reader: u32, seq: u64) -> Option<(u32, Target)> {
+        let (wanted, photos) = (self.photo(seq), self.data.photos.len() as u32);
+        let photo = (wanted..photos).chain(0..wanted).find(|photo| taken.likes.insert((reader, *photo)))?;
+        Some((reader, Target::Photo(photo)))
+    }
+
+    /// Follows and unfollows by turns, so that the number of edges stays.
+    fn changed_edge(&self, taken: &mut Taken, reader: u32, seq: u64) -> Option<(u32, Target)> {
+        let bits = self.seed.draw("target", seq);
+        let change = if taken.changes % 2 == 1 {
+            self.users_from(reader)
+                .find_map(|user| Some((user, Target::Unfollow(self.old_edge(taken, user, bits)?))))
+        } else {
+            self.users_from(reader)
+                .find_map(|user| Some((user, Target::Follow(self.new_edge(taken, user, bits)?))))
+        };
+        taken.changes += u64::from(change.is_some());
+        change
+    }
+
+    /// Somebody a user followed from the beginning.
+    fn old_edge(&self, taken: &mut Taken, user: u32, bits: u64) -> Option<u32> {
+        if taken.alone.contains(&user) {
+            return None;
+        }
+        let edges = self.data.following.of(user);
+        let from = (bits % edges.len().max(1) as u64) as usize;
+        let mut others = edges[from..].iter().chain(&edges[..from]).copied();
+        let other = others.find(|other| taken.edges.insert((user, *other)));
+        if other.is_none() {
+            taken.alone.insert(user);
+        }
+        other
+    }
+
+    /// Somebody a user never followed.
+    fn new_edge(&self, taken: &mut Taken, user: u32, bits: u64) -> Option<u32> {
+        let wanted = (bits % self.data.users.len() as u64) as u32;
+        let mut others =
+            self.users_from(wanted).filter(|other| *other != user && !self.data.is_edge(user, *other));
+        others.find(|other| taken.edges.insert((user, *other)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_read_from_its_number() {
+        for (journey, target) in [
+            (Journey::Search, Target::Photo(u32::MAX)),
+            (Journey::ViewProfile, Target::User(7)),
+            (Journey::Follow, Target::Follow(7)),
+            (Journey::Follow, Target::Unfollow(7)),
+            (Journey::Upload, Target::Nothing),
+        ] {
+            assert_eq!(Target::of(journey, target.code()), target);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! When users come.
+
+use std::collections::HashSet;
+
+use traffic::{Schedule, Seed};
+
+use crate::{SECOND, load, phases, schedule, standard, tiny};
+
+fn due(text: &str) -> Vec<u64> {
+    schedule(&[20], text, tiny()).map(|arrival| arrival.due_ns).collect()
+}
+
+/// Change these only on purpose: a run of before and one of after no longer offer the same load.
+#[test]
+fn the_schedules_of_seed_42() {
+    // 10 s at 200/s and 27 s at 300/s on average: about 10,000 arrivals.
+    let text = "rate = { p0 = \"200/s\", p1 = \"200/s -> 400/s\" }";
+    let schedule = schedule(&[10, 27], text, tiny());
+    assert_eq!((schedule.digest().as_str(), schedule.count()), ("2be374330734ccd2", 10_041));
+    assert_eq!(format!("{:016x}", tiny().digest()), "2ab484f9564671ce");
+}
+
+#[test]
+fn a_seed_has_one_schedule() {
+    let digest = |seed| Schedule::new(seed, &phases(&[5]), &load("rate = \"300/s\""), tiny()).digest();
+    assert_eq!(digest(42), digest(42));
+    assert_ne!(digest(42), digest(43));
+}
+
+#[test]
+fn nothing_but_the_rate_moves_an_arrival() {
+    let usual = due("rate = \"200/s\"");
+    for other in [
+        "mix = { search = 1, upload = 3 }",
+        "mix = \"write-heavy\"",
+        "popularity = { reader = 0.0, photo = 1.4 }",
+        "feed = { page = 50 }",
+        "timeout = \"1s\"",
+    ] {
+        assert_eq!(due(&format!("rate = \"200/s\"\n{other}")), usual, "{other}");
+    }
+    assert_ne!(due("rate = \"201/s\""), usual);
+}
+
+#[test]
+fn another_popularity_or_data_set_changes_no_journey() {
+    let journeys = |schedule: Schedule| schedule.map(|arrival| arrival.journey).collect::<Vec<_>>();
+    let reads = "rate = \"200/s\"\nmix = { home-feed = 3, view-photo = 2, search = 1 }";
+    let usual = journeys(schedule(&[5], reads, tiny()));
+    assert_eq!(journeys(schedule(&[5], &format!("{reads}\npopularity = {{ photo = 0.0 }}"), tiny())), usual);
+    assert_eq!(journeys(schedule(&[5], reads, standard())), usual);
+}
+
+#[test]
+fn a_payload_follows_from_seed_and_number_alone() {
+    let payloads = |text: &str| schedule(&[5], text, tiny()).map(|a| a.payload_seed).collect::<Vec<_>>();
+    let usual = payloads("rate = \"200/s\"");
+    assert_eq!(payloads("rate = \"200/s\"\nmix = { upload = 1 }"), usual);
+    assert_eq!(usual.iter().collect::<HashSet<_>>().len(), usual.len());
+    assert_eq!(usual[7], Seed(42).draw("payload", 7));
+}
+
+#[test]
+fn arrivals_are_in_order_and_within_the_phases() {
+    let arrivals: Vec<_> =
+        schedule(&[1, 2], "rate = { p0 = \"500/s\", p1 = \"100/s -> 900/s\" }", tiny()).collect();
+    assert!(
+        arrivals.windows(2).all(|pair| pair[0].due_ns <= pair[1].due_ns && pair[0].seq + 1 == pair[1].seq)
+    );
+    assert!(arrivals.iter().all(|arrival| arrival.due_ns < 3 * SECOND));
+}
+
+#[test]
+fn poisson_counts_have_their_mean_and_variance() {
+    const WINDOWS: usize = 400;
+    let mut counts = [0_f64; WINDOWS];
+    for arrival in schedule(&[WINDOWS as u64], "rate = \"50/s\"", tiny()) {
+        counts[(arrival.due_ns / SECOND) as usize] += 1.0;
+    }
+    let mean = counts.iter().sum::<f64>() / WINDOWS as f64;
+    let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / (WINDOWS - 1) as f64;
+    // Four sigma: of the mean sqrt(50/400) = 0.354, of the variance 50 x sqrt(2/399) = 3.54.
+    assert!((mean - 50.0).abs() < 4.0 * 0.354, "{mean}");
+    assert!((variance - 50.0).abs() < 4.0 * 3.54, "{variance}");
+}
+
+#[test]
+fn thinning_follows_a_ramp() {
+    let mut counts = [0_f64; 10];
+    for arrival in schedule(&[100], "rate = { p0 = \"100/s -> 300/s\" }", tiny()) {
+        counts[(arrival.due_ns / (10 * SECOND)) as usize] += 1.0;
+    }
+    for (window, count) in counts.into_iter().enumerate() {
+        // The middle of ten seconds is at 110, 130, .. 290/s; four sigma of sqrt(n).
+        let expected = 10.0 * (110.0 + 20.0 * window as f64);
+        assert!((count - expected).abs() < 4.0 * expected.sqrt(), "window {window}: {count}, not {expected}");
+    }
+}
+
+#[test]
+fn constant_arrivals_are_evenly_spaced() {
+    let due: Vec<u64> =
+        schedule(&[1, 1], "rate = { p0 = \"100/s\", p1 = \"200/s\" }\narrivals = \"constant\"", tiny())
+            .map(|arrival| arrival.due_ns)
+            .collect();
+    // 10 ms, 20 ms, .. 1,000 ms; then 1,005 ms, .. 1,995 ms.
+    assert_eq!((due.len(), due[0], due[99], due[100]), (299, SECOND / 100, SECOND, SECOND + SECOND / 200));
+}
