@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::{ComponentName, Placement};
-use suite::NodeConfig;
+use node::NodeConfig;
 
 /// Should this stay one program, or become services, and what does each choice cost?
 ///
@@ -162,7 +162,7 @@ pub struct Node {
 /// A sentence with what is wrong and the right choices.
 pub fn node_config(asked: &Node) -> Result<NodeConfig, String> {
     if let Some(path) = &asked.config {
-        return suite::alone::read(path);
+        return node::program::read(path);
     }
     if asked.hosts.is_empty() && !asked.gateway && !asked.registry_here {
         return Err("a node holds something: --hosts feed,follower, --gateway or --registry-here".into());

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Command::Up(asked) => up::up(&asked),
         Command::Doctor => doctor::doctor(),
         Command::Node(asked) => match cli::node_config(&asked) {
-            Ok(config) => suite::alone::run(config, asked.config.is_some()),
+            Ok(config) => suite::run(config, asked.config.is_some()),
             Err(text) => complain::usage(&text),
         },
         Command::Load { plan } => loadgen::main(&plan),

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("discovery", &["discovery"]),
     ("services/*/api", &["*-api"]),
     ("services/history", &["history"]),
+    ("services/node", &["node"]),
     ("gateway and services", &["gateway", "profile", "follower", "feed", "search", "photo", "testkit"]),
     ("services/suite", &["suite"]),
     ("lab/record", &["record"]),
@@ -53,6 +54,8 @@ const HEAVY: &[(&str, &[&str])] =
 #[derive(Clone, Debug, PartialEq)]
 struct Manifest {
     name: String,
+    /// Below the root of the house: `services/feed`.
+    folder: String,
     /// Everything but dev-dependencies: tests may look around.
     dependencies: Vec<String>,
 }
@@ -65,16 +68,27 @@ fn room_of(name: &str) -> Option<usize> {
     ROOMS.iter().position(|(_, members)| members.iter().any(|member| matches(member, name)))
 }
 
+/// Every crate's room. A new service needs no line here: its folder says what it is.
+fn rooms(manifests: &[Manifest]) -> BTreeMap<&str, usize> {
+    let services = room_of("feed").expect("services have a room");
+    let room = |manifest: &Manifest| {
+        let is_service = manifest.folder.strip_prefix("services/").is_some_and(|rest| !rest.contains('/'));
+        room_of(&manifest.name).or(is_service.then_some(services))
+    };
+    manifests.iter().filter_map(|manifest| Some((manifest.name.as_str(), room(manifest)?))).collect()
+}
+
 /// Every arrow that should not be there, as a sentence.
 fn faults(manifests: &[Manifest]) -> Vec<String> {
     let mut faults = Vec::new();
-    for Manifest { name, dependencies } in manifests {
-        let Some(room) = room_of(name) else {
-            // A new service needs no line here: it lives among the services and may look where they may.
+    let rooms = rooms(manifests);
+    for Manifest { name, folder, dependencies } in manifests {
+        let Some(&room) = rooms.get(name.as_str()) else {
+            faults.push(format!("`{name}` in {folder} has no room; give it one in lab/tests/layers.rs"));
             continue;
         };
         for dependency in dependencies {
-            if let Some(below) = room_of(dependency) {
+            if let Some(below) = rooms.get(dependency.as_str()).copied().or_else(|| room_of(dependency)) {
                 let designed = WITHIN.contains(&(name.as_str(), dependency.as_str()));
                 if below > room || (below == room && !designed) {
                     faults.push(format!(
@@ -100,7 +114,7 @@ fn faults(manifests: &[Manifest]) -> Vec<String> {
     faults
 }
 
-fn read(path: &Path) -> Manifest {
+fn read(root: &Path, path: &Path) -> Manifest {
     let text = std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let table: toml::Table = text.parse().unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let mut dependencies: BTreeMap<String, ()> = BTreeMap::new();
@@ -110,7 +124,9 @@ fn read(path: &Path) -> Manifest {
         }
     }
     let name = table["package"]["name"].as_str().expect("a package has a name").to_owned();
-    Manifest { name, dependencies: dependencies.into_keys().collect() }
+    let folder = path.parent().and_then(|folder| folder.strip_prefix(root).ok()).expect("below the root");
+    let folder = folder.to_string_lossy().into_owned();
+    Manifest { name, folder, dependencies: dependencies.into_keys().collect() }
 }
 
 fn manifests_below(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -130,7 +146,7 @@ fn house() -> Vec<Manifest> {
     let mut paths = Vec::new();
     manifests_below(root, &mut paths);
     assert!(paths.len() >= 25, "the house has more rooms than {}", paths.len());
-    paths.iter().map(|path| read(path)).collect()
+    paths.iter().map(|path| read(root, path)).collect()
 }
 
 #[test]
@@ -151,7 +167,12 @@ fn every_room_of_the_map_is_inhabited() {
 #[test]
 fn a_planted_upward_import_is_found() {
     let plant = |name: &str, dependency: &str| {
-        faults(&[Manifest { name: name.into(), dependencies: vec![dependency.into()] }])
+        let manifest = |name: &str, dependencies| Manifest {
+            name: name.into(),
+            folder: format!("services/{name}"),
+            dependencies,
+        };
+        faults(&[manifest(name, vec![dependency.into()]), manifest("comments", Vec::new())])
     };
     assert_eq!(
         plant("feed", "follower"),
@@ -161,5 +182,6 @@ fn a_planted_upward_import_is_found() {
     assert!(!plant("profile", "traffic").is_empty(), "the specimen must not see the laboratory");
     assert!(!plant("scorecard", "tokio").is_empty(), "pure rooms stay pure");
     assert!(!plant("lab", "goose").is_empty(), "goose has one call site");
+    assert!(!plant("feed", "comments").is_empty(), "a service added later is a service");
     assert!(plant("feed", "follower-api").is_empty(), "services see each other's promises");
 }

@@ -11,10 +11,10 @@ use contract::placement::Restart;
 use contract::{ComponentName, ProcessPlan};
 use hyper::Method;
 use nix::sys::signal::Signal;
+use node::NodeConfig;
 use record::EventKind;
 use runtime::{Fate, Tasks};
 use serde::Deserialize;
-use suite::NodeConfig;
 use tokio::sync::{oneshot, watch};
 
 use crate::children::{Running, SpawnError, Spawner, Spec, ending};

@@ -126,7 +126,7 @@ async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
         if !status.is_success() {
             return None;
         }
-        components.extend(serde_json::from_slice::<suite::control::StateDigest>(&body).ok()?.components);
+        components.extend(serde_json::from_slice::<node::control::StateDigest>(&body).ok()?.components);
     }
     let parts: Vec<String> =
         components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();

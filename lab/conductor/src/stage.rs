@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use contract::ProcessPlan;
 use loadgen::{Message, Plan, Summary, Target};
+use node::NodeConfig;
 use record::{Entry, EventKind, Header, Verdict};
 use runtime::clock;
 use scorecard::{Circumstances, judge};
-use suite::NodeConfig;
 use tokio::sync::watch;
 
 use crate::arm::{Arm, ArmPlan, Ground};

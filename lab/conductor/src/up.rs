@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use contract::Placement;
+use node::NodeConfig;
 use runtime::{Tasks, clock};
-use suite::NodeConfig;
 use traffic::Load;
 
 use crate::arm::{Arm, ArmPlan, Ground};

@@ -1,7 +1,7 @@
 //! A line of the catalogue.
 
 use axum::Router;
-use contract::{ComponentName, Refusal};
+use contract::{ComponentName, Refusal, Topic};
 use futures_util::future::BoxFuture;
 use storage::{Database, Migration, StorageError, Tx};
 
@@ -45,9 +45,9 @@ pub struct Service<H: 'static> {
     /// Public routes it answers.
     pub routes: &'static [Route],
     /// Topics it publishes.
-    pub publishes: &'static [&'static str],
+    pub publishes: &'static [Topic],
     /// Topics it consumes.
-    pub consumes: &'static [&'static str],
+    pub consumes: &'static [Topic],
     /// Components it may ask, for maps and for the edges a topology has.
     pub asks: &'static [&'static str],
     /// Its tables.

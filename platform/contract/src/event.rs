@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::TraceContext;
+use crate::{ComponentName, TraceContext};
 
 /// Something that happened. Published inside the business transaction, delivered
 /// at least once, its effect applied exactly once.
@@ -16,6 +16,22 @@ pub trait Event: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const COMPONENT: &'static str;
     /// Events with one key are delivered in the order they were published.
     fn key(&self) -> u64;
+}
+
+/// A topic, and the only component that publishes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Topic {
+    /// [`Event::TOPIC`].
+    pub name: &'static str,
+    /// [`Event::COMPONENT`].
+    pub publisher: ComponentName,
+}
+
+impl Topic {
+    /// The topic of an event.
+    pub const fn of<E: Event>() -> Self {
+        Self { name: E::TOPIC, publisher: ComponentName::of(E::COMPONENT) }
+    }
 }
 
 /// An event on its way: in an outbox row, on the wire, in a subscriber's hands.

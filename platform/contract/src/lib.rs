@@ -20,7 +20,7 @@ pub mod refusal;
 
 pub use call::{Answer, Call, Pending, Repeat};
 pub use context::{CallContext, Deadline, TraceContext};
-pub use event::{Envelope, Event};
+pub use event::{Envelope, Event, Topic};
 pub use id::{Id, Principal};
 pub use name::ComponentName;
 pub use placement::{Carrier, Placement, ProcessPlan};

@@ -76,6 +76,19 @@ pub struct ProcessPlan {
     pub replicas: u32,
 }
 
+impl ProcessPlan {
+    /// A process for one component, by its name.
+    pub fn holding(component: ComponentName) -> Self {
+        Self {
+            name: component.to_string(),
+            hosts: vec![component],
+            gateway: false,
+            registry: false,
+            replicas: 1,
+        }
+    }
+}
+
 /// What is wrong with a placement, with the right choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacementError(pub String);

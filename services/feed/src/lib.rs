@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use component::{OpenError, Service, Site};
-use contract::{Answer, ComponentName, Event};
+use contract::{Answer, ComponentName, Topic};
 use feed_api::{HomeFeed, PhotosOf};
 use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
 use futures_util::FutureExt;
@@ -48,11 +48,11 @@ pub static SERVICE: Service<History> = Service {
     routes: routes::ROUTES,
     publishes: &[],
     consumes: &[
-        PhotoPosted::TOPIC,
-        PhotoDeleted::TOPIC,
-        Followed::TOPIC,
-        Unfollowed::TOPIC,
-        ProfileDeleted::TOPIC,
+        Topic::of::<PhotoPosted>(),
+        Topic::of::<PhotoDeleted>(),
+        Topic::of::<Followed>(),
+        Topic::of::<Unfollowed>(),
+        Topic::of::<ProfileDeleted>(),
     ],
     asks: &["follower", "photo", "profile"],
     migrations: store::MIGRATIONS,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use component::{OpenError, Service, Site};
-use contract::{Call, ComponentName, Event};
+use contract::{Call, ComponentName, Topic};
 use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
 use futures_util::FutureExt;
 use history::History;
@@ -29,8 +29,8 @@ pub const NAME: ComponentName = ComponentName::of("follower");
 pub static SERVICE: Service<History> = Service {
     name: NAME,
     routes: routes::ROUTES,
-    publishes: &[Followed::TOPIC, Unfollowed::TOPIC],
-    consumes: &[ProfileDeleted::TOPIC],
+    publishes: &[Topic::of::<Followed>(), Topic::of::<Unfollowed>()],
+    consumes: &[Topic::of::<ProfileDeleted>()],
     asks: &[ProfilesByIds::COMPONENT],
     migrations: store::MIGRATIONS,
     open: |site| open(site).boxed(),

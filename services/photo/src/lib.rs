@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use component::{OpenError, Service, Site};
-use contract::{ComponentName, Event};
+use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
 use photo_api::{PhotoDeleted, PhotoPosted, PhotosByIds};
@@ -39,8 +39,8 @@ pub const NAME: ComponentName = ComponentName::of("photo");
 pub static SERVICE: Service<History> = Service {
     name: NAME,
     routes: routes::ROUTES,
-    publishes: &[PhotoPosted::TOPIC, PhotoDeleted::TOPIC],
-    consumes: &[ProfileDeleted::TOPIC],
+    publishes: &[Topic::of::<PhotoPosted>(), Topic::of::<PhotoDeleted>()],
+    consumes: &[Topic::of::<ProfileDeleted>()],
     asks: &[],
     migrations: store::MIGRATIONS,
     open: |site| open(site).boxed(),

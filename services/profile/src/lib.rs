@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use component::{OpenError, Service, Site};
-use contract::{ComponentName, Event};
+use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
 use profile_api::{ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds};
@@ -34,7 +34,7 @@ pub const NAME: ComponentName = ComponentName::of("profile");
 pub static SERVICE: Service<History> = Service {
     name: NAME,
     routes: routes::ROUTES,
-    publishes: &[ProfileCreated::TOPIC, ProfileChanged::TOPIC, ProfileDeleted::TOPIC],
+    publishes: &[Topic::of::<ProfileCreated>(), Topic::of::<ProfileChanged>(), Topic::of::<ProfileDeleted>()],
     consumes: &[],
     asks: &[],
     migrations: store::MIGRATIONS,

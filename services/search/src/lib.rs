@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use component::{OpenError, Service, Site};
-use contract::{ComponentName, Event};
+use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
 use photo_api::{PhotoDeleted, PhotoPosted};
@@ -37,11 +37,11 @@ pub static SERVICE: Service<History> = Service {
     routes: routes::ROUTES,
     publishes: &[],
     consumes: &[
-        PhotoPosted::TOPIC,
-        PhotoDeleted::TOPIC,
-        ProfileCreated::TOPIC,
-        ProfileChanged::TOPIC,
-        ProfileDeleted::TOPIC,
+        Topic::of::<PhotoPosted>(),
+        Topic::of::<PhotoDeleted>(),
+        Topic::of::<ProfileCreated>(),
+        Topic::of::<ProfileChanged>(),
+        Topic::of::<ProfileDeleted>(),
     ],
     asks: &[],
     migrations: store::MIGRATIONS,

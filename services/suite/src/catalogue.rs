@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use component::Service;
-use contract::{ComponentName, ProcessPlan};
+use contract::{ComponentName, ProcessPlan, Topic};
 use history::History;
+use node::{Doorway, Parts};
+
+use crate::door::FrontDoor;
 
 /// Every service of the application.
 pub static CATALOGUE: &[&Service<History>] =
@@ -20,34 +23,22 @@ pub fn hosted(hosts: &[ComponentName]) -> impl Iterator<Item = &'static Service<
     CATALOGUE.iter().copied().filter(|service| hosts.contains(&service.name))
 }
 
-/// Topics published here that somebody in another database consumes: only
-/// these need outbox rows.
-pub fn outward_topics(hosts: &[ComponentName]) -> BTreeSet<&'static str> {
-    let wanted: BTreeSet<&str> = CATALOGUE
-        .iter()
-        .filter(|service| !hosts.contains(&service.name))
-        .flat_map(|service| service.consumes.iter().copied())
-        .collect();
-    hosted(hosts)
-        .flat_map(|service| service.publishes.iter().copied())
-        .filter(|topic| wanted.contains(topic))
-        .collect()
+/// What the process that holds these is made of.
+pub fn parts(hosts: &[ComponentName], gateway: bool) -> Parts {
+    Parts {
+        services: hosted(hosts).collect(),
+        outward: outward_topics(hosts),
+        doorway: gateway.then(|| Box::new(FrontDoor) as Box<dyn Doorway>),
+    }
 }
 
-/// Topics a service consumes from another database, by who publishes them.
-pub fn inward_topics(
-    service: &Service<History>,
-    hosts: &[ComponentName],
-) -> Vec<(ComponentName, Vec<&'static str>)> {
-    CATALOGUE
-        .iter()
-        .filter(|publisher| !hosts.contains(&publisher.name))
-        .map(|publisher| {
-            let topics = publisher.publishes.iter().copied().filter(|topic| service.consumes.contains(topic));
-            (publisher.name, topics.collect::<Vec<_>>())
-        })
-        .filter(|(_, topics)| !topics.is_empty())
-        .collect()
+/// Topics published here that somebody in another database consumes: only
+/// these need outbox rows.
+fn outward_topics(hosts: &[ComponentName]) -> BTreeSet<&'static str> {
+    let elsewhere = CATALOGUE.iter().filter(|service| !hosts.contains(&service.name));
+    let wanted: BTreeSet<Topic> = elsewhere.flat_map(|service| service.consumes.iter().copied()).collect();
+    let published = hosted(hosts).flat_map(|service| service.publishes);
+    published.filter(|topic| wanted.contains(topic)).map(|topic| topic.name).collect()
 }
 
 /// How a placement is spelled in the record: which edges are function calls
@@ -103,16 +94,31 @@ mod tests {
     }
 
     #[test]
-    fn every_consumed_topic_has_a_publisher() {
-        let published: BTreeSet<&str> = CATALOGUE.iter().flat_map(|s| s.publishes.iter().copied()).collect();
+    fn topics_are_published_by_their_owners_and_every_consumed_one_is() {
+        let published: BTreeSet<Topic> = CATALOGUE.iter().flat_map(|s| s.publishes.iter().copied()).collect();
         for service in CATALOGUE {
+            for topic in service.publishes {
+                assert_eq!(topic.publisher, service.name, "{} is not for `{}`", topic.name, service.name);
+            }
             for topic in service.consumes {
                 assert!(
                     published.contains(topic),
-                    "`{}` waits for {topic}, which nobody publishes",
-                    service.name
+                    "`{}` waits for {}, which `{}` does not publish",
+                    service.name,
+                    topic.name,
+                    topic.publisher
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_process_watches_whom_it_needs() {
+        let names = |parts: Parts| parts.elsewhere().into_iter().map(|n| n.as_str()).collect::<Vec<_>>();
+        let all = components();
+        assert!(names(parts(&all, true)).is_empty(), "a monolith has everybody");
+        assert_eq!(names(parts(&[], true)).len(), all.len(), "the door alone leads to all");
+        let feed = names(parts(&[ComponentName::of("feed")], false));
+        assert_eq!(feed, ["follower", "photo", "profile"]);
     }
 }

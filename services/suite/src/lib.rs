@@ -1,23 +1,23 @@
-//! The catalogue: one line per service, and how a process is built for a placement.
+//! The catalogue: one line per service, and what a process is made of for a placement.
 //!
 //! - [`catalogue`]: the services; adding one is adding its line.
-//! - [`config`]: what a process is told when it starts.
-//! - [`node`]: a process: its components, their databases, its doors, its end.
-//! - [`control`]: what the lab may ask a node, with the run's token.
-//! - [`outbox`]: events across processes, pulled over HTTP.
-//! - [`load`]: tables filled in bulk from a history.
-//! - [`alone`]: a node and the process around it.
+//! - [`door`]: the gateway, with the routes of all of them, as a node's public door.
+//! - [`load`](mod@load): tables filled in bulk from a history.
 //!
-//! Start with [`node::Node::start`].
+//! Start with [`catalogue::CATALOGUE`]; [`run`] is a whole process.
 
-pub mod alone;
+use std::process::ExitCode;
+
+use node::NodeConfig;
+
 pub mod catalogue;
-pub mod config;
-pub mod control;
+pub mod door;
 pub mod load;
-pub mod node;
-pub mod outbox;
 
 pub use catalogue::{CATALOGUE, components};
-pub use config::NodeConfig;
-pub use node::{Node, NodeError};
+
+/// Runs the process a configuration describes until it is told to leave; see [`node::run`].
+pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
+    let parts = catalogue::parts(config.hosts(), config.process.gateway);
+    node::run(config, parts, lifeline)
+}

@@ -4,14 +4,10 @@ use std::path::Path;
 
 use contract::ProcessPlan;
 use history::History;
+use node::database_path;
 use storage::{Database, Options, StorageError};
 
 use crate::catalogue;
-
-/// The database file of a process, shared by its copies.
-pub fn database_path(data: &Path, process: &str) -> std::path::PathBuf {
-    data.join(format!("{process}.db"))
-}
 
 /// Makes and fills the databases of a topology under `data`, and closes them,
 /// so that the folder can be copied.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{Extension, Router};
 use component::site::Knobs;
 use component::{Identity, Service, Site};
-use contract::{Carrier, ComponentName, Event, Principal};
+use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
 use storage::{Blobs, Bus, Database};
@@ -24,6 +24,8 @@ pub struct Subject {
     pub fakes: fn(&Switchboard),
     /// What its tables hold at the start.
     pub history: fn() -> History,
+    /// The service as a program of its own: `env!("CARGO_BIN_EXE_<name>")`.
+    pub program: &'static str,
 }
 
 impl Subject {
@@ -31,10 +33,18 @@ impl Subject {
     pub(crate) fn absent(&self) -> Vec<ComponentName> {
         self.service.asks.iter().copied().map(ComponentName::of).collect()
     }
+
+    /// Fills its tables.
+    pub(crate) async fn load(&self, db: &Database) {
+        db.migrate(self.service.name, self.service.migrations).await.expect("its migrations run");
+        let mut tx = db.write().await.expect("the one writer is free");
+        (self.service.load)(&mut tx, &(self.history)()).await.expect("its history loads");
+        tx.commit().await.expect("commits");
+    }
 }
 
 /// Settings that keep tests quick: the argon2 of a debug build takes seconds at full memory.
-fn knobs() -> Knobs {
+pub(crate) fn knobs() -> Knobs {
     Knobs { argon2_kib: 64, ..Knobs::default() }
 }
 
@@ -51,16 +61,16 @@ pub(crate) struct Process {
 
 /// Between processes of one test; never leaves it.
 pub(crate) const RUN_TOKEN: &str = "the test's own token";
-const SECRET: &[u8] = b"the test's own secret";
+pub(crate) const SECRET: &str = "the test's own secret";
 
 impl Process {
     /// A process that hosts `hosts` and tells others of `outward`.
-    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outward: &[&'static str]) -> Self {
+    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outward: &[Topic]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())
             .await
             .expect("a fresh database opens");
-        let bus = Bus::new(db.clone(), outward.iter().copied().collect::<BTreeSet<_>>());
+        let bus = Bus::new(db.clone(), outward.iter().map(|topic| topic.name).collect::<BTreeSet<_>>());
         let clusters = Clusters::new();
         let calls = Switchboard::new(transport::SwitchboardOptions {
             carrier,
@@ -71,17 +81,14 @@ impl Process {
             hosts,
             seed: 42,
         });
-        let identity = Arc::new(Identity::new(SECRET));
+        let identity = Arc::new(Identity::new(SECRET.as_bytes()));
         Self { db, bus, tasks: Tasks::new(), calls, identity, clusters, folder }
     }
 
     /// Opens the service here and loads its tables.
     pub async fn open(&self, subject: &Subject) -> Router {
         let service = subject.service;
-        self.db.migrate(service.name, service.migrations).await.expect("its migrations run");
-        let mut tx = self.db.write().await.expect("the one writer is free");
-        (service.load)(&mut tx, &(subject.history)()).await.expect("its history loads");
-        tx.commit().await.expect("commits");
+        subject.load(&self.db).await;
         let site = Site {
             name: service.name,
             db: self.db.clone(),

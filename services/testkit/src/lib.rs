@@ -4,8 +4,8 @@
 //! - [`request`]: a REST request and the reply to it.
 //! - [`ground`]: the service opened in a temporary folder, beside fakes for the components it asks.
 //! - [`fakes`]: answers of components that are not there.
-//! - [`here`]: reached by function calls, encoded or not. [`there`]: behind real sockets, with a
-//!   database and an outbox on either side.
+//! - [`here`]: reached by function calls, encoded or not. [`there`]: a program of its own, found through
+//!   a registry, with a database and an outbox on either side.
 //!
 //! Start with [`on_every_carrier!`]: it turns stories into tests.
 
@@ -45,7 +45,7 @@ macro_rules! on_every_carrier {
         mod process {
             $(#[tokio::test]
             async fn $story() {
-                super::$story($crate::There::open(&super::$subject).await).await;
+                super::$story($crate::There::start(&super::$subject).await).await;
             })+
         }
     };

@@ -1,62 +1,109 @@
-//! The service behind real sockets, with a database and an outbox on either side.
+//! The service as a program of its own, found through a registry, with a database and an outbox on either side.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::process::Stdio;
+use std::time::Duration;
 
-use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
+use contract::{Call, Carrier, ComponentName, Event, Principal, ProcessPlan, Refusal};
+use discovery::{Epoch, InstanceId, Registrar, Registration, Registry, ServiceName};
+use node::{NodeConfig, database_path};
 use runtime::Fate;
-use storage::{Consumer, Source};
+use storage::{Database, Source};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 use transport::cluster::Instance;
 
 use crate::client::context;
-use crate::ground::Process;
+use crate::ground::{Process, RUN_TOKEN, SECRET, knobs};
 use crate::{Client, Reply, Request, Subject};
 
-/// The service on one side, its fakes and the story on the other.
+/// The service on one side; its fakes, the registry and the story on the other.
 pub struct There {
-    theirs: Process,
     ours: Process,
+    service: ComponentName,
     addr: SocketAddr,
+    // Dropped in this order: the program goes before its folder.
+    _program: Child,
+    _folder: TempDir,
 }
 
 impl There {
-    /// Starts both sides and introduces them to each other.
-    pub async fn open(subject: &Subject) -> Self {
+    /// Starts the program beside us and introduces both sides to each other.
+    pub async fn start(subject: &Subject) -> Self {
         let service = subject.service;
-        let theirs = Process::start(Carrier::Json, vec![service.name], service.publishes).await;
-        let ours = Process::start(Carrier::Json, subject.absent(), service.consumes).await;
+        let publishers = service.consumes.iter().map(|topic| topic.publisher);
+        let played: BTreeSet<ComponentName> = subject.absent().into_iter().chain(publishers).collect();
+        let ours = Process::start(Carrier::Json, played.iter().copied().collect(), service.consumes).await;
         (subject.fakes)(&ours.calls);
-        let router = theirs.open(subject).await;
+        let registry = play(&ours, &played).await;
 
-        let addr = serve(&theirs, router.merge(theirs.calls.router())).await;
-        let fakes = serve(&ours, ours.calls.router()).await;
-        ours.clusters.get(service.name).update(vec![instance(service.name, addr)]);
-        for name in subject.absent() {
-            theirs.clusters.get(name).update(vec![instance(name, fakes)]);
-        }
-        let elsewhere = ComponentName::of("elsewhere");
-        let source: Arc<dyn Source> = Arc::new(ours.bus.clone());
-        let consumer = Consumer {
-            db: theirs.db.clone(),
-            component: service.name,
-            publisher: elsewhere,
-            source,
-            topics: service.consumes.to_vec(),
-            turn: Arc::default(),
-        };
-        consumer.start(&theirs.bus, &theirs.tasks);
-        Self { theirs, ours, addr }
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = database_path(folder.path(), service.name.as_str());
+        let db = Database::open(&file, storage::Options::bulk()).await.expect("a fresh database opens");
+        subject.load(&db).await;
+        db.checkpoint_and_close().await.expect("closes");
+        let (program, addr) = launch(subject, &folder, registry).await;
+        ours.clusters.get(service.name).update(vec![Instance::new(format!("{}#0", service.name), addr)]);
+        Self { ours, service: service.name, addr, _program: program, _folder: folder }
     }
 }
 
-async fn serve(process: &Process, router: axum::Router) -> SocketAddr {
+/// Serves the fakes, their outbox and a registry that knows them; returns where.
+async fn play(ours: &Process, played: &BTreeSet<ComponentName>) -> SocketAddr {
+    let registry = Registry::new(discovery::Options::new(RUN_TOKEN.into()));
+    registry.start(&ours.tasks);
+    let router = ours
+        .calls
+        .router()
+        .merge(node::outbox::router(ours.bus.clone(), RUN_TOKEN.into()))
+        .merge(registry.router());
     let listener =
         transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
-    transport::serve::serve(&process.tasks, listener, router, transport::serve::Options::default()).addr()
+    let options = transport::serve::Options::default();
+    let addr = transport::serve::serve(&ours.tasks, listener, router, options).addr();
+    if !played.is_empty() {
+        let services = played.iter().map(|name| ServiceName::from(*name));
+        let id = InstanceId::new("fakes#0").expect("a name and a number");
+        let registration = Registration::new(addr, RUN_TOKEN.into(), services, id, Epoch(1), addr);
+        let registrar = Registrar::start(&ours.tasks, registration);
+        registrar.registered().await;
+    }
+    addr
 }
 
-fn instance(name: ComponentName, addr: SocketAddr) -> Instance {
-    Instance::new(format!("{name}#0"), addr)
+/// Starts the program and reads where it listens.
+async fn launch(subject: &Subject, folder: &TempDir, registry: SocketAddr) -> (Child, SocketAddr) {
+    let process = ProcessPlan::holding(subject.service.name);
+    let config = NodeConfig {
+        instance: format!("{}#0", process.name),
+        processes: vec![process.clone()],
+        process,
+        registry: Some(registry),
+        data: folder.path().to_owned(),
+        secret: SECRET.to_owned(),
+        token: RUN_TOKEN.to_owned(),
+        knobs: knobs(),
+        ..NodeConfig::default()
+    };
+    let file = folder.path().join("node.json");
+    std::fs::write(&file, serde_json::to_vec(&config).expect("plain data")).expect("the folder is ours");
+    let mut program = Command::new(subject.program)
+        .arg("--config")
+        .arg(&file)
+        // Its lifeline: it ends when we do.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the service is a program");
+    let stdout = program.stdout.take().expect("piped");
+    let line = BufReader::new(stdout).lines().next_line().await.expect("readable");
+    let line = line.expect("it says where it listens, or on standard error why not");
+    let serving: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let addr = serving["listen"].as_str().and_then(|text| text.parse().ok()).expect("an address");
+    (program, addr)
 }
 
 impl Client for There {
@@ -84,17 +131,23 @@ impl Client for There {
     }
 
     async fn published<E: Event>(&self) -> Vec<E> {
-        self.theirs.published().await
+        let outbox = node::outbox::HttpSource {
+            publisher: self.service,
+            consumer: ComponentName::CLIENT,
+            clusters: self.ours.clusters.clone(),
+            token: RUN_TOKEN.into(),
+        };
+        let batch = outbox.pull(E::TOPIC, 0, 256, Duration::ZERO).await.expect("the outbox reads");
+        batch.rows.iter().map(|row| row.open().expect("its own events read back")).collect()
     }
 
     fn token(&self, user: Principal) -> String {
-        self.theirs.token(user)
+        self.ours.token(user)
     }
 }
 
 impl Drop for There {
     fn drop(&mut self) {
-        self.theirs.tasks.close();
         self.ours.tasks.close();
     }
 }

@@ -11,7 +11,12 @@ use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
 use testkit::{Client, Here, Subject, eventually, get};
 
-static SUBJECT: Subject = Subject { service: &feed::SERVICE, fakes: world::still, history: History::default };
+static SUBJECT: Subject = Subject {
+    service: &feed::SERVICE,
+    fakes: world::still,
+    history: History::default,
+    program: env!("CARGO_BIN_EXE_feed"),
+};
 
 const ADA: UserId = UserId::new(1);
 const BOB: UserId = UserId::new(2);
@@ -259,7 +264,12 @@ fn lived() -> History {
 
 #[tokio::test]
 async fn a_loaded_history_reads_as_if_it_had_been_lived() {
-    static LOADED: Subject = Subject { service: &feed::SERVICE, fakes: world::still, history: lived };
+    static LOADED: Subject = Subject {
+        service: &feed::SERVICE,
+        fakes: world::still,
+        history: lived,
+        program: env!("CARGO_BIN_EXE_feed"),
+    };
     let loaded = Here::local(&LOADED).await;
     shows(&loaded, ADA, &[ids(BOB, [3]), ids(STAR, [2]), ids(BOB, [1])].concat()).await;
     shows(&loaded, CLEO, &ids(BOB, [3, 1])).await;

@@ -14,6 +14,7 @@ const NOTHING_YET: Subject = Subject {
     service: &follower::SERVICE,
     fakes: |calls| calls.answer::<ProfilesByIds>(Arc::new(Roster)),
     history: History::default,
+    program: env!("CARGO_BIN_EXE_follower"),
 };
 static EMPTY: Subject = NOTHING_YET;
 static SEEDED: Subject = Subject { history: four_edges, ..NOTHING_YET };

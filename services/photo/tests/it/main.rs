@@ -10,7 +10,12 @@ use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
 use testkit::{Client, Here, Request, Subject, delete, eventually, get, post, put};
 
-static SUBJECT: Subject = Subject { service: &photo::SERVICE, fakes: |_| (), history: one_old_photo };
+static SUBJECT: Subject = Subject {
+    service: &photo::SERVICE,
+    fakes: |_| (),
+    history: one_old_photo,
+    program: env!("CARGO_BIN_EXE_photo"),
+};
 
 const ADA: UserId = UserId::new(1);
 const BOB: UserId = UserId::new(2);

@@ -6,7 +6,12 @@ use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, Profi
 use serde_json::{Value, json};
 use testkit::{Client, Here, Request, Subject, delete, get, patch, post};
 
-static EMPTY: Subject = Subject { service: &profile::SERVICE, fakes: |_| {}, history: History::default };
+static EMPTY: Subject = Subject {
+    service: &profile::SERVICE,
+    fakes: |_| {},
+    history: History::default,
+    program: env!("CARGO_BIN_EXE_profile"),
+};
 
 testkit::on_every_carrier!(EMPTY =>
     an_account_lives_from_sign_up_to_deletion,
@@ -166,7 +171,12 @@ async fn profiles_by_ids_leaves_strangers_out(client: impl Client) {
     assert_eq!(client.ask(many).await.expect_err("101 are too many").kind, RefusalKind::BadRequest);
 }
 
-static SEEDED: Subject = Subject { service: &profile::SERVICE, fakes: |_| {}, history: three_accounts };
+static SEEDED: Subject = Subject {
+    service: &profile::SERVICE,
+    fakes: |_| {},
+    history: three_accounts,
+    program: env!("CARGO_BIN_EXE_profile"),
+};
 
 /// What three sign-ups would have left, in no order.
 fn three_accounts() -> History {

@@ -7,7 +7,12 @@ use search_api::{FindPeople, FindPhotos};
 use serde_json::Value;
 use testkit::{Client, Here, Subject, eventually, get};
 
-const NOTHING_YET: Subject = Subject { service: &search::SERVICE, fakes: |_| {}, history: History::default };
+const NOTHING_YET: Subject = Subject {
+    service: &search::SERVICE,
+    fakes: |_| {},
+    history: History::default,
+    program: env!("CARGO_BIN_EXE_search"),
+};
 static EMPTY: Subject = NOTHING_YET;
 static SEEDED: Subject = Subject { history: a_small_past, ..NOTHING_YET };
 

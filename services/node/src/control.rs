@@ -8,13 +8,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use component::Service;
 use component::web::Refused;
 use contract::Refusal;
+use history::History;
 use serde::{Deserialize, Serialize};
 use storage::Database;
 use tokio::sync::Notify;
-
-use crate::catalogue;
 
 /// What a node keeps, component by component, as digests without wall-clock fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +27,8 @@ pub struct StateDigest {
 pub struct Controls {
     /// The node's database; none without components.
     pub db: Option<Database>,
-    /// Components here.
-    pub hosts: Vec<contract::ComponentName>,
+    /// Services here.
+    pub services: Vec<&'static Service<History>>,
     /// Asks the node to drain and leave.
     pub leave: Arc<Notify>,
     /// The run's token.
@@ -57,7 +57,7 @@ pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, 
 async fn digest(State(controls): State<Arc<Controls>>) -> Result<Json<StateDigest>, Refused> {
     let mut components = std::collections::BTreeMap::new();
     if let Some(db) = &controls.db {
-        for service in catalogue::hosted(&controls.hosts) {
+        for service in &controls.services {
             let digest = (service.digest)(db).await?;
             components.insert(service.name.to_string(), format!("{digest:016x}"));
         }

@@ -1,20 +1,86 @@
 //! A node and the process around it: a child of the lab, or a program started by hand.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Parser;
+use component::Service;
+use contract::ProcessPlan;
+use history::History;
 use telemetry::{Identity, LogTo, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Node, NodeConfig};
+use crate::{Node, NodeConfig, Parts};
 
 /// Something is wrong with the configuration or the machine.
 const EXIT_FAILED: u8 = 2;
 
+/// How a service that is a program of its own is started.
+#[derive(Parser)]
+#[command(version, about = "One service of the photo-sharing suite, by itself.")]
+#[command(after_help = "Examples:
+  feed --data /var/lib/feed
+  feed --registry 127.0.0.1:7000 --listen 127.0.0.1:7100")]
+struct Alone {
+    /// A configuration file; then the program also ends with its standard input.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Port for requests, calls, metrics and control.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where the registry is, which knows the other services.
+    #[arg(long)]
+    registry: Option<SocketAddr>,
+    /// Folder of the database and photo bytes.
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+    /// Signs users' tokens; the same for all services.
+    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
+    secret: String,
+    /// Opens calls, outbox and control; the same for all services.
+    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
+    token: String,
+}
+
+/// The whole `main` of a service: reads the command line, runs until told to leave.
+pub fn program(service: &'static Service<History>) -> ExitCode {
+    let asked = Alone::parse();
+    let lifeline = asked.config.is_some();
+    match asked.into_config(service) {
+        Ok(config) => run(config, Parts::alone(service), lifeline),
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+impl Alone {
+    fn into_config(self, service: &Service<History>) -> Result<NodeConfig, String> {
+        if let Some(path) = &self.config {
+            return read(path);
+        }
+        let process = ProcessPlan::holding(service.name);
+        Ok(NodeConfig {
+            instance: format!("{}#0", service.name),
+            processes: vec![process.clone()],
+            process,
+            registry: self.registry,
+            listen: self.listen,
+            data: self.data,
+            secret: self.secret,
+            token: self.token,
+            ..NodeConfig::default()
+        })
+    }
+}
+
 /// Runs a node until it is told to leave: by whoever started it closing its
 /// standard input, by a signal, or by the lab. Prints one line of JSON with its
 /// ports once it serves.
-pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
+pub fn run(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
     if lifeline {
         runtime::lifeline::die_with_parent();
     }
@@ -25,7 +91,7 @@ pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
         .enable_all()
         .build();
     match built {
-        Ok(runtime) => runtime.block_on(live(config, lifeline)),
+        Ok(runtime) => runtime.block_on(live(config, parts, lifeline)),
         Err(error) => failed(&error),
     }
 }
@@ -40,7 +106,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(EXIT_FAILED)
 }
 
-async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
+async fn live(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
     let identity = Identity {
         run_id: config.run_id.clone(),
         scenario: config.scenario.clone(),
@@ -59,7 +125,7 @@ async fn live(config: NodeConfig, lifeline: bool) -> ExitCode {
         Ok(telemetry) => Arc::new(telemetry),
         Err(error) => return failed(&error),
     };
-    let node = match Node::start(config, telemetry).await {
+    let node = match Node::start(config, parts, telemetry).await {
         Ok(node) => node,
         Err(error) => return failed(&error),
     };

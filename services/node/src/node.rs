@@ -1,6 +1,5 @@
 //! A process: its components, their databases, its doors, its end.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use component::{Identity, OpenError, Site};
 use contract::ComponentName;
 use discovery::model::{Epoch, InstanceId, ServiceName};
 use discovery::{Registrar, Registration, Registry, Watch, Watcher};
-use gateway::{Gateway, RouteTable, Upstream};
 use policy::EdgePattern;
 use runtime::{Fate, Tasks, clock};
 use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
@@ -20,10 +18,10 @@ use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
 use transport::{Clusters, Switchboard, SwitchboardOptions};
 
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, database_path};
 use crate::control::{self, Controls};
 use crate::outbox::{self, HttpSource};
-use crate::{catalogue, load};
+use crate::parts::{Door, DoorSite, Parts};
 
 /// Time tasks have to end after the doors are closed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -32,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
-/// How long a door waits for the registry before it goes by its memory.
+/// How long a node waits for the registry before it goes by its memory.
 const FIRST_NEWS: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
 const UPKEEP: Duration = Duration::from_secs(2);
@@ -73,7 +71,7 @@ pub enum NodeError {
 pub struct Node {
     internal: Server,
     public: Option<Server>,
-    gateway: Option<Gateway>,
+    door: Option<Box<dyn Door>>,
     registry: Option<Registry>,
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
@@ -84,26 +82,17 @@ pub struct Node {
     component: ComponentName,
 }
 
-/// The routes of the whole application, as the gateway's table has them.
-pub fn route_table() -> RouteTable {
-    let routes = catalogue::CATALOGUE.iter().flat_map(|service| {
-        service.routes.iter().map(|route| {
-            let mut entry = gateway::Route::new(route.method, route.path, service.name);
-            entry.deadline_ms = route.deadline_ms;
-            entry.max_body = route.max_body;
-            entry
-        })
-    });
-    RouteTable { routes: routes.collect() }
-}
-
 impl Node {
     /// Opens everything the process holds and serves it. Whoever calls has set
     /// telemetry up and read the configuration.
     ///
     /// # Errors
     /// When a port, a database or a component does not open.
-    pub async fn start(config: NodeConfig, telemetry: Arc<Telemetry>) -> Result<Self, NodeError> {
+    pub async fn start(
+        config: NodeConfig,
+        parts: Parts,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, NodeError> {
         runtime::chance::seed_process(config.seed);
         let tasks = Tasks::new();
         let policies = policies(&config)?;
@@ -119,14 +108,23 @@ impl Node {
             hosts: config.hosts().to_vec(),
             seed: config.seed,
         });
-        let ground =
-            Ground { config: &config, tasks: &tasks, calls: &calls, clusters: &clusters, token: &token };
-        let mut public_rest = Router::new();
-        let mut db = None;
-        let mut bus = None;
-        if !config.hosts().is_empty() {
+        let listener = serve::bind(config.listen).await?;
+        let here = listener.local_addr().map_err(|source| BindError { addr: config.listen, source })?;
+        let registry = config.registry.or(config.process.registry.then_some(here));
+        let ground = Ground {
+            config: &config,
+            parts: &parts,
+            registry,
+            tasks: &tasks,
+            calls: &calls,
+            clusters: &clusters,
+            token: &token,
+        };
+        let mut rest = Router::new();
+        let (mut db, mut bus) = (None, None);
+        if !parts.services.is_empty() {
             let opened = ground.open_components().await?;
-            public_rest = opened.rest;
+            rest = opened.rest;
             db = Some(opened.db);
             bus = Some(opened.bus);
         }
@@ -136,19 +134,28 @@ impl Node {
             registry.start(&tasks);
         }
         let watcher = ground.watch_others()?;
-
-        let gateway = match config.process.gateway {
-            true => Some(ground.door(&policies, faults.clone(), public_rest.clone())?),
-            false => None,
+        let door = match &parts.doorway {
+            Some(doorway) => {
+                let site = DoorSite {
+                    hosts: config.hosts().to_vec(),
+                    rest: rest.clone(),
+                    clusters: clusters.clone(),
+                    policies,
+                    faults: faults.clone(),
+                    token: token.clone(),
+                };
+                Some(doorway.open(site).map_err(NodeError::Routes)?)
+            }
+            None => None,
         };
         let controls = Controls {
             db: db.clone(),
-            hosts: config.hosts().to_vec(),
+            services: parts.services.clone(),
             leave: leave.clone(),
             token: config.token.clone(),
         };
         let mut inside = Router::new()
-            .merge(public_rest)
+            .merge(rest)
             .merge(calls.router())
             .merge(transport::control::router(faults.clone(), token.clone()))
             .merge(control::router(Arc::new(controls)))
@@ -160,24 +167,21 @@ impl Node {
         if let Some(registry) = &registry {
             inside = inside.merge(registry.router());
         }
-        if let Some(gateway) = &gateway {
-            inside = inside.nest("/gateway", gateway.admin(None));
+        if let Some(door) = &door {
+            inside = inside.nest("/gateway", door.admin());
         }
-        let listener = serve::bind(config.listen).await?;
         let component = first_component(&config);
         // Its connections' work is labelled with the first component that lives here.
         let internal =
             runtime::scope::enter(component, || serve::serve(&tasks, listener, inside, serve_options()));
 
+        if let Some(watcher) = &watcher {
+            // Without a registry the last snapshot on disk has to do.
+            let _ = tokio::time::timeout(FIRST_NEWS, watcher.heard()).await;
+        }
         let registrar = ground.announce(internal.addr()).await?;
-        let public = match &gateway {
-            Some(gateway) => {
-                if let Some(watcher) = &watcher {
-                    // Without a registry the last snapshot on disk has to do.
-                    let _ = tokio::time::timeout(FIRST_NEWS, watcher.heard()).await;
-                }
-                Some(gateway.serve(&tasks, serve::bind(config.public).await?, serve_options()))
-            }
+        let public = match &door {
+            Some(door) => Some(door.serve(&tasks, serve::bind(config.public).await?, serve_options())),
             None => None,
         };
         sweep(&tasks, faults);
@@ -188,7 +192,7 @@ impl Node {
         Ok(Self {
             internal,
             public,
-            gateway,
+            door,
             registry,
             registrar,
             telemetry,
@@ -221,9 +225,9 @@ impl Node {
         if let Some(registrar) = &self.registrar {
             registrar.deregister().await;
         }
-        if let Some(gateway) = &self.gateway {
+        if let Some(door) = &self.door {
             // Counts what it cut off by itself.
-            gateway.drain().await;
+            door.drain().await;
         }
         if let Some(registry) = &self.registry {
             registry.close();
@@ -242,6 +246,9 @@ impl Node {
 /// What the opening of a node's parts has in common.
 struct Ground<'a> {
     config: &'a NodeConfig,
+    parts: &'a Parts,
+    /// Where the registry is, or will be once this process serves.
+    registry: Option<SocketAddr>,
     tasks: &'a Tasks,
     calls: &'a Switchboard,
     clusters: &'a Clusters,
@@ -261,14 +268,14 @@ impl Ground<'_> {
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
         let options = DatabaseOptions { shared: config.process.replicas > 1, ..DatabaseOptions::default() };
-        let db = Database::open(&load::database_path(&config.data, &config.process.name), options)
+        let db = Database::open(&database_path(&config.data, &config.process.name), options)
             .await
             .map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
-        let bus = Bus::new(db.clone(), catalogue::outward_topics(config.hosts()));
+        let bus = Bus::new(db.clone(), self.parts.outward.clone());
         let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
-        for service in catalogue::hosted(config.hosts()) {
+        for service in &self.parts.services {
             db.migrate(service.name, service.migrations).await.map_err(wrong)?;
             let site = Site {
                 name: service.name,
@@ -283,9 +290,9 @@ impl Ground<'_> {
             let opened = runtime::scope::within(service.name, (service.open)(&site)).await?;
             rest = rest.merge(opened.layer(self.calls.door(service.name)));
         }
-        for service in catalogue::hosted(config.hosts()) {
+        for service in &self.parts.services {
             let turn = Arc::new(Mutex::new(()));
-            for (publisher, topics) in catalogue::inward_topics(service, config.hosts()) {
+            for (publisher, topics) in self.parts.inward(service) {
                 let source: Arc<dyn Source> = Arc::new(HttpSource {
                     publisher,
                     consumer: service.name,
@@ -306,22 +313,15 @@ impl Ground<'_> {
         Ok(Opened { rest: rest.layer(Extension(identity)), db, bus })
     }
 
-    /// Whether other processes belong to the topology.
-    fn has_others(&self) -> bool {
-        self.config.processes.iter().map(|process| process.replicas).sum::<u32>() > 1
-    }
-
-    /// Follows the registry for every component that lives elsewhere, or also elsewhere.
+    /// Follows the registry for every component that somebody here needs and that lives elsewhere.
     fn watch_others(&self) -> Result<Option<Watcher>, NodeError> {
         let config = self.config;
-        if config.process.registry || !self.has_others() {
-            return Ok(None);
-        }
-        let registry = config.registry.ok_or_else(|| NodeError::NoRegistry(config.instance.clone()))?;
-        let elsewhere: BTreeSet<ComponentName> = catalogue::components()
-            .into_iter()
-            .filter(|component| !config.hosts().contains(component))
-            .collect();
+        let elsewhere = self.parts.elsewhere();
+        let Some(registry) = self.registry.filter(|_| !elsewhere.is_empty()) else {
+            // One of several has to know where the others are; alone, their absence is what is asked for.
+            let lost = !elsewhere.is_empty() && config.processes.len() > 1;
+            return if lost { Err(NodeError::NoRegistry(config.instance.clone())) } else { Ok(None) };
+        };
         let mut watch = Watch::new(registry, elsewhere.into_iter().collect());
         watch.file = Some(config.data.join(format!("{}.registry.json", config.instance)));
         Ok(Some(Watcher::start(self.tasks, watch, self.clusters.clone())))
@@ -330,11 +330,10 @@ impl Ground<'_> {
     /// Announces the components that live here.
     async fn announce(&self, addr: SocketAddr) -> Result<Option<Registrar>, NodeError> {
         let config = self.config;
-        let Some(registry) = config.registry.filter(|_| !config.hosts().is_empty() && self.has_others())
-        else {
+        let Some(registry) = self.registry.filter(|_| !self.parts.services.is_empty()) else {
             return Ok(None);
         };
-        let services = config.hosts().iter().map(|host| ServiceName::from(*host));
+        let services = self.parts.services.iter().map(|service| ServiceName::from(service.name));
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let id =
             InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
@@ -342,30 +341,6 @@ impl Ground<'_> {
         let registrar = Registrar::start(self.tasks, registration);
         registrar.registered().await;
         Ok(Some(registrar))
-    }
-
-    /// The public door: components here are called, others forwarded to.
-    fn door(
-        &self,
-        policies: &[(EdgePattern, policy::Policy)],
-        faults: Arc<fault::Table>,
-        rest: Router,
-    ) -> Result<Gateway, NodeError> {
-        let mut options = gateway::Options::new(self.token.clone());
-        options.policies = policies.to_vec();
-        options.faults = faults;
-        let hosts = self.config.hosts().to_vec();
-        let clusters = self.clusters.clone();
-        let find = move |component: ComponentName| {
-            Some(if hosts.contains(&component) {
-                Upstream::Local(rest.clone())
-            } else {
-                Upstream::Cluster(clusters.get(component))
-            })
-        };
-        Gateway::new(options, route_table(), find).map_err(|errors| {
-            NodeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-        })
     }
 }
 

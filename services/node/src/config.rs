@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use component::site::Knobs;
 use contract::{Carrier, ComponentName, ProcessPlan};
@@ -108,4 +108,9 @@ impl NodeConfig {
     pub fn hosts(&self) -> &[ComponentName] {
         &self.process.hosts
     }
+}
+
+/// The database file of a process, shared by its copies.
+pub fn database_path(data: &Path, process: &str) -> PathBuf {
+    data.join(format!("{process}.db"))
 }

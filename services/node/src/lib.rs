@@ -1,0 +1,22 @@
+//! A process: its components, their database, its doors, its end. Knows no service by name.
+//!
+//! - [`config`]: what a process is told when it starts.
+//! - [`parts`]: what it is made of: services, and perhaps the public door.
+//! - [`node`](mod@node): opens them, serves them, closes them.
+//! - [`control`]: what the lab may ask a node, with the run's token.
+//! - [`outbox`]: events across processes, pulled over HTTP.
+//! - [`program`](mod@program): a node and the process around it; a service alone as its own program.
+//!
+//! Start with [`node::Node::start`].
+
+pub mod config;
+pub mod control;
+pub mod node;
+pub mod outbox;
+pub mod parts;
+pub mod program;
+
+pub use config::{NodeConfig, database_path};
+pub use node::{Node, NodeError};
+pub use parts::{Door, DoorSite, Doorway, Parts};
+pub use program::{program, run};

@@ -1,0 +1,92 @@
+//! What a process is made of: services, and perhaps the public door.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use component::Service;
+use contract::ComponentName;
+use futures_util::future::BoxFuture;
+use history::History;
+use policy::{EdgePattern, Policy};
+use runtime::Tasks;
+use tokio::net::TcpListener;
+use transport::Clusters;
+use transport::serve::{self, Server};
+
+/// Everything a node opens.
+pub struct Parts {
+    /// The services that live here, in the order they are opened.
+    pub services: Vec<&'static Service<History>>,
+    /// Topics published here that somebody in another database consumes: only
+    /// these need outbox rows.
+    pub outward: BTreeSet<&'static str>,
+    /// The public door, where it is here.
+    pub doorway: Option<Box<dyn Doorway>>,
+}
+
+impl Parts {
+    /// One service by itself: whoever else there may be, everything it publishes is for them.
+    pub fn alone(service: &'static Service<History>) -> Self {
+        let outward = service.publishes.iter().map(|topic| topic.name).collect();
+        Self { services: vec![service], outward, doorway: None }
+    }
+
+    /// Components of other processes that somebody here calls or listens to.
+    pub fn elsewhere(&self) -> BTreeSet<ComponentName> {
+        let asked = self.services.iter().flat_map(|service| service.asks).map(|name| ComponentName::of(name));
+        let heard = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
+        let led_to = self.doorway.iter().flat_map(|doorway| doorway.leads_to());
+        let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
+        asked.chain(heard).chain(led_to).filter(|name| !here(name)).collect()
+    }
+
+    /// Topics a service here consumes from other databases, by who publishes them.
+    pub fn inward(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
+        let publishers: BTreeSet<ComponentName> =
+            service.consumes.iter().map(|topic| topic.publisher).collect();
+        let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
+        let topics_of = |publisher| {
+            let own = service.consumes.iter().filter(move |topic| topic.publisher == publisher);
+            (publisher, own.map(|topic| topic.name).collect())
+        };
+        publishers.into_iter().filter(|name| !here(name)).map(topics_of).collect()
+    }
+}
+
+/// Where a door leads and how it is opened: the business of another room.
+pub trait Doorway: Send + Sync {
+    /// Components behind it.
+    fn leads_to(&self) -> Vec<ComponentName>;
+    /// Makes the door.
+    ///
+    /// # Errors
+    /// A sentence with every fault of its routes.
+    fn open(&self, site: DoorSite) -> Result<Box<dyn Door>, String>;
+}
+
+/// What a door is given.
+pub struct DoorSite {
+    /// Components in this process.
+    pub hosts: Vec<ComponentName>,
+    /// Their REST faces.
+    pub rest: Router,
+    /// The way to everybody else.
+    pub clusters: Clusters,
+    /// Policies of the topology, by edge.
+    pub policies: Vec<(EdgePattern, Policy)>,
+    /// Leases of this process.
+    pub faults: Arc<fault::Table>,
+    /// The run's token.
+    pub token: Arc<str>,
+}
+
+/// An open door.
+pub trait Door: Send + Sync {
+    /// The operator's side; never on the public port.
+    fn admin(&self) -> Router;
+    /// Lets the public in.
+    fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server;
+    /// Lets nobody new in and waits for those inside.
+    fn drain(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,5 @@
+//! The profile service as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    node::program(&profile::SERVICE)
+}

@@ -1,0 +1,68 @@
+//! The public door of a node: the gateway, with the routes of the whole application.
+
+use axum::Router;
+use contract::ComponentName;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use gateway::{Gateway, RouteTable, Upstream};
+use node::{Door, DoorSite, Doorway};
+use runtime::Tasks;
+use tokio::net::TcpListener;
+use transport::serve::{self, Server};
+
+use crate::catalogue::{self, CATALOGUE};
+
+/// The routes of the whole application, as the gateway's table has them.
+pub fn route_table() -> RouteTable {
+    let routes = CATALOGUE.iter().flat_map(|service| {
+        service.routes.iter().map(|route| {
+            let mut entry = gateway::Route::new(route.method, route.path, service.name);
+            entry.deadline_ms = route.deadline_ms;
+            entry.max_body = route.max_body;
+            entry
+        })
+    });
+    RouteTable { routes: routes.collect() }
+}
+
+/// Leads to every service of the catalogue: those here are called, the others forwarded to.
+pub struct FrontDoor;
+
+impl Doorway for FrontDoor {
+    fn leads_to(&self) -> Vec<ComponentName> {
+        catalogue::components()
+    }
+
+    fn open(&self, site: DoorSite) -> Result<Box<dyn Door>, String> {
+        let mut options = gateway::Options::new(site.token);
+        options.policies = site.policies;
+        options.faults = site.faults;
+        let (hosts, rest, clusters) = (site.hosts, site.rest, site.clusters);
+        let find = move |component: ComponentName| {
+            Some(if hosts.contains(&component) {
+                Upstream::Local(rest.clone())
+            } else {
+                Upstream::Cluster(clusters.get(component))
+            })
+        };
+        let gateway = Gateway::new(options, route_table(), find)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        Ok(Box::new(Open(gateway)))
+    }
+}
+
+struct Open(Gateway);
+
+impl Door for Open {
+    fn admin(&self) -> Router {
+        self.0.admin(None)
+    }
+
+    fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
+        self.0.serve(tasks, listener, options)
+    }
+
+    fn drain(&self) -> BoxFuture<'_, ()> {
+        self.0.drain().map(drop).boxed()
+    }
+}
