@@ -116,6 +116,9 @@ pub struct Up {
     /// Folder for its data and logs.
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
+    /// Address of the public door; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub public: SocketAddr,
     /// off, metrics, sampled(0.1) or full.
     #[arg(long, default_value = "full")]
     pub telemetry: String,

@@ -57,8 +57,16 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     if let Err(error) = crate::run::on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let order =
-        UpOrder { name, placement, seed: asked.seed, load, out: asked.out.clone(), program, telemetry };
+    let order = UpOrder {
+        name,
+        placement,
+        seed: asked.seed,
+        load,
+        out: asked.out.clone(),
+        program,
+        telemetry,
+        public: asked.public,
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain::error(&error),

@@ -113,18 +113,3 @@ pub struct Summary {
     /// What makes its figures void.
     pub faults: Vec<String>,
 }
-
-impl Plan {
-    /// Slots per arm: a slot is one request in flight. Peak rate times the
-    /// longest wait, and a quarter more; at least 32, at most 1,000.
-    pub fn pool(&self) -> usize {
-        let longest_s = self.timeout_us as f64 / 1e6;
-        let needed = (self.load.peak_rate() * longest_s * 1.25).ceil() as usize;
-        self.load.pool.unwrap_or(needed).clamp(32, 1_000)
-    }
-
-    /// Arrivals that may wait for a slot: ten seconds of the peak.
-    pub fn queue_cap(&self) -> usize {
-        self.load.queue_cap.unwrap_or((self.load.peak_rate() * 10.0).ceil() as usize).max(1)
-    }
-}

@@ -102,7 +102,7 @@ struct Stage {
 }
 
 async fn run(plan: Plan, voice: Voice) -> ExitCode {
-    let pool = plan.pool();
+    let pool = plan.load.slots();
     let people = Arc::new(People::new(&plan));
     let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, people.dataset());
     voice.say(&Message::Hello {
@@ -116,7 +116,7 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     let mut lanes = Vec::new();
     let mut paced = Vec::new();
     for target in &plan.arms {
-        let (queue, arrivals) = flume::bounded(plan.queue_cap());
+        let (queue, arrivals) = flume::bounded(plan.load.queue_limit());
         let idle = Arc::new(AtomicUsize::new(0));
         let recorder = Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us));
         let client = match client(&plan, pool) {

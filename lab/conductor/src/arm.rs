@@ -25,6 +25,8 @@ use crate::lines::Lines;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Time a process has to drain before it is killed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+/// How long a child that closed its output may take to end.
+const END_LIMIT: Duration = Duration::from_secs(1);
 /// How often readiness is asked for.
 const READY_EVERY: Duration = Duration::from_millis(10);
 
@@ -63,12 +65,14 @@ pub enum ArmError {
         source: std::io::Error,
     },
     /// A process ended or stayed silent instead of serving.
-    #[error("`{instance}` did not serve: {reason}; its log is {log}")]
+    #[error("`{instance}` did not serve: {reason}{said}; its log is {log}")]
     Silent {
         /// Which.
         instance: String,
         /// What it did instead.
         reason: String,
+        /// Its last words.
+        said: String,
         /// Where it may say more.
         log: PathBuf,
     },
@@ -417,10 +421,18 @@ async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Res
     let silent = |reason: String| ArmError::Silent {
         instance: instance.name.clone(),
         reason,
+        said: last_words(&instance.log),
         log: instance.log.clone(),
     };
+    // A child that ends closes its output as well; how it ended says more.
     let serving = tokio::select! {
-        line = first_line(stdout) => line.map_err(|why| silent(why.to_string()))?,
+        line = first_line(stdout) => match line {
+            Ok(serving) => serving,
+            Err(why) => return Err(match tokio::time::timeout(END_LIMIT, running.ended()).await {
+                Ok(status) => silent(format!("it ended with {}", ending(status))),
+                Err(_) => silent(why.to_string()),
+            }),
+        },
         status = running.ended() => return Err(silent(format!("it ended with {}", ending(status)))),
         () = tokio::time::sleep(START_LIMIT) => return Err(silent(format!("no word within {START_LIMIT:?}"))),
     };
@@ -438,6 +450,14 @@ async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Res
     state.public = serving.public;
     state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
     Ok(())
+}
+
+/// What a log ends with: the error and its cause.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let mut words: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
+    words.reverse();
+    if words.is_empty() { String::new() } else { format!(", saying: {}", words.join(", ")) }
 }
 
 /// The child's first line, read on a thread of its own: a pipe from the

@@ -1,5 +1,6 @@
 //! A suite that stays up until told to go, for trying things out.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct UpOrder {
     pub program: PathBuf,
     /// Telemetry of nodes.
     pub telemetry: telemetry::Level,
+    /// Address of the public door; port 0 takes any free one.
+    pub public: SocketAddr,
 }
 
 /// What can be said about a suite that is up.
@@ -100,6 +103,7 @@ pub async fn up(
         telemetry: order.telemetry,
         otlp: telemetry::otlp_endpoint_from_env(),
         seed: order.seed,
+        public: order.public,
         ..NodeConfig::default()
     };
     let plan = ArmPlan {

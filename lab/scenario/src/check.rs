@@ -28,10 +28,7 @@ fn names(reader: &mut Reader<'_>, scenario: &Scenario, assertion: &Assertion, me
     let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
     for axis in &measure.axes {
         if !arms.contains(&axis.as_str()) {
-            reader.fault(
-                span.clone(),
-                unknown("topology", axis, arms.clone()).replace("topologys:", "topologies:"),
-            );
+            reader.fault(span.clone(), unknown("topology", axis, arms.clone()));
         }
     }
     match &measure.kind {

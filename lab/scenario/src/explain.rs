@@ -9,12 +9,6 @@ use crate::model::{Scenario, ns};
 /// Width of the drawing of the timeline, columns.
 const WIDTH: usize = 60;
 
-/// How many slots a run needs per arm: Little's law over the peak rate and the
-/// longest a journey may take.
-pub fn slots(scenario: &Scenario) -> f64 {
-    scenario.load.peak_rate() * scenario.load.timeout.duration().as_secs_f64()
-}
-
 /// The scenario in words. `arms` are the topologies with their processes;
 /// `reach` says where a step acts in one of them.
 pub fn explain(
@@ -61,8 +55,8 @@ pub fn explain(
         .collect();
     say(format_args!("  mix: {}", shares.join(", ")));
     say(format_args!(
-        "  slots in flight at worst (Little's law): {:.0} = {:.0}/s x {}",
-        slots(scenario),
+        "  slots: {} per arm, for {:.0}/s that may each take {}",
+        scenario.load.slots(),
         scenario.load.peak_rate(),
         scenario.load.timeout
     ));

@@ -67,15 +67,25 @@ impl Reader<'_> {
         self.faults.push(Fault { span, message: message.into() });
     }
 
-    /// A value as the type that carries it out; a fault where it is none.
-    fn value<T: DeserializeOwned>(&mut self, value: Value<'_>) -> Option<T> {
-        let whole = value.span();
-        match T::deserialize(ValueDeserializer::from(value)) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                self.fault(error.span().unwrap_or(whole), explain(error.message()));
-                None
+    /// A value as the type that carries it out; a fault where it is none. Serde
+    /// stops at the first fault of a table: the key at fault is taken out and the
+    /// rest is read again, so that all are told.
+    fn value<T: DeserializeOwned>(&mut self, mut value: Value<'_>) -> Option<T> {
+        let mut taken_out = false;
+        loop {
+            let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
+                Ok(read) => return (!taken_out).then_some(read),
+                Err(error) => error,
+            };
+            let span = error.span().unwrap_or(value.span());
+            // What is missing now may be what was misspelt.
+            if !(taken_out && error.message().starts_with("missing field")) {
+                self.fault(span.clone(), explain(error.message()));
             }
+            if !take_out(&mut value, &span) {
+                return None;
+            }
+            taken_out = true;
         }
     }
 
@@ -194,10 +204,17 @@ impl Reader<'_> {
             return None;
         };
         let span = value.span();
+        let places: Vec<(String, Range<usize>)> = match value.get_ref() {
+            DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
+            _ => Vec::new(),
+        };
         let load: Load = self.value(value)?;
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
         for message in load.faults(&names) {
-            self.fault(span.clone(), message);
+            // A sentence begins with its key, which may be a default the file does not have.
+            let key = message.split(':').next().unwrap_or_default();
+            let place = places.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
+            self.fault(place.unwrap_or(span.clone()), message);
         }
         Some(load)
     }
@@ -506,6 +523,15 @@ impl Reader<'_> {
 
 fn remove<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Value<'i>> {
     table.remove_entry(key).map(|(_, value)| value)
+}
+
+/// Takes the entry that covers `span` out of a table; false where there is none.
+fn take_out(value: &mut Value<'_>, span: &Range<usize>) -> bool {
+    let DeValue::Table(table) = value.get_mut() else { return false };
+    let covers = |place: Range<usize>| place.start <= span.start && span.end <= place.end;
+    let guilty = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
+    let Some(name) = guilty.map(|(key, _)| key.get_ref().to_string()) else { return false };
+    table.remove(name.as_str()).is_some()
 }
 
 /// Serde's words for an unknown field, with a guess at what was meant.

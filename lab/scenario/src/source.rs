@@ -97,8 +97,15 @@ pub fn unknown<'a>(what: &str, written: &str, choices: impl IntoIterator<Item = 
     let hint = did_you_mean(written, choices.clone())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let list: Vec<&str> = choices.into_iter().collect();
-    let plural = if hint.is_empty() { ";" } else { "" };
-    format!("unknown {what} `{written}`{hint}{plural} {what}s: {}", list.join(", "))
+    let stop = if hint.is_empty() { ";" } else { "" };
+    format!("unknown {what} `{written}`{hint}{stop} {}: {}", plural(what), list.join(", "))
+}
+
+fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    }
 }
 
 /// Where scenarios are looked for by name.
@@ -126,6 +133,8 @@ mod tests {
     fn nothing_near_is_not_guessed() {
         assert_eq!(did_you_mean("xyz", ["profile", "feed"]), None);
         assert_eq!(unknown("verb", "xyz", ["kill"]), "unknown verb `xyz`; verbs: kill");
+        assert_eq!(unknown("topology", "xyz", ["mono"]), "unknown topology `xyz`; topologies: mono");
+        assert_eq!(unknown("key", "xyz", ["rate"]), "unknown key `xyz`; keys: rate");
     }
 
     #[test]

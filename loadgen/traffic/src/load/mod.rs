@@ -155,6 +155,8 @@ const FASTEST: f64 = 20_000.0;
 const LONGEST_TIMEOUT: Span = Span::from_millis(30_000);
 /// A slot is a request in flight; more than this measures the generator.
 const MOST_SLOTS: usize = 1_000;
+/// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
+const FEWEST_SLOTS: usize = 32;
 /// Above this the hottest item is nearly all there is: 1.4 gives one photo a third of all views.
 const STEEPEST: f64 = 3.0;
 
@@ -251,6 +253,18 @@ impl Load {
     /// The highest rate of the run, per second.
     pub fn peak_rate(&self) -> f64 {
         self.rate.peak()
+    }
+
+    /// Slots per arm: a slot is one request in flight. By Little's law the peak
+    /// rate times the longest wait, and a quarter more; at least 32, at most 1,000.
+    pub fn slots(&self) -> usize {
+        let needed = self.peak_rate() * self.timeout.duration().as_secs_f64() * 1.25;
+        self.pool.unwrap_or((needed.ceil() as usize).clamp(FEWEST_SLOTS, MOST_SLOTS))
+    }
+
+    /// Arrivals that may wait for a slot: ten seconds of the peak.
+    pub fn queue_limit(&self) -> usize {
+        self.queue_cap.unwrap_or((self.peak_rate() * 10.0).ceil() as usize).max(1)
     }
 }
 

@@ -1,0 +1,152 @@
+//! The program under test, in a folder of its own.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use record::{Entry, Header, Line, Reader};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long enough for a loaded machine; a test that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs share two cores with nobody but each other: one at a time, so that
+/// figures mean something.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A folder to run the program in.
+pub struct Cleave {
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A scenario of these tests.
+pub fn scenario(name: &str) -> String {
+    format!("{}/tests/it/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Cleave {
+    pub fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { folder: TempDir::new().expect("a temporary folder"), _turn: turn }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cleave"));
+        command.args(arguments).current_dir(self.folder()).stdin(Stdio::null());
+        command.env("NO_COLOR", "1").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    /// Runs a scenario to its JSON document and the lines of its record.
+    #[track_caller]
+    pub fn document(&self, arguments: &[&str]) -> (Value, Vec<Line>) {
+        let output = self.run(&[&["run"], arguments, &["--output", "json"]].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("no document: {why}\n{told}"));
+        assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{told}");
+        let folder = document["run_dir"].as_str().expect("a folder");
+        let lines = Reader::read_all(&Path::new(folder).join("run.jsonl")).expect("a readable record");
+        assert_eq!(self.processes(), Vec::<u32>::new(), "something is left running");
+        (document, lines)
+    }
+
+    /// Starts it and goes on.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts")
+    }
+
+    /// Waits until a run is in its measured part; returns its record's path and header.
+    #[track_caller]
+    pub fn in_mid_run(&self) -> (PathBuf, Header) {
+        wait_for("a run in its course", || {
+            let path = self.record()?;
+            let lines = Reader::read_all(&path).ok()?;
+            let busy = lines.iter().any(|line| matches!(line.entry, Entry::Window(_)));
+            let header = lines.into_iter().find_map(|line| match line.entry {
+                Entry::Header(header) => Some(*header),
+                _ => None,
+            });
+            header.filter(|_| busy).map(|header| (path, header))
+        })
+    }
+
+    /// The record of the one run in this folder.
+    pub fn record(&self) -> Option<PathBuf> {
+        let runs = std::fs::read_dir(self.folder().join("runs")).ok()?.flatten();
+        runs.map(|entry| entry.path().join("run.jsonl")).find(|path| path.is_file())
+    }
+
+    /// Children of runs in this folder that are alive: their configuration lies in it.
+    pub fn processes(&self) -> Vec<u32> {
+        let folder = self.folder().canonicalize().expect("it is there");
+        let folder = folder.to_string_lossy().into_owned();
+        let entries = std::fs::read_dir("/proc").expect("Linux").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&folder)
+        })
+        .collect()
+    }
+
+    /// Waits until nothing of a run is left: no process, no port.
+    #[track_caller]
+    pub fn nothing_is_left(&self, header: &Header) {
+        wait_for("the end of every child", || self.processes().is_empty().then_some(()));
+        for instance in header.arms.iter().flat_map(|arm| &arm.instances) {
+            for port in [Some(instance.port), instance.public_port].into_iter().flatten() {
+                // A process loses its name in /proc a moment before its sockets.
+                wait_for(&format!("`{}` to leave port {port}", instance.name), || {
+                    std::net::TcpStream::connect(("127.0.0.1", port)).is_err().then_some(())
+                });
+            }
+        }
+    }
+}
+
+/// Waits until `probe` finds what it looks for.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(now() < deadline, "waited {PATIENCE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn now() -> Instant {
+    runtime::clock::now()
+}
+
+/// Sends a signal.
+pub fn signal(child: &Child, signal: nix::sys::signal::Signal) {
+    let pid = i32::try_from(child.id()).expect("a pid");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("it is ours");
+}
+
+/// Everything a child prints until it ends, and its exit code.
+pub fn rest(mut child: Child) -> (Option<i32>, String) {
+    let mut text = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut text).expect("readable");
+    }
+    (child.wait().expect("it ends").code(), text)
+}

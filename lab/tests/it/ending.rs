@@ -1,0 +1,73 @@
+//! However a run ends, nothing is left of it.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use record::{Entry, Reader};
+
+use crate::cleave::{Cleave, rest, scenario, signal, wait_for};
+
+#[test]
+fn a_killed_run_takes_its_children_along() {
+    let cleave = Cleave::new();
+    let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
+    let (_, header) = cleave.in_mid_run();
+    assert!(cleave.processes().len() >= 9, "eight nodes and the generator: {:?}", cleave.processes());
+    signal(&run, Signal::SIGKILL);
+    rest(run);
+    cleave.nothing_is_left(&header);
+}
+
+#[test]
+fn a_killed_run_leaves_no_paused_process() {
+    let cleave = Cleave::new();
+    let run = cleave.start(&["run", &scenario("stall"), "--no-tui"]);
+    let (_, header) = cleave.in_mid_run();
+    wait_for("a stopped process", || {
+        let stopped = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        };
+        cleave.processes().iter().any(stopped).then_some(())
+    });
+    signal(&run, Signal::SIGKILL);
+    rest(run);
+    cleave.nothing_is_left(&header);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order() {
+    let cleave = Cleave::new();
+    let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
+    let (record, header) = cleave.in_mid_run();
+    signal(&run, Signal::SIGINT);
+    let (code, _) = rest(run);
+    assert_eq!(code, Some(130));
+    cleave.nothing_is_left(&header);
+    let lines = Reader::read_all(&record).expect("a readable record");
+    assert!(matches!(lines[lines.len() - 1].entry, Entry::End(_)), "the record has its end");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once() {
+    let cleave = Cleave::new();
+    let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
+    let (_, header) = cleave.in_mid_run();
+    signal(&run, Signal::SIGINT);
+    std::thread::sleep(Duration::from_millis(20));
+    signal(&run, Signal::SIGINT);
+    let (code, _) = rest(run);
+    assert_eq!(code, Some(130));
+    cleave.nothing_is_left(&header);
+}
+
+#[test]
+fn ctrl_c_before_the_load_begins_ends_it_as_well() {
+    let cleave = Cleave::new();
+    let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
+    wait_for("the first child", || (!cleave.processes().is_empty()).then_some(()));
+    signal(&run, Signal::SIGINT);
+    let (code, _) = rest(run);
+    assert_eq!(code, Some(130));
+    wait_for("the end of every child", || cleave.processes().is_empty().then_some(()));
+}

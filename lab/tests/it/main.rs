@@ -1,0 +1,10 @@
+//! The program as a user meets it: real processes, real sockets, one command line at a time.
+
+mod bad_input;
+mod cleave;
+mod ending;
+mod http;
+mod same_seed;
+mod stall;
+mod up;
+mod whole_run;

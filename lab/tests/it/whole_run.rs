@@ -1,0 +1,78 @@
+//! A run from the command line to the document and the record.
+
+use record::Entry;
+use serde_json::Value;
+
+use crate::cleave::{Cleave, scenario};
+
+/// Rows that every pair of arms has figures for.
+const ROWS: &[&str] = &["cpu_per_journey", "latency_p50", "hops", "processes", "databases"];
+
+#[test]
+fn a_run_ends_in_one_document_that_says_it_all() {
+    let cleave = Cleave::new();
+    let (document, lines) = cleave.document(&[&scenario("quick-look")]);
+
+    assert_eq!(document["schema_version"], 1);
+    let (verdict, code) = (document["verdict"].as_str(), document["exit_code"].as_i64());
+    // Too busy a machine for an answer is none of a test's business.
+    assert!(
+        matches!((verdict, code), (Some("pass"), Some(0)) | (Some("inconclusive"), Some(4))),
+        "{verdict:?} {code:?} {:#} {:#}",
+        document["lints"],
+        document["checks"]
+    );
+    assert!(document["ready_ms"].as_u64().is_some_and(|ready| ready > 0));
+    assert!(document["pss_mib"].as_f64().is_some_and(|pss| pss > 10.0), "{}", document["pss_mib"]);
+    let arms = document["arms"].as_array().expect("arms");
+    assert_eq!(arms.iter().map(|arm| &arm["name"]).collect::<Vec<_>>(), ["mono", "micro"]);
+
+    let checks = document["checks"].as_array().expect("checks");
+    for field in ["text", "arm", "value", "limit", "n", "verdict"] {
+        assert!(checks.iter().all(|check| check.get(field).is_some()), "a check without `{field}`");
+    }
+    let card = document["scorecard"].as_array().expect("a scorecard");
+    for field in ["id", "claim", "unit", "better", "arms", "ratio", "finding"] {
+        assert!(card.iter().all(|row| row.get(field).is_some()), "a row without `{field}`");
+    }
+    for id in ROWS {
+        let row = card.iter().find(|row| row["id"] == *id).unwrap_or_else(|| panic!("no row `{id}`"));
+        for arm in ["A", "B"] {
+            assert!(row["arms"][arm]["value"].is_number(), "`{id}` has no figure for {arm}: {row:#}");
+        }
+    }
+    assert_eq!(figure(card, "processes", "A"), 1.0);
+    assert_eq!(figure(card, "processes", "B"), 7.0, "gateway, registry and five services");
+    assert!(figure(card, "hops", "B") > figure(card, "hops", "A"));
+
+    let audits = document["audits"].as_array().expect("audits");
+    for audit in audits {
+        assert!(audit["acknowledged"].as_u64().is_some_and(|n| n > 0), "no write was acknowledged");
+        assert_eq!((&audit["lost"], &audit["duplicated"]), (&Value::from(0), &Value::from(0)), "{audit:#}");
+    }
+
+    assert!(matches!(lines[0].entry, Entry::Header(_)), "a record begins with its header");
+    assert!(matches!(lines[lines.len() - 1].entry, Entry::End(_)), "and ends with its end");
+    let killed = lines.iter().filter(|line| match &line.entry {
+        Entry::Event(event) => event.text.contains("down -> up"),
+        _ => false,
+    });
+    assert_eq!(killed.count(), 2, "the dead process came back in both arms");
+}
+
+fn figure(card: &[Value], id: &str, arm: &str) -> f64 {
+    let row = card.iter().find(|row| row["id"] == id).expect("checked above");
+    row["arms"][arm]["value"].as_f64().expect("checked above")
+}
+
+#[test]
+fn a_run_for_people_ends_with_the_scorecard() {
+    let cleave = Cleave::new();
+    let output = cleave.run(&["run", &scenario("quick-look"), "--no-tui", "--arms", "micro,mono"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    for word in ["fault isolation", "data consistency", "operational complexity", "record: ", "dead-photo"] {
+        assert!(text.contains(word), "no `{word}` in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("record:")), "{text}");
+    assert!(!text.contains('\u{1b}'), "piped output is plain");
+}
