@@ -1,1 +1,25 @@
-//! Criterion benchmarks of the hot paths; each file beside this one is one bench.
+//! What the benchmarks stand on. The benchmarks are the files beside `cleave.rs`, one per hot path:
+//! hop, balance, registry, fault, outbox, feed, histogram, scenario.
+//!
+//! `cargo bench -p benches` measures, `cargo bench -p benches -- hop` measures one,
+//! `cargo bench -p benches -- --test` runs each once. On a shared machine believe
+//! ratios within one run, not single figures.
+
+use std::time::Duration;
+
+use contract::{CallContext, ComponentName, Deadline};
+
+/// A runtime like a node's.
+///
+/// # Panics
+/// When the system gives no threads.
+pub fn runtime() -> tokio::runtime::Runtime {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    built.expect("two threads")
+}
+
+/// A context that outlasts the benchmark.
+pub fn context() -> CallContext {
+    let deadline = Deadline::after(runtime::clock::now(), Duration::from_secs(3_600));
+    CallContext::background(ComponentName::CLIENT, deadline)
+}

@@ -1,0 +1,23 @@
+//! The hot paths, each by itself.
+
+mod balance;
+mod fault;
+mod feed;
+mod histogram;
+mod hop;
+mod outbox;
+mod registry;
+mod scenario;
+
+criterion::criterion_group!(
+    paths,
+    hop::hop,
+    balance::balance,
+    registry::registry,
+    fault::fault,
+    outbox::outbox,
+    feed::feed,
+    histogram::histogram,
+    scenario::scenario,
+);
+criterion::criterion_main!(paths);

@@ -1,0 +1,37 @@
+//! What a call pays for being injurable: nothing in force, a lease on somebody else, a lease on this call.
+
+use std::time::Duration;
+
+use contract::ComponentName;
+use criterion::Criterion;
+use fault::{Fault, Lease, Side, Site, Table};
+
+fn lease(target: &str) -> Lease {
+    let fault: Fault =
+        serde_json::from_str(r#"{ "do": "delay", "by": "1ms" }"#).expect("a fault as scenarios write it");
+    let target = target.parse().expect("a target");
+    Lease { id: "bench".into(), order: 0, fault, target, matching: fault::Match::default(), seed: 42 }
+}
+
+pub fn fault(criterion: &mut Criterion) {
+    let site = Site {
+        caller: ComponentName::of("feed"),
+        callee: ComponentName::of("follower"),
+        side: Side::Caller,
+        route: "follower.followers_of",
+        request: 7,
+        attempt: 0,
+        principal: None,
+    };
+    let mut group = criterion.benchmark_group("fault");
+    for (name, target) in
+        [("none", None), ("elsewhere", Some("feed->photo")), ("here", Some("feed->follower"))]
+    {
+        let table = Table::new();
+        if let Some(target) = target {
+            table.put(lease(target), Duration::from_secs(3_600), 0).expect("there is room");
+        }
+        group.bench_function(name, |bencher| bencher.iter(|| table.verdict(&site, 1)));
+    }
+    group.finish();
+}
