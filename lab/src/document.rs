@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use conductor::Outcome;
-use record::{Entry, Line};
+use record::{Audit, Entry, Line};
 use serde_json::json;
 
 /// Version of the document: a reader should refuse any other.
@@ -23,11 +23,7 @@ pub fn print(out: &mut impl Write, outcome: &Outcome, lines: &[Line]) -> io::Res
             Entry::End(one) => end = Some(one),
             Entry::Check(check) => checks.push(check),
             Entry::Score(score) => scores.push(score),
-            // Later audits of an arm hold more than earlier ones.
-            Entry::Audit(audit) => {
-                audits.retain(|other: &&record::Audit| other.arm != audit.arm);
-                audits.push(audit);
-            }
+            Entry::Audit(audit) => audits.push(audit),
             _ => {}
         }
     }
@@ -47,7 +43,7 @@ pub fn print(out: &mut impl Write, outcome: &Outcome, lines: &[Line]) -> io::Res
         "arms": header.map(|header| &header.arms),
         "checks": checks,
         "scorecard": scores,
-        "audits": audits,
+        "audits": Audit::added_up(audits),
         "lints": end.map(|end| &end.lints),
     });
     serde_json::to_writer_pretty(&mut *out, &document)?;

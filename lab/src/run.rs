@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
+use conductor::lines::Watch;
 use conductor::{Order, Outcome, Run, RunError};
 use record::Line;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 use crate::cli::{self, Output};
 use crate::{catalogue, complain, document};
@@ -129,24 +130,12 @@ impl View {
     }
 
     /// Watches on a thread of its own: a view must not be able to alter a run.
-    fn watch(
-        self,
-        mut lines: broadcast::Receiver<Arc<Line>>,
-        interrupts: watch::Sender<u32>,
-        ascii: bool,
-    ) -> Watching {
+    fn watch(self, mut lines: Watch, interrupts: watch::Sender<u32>, ascii: bool) -> Watching {
         let (tell, told) = mpsc::sync_channel::<Arc<Line>>(8_192);
         let forwarding = std::thread::spawn(move || {
-            loop {
-                match lines.blocking_recv() {
-                    Ok(line) => {
-                        if tell.send(line).is_err() {
-                            return;
-                        }
-                    }
-                    // A slow view loses lines; the record does not.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return,
+            while let Some(line) = lines.blocking_next() {
+                if tell.send(line).is_err() {
+                    return;
                 }
             }
         });

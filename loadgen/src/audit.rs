@@ -31,10 +31,10 @@ enum Found {
 }
 
 /// Looks for everything that was acknowledged at an arm.
-pub async fn audit(lane: &Lane) -> Audit {
+pub async fn audit(lane: &Lane, round: u32) -> Audit {
     let written = lane.people.written();
     let mut audit =
-        Audit { arm: lane.recorder.arm(), acknowledged: written.len() as u64, ..Audit::default() };
+        Audit { arm: lane.recorder.arm(), round, acknowledged: written.len() as u64, ..Audit::default() };
     let until = runtime::clock::now() + PATIENCE;
     let mut missing: Vec<&Written> = written.iter().collect();
     loop {

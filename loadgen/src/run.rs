@@ -159,7 +159,7 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     tell_windows(&stage, u32::MAX, u32::MAX);
     if stage.plan.audit && !cancelled {
         for lane in &lanes {
-            stage.voice.say(&Message::Audit(crate::audit::audit(lane).await));
+            stage.voice.say(&Message::Audit(crate::audit::audit(lane, stage.plan.round).await));
         }
     }
     let goose = metrics.map_err(|error| faults.push(error.to_string())).ok();

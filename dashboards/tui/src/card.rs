@@ -71,32 +71,9 @@ impl<'a> Said<'a> {
             }
         }
         said.checks = checks.into_values().collect();
-        said.audits = added_up(&audits);
+        said.audits = Audit::added_up(audits);
         said
     }
-}
-
-/// One audit per arm. A line with a state's digest repeats the arm's line before it
-/// and is not counted again; every round of an interleaved run has its own.
-fn added_up(audits: &[&Audit]) -> Vec<Audit> {
-    let mut arms: BTreeMap<char, (Audit, Option<&Audit>)> = BTreeMap::new();
-    for audit in audits {
-        let arm = Audit { arm: audit.arm, ..Audit::default() };
-        let (sum, before) = arms.entry(audit.arm).or_insert((arm, None));
-        let again = audit.state_digest.is_some()
-            && before
-                .is_some_and(|b| Audit { state_digest: audit.state_digest.clone(), ..b.clone() } == **audit);
-        if !again {
-            sum.acknowledged += audit.acknowledged;
-            sum.found += audit.found;
-            sum.lost += audit.lost;
-            sum.duplicated += audit.duplicated;
-            sum.unacknowledged += audit.unacknowledged;
-            sum.orphaned += audit.orphaned;
-        }
-        *before = Some(audit);
-    }
-    arms.into_values().map(|(sum, _)| sum).collect()
 }
 
 /// What a piece of text means; the words say it too.

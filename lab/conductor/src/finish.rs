@@ -172,7 +172,7 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
         pss_mib_peak: lines.ask(peak_pss_mib).unwrap_or(0.0),
         lints,
         lines: lines.counts(),
-        dropped_updates: 0,
+        dropped_updates: lines.dropped(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Starts the arms, plays the timeline, samples, judges, and leaves nothing behind.
 //!
 //! - [`run`]: a run, from its plan to its verdict. Start here.
-//! - `stage`: its course, from the first process to the last line.
+//! - `stage`: its course, from the first process to the last line. `plan`: what is settled before.
+//!   `phases`: when they begin, and what each cost.
 //! - [`seed`]: what is there when a run begins.
-//! - [`arm`]: one deployment: started, kept alive, ended.
+//! - [`arm`]: one deployment: started, kept alive, ended. [`instance`]: one process of it.
 //! - [`children`]: child processes, tied to us twice.
 //! - [`load`]: the generator as a child.
 //! - [`timeline`]: steps: leases and signals.
@@ -18,8 +19,11 @@ pub mod children;
 pub mod exposition;
 mod finish;
 pub mod http;
+pub mod instance;
 pub mod lines;
 pub mod load;
+mod phases;
+mod plan;
 pub mod procfs;
 pub mod run;
 pub mod sample;

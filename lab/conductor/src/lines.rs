@@ -1,6 +1,7 @@
 //! Where lines go: the record's file, whoever watches, and the tally that judges.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
 use record::{Entry, Event, EventKind, Line, Writer};
@@ -20,6 +21,31 @@ struct Shared {
     began: Instant,
     inner: Mutex<Inner>,
     watchers: broadcast::Sender<Arc<Line>>,
+    dropped: AtomicU64,
+}
+
+/// Somebody who watches. A slow one loses lines, which are counted; the record
+/// loses none. Does not keep the lines alive.
+pub struct Watch {
+    lines: broadcast::Receiver<Arc<Line>>,
+    shared: Weak<Shared>,
+}
+
+impl Watch {
+    /// The next line; `None` when there will be no more. Blocks its thread.
+    pub fn blocking_next(&mut self) -> Option<Arc<Line>> {
+        loop {
+            match self.lines.blocking_recv() {
+                Ok(line) => return Some(line),
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    if let Some(shared) = self.shared.upgrade() {
+                        shared.dropped.fetch_add(missed, Ordering::Relaxed);
+                    }
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
 }
 
 struct Inner {
@@ -41,7 +67,12 @@ impl Lines {
             counts: std::collections::BTreeMap::new(),
             failure: None,
         };
-        let shared = Shared { began, inner: Mutex::new(inner), watchers: broadcast::channel(WATCHED).0 };
+        let shared = Shared {
+            began,
+            inner: Mutex::new(inner),
+            watchers: broadcast::channel(WATCHED).0,
+            dropped: AtomicU64::new(0),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -97,8 +128,13 @@ impl Lines {
     }
 
     /// Lines from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Arc<Line>> {
-        self.shared.watchers.subscribe()
+    pub fn watch(&self) -> Watch {
+        Watch { lines: self.shared.watchers.subscribe(), shared: Arc::downgrade(&self.shared) }
+    }
+
+    /// Lines that watchers were too slow for.
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
     }
 
     /// Asks the tally; `None` before the header is written.
@@ -109,6 +145,11 @@ impl Lines {
     /// Lines by kind so far.
     pub fn counts(&self) -> std::collections::BTreeMap<String, u64> {
         self.lock().counts.clone()
+    }
+
+    /// Whether a line could not be written.
+    pub fn is_failing(&self) -> bool {
+        self.lock().failure.is_some()
     }
 
     /// The first failure to write, if there was one.

@@ -10,9 +10,10 @@ use scenario::{Scenario, Watching};
 use telemetry::Level;
 use tokio::sync::watch;
 
-use crate::arm::{ArmError, Ground};
+use crate::arm::Ground;
 use crate::children::Spawner;
 use crate::http::Asker;
+use crate::instance::ArmError;
 use crate::lines::Lines;
 use crate::load::LoadError;
 use crate::seed::SeedError;
@@ -64,8 +65,14 @@ pub enum RunError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The record.
-    #[error("the run record cannot be written")]
-    Record(#[source] std::io::Error),
+    #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
+    Record {
+        /// The run's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Ctrl-C before there was anything to judge.
     #[error("interrupted before the load began")]
     Interrupted,

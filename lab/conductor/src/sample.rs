@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use record::{Edge, Entry, Host, Proc};
 
-use crate::arm::{Arm, Health};
+use crate::arm::Arm;
 use crate::exposition::{Buckets, Sample, samples};
 use crate::http::Asker;
+use crate::instance::Health;
 use crate::lines::Lines;
 use crate::procfs::{self, Follower, HostUsage};
 
@@ -318,7 +319,7 @@ impl Sampler {
                 steal: share(host.steal_ns, self.host.steal_ns, 1e9),
                 other_cpu: (all - ours).max(0.0),
                 pss_kib,
-                dropped_updates: 0,
+                dropped_updates: lines.dropped(),
             }),
         );
         self.host = host;

@@ -4,19 +4,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use contract::ProcessPlan;
-use loadgen::{Message, Plan, Summary, Target};
-use node::NodeConfig;
-use record::{Entry, EventKind, Header, Verdict};
+use loadgen::{Message, Summary};
+use record::{Entry, EventKind, Verdict};
 use runtime::clock;
 use scorecard::{Circumstances, judge};
 use tokio::sync::watch;
 
-use crate::arm::{Arm, ArmPlan, Ground};
+use crate::arm::{Arm, Ground};
 use crate::lines::Lines;
 use crate::load::Generator;
-use crate::run::{Interrupts, Order, Outcome, Run, RunError, level, secret};
-use crate::sample::{ArmTotals, Bystander, Sampler, totals};
+use crate::plan::{Planned, order_of, outline};
+use crate::run::{Interrupts, Order, Outcome, Run, RunError, secret};
+use crate::sample::{Bystander, Sampler};
 use crate::seed::Seeded;
 use crate::timeline::{self, Hits};
 use crate::{finish, procfs};
@@ -28,27 +27,20 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Available memory below which every run stops, share of all.
 const LEAST_MEMORY: f64 = 0.10;
 
-/// One arm as planned.
-#[derive(Clone)]
-struct Planned {
-    letter: char,
-    topology: String,
-    processes: Vec<ProcessPlan>,
-    plan: ArmPlan,
-}
-
 /// A run that has a stage to play on.
 pub(crate) struct Stage {
-    order: Order,
-    id: String,
-    folder: PathBuf,
-    lines: Lines,
+    pub(crate) order: Order,
+    pub(crate) id: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) lines: Lines,
     interrupts: Interrupts,
-    ground: Ground,
-    token: String,
-    secret: String,
+    pub(crate) ground: Ground,
+    pub(crate) token: String,
+    pub(crate) secret: String,
     hits: Hits,
-    notes: Mutex<Circumstances>,
+    pub(crate) notes: Mutex<Circumstances>,
+    /// The state of the first arm that was asked, to compare the others with.
+    state: Mutex<Option<String>>,
 }
 
 impl Stage {
@@ -66,6 +58,7 @@ impl Stage {
             secret: secret("identity"),
             hits: Hits::default(),
             notes: Mutex::new(notes),
+            state: Mutex::default(),
         }
     }
 
@@ -80,64 +73,14 @@ impl Stage {
             self.side_by_side(&planned, &seeded).await
         };
         result?;
+        if let Some(error) = self.lines.take_failure() {
+            return Err(RunError::Record { path: self.folder, source: error });
+        }
         Ok(self.judge())
     }
 
     fn interrupted(&self) -> bool {
         *self.interrupts.borrow() > 0
-    }
-
-    fn plan_arms(&self, seeded: &Seeded) -> Result<Vec<Planned>, RunError> {
-        let scenario = &self.order.scenario;
-        let chosen: Vec<&(String, contract::Placement)> = if self.order.arms.is_empty() {
-            scenario.topologies.iter().collect()
-        } else {
-            // In the order asked for: the first is A.
-            let find = |arm: &String| scenario.topologies.iter().find(|(name, _)| name == arm);
-            self.order.arms.iter().filter_map(find).collect()
-        };
-        let components = suite::components();
-        let mut planned = Vec::new();
-        for (index, (name, placement)) in chosen.into_iter().enumerate() {
-            let processes = placement.resolve(&components).map_err(|errors| {
-                let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                RunError::UnknownArm(format!("topology `{name}`: {}", text.join("; ")))
-            })?;
-            let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
-            let folder = self.folder.join(name);
-            let config = NodeConfig {
-                run_id: self.id.clone(),
-                scenario: scenario.name.clone(),
-                arm: name.clone(),
-                topology: name.clone(),
-                processes: processes.clone(),
-                carrier: placement.carrier,
-                data: folder.join("data"),
-                secret: self.secret.clone(),
-                token: self.token.clone(),
-                policies: scenario.policy_table(),
-                knobs: component::site::Knobs {
-                    push_below: scenario.load.feed.push_below,
-                    feed_depth: scenario.load.feed.depth,
-                    ..component::site::Knobs::default()
-                },
-                telemetry: level(scenario.telemetry),
-                otlp: telemetry::otlp_endpoint_from_env(),
-                seed: self.order.seed,
-                ..NodeConfig::default()
-            };
-            let plan = ArmPlan {
-                letter,
-                name: name.clone(),
-                processes: processes.clone(),
-                restart: placement.restart,
-                config,
-                folder,
-                probes: seeded.probes(),
-            };
-            planned.push(Planned { letter, topology: name.clone(), processes, plan });
-        }
-        Ok(planned)
     }
 
     /// Puts fresh data where an arm expects it.
@@ -286,7 +229,7 @@ impl Stage {
             tokio::select! {
                 _ = playing => {}
                 // Cut short: steps still to come are not played, lasting ones lapse by themselves.
-                _ = over_for_play.wait_for(|over| *over) => {}
+                () = until(&mut over_for_play, |over| *over) => {}
             }
         };
         let (summary, (), ()) = tokio::join!(listening, playing, sampling);
@@ -294,115 +237,9 @@ impl Stage {
         self.note_generator(summary.as_deref(), &ended);
         self.say_costs(round, costs.into_inner().expect("no panic while held"));
         if !self.interrupted() {
-            self.compare_states(arms).await;
+            self.compare_states(arms, round).await;
         }
         Ok(())
-    }
-
-    fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> Plan {
-        let scenario = &self.order.scenario;
-        let timeout_us = u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
-        let good = scenario
-            .load
-            .good_within
-            .map_or(timeout_us, |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX));
-        Plan {
-            run_id: self.id.clone(),
-            seed: self.order.seed,
-            round,
-            phases: scenario.plan(),
-            load: scenario.load.clone(),
-            arms: arms
-                .iter()
-                .map(|arm| Target {
-                    letter: arm.plan.letter,
-                    name: arm.plan.name.clone(),
-                    url: format!("http://{}", arm.public),
-                })
-                .collect(),
-            secret: self.secret.clone(),
-            log: self.folder.join("generator.log"),
-            good_within_us: good,
-            timeout_us,
-            audit: true,
-            sample: level(scenario.telemetry).ratio(),
-            workers: 2,
-        }
-    }
-
-    fn header(
-        &self,
-        arms: Vec<record::Arm>,
-        seeded: &Seeded,
-        generator: &Generator,
-        ready_ms: u64,
-        load_start_ns: u64,
-    ) -> Header {
-        let scenario = &self.order.scenario;
-        let plan = finish::expectations(scenario);
-        let schedule =
-            traffic::Schedule::new(self.order.seed, &scenario.plan(), &scenario.load, &seeded.data);
-        let digest = schedule.digest();
-        if digest != generator.digest {
-            let text = format!("the generator offers schedule {}, planned was {digest}", generator.digest);
-            self.notes.lock().expect("no panic while held").generator.push(text);
-        }
-        Header {
-            schema_version: record::SCHEMA_VERSION,
-            run_id: self.id.clone(),
-            scenario: scenario.name.clone(),
-            title: scenario.title.clone(),
-            why: scenario.why.clone(),
-            scenario_text: scenario.source.text.clone(),
-            seed: self.order.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: self.order.command.clone(),
-            wall_us: clock::wall_us() - i64::try_from(self.lines.now() / 1_000).unwrap_or(0),
-            way: if self.order.rounds > 1 { "interleaved" } else { "side by side" }.to_owned(),
-            rounds: self.order.rounds,
-            machine: procfs::machine(),
-            steps: finish::steps(scenario, &arms),
-            arms,
-            phases: scenario.plan(),
-            journeys: finish::journeys(scenario),
-            expectations: plan,
-            schedule_digest: digest,
-            planned: generator.planned,
-            good_within_us: self.load_plan(&[], 1).good_within_us,
-            load_start_ns,
-            ready_ms,
-            telemetry: level(scenario.telemetry).to_string(),
-        }
-    }
-
-    /// Says when phases begin, and takes the arms' cumulative figures at their bounds.
-    async fn phases(&self, arms: &[Arc<Arm>], round: u32, start: Instant, costs: &Mutex<Vec<CostOf>>) {
-        let letters: String = arms.iter().map(|arm| arm.plan.letter).collect();
-        let plan = self.order.scenario.plan();
-        let mut before: Option<Vec<ArmTotals>> = None;
-        for (index, phase) in plan.iter().enumerate() {
-            tokio::time::sleep_until((start + Duration::from_nanos(phase.start_ns)).into()).await;
-            self.lines.say(Entry::Phase(record::Phase {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                name: phase.name.clone(),
-                round,
-                arms: letters.clone(),
-            }));
-            let now = self.all_totals(arms).await;
-            if let (Some(before), Some(last)) = (before.replace(now.clone()), index.checked_sub(1)) {
-                note_costs(costs, arms, &plan[last].name, &before, &now);
-            }
-        }
-        if let (Some(before), Some(last)) = (before, plan.last()) {
-            tokio::time::sleep_until((start + Duration::from_nanos(last.start_ns + last.length_ns)).into())
-                .await;
-            let now = self.all_totals(arms).await;
-            note_costs(costs, arms, &last.name, &before, &now);
-        }
-    }
-
-    async fn all_totals(&self, arms: &[Arc<Arm>]) -> Vec<ArmTotals> {
-        futures_util::future::join_all(arms.iter().map(|arm| totals(arm, &self.ground.asker))).await
     }
 
     async fn sample(&self, arms: &[Arc<Arm>], bystanders: &[Bystander], mut over: watch::Receiver<bool>) {
@@ -412,7 +249,7 @@ impl Stage {
         loop {
             tokio::select! {
                 _ = tick.tick() => sampler.sample(arms, bystanders, &self.ground.asker, &self.lines).await,
-                _ = over.wait_for(|over| *over) => {
+                () = until(&mut over, |over| *over) => {
                     sampler.sample(arms, bystanders, &self.ground.asker, &self.lines).await;
                     return;
                 }
@@ -437,7 +274,7 @@ impl Stage {
         loop {
             let message = tokio::select! {
                 message = generator.next() => message,
-                _ = interrupts.wait_for(|count| *count > 0), if !cancelled => {
+                () = until(&mut interrupts, |count| *count > 0), if !cancelled => {
                     cancelled = true;
                     self.lines.event(EventKind::Log, 0, "interrupted: ending in order");
                     generator.cancel();
@@ -474,6 +311,9 @@ impl Stage {
 
     /// Why the run must stop now, if it must.
     fn stop_reason(&self, start: Instant) -> Option<String> {
+        if self.lines.is_failing() {
+            return Some("the record cannot be written".to_owned());
+        }
         let stop = &self.order.scenario.stop;
         let limit = if stop.max_ns == 0 { LONGEST } else { Duration::from_nanos(stop.max_ns).min(LONGEST) };
         let running = clock::now().saturating_duration_since(start);
@@ -510,46 +350,22 @@ impl Stage {
         }
     }
 
-    /// Costs become lines once all windows are final: they are per journey.
-    fn say_costs(&self, round: u32, costs: Vec<CostOf>) {
-        for CostOf { arm, phase, totals } in costs {
-            let window = scorecard::expect::Window::Phase(phase.clone());
-            let journeys = self
-                .lines
-                .ask(|tally| {
-                    let stretch = scorecard::tally::Stretch { round, seconds: tally.seconds(&window) };
-                    tally.sum(arm, &stretch, "all", |window| window.sent)
-                })
-                .unwrap_or(0);
-            let hops = if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 };
-            self.lines.say(Entry::Cost(Box::new(record::Cost {
-                arm,
-                round,
-                phase,
-                journeys,
-                hops,
-                cpu_total_ns: totals.cpu_total_ns,
-                cpu_parts_ns: totals.cpu_parts_ns,
-                wall_parts_ns: totals.wall_parts_ns,
-                billed: totals.billed,
-            })));
-        }
-    }
-
     /// On a trace without faults all arms must reach the same state.
-    async fn compare_states(&self, arms: &[Arc<Arm>]) {
+    async fn compare_states(&self, arms: &[Arc<Arm>], round: u32) {
         let states = finish::states(arms, &self.ground.asker, self.order.scenario.steps.is_empty()).await;
         for (arm, state) in &states {
-            if let Some(Some(audit)) = self.lines.ask(|tally| tally.audit(*arm).cloned()) {
+            if let Some(Some(audit)) = self.lines.ask(|tally| tally.audit_of(*arm, round).cloned()) {
                 let audit = record::Audit { state_digest: Some(state.clone()), ..audit };
                 self.lines.say(Entry::Audit(audit));
             }
         }
-        let mut digests = states.values();
-        let first = digests.next();
-        if self.order.scenario.steps.is_empty() && digests.any(|other| Some(other) != first) {
-            let text = format!("the same load left different states: {states:?}");
-            self.notes.lock().expect("no panic while held").states_differ = Some(text);
+        let mut first = self.state.lock().expect("no panic while held");
+        for (arm, state) in &states {
+            let first = first.get_or_insert_with(|| state.clone());
+            if self.order.scenario.steps.is_empty() && state != first {
+                let text = format!("the same load left {first} first, and {state} in {arm}");
+                self.notes.lock().expect("no panic while held").states_differ = Some(text);
+            }
         }
     }
 
@@ -564,76 +380,9 @@ impl Stage {
     }
 }
 
-/// What a phase cost an arm.
-struct CostOf {
-    arm: char,
-    phase: String,
-    totals: ArmTotals,
-}
-
-fn note_costs(
-    costs: &Mutex<Vec<CostOf>>,
-    arms: &[Arc<Arm>],
-    phase: &str,
-    before: &[ArmTotals],
-    now: &[ArmTotals],
-) {
-    let mut costs = costs.lock().expect("no panic while held");
-    for ((arm, before), now) in arms.iter().zip(before).zip(now) {
-        costs.push(CostOf { arm: arm.plan.letter, phase: phase.to_owned(), totals: now.since(before) });
-    }
-}
-
-/// The order of arms in a round: two arms ABBA AB .., more a Latin square
-/// ABC BCA CAB, so that no arm is always first.
-fn order_of(round: u32, arms: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..arms).collect();
-    if arms == 2 {
-        if round.is_multiple_of(2) {
-            order.reverse();
-        }
-    } else {
-        order.rotate_left((round as usize - 1) % arms.max(1));
-    }
-    order
-}
-
-/// An arm that has not been started: what is known from its plan.
-fn outline(planned: &Planned) -> record::Arm {
-    let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
-    let copies =
-        planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
-    let instances: Vec<record::Instance> = copies
-        .map(|(process, copy)| record::Instance {
-            name: format!("{}#{copy}", process.name),
-            hosts: process.hosts.iter().map(ToString::to_string).collect(),
-            port: 0,
-            public_port: process.gateway.then_some(0),
-        })
-        .collect();
-    let databases = planned.processes.iter().filter(|process| !process.hosts.is_empty()).count();
-    record::Arm {
-        letter: planned.letter,
-        name: planned.plan.name.clone(),
-        topology: planned.topology.clone(),
-        variant: String::new(),
-        config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
-        instances,
-        local_edges,
-        remote_edges,
-        databases: u32::try_from(databases).unwrap_or(u32::MAX),
-        ready_ms: 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rounds_are_balanced() {
-        assert_eq!((order_of(1, 2), order_of(2, 2)), (vec![0, 1], vec![1, 0]));
-        let square: Vec<_> = (1..=3).map(|round| order_of(round, 3)).collect();
-        assert_eq!(square, [vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]]);
-    }
+/// Waits until what is watched is so, or nobody is left to change it. What
+/// `wait_for` returns is a lock, and a branch of a `select!` holds it until the
+/// branch is done: a sender would wait for us, and we for it.
+async fn until<T>(watched: &mut watch::Receiver<T>, holds: impl FnMut(&T) -> bool) {
+    let _ = watched.wait_for(holds).await;
 }

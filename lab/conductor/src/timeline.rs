@@ -10,8 +10,9 @@ use hyper::Method;
 use record::{Entry, Event, EventKind};
 use scenario::Step;
 
-use crate::arm::{Arm, Instance};
+use crate::arm::Arm;
 use crate::http::Asker;
+use crate::instance::Instance;
 use crate::lines::Lines;
 
 /// A target forgets a lease this long after the last renewal: whoever renews

@@ -1,6 +1,7 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
-//! - [`line`]: what a line says: header, phase, window, edge, proc, event, check, score, end.
+//! - [`line`]: what a line says: header, phase, window, edge, proc, event. [`outcome`]: check, score, cost,
+//!   audit, end.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`file`]: `run.jsonl`, written a line at a time, read while being written.
 //!
@@ -11,10 +12,12 @@
 pub mod file;
 pub mod histogram;
 pub mod line;
+pub mod outcome;
 
 pub use file::{ReadError, Reader, Writer};
 pub use histogram::Latencies;
 pub use line::*;
+pub use outcome::*;
 
 /// Major version of the format: readers refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -215,7 +215,7 @@ fn pss(tally: &Tally, arm: char) -> Measured {
 }
 
 fn audited(tally: &Tally, arm: char, which: impl Fn(&record::Audit) -> u64) -> Measured {
-    tally.audit(arm).map_or_else(Measured::default, |audit| counted(which(audit), audit.acknowledged))
+    tally.audit(arm).map_or_else(Measured::default, |audit| counted(which(&audit), audit.acknowledged))
 }
 
 fn host(tally: &Tally, stretch: &Stretch, which: impl Fn(&record::Host) -> f64) -> Measured {

@@ -26,7 +26,7 @@ pub struct Tally {
     edges: Vec<(u64, Edge)>,
     hosts: Vec<(u64, Host)>,
     costs: Vec<Cost>,
-    audits: BTreeMap<char, Audit>,
+    audits: BTreeMap<(char, u32), Audit>,
     events: Vec<(u64, Event)>,
 }
 
@@ -85,7 +85,7 @@ impl Tally {
             Entry::Host(host) => self.hosts.push((line.t, host.clone())),
             Entry::Cost(cost) => self.costs.push((**cost).clone()),
             Entry::Audit(audit) => {
-                self.audits.insert(audit.arm, audit.clone());
+                self.audits.insert((audit.arm, audit.round), audit.clone());
             }
             Entry::Event(event) => self.events.push((line.t, event.clone())),
             Entry::Header(_) | Entry::Check(_) | Entry::Score(_) | Entry::End(_) => {}
@@ -260,9 +260,14 @@ impl Tally {
         })
     }
 
-    /// What the audit found in an arm.
-    pub fn audit(&self, arm: char) -> Option<&Audit> {
-        self.audits.get(&arm)
+    /// What the audits found in an arm, rounds added up.
+    pub fn audit(&self, arm: char) -> Option<Audit> {
+        Audit::added_up(self.audits.values().filter(|audit| audit.arm == arm)).pop()
+    }
+
+    /// What the audit of one round found in an arm.
+    pub fn audit_of(&self, arm: char, round: u32) -> Option<&Audit> {
+        self.audits.get(&(arm, round))
     }
 
     /// What happened, in order.

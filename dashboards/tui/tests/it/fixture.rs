@@ -515,6 +515,7 @@ fn conclusion() -> Vec<Entry> {
     // Told twice: once counted, once with the final state's digest.
     let audit = |arm, lost, digest: Option<&str>| {
         Entry::Audit(Audit {
+            round: 1,
             arm,
             acknowledged: 840,
             found: 840 - lost,

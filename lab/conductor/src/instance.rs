@@ -1,0 +1,332 @@
+//! One copy of one process: started, looked at, signalled, ended.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use contract::ProcessPlan;
+use hyper::Method;
+use nix::sys::signal::Signal;
+use node::NodeConfig;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::arm::{ArmPlan, Ground};
+use crate::children::{Running, SpawnError, Spec, ending};
+
+/// A process that has not said it serves by then does not start.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Time a process has to drain before it is killed.
+const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+/// How long a child that closed its output may take to end.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why an arm did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// A process could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// Its configuration could not be written.
+    #[error("{path} cannot be written")]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A process ended or stayed silent instead of serving.
+    #[error("`{instance}` did not serve: {reason}{said}; its log is {log}")]
+    Silent {
+        /// Which.
+        instance: String,
+        /// What it did instead.
+        reason: String,
+        /// Its last words.
+        said: String,
+        /// Where it may say more.
+        log: PathBuf,
+    },
+    /// All run, but the door does not answer as it should.
+    #[error("arm `{arm}` is not ready: {reason}")]
+    NotReady {
+        /// Which.
+        arm: String,
+        /// The last answer.
+        reason: String,
+    },
+}
+
+/// What a node says on its first line.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Serving {
+    listen: SocketAddr,
+    public: Option<SocketAddr>,
+}
+
+/// How an instance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// On its way.
+    Starting,
+    /// Serving.
+    Up,
+    /// Stopped by a signal.
+    Paused,
+    /// Gone.
+    Down,
+}
+
+impl Health {
+    /// In the record's words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Paused => "paused",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One copy of one process.
+pub struct Instance {
+    /// `feed#0`.
+    pub name: String,
+    /// Which process of the topology.
+    pub process: ProcessPlan,
+    config: PathBuf,
+    log: PathBuf,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    running: Option<Arc<Running>>,
+    pub(crate) health: Health,
+    listen: Option<SocketAddr>,
+    public: Option<SocketAddr>,
+    pub(crate) restarts: u32,
+    pid: u32,
+    /// Leases on pausing: the process goes on when the last has ended.
+    paused: u32,
+}
+
+/// A glance at an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    /// Process id, also of one that is gone.
+    pub pid: u32,
+    /// How it is.
+    pub health: Health,
+    /// Internal address.
+    pub listen: Option<SocketAddr>,
+    /// Public address of a door.
+    pub public: Option<SocketAddr>,
+    /// Restarts so far.
+    pub restarts: u32,
+}
+
+impl Instance {
+    /// How it is now.
+    pub fn glance(&self) -> Glance {
+        let state = self.state();
+        Glance {
+            pid: state.pid,
+            health: state.health,
+            listen: state.listen,
+            public: state.public,
+            restarts: state.restarts,
+        }
+    }
+
+    /// Whether it holds a component; the door and the registry count.
+    pub fn holds(&self, component: &str) -> bool {
+        self.hosts().iter().any(|host| host == component)
+    }
+
+    /// Components inside, door and registry included.
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = Vec::new();
+        hosts.extend(self.process.registry.then(|| "registry".to_owned()));
+        hosts.extend(self.process.gateway.then(|| "gateway".to_owned()));
+        hosts.extend(self.process.hosts.iter().map(ToString::to_string));
+        hosts
+    }
+
+    /// Sends SIGKILL.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn kill(&self) -> std::io::Result<()> {
+        self.running().map_or(Ok(()), |running| running.signal(Signal::SIGKILL))
+    }
+
+    /// Stops the process until [`Instance::resume`] was called as often.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn pause(&self) -> std::io::Result<()> {
+        let mut state = self.state();
+        state.paused += 1;
+        state.health = Health::Paused;
+        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGSTOP))
+    }
+
+    /// Lets it go on, once for each [`Instance::pause`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn resume(&self) -> std::io::Result<()> {
+        let mut state = self.state();
+        state.paused = state.paused.saturating_sub(1);
+        if state.paused > 0 {
+            return Ok(());
+        }
+        if state.health == Health::Paused {
+            state.health = Health::Up;
+        }
+        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGCONT))
+    }
+
+    pub(crate) fn running(&self) -> Option<Arc<Running>> {
+        self.state().running.clone()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+/// Writes an instance's configuration; nothing runs yet.
+pub(crate) fn prepare(
+    plan: &ArmPlan,
+    process: &ProcessPlan,
+    copy: u32,
+    registry: Option<SocketAddr>,
+) -> Result<Instance, ArmError> {
+    let name = format!("{}#{copy}", process.name);
+    let config = NodeConfig {
+        instance: name.clone(),
+        process: process.clone(),
+        processes: plan.processes.clone(),
+        registry,
+        ..plan.config.clone()
+    };
+    let path = plan.folder.join(format!("{name}.json"));
+    write_config(&path, &config)?;
+    let state = State {
+        running: None,
+        health: Health::Starting,
+        listen: None,
+        public: None,
+        restarts: 0,
+        pid: 0,
+        paused: 0,
+    };
+    let log = plan.folder.join(format!("{name}.log"));
+    Ok(Instance { name, process: process.clone(), config: path, log, state: Mutex::new(state) })
+}
+
+fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
+    let text = serde_json::to_vec_pretty(config).expect("a configuration is plain data");
+    std::fs::write(path, text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
+}
+
+/// Starts the process and waits for its first line; its ports are then written
+/// down, so that a restart comes back where everybody looks for it.
+pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Result<(), ArmError> {
+    let spec = Spec {
+        name: format!("{}/{}", plan.name, instance.name),
+        program: ground.program.clone(),
+        arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
+        environment: Vec::new(),
+        log: instance.log.clone(),
+    };
+    let (running, stdout) = ground.spawner.spawn(spec).await?;
+    let running = Arc::new(running);
+    {
+        let mut state = instance.state();
+        state.pid = running.pid;
+        state.health = Health::Starting;
+        state.running = Some(running.clone());
+    }
+    let silent = |reason: String| ArmError::Silent {
+        instance: instance.name.clone(),
+        reason,
+        said: last_words(&instance.log),
+        log: instance.log.clone(),
+    };
+    // A child that ends closes its output as well; how it ended says more.
+    let serving = tokio::select! {
+        line = first_line(stdout) => match line {
+            Ok(serving) => serving,
+            Err(why) => return Err(match tokio::time::timeout(END_LIMIT, running.ended()).await {
+                Ok(status) => silent(format!("it ended with {}", ending(status))),
+                Err(_) => silent(why.to_string()),
+            }),
+        },
+        status = running.ended() => return Err(silent(format!("it ended with {}", ending(status)))),
+        () = tokio::time::sleep(START_LIMIT) => return Err(silent(format!("no word within {START_LIMIT:?}"))),
+    };
+    let mut state = instance.state();
+    if state.listen.is_none() {
+        let mut config: NodeConfig = std::fs::read(&instance.config)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| silent("its configuration has gone".into()))?;
+        config.listen = serving.listen;
+        config.public = serving.public.unwrap_or(config.public);
+        write_config(&instance.config, &config)?;
+    }
+    state.listen = Some(serving.listen);
+    state.public = serving.public;
+    state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
+    Ok(())
+}
+
+/// What a log ends with: the error and its cause.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let mut words: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
+    words.reverse();
+    if words.is_empty() { String::new() } else { format!(", saying: {}", words.join(", ")) }
+}
+
+/// The child's first line, read on a thread of its own: a pipe from the
+/// standard library, and the thread goes on to drain what else is printed.
+async fn first_line(stdout: ChildStdout) -> std::io::Result<Serving> {
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new().name("first-line".into()).stack_size(64 * 1024).spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        let first = lines.next().unwrap_or_else(|| Err(std::io::Error::other("it closed its output")));
+        // The asker may have given up.
+        let _ = tell.send(first);
+        lines.map_while(Result::ok).for_each(drop);
+    })?;
+    let line = told.await.map_err(std::io::Error::other)??;
+    serde_json::from_str(&line).map_err(std::io::Error::other)
+}
+
+/// Ends an instance: asked to drain, killed if it does not.
+pub(crate) async fn leave(ground: &Ground, instance: &Instance) {
+    let Some(running) = instance.running() else { return };
+    if running.end().is_some() {
+        return;
+    }
+    // A paused process cannot drain.
+    if instance.glance().health == Health::Paused {
+        let _ = running.signal(Signal::SIGCONT);
+    }
+    if let Some(listen) = instance.glance().listen {
+        // A node that does not answer is killed below.
+        let _ = ground.asker.ask(listen, Method::POST, "/control/drain", "", Duration::from_secs(1)).await;
+    }
+    if tokio::time::timeout(LEAVE_LIMIT, running.ended()).await.is_err() {
+        let _ = running.signal(Signal::SIGKILL);
+        running.ended().await;
+    }
+}

@@ -1,0 +1,94 @@
+//! Phases as they begin, and what each of them cost.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use record::Entry;
+
+use crate::arm::Arm;
+use crate::sample::{ArmTotals, totals};
+use crate::stage::Stage;
+
+/// What a phase cost an arm.
+pub(crate) struct CostOf {
+    arm: char,
+    phase: String,
+    totals: ArmTotals,
+}
+
+impl Stage {
+    /// Says when phases begin, and takes the arms' cumulative figures at their bounds.
+    pub(crate) async fn phases(
+        &self,
+        arms: &[Arc<Arm>],
+        round: u32,
+        start: Instant,
+        costs: &Mutex<Vec<CostOf>>,
+    ) {
+        let letters: String = arms.iter().map(|arm| arm.plan.letter).collect();
+        let plan = self.order.scenario.plan();
+        let mut before: Option<Vec<ArmTotals>> = None;
+        for (index, phase) in plan.iter().enumerate() {
+            tokio::time::sleep_until((start + Duration::from_nanos(phase.start_ns)).into()).await;
+            self.lines.say(Entry::Phase(record::Phase {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                name: phase.name.clone(),
+                round,
+                arms: letters.clone(),
+            }));
+            let now = self.all_totals(arms).await;
+            if let (Some(before), Some(last)) = (before.replace(now.clone()), index.checked_sub(1)) {
+                note_costs(costs, arms, &plan[last].name, &before, &now);
+            }
+        }
+        if let (Some(before), Some(last)) = (before, plan.last()) {
+            tokio::time::sleep_until((start + Duration::from_nanos(last.start_ns + last.length_ns)).into())
+                .await;
+            let now = self.all_totals(arms).await;
+            note_costs(costs, arms, &last.name, &before, &now);
+        }
+    }
+
+    async fn all_totals(&self, arms: &[Arc<Arm>]) -> Vec<ArmTotals> {
+        futures_util::future::join_all(arms.iter().map(|arm| totals(arm, &self.ground.asker))).await
+    }
+
+    /// Costs become lines once all windows are final: they are per journey.
+    pub(crate) fn say_costs(&self, round: u32, costs: Vec<CostOf>) {
+        for CostOf { arm, phase, totals } in costs {
+            let window = scorecard::expect::Window::Phase(phase.clone());
+            let journeys = self
+                .lines
+                .ask(|tally| {
+                    let stretch = scorecard::tally::Stretch { round, seconds: tally.seconds(&window) };
+                    tally.sum(arm, &stretch, "all", |window| window.sent)
+                })
+                .unwrap_or(0);
+            let hops = if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 };
+            self.lines.say(Entry::Cost(Box::new(record::Cost {
+                arm,
+                round,
+                phase,
+                journeys,
+                hops,
+                cpu_total_ns: totals.cpu_total_ns,
+                cpu_parts_ns: totals.cpu_parts_ns,
+                wall_parts_ns: totals.wall_parts_ns,
+                billed: totals.billed,
+            })));
+        }
+    }
+}
+
+fn note_costs(
+    costs: &Mutex<Vec<CostOf>>,
+    arms: &[Arc<Arm>],
+    phase: &str,
+    before: &[ArmTotals],
+    now: &[ArmTotals],
+) {
+    let mut costs = costs.lock().expect("no panic while held");
+    for ((arm, before), now) in arms.iter().zip(before).zip(now) {
+        costs.push(CostOf { arm: arm.plan.letter, phase: phase.to_owned(), totals: now.since(before) });
+    }
+}

@@ -1,0 +1,212 @@
+//! What is settled before anything starts: arms, the generator's orders, the record's header.
+
+use std::sync::Arc;
+
+use contract::ProcessPlan;
+use loadgen::{Plan, Target};
+use node::NodeConfig;
+use record::Header;
+use runtime::clock;
+
+use crate::arm::{Arm, ArmPlan};
+use crate::load::Generator;
+use crate::run::{RunError, level};
+use crate::seed::Seeded;
+use crate::stage::Stage;
+use crate::{finish, procfs};
+
+/// One arm as planned.
+#[derive(Clone)]
+pub(crate) struct Planned {
+    pub letter: char,
+    pub topology: String,
+    pub processes: Vec<ProcessPlan>,
+    pub plan: ArmPlan,
+}
+
+impl Stage {
+    /// The arms asked for, in the order asked for: the first is A.
+    pub(crate) fn plan_arms(&self, seeded: &Seeded) -> Result<Vec<Planned>, RunError> {
+        let scenario = &self.order.scenario;
+        let chosen: Vec<&(String, contract::Placement)> = if self.order.arms.is_empty() {
+            scenario.topologies.iter().collect()
+        } else {
+            let find = |arm: &String| scenario.topologies.iter().find(|(name, _)| name == arm);
+            self.order.arms.iter().filter_map(find).collect()
+        };
+        let components = suite::components();
+        let mut planned = Vec::new();
+        for (index, (name, placement)) in chosen.into_iter().enumerate() {
+            let processes = placement.resolve(&components).map_err(|errors| {
+                let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                RunError::UnknownArm(format!("topology `{name}`: {}", text.join("; ")))
+            })?;
+            let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
+            let folder = self.folder.join(name);
+            let config = NodeConfig {
+                run_id: self.id.clone(),
+                scenario: scenario.name.clone(),
+                arm: name.clone(),
+                topology: name.clone(),
+                processes: processes.clone(),
+                carrier: placement.carrier,
+                data: folder.join("data"),
+                secret: self.secret.clone(),
+                token: self.token.clone(),
+                policies: scenario.policy_table(),
+                knobs: component::site::Knobs {
+                    push_below: scenario.load.feed.push_below,
+                    feed_depth: scenario.load.feed.depth,
+                    ..component::site::Knobs::default()
+                },
+                telemetry: level(scenario.telemetry),
+                otlp: telemetry::otlp_endpoint_from_env(),
+                seed: self.order.seed,
+                ..NodeConfig::default()
+            };
+            let plan = ArmPlan {
+                letter,
+                name: name.clone(),
+                processes: processes.clone(),
+                restart: placement.restart,
+                config,
+                folder,
+                probes: seeded.probes(),
+            };
+            planned.push(Planned { letter, topology: name.clone(), processes, plan });
+        }
+        Ok(planned)
+    }
+
+    /// What the generator is told to offer to these arms.
+    pub(crate) fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> Plan {
+        let scenario = &self.order.scenario;
+        let timeout_us = u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
+        let good = scenario
+            .load
+            .good_within
+            .map_or(timeout_us, |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX));
+        Plan {
+            run_id: self.id.clone(),
+            seed: self.order.seed,
+            round,
+            phases: scenario.plan(),
+            load: scenario.load.clone(),
+            arms: arms
+                .iter()
+                .map(|arm| Target {
+                    letter: arm.plan.letter,
+                    name: arm.plan.name.clone(),
+                    url: format!("http://{}", arm.public),
+                })
+                .collect(),
+            secret: self.secret.clone(),
+            log: self.folder.join("generator.log"),
+            good_within_us: good,
+            timeout_us,
+            audit: true,
+            sample: level(scenario.telemetry).ratio(),
+            workers: 2,
+        }
+    }
+
+    /// The record's first line.
+    pub(crate) fn header(
+        &self,
+        arms: Vec<record::Arm>,
+        seeded: &Seeded,
+        generator: &Generator,
+        ready_ms: u64,
+        load_start_ns: u64,
+    ) -> Header {
+        let scenario = &self.order.scenario;
+        let plan = finish::expectations(scenario);
+        let schedule =
+            traffic::Schedule::new(self.order.seed, &scenario.plan(), &scenario.load, &seeded.data);
+        let digest = schedule.digest();
+        if digest != generator.digest {
+            let text = format!("the generator offers schedule {}, planned was {digest}", generator.digest);
+            self.notes.lock().expect("no panic while held").generator.push(text);
+        }
+        Header {
+            schema_version: record::SCHEMA_VERSION,
+            run_id: self.id.clone(),
+            scenario: scenario.name.clone(),
+            title: scenario.title.clone(),
+            why: scenario.why.clone(),
+            scenario_text: scenario.source.text.clone(),
+            seed: self.order.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.order.command.clone(),
+            wall_us: clock::wall_us() - i64::try_from(self.lines.now() / 1_000).unwrap_or(0),
+            way: if self.order.rounds > 1 { "interleaved" } else { "side by side" }.to_owned(),
+            rounds: self.order.rounds,
+            machine: procfs::machine(),
+            steps: finish::steps(scenario, &arms),
+            arms,
+            phases: scenario.plan(),
+            journeys: finish::journeys(scenario),
+            expectations: plan,
+            schedule_digest: digest,
+            planned: generator.planned,
+            good_within_us: self.load_plan(&[], 1).good_within_us,
+            load_start_ns,
+            ready_ms,
+            telemetry: level(scenario.telemetry).to_string(),
+        }
+    }
+}
+
+/// The order of arms in a round: two arms ABBA AB .., more a Latin square
+/// ABC BCA CAB, so that no arm is always first.
+pub(crate) fn order_of(round: u32, arms: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..arms).collect();
+    if arms == 2 {
+        if round.is_multiple_of(2) {
+            order.reverse();
+        }
+    } else {
+        order.rotate_left((round as usize - 1) % arms.max(1));
+    }
+    order
+}
+
+/// An arm that has not been started: what is known from its plan.
+pub(crate) fn outline(planned: &Planned) -> record::Arm {
+    let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
+    let copies =
+        planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
+    let instances: Vec<record::Instance> = copies
+        .map(|(process, copy)| record::Instance {
+            name: format!("{}#{copy}", process.name),
+            hosts: process.hosts.iter().map(ToString::to_string).collect(),
+            port: 0,
+            public_port: process.gateway.then_some(0),
+        })
+        .collect();
+    let databases = planned.processes.iter().filter(|process| !process.hosts.is_empty()).count();
+    record::Arm {
+        letter: planned.letter,
+        name: planned.plan.name.clone(),
+        topology: planned.topology.clone(),
+        variant: String::new(),
+        config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
+        instances,
+        local_edges,
+        remote_edges,
+        databases: u32::try_from(databases).unwrap_or(u32::MAX),
+        ready_ms: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_are_balanced() {
+        assert_eq!((order_of(1, 2), order_of(2, 2)), (vec![0, 1], vec![1, 0]));
+        let square: Vec<_> = (1..=3).map(|round| order_of(round, 3)).collect();
+        assert_eq!(square, [vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]]);
+    }
+}

@@ -1,0 +1,227 @@
+//! How a run turned out: checks, scores, costs, audits, the end.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A verdict, on an expectation or a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All checks true.
+    Pass,
+    /// Too few samples, or the interval straddles the limit.
+    Inconclusive,
+    /// A check is false.
+    Fail,
+    /// The run cannot be judged.
+    Invalid,
+}
+
+/// How an expectation stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Index into the header's expectations.
+    pub id: u32,
+    /// Its text.
+    pub text: String,
+    /// Arm letter; `-` where it compares arms.
+    pub arm: char,
+    /// Left side; `None` without samples.
+    pub value: Option<f64>,
+    /// Right side.
+    pub limit: Option<f64>,
+    /// Unit of both.
+    pub unit: String,
+    /// Samples behind the left side.
+    pub n: u64,
+    /// Standing.
+    pub verdict: Verdict,
+    /// Why it is inconclusive or invalid; empty else.
+    pub reason: String,
+    /// Violated since, ns; `None` while it holds.
+    pub since_ns: Option<u64>,
+}
+
+/// A value with what makes it believable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The value; `None` means no data, never 0.
+    pub value: Option<f64>,
+    /// Samples behind it.
+    pub n: u64,
+    /// 95 % interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Which way is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Neither; it explains others.
+    Neither,
+}
+
+/// A row of the scorecard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Stable id: `latency_p99`.
+    pub id: String,
+    /// The trade-off it measures, as on the scorecard's left.
+    pub claim: String,
+    /// In words: `p99 latency of ok journeys, from the intended start`.
+    pub measure: String,
+    /// Unit.
+    pub unit: String,
+    /// Which way is good.
+    pub better: Better,
+    /// Phase or `whole`.
+    pub window: String,
+    /// Per arm letter.
+    pub arms: BTreeMap<char, Measured>,
+    /// B over A with its interval, where both have data and A is not 0.
+    pub ratio: Option<Measured>,
+    /// Work, hop cost and hops, beside every latency or CPU ratio.
+    pub beside: Option<String>,
+    /// `differs`, `no difference`, `too few samples`, `not measured`.
+    pub finding: String,
+}
+
+/// Where an arm's CPU and time went, summed over its processes in one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// Phase name.
+    pub phase: String,
+    /// Journeys finished in it.
+    pub journeys: u64,
+    /// Hops per journey: requests on the wire, all edges, over journeys.
+    pub hops: f64,
+    /// CPU of all processes of the arm, ns, from `/proc`.
+    pub cpu_total_ns: u64,
+    /// CPU by part, ns, from the processes' own sampling.
+    pub cpu_parts_ns: BTreeMap<String, u64>,
+    /// Time by part summed over billed requests, ns.
+    pub wall_parts_ns: BTreeMap<String, u64>,
+    /// Billed requests.
+    pub billed: u64,
+}
+
+/// What the audit of acknowledged writes found in an arm.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// Writes acknowledged to the generator.
+    pub acknowledged: u64,
+    /// Found exactly once.
+    pub found: u64,
+    /// Not found.
+    pub lost: u64,
+    /// Found more than once.
+    pub duplicated: u64,
+    /// Found although nobody was told so: answers that were lost.
+    pub unacknowledged: u64,
+    /// References to things that are gone.
+    pub orphaned: u64,
+    /// Digest of the final state, wall-clock fields left out.
+    pub state_digest: Option<String>,
+}
+
+impl Audit {
+    /// One audit per arm: rounds added up. A later line of the same arm and
+    /// round replaces the earlier: it knows the state's digest as well.
+    pub fn added_up<'a>(audits: impl IntoIterator<Item = &'a Self>) -> Vec<Self> {
+        let last: BTreeMap<(char, u32), &Self> =
+            audits.into_iter().map(|audit| ((audit.arm, audit.round), audit)).collect();
+        let mut arms: Vec<Self> = Vec::new();
+        for audit in last.into_values() {
+            match arms.last_mut().filter(|sum| sum.arm == audit.arm) {
+                Some(sum) => sum.add(audit),
+                None => arms.push(audit.clone()),
+            }
+        }
+        arms
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.round = other.round;
+        self.acknowledged += other.acknowledged;
+        self.found += other.found;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.unacknowledged += other.unacknowledged;
+        self.orphaned += other.orphaned;
+        self.state_digest.clone_from(&other.state_digest);
+    }
+}
+
+/// Last line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Verdict of the run; `None` when interrupted.
+    pub verdict: Option<Verdict>,
+    /// Exit code of the program.
+    pub exit_code: u8,
+    /// Reasons for `invalid` or `inconclusive`, by lint or check.
+    pub lints: Vec<Lint>,
+    /// The generator fell behind.
+    pub generator_saturated: bool,
+    /// The machine was busy with other things.
+    pub noisy: bool,
+    /// Highest PSS of everything, MiB.
+    pub pss_mib_peak: f64,
+    /// Lines by kind.
+    pub lines: BTreeMap<String, u64>,
+    /// Updates views did not get.
+    pub dropped_updates: u64,
+}
+
+/// A reason not to believe a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lint {
+    /// Stable name: `generator_lag`.
+    pub name: String,
+    /// What it makes of the verdict.
+    pub verdict: Verdict,
+    /// A sentence with the figures.
+    pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_add_up_and_a_later_line_of_a_round_replaces_the_earlier() {
+        let audit = |arm, round, lost, digest: Option<&str>| Audit {
+            arm,
+            round,
+            acknowledged: 10,
+            found: 10 - lost,
+            lost,
+            state_digest: digest.map(str::to_owned),
+            ..Audit::default()
+        };
+        let lines = [
+            audit('A', 1, 1, None),
+            audit('A', 1, 1, Some("x")),
+            audit('B', 1, 0, None),
+            audit('A', 2, 2, None),
+        ];
+        let sums = Audit::added_up(&lines);
+        assert_eq!(
+            sums.iter().map(|sum| (sum.arm, sum.acknowledged, sum.lost)).collect::<Vec<_>>(),
+            [('A', 20, 3), ('B', 10, 0)]
+        );
+    }
+}
