@@ -158,11 +158,16 @@ impl Run {
             }
             kill_all.kill_all();
         };
+        let folder = self.folder.clone();
         let stage = Stage::new(self, ground, token);
         let result = tokio::select! {
             result = stage.play() => result,
             () = at_once => Err(RunError::Interrupted),
         };
+        if let Err(RunError::Seed(_)) = result {
+            // Nothing was started: there is nothing to keep a record of.
+            let _ = std::fs::remove_dir_all(&folder);
+        }
         tasks.finish(Duration::from_secs(1)).await;
         result
     }

@@ -29,11 +29,23 @@ pub enum SeedError {
         source: std::io::Error,
     },
     /// A database refused.
-    #[error("the data set cannot be stored")]
-    Storage(#[from] StorageError),
+    #[error("the data set cannot be stored in {path}; make room, or choose another folder with --out")]
+    Storage {
+        /// The folder of snapshots.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
     /// The object store refused.
-    #[error("the pictures cannot be stored")]
-    Pictures(#[source] contract::Refusal),
+    #[error("the pictures cannot be stored in {path}; make room, or choose another folder with --out")]
+    Pictures {
+        /// The folder of snapshots.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: contract::Refusal,
+    },
 }
 
 /// A data set and the history it stands for.
@@ -72,11 +84,10 @@ impl Seeded {
         // Made beside and then renamed: a snapshot is there as a whole or not at all.
         let making = snapshots.join(format!(".making-{}-{}", std::process::id(), layout(processes)));
         std::fs::create_dir_all(&making).map_err(wrong(&making))?;
-        suite::load::load(&making, processes, &self.history).await?;
-        let blobs = Blobs::open(&making.join("blobs"))?;
-        for (original, thumbnail) in &self.pictures {
-            blobs.put(original.clone()).await.map_err(SeedError::Pictures)?;
-            blobs.put(thumbnail.clone()).await.map_err(SeedError::Pictures)?;
+        if let Err(error) = self.fill(&making, processes).await {
+            // What is half made only takes the room that may be lacking.
+            let _ = std::fs::remove_dir_all(&making);
+            return Err(error);
         }
         match std::fs::rename(&making, &folder) {
             Ok(()) => {}
@@ -87,6 +98,18 @@ impl Seeded {
             Err(source) => return Err(SeedError::Folder { path: folder, source }),
         }
         Ok(folder)
+    }
+
+    async fn fill(&self, folder: &Path, processes: &[ProcessPlan]) -> Result<(), SeedError> {
+        let path = || folder.parent().unwrap_or(folder).to_owned();
+        let refused = |source| SeedError::Storage { path: path(), source };
+        suite::load::load(folder, processes, &self.history).await.map_err(refused)?;
+        let blobs = Blobs::open(&folder.join("blobs")).map_err(refused)?;
+        for bytes in self.pictures.iter().flat_map(|(original, thumbnail)| [original, thumbnail]) {
+            let put = blobs.put(bytes.clone()).await;
+            put.map_err(|source| SeedError::Pictures { path: path(), source })?;
+        }
+        Ok(())
     }
 
     fn key(&self) -> String {

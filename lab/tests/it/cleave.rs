@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use record::{Entry, Header, Line, Reader};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,9 +67,9 @@ impl Cleave {
     }
 
     /// Starts it and goes on.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub fn start(&self, arguments: &[&str]) -> Started {
         let mut command = self.command(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts")
+        Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
     }
 
     /// Waits until a run is in its measured part; returns its record's path and header.
@@ -136,17 +138,30 @@ fn now() -> Instant {
     runtime::clock::now()
 }
 
-/// Sends a signal.
-pub fn signal(child: &Child, signal: nix::sys::signal::Signal) {
-    let pid = i32::try_from(child.id()).expect("a pid");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("it is ours");
+/// A running program; a test that fails takes it along.
+pub struct Started(pub Child);
+
+impl Started {
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.0.id()).expect("a pid");
+        nix::sys::signal::kill(Pid::from_raw(pid), signal).expect("it is ours");
+    }
+
+    /// Everything it still prints until it ends, and its exit code.
+    pub fn rest(mut self) -> (Option<i32>, String) {
+        let mut text = String::new();
+        if let Some(mut stdout) = self.0.stdout.take() {
+            stdout.read_to_string(&mut text).expect("readable");
+        }
+        (self.0.wait().expect("it ends").code(), text)
+    }
 }
 
-/// Everything a child prints until it ends, and its exit code.
-pub fn rest(mut child: Child) -> (Option<i32>, String) {
-    let mut text = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut text).expect("readable");
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It has ended by itself in every test that passes.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
-    (child.wait().expect("it ends").code(), text)
 }

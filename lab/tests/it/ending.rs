@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use record::{Entry, Reader};
 
-use crate::cleave::{Cleave, rest, scenario, signal, wait_for};
+use crate::cleave::{Cleave, scenario, wait_for};
 
 #[test]
 fn a_killed_run_takes_its_children_along() {
@@ -13,8 +13,8 @@ fn a_killed_run_takes_its_children_along() {
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     assert!(cleave.processes().len() >= 9, "eight nodes and the generator: {:?}", cleave.processes());
-    signal(&run, Signal::SIGKILL);
-    rest(run);
+    run.signal(Signal::SIGKILL);
+    run.rest();
     cleave.nothing_is_left(&header);
 }
 
@@ -30,8 +30,8 @@ fn a_killed_run_leaves_no_paused_process() {
         };
         cleave.processes().iter().any(stopped).then_some(())
     });
-    signal(&run, Signal::SIGKILL);
-    rest(run);
+    run.signal(Signal::SIGKILL);
+    run.rest();
     cleave.nothing_is_left(&header);
 }
 
@@ -40,8 +40,8 @@ fn ctrl_c_ends_a_run_in_order() {
     let cleave = Cleave::new();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (record, header) = cleave.in_mid_run();
-    signal(&run, Signal::SIGINT);
-    let (code, _) = rest(run);
+    run.signal(Signal::SIGINT);
+    let (code, _) = run.rest();
     assert_eq!(code, Some(130));
     cleave.nothing_is_left(&header);
     let lines = Reader::read_all(&record).expect("a readable record");
@@ -53,10 +53,10 @@ fn a_second_ctrl_c_ends_it_at_once() {
     let cleave = Cleave::new();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
-    signal(&run, Signal::SIGINT);
+    run.signal(Signal::SIGINT);
     std::thread::sleep(Duration::from_millis(20));
-    signal(&run, Signal::SIGINT);
-    let (code, _) = rest(run);
+    run.signal(Signal::SIGINT);
+    let (code, _) = run.rest();
     assert_eq!(code, Some(130));
     cleave.nothing_is_left(&header);
 }
@@ -66,8 +66,8 @@ fn ctrl_c_before_the_load_begins_ends_it_as_well() {
     let cleave = Cleave::new();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     wait_for("the first child", || (!cleave.processes().is_empty()).then_some(()));
-    signal(&run, Signal::SIGINT);
-    let (code, _) = rest(run);
+    run.signal(Signal::SIGINT);
+    let (code, _) = run.rest();
     assert_eq!(code, Some(130));
     wait_for("the end of every child", || cleave.processes().is_empty().then_some(()));
 }

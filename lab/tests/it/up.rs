@@ -3,34 +3,33 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::Child;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::cleave::{Cleave, rest, signal, wait_for};
+use crate::cleave::{Cleave, Started, wait_for};
 use crate::http::Client;
 
 /// A suite that is up, and what it said of itself.
 struct Suite {
-    child: Child,
+    program: Started,
     said: BTreeMap<String, String>,
 }
 
 impl Suite {
     fn start(cleave: &Cleave, topology: &str) -> Self {
-        let mut child = cleave.start(&["up", topology, "--size", "tiny"]);
+        let mut program = cleave.start(&["up", topology, "--size", "tiny"]);
         let mut said = BTreeMap::new();
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut lines = BufReader::new(program.0.stdout.take().expect("piped")).lines();
         while let Some(Ok(line)) = lines.next() {
             if line.starts_with("Ctrl-C") {
-                return Self { child, said };
+                return Self { program, said };
             }
             if let Some((name, value)) = line.split_once("  ") {
                 said.insert(name.to_owned(), value.trim().to_owned());
             }
         }
-        panic!("it ended before it was up: {said:?} {:?}", rest(child));
+        panic!("it ended before it was up: {said:?} {:?}", program.rest());
     }
 
     fn guest(&self) -> Client {
@@ -153,7 +152,7 @@ fn every_route_answers_as_its_row_says() {
     ada.write("DELETE", "/v1/users/me", "goodbye").expect(204);
     bob.get(&format!("/v1/users/{ada_id}")).expect(404);
 
-    signal(&suite.child, Signal::SIGINT);
-    assert_eq!(rest(suite.child).0, Some(0));
+    suite.program.signal(Signal::SIGINT);
+    assert_eq!(suite.program.rest().0, Some(0));
     assert!(cleave.processes().is_empty(), "something is left running");
 }
