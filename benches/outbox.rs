@@ -1,6 +1,5 @@
 //! An event written in a transaction, and delivered to another database.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use benches::{context, runtime};
@@ -8,7 +7,7 @@ use contract::{CallContext, ComponentName, Event, Pending};
 use criterion::Criterion;
 use photo_api::{PhotoDeleted, PhotoId};
 use profile_api::UserId;
-use storage::{Bus, Consumer, Database, Source, Subscriber, Tx};
+use storage::{Bus, Consumer, Database, Outward, Source, Subscriber, Tx};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -50,7 +49,7 @@ pub fn outbox(criterion: &mut Criterion) {
     let runtime = runtime();
     let folder = TempDir::new().expect("a temporary folder");
     let db = runtime.block_on(database(&folder, "publisher.db"));
-    let bus = Bus::new(db.clone(), BTreeSet::from([PhotoDeleted::TOPIC]));
+    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([PhotoDeleted::TOPIC]));
     let mut number = 0;
     let mut group = criterion.benchmark_group("outbox");
     group.sample_size(20);
@@ -63,9 +62,9 @@ pub fn outbox(criterion: &mut Criterion) {
 
     // A publisher of its own, so that there is no backlog to catch up with.
     let db = runtime.block_on(database(&folder, "fresh-publisher.db"));
-    let bus = Bus::new(db.clone(), BTreeSet::from([PhotoDeleted::TOPIC]));
+    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([PhotoDeleted::TOPIC]));
     let theirs = runtime.block_on(database(&folder, "consumer.db"));
-    let their_bus = Bus::new(theirs.clone(), BTreeSet::new());
+    let their_bus = Bus::new(theirs.clone(), Outward::default());
     let consumer_name = ComponentName::of("feed");
     let (tell, mut told) = watch::channel(0);
     their_bus.subscribe::<PhotoDeleted, _>(consumer_name, Arc::new(Counting(tell)));
@@ -74,7 +73,7 @@ pub fn outbox(criterion: &mut Criterion) {
         db: theirs,
         component: consumer_name,
         publisher: ComponentName::of("photo"),
-        source: Arc::new(bus.clone()) as Arc<dyn Source>,
+        source: Arc::new(bus.outbox().clone()) as Arc<dyn Source>,
         topics: vec![PhotoDeleted::TOPIC],
         turn: Arc::default(),
     };

@@ -12,8 +12,8 @@ use profile_api::{Profile, UserId};
 use storage::{Blobs, StorageError};
 use traffic::{Dataset, Load, Seed};
 
-/// Version of everything that goes into a snapshot besides seed and layout.
-/// Raise it when tables change.
+/// Version of everything that goes into a snapshot besides seed, layout
+/// and tables.
 const VERSION: u32 = 1;
 
 /// Why there is no data to begin with.
@@ -114,7 +114,8 @@ impl Seeded {
 
     fn key(&self) -> String {
         let feed = (self.history.push_below, self.history.feed_depth);
-        format!("v{VERSION}-{}-{}-{}", self.data.key(), feed.0, feed.1)
+        let schema = suite::load::schema_checksum();
+        format!("v{VERSION}-{schema:08x}-{}-{}-{}", self.data.key(), feed.0, feed.1)
     }
 
     /// Requests that show that every component answers with seeded data.

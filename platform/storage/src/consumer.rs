@@ -14,13 +14,15 @@ use runtime::{Fate, Tasks, clock, cost, scope};
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
-use crate::bus::{Source, Subscription};
-use crate::{Bus, Database, StorageError, query};
+use crate::bus::Subscription;
+use crate::{Bus, Database, Source, StorageError, query};
 
 /// Events in one pull.
 const LIMIT: u32 = 64;
 /// Longest wait for a first event.
 const WAIT: Duration = Duration::from_secs(10);
+/// The same where copies share the consumer's database: the lease is renewed between pulls.
+const WAIT_SHARED: Duration = Duration::from_millis(800);
 /// Time an event's handler has.
 const HANDLING: Duration = Duration::from_secs(10);
 /// First wait after a failure; doubles.
@@ -29,8 +31,6 @@ const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Tries of an event that is refused for what it is, before it is given up.
 const TRIES: u32 = 5;
-/// Offsets are kept per publisher, over all topics: in the column of the topic stands this.
-const STREAM: &str = "*";
 /// A copy that has not renewed for this long has lost its lease, microseconds.
 const LEASE_US: i64 = 3_000_000;
 
@@ -61,14 +61,6 @@ struct Working {
     holder: String,
 }
 
-/// What became of an attempt to take an event in.
-enum Taken {
-    /// Applied, seen before, or given up: the offset has moved.
-    Done,
-    /// Another copy was faster.
-    Overtaken,
-}
-
 impl Consumer {
     /// Starts consuming.
     ///
@@ -96,11 +88,16 @@ impl Consumer {
 impl Working {
     async fn run(self) {
         let mut failures = 0;
+        let patience = if self.consumer.db.is_shared() { WAIT_SHARED } else { WAIT };
+        // After a start and after a failure it may be another database that answers:
+        // that is asked without waiting for an event.
+        let mut wait = Duration::ZERO;
         loop {
-            match self.round().await {
-                Ok(()) => failures = 0,
+            match self.round(wait).await {
+                Ok(()) => (failures, wait) = (0, patience),
                 Err(refusal) => {
                     failures += 1;
+                    wait = Duration::ZERO;
                     tracing::debug!(topics = self.asked, publisher = %self.consumer.publisher, %refusal, "no events for now");
                     tokio::time::sleep(backoff(failures)).await;
                 }
@@ -109,21 +106,27 @@ impl Working {
     }
 
     /// One pull and its events.
-    async fn round(&self) -> Result<(), Refusal> {
+    async fn round(&self, wait: Duration) -> Result<(), Refusal> {
         if self.consumer.db.is_shared() && !self.hold_lease().await? {
             // Another copy consumes; it may die.
             tokio::time::sleep(Duration::from_micros(LEASE_US.cast_unsigned() / 3)).await;
             return Ok(());
         }
-        let after = self.offset().await?;
-        let wait = if self.consumer.db.is_shared() { Duration::from_millis(800) } else { WAIT };
+        let (after, epoch) = self.offset().await?;
         let batch = self.consumer.source.pull(&self.asked, after, LIMIT, wait).await?;
+        if epoch != batch.epoch {
+            // Another database than before: its positions mean something else.
+            // What was applied of it already is known by its marks.
+            self.start_over(&batch.epoch).await?;
+            if after > 0 {
+                return Ok(());
+            }
+        }
         for envelope in &batch.rows {
             let mut tries = 0;
             loop {
                 match self.take(envelope).await {
-                    Ok(Taken::Done) => break,
-                    Ok(Taken::Overtaken) => return Ok(()),
+                    Ok(()) => break,
                     Err(refusal) => {
                         tries += 1;
                         if is_poison(&refusal) && tries >= TRIES {
@@ -138,7 +141,7 @@ impl Working {
         Ok(())
     }
 
-    async fn take(&self, envelope: &Envelope) -> Result<Taken, Refusal> {
+    async fn take(&self, envelope: &Envelope) -> Result<(), Refusal> {
         let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
         let work = async {
             let began = clock::now();
@@ -159,7 +162,9 @@ impl Working {
             let gathered = handler.gather(&cx, &*event).await.map_err(not_poison)?;
             let mut tx = self.consumer.db.write().await?;
             if !self.advance(&mut tx, envelope.seq).await? {
-                return Ok(Taken::Overtaken);
+                // Delivered again, or another copy was faster. Positions are taken in
+                // order, so what comes next in the batch is next for whoever is first.
+                return Ok(());
             }
             if self.mark_seen(&mut tx, &envelope.id).await? {
                 handler.apply(&cx, &mut tx, &*event, gathered).await?;
@@ -169,7 +174,7 @@ impl Working {
             let took = clock::now().saturating_duration_since(began);
             telemetry::messages(self.consumer.component, &envelope.topic)
                 .applied(took, Duration::from_micros(lag));
-            Ok(Taken::Done)
+            Ok(())
         };
         cost::part(cost::Part::Business, work.instrument(span)).await
     }
@@ -178,31 +183,40 @@ impl Working {
         self.consumer.publisher.as_str()
     }
 
-    async fn offset(&self) -> Result<i64, StorageError> {
+    /// Up to where everything is applied, and of which life of the publisher's database.
+    async fn offset(&self) -> Result<(i64, String), StorageError> {
         let mut read = self.consumer.db.read().await?;
-        let select = sqlx::query_scalar(
-            "SELECT seq FROM inbox_offset WHERE consumer = $1 AND source = $2 AND topic = $3",
+        let select =
+            sqlx::query_as("SELECT seq, epoch FROM inbox_offset WHERE consumer = $1 AND source = $2")
+                .bind(self.consumer.component.as_str())
+                .bind(self.source_name());
+        let known = query("SELECT", "inbox_offset", select.fetch_optional(&mut *read)).await?;
+        Ok(known.unwrap_or_default())
+    }
+
+    async fn start_over(&self, epoch: &str) -> Result<(), StorageError> {
+        let mut tx = self.consumer.db.write().await?;
+        let upsert = sqlx::query(
+            "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
+             VALUES ($1, $2, $3, 0, $4, 0)
+             ON CONFLICT (consumer, source) DO UPDATE SET epoch = excluded.epoch, seq = 0",
         )
         .bind(self.consumer.component.as_str())
         .bind(self.source_name())
-        .bind(STREAM);
-        let seq: Option<i64> = query("SELECT", "inbox_offset", select.fetch_optional(&mut *read)).await?;
-        Ok(seq.unwrap_or(0))
+        .bind(epoch)
+        .bind(&self.holder);
+        query("INSERT", "inbox_offset", upsert.execute(tx.conn())).await?;
+        tx.commit().await
     }
 
     /// Moves the offset to `seq`; false when it is there already or beyond.
     async fn advance(&self, tx: &mut crate::Tx, seq: i64) -> Result<bool, StorageError> {
-        let upsert = sqlx::query(
-            "INSERT INTO inbox_offset (consumer, source, topic, seq, holder, held_until_us)
-             VALUES ($1, $2, $3, $4, $5, 0)
-             ON CONFLICT (consumer, source, topic) DO UPDATE SET seq = excluded.seq WHERE seq < excluded.seq",
-        )
-        .bind(self.consumer.component.as_str())
-        .bind(self.source_name())
-        .bind(STREAM)
-        .bind(seq)
-        .bind(&self.holder);
-        Ok(query("INSERT", "inbox_offset", upsert.execute(tx.conn())).await?.rows_affected() == 1)
+        let update =
+            sqlx::query("UPDATE inbox_offset SET seq = $3 WHERE consumer = $1 AND source = $2 AND seq < $3")
+                .bind(self.consumer.component.as_str())
+                .bind(self.source_name())
+                .bind(seq);
+        Ok(query("UPDATE", "inbox_offset", update.execute(tx.conn())).await?.rows_affected() == 1)
     }
 
     /// False when the event was applied before.
@@ -242,14 +256,13 @@ impl Working {
         let now = clock::wall_us();
         let mut tx = self.consumer.db.write().await?;
         let upsert = sqlx::query(
-            "INSERT INTO inbox_offset (consumer, source, topic, seq, holder, held_until_us)
-             VALUES ($1, $2, $3, 0, $4, $5)
-             ON CONFLICT (consumer, source, topic) DO UPDATE SET holder = $4, held_until_us = $5
-             WHERE holder = $4 OR held_until_us < $6",
+            "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
+             VALUES ($1, $2, '', 0, $3, $4)
+             ON CONFLICT (consumer, source) DO UPDATE SET holder = $3, held_until_us = $4
+             WHERE holder = $3 OR held_until_us < $5",
         )
         .bind(self.consumer.component.as_str())
         .bind(self.source_name())
-        .bind(STREAM)
         .bind(&self.holder)
         .bind(now + LEASE_US)
         .bind(now);

@@ -5,6 +5,7 @@
 //! - [`migrate`]: tables, each component's own.
 //! - [`once`]: writes that take effect once, however often they are sent.
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
+//! - [`outbox`]: events kept for other databases, pulled in order, trimmed when all have applied them.
 //! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
 //! - [`blobs`]: bytes too large for rows.
 //! - [`snapshot`]: seeded data, copied before every run.
@@ -20,15 +21,17 @@ pub mod engine;
 pub mod error;
 pub mod migrate;
 pub mod once;
+pub mod outbox;
 mod schema;
 pub mod snapshot;
 pub mod tx;
 
 pub use blobs::Blobs;
-pub use bus::{Batch, Bus, Source, Subscriber};
+pub use bus::{Bus, Subscriber};
 pub use consumer::Consumer;
 pub use database::{Database, Options, Synchronous};
 pub use engine::{Connection, Engine, Pool, Read};
 pub use error::StorageError;
 pub use migrate::Migration;
+pub use outbox::{Batch, Outbox, Outward, Source};
 pub use tx::{Tx, query};

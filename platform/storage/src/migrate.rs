@@ -21,6 +21,18 @@ pub struct Migration {
 /// FNV-1a's offset basis.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
+impl Migration {
+    /// Changes when the step does.
+    pub fn checksum(&self) -> u64 {
+        fnv1a64(self.sql.as_bytes(), BASIS)
+    }
+}
+
+/// Changes when storage's own tables do.
+pub fn own_checksum() -> u64 {
+    crate::schema::MIGRATIONS.iter().fold(0, |sum, step| sum.rotate_left(7) ^ step.checksum())
+}
+
 impl Database {
     /// Brings a component's tables to the latest version, all in one
     /// transaction; copies that start together take turns.
@@ -46,7 +58,7 @@ impl Database {
                 .fetch_all(tx.conn())
                 .await?;
         for step in steps {
-            let checksum = fnv1a64(step.sql.as_bytes(), BASIS).cast_signed();
+            let checksum = step.checksum().cast_signed();
             match applied.iter().find(|(version, _)| *version == step.version) {
                 Some((_, known)) if *known == checksum => {}
                 Some(_) => {

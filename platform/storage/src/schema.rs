@@ -29,20 +29,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
               created_us BIGINT NOT NULL
           );
           CREATE INDEX outbox_by_topic ON outbox (topic, seq);
-          CREATE TABLE outbox_acknowledged (
-              topic TEXT NOT NULL,
-              consumer TEXT NOT NULL,
-              seq BIGINT NOT NULL,
-              PRIMARY KEY (topic, consumer)
-          );
           CREATE TABLE inbox_offset (
               consumer TEXT NOT NULL,
               source TEXT NOT NULL,
-              topic TEXT NOT NULL,
+              epoch TEXT NOT NULL,
               seq BIGINT NOT NULL,
               holder TEXT NOT NULL,
               held_until_us BIGINT NOT NULL,
-              PRIMARY KEY (consumer, source, topic)
+              PRIMARY KEY (consumer, source)
           );
           CREATE TABLE inbox_seen (
               consumer TEXT NOT NULL,

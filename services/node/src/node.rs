@@ -34,6 +34,8 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 const FIRST_NEWS: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
 const UPKEEP: Duration = Duration::from_secs(2);
+/// How often the outbox is trimmed: seldom, a transaction is dear and rows are small.
+const TRIM: Duration = Duration::from_secs(30);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +187,9 @@ impl Node {
             None => None,
         };
         sweep(&tasks, faults);
+        if let Some(bus) = &bus {
+            trim(&tasks, bus.clone());
+        }
         keep_up(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
         if let Some(db) = &db {
             db.keep_house(&tasks);
@@ -382,9 +387,21 @@ fn keep_up(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, Component
             tokio::time::sleep(UPKEEP).await;
             telemetry.upkeep();
             if let Some((bus, component)) = &bus
-                && let Err(error) = bus.measure(*component).await
+                && let Err(error) = bus.outbox().measure(*component).await
             {
                 tracing::warn!(%error, "the outbox could not be measured");
+            }
+        }
+    });
+}
+
+/// Drops what every consumer has applied.
+fn trim(tasks: &Tasks, bus: Bus) {
+    tasks.spawn("outbox.trim", Fate::ShutDown, async move {
+        loop {
+            tokio::time::sleep(TRIM).await;
+            if let Err(error) = bus.outbox().trim().await {
+                tracing::warn!(%error, "the outbox could not be trimmed");
             }
         }
     });

@@ -27,6 +27,7 @@ struct Pull {
     after: i64,
     limit: u32,
     wait_ms: u64,
+    consumer: String,
 }
 
 /// The publisher's side; needs the run's token.
@@ -43,7 +44,9 @@ async fn pull(
     Query(pull): Query<Pull>,
 ) -> Result<Json<Batch>, Refused> {
     let wait = Duration::from_millis(pull.wait_ms).min(MAX_WAIT);
-    Ok(Json(bus.outbox(&topics, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
+    let outbox = bus.outbox();
+    outbox.applied(&topics, ComponentName::intern(&pull.consumer), pull.after);
+    Ok(Json(outbox.pull(&topics, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
 }
 
 /// The consumer's side: one publisher, reached through whichever copy is up.
@@ -61,7 +64,9 @@ pub struct HttpSource {
 impl Source for HttpSource {
     fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
         Box::pin(async move {
-            let path = format!("/outbox/{topics}?after={after}&limit={limit}&wait_ms={}", wait.as_millis());
+            let (wait_ms, consumer) = (wait.as_millis(), self.consumer);
+            let path =
+                format!("/outbox/{topics}?after={after}&limit={limit}&wait_ms={wait_ms}&consumer={consumer}");
             let deadline = Deadline::after(runtime::clock::now(), wait + SLACK);
             let cx = CallContext::background(self.consumer, deadline);
             let body =

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use history::History;
 use policy::{EdgePattern, Policy};
 use runtime::Tasks;
+use storage::Outward;
 use tokio::net::TcpListener;
 use transport::Clusters;
 use transport::serve::{self, Server};
@@ -20,7 +21,7 @@ pub struct Parts {
     pub services: Vec<&'static Service<History>>,
     /// Topics published here that somebody in another database consumes: only
     /// these need outbox rows.
-    pub outward: BTreeSet<&'static str>,
+    pub outward: Outward,
     /// The public door, where it is here.
     pub doorway: Option<Box<dyn Doorway>>,
 }
@@ -28,7 +29,7 @@ pub struct Parts {
 impl Parts {
     /// One service by itself: whoever else there may be, everything it publishes is for them.
     pub fn alone(service: &'static Service<History>) -> Self {
-        let outward = service.publishes.iter().map(|topic| topic.name).collect();
+        let outward = Outward::to_whom_it_may_concern(service.publishes.iter().map(|topic| topic.name));
         Self { services: vec![service], outward, doorway: None }
     }
 

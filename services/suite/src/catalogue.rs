@@ -1,11 +1,10 @@
 //! The services, in the order documents name them. Adding one is adding its line.
 
-use std::collections::BTreeSet;
-
 use component::Service;
-use contract::{ComponentName, ProcessPlan, Topic};
+use contract::{ComponentName, ProcessPlan};
 use history::History;
 use node::{Doorway, Parts};
+use storage::Outward;
 
 use crate::door::FrontDoor;
 
@@ -32,13 +31,15 @@ pub fn parts(hosts: &[ComponentName], gateway: bool) -> Parts {
     }
 }
 
-/// Topics published here that somebody in another database consumes: only
-/// these need outbox rows.
-fn outward_topics(hosts: &[ComponentName]) -> BTreeSet<&'static str> {
-    let elsewhere = CATALOGUE.iter().filter(|service| !hosts.contains(&service.name));
-    let wanted: BTreeSet<Topic> = elsewhere.flat_map(|service| service.consumes.iter().copied()).collect();
-    let published = hosted(hosts).flat_map(|service| service.publishes);
-    published.filter(|topic| wanted.contains(topic)).map(|topic| topic.name).collect()
+/// Topics published here, with those who consume them in another database.
+fn outward_topics(hosts: &[ComponentName]) -> Outward {
+    let mut outward = Outward::default();
+    for consumer in CATALOGUE.iter().filter(|service| !hosts.contains(&service.name)) {
+        for topic in consumer.consumes.iter().filter(|topic| hosts.contains(&topic.publisher)) {
+            outward.add(topic.name, consumer.name);
+        }
+    }
+    outward
 }
 
 /// How a placement is spelled in the record: which edges are function calls
@@ -66,14 +67,18 @@ pub fn edges(processes: &[ProcessPlan]) -> (Vec<String>, Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use contract::Topic;
+
     use super::*;
 
     #[test]
     fn a_monolith_has_no_outward_topic_and_services_have_all() {
         let all = components();
-        assert!(outward_topics(&all).is_empty());
+        assert_eq!(outward_topics(&all), Outward::default());
         let photo = outward_topics(&[ComponentName::of("photo")]);
-        assert_eq!(photo.into_iter().collect::<Vec<_>>(), ["PhotoDeleted", "PhotoPosted"]);
+        assert_eq!(photo.topics().collect::<Vec<_>>(), ["PhotoDeleted", "PhotoPosted"]);
     }
 
     #[test]

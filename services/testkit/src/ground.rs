@@ -1,6 +1,5 @@
 //! The service opened in a temporary folder, beside fakes for the components it asks.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::{Extension, Router};
@@ -9,7 +8,7 @@ use component::{Identity, Service, Site};
 use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
-use storage::{Blobs, Bus, Database};
+use storage::{Blobs, Bus, Database, Outward};
 use tempfile::TempDir;
 use transport::Switchboard;
 use transport::cluster::Clusters;
@@ -70,7 +69,8 @@ impl Process {
         let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())
             .await
             .expect("a fresh database opens");
-        let bus = Bus::new(db.clone(), outward.iter().map(|topic| topic.name).collect::<BTreeSet<_>>());
+        let bus =
+            Bus::new(db.clone(), Outward::to_whom_it_may_concern(outward.iter().map(|topic| topic.name)));
         let clusters = Clusters::new();
         let calls = Switchboard::new(transport::SwitchboardOptions {
             carrier,
@@ -115,8 +115,12 @@ impl Process {
 
     /// What was published from here.
     pub async fn published<E: Event>(&self) -> Vec<E> {
-        let batch =
-            self.bus.outbox(E::TOPIC, 0, 256, std::time::Duration::ZERO).await.expect("the outbox reads");
+        let batch = self
+            .bus
+            .outbox()
+            .pull(E::TOPIC, 0, 256, std::time::Duration::ZERO)
+            .await
+            .expect("the outbox reads");
         batch.rows.iter().map(|row| row.open().expect("its own events read back")).collect()
     }
 

@@ -1,0 +1,229 @@
+//! Events kept for other databases, in the publisher's own: written in its transaction, pulled in order.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
+use runtime::clock;
+use serde::{Deserialize, Serialize};
+use sqlx::QueryBuilder;
+use tracing::Instrument;
+
+use crate::engine::Engine;
+use crate::{Database, StorageError, Tx, query};
+
+/// How often a waiting pull looks by itself when other processes commit to the same file.
+const LOOK_SHARED: Duration = Duration::from_millis(20);
+/// And when none does: only against a missed wake-up.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Topics that other databases hear of, each with its consumers there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outward(BTreeMap<&'static str, BTreeSet<ComponentName>>);
+
+impl Outward {
+    /// Topics for consumers nobody has named: their rows are kept for good.
+    pub fn to_whom_it_may_concern(topics: impl IntoIterator<Item = &'static str>) -> Self {
+        Self(topics.into_iter().map(|topic| (topic, BTreeSet::new())).collect())
+    }
+
+    /// Adds a consumer of a topic.
+    pub fn add(&mut self, topic: &'static str, consumer: ComponentName) {
+        self.0.entry(topic).or_default().insert(consumer);
+    }
+
+    /// Whether rows of a topic are kept.
+    pub fn has(&self, topic: &str) -> bool {
+        self.0.contains_key(topic)
+    }
+
+    /// The topics, sorted.
+    pub fn topics(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+}
+
+/// Events as they are pulled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Names the publisher's database.
+    pub epoch: String,
+    /// In `seq` order.
+    pub rows: Vec<Envelope>,
+    /// `after` of the next pull.
+    pub next: i64,
+}
+
+/// Where a consumer pulls from: the publisher's database, or HTTP to whoever has it.
+pub trait Source: Send + Sync + 'static {
+    /// Events of some topics, separated by commas, after a position, in the
+    /// order they were published; waits for the first one.
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch>;
+}
+
+/// The outbox of a database. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbox {
+    db: Database,
+    outward: Arc<Outward>,
+    /// By topic and consumer, up to where it has applied all. Only what was
+    /// heard since the start: a trim that comes later than it could is no harm.
+    applied: Arc<Mutex<HashMap<(&'static str, ComponentName), i64>>>,
+}
+
+impl Outbox {
+    pub(crate) fn new(db: Database, outward: Outward) -> Self {
+        Self { db, outward: Arc::new(outward), applied: Arc::default() }
+    }
+
+    /// Keeps an event for others, if others hear of it.
+    pub(crate) async fn keep<E: Event>(
+        &self,
+        cx: &CallContext,
+        tx: &mut Tx,
+        id: String,
+        event: &E,
+    ) -> Result<(), StorageError> {
+        if !self.outward.has(E::TOPIC) {
+            return Ok(());
+        }
+        let span = telemetry::producer_span(E::TOPIC, &id);
+        async {
+            let current = telemetry::current_trace();
+            let trace = if current.is_valid() { current } else { cx.trace };
+            let envelope = Envelope::seal(event, id.clone(), Some(trace), clock::wall_us());
+            let insert = sqlx::query(
+                "INSERT INTO outbox (id, topic, key, payload, traceparent, created_us)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(&envelope.id)
+            .bind(E::TOPIC)
+            .bind(envelope.key.cast_signed())
+            .bind(&envelope.payload)
+            .bind(&envelope.traceparent)
+            .bind(envelope.created_us);
+            query("INSERT", "outbox", insert.execute(tx.conn())).await?;
+            tx.has_published();
+            Ok(())
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Events of some topics, separated by commas, after a position, in the order
+    /// they were published; waits up to `wait` for the first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn pull(&self, topics: &str, after: i64, limit: u32, wait: Duration) -> Result<Batch, Refusal> {
+        let until = clock::now() + wait;
+        let look = if self.db.is_shared() { LOOK_SHARED } else { LOOK };
+        loop {
+            // Registered before looking, so that a commit in between is not missed.
+            let committed = self.db.committed().notified();
+            tokio::pin!(committed);
+            committed.as_mut().enable();
+            let rows = self.rows(topics, after, limit).await?;
+            let left = until.saturating_duration_since(clock::now());
+            if !rows.is_empty() || left.is_zero() {
+                let next = rows.last().map_or(after, |row| row.seq);
+                return Ok(Batch { epoch: self.db.epoch().to_owned(), rows, next });
+            }
+            // Either way we look again: the time-out is no failure.
+            let _ = tokio::time::timeout(left.min(look), committed).await;
+        }
+    }
+
+    async fn rows(&self, topics: &str, after: i64, limit: u32) -> Result<Vec<Envelope>, StorageError> {
+        type Row = (i64, String, String, i64, String, String, i64);
+        let mut read = self.db.read().await?;
+        let mut select = QueryBuilder::<Engine>::new(
+            "SELECT seq, id, topic, key, payload, traceparent, created_us FROM outbox WHERE seq > ",
+        );
+        select.push_bind(after).push(" AND topic IN (");
+        let mut list = select.separated(", ");
+        for topic in topics.split(',') {
+            list.push_bind(topic);
+        }
+        select.push(") ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+        let rows: Vec<Row> = query("SELECT", "outbox", select.build_query_as().fetch_all(&mut *read)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(seq, id, topic, key, payload, traceparent, created_us)| Envelope {
+                seq,
+                id,
+                topic: topic.into(),
+                key: key.cast_unsigned(),
+                payload,
+                traceparent,
+                created_us,
+            })
+            .collect())
+    }
+
+    /// Notes that a consumer has applied everything up to `seq`: it says so by
+    /// asking for what comes after.
+    pub fn applied(&self, topics: &str, consumer: ComponentName, seq: i64) {
+        let mut applied = self.applied.lock().expect("no panic while held");
+        for topic in topics.split(',') {
+            let known = self.outward.0.get_key_value(topic);
+            if let Some((topic, _)) = known.filter(|(_, consumers)| consumers.contains(&consumer)) {
+                let at = applied.entry((topic, consumer)).or_default();
+                *at = seq.max(*at);
+            }
+        }
+    }
+
+    /// Drops the rows that all consumers have applied; returns how many.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn trim(&self) -> Result<u64, StorageError> {
+        let done: Vec<(&'static str, i64)> = {
+            let applied = self.applied.lock().expect("no panic while held");
+            let least = |(topic, consumers): (&&'static str, &BTreeSet<ComponentName>)| {
+                let positions = consumers.iter().map(|consumer| applied.get(&(*topic, *consumer)).copied());
+                let least = positions.collect::<Option<Vec<i64>>>()?.into_iter().min()?;
+                (least > 0).then_some((*topic, least))
+            };
+            self.outward.0.iter().filter_map(least).collect()
+        };
+        if done.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.db.write().await?;
+        let mut trimmed = 0;
+        for (topic, seq) in done {
+            let delete =
+                sqlx::query("DELETE FROM outbox WHERE topic = $1 AND seq <= $2").bind(topic).bind(seq);
+            trimmed += query("DELETE", "outbox", delete.execute(tx.conn())).await?.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(trimmed)
+    }
+
+    /// Tells how much is kept, by topic, for the gauges.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn measure(&self, component: ComponentName) -> Result<(), StorageError> {
+        let mut read = self.db.read().await?;
+        for topic in self.outward.0.keys() {
+            let select = sqlx::query_as::<_, (i64, Option<i64>)>(
+                "SELECT COUNT(*), MIN(created_us) FROM outbox WHERE topic = $1",
+            )
+            .bind(*topic);
+            let (rows, oldest) = query("SELECT", "outbox", select.fetch_one(&mut *read)).await?;
+            let age = oldest.map_or(0, |created| (clock::wall_us() - created).max(0)).cast_unsigned();
+            telemetry::outbox(component, topic, rows.cast_unsigned(), Duration::from_micros(age));
+        }
+        Ok(())
+    }
+}
+
+impl Source for Outbox {
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+        Box::pin(self.pull(topics, after, limit, wait))
+    }
+}

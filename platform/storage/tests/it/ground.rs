@@ -1,0 +1,183 @@
+//! Databases in a temporary folder, an event, and a ledger that hears of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use contract::{CallContext, ComponentName, Deadline, Event, Pending, Refusal};
+use runtime::Tasks;
+use serde::{Deserialize, Serialize};
+use storage::{Bus, Consumer, Database, Migration, Options, Outward, Source, Subscriber, Tx};
+use tempfile::TempDir;
+
+pub const PUBLISHER: ComponentName = ComponentName::of("photo");
+pub const CONSUMER: ComponentName = ComponentName::of("feed");
+
+/// Long enough for a loaded machine; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Posted {
+    pub number: u64,
+}
+
+impl Event for Posted {
+    const TOPIC: &'static str = "Posted";
+    const COMPONENT: &'static str = "photo";
+    fn key(&self) -> u64 {
+        1
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    pub number: u64,
+}
+
+impl Event for Withdrawn {
+    const TOPIC: &'static str = "Withdrawn";
+    const COMPONENT: &'static str = "photo";
+    fn key(&self) -> u64 {
+        1
+    }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    version: 1,
+    name: "what was published, and what was heard",
+    sql: "CREATE TABLE said (number BIGINT NOT NULL);
+          CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);",
+}];
+
+pub fn context() -> CallContext {
+    CallContext::background(PUBLISHER, Deadline::after(runtime::clock::now(), PATIENCE))
+}
+
+/// A fresh database, or the one of that name.
+pub async fn database(folder: &TempDir, name: &str) -> Database {
+    open(folder, name, Options::default()).await
+}
+
+pub async fn open(folder: &TempDir, name: &str, options: Options) -> Database {
+    let db = Database::open(&folder.path().join(name), options).await.expect("a database opens");
+    db.migrate(CONSUMER, TABLES).await.expect("its tables are made");
+    db
+}
+
+/// A bus whose two topics others hear of.
+pub fn outward(db: &Database) -> Bus {
+    let mut outward = Outward::default();
+    outward.add(Posted::TOPIC, CONSUMER);
+    outward.add(Withdrawn::TOPIC, CONSUMER);
+    Bus::new(db.clone(), outward)
+}
+
+/// Publishes, with a row of the publisher's own in the same transaction.
+pub async fn publish(db: &Database, bus: &Bus, number: u64) -> Result<(), Refusal> {
+    let mut tx = db.write().await?;
+    say(&mut tx, number).await;
+    bus.publish(&context(), &mut tx, format!("posted-{number}"), &Posted { number }).await?;
+    Ok(tx.commit().await?)
+}
+
+pub async fn say(tx: &mut Tx, number: u64) {
+    let insert = sqlx::query("INSERT INTO said (number) VALUES ($1)").bind(number.cast_signed());
+    insert.execute(tx.conn()).await.expect("a row");
+}
+
+/// Writes down what it hears. A withdrawal is written down as a negative number.
+#[derive(Default)]
+pub struct Ledger {
+    /// How often it has begun to write down an event.
+    pub begun: AtomicU32,
+    /// Whether whoever it asks first is away.
+    pub alone: AtomicBool,
+    /// The number it will not have.
+    pub hates: Option<u64>,
+}
+
+impl Ledger {
+    async fn write(&self, tx: &mut Tx, number: i64) -> Result<(), Refusal> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        if self.hates.is_some_and(|hated| hated.cast_signed() == number) {
+            return Err(Refusal::bad_request("hated", format!("{number} is not for me")));
+        }
+        let insert = sqlx::query("INSERT INTO heard (number) VALUES ($1)").bind(number);
+        insert.execute(tx.conn()).await.expect("a row");
+        Ok(())
+    }
+
+    fn ask(&self) -> Result<(), Refusal> {
+        match self.alone.load(Ordering::SeqCst) {
+            true => Err(Refusal::unavailable("away", "nobody is there")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Subscriber<Posted> for Ledger {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Posted) -> Pending<'a, ()> {
+        Box::pin(std::future::ready(self.ask()))
+    }
+
+    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a Posted, (): ()) -> Pending<'a, ()> {
+        Box::pin(self.write(tx, event.number.cast_signed()))
+    }
+}
+
+impl Subscriber<Withdrawn> for Ledger {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Withdrawn) -> Pending<'a, ()> {
+        Box::pin(std::future::ready(self.ask()))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a Withdrawn,
+        (): (),
+    ) -> Pending<'a, ()> {
+        Box::pin(self.write(tx, -event.number.cast_signed()))
+    }
+}
+
+/// Starts a consumer of everything `source` has, into `db`.
+pub fn consume(db: &Database, ledger: &Arc<Ledger>, source: Arc<dyn Source>) -> Tasks {
+    let (bus, tasks) = (Bus::new(db.clone(), Outward::default()), Tasks::new());
+    bus.subscribe::<Posted, _>(CONSUMER, ledger.clone());
+    bus.subscribe::<Withdrawn, _>(CONSUMER, ledger.clone());
+    let consumer = Consumer {
+        db: db.clone(),
+        component: CONSUMER,
+        publisher: PUBLISHER,
+        source,
+        topics: vec![Posted::TOPIC, Withdrawn::TOPIC],
+        turn: Arc::default(),
+    };
+    consumer.start(&bus, &tasks);
+    tasks
+}
+
+/// One column of numbers.
+pub async fn numbers(db: &Database, select: &'static str) -> Vec<i64> {
+    let mut read = db.read().await.expect("a reader");
+    sqlx::query_scalar(select).fetch_all(&mut *read).await.expect("readable")
+}
+
+/// What was heard, in that order.
+pub async fn heard(db: &Database) -> Vec<i64> {
+    numbers(db, "SELECT number FROM heard ORDER BY at").await
+}
+
+/// Waits until `probe` holds.
+pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> bool) {
+    let deadline = runtime::clock::now() + PATIENCE;
+    while !probe().await {
+        assert!(runtime::clock::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -1,0 +1,73 @@
+//! SIGKILL at any moment: what was acknowledged is there, once; what was not is there whole or not at all.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::Source;
+use tempfile::TempDir;
+
+use crate::ground::*;
+
+/// Tells the child which folder it works in.
+const FOLDER: &str = "STORAGE_TEST_FOLDER";
+/// Kills; a life ends after that many acknowledged events, another number each time.
+const LIVES: u64 = 20;
+
+/// The life of a publisher: writes and says what is acknowledged, until killed.
+/// Runs as a process of its own, started by the test below.
+#[tokio::test]
+#[ignore = "the child of a_killed_publisher_and_consumer_lose_and_double_nothing"]
+async fn a_life() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let open = async |name: &str| {
+        let path = Path::new(&folder).join(name);
+        storage::Database::open(&path, storage::Options::default()).await.expect("a database opens")
+    };
+    let (ours, theirs) = (open("ours").await, open("theirs").await);
+    let bus = outward(&ours);
+    let _consuming = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()) as Arc<dyn Source>);
+    let first: i64 = numbers(&ours, "SELECT COALESCE(MAX(number), 0) FROM said").await[0];
+    for number in first.cast_unsigned() + 1.. {
+        publish(&ours, &bus, number).await.expect("published");
+        println!("acknowledged {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    for name in ["ours", "theirs"] {
+        database(&folder, name).await.close().await;
+    }
+    let mut acknowledged = BTreeSet::new();
+    for life in 0..LIVES {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "kill::a_life", "--ignored", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut said = lines.by_ref().map_while(Result::ok).filter_map(|line| {
+            line.strip_prefix("acknowledged ").and_then(|number| number.parse::<i64>().ok())
+        });
+        acknowledged.extend(said.by_ref().take(3 + (life * 7 % 11) as usize));
+        child.kill().expect("it is ours");
+        child.wait().expect("it ends");
+        // What it still said before it died was acknowledged as well.
+        acknowledged.extend(said);
+    }
+    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+    let said = numbers(&ours, "SELECT number FROM said ORDER BY number").await;
+    assert!(acknowledged.iter().all(|number| said.contains(number)), "an acknowledged write is gone");
+    let bus = outward(&ours);
+    let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));
+    eventually("the rest", async || heard(&theirs).await.len() >= said.len()).await;
+    tasks.finish(Duration::from_secs(1)).await;
+    assert_eq!(heard(&theirs).await, said, "every write was heard once, in order");
+}

@@ -1,0 +1,7 @@
+//! What databases, transactions and the outbox promise, on real files.
+
+mod events;
+mod ground;
+mod kill;
+mod outbox;
+mod writes;

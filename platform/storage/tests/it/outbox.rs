@@ -1,0 +1,65 @@
+//! What the outbox keeps, for whom, and how long.
+
+use std::time::Duration;
+
+use contract::{ComponentName, Event};
+use storage::{Bus, Outward};
+use tempfile::TempDir;
+
+use crate::ground::*;
+
+const SEARCH: ComponentName = ComponentName::of("search");
+
+#[tokio::test]
+async fn rows_go_when_all_have_applied_them_and_not_before() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "ours").await;
+    let mut outward = Outward::default();
+    outward.add(Posted::TOPIC, CONSUMER);
+    outward.add(Posted::TOPIC, SEARCH);
+    let bus = Bus::new(db.clone(), outward);
+    for number in 1..=5 {
+        publish(&db, &bus, number).await.expect("published");
+    }
+    let outbox = bus.outbox();
+    outbox.applied(Posted::TOPIC, CONSUMER, 5);
+    assert_eq!(outbox.trim().await.expect("trims"), 0, "of the other consumer nothing is known");
+    outbox.applied(Posted::TOPIC, ComponentName::of("stranger"), 1);
+    outbox.applied(Posted::TOPIC, SEARCH, 3);
+    assert_eq!(outbox.trim().await.expect("trims"), 3);
+    outbox.applied(Posted::TOPIC, SEARCH, 2);
+    assert_eq!(outbox.trim().await.expect("trims"), 0, "an old word takes nothing back");
+    let left = outbox.pull(Posted::TOPIC, 0, 10, Duration::ZERO).await.expect("readable");
+    assert_eq!(left.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [4, 5]);
+    publish(&db, &bus, 6).await.expect("published");
+    let next = outbox.pull(Posted::TOPIC, 5, 10, Duration::ZERO).await.expect("readable");
+    assert_eq!(next.rows[0].seq, 6, "positions are never given twice");
+}
+
+#[tokio::test]
+async fn rows_for_whom_it_may_concern_stay() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "ours").await;
+    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([Posted::TOPIC]));
+    publish(&db, &bus, 1).await.expect("published");
+    bus.outbox().applied(Posted::TOPIC, CONSUMER, 1);
+    assert_eq!(bus.outbox().trim().await.expect("trims"), 0);
+}
+
+#[tokio::test]
+async fn a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "ours").await;
+    let bus = outward(&db);
+    let waiting = bus.outbox().pull(Posted::TOPIC, 0, 2, Duration::from_secs(30));
+    let (batch, published) = tokio::join!(waiting, publish(&db, &bus, 1));
+    published.expect("published");
+    assert_eq!(batch.expect("woken by the commit").rows.len(), 1);
+    publish(&db, &bus, 2).await.expect("published");
+    publish(&db, &bus, 3).await.expect("published");
+    let two = bus.outbox().pull(Posted::TOPIC, 0, 2, Duration::ZERO).await.expect("readable");
+    assert_eq!((two.rows.len(), two.next), (2, 2));
+    assert_eq!(two.rows[1].open::<Posted>().expect("its own event"), Posted { number: 2 });
+    let none = bus.outbox().pull(Withdrawn::TOPIC, 0, 2, Duration::ZERO).await.expect("readable");
+    assert!(none.rows.is_empty(), "another topic has its own events");
+}

@@ -1,0 +1,126 @@
+//! Writers take turns, writes happen once, tables keep their shape, bytes keep their name.
+
+use bytes::Bytes;
+use contract::{ComponentName, RefusalKind};
+use storage::{Blobs, Migration, once, snapshot};
+use tempfile::TempDir;
+
+use crate::ground::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_take_turns_and_lose_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "one").await;
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let db = db.clone();
+        writers.spawn(async move {
+            let mut tx = db.write().await.expect("the turn comes");
+            let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM said");
+            let last: i64 = last.fetch_one(tx.conn()).await.expect("readable");
+            say(&mut tx, last.cast_unsigned() + 1).await;
+            tx.commit().await.expect("commits");
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.expect("no writer panics");
+    }
+    assert_eq!(numbers(&db, "SELECT number FROM said").await, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_reply() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "one").await;
+    let (ada, bob, print) = (1, 2, 77);
+    let mut tx = db.write().await.expect("the turn");
+    let known: Option<String> = once::replay(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
+    assert_eq!(known, None, "the first time");
+    once::remember(&mut tx, CONSUMER, ada, "key", print, &"done").await.expect("kept");
+    tx.commit().await.expect("commits");
+
+    let mut tx = db.write().await.expect("the turn");
+    let again: Option<String> = once::replay(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
+    assert_eq!(again.as_deref(), Some("done"));
+    let other = once::replay::<String>(&mut tx, CONSUMER, ada, "key", print + 1).await;
+    assert_eq!(other.expect_err("another write under the same key").kind, RefusalKind::Unprocessable);
+    for (component, who, key) in
+        [(CONSUMER, bob, "key"), (CONSUMER, ada, "other"), (ComponentName::of("search"), ada, "key")]
+    {
+        let mine: Option<String> = once::replay(&mut tx, component, who, key, print).await.expect("readable");
+        assert_eq!(mine, None, "keys are each user's and component's own");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_was_rolled_back_was_never_given() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "one").await;
+    let mut tx = db.write().await.expect("the turn");
+    once::remember(&mut tx, CONSUMER, 1, "key", 77, &"done").await.expect("kept");
+    drop(tx);
+    let mut tx = db.write().await.expect("the turn");
+    let known: Option<String> = once::replay(&mut tx, CONSUMER, 1, "key", 77).await.expect("readable");
+    assert_eq!(known, None);
+}
+
+static FIRST: &[Migration] =
+    &[Migration { version: 1, name: "a table", sql: "CREATE TABLE pins (id BIGINT PRIMARY KEY)" }];
+static CHANGED: &[Migration] =
+    &[Migration { version: 1, name: "a table", sql: "CREATE TABLE pins (id TEXT PRIMARY KEY)" }];
+static BROKEN: &[Migration] = &[
+    Migration { version: 1, name: "a table", sql: "CREATE TABLE pins (id BIGINT PRIMARY KEY)" },
+    Migration { version: 2, name: "a slip", sql: "CREATE TABLE boards (id BIGINT); CREATE TALBE slips" },
+];
+
+#[tokio::test]
+async fn migrations_run_once_whole_and_never_change() {
+    let folder = TempDir::new().expect("a folder");
+    let db = database(&folder, "one").await;
+    let component = ComponentName::of("board");
+    db.migrate(component, FIRST).await.expect("the first time");
+    db.migrate(component, FIRST).await.expect("nothing to do");
+    let changed = db.migrate(component, CHANGED).await.expect_err("history cannot change");
+    let text = format!("{changed:?}");
+    assert!(text.contains("migration 1 of board has changed"), "{text}");
+    db.migrate(component, BROKEN).await.expect_err("its second step is no SQL");
+    let tables = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'boards'";
+    assert_eq!(numbers(&db, tables).await, [0], "half a migration is none");
+}
+
+#[tokio::test]
+async fn bytes_are_kept_once_under_their_own_name() {
+    let folder = TempDir::new().expect("a folder");
+    let blobs = Blobs::open(&folder.path().join("blobs")).expect("opens");
+    let bytes = Bytes::from_static(b"a heron at dawn");
+    let (one, again) = (blobs.put(bytes.clone()).await, blobs.put(bytes.clone()).await);
+    let key = one.expect("kept");
+    assert_eq!(key, again.expect("a repeat is no fault"));
+    assert_eq!(key, Blobs::key(&bytes), "the name follows from the bytes");
+    assert_eq!(blobs.get(&key).await.expect("there"), bytes);
+    let missing = blobs.get(&Blobs::key(b"nothing")).await.expect_err("never put");
+    assert_eq!(missing.kind, RefusalKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_restored_database_is_its_own() {
+    let folder = TempDir::new().expect("a folder");
+    let kept = TempDir::new_in(folder.path()).expect("a folder");
+    let db = database(&kept, "one.db").await;
+    let bus = outward(&db);
+    publish(&db, &bus, 1).await.expect("published");
+    db.checkpoint_and_close().await.expect("closes");
+    let blobs = Blobs::open(&kept.path().join("blobs")).expect("opens");
+    let key = blobs.put(Bytes::from_static(b"shared")).await.expect("kept");
+
+    let copy = folder.path().join("copy");
+    snapshot::restore(kept.path(), &copy).expect("copies");
+    let restored = storage::Database::open(&copy.join("one.db"), storage::Options::default()).await;
+    let restored = restored.expect("opens");
+    publish(&restored, &outward(&restored), 2).await.expect("published");
+    assert_eq!(numbers(&restored, "SELECT number FROM said").await, [1, 2]);
+    let original = database(&kept, "one.db").await;
+    assert_eq!(numbers(&original, "SELECT number FROM said").await, [1], "the snapshot stays as it was");
+    let copied = Blobs::open(&copy.join("blobs")).expect("opens");
+    assert_eq!(copied.get(&key).await.expect("there"), Bytes::from_static(b"shared"));
+}
