@@ -68,7 +68,13 @@ impl Cleave {
 
     /// Starts it and goes on.
     pub fn start(&self, arguments: &[&str]) -> Started {
+        self.start_with(arguments, &[])
+    }
+
+    /// Starts it in another environment and goes on.
+    pub fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Started {
         let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
         Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
     }
 

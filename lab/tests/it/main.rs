@@ -6,5 +6,6 @@ mod ending;
 mod http;
 mod same_seed;
 mod stall;
+mod traces;
 mod up;
 mod whole_run;

@@ -11,14 +11,14 @@ use crate::cleave::{Cleave, Started, wait_for};
 use crate::http::Client;
 
 /// A suite that is up, and what it said of itself.
-struct Suite {
+pub struct Suite {
     program: Started,
     said: BTreeMap<String, String>,
 }
 
 impl Suite {
-    fn start(cleave: &Cleave, topology: &str) -> Self {
-        let mut program = cleave.start(&["up", topology, "--size", "tiny"]);
+    pub fn start_with(cleave: &Cleave, topology: &str, environment: &[(&str, &str)]) -> Self {
+        let mut program = cleave.start_with(&["up", topology, "--size", "tiny"], environment);
         let mut said = BTreeMap::new();
         let mut lines = BufReader::new(program.0.stdout.take().expect("piped")).lines();
         while let Some(Ok(line)) = lines.next() {
@@ -32,14 +32,29 @@ impl Suite {
         panic!("it ended before it was up: {said:?} {:?}", program.rest());
     }
 
-    fn guest(&self) -> Client {
+    pub fn guest(&self) -> Client {
         let addr: SocketAddr =
             self.said["public door"].trim_start_matches("http://").parse().expect("an address");
         Client { addr, token: None }
     }
 
-    fn seeded(&self) -> Client {
+    pub fn seeded(&self) -> Client {
         Client { token: Some(self.said["user token"].clone()), ..self.guest() }
+    }
+
+    /// Internal addresses of its instances.
+    pub fn instances(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let is_instance = |(name, _): &(&String, &String)| name.contains('#');
+        self.said.iter().filter(is_instance).map(|(_, said)| {
+            let url = said.split(' ').next().unwrap_or_default();
+            url.trim_start_matches("http://").parse().expect("an address")
+        })
+    }
+
+    /// Ctrl-C, and nothing is left.
+    pub fn end(self) {
+        self.program.signal(Signal::SIGINT);
+        assert_eq!(self.program.rest().0, Some(0));
     }
 }
 
@@ -82,7 +97,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn every_route_answers_as_its_row_says() {
     let cleave = Cleave::new();
-    let suite = Suite::start(&cleave, "micro");
+    let suite = Suite::start_with(&cleave, "micro", &[]);
     let (guest, seeded) = (suite.guest(), suite.seeded());
 
     // Profile: the life of an account.
@@ -152,7 +167,6 @@ fn every_route_answers_as_its_row_says() {
     ada.write("DELETE", "/v1/users/me", "goodbye").expect(204);
     bob.get(&format!("/v1/users/{ada_id}")).expect(404);
 
-    suite.program.signal(Signal::SIGINT);
-    assert_eq!(suite.program.rest().0, Some(0));
+    suite.end();
     assert!(cleave.processes().is_empty(), "something is left running");
 }
