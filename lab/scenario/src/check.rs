@@ -1,35 +1,35 @@
 //! What no section can see alone: names that must exist elsewhere in the file.
 
+use std::ops::Range;
+
 use scorecard::expect::{Kind, Measure, Side, Window};
+use traffic::load::Load;
 
-use crate::model::{Assertion, Scenario};
 use crate::read::Reader;
-use crate::source::unknown;
+use crate::source::{Source, unknown};
 
-/// Checks what needs the whole scenario.
-pub(crate) fn whole(reader: &mut Reader<'_>, scenario: &Scenario) {
-    for assertion in scenario.valid.iter().chain(&scenario.check) {
-        for side in [&assertion.that.left, &assertion.that.right] {
+/// Checks what needs the whole scenario; `load` is none where it has faults of its own.
+pub(crate) fn whole(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
+    for (that, span) in std::mem::take(&mut reader.claims) {
+        for side in [&that.left, &that.right] {
             if let Side::Measure { measure, .. } = side {
-                names(reader, scenario, assertion, measure);
+                names(reader, measure, load, &|word| source.word_within(&span, word));
             }
         }
     }
 }
 
-fn names(reader: &mut Reader<'_>, scenario: &Scenario, assertion: &Assertion, measure: &Measure) {
-    let span = place(scenario, assertion);
-    let phases: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
-    if let Window::Phase(phase) = &measure.window
-        && !phases.contains(&phase.as_str())
-    {
-        reader.fault(span.clone(), unknown("phase", phase, phases));
+fn names(
+    reader: &mut Reader<'_>,
+    measure: &Measure,
+    load: Option<&Load>,
+    place: &dyn Fn(&str) -> Range<usize>,
+) {
+    if let Window::Phase(phase) = &measure.window {
+        known(reader, "phase", phase, &reader.written.phases.clone(), place);
     }
-    let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
     for axis in &measure.axes {
-        if !arms.contains(&axis.as_str()) {
-            reader.fault(span.clone(), unknown("topology", axis, arms.clone()));
-        }
+        known(reader, "topology", axis, &reader.written.arms.clone(), place);
     }
     match &measure.kind {
         Kind::Latency(_, journey)
@@ -37,42 +37,58 @@ fn names(reader: &mut Reader<'_>, scenario: &Scenario, assertion: &Assertion, me
         | Kind::Rate(journey)
         | Kind::Errors(journey)
         | Kind::Availability(journey)
-        | Kind::Recovery(journey) => selector(reader, scenario, span, journey),
-        Kind::BlastRadius(step) => {
-            let steps: Vec<&str> = scenario.steps.iter().map(|step| step.id.as_str()).collect();
-            if !steps.contains(&step.as_str()) && step.parse::<usize>().is_err() {
-                reader.fault(span, unknown("step", step, steps));
+        | Kind::Recovery(journey) => {
+            if let Some(load) = load {
+                selector(reader, load, journey, place);
             }
         }
+        Kind::BlastRadius(step) => blast(reader, step, place),
         Kind::Attempts(caller, callee) | Kind::BreakerOpen(caller, callee) => {
-            let mut known: Vec<&str> = reader.components.iter().map(|c| c.as_str()).collect();
-            known.push("gateway");
             for name in [caller, callee] {
-                if !known.contains(&name.as_str()) {
-                    let message = unknown("component", name, known.iter().copied());
-                    reader.fault(span.clone(), message);
-                }
+                reader.known_component(place(name), name, &["gateway"]);
             }
         }
         _ => {}
     }
 }
 
-fn selector(reader: &mut Reader<'_>, scenario: &Scenario, span: std::ops::Range<usize>, written: &str) {
-    let mut known: Vec<&str> = vec!["all"];
-    for journey in scenario.load.journeys() {
-        known.push(journey.name());
-        known.extend(journey.groups());
-    }
-    known.dedup();
-    if !known.contains(&written) {
-        reader.fault(span, unknown("journey", written, known));
+/// A fault unless `name` is one of those the file gives. Where it gives none, that has been said already.
+fn known(
+    reader: &mut Reader<'_>,
+    what: &str,
+    name: &str,
+    written: &[String],
+    place: &dyn Fn(&str) -> Range<usize>,
+) {
+    if !written.is_empty() && !written.iter().any(|other| other == name) {
+        reader.fault(place(name), unknown(what, name, written.iter().map(String::as_str)));
     }
 }
 
-/// Where an expectation stands in the text.
-fn place(scenario: &Scenario, assertion: &Assertion) -> std::ops::Range<usize> {
-    let text = &scenario.source.text;
-    let at = text.find(&assertion.that.text).unwrap_or(0);
-    at..at + assertion.that.text.len()
+/// A step goes by its id or by its number.
+fn blast(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<usize>) {
+    let steps = reader.written.steps.clone();
+    let numbered = step.parse::<usize>().is_ok_and(|number| (1..=steps.len()).contains(&number));
+    if numbered {
+        return;
+    }
+    if steps.is_empty() {
+        reader.fault(place(step), format!("unknown step `{step}`; the scenario has no [[step]]"));
+    } else {
+        known(reader, "step", step, &steps, place);
+    }
+}
+
+fn selector(reader: &mut Reader<'_>, load: &Load, written: &str, place: &dyn Fn(&str) -> Range<usize>) {
+    let mut known: Vec<&str> = vec!["all"];
+    for journey in load.journeys() {
+        for name in std::iter::once(journey.name()).chain(journey.groups().iter().copied()) {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+    }
+    if !known.contains(&written) {
+        reader.fault(place(written), unknown("journey", written, known));
+    }
 }

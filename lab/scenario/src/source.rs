@@ -43,9 +43,47 @@ impl Source {
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
+    /// What stands between the quotes of a string; an escape in it counts as it is written.
+    pub(crate) fn inside_quotes(&self, span: &Range<usize>) -> Range<usize> {
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
+        // TOML drops a line break right after three quotes.
+        let inner = raw.get(quotes..).unwrap_or_default();
+        let dropped =
+            if quotes == 1 { 0 } else { inner.len() - inner.trim_start_matches(['\r', '\n']).len() };
+        let start = (span.start + quotes + dropped).min(span.end);
+        start..span.end.saturating_sub(quotes).max(start)
+    }
+
+    /// The word at `start` or after the blanks there, or the one character that stands there.
+    pub(crate) fn word_at(&self, start: usize, end: usize) -> Range<usize> {
+        let rest = self.text.get(start..end).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start().len();
+        let (start, rest) = if blank == rest.len() { (start, rest) } else { (start + blank, &rest[blank..]) };
+        let word = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        start..(start + word.max(first)).min(self.text.len())
+    }
+
+    /// Where `word` stands on its own within `span`; all of `span` where it does not.
+    pub(crate) fn word_within(&self, span: &Range<usize>, word: &str) -> Range<usize> {
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        let alone = |at: usize| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + word.len()..].chars().next();
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        };
+        let found = text.match_indices(word).map(|(at, _)| at).find(|at| alone(*at));
+        found.map_or(span.clone(), |at| span.start + at..span.start + at + word.len())
+    }
+
     fn line(&self, number: usize) -> &str {
         self.text.lines().nth(number - 1).unwrap_or_default()
     }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-' || c == '.'
 }
 
 impl fmt::Display for Faults {

@@ -1,0 +1,74 @@
+//! The scenarios of the house are right, and `explain` leaves nothing of them out.
+
+use std::path::Path;
+
+use contract::ProcessPlan;
+use scenario::explain::explain;
+
+use crate::{COMPONENTS, files, read, stem, text};
+
+/// Where the scenarios of the house lie.
+const HOUSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+
+#[test]
+fn every_scenario_of_the_house_is_explained_in_full() {
+    let paths = files(Path::new(HOUSE), "toml");
+    assert!(!paths.is_empty(), "no scenario in {HOUSE}");
+    for path in paths {
+        let name = stem(&path);
+        let scenario = read(&name, &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
+        let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
+            .topologies
+            .iter()
+            .map(|(name, placement)| (name.clone(), placement.resolve(&COMPONENTS).expect("read as right")))
+            .collect();
+        let reach = |step: usize, processes: &[ProcessPlan]| {
+            format!("step {step} among {} processes", processes.len())
+        };
+        let told = explain(&scenario, &arms, reach);
+        let says = |line: &str| {
+            assert!(told.lines().any(|said| said.starts_with(line)), "{name}: no line `{line}..` in\n{told}");
+        };
+        says(&format!("{name}: {}", scenario.title));
+        for (letter, (arm, processes)) in ('A'..).zip(&arms) {
+            says(&format!("  {letter} {arm}: {} process", processes.len()));
+            for process in processes {
+                says(&format!("      {} x{}: ", process.name, process.replicas));
+            }
+            for step in 0..scenario.steps.len() {
+                says(&format!("      {arm}: step {step} among {} processes", processes.len()));
+            }
+        }
+        for phase in &scenario.phases {
+            says(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));
+        }
+        for step in &scenario.steps {
+            let at_s = step.start_ns as f64 / 1e9;
+            says(&format!("  {} at {at_s:.1}s", step.number));
+            assert!(told.contains(&format!("{} {}", step.on, step.fault)), "{name}: {} in\n{told}", step.id);
+        }
+        for assertion in scenario.valid.iter().chain(&scenario.check) {
+            says(&format!("  {}", assertion.that.text));
+            assert!(told.contains(&assertion.why), "{name}: {} in\n{told}", assertion.why);
+        }
+    }
+}
+
+#[test]
+fn a_step_starts_when_its_phase_does_and_lasts_as_long_as_it_says() {
+    let path = Path::new(HOUSE).join("first-look.toml");
+    let scenario = read("first-look", &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
+    // warm 3 s, steady 12 s; then slow 8 s and calm 4 s, and one second into the crash.
+    let [slow, dead] = scenario.steps.as_slice() else { panic!("two steps") };
+    assert_eq!((slow.start_ns, slow.length_ns), (15_000_000_000, 8_000_000_000));
+    assert_eq!((dead.start_ns, dead.length_ns), (28_000_000_000, 0));
+    assert_eq!(scenario.length_ns(), 45_000_000_000);
+    let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(arms, ["mono", "micro"], "the order of the file, not of the alphabet");
+    // Every assertion knows its line, however many comments stand above it.
+    let lines: Vec<String> = scenario.source.text.lines().map(str::to_owned).collect();
+    for assertion in scenario.valid.iter().chain(&scenario.check) {
+        let line = &lines[assertion.line as usize - 1];
+        assert!(line.contains(&assertion.that.text), "line {}: {line}", assertion.line);
+    }
+}

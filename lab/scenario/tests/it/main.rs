@@ -1,0 +1,44 @@
+//! What a scenario file may say, and what its writer hears when it says something else.
+
+mod bad;
+mod catalogue;
+mod edits;
+
+use std::path::{Path, PathBuf};
+
+use contract::ComponentName;
+use scenario::{Faults, Scenario};
+
+/// The components of the application the scenarios are written for.
+const COMPONENTS: [ComponentName; 5] = [
+    ComponentName::of("profile"),
+    ComponentName::of("follower"),
+    ComponentName::of("feed"),
+    ComponentName::of("search"),
+    ComponentName::of("photo"),
+];
+
+/// Reads a text as the program would, under the name its messages shall show.
+fn read(name: &str, text: &str) -> Result<Scenario, Faults> {
+    scenario::read(Path::new(name), text.to_owned(), &COMPONENTS)
+}
+
+/// The files of a folder that end in `.extension`, by name.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a folder of ours").path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A name without folder and ending.
+fn stem(path: &Path) -> String {
+    path.file_stem().expect("a file").to_string_lossy().into_owned()
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
