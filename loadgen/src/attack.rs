@@ -72,6 +72,10 @@ async fn serve(lane: &Lane, user: &mut GooseUser) -> TransactionResult {
             lane.recorder.abandoned(handed.arrival.journey, handed.arrival.due_ns / 1_000);
             continue;
         }
+        if lane.waiting.is_late(handed.handed_us, lane.now_us()) {
+            lane.recorder.dropped(handed.arrival.journey, handed.arrival.due_ns / 1_000);
+            continue;
+        }
         let done = lane.perform(handed).await;
         user.record_custom_request_duration(
             "GET",

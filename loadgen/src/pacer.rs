@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use traffic::Arrival;
+use traffic::load::Overload;
+use traffic::{Arrival, Load};
 
 use crate::recorder::Recorder;
 
@@ -33,6 +34,37 @@ pub struct Lane {
     pub idle: Arc<AtomicUsize>,
     /// Counts what is offered and dropped.
     pub recorder: Arc<Recorder>,
+}
+
+/// What becomes of an arrival that finds no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Arrivals that may wait for a slot.
+    pub limit: usize,
+    /// How late one may be taken, microseconds; `None` as late as it gets.
+    pub late_us: Option<u64>,
+}
+
+/// Under `drop`: a slot that has just finished is not parked yet, and a strict
+/// rendezvous would lose arrivals to that.
+const DROP_QUEUE: usize = 8;
+/// Later than this an arrival has found no slot. Below 2 ms it would be the
+/// generator's own jitter.
+const DROP_LATE_US: u64 = 5_000;
+
+impl Waiting {
+    /// What a scenario asks for.
+    pub fn of(load: &Load) -> Self {
+        match load.overload {
+            Overload::Queue => Self { limit: load.queue_limit(), late_us: None },
+            Overload::Drop => Self { limit: DROP_QUEUE, late_us: Some(DROP_LATE_US) },
+        }
+    }
+
+    /// Whether an arrival handed over at `handed_us` comes too late at `now_us`.
+    pub fn is_late(&self, handed_us: u64, now_us: u64) -> bool {
+        self.late_us.is_some_and(|limit| now_us.saturating_sub(handed_us) > limit)
+    }
 }
 
 /// Where time comes from: the kernel, or a test.

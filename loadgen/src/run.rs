@@ -15,7 +15,7 @@ use traffic::Schedule;
 
 use crate::attack;
 use crate::journeys::People;
-use crate::pacer::{self, Monotonic};
+use crate::pacer::{self, Monotonic, Waiting};
 use crate::plan::{ArmTotals, Message, Plan, Summary};
 use crate::recorder::Recorder;
 use crate::slot::Lane;
@@ -113,10 +113,11 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     let cancel = Arc::new(AtomicBool::new(false));
     let ready = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(OnceLock::new());
+    let waiting = Waiting::of(&plan.load);
     let mut lanes = Vec::new();
     let mut paced = Vec::new();
     for target in &plan.arms {
-        let (queue, arrivals) = flume::bounded(plan.load.queue_limit());
+        let (queue, arrivals) = flume::bounded(waiting.limit);
         let idle = Arc::new(AtomicUsize::new(0));
         let recorder = Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us));
         let client = match client(&plan, pool) {
@@ -139,6 +140,7 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
             people: people.for_arm(target.letter),
             start: start.clone(),
             paired: plan.arms.len() > 1,
+            waiting,
         }));
     }
     let recorders: Vec<_> = lanes.iter().map(|lane| lane.recorder.clone()).collect();

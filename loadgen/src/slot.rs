@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use traffic::Journey;
 
 use crate::journeys::{self, People};
+use crate::pacer::Waiting;
 use crate::pacer::Handed;
 use crate::recorder::{Cause, Instants, Recorder};
 
@@ -32,6 +33,8 @@ pub struct Lane {
     pub people: Arc<People>,
     /// When the load starts; slots are idle before.
     pub start: Arc<std::sync::OnceLock<Instant>>,
+    /// How late an arrival may be taken.
+    pub waiting: Waiting,
     /// Whether rows carry the arm's name: they do when arms share a process.
     pub paired: bool,
 }

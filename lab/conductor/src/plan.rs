@@ -7,6 +7,7 @@ use loadgen::{Plan, Target};
 use node::NodeConfig;
 use record::Header;
 use runtime::clock;
+use traffic::load::Overload;
 
 use crate::arm::{Arm, ArmPlan};
 use crate::load::Generator;
@@ -153,6 +154,7 @@ impl Stage {
             load_start_ns,
             ready_ms,
             telemetry: level(scenario.telemetry).to_string(),
+            drops: scenario.load.overload == Overload::Drop,
         }
     }
 }

@@ -210,6 +210,9 @@ pub struct Header {
     pub ready_ms: u64,
     /// Telemetry level in words.
     pub telemetry: String,
+    /// Whether arrivals that find no slot are dropped by design.
+    #[serde(default)]
+    pub drops: bool,
 }
 
 /// A phase began.

@@ -1,6 +1,6 @@
 //! Reads, checks and explains a scenario file.
 //!
-//! - [`read`]: from text to a scenario, all faults in one pass.
+//! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own.
 //! - [`model`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
 //! - [`explain`]: what a run would do, without doing it.
@@ -8,10 +8,13 @@
 //! Start with [`read::read`].
 
 mod check;
+mod expect;
 pub mod explain;
 pub mod model;
+mod place;
 pub mod read;
 pub mod source;
+mod step;
 
 pub use model::{Assertion, Phase, Scenario, Step, Stop, Watching};
 pub use read::read;

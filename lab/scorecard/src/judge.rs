@@ -268,7 +268,7 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
                 ),
             );
         }
-        if dropped > 0 {
+        if dropped > 0 && !tally.header.drops {
             invalid(
                 "queue_cap",
                 format!("{}: {dropped} arrivals found the queue full; raise `queue_cap`", arm.name),

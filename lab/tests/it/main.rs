@@ -4,6 +4,7 @@ mod bad_input;
 mod cleave;
 mod ending;
 mod http;
+mod load;
 mod same_seed;
 mod stall;
 mod traces;

@@ -215,6 +215,7 @@ fn header() -> Header {
         load_start_ns: LOAD_START,
         ready_ms: 2_100,
         telemetry: "metrics".to_owned(),
+        drops: false,
     }
 }
 

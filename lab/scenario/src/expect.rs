@@ -1,0 +1,122 @@
+//! `[expect]` and `[stop]`: what must hold, and what ends a run.
+
+use policy::units::Span;
+use scorecard::Expectation;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::model::{Assertion, Stop, ns};
+use crate::place::remove;
+use crate::read::{Reader, STOP, Value};
+use crate::source::{Source, unknown};
+
+impl Reader<'_> {
+    pub(crate) fn expectations(
+        &mut self,
+        top: &mut DeTable<'_>,
+        source: &Source,
+    ) -> (Vec<Assertion>, Vec<Assertion>) {
+        let Some(value) = remove(top, "expect") else { return (Vec::new(), Vec::new()) };
+        let span = value.span();
+        let DeValue::Table(mut table) = value.into_inner() else {
+            self.fault(
+                span,
+                "`expect` is a table; write [expect] and below it check = [\"errors(all) < 1%\"]",
+            );
+            return (Vec::new(), Vec::new());
+        };
+        let valid = self.assertions(&mut table, "valid", source);
+        let check = self.assertions(&mut table, "check", source);
+        for key in table.keys() {
+            self.fault(key.span(), unknown("list", key.get_ref(), ["valid", "check"]));
+        }
+        (valid, check)
+    }
+
+    fn assertions(&mut self, table: &mut DeTable<'_>, key: &str, source: &Source) -> Vec<Assertion> {
+        let Some(value) = remove(table, key) else { return Vec::new() };
+        let span = value.span();
+        let DeValue::Array(items) = value.into_inner() else {
+            self.fault(span, format!("`{key}` is a list: [\"errors(all) < 1%\"]"));
+            return Vec::new();
+        };
+        items.into_iter().filter_map(|item| self.assertion(item, source)).collect()
+    }
+
+    fn assertion(&mut self, item: Value<'_>, source: &Source) -> Option<Assertion> {
+        let span = item.span();
+        let (text, why) = match item.into_inner() {
+            DeValue::String(text) => (Spanned::new(span, text), String::new()),
+            DeValue::Table(mut table) => {
+                let that = remove(&mut table, "that");
+                let why = self.take(&mut table, "why").unwrap_or_default();
+                for key in table.keys() {
+                    self.fault(key.span(), unknown("key", key.get_ref(), ["that", "why"]));
+                }
+                match that.map(|value| (value.span(), value.into_inner())) {
+                    Some((span, DeValue::String(text))) => (Spanned::new(span, text), why),
+                    _ => {
+                        self.fault(span, "an expectation is { that = \"errors(all) < 1%\", why = \"..\" }");
+                        return None;
+                    }
+                }
+            }
+            _ => {
+                self.fault(span, "an expectation is a string, or { that = \"..\", why = \"..\" }");
+                return None;
+            }
+        };
+        let that = self.expectation(&text, source)?;
+        let line = u32::try_from(source.position(text.span().start).0).unwrap_or(0);
+        Some(Assertion { that, why, line })
+    }
+
+    fn expectation(&mut self, text: &Spanned<DeString<'_>>, source: &Source) -> Option<Expectation> {
+        let span = text.span();
+        match text.get_ref().parse::<Expectation>() {
+            Ok(expectation) => {
+                self.claims.push((expectation.clone(), span));
+                Some(expectation)
+            }
+            Err(error) => {
+                let inside = source.inside_quotes(&span);
+                // Escapes in an expectation would only shift the caret.
+                let start = (inside.start + error.at).min(inside.end);
+                self.fault(source.word_at(start, inside.end), error.message);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn stop(&mut self, top: &mut DeTable<'_>, source: &Source) -> Stop {
+        let Some(value) = remove(top, STOP) else { return Stop::default() };
+        let span = value.span();
+        let DeValue::Table(mut table) = value.into_inner() else {
+            self.fault(span, "`stop` is a table; write [stop] and below it max = \"90s\"");
+            return Stop::default();
+        };
+        let max: Option<Span> = self.take(&mut table, "max");
+        let mut when = Vec::new();
+        if let Some(value) = remove(&mut table, "when") {
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::Array(items) => {
+                    for item in items {
+                        let span = item.span();
+                        match item.into_inner() {
+                            DeValue::String(text) => {
+                                when.extend(self.expectation(&Spanned::new(span, text), source));
+                            }
+                            _ => self.fault(span, "a stop condition is a string: \"errors(all) > 50%\""),
+                        }
+                    }
+                }
+                _ => self.fault(span, "`when` is a list: [\"errors(all) > 50%\"]"),
+            }
+        }
+        for key in table.keys() {
+            self.fault(key.span(), unknown("key", key.get_ref(), ["when", "max"]));
+        }
+        Stop { when, max_ns: max.map_or(0, ns) }
+    }
+}
