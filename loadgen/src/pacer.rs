@@ -134,3 +134,103 @@ fn sleep_until(due_us: u64, cancel: &AtomicBool, clock: &mut impl Clock) -> bool
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use traffic::Journey;
+
+    use super::*;
+
+    /// Time that passes only in sleeps, and in one jump.
+    struct Fake {
+        now_us: i64,
+        slept: u32,
+        /// At which sleep, and by how much more than was asked for.
+        jump: Option<(u32, i64)>,
+    }
+
+    impl Clock for Fake {
+        fn now_us(&mut self) -> i64 {
+            self.now_us
+        }
+
+        fn sleep(&mut self, length: Duration) {
+            self.slept += 1;
+            self.now_us += i64::try_from(length.as_micros()).expect("short");
+            if let Some((_, by)) = self.jump.filter(|(at, _)| *at == self.slept) {
+                self.now_us += by;
+            }
+        }
+    }
+
+    fn fake(jump: Option<(u32, i64)>) -> Fake {
+        Fake { now_us: 0, slept: 0, jump }
+    }
+
+    /// An arrival every 10 ms, the first after 10.
+    fn schedule() -> impl Iterator<Item = Arrival> {
+        (1..=10_u64).map(|n| Arrival {
+            seq: n - 1,
+            due_ns: n * 10_000_000,
+            journey: Journey::HomeFeed,
+            user: 0,
+            target: 0,
+            payload_seed: n,
+        })
+    }
+
+    fn lane(limit: usize) -> (Lane, flume::Receiver<Handed>) {
+        let (queue, arrivals) = flume::bounded(limit);
+        let recorder = Arc::new(Recorder::new('A', 1, 1_000_000));
+        (Lane { queue, idle: Arc::new(AtomicUsize::new(1)), recorder }, arrivals)
+    }
+
+    #[test]
+    fn every_arm_is_handed_every_arrival_when_it_is_due() {
+        let ((one, ours), (other, theirs)) = (lane(100), lane(100));
+        pace(schedule(), &[one, other], &AtomicBool::new(false), &mut fake(None));
+        let handed = |queue: flume::Receiver<Handed>| {
+            queue.drain().map(|handed| (handed.arrival.seq, handed.handed_us)).collect::<Vec<_>>()
+        };
+        let ours = handed(ours);
+        assert_eq!(ours, (0..10).map(|n| (n, (n + 1) * 10_000)).collect::<Vec<_>>());
+        assert_eq!(ours, handed(theirs), "at the same instants");
+    }
+
+    #[test]
+    fn a_pacer_that_is_held_up_says_so() {
+        let (lane, arrivals) = lane(100);
+        // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
+        pace(schedule(), &[lane], &AtomicBool::new(false), &mut fake(Some((3, 50_000))));
+        let lag: Vec<u64> =
+            arrivals.drain().map(|handed| handed.handed_us - handed.arrival.due_ns / 1_000).collect();
+        assert_eq!(lag, [0, 0, 50_000, 40_000, 30_000, 20_000, 10_000, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_no_queue_holds_is_dropped_and_counted() {
+        let (lane, arrivals) = lane(4);
+        let recorder = lane.recorder.clone();
+        pace(schedule(), &[lane], &AtomicBool::new(false), &mut fake(None));
+        assert_eq!(arrivals.drain().count(), 4);
+        let totals = recorder.totals();
+        assert_eq!((totals.offered, totals.dropped), (10, 6));
+    }
+
+    #[test]
+    fn a_cancelled_pacer_hands_out_nothing_more() {
+        let (lane, arrivals) = lane(100);
+        pace(schedule(), &[lane], &AtomicBool::new(true), &mut fake(None));
+        assert_eq!(arrivals.drain().count(), 0);
+    }
+
+    #[test]
+    fn only_a_policy_that_drops_minds_the_wait() {
+        let load = |text: &str| toml::from_str::<Load>(text).expect("a load");
+        let queue = Waiting::of(&load("rate = \"100/s\""));
+        assert!(!queue.is_late(0, 9_000_000));
+        assert_eq!(queue.limit, 1_000, "ten seconds of the peak");
+        let drop = Waiting::of(&load("rate = \"100/s\"\noverload = \"drop\""));
+        assert!(!drop.is_late(1_000, 6_000) && drop.is_late(1_000, 6_001));
+    }
+}

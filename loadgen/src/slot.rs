@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use traffic::Journey;
 
 use crate::journeys::{self, People};
-use crate::pacer::Waiting;
 use crate::pacer::Handed;
+use crate::pacer::Waiting;
 use crate::recorder::{Cause, Instants, Recorder};
 
 /// One arm, shared by its slots.

@@ -117,7 +117,7 @@ fn of_the_feed<'a>(traces: &'a [Vec<&'a (String, Span)>]) -> Vec<&'a Vec<&'a (St
     let is_root = |(service, span): &&(String, Span)| {
         span.parent_span_id.is_empty() && span.name == "GET /v1/feed" && service == "gateway"
     };
-    traces.iter().filter(|trace| trace.iter().any(|one| is_root(one))).collect()
+    traces.iter().filter(|trace| trace.iter().any(&is_root)).collect()
 }
 
 const FIVE: [&str; 5] = ["feed", "follower", "gateway", "photo", "profile"];

@@ -160,6 +160,14 @@ fn every_route_answers_as_its_row_says() {
     guest.get("/call/profile.by_ids").expect(404);
     guest.get("/control/digest").expect(404);
 
+    // An internal port speaks JSON as well.
+    for instance in suite.instances() {
+        let inside = Client { addr: instance, token: None };
+        inside.get("/v1/nothing").refused(404, "no_such_route");
+        inside.write("DELETE", "/metrics", "no").refused(405, "method_not_allowed");
+        inside.get("/control/digest").refused(401, "token_required");
+    }
+
     // The end of a life.
     bob.write("DELETE", &format!("/v1/photos/{photo}"), "delete").expect(204);
     ada.get(&format!("/v1/photos/{photo}")).expect(404);

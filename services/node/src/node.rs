@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
+use component::web::Refused;
 use component::{Identity, OpenError, Site};
-use contract::ComponentName;
+use contract::{ComponentName, Refusal, RefusalKind};
 use discovery::model::{Epoch, InstanceId, ServiceName};
 use discovery::{Registrar, Registration, Registry, Watch, Watcher};
 use policy::EdgePattern;
@@ -172,6 +175,7 @@ impl Node {
         if let Some(door) = &door {
             inside = inside.nest("/gateway", door.admin());
         }
+        let inside = inside.fallback(no_such_path).method_not_allowed_fallback(wrong_method);
         let component = first_component(&config);
         // Its connections' work is labelled with the first component that lives here.
         let internal =
@@ -369,6 +373,15 @@ fn first_component(config: &NodeConfig) -> ComponentName {
 
 fn health() -> Router {
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(|| async { "ready\n" }))
+}
+
+async fn no_such_path() -> Refused {
+    Refused(Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here"))
+}
+
+async fn wrong_method() -> impl IntoResponse {
+    let sentence = "this path is there, but not for this method; see `Allow`";
+    (StatusCode::METHOD_NOT_ALLOWED, Refused(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
 /// Forgets leases nobody renewed: a fault always ends.
