@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use contract::{ComponentName, Refusal};
-use policy::breaker::{Admit, Breaker, State};
+use policy::breaker::{Admit, Breaker, Pass, State};
 use policy::budget::RetryBudget;
 use policy::bulkhead::{Bulkhead, Place};
 use policy::{Effective, Picker};
@@ -105,7 +105,7 @@ impl Remote {
 
     /// Whether a try may be made. The probe must be told how it ended.
     pub fn admit(&self) -> Result<Probe<'_>, Refusal> {
-        let Some(breaker) = &self.breaker else { return Ok(Probe { remote: self, told: true }) };
+        let Some(breaker) = &self.breaker else { return Ok(Probe { remote: self, pass: None }) };
         let admitted = {
             let mut breaker = locked(breaker);
             let before = breaker.state();
@@ -114,7 +114,7 @@ impl Remote {
             admitted
         };
         match admitted {
-            Admit::Yes => Ok(Probe { remote: self, told: false }),
+            Admit::Yes(pass) => Ok(Probe { remote: self, pass: Some(pass) }),
             Admit::No(left_ns) => {
                 self.metrics.shed("circuit_open");
                 let message = format!("`{}` has failed too often and is left alone", self.name);
@@ -148,17 +148,17 @@ impl Remote {
 /// An admitted try. One that is given up tells nothing, and frees its probe.
 pub(crate) struct Probe<'a> {
     remote: &'a Remote,
-    told: bool,
+    /// Until it is told how the try ended; none without a breaker.
+    pass: Option<Pass>,
 }
 
 impl Probe<'_> {
     /// How the try ended.
     pub fn tell(mut self, ok: bool) {
-        self.told = true;
-        if let Some(breaker) = &self.remote.breaker {
+        if let Some((breaker, pass)) = self.remote.breaker.as_ref().zip(self.pass.take()) {
             let mut breaker = locked(breaker);
             let before = breaker.state();
-            breaker.on_result(clock::now_ns(), ok);
+            breaker.on_result(clock::now_ns(), pass, ok);
             self.remote.note(before, breaker.state());
         }
     }
@@ -166,8 +166,8 @@ impl Probe<'_> {
 
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
-        if let Some(breaker) = self.remote.breaker.as_ref().filter(|_| !self.told) {
-            locked(breaker).forget();
+        if let Some((breaker, pass)) = self.remote.breaker.as_ref().zip(self.pass) {
+            locked(breaker).forget(pass);
         }
     }
 }

@@ -101,11 +101,16 @@ impl State {
 /// Whether a call may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admit {
-    /// It may.
-    Yes,
+    /// It may; how it ended is told with this.
+    Yes(Pass),
     /// Not before so many nanoseconds have passed.
     No(u64),
 }
+
+/// Names the stretch of a breaker's life a call was admitted in: how a call ended
+/// that began before the breaker opened says nothing about the probes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass(u32);
 
 /// Slots of a time window.
 const SLOTS: usize = 10;
@@ -115,6 +120,8 @@ const SLOTS: usize = 10;
 pub struct Breaker {
     options: BreakerOptions,
     state: State,
+    /// Counts its changes of state.
+    stretch: u32,
     opened_ns: u64,
     probes_out: u32,
     probes_ok: u32,
@@ -142,7 +149,7 @@ impl Breaker {
     /// A closed breaker that has seen nothing.
     pub fn new(options: BreakerOptions) -> Self {
         let seen = Seen::new(options.window);
-        Self { options, state: State::Closed, opened_ns: 0, probes_out: 0, probes_ok: 0, seen }
+        Self { options, state: State::Closed, stretch: 0, opened_ns: 0, probes_out: 0, probes_ok: 0, seen }
     }
 
     /// Where it stands.
@@ -158,7 +165,8 @@ impl Breaker {
             if left > 0 {
                 return Admit::No(left);
             }
-            (self.state, self.probes_out, self.probes_ok) = (State::HalfOpen, 0, 0);
+            (self.probes_out, self.probes_ok) = (0, 0);
+            self.turn(State::HalfOpen);
         }
         if self.state == State::HalfOpen {
             if self.probes_out >= self.options.probes.max(1) {
@@ -166,11 +174,14 @@ impl Breaker {
             }
             self.probes_out += 1;
         }
-        Admit::Yes
+        Admit::Yes(Pass(self.stretch))
     }
 
     /// How an admitted call ended.
-    pub fn on_result(&mut self, now_ns: u64, ok: bool) {
+    pub fn on_result(&mut self, now_ns: u64, pass: Pass, ok: bool) {
+        if pass.0 != self.stretch {
+            return;
+        }
         match self.state {
             State::Closed => {
                 self.note(now_ns, !ok);
@@ -184,26 +195,31 @@ impl Breaker {
             State::HalfOpen if ok => {
                 self.probes_ok += 1;
                 if self.probes_ok >= self.options.probes.max(1) {
-                    self.state = State::Closed;
+                    self.turn(State::Closed);
                     self.seen = Seen::new(self.options.window);
                 }
             }
             State::HalfOpen => self.open(now_ns),
-            // A call from before it opened says nothing new.
+            // Nothing is admitted while it is open.
             State::Open => {}
         }
     }
 
     /// An admitted call was given up without a result: its probe is free again.
-    pub fn forget(&mut self) {
-        if self.state == State::HalfOpen {
+    pub fn forget(&mut self, pass: Pass) {
+        if pass.0 == self.stretch && self.state == State::HalfOpen {
             self.probes_out = self.probes_out.saturating_sub(1);
         }
     }
 
     fn open(&mut self, now_ns: u64) {
-        self.state = State::Open;
+        self.turn(State::Open);
         self.opened_ns = now_ns;
+    }
+
+    fn turn(&mut self, state: State) {
+        self.state = state;
+        self.stretch = self.stretch.wrapping_add(1);
     }
 
     /// A window of few calls never holds the minimum.
@@ -268,52 +284,78 @@ mod tests {
         Breaker::new(BreakerOptions { window, minimum: 20, ..BreakerOptions::default() })
     }
 
+    /// A call that must be admitted.
+    fn admitted(breaker: &mut Breaker, now_ns: u64) -> Pass {
+        match breaker.admit(now_ns) {
+            Admit::Yes(pass) => pass,
+            Admit::No(left_ns) => panic!("refused for another {left_ns} ns"),
+        }
+    }
+
+    /// Calls that all end alike.
+    fn calls(breaker: &mut Breaker, count: u32, now_ns: u64, ok: bool) {
+        for _ in 0..count {
+            let pass = admitted(breaker, now_ns);
+            breaker.on_result(now_ns, pass, ok);
+        }
+    }
+
     #[test]
     fn it_opens_rests_probes_and_closes() {
         let mut breaker = breaker("20 calls");
         for call in 0..20 {
-            assert_eq!(breaker.admit(0), Admit::Yes, "call {call}");
-            breaker.on_result(0, call % 2 == 0);
+            calls(&mut breaker, 1, 0, call % 2 == 0);
         }
         assert_eq!(breaker.state(), State::Open, "ten of twenty failed");
         assert_eq!(breaker.admit(SECOND), Admit::No(4 * SECOND));
         let later = 5 * SECOND;
-        for _ in 0..3 {
-            assert_eq!(breaker.admit(later), Admit::Yes);
-        }
+        let probes = [0; 3].map(|_| admitted(&mut breaker, later));
         assert!(matches!(breaker.admit(later), Admit::No(_)), "three probes, no more");
-        (0..3).for_each(|_| breaker.on_result(later, true));
+        probes.into_iter().for_each(|pass| breaker.on_result(later, pass, true));
         assert_eq!(breaker.state(), State::Closed);
-        assert_eq!(breaker.admit(later), Admit::Yes);
+        admitted(&mut breaker, later);
     }
 
     #[test]
     fn one_bad_probe_opens_it_again() {
         let mut breaker = breaker("10s");
-        (0..20).for_each(|_| breaker.on_result(0, false));
-        assert_eq!(breaker.admit(5 * SECOND), Admit::Yes);
-        breaker.on_result(5 * SECOND, false);
+        calls(&mut breaker, 20, 0, false);
+        calls(&mut breaker, 1, 5 * SECOND, false);
         assert!(matches!(breaker.admit(6 * SECOND), Admit::No(_)));
     }
 
     #[test]
     fn a_probe_given_up_is_free_again() {
         let mut breaker = breaker("10s");
-        (0..20).for_each(|_| breaker.on_result(0, false));
+        calls(&mut breaker, 20, 0, false);
         for _ in 0..10 {
-            assert_eq!(breaker.admit(5 * SECOND), Admit::Yes);
-            breaker.forget();
+            let pass = admitted(&mut breaker, 5 * SECOND);
+            breaker.forget(pass);
         }
+    }
+
+    #[test]
+    fn a_call_from_before_it_opened_is_no_probe() {
+        let mut breaker = breaker("10s");
+        let slow = [0; 3].map(|_| admitted(&mut breaker, 0));
+        calls(&mut breaker, 20, 0, false);
+        let later = 5 * SECOND;
+        let probe = admitted(&mut breaker, later);
+        slow.into_iter().for_each(|pass| breaker.on_result(later, pass, true));
+        assert_eq!(breaker.state(), State::HalfOpen, "three old answers close nothing");
+        breaker.on_result(later, probe, true);
+        calls(&mut breaker, 2, later, true);
+        assert_eq!(breaker.state(), State::Closed, "three probes do");
     }
 
     #[test]
     fn old_failures_are_forgotten() {
         let mut breaker = breaker("10s");
-        (0..15).for_each(|_| breaker.on_result(0, false));
+        calls(&mut breaker, 15, 0, false);
         // Eleven seconds later the window holds only these.
-        (0..19).for_each(|_| breaker.on_result(11 * SECOND, false));
+        calls(&mut breaker, 19, 11 * SECOND, false);
         assert_eq!(breaker.state(), State::Closed, "nineteen are fewer than the minimum");
-        breaker.on_result(11 * SECOND, false);
+        calls(&mut breaker, 1, 11 * SECOND, false);
         assert_eq!(breaker.state(), State::Open);
     }
 }

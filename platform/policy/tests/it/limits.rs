@@ -98,26 +98,26 @@ proptest! {
         let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
         let mut breaker = Breaker::new(options);
         // Calls under way, made while closed or as a probe.
-        let (mut now, mut out) = (SECOND, 0_u32);
+        let (mut now, mut out) = (SECOND, std::collections::VecDeque::new());
         for (gap, step, _) in steps {
             now += gap;
             let before = breaker.state();
             if step == 0 {
-                if breaker.admit(now) == Admit::Yes { out += 1 }
-            } else if out > 0 {
-                out -= 1;
-                if step == 3 { breaker.forget() } else { breaker.on_result(now, step == 1) }
+                if let Admit::Yes(pass) = breaker.admit(now) { out.push_back(pass) }
+            } else if let Some(pass) = out.pop_front() {
+                if step == 3 { breaker.forget(pass) } else { breaker.on_result(now, pass, step == 1) }
             }
             prop_assert!(breaker.state().gauge() <= 2);
             prop_assert!(before != State::Open || breaker.state() != State::Closed, "a probe comes between");
         }
-        (0..out).for_each(|_| breaker.on_result(now, false));
+        out.into_iter().for_each(|pass| breaker.on_result(now, pass, false));
         // A success may be the call that fills the window and opens it, so it may take two rests.
         for _ in 0..3 {
             now += 60 * SECOND;
             for _ in 0..probes {
-                prop_assert_eq!(breaker.admit(now), Admit::Yes);
-                breaker.on_result(now, true);
+                let admitted = breaker.admit(now);
+                let Admit::Yes(pass) = admitted else { panic!("a rested breaker refuses: {admitted:?}") };
+                breaker.on_result(now, pass, true);
                 if breaker.state() == State::Open { break }
             }
         }
@@ -127,8 +127,11 @@ proptest! {
     #[test]
     fn a_half_open_breaker_never_has_more_probes_out(probes in 1_u32..6, asked in 1_u32..50) {
         let mut breaker = Breaker::new(BreakerOptions { probes, ..BreakerOptions::default() });
-        (0..20).for_each(|_| breaker.on_result(0, false));
-        let admitted = (0..asked).filter(|_| breaker.admit(5 * SECOND) == Admit::Yes).count() as u32;
+        for _ in 0..20 {
+            if let Admit::Yes(pass) = breaker.admit(0) { breaker.on_result(0, pass, false) }
+        }
+        let is_admitted = |_: &u32| matches!(breaker.admit(5 * SECOND), Admit::Yes(_));
+        let admitted = (0..asked).filter(is_admitted).count() as u32;
         prop_assert_eq!(admitted, asked.min(probes));
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::Refusal;
-use policy::breaker::{Admit, Breaker};
+use policy::breaker::{Admit, Breaker, Pass};
 use runtime::clock;
 
 use super::{Layer, Parcel, Sent};
@@ -25,6 +25,7 @@ impl<L> Broken<L> {
 struct Probe<'a> {
     edge: &'a Edge,
     breaker: &'a Mutex<Breaker>,
+    pass: Pass,
     told: bool,
 }
 
@@ -33,7 +34,7 @@ impl Probe<'_> {
         self.told = true;
         let mut breaker = self.breaker.lock().expect("no panic while held");
         let before = breaker.state();
-        breaker.on_result(clock::now_ns(), ok);
+        breaker.on_result(clock::now_ns(), self.pass, ok);
         let after = breaker.state();
         drop(breaker);
         if before != after {
@@ -47,7 +48,7 @@ impl Probe<'_> {
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.breaker.lock().expect("no panic while held").forget();
+            self.breaker.lock().expect("no panic while held").forget(self.pass);
         }
     }
 }
@@ -65,14 +66,17 @@ impl<L: Layer> Layer for Broken<L> {
                 }
                 admitted
             };
-            if let Admit::No(left_ns) = admitted {
-                self.edge.metrics.shed("circuit_open");
-                let mut refusal =
-                    Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
-                refusal.retry_after = Some(Duration::from_nanos(left_ns));
-                return Err(Failure::new(refusal, Came::Shed("circuit_open")));
-            }
-            let probe = Probe { edge: &self.edge, breaker, told: false };
+            let pass = match admitted {
+                Admit::Yes(pass) => pass,
+                Admit::No(left_ns) => {
+                    self.edge.metrics.shed("circuit_open");
+                    let mut refusal =
+                        Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
+                    refusal.retry_after = Some(Duration::from_nanos(left_ns));
+                    return Err(Failure::new(refusal, Came::Shed("circuit_open")));
+                }
+            };
+            let probe = Probe { edge: &self.edge, breaker, pass, told: false };
             let result = self.inner.send(parcel).await;
             match &result {
                 Ok(_) => probe.tell(true),
