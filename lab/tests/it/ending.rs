@@ -35,17 +35,33 @@ fn a_killed_run_leaves_no_paused_process() {
     cleave.nothing_is_left(&header);
 }
 
-#[test]
-fn ctrl_c_ends_a_run_in_order() {
+/// Ctrl-C, a service manager's stop, a terminal that was closed: all the same.
+fn ends_in_order(signal: Signal) {
     let cleave = Cleave::new();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (record, header) = cleave.in_mid_run();
-    run.signal(Signal::SIGINT);
-    let (code, _) = run.rest();
+    run.signal(signal);
+    let (code, text) = run.rest();
     assert_eq!(code, Some(130));
+    assert!(text.contains("record: "), "what was measured so far is told");
     cleave.nothing_is_left(&header);
     let lines = Reader::read_all(&record).expect("a readable record");
     assert!(matches!(lines[lines.len() - 1].entry, Entry::End(_)), "the record has its end");
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order() {
+    ends_in_order(Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_ends_a_run_in_order() {
+    ends_in_order(Signal::SIGTERM);
+}
+
+#[test]
+fn a_closed_terminal_ends_a_run_in_order() {
+    ends_in_order(Signal::SIGHUP);
 }
 
 #[test]
