@@ -87,7 +87,7 @@ pub struct Score {
     pub ratio: Option<Measured>,
     /// Work, hop cost and hops, beside every latency or CPU ratio.
     pub beside: Option<String>,
-    /// `differs`, `no difference`, `too few samples`, `not measured`.
+    /// `differs`, `no difference`, `too few samples`, `no interval`, `not measured`.
     pub finding: String,
 }
 

@@ -163,7 +163,7 @@ fn score(tally: &Tally, row: &Row, window: &Window) -> Score {
         unit: row.unit.symbol().into(),
         better: row.better,
         window: name(window),
-        finding: finding(&arms, ratio.as_ref(), row.beside && beside.is_none()),
+        finding: finding(&row.kind, &arms, ratio.as_ref(), row.beside && beside.is_none()),
         // A latency or CPU ratio without work, hop cost and hops beside it is refused.
         ratio: ratio.filter(|_| !row.beside || beside.is_some()),
         beside,
@@ -179,7 +179,7 @@ fn pair(tally: &Tally) -> Option<(char, char)> {
     }
 }
 
-fn finding(arms: &BTreeMap<char, Measured>, ratio: Option<&Measured>, refused: bool) -> String {
+fn finding(kind: &Kind, arms: &BTreeMap<char, Measured>, ratio: Option<&Measured>, refused: bool) -> String {
     if arms.values().any(|measured| measured.value.is_none()) {
         return "not measured".into();
     }
@@ -191,6 +191,8 @@ fn finding(arms: &BTreeMap<char, Measured>, ratio: Option<&Measured>, refused: b
         Some((low, high)) if low > 1.0 || high < 1.0 => "differs".into(),
         Some(_) => "no difference".into(),
         None if values.windows(2).all(|pair| pair[0] == pair[1]) => "no difference".into(),
+        // A quantile has an interval as soon as there are samples beyond it.
+        None if matches!(kind, Kind::Latency(..) | Kind::Staleness(_)) => "too few samples".into(),
         None => apart(arms),
     }
 }
@@ -202,7 +204,7 @@ fn apart(arms: &BTreeMap<char, Measured>) -> String {
         (Some((_, a_high)), Some((b_low, _))) if a_high < b_low => "differs".into(),
         (Some((a_low, _)), Some((_, b_high))) if b_high < a_low => "differs".into(),
         (Some(_), Some(_)) => "no difference".into(),
-        _ => "too few samples".into(),
+        _ => "no interval".into(),
     }
 }
 

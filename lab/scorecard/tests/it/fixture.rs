@@ -1,0 +1,245 @@
+//! A run of two arms, told second by second.
+
+use std::collections::BTreeMap;
+
+use record::{Arm, Audit, Cost, Entry, Header, Instance, JourneyPlan, Latencies, Line, Machine, Phase};
+use record::{PhasePlan, Proc, StepPlan, Window};
+use scorecard::{Circumstances, Expectation, Tally};
+
+pub const SECOND: u64 = 1_000_000_000;
+
+/// 5 s of warming up, 20 s that count, and 10 s in which `photo` is killed 2 s in.
+pub const PHASES: [(&str, u64, bool); 3] = [("warm", 5, false), ("steady", 20, true), ("crash", 10, true)];
+
+/// Reads feeds, which need photo, and profiles, which do not.
+pub const JOURNEYS: [(&str, &[&str], &str); 2] =
+    [("home-feed", &["feed", "photo"], "reads"), ("view-profile", &["profile"], "lookups")];
+
+pub fn header(rounds: u32) -> Header {
+    let mut start_ns = 0;
+    let phases = PHASES.map(|(name, seconds, measure)| {
+        let phase = PhasePlan { name: name.into(), start_ns, length_ns: seconds * SECOND, measure };
+        start_ns += seconds * SECOND;
+        phase
+    });
+    let journeys = JOURNEYS.map(|(name, needs, group)| JourneyPlan {
+        name: name.into(),
+        needs: needs.iter().map(|&need| need.into()).collect(),
+        groups: vec![group.into()],
+    });
+    let arm = |letter, name: &str, hosts: &[&[&str]]| Arm {
+        letter,
+        name: name.into(),
+        topology: name.into(),
+        variant: String::new(),
+        instances: hosts
+            .iter()
+            .map(|hosts| Instance {
+                name: format!("{}#0", hosts[0]),
+                hosts: hosts.iter().map(|&host| host.into()).collect(),
+                port: 1,
+                public_port: hosts.contains(&"gateway").then_some(2),
+            })
+            .collect(),
+        local_edges: Vec::new(),
+        remote_edges: Vec::new(),
+        databases: hosts.len() as u32,
+        config_keys: 10 * hosts.len() as u32,
+        ready_ms: 30,
+    };
+    Header {
+        schema_version: record::SCHEMA_VERSION,
+        run_id: "test".into(),
+        scenario: "test".into(),
+        title: String::new(),
+        why: String::new(),
+        scenario_text: String::new(),
+        seed: 42,
+        version: String::new(),
+        command: Vec::new(),
+        wall_us: 0,
+        way: "side by side".into(),
+        rounds,
+        machine: Machine {
+            cpu: String::new(),
+            cores: 2,
+            memory_mib: 1_000,
+            kernel: String::new(),
+            load_average: 0.0,
+            profile: String::new(),
+        },
+        arms: vec![
+            arm('A', "mono", &[&["gateway", "profile", "feed", "photo"]]),
+            arm('B', "micro", &[&["gateway"], &["profile"], &["feed"], &["photo"]]),
+        ],
+        phases: phases.into(),
+        journeys: journeys.into(),
+        steps: vec![StepPlan {
+            number: 1,
+            id: "dead-photo".into(),
+            text: "photo kill".into(),
+            hits: vec!["photo".into()],
+            start_ns: 27 * SECOND,
+            length_ns: 0,
+            not_applicable: BTreeMap::new(),
+        }],
+        expectations: Vec::new(),
+        schedule_digest: String::new(),
+        planned: u64::from(rounds) * 35 * 40,
+        good_within_us: 1_000_000,
+        load_start_ns: 0,
+        ready_ms: 100,
+        telemetry: "metrics".into(),
+        drops: false,
+    }
+}
+
+/// A run being told.
+pub struct Run {
+    tally: Tally,
+    rounds: u32,
+}
+
+impl Run {
+    /// Side by side: both arms from the first second on.
+    pub fn new() -> Self {
+        Self::of_rounds(1)
+    }
+
+    pub fn of_rounds(rounds: u32) -> Self {
+        let mut run = Self { tally: Tally::new(header(rounds)), rounds };
+        for round in 1..=rounds {
+            for (index, phase) in run.tally.header.phases.clone().iter().enumerate() {
+                let entry = Entry::Phase(Phase {
+                    index: index as u32,
+                    name: phase.name.clone(),
+                    round,
+                    arms: "AB".into(),
+                });
+                run.say(u64::from(round - 1) * 100 * SECOND + phase.start_ns, entry);
+            }
+        }
+        run
+    }
+
+    pub fn say(&mut self, t: u64, entry: Entry) {
+        self.tally.add(&Line { t, entry });
+    }
+
+    /// Every second of both arms: 20 of each journey, all good, answered by `latency_us`.
+    pub fn quiet(mut self, latency_us: impl Fn(char, u32) -> u64) -> Self {
+        for round in 1..=self.rounds {
+            for arm in ['A', 'B'] {
+                for second in 0..35 {
+                    for (journey, ..) in JOURNEYS {
+                        self.window(arm, round, second, journey, 20, 20, latency_us(arm, second));
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// One second of one journey: so many offered, so many of them good, the rest failed.
+    #[expect(clippy::too_many_arguments, reason = "a second has that many sides")]
+    pub fn window(
+        &mut self,
+        arm: char,
+        round: u32,
+        second: u32,
+        journey: &str,
+        offered: u64,
+        good: u64,
+        latency_us: u64,
+    ) {
+        let mut histogram = record::histogram::recorder();
+        // Spread by a percent each, so that quantiles have neighbours.
+        (0..good).for_each(|n| histogram.saturating_record(latency_us + n * latency_us / 100));
+        let failed = offered - good;
+        let window = Window {
+            arm,
+            round,
+            journey: journey.into(),
+            second,
+            offered,
+            sent: offered,
+            ok: good,
+            good,
+            errors: [("status_5xx".to_owned(), failed)].into_iter().filter(|(_, n)| *n > 0).collect(),
+            pages: if journey == "home-feed" { good } else { 0 },
+            intended: Latencies::of(&histogram),
+            service: Latencies::of(&histogram),
+            closed: true,
+            ..Window::default()
+        };
+        let t = u64::from(round - 1) * 100 * SECOND + u64::from(second) * SECOND;
+        self.say(t, Entry::Window(Box::new(window)));
+    }
+
+    /// CPU of the arm's one sampled process: so many ns every second of a round.
+    pub fn cpu(mut self, arm: char, ns_a_second: u64) -> Self {
+        for round in 0..u64::from(self.rounds) {
+            for second in 0..=36 {
+                let proc = Proc {
+                    arm,
+                    pid: 7,
+                    instance: format!("{arm}#0"),
+                    cpu_ns: (round * 37 + second) * ns_a_second,
+                    pss_kib: 1_024,
+                    ..Proc::default()
+                };
+                self.say((round * 100 + second) * SECOND, Entry::Proc(proc));
+            }
+        }
+        self
+    }
+
+    /// What the steady phase cost an arm, in ms of CPU per part, over 800 journeys with `hops` each.
+    pub fn cost(mut self, arm: char, hops: f64, parts_ms: &[(&str, u64)]) -> Self {
+        let parts: BTreeMap<String, u64> =
+            parts_ms.iter().map(|(part, ms)| ((*part).to_owned(), ms * 1_000_000)).collect();
+        let cost = Cost {
+            arm,
+            round: 1,
+            phase: "steady".into(),
+            journeys: 800,
+            hops,
+            cpu_total_ns: parts.values().sum(),
+            cpu_parts_ns: parts.clone(),
+            wall_parts_ns: parts,
+            billed: 800,
+        };
+        self.say(26 * SECOND, Entry::Cost(Box::new(cost)));
+        self
+    }
+
+    pub fn audit(mut self, arm: char, round: u32, lost: u64) -> Self {
+        let audit = Audit { arm, round, acknowledged: 100, found: 100 - lost, lost, ..Audit::default() };
+        self.say(40 * SECOND, Entry::Audit(audit));
+        self
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub fn header(&mut self) -> &mut Header {
+        &mut self.tally.header
+    }
+
+    /// How an expectation stands, arm by arm.
+    pub fn checks(&self, text: &str) -> Vec<record::Check> {
+        let expectation: Expectation = text.parse().unwrap_or_else(|_| panic!("`{text}` is none"));
+        scorecard::checks(&self.tally, 0, &expectation)
+    }
+
+    /// The values of a measure in both arms, as an expectation sees them.
+    pub fn values(&self, measure: &str) -> Vec<Option<f64>> {
+        self.checks(&format!("{measure} >= 0")).into_iter().map(|check| check.value).collect()
+    }
+
+    /// Names of what makes the run unbelievable.
+    pub fn lints(&self, circumstances: &Circumstances) -> Vec<String> {
+        scorecard::lints(&self.tally, circumstances).into_iter().map(|lint| lint.name).collect()
+    }
+}

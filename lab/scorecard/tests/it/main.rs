@@ -1,0 +1,6 @@
+//! From lines of a record to verdict and scorecard.
+
+mod fixture;
+mod measures;
+mod rows;
+mod verdicts;

@@ -1,0 +1,115 @@
+//! What an arm did, as numbers.
+
+use crate::fixture::{Run, SECOND};
+
+const MS: u64 = 1_000;
+
+fn near(value: Option<f64>, expected: f64) {
+    let value = value.expect("a figure");
+    assert!((value - expected).abs() <= expected.abs() * 0.01 + 1e-12, "{value}, not {expected}");
+}
+
+#[test]
+fn a_phase_that_is_not_measured_is_left_out_of_the_whole() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 0..5 {
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    assert_eq!(run.values("goodput(all)"), [Some(1.0), Some(1.0)]);
+    assert_eq!(run.values("goodput(all) in warm"), [Some(0.5), Some(1.0)]);
+}
+
+#[test]
+fn journeys_are_chosen_by_name_by_group_or_all() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    // Half of the 400 profiles of the steady phase fail, and no feed.
+    for second in 5..25 {
+        run.window('B', 1, second, "view-profile", 20, 10, 5 * MS);
+    }
+    let at_b = |measure: &str| run.values(&format!("{measure} in steady"))[1];
+    assert_eq!(at_b("errors(view-profile)"), Some(0.5));
+    assert_eq!(at_b("errors(lookups)"), Some(0.5), "a group");
+    assert_eq!(at_b("errors(reads)"), Some(0.0));
+    assert_eq!(at_b("errors(all)"), Some(0.25));
+    assert_eq!(at_b("availability(all)"), Some(0.75));
+    near(at_b("rate(all)"), 30.0);
+}
+
+#[test]
+fn histograms_are_merged_and_never_averaged() {
+    // Nine seconds in ten at 1 ms, one at 100 ms: the p95 of all is one of the slow ones,
+    // and the mean of the seconds' own p95 would be 11 ms.
+    let run = Run::new().quiet(|_, second| if second.is_multiple_of(10) { 100 * MS } else { MS });
+    let p95 = run.values("p95(all) in steady")[0].expect("a figure");
+    assert!(p95 >= 0.1, "{p95} s");
+}
+
+#[test]
+fn a_second_that_is_told_again_counts_once() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    run.window('A', 1, 10, "home-feed", 20, 5, 5 * MS);
+    run.window('A', 1, 10, "home-feed", 20, 20, 5 * MS);
+    assert_eq!(run.values("goodput(all) in steady"), [Some(1.0), Some(1.0)]);
+}
+
+#[test]
+fn recovery_is_counted_from_the_end_of_the_last_fault() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    // The kill is at 27 s; A fails until 29, is well for a second, and from 31 on for good.
+    for second in [27, 28, 30] {
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    assert_eq!(run.values("recovery(all)"), [Some(4.0), Some(0.0)]);
+}
+
+#[test]
+fn what_never_recovers_has_no_number_and_fails() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 27..35 {
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    let check = &run.checks("recovery(all) <= 6s")[0];
+    assert_eq!(check.verdict, record::Verdict::Fail);
+    assert_eq!(check.value, Some(f64::INFINITY));
+}
+
+#[test]
+fn the_blast_reaches_those_who_did_not_need_what_was_hit() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 27..31 {
+        // In A all fail, in B only what needs photo. 4 of the 8 s from the kill to the end of its phase.
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+        run.window('A', 1, second, "view-profile", 20, 0, 5 * MS);
+        run.window('B', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    assert_eq!(run.values("blast_radius(step dead-photo)"), [Some(0.5), Some(0.0)]);
+}
+
+#[test]
+fn audits_of_all_rounds_add_up() {
+    let run = Run::of_rounds(3).audit('A', 1, 0).audit('A', 2, 2).audit('A', 3, 0).audit('B', 1, 0);
+    assert_eq!(run.values("lost_writes()"), [Some(2.0), Some(0.0)]);
+    let checks = run.checks("lost_writes() == 0");
+    assert_eq!((checks[0].verdict, checks[0].n), (record::Verdict::Fail, 300));
+    assert_eq!(checks[1].verdict, record::Verdict::Pass);
+}
+
+#[test]
+fn cpu_is_of_the_phase_and_of_the_journeys_in_it() {
+    // 80 ms a second over 40 journeys a second: 2 ms each. B uses twice that.
+    let run = Run::new().quiet(|_, _| 5 * MS).cpu('A', 80 * SECOND / 1_000).cpu('B', 160 * SECOND / 1_000);
+    let values = run.values("cpu_per_journey in steady");
+    near(values[0], 0.002);
+    near(values[1], 0.004);
+}
+
+#[test]
+fn rounds_are_the_blocks_of_an_interleaved_run() {
+    let run =
+        Run::of_rounds(4).quiet(|_, _| 5 * MS).cpu('A', 80 * SECOND / 1_000).cpu('B', 160 * SECOND / 1_000);
+    let text = "cpu_per_journey in steady for micro >= 1.9 * cpu_per_journey in steady for mono";
+    let check = &run.checks(text)[0];
+    assert_eq!(check.verdict, record::Verdict::Pass, "{check:?}");
+    assert_eq!(check.n, 4 * 800);
+    near(check.value, 0.004);
+}

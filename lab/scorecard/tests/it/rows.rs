@@ -1,0 +1,103 @@
+//! The rows of the scorecard.
+
+use record::{Better, Score};
+
+use crate::fixture::{Run, SECOND};
+
+const MS: u64 = 1_000;
+
+/// B is a fifth slower and uses twice the CPU; its parts are told.
+fn scorecard() -> Vec<Score> {
+    let run = Run::new()
+        .quiet(|arm, second| (5 + u64::from(second % 3)) * MS * if arm == 'A' { 10 } else { 12 } / 10)
+        .cpu('A', 80 * SECOND / 1_000)
+        .cpu('B', 160 * SECOND / 1_000)
+        .cost('A', 1.0, &[("business", 800), ("database", 800)])
+        .cost('B', 4.0, &[("business", 800), ("database", 880), ("transport", 1_520)])
+        .audit('A', 1, 0)
+        .audit('B', 1, 0);
+    scorecard::scorecard(run.tally())
+}
+
+fn row<'a>(rows: &'a [Score], id: &str) -> &'a Score {
+    rows.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row `{id}`"))
+}
+
+fn value(row: &Score, arm: char) -> f64 {
+    row.arms[&arm].value.unwrap_or_else(|| panic!("`{}` has no figure for {arm}", row.id))
+}
+
+#[test]
+fn every_row_says_what_it_is() {
+    let rows = scorecard();
+    assert!(rows.len() > 20, "{}", rows.len());
+    let mut ids = std::collections::BTreeSet::new();
+    for row in &rows {
+        assert!(ids.insert((&row.id, &row.window)), "`{}` stands twice", row.id);
+        assert!(!row.claim.is_empty() && !row.measure.is_empty(), "`{}` tests nothing", row.id);
+        for (arm, measured) in &row.arms {
+            let samples = measured.n > 0 || measured.value.is_none();
+            assert!(samples, "`{}` has a figure for {arm} from no sample", row.id);
+        }
+    }
+}
+
+#[test]
+fn a_difference_has_its_ratio_and_interval() {
+    let rows = scorecard();
+    let p50 = row(&rows, "latency_p50");
+    assert_eq!((p50.better, p50.finding.as_str()), (Better::Lower, "differs"));
+    let ratio = p50.ratio.expect("both have data");
+    let (low, high) = ratio.interval.expect("twenty paired seconds");
+    assert!(1.15 < low && low <= high && high < 1.25, "{ratio:?}");
+    assert!(p50.beside.as_ref().is_some_and(|text| text.contains("work")), "what it sits on: {p50:?}");
+
+    let goodput = row(&rows, "goodput");
+    assert_eq!(goodput.finding, "no difference");
+    assert_eq!(goodput.better, Better::Higher);
+}
+
+#[test]
+fn the_parts_add_up_to_the_whole() {
+    let rows = scorecard();
+    let difference = |id: &str| value(row(&rows, id), 'B') - value(row(&rows, id), 'A');
+    let parts = ["cpu_business", "cpu_database", "cpu_transport"].map(difference);
+    // 3,200 less 1,600 ms over 800 journeys: 2 ms.
+    let total = difference("cpu_total");
+    assert!((total - 0.002).abs() < 1e-6, "{total}");
+    assert!((parts.iter().sum::<f64>() - total).abs() < 1e-9, "{parts:?}");
+    assert_eq!(parts[0], 0.0, "the work is the same");
+    assert_eq!(row(&rows, "cpu_total").finding, "+2.0ms");
+}
+
+#[test]
+fn without_work_and_hops_beside_it_there_is_no_latency_ratio() {
+    let run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 6 * MS });
+    let rows = scorecard::scorecard(run.tally());
+    let p50 = row(&rows, "latency_p50");
+    assert_eq!(p50.ratio, None);
+    assert_eq!(p50.finding, "no ratio without work, hop cost and hops");
+}
+
+#[test]
+fn what_was_not_measured_is_not_zero() {
+    let run = Run::new().quiet(|_, _| 5 * MS);
+    let rows = scorecard::scorecard(run.tally());
+    for id in ["cpu_per_journey", "hops", "lost_writes"] {
+        if let Some(row) = rows.iter().find(|row| row.id == id) {
+            assert!(row.arms.values().all(|measured| measured.value.is_none()), "{row:?}");
+            assert_eq!(row.finding, "not measured");
+        }
+    }
+    assert!(rows.iter().all(|row| row.id != "stale_reads" || row.arms[&'A'].value.is_none()));
+}
+
+#[test]
+fn counts_without_spread_claim_no_interval() {
+    let rows = scorecard();
+    assert_eq!(row(&rows, "hops").finding, "no interval");
+    assert_eq!(value(row(&rows, "hops"), 'B'), 4.0);
+    assert_eq!(row(&rows, "latency_p999").finding, "too few samples");
+    assert_eq!(row(&rows, "processes").finding, "differs", "a count is exact");
+    assert_eq!((value(row(&rows, "processes"), 'A'), value(row(&rows, "processes"), 'B')), (1.0, 4.0));
+}

@@ -1,0 +1,149 @@
+//! What passes, what fails, what cannot be told, and what must not be believed.
+
+use record::{Entry, Lint, Verdict, Window};
+use scorecard::{Circumstances, exit_code, verdict};
+
+use crate::fixture::Run;
+
+const MS: u64 = 1_000;
+
+fn quiet() -> Run {
+    Run::new().quiet(|_, _| 5 * MS)
+}
+
+#[test]
+fn a_check_passes_fails_or_cannot_be_told() {
+    let run = quiet();
+    // 20 s of 40 a second: 800 samples, all good.
+    for check in run.checks("goodput(all) in steady >= 99%") {
+        assert_eq!((check.verdict, check.n), (Verdict::Pass, 800));
+    }
+    assert_eq!(run.checks("p50(all) in steady <= 1ms")[0].verdict, Verdict::Fail);
+    let few = &run.checks("p99(all) in steady <= 1s")[0];
+    assert_eq!(few.verdict, Verdict::Inconclusive, "a p99 of 800 samples is eight of them");
+    assert!(few.reason.contains("800 samples; it takes 1000"), "{}", few.reason);
+    let none = &run.checks("p50(home-feed) in nowhere <= 1s");
+    assert_eq!((none[0].verdict, none[0].value), (Verdict::Inconclusive, None), "no data is never 0");
+}
+
+#[test]
+fn a_limit_inside_the_interval_cannot_be_told() {
+    let mut run = Run::new();
+    for second in 5..25 {
+        // 190 of 200 every other second, all of them else: 97.5 % of 4,000, give or take half a percent.
+        let good = if second.is_multiple_of(2) { 190 } else { 200 };
+        run.window('A', 1, second, "home-feed", 200, good, 5 * MS);
+    }
+    let standing = |text: &str| run.checks(text)[0].clone();
+    assert_eq!(standing("goodput(all) in steady >= 95%").verdict, Verdict::Pass);
+    assert_eq!(standing("goodput(all) in steady >= 99%").verdict, Verdict::Fail);
+    let between = standing("goodput(all) in steady >= 97.6%");
+    assert_eq!(between.verdict, Verdict::Inconclusive);
+    assert!(between.reason.contains("straddles"), "{}", between.reason);
+}
+
+#[test]
+fn arms_are_compared_second_by_second() {
+    // B is a fifth slower in every second, and both swing together by half.
+    let swing = |second: u32| if second.is_multiple_of(2) { 4 * MS } else { 6 * MS };
+    let run = Run::new().quiet(|arm, second| swing(second) * if arm == 'A' { 10 } else { 12 } / 10);
+    let compared = |factor: &str| {
+        run.checks(&format!("p50(all) in steady for micro >= {factor} * p50(all) in steady for mono"))[0]
+            .clone()
+    };
+    assert_eq!(compared("1.1").verdict, Verdict::Pass, "{:?}", compared("1.1"));
+    assert_eq!(compared("1.3").verdict, Verdict::Fail);
+    let nobody = run.checks("p50(all) in steady > p50(all) in crash");
+    assert_eq!(nobody[0].verdict, Verdict::Inconclusive, "a comparison names its arms");
+}
+
+#[test]
+fn a_verdict_is_the_worst_that_is_known() {
+    let run = quiet();
+    let pass = run.checks("errors(all) in steady < 1%");
+    let fail = run.checks("p50(all) in steady <= 1ms");
+    let open = run.checks("p99(all) in steady <= 1s");
+    let void = [Lint { name: "x".into(), verdict: Verdict::Invalid, text: String::new() }];
+    assert_eq!(verdict(&[], &pass, &[]), Verdict::Pass);
+    assert_eq!(verdict(&[], &[pass.clone(), open.clone()].concat(), &[]), Verdict::Inconclusive);
+    assert_eq!(verdict(&[], &[pass.clone(), open, fail.clone()].concat(), &[]), Verdict::Fail);
+    assert_eq!(verdict(&[], &[pass, fail].concat(), &void), Verdict::Invalid);
+    let codes = [Verdict::Pass, Verdict::Fail, Verdict::Invalid, Verdict::Inconclusive].map(exit_code);
+    assert_eq!(codes, [0, 1, 3, 4]);
+}
+
+#[test]
+fn a_quiet_run_is_believed() {
+    assert_eq!(quiet().lints(&Circumstances::default()), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_lab_knows_makes_a_run_invalid() {
+    let run = quiet();
+    let one = || vec!["photo in B".to_owned()];
+    for (name, circumstances) in [
+        ("fault_without_hits", Circumstances { unhit: one(), ..Circumstances::default() }),
+        ("clean_up_unconfirmed", Circumstances { left_behind: one(), ..Circumstances::default() }),
+        ("generator", Circumstances { generator: one(), ..Circumstances::default() }),
+        (
+            "final_states_differ",
+            Circumstances { states_differ: Some("A, B".into()), ..Circumstances::default() },
+        ),
+    ] {
+        assert_eq!(run.lints(&circumstances), [name]);
+    }
+}
+
+/// The last second of home-feed at A, changed.
+fn changed(change: impl FnOnce(&mut Window)) -> Vec<String> {
+    let mut run = quiet();
+    let mut window = Window {
+        arm: 'A',
+        round: 1,
+        journey: "home-feed".into(),
+        second: 34,
+        offered: 20,
+        sent: 20,
+        ok: 20,
+        good: 20,
+        closed: true,
+        ..Window::default()
+    };
+    change(&mut window);
+    run.say(34, Entry::Window(Box::new(window)));
+    run.lints(&Circumstances::default())
+}
+
+#[test]
+fn what_the_windows_say_makes_a_run_invalid() {
+    assert_eq!(changed(|_| ()), Vec::<String>::new());
+    assert_eq!(changed(|window| window.ok = 19), ["conservation"], "one arrival has no fate");
+    let dropped = changed(|window| (window.ok, window.good, window.dropped) = (15, 15, 5));
+    assert_eq!(dropped, ["queue_cap"]);
+    assert_eq!(changed(|window| (window.offered, window.ok) = (21, 21)), ["unequal_load"]);
+    // 100 of 600 pages that were asked for.
+    let empty = changed(|window| (window.pages, window.empty_pages) = (100, 100));
+    assert_eq!(empty, ["empty_pages"]);
+}
+
+#[test]
+fn drops_by_design_are_no_defect_of_the_run() {
+    let mut run = quiet();
+    run.header().drops = true;
+    let window = Window {
+        arm: 'A',
+        round: 1,
+        journey: "home-feed".into(),
+        second: 34,
+        offered: 20,
+        sent: 15,
+        ok: 15,
+        good: 15,
+        dropped: 5,
+        closed: true,
+        ..Window::default()
+    };
+    run.say(34, Entry::Window(Box::new(window)));
+    assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
+    assert!(run.values("goodput(home-feed) in crash")[0] < Some(1.0), "they hurt goodput all the same");
+}
