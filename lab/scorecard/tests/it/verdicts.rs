@@ -29,7 +29,7 @@ fn a_check_passes_fails_or_cannot_be_told() {
 #[test]
 fn a_limit_inside_the_interval_cannot_be_told() {
     let mut run = Run::new();
-    for second in 5..25 {
+    for second in 5_u32..25 {
         // 190 of 200 every other second, all of them else: 97.5 % of 4,000, give or take half a percent.
         let good = if second.is_multiple_of(2) { 190 } else { 200 };
         run.window('A', 1, second, "home-feed", 200, good, 5 * MS);
