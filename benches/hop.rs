@@ -16,6 +16,7 @@ fn board(carrier: Carrier, hosts: &[ComponentName], clusters: Clusters) -> Switc
     Switchboard::new(SwitchboardOptions {
         carrier,
         clusters,
+        services: Default::default(),
         policies: Vec::new(),
         faults: Arc::default(),
         token: "bench".into(),

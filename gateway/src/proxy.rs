@@ -239,7 +239,7 @@ impl Gateway {
             let cx = visit.context(until, tries);
             // As if the component had said so: the policies must not know better.
             match injury::suffer(faults, Side::Caller, visit.target.callee.name, &route, &cx).await {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Injury::Aborted(refusal)) => return Ok(refused::response(&refusal)),
                 Err(Injury::Hung) => return Err(Failed::TimedOut),
             }

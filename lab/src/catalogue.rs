@@ -58,7 +58,7 @@ pub fn list() -> ExitCode {
     for name in names {
         match find(&name) {
             Ok(scenario) => {
-                let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+                let arms: Vec<&str> = scenario.default_arms().map(|arm| arm.name.as_str()).collect();
                 let seconds = scenario.length_ns() / 1_000_000_000;
                 println!("{name:width$}  {seconds:>4}s  {}", arms.join(", "));
                 println!("{:width$}         {}", "", scenario.title);
@@ -80,9 +80,8 @@ pub fn explain(asked: &str) -> ExitCode {
     };
     let components = suite::components();
     let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
-        .topologies
-        .iter()
-        .map(|(name, placement)| (name.clone(), placement.resolve(&components).unwrap_or_default()))
+        .default_arms()
+        .map(|arm| (arm.name.clone(), arm.placement.resolve(&components).unwrap_or_default()))
         .collect();
     let reach = |step: usize, processes: &[ProcessPlan]| match conductor::run::reach_of(
         &scenario.steps[step],

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use conductor::up::{Standing, UpOrder};
 use contract::Placement;
+use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
@@ -20,24 +21,25 @@ const TOPOLOGIES: &[(&str, &str)] = &[
     ),
 ];
 
-fn placement(asked: &str) -> Result<(String, Placement), String> {
-    if let Some((name, topology)) = asked.split_once(':') {
+fn arm(asked: &str) -> Result<Arm, String> {
+    if let Some((name, arm)) = asked.split_once(':') {
         let scenario = catalogue::find(name)?;
-        let names: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
-        let found = scenario.topologies.iter().find(|(name, _)| name == topology);
-        return found.cloned().ok_or_else(|| scenario::source::unknown("arm", topology, names));
+        let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+        let found = scenario.arms.iter().find(|other| other.name == arm);
+        return found.cloned().ok_or_else(|| scenario::source::unknown("arm", arm, names));
     }
     let names = TOPOLOGIES.iter().map(|(name, _)| *name);
     let (name, text) = TOPOLOGIES
         .iter()
         .find(|(name, _)| *name == asked)
         .ok_or_else(|| scenario::source::unknown("arm", asked, names))?;
-    toml::from_str(text).map(|placement| ((*name).to_owned(), placement)).map_err(|error| error.to_string())
+    let placement: Placement = toml::from_str(text).map_err(|error| error.to_string())?;
+    Ok(Arm::plain(name, placement))
 }
 
 /// `cleave up`.
 pub fn up(asked: &cli::Up) -> ExitCode {
-    let (name, placement) = match placement(&asked.topology) {
+    let arm = match arm(&asked.topology) {
         Ok(found) => found,
         Err(text) => return complain::usage(&text),
     };
@@ -58,8 +60,7 @@ pub fn up(asked: &cli::Up) -> ExitCode {
         return complain::error(&error);
     }
     let order = UpOrder {
-        name,
-        placement,
+        arm,
         seed: asked.seed,
         load,
         out: asked.out.clone(),
@@ -103,10 +104,10 @@ mod tests {
     #[test]
     fn every_topology_of_the_house_is_right() {
         for (name, _) in TOPOLOGIES {
-            let (_, placement) = placement(name).unwrap_or_else(|text| panic!("{text}"));
-            placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+            let arm = arm(name).unwrap_or_else(|text| panic!("{text}"));
+            arm.placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
         }
-        assert!(placement("mikro").expect_err("a typo").contains("did you mean `micro`?"));
-        assert!(placement("first-look:micro").is_ok());
+        assert!(arm("mikro").expect_err("a typo").contains("did you mean `micro`?"));
+        assert!(arm("first-look:micro").is_ok());
     }
 }

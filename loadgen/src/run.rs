@@ -141,6 +141,7 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
             start: start.clone(),
             paired: plan.arms.len() > 1,
             waiting,
+            attempts: plan.load.attempts,
         }));
     }
     let recorders: Vec<_> = lanes.iter().map(|lane| lane.recorder.clone()).collect();

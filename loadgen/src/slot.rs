@@ -33,6 +33,8 @@ pub struct Lane {
     pub people: Arc<People>,
     /// When the load starts; slots are idle before.
     pub start: Arc<std::sync::OnceLock<Instant>>,
+    /// Times a user tries in all.
+    pub attempts: u32,
     /// How late an arrival may be taken.
     pub waiting: Waiting,
     /// Whether rows carry the arm's name: they do when arms share a process.
@@ -71,7 +73,14 @@ impl Lane {
         let arrival = handed.arrival;
         let due = arrival.due_ns / 1_000;
         let sent = self.now_us();
-        let outcome = journeys::perform(self, &arrival).await;
+        let mut outcome = journeys::perform(self, &arrival).await;
+        // A user whose page failed loads it again at once; what is felt counts from the first try.
+        for _refresh in 1..self.attempts {
+            if outcome.cause.is_none() || self.cancelled() {
+                break;
+            }
+            outcome = journeys::perform(self, &arrival).await;
+        }
         let done = self.now_us();
         let at = Instants { due, handed: handed.handed_us, sent, done };
         self.recorder.finished(arrival.journey, at, handed.idle, &outcome);

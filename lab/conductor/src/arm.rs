@@ -16,6 +16,7 @@ use crate::children::Spawner;
 use crate::http::Asker;
 use crate::instance::{ArmError, Health, Instance, launch, leave, prepare};
 use crate::lines::Lines;
+use crate::plan::Planned;
 
 /// An arm whose door has not answered by then does not start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -133,14 +134,14 @@ impl Arm {
     }
 
     /// For the record's header.
-    pub fn describe(&self, topology: &str, ready_ms: u64) -> record::Arm {
+    pub(crate) fn describe(&self, planned: &Planned, ready_ms: u64) -> record::Arm {
         let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
         let with_data = self.plan.processes.iter().filter(|process| !process.hosts.is_empty());
         record::Arm {
             letter: self.plan.letter,
             name: self.plan.name.clone(),
-            topology: topology.to_owned(),
-            variant: String::new(),
+            topology: planned.topology.clone(),
+            variant: planned.variant.clone(),
             instances: self
                 .instances
                 .iter()

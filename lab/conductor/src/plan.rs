@@ -21,6 +21,7 @@ use crate::{finish, procfs};
 pub(crate) struct Planned {
     pub letter: char,
     pub topology: String,
+    pub variant: String,
     pub processes: Vec<ProcessPlan>,
     pub plan: ArmPlan,
 }
@@ -29,52 +30,48 @@ impl Stage {
     /// The arms asked for, in the order asked for: the first is A.
     pub(crate) fn plan_arms(&self, seeded: &Seeded) -> Result<Vec<Planned>, RunError> {
         let scenario = &self.order.scenario;
-        let chosen: Vec<&(String, contract::Placement)> = if self.order.arms.is_empty() {
-            scenario.topologies.iter().collect()
+        let chosen: Vec<&scenario::Arm> = if self.order.arms.is_empty() {
+            scenario.default_arms().collect()
         } else {
-            let find = |arm: &String| scenario.topologies.iter().find(|(name, _)| name == arm);
+            let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
             self.order.arms.iter().filter_map(find).collect()
         };
-        let components = suite::components();
         let mut planned = Vec::new();
-        for (index, (name, placement)) in chosen.into_iter().enumerate() {
-            let processes = placement.resolve(&components).map_err(|errors| {
-                let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                RunError::UnknownArm(format!("topology `{name}`: {}", text.join("; ")))
-            })?;
+        for (index, arm) in chosen.into_iter().enumerate() {
             let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
-            let folder = self.folder.join(name);
+            let processes = resolve(arm)?;
+            let folder = self.folder.join(arm.name.replace('/', "-"));
             let config = NodeConfig {
                 run_id: self.id.clone(),
                 scenario: scenario.name.clone(),
-                arm: name.clone(),
-                topology: name.clone(),
-                processes: processes.clone(),
-                carrier: placement.carrier,
                 data: folder.join("data"),
                 secret: self.secret.clone(),
                 token: self.token.clone(),
-                policies: scenario.policy_table(),
                 knobs: component::site::Knobs {
                     push_below: scenario.load.feed.push_below,
                     feed_depth: scenario.load.feed.depth,
                     ..component::site::Knobs::default()
                 },
                 telemetry: level(scenario.telemetry),
-                otlp: telemetry::otlp_endpoint_from_env(),
                 seed: self.order.seed,
-                ..NodeConfig::default()
+                ..config_of(arm, &processes)
             };
             let plan = ArmPlan {
                 letter,
-                name: name.clone(),
+                name: arm.name.clone(),
                 processes: processes.clone(),
-                restart: placement.restart,
+                restart: arm.placement.restart,
                 config,
                 folder,
                 probes: seeded.probes(),
             };
-            planned.push(Planned { letter, topology: name.clone(), processes, plan });
+            planned.push(Planned {
+                letter,
+                topology: arm.topology.clone(),
+                variant: arm.variant.clone(),
+                processes,
+                plan,
+            });
         }
         Ok(planned)
     }
@@ -159,6 +156,28 @@ impl Stage {
     }
 }
 
+/// The processes of an arm.
+pub(crate) fn resolve(arm: &scenario::Arm) -> Result<Vec<ProcessPlan>, RunError> {
+    arm.placement.resolve(&suite::components()).map_err(|errors| {
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        RunError::UnknownArm(format!("topology `{}`: {}", arm.topology, text.join("; ")))
+    })
+}
+
+/// What the nodes of an arm are told about it.
+pub(crate) fn config_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeConfig {
+    NodeConfig {
+        arm: arm.name.clone(),
+        topology: arm.topology.clone(),
+        processes: processes.to_vec(),
+        carrier: arm.placement.carrier,
+        policies: arm.policies.clone(),
+        services: arm.services.clone(),
+        otlp: telemetry::otlp_endpoint_from_env(),
+        ..NodeConfig::default()
+    }
+}
+
 /// The order of arms in a round: two arms ABBA AB .., more a Latin square
 /// ABC BCA CAB, so that no arm is always first.
 pub(crate) fn order_of(round: u32, arms: usize) -> Vec<usize> {
@@ -191,7 +210,7 @@ pub(crate) fn outline(planned: &Planned) -> record::Arm {
         letter: planned.letter,
         name: planned.plan.name.clone(),
         topology: planned.topology.clone(),
-        variant: String::new(),
+        variant: planned.variant.clone(),
         config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
         instances,
         local_edges,

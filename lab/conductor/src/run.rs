@@ -26,7 +26,7 @@ pub struct Order {
     pub scenario: Scenario,
     /// Seed to use.
     pub seed: u64,
-    /// Topologies to run, in order; the scenario's own when empty.
+    /// Arms to run, in order; the scenario's own when empty.
     pub arms: Vec<String>,
     /// 1 for side by side; more for interleaved.
     pub rounds: u32,
@@ -107,7 +107,7 @@ impl Run {
     /// # Errors
     /// When it cannot be written; nothing has been started then.
     pub fn prepare(order: Order, interrupts: Interrupts) -> Result<Self, RunError> {
-        let names: Vec<&str> = order.scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = order.scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
         if let Some(unknown) = order.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
             return Err(RunError::UnknownArm(scenario::source::unknown("arm", unknown, names)));
         }

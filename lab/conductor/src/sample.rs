@@ -43,6 +43,7 @@ pub struct Exposed {
     /// Requests sent to other processes.
     pub sent: f64,
     spans: [u64; 4],
+    work: BTreeMap<String, [u64; 2]>,
 }
 
 impl Exposed {
@@ -89,6 +90,12 @@ impl Exposed {
                 *self.wall_parts.entry(sample.label("part").to_owned()).or_default() += value;
             }
             "cost_billed_total" => self.billed += value,
+            "work_done_total" => {
+                self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
+            }
+            "work_wasted_total" => {
+                self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[1] += value as u64;
+            }
             "otel_spans_ended_total" => self.spans[0] += value as u64,
             "otel_spans_exported_total" => self.spans[1] += value as u64,
             "otel_spans_failed_total" => self.spans[2] += value as u64,
@@ -233,6 +240,7 @@ impl Sampler {
                     restarts: glance.restarts,
                     db_bytes,
                     spans: exposed.as_ref().map_or([0; 4], |exposed| exposed.spans),
+                    work: exposed.as_ref().map_or_else(BTreeMap::new, |exposed| exposed.work.clone()),
                     ..self.figures(glance.pid)
                 };
                 pss_kib += proc.pss_kib;

@@ -144,7 +144,7 @@ impl Stage {
             .iter()
             .zip(&arms)
             .zip(&ready)
-            .map(|((planned, arm), ready_ms)| arm.describe(&planned.topology, *ready_ms))
+            .map(|((planned, arm), ready_ms)| arm.describe(planned, *ready_ms))
             .collect();
         let result = self.block(&arms, seeded, 1, Some(described)).await;
         self.end(arms).await;
@@ -165,7 +165,7 @@ impl Stage {
                 let header = described.take().map(|_| {
                     let describe = |other: &Planned| {
                         if other.letter == arm.letter {
-                            running.describe(&other.topology, ready_ms)
+                            running.describe(other, ready_ms)
                         } else {
                             outline(other)
                         }

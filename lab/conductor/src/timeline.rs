@@ -259,6 +259,6 @@ async fn signals(
             each(Instance::resume, "resumed");
         }
         // Whoever adds a kind for the conductor to carry out adds its arm here.
-        Fault::Delay(_) | Fault::Abort(_) | Fault::Hang(_) => {}
+        Fault::Delay(_) | Fault::Abort(_) | Fault::Hang(_) | Fault::Slow(_) => {}
     }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use contract::Placement;
 use node::NodeConfig;
 use runtime::{Tasks, clock};
 use traffic::Load;
@@ -13,15 +12,14 @@ use crate::arm::{Arm, ArmPlan, Ground};
 use crate::children::Spawner;
 use crate::http::Asker;
 use crate::lines::Lines;
+use crate::plan::{config_of, resolve};
 use crate::run::{Interrupts, RunError, secret};
 use crate::seed::Seeded;
 
 /// What to keep up.
 pub struct UpOrder {
-    /// Topology name.
-    pub name: String,
-    /// How it is grouped.
-    pub placement: Placement,
+    /// What to keep up.
+    pub arm: scenario::Arm,
     /// Seed and size of its data.
     pub seed: u64,
     /// Data and knobs come from here.
@@ -75,16 +73,14 @@ pub async fn up(
         asker: Asker::new(tasks.clone(), token.clone()),
         program: order.program.clone(),
     };
-    let folder = order.out.join(format!("up-{}-{}", order.name, std::process::id()));
+    let folder = order.out.join(format!("up-{}-{}", order.arm.name.replace('/', "-"), std::process::id()));
     let wrong = |path: &PathBuf| {
         let path = path.clone();
         move |source| RunError::Folder { path, source }
     };
     std::fs::create_dir_all(&folder).map_err(wrong(&folder))?;
     let folder = folder.canonicalize().map_err(wrong(&folder))?;
-    let processes = order.placement.resolve(&suite::components()).map_err(|errors| {
-        RunError::UnknownArm(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    })?;
+    let processes = resolve(&order.arm)?;
     let (load, seed) = (order.load.clone(), order.seed);
     let seeded = runtime::blocking(move || Seeded::generate(seed, &load)).await;
     let snapshot = seeded.snapshot(&order.out.join(".snapshots"), &processes).await?;
@@ -93,24 +89,19 @@ pub async fn up(
     let config = NodeConfig {
         run_id: format!("up-{}", std::process::id()),
         scenario: "up".into(),
-        arm: order.name.clone(),
-        topology: order.name.clone(),
-        processes: processes.clone(),
-        carrier: order.placement.carrier,
         data,
         secret: key.clone(),
         token: token.clone(),
         telemetry: order.telemetry,
-        otlp: telemetry::otlp_endpoint_from_env(),
         seed: order.seed,
         public: order.public,
-        ..NodeConfig::default()
+        ..config_of(&order.arm, &processes)
     };
     let plan = ArmPlan {
         letter: 'A',
-        name: order.name.clone(),
+        name: order.arm.name.clone(),
         processes,
-        restart: order.placement.restart,
+        restart: order.arm.placement.restart,
         config,
         folder: folder.clone(),
         probes: seeded.probes(),

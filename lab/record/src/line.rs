@@ -351,6 +351,9 @@ pub struct Proc {
     pub db_bytes: u64,
     /// Spans ended, exported, failed, dropped since its start.
     pub spans: [u64; 4],
+    /// By component: requests and calls finished since its start, and of them those nobody waited for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub work: BTreeMap<String, [u64; 2]>,
 }
 
 /// One second of the host.

@@ -29,7 +29,7 @@ fn names(
         known(reader, "phase", phase, &reader.written.phases.clone(), place);
     }
     for axis in &measure.axes {
-        known(reader, "topology", axis, &reader.written.arms.clone(), place);
+        known(reader, "topology or variant", axis, &reader.written.axes.clone(), place);
     }
     match &measure.kind {
         Kind::Latency(_, journey)
@@ -43,6 +43,7 @@ fn names(
             }
         }
         Kind::BlastRadius(step) => blast(reader, step, place),
+        Kind::Wasted(name) => reader.known_component(place(name), name, &[]),
         Kind::Attempts(caller, callee) | Kind::BreakerOpen(caller, callee) => {
             for name in [caller, callee] {
                 reader.known_component(place(name), name, &["gateway"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::Placement;
-use policy::Policy;
+use policy::{Policy, Service};
 use policy::units::Span;
 use scorecard::Expectation;
 use serde::Deserialize;
@@ -32,10 +32,8 @@ pub struct Scenario {
     pub phases: Vec<Phase>,
     /// What the users do.
     pub load: Load,
-    /// Topologies, in file order: the first is arm A.
-    pub topologies: Vec<(String, Placement)>,
-    /// Policies by edge pattern, in file order.
-    pub policies: Vec<(String, Policy)>,
+    /// What is compared: every variant on every topology, in file order; the first is arm A.
+    pub arms: Vec<Arm>,
     /// Timed actions, in file order.
     pub steps: Vec<Step>,
     /// Must hold for the run to be believed.
@@ -44,6 +42,40 @@ pub struct Scenario {
     pub check: Vec<Assertion>,
     /// Ends the run early.
     pub stop: Stop,
+}
+
+/// One topology with one variant's policies: what a run starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// `mono`, or `naive/mono` where there are variants.
+    pub name: String,
+    /// Its topology's name.
+    pub topology: String,
+    /// Its variant's name; empty where the file has none.
+    pub variant: String,
+    /// Which component lives where.
+    pub placement: Placement,
+    /// Shapes of components.
+    pub services: BTreeMap<String, Service>,
+    /// Policies by edge pattern.
+    pub policies: BTreeMap<String, Policy>,
+    /// Run only when asked for by name.
+    pub aside: bool,
+}
+
+impl Arm {
+    /// A topology as it is, without a variant.
+    pub fn plain(name: &str, placement: Placement) -> Self {
+        Self {
+            name: name.to_owned(),
+            topology: name.to_owned(),
+            variant: String::new(),
+            placement,
+            services: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            aside: false,
+        }
+    }
 }
 
 /// How much is watched, the same in every arm.
@@ -147,9 +179,9 @@ impl Scenario {
             .collect()
     }
 
-    /// Policies as nodes take them.
-    pub fn policy_table(&self) -> BTreeMap<String, Policy> {
-        self.policies.iter().cloned().collect()
+    /// The arms that are run when nobody chooses: those not set aside.
+    pub fn default_arms(&self) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().filter(|arm| !arm.aside)
     }
 }
 

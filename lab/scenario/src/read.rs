@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use contract::{ComponentName, Placement};
-use policy::{EdgePattern, Policy};
+use contract::ComponentName;
 use scorecard::Expectation;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -20,7 +19,7 @@ use crate::source::{Fault, Faults, Source, unknown};
 pub const SCHEMA: i64 = 1;
 
 /// Keys of a file, at its top.
-const TOP: [&str; 13] = [
+const TOP: [&str; 16] = [
     "schema",
     "name",
     "title",
@@ -31,7 +30,10 @@ const TOP: [&str; 13] = [
     "phases",
     "load",
     "topology",
+    "service",
     "policy",
+    "variant",
+    "arms",
     "step",
     "expect",
 ];
@@ -69,7 +71,8 @@ pub(crate) struct Reader<'a> {
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) phases: Vec<String>,
-    pub(crate) arms: Vec<String>,
+    /// Topologies, variants, and arms by their whole names.
+    pub(crate) axes: Vec<String>,
     pub(crate) steps: Vec<String>,
 }
 
@@ -153,8 +156,7 @@ impl Reader<'_> {
         let telemetry: Option<Watching> = self.take(&mut top, "telemetry");
         let phases = self.phases(&mut top);
         let load: Option<Load> = self.load(&mut top);
-        let topologies = self.topologies(&mut top);
-        let policies = self.policies(&mut top);
+        let arms = self.arms(&mut top);
         let steps = self.steps(&mut top, &phases);
         let (valid, check) = self.expectations(&mut top, source);
         let stop = self.stop(&mut top, source);
@@ -169,8 +171,7 @@ impl Reader<'_> {
             telemetry: telemetry.unwrap_or_default(),
             phases,
             load: load?,
-            topologies,
-            policies,
+            arms,
             steps,
             valid,
             check,
@@ -260,48 +261,6 @@ impl Reader<'_> {
             self.fault(place.unwrap_or(span.clone()), message);
         }
         Some(load)
-    }
-
-    fn topologies(&mut self, top: &mut DeTable<'_>) -> Vec<(String, Placement)> {
-        let mut topologies = Vec::new();
-        let refused = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
-        for (name, span, value) in self.tables(top, "topology") {
-            self.written.arms.push(name.clone());
-            let inside = places(&value, &value.span());
-            let Some(placement) = self.value::<Placement>(value) else { continue };
-            if let Err(errors) = placement.resolve(self.components) {
-                for error in errors {
-                    let place = nearest(&inside, &error.to_string()).unwrap_or(span.clone());
-                    self.fault(place, format!("topology `{name}`: {error}"));
-                }
-            }
-            topologies.push((name, placement));
-        }
-        if self.written.arms.is_empty() && !refused {
-            self.fault(
-                0..0,
-                "no topology; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
-            );
-        }
-        topologies
-    }
-
-    fn policies(&mut self, top: &mut DeTable<'_>) -> Vec<(String, Policy)> {
-        let mut policies = Vec::new();
-        for (name, span, value) in self.tables(top, "policy") {
-            match name.parse::<EdgePattern>() {
-                Ok(edge) => {
-                    for side in edge.to_string().split("->").filter(|side| *side != "*") {
-                        self.known_component(span.clone(), side, &["gateway"]);
-                    }
-                }
-                Err(error) => self.fault(span.clone(), error.to_string()),
-            }
-            if let Some(policy) = self.value::<Policy>(value) {
-                policies.push((name, policy));
-            }
-        }
-        policies
     }
 
     /// The tables `[key.NAME]`, each with its name and the name's place.

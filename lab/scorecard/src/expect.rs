@@ -131,6 +131,8 @@ pub enum Kind {
     StaleReads,
     /// Quantile of acknowledged until visible elsewhere.
     Staleness(f64),
+    /// Share of finished work nobody waited for any more.
+    Wasted(String),
     /// Seconds a breaker was open.
     BreakerOpen(String, String),
     /// PSI `some` of the host.
@@ -161,6 +163,7 @@ pub const MEASURES: &[(&str, &str)] = &[
     ("stale_reads()", "reads that missed an acknowledged write"),
     ("staleness_p50()", "median time until a write is visible elsewhere"),
     ("staleness_p99()", "99th percentile of it"),
+    ("wasted(component)", "share of finished work nobody waited for any more"),
     ("breaker_open(a->b)", "time a breaker was open"),
     ("host.cpu_stall", "share of time tasks waited for a CPU"),
     ("host.mem_available", "share of memory available"),
@@ -179,6 +182,7 @@ impl Kind {
             | Self::Errors(_)
             | Self::Availability(_)
             | Self::BlastRadius(_)
+            | Self::Wasted(_)
             | Self::CpuStall
             | Self::MemoryAvailable => Unit::Share,
             Self::Rate(_) => Unit::Rate,
@@ -511,6 +515,9 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         "attempts" => edge().map(|(a, b)| Kind::Attempts(a, b)),
         "breaker_open" => edge().map(|(a, b)| Kind::BreakerOpen(a, b)),
         "recovery" => Ok(Kind::Recovery(selector()?)),
+        "wasted" => argument
+            .map(|name| Kind::Wasted(name.to_owned()))
+            .ok_or_else(|| "`wasted` needs a component: `wasted(follower)`".into()),
         "blast_radius" => {
             let step = argument.and_then(|text| text.strip_prefix("step ")).map(|id| id.trim().to_owned());
             step.map(Kind::BlastRadius)

@@ -180,6 +180,7 @@ fn too_few(kind: &Kind, n: u64) -> Option<String> {
         | Kind::CpuPerJourney
         | Kind::Cost
         | Kind::BlastRadius(_)
+        | Kind::Wasted(_)
         | Kind::StaleReads => MIN_SHARE,
         _ => 1,
     };

@@ -28,6 +28,7 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
         Kind::Rate(selector) => rate(tally, arm, window, selector),
         Kind::Attempts(caller, callee) => attempts(tally, arm, &whole, caller, callee),
         Kind::BreakerOpen(caller, callee) => breaker_open(tally, arm, &whole, caller, callee),
+        Kind::Wasted(component) => wasted(tally, arm, &whole, component),
         Kind::Recovery(selector) => recovery(tally, arm, selector),
         Kind::BlastRadius(step) => blast_radius(tally, arm, step),
         Kind::CpuPerJourney => from_blocks(tally, kind, window, arm),
@@ -124,6 +125,17 @@ fn attempts(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &
         calls += edge.effective_rps;
     }
     Measured { value: (calls > 0.0).then(|| tries / calls), n: calls as u64, interval: None }
+}
+
+/// What a component finished in vain. Cumulative figures of its processes: a share
+/// has no interval of its own beyond that of a proportion.
+fn wasted(tally: &Tally, arm: char, stretch: &Stretch, component: &str) -> Measured {
+    let figure = |which: usize| {
+        move |proc: &record::Proc| proc.work.get(component).map_or(0, |work| work[which])
+    };
+    let done = tally.grown(arm, stretch, figure(0)).unwrap_or(0);
+    let vain = tally.grown(arm, stretch, figure(1)).unwrap_or(0);
+    proportion(vain.min(done), done)
 }
 
 fn breaker_open(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &str) -> Measured {

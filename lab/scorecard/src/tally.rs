@@ -199,6 +199,12 @@ impl Tally {
 
     /// CPU an arm's processes spent in a stretch, ns; `None` when they were not sampled in it.
     pub fn cpu_ns(&self, arm: char, stretch: &Stretch) -> Option<u64> {
+        self.grown(arm, stretch, |proc| proc.cpu_ns)
+    }
+
+    /// How much a cumulative figure of an arm's processes grew in a stretch; `None`
+    /// when they were not sampled in it.
+    pub fn grown(&self, arm: char, stretch: &Stretch, figure: impl Fn(&Proc) -> u64 + Copy) -> Option<u64> {
         let ranges = self.run_time(arm, stretch);
         let mut total = 0;
         let mut sampled = false;
@@ -207,7 +213,7 @@ impl Tally {
                 continue;
             }
             for range in &ranges {
-                if let Some(spent) = spent(samples, range, |proc| proc.cpu_ns) {
+                if let Some(spent) = spent(samples, range, figure) {
                     total += spent;
                     sampled = true;
                 }

@@ -101,6 +101,7 @@ kinds! {
     Hang in hang as "hang",
     Kill in kill as "kill",
     Pause in pause as "pause",
+    Slow in slow as "slow",
 }
 
 pub use kill::Restart;
@@ -123,6 +124,7 @@ mod tests {
             ("do = \"kill\"", "kill"),
             ("do = \"kill\"\nrestart = { after = \"500ms\" }", "kill, back after 500ms"),
             ("do = \"pause\"", "pause"),
+            ("do = \"slow\"\nby = \"10x\"", "slow by 10x"),
         ] {
             let fault = read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(fault.to_string(), shown);

@@ -52,17 +52,34 @@ impl End {
 }
 
 /// What a call must suffer: first the delay, then the end, if there is one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// Sum of all delays.
     pub delay: Duration,
     /// The first abort or hang.
     pub end: Option<End>,
+    /// How many times longer the work takes: the product of all factors.
+    pub slow: f64,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, end: None, slow: 1.0 }
+    }
 }
 
 impl Verdict {
     /// Nothing happens.
     pub fn is_clear(&self) -> bool {
-        self.delay.is_zero() && self.end.is_none()
+        *self == Self::default()
+    }
+
+    /// Its name in metrics and spans: that of the worst of it.
+    pub fn name(&self) -> &'static str {
+        match self.end {
+            Some(end) => end.name(),
+            None if self.slow > 1.0 => "slow",
+            None => "delay",
+        }
     }
 }

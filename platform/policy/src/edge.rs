@@ -96,6 +96,24 @@ impl Policy {
         }
     }
 
+    /// What is wrong with it, with the right choices; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut refuse = |wrong: bool, sentence: String| {
+            if wrong {
+                faults.push(sentence);
+            }
+        };
+        let attempts = self.attempts.unwrap_or(1);
+        refuse(
+            !(1..=MAX_ATTEMPTS).contains(&attempts),
+            format!("attempts: {attempts} tries are out of range; write 1 to {MAX_ATTEMPTS}, the first included"),
+        );
+        refuse(self.timeout == Some(Span::default()), "timeout: nobody answers in no time; write \"250ms\"".into());
+        refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
+        faults
+    }
+
     /// With the defaults filled in. Whoever sets `attempts` without a budget or
     /// a breaker gets none: a naive retry must be possible to show.
     pub fn effective(&self) -> Effective {

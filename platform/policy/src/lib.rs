@@ -6,6 +6,7 @@
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admit`]: how many may come in.
+//! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
 //!
 //! Times are nanoseconds given by the caller, random bits come from the caller.
@@ -19,7 +20,9 @@ pub mod deadline;
 pub mod edge;
 pub mod outlier;
 pub mod retry;
+pub mod service;
 pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use edge::{Cancel, EdgePattern, Effective, Policy, for_edge};
+pub use service::Service;

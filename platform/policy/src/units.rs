@@ -181,6 +181,78 @@ impl fmt::Display for Rate {
     }
 }
 
+/// How many times: `"10x"`, `"1.5x"`, or a number.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Factor(f64);
+
+impl Factor {
+    /// So many times; below 1 is cut to 1, above a million to that.
+    pub const fn new(times: f64) -> Self {
+        Self(if times.is_nan() { 1.0 } else { times.clamp(1.0, FASTEST) })
+    }
+
+    /// At least 1.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Factor {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is no factor; write \"10x\", from 1x up"));
+        let times: f64 = text.trim().trim_end_matches('x').trim().parse().map_err(|_| wrong())?;
+        if (1.0..=FASTEST).contains(&times) { Ok(Self(times)) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x", self.0)
+    }
+}
+
+/// An amount of memory or of data: `"512B"`, `"64KiB"`, `"4MiB"`, `"1GiB"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// So many bytes.
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// The number of bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+impl FromStr for Bytes {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is no size; write \"64KiB\", \"4MiB\" or \"1GiB\""));
+        let trimmed = text.trim();
+        let unit = BYTE_UNITS.into_iter().find_map(|(unit, size)| Some((trimmed.strip_suffix(unit)?, size)));
+        let (number, size) = unit.ok_or_else(wrong)?;
+        let bytes = number.trim().parse::<f64>().map_err(|_| wrong())? * size as f64;
+        // A tebibyte is more than any machine this runs on has.
+        if (0.0..=1e12).contains(&bytes) { Ok(Self(bytes as u64)) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = BYTE_UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        let (unit, size) = whole.unwrap_or(("B", 1));
+        write!(f, "{}{unit}", self.0 / size)
+    }
+}
+
 /// Reads a quantity from text; anything else is refused with the right form.
 struct Written<T>(&'static str, PhantomData<T>);
 
@@ -242,9 +314,48 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
+impl Serialize for Factor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Factor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Written("a factor such as \"10x\"", PhantomData))
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Written("a size such as \"4MiB\"", PhantomData))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn factors_and_sizes_read_and_print() {
+        assert_eq!("10x".parse::<Factor>().expect("a factor").to_string(), "10x");
+        assert_eq!("4MiB".parse::<Bytes>().expect("a size"), Bytes::new(4 << 20));
+        for (text, shown) in [("64KiB", "64KiB"), ("1.5KiB", "1536B"), ("2048MiB", "2GiB"), ("0B", "0B")] {
+            assert_eq!(text.parse::<Bytes>().expect(text).to_string(), shown);
+        }
+        for bad in ["0.5x", "x", "", "-2x", "1e9x"] {
+            assert!(bad.parse::<Factor>().is_err(), "{bad}");
+        }
+        for bad in ["4", "4MB", "-1KiB", "9000000GiB", "é"] {
+            assert!(bad.parse::<Bytes>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn spans_read_and_print() {

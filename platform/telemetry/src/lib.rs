@@ -24,7 +24,8 @@ pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
     EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, db_operation, deadline_refused,
-    discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, wal_bytes,
+    discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, shed,
+    wal_bytes, work_done,
 };
 pub use options::{Identity, Level, LogTo, NotALevel, Options, otlp_endpoint_from_env};
 pub use spans::{

@@ -275,6 +275,30 @@ pub fn deadline_refused(service: ComponentName) {
     counter!(names::DEADLINE_REFUSED, names::SERVICE => service.as_str()).increment(1);
 }
 
+static SHEDS: Cache<(ComponentName, &'static str), Counter> = Cache::new();
+
+/// A component refused a call to protect itself: `queue_full`.
+pub fn shed(service: ComponentName, reason: &'static str) {
+    let made = || counter!(names::REQUESTS_SHED, names::SERVICE => service.as_str(), names::KIND => reason);
+    SHEDS.get(&(service, reason), made).increment(1);
+}
+
+static WORK: Cache<ComponentName, (Counter, Counter)> = Cache::new();
+
+/// A component finished a request or a call; `wasted` when nobody waited for it any more.
+pub fn work_done(service: ComponentName, wasted: bool) {
+    let made = || {
+        let service = service.as_str();
+        (
+            counter!(names::WORK_DONE, names::SERVICE => service),
+            counter!(names::WORK_WASTED, names::SERVICE => service),
+        )
+    };
+    let (done, idle) = WORK.get(&service, made);
+    done.increment(1);
+    idle.increment(u64::from(wasted));
+}
+
 /// Requests were cut off by a drain that took too long.
 pub fn drain_aborted(count: u64) {
     counter!(names::DRAIN_ABORTED).increment(count);

@@ -99,6 +99,10 @@ pub const POOL_ACTIVE: &str = "pool_active_connections";
 pub const POOL_WAITING: &str = "pool_waiting";
 /// Connections opened.
 pub const POOL_CONNECTS: &str = "pool_connects_total";
+/// Requests and calls a component finished.
+pub const WORK_DONE: &str = "work_done_total";
+/// Of them, those nobody waited for any more.
+pub const WORK_WASTED: &str = "work_wasted_total";
 /// Requests refused because their deadline had passed.
 pub const DEADLINE_REFUSED: &str = "deadline_refused_total";
 /// Requests cut off by a drain.

@@ -122,7 +122,7 @@ async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body
         let entry = entry.clone();
         async move { cost::part(Part::Business, entry.arrival.arrive(&cx, codec, body)).await }
     };
-    let Worked { output, bill } = work(Some(board), entry.component, terms, asked).await;
+    let Worked { output, bill } = work(Some(board), entry.component, terms, asked, is_work).await;
     let mut response = match output {
         Ok(bytes) => {
             let mut response = Response::new(Body::full(bytes));
@@ -135,6 +135,13 @@ async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body
         response.headers_mut().insert(headers::SERVER_TIMING, bill);
     }
     response
+}
+
+/// What was turned away at the threshold is no finished work.
+fn is_work(output: &Result<Bytes, Refusal>) -> bool {
+    output.as_ref().err().is_none_or(|refusal| {
+        !matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::DeadlineExceeded)
+    })
 }
 
 /// The deadline is looked at first: a late call's body is not worth reading.

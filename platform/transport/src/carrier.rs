@@ -8,36 +8,48 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use contract::{Answer, Call, CallContext, ComponentName, Refusal};
-use fault::{Side, Table};
+use contract::{Answer, Call, CallContext, ComponentName, Deadline, Refusal};
 use runtime::{clock, scope};
 
-use crate::injury;
+use crate::headers;
+use crate::shape::Threshold;
 
 /// A component's answer to one call, and what every call to it meets.
 pub(crate) struct Receiver<C: Call> {
     service: Arc<dyn Answer<C>>,
-    faults: Arc<Table>,
+    threshold: Threshold,
 }
 
 impl<C: Call> Receiver<C> {
-    pub fn new(service: Arc<dyn Answer<C>>, faults: Arc<Table>) -> Self {
-        Self { service, faults }
+    pub fn new(service: Arc<dyn Answer<C>>, threshold: Threshold) -> Self {
+        Self { service, threshold }
     }
 
-    /// The callee's side of a call: too late before any work, the component's
-    /// own faults, then its answer in its own scope.
+    /// The callee's side of a call: too late before any work, a place, the
+    /// component's own faults, then its answer in its own scope.
     pub async fn receive(&self, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
         let answer = async {
-            on_time(callee::<C>(), cx)?;
-            if !self.faults.is_empty() {
-                injury::suffer(&self.faults, Side::Callee, callee::<C>(), C::NAME, cx).await?;
-                on_time(callee::<C>(), cx)?;
+            self.threshold.on_time(cx)?;
+            if self.threshold.is_clear() {
+                return self.service.answer(cx, call).await;
             }
-            self.service.answer(cx, call).await
+            let inside = self.threshold.cross(C::NAME, cx).await?;
+            let reply = self.service.answer(cx, call).await;
+            inside.leave().await;
+            reply
         };
         scope::within(callee::<C>(), answer).await
     }
+}
+
+/// The context of a function call. Where the edge passes no deadline on, the callee
+/// works for a caller who has gone, as it would across a network.
+fn asked(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext {
+    let mut cx = cx.asked_by(caller);
+    if !deadline {
+        cx.deadline = Deadline::after(clock::now(), headers::MAX_DEADLINE);
+    }
+    cx
 }
 
 /// Work for somebody who has stopped waiting is refused.
@@ -46,10 +58,6 @@ pub(crate) fn in_time(cx: &CallContext) -> Result<(), Refusal> {
         Some(_) => Ok(()),
         None => Err(Refusal::too_late()),
     }
-}
-
-fn on_time(callee: ComponentName, cx: &CallContext) -> Result<(), Refusal> {
-    in_time(cx).inspect_err(|_| telemetry::deadline_refused(callee))
 }
 
 pub(crate) const fn callee<C: Call>() -> ComponentName {

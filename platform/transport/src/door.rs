@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use contract::{ComponentName, Refusal};
-use fault::Side;
 use http::{HeaderMap, HeaderValue};
 use runtime::cost::{self, Part};
 use runtime::{Fate, clock, scope};
@@ -18,7 +17,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::switchboard::Board;
-use crate::{headers, injury, refused};
+use crate::{headers, refused};
 
 /// A door without faults and detached work: spans, metrics, deadline and bill
 /// only. A node uses [`crate::Switchboard::door`].
@@ -55,10 +54,9 @@ impl Door {
             scope::enter(self.component, || telemetry::server_span(method.as_str(), route, path, trace));
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
         let _active = metrics.begin();
-        let admitted = self.admit(request.headers(), method.as_str(), route).instrument(span.clone()).await;
-        let response = match admitted {
+        let response = match self.admit(request.headers()) {
             Err(refusal) => refused::response(&refusal).map(Into::into),
-            Ok(()) => self.work(service, request).instrument(span.clone()).await,
+            Ok(()) => self.work(service, request, route).instrument(span.clone()).await,
         };
         let status = response.status().as_u16();
         telemetry::server_end(&span, status);
@@ -66,37 +64,47 @@ impl Door {
         response
     }
 
-    /// Late requests are refused before any work, then the component's own faults bite.
-    async fn admit(&self, headers: &HeaderMap, method: &str, route: &str) -> Result<(), Refusal> {
+    /// Late requests are refused before any work.
+    fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         headers::deadline(headers, clock::now()).ok_or_else(|| {
             telemetry::deadline_refused(self.component);
             Refusal::too_late()
         })?;
-        let Some(board) = &self.board else { return Ok(()) };
-        let faults = &board.options.faults;
-        if faults.is_empty() {
-            return Ok(());
-        }
-        let cx = headers::public_context(headers);
-        let route = format!("{method} {route}");
-        let injury = injury::suffer(faults, Side::Callee, self.component, &route, &cx);
-        Ok(scope::within(self.component, injury).await?)
+        Ok(())
     }
 
-    async fn work<S>(&self, mut service: S, request: Request) -> Response
+    /// A place, the component's faults, then its work: all of it goes on in a task
+    /// of its own where the edge detaches.
+    async fn work<S>(&self, mut service: S, request: Request, route: &str) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
         S::Future: Send,
     {
         let terms =
             Terms { caller: headers::public_caller(request.headers()), bill: wants_bill(request.headers()) };
+        let threshold = self.board.as_ref().map(|board| board.threshold(self.component));
+        let threshold = threshold.filter(|threshold| !threshold.is_clear());
+        let route = threshold.as_ref().map(|_| format!("{} {route}", request.method()));
         let handled = async move {
+            let inside = match threshold.zip(route) {
+                Some((threshold, route)) => {
+                    let cx = headers::public_context(request.headers());
+                    match threshold.cross(&route, &cx).await {
+                        Ok(inside) => Some(inside),
+                        Err(refusal) => return refused::response(&refusal).map(Into::into),
+                    }
+                }
+                None => None,
+            };
             let Ok(()) = std::future::poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(response) = cost::part(Part::Business, service.call(request)).await;
+            if let Some(inside) = inside {
+                inside.leave().await;
+            }
             response
         };
         let Worked { output: mut response, bill } =
-            work(self.board.as_ref(), self.component, terms, handled).await;
+            work(self.board.as_ref(), self.component, terms, handled, is_work).await;
         if let Some(bill) = bill {
             response.headers_mut().insert(headers::SERVER_TIMING, bill);
         }
@@ -130,6 +138,7 @@ pub(crate) async fn work<T, F>(
     component: ComponentName,
     terms: Terms,
     work: F,
+    is_work: fn(&T) -> bool,
 ) -> Worked<T>
 where
     T: Send + 'static,
@@ -147,8 +156,19 @@ where
     });
     match board {
         Some(board) if board.detaches(terms.caller, component) => {
-            let task = board.detached.spawn("transport.detached", Fate::Finish, work);
-            match task.await {
+            let waited_for = Arc::new(());
+            let waiting = Arc::downgrade(&waited_for);
+            let task = board.detached.spawn("transport.detached", Fate::Finish, async move {
+                let worked = work.await;
+                if is_work(&worked.output) {
+                    telemetry::work_done(component, waiting.strong_count() == 0);
+                }
+                worked
+            });
+            let result = task.await;
+            // Gone with this future when the caller leaves first.
+            drop(waited_for);
+            match result {
                 Ok(Some(worked)) => worked,
                 // Work that finishes is never dropped; only the runtime's end does that.
                 Ok(None) => std::future::pending().await,
@@ -158,8 +178,19 @@ where
                 },
             }
         }
-        _ => work.await,
+        _ => {
+            let worked = work.await;
+            if is_work(&worked.output) {
+                telemetry::work_done(component, false);
+            }
+            worked
+        }
     }
+}
+
+/// What was turned away at the threshold is no finished work.
+fn is_work(response: &Response) -> bool {
+    !matches!(response.status().as_u16(), 503 | 504)
 }
 
 impl<S> Layer<S> for Door {

@@ -9,6 +9,18 @@ use tracing::Instrument;
 
 use crate::refused;
 
+/// What a call that goes on has suffered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Suffered {
+    /// How many times longer its work takes.
+    pub slow: f64,
+}
+
+impl Suffered {
+    /// Nothing.
+    pub const NOTHING: Self = Self { slow: 1.0 };
+}
+
 /// The end of a call at the hands of a fault.
 pub enum Injury {
     /// Answered by the fault, as if by the callee.
@@ -37,9 +49,9 @@ pub async fn suffer(
     callee: ComponentName,
     route: &str,
     cx: &CallContext,
-) -> Result<(), Injury> {
+) -> Result<Suffered, Injury> {
     if table.is_empty() {
-        return Ok(());
+        return Ok(Suffered::NOTHING);
     }
     let site = Site {
         caller: cx.from,
@@ -52,9 +64,9 @@ pub async fn suffer(
     };
     let verdict = table.verdict(&site, clock::now_ns());
     if verdict.is_clear() {
-        return Ok(());
+        return Ok(Suffered::NOTHING);
     }
-    let kind = verdict.end.map_or("delay", End::name);
+    let kind = verdict.name();
     let (service, peer) = match side {
         Side::Caller => (cx.from, callee),
         Side::Callee => (callee, cx.from),
@@ -66,7 +78,7 @@ pub async fn suffer(
             sleep(verdict.delay).await;
         }
         match verdict.end {
-            None => Ok(()),
+            None => Ok(Suffered { slow: verdict.slow }),
             Some(End::Abort(status)) => Err(Injury::Aborted(refused::injected(status))),
             Some(End::Hang) => hang(cx.deadline).await,
         }
@@ -75,7 +87,7 @@ pub async fn suffer(
 }
 
 /// Not before the caller has given up; nobody is left to hear this answer.
-async fn hang(deadline: Deadline) -> Result<(), Injury> {
+async fn hang(deadline: Deadline) -> Result<Suffered, Injury> {
     sleep_until(deadline.instant().into()).await;
     Err(Injury::Hung)
 }

@@ -29,6 +29,7 @@ mod probe;
 pub mod refused;
 pub mod sanitize;
 pub mod serve;
+mod shape;
 pub mod stack;
 pub mod switchboard;
 

@@ -1,12 +1,12 @@
 //! Who answers what, from here.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::Table;
-use policy::{Cancel, EdgePattern, Effective, Policy};
+use policy::{Cancel, EdgePattern, Effective, Policy, Service};
 use runtime::Tasks;
 
 use crate::calls::{Arrival, Entry};
@@ -17,6 +17,7 @@ use crate::cluster::Clusters;
 use crate::codec::Codec;
 use crate::door::Door;
 use crate::edge::Edge;
+use crate::shape::{Shape, Shapes, Threshold};
 
 /// What a process's switchboard is made from.
 pub struct SwitchboardOptions {
@@ -30,6 +31,8 @@ pub struct SwitchboardOptions {
     pub faults: Arc<Table>,
     /// The run's token; calls without it are refused.
     pub token: Arc<str>,
+    /// Shapes of components, as the scenario declares them.
+    pub services: BTreeMap<String, Service>,
     /// Components that live here.
     pub hosts: Vec<ComponentName>,
     /// The run's seed.
@@ -49,6 +52,7 @@ pub(crate) struct Board {
     pub detached: Tasks,
     /// Whether any policy asks for that, so that most processes need not look.
     any_detach: bool,
+    shapes: Shapes,
 }
 
 struct Registered {
@@ -61,8 +65,13 @@ impl Switchboard {
     /// A switchboard that nobody answers on yet.
     pub fn new(options: SwitchboardOptions) -> Self {
         let any_detach = options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancel::Detach));
+        let shaped = options.hosts.iter().filter_map(|host| {
+            let service = options.services.get(host.as_str()).filter(|service| !service.is_plain())?;
+            Some((*host, Arc::new(Shape::new(*host, service, options.seed))))
+        });
+        let shapes = shaped.collect();
         let (answers, edges) = Default::default();
-        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new(), any_detach }))
+        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new(), any_detach, shapes }))
     }
 
     /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
@@ -70,7 +79,7 @@ impl Switchboard {
     /// # Panics
     /// When somebody answers `C` already: two answers are a slip of the catalogue.
     pub fn answer<C: Call>(&self, service: Arc<dyn Answer<C>>) {
-        let receiver = Arc::new(Receiver::<C>::new(service, self.0.options.faults.clone()));
+        let receiver = Arc::new(Receiver::<C>::new(service, self.0.threshold(callee::<C>())));
         let entry = Arc::new(Entry::new(Arrival::new(receiver.clone())));
         let registered = Registered { receiver: Box::new(receiver), entry };
         let before = self.0.answers.write().expect("no panic while held").insert(C::NAME, registered);
@@ -111,6 +120,11 @@ impl Board {
         self.answers.read().expect("no panic while held").get(name).map(|registered| registered.entry.clone())
     }
 
+    /// What calls to a component that lives here meet.
+    pub fn threshold(&self, component: ComponentName) -> Threshold {
+        Threshold::new(component, self.options.faults.clone(), self.shapes.get(&component).cloned())
+    }
+
     /// The policy of an edge, with every blank filled in.
     pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> Effective {
         policy::for_edge(&self.options.policies, caller.as_str(), callee.as_str()).effective()
@@ -144,9 +158,12 @@ impl Board {
                 format!("`{callee}` lives here and does not answer `{}` yet", C::NAME),
             )
         })?;
+        let deadline = self.policy(caller, callee).deadline;
         Ok(match self.options.carrier {
-            Carrier::Wire => Arc::new(Wire::new(caller, receiver)),
-            Carrier::Local | Carrier::Json | Carrier::Binary => Arc::new(Local::new(caller, receiver)),
+            Carrier::Wire => Arc::new(Wire::new(caller, receiver, deadline)),
+            Carrier::Local | Carrier::Json | Carrier::Binary => {
+                Arc::new(Local::new(caller, receiver, deadline))
+            }
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use component::site::Knobs;
 use contract::{Carrier, ComponentName, ProcessPlan};
-use policy::Policy;
+use policy::{Policy, Service};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
@@ -45,6 +45,8 @@ pub struct NodeConfig {
     pub token: String,
     /// Policies by edge pattern, as in the scenario.
     pub policies: BTreeMap<String, Policy>,
+    /// Shapes of components, as in the scenario.
+    pub services: BTreeMap<String, Service>,
     /// What the scenario turned in the components.
     pub knobs: Knobs,
     /// How much is watched.
@@ -83,6 +85,7 @@ impl Default for NodeConfig {
             secret: String::new(),
             token: String::new(),
             policies: BTreeMap::new(),
+            services: BTreeMap::new(),
             knobs: Knobs::default(),
             telemetry: Level::default(),
             otlp: None,

@@ -110,6 +110,7 @@ impl Node {
             policies: policies.clone(),
             faults: faults.clone(),
             token: token.clone(),
+            services: config.services.clone(),
             hosts: config.hosts().to_vec(),
             seed: config.seed,
         });

@@ -75,6 +75,7 @@ impl Process {
         let calls = Switchboard::new(transport::SwitchboardOptions {
             carrier,
             clusters: clusters.clone(),
+            services: Default::default(),
             policies: Vec::new(),
             faults: Arc::new(fault::Table::default()),
             token: RUN_TOKEN.into(),

@@ -120,6 +120,9 @@ pub struct Load {
     /// Longest a user waits for an answer, its body included.
     #[serde(default = "Load::default_timeout")]
     pub timeout: Span,
+    /// Times a user tries in all: a failed page is loaded again at once.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub attempts: u32,
     /// An ok answer later than this is not good; `timeout` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_within: Option<Span>,
@@ -147,6 +150,15 @@ pub struct Load {
     /// Arrivals that may wait per arm; computed unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_cap: Option<usize>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_one(attempts: &u32) -> bool {
+    *attempts == 1
 }
 
 /// More than this no generator on one machine offers honestly, per second and arm.
@@ -178,6 +190,10 @@ impl Load {
         refuse(
             span > LONGEST_TIMEOUT || span < Span::from_millis(1),
             format!("timeout: {span} is out of range; write 1ms to {LONGEST_TIMEOUT}"),
+        );
+        refuse(
+            !(1..=5).contains(&self.attempts),
+            format!("attempts: a user tries 1 to 5 times, not {}", self.attempts),
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
@@ -256,9 +272,10 @@ impl Load {
     }
 
     /// Slots per arm: a slot is one request in flight. By Little's law the peak
-    /// rate times the longest wait, and a quarter more; at least 32, at most 1,000.
+    /// rate times the longest wait, all attempts included, and a quarter more; at least 32, at most 1,000.
     pub fn slots(&self) -> usize {
-        let needed = self.peak_rate() * self.timeout.duration().as_secs_f64() * 1.25;
+        let patience = self.timeout.duration().as_secs_f64() * f64::from(self.attempts);
+        let needed = self.peak_rate() * patience * 1.25;
         self.pool.unwrap_or((needed.ceil() as usize).clamp(FEWEST_SLOTS, MOST_SLOTS))
     }
 

@@ -28,7 +28,7 @@ impl<L: Layer> Layer for Faults<L> {
         }
         Box::pin(async move {
             match suffer(faults, Side::Caller, *callee, parcel.name, &parcel.cx).await {
-                Ok(()) => self.inner.send(parcel).await,
+                Ok(_) => self.inner.send(parcel).await,
                 // As if the callee had said so: the policies above must not know better.
                 Err(Injury::Aborted(refusal)) => Err(Failure::new(refusal, Came::Answered)),
                 Err(Injury::Hung) => {

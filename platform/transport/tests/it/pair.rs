@@ -176,6 +176,7 @@ impl Pair {
             Switchboard::new(SwitchboardOptions {
                 carrier,
                 clusters: clusters.clone(),
+                services: Default::default(),
                 policies: everywhere(policy),
                 faults: faults.clone(),
                 token: TOKEN.into(),

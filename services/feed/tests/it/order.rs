@@ -152,6 +152,7 @@ impl Stage {
         let calls = Switchboard::new(transport::SwitchboardOptions {
             carrier: Carrier::Local,
             clusters: Clusters::new(),
+            services: Default::default(),
             policies: Vec::new(),
             faults: Arc::new(fault::Table::default()),
             token: "of this test".into(),

@@ -1,0 +1,252 @@
+//! `[topology.T]`, `[service.S]`, `[policy."A->B"]` and `[variant.V]`, which lays some of them over the rest.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use contract::Placement;
+use policy::{EdgePattern, Policy, Service};
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::model::Arm;
+use crate::place::{nearest, places, remove};
+use crate::read::{Reader, Value};
+use crate::source::unknown;
+
+/// What a variant may lay something over.
+const LAYERS: [&str; 3] = ["topology", "service", "policy"];
+
+/// A named table of one of the sections, with its name's place.
+type Named<'i> = (String, Range<usize>, Value<'i>);
+
+/// The three sections, as written or with a variant over them.
+#[derive(Clone, Default)]
+struct Sections<'i> {
+    topology: Vec<Named<'i>>,
+    service: Vec<Named<'i>>,
+    policy: Vec<Named<'i>>,
+}
+
+impl<'i> Sections<'i> {
+    fn take(reader: &mut Reader<'_>, table: &mut DeTable<'i>) -> Self {
+        Self {
+            topology: reader.tables(table, LAYERS[0]),
+            service: reader.tables(table, LAYERS[1]),
+            policy: reader.tables(table, LAYERS[2]),
+        }
+    }
+
+    /// These with `over` laid on top, key by key.
+    fn under(&self, over: Self) -> Self {
+        Self {
+            topology: laid_over(&self.topology, over.topology),
+            service: laid_over(&self.service, over.service),
+            policy: laid_over(&self.policy, over.policy),
+        }
+    }
+}
+
+fn laid_over<'i>(base: &[Named<'i>], over: Vec<Named<'i>>) -> Vec<Named<'i>> {
+    let mut laid = base.to_vec();
+    for (name, span, value) in over {
+        match laid.iter_mut().find(|(other, ..)| *other == name) {
+            Some((.., below)) => merge(below, value),
+            None => laid.push((name, span, value)),
+        }
+    }
+    laid
+}
+
+/// Keys of `over` replace those of `below`; a table within is replaced whole.
+fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
+    let span = over.span();
+    match (below.get_mut(), over.into_inner()) {
+        (DeValue::Table(below), DeValue::Table(over)) => {
+            for (key, value) in over {
+                below.remove(key.get_ref().as_ref());
+                below.insert(key, value);
+            }
+        }
+        (_, other) => *below = Spanned::new(span, other),
+    }
+}
+
+/// The sections as those who carry them out read them.
+struct Read {
+    topologies: Vec<(String, Placement)>,
+    services: BTreeMap<String, Service>,
+    policies: BTreeMap<String, Policy>,
+}
+
+impl Reader<'_> {
+    /// Every variant on every topology. Faults of what all variants share are told once.
+    pub(crate) fn arms(&mut self, top: &mut DeTable<'_>) -> Vec<Arm> {
+        let refused = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
+        let chosen = remove(top, "arms");
+        let base = Sections::take(self, top);
+        let names: Vec<String> = base.topology.iter().map(|(name, ..)| name.clone()).collect();
+        if names.is_empty() && !refused {
+            self.fault(
+                0..0,
+                "no topology; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
+            );
+        }
+        self.written.axes.clone_from(&names);
+        let variants = self.tables(top, "variant");
+        let mut arms = Vec::new();
+        let plain = self.sections(base.clone());
+        if variants.is_empty() {
+            arms = arms_of(&plain, "");
+        }
+        for (variant, span, value) in variants {
+            if names.contains(&variant) {
+                let message = format!("`{variant}` is a topology already; expectations could not tell them apart");
+                self.fault(span.clone(), message);
+            }
+            self.written.axes.push(variant.clone());
+            let DeValue::Table(mut table) = value.into_inner() else {
+                self.fault(span, format!("a variant is a table; write [variant.{variant}.policy.\"feed->photo\"]"));
+                continue;
+            };
+            let over = Sections::take(self, &mut table);
+            for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
+                self.fault(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
+            }
+            for key in table.keys() {
+                self.fault(key.span(), unknown("section", key.get_ref(), LAYERS));
+            }
+            let read = self.sections(base.under(over));
+            arms.extend(arms_of(&read, &variant));
+        }
+        self.written.axes.extend(arms.iter().map(|arm| arm.name.clone()));
+        self.once();
+        if let Some(chosen) = chosen {
+            self.choose(&mut arms, chosen);
+        }
+        arms
+    }
+
+    /// `arms = ["naive/mono", "budget/micro"]`: which are run unless others are asked for.
+    fn choose(&mut self, arms: &mut [Arm], chosen: Value<'_>) {
+        let span = chosen.span();
+        let DeValue::Array(items) = chosen.into_inner() else {
+            self.fault(span, "`arms` is a list: arms = [\"mono\", \"micro\"]");
+            return;
+        };
+        let mut wanted = Vec::new();
+        for item in items {
+            let span = item.span();
+            let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
+            match item.get_ref().as_str() {
+                Some(name) if names.iter().any(|other| other == name) => wanted.push(name.to_owned()),
+                Some(name) if !names.is_empty() => {
+                    self.fault(span, unknown("arm", name, names.iter().map(String::as_str)));
+                }
+                Some(_) => {}
+                None => self.fault(span, "an arm is a name in quotes"),
+            }
+        }
+        let place = |arm: &Arm| wanted.iter().position(|name| *name == arm.name);
+        arms.sort_by_key(|arm| place(arm).unwrap_or(usize::MAX));
+        for arm in arms.iter_mut() {
+            arm.aside = place(arm).is_none();
+        }
+    }
+
+    fn sections(&mut self, sections: Sections<'_>) -> Read {
+        Read {
+            topologies: self.topologies(sections.topology),
+            services: self.services(sections.service),
+            policies: self.policies(sections.policy),
+        }
+    }
+
+    fn topologies(&mut self, tables: Vec<Named<'_>>) -> Vec<(String, Placement)> {
+        let mut topologies = Vec::new();
+        for (name, span, value) in tables {
+            let inside = places(&value, &value.span());
+            let Some(placement) = self.value::<Placement>(value) else { continue };
+            if let Err(errors) = placement.resolve(self.components) {
+                for error in errors {
+                    let place = nearest(&inside, &error.to_string()).unwrap_or(span.clone());
+                    self.fault(place, format!("topology `{name}`: {error}"));
+                }
+            }
+            topologies.push((name, placement));
+        }
+        topologies
+    }
+
+    fn services(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, Service> {
+        let mut services = BTreeMap::new();
+        for (name, span, value) in tables {
+            self.known_component(span.clone(), &name, &[]);
+            if let Some(service) = self.checked(value, span, Service::faults) {
+                services.insert(name, service);
+            }
+        }
+        services
+    }
+
+    fn policies(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, Policy> {
+        let mut policies = BTreeMap::new();
+        for (name, span, value) in tables {
+            match name.parse::<EdgePattern>() {
+                Ok(edge) => {
+                    for side in edge.to_string().split("->").filter(|side| *side != "*") {
+                        self.known_component(span.clone(), side, &["gateway"]);
+                    }
+                }
+                Err(error) => self.fault(span.clone(), error.to_string()),
+            }
+            if let Some(policy) = self.checked(value, span, Policy::faults) {
+                policies.insert(name, policy);
+            }
+        }
+        policies
+    }
+
+    /// A value and what its type says is wrong with it, each at the key it begins with.
+    fn checked<T: DeserializeOwned>(
+        &mut self,
+        value: Value<'_>,
+        span: Range<usize>,
+        faults: fn(&T) -> Vec<String>,
+    ) -> Option<T> {
+        let keys: Vec<(String, Range<usize>)> = match value.get_ref() {
+            DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
+            _ => Vec::new(),
+        };
+        let read: T = self.value(value)?;
+        for message in faults(&read) {
+            let key = message.split(':').next().unwrap_or_default();
+            let place = keys.iter().find(|(name, _)| name == key).map_or(span.clone(), |(_, place)| place.clone());
+            self.fault(place, message);
+        }
+        Some(read)
+    }
+
+    /// Forgets faults told before: variants share most of what they are read from.
+    fn once(&mut self) {
+        let mut told = Vec::new();
+        self.faults.retain(|fault| {
+            let new = !told.contains(fault);
+            if new {
+                told.push(fault.clone());
+            }
+            new
+        });
+    }
+}
+
+fn arms_of(read: &Read, variant: &str) -> Vec<Arm> {
+    let arm = |(topology, placement): &(String, Placement)| Arm {
+        name: if variant.is_empty() { topology.clone() } else { format!("{variant}/{topology}") },
+        variant: variant.to_owned(),
+        services: read.services.clone(),
+        policies: read.policies.clone(),
+        ..Arm::plain(topology, placement.clone())
+    };
+    read.topologies.iter().map(arm).collect()
+}

@@ -1,0 +1,248 @@
+//! What a scenario declares of a component: its slots, its queue, and the work of a call.
+//!
+//! Capacity is slots over mean work, whatever the machine: a verdict about queues
+//! then survives a busy laptop.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Ratio, Span};
+
+/// More waiting calls than this is a run that diverged, whatever the file says.
+pub const QUEUE_CAP: u32 = 50_000;
+
+/// `[service.S]`, of every copy of the component.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Service {
+    /// Calls worked on at once; unlimited where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
+    /// Calls that may wait for a slot; [`QUEUE_CAP`] where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u32>,
+    /// What each call does besides its real work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
+    /// A look-aside cache before the component's store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// Shape of the store behind it: slots, queue and work of a fill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
+    /// Connections to its database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<u32>,
+}
+
+/// How the work of calls is spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dist {
+    /// Exponential: many short, few long.
+    #[default]
+    Exp,
+    /// Always the mean.
+    Constant,
+    /// Even between nothing and twice the mean.
+    Uniform,
+    /// Lognormal with sigma 1.
+    Lognormal,
+    /// Pareto with alpha 1.5: a heavy tail, cut at a hundred times the mean.
+    Pareto,
+}
+
+/// `{ dist = "exp", mean = "20ms" }`: a sampled wait that holds the slot, or as much CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// How it is spread.
+    #[serde(default)]
+    pub dist: Dist,
+    /// Its mean.
+    pub mean: Span,
+    /// Burns CPU instead of waiting; on the thread that serves the call, which
+    /// stalls whatever else that thread serves.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cpu: bool,
+    /// Burns it on a thread for blocking work, as a careful programmer would.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub offload: bool,
+    /// Share of calls that do it at all, drawn by request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Ratio>,
+}
+
+/// `{ keys = 2000, ttl = "500s" }`: what is read often is kept nearby.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// How long an entry is fresh; for ever where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+    /// Entries kept at most; [`Cache::ENTRIES`] where unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u32>,
+    /// One fill per key at a time; the others wait for it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub single_flight: bool,
+    /// Stale entries are answered at once and refreshed behind the caller's back.
+    #[serde(skip_serializing_if = "is_false")]
+    pub serve_stale: bool,
+    /// A fill whose caller has given up is kept all the same.
+    #[serde(skip_serializing_if = "is_false")]
+    pub keep_late: bool,
+}
+
+impl Cache {
+    /// Entries of a cache that does not say.
+    pub const ENTRIES: u32 = 100_000;
+}
+
+/// `{ slots = 8, work = { mean = "20ms" }, timeout = "300ms" }`: the store behind a
+/// cache. It never cancels: what was asked of it is done, whoever has left.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Fills worked on at once.
+    pub slots: u32,
+    /// Fills that may wait; [`QUEUE_CAP`] where unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u32>,
+    /// What a fill takes.
+    pub work: Work,
+    /// How long the component waits for a fill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// A work's spread beyond its mean is cut here, so that one draw cannot outlast a run.
+const LONGEST: f64 = 100.0;
+
+impl Work {
+    /// The work of a call, ns, by inverse transform of `unit` in [0, 1): one draw
+    /// per call, the same in every arm.
+    pub fn sample_ns(&self, unit: f64) -> u64 {
+        let mean = self.mean.nanos() as f64;
+        let factor = match self.dist {
+            Dist::Exp => -(1.0 - unit).ln(),
+            Dist::Constant => 1.0,
+            Dist::Uniform => 2.0 * unit,
+            // exp(z - 1/2) has mean 1 for a standard normal z.
+            Dist::Lognormal => (normal(unit) - 0.5).exp(),
+            // Scale (alpha - 1) / alpha gives mean 1.
+            Dist::Pareto => (1.0 / 3.0) * (1.0 - unit).powf(-1.0 / 1.5),
+        };
+        (mean * factor.clamp(0.0, LONGEST)) as u64
+    }
+}
+
+/// The standard normal quantile, to 4.5e-4 (Abramowitz & Stegun 26.2.23).
+pub fn normal(unit: f64) -> f64 {
+    let unit = unit.clamp(1e-12, 1.0 - 1e-12);
+    let (p, sign) = if unit < 0.5 { (unit, -1.0) } else { (1.0 - unit, 1.0) };
+    let t = (-2.0 * p.ln()).sqrt();
+    let numerator = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let denominator = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
+    sign * (t - numerator / denominator)
+}
+
+impl Service {
+    /// Whether calls go through it unshaped.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Calls per second that one copy can do; `None` where nothing limits it.
+    pub fn capacity(&self) -> Option<f64> {
+        let (slots, work) = (self.slots?, self.work?);
+        let share = work.share.map_or(1.0, Ratio::get);
+        Some(f64::from(slots) / (work.mean.duration().as_secs_f64() * share))
+    }
+
+    /// What is wrong with it, with the right choices; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut refuse = |wrong: bool, sentence: &str| {
+            if wrong {
+                faults.push(sentence.to_owned());
+            }
+        };
+        let range = 1..=QUEUE_CAP;
+        refuse(
+            self.slots.is_some_and(|slots| !range.contains(&slots)),
+            "slots: write 1 to 50000; leave `slots` out for no limit",
+        );
+        refuse(self.queue.is_some_and(|queue| queue > QUEUE_CAP), "queue: at most 50000 calls may wait");
+        refuse(self.queue.is_some() && self.slots.is_none(), "queue: calls wait for slots; write slots = 8");
+        refuse(self.pool == Some(0), "pool: a pool holds at least 1 connection");
+        refuse(
+            self.store.is_some() && self.cache.is_none(),
+            "store: it is asked by a cache; write cache = { single_flight = true }",
+        );
+        refuse(self.store.is_some_and(|store| store.slots == 0), "store: it has at least 1 slot");
+        for work in [self.work, self.store.map(|store| store.work)].into_iter().flatten() {
+            refuse(work.mean == Span::default(), "work: its mean is nothing; write mean = \"20ms\"");
+            refuse(work.offload && !work.cpu, "work: only CPU is offloaded; write cpu = true as well");
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(text: &str) -> Service {
+        toml::from_str(text).unwrap_or_else(|why| panic!("{text}: {why}"))
+    }
+
+    #[test]
+    fn capacity_is_slots_over_work() {
+        let follower = service("slots = 8\nwork = { dist = \"exp\", mean = \"20ms\" }");
+        assert_eq!(follower.capacity(), Some(400.0));
+        assert_eq!(service("").capacity(), None);
+        assert_eq!(service("slots = 2\nwork = { mean = \"20ms\", share = \"50%\" }").capacity(), Some(200.0));
+    }
+
+    #[test]
+    fn every_spread_has_the_mean_it_declares() {
+        for dist in [Dist::Exp, Dist::Constant, Dist::Uniform, Dist::Lognormal, Dist::Pareto] {
+            let work =
+                Work { dist, mean: Span::from_millis(20), cpu: false, offload: false, share: None };
+            let draws = 100_000;
+            let sum: f64 = (0..draws).map(|i| work.sample_ns((f64::from(i) + 0.5) / f64::from(draws)) as f64).sum();
+            let mean_ms = sum / f64::from(draws) / 1e6;
+            // The cut tail of a Pareto with alpha 1.5 holds a twentieth of its mean.
+            assert!((18.5..20.3).contains(&mean_ms), "{dist:?}: {mean_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_normal_quantile_of_known_values() {
+        for (unit, z) in [(0.5, 0.0), (0.975, 1.959_96), (0.001, -3.090_23)] {
+            assert!((normal(unit) - z).abs() < 1e-3, "{unit}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        for (text, part) in [
+            ("slots = 0", "1 to 50000"),
+            ("queue = 4", "write slots"),
+            ("slots = 1\nqueue = 60000", "at most 50000"),
+            ("pool = 0", "at least 1 connection"),
+            ("work = { mean = \"0ms\" }", "mean is nothing"),
+            ("work = { mean = \"1ms\", offload = true }", "cpu = true"),
+            ("store = { slots = 1, work = { mean = \"1ms\" } }", "asked by a cache"),
+        ] {
+            let faults = service(text).faults().join("\n");
+            assert!(faults.contains(part), "{text}: {faults}");
+        }
+        assert!(toml::from_str::<Service>("slot = 1").is_err());
+    }
+}

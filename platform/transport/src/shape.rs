@@ -1,0 +1,196 @@
+//! What every call to a component meets before its work: a place, the component's faults, declared work.
+//!
+//! In this order: the bounded queue, a slot, the deadline again, the faults of the
+//! component, its cache and the store behind it, the work a scenario declares.
+//! Faults bite while the slot is held, as whatever ails the component itself does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use contract::id::{fnv1a64, mix};
+use contract::{CallContext, ComponentName, Refusal};
+use fault::{Side, Table};
+use policy::Service;
+use policy::service::{QUEUE_CAP, Work};
+use runtime::cost::{self, Part};
+use runtime::{chance, clock};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use crate::injury;
+
+/// The shapes of the components of a process.
+pub(crate) type Shapes = BTreeMap<ComponentName, Arc<Shape>>;
+
+/// A component as a scenario shapes it. Shared by its calls and its public routes.
+pub(crate) struct Shape {
+    component: ComponentName,
+    seed: u64,
+    work: Option<Work>,
+    slots: Option<Slots>,
+}
+
+impl Shape {
+    pub fn new(component: ComponentName, options: &Service, seed: u64) -> Self {
+        let slots = options.slots.map(|slots| Slots::new(component, slots, options.queue));
+        Self { component, seed, work: options.work, slots }
+    }
+
+    /// Does the declared work, `slow` times as long; false where none is declared.
+    async fn work(&self, request: u64, slow: f64) -> bool {
+        let Some(work) = self.work else { return false };
+        let draw = |purpose: &[u8]| {
+            // Background work has no request; its dice need not be reproducible.
+            let key = if request == 0 { chance::bits() } else { request };
+            let bits = mix(fnv1a64(purpose, mix(self.seed ^ fnv1a64(self.component.as_str().as_bytes(), key))));
+            (bits >> 11) as f64 / (1u64 << 53) as f64
+        };
+        if work.share.is_some_and(|share| draw(b"work.share") >= share.get()) {
+            return true;
+        }
+        let length = Duration::from_nanos((work.sample_ns(draw(b"work")) as f64 * slow) as u64);
+        match (work.cpu, work.offload) {
+            (false, _) => sleep(length).await,
+            (true, false) => burn(length),
+            (true, true) => runtime::blocking(move || burn(length)).await,
+        }
+        true
+    }
+}
+
+/// Uses so much CPU of this thread.
+fn burn(length: Duration) {
+    let until = clock::thread_cpu_ns() + u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+    let mut sum = 0_u64;
+    while clock::thread_cpu_ns() < until {
+        for _ in 0..2_000 {
+            sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(1));
+        }
+    }
+}
+
+/// Slots and the bounded first-come-first-served queue before them.
+pub(crate) struct Slots {
+    component: ComponentName,
+    free: Arc<Semaphore>,
+    waiting: AtomicU32,
+    limit: u32,
+}
+
+/// A slot; free again when dropped.
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slots {
+    pub fn new(component: ComponentName, slots: u32, queue: Option<u32>) -> Self {
+        let free = Arc::new(Semaphore::new(slots as usize));
+        Self { component, free, waiting: AtomicU32::new(0), limit: queue.unwrap_or(QUEUE_CAP) }
+    }
+
+    /// A slot, after the queue; refused at once where the queue is full.
+    pub async fn enter(&self) -> Result<Slot, Refusal> {
+        if let Ok(permit) = self.free.clone().try_acquire_owned() {
+            return Ok(Slot { _permit: permit });
+        }
+        let _turn = self.queue().ok_or_else(|| {
+            telemetry::shed(self.component, "queue_full");
+            Refusal::unavailable("queue_full", "as many calls wait for this component as may")
+        })?;
+        let started = clock::now();
+        let permit = cost::part(Part::Queueing, self.free.clone().acquire_owned()).await;
+        telemetry::queue_wait(self.component, "slots", clock::now() - started);
+        let permit = permit.expect("slots are never closed");
+        Ok(Slot { _permit: permit })
+    }
+
+    fn queue(&self) -> Option<Turn<'_>> {
+        let take = |waiting: u32| (waiting < self.limit).then_some(waiting + 1);
+        self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
+        telemetry::queue_depth(self.component, "slots").increment(1.0);
+        Some(Turn(self))
+    }
+}
+
+/// A place in the queue; given up when dropped.
+struct Turn<'a>(&'a Slots);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        telemetry::queue_depth(self.0.component, "slots").decrement(1.0);
+    }
+}
+
+/// What calls to a component meet on its side.
+#[derive(Clone)]
+pub(crate) struct Threshold {
+    component: ComponentName,
+    faults: Arc<Table>,
+    shape: Option<Arc<Shape>>,
+}
+
+/// A call that is inside, until [`Inside::leave`].
+pub(crate) struct Inside {
+    slow: f64,
+    started: std::time::Instant,
+    _slot: Option<Slot>,
+}
+
+impl Threshold {
+    pub fn new(component: ComponentName, faults: Arc<Table>, shape: Option<Arc<Shape>>) -> Self {
+        Self { component, faults, shape }
+    }
+
+    /// Whether nothing stands between a call and its work.
+    pub fn is_clear(&self) -> bool {
+        self.shape.is_none() && self.faults.is_empty()
+    }
+
+    /// Lets a call in. `route` is its name, or method and template.
+    ///
+    /// # Errors
+    /// The queue is full, the deadline passed in it, or a fault ends the call.
+    pub async fn cross(&self, route: &str, cx: &CallContext) -> Result<Inside, Refusal> {
+        // A component that asks itself is inside already; a second slot could wait for the first.
+        let shape = self.shape.as_ref().filter(|_| cx.from != self.component);
+        let slot = match shape.and_then(|shape| shape.slots.as_ref()) {
+            Some(slots) => {
+                let slot = slots.enter().await?;
+                self.on_time(cx)?;
+                Some(slot)
+            }
+            None => None,
+        };
+        let mut slow = 1.0;
+        if !self.faults.is_empty() {
+            slow = injury::suffer(&self.faults, Side::Callee, self.component, route, cx).await?.slow;
+            self.on_time(cx)?;
+        }
+        if let Some(shape) = shape
+            && shape.work(cx.request, slow).await
+        {
+            // What was declared has been stretched; the real work is left as it is.
+            slow = 1.0;
+        }
+        Ok(Inside { slow, started: clock::now(), _slot: slot })
+    }
+
+    /// Work for somebody who has stopped waiting is refused.
+    pub fn on_time(&self, cx: &CallContext) -> Result<(), Refusal> {
+        crate::carrier::in_time(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
+    }
+}
+
+impl Inside {
+    /// The work is done. A component that is slow without declared work takes
+    /// as many times longer than it took.
+    pub async fn leave(self) {
+        if self.slow > 1.0 {
+            let took = clock::now().saturating_duration_since(self.started);
+            cost::part(Part::Injected, sleep(took.mul_f64(self.slow - 1.0))).await;
+        }
+    }
+}
