@@ -10,7 +10,17 @@ fn lease(target: &str) -> Lease {
     let fault: Fault =
         serde_json::from_str(r#"{ "do": "delay", "by": "1ms" }"#).expect("a fault as scenarios write it");
     let target = target.parse().expect("a target");
-    Lease { id: "bench".into(), order: 0, fault, target, matching: fault::Match::default(), seed: 42 }
+    Lease {
+        id: "bench".into(),
+        order: 0,
+        fault,
+        target,
+        matching: fault::Match::default(),
+        copies: Vec::new(),
+        detours: Vec::new(),
+        ramp_ms: 0,
+        seed: 42,
+    }
 }
 
 pub fn fault(criterion: &mut Criterion) {
@@ -22,6 +32,7 @@ pub fn fault(criterion: &mut Criterion) {
         request: 7,
         attempt: 0,
         principal: None,
+        copy: None,
     };
     let mut group = criterion.benchmark_group("fault");
     for (name, target) in

@@ -17,6 +17,8 @@ fn board(carrier: Carrier, hosts: &[ComponentName], clusters: Clusters) -> Switc
         carrier,
         clusters,
         services: Default::default(),
+            copy: "test#0".into(),
+            schema: 1,
         policies: Vec::new(),
         faults: Arc::default(),
         token: "bench".into(),

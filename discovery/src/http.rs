@@ -25,6 +25,7 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use fault::standing::Directory;
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,7 +34,7 @@ use tokio::sync::watch;
 use crate::model::{
     Announcement, Delta, Epoch, EventId, InstanceId, Key, RegistryEpoch, Rev, ServiceName, Snapshot, Watched,
 };
-use crate::registry::Shared;
+use crate::registry::{Ailment, Shared};
 use crate::store::{CatchUp, Cmd, Refused};
 
 /// The header that carries the run's token.
@@ -93,6 +94,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(mutating)
         .route("/v1/services", get(list))
         .route("/v1/watch", get(watch_changes))
+        .layer(middleware::from_fn_with_state(shared.clone(), ailing))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared)
 }
@@ -132,6 +134,16 @@ async fn token(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     if !same(given, shared.options.token.as_bytes()) {
         let message = format!("send the run's token as `{TOKEN}`");
         return Refusal(StatusCode::UNAUTHORIZED, "token_required", message).into_response();
+    }
+    next.run(request).await
+}
+
+/// A registry that answers errors, because a fault says so.
+async fn ailing(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let broken = matches!(&*shared.ailing().borrow(), Some(ailment) if ailment.how == Directory::Error);
+    if broken {
+        let message = "an injected fault answers instead".to_owned();
+        return Refusal(StatusCode::SERVICE_UNAVAILABLE, "fault_injected", message).into_response();
     }
     next.run(request).await
 }
@@ -234,7 +246,8 @@ async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Snapshot>, Refusal> {
-    Ok(Json(shared.snapshot(&query?.0.watched()?)))
+    let watched = query?.0.watched()?;
+    Ok(Json(shared.misled(&watched).unwrap_or_else(|| shared.snapshot(&watched))))
 }
 
 async fn watch_changes(
@@ -257,6 +270,7 @@ struct Follower {
     seen: Option<EventId>,
     changes: watch::Receiver<EventId>,
     closed: watch::Receiver<bool>,
+    ailing: watch::Receiver<Option<Ailment>>,
     unsent: VecDeque<SseEvent>,
 }
 
@@ -267,8 +281,11 @@ fn follow(
 ) -> impl Stream<Item = Result<SseEvent, Infallible>> {
     let mut changes = shared.changes();
     changes.mark_changed();
-    let closed = shared.closed();
-    let follower = Follower { shared, watched, seen, changes, closed, unsent: VecDeque::new() };
+    let (closed, mut ailing) = (shared.closed(), shared.ailing());
+    if ailing.borrow().is_some() {
+        ailing.mark_changed();
+    }
+    let follower = Follower { shared, watched, seen, changes, closed, ailing, unsent: VecDeque::new() };
     stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -283,7 +300,24 @@ impl Follower {
             }
             tokio::select! {
                 _ = self.closed.wait_for(|closed| *closed) => return None,
+                changed = self.ailing.changed() => {
+                    changed.ok()?;
+                    let how = self.ailing.borrow_and_update().as_ref().map(|ailment| ailment.how);
+                    if how == Some(Directory::Error) {
+                        return None;
+                    }
+                    // Told anew, wrongly or rightly; well again, it begins with a snapshot.
+                    self.seen = None;
+                    self.changes.mark_changed();
+                    let Some(snapshot) = self.shared.misled(&self.watched) else { continue };
+                    let at = *self.shared.changes().borrow();
+                    self.unsent.push_back(event("snapshot", at, &snapshot));
+                    continue;
+                }
                 changed = self.changes.changed() => changed.ok()?,
+            }
+            if self.ailing.borrow().is_some() {
+                continue;
             }
             let (catch_up, at) = self.shared.since(self.seen, &self.watched);
             self.seen = Some(at);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract::ComponentName;
+use fault::standing::Directory;
 use runtime::{Fate, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -48,6 +49,15 @@ pub(crate) struct Shared {
     store: Mutex<Store>,
     changed: watch::Sender<EventId>,
     closed: watch::Sender<bool>,
+    /// How it answers wrongly, where a fault says so.
+    ailing: watch::Sender<Option<Ailment>>,
+}
+
+/// A wrong answer, and what was known when it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Ailment {
+    pub how: Directory,
+    knew: Snapshot,
 }
 
 impl Registry {
@@ -58,7 +68,8 @@ impl Registry {
         let store = Store::new(epoch, options.rules);
         let (changed, _) = watch::channel(store.at());
         let (closed, _) = watch::channel(false);
-        Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed }) }
+        let (ailing, _) = watch::channel(None);
+        Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, ailing }) }
     }
 
     /// Its HTTP face; see [`crate::http`].
@@ -93,6 +104,15 @@ impl Registry {
     /// a watch never ends by itself, and the drain would wait for it.
     pub fn close(&self) {
         self.shared.closed.send_replace(true);
+    }
+
+    /// From now on answers wrongly, or rightly again. Watchers are told anew.
+    pub fn ail(&self, how: Option<Directory>) {
+        let ailing = &self.shared.ailing;
+        if ailing.borrow().as_ref().map(|ailment| ailment.how) != how {
+            let knew = self.shared.snapshot(&Watched::All);
+            ailing.send_replace(how.map(|how| Ailment { how, knew }));
+        }
     }
 
     /// Everything it knows now.
@@ -143,6 +163,27 @@ impl Shared {
     pub(crate) fn since(&self, seen: Option<EventId>, watched: &Watched) -> (CatchUp, EventId) {
         let store = self.store();
         (store.since(seen, watched), store.at())
+    }
+
+    pub(crate) fn ailing(&self) -> watch::Receiver<Option<Ailment>> {
+        self.ailing.subscribe()
+    }
+
+    /// What an ailing registry says it knows; `None` while it is well.
+    pub(crate) fn misled(&self, watched: &Watched) -> Option<Snapshot> {
+        let ailing = self.ailing.borrow();
+        let Ailment { how, knew } = ailing.as_ref()?;
+        let mut snapshot = self.store().snapshot(watched);
+        match how {
+            Directory::Error => return None,
+            Directory::Empty => snapshot.instances.clear(),
+            Directory::Stale => {
+                snapshot.instances = knew.instances.iter().filter(|i| watched.has(&i.service)).cloned().collect();
+            }
+            // The discard port: nobody listens there.
+            Directory::Wrong => snapshot.instances.iter_mut().for_each(|instance| instance.addr.set_port(9)),
+        }
+        Some(snapshot)
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<EventId> {

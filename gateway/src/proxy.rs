@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout_at};
 use tower::ServiceExt;
 use tracing::Instrument;
 use transport::attempt::{self, Failed, NotSent};
-use transport::injury::{self, Injury};
+use transport::injury::{self, Injury, Suffered};
 use transport::{Body, Endpoint, headers, refused, sanitize};
 
 use crate::admission::{Knock, Place};
@@ -36,6 +36,9 @@ const CLIENT_GONE: u16 = 499;
 const COME_BACK: Duration = Duration::from_secs(1);
 /// A failed answer up to this long is read to its end, so that its connection can be kept.
 const DISCARD: u64 = 16 * 1024;
+
+/// A damaged answer is read whole; nobody asks for larger ones under faults.
+const MAX_SPOILT: u64 = 16 << 20;
 
 impl Gateway {
     /// Answers one request of the public port.
@@ -237,13 +240,60 @@ impl Gateway {
         if !faults.is_empty() {
             let route = format!("{} {}", visit.method, visit.target.route.path);
             let cx = visit.context(until, tries);
-            // As if the component had said so: the policies must not know better.
-            match injury::suffer(faults, Side::Caller, visit.target.callee.name, &route, &cx).await {
-                Ok(_) => {}
+            let callee = visit.target.callee.name;
+            let copy = Some(endpoint.instance.id.as_str());
+            let way = injury::Way { side: Side::Caller, callee, route: &route, copy };
+            // As if the component or the network had said so: the policies must not know better.
+            match injury::suffer(faults, way, &cx).await {
+                Ok(Suffered::NOTHING) => {}
+                Ok(suffered) => {
+                    let sent = self.reach(endpoint, visit, upload, until, tries).await;
+                    return self.suffering(suffered, sent, endpoint, visit, upload, until, tries).await;
+                }
                 Err(Injury::Aborted(refusal)) => return Ok(refused::response(&refusal)),
                 Err(Injury::Hung) => return Err(Failed::TimedOut),
+                Err(Injury::Refused) => return Err(Failed::NotSent(NotSent::Nobody(callee))),
+                // A broken connection cannot be told from one whose answer was lost in time.
+                Err(Injury::Reset) => return Err(Failed::TimedOut),
             }
         }
+        self.reach(endpoint, visit, upload, until, tries).await
+    }
+
+    /// What becomes of an answer on its way back.
+    async fn suffering(
+        &self,
+        suffered: Suffered,
+        sent: Result<Response<Body>, Failed>,
+        endpoint: &Arc<Endpoint>,
+        visit: &Visit,
+        upload: &Upload,
+        until: Deadline,
+        tries: u32,
+    ) -> Result<Response<Body>, Failed> {
+        if suffered.twice && upload.is_whole() {
+            discard(self.reach(endpoint, visit, upload, until, tries).await.map_err(|failed| failed.refusal()));
+        }
+        if suffered.answer_lost {
+            injury::hang(until).await;
+            return Err(Failed::TimedOut);
+        }
+        let Some(how) = suffered.spoilt else { return sent };
+        let (mut head, body) = sent?.into_parts();
+        let body = body.bytes(MAX_SPOILT).await.map_err(|_| Failed::TimedOut)?;
+        let body = injury::spoil(how, &body);
+        head.headers.remove(http::header::CONTENT_LENGTH);
+        Ok(Response::from_parts(head, Body::full(body)))
+    }
+
+    async fn reach(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        visit: &Visit,
+        upload: &Upload,
+        until: Deadline,
+        tries: u32,
+    ) -> Result<Response<Body>, Failed> {
         let terms = Terms::new(until, clock::now(), tries, telemetry::current_trace());
         let make = || Some(visit.request(upload.lend()?, Some(endpoint.host()), &terms));
         let request = make().unwrap_or_default();
@@ -284,7 +334,13 @@ fn again(
         return None;
     }
     let left = deadline.remaining(clock::now())?;
-    let wait = backoff(remote.policy.backoff.nanos(), tries, chance::bits(), left.as_nanos() as u64)?;
+    let wait = backoff(
+        remote.policy.backoff.nanos(),
+        remote.policy.jitter,
+        tries,
+        chance::bits(),
+        left.as_nanos() as u64,
+    )?;
     remote.withdraw().then(|| Duration::from_nanos(wait))
 }
 

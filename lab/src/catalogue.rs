@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use conductor::timeline::Reach;
+use conductor::reach::Reach;
 use contract::ProcessPlan;
 use scenario::Scenario;
 
@@ -79,16 +79,18 @@ pub fn explain(asked: &str) -> ExitCode {
         Err(text) => return complain::usage(&text),
     };
     let components = suite::components();
-    let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
-        .default_arms()
+    let chosen: Vec<&scenario::Arm> = scenario.default_arms().collect();
+    let arms: Vec<(String, Vec<ProcessPlan>)> = chosen
+        .iter()
         .map(|arm| (arm.name.clone(), arm.placement.resolve(&components).unwrap_or_default()))
         .collect();
-    let reach = |step: usize, processes: &[ProcessPlan]| match conductor::run::reach_of(
-        &scenario.steps[step],
-        processes,
-    ) {
-        Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
-        Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
+    let reach = |step: usize, arm: usize| {
+        let reached = conductor::run::reach_of(&scenario.steps[step], chosen[arm], &arms[arm].1, scenario.seed);
+        match reached {
+            Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+            Reach::Outside => "outside of every process".to_owned(),
+            Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
+        }
     };
     print!("{}", scenario::explain::explain(&scenario, &arms, reach));
     ExitCode::SUCCESS

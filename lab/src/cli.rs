@@ -49,6 +49,18 @@ pub enum Command {
         after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway"
     )]
     Node(Node),
+    /// Undoes what a dead run has left: what `run` starts.
+    #[command(hide = true)]
+    Guard {
+        /// The run's journal.
+        journal: PathBuf,
+    },
+    /// Burns CPU beside the suite: what `run` starts.
+    #[command(hide = true)]
+    Burn {
+        /// Threads that burn.
+        threads: u32,
+    },
     /// The load generator: what `run` starts.
     #[command(hide = true)]
     Load {

@@ -35,6 +35,14 @@ fn main() -> ExitCode {
             Ok(config) => suite::run(config, asked.config.is_some()),
             Err(text) => complain::usage(&text),
         },
+        Command::Guard { journal } => match conductor::guardian::guard(&journal) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => complain::error(&error),
+        },
+        Command::Burn { threads } => {
+            runtime::limits::burn(threads);
+            ExitCode::SUCCESS
+        }
         Command::Load { plan } => loadgen::main(&plan),
     }
 }

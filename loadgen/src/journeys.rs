@@ -207,6 +207,10 @@ impl Trip<'_> {
                 let answer = self.get(&format!("/v1/users/{id}")).await?;
                 expect(text(&answer, "id")? == id)
             }
+            (Journey::UserFeed, Target::User(other)) => {
+                let path = format!("/v1/users/{}/photos?limit={page}", people.user(other));
+                self.feed_page(&path).await.map(drop)
+            }
             (Journey::Search, Target::Photo(photo)) => {
                 let words = people.dataset().photos[photo as usize].caption.split(' ');
                 let count = 1 + (self.arrival.payload_seed % 3) as usize;
@@ -256,7 +260,12 @@ impl Trip<'_> {
                 expect(answer["token"].is_string())
             }
             (
-                Journey::ViewPhoto | Journey::ViewProfile | Journey::Search | Journey::Like | Journey::Follow,
+                Journey::ViewPhoto
+                | Journey::ViewProfile
+                | Journey::UserFeed
+                | Journey::Search
+                | Journey::Like
+                | Journey::Follow,
                 _,
             ) => {
                 unreachable!("the schedule gives these journeys a target of their own")

@@ -100,6 +100,18 @@ impl Registrar {
         self.reach(Goal::Listed(State::Draining)).await;
     }
 
+    /// Says whether this process wants new picks; waits for nobody.
+    pub fn set_ready(&self, ready: bool) {
+        let state = if ready { State::Ready } else { State::Draining };
+        self.goal.send_if_modified(|goal| {
+            let change = *goal != Goal::Gone && *goal != Goal::Listed(state);
+            if change {
+                *goal = Goal::Listed(state);
+            }
+            change
+        });
+    }
+
     /// Takes the announcement back; returns when the registry knows or cannot be told.
     pub async fn deregister(&self) {
         self.goal.send_replace(Goal::Gone);

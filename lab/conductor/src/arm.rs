@@ -2,21 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use contract::placement::Restart;
-use contract::{ComponentName, ProcessPlan};
+use contract::{ComponentName, Placement, ProcessPlan};
 use node::NodeConfig;
 use record::EventKind;
 use runtime::{Fate, Tasks};
 use tokio::sync::watch;
 
 use crate::children::Spawner;
+use crate::guardian::Guardian;
 use crate::http::Asker;
-use crate::instance::{ArmError, Health, Instance, launch, leave, prepare};
+use crate::instance::{ArmError, Health, Instance, change_config, launch, leave, prepare};
 use crate::lines::Lines;
 use crate::plan::Planned;
+use crate::reach::Field;
 
 /// An arm whose door has not answered by then does not start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -32,8 +33,8 @@ pub struct ArmPlan {
     pub name: String,
     /// Its processes.
     pub processes: Vec<ProcessPlan>,
-    /// What brings a dead process back.
-    pub restart: Option<Restart>,
+    /// How it is grouped, limited and brought back.
+    pub placement: Placement,
     /// Configuration common to its nodes.
     pub config: NodeConfig,
     /// Its folder: databases, photo bytes, logs, configurations.
@@ -53,16 +54,21 @@ pub struct Ground {
     pub asker: Asker,
     /// The program children are started from: ourselves.
     pub program: PathBuf,
+    /// Undoes what we cannot undo when we are dead.
+    pub guardian: Arc<Guardian>,
+    /// Control groups made, to be removed.
+    pub groups: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 /// A running arm.
 pub struct Arm {
     /// What it was started from.
     pub plan: ArmPlan,
-    /// Its processes' copies, in starting order.
-    pub instances: Vec<Arc<Instance>>,
     /// The door.
     pub public: SocketAddr,
+    /// Its processes' copies, in starting order; they come and go.
+    roster: RwLock<Vec<Arc<Instance>>>,
+    registry: Option<SocketAddr>,
     ending: watch::Sender<bool>,
 }
 
@@ -83,7 +89,7 @@ impl Arm {
             let mut starts = Vec::new();
             for process in wave {
                 for copy in 0..process.replicas {
-                    let instance = Arc::new(prepare(&plan, process, copy, registry)?);
+                    let instance = Arc::new(prepare(&plan, process, copy, registry, &|_| {})?);
                     instances.push(instance.clone());
                     starts.push((instance.clone(), launch(ground, &plan, instance)));
                 }
@@ -102,7 +108,7 @@ impl Arm {
         let public = instances.iter().find_map(|instance| instance.glance().public).ok_or_else(|| {
             ArmError::NotReady { arm: plan.name.clone(), reason: "no process has the public door".into() }
         })?;
-        let arm = Self { plan, instances, public, ending };
+        let arm = Self { plan, public, roster: RwLock::new(instances), registry, ending };
         arm.wait_ready(ground).await?;
         Ok(arm)
     }
@@ -128,9 +134,79 @@ impl Arm {
         Ok(())
     }
 
-    /// The instances that hold a component.
-    pub fn holding<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Arc<Instance>> + 'a {
-        self.instances.iter().filter(move |instance| instance.holds(component))
+    /// Its processes' copies as they are now.
+    pub fn instances(&self) -> Vec<Arc<Instance>> {
+        self.roster.read().expect("no panic while held").clone()
+    }
+
+    /// As far as targets go.
+    pub fn field(&self) -> Field {
+        let (local_edges, _) = suite::catalogue::edges(&self.plan.processes);
+        let cached = self.plan.config.services.iter().filter(|(_, service)| service.cache.is_some());
+        Field {
+            instances: self.instances().iter().map(|instance| instance.standing()).collect(),
+            local_edges,
+            cached: cached.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+
+    /// Copies of a process, in order of their numbers.
+    pub fn copies(&self, process: &str) -> Vec<Arc<Instance>> {
+        self.instances().into_iter().filter(|instance| instance.process.name == process).collect()
+    }
+
+    /// Starts one more copy of a process and waits until it serves and is known.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add(
+        &self,
+        ground: &Ground,
+        process: &ProcessPlan,
+        lines: &Lines,
+        change: &(dyn Fn(&mut NodeConfig) + Sync),
+    ) -> Result<Arc<Instance>, ArmError> {
+        let number = |instance: &Arc<Instance>| instance.name.rsplit('#').next()?.parse::<u32>().ok();
+        let copy = self.copies(&process.name).iter().filter_map(number).max().map_or(0, |last| last + 1);
+        let instance = Arc::new(prepare(&self.plan, process, copy, self.registry, change)?);
+        self.roster.write().expect("no panic while held").push(instance.clone());
+        if let Err(error) = launch(ground, &self.plan, instance.clone()).await {
+            self.forget(&instance);
+            return Err(error);
+        }
+        keep_alive(ground, &self.plan, &instance, lines, self.ending.subscribe());
+        Ok(instance)
+    }
+
+    /// Lets a copy finish what it has, and leave for good.
+    pub async fn remove(&self, ground: &Ground, instance: &Arc<Instance>) {
+        instance.set_leaving(true);
+        leave(ground, instance).await;
+        self.forget(instance);
+    }
+
+    /// Lets a copy leave and come back, perhaps as something else, on the same ports.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn recreate(
+        &self,
+        ground: &Ground,
+        instance: &Arc<Instance>,
+        lines: &Lines,
+        change: &(dyn Fn(&mut NodeConfig) + Sync),
+    ) -> Result<(), ArmError> {
+        instance.set_leaving(true);
+        leave(ground, instance).await;
+        change_config(instance, change)?;
+        launch(ground, &self.plan, instance.clone()).await?;
+        instance.set_leaving(false);
+        keep_alive(ground, &self.plan, instance, lines, self.ending.subscribe());
+        Ok(())
+    }
+
+    fn forget(&self, instance: &Arc<Instance>) {
+        self.roster.write().expect("no panic while held").retain(|other| !Arc::ptr_eq(other, instance));
     }
 
     /// For the record's header.
@@ -143,7 +219,7 @@ impl Arm {
             topology: planned.topology.clone(),
             variant: planned.variant.clone(),
             instances: self
-                .instances
+                .instances()
                 .iter()
                 .map(|instance| {
                     let glance = instance.glance();
@@ -158,7 +234,7 @@ impl Arm {
             local_edges,
             remote_edges,
             databases: u32::try_from(with_data.count()).unwrap_or(u32::MAX),
-            config_keys: self.plan.config.keys() * u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
+            config_keys: self.plan.config.keys() * u32::try_from(self.instances().len()).unwrap_or(u32::MAX),
             ready_ms,
         }
     }
@@ -172,13 +248,17 @@ impl Arm {
             (_, true) => 2,
             _ => 1,
         };
+        let instances = self.instances();
         for wave in 0..3 {
-            let leaving = self.instances.iter().filter(|instance| rank(instance) == wave);
+            let leaving = instances.iter().filter(|instance| rank(instance) == wave);
             futures_util::future::join_all(leaving.map(|instance| leave(ground, instance))).await;
+        }
+        for group in std::mem::take(&mut *ground.groups.lock().expect("no panic while held")) {
+            crate::cgroup::remove(&group);
         }
         let alive =
             |instance: &&Arc<Instance>| instance.running().is_some_and(|running| running.end().is_none());
-        self.instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
+        instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
 }
 
@@ -200,6 +280,9 @@ fn keep_alive(
             };
             let since = runtime::clock::now();
             instance.state().health = Health::Down;
+            if instance.is_leaving() {
+                return;
+            }
             let name = format!("{} {}", plan.letter, instance.name);
             lines.event(
                 EventKind::Health,
@@ -207,9 +290,11 @@ fn keep_alive(
                 format!("{name} went down: {}", crate::children::ending(status)),
             );
             let restarts = instance.glance().restarts;
-            let Some(restart) = plan.restart.filter(|restart| restarts < restart.max) else { return };
+            let by_topology = plan.placement.restart.filter(|restart| restarts < restart.max);
+            let after = instance.take_back_after().or(by_topology.map(|restart| restart.after));
+            let Some(after) = after else { return };
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(restart.after)) => {}
+                () = tokio::time::sleep(Duration::from_millis(after)) => {}
                 _ = ending.wait_for(|ending| *ending) => return,
             }
             instance.state().restarts += 1;

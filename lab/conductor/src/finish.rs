@@ -11,7 +11,8 @@ use scorecard::{Circumstances, judge};
 use crate::arm::Arm;
 use crate::http::Asker;
 use crate::lines::Lines;
-use crate::timeline::{self, Hits, Reach};
+use crate::reach::{self, Field, Reach};
+use crate::timeline::Log;
 
 /// Time states of a run without faults have to become equal: events travel.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -56,41 +57,49 @@ pub(crate) fn journeys(scenario: &Scenario) -> Vec<JourneyPlan> {
 }
 
 /// The steps, for the header.
-pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm]) -> Vec<StepPlan> {
-    scenario
-        .steps
-        .iter()
-        .map(|step| {
-            let reason = |arm: &record::Arm| {
-                let instances =
-                    arm.instances.iter().map(|instance| (instance.name.as_str(), instance.hosts.clone()));
-                match timeline::reach(step, instances, &arm.local_edges) {
-                    Reach::Instances(_) => None,
-                    Reach::NotApplicable(reason) => Some((arm.letter, reason)),
-                }
-            };
-            StepPlan {
-                number: step.number,
-                id: step.id.clone(),
-                text: format!("{} {}", step.on, step.fault),
-                hits: timeline::hits(step),
-                start_ns: step.start_ns,
-                length_ns: step.length_ns,
-                not_applicable: arms.iter().filter_map(reason).collect(),
-            }
-        })
-        .collect()
+pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepPlan> {
+    let components = suite::components();
+    let field = |arm: &record::Arm| {
+        let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
+        let processes = planned.placement.resolve(&components).ok()?;
+        Some(crate::run::field_of(planned, &processes))
+    };
+    let fields: Vec<(char, Option<Field>)> = arms.iter().map(|arm| (arm.letter, field(arm))).collect();
+    let plan = |step: &scenario::Step| {
+        let reason = |(letter, field): &(char, Option<Field>)| match reach::reach(step, field.as_ref()?, seed) {
+            Reach::Instances(_) | Reach::Outside => None,
+            Reach::NotApplicable(reason) => Some((*letter, reason)),
+        };
+        StepPlan {
+            number: step.number,
+            id: step.id.clone(),
+            text: format!("{} {}", step.on, step.action),
+            hits: reach::hits(step),
+            start_ns: step.start_ns,
+            length_ns: step.length_ns,
+            is_fault: step.action.fault().is_some(),
+            not_applicable: fields.iter().filter_map(reason).collect(),
+        }
+    };
+    scenario.steps.iter().map(plan).collect()
 }
 
-/// Steps that had a target in an arm and hit nothing there.
-pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, hits: &Hits) -> Vec<String> {
-    let hits = hits.lock().expect("no panic while held");
+/// Steps that had a target in an arm and hit nothing there. In rounds every arm has its turn.
+pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, log: &Log) -> Vec<String> {
     let plans =
         lines.ask(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
     let mut unhit = Vec::new();
+    // What was withheld is said by its reason.
+    if !log.withheld.is_empty() {
+        return unhit;
+    }
     for (step, plan) in scenario.steps.iter().zip(&plans.0) {
-        for arm in plans.1.iter().filter(|arm| !plan.not_applicable.contains_key(&arm.letter)) {
-            if hits.get(&(step.number, arm.letter)).copied().unwrap_or(0) == 0 {
+        let can = |arm: &&record::Arm| {
+            !plan.not_applicable.contains_key(&arm.letter)
+                && !log.degraded.contains_key(&(step.number, arm.letter))
+        };
+        for arm in plans.1.iter().filter(can) {
+            if log.hits.get(&(step.number, arm.letter)).copied().unwrap_or(0) == 0 {
                 unhit.push(format!("step {} (`{}`) hit nothing in {}", step.number, step.id, arm.name));
             }
         }
@@ -121,7 +130,13 @@ pub(crate) async fn states(arms: &[Arc<Arm>], asker: &Asker, must_agree: bool) -
 
 async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
     let mut components = BTreeMap::new();
-    for instance in arm.instances.iter().filter(|instance| instance.name.ends_with("#0")) {
+    let mut seen: Vec<String> = Vec::new();
+    for instance in arm.instances() {
+        // Copies share a database: one of them is asked.
+        if seen.contains(&instance.process.name) {
+            continue;
+        }
+        seen.push(instance.process.name.clone());
         let (status, body) = asker.get(instance.glance().listen?, "/control/digest", SETTLE).await.ok()?;
         if !status.is_success() {
             return None;

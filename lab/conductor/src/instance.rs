@@ -11,11 +11,14 @@ use contract::ProcessPlan;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use node::NodeConfig;
+use runtime::limits::Limited;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::arm::{ArmPlan, Ground};
 use crate::children::{Running, SpawnError, Spec, ending};
+use crate::guardian::{Identity, Undo};
+use crate::reach;
 
 /// A process that has not said it serves by then does not start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -116,6 +119,18 @@ pub(crate) struct State {
     pid: u32,
     /// Leases on pausing: the process goes on when the last has ended.
     paused: u32,
+    /// Limits in force, by step: they hold for a successor as well.
+    limits: Vec<(u32, Limited, u64)>,
+    /// What the limits were before the first of them.
+    before: Vec<(Limited, Option<u64>)>,
+    /// It is meant to end: nobody brings it back.
+    leaving: bool,
+    /// Wait before it is brought back, milliseconds, whatever the topology says.
+    back_after: Option<u64>,
+    /// Where it stands.
+    zone: String,
+    /// What it runs.
+    build: String,
 }
 
 /// A glance at an instance.
@@ -158,6 +173,94 @@ impl Instance {
         hosts.extend(self.process.gateway.then(|| "gateway".to_owned()));
         hosts.extend(self.process.hosts.iter().map(ToString::to_string));
         hosts
+    }
+
+    /// The process that runs now, so that it cannot be mistaken for another.
+    pub fn identity(&self) -> Identity {
+        Identity::of(self.state().pid)
+    }
+
+    /// As far as targets go.
+    pub fn standing(&self) -> reach::Standing {
+        reach::Standing { name: self.name.clone(), hosts: self.hosts(), zone: self.state().zone.clone() }
+    }
+
+    /// What it runs: a registered build.
+    pub fn build(&self) -> String {
+        self.state().build.clone()
+    }
+
+    /// Whether it is meant to end.
+    pub fn is_leaving(&self) -> bool {
+        self.state().leaving
+    }
+
+    /// Says whether it is meant to end.
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        self.state().leaving = leaving;
+    }
+
+    /// The next death is followed by a restart so long after, whatever the topology says.
+    pub(crate) fn bring_back_after(&self, millis: u64) {
+        self.state().back_after = Some(millis);
+    }
+
+    /// How long after a death it is brought back, where a step said so.
+    pub(crate) fn take_back_after(&self) -> Option<u64> {
+        self.state().back_after.take()
+    }
+
+    /// Limits the running process for as long as a step lasts. Of several limits the
+    /// smallest holds.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn limit(&self, step: u32, what: Limited, to: u64) -> std::io::Result<()> {
+        self.state().limits.push((step, what, to));
+        self.keep_limits(what)
+    }
+
+    /// Lifts what a step limited.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn lift(&self, step: u32, what: Limited) -> std::io::Result<()> {
+        self.state().limits.retain(|(other, kind, _)| (*other, *kind) != (step, what));
+        self.keep_limits(what)
+    }
+
+    fn keep_limits(&self, what: Limited) -> std::io::Result<()> {
+        let mut state = self.state();
+        let least = state.limits.iter().filter(|(_, kind, _)| *kind == what).map(|(.., to)| *to).min();
+        if state.running.as_ref().is_none_or(|running| running.end().is_some()) {
+            return Ok(());
+        }
+        let known = state.before.iter().find(|(kind, _)| *kind == what).map(|(_, before)| *before);
+        match (least, known) {
+            (Some(least), None) => {
+                let before = runtime::limits::set(state.pid, what, Some(least))?;
+                state.before.push((what, before));
+            }
+            (Some(least), Some(_)) => {
+                runtime::limits::set(state.pid, what, Some(least))?;
+            }
+            (None, Some(before)) => {
+                runtime::limits::set(state.pid, what, before)?;
+                state.before.retain(|(kind, _)| *kind != what);
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// What is in force on a process that has just come (back) up.
+    fn suffer_again(&self) {
+        let kinds: Vec<Limited> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
+        self.state().before.clear();
+        for kind in kinds {
+            // A process that is gone again needs no limit.
+            let _ = self.keep_limits(kind);
+        }
     }
 
     /// Sends SIGKILL.
@@ -204,21 +307,27 @@ impl Instance {
     }
 }
 
-/// Writes an instance's configuration; nothing runs yet.
+/// Writes an instance's configuration; nothing runs yet. `change` makes it differ
+/// from its peers: another build, another weight.
 pub(crate) fn prepare(
     plan: &ArmPlan,
     process: &ProcessPlan,
     copy: u32,
     registry: Option<SocketAddr>,
+    change: &dyn Fn(&mut NodeConfig),
 ) -> Result<Instance, ArmError> {
     let name = format!("{}#{copy}", process.name);
-    let config = NodeConfig {
+    let mut config = NodeConfig {
         instance: name.clone(),
         process: process.clone(),
         processes: plan.processes.clone(),
         registry,
+        limits: plan.placement.limits_of(&process.name),
+        zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..plan.config.clone()
     };
+    change(&mut config);
+    let (zone, build) = (config.zone.clone(), config.build.clone());
     let path = plan.folder.join(format!("{name}.json"));
     write_config(&path, &config)?;
     let state = State {
@@ -229,6 +338,12 @@ pub(crate) fn prepare(
         restarts: 0,
         pid: 0,
         paused: 0,
+        limits: Vec::new(),
+        before: Vec::new(),
+        leaving: false,
+        back_after: None,
+        zone,
+        build,
     };
     let log = plan.folder.join(format!("{name}.log"));
     Ok(Instance { name, process: process.clone(), config: path, log, state: Mutex::new(state) })
@@ -251,6 +366,9 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     };
     let (running, stdout) = ground.spawner.spawn(spec).await?;
     let running = Arc::new(running);
+    if let Some(cores) = plan.placement.limits_of(&instance.process.name).cpu {
+        keep_to_quota(ground, plan, &instance.name, running.pid, cores);
+    }
     {
         let mut state = instance.state();
         state.pid = running.pid;
@@ -288,6 +406,32 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     state.listen = Some(serving.listen);
     state.public = serving.public;
     state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
+    drop(state);
+    instance.suffer_again();
+    Ok(())
+}
+
+/// A quota of CPU, where this machine lets us set one; `cleave doctor` says so.
+fn keep_to_quota(ground: &Ground, plan: &ArmPlan, name: &str, pid: u32, cores: f64) {
+    let arm = plan.name.replace('/', "-");
+    let group = format!("cleave-{}-{arm}-{}-{pid}", plan.config.run_id, name.replace('#', "-"));
+    if let Some(group) = crate::cgroup::make(&group, cores) {
+        ground.guardian.about_to(&Undo::Group(group.clone()));
+        // A process that has ended in this moment needs no quota.
+        let _ = crate::cgroup::join(&group, pid);
+        ground.groups.lock().expect("no panic while held").push(group);
+    }
+}
+
+/// Changes what an instance will be when it is launched again; its ports stay.
+pub(crate) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig)) -> Result<(), ArmError> {
+    let wrong = |source| ArmError::Config { path: instance.config.clone(), source };
+    let text = std::fs::read(&instance.config).map_err(wrong)?;
+    let mut config: NodeConfig =
+        serde_json::from_slice(&text).map_err(|error| wrong(std::io::Error::other(error)))?;
+    change(&mut config);
+    write_config(&instance.config, &config)?;
+    instance.state().build.clone_from(&config.build);
     Ok(())
 }
 

@@ -7,7 +7,9 @@
 //! - [`arm`]: one deployment: started, kept alive, ended. [`instance`]: one process of it.
 //! - [`children`]: child processes, tied to us twice.
 //! - [`load`]: the generator as a child.
-//! - [`timeline`]: steps: leases and signals.
+//! - [`timeline`]: steps, as they are played. [`reach`]: whom they reach. `deeds`: what is done to
+//!   processes. `deploy`: copies that come and go. `proxy`: what connections suffer.
+//! - [`guardian`]: undoes what a dead conductor cannot. `cgroup`: quotas of CPU.
 //! - [`sample`]: what processes, edges and the host did, once a second.
 //! - [`lines`]: where lines go.
 //! - [`finish`](mod@finish): checks, scores, verdict.
@@ -29,6 +31,12 @@ pub mod run;
 pub mod sample;
 pub mod seed;
 mod stage;
+pub mod cgroup;
+mod deeds;
+mod deploy;
+pub mod guardian;
+mod proxy;
+pub mod reach;
 pub mod timeline;
 pub mod up;
 

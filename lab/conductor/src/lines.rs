@@ -122,6 +122,7 @@ impl Lines {
             number,
             what,
             active: None,
+            mark: None,
             targets: std::collections::BTreeMap::new(),
             text: text.into(),
         }));

@@ -54,13 +54,15 @@ impl Stage {
                 },
                 telemetry: level(scenario.telemetry),
                 seed: self.order.seed,
+                shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
+                cores: cores_of(scenario, letter),
                 ..config_of(arm, &processes)
             };
             let plan = ArmPlan {
                 letter,
                 name: arm.name.clone(),
                 processes: processes.clone(),
-                restart: arm.placement.restart,
+                placement: arm.placement.clone(),
                 config,
                 folder,
                 probes: seeded.probes(),
@@ -140,7 +142,7 @@ impl Stage {
             way: if self.order.rounds > 1 { "interleaved" } else { "side by side" }.to_owned(),
             rounds: self.order.rounds,
             machine: procfs::machine(),
-            steps: finish::steps(scenario, &arms),
+            steps: finish::steps(scenario, &arms, self.order.seed),
             arms,
             phases: scenario.plan(),
             journeys: finish::journeys(scenario),
@@ -176,6 +178,15 @@ pub(crate) fn config_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeC
         otlp: telemetry::otlp_endpoint_from_env(),
         ..NodeConfig::default()
     }
+}
+
+/// Cores an arm keeps to: the same number for each, other ones where there are enough.
+fn cores_of(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
+    let Some(wanted) = scenario.budget.cores else { return Vec::new() };
+    let all = runtime::limits::cores();
+    let wanted = (wanted as usize).clamp(1, all.len().max(1));
+    let turn = (u32::from(letter) - u32::from('A')) as usize * wanted;
+    (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
 }
 
 /// The order of arms in a round: two arms ABBA AB .., more a Latin square

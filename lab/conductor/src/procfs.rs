@@ -91,6 +91,13 @@ pub fn descriptors(pid: u32) -> (u32, u32) {
     })
 }
 
+/// When a process started, in clock ticks since boot: with its id it is known for good.
+pub fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; field 22 counts from the state, which is field 3.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// The state letter of `/proc/PID/stat`: `R`, `S`, `T` for stopped, `Z` for a zombie.
 pub fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -1,6 +1,7 @@
 //! A run, from its plan to its verdict.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::ProcessPlan;
@@ -12,13 +13,14 @@ use tokio::sync::watch;
 
 use crate::arm::Ground;
 use crate::children::Spawner;
+use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::instance::ArmError;
 use crate::lines::Lines;
 use crate::load::LoadError;
 use crate::seed::SeedError;
 use crate::stage::Stage;
-use crate::timeline::{self, Reach};
+use crate::reach::{self, Field, Reach, Standing};
 
 /// What to run.
 pub struct Order {
@@ -148,6 +150,8 @@ impl Run {
             tasks: tasks.clone(),
             asker: Asker::new(tasks.clone(), token.clone()),
             program: self.order.program.clone(),
+            guardian: Arc::new(Guardian::new(&self.folder, &self.order.program)),
+            groups: Arc::default(),
         };
         let mut interrupts = self.interrupts.clone();
         let kill_all = ground.spawner.clone();
@@ -226,19 +230,28 @@ pub(crate) fn level(watching: Watching) -> Level {
     }
 }
 
-/// Where a step would act, for `explain`: the same rule as in a run.
-pub fn reach_of(step: &scenario::Step, processes: &[ProcessPlan]) -> Reach {
+/// Where a step would act in an arm, for `explain`: the same rule as in a run.
+pub fn reach_of(step: &scenario::Step, arm: &scenario::Arm, processes: &[ProcessPlan], seed: u64) -> Reach {
+    reach::reach(step, &field_of(arm, processes), seed)
+}
+
+/// An arm that is only planned, as far as targets go.
+pub(crate) fn field_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Field {
     let (local_edges, _) = suite::catalogue::edges(processes);
-    let names: Vec<(String, Vec<String>)> = processes
-        .iter()
-        .flat_map(|process| {
-            let mut hosts: Vec<String> = process.hosts.iter().map(ToString::to_string).collect();
-            hosts.extend(process.gateway.then(|| "gateway".to_owned()));
-            hosts.extend(process.registry.then(|| "registry".to_owned()));
-            (0..process.replicas).map(move |copy| (format!("{}#{copy}", process.name), hosts.clone()))
-        })
-        .collect();
-    timeline::reach(step, names.iter().map(|(name, hosts)| (name.as_str(), hosts.clone())), &local_edges)
+    let copies = processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
+    let standing = |(process, copy): (&ProcessPlan, u32)| {
+        let mut hosts: Vec<String> = process.hosts.iter().map(ToString::to_string).collect();
+        hosts.extend(process.gateway.then(|| "gateway".to_owned()));
+        hosts.extend(process.registry.then(|| "registry".to_owned()));
+        let zone = arm.placement.zone_of(&process.name, copy).to_owned();
+        Standing { name: format!("{}#{copy}", process.name), hosts, zone }
+    };
+    let cached = arm.services.iter().filter(|(_, service)| service.cache.is_some());
+    Field {
+        instances: copies.map(standing).collect(),
+        local_edges,
+        cached: cached.map(|(name, _)| name.clone()).collect(),
+    }
 }
 
 #[cfg(test)]

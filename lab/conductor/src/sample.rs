@@ -44,6 +44,7 @@ pub struct Exposed {
     pub sent: f64,
     spans: [u64; 4],
     work: BTreeMap<String, [u64; 2]>,
+    cache: BTreeMap<String, [u64; 2]>,
 }
 
 impl Exposed {
@@ -92,6 +93,11 @@ impl Exposed {
             "cost_billed_total" => self.billed += value,
             "work_done_total" => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
+            }
+            "cache_reads_total" => {
+                let reads = self.cache.entry(sample.label(names::SERVICE).to_owned()).or_default();
+                reads[0] += if sample.label(names::KIND) == "hit" { value as u64 } else { 0 };
+                reads[1] += value as u64;
             }
             "work_wasted_total" => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[1] += value as u64;
@@ -151,7 +157,8 @@ fn ns(seconds: f64) -> u64 {
 /// The figures of an arm since its processes started.
 pub async fn totals(arm: &Arm, asker: &Asker) -> ArmTotals {
     let mut totals = ArmTotals::default();
-    let scrapes = arm.instances.iter().map(|instance| expose(asker, instance.glance().listen));
+    let instances = arm.instances();
+    let scrapes = instances.iter().map(|instance| expose(asker, instance.glance().listen));
     for exposed in futures_util::future::join_all(scrapes).await.into_iter().flatten() {
         for (part, seconds) in &exposed.cpu_parts {
             *totals.cpu_parts_ns.entry(part.clone()).or_default() += ns(*seconds);
@@ -166,7 +173,7 @@ pub async fn totals(arm: &Arm, asker: &Asker) -> ArmTotals {
     // sockets and going to sleep.
     let in_tasks: u64 = totals.cpu_parts_ns.values().sum();
     let mut workers_ns = 0;
-    for instance in &arm.instances {
+    for instance in &instances {
         let Some(usage) = Follower::default().sample(instance.glance().pid) else { continue };
         totals.cpu_total_ns += usage.cpu_ns;
         workers_ns += usage.cpu_workers_ns;
@@ -222,9 +229,10 @@ impl Sampler {
         let mut pss_kib = 0;
         let mut cpu_ns = 0;
         for arm in arms {
-            let scrapes = arm.instances.iter().map(|instance| expose(asker, instance.glance().listen));
+            let instances = arm.instances();
+            let scrapes = instances.iter().map(|instance| expose(asker, instance.glance().listen));
             let exposed = futures_util::future::join_all(scrapes).await;
-            for (instance, exposed) in arm.instances.iter().zip(exposed) {
+            for (instance, exposed) in instances.iter().zip(exposed) {
                 let glance = instance.glance();
                 let db_bytes = instance
                     .process
@@ -240,6 +248,7 @@ impl Sampler {
                     restarts: glance.restarts,
                     db_bytes,
                     spans: exposed.as_ref().map_or([0; 4], |exposed| exposed.spans),
+                    cache: exposed.as_ref().map_or_else(BTreeMap::new, |exposed| exposed.cache.clone()),
                     work: exposed.as_ref().map_or_else(BTreeMap::new, |exposed| exposed.work.clone()),
                     ..self.figures(glance.pid)
                 };

@@ -17,7 +17,7 @@ use crate::plan::{Planned, order_of, outline};
 use crate::run::{Interrupts, Order, Outcome, Run, RunError, secret};
 use crate::sample::{Bystander, Sampler};
 use crate::seed::Seeded;
-use crate::timeline::{self, Hits};
+use crate::timeline::{self, Play, SharedLog};
 use crate::{finish, procfs};
 
 /// The load begins this long after everybody is ready: time for the word to arrive.
@@ -37,7 +37,7 @@ pub(crate) struct Stage {
     pub(crate) ground: Ground,
     pub(crate) token: String,
     pub(crate) secret: String,
-    hits: Hits,
+    log: SharedLog,
     pub(crate) notes: Mutex<Circumstances>,
     /// The state of the first arm that was asked, to compare the others with.
     state: Mutex<Option<String>>,
@@ -56,7 +56,7 @@ impl Stage {
             ground,
             token,
             secret: secret("identity"),
-            hits: Hits::default(),
+            log: SharedLog::default(),
             notes: Mutex::new(notes),
             state: Mutex::default(),
         }
@@ -208,20 +208,18 @@ impl Stage {
         ];
         let (done, over) = watch::channel(false);
         let costs = Mutex::new(Vec::new());
-        let playing = async {
-            tokio::join!(
-                timeline::play(
-                    &self.order.scenario.steps,
-                    arms,
-                    self.order.seed,
-                    start,
-                    &self.ground.asker,
-                    &self.lines,
-                    &self.hits
-                ),
-                self.phases(arms, round, start, &costs),
-            )
+        let play = Play {
+            scenario: &self.order.scenario,
+            arms,
+            seed: self.order.seed,
+            t0: start,
+            ground: &self.ground,
+            lines: &self.lines,
+            log: &self.log,
+            guardian: &self.ground.guardian,
+            proxies: Mutex::default(),
         };
+        let playing = async { tokio::join!(play.play(), self.phases(arms, round, start, &costs)) };
         let sampling = self.sample(arms, &bystanders, over.clone());
         let listening = self.listen(&mut generator, start, done);
         let mut over_for_play = over.clone();
@@ -239,7 +237,27 @@ impl Stage {
         if !self.interrupted() {
             self.compare_states(arms, round).await;
         }
+        drop(play);
+        self.confirm_clean(arms).await;
         Ok(())
+    }
+
+    /// After the load nothing that a step did may be left.
+    async fn confirm_clean(&self, arms: &[Arc<Arm>]) {
+        let mut left = Vec::new();
+        for arm in arms {
+            left.extend(timeline::leases_left(arm, &self.ground).await);
+            let stopped = |instance: &Arc<crate::instance::Instance>| {
+                let pid = instance.glance().pid;
+                (procfs::state(pid) == Some('T')).then(|| format!("{}/{} is stopped", arm.plan.name, instance.name))
+            };
+            left.extend(arm.instances().iter().filter_map(stopped));
+        }
+        if self.interrupted() {
+            // Cut short: what lasts lapses by itself, and the processes end now.
+            left.clear();
+        }
+        self.notes.lock().expect("no panic while held").left_behind.extend(left);
     }
 
     async fn sample(&self, arms: &[Arc<Arm>], bystanders: &[Bystander], mut over: watch::Receiver<bool>) {
@@ -372,7 +390,12 @@ impl Stage {
     fn judge(self) -> Outcome {
         let mut notes = self.notes.into_inner().expect("no panic while held");
         let interrupted = *self.interrupts.borrow() > 0;
-        notes.unhit.extend(finish::unhit(&self.order.scenario, &self.lines, &self.hits));
+        let log = std::mem::take(&mut *self.log.lock().expect("no panic while held"));
+        notes.unhit.extend(finish::unhit(&self.order.scenario, &self.lines, &log));
+        notes.left_behind.extend(log.left);
+        notes.withheld.extend(log.withheld);
+        notes.degraded.extend(log.degraded.into_values());
+        self.ground.guardian.clean();
         let end = finish::conclude(&self.order.scenario, &self.lines, &notes, interrupted);
         let outcome = Outcome { verdict: end.verdict, exit_code: end.exit_code, folder: self.folder.clone() };
         self.lines.say(Entry::End(Box::new(end)));

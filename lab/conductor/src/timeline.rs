@@ -1,4 +1,4 @@
-//! Plays the steps: leases that are renewed while they last, signals for what only the kernel can do.
+//! Plays the steps, each in every arm: leases that are renewed while they last, proxies on edges, deeds, actions.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 
 use fault::{Carried, Fault, Lease, Target};
 use hyper::Method;
-use record::{Entry, Event, EventKind};
-use scenario::Step;
+use record::{Entry, Event, EventKind, Verdict};
+use scenario::{Action, Scenario, Step};
+use scorecard::{Expectation, judge};
 
-use crate::arm::Arm;
-use crate::http::Asker;
+use crate::arm::{Arm, Ground};
+use crate::guardian::Guardian;
 use crate::instance::Instance;
 use crate::lines::Lines;
+use crate::proxy::Proxy;
+use crate::reach::{self, Reach};
+use crate::{deeds, deploy};
 
 /// A target forgets a lease this long after the last renewal: whoever renews
 /// it is dead then.
@@ -22,243 +26,392 @@ const TTL: Duration = Duration::from_secs(3);
 const RENEW: Duration = Duration::from_secs(1);
 /// Time for one control request; a paused node does not answer.
 const CONTROL: Duration = Duration::from_millis(800);
+/// How often the condition of a step is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// Where a step acts in an arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// These instances.
-    Instances(Vec<String>),
-    /// Nowhere, for this reason.
-    NotApplicable(String),
+/// What happened to steps, for the verdict.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// Calls or deeds by step and arm.
+    pub hits: BTreeMap<(u32, char), u64>,
+    /// Why nothing was injected any more.
+    pub withheld: Vec<String>,
+    /// Clean-up that was not confirmed.
+    pub left: Vec<String>,
+    /// Steps this machine cannot carry out, with the reason.
+    pub degraded: BTreeMap<(u32, char), String>,
+    /// Faults in force, by arm and copy.
+    active: Vec<(u32, char, String)>,
 }
 
-/// Where a step acts in an arm of these instances and edges.
-pub fn reach<'a>(
-    step: &Step,
-    instances: impl Iterator<Item = (&'a str, Vec<String>)>,
-    local_edges: &[String],
-) -> Reach {
-    let instances: Vec<(&str, Vec<String>)> = instances.collect();
-    let holding = |component: &str| -> Vec<String> {
-        let found = instances
-            .iter()
-            .filter(|(_, hosts)| component == "*" || hosts.iter().any(|host| host == component));
-        found.map(|(name, _)| (*name).to_owned()).collect()
-    };
-    let found = match step.target {
-        Target::Component(component) => holding(component.as_str()),
-        Target::Instance { name, index } => {
-            let by_process = format!("{name}#{index}");
-            if instances.iter().any(|(instance, _)| *instance == by_process) {
-                vec![by_process]
-            } else {
-                holding(name.as_str()).into_iter().skip(index as usize).take(1).collect()
-            }
-        }
-        Target::Edge { caller, callee } => {
-            let (from, to) = (pattern(caller), pattern(callee));
-            if from != "*" && to != "*" && local_edges.contains(&format!("{from}->{to}")) {
-                return Reach::NotApplicable(format!("{from}->{to} is a function call here"));
-            }
-            let only_local = from == "*"
-                && to != "*"
-                && holding(to).iter().all(|name| instances.len() == 1 && instances[0].0 == name);
-            if only_local {
-                return Reach::NotApplicable(format!("every call to {to} is a function call here"));
-            }
-            holding(from)
-        }
-    };
-    if found.is_empty() {
-        return Reach::NotApplicable(format!("nothing here is called `{}`", step.on));
+/// Kept over all blocks of a run.
+pub type SharedLog = Arc<Mutex<Log>>;
+
+/// What playing needs.
+pub(crate) struct Play<'a> {
+    pub scenario: &'a Scenario,
+    pub arms: &'a [Arc<Arm>],
+    pub seed: u64,
+    /// The load's start.
+    pub t0: Instant,
+    pub ground: &'a Ground,
+    pub lines: &'a Lines,
+    pub log: &'a SharedLog,
+    pub guardian: &'a Guardian,
+    /// Proxies by arm, edge and callee's address: steps on one edge share them.
+    pub proxies: Mutex<BTreeMap<(char, String, SocketAddr), Arc<Proxy>>>,
+}
+
+impl Play<'_> {
+    /// Plays all steps.
+    pub async fn play(&self) {
+        let steps = self.scenario.steps.iter();
+        let playing = steps.flat_map(|step| self.arms.iter().map(move |arm| self.in_arm(step, arm)));
+        futures_util::future::join_all(playing).await;
     }
-    Reach::Instances(found)
-}
 
-fn pattern(pattern: fault::Pattern) -> &'static str {
-    pattern.name().map_or("*", contract::ComponentName::as_str)
-}
-
-/// Components a step hits, for blast radius.
-pub fn hits(step: &Step) -> Vec<String> {
-    match step.target {
-        Target::Component(name) | Target::Instance { name, .. } => vec![name.to_string()],
-        Target::Edge { callee, .. } => callee.name().map(|name| name.to_string()).into_iter().collect(),
-    }
-}
-
-/// Calls hit, by step and arm: `None` where a step is carried out by signals,
-/// which hit by being sent.
-pub type Hits = Arc<Mutex<BTreeMap<(u32, char), u64>>>;
-
-/// Plays all steps on some arms, from the load's start at `t0`.
-pub async fn play(
-    steps: &[Step],
-    arms: &[Arc<Arm>],
-    seed: u64,
-    t0: Instant,
-    asker: &Asker,
-    lines: &Lines,
-    hits: &Hits,
-) {
-    let playing = steps.iter().map(|step| play_one(step, arms, seed, t0, asker, lines, hits));
-    futures_util::future::join_all(playing).await;
-}
-
-async fn play_one(
-    step: &Step,
-    arms: &[Arc<Arm>],
-    seed: u64,
-    t0: Instant,
-    asker: &Asker,
-    lines: &Lines,
-    hits: &Hits,
-) {
-    let start = t0 + Duration::from_nanos(step.start_ns);
-    tokio::time::sleep_until(start.into()).await;
-    let mut targets = BTreeMap::new();
-    let mut hit: Vec<(char, Vec<Arc<Instance>>)> = Vec::new();
-    for arm in arms {
-        let (local_edges, _) = suite::catalogue::edges(&arm.plan.processes);
-        let instances = arm.instances.iter().map(|instance| (instance.name.as_str(), instance.hosts()));
-        match reach(step, instances, &local_edges) {
-            Reach::Instances(names) => {
-                targets.insert(arm.plan.letter, names.join(", "));
-                let chosen = arm.instances.iter().filter(|instance| names.contains(&instance.name));
-                hit.push((arm.plan.letter, chosen.cloned().collect()));
+    async fn in_arm(&self, step: &Step, arm: &Arc<Arm>) {
+        let start = self.t0 + Duration::from_nanos(step.start_ns);
+        tokio::time::sleep_until(start.into()).await;
+        let letter = arm.plan.letter;
+        if let (Action::Fault(_), Some(reason)) = (&step.action, self.gate(step)) {
+            let mut log = self.log.lock().expect("no panic while held");
+            if !log.withheld.contains(&reason) {
+                self.lines.event(EventKind::Log, step.number, format!("step {} is withheld: {reason}", step.number));
+                log.withheld.push(reason);
             }
+            return;
+        }
+        let names = match reach::reach(step, &arm.field(), self.seed) {
+            Reach::Instances(names) => names,
+            Reach::Outside => Vec::new(),
             Reach::NotApplicable(reason) => {
-                targets.insert(arm.plan.letter, format!("n/a ({reason})"));
+                self.event(step, Some(true), BTreeMap::from([(letter, format!("n/a ({reason})"))]));
+                return;
+            }
+        };
+        let lasts = step.length_ns > 0;
+        let target = if names.is_empty() { step.on.clone() } else { names.join(", ") };
+        self.event(step, lasts.then_some(true), BTreeMap::from([(letter, target)]));
+        if let Some(reason) = self.enlist(step, arm, &names) {
+            let mut log = self.log.lock().expect("no panic while held");
+            self.lines.event(EventKind::Log, step.number, reason.clone());
+            log.withheld.push(reason);
+            return;
+        }
+        let end = start + Duration::from_nanos(step.length_ns);
+        match &step.action {
+            Action::Fault(fault) => match fault.carried() {
+                _ if step.target == Some(Target::Host) => self.beside(step, fault, end, letter).await,
+                Carried::Calls | Carried::Process => self.lease(step, fault, arm, end, Vec::new()).await,
+                Carried::Wire => self.wire(step, fault, arm, end).await,
+                Carried::Conductor => deeds::carry_out(self, step, fault, arm, &names, end).await,
+            },
+            Action::Scale(scale) => deploy::scale(self, step, scale.to, arm, &names).await,
+            Action::Deploy(deploy) => deploy::deploy(self, step, deploy, arm, &names).await,
+            Action::Drain(_) => deploy::drain(self, step, arm, &names).await,
+            Action::Reconfigure(change) => deploy::reconfigure(self, step, change, arm).await,
+            Action::Rollback(back) => deploy::roll_back(self, step, &back.of, arm).await,
+            // The schedule was drawn with it.
+            Action::Load(_) => {
+                tokio::time::sleep_until(end.into()).await;
+                self.hit(step, letter, 1);
             }
         }
+        self.log.lock().expect("no panic while held").active.retain(|(number, arm, _)| (*number, *arm) != (step.number, letter));
+        if lasts {
+            self.event(step, Some(false), BTreeMap::from([(letter, "ended".to_owned())]));
+        }
     }
-    let lasts = step.length_ns > 0;
-    let event = |active: Option<bool>, text: String, targets: BTreeMap<char, String>| {
-        lines.say(Entry::Event(Event { number: step.number, what: EventKind::Fault, active, targets, text }));
-    };
-    event(lasts.then_some(true), format!("{} {}", step.on, step.fault), targets);
-    match step.fault.carried() {
-        Carried::Inside => lease(step, &hit, seed, start, asker, lines, hits).await,
-        Carried::Conductor => signals(step, &hit, start, lines, hits).await,
-    }
-    if lasts {
-        event(Some(false), format!("{} {} ended", step.on, step.fault), BTreeMap::new());
-    }
-}
 
-/// Puts the lease, renews it until the step's end, then ends it. Renewal is
-/// sending it again: a process that restarted meanwhile learns of it so.
-async fn lease(
-    step: &Step,
-    hit: &[(char, Vec<Arc<Instance>>)],
-    seed: u64,
-    start: Instant,
-    asker: &Asker,
-    lines: &Lines,
-    hits: &Hits,
-) {
-    let lease = Lease {
-        id: step.id.clone(),
-        order: step.number,
-        fault: step.fault.clone(),
-        target: step.target,
-        matching: step.matching.clone(),
-        seed,
-    };
-    let end = start + Duration::from_nanos(step.length_ns);
-    loop {
-        let left = end.saturating_duration_since(runtime::clock::now());
-        if left.is_zero() {
-            break;
+    fn event(&self, step: &Step, active: Option<bool>, targets: BTreeMap<char, String>) {
+        let what = match &step.action {
+            Action::Scale(_) => EventKind::Scale,
+            Action::Deploy(_) | Action::Rollback(_) | Action::Reconfigure(_) => EventKind::Deploy,
+            _ => EventKind::Fault,
+        };
+        let ended = if active == Some(false) { " ended" } else { "" };
+        let text = format!("{} {}{ended}", step.on, step.action);
+        self.lines.say(Entry::Event(Event { number: step.number, what, active, mark: None, targets, text }));
+    }
+
+    /// Writes where a step of several parts stands in an arm.
+    pub(crate) fn mark(&self, step: &Step, letter: char, mark: &str, text: String) {
+        let what = if matches!(step.action, Action::Scale(_)) { EventKind::Scale } else { EventKind::Deploy };
+        let mark = Some((letter, mark.to_owned()));
+        let targets = BTreeMap::new();
+        self.lines.say(Entry::Event(Event { number: step.number, what, active: None, mark, targets, text }));
+    }
+
+    pub(crate) fn hit(&self, step: &Step, letter: char, count: u64) {
+        *self.log.lock().expect("no panic while held").hits.entry((step.number, letter)).or_default() += count;
+    }
+
+    /// Why nothing is injected: what must hold before the first fault does not. Looked
+    /// at once, for all faults.
+    fn gate(&self, step: &Step) -> Option<String> {
+        if let Some(reason) = self.log.lock().expect("no panic while held").withheld.first() {
+            return Some(reason.clone());
         }
-        // The lease outlives the step by nothing, even if its end gets lost.
-        let ttl_ms = u64::try_from(TTL.min(left).as_millis()).unwrap_or(u64::MAX).max(1);
-        let body = serde_json::to_vec(&fault::control::Put { leases: vec![lease.clone()], ttl_ms })
-            .expect("a lease is plain data");
-        let puts = addresses(hit).into_iter().map(|(_, addr)| {
-            let body = body.clone();
-            async move {
-                asker
-                    .ask(addr, Method::PUT, "/control/leases", body, CONTROL)
-                    .await
-                    .map(|answer| (addr, answer))
+        let faults = self.scenario.steps.iter().filter(|step| step.action.fault().is_some());
+        let first = faults.map(|step| step.start_ns).min()?;
+        if step.start_ns > first {
+            return None;
+        }
+        let over = |name: &str| {
+            let plan = self.scenario.plan();
+            plan.iter().any(|phase| phase.name == name && phase.start_ns + phase.length_ns <= first)
+        };
+        let broken = |that: &Expectation| {
+            that.phases().iter().all(|phase| over(phase))
+                && !that.phases().is_empty()
+                && self.stands(that).iter().any(|verdict| *verdict == Verdict::Fail)
+        };
+        let assertion = self.scenario.valid.iter().find(|assertion| broken(&assertion.that))?;
+        Some(format!("`{}` does not hold before the first fault", assertion.that.text))
+    }
+
+    fn stands(&self, that: &Expectation) -> Vec<Verdict> {
+        let checks = self.lines.ask(|tally| judge::checks(tally, 0, that)).unwrap_or_default();
+        checks.iter().map(|check| check.verdict).collect()
+    }
+
+    /// Whether more would be hit at once than the scenario allows.
+    fn enlist(&self, step: &Step, arm: &Arm, names: &[String]) -> Option<String> {
+        step.action.fault()?;
+        let letter = arm.plan.letter;
+        let mut log = self.log.lock().expect("no panic while held");
+        let budget = self.scenario.budget;
+        let mut steps: Vec<u32> = log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(n, ..)| *n).collect();
+        steps.dedup();
+        if budget.faults.is_some_and(|most| steps.len() as u32 >= most) {
+            return Some(format!("step {}: {} faults are in force already, as many as may be", step.number, steps.len()));
+        }
+        let mut hit: Vec<&String> = log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(.., name)| name).collect();
+        hit.extend(names);
+        hit.sort();
+        hit.dedup();
+        let all = arm.instances().len();
+        if let Some(most) = budget.blast
+            && hit.len() as f64 > most.get() * all as f64
+        {
+            let message = format!("step {}: {} of {all} copies would be hit at once, and {most} may be", step.number, hit.len());
+            return Some(message);
+        }
+        log.active.extend(names.iter().map(|name| (step.number, letter, name.clone())));
+        None
+    }
+
+    /// Whether a step is to end early in an arm.
+    pub(crate) fn is_over(&self, step: &Step, letter: char) -> bool {
+        let Some(until) = &step.until else { return false };
+        let from = u32::try_from(step.start_ns / 1_000_000_000).unwrap_or(0);
+        self.holds(until, letter, from)
+    }
+
+    /// Whether a condition holds in an arm over the seconds from `from` until now.
+    pub(crate) fn holds(&self, that: &Expectation, letter: char, from: u32) -> bool {
+        self.judged(that, letter, from).is_some_and(|(verdict, _)| verdict == Verdict::Pass)
+    }
+
+    /// How a condition stands in an arm over the seconds from `from` until now, and
+    /// whether its value alone meets it.
+    pub(crate) fn judged(&self, that: &Expectation, letter: char, from: u32) -> Option<(Verdict, bool)> {
+        let now = runtime::clock::now().saturating_duration_since(self.t0).as_secs();
+        let to = u32::try_from(now).unwrap_or(u32::MAX).max(from + 1);
+        let that = that.over_seconds(from, to);
+        let checks = self.lines.ask(|tally| judge::checks(tally, 0, &that)).unwrap_or_default();
+        let check = checks.into_iter().find(|check| check.arm == letter || check.arm == '-')?;
+        let met = check.value.zip(check.limit).is_some_and(|(value, limit)| that.op.holds(value, limit));
+        Some((check.verdict, met))
+    }
+
+    /// Sleeps until the end, or until the step's condition holds.
+    pub(crate) async fn wait(&self, step: &Step, letter: char, end: Instant) {
+        loop {
+            let left = end.saturating_duration_since(runtime::clock::now());
+            if left.is_zero() || self.is_over(step, letter) {
+                return;
             }
-        });
-        for answer in futures_util::future::join_all(puts).await {
-            match answer {
-                Ok((_, (status, _))) if status.is_success() => {}
-                Ok((addr, (status, body))) => {
-                    let text = format!(
-                        "{addr} refused lease {}: {status} {}",
-                        lease.id,
-                        String::from_utf8_lossy(&body)
-                    );
-                    lines.event(EventKind::Log, step.number, text);
-                }
+            let nap = if step.until.is_some() { LOOK.min(left) } else { left };
+            tokio::time::sleep(nap).await;
+        }
+    }
+
+    /// Puts the lease, renews it until the step's end, then ends it. Renewal is
+    /// sending it again, to whoever is meant by then: a process that restarted or came
+    /// meanwhile learns of it so.
+    async fn lease(&self, step: &Step, fault: &Fault, arm: &Arc<Arm>, end: Instant, detours: Vec<(SocketAddr, SocketAddr)>) {
+        let Some(target) = step.target else { return };
+        let letter = arm.plan.letter;
+        let began = self.t0 + Duration::from_nanos(step.start_ns);
+        let asker = &self.ground.asker;
+        let mut lease = Lease {
+            id: step.id.clone(),
+            order: step.number,
+            fault: fault.clone(),
+            target,
+            matching: step.matching.clone(),
+            copies: Vec::new(),
+            detours,
+            ramp_ms: step.ramp_ns / 1_000_000,
+            seed: self.seed,
+        };
+        if !fault.lasts() {
+            // Done by being heard; it lapses by itself.
+            let body = put(&lease, TTL, Duration::ZERO);
+            for addr in addresses(&self.meant(step, arm)) {
+                let heard = asker.ask(addr, Method::PUT, "/control/leases", body.clone(), CONTROL).await;
+                self.hit(step, letter, u64::from(heard.is_ok_and(|(status, _)| status.is_success())));
+            }
+            return;
+        }
+        let mut asked: Vec<SocketAddr> = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(runtime::clock::now());
+            if left.is_zero() || self.is_over(step, letter) {
+                break;
+            }
+            lease.copies = reach::callees(target, &arm.field());
+            // The lease outlives the step by nothing, even if its end gets lost.
+            let age = runtime::clock::now().saturating_duration_since(began);
+            let body = put(&lease, TTL.min(left), age);
+            let here = addresses(&self.meant(step, arm));
+            let puts = here.iter().map(|addr| {
+                let body = body.clone();
+                async move { (*addr, asker.ask(*addr, Method::PUT, "/control/leases", body, CONTROL).await) }
+            });
+            for (addr, answer) in futures_util::future::join_all(puts).await {
                 // A dead or paused process takes it at the next renewal.
-                Err(_) => {}
+                if let Ok((status, body)) = answer
+                    && !status.is_success()
+                {
+                    let text = format!("{addr} refused lease {}: {status} {}", lease.id, String::from_utf8_lossy(&body));
+                    self.lines.event(EventKind::Log, step.number, text);
+                }
             }
+            asked.extend(here);
+            let nap = RENEW.min(end.saturating_duration_since(runtime::clock::now()));
+            self.wait(step, letter, runtime::clock::now() + nap).await;
         }
-        tokio::time::sleep(RENEW.min(end.saturating_duration_since(runtime::clock::now()))).await;
+        asked.sort();
+        asked.dedup();
+        for addr in asked {
+            let path = format!("/control/leases/{}", lease.id);
+            // A target that does not hear it lets the lease lapse.
+            let _ = asker.ask(addr, Method::DELETE, &path, "", CONTROL).await;
+            let count = self.hits_of(addr, &lease.id).await;
+            self.hit(step, letter, count);
+        }
     }
-    for (letter, addr) in addresses(hit) {
-        let path = format!("/control/leases/{}", lease.id);
-        // A target that does not hear it lets the lease lapse.
-        let _ = asker.ask(addr, Method::DELETE, &path, "", CONTROL).await;
-        let count = hits_of(asker, addr, &lease.id).await;
-        *hits.lock().expect("no panic while held").entry((step.number, letter)).or_default() += count;
+
+    fn meant(&self, step: &Step, arm: &Arm) -> Vec<Arc<Instance>> {
+        match reach::reach(step, &arm.field(), self.seed) {
+            Reach::Instances(names) => {
+                arm.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect()
+            }
+            Reach::Outside | Reach::NotApplicable(_) => Vec::new(),
+        }
     }
-}
 
-async fn hits_of(asker: &Asker, addr: SocketAddr, id: &str) -> u64 {
-    let Ok((_, body)) = asker.get(addr, "/control/hits", CONTROL).await else { return 0 };
-    let Ok(answer) = serde_json::from_slice::<fault::control::Hits>(&body) else { return 0 };
-    answer.hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
-}
+    async fn hits_of(&self, addr: SocketAddr, id: &str) -> u64 {
+        let Ok((_, body)) = self.ground.asker.get(addr, "/control/hits", CONTROL).await else { return 0 };
+        let Ok(answer) = serde_json::from_slice::<fault::control::Hits>(&body) else { return 0 };
+        answer.hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
+    }
 
-fn addresses(hit: &[(char, Vec<Arc<Instance>>)]) -> Vec<(char, SocketAddr)> {
-    hit.iter()
-        .flat_map(|(letter, instances)| {
-            instances.iter().filter_map(|i| i.glance().listen.map(|addr| (*letter, addr)))
-        })
-        .collect()
-}
-
-async fn signals(
-    step: &Step,
-    hit: &[(char, Vec<Arc<Instance>>)],
-    start: Instant,
-    lines: &Lines,
-    hits: &Hits,
-) {
-    let each = |act: fn(&Instance) -> std::io::Result<()>, what: &str| {
-        for (letter, instances) in hit {
-            for instance in instances {
-                match act(instance) {
-                    Ok(()) => {
-                        *hits
-                            .lock()
-                            .expect("no panic while held")
-                            .entry((step.number, *letter))
-                            .or_default() += 1;
+    /// Puts a proxy before every copy of the callee, and callers on the detour.
+    async fn wire(&self, step: &Step, fault: &Fault, arm: &Arc<Arm>, end: Instant) {
+        let (Some(target), Some(ill)) = (step.target, fault.ill()) else { return };
+        let letter = arm.plan.letter;
+        let answering = reach::answering(target, &arm.field());
+        let callees = arm.instances().into_iter().filter(|instance| answering.contains(&instance.name));
+        let mut detours = Vec::new();
+        let mut used = Vec::new();
+        for addr in callees.filter_map(|instance| instance.glance().listen) {
+            let key = (letter, target.to_string(), addr);
+            let known = self.proxies.lock().expect("no panic while held").get(&key).cloned();
+            let proxy = match known {
+                Some(proxy) => proxy,
+                None => match Proxy::open(&self.ground.tasks, addr).await {
+                    Ok(proxy) => {
+                        let proxy = Arc::new(proxy);
+                        self.proxies.lock().expect("no panic while held").insert(key.clone(), proxy.clone());
+                        proxy
                     }
                     Err(error) => {
-                        let text = format!("{letter} {} could not be {what}: {error}", instance.name);
-                        lines.event(EventKind::Log, step.number, text);
+                        self.lines.event(EventKind::Log, step.number, format!("no proxy before {addr}: {error}"));
+                        continue;
                     }
-                }
+                },
+            };
+            proxy.afflict(step.number, ill);
+            detours.push((addr, proxy.addr));
+            used.push((key, proxy));
+        }
+        let before: u64 = used.iter().map(|(_, proxy)| proxy.passed()).sum();
+        self.lease(step, fault, arm, end, detours).await;
+        let after: u64 = used.iter().map(|(_, proxy)| proxy.passed()).sum();
+        self.hit(step, letter, after.saturating_sub(before));
+        for (key, proxy) in used {
+            if proxy.relieve(step.number) {
+                self.proxies.lock().expect("no panic while held").remove(&key);
             }
         }
-    };
-    match &step.fault {
-        Fault::Kill(_) => each(Instance::kill, "killed"),
-        Fault::Pause(_) => {
-            each(Instance::pause, "paused");
-            let end = start + Duration::from_nanos(step.length_ns);
-            tokio::time::sleep_until(end.into()).await;
-            each(Instance::resume, "resumed");
+    }
+
+    /// A process of its own that burns CPU beside everybody.
+    async fn beside(&self, step: &Step, fault: &Fault, end: Instant, letter: char) {
+        // Arms share the machine: the first one's step burns for all.
+        if self.arms.first().is_none_or(|first| first.plan.letter != letter) {
+            self.hit(step, letter, 1);
+            return;
         }
-        // Whoever adds a kind for the conductor to carry out adds its arm here.
-        Fault::Delay(_) | Fault::Abort(_) | Fault::Hang(_) | Fault::Slow(_) => {}
+        let threads = fault.standing(Target::Host).burners;
+        let spec = crate::children::Spec {
+            name: "burner".into(),
+            program: self.ground.program.clone(),
+            arguments: vec!["burn".into(), threads.to_string().into()],
+            environment: Vec::new(),
+            log: self.arms[0].plan.folder.join("burner.log"),
+        };
+        match self.ground.spawner.spawn(spec).await {
+            Ok((mut child, _stdout)) => {
+                self.hit(step, letter, 1);
+                self.wait(step, letter, end).await;
+                child.let_go();
+                // It cannot refuse to end.
+                let _ = child.signal(nix::sys::signal::Signal::SIGKILL);
+                child.ended().await;
+            }
+            Err(error) => self.lines.event(EventKind::Log, step.number, error.to_string()),
+        }
     }
 }
+
+fn put(lease: &Lease, ttl: Duration, age: Duration) -> Vec<u8> {
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let put = fault::control::Put { leases: vec![lease.clone()], ttl_ms: millis(ttl).max(1), age_ms: millis(age) };
+    serde_json::to_vec(&put).expect("a lease is plain data")
+}
+
+fn addresses(instances: &[Arc<Instance>]) -> Vec<SocketAddr> {
+    instances.iter().filter_map(|instance| instance.glance().listen).collect()
+}
+
+/// Leases that are still in force in an arm: after a run there are none.
+pub(crate) async fn leases_left(arm: &Arm, ground: &Ground) -> Vec<String> {
+    let mut left = Vec::new();
+    for instance in arm.instances() {
+        let Some(addr) = instance.glance().listen else { continue };
+        let Ok((status, body)) = ground.asker.get(addr, "/control/leases", CONTROL).await else { continue };
+        let Ok(listed) = serde_json::from_slice::<Vec<fault::control::Listed>>(&body) else { continue };
+        // What a build brings along is not a fault that ends.
+        let ending = listed.iter().filter(|listed| !listed.lease.id.starts_with(deploy::DEFECT));
+        left.extend(ending.filter(|_| status.is_success()).map(|listed| {
+            format!("{}/{} still has lease {}", arm.plan.name, instance.name, listed.lease.id)
+        }));
+    }
+    left
+}
+

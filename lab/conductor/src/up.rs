@@ -10,6 +10,7 @@ use traffic::Load;
 
 use crate::arm::{Arm, ArmPlan, Ground};
 use crate::children::Spawner;
+use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::lines::Lines;
 use crate::plan::{config_of, resolve};
@@ -72,6 +73,8 @@ pub async fn up(
         tasks: tasks.clone(),
         asker: Asker::new(tasks.clone(), token.clone()),
         program: order.program.clone(),
+        guardian: Arc::new(Guardian::new(&order.out, &order.program)),
+        groups: Arc::default(),
     };
     let folder = order.out.join(format!("up-{}-{}", order.arm.name.replace('/', "-"), std::process::id()));
     let wrong = |path: &PathBuf| {
@@ -101,7 +104,7 @@ pub async fn up(
         letter: 'A',
         name: order.arm.name.clone(),
         processes,
-        restart: order.arm.placement.restart,
+        placement: order.arm.placement.clone(),
         config,
         folder: folder.clone(),
         probes: seeded.probes(),
@@ -111,7 +114,8 @@ pub async fn up(
     let arm = Arc::new(Arm::start(&ground, plan, &lines).await?);
     let user = &seeded.data.users[0];
     let principal = contract::Principal::new(user.id);
-    let instances = arm.instances.iter().map(|instance| {
+    let running = arm.instances();
+    let instances = running.iter().map(|instance| {
         let listen = instance.glance().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
         (instance.name.clone(), instance.hosts(), listen)
     });

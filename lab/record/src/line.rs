@@ -123,8 +123,15 @@ pub struct StepPlan {
     pub start_ns: u64,
     /// Length, ns; 0 for one-shot steps.
     pub length_ns: u64,
+    /// Whether something goes wrong, rather than being done on purpose.
+    #[serde(default = "yes")]
+    pub is_fault: bool,
     /// Where an arm has no such target: letter to reason.
     pub not_applicable: BTreeMap<char, String>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// An expectation as written.
@@ -354,6 +361,9 @@ pub struct Proc {
     /// By component: requests and calls finished since its start, and of them those nobody waited for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub work: BTreeMap<String, [u64; 2]>,
+    /// By component: reads its declared cache answered, and all reads through it, since its start.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cache: BTreeMap<String, [u64; 2]>,
 }
 
 /// One second of the host.
@@ -402,6 +412,10 @@ pub struct Event {
     pub what: EventKind,
     /// Begins or ends a lasting fault; `None` for moments.
     pub active: Option<bool>,
+    /// Where a step of several parts stands, for one arm: `began`, `canary`, `detected`,
+    /// `rolled-back`, `done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<(char, String)>,
     /// Per arm letter: what it hit, or why it could not.
     pub targets: BTreeMap<char, String>,
     /// A sentence.

@@ -173,6 +173,10 @@ impl Reader<'_> {
                     self.fault(place, format!("topology `{name}`: {error}"));
                 }
             }
+            if let Ok(plans) = placement.resolve(self.components) {
+                self.written.processes.extend(plans.into_iter().map(|plan| plan.name));
+            }
+            self.written.zones.extend(placement.zones.keys().cloned());
             topologies.push((name, placement));
         }
         topologies
@@ -183,6 +187,9 @@ impl Reader<'_> {
         for (name, span, value) in tables {
             self.known_component(span.clone(), &name, &[]);
             if let Some(service) = self.checked(value, span, Service::faults) {
+                if service.cache.is_some() {
+                    self.written.cached.push(name.clone());
+                }
                 services.insert(name, service);
             }
         }

@@ -42,8 +42,11 @@ fn names(
                 selector(reader, load, journey, place);
             }
         }
-        Kind::BlastRadius(step) => blast(reader, step, place),
-        Kind::Wasted(name) => reader.known_component(place(name), name, &[]),
+        Kind::BlastRadius(step)
+        | Kind::TimeToDetect(step)
+        | Kind::TimeToRollback(step)
+        | Kind::TimeToFinish(step) => blast(reader, step, place),
+        Kind::Wasted(name) | Kind::CacheHits(name) => reader.known_component(place(name), name, &[]),
         Kind::Attempts(caller, callee) | Kind::BreakerOpen(caller, callee) => {
             for name in [caller, callee] {
                 reader.known_component(place(name), name, &["gateway"]);

@@ -10,11 +10,11 @@ use crate::model::{Scenario, ns};
 const WIDTH: usize = 60;
 
 /// The scenario in words. `arms` are the topologies with their processes;
-/// `reach` says where a step acts in one of them.
+/// `reach` says where a step acts in one of them, both by number.
 pub fn explain(
     scenario: &Scenario,
     arms: &[(String, Vec<ProcessPlan>)],
-    reach: impl Fn(usize, &[ProcessPlan]) -> String,
+    reach: impl Fn(usize, usize) -> String,
 ) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -67,9 +67,9 @@ pub fn explain(
         let at = step.start_ns as f64 / 1e9;
         let lasts =
             if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
-        say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.fault));
-        for (name, processes) in arms {
-            say(format_args!("      {name}: {}", reach(index, processes)));
+        say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.action));
+        for (arm, (name, _)) in arms.iter().enumerate() {
+            say(format_args!("      {name}: {}", reach(index, arm)));
         }
     }
     say(format_args!(""));

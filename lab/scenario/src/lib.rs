@@ -1,13 +1,14 @@
 //! Reads, checks and explains a scenario file.
 //!
 //! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own.
-//! - `arms`: every variant on every topology.
+//! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
 //! - [`model`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
 //! - [`explain`]: what a run would do, without doing it.
 //!
 //! Start with [`read::read`].
 
+pub mod action;
 mod arms;
 mod check;
 mod expect;
@@ -18,6 +19,7 @@ pub mod read;
 pub mod source;
 mod step;
 
-pub use model::{Arm, Assertion, Phase, Scenario, Step, Stop, Watching};
+pub use action::Action;
+pub use model::{Arm, Assertion, Budget, Phase, Pick, Scenario, Step, Stop, Watching};
 pub use read::read;
 pub use source::{Fault, Faults, Source};

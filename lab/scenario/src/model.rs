@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use contract::Placement;
 use policy::{Policy, Service};
-use policy::units::Span;
+use policy::units::{Bytes, Ratio, Span};
 use scorecard::Expectation;
 use serde::Deserialize;
 use traffic::load::Load;
 
+use crate::action::Action;
 use crate::source::Source;
 
 /// A scenario whose every part is known to be right.
@@ -28,6 +29,8 @@ pub struct Scenario {
     pub tags: Vec<String>,
     /// How much is watched.
     pub telemetry: Watching,
+    /// What every arm may use.
+    pub budget: Budget,
     /// The run's stretches.
     pub phases: Vec<Phase>,
     /// What the users do.
@@ -124,14 +127,55 @@ pub struct Step {
     pub start_ns: u64,
     /// Length, ns; 0 for one-shot steps.
     pub length_ns: u64,
-    /// What goes wrong.
-    pub fault: fault::Fault,
+    /// What happens.
+    pub action: Action,
     /// Which calls it hits.
     pub matching: fault::Match,
-    /// Where.
-    pub target: fault::Target,
+    /// Where; none for what concerns the load.
+    pub target: Option<fault::Target>,
     /// As written, for messages.
     pub on: String,
+    /// How many of the copies meant.
+    pub pick: Option<Pick>,
+    /// How long it takes to grow to its full size, ns.
+    pub ramp_ns: u64,
+    /// Ends it early.
+    pub until: Option<Expectation>,
+    /// What must be seen of it, or it did nothing.
+    pub symptom: Option<Expectation>,
+}
+
+/// How many of the copies meant are hit; which, the seed decides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pick {
+    /// So many.
+    Count(u32),
+    /// This share, at least one.
+    Share(f64),
+}
+
+impl Pick {
+    /// How many of so many.
+    pub fn of(self, all: usize) -> usize {
+        match self {
+            Self::Count(count) => (count as usize).min(all),
+            Self::Share(share) => ((all as f64 * share).round() as usize).clamp(usize::from(all > 0), all),
+        }
+    }
+}
+
+/// What an arm may use as a whole, door, registry and all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// Cores all its processes share, by affinity.
+    pub cores: Option<u32>,
+    /// Memory all its processes together may hold.
+    pub memory: Option<Bytes>,
+    /// Greatest share of an arm's copies that faults may hit at once.
+    pub blast: Option<Ratio>,
+    /// Faults in force at once.
+    pub faults: Option<u32>,
 }
 
 /// An expectation with its reason and place.

@@ -8,10 +8,11 @@ use scorecard::Expectation;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
-use traffic::load::Load;
+use traffic::load::{Load, Surge};
 
 use crate::check;
-use crate::model::{Phase, Scenario, Watching, ns};
+use crate::action::Action;
+use crate::model::{Budget, Phase, Scenario, Step, Watching, ns};
 use crate::place::{explain, nearest, places, remove, take_out, text_of, within};
 use crate::source::{Fault, Faults, Source, unknown};
 
@@ -19,7 +20,7 @@ use crate::source::{Fault, Faults, Source, unknown};
 pub const SCHEMA: i64 = 1;
 
 /// Keys of a file, at its top.
-const TOP: [&str; 16] = [
+const TOP: [&str; 17] = [
     "schema",
     "name",
     "title",
@@ -27,6 +28,7 @@ const TOP: [&str; 16] = [
     "seed",
     "tags",
     "telemetry",
+    "budget",
     "phases",
     "load",
     "topology",
@@ -73,6 +75,11 @@ pub(crate) struct Written {
     pub(crate) phases: Vec<String>,
     /// Topologies, variants, and arms by their whole names.
     pub(crate) axes: Vec<String>,
+    /// Processes and zones of all topologies.
+    pub(crate) processes: Vec<String>,
+    pub(crate) zones: Vec<String>,
+    /// Components that have a cache in some arm.
+    pub(crate) cached: Vec<String>,
     pub(crate) steps: Vec<String>,
 }
 
@@ -154,10 +161,14 @@ impl Reader<'_> {
         let seed: Option<u64> = self.take(&mut top, "seed");
         let tags: Option<Vec<String>> = self.take(&mut top, "tags");
         let telemetry: Option<Watching> = self.take(&mut top, "telemetry");
+        let budget: Option<Budget> = self.take(&mut top, "budget");
         let phases = self.phases(&mut top);
-        let load: Option<Load> = self.load(&mut top);
+        let mut load: Option<Load> = self.load(&mut top);
         let arms = self.arms(&mut top);
-        let steps = self.steps(&mut top, &phases);
+        let steps = self.steps(&mut top, &phases, source);
+        if let Some(load) = &mut load {
+            load.surges = surges(&steps);
+        }
         let (valid, check) = self.expectations(&mut top, source);
         let stop = self.stop(&mut top, source);
         check::whole(self, source, load.as_ref());
@@ -169,6 +180,7 @@ impl Reader<'_> {
             seed: seed.unwrap_or(42),
             tags: tags.unwrap_or_default(),
             telemetry: telemetry.unwrap_or_default(),
+            budget: budget.unwrap_or_default(),
             phases,
             load: load?,
             arms,
@@ -287,4 +299,18 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// When more users come than the rates say.
+fn surges(steps: &[Step]) -> Vec<Surge> {
+    let surge = |step: &Step| match &step.action {
+        Action::Load(surge) => Some(Surge {
+            start_ns: step.start_ns,
+            end_ns: step.start_ns + step.length_ns,
+            ramp_ns: step.ramp_ns,
+            by: surge.by.get(),
+        }),
+        _ => None,
+    };
+    steps.iter().filter_map(surge).collect()
 }

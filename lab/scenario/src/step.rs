@@ -2,22 +2,27 @@
 
 use std::ops::Range;
 
+use fault::{Pattern, Place, Target};
 use policy::units::Span;
+use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::{Phase, Step, ns};
+use crate::action::{self, Action};
+use crate::model::{Phase, Pick, Step, ns};
 use crate::place::remove;
-use crate::read::Reader;
-use crate::source::unknown;
+use crate::read::{Reader, Value};
+use crate::source::{Source, unknown};
 
 /// Keys of every step.
-const STEP: [&str; 6] = ["id", "in", "at", "do", "on", "for"];
+const STEP: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ramp", "until", "symptom"];
+/// Keys of a partition, in the place of `on`.
+const SIDES: [&str; 2] = ["from", "to"];
 /// Keys of a step that choose which calls are hit.
 const MATCH: [&str; 5] = ["share", "share_of", "every", "first", "route"];
 
 impl Reader<'_> {
-    pub(crate) fn steps(&mut self, top: &mut DeTable<'_>, phases: &[Phase]) -> Vec<Step> {
+    pub(crate) fn steps(&mut self, top: &mut DeTable<'_>, phases: &[Phase], source: &Source) -> Vec<Step> {
         let Some(value) = remove(top, "step") else { return Vec::new() };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
@@ -32,7 +37,7 @@ impl Reader<'_> {
                 continue;
             };
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            steps.extend(self.step(table, span, number, phases));
+            steps.extend(self.step(table, span, number, phases, source));
         }
         steps
     }
@@ -44,7 +49,9 @@ impl Reader<'_> {
         span: Range<usize>,
         number: u32,
         phases: &[Phase],
+        source: &Source,
     ) -> Option<Step> {
+        self.sides(&mut table);
         let place = |key: &str| table.get(key).map(Spanned::span);
         let [id_place, in_place, at_place, on_place, for_place] =
             ["id", "in", "at", "on", "for"].map(|key| place(key).unwrap_or(span.clone()));
@@ -56,6 +63,10 @@ impl Reader<'_> {
         let at: Option<String> = self.take(&mut table, "at");
         let on: Option<String> = self.take(&mut table, "on");
         let length: Option<Span> = self.take(&mut table, "for");
+        let ramp: Option<Span> = self.take(&mut table, "ramp");
+        let pick = remove(&mut table, "pick").and_then(|value| self.pick(&value));
+        let until = remove(&mut table, "until").and_then(|value| self.condition(value, source));
+        let symptom = remove(&mut table, "symptom").and_then(|value| self.condition(value, source));
         let mut chosen = DeTable::new();
         for key in MATCH {
             if let Some((name, value)) = table.remove_entry(key) {
@@ -63,7 +74,7 @@ impl Reader<'_> {
             }
         }
         let matching: Option<fault::Match> = self.value(Spanned::new(span.clone(), DeValue::Table(chosen)));
-        let fault = self.fault_kind(table, span.clone(), misspelt);
+        let action = self.action(table, span.clone(), misspelt);
 
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
         if self.written.steps.contains(&id) {
@@ -74,23 +85,31 @@ impl Reader<'_> {
             self.fault(span.clone(), "a step needs its phase: in = \"steady\"");
         }
         let start = phase.and_then(|phase| self.start(&phase, in_place, at.as_deref(), at_place, phases));
-        if !has_on {
+        let needs_target = action.as_ref().is_none_or(Action::has_target);
+        if !has_on && needs_target {
             self.fault(span.clone(), "a step needs its target: on = \"photo\" or on = \"feed->follower\"");
         }
         let target = on.as_deref().and_then(|on| self.target(on, on_place.clone()));
-        let fault = fault?;
-        match (has_for, fault.lasts()) {
+        let action = action?;
+        match (has_for, action.lasts()) {
             (true, false) => self.fault(for_place, format!("`{verb}` happens once; leave `for` out")),
             (false, true) => self.fault(
-                span,
+                span.clone(),
                 format!("`{verb}` lasts: every lasting fault ends by itself, write for = \"5s\""),
             ),
             _ => {}
         }
+        let ramp_ns = ramp.map_or(0, ns);
+        if ramp_ns > length.map_or(0, ns) {
+            self.fault(span.clone(), "the ramp is longer than the step; write a shorter ramp or a longer `for`");
+        }
         if let Some(target) = &target
-            && let Err(message) = fault.accepts(target)
+            && let Err(message) = accepts(&action, *target)
         {
             self.fault(on_place, message);
+        }
+        if needs_target {
+            target?;
         }
         let (phase, start_ns) = start?;
         Some(Step {
@@ -99,17 +118,21 @@ impl Reader<'_> {
             phase,
             start_ns,
             length_ns: length.map_or(0, ns),
-            fault,
+            action,
             matching: matching?,
-            target: target?,
-            on: on?,
+            target,
+            on: on.unwrap_or_else(|| "users".to_owned()),
+            pick,
+            ramp_ns,
+            until,
+            symptom,
         })
     }
 
     /// Takes out what no step with this verb has: a tagged table would be refused
     /// as a whole, without the place of the key. Whether there was any.
     fn unknown_step_keys(&mut self, table: &mut DeTable<'_>, verb: &str) -> bool {
-        let Some(fields) = fault::Fault::fields(verb) else { return false };
+        let Some(fields) = action::fields(verb) else { return false };
         let known: Vec<&str> = STEP.iter().chain(fields).chain(&MATCH).copied().collect();
         let strange: Vec<(String, Range<usize>)> = table
             .keys()
@@ -163,36 +186,88 @@ impl Reader<'_> {
         Some((index, before + offset))
     }
 
-    fn fault_kind(&mut self, table: DeTable<'_>, span: Range<usize>, misspelt: bool) -> Option<fault::Fault> {
-        let verbs = fault::Fault::verbs();
-        let known = |verb: &str| verbs.contains(&verb);
-        match table.get("do") {
-            None => {
-                self.fault(
-                    span,
-                    format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")),
-                );
-                None
+    /// `from = "zone:a", to = "zone:b"` of a partition, as the edge they are.
+    fn sides(&mut self, table: &mut DeTable<'_>) {
+        let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
+        if verb != "partition" || SIDES.iter().all(|side| !table.contains_key(*side)) {
+            return;
+        }
+        let written = SIDES.map(|side| {
+            let value = remove(table, side)?;
+            Some((value.get_ref().as_str()?.to_owned(), value.span()))
+        });
+        match written {
+            [Some((from, span)), Some((to, _))] => {
+                let key = Spanned::new(span.clone(), "on".into());
+                table.insert(key, Spanned::new(span, DeValue::String(format!("{from}->{to}").into())));
             }
-            Some(value) => match value.get_ref().as_str() {
-                Some(verb) if known(verb) => {
-                    self.rest_of(Spanned::new(span, DeValue::Table(table)), misspelt)
-                }
-                Some(verb) => {
-                    let message = unknown("verb", verb, verbs.iter().copied());
-                    self.fault(value.span(), message);
-                    None
-                }
-                None => {
-                    self.fault(value.span(), format!("`do` is a verb: {}", verbs.join(", ")));
-                    None
-                }
-            },
+            [Some((_, span)), None] | [None, Some((_, span))] => {
+                self.fault(span, "a partition has two sides: from = \"zone:a\" and to = \"zone:b\"");
+            }
+            [None, None] => {}
         }
     }
 
-    fn target(&mut self, on: &str, span: Range<usize>) -> Option<fault::Target> {
-        let target: fault::Target = match on.parse() {
+    /// `pick = 1` or `pick = "50%"`.
+    fn pick(&mut self, value: &Value<'_>) -> Option<Pick> {
+        let wrong = "`pick` is a number of copies, or a share of them such as \"50%\"";
+        let picked = match value.get_ref() {
+            DeValue::Integer(_) => self.value::<u32>(value.clone()).filter(|count| *count > 0).map(Pick::Count),
+            DeValue::String(text) => {
+                let share = text.parse::<policy::units::Ratio>().ok().filter(|share| share.get() > 0.0);
+                share.map(|share| Pick::Share(share.get()))
+            }
+            _ => None,
+        };
+        if picked.is_none() {
+            self.fault(value.span(), wrong);
+        }
+        picked
+    }
+
+    fn condition(&mut self, value: Value<'_>, source: &Source) -> Option<Expectation> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => self.expectation(&Spanned::new(span, text), source),
+            _ => {
+                self.fault(span, "a condition is a string: \"errors(all) > 50%\"");
+                None
+            }
+        }
+    }
+
+    fn action(&mut self, mut table: DeTable<'_>, span: Range<usize>, misspelt: bool) -> Option<Action> {
+        let verbs: Vec<&str> = action::verbs().collect();
+        let Some(value) = table.get("do") else {
+            self.fault(span, format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")));
+            return None;
+        };
+        let place = value.span();
+        let Some(verb) = value.get_ref().as_str().map(str::to_owned) else {
+            self.fault(place, format!("`do` is a verb: {}", verbs.join(", ")));
+            return None;
+        };
+        if fault::Fault::verbs().contains(&verb.as_str()) {
+            return self.rest_of(Spanned::new(span, DeValue::Table(table)), misspelt).map(Action::Fault);
+        }
+        table.remove("do");
+        let rest = Spanned::new(span, DeValue::Table(table));
+        match verb.as_str() {
+            "scale" => self.rest_of(rest, misspelt).map(Action::Scale),
+            "deploy" => self.rest_of(rest, misspelt).map(|deploy| Action::Deploy(Box::new(deploy))),
+            "drain" => self.rest_of(rest, misspelt).map(Action::Drain),
+            "reconfigure" => self.rest_of(rest, misspelt).map(Action::Reconfigure),
+            "load" => self.rest_of(rest, misspelt).map(Action::Load),
+            "rollback" => self.rest_of(rest, misspelt).map(Action::Rollback),
+            _ => {
+                self.fault(place, unknown("verb", &verb, verbs));
+                None
+            }
+        }
+    }
+
+    fn target(&mut self, on: &str, span: Range<usize>) -> Option<Target> {
+        let target: Target = match on.parse() {
             Ok(target) => target,
             Err(error) => {
                 self.fault(span, error.to_string());
@@ -200,10 +275,42 @@ impl Reader<'_> {
             }
         };
         let before = self.faults.len();
-        for component in target.components().filter(|component| *component != "*") {
-            self.known_component(span.clone(), component, &["gateway", "registry"]);
+        for pattern in target.patterns() {
+            self.known_pattern(pattern, target, &span);
         }
         (self.faults.len() == before).then_some(target)
+    }
+
+    fn known_pattern(&mut self, pattern: Pattern, target: Target, span: &Range<usize>) {
+        if let Some(zone) = pattern.zone() {
+            let zones = self.written.zones.clone();
+            if !zones.iter().any(|other| other == zone.as_str()) {
+                self.fault(span.clone(), unknown("zone", zone.as_str(), zones.iter().map(String::as_str)));
+            }
+            return;
+        }
+        let Some(name) = pattern.name() else { return };
+        match target {
+            Target::Store(_) => self.known_component(span.clone(), name.as_str(), &[]),
+            Target::Cache(_) => {
+                self.known_component(span.clone(), name.as_str(), &[]);
+                let cached = self.written.cached.iter().any(|other| other == name.as_str());
+                if !cached && self.components.contains(&name) {
+                    let message = format!("`{name}` has no cache; write [service.{name}] and cache = {{ ttl = \"60s\" }}");
+                    self.fault(span.clone(), message);
+                }
+            }
+            Target::Edge { .. } => self.known_component(span.clone(), name.as_str(), &["gateway", "registry"]),
+            Target::Node(_) | Target::Host => {
+                let processes = self.written.processes.clone();
+                let mut others: Vec<&str> = processes.iter().map(String::as_str).collect();
+                others.extend(["gateway", "registry", "broker"]);
+                others.sort_unstable();
+                others.dedup();
+                others.retain(|other| self.components.iter().all(|component| component.as_str() != *other));
+                self.known_component(span.clone(), name.as_str(), &others);
+            }
+        }
     }
 
     /// A fault unless `name` is a component or one of the `others`.
@@ -213,5 +320,14 @@ impl Reader<'_> {
         if !known.contains(&name) {
             self.fault(span, unknown("component", name, known));
         }
+    }
+}
+
+/// Whether an action can act on a target.
+fn accepts(action: &Action, target: Target) -> Result<(), String> {
+    match action {
+        Action::Fault(fault) => fault.accepts(&target),
+        _ if target.place() == Place::Node => Ok(()),
+        _ => Err(format!("`{target}` is not made of copies; name a component such as `photo`")),
     }
 }

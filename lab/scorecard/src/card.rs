@@ -148,6 +148,7 @@ fn name(window: &Window) -> String {
         Window::Phase(name) => name.clone(),
         Window::Whole => "whole".into(),
         Window::Last(ns) => format!("last {}s", ns / SECOND),
+        Window::Seconds(from, to) => format!("{from}s to {to}s"),
     }
 }
 

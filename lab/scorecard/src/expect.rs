@@ -83,6 +83,9 @@ pub enum Window {
     Phase(String),
     /// The last so many nanoseconds of the run.
     Last(u64),
+    /// Seconds since the load's start, from and to: for conditions that are looked at
+    /// while a run goes on. Not written in files.
+    Seconds(u32, u32),
 }
 
 /// What is measured.
@@ -131,6 +134,16 @@ pub enum Kind {
     StaleReads,
     /// Quantile of acknowledged until visible elsewhere.
     Staleness(f64),
+    /// From the start of a step until it was noticed to be bad.
+    TimeToDetect(String),
+    /// From the start of a step until it was taken back.
+    TimeToRollback(String),
+    /// From the start of a step until it was done.
+    TimeToFinish(String),
+    /// Share of reads a declared cache answered.
+    CacheHits(String),
+    /// CPU the arm used, cores.
+    Cpu,
     /// Share of finished work nobody waited for any more.
     Wasted(String),
     /// Seconds a breaker was open.
@@ -164,6 +177,11 @@ pub const MEASURES: &[(&str, &str)] = &[
     ("staleness_p50()", "median time until a write is visible elsewhere"),
     ("staleness_p99()", "99th percentile of it"),
     ("wasted(component)", "share of finished work nobody waited for any more"),
+    ("time_to_detect(step id)", "from a step's start until it was noticed to be bad"),
+    ("time_to_rollback(step id)", "from a step's start until it was taken back"),
+    ("time_to_finish(step id)", "from a step's start until it was done"),
+    ("cache_hits(component)", "share of reads a declared cache answered"),
+    ("cpu", "CPU the arm used, cores"),
     ("breaker_open(a->b)", "time a breaker was open"),
     ("host.cpu_stall", "share of time tasks waited for a CPU"),
     ("host.mem_available", "share of memory available"),
@@ -177,18 +195,23 @@ impl Kind {
             | Self::Recovery(_)
             | Self::CpuPerJourney
             | Self::Staleness(_)
+            | Self::TimeToDetect(_)
+            | Self::TimeToRollback(_)
+            | Self::TimeToFinish(_)
             | Self::BreakerOpen(..) => Unit::Time,
             Self::Goodput(_)
             | Self::Errors(_)
             | Self::Availability(_)
             | Self::BlastRadius(_)
             | Self::Wasted(_)
+            | Self::CacheHits(_)
             | Self::CpuStall
             | Self::MemoryAvailable => Unit::Share,
             Self::Rate(_) => Unit::Rate,
             Self::Pss => Unit::Bytes,
             Self::Attempts(..)
             | Self::Cost
+            | Self::Cpu
             | Self::Hops
             | Self::LostWrites
             | Self::DuplicatedWrites
@@ -268,8 +291,7 @@ impl FromStr for Expectation {
         }
         let mut parser = Parser { text, at: 0 };
         let mut left = parser.side()?;
-        let op = parser.op()?;
-        let (right, trailing) = parser.right_side()?;
+        let (op, (right, trailing)) = parser.comparison(&left)?;
         let held_ns = if parser.word_is("held") { parser.duration()? } else { 0 };
         parser.end()?;
         let Side::Measure { measure, .. } = &mut left else {
@@ -317,6 +339,33 @@ impl FromStr for Expectation {
             }
         }
         Ok(Self { text: text.to_owned(), left, op, right, held_ns })
+    }
+}
+
+impl Expectation {
+    /// The phases it looks at.
+    pub fn phases(&self) -> Vec<&str> {
+        let mut phases = Vec::new();
+        for side in [&self.left, &self.right] {
+            if let Side::Measure { measure: Measure { window: Window::Phase(name), .. }, .. } = side {
+                phases.push(name.as_str());
+            }
+        }
+        phases
+    }
+
+    /// The same over a stretch of seconds, where it says nothing of when.
+    #[must_use]
+    pub fn over_seconds(&self, from: u32, to: u32) -> Self {
+        let mut that = self.clone();
+        for side in [&mut that.left, &mut that.right] {
+            if let Side::Measure { measure, .. } = side
+                && measure.window == Window::Whole
+            {
+                measure.window = Window::Seconds(from, to);
+            }
+        }
+        that
     }
 }
 
@@ -382,6 +431,15 @@ impl<'a> Parser<'a> {
             }
         }
         Err(self.error("expected a comparison: <= < >= > =="))
+    }
+
+    /// What follows the left side. A time by itself is a condition: it is more than none.
+    fn comparison(&mut self, left: &Side) -> Result<(Op, (Side, Vec<String>)), ExpectError> {
+        let alone = matches!(left, Side::Measure { measure, .. } if matches!(measure.kind, Kind::BreakerOpen(..)));
+        if alone && (self.rest().is_empty() || self.rest().starts_with("held")) {
+            return Ok((Op::Above, (Side::Quantity { value: 0.0, unit: Unit::Time }, Vec::new())));
+        }
+        Ok((self.op()?, self.right_side()?))
     }
 
     fn side(&mut self) -> Result<Side, ExpectError> {
@@ -499,6 +557,10 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
             .map(|(caller, callee)| (caller.trim().to_owned(), callee.trim().to_owned()))
             .ok_or_else(|| format!("`{name}` needs an edge: `{name}(feed->follower)`"))
     };
+    let step = || {
+        let id = argument.and_then(|text| text.strip_prefix("step ")).map(|id| id.trim().to_owned());
+        id.ok_or_else(|| format!("`{name}` needs a step: `{name}(step dead-photo)`"))
+    };
     let none = |kind: Kind| match argument {
         None => Ok(kind),
         Some(argument) => Err(format!("`{name}` takes no argument, not `{argument}`")),
@@ -518,11 +580,14 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         "wasted" => argument
             .map(|name| Kind::Wasted(name.to_owned()))
             .ok_or_else(|| "`wasted` needs a component: `wasted(follower)`".into()),
-        "blast_radius" => {
-            let step = argument.and_then(|text| text.strip_prefix("step ")).map(|id| id.trim().to_owned());
-            step.map(Kind::BlastRadius)
-                .ok_or_else(|| "`blast_radius` needs a step: `blast_radius(step dead-photo)`".into())
-        }
+        "blast_radius" => step().map(Kind::BlastRadius),
+        "time_to_detect" => step().map(Kind::TimeToDetect),
+        "time_to_rollback" => step().map(Kind::TimeToRollback),
+        "time_to_finish" => step().map(Kind::TimeToFinish),
+        "cache_hits" => argument
+            .map(|name| Kind::CacheHits(name.to_owned()))
+            .ok_or_else(|| "`cache_hits` needs a component: `cache_hits(profile)`".into()),
+        "cpu" => none(Kind::Cpu),
         "cpu_per_journey" => none(Kind::CpuPerJourney),
         "cost" => none(Kind::Cost),
         "hops" => none(Kind::Hops),

@@ -181,6 +181,7 @@ fn too_few(kind: &Kind, n: u64) -> Option<String> {
         | Kind::Cost
         | Kind::BlastRadius(_)
         | Kind::Wasted(_)
+        | Kind::CacheHits(_)
         | Kind::StaleReads => MIN_SHARE,
         _ => 1,
     };
@@ -224,6 +225,10 @@ pub struct Circumstances {
     pub interleaved: bool,
     /// Final states differ although nothing was broken.
     pub states_differ: Option<String>,
+    /// Why nothing was injected any more.
+    pub withheld: Vec<String>,
+    /// What this machine cannot do.
+    pub degraded: Vec<String>,
     /// Anything the generator said about itself that makes its figures void.
     pub generator: Vec<String>,
 }
@@ -241,6 +246,9 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     };
     for text in &circumstances.unhit {
         invalid("fault_without_hits", text.clone());
+    }
+    for text in &circumstances.withheld {
+        invalid("gate", text.clone());
     }
     for text in &circumstances.left_behind {
         invalid("clean_up_unconfirmed", text.clone());
@@ -298,6 +306,12 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
             invalid("generator_lag", format!("{}: {text}", arm.name));
         }
     }
+    for text in &circumstances.degraded {
+        lints.push(Lint { name: "degraded".into(), verdict: Verdict::Inconclusive, text: text.clone() });
+    }
+    let mut invalid = |name: &str, text: String| {
+        lints.push(Lint { name: name.into(), verdict: Verdict::Invalid, text });
+    };
     if offered_by_arm.windows(2).any(|pair| pair[0] != pair[1]) {
         invalid("unequal_load", format!("the arms were offered {offered_by_arm:?} arrivals"));
     }

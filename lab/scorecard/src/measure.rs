@@ -28,6 +28,15 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
         Kind::Rate(selector) => rate(tally, arm, window, selector),
         Kind::Attempts(caller, callee) => attempts(tally, arm, &whole, caller, callee),
         Kind::BreakerOpen(caller, callee) => breaker_open(tally, arm, &whole, caller, callee),
+        Kind::TimeToDetect(step) => marked(tally, arm, step, &["detected"]),
+        Kind::TimeToRollback(step) => marked(tally, arm, step, &["rolled-back"]),
+        Kind::TimeToFinish(step) => marked(tally, arm, step, &["done"]),
+        Kind::CacheHits(component) => {
+            let figure = |which: usize| move |proc: &record::Proc| proc.cache.get(component).map_or(0, |c| c[which]);
+            let reads = tally.grown(arm, &whole, figure(1)).unwrap_or(0);
+            proportion(tally.grown(arm, &whole, figure(0)).unwrap_or(0).min(reads), reads)
+        }
+        Kind::Cpu => from_blocks(tally, kind, window, arm),
         Kind::Wasted(component) => wasted(tally, arm, &whole, component),
         Kind::Recovery(selector) => recovery(tally, arm, selector),
         Kind::BlastRadius(step) => blast_radius(tally, arm, step),
@@ -62,6 +71,10 @@ pub fn in_stretch(tally: &Tally, kind: &Kind, stretch: &Stretch, arm: char) -> O
         Kind::Rate(selector) => {
             let seconds = f64::from(stretch.seconds.end - stretch.seconds.start) * rounds(tally, stretch);
             (seconds > 0.0).then(|| tally.sum(arm, stretch, selector, |w| w.good) as f64 / seconds)
+        }
+        Kind::Cpu => {
+            let seconds = f64::from(stretch.seconds.end - stretch.seconds.start) * rounds(tally, stretch);
+            (seconds > 0.0).then_some(tally.cpu_ns(arm, stretch)? as f64 / SECOND as f64 / seconds)
         }
         Kind::CpuPerJourney | Kind::Cost => {
             let journeys = tally.sum(arm, stretch, "all", |w| w.sent);
@@ -147,10 +160,34 @@ fn breaker_open(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, calle
     counted(seconds.iter().filter(|open| **open).count() as u64, seconds.len() as u64)
 }
 
+/// From the first mark of a step in an arm to one of those that end it. A step that
+/// never got there has no number.
+fn marked(tally: &Tally, arm: char, step: &str, ends: &[&str]) -> Measured {
+    let Some(step) = tally.header.steps.iter().find(|s| s.id == step || s.number.to_string() == step) else {
+        return Measured::default();
+    };
+    let at = |marks: &[&str]| {
+        let mut events = tally.events().iter();
+        let found = events.find(|(_, event)| {
+            event.number == step.number
+                && event.mark.as_ref().is_some_and(|(letter, mark)| *letter == arm && marks.contains(&mark.as_str()))
+        });
+        found.map(|(t, _)| *t)
+    };
+    match (at(&["began"]), at(ends)) {
+        (Some(began), Some(end)) => {
+            let value = Some(end.saturating_sub(began) as f64 / SECOND as f64);
+            Measured { value, n: 1, interval: None }
+        }
+        _ => Measured::default(),
+    }
+}
+
 /// End of the last fault, in phase seconds; a one-shot step ends when it happens.
 fn last_fault_end(tally: &Tally) -> Option<u32> {
     let end = |step: &StepPlan| step.start_ns + step.length_ns;
-    tally.header.steps.iter().map(end).max().map(|ns| u32::try_from(ns / SECOND).unwrap_or(u32::MAX))
+    let faults = tally.header.steps.iter().filter(|step| step.is_fault);
+    faults.map(end).max().map(|ns| u32::try_from(ns / SECOND).unwrap_or(u32::MAX))
 }
 
 /// Seconds from the end of the last fault to the first second of three in a row

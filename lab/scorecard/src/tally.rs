@@ -125,6 +125,7 @@ impl Tally {
         match window {
             expect::Window::Phase(name) => self.phase(name).map_or(0..0, of),
             expect::Window::Whole => measured().map(|seconds| seconds.start).min().unwrap_or(0)..end,
+            expect::Window::Seconds(from, to) => *from..*to,
             expect::Window::Last(ns) => end.saturating_sub(second(*ns))..end,
         }
     }
@@ -259,7 +260,7 @@ impl Tally {
             cost.arm == arm
                 && match window {
                     expect::Window::Phase(name) => cost.phase == *name,
-                    expect::Window::Whole | expect::Window::Last(_) => {
+                    expect::Window::Whole | expect::Window::Last(_) | expect::Window::Seconds(..) => {
                         self.phase(&cost.phase).is_some_and(|phase| phase.measure)
                     }
                 }

@@ -28,13 +28,15 @@ pub enum Journey {
     SignUp,
     /// Get a token.
     LogIn,
+    /// First page of somebody's own photos.
+    UserFeed,
     /// Post a photo, then look for it at once through another component.
     PostThenRead,
 }
 
 impl Journey {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::HomeFeed,
         Self::NextPage,
         Self::ViewPhoto,
@@ -46,6 +48,7 @@ impl Journey {
         Self::EditProfile,
         Self::SignUp,
         Self::LogIn,
+        Self::UserFeed,
         Self::PostThenRead,
     ];
 
@@ -63,6 +66,7 @@ impl Journey {
             Self::EditProfile => "edit-profile",
             Self::SignUp => "sign-up",
             Self::LogIn => "log-in",
+            Self::UserFeed => "user-feed",
             Self::PostThenRead => "post-then-read",
         }
     }
@@ -81,7 +85,8 @@ impl Journey {
             | Self::ViewPhoto
             | Self::ViewProfile
             | Self::Search
-            | Self::LogIn => false,
+            | Self::LogIn
+            | Self::UserFeed => false,
         }
     }
 
@@ -94,6 +99,7 @@ impl Journey {
             Self::Search => &["lookups", "reads"],
             Self::Like | Self::Follow | Self::Upload | Self::EditProfile | Self::SignUp => &["writes"],
             Self::LogIn => &[],
+            Self::UserFeed => &["reads"],
             Self::PostThenRead => &["writes"],
         }
     }
@@ -106,7 +112,7 @@ impl Journey {
             Self::ViewProfile | Self::EditProfile | Self::SignUp | Self::LogIn => &["profile"],
             Self::Search => &["search"],
             Self::Follow => &["follower", "profile"],
-            Self::PostThenRead => &["feed", "photo", "profile"],
+            Self::UserFeed | Self::PostThenRead => &["feed", "photo", "profile"],
         }
     }
 

@@ -10,7 +10,7 @@ use record::PhasePlan;
 
 use crate::dataset::Dataset;
 use crate::journey::Journey;
-use crate::load::{Arrivals, Load, Ramp};
+use crate::load::{Arrivals, Load, Ramp, Surge};
 use crate::sample::Weighted;
 use crate::seed::{BASIS, Rng, Seed};
 pub use crate::target::Target;
@@ -55,6 +55,7 @@ pub struct Schedule {
     arrivals: Arrivals,
     phases: Vec<Phase>,
     peak: f64,
+    surges: Vec<Surge>,
     at_ns: u64,
     seq: u64,
     journeys: Vec<Journey>,
@@ -83,6 +84,7 @@ impl Schedule {
             arrivals: load.arrivals,
             phases: phases.collect(),
             peak: load.peak_rate(),
+            surges: load.surges.clone(),
             at_ns: 0,
             seq: 0,
             journeys,
@@ -106,7 +108,8 @@ impl Schedule {
     fn rate(&self, at_ns: u64) -> Option<f64> {
         let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns)?;
         let into = at_ns.saturating_sub(phase.start_ns) as f64;
-        Some(phase.ramp.at(into / (phase.end_ns - phase.start_ns) as f64))
+        let surge: f64 = self.surges.iter().map(|surge| surge.at(at_ns)).product();
+        Some(surge * phase.ramp.at(into / (phase.end_ns - phase.start_ns) as f64))
     }
 
     /// The next moment something arrives.

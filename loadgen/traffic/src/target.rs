@@ -47,7 +47,7 @@ impl Target {
         let index = code as u32;
         match journey {
             Journey::ViewPhoto | Journey::Like | Journey::Search => Self::Photo(index),
-            Journey::ViewProfile => Self::User(index),
+            Journey::ViewProfile | Journey::UserFeed => Self::User(index),
             Journey::Follow if code & UNFOLLOW != 0 => Self::Unfollow(index),
             Journey::Follow => Self::Follow(index),
             Journey::HomeFeed
@@ -112,6 +112,10 @@ impl Cast {
             }
             Journey::ViewPhoto | Journey::Search => Some((reader, Target::Photo(self.photo(seq)))),
             Journey::ViewProfile => None,
+            // Whoever is looked up has posted something.
+            Journey::UserFeed => {
+                Some((reader, Target::User(self.authors.index(self.seed.unit("target", seq)) as u32)))
+            }
             Journey::Upload | Journey::PostThenRead => {
                 Some((self.authors.index(self.seed.unit("user", seq)) as u32, Target::Nothing))
             }

@@ -34,6 +34,24 @@ pub trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const REPEAT: Repeat;
     /// What comes back.
     type Reply: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
+
+    /// The same question asked item by item, where it is about many: what the fault
+    /// `chatty` makes of it.
+    fn one_by_one(&self) -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// One reply out of those to [`Call::one_by_one`]; `None` where there is no such thing.
+    fn joined(replies: Vec<Self::Reply>) -> Option<Self::Reply> {
+        let _none = replies;
+        None
+    }
+
+    /// What a caller can go on with when nobody answers, where there is such a thing:
+    /// the `fallback` of an edge's policy.
+    fn fallback(&self) -> Option<Self::Reply> {
+        None
+    }
 }
 
 /// Whoever can answer a call: the service itself, a carrier, a fault, a retry, a fake.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use policy::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
@@ -43,6 +44,24 @@ impl Restart {
     }
 }
 
+/// What every copy of a process may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Data it may have (RLIMIT_DATA): beyond it an allocation fails and the process aborts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+    /// Cores it may use, by a quota of the kernel where there is one to set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Open files and sockets it may have (RLIMIT_NOFILE).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fds: Option<u64>,
+    /// How far it stands back when cores are short, 0 to 19.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nice: Option<u8>,
+}
+
 /// A topology: how components are grouped into processes, and how many copies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +75,12 @@ pub struct Placement {
     /// Carrier between processes; `wire` also encodes calls within one.
     #[serde(default)]
     pub carrier: Carrier,
+    /// Failure zones: name to the copies that stand there, `feed#0` or `feed` for all of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<String, Vec<String>>,
+    /// What a process may use, by its name; `*` for those not named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, Limits>,
     /// What brings a dead process back; unset, nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
@@ -167,6 +192,38 @@ impl Placement {
                 ))),
             }
         }
+        let process_known = |name: &str| plans.iter().any(|plan| plan.name == name);
+        let names = || plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>().join(", ");
+        for (process, limits) in &self.limits {
+            if process != "*" && !process_known(process) {
+                errors.push(PlacementError(format!(
+                    "limits of unknown process `{process}`; processes: {}, *",
+                    names()
+                )));
+            }
+            if limits.nice.is_some_and(|nice| nice > 19) {
+                errors.push(PlacementError(format!("limits of `{process}`: nice is 0 to 19")));
+            }
+            if limits.cpu.is_some_and(|cpu| !(0.01..=64.0).contains(&cpu)) {
+                errors.push(PlacementError(format!("limits of `{process}`: cpu is 0.01 to 64 cores")));
+            }
+            if limits.fds.is_some_and(|fds| fds < 16) {
+                errors.push(PlacementError(format!(
+                    "limits of `{process}`: a process needs at least 16 open files to start"
+                )));
+            }
+        }
+        for (zone, members) in &self.zones {
+            for member in members {
+                let process = member.split('#').next().unwrap_or_default();
+                if !process_known(process) {
+                    errors.push(PlacementError(format!(
+                        "zone `{zone}`: unknown process `{member}`; processes: {}",
+                        names()
+                    )));
+                }
+            }
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -179,6 +236,19 @@ impl Placement {
             plans.insert(0, registry);
         }
         Ok(plans)
+    }
+}
+
+impl Placement {
+    /// What a copy of a process may use.
+    pub fn limits_of(&self, process: &str) -> Limits {
+        self.limits.get(process).or_else(|| self.limits.get("*")).copied().unwrap_or_default()
+    }
+
+    /// Where a copy stands; empty where nothing is said.
+    pub fn zone_of(&self, process: &str, copy: u32) -> &str {
+        let here = |member: &String| *member == process || *member == format!("{process}#{copy}");
+        self.zones.iter().find(|(_, members)| members.iter().any(here)).map_or("", |(zone, _)| zone.as_str())
     }
 }
 
@@ -204,7 +274,7 @@ mod millis_text {
         if let Some(millis) = text.strip_suffix("ms") {
             millis.trim().parse().map_err(|_| wrong())
         } else if let Some(seconds) = text.strip_suffix('s') {
-            seconds.trim().parse::<u64>().map(|s| s * 1000).map_err(|_| wrong())
+            seconds.trim().parse::<u64>().ok().and_then(|s| s.checked_mul(1_000)).ok_or_else(wrong)
         } else {
             Err(wrong())
         }

@@ -20,6 +20,9 @@ pub struct Put {
     pub leases: Vec<Lease>,
     /// How long they hold from now, milliseconds; at most [`MAX_TTL_MS`].
     pub ttl_ms: u64,
+    /// How long ago the step began, milliseconds: where a ramp stands.
+    #[serde(default)]
+    pub age_ms: u64,
 }
 
 /// A lease in force, as `GET /control/leases` lists it.

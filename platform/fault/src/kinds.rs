@@ -5,18 +5,36 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::matching::Dice;
-use crate::{Target, Verdict};
+use crate::target::Place;
+use crate::{Deed, Ill, Standing, Target, Verdict};
 
 /// Who carries a kind out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// The process that is hit, call by call.
-    Inside,
-    /// The conductor, with signals.
+    Calls,
+    /// The process that is hit, for as long as the lease holds.
+    Process,
+    /// A proxy between caller and callee.
+    Wire,
+    /// The conductor, from outside: with signals and limits.
     Conductor,
 }
 
-/// What every kind knows about itself.
+/// A call that is hit, as a kind sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// The call's own dice.
+    pub dice: Dice,
+    /// How far a ramp has come, 0 to 1. Kinds without a size are hit by this share
+    /// of calls instead, and see 1.
+    pub strength: f64,
+    /// What the last call under the same lease suffered of this kind, -1 to 1: for
+    /// ills that come in waves. The kind leaves its own.
+    pub wave: f64,
+}
+
+/// What every kind knows about itself. It describes; others carry out.
 pub trait Kind: fmt::Debug + fmt::Display {
     /// Who carries it out.
     const CARRIED: Carried;
@@ -24,9 +42,26 @@ pub trait Kind: fmt::Debug + fmt::Display {
     const LASTS: bool;
     /// Its fields in a scenario, for "did you mean".
     const FIELDS: &'static [&'static str];
-    /// Adds its part to what a call must suffer.
-    fn apply(&self, dice: Dice, verdict: &mut Verdict) {
-        let _untouched = (dice, verdict);
+    /// What it can act on.
+    const ON: &'static [Place];
+    /// Whether it has a size that a ramp can grow.
+    const HAS_SIZE: bool = false;
+    /// Adds its part to what a call must suffer, and returns the wave it leaves.
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+        let _untouched = verdict;
+        hit.wave
+    }
+    /// Adds its part to what a process must suffer.
+    fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
+        let _untouched = (target, strength, standing);
+    }
+    /// What a proxy does to the connections of an edge.
+    fn ill(&self) -> Option<Ill> {
+        None
+    }
+    /// What the conductor does.
+    fn deed(&self) -> Option<Deed> {
+        None
     }
 }
 
@@ -68,22 +103,51 @@ macro_rules! kinds {
                 match name { $($name => Some(<$variant as Kind>::FIELDS),)+ _ => None }
             }
 
+            /// Whether it has a size that a ramp can grow.
+            pub(crate) const fn has_size(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as Kind>::HAS_SIZE,)+ }
+            }
+
+            /// What it can act on.
+            pub const fn places(&self) -> &'static [Place] {
+                match self { $(Self::$variant(_) => <$variant as Kind>::ON,)+ }
+            }
+
             /// Whether it can act on `target`.
             ///
             /// # Errors
             /// When it cannot, as a sentence: signals are sent to processes, not to edges.
             pub fn accepts(&self, target: &Target) -> Result<(), String> {
-                match (self.carried(), target) {
-                    (Carried::Conductor, Target::Edge { callee, .. }) => Err(format!(
-                        "`{}` acts on a process, not on the edge `{target}`; name a component or a copy, such as `{callee}#0`",
-                        self.name(),
-                    )),
-                    _ => Ok(()),
+                if self.places().contains(&target.place()) {
+                    return Ok(());
                 }
+                let choices: Vec<String> = self.places().iter().map(ToString::to_string).collect();
+                Err(format!("`{}` does not act on `{target}`; name {}", self.name(), choices.join(" or ")))
             }
 
-            pub(crate) fn apply(&self, dice: Dice, verdict: &mut Verdict) {
-                match self { $(Self::$variant(kind) => kind.apply(dice, verdict),)+ }
+            /// What a proxy does to connections, where one carries it out.
+            pub fn ill(&self) -> Option<Ill> {
+                match self { $(Self::$variant(kind) => kind.ill(),)+ }
+            }
+
+            /// What the conductor does, where it is the one who does it.
+            pub fn deed(&self) -> Option<Deed> {
+                match self { $(Self::$variant(kind) => kind.deed(),)+ }
+            }
+
+            pub(crate) fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+                match self { $(Self::$variant(kind) => kind.apply(hit, verdict),)+ }
+            }
+
+            /// What it alone makes a process suffer.
+            pub fn standing(&self, target: Target) -> Standing {
+                let mut standing = Standing::default();
+                self.stand(target, 1.0, &mut standing);
+                standing
+            }
+
+            pub(crate) fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
+                match self { $(Self::$variant(kind) => kind.stand(target, strength, standing),)+ }
             }
         }
 
@@ -97,14 +161,44 @@ macro_rules! kinds {
 
 kinds! {
     Delay in delay as "delay",
-    Abort in abort as "abort",
-    Hang in hang as "hang",
-    Kill in kill as "kill",
-    Pause in pause as "pause",
     Slow in slow as "slow",
+    Loss in loss as "drop",
+    Duplicate in duplicate as "duplicate",
+    Corrupt in corrupt as "corrupt",
+    Abort in abort as "abort",
+    Reset in reset as "reset",
+    Hang in hang as "hang",
+    Bandwidth in bandwidth as "bandwidth",
+    Trickle in trickle as "trickle",
+    Blackhole in blackhole as "blackhole",
+    Cut in cut as "cut",
+    Partition in partition as "partition",
+    Kill in kill as "kill",
+    Stop in stop as "stop",
+    Pause in pause as "pause",
+    Restart in restart as "restart",
+    Crashloop in crashloop as "crashloop",
+    Cpu in cpu as "cpu",
+    CpuQuota in cpu_quota as "cpu-quota",
+    Memory in memory as "memory",
+    Fds in fds as "fds",
+    Leak in leak as "leak",
+    Panic in panic as "panic",
+    Clock in clock as "clock",
+    DiskFull in disk_full as "disk-full",
+    DiskSlow in disk_slow as "disk-slow",
+    DiskError in disk_error as "disk-error",
+    DbLock in db_lock as "db-lock",
+    PoolShrink in pool_shrink as "pool-shrink",
+    CacheFlush in cache_flush as "cache-flush",
+    Poison in poison as "poison",
+    Chatty in chatty as "chatty",
+    NotReady in not_ready as "not-ready",
+    Registry in registry as "registry",
+    Outage in outage as "outage",
 }
 
-pub use kill::Restart;
+pub use kill::Back;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,10 @@
 //! A fault in force.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Match, Target};
+use crate::{Fault, Match, Pattern, Side, Site, Target};
 
 /// A fault, whom it hits, and the dice by which: all that a process needs to
 /// injure itself. It holds for as long as somebody renews it.
@@ -23,7 +25,39 @@ pub struct Lease {
     /// Which calls.
     #[serde(default)]
     pub matching: Match,
+    /// Only calls to these copies; to all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// Addresses of callees, and the proxies to reach them through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detours: Vec<(SocketAddr, SocketAddr)>,
+    /// How long it takes to grow to its full size, milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ramp_ms: u64,
     /// The run's seed.
     #[serde(default)]
     pub seed: u64,
+}
+
+impl Lease {
+    /// Whether the copy that is asked is one of those meant.
+    pub(crate) fn means(&self, site: &Site<'_>) -> bool {
+        if site.side == Side::Callee {
+            return true;
+        }
+        let by_pattern = match self.target {
+            Target::Edge { callee: Pattern::Copy(..), .. } if self.copies.is_empty() => {
+                site.copy.is_some_and(|copy| self.target.to_string().ends_with(&format!("->{copy}")))
+            }
+            _ => true,
+        };
+        by_pattern
+            && (self.copies.is_empty()
+                || site.copy.is_some_and(|copy| self.copies.iter().any(|meant| meant == copy)))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(ramp_ms: &u64) -> bool {
+    *ramp_ms == 0
 }

@@ -8,13 +8,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::verdict::{Side, Site};
 
-/// A component, or all of them.
+/// One end of an edge, or the whole of a target: who is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// `*`.
     Any,
     /// `feed`; `feed#*` says the same.
     One(ComponentName),
+    /// `feed#0`: one copy of a component, or of the process so called.
+    Copy(ComponentName, u32),
+    /// `zone:a`: whoever stands there.
+    Zone(ComponentName),
 }
 
 /// Whom a fault hits: names, resolved again at every call, so that a restarted
@@ -29,59 +33,117 @@ pub enum Target {
         /// Who answers.
         callee: Pattern,
     },
-    /// `follower`: every copy, on the callee's side, whatever carries the call.
-    Component(ComponentName),
-    /// `photo#0`: one copy of a component, or of the process so called.
-    Instance {
-        /// Component or process.
-        name: ComponentName,
-        /// Which copy, from 0.
-        index: u32,
-    },
+    /// `follower`, `photo#0`, `zone:a`: on the callee's side, whatever carries the call.
+    Node(Pattern),
+    /// `db:photo`: the database of a component.
+    Store(ComponentName),
+    /// `cache:profile`: the cache a scenario gives a component.
+    Cache(ComponentName),
+    /// `host`: the machine, outside every process of the suite.
+    Host,
 }
+
+/// The sorts of target a kind may act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An edge.
+    Edge,
+    /// A component, a copy, a zone, the gateway.
+    Node,
+    /// The registry.
+    Registry,
+    /// The delivery of events.
+    Broker,
+    /// A database.
+    Store,
+    /// A cache.
+    Cache,
+    /// The machine.
+    Host,
+}
+
+/// Delivery of events, as a target: what a message broker would be elsewhere.
+pub const BROKER: ComponentName = ComponentName::of("broker");
 
 /// What was read names no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no target; write `feed->follower`, `*->photo`, `follower` or `photo#0`")]
+#[error(
+    "`{0}` is no target; write `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
+     `cache:profile`, `gateway`, `registry`, `broker` or `host`"
+)]
 pub struct NotATarget(String);
 
 impl Pattern {
-    /// Whether it means `name`.
+    /// Whether calls of or to a component may be meant. Which *copy* is meant was
+    /// decided by whoever sent the lease.
     pub fn matches(self, name: ComponentName) -> bool {
         match self {
-            Self::Any => true,
-            Self::One(one) => one == name,
+            Self::Any | Self::Zone(_) => true,
+            Self::One(one) | Self::Copy(one, _) => one == name,
         }
     }
 
-    /// The component, where it is one.
+    /// The component or process, where one is named.
     pub fn name(self) -> Option<ComponentName> {
         match self {
-            Self::Any => None,
-            Self::One(name) => Some(name),
+            Self::Any | Self::Zone(_) => None,
+            Self::One(name) | Self::Copy(name, _) => Some(name),
         }
+    }
+
+    /// The zone, where one is named.
+    pub fn zone(self) -> Option<ComponentName> {
+        if let Self::Zone(zone) = self { Some(zone) } else { None }
     }
 }
 
 impl Target {
-    /// The names in it, `*` among them, for checking against a catalogue.
-    pub fn components(self) -> impl Iterator<Item = &'static str> {
-        let text = |pattern: Pattern| pattern.name().map_or("*", ComponentName::as_str);
+    /// Its ends: one, or caller and callee.
+    pub fn patterns(self) -> impl Iterator<Item = Pattern> {
         let (first, second) = match self {
-            Self::Edge { caller, callee } => (text(caller), Some(text(callee))),
-            Self::Component(name) | Self::Instance { name, .. } => (name.as_str(), None),
+            Self::Edge { caller, callee } => (Some(caller), Some(callee)),
+            Self::Node(pattern) => (Some(pattern), None),
+            Self::Store(name) | Self::Cache(name) => (Some(Pattern::One(name)), None),
+            Self::Host => (None, None),
         };
-        std::iter::once(first).chain(second)
+        first.into_iter().chain(second)
     }
 
-    /// Whether a call at `site` is meant. Which *copy* is meant was decided by
-    /// whoever sent the lease to this process.
+    /// What sort of target it is.
+    pub fn place(self) -> Place {
+        match self {
+            Self::Edge { .. } => Place::Edge,
+            Self::Node(Pattern::One(name) | Pattern::Copy(name, _)) if name == ComponentName::REGISTRY => {
+                Place::Registry
+            }
+            Self::Node(Pattern::One(BROKER)) => Place::Broker,
+            Self::Node(_) => Place::Node,
+            Self::Store(_) => Place::Store,
+            Self::Cache(_) => Place::Cache,
+            Self::Host => Place::Host,
+        }
+    }
+
+    /// The component on whose side it acts, where there is one.
+    pub fn component(self) -> Option<ComponentName> {
+        match self {
+            Self::Edge { callee, .. } => callee.name(),
+            Self::Node(pattern) => pattern.name(),
+            Self::Store(name) | Self::Cache(name) => Some(name),
+            Self::Host => None,
+        }
+    }
+
+    /// Whether a call at `site` is meant.
     pub(crate) fn covers(self, site: &Site<'_>) -> bool {
         match (self, site.side) {
             (Self::Edge { caller, callee }, Side::Caller) => {
                 caller.matches(site.caller) && callee.matches(site.callee)
             }
-            (Self::Component(name) | Self::Instance { name, .. }, Side::Callee) => name == site.callee,
+            (Self::Node(pattern), Side::Callee) => {
+                // A process may be called otherwise than what it holds; the lease came to it alone.
+                matches!(pattern, Pattern::Copy(..)) && site.is_process(pattern) || pattern.matches(site.callee)
+            }
             _ => false,
         }
     }
@@ -91,11 +153,19 @@ impl FromStr for Pattern {
     type Err = NotATarget;
 
     fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let name = text.strip_suffix("#*").unwrap_or(text);
-        match name {
-            "*" => Ok(Self::Any),
-            name if is_name(name) => Ok(Self::One(ComponentName::intern(name))),
-            _ => Err(NotATarget(text.to_owned())),
+        let wrong = || NotATarget(text.to_owned());
+        let text = text.trim();
+        if let Some(zone) = text.strip_prefix("zone:") {
+            return if is_name(zone) { Ok(Self::Zone(ComponentName::intern(zone))) } else { Err(wrong()) };
+        }
+        match text.split_once('#') {
+            None if text == "*" => Ok(Self::Any),
+            None if is_name(text) => Ok(Self::One(ComponentName::intern(text))),
+            Some((name, "*")) if is_name(name) => Ok(Self::One(ComponentName::intern(name))),
+            Some((name, index)) if is_name(name) => {
+                Ok(Self::Copy(ComponentName::intern(name), index.parse().map_err(|_| wrong())?))
+            }
+            _ => Err(wrong()),
         }
     }
 }
@@ -107,29 +177,38 @@ impl FromStr for Target {
         let wrong = || NotATarget(text.to_owned());
         let text = text.trim();
         if let Some((caller, callee)) = text.split_once("->") {
-            let side = |part: &str| part.trim().parse::<Pattern>().map_err(|_| wrong());
+            let side = |part: &str| part.parse::<Pattern>().map_err(|_| wrong());
             return Ok(Self::Edge { caller: side(caller)?, callee: side(callee)? });
         }
-        match text.parse() {
-            Ok(Pattern::One(name)) => return Ok(Self::Component(name)),
-            Ok(Pattern::Any) => return Err(wrong()),
-            Err(_) => {}
+        let named = |name: &str| is_name(name).then(|| ComponentName::intern(name)).ok_or_else(wrong);
+        if let Some(name) = text.strip_prefix("db:") {
+            return named(name).map(Self::Store);
         }
-        let (name, index) = text.split_once('#').ok_or_else(wrong)?;
-        if !is_name(name) {
-            return Err(wrong());
+        if let Some(name) = text.strip_prefix("cache:") {
+            return named(name).map(Self::Cache);
         }
-        Ok(Self::Instance { name: ComponentName::intern(name), index: index.parse().map_err(|_| wrong())? })
+        if text == "host" {
+            return Ok(Self::Host);
+        }
+        match text.parse()? {
+            Pattern::Any => Err(wrong()),
+            pattern => Ok(Self::Node(pattern)),
+        }
     }
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name().map_or("*", ComponentName::as_str))
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::One(name) => f.write_str(name.as_str()),
+            Self::Copy(name, index) => write!(f, "{name}#{index}"),
+            Self::Zone(zone) => write!(f, "zone:{zone}"),
+        }
     }
 }
 
@@ -137,9 +216,25 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edge { caller, callee } => write!(f, "{caller}->{callee}"),
-            Self::Component(name) => write!(f, "{name}"),
-            Self::Instance { name, index } => write!(f, "{name}#{index}"),
+            Self::Node(pattern) => write!(f, "{pattern}"),
+            Self::Store(name) => write!(f, "db:{name}"),
+            Self::Cache(name) => write!(f, "cache:{name}"),
+            Self::Host => f.write_str("host"),
         }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Edge => "an edge such as `feed->photo`",
+            Self::Node => "a component or a copy such as `photo#0`",
+            Self::Registry => "`registry`",
+            Self::Broker => "`broker`",
+            Self::Store => "a database such as `db:photo`",
+            Self::Cache => "a cache such as `cache:profile`",
+            Self::Host => "`host`",
+        })
     }
 }
 
@@ -162,23 +257,31 @@ mod tests {
 
     #[test]
     fn targets_read_back_what_they_print() {
-        for (text, printed) in [
-            ("feed->follower", "feed->follower"),
-            ("feed#* -> follower", "feed->follower"),
-            ("*->photo", "*->photo"),
-            ("follower", "follower"),
-            ("follower#*", "follower"),
-            ("photo#0", "photo#0"),
+        for (text, printed, place) in [
+            ("feed->follower", "feed->follower", Place::Edge),
+            ("feed#* -> follower", "feed->follower", Place::Edge),
+            ("feed#0->photo", "feed#0->photo", Place::Edge),
+            ("zone:a->zone:b", "zone:a->zone:b", Place::Edge),
+            ("*->photo", "*->photo", Place::Edge),
+            ("follower", "follower", Place::Node),
+            ("follower#*", "follower", Place::Node),
+            ("photo#0", "photo#0", Place::Node),
+            ("zone:a", "zone:a", Place::Node),
+            ("gateway", "gateway", Place::Node),
+            ("registry", "registry", Place::Registry),
+            ("broker", "broker", Place::Broker),
+            ("db:photo", "db:photo", Place::Store),
+            ("cache:profile", "cache:profile", Place::Cache),
+            ("host", "host", Place::Host),
         ] {
             let target: Target = text.parse().unwrap_or_else(|why| panic!("{why}"));
-            assert_eq!(target.to_string(), printed);
+            assert_eq!((target.to_string().as_str(), target.place()), (printed, place));
         }
     }
 
     #[test]
     fn text_that_names_nobody_is_refused() {
-        for bad in ["", "*", "->", "feed->", "feed->fol lower", "photo#", "photo#one", "#0", "feed#0->photo"]
-        {
+        for bad in ["", "*", "->", "feed->", "feed->fol lower", "photo#", "photo#one", "#0", "db:", "zone:", "a->b->c"] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }

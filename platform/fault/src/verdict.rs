@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use contract::{ComponentName, Principal};
 
+use crate::target::Pattern;
+
 /// Which end of a call asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -30,6 +32,18 @@ pub struct Site<'a> {
     pub attempt: u8,
     /// On whose behalf.
     pub principal: Option<Principal>,
+    /// On the caller's side, the copy that is asked: `photo#0`. On the callee's, the
+    /// copy that answers.
+    pub copy: Option<&'a str>,
+}
+
+impl Site<'_> {
+    /// Whether the process that answers is the one named.
+    pub(crate) fn is_process(&self, pattern: Pattern) -> bool {
+        let Pattern::Copy(name, index) = pattern else { return false };
+        let parts = self.copy.and_then(|copy| copy.split_once('#'));
+        parts.is_some_and(|(process, n)| process == name.as_str() && n.parse() == Ok(index))
+    }
 }
 
 /// How a call ends without arriving.
@@ -39,6 +53,21 @@ pub enum End {
     Abort(u16),
     /// Not at all.
     Hang,
+    /// The connection is refused: nothing was sent.
+    Refuse,
+    /// The connection breaks after the call was sent; the callee never saw it.
+    Reset,
+    /// Whoever does the work panics: its task dies, or the whole process.
+    Panic(Dies),
+}
+
+/// What a panic takes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dies {
+    /// The task that serves the call.
+    Task,
+    /// The process.
+    Process,
 }
 
 impl End {
@@ -47,24 +76,53 @@ impl End {
         match self {
             Self::Abort(_) => "abort",
             Self::Hang => "hang",
+            Self::Refuse => "refuse",
+            Self::Reset => "reset",
+            Self::Panic(_) => "panic",
         }
     }
 }
 
-/// What a call must suffer: first the delay, then the end, if there is one.
+/// What is done to an answer on its way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoilt {
+    /// Bytes are flipped: it cannot be read.
+    Bytes,
+    /// It can be read, and its numbers are wrong.
+    Values,
+}
+
+/// What a call must suffer: first the delay, then the end, if there is one; what
+/// comes after is done to a call that goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// Sum of all delays.
     pub delay: Duration,
-    /// The first abort or hang.
+    /// The first end.
     pub end: Option<End>,
     /// How many times longer the work takes: the product of all factors.
     pub slow: f64,
+    /// The call is sent twice.
+    pub twice: bool,
+    /// The call arrives and is worked on; its answer does not come back.
+    pub answer_lost: bool,
+    /// What is done to its answer.
+    pub spoilt: Option<Spoilt>,
+    /// Bytes that are never given back.
+    pub leaked: u64,
 }
 
 impl Default for Verdict {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, end: None, slow: 1.0 }
+        Self {
+            delay: Duration::ZERO,
+            end: None,
+            slow: 1.0,
+            twice: false,
+            answer_lost: false,
+            spoilt: None,
+            leaked: 0,
+        }
     }
 }
 
@@ -76,10 +134,14 @@ impl Verdict {
 
     /// Its name in metrics and spans: that of the worst of it.
     pub fn name(&self) -> &'static str {
-        match self.end {
-            Some(end) => end.name(),
-            None if self.slow > 1.0 => "slow",
-            None => "delay",
+        match self {
+            Self { end: Some(end), .. } => end.name(),
+            Self { answer_lost: true, .. } => "answer_lost",
+            Self { spoilt: Some(_), .. } => "corrupt",
+            Self { twice: true, .. } => "duplicate",
+            Self { leaked: 1.., .. } => "leak",
+            Self { slow, .. } if *slow > 1.0 => "slow",
+            Self { .. } => "delay",
         }
     }
 }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::balance::Balance;
 use crate::breaker::BreakerOptions;
 use crate::budget::BudgetOptions;
+use crate::hedge::HedgeOptions;
+use crate::retry::Jitter;
+use crate::throttle::ThrottleOptions;
 use crate::units::Span;
 
 /// What happens to a call whose caller has gone.
@@ -31,7 +34,7 @@ pub struct Policy {
     /// Tries, the first included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// First wait between tries; full jitter, doubling.
+    /// First wait between tries, doubling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff: Option<Span>,
     /// What retries are paid from; unset, they are free.
@@ -49,6 +52,18 @@ pub struct Policy {
     /// When the edge is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerOptions>,
+    /// How the wait between tries is spread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Jitter>,
+    /// A second try while the first is still out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<HedgeOptions>,
+    /// Calls held back in proportion to what the callee turns away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<ThrottleOptions>,
+    /// Whether a call that fails is answered with what its reply is when nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<bool>,
     /// Which copy is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
@@ -76,6 +91,14 @@ pub struct Effective {
     pub bulkhead: Option<u32>,
     /// 50 % of the calls of 10 s by default, unless `attempts` is set.
     pub breaker: Option<BreakerOptions>,
+    /// Full by default.
+    pub jitter: Jitter,
+    /// None by default.
+    pub hedge: Option<HedgeOptions>,
+    /// None by default.
+    pub throttle: Option<ThrottleOptions>,
+    /// Off by default.
+    pub fallback: bool,
     /// Power of two choices by default.
     pub balance: Balance,
 }
@@ -92,6 +115,10 @@ impl Policy {
             cancel: self.cancel.or(base.cancel),
             bulkhead: self.bulkhead.or(base.bulkhead),
             breaker: self.breaker.or(base.breaker),
+            jitter: self.jitter.or(base.jitter),
+            hedge: self.hedge.or(base.hedge),
+            throttle: self.throttle.or(base.throttle),
+            fallback: self.fallback.or(base.fallback),
             balance: self.balance.or(base.balance),
         }
     }
@@ -136,6 +163,10 @@ impl Policy {
             cancel: self.cancel.unwrap_or_default(),
             bulkhead: self.bulkhead,
             breaker,
+            jitter: self.jitter.unwrap_or_default(),
+            hedge: self.hedge,
+            throttle: self.throttle,
+            fallback: self.fallback.unwrap_or(false),
             balance: self.balance.unwrap_or_default(),
         }
     }

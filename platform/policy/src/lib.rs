@@ -3,6 +3,7 @@
 //! - [`edge`]: the policy of an edge as a scenario writes it. Start here.
 //! - [`retry`], [`budget`]: whether a failed try is made again, and what pays for it.
 //! - [`breaker`], [`bulkhead`]: when an edge is left alone, how many calls it may have.
+//! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admit`]: how many may come in.
@@ -18,9 +19,11 @@ pub mod budget;
 pub mod bulkhead;
 pub mod deadline;
 pub mod edge;
+pub mod hedge;
 pub mod outlier;
 pub mod retry;
 pub mod service;
+pub mod throttle;
 pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};

@@ -29,6 +29,19 @@ pub enum Promise {
     Once,
 }
 
+/// How the wait between tries is spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Jitter {
+    /// Even between nothing and the whole wait.
+    #[default]
+    Full,
+    /// Between half and the whole.
+    Equal,
+    /// Always the whole: callers that failed together come back together.
+    None,
+}
+
 /// Whether a try that ended so may be made again.
 pub const fn may_retry(outcome: Outcome, promise: Promise) -> bool {
     match outcome {
@@ -38,12 +51,17 @@ pub const fn may_retry(outcome: Outcome, promise: Promise) -> bool {
     }
 }
 
-/// Wait before try `n` (the first retry is 1), ns: full jitter over a doubling
+/// Wait before try `n` (the first retry is 1), ns: jitter under a doubling
 /// cap ("Exponential Backoff and Jitter", AWS Architecture Blog 2015). `None`
 /// when too little time would be left for the try.
-pub fn backoff(base_ns: u64, n: u32, bits: u64, left_ns: u64) -> Option<u64> {
+pub fn backoff(base_ns: u64, jitter: Jitter, n: u32, bits: u64, left_ns: u64) -> Option<u64> {
     let cap = base_ns.saturating_mul(1 << n.saturating_sub(1).min(20)).min(LONGEST_BACKOFF_NS.max(base_ns));
-    let wait = u64::try_from((u128::from(cap) * u128::from(bits)) >> 64).unwrap_or(cap);
+    let share = |of: u64| u64::try_from((u128::from(of) * u128::from(bits)) >> 64).unwrap_or(of);
+    let wait = match jitter {
+        Jitter::Full => share(cap),
+        Jitter::Equal => cap / 2 + share(cap - cap / 2),
+        Jitter::None => cap,
+    };
     (wait + MIN_LEFT_NS <= left_ns).then_some(wait)
 }
 
@@ -70,11 +88,13 @@ mod tests {
     #[test]
     fn waits_double_under_a_cap_and_respect_the_deadline() {
         let second = 1_000_000_000;
-        let longest = |n| backoff(10_000_000, n, u64::MAX, second).expect("time enough");
+        let longest = |n| backoff(10_000_000, Jitter::Full, n, u64::MAX, second).expect("time enough");
         assert_eq!(longest(1), 9_999_999);
         assert_eq!(longest(2), 19_999_999);
         assert_eq!(longest(30), LONGEST_BACKOFF_NS - 1);
-        assert_eq!(backoff(0, 3, u64::MAX, second), Some(0));
-        assert_eq!(backoff(10_000_000, 1, u64::MAX, 15_000_000), None, "5 ms would be left");
+        assert_eq!(backoff(0, Jitter::Full, 3, u64::MAX, second), Some(0));
+        assert_eq!(backoff(10_000_000, Jitter::Full, 1, u64::MAX, 15_000_000), None, "5 ms would be left");
+        assert_eq!(backoff(10_000_000, Jitter::Equal, 1, 0, second), Some(5_000_000));
+        assert_eq!(backoff(10_000_000, Jitter::None, 2, 0, second), Some(20_000_000));
     }
 }

@@ -72,7 +72,7 @@ pub struct Work {
     pub share: Option<Ratio>,
 }
 
-/// `{ keys = 2000, ttl = "500s" }`: what is read often is kept nearby.
+/// `{ ttl = "500s", warm = true }`: what is read often is kept nearby.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
@@ -82,6 +82,9 @@ pub struct Cache {
     /// Entries kept at most; [`Cache::ENTRIES`] where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u32>,
+    /// Whether every key is warm when the run begins.
+    #[serde(skip_serializing_if = "is_false")]
+    pub warm: bool,
     /// One fill per key at a time; the others wait for it.
     #[serde(skip_serializing_if = "is_false")]
     pub single_flight: bool,

@@ -13,6 +13,7 @@ pub mod chance;
 pub mod clock;
 pub mod cost;
 pub mod lifeline;
+pub mod limits;
 pub mod scope;
 pub mod tasks;
 

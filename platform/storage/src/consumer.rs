@@ -145,6 +145,7 @@ impl Working {
         let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
         let work = async {
             let began = clock::now();
+            self.consumer.db.ills().taste(self.consumer.component)?;
             let _turn = self.consumer.turn.lock().await;
             let topic = envelope.topic.as_ref();
             let unreadable =

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument;
 
 use crate::engine::{Pool, Read};
+use crate::ills::Ills;
 use crate::tx::{Tx, query};
 use crate::{StorageError, schema};
 
@@ -77,6 +78,8 @@ struct Inner {
     epoch: String,
     path: PathBuf,
     shared: bool,
+    max_readers: u32,
+    ills: Ills,
 }
 
 impl Database {
@@ -122,6 +125,8 @@ impl Database {
                 epoch: String::new(),
                 path: path.to_owned(),
                 shared: options.shared,
+                max_readers: options.readers.max(1),
+                ills: Ills::default(),
             }),
         };
         database.migrate(schema::OWNER, schema::MIGRATIONS).await?;
@@ -159,6 +164,7 @@ impl Database {
     pub async fn write(&self) -> Result<Tx, StorageError> {
         let began = clock::now();
         let inner = &self.inner;
+        inner.ills.operation(true).await?;
         let waiting = async {
             let permit = inner.turn.clone().acquire_owned().await.expect("the turn is never closed");
             let tx = inner.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -176,10 +182,21 @@ impl Database {
     /// When none gets free in time.
     pub async fn read(&self) -> Result<Read, StorageError> {
         let began = clock::now();
+        self.inner.ills.operation(false).await?;
         let span = telemetry::wait_span(telemetry::Wait::Pool);
         let read = cost::part(Part::Queueing, self.inner.readers.acquire().instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "readers", clock::now().saturating_duration_since(began));
         Ok(read)
+    }
+
+    /// What ails it on purpose.
+    pub fn ills(&self) -> &Ills {
+        &self.inner.ills
+    }
+
+    /// Connections that read, at most.
+    pub fn readers(&self) -> u32 {
+        self.inner.max_readers
     }
 
     /// Names this very database.

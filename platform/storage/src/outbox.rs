@@ -124,13 +124,15 @@ impl Outbox {
             let committed = self.db.committed().notified();
             tokio::pin!(committed);
             committed.as_mut().enable();
-            let rows = self.rows(topics, after, limit).await?;
+            let mute = self.db.ills().is_mute();
+            let rows = if mute { Vec::new() } else { self.rows(topics, after, limit).await? };
             let left = until.saturating_duration_since(clock::now());
             if !rows.is_empty() || left.is_zero() {
                 let next = rows.last().map_or(after, |row| row.seq);
                 return Ok(Batch { epoch: self.db.epoch().to_owned(), rows, next });
             }
             // Either way we look again: the time-out is no failure.
+            let look = if mute { LOOK_SHARED } else { look };
             let _ = tokio::time::timeout(left.min(look), committed).await;
         }
     }

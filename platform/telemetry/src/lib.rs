@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
-    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, db_operation, deadline_refused,
+    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, cache_read, db_operation, deadline_refused,
     discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, shed,
     wal_bytes, work_done,
 };

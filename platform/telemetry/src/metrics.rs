@@ -153,6 +153,13 @@ impl EdgeMetrics {
         self.shed.get(&reason, made).increment(1);
     }
 
+    /// A call failed for good; whether its caller could go on without an answer.
+    pub fn fell_back(&self, went_on: bool) {
+        if went_on {
+            self.shed("fallback");
+        }
+    }
+
     /// The breaker's state: 0 closed, 1 half-open, 2 open.
     pub fn circuit(&self, state: u8) {
         self.circuit.set(f64::from(state));
@@ -281,6 +288,15 @@ static SHEDS: Cache<(ComponentName, &'static str), Counter> = Cache::new();
 pub fn shed(service: ComponentName, reason: &'static str) {
     let made = || counter!(names::REQUESTS_SHED, names::SERVICE => service.as_str(), names::KIND => reason);
     SHEDS.get(&(service, reason), made).increment(1);
+}
+
+static READS: Cache<(ComponentName, bool), Counter> = Cache::new();
+
+/// A read went through a component's cache.
+pub fn cache_read(service: ComponentName, hit: bool) {
+    let kind = if hit { "hit" } else { "miss" };
+    let made = || counter!(names::CACHE_READS, names::SERVICE => service.as_str(), names::KIND => kind);
+    READS.get(&(service, hit), made).increment(1);
 }
 
 static WORK: Cache<ComponentName, (Counter, Counter)> = Cache::new();

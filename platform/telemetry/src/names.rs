@@ -103,6 +103,8 @@ pub const POOL_CONNECTS: &str = "pool_connects_total";
 pub const WORK_DONE: &str = "work_done_total";
 /// Of them, those nobody waited for any more.
 pub const WORK_WASTED: &str = "work_wasted_total";
+/// Reads through a declared cache: `kind` is `hit` or `miss`.
+pub const CACHE_READS: &str = "cache_reads_total";
 /// Requests refused because their deadline had passed.
 pub const DEADLINE_REFUSED: &str = "deadline_refused_total";
 /// Requests cut off by a drain.

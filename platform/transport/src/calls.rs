@@ -108,6 +108,11 @@ fn open(board: &Board, head: &Parts) -> Result<Arc<Entry>, Refusal> {
         let message = "calls between components carry the run's token";
         return Err(Refusal::new(RefusalKind::Unauthenticated, "run_token_required", message));
     }
+    let (spoken, understood) = (headers::schema(&head.headers), board.options.schema);
+    if spoken != understood {
+        let message = format!("messages of version {spoken} are not understood here, only {understood}");
+        return Err(Refusal::bad_request("schema_unknown", message));
+    }
     let name = head.uri.path().strip_prefix("/call/").unwrap_or_default();
     board.entry(name).ok_or_else(|| Refusal::not_found("call"))
 }

@@ -8,9 +8,11 @@ pub mod wire;
 
 use std::sync::Arc;
 
+use contract::id::fnv1a64;
 use contract::{Answer, Call, CallContext, ComponentName, Deadline, Refusal};
 use runtime::{clock, scope};
 
+use crate::codec::Codec;
 use crate::headers;
 use crate::shape::Threshold;
 
@@ -33,7 +35,7 @@ impl<C: Call> Receiver<C> {
             if self.threshold.is_clear() {
                 return self.service.answer(cx, call).await;
             }
-            let inside = self.threshold.cross(C::NAME, cx).await?;
+            let inside = self.threshold.cross(C::NAME, cx, || key_of(&call)).await?;
             let reply = self.service.answer(cx, call).await;
             inside.leave().await;
             reply
@@ -58,6 +60,11 @@ pub(crate) fn in_time(cx: &CallContext) -> Result<(), Refusal> {
         Some(_) => Ok(()),
         None => Err(Refusal::too_late()),
     }
+}
+
+/// What a call asks for, as a cache would know it.
+fn key_of<C: Call>(call: &C) -> u64 {
+    fnv1a64(&Codec::Postcard.encode(call), fnv1a64(C::NAME.as_bytes(), 0))
 }
 
 pub(crate) const fn callee<C: Call>() -> ComponentName {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::BodyError;
 use crate::attempt::{Failed, NotSent};
-use crate::pool::{self, Pool, PoolError};
+use crate::pool::{self, Detours, Pool, PoolError};
 
 /// What an instance says of itself, or the registry of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,6 +181,7 @@ struct Lists {
 pub struct Cluster {
     name: ComponentName,
     options: pool::Options,
+    detours: Arc<Detours>,
     lists: Arc<ArcSwap<Lists>>,
     picker: Picker,
     changes: watch::Sender<u64>,
@@ -190,8 +191,13 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster without endpoints.
     pub fn new(name: ComponentName, options: pool::Options) -> Self {
+        Self::through(name, options, Arc::default())
+    }
+
+    /// A cluster that is reached by some detours.
+    fn through(name: ComponentName, options: pool::Options, detours: Arc<Detours>) -> Self {
         let (lists, picker, updating) = Default::default();
-        Self { name, options, lists, picker, changes: watch::Sender::new(0), updating }
+        Self { name, options, detours, lists, picker, changes: watch::Sender::new(0), updating }
     }
 
     /// Whose copies these are.
@@ -251,7 +257,7 @@ impl Cluster {
 
     fn endpoint(&self, instance: Instance, load: EndpointLoad) -> Endpoint {
         let host = HeaderValue::from_str(&instance.addr.to_string()).expect("an address is a header value");
-        let pool = Pool::new(instance.addr, self.options, PoolMetrics::of(self.name));
+        let pool = Pool::new(instance.addr, self.options, PoolMetrics::of(self.name), self.detours.clone());
         let state = AtomicU8::new(instance.state as u8);
         Endpoint { instance, load, pool, state, host, peers: Arc::downgrade(&self.lists) }
     }
@@ -269,6 +275,34 @@ impl Cluster {
         if let [only] = asked.as_slice() {
             return Some(only.clone());
         }
+        if asked.iter().any(|endpoint| endpoint.instance.weight != asked[0].instance.weight) {
+            let class = self.weigh(asked, avoid);
+            return Self::among(&class, picker, avoid);
+        }
+        Self::among(asked, picker, avoid)
+    }
+
+    /// The copies of one weight, drawn by the weight of all of them: a canary gets its
+    /// share of requests however fast it is. Whoever failed before is drawn last.
+    fn weigh(&self, asked: &[Arc<Endpoint>], avoid: Option<&Arc<Endpoint>>) -> Vec<Arc<Endpoint>> {
+        let others: Vec<_> =
+            asked.iter().filter(|endpoint| avoid.is_none_or(|avoid| !Arc::ptr_eq(endpoint, avoid))).collect();
+        let total: u64 = others.iter().map(|endpoint| u64::from(endpoint.instance.weight)).sum();
+        let mut at = ((u128::from(chance::bits()) * u128::from(total)) >> 64) as u64;
+        let drawn = others.iter().find(|endpoint| {
+            let weight = u64::from(endpoint.instance.weight);
+            let here = at < weight;
+            at = at.saturating_sub(weight);
+            here
+        });
+        let weight = drawn.or(others.first()).map(|endpoint| endpoint.instance.weight);
+        others.into_iter().filter(|endpoint| Some(endpoint.instance.weight) == weight).cloned().collect()
+    }
+
+    fn among(asked: &[Arc<Endpoint>], picker: &Picker, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+        if let [only] = asked {
+            return Some(only.clone());
+        }
         let avoid = avoid.and_then(|avoid| asked.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
         let index = picker.pick(asked, |endpoint| &endpoint.load, clock::now_ns(), chance::bits(), avoid)?;
         asked.get(index).cloned()
@@ -282,6 +316,7 @@ pub struct Clusters(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     options: pool::Options,
+    detours: Arc<Detours>,
     clusters: Mutex<HashMap<ComponentName, Arc<Cluster>>>,
 }
 
@@ -293,14 +328,19 @@ impl Clusters {
 
     /// No clusters, with pools of these limits.
     pub fn with(options: pool::Options) -> Self {
-        Self(Arc::new(Known { options, clusters: Mutex::default() }))
+        Self(Arc::new(Known { options, ..Known::default() }))
     }
 
     /// The cluster of a component; an empty one if nothing is known of it yet.
     pub fn get(&self, name: ComponentName) -> Arc<Cluster> {
         let mut clusters = self.0.clusters.lock().expect("no panic while held");
-        let make = || Arc::new(Cluster::new(name, self.0.options));
+        let make = || Arc::new(Cluster::through(name, self.0.options, self.0.detours.clone()));
         clusters.entry(name).or_insert_with(make).clone()
+    }
+
+    /// Addresses to be reached through a proxy from now on; all others directly.
+    pub fn set_detours(&self, detours: Vec<(SocketAddr, SocketAddr)>) {
+        self.0.detours.set(detours);
     }
 
     /// All of them, by name.
@@ -368,6 +408,21 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(cluster.pick(None).expect("the other one").instance.id, "b");
         }
+    }
+
+    #[test]
+    fn a_canary_gets_its_share_of_requests() {
+        let cluster = cluster();
+        let weighing = |id: &str, port, weight| Instance { weight, ..at(id, port, State::Ready) };
+        cluster.update(vec![weighing("a", 1, 900), weighing("b", 2, 900), weighing("canary", 3, 200)]);
+        let picks = 5_000;
+        let canary = (0..picks)
+            .filter(|_| cluster.pick(None).expect("three are there").instance.id == "canary")
+            .count();
+        // 200 of 2,000 is a tenth; the standard error of 5,000 draws is 0.4 %.
+        assert!((400..600).contains(&canary), "{canary} of {picks}");
+        let failed = cluster.endpoints()[2].clone();
+        assert!((0..50).all(|_| cluster.pick(Some(&failed)).expect("two are left").instance.id != "canary"));
     }
 
     #[test]

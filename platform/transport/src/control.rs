@@ -43,8 +43,9 @@ async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Re
     }
     let now_ns = clock::now_ns();
     table.sweep(now_ns);
+    let began_ns = now_ns.saturating_sub(put.age_ms.saturating_mul(1_000_000));
     for lease in put.leases {
-        if let Err(full) = table.put(lease, Duration::from_millis(put.ttl_ms), now_ns) {
+        if let Err(full) = table.put_begun(lease, Duration::from_millis(put.ttl_ms), began_ns, now_ns) {
             let refusal = Refusal::new(RefusalKind::Conflict, "table_full", full.to_string());
             return refused::response(&refusal).map(Into::into);
         }

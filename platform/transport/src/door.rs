@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
+use contract::id::fnv1a64;
 use contract::{ComponentName, Refusal};
 use http::{HeaderMap, HeaderValue};
 use runtime::cost::{self, Part};
@@ -88,8 +89,8 @@ impl Door {
         let handled = async move {
             let inside = match threshold.zip(route) {
                 Some((threshold, route)) => {
-                    let cx = headers::public_context(request.headers());
-                    match threshold.cross(&route, &cx).await {
+                    let (cx, key) = (headers::public_context(request.headers()), key_of(&request));
+                    match threshold.cross(&route, &cx, || key).await {
                         Ok(inside) => Some(inside),
                         Err(refusal) => return refused::response(&refusal).map(Into::into),
                     }
@@ -186,6 +187,12 @@ where
             worked
         }
     }
+}
+
+/// What a request asks for, as a cache would know it.
+fn key_of(request: &Request) -> u64 {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    fnv1a64(path.as_bytes(), fnv1a64(request.method().as_str().as_bytes(), 0))
 }
 
 /// What was turned away at the threshold is no finished work.

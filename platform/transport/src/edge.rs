@@ -8,6 +8,7 @@ use http::HeaderValue;
 use policy::breaker::{Breaker, State};
 use policy::budget::RetryBudget;
 use policy::bulkhead::Bulkhead;
+use policy::throttle::Throttle;
 use policy::{Effective, Picker};
 use telemetry::EdgeMetrics;
 
@@ -21,9 +22,14 @@ pub struct Edge {
     pub(crate) policy: Effective,
     pub(crate) faults: Arc<Table>,
     pub(crate) token: Option<HeaderValue>,
+    /// Version of the messages spoken here.
+    pub(crate) schema: u32,
     pub(crate) breaker: Option<Mutex<Breaker>>,
     pub(crate) budget: Option<Mutex<RetryBudget>>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
+    /// What second tries are paid from.
+    pub(crate) hedges: Option<Mutex<RetryBudget>>,
+    pub(crate) throttle: Option<Mutex<Throttle>>,
     pub(crate) metrics: Arc<EdgeMetrics>,
     cluster: Arc<Cluster>,
     picker: Picker,
@@ -36,10 +42,13 @@ impl Edge {
             caller,
             callee,
             faults: board.options.faults.clone(),
+            schema: board.options.schema,
             token: HeaderValue::from_str(&board.options.token).ok(),
             breaker: policy.breaker.map(|options| Mutex::new(Breaker::new(options))),
             budget: policy.budget.map(|options| Mutex::new(RetryBudget::new(options))),
             bulkhead: policy.bulkhead.map(|places| Arc::new(Bulkhead::new(places))),
+            hedges: policy.hedge.map(|options| Mutex::new(options.budget())),
+            throttle: policy.throttle.map(|options| Mutex::new(Throttle::new(options))),
             metrics: EdgeMetrics::of(caller, callee),
             cluster: board.options.clusters.get(callee),
             picker: Picker::new(policy.balance),

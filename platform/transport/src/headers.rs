@@ -24,6 +24,8 @@ pub const PRINCIPAL: HeaderName = HeaderName::from_static("x-cleave-principal");
 pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 /// Makes a write safe to repeat.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Version of the messages a caller speaks; 1 where nothing is said.
+pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
 /// `1` asks for the callee's bill, which comes back as `Server-Timing`.
 pub const BILL: HeaderName = HeaderName::from_static("x-cleave-bill");
 /// The bill (<https://www.w3.org/TR/server-timing/>).
@@ -122,6 +124,11 @@ pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
         Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
         _ => ComponentName::CLIENT,
     }
+}
+
+/// Version of the messages a caller speaks; 1 where nothing is said.
+pub(crate) fn schema(headers: &HeaderMap) -> u32 {
+    text(headers, &SCHEMA).and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Which try this is; 0 where nothing is said.

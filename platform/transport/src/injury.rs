@@ -1,7 +1,8 @@
-//! Where faults bite: a call waits, ends, or is never answered.
+//! Where faults bite: a call waits, ends, is never answered, or comes back damaged.
 
+use bytes::Bytes;
 use contract::{CallContext, ComponentName, Deadline, Refusal};
-use fault::{End, Side, Site, Table};
+use fault::{Dies, End, Side, Site, Spoilt, Table};
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::time::{sleep, sleep_until};
@@ -9,16 +10,22 @@ use tracing::Instrument;
 
 use crate::refused;
 
-/// What a call that goes on has suffered.
+/// What a call that goes on has suffered, or is still to suffer on its way back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Suffered {
     /// How many times longer its work takes.
     pub slow: f64,
+    /// It is sent a second time, and that answer thrown away.
+    pub twice: bool,
+    /// Its answer does not come back.
+    pub answer_lost: bool,
+    /// What is done to its answer.
+    pub spoilt: Option<Spoilt>,
 }
 
 impl Suffered {
     /// Nothing.
-    pub const NOTHING: Self = Self { slow: 1.0 };
+    pub const NOTHING: Self = Self { slow: 1.0, twice: false, answer_lost: false, spoilt: None };
 }
 
 /// The end of a call at the hands of a fault.
@@ -27,6 +34,10 @@ pub enum Injury {
     Aborted(Refusal),
     /// Not answered for as long as anybody waited.
     Hung,
+    /// The connection was refused: nothing was sent.
+    Refused,
+    /// The connection broke after the call was sent.
+    Reset,
 }
 
 impl From<Injury> for Refusal {
@@ -34,25 +45,39 @@ impl From<Injury> for Refusal {
         match injury {
             Injury::Aborted(refusal) => refusal,
             Injury::Hung => Self::too_late(),
+            Injury::Refused => Self::unavailable("unreachable", "the component does not accept connections"),
+            Injury::Reset => {
+                Self::new(contract::RefusalKind::Lost, "connection_lost", "the component broke off while answering")
+            }
         }
     }
 }
 
+/// A call that faults are asked about.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// Which end asks.
+    pub side: Side,
+    /// Who answers.
+    pub callee: ComponentName,
+    /// The call's name, or method and template: `GET /v1/feed`.
+    pub route: &'a str,
+    /// The copy that is asked, or that answers.
+    pub copy: Option<&'a str>,
+}
+
 /// Lets a call suffer what the table says; free while the table is empty.
-/// `route` is the call's name, or method and template: `GET /v1/feed`.
 ///
 /// # Errors
 /// The end of the call.
-pub async fn suffer(
-    table: &Table,
-    side: Side,
-    callee: ComponentName,
-    route: &str,
-    cx: &CallContext,
-) -> Result<Suffered, Injury> {
+///
+/// # Panics
+/// Where a fault says so.
+pub async fn suffer(table: &Table, way: Way<'_>, cx: &CallContext) -> Result<Suffered, Injury> {
     if table.is_empty() {
         return Ok(Suffered::NOTHING);
     }
+    let Way { side, callee, route, copy } = way;
     let site = Site {
         caller: cx.from,
         callee,
@@ -61,6 +86,7 @@ pub async fn suffer(
         request: cx.request,
         attempt: cx.attempt,
         principal: cx.principal,
+        copy,
     };
     let verdict = table.verdict(&site, clock::now_ns());
     if verdict.is_clear() {
@@ -77,17 +103,98 @@ pub async fn suffer(
         if !verdict.delay.is_zero() {
             sleep(verdict.delay).await;
         }
+        leak(verdict.leaked);
         match verdict.end {
-            None => Ok(Suffered { slow: verdict.slow }),
+            None => Ok(Suffered {
+                slow: verdict.slow,
+                twice: verdict.twice,
+                answer_lost: verdict.answer_lost,
+                spoilt: verdict.spoilt,
+            }),
             Some(End::Abort(status)) => Err(Injury::Aborted(refused::injected(status))),
-            Some(End::Hang) => hang(cx.deadline).await,
+            Some(End::Hang) => {
+                hang(cx.deadline).await;
+                Err(Injury::Hung)
+            }
+            Some(End::Refuse) => Err(Injury::Refused),
+            Some(End::Reset) => Err(Injury::Reset),
+            Some(End::Panic(dies)) => die(dies),
         }
     };
     cost::part(Part::Injected, injury).instrument(span).await
 }
 
-/// Not before the caller has given up; nobody is left to hear this answer.
-async fn hang(deadline: Deadline) -> Result<Suffered, Injury> {
+/// Not before the caller has given up; nobody is left to hear an answer.
+pub async fn hang(deadline: Deadline) {
     sleep_until(deadline.instant().into()).await;
-    Err(Injury::Hung)
+}
+
+/// Memory that nobody gives back, touched page by page: what is not touched is not there.
+fn leak(bytes: u64) {
+    const PAGE: usize = 4_096;
+    if bytes == 0 {
+        return;
+    }
+    let mut lost = vec![0_u8; usize::try_from(bytes).unwrap_or(usize::MAX)];
+    for page in lost.iter_mut().step_by(PAGE) {
+        *page = 1;
+    }
+    std::hint::black_box(lost.leak());
+}
+
+#[expect(clippy::panic, reason = "a fault that panics is asked for by name")]
+fn die(dies: Dies) -> ! {
+    match dies {
+        Dies::Task => panic!("an injected fault"),
+        Dies::Process => std::process::abort(),
+    }
+}
+
+/// An answer after what a fault does to it.
+pub fn spoil(how: Spoilt, answer: &[u8]) -> Bytes {
+    match how {
+        Spoilt::Bytes => answer.iter().enumerate().map(|(i, byte)| if i % 7 == 3 { byte ^ 0x55 } else { *byte }).collect(),
+        Spoilt::Values => match serde_json::from_slice::<serde_json::Value>(answer) {
+            Ok(mut value) => {
+                misstate(&mut value);
+                serde_json::to_vec(&value).expect("it came from JSON").into()
+            }
+            // Not JSON: one bit of a byte in the middle is as near to a wrong value as it gets.
+            Err(_) => answer
+                .iter()
+                .enumerate()
+                .map(|(i, byte)| if i == answer.len() / 2 { byte ^ 1 } else { *byte })
+                .collect(),
+        },
+    }
+}
+
+/// Every number is one more than it was, every truth its opposite.
+fn misstate(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Bool(truth) => *truth = !*truth,
+        Value::Number(number) => {
+            if let Some(n) = number.as_i64() {
+                *value = Value::from(n.wrapping_add(1));
+            } else if let Some(n) = number.as_f64() {
+                *value = Value::from(n + 1.0);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(misstate),
+        Value::Object(fields) => fields.values_mut().for_each(misstate),
+        Value::Null | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spoilt_bytes_cannot_be_read_and_spoilt_values_can() {
+        let answer = br#"{"count":41,"ok":true,"name":"x"}"#;
+        assert!(serde_json::from_slice::<serde_json::Value>(&spoil(Spoilt::Bytes, answer)).is_err());
+        assert_eq!(&spoil(Spoilt::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);
+    }
 }

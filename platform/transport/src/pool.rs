@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -56,6 +57,22 @@ impl Default for Options {
 
 /// Largest header block an upstream may answer with, bytes.
 const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
+
+/// Addresses, and where to connect instead: how a proxy gets between two processes.
+#[derive(Debug, Default)]
+pub struct Detours(ArcSwap<Vec<(SocketAddr, SocketAddr)>>);
+
+impl Detours {
+    /// From now on these. Connections made another way are not used again.
+    pub fn set(&self, detours: Vec<(SocketAddr, SocketAddr)>) {
+        self.0.store(Arc::new(detours));
+    }
+
+    /// Where to connect for an address: the last detour that is about it.
+    fn of(&self, addr: SocketAddr) -> SocketAddr {
+        self.0.load().iter().rev().find(|(from, _)| *from == addr).map_or(addr, |(_, to)| *to)
+    }
+}
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +124,7 @@ pub struct Pool(Arc<Shared>);
 
 struct Shared {
     addr: SocketAddr,
+    detours: Arc<Detours>,
     options: Options,
     state: Mutex<State>,
     connects: AtomicU64,
@@ -133,6 +151,8 @@ struct Wire {
     sender: SendRequest<Body>,
     connection: Connection<Probed, Body>,
     probe: Probe,
+    /// Where it was made to: the endpoint, or a proxy before it.
+    via: SocketAddr,
     ended: bool,
 }
 
@@ -161,9 +181,9 @@ pub(crate) struct Lease {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(addr: SocketAddr, options: Options, metrics: PoolMetrics) -> Self {
+    pub fn new(addr: SocketAddr, options: Options, metrics: PoolMetrics, detours: Arc<Detours>) -> Self {
         let (state, connects, reused) = Default::default();
-        Self(Arc::new(Shared { addr, options, state, connects, reused, metrics }))
+        Self(Arc::new(Shared { addr, detours, options, state, connects, reused, metrics }))
     }
 
     /// A connection, at the latest at `until`. `sure` asks the kernel whether a
@@ -204,12 +224,16 @@ impl Pool {
         let mut state = self.0.state.lock().expect("no panic while held");
         let youngest = state.idle.pop();
         match youngest {
-            Some(Idle { wire, since }) if !anew && clock::now() - since < self.0.options.idle_timeout => {
+            Some(Idle { wire, since })
+                if !anew
+                    && clock::now() - since < self.0.options.idle_timeout
+                    && wire.via == self.0.detours.of(self.0.addr) =>
+            {
                 self.0.metrics.idle.decrement(1.0);
                 Ok(Step::Try(Lease { wire, slot: self.0.slot(), reused: true }))
             }
             youngest => {
-                // The youngest was too old, hence all are.
+                // The youngest was too old or goes another way, hence all do.
                 let closed = state.idle.len() + usize::from(youngest.is_some());
                 state.open -= closed;
                 self.0.metrics.idle.decrement(closed as f64);
@@ -231,9 +255,10 @@ impl Pool {
 
     async fn connect(&self, slot: Slot, until: Instant) -> Result<Lease, PoolError> {
         let addr = self.0.addr;
+        let via = self.0.detours.of(addr);
         let refused = |source| PoolError::Connect { addr, source };
         let until = until.min(clock::now() + self.0.options.connect_timeout);
-        let stream = timeout_at(until.into(), TcpStream::connect(addr))
+        let stream = timeout_at(until.into(), TcpStream::connect(via))
             .await
             .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
             .map_err(refused)?;
@@ -247,7 +272,7 @@ impl Pool {
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         self.0.metrics.connects.increment(1);
-        let wire = Box::new(Wire { sender, connection, probe, ended: false });
+        let wire = Box::new(Wire { sender, connection, probe, via, ended: false });
         Ok(Lease { wire, slot, reused: false })
     }
 

@@ -4,6 +4,8 @@
 //! component, its cache and the store behind it, the work a scenario declares.
 //! Faults bite while the slot is held, as whatever ails the component itself does.
 
+mod cache;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,13 +15,14 @@ use contract::id::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Refusal};
 use fault::{Side, Table};
 use policy::Service;
-use policy::service::{QUEUE_CAP, Work};
+use policy::service::{QUEUE_CAP, Store, Work};
 use runtime::cost::{self, Part};
-use runtime::{chance, clock};
+use runtime::{Tasks, chance, clock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-use crate::injury;
+use crate::injury::{self, Way};
+use crate::shape::cache::Cache;
 
 /// The shapes of the components of a process.
 pub(crate) type Shapes = BTreeMap<ComponentName, Arc<Shape>>;
@@ -30,27 +33,42 @@ pub(crate) struct Shape {
     seed: u64,
     work: Option<Work>,
     slots: Option<Slots>,
+    cache: Option<Arc<Cache>>,
+    /// Owner of fills: they outlive those who asked for them.
+    tasks: Tasks,
 }
 
 impl Shape {
-    pub fn new(component: ComponentName, options: &Service, seed: u64) -> Self {
+    pub fn new(component: ComponentName, options: &Service, seed: u64, tasks: Tasks) -> Self {
         let slots = options.slots.map(|slots| Slots::new(component, slots, options.queue));
-        Self { component, seed, work: options.work, slots }
+        let cache = options.cache.map(|cache| Arc::new(Cache::new(component, cache, options.store)));
+        Self { component, seed, work: options.work, slots, cache, tasks }
+    }
+
+    /// Reads through the cache, where there is one; `slow` stretches the store's work.
+    async fn read(&self, key: u64, cx: &CallContext, slow: f64, flushes: u64) -> Result<(), Refusal> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let work_ns = |store: &Store| (store.work.sample_ns(self.draw(b"fill", cx)) as f64 * slow) as u64;
+        cache.read(key, work_ns, flushes, &self.tasks).await
+    }
+
+    /// A number in [0, 1) for one purpose, drawn by request and try: every arm has the
+    /// same demands, and a try that was too long is not too long again for ever.
+    fn draw(&self, purpose: &[u8], cx: &CallContext) -> f64 {
+        // Background work has no request; its dice need not be reproducible.
+        let request = if cx.request == 0 { chance::bits() } else { cx.request };
+        let key = request ^ mix(u64::from(cx.attempt));
+        let bits = mix(fnv1a64(purpose, mix(self.seed ^ fnv1a64(self.component.as_str().as_bytes(), key))));
+        (bits >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Does the declared work, `slow` times as long; false where none is declared.
-    async fn work(&self, request: u64, slow: f64) -> bool {
+    async fn work(&self, cx: &CallContext, slow: f64) -> bool {
         let Some(work) = self.work else { return false };
-        let draw = |purpose: &[u8]| {
-            // Background work has no request; its dice need not be reproducible.
-            let key = if request == 0 { chance::bits() } else { request };
-            let bits = mix(fnv1a64(purpose, mix(self.seed ^ fnv1a64(self.component.as_str().as_bytes(), key))));
-            (bits >> 11) as f64 / (1u64 << 53) as f64
-        };
-        if work.share.is_some_and(|share| draw(b"work.share") >= share.get()) {
+        if work.share.is_some_and(|share| self.draw(b"work.share", cx) >= share.get()) {
             return true;
         }
-        let length = Duration::from_nanos((work.sample_ns(draw(b"work")) as f64 * slow) as u64);
+        let length = Duration::from_nanos((work.sample_ns(self.draw(b"work", cx)) as f64 * slow) as u64);
         match (work.cpu, work.offload) {
             (false, _) => sleep(length).await,
             (true, false) => burn(length),
@@ -130,6 +148,8 @@ pub(crate) struct Threshold {
     component: ComponentName,
     faults: Arc<Table>,
     shape: Option<Arc<Shape>>,
+    /// This copy of its process: `photo#0`.
+    copy: Arc<str>,
 }
 
 /// A call that is inside, until [`Inside::leave`].
@@ -140,8 +160,8 @@ pub(crate) struct Inside {
 }
 
 impl Threshold {
-    pub fn new(component: ComponentName, faults: Arc<Table>, shape: Option<Arc<Shape>>) -> Self {
-        Self { component, faults, shape }
+    pub fn new(component: ComponentName, faults: Arc<Table>, shape: Option<Arc<Shape>>, copy: Arc<str>) -> Self {
+        Self { component, faults, shape, copy }
     }
 
     /// Whether nothing stands between a call and its work.
@@ -149,11 +169,17 @@ impl Threshold {
         self.shape.is_none() && self.faults.is_empty()
     }
 
-    /// Lets a call in. `route` is its name, or method and template.
+    /// Lets a call in. `route` is its name, or method and template; `key` says what it
+    /// asks for, as a cache would know it.
     ///
     /// # Errors
     /// The queue is full, the deadline passed in it, or a fault ends the call.
-    pub async fn cross(&self, route: &str, cx: &CallContext) -> Result<Inside, Refusal> {
+    pub async fn cross(
+        &self,
+        route: &str,
+        cx: &CallContext,
+        key: impl FnOnce() -> u64,
+    ) -> Result<Inside, Refusal> {
         // A component that asks itself is inside already; a second slot could wait for the first.
         let shape = self.shape.as_ref().filter(|_| cx.from != self.component);
         let slot = match shape.and_then(|shape| shape.slots.as_ref()) {
@@ -166,11 +192,16 @@ impl Threshold {
         };
         let mut slow = 1.0;
         if !self.faults.is_empty() {
-            slow = injury::suffer(&self.faults, Side::Callee, self.component, route, cx).await?.slow;
+            let way = Way { side: Side::Callee, callee: self.component, route, copy: Some(&self.copy) };
+            slow = injury::suffer(&self.faults, way, cx).await?.slow;
             self.on_time(cx)?;
         }
+        if let Some(shape) = shape.filter(|shape| shape.cache.is_some()) {
+            let flushes = self.faults.orders("cache-flush", self.component);
+            shape.read(key(), cx, slow, flushes).await?;
+        }
         if let Some(shape) = shape
-            && shape.work(cx.request, slow).await
+            && shape.work(cx, slow).await
         {
             // What was declared has been stretched; the real work is left as it is.
             slow = 1.0;

@@ -1,14 +1,16 @@
 //! The one list of layers of a remote call.
 //!
-//! Outermost first: deadline, span, retry with budget, breaker, bulkhead,
-//! per-try timeout, fault, carrier. Faults sit below the policies, or the
+//! Outermost first: deadline, span, retry with budget, hedge, throttle, breaker,
+//! bulkhead, per-try timeout, fault, carrier. Faults sit below the policies, or the
 //! policies could not be tested.
 
 mod breaker;
 mod bulkhead;
 mod deadline;
 mod fault;
+mod hedge;
 mod retry;
+mod throttle;
 mod timeout;
 mod watch;
 
@@ -46,6 +48,8 @@ pub(crate) struct Parcel {
     pub body: Bytes,
     /// Who failed before.
     pub avoid: Option<Arc<Endpoint>>,
+    /// Whom to ask, where that is settled already.
+    pub to: Option<Arc<Endpoint>>,
 }
 
 impl Parcel {
@@ -66,6 +70,8 @@ pub(crate) fn stack(edge: &Arc<Edge>) -> Arc<dyn Layer> {
     let call = timeout::TryTimeout::over(call, edge.clone());
     let call = bulkhead::Walled::over(call, edge.clone());
     let call = breaker::Broken::over(call, edge.clone());
+    let call = throttle::Throttled::over(call, edge.clone());
+    let call = hedge::Hedged::over(call, edge.clone());
     let call = retry::Retry::over(call, edge.clone());
     let call = watch::Watched::over(call, edge.clone());
     let call = deadline::InTime::over(call, edge.clone());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::Table;
 use policy::{Cancel, EdgePattern, Effective, Policy, Service};
-use runtime::Tasks;
+use runtime::{Tasks, clock};
 
 use crate::calls::{Arrival, Entry};
 use crate::carrier::local::Local;
@@ -33,6 +33,10 @@ pub struct SwitchboardOptions {
     pub token: Arc<str>,
     /// Shapes of components, as the scenario declares them.
     pub services: BTreeMap<String, Service>,
+    /// Version of the messages spoken here; others are not understood.
+    pub schema: u32,
+    /// This copy of its process: `photo#0`.
+    pub copy: Arc<str>,
     /// Components that live here.
     pub hosts: Vec<ComponentName>,
     /// The run's seed.
@@ -65,13 +69,14 @@ impl Switchboard {
     /// A switchboard that nobody answers on yet.
     pub fn new(options: SwitchboardOptions) -> Self {
         let any_detach = options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancel::Detach));
+        let detached = Tasks::new();
         let shaped = options.hosts.iter().filter_map(|host| {
             let service = options.services.get(host.as_str()).filter(|service| !service.is_plain())?;
-            Some((*host, Arc::new(Shape::new(*host, service, options.seed))))
+            Some((*host, Arc::new(Shape::new(*host, service, options.seed, detached.clone()))))
         });
         let shapes = shaped.collect();
         let (answers, edges) = Default::default();
-        Self(Arc::new(Board { options, answers, edges, detached: Tasks::new(), any_detach, shapes }))
+        Self(Arc::new(Board { options, answers, edges, detached, any_detach, shapes }))
     }
 
     /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
@@ -122,7 +127,8 @@ impl Board {
 
     /// What calls to a component that lives here meet.
     pub fn threshold(&self, component: ComponentName) -> Threshold {
-        Threshold::new(component, self.options.faults.clone(), self.shapes.get(&component).cloned())
+        let shape = self.shapes.get(&component).cloned();
+        Threshold::new(component, self.options.faults.clone(), shape, self.options.copy.clone())
     }
 
     /// The policy of an edge, with every blank filled in.
@@ -133,6 +139,16 @@ impl Board {
     /// Whether work of `callee` goes on when `caller` leaves.
     pub fn detaches(&self, caller: ComponentName, callee: ComponentName) -> bool {
         self.any_detach && self.policy(caller, callee).cancel == Cancel::Detach
+    }
+
+    /// Whether questions about many are asked one by one, because a fault says so.
+    fn is_chatty(&self, callee: ComponentName) -> bool {
+        let faults = &self.options.faults;
+        let chatty = !faults.is_empty() && faults.standing(clock::now_ns()).chatty.contains(&callee);
+        if chatty {
+            faults.struck("chatty");
+        }
+        chatty
     }
 
     fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {
@@ -177,12 +193,30 @@ struct Line<C: Call> {
 
 impl<C: Call> Answer<C> for Line<C> {
     fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
-        if let Some(way) = self.way.get() {
-            return way.answer(cx, call);
+        let way = match self.way.get() {
+            Some(way) => way,
+            None => match self.board.way::<C>(self.caller) {
+                Ok(way) => self.way.get_or_init(|| way),
+                Err(refusal) => return Box::pin(std::future::ready(Err(refusal))),
+            },
+        };
+        if self.board.is_chatty(callee::<C>()) {
+            return Box::pin(one_by_one(way, cx, call));
         }
-        match self.board.way::<C>(self.caller) {
-            Ok(way) => self.way.get_or_init(|| way).answer(cx, call),
-            Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
-        }
+        way.answer(cx, call)
+    }
+}
+
+/// N+1: a question about many, asked item by item.
+async fn one_by_one<C: Call>(way: &Arc<dyn Answer<C>>, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
+    let items = call.one_by_one();
+    let mut replies = Vec::with_capacity(items.len());
+    for (turn, item) in items.into_iter().enumerate() {
+        let cx = CallContext { request: cx.request.wrapping_add(turn as u64), ..cx.clone() };
+        replies.push(way.answer(&cx, item).await?);
+    }
+    match C::joined(replies) {
+        Some(reply) => Ok(reply),
+        None => way.answer(cx, call).await,
     }
 }

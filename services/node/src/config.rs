@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use component::site::Knobs;
+use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan};
 use policy::{Policy, Service};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,22 @@ pub struct NodeConfig {
     pub policies: BTreeMap<String, Policy>,
     /// Shapes of components, as in the scenario.
     pub services: BTreeMap<String, Service>,
+    /// What this process may use.
+    pub limits: Limits,
+    /// Cores it keeps to; all of them where empty.
+    pub cores: Vec<usize>,
+    /// Where it stands; empty where nothing is said.
+    pub zone: String,
+    /// What it runs: a registered build.
+    pub build: String,
+    /// Leases its build brings along: what is wrong with it.
+    pub defects: Vec<fault::Lease>,
+    /// Version of the messages it speaks: others are not understood.
+    pub schema: u32,
+    /// Share of requests it gets relative to its peers, in thousandths of theirs.
+    pub weight: u32,
+    /// Other processes may open its database: copies come and go.
+    pub shared: bool,
     /// What the scenario turned in the components.
     pub knobs: Knobs,
     /// How much is watched.
@@ -86,6 +103,14 @@ impl Default for NodeConfig {
             token: String::new(),
             policies: BTreeMap::new(),
             services: BTreeMap::new(),
+            limits: Limits::default(),
+            cores: Vec::new(),
+            zone: String::new(),
+            build: "good".into(),
+            defects: Vec::new(),
+            schema: 1,
+            weight: 1_000,
+            shared: false,
             knobs: Knobs::default(),
             telemetry: Level::default(),
             otlp: None,

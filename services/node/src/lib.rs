@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod control;
+mod ills;
 pub mod node;
 pub mod outbox;
 pub mod parts;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -23,6 +24,7 @@ use transport::{Clusters, Switchboard, SwitchboardOptions};
 
 use crate::config::{NodeConfig, database_path};
 use crate::control::{self, Controls};
+use crate::ills::Ills;
 use crate::outbox::{self, HttpSource};
 use crate::parts::{Door, DoorSite, Parts};
 
@@ -102,6 +104,9 @@ impl Node {
         let tasks = Tasks::new();
         let policies = policies(&config)?;
         let faults = Arc::<fault::Table>::default();
+        for defect in &config.defects {
+            faults.install(defect.clone());
+        }
         let clusters = Clusters::new();
         let token: Arc<str> = config.token.as_str().into();
         let calls = Switchboard::new(SwitchboardOptions {
@@ -111,6 +116,8 @@ impl Node {
             faults: faults.clone(),
             token: token.clone(),
             services: config.services.clone(),
+            copy: config.instance.as_str().into(),
+            schema: config.schema,
             hosts: config.hosts().to_vec(),
             seed: config.seed,
         });
@@ -154,6 +161,7 @@ impl Node {
             }
             None => None,
         };
+        let ready = Arc::new(AtomicBool::new(true));
         let controls = Controls {
             db: db.clone(),
             services: parts.services.clone(),
@@ -166,7 +174,7 @@ impl Node {
             .merge(transport::control::router(faults.clone(), token.clone()))
             .merge(control::router(Arc::new(controls)))
             .merge(telemetry::router(telemetry.clone()))
-            .merge(health());
+            .merge(health(ready.clone()));
         if let Some(bus) = &bus {
             inside = inside.merge(outbox::router(bus.clone(), token.clone()));
         }
@@ -191,7 +199,15 @@ impl Node {
             Some(door) => Some(door.serve(&tasks, serve::bind(config.public).await?, serve_options())),
             None => None,
         };
-        sweep(&tasks, faults);
+        let ills = Ills {
+            faults,
+            db: db.clone(),
+            clusters: clusters.clone(),
+            ready,
+            registrar: registrar.clone(),
+            registry: registry.clone(),
+        };
+        ills.start(&tasks);
         if let Some(bus) = &bus {
             trim(&tasks, bus.clone());
         }
@@ -277,7 +293,7 @@ impl Ground<'_> {
         let config = self.config;
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
-        let options = DatabaseOptions { shared: config.process.replicas > 1, ..DatabaseOptions::default() };
+        let options = DatabaseOptions { shared: config.shared || config.process.replicas > 1, ..DatabaseOptions::default() };
         let db = Database::open(&database_path(&config.data, &config.process.name), options)
             .await
             .map_err(wrong)?;
@@ -347,7 +363,12 @@ impl Ground<'_> {
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let id =
             InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
-        let registration = Registration::new(registry, self.token.clone(), services, id, epoch, addr);
+        let mut registration = Registration::new(registry, self.token.clone(), services, id, epoch, addr);
+        for instance in &mut registration.instances {
+            instance.zone.clone_from(&config.zone);
+            instance.version.clone_from(&config.build);
+            instance.weight = config.weight;
+        }
         let registrar = Registrar::start(self.tasks, registration);
         registrar.registered().await;
         Ok(Some(registrar))
@@ -372,8 +393,13 @@ fn first_component(config: &NodeConfig) -> ComponentName {
     })
 }
 
-fn health() -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(|| async { "ready\n" }))
+fn health(ready: Arc<AtomicBool>) -> Router {
+    let readiness = move || {
+        let ready = ready.load(Ordering::Acquire);
+        let answer = if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
+        std::future::ready(answer)
+    };
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
 }
 
 async fn no_such_path() -> Refused {
@@ -383,16 +409,6 @@ async fn no_such_path() -> Refused {
 async fn wrong_method() -> impl IntoResponse {
     let sentence = "this path is there, but not for this method; see `Allow`";
     (StatusCode::METHOD_NOT_ALLOWED, Refused(Refusal::bad_request("method_not_allowed", sentence)))
-}
-
-/// Forgets leases nobody renewed: a fault always ends.
-fn sweep(tasks: &Tasks, faults: Arc<fault::Table>) {
-    tasks.spawn("fault.sweep", Fate::ShutDown, async move {
-        loop {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            faults.sweep(clock::now_ns());
-        }
-    });
 }
 
 fn keep_up(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {

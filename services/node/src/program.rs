@@ -9,6 +9,7 @@ use clap::Parser;
 use component::Service;
 use contract::ProcessPlan;
 use history::History;
+use runtime::limits::Limited;
 use telemetry::{Identity, LogTo, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -84,6 +85,9 @@ pub fn run(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
     if lifeline {
         runtime::lifeline::die_with_parent();
     }
+    if let Err(error) = limit(&config) {
+        return failed(&error);
+    }
     let built = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers.max(1))
         // Threads that come and go take their CPU figures with them.
@@ -94,6 +98,23 @@ pub fn run(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
         Ok(runtime) => runtime.block_on(live(config, parts, lifeline)),
         Err(error) => failed(&error),
     }
+}
+
+/// Keeps to what the topology gives it, before any thread starts.
+fn limit(config: &NodeConfig) -> std::io::Result<()> {
+    if !config.cores.is_empty() {
+        runtime::limits::keep_to(&config.cores)?;
+    }
+    if let Some(nice) = config.limits.nice {
+        runtime::limits::stand_back(nice)?;
+    }
+    if let Some(memory) = config.limits.memory {
+        runtime::limits::set(0, Limited::Data, Some(memory.get()))?;
+    }
+    if let Some(files) = config.limits.fds {
+        runtime::limits::set(0, Limited::Files, Some(files))?;
+    }
+    Ok(())
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

@@ -76,6 +76,8 @@ impl Process {
             carrier,
             clusters: clusters.clone(),
             services: Default::default(),
+            copy: "test#0".into(),
+            schema: 1,
             policies: Vec::new(),
             faults: Arc::new(fault::Table::default()),
             token: RUN_TOKEN.into(),

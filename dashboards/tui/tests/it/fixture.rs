@@ -185,6 +185,7 @@ fn header() -> Header {
                 hits: vec!["follower".to_owned()],
                 start_ns: 22 * SECOND,
                 length_ns: 10 * SECOND,
+                is_fault: true,
                 not_applicable: BTreeMap::from([(
                     'A',
                     "every call to follower is a function call here".to_owned(),
@@ -197,6 +198,7 @@ fn header() -> Header {
                 hits: vec!["photo".to_owned()],
                 start_ns: 37 * SECOND,
                 length_ns: 0,
+                is_fault: true,
                 not_applicable: BTreeMap::new(),
             },
         ],
@@ -337,6 +339,7 @@ fn events() -> Vec<Line> {
     let event = |seconds: f64, number, what, active, targets: &[(char, &str)], text: &str| Line {
         t: LOAD_START + (seconds * 1e9) as u64,
         entry: Entry::Event(Event {
+            mark: None,
             number,
             what,
             active,

@@ -18,13 +18,10 @@ fn every_scenario_of_the_house_is_explained_in_full() {
         let name = stem(&path);
         let scenario = read(&name, &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
         let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
-            .topologies
-            .iter()
-            .map(|(name, placement)| (name.clone(), placement.resolve(&COMPONENTS).expect("read as right")))
+            .default_arms()
+            .map(|arm| (arm.name.clone(), arm.placement.resolve(&COMPONENTS).expect("read as right")))
             .collect();
-        let reach = |step: usize, processes: &[ProcessPlan]| {
-            format!("step {step} among {} processes", processes.len())
-        };
+        let reach = |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].1.len());
         let told = explain(&scenario, &arms, reach);
         let says = |line: &str| {
             assert!(told.lines().any(|said| said.starts_with(line)), "{name}: no line `{line}..` in\n{told}");
@@ -45,7 +42,7 @@ fn every_scenario_of_the_house_is_explained_in_full() {
         for step in &scenario.steps {
             let at_s = step.start_ns as f64 / 1e9;
             says(&format!("  {} at {at_s:.1}s", step.number));
-            assert!(told.contains(&format!("{} {}", step.on, step.fault)), "{name}: {} in\n{told}", step.id);
+            assert!(told.contains(&format!("{} {}", step.on, step.action)), "{name}: {} in\n{told}", step.id);
         }
         for assertion in scenario.valid.iter().chain(&scenario.check) {
             says(&format!("  {}", assertion.that.text));
@@ -63,7 +60,7 @@ fn a_step_starts_when_its_phase_does_and_lasts_as_long_as_it_says() {
     assert_eq!((slow.start_ns, slow.length_ns), (15_000_000_000, 8_000_000_000));
     assert_eq!((dead.start_ns, dead.length_ns), (28_000_000_000, 0));
     assert_eq!(scenario.length_ns(), 45_000_000_000);
-    let arms: Vec<&str> = scenario.topologies.iter().map(|(name, _)| name.as_str()).collect();
+    let arms: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
     assert_eq!(arms, ["mono", "micro"], "the order of the file, not of the alphabet");
     // Every assertion knows its line, however many comments stand above it.
     let lines: Vec<String> = scenario.source.text.lines().map(str::to_owned).collect();

@@ -81,6 +81,7 @@ pub fn header(rounds: u32) -> Header {
             hits: vec!["photo".into()],
             start_ns: 27 * SECOND,
             length_ns: 0,
+            is_fault: true,
             not_applicable: BTreeMap::new(),
         }],
         expectations: Vec::new(),

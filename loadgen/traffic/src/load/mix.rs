@@ -35,6 +35,16 @@ const PRESETS: &[(&str, &[(Journey, u32)])] = &[
             (Journey::LogIn, 2),
         ],
     ),
+    // DeathStarBench's social network (Gan et al., ASPLOS'19).
+    (
+        "dsb-60-30-10",
+        &[(Journey::HomeFeed, 600), (Journey::UserFeed, 300), (Journey::Upload, 100)],
+    ),
+    // Twitter, 2012: 300,000 reads a second to 6,000 writes.
+    (
+        "twitter-50to1",
+        &[(Journey::HomeFeed, 780), (Journey::UserFeed, 200), (Journey::Upload, 20)],
+    ),
     // As many writes as LinkBench (Armstrong et al., SIGMOD'13): 31 %.
     (
         "write-heavy",

@@ -105,6 +105,30 @@ impl Default for Feed {
     }
 }
 
+/// A stretch in which so many times more users come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Surge {
+    /// Start, ns since the load's start.
+    pub start_ns: u64,
+    /// End.
+    pub end_ns: u64,
+    /// How long it takes to rise, ns.
+    pub ramp_ns: u64,
+    /// How many times as many.
+    pub by: f64,
+}
+
+impl Surge {
+    /// How many times as many come at a moment.
+    pub fn at(&self, at_ns: u64) -> f64 {
+        if !(self.start_ns..self.end_ns).contains(&at_ns) {
+            return 1.0;
+        }
+        let risen = if self.ramp_ns == 0 { 1.0 } else { ((at_ns - self.start_ns) as f64 / self.ramp_ns as f64).min(1.0) };
+        1.0 + (self.by - 1.0) * risen
+    }
+}
+
 /// `[load]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +165,9 @@ pub struct Load {
     /// How feeds are kept.
     #[serde(default)]
     pub feed: Feed,
+    /// When more users come than the rates say; steps of the scenario.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surges: Vec<Surge>,
     /// What becomes of an arrival that finds no slot.
     #[serde(default)]
     pub overload: Overload,
@@ -268,7 +295,7 @@ impl Load {
 
     /// The highest rate of the run, per second.
     pub fn peak_rate(&self) -> f64 {
-        self.rate.peak()
+        self.rate.peak() * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
     /// Slots per arm: a slot is one request in flight. By Little's law the peak

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{End, Verdict};
+use super::{Carried, Hit, Kind};
+use crate::{End, Place, Verdict};
 
 /// Answers an HTTP status at once. The first abort wins and ends the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +49,14 @@ impl From<Abort> for Written {
 }
 
 impl Kind for Abort {
-    const CARRIED: Carried = Carried::Inside;
+    const CARRIED: Carried = Carried::Calls;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["status"];
+    const ON: &'static [Place] = &[Place::Edge, Place::Node];
 
-    fn apply(&self, _: crate::matching::Dice, verdict: &mut Verdict) {
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
         verdict.end = Some(End::Abort(self.status));
+        hit.wave
     }
 }
 

@@ -3,19 +3,20 @@
 use std::fmt;
 use std::time::Duration;
 
-use policy::units::Span;
+use policy::service::normal;
+use policy::units::{Ratio, Span};
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Verdict;
-use crate::matching::{Dice, unit};
+use super::{Carried, Hit, Kind};
+use crate::matching::unit;
+use crate::{Place, Verdict};
 
 /// Waits before the call goes on. Delays of several leases add up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Delay {
     by: Span,
-    jitter: Option<Span>,
+    jitter: Option<Jitter>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,8 +24,47 @@ pub struct Delay {
 struct Written {
     by: Span,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    jitter: Option<Span>,
+    jitter: Option<Spread>,
 }
+
+/// A jitter as written: `"20ms"`, or `{ dist = "pareto", spread = "40ms", correlation = "25%" }`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Spread {
+    Even(Span),
+    Shaped(Jitter),
+}
+
+/// How delays differ from call to call.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Jitter {
+    #[serde(default)]
+    dist: Dist,
+    /// Half the width, standard deviation, or mean of the tail.
+    spread: Span,
+    /// How much of a call's deviation is that of the call before it (AR(1)).
+    #[serde(default)]
+    correlation: Ratio,
+}
+
+/// Shapes of jitter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Dist {
+    /// Even in `by` ± `spread`.
+    #[default]
+    Uniform,
+    /// With standard deviation `spread`; never below nothing.
+    Normal,
+    /// `by`, and a lognormal tail of mean `spread` on top.
+    Lognormal,
+    /// `by`, and a Pareto tail (alpha 1.5) of mean `spread` on top.
+    Pareto,
+}
+
+/// One draw is cut at so many times its spread, or a Pareto's could outlast a run.
+const LONGEST: f64 = 50.0;
 
 impl Delay {
     /// Exactly `by`.
@@ -32,11 +72,21 @@ impl Delay {
         Self { by: by.into(), jitter: None }
     }
 
-    /// The wait of one call: uniform in `by` ± `jitter`, drawn from the call's own dice.
-    fn wait(&self, dice: Dice) -> Duration {
-        let by: Duration = self.by.into();
-        let Some(jitter) = self.jitter.map(Duration::from) else { return by };
-        by - jitter + (jitter * 2).mul_f64(unit(dice.draw("jitter")))
+    /// The wait of one call, and the wave it leaves: a number from 0 to 1 that says
+    /// where in the spread it lay.
+    fn wait(&self, hit: Hit) -> (Duration, f64) {
+        let by = self.by.duration();
+        let Some(Jitter { dist, spread, correlation }) = self.jitter else { return (by, hit.wave) };
+        let (fresh, r) = (unit(hit.dice.draw("jitter")), correlation.get());
+        let at = if hit.wave > 0.0 { r * hit.wave + (1.0 - r) * fresh } else { fresh };
+        let factor = match dist {
+            Dist::Uniform => 2.0 * at - 1.0,
+            Dist::Normal => normal(at),
+            Dist::Lognormal => (normal(at) - 0.5).exp(),
+            Dist::Pareto => (1.0 / 3.0) * (1.0 - at).max(1e-9).powf(-1.0 / 1.5),
+        };
+        let shift = spread.duration().as_secs_f64() * factor.clamp(-LONGEST, LONGEST);
+        (Duration::from_secs_f64((by.as_secs_f64() + shift).max(0.0)), at.max(f64::MIN_POSITIVE))
     }
 }
 
@@ -44,9 +94,13 @@ impl TryFrom<Written> for Delay {
     type Error = String;
 
     fn try_from(Written { by, jitter }: Written) -> Result<Self, String> {
+        let jitter = jitter.map(|jitter| match jitter {
+            Spread::Even(spread) => Jitter { dist: Dist::Uniform, spread, correlation: Ratio::default() },
+            Spread::Shaped(jitter) => jitter,
+        });
         match jitter {
-            Some(jitter) if Duration::from(jitter) > Duration::from(by) => {
-                Err(format!("a jitter of {jitter} is longer than the delay of {by}; no call can be early"))
+            Some(Jitter { dist: Dist::Uniform, spread, .. }) if spread > by => {
+                Err(format!("a jitter of {spread} is longer than the delay of {by}; no call can be early"))
             }
             _ => Ok(Self { by, jitter }),
         }
@@ -55,38 +109,88 @@ impl TryFrom<Written> for Delay {
 
 impl From<Delay> for Written {
     fn from(Delay { by, jitter }: Delay) -> Self {
-        Self { by, jitter }
+        let plain = |jitter: &Jitter| jitter.dist == Dist::Uniform && jitter.correlation.get() == 0.0;
+        let spread = |jitter: Jitter| {
+            if plain(&jitter) { Spread::Even(jitter.spread) } else { Spread::Shaped(jitter) }
+        };
+        Self { by, jitter: jitter.map(spread) }
     }
 }
 
 impl Kind for Delay {
-    const CARRIED: Carried = Carried::Inside;
+    const CARRIED: Carried = Carried::Calls;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["by", "jitter"];
+    const ON: &'static [Place] = &[Place::Edge, Place::Node];
+    const HAS_SIZE: bool = true;
 
-    fn apply(&self, dice: Dice, verdict: &mut Verdict) {
-        verdict.delay += self.wait(dice);
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+        let (wait, wave) = self.wait(hit);
+        verdict.delay += wait.mul_f64(hit.strength);
+        wave
     }
 }
 
 impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "delay by {}", self.by)?;
-        self.jitter.map_or(Ok(()), |jitter| write!(f, " ± {jitter}"))
+        match self.jitter {
+            None => Ok(()),
+            Some(Jitter { dist: Dist::Uniform | Dist::Normal, spread, .. }) => write!(f, " ± {spread}"),
+            Some(Jitter { dist: Dist::Lognormal | Dist::Pareto, spread, .. }) => write!(f, " + {spread}"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matching::Dice;
+
+    fn waits(toml: &str, calls: u64) -> Vec<f64> {
+        let delay: Delay = toml::from_str(toml).expect(toml);
+        let mut wave = 0.0;
+        (0..calls)
+            .map(|key| {
+                let hit = Hit { dice: Dice::new(7, "slow", key), strength: 1.0, wave };
+                let (wait, next) = delay.wait(hit);
+                wave = next;
+                wait.as_secs_f64() * 1e3
+            })
+            .collect()
+    }
+
+    fn mean(values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
 
     #[test]
     fn jitter_stays_within_its_bounds_and_centres_on_the_delay() {
-        let delay = Delay { by: Duration::from_millis(100).into(), jitter: Some(Duration::from_millis(40).into()) };
-        let waits: Vec<_> = (0..1_000).map(|key| delay.wait(Dice::new(7, "slow", key))).collect();
-        assert!(waits.iter().all(|w| (60..=140).contains(&w.as_millis())));
+        let waits = waits("by = \"100ms\"\njitter = \"40ms\"", 1_000);
+        assert!(waits.iter().all(|ms| (60.0..=140.0).contains(ms)));
         // Uniform on 80 ms: the mean of 1,000 has a standard error of 80/sqrt(12)/sqrt(1000) = 0.7 ms.
-        let mean_ms = waits.iter().sum::<Duration>().as_secs_f64() * 1_000.0 / 1_000.0;
-        assert!((96.0..104.0).contains(&mean_ms), "{mean_ms} ms");
+        assert!((96.0..104.0).contains(&mean(&waits)), "{} ms", mean(&waits));
+    }
+
+    #[test]
+    fn tails_only_add_and_have_the_mean_they_declare() {
+        for dist in ["lognormal", "pareto"] {
+            let waits = waits(&format!("by = \"80ms\"\njitter = {{ dist = \"{dist}\", spread = \"40ms\" }}"), 50_000);
+            assert!(waits.iter().all(|ms| *ms >= 80.0), "{dist}");
+            assert!((112.0..124.0).contains(&mean(&waits)), "{dist}: {} ms", mean(&waits));
+        }
+    }
+
+    #[test]
+    fn correlated_calls_come_in_waves() {
+        let lag_1 = |correlation: &str| {
+            let toml = format!("by = \"100ms\"\njitter = {{ spread = \"40ms\", correlation = \"{correlation}\" }}");
+            let waits = waits(&toml, 20_000);
+            let mean = mean(&waits);
+            let products: f64 = waits.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+            products / waits.iter().map(|ms| (ms - mean).powi(2)).sum::<f64>()
+        };
+        // An AR(1) process with r has that autocorrelation at lag one.
+        assert!((lag_1("80%") - 0.8).abs() < 0.03 && lag_1("0%").abs() < 0.03);
     }
 }

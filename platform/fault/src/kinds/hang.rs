@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{End, Verdict};
+use super::{Carried, Hit, Kind};
+use crate::{End, Place, Verdict};
 
 /// Never answers, and keeps whatever slot the call holds until its caller gives up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +13,14 @@ use crate::{End, Verdict};
 pub struct Hang {}
 
 impl Kind for Hang {
-    const CARRIED: Carried = Carried::Inside;
+    const CARRIED: Carried = Carried::Calls;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
+    const ON: &'static [Place] = &[Place::Edge, Place::Node];
 
-    fn apply(&self, _: crate::matching::Dice, verdict: &mut Verdict) {
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
         verdict.end = Some(End::Hang);
+        hit.wave
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
+use crate::{Deed, Place};
 
 /// Connections are still accepted by the kernel; nothing is answered. Pauses
 /// count: the process goes on when the last lease ends.
@@ -16,6 +17,11 @@ impl Kind for Pause {
     const CARRIED: Carried = Carried::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
+    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+
+    fn deed(&self) -> Option<Deed> {
+        Some(Deed::Pause)
+    }
 }
 
 impl fmt::Display for Pause {

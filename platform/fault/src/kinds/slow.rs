@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::Factor;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Verdict;
+use super::{Carried, Hit, Kind};
+use crate::{Place, Verdict};
 
 /// Multiplies the work of the component. `delay` adds on an edge, `slow` multiplies
 /// in the callee. Factors of several leases multiply.
@@ -24,12 +24,15 @@ impl Slow {
 }
 
 impl Kind for Slow {
-    const CARRIED: Carried = Carried::Inside;
+    const CARRIED: Carried = Carried::Calls;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["by"];
+    const ON: &'static [Place] = &[Place::Node];
+    const HAS_SIZE: bool = true;
 
-    fn apply(&self, _: crate::matching::Dice, verdict: &mut Verdict) {
-        verdict.slow *= self.by.get();
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+        verdict.slow *= 1.0 + (self.by.get() - 1.0) * hit.strength;
+        hit.wave
     }
 }
 

@@ -21,6 +21,9 @@ fn lease(id: &str, target: &str, fault: Fault) -> Lease {
         fault,
         target: target.parse().expect("a target"),
         matching: Match::default(),
+        copies: Vec::new(),
+        detours: Vec::new(),
+        ramp_ms: 0,
         seed: 42,
     }
 }
@@ -42,6 +45,7 @@ fn call(side: Side, request: u64) -> Site<'static> {
         request,
         attempt: 0,
         principal: Some(Principal::new(request % 10)),
+        copy: None,
     }
 }
 

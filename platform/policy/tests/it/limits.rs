@@ -158,7 +158,7 @@ proptest! {
     fn a_wait_is_jittered_below_its_cap_and_leaves_time(
         base in 0..2 * SECOND, n in 0_u32..100, bits: u64, left in 0..60 * SECOND,
     ) {
-        if let Some(wait) = backoff(base, n, bits, left) {
+        if let Some(wait) = backoff(base, policy::retry::Jitter::Full, n, bits, left) {
             prop_assert!(wait <= LONGEST_BACKOFF_NS.max(base));
             prop_assert!(wait + MIN_LEFT_NS <= left);
         } else {

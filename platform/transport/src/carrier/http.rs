@@ -19,6 +19,8 @@ use crate::edge::{Came, Edge, Failure};
 use crate::stack::{Layer, Parcel, Sent, stack};
 use crate::{Body, headers, refused};
 
+/// The version of messages that goes without saying.
+pub(crate) const FIRST_SCHEMA: u32 = 1;
 /// Largest reply, bytes.
 const MAX_REPLY: u64 = 16 << 20;
 
@@ -49,8 +51,17 @@ impl<C: Call> Answer<C> for Remote<C> {
                 codec: self.codec,
                 body: self.codec.encode(&call),
                 avoid: None,
+                to: None,
             };
-            let reply = self.stack.send(parcel).await.map_err(|failure| failure.refusal)?;
+            let reply = match self.stack.send(parcel).await {
+                Ok(reply) => reply,
+                Err(failure) => {
+                    let stead = self.edge.policy.fallback && failure.refusal.kind.is_failure();
+                    let stead = stead.then(|| call.fallback()).flatten();
+                    self.edge.metrics.fell_back(stead.is_some());
+                    return stead.ok_or(failure.refusal);
+                }
+            };
             self.codec.decode(&reply).map_err(|why| {
                 let message = format!("`{}` was answered with something else: {why}", C::NAME);
                 Refusal::new(RefusalKind::Lost, "reply_unreadable", message)
@@ -104,6 +115,9 @@ impl Http {
             // The callee is told nothing of the caller's patience, and works on without it.
             headers.insert(headers::DEADLINE, HeaderValue::from(headers::MAX_DEADLINE.as_millis() as u64));
         }
+        if self.edge.schema != FIRST_SCHEMA {
+            headers.insert(headers::SCHEMA, HeaderValue::from(self.edge.schema));
+        }
         if let Some(token) = &self.edge.token {
             headers.insert(headers::TOKEN, token.clone());
         }
@@ -114,7 +128,8 @@ impl Http {
 impl Layer for Http {
     fn send(&self, parcel: Parcel) -> Sent<'_> {
         Box::pin(async move {
-            let Some(endpoint) = self.edge.pick(parcel.avoid.as_ref()) else {
+            let settled = parcel.to.clone();
+            let Some(endpoint) = settled.or_else(|| self.edge.pick(parcel.avoid.as_ref())) else {
                 return Err(failure(&Failed::NotSent(NotSent::Nobody(self.edge.callee))));
             };
             let addr = endpoint.host().to_str().unwrap_or_default();

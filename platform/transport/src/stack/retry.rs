@@ -28,7 +28,7 @@ impl<L> Retry<L> {
         }
         let left = parcel.cx.deadline.remaining(clock::now())?;
         let base_ns = self.edge.policy.backoff.nanos();
-        let wait = backoff(base_ns, n, chance::bits(), left.as_nanos() as u64)?;
+        let wait = backoff(base_ns, self.edge.policy.jitter, n, chance::bits(), left.as_nanos() as u64)?;
         let paid = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
             budget.lock().expect("no panic while held").withdraw(clock::now_ns())
         };

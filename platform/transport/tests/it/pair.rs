@@ -177,6 +177,8 @@ impl Pair {
                 carrier,
                 clusters: clusters.clone(),
                 services: Default::default(),
+            copy: "test#0".into(),
+            schema: 1,
                 policies: everywhere(policy),
                 faults: faults.clone(),
                 token: TOKEN.into(),
@@ -234,6 +236,9 @@ pub fn lease(target: &str, fault: &str, matching: Match) -> Lease {
         fault: toml::from_str::<Fault>(fault).expect("a fault"),
         target: target.parse().expect("a target"),
         matching,
+        copies: Vec::new(),
+        detours: Vec::new(),
+        ramp_ms: 0,
         seed: 42,
     }
 }

@@ -153,6 +153,8 @@ impl Stage {
             carrier: Carrier::Local,
             clusters: Clusters::new(),
             services: Default::default(),
+            copy: "test#0".into(),
+            schema: 1,
             policies: Vec::new(),
             faults: Arc::new(fault::Table::default()),
             token: "of this test".into(),

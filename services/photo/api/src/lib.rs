@@ -47,6 +47,14 @@ impl Call for PhotosByIds {
     const COMPONENT: &'static str = "photo";
     const REPEAT: Repeat = Repeat::Safe;
     type Reply = Vec<Photo>;
+
+    fn one_by_one(&self) -> Vec<Self> {
+        self.ids.iter().map(|id| Self { ids: vec![*id] }).collect()
+    }
+
+    fn joined(replies: Vec<Self::Reply>) -> Option<Self::Reply> {
+        Some(replies.concat())
+    }
 }
 
 /// A photo was posted.

@@ -35,6 +35,14 @@ impl Call for ProfilesByIds {
     const COMPONENT: &'static str = "profile";
     const REPEAT: Repeat = Repeat::Safe;
     type Reply = Vec<Profile>;
+
+    fn one_by_one(&self) -> Vec<Self> {
+        self.ids.iter().map(|id| Self { ids: vec![*id] }).collect()
+    }
+
+    fn joined(replies: Vec<Self::Reply>) -> Option<Self::Reply> {
+        Some(replies.concat())
+    }
 }
 
 /// An account was opened.

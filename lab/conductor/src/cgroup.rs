@@ -1,0 +1,70 @@
+//! A quota of CPU by control group, where the machine lets us make one: v2, or v1's `cpu`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Length of a quota's period, microseconds: short enough that a tenth of a core is not a stutter.
+const PERIOD_US: u64 = 20_000;
+
+/// Where control groups of CPU are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    V2(PathBuf),
+    V1(PathBuf),
+}
+
+fn root() -> Option<Kind> {
+    let two = Path::new("/sys/fs/cgroup");
+    let controllers = std::fs::read_to_string(two.join("cgroup.controllers")).unwrap_or_default();
+    if controllers.split_whitespace().any(|name| name == "cpu") {
+        return Some(Kind::V2(two.to_owned()));
+    }
+    let one = two.join("cpu");
+    one.join("cpu.cfs_quota_us").exists().then_some(Kind::V1(one))
+}
+
+/// Makes a group that leaves so many cores to its members; `None` where this machine
+/// or this user has none to make.
+pub fn make(name: &str, cores: f64) -> Option<PathBuf> {
+    let kind = root()?;
+    let (Kind::V1(parent) | Kind::V2(parent)) = &kind;
+    let group = parent.join(name);
+    std::fs::create_dir(&group).ok()?;
+    let quota = (cores * PERIOD_US as f64).round() as u64;
+    let set = match kind {
+        Kind::V2(_) => std::fs::write(group.join("cpu.max"), format!("{quota} {PERIOD_US}")),
+        Kind::V1(_) => std::fs::write(group.join("cpu.cfs_period_us"), PERIOD_US.to_string())
+            .and_then(|()| std::fs::write(group.join("cpu.cfs_quota_us"), quota.to_string())),
+    };
+    if set.is_err() {
+        remove(&group);
+        return None;
+    }
+    Some(group)
+}
+
+/// Puts a process and all its threads into a group.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn join(group: &Path, pid: u32) -> io::Result<()> {
+    std::fs::write(group.join("cgroup.procs"), pid.to_string())
+}
+
+/// Removes a group; whoever is left in it goes to its parent.
+pub fn remove(group: &Path) {
+    if let (Ok(members), Some(parent)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent()) {
+        for pid in members.lines() {
+            // It may have ended in this moment.
+            let _ = std::fs::write(parent.join("cgroup.procs"), pid);
+        }
+    }
+    // An ended process may linger for a moment: then `doctor --clean` finds the group.
+    let _ = std::fs::remove_dir(group);
+}
+
+/// Whether quotas can be set here.
+pub fn is_available() -> bool {
+    let name = format!("cleave-probe-{}", std::process::id());
+    make(&name, 1.0).inspect(|group| remove(group)).is_some()
+}

@@ -1,0 +1,278 @@
+//! What a dead conductor cannot undo is undone by a guardian, from a journal written before each deed.
+//!
+//! The guardian is a process of its own, in a session of its own, that holds the reading
+//! end of a pipe the conductor never writes to. When the pipe closes and the journal does
+//! not end with `clean`, it undoes every entry that is not done: it continues what is
+//! stopped, lifts limits, and kills what is left, each process known by its pid *and* its
+//! start time, so that no stranger is hit. `cleave doctor --clean` does the same for
+//! journals of guardians that died as well.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use runtime::limits::Limited;
+use serde::{Deserialize, Serialize};
+
+use crate::procfs;
+
+/// The journal's name in a run's folder.
+pub const JOURNAL: &str = "undo.jsonl";
+
+/// A process that cannot be mistaken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its id, which may be used again.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot: both together are used once.
+    pub started: u64,
+}
+
+impl Identity {
+    /// The process of an id as it is now.
+    pub fn of(pid: u32) -> Self {
+        Self { pid, started: procfs::started(pid).unwrap_or(0) }
+    }
+
+    /// Whether that very process is still there.
+    fn lives(self) -> bool {
+        self.started != 0 && procfs::started(self.pid) == Some(self.started)
+    }
+}
+
+/// How a deed is undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// SIGCONT.
+    Continue(Identity),
+    /// A limit is lifted.
+    Lift(Identity, #[serde(with = "limited")] Limited),
+    /// SIGKILL: a child that must not outlive the run.
+    Kill(Identity),
+    /// A control group is emptied and removed.
+    Group(PathBuf),
+}
+
+mod limited {
+    use runtime::limits::Limited;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    pub fn serialize<S: Serializer>(what: &Limited, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match what {
+            Limited::Data => "data",
+            Limited::Files => "files",
+        })
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limited, D::Error> {
+        Ok(if String::deserialize(deserializer)? == "data" { Limited::Data } else { Limited::Files })
+    }
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    /// Is about to be done.
+    Undo { id: u64, undo: Undo },
+    /// Has been undone.
+    Done { id: u64 },
+    /// Nothing is left to undo.
+    Clean,
+}
+
+/// The conductor's side: writes the journal, and starts the guardian with the first entry.
+pub struct Guardian {
+    path: PathBuf,
+    program: PathBuf,
+    journal: Mutex<Option<File>>,
+    next: AtomicU64,
+    /// The guardian, once there is something to guard. Its standard input is the pipe.
+    process: Mutex<Option<Child>>,
+}
+
+impl Guardian {
+    /// A guardian that watches over nothing yet.
+    pub fn new(folder: &Path, program: &Path) -> Self {
+        let (journal, process) = Default::default();
+        Self { path: folder.join(JOURNAL), program: program.to_owned(), journal, next: AtomicU64::new(1), process }
+    }
+
+    /// Writes how a deed is undone, and has it on disk. `None` where it cannot be
+    /// written: the deed is done all the same, for the processes die with us anyway.
+    pub fn about_to(&self, undo: &Undo) -> Option<u64> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.write(&Entry::Undo { id, undo: undo.clone() }).ok()?;
+        self.watch();
+        Some(id)
+    }
+
+    /// Deeds that have been undone.
+    pub fn done(&self, ids: Vec<u64>) {
+        for id in ids {
+            // What cannot be written is undone once more, which does no harm.
+            let _ = self.write(&Entry::Done { id });
+        }
+    }
+
+    /// The run is over, and nothing is left to undo.
+    pub fn clean(&self) {
+        if self.journal.lock().expect("no panic while held").is_some() {
+            let _ = self.write(&Entry::Clean);
+        }
+    }
+
+    fn write(&self, entry: &Entry) -> io::Result<()> {
+        let mut journal = self.journal.lock().expect("no panic while held");
+        if journal.is_none() {
+            *journal = Some(File::options().create(true).append(true).open(&self.path)?);
+        }
+        let Some(file) = journal.as_mut() else { return Ok(()) };
+        let mut line = serde_json::to_vec(entry).expect("an entry is plain data");
+        line.push(b'\n');
+        file.write_all(&line)?;
+        file.sync_data()
+    }
+
+    /// Starts the guardian, once. It is no child like the others: it must outlive us.
+    fn watch(&self) {
+        let mut process = self.process.lock().expect("no panic while held");
+        if process.is_some() {
+            return;
+        }
+        let started = Command::new(&self.program)
+            .arg("guard")
+            .arg(&self.path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        // Without one the children still die with us; the journal is for `doctor --clean`.
+        *process = started.ok();
+    }
+}
+
+/// The guardian's life: waits for the end of its standard input, then undoes what is left.
+pub fn guard(journal: &Path) -> io::Result<usize> {
+    // Not in the conductor's session: what ends that must not end us.
+    let _ = nix::unistd::setsid();
+    let mut nothing = Vec::new();
+    // Nobody writes; an error is an end as well.
+    let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
+    clean_up(journal)
+}
+
+/// Undoes what a journal leaves open. Returns how much that was.
+///
+/// # Errors
+/// When the journal cannot be read or ended.
+pub fn clean_up(journal: &Path) -> io::Result<usize> {
+    let open = left(journal)?;
+    for undo in &open {
+        undo_one(undo);
+    }
+    let mut file = File::options().append(true).open(journal)?;
+    let mut line = serde_json::to_vec(&Entry::Clean).expect("an entry is plain data");
+    line.push(b'\n');
+    file.write_all(&line)?;
+    file.sync_data()?;
+    Ok(open.len())
+}
+
+/// What a journal leaves open; nothing where it is clean.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn left(journal: &Path) -> io::Result<Vec<Undo>> {
+    let mut open: Vec<(u64, Undo)> = Vec::new();
+    for line in BufReader::new(File::open(journal)?).lines() {
+        // A torn last line was never acted on: it is written before the deed.
+        match serde_json::from_str::<Entry>(&line?) {
+            Ok(Entry::Undo { id, undo }) => open.push((id, undo)),
+            Ok(Entry::Done { id }) => open.retain(|(other, _)| *other != id),
+            Ok(Entry::Clean) => open.clear(),
+            Err(_) => {}
+        }
+    }
+    Ok(open.into_iter().map(|(_, undo)| undo).collect())
+}
+
+fn undo_one(undo: &Undo) {
+    let signal = |identity: &Identity, signal| {
+        if identity.lives() {
+            // It may have ended in this moment.
+            let _ = kill(Pid::from_raw(identity.pid.cast_signed()), signal);
+        }
+    };
+    match undo {
+        Undo::Continue(identity) => signal(identity, Signal::SIGCONT),
+        Undo::Kill(identity) => signal(identity, Signal::SIGKILL),
+        Undo::Lift(identity, what) => {
+            if identity.lives() {
+                let _ = runtime::limits::set(identity.pid, *what, None);
+            }
+        }
+        Undo::Group(path) => crate::cgroup::remove(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, entries: &[Entry]) {
+        let text: String =
+            entries.iter().map(|entry| serde_json::to_string(entry).expect("plain") + "\n").collect();
+        std::fs::write(path, text).expect("a folder of ours");
+    }
+
+    #[test]
+    fn a_journal_leaves_open_what_is_neither_done_nor_clean() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        let who = Identity { pid: 1, started: 1 };
+        let about = |id| Entry::Undo { id, undo: Undo::Continue(who) };
+        write(&path, &[about(1), about(2), Entry::Done { id: 1 }]);
+        assert_eq!(left(&path).expect("readable"), [Undo::Continue(who)]);
+        write(&path, &[about(1), Entry::Clean, about(2)]);
+        assert_eq!(left(&path).expect("readable").len(), 1, "a later block of the same run");
+        let torn = std::fs::read_to_string(&path).expect("readable") + "{\"undo\":{\"id\":3,";
+        std::fs::write(&path, torn).expect("a folder of ours");
+        assert_eq!(left(&path).expect("readable").len(), 1, "what is torn was never done");
+        assert_eq!(clean_up(&path).expect("readable"), 1);
+        assert!(left(&path).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_stopped_process_goes_on_and_a_stranger_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().expect("sleep is everywhere");
+        let pid = Pid::from_raw(child.id().cast_signed());
+        kill(pid, Signal::SIGSTOP).expect("ours");
+        let stopped = |child: &std::process::Child| procfs::state(child.id()) == Some('T');
+        while !stopped(&child) {
+            std::thread::yield_now();
+        }
+        let identity = Identity::of(child.id());
+        let stranger = Identity { started: identity.started + 1, ..identity };
+        write(&path, &[Entry::Undo { id: 1, undo: Undo::Kill(stranger) }]);
+        clean_up(&path).expect("readable");
+        assert!(stopped(&child), "another process had that id");
+        write(&path, &[Entry::Undo { id: 1, undo: Undo::Continue(identity) }]);
+        clean_up(&path).expect("readable");
+        while stopped(&child) {
+            std::thread::yield_now();
+        }
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+    }
+}

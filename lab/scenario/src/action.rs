@@ -1,0 +1,258 @@
+//! What a step does besides faults: scaling, deploys, draining, changed settings, changed load.
+//!
+//! In a monolith the same step means the whole program: the process that holds what is named.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use policy::Policy;
+use policy::units::{Factor, Ratio, Span};
+use scorecard::Expectation;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Something goes wrong.
+    Fault(fault::Fault),
+    /// Copies are added or taken away.
+    Scale(Scale),
+    /// Another build takes over.
+    Deploy(Box<Deploy>),
+    /// Copies finish what they have and leave.
+    Drain(Drain),
+    /// Policies change; processes take them over one after another.
+    Reconfigure(Reconfigure),
+    /// More users come.
+    Load(Surge),
+    /// A deploy that is under way is taken back.
+    Rollback(Rollback),
+}
+
+/// `do = "scale"`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// Copies there are afterwards.
+    pub to: u32,
+}
+
+/// `do = "deploy"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deploy {
+    /// What is deployed.
+    pub build: Build,
+    /// How it takes over.
+    #[serde(default)]
+    pub strategy: Strategy,
+}
+
+/// A registered build: the same program with a defect it declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Build {
+    /// None.
+    Good,
+    /// Answers 500 to two requests in five.
+    BadErrors,
+    /// Takes half a second longer.
+    BadSlow,
+    /// Leaves a mebibyte behind at every request.
+    BadLeak,
+    /// Speaks a message format that builds of before do not.
+    IncompatibleSchema,
+}
+
+/// How a build takes over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Strategy {
+    /// Which way.
+    pub kind: Takeover,
+    /// Share of requests a canary gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Ratio>,
+    /// How long a canary is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+    /// What must hold for the canary to take over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promote_if: Option<Condition>,
+    /// Whether a deploy that fails its condition is taken back by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Back>,
+}
+
+/// Ways to take over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Takeover {
+    /// Copy by copy: a new one starts, then an old one drains.
+    #[default]
+    Rolling,
+    /// One new copy gets a share of requests, and is watched.
+    Canary,
+    /// A whole new set starts, then the old one drains.
+    BlueGreen,
+    /// Everything stops, then everything starts: what one process with one port can do.
+    Recreate,
+}
+
+/// Who takes a failed deploy back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Back {
+    /// The deployer.
+    Auto,
+    /// Nobody: it stays until a `rollback` step.
+    Manual,
+}
+
+/// An expectation as a value of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition(pub Expectation);
+
+/// `do = "drain"`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {}
+
+/// `do = "reconfigure"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconfigure {
+    /// Policies by edge, laid over those in force.
+    pub policy: BTreeMap<String, Policy>,
+}
+
+/// `do = "load"`: so many times the rate, while it lasts. The schedule is drawn before the run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surge {
+    /// How many times as many.
+    pub by: Factor,
+}
+
+/// `do = "rollback"`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// Id of the deploy.
+    pub of: String,
+}
+
+/// Verbs of actions, with their fields.
+pub(crate) const ACTIONS: [(&str, &[&str]); 6] = [
+    ("scale", &["to"]),
+    ("deploy", &["build", "strategy"]),
+    ("drain", &[]),
+    ("reconfigure", &["policy"]),
+    ("load", &["by"]),
+    ("rollback", &["of"]),
+];
+
+/// Everything `do = ".."` may say.
+pub fn verbs() -> impl Iterator<Item = &'static str> {
+    fault::Fault::verbs().iter().copied().chain(ACTIONS.iter().map(|(verb, _)| *verb))
+}
+
+/// Fields of a verb; `None` when there is no such verb.
+pub fn fields(verb: &str) -> Option<&'static [&'static str]> {
+    let action = ACTIONS.iter().find(|(name, _)| *name == verb).map(|(_, fields)| *fields);
+    action.or_else(|| fault::Fault::fields(verb))
+}
+
+impl Action {
+    /// Whether it lasts, and so needs `for`.
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::Fault(fault) => fault.lasts(),
+            Self::Load(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it needs a target.
+    pub const fn has_target(&self) -> bool {
+        !matches!(self, Self::Load(_) | Self::Rollback(_))
+    }
+
+    /// The fault, where it is one.
+    pub const fn fault(&self) -> Option<&fault::Fault> {
+        if let Self::Fault(fault) = self { Some(fault) } else { None }
+    }
+
+    /// Whether copies come or go, so that a database has several users.
+    pub const fn changes_copies(&self) -> bool {
+        matches!(self, Self::Scale(_) | Self::Deploy(_) | Self::Reconfigure(_) | Self::Rollback(_))
+    }
+}
+
+impl Build {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::BadErrors => "bad-errors",
+            Self::BadSlow => "bad-slow",
+            Self::BadLeak => "bad-leak",
+            Self::IncompatibleSchema => "incompatible-schema",
+        }
+    }
+}
+
+impl Strategy {
+    /// Share of requests a canary gets.
+    pub fn canary_share(&self) -> f64 {
+        self.share.map_or(0.1, Ratio::get)
+    }
+
+    /// How long a canary is watched, ns.
+    pub fn hold_ns(&self) -> u64 {
+        self.hold.map_or(5_000_000_000, Span::nanos)
+    }
+
+    /// Whether a failed deploy is taken back by itself.
+    pub const fn is_taken_back(&self) -> bool {
+        !matches!(self.rollback, Some(Back::Manual))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fmt::Display::fmt(fault, f),
+            Self::Scale(scale) => write!(f, "scale to {}", scale.to),
+            Self::Deploy(deploy) => {
+                let way = match deploy.strategy.kind {
+                    Takeover::Rolling => "rolling",
+                    Takeover::Canary => "canary",
+                    Takeover::BlueGreen => "blue-green",
+                    Takeover::Recreate => "all at once",
+                };
+                write!(f, "deploy {}, {way}", deploy.build.name())
+            }
+            Self::Drain(_) => f.write_str("drain"),
+            Self::Reconfigure(change) => {
+                let edges: Vec<&str> = change.policy.keys().map(String::as_str).collect();
+                write!(f, "reconfigure {}", edges.join(", "))
+            }
+            Self::Load(surge) => write!(f, "load {}", surge.by),
+            Self::Rollback(back) => write!(f, "roll back {}", back.of),
+        }
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,43 @@
+//! `clock`: a process has the wrong time.
+
+use std::fmt;
+
+use policy::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::{Place, Standing, Target};
+
+/// The wall clock only: timeouts and leases count by the monotonic one, which nobody shifts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Ahead by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ahead: Option<Span>,
+    /// Behind by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind: Option<Span>,
+}
+
+impl Kind for Clock {
+    const CARRIED: Carried = Carried::Process;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["ahead", "behind"];
+    const ON: &'static [Place] = &[Place::Node];
+    const HAS_SIZE: bool = true;
+
+    fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
+        let ms = |span: Option<Span>| span.map_or(0, |span| span.duration().as_millis() as i64);
+        standing.clock_ms += ((ms(self.ahead) - ms(self.behind)) as f64 * strength) as i64;
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ahead, self.behind) {
+            (Some(ahead), _) => write!(f, "clock {ahead} ahead"),
+            (None, behind) => write!(f, "clock {} behind", behind.unwrap_or_default()),
+        }
+    }
+}

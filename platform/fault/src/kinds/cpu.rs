@@ -1,0 +1,40 @@
+//! `cpu`: something else burns CPU.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::{Place, Standing, Target};
+
+/// On a component, threads inside its process: they compete with its work. On `host`, a
+/// process of its own: it steals cores from everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cpu {
+    /// Threads that burn.
+    #[serde(default = "one")]
+    threads: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Kind for Cpu {
+    const CARRIED: Carried = Carried::Process;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["threads"];
+    const ON: &'static [Place] = &[Place::Node, Place::Host];
+    const HAS_SIZE: bool = true;
+
+    fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
+        standing.burners += (f64::from(self.threads) * strength).ceil() as u32;
+    }
+}
+
+impl fmt::Display for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "burn {} thread{}", self.threads, if self.threads == 1 { "" } else { "s" })
+    }
+}

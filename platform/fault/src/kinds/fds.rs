@@ -1,0 +1,33 @@
+//! `fds`: a process may open few files and sockets.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::{Deed, Place};
+
+/// RLIMIT_NOFILE of the running process: clients connect and hang in the backlog.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fds {
+    /// Open files it may have.
+    limit: u64,
+}
+
+impl Kind for Fds {
+    const CARRIED: Carried = Carried::Conductor;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["limit"];
+    const ON: &'static [Place] = &[Place::Node];
+
+    fn deed(&self) -> Option<Deed> {
+        Some(Deed::Files(self.limit))
+    }
+}
+
+impl fmt::Display for Fds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "limit to {} open files", self.limit)
+    }
+}

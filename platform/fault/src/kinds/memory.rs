@@ -1,0 +1,34 @@
+//! `memory`: a process may not grow beyond a limit.
+
+use std::fmt;
+
+use policy::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::{Deed, Place};
+
+/// RLIMIT_DATA of the running process: beyond it an allocation fails and the process aborts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Data it may have.
+    limit: Bytes,
+}
+
+impl Kind for Memory {
+    const CARRIED: Carried = Carried::Conductor;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["limit"];
+    const ON: &'static [Place] = &[Place::Node];
+
+    fn deed(&self) -> Option<Deed> {
+        Some(Deed::Memory(self.limit))
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "limit memory to {}", self.limit)
+    }
+}

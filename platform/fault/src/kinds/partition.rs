@@ -1,0 +1,69 @@
+//! `partition`: callers do not reach callees.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Hit, Kind};
+use crate::{End, Place, Verdict};
+
+/// `to`: the request is lost and the work not done. `from`: the answer is lost and the
+/// work done, which is what breaks consistency. `both`: neither side hears the other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// Which way is lost.
+    #[serde(default)]
+    direction: Direction,
+    /// Whether callers are told at once.
+    #[serde(default)]
+    mode: Mode,
+}
+
+/// Which way is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    To,
+    From,
+    #[default]
+    Both,
+}
+
+/// What a caller notices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// Nothing, until it gives up: packets are dropped.
+    #[default]
+    Hang,
+    /// At once: packets are rejected.
+    Refuse,
+}
+
+impl Kind for Partition {
+    const CARRIED: Carried = Carried::Calls;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["direction", "mode"];
+    const ON: &'static [Place] = &[Place::Edge];
+
+    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+        match (self.direction, self.mode) {
+            (Direction::From, _) => verdict.answer_lost = true,
+            (Direction::To | Direction::Both, Mode::Refuse) => verdict.end = Some(End::Refuse),
+            (Direction::To | Direction::Both, Mode::Hang) => verdict.end = Some(End::Hang),
+        }
+        hit.wave
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = match self.direction {
+            Direction::To => "requests lost",
+            Direction::From => "answers lost",
+            Direction::Both => "both ways",
+        };
+        write!(f, "partition, {direction}")
+    }
+}

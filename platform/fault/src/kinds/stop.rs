@@ -1,0 +1,39 @@
+//! `stop`: a process is asked to leave, and killed if it does not.
+
+use std::fmt;
+
+use policy::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::{Deed, Place};
+
+/// One-shot: SIGTERM's manners, by the control port.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Time it has to drain.
+    #[serde(default = "within")]
+    within: Span,
+}
+
+const fn within() -> Span {
+    Span::from_millis(3_000)
+}
+
+impl Kind for Stop {
+    const CARRIED: Carried = Carried::Conductor;
+    const LASTS: bool = false;
+    const FIELDS: &'static [&'static str] = &["within"];
+    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+
+    fn deed(&self) -> Option<Deed> {
+        Some(Deed::Stop(self.within))
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stop within {}", self.within)
+    }
+}

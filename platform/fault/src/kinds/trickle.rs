@@ -1,0 +1,40 @@
+//! `trickle`: connections carry a few bytes at a time.
+
+use std::fmt;
+
+use policy::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Kind};
+use crate::Place;
+use crate::wire::Ill;
+
+/// 512 bytes a second unless given: enough to keep every idle timeout from firing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trickle {
+    /// Bytes a second.
+    #[serde(default = "rate")]
+    rate: Bytes,
+}
+
+const fn rate() -> Bytes {
+    Bytes::new(512)
+}
+
+impl Kind for Trickle {
+    const CARRIED: Carried = Carried::Wire;
+    const LASTS: bool = true;
+    const FIELDS: &'static [&'static str] = &["rate"];
+    const ON: &'static [Place] = &[Place::Edge];
+
+    fn ill(&self) -> Option<Ill> {
+        Some(Ill::Bandwidth(self.rate))
+    }
+}
+
+impl fmt::Display for Trickle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trickle at {}/s", self.rate)
+    }
+}

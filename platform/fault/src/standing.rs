@@ -1,0 +1,64 @@
+//! What a process suffers as long as leases last, whatever calls it gets.
+//!
+//! Always computed anew from the leases in force, never undone by an inverse: two
+//! that overlap, or a restart between them, leave no trace.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use contract::ComponentName;
+
+/// What the file system says to the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Writes fail: no space is left.
+    pub full: bool,
+    /// Every operation fails.
+    pub broken: bool,
+    /// Every operation takes so much longer.
+    pub slow: Duration,
+}
+
+/// How a registry answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Directory {
+    /// With an error.
+    #[default]
+    Error,
+    /// That there is nobody.
+    Empty,
+    /// What it knew when the fault began.
+    Stale,
+    /// With an address where nobody listens.
+    Wrong,
+}
+
+/// The ills of a process, by component where they have one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Threads that burn CPU.
+    pub burners: u32,
+    /// How far the wall clock is off, milliseconds.
+    pub clock_ms: i64,
+    /// Whether it says it is not ready.
+    pub not_ready: bool,
+    /// The disk below the database.
+    pub disk: Disk,
+    /// A write transaction is held all the time.
+    pub db_locked: bool,
+    /// Connections that may read at once: the smallest limit.
+    pub readers: Option<u32>,
+    /// Components whose events make their consumer panic.
+    pub poisoned: Vec<ComponentName>,
+    /// Whether a poisonous event is set aside after some tries.
+    pub dead_letters: bool,
+    /// Components whose batch calls are made one item at a time.
+    pub chatty: Vec<ComponentName>,
+    /// No events are delivered from here.
+    pub mute: bool,
+    /// How the registry here answers.
+    pub directory: Option<Directory>,
+    /// Addresses, and where to connect instead: proxies that spoil what passes.
+    pub detours: Vec<(SocketAddr, SocketAddr)>,
+}

@@ -1,0 +1,14 @@
+//! What happens on a connection, byte by byte: the work of a proxy on the edge.
+
+use policy::units::Bytes;
+
+/// An ill of a connection. Of several limits the smallest wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ill {
+    /// So many bytes a second, each way.
+    Bandwidth(Bytes),
+    /// What is sent is swallowed; the socket stays open.
+    Blackhole,
+    /// The connection ends after so many bytes of answers.
+    Cut(Bytes),
+}

@@ -1,0 +1,119 @@
+//! What a process may use: memory, open files, cores, precedence. The kernel keeps it.
+
+use std::io;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit, setpriority_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// A limit of a process that can be changed while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limited {
+    /// RLIMIT_DATA, bytes: beyond it an allocation fails.
+    Data,
+    /// RLIMIT_NOFILE: descriptors open at once.
+    Files,
+}
+
+impl Limited {
+    const fn resource(self) -> Resource {
+        match self {
+            Self::Data => Resource::Data,
+            Self::Files => Resource::Nofile,
+        }
+    }
+}
+
+/// Sets the soft limit of a process, 0 for this one; `None` lifts it to the hard limit,
+/// which is never touched. Returns what it was.
+///
+/// # Errors
+/// When the process is gone or not ours.
+pub fn set(pid: u32, what: Limited, to: Option<u64>) -> io::Result<Option<u64>> {
+    let pid = Pid::from_raw(pid.cast_signed());
+    let hard = read(pid, what)?.maximum;
+    let current = to.map(|to| hard.map_or(to, |hard| to.min(hard))).or(hard);
+    Ok(prlimit(pid, what.resource(), Rlimit { current, maximum: hard })?.current)
+}
+
+/// The limit as it is.
+fn read(pid: Option<Pid>, what: Limited) -> io::Result<Rlimit> {
+    match pid {
+        None => Ok(rustix::process::getrlimit(what.resource())),
+        Some(pid) => {
+            let text = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero()))?;
+            let name = match what {
+                Limited::Data => "Max data size",
+                Limited::Files => "Max open files",
+            };
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let mut words = line.unwrap_or_default().split_whitespace();
+            let mut number = || words.next().and_then(|word| word.parse().ok());
+            Ok(Rlimit { current: number(), maximum: number() })
+        }
+    }
+}
+
+/// Lets this process stand back when cores are short: 0 not at all, 19 as far as it
+/// goes. Before any thread starts: threads take it from whoever starts them.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn stand_back(nice: u8) -> io::Result<()> {
+    Ok(setpriority_process(None, i32::from(nice))?)
+}
+
+/// Cores this process may run on.
+pub fn cores() -> Vec<usize> {
+    let set = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+/// Lets this process run on some cores only. Before any thread starts, as above.
+///
+/// # Errors
+/// When none of them is there, or the kernel refuses.
+pub fn keep_to(cores: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    cores.iter().for_each(|core| set.set(*core));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Burns CPU on so many threads until the process ends, or whoever started it does.
+pub fn burn(threads: u32) {
+    crate::lifeline::die_with_parent();
+    for _ in 0..threads {
+        std::thread::spawn(|| {
+            let mut sum = 0_u64;
+            loop {
+                sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(1));
+            }
+        });
+    }
+    crate::lifeline::wait_for_end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_set_on_a_running_process_and_lifted_again() {
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().expect("sleep is everywhere");
+        let limits = |child: &std::process::Child| {
+            let text = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it lives");
+            let line = text.lines().find(|line| line.starts_with("Max open files")).expect("listed");
+            line.split_whitespace().nth(3).map(str::to_owned)
+        };
+        let before = set(child.id(), Limited::Files, Some(20)).expect("ours");
+        assert_eq!(limits(&child).as_deref(), Some("20"));
+        set(child.id(), Limited::Files, before).expect("ours");
+        assert_eq!(limits(&child), before.map(|n| n.to_string()));
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        assert!(set(child.id(), Limited::Files, Some(20)).is_err(), "nobody there");
+    }
+
+    #[test]
+    fn this_process_runs_somewhere() {
+        assert!(!cores().is_empty());
+    }
+}

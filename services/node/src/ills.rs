@@ -1,0 +1,143 @@
+//! What a process suffers as long as leases last: computed from those in force, carried out here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use discovery::{Registrar, Registry};
+use fault::{Standing, Table};
+use runtime::{Fate, Tasks, clock};
+use storage::{Ailing, Database};
+use tokio::sync::Notify;
+use transport::Clusters;
+
+/// Leases that lapse are noticed this late at the latest; those that come or are ended, at once.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What the ills of a process reach.
+pub(crate) struct Ills {
+    pub faults: Arc<Table>,
+    pub db: Option<Database>,
+    pub clusters: Clusters,
+    /// What `/readyz` says.
+    pub ready: Arc<AtomicBool>,
+    /// What the registry is told.
+    pub registrar: Option<Registrar>,
+    /// The registry, where it lives here.
+    pub registry: Option<Registry>,
+}
+
+/// What is held while an ill lasts.
+#[derive(Default)]
+struct Held {
+    burners: Arc<AtomicU32>,
+    burning: u32,
+    lock: Option<storage::Tx>,
+    readers: Vec<storage::Read>,
+    before: Standing,
+    struck: u64,
+}
+
+impl Ills {
+    /// Carries them out until the process ends.
+    pub fn start(self, tasks: &Tasks) {
+        let changed = Arc::new(Notify::new());
+        let tell = changed.clone();
+        self.faults.on_change(move || tell.notify_one());
+        tasks.spawn("fault.ills", Fate::ShutDown, async move {
+            let mut held = Held::default();
+            loop {
+                let now_ns = clock::now_ns();
+                self.faults.sweep(now_ns);
+                let standing = self.faults.standing(now_ns);
+                self.carry_out(&mut held, standing).await;
+                if self.faults.is_empty() {
+                    changed.notified().await;
+                } else {
+                    // Ramps grow, leases lapse: looked at again either way.
+                    let _ = tokio::time::timeout(LOOK, changed.notified()).await;
+                }
+            }
+        });
+    }
+
+    async fn carry_out(&self, held: &mut Held, standing: Standing) {
+        burn(held, standing.burners);
+        self.note_strikes(held);
+        if standing != held.before {
+            clock::shift_wall(standing.clock_ms);
+            self.ready.store(!standing.not_ready, Ordering::Release);
+            if standing.not_ready != held.before.not_ready
+                && let Some(registrar) = &self.registrar
+            {
+                registrar.set_ready(!standing.not_ready);
+            }
+            if let Some(registry) = &self.registry {
+                registry.ail(standing.directory);
+            }
+            self.clusters.set_detours(standing.detours.clone());
+            if let Some(db) = &self.db {
+                db.ills().set(Ailing {
+                    slow: standing.disk.slow,
+                    full: standing.disk.full,
+                    broken: standing.disk.broken,
+                    mute: standing.mute,
+                    poisoned: standing.poisoned.clone(),
+                    dead_letters: standing.dead_letters,
+                });
+            }
+            held.before = standing;
+        }
+        let Some(db) = &self.db else { return };
+        match (held.before.db_locked, held.lock.is_some()) {
+            // Taking the lock waits for whoever has it now: tried again at the next look.
+            (true, false) => held.lock = tokio::time::timeout(LOOK, db.write()).await.ok().and_then(Result::ok),
+            (false, true) => held.lock = None,
+            _ => {}
+        }
+        let keep = held.before.readers.map_or(0, |limit| db.readers().saturating_sub(limit)) as usize;
+        held.readers.truncate(keep);
+        while held.readers.len() < keep {
+            match tokio::time::timeout(LOOK, db.read()).await {
+                Ok(Ok(read)) => held.readers.push(read),
+                // All are in use just now.
+                _ => break,
+            }
+        }
+    }
+
+    /// What struck since the last look is counted for the leases that asked for it.
+    fn note_strikes(&self, held: &mut Held) {
+        let Some(db) = &self.db else { return };
+        let struck = db.ills().struck();
+        if struck > held.struck {
+            held.struck = struck;
+            for kind in ["disk-slow", "disk-full", "disk-error", "poison"] {
+                self.faults.struck(kind);
+            }
+        }
+    }
+}
+
+/// Threads that compete with everything else this process does.
+fn burn(held: &mut Held, wanted: u32) {
+    held.burners.store(wanted, Ordering::Relaxed);
+    while held.burning < wanted {
+        let (limit, number) = (held.burners.clone(), held.burning);
+        let thread = std::thread::Builder::new().name("burner".into()).stack_size(64 * 1024);
+        let burning = thread.spawn(move || {
+            let mut sum = 0_u64;
+            while number < limit.load(Ordering::Relaxed) {
+                for _ in 0..10_000 {
+                    sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(1));
+                }
+            }
+        });
+        if burning.is_err() {
+            return;
+        }
+        held.burning += 1;
+    }
+    // Those above the limit have seen it and ended.
+    held.burning = held.burning.min(wanted);
+}
