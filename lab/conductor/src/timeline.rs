@@ -266,7 +266,7 @@ impl Play<'_> {
             }
             return;
         }
-        let mut asked: Vec<SocketAddr> = Vec::new();
+        let mut asked: BTreeMap<SocketAddr, u64> = BTreeMap::new();
         loop {
             let left = end.saturating_duration_since(runtime::clock::now());
             if left.is_zero() || self.is_over(step, letter) {
@@ -282,26 +282,27 @@ impl Play<'_> {
                 async move { (*addr, asker.ask(*addr, Method::PUT, "/control/leases", body, CONTROL).await) }
             });
             for (addr, answer) in futures_util::future::join_all(puts).await {
-                // A dead or paused process takes it at the next renewal.
-                if let Ok((status, body)) = answer
-                    && !status.is_success()
-                {
-                    let text = format!("{addr} refused lease {}: {status} {}", lease.id, String::from_utf8_lossy(&body));
-                    self.lines.event(EventKind::Log, step.number, text);
+                let seen = asked.entry(addr).or_default();
+                match answer {
+                    Ok((status, body)) if status.is_success() => self.hit(step, letter, newly(seen, hits_in(&body, &lease.id))),
+                    Ok((status, body)) => {
+                        let said = String::from_utf8_lossy(&body);
+                        let text = format!("{addr} refused lease {}: {status} {said}", lease.id);
+                        self.lines.event(EventKind::Log, step.number, text);
+                    }
+                    // A dead or paused process takes it at the next renewal.
+                    Err(_) => {}
                 }
             }
-            asked.extend(here);
             let nap = RENEW.min(end.saturating_duration_since(runtime::clock::now()));
             self.wait(step, letter, runtime::clock::now() + nap).await;
         }
-        asked.sort();
-        asked.dedup();
-        for addr in asked {
+        for (addr, mut seen) in asked {
             let path = format!("/control/leases/{}", lease.id);
             // A target that does not hear it lets the lease lapse.
             let _ = asker.ask(addr, Method::DELETE, &path, "", CONTROL).await;
             let count = self.hits_of(addr, &lease.id).await;
-            self.hit(step, letter, count);
+            self.hit(step, letter, newly(&mut seen, count));
         }
     }
 
@@ -387,6 +388,18 @@ impl Play<'_> {
             Err(error) => self.lines.event(EventKind::Log, step.number, error.to_string()),
         }
     }
+}
+
+/// How many hits are new since they were last seen; a restarted process counts from 0.
+fn newly(seen: &mut u64, now: u64) -> u64 {
+    let before = std::mem::replace(seen, now);
+    if now >= before { now - before } else { now }
+}
+
+/// Hits of a lease in the list a process answers a renewal with.
+fn hits_in(body: &[u8], id: &str) -> u64 {
+    let listed = serde_json::from_slice::<Vec<fault::control::Listed>>(body).unwrap_or_default();
+    listed.iter().filter(|listed| listed.lease.id == id).map(|listed| listed.hits).sum()
 }
 
 fn put(lease: &Lease, ttl: Duration, age: Duration) -> Vec<u8> {

@@ -117,11 +117,16 @@ impl Cache {
         let mut state = self.state();
         if state.flushes < flushes {
             state.flushes = flushes;
-            state.filled.clear();
+            // Who serves stale answers keeps what was flushed, as no longer fresh.
+            if self.options.serve_stale {
+                state.filled.values_mut().for_each(|filled| *filled = 0);
+            } else {
+                state.filled.clear();
+            }
         }
         let ttl = self.options.ttl.map_or(u64::MAX, |ttl| ttl.nanos());
         match state.filled.get(&key) {
-            Some(filled) if now.saturating_sub(*filled) < ttl => Found::Fresh,
+            Some(filled) if *filled > 0 && now.saturating_sub(*filled) < ttl => Found::Fresh,
             // Kept for as long again, or serving stale would have nothing to serve.
             Some(_) => Found::Stale,
             // Warm from before the run, each key of another age, until somebody flushes it.
@@ -130,6 +135,7 @@ impl Cache {
                 state.filled.insert(key, now.saturating_sub(age));
                 Found::Fresh
             }
+            None if self.options.warm && self.options.serve_stale => Found::Stale,
             None => Found::Nothing,
         }
     }
