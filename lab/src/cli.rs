@@ -42,8 +42,13 @@ pub enum Command {
     /// Keep a seeded suite running, with its URLs and a token, until Ctrl-C.
     #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
     Up(Up),
+    /// Run one arm against itself, to know what this machine calls a difference when there is none.
+    #[command(after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant --rounds 5")]
+    Noise(Noise),
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
     /// Say what this machine can do, and what degrades without it.
-    Doctor,
+    Doctor(Doctor),
     /// One process of a topology: what `run` and `up` start.
     #[command(
         after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway"
@@ -90,16 +95,20 @@ pub enum Output {
 #[derive(Args)]
 pub struct Run {
     /// A scenario's name, or a file.
-    pub scenario: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub scenario: Option<String>,
+    /// Run every named scenario, one after another, and print one table.
+    #[arg(long, conflicts_with = "arms")]
+    pub all: bool,
     /// Seed of users, arrivals, payloads and dice; the scenario's own unless given.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Topologies to run, in order, separated by commas; all of the scenario's unless given.
+    /// Arms to run, in order, separated by commas; the scenario's own choice unless given.
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<String>,
-    /// Let arms take turns so many times, instead of running side by side.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
-    pub rounds: u32,
+    /// Let arms take turns so many times, instead of running side by side; as the scenario says unless given.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub rounds: Option<u32>,
     /// How the run is told.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -112,6 +121,59 @@ pub struct Run {
     /// Only plain characters in the dashboard.
     #[arg(long)]
     pub ascii: bool,
+}
+
+/// `cleave noise`.
+#[derive(Args)]
+pub struct Noise {
+    /// A scenario's name, or a file; its steps and claims are left out.
+    pub scenario: String,
+    /// The arm that is run twice; the scenario's first unless given.
+    #[arg(long)]
+    pub arm: Option<String>,
+    /// How many runs.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Let the two take turns so many times in a run.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub rounds: Option<u32>,
+    /// Give one of the two a tenth more work, which should be found.
+    #[arg(long)]
+    pub plant: bool,
+    /// How the outcome is told.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Folder for run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
+
+impl Noise {
+    /// One of its runs.
+    pub fn as_run(&self, seed: u64) -> Run {
+        Run {
+            scenario: None,
+            all: false,
+            seed: Some(seed),
+            arms: Vec::new(),
+            rounds: self.rounds,
+            output: Output::Json,
+            no_tui: true,
+            out: self.out.clone(),
+            ascii: false,
+        }
+    }
+}
+
+/// `cleave doctor`.
+#[derive(Args)]
+pub struct Doctor {
+    /// Undo what dead runs have left: stopped processes, limits, control groups.
+    #[arg(long)]
+    pub clean: bool,
+    /// Folder of run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
 }
 
 /// `cleave up`.

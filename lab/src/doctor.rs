@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use conductor::guardian;
+
+use crate::{cli, complain};
+
 /// One finding.
 struct Finding {
     what: &'static str,
@@ -12,7 +16,10 @@ struct Finding {
 }
 
 /// `cleave doctor`.
-pub fn doctor() -> ExitCode {
+pub fn doctor(asked: &cli::Doctor) -> ExitCode {
+    if asked.clean {
+        return clean(asked);
+    }
     let findings = findings();
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     for Finding { what, found, without } in &findings {
@@ -22,6 +29,33 @@ pub fn doctor() -> ExitCode {
             println!("  {:width$}  {without}", "");
         }
     }
+    ExitCode::SUCCESS
+}
+
+/// Undoes what runs have left whose guardians are dead as well.
+fn clean(asked: &cli::Doctor) -> ExitCode {
+    let Ok(runs) = std::fs::read_dir(&asked.out) else {
+        println!("nothing to clean: there is no folder {}", asked.out.display());
+        return ExitCode::SUCCESS;
+    };
+    let mut undone = 0;
+    for run in runs.flatten() {
+        let journal = run.path().join(guardian::JOURNAL);
+        if !journal.exists() {
+            continue;
+        }
+        match guardian::left(&journal).and_then(|left| {
+            if left.is_empty() { Ok(0) } else { guardian::clean_up(&journal) }
+        }) {
+            Ok(0) => {}
+            Ok(count) => {
+                println!("{}: {count} undone", run.path().display());
+                undone += count;
+            }
+            Err(error) => return complain::error(&error),
+        }
+    }
+    println!("{undone} left over, all undone");
     ExitCode::SUCCESS
 }
 
@@ -77,6 +111,12 @@ fn findings() -> Vec<Finding> {
             "/proc/pressure/cpu".into(),
             !Path::new("/proc/pressure/cpu").exists(),
             "no stall figures: noise is not told from slowness",
+        ),
+        finding(
+            "control groups",
+            if conductor::cgroup::is_available() { "cpu quotas can be set".into() } else { "none of ours".into() },
+            !conductor::cgroup::is_available(),
+            "`cpu-quota` and `limits.cpu` are left out, and such a run is inconclusive",
         ),
         finding(
             "open files",

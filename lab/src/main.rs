@@ -2,17 +2,20 @@
 //!
 //! - [`cli`]: the command line.
 //! - [`catalogue`]: scenarios by name or file.
-//! - [`run`]: a run, its views and its exit code.
+//! - [`run`]: a run, its views and its exit code. [`all`]: every scenario, one table.
+//! - [`noise`]: one arm against itself.
 //! - [`document`]: the run as one JSON document.
 //! - [`up`]: a suite to try things out on.
 //! - [`doctor`]: what this machine can do.
 //! - [`complain`]: errors, for the person at the keyboard.
 
+mod all;
 mod catalogue;
 mod cli;
 mod complain;
 mod doctor;
 mod document;
+mod noise;
 mod run;
 mod up;
 
@@ -30,7 +33,12 @@ fn main() -> ExitCode {
         Command::Explain(asked) => catalogue::explain(&asked.scenario),
         Command::Run(asked) => run::run(&asked, began),
         Command::Up(asked) => up::up(&asked),
-        Command::Doctor => doctor::doctor(),
+        Command::Noise(asked) => noise::noise(&asked, began),
+        Command::Schema => {
+            println!("{:#}", scenario::schema::schema(&suite::components()));
+            ExitCode::SUCCESS
+        }
+        Command::Doctor(asked) => doctor::doctor(&asked),
         Command::Node(asked) => match cli::node_config(&asked) {
             Ok(config) => suite::run(config, asked.config.is_some()),
             Err(text) => complain::usage(&text),

@@ -9,10 +9,11 @@ use std::time::Instant;
 use conductor::lines::Watch;
 use conductor::{Order, Outcome, Run, RunError};
 use record::Line;
+use scenario::{Scenario, Way};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::{catalogue, complain, document};
+use crate::{all, catalogue, complain, document};
 
 /// Interrupted, as the shell has it.
 pub const EXIT_INTERRUPTED: u8 = 130;
@@ -21,52 +22,64 @@ const COLUMNS: u16 = 80;
 
 /// `cleave run`.
 pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
-    let scenario = match catalogue::find(&asked.scenario) {
+    let Some(name) = asked.scenario.as_deref() else {
+        return all::all(asked, began);
+    };
+    let scenario = match catalogue::find(name) {
         Ok(scenario) => scenario,
         Err(text) => return complain::usage(&text),
     };
-    let program = match std::env::current_exe() {
-        Ok(program) => program,
+    let order = match order(asked, scenario, began) {
+        Ok(order) => order,
         Err(error) => return complain::error(&error),
-    };
-    let order = Order {
-        seed: asked.seed.unwrap_or(scenario.seed),
-        scenario,
-        arms: asked.arms.clone(),
-        rounds: asked.rounds,
-        out: asked.out.clone(),
-        program,
-        command: std::env::args().collect(),
-        began,
     };
     let interrupts = watch::Sender::new(0);
     if let Err(error) = on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let run = match Run::prepare(order, interrupts.subscribe()) {
-        Ok(run) => run,
-        Err(error) => return complain::error(&error),
-    };
-    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = match built {
-        Ok(runtime) => runtime,
-        Err(error) => return complain::error(&error),
-    };
-    let view = View::choose(asked);
+    let result = execute(order, View::choose(asked), &interrupts, asked.ascii);
+    finish(asked, result)
+}
+
+/// What is to be run.
+pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::Result<Order> {
+    Ok(Order {
+        seed: asked.seed.unwrap_or(scenario.seed),
+        arms: asked.arms.clone(),
+        interleaved: asked.rounds.map_or(scenario.way == Way::Interleaved, |rounds| rounds > 1),
+        rounds: asked.rounds.unwrap_or(scenario.repeats),
+        out: asked.out.clone(),
+        program: std::env::current_exe()?,
+        command: std::env::args().collect(),
+        began,
+        scenario,
+    })
+}
+
+/// Runs it, watched in one way or another.
+pub fn execute(
+    order: Order,
+    view: View,
+    interrupts: &watch::Sender<u32>,
+    ascii: bool,
+) -> Result<Outcome, RunError> {
+    let run = Run::prepare(order, interrupts.subscribe())?;
     let folder = run.folder().to_owned();
-    let watching = view.watch(run.lines().watch(), interrupts.clone(), asked.ascii);
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = built.map_err(|source| RunError::Folder { path: folder, source })?;
+    let watching = view.watch(run.lines().watch(), interrupts.clone(), ascii);
     let result = runtime.block_on(run.run());
     // Views end when the lines do.
     drop(runtime);
     watching.join();
-    finish(asked, &folder, result)
+    result
 }
 
-fn finish(asked: &cli::Run, folder: &std::path::Path, result: Result<Outcome, RunError>) -> ExitCode {
+fn finish(asked: &cli::Run, result: Result<Outcome, RunError>) -> ExitCode {
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(RunError::Interrupted) => {
-            eprintln!("interrupted; the record is {}", folder.join("run.jsonl").display());
+        Err(error @ RunError::Interrupted) => {
+            eprintln!("{error}");
             return ExitCode::from(EXIT_INTERRUPTED);
         }
         Err(error) => return complain::error(&error),
@@ -107,7 +120,9 @@ pub fn on_signals(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
 
 /// How a run is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum View {
+pub enum View {
+    /// Nothing.
+    Silent,
     /// The dashboard.
     Screen,
     /// One plain line a second on standard output.
@@ -141,6 +156,7 @@ impl View {
         });
         let viewing = std::thread::spawn(move || match self {
             Self::Screen => screen(told, &interrupts, ascii),
+            Self::Silent => told.into_iter().for_each(drop),
             Self::Lines => plain(told, std::io::stdout()),
             Self::Progress => plain(told, std::io::stderr()),
         });

@@ -38,7 +38,7 @@ impl Stage {
         };
         let mut planned = Vec::new();
         for (index, arm) in chosen.into_iter().enumerate() {
-            let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
+            let letter = letter_of(index);
             let processes = resolve(arm)?;
             let folder = self.folder.join(arm.name.replace('/', "-"));
             let config = NodeConfig {
@@ -48,11 +48,12 @@ impl Stage {
                 secret: self.secret.clone(),
                 token: self.token.clone(),
                 knobs: component::site::Knobs {
-                    push_below: scenario.load.feed.push_below,
+                    push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
+                    outbox: arm.services.values().all(|service| service.outbox != Some(false)),
                     feed_depth: scenario.load.feed.depth,
                     ..component::site::Knobs::default()
                 },
-                telemetry: level(scenario.telemetry),
+                telemetry: level(arm.telemetry.unwrap_or(scenario.telemetry)),
                 seed: self.order.seed,
                 shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
                 cores: cores_of(scenario, letter),
@@ -139,7 +140,7 @@ impl Stage {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: self.order.command.clone(),
             wall_us: clock::wall_us() - i64::try_from(self.lines.now() / 1_000).unwrap_or(0),
-            way: if self.order.rounds > 1 { "interleaved" } else { "side by side" }.to_owned(),
+            way: if self.order.interleaved { "interleaved" } else { "side by side" }.to_owned(),
             rounds: self.order.rounds,
             machine: procfs::machine(),
             steps: finish::steps(scenario, &arms, self.order.seed),
@@ -156,6 +157,15 @@ impl Stage {
             drops: scenario.load.overload == Overload::Drop,
         }
     }
+}
+
+/// Letters of arms: as many as there are groupings of five components.
+pub(crate) fn letter_of(index: usize) -> char {
+    (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?')
+}
+
+fn push_below(arm: &scenario::Arm) -> Option<u32> {
+    arm.services.values().find_map(|service| service.push_below)
 }
 
 /// The processes of an arm.
@@ -185,7 +195,7 @@ fn cores_of(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
     let Some(wanted) = scenario.budget.cores else { return Vec::new() };
     let all = runtime::limits::cores();
     let wanted = (wanted as usize).clamp(1, all.len().max(1));
-    let turn = (u32::from(letter) - u32::from('A')) as usize * wanted;
+    let turn = (0..52).find(|index| letter_of(*index) == letter).unwrap_or(0) * wanted;
     (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
 }
 

@@ -30,7 +30,9 @@ pub struct Order {
     pub seed: u64,
     /// Arms to run, in order; the scenario's own when empty.
     pub arms: Vec<String>,
-    /// 1 for side by side; more for interleaved.
+    /// Whether arms take turns instead of running side by side.
+    pub interleaved: bool,
+    /// Rounds of an interleaved run.
     pub rounds: u32,
     /// Where run folders go.
     pub out: PathBuf,

@@ -46,7 +46,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(run: Run, ground: Ground, token: String) -> Self {
         let Run { order, id, folder, lines, interrupts } = run;
-        let notes = Circumstances { interleaved: order.rounds > 1, ..Circumstances::default() };
+        let notes = Circumstances { interleaved: order.interleaved, ..Circumstances::default() };
         Self {
             order,
             id,
@@ -67,7 +67,7 @@ impl Stage {
         let seed = self.order.seed;
         let seeded = runtime::blocking(move || Seeded::generate(seed, &load)).await;
         let planned = self.plan_arms(&seeded)?;
-        let result = if self.order.rounds > 1 {
+        let result = if self.order.interleaved {
             self.interleaved(&planned, &seeded).await
         } else {
             self.side_by_side(&planned, &seeded).await

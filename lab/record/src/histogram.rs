@@ -85,6 +85,11 @@ impl Latencies {
         (total > 0).then(|| within as f64 / total as f64)
     }
 
+    /// How many lie above a limit, microseconds.
+    pub fn above(&self, limit_us: u64) -> u64 {
+        self.counts.iter().filter(|(us, _)| *us > limit_us).map(|(_, count)| count).sum()
+    }
+
     /// Adds another window's samples: percentiles are merged, then computed.
     pub fn merge(&mut self, other: &Self) {
         if self.is_empty() {

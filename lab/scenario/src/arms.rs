@@ -17,6 +17,9 @@ use crate::source::unknown;
 /// What a variant may lay something over.
 const LAYERS: [&str; 3] = ["topology", "service", "policy"];
 
+/// `[topology.every-grouping]` stands for all of them.
+const EVERY_GROUPING: &str = "every-grouping";
+
 /// A named table of one of the sections, with its name's place.
 type Named<'i> = (String, Range<usize>, Value<'i>);
 
@@ -84,9 +87,11 @@ impl Reader<'_> {
     pub(crate) fn arms(&mut self, top: &mut DeTable<'_>) -> Vec<Arm> {
         let refused = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
         let chosen = remove(top, "arms");
-        let base = Sections::take(self, top);
+        let mut base = Sections::take(self, top);
+        let grouped = base.topology.iter().position(|(name, ..)| name == EVERY_GROUPING);
+        let grouped = grouped.map(|at| base.topology.remove(at));
         let names: Vec<String> = base.topology.iter().map(|(name, ..)| name.clone()).collect();
-        if names.is_empty() && !refused {
+        if names.is_empty() && !refused && grouped.is_none() {
             self.fault(
                 0..0,
                 "no topology; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
@@ -110,14 +115,20 @@ impl Reader<'_> {
                 continue;
             };
             let over = Sections::take(self, &mut table);
+            let telemetry = self.take(&mut table, "telemetry");
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.fault(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
             }
             for key in table.keys() {
-                self.fault(key.span(), unknown("section", key.get_ref(), LAYERS));
+                let choices = LAYERS.iter().copied().chain(["telemetry"]);
+                self.fault(key.span(), unknown("section", key.get_ref(), choices));
             }
             let read = self.sections(base.under(over));
-            arms.extend(arms_of(&read, &variant));
+            let own = arms_of(&read, &variant).into_iter();
+            arms.extend(own.map(|arm| Arm { telemetry, ..arm }));
+        }
+        if let Some((_, span, value)) = grouped {
+            self.groupings(&mut arms, &plain, span, value);
         }
         self.written.axes.extend(arms.iter().map(|arm| arm.name.clone()));
         self.once();
@@ -151,6 +162,35 @@ impl Reader<'_> {
         arms.sort_by_key(|arm| place(arm).unwrap_or(usize::MAX));
         for arm in arms.iter_mut() {
             arm.aside = place(arm).is_none();
+        }
+    }
+
+    /// Every way to group the components into processes, as an arm each: the door and a
+    /// registry of their own wherever there are two processes.
+    fn groupings(&mut self, arms: &mut Vec<Arm>, plain: &Read, span: Range<usize>, value: Value<'_>) {
+        let Some(common) = self.value::<Common>(value) else { return };
+        for groups in partitions(self.components) {
+            let names: Vec<String> = groups.iter().map(|group| group.join("+")).collect();
+            let process = |group: &Vec<&'static str>| {
+                let members: Vec<String> = group.iter().map(|name| (*name).to_owned()).collect();
+                (group.join("-"), members)
+            };
+            let mut processes: BTreeMap<String, Vec<String>> = groups.iter().map(process).collect();
+            if let [all] = groups.as_slice() {
+                let members = std::iter::once("gateway").chain(all.iter().copied()).map(str::to_owned);
+                processes = BTreeMap::from([("app".to_owned(), members.collect())]);
+            }
+            let placement = Placement { processes, carrier: common.carrier, ..Placement::default() };
+            if let Err(errors) = placement.resolve(self.components) {
+                self.fault(span.clone(), errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                return;
+            }
+            let name = names.join(" | ");
+            arms.push(Arm {
+                services: plain.services.clone(),
+                policies: plain.policies.clone(),
+                ..Arm::plain(&name, placement)
+            });
         }
     }
 
@@ -247,6 +287,35 @@ impl Reader<'_> {
     }
 }
 
+/// What all groupings have in common.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Common {
+    #[serde(default)]
+    carrier: contract::Carrier,
+}
+
+/// All partitions of the components, from one group to each its own: 52 of five (Bell's number).
+fn partitions(components: &[contract::ComponentName]) -> Vec<Vec<Vec<&'static str>>> {
+    let mut found: Vec<Vec<Vec<&'static str>>> = vec![Vec::new()];
+    for component in components {
+        let mut next = Vec::new();
+        for groups in found {
+            for at in 0..groups.len() {
+                let mut joined = groups.clone();
+                joined[at].push(component.as_str());
+                next.push(joined);
+            }
+            let mut alone = groups;
+            alone.push(vec![component.as_str()]);
+            next.push(alone);
+        }
+        found = next;
+    }
+    found.sort_by_key(Vec::len);
+    found
+}
+
 fn arms_of(read: &Read, variant: &str) -> Vec<Arm> {
     let arm = |(topology, placement): &(String, Placement)| Arm {
         name: if variant.is_empty() { topology.clone() } else { format!("{variant}/{topology}") },
@@ -256,4 +325,21 @@ fn arms_of(read: &Read, variant: &str) -> Vec<Arm> {
         ..Arm::plain(topology, placement.clone())
     };
     read.topologies.iter().map(arm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_components_have_fifty_two_groupings() {
+        let five = ["profile", "follower", "feed", "search", "photo"].map(contract::ComponentName::of);
+        let all = partitions(&five);
+        assert_eq!(all.len(), 52);
+        assert_eq!((all[0].len(), all[51].len()), (1, 5), "from one process to five");
+        let mut distinct = all.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 52);
+    }
 }

@@ -37,7 +37,9 @@ fn names(
         | Kind::Rate(journey)
         | Kind::Errors(journey)
         | Kind::Availability(journey)
-        | Kind::Recovery(journey) => {
+        | Kind::Recovery(journey)
+        | Kind::Slower(journey, _)
+        | Kind::Capacity(journey, _) => {
             if let Some(load) = load {
                 selector(reader, load, journey, place);
             }

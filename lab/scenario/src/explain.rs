@@ -27,7 +27,7 @@ pub fn explain(
     say(format_args!(""));
     say(format_args!("arms, side by side on one seed ({}):", scenario.seed));
     for (index, (name, processes)) in arms.iter().enumerate() {
-        let letter = char::from(b'A' + u8::try_from(index).unwrap_or(25).min(25));
+        let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
         say(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
         for process in processes {

@@ -29,6 +29,10 @@ pub struct Scenario {
     pub tags: Vec<String>,
     /// How much is watched.
     pub telemetry: Watching,
+    /// Side by side, or one arm after another.
+    pub way: Way,
+    /// Rounds of a run of arms one after another.
+    pub repeats: u32,
     /// What every arm may use.
     pub budget: Budget,
     /// The run's stretches.
@@ -62,6 +66,8 @@ pub struct Arm {
     pub services: BTreeMap<String, Service>,
     /// Policies by edge pattern.
     pub policies: BTreeMap<String, Policy>,
+    /// How much is watched here, where the variant says otherwise than the file.
+    pub telemetry: Option<Watching>,
     /// Run only when asked for by name.
     pub aside: bool,
 }
@@ -76,6 +82,7 @@ impl Arm {
             placement,
             services: BTreeMap::new(),
             policies: BTreeMap::new(),
+            telemetry: None,
             aside: false,
         }
     }
@@ -143,6 +150,17 @@ pub struct Step {
     pub until: Option<Expectation>,
     /// What must be seen of it, or it did nothing.
     pub symptom: Option<Expectation>,
+}
+
+/// How arms are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// At the same moment, every arrival offered to all.
+    #[default]
+    SideBySide,
+    /// One after another, in balanced order.
+    Interleaved,
 }
 
 /// How many of the copies meant are hit; which, the seed decides.

@@ -12,7 +12,7 @@ use traffic::load::{Load, Surge};
 
 use crate::check;
 use crate::action::Action;
-use crate::model::{Budget, Phase, Scenario, Step, Watching, ns};
+use crate::model::{Budget, Phase, Scenario, Step, Watching, Way, ns};
 use crate::place::{explain, nearest, places, remove, take_out, text_of, within};
 use crate::source::{Fault, Faults, Source, unknown};
 
@@ -20,7 +20,7 @@ use crate::source::{Fault, Faults, Source, unknown};
 pub const SCHEMA: i64 = 1;
 
 /// Keys of a file, at its top.
-const TOP: [&str; 17] = [
+pub(crate) const TOP: [&str; 19] = [
     "schema",
     "name",
     "title",
@@ -28,6 +28,8 @@ const TOP: [&str; 17] = [
     "seed",
     "tags",
     "telemetry",
+    "way",
+    "repeats",
     "budget",
     "phases",
     "load",
@@ -161,6 +163,8 @@ impl Reader<'_> {
         let seed: Option<u64> = self.take(&mut top, "seed");
         let tags: Option<Vec<String>> = self.take(&mut top, "tags");
         let telemetry: Option<Watching> = self.take(&mut top, "telemetry");
+        let way: Option<Way> = self.take(&mut top, "way");
+        let repeats = self.repeats(&mut top, way);
         let budget: Option<Budget> = self.take(&mut top, "budget");
         let phases = self.phases(&mut top);
         let mut load: Option<Load> = self.load(&mut top);
@@ -180,6 +184,8 @@ impl Reader<'_> {
             seed: seed.unwrap_or(42),
             tags: tags.unwrap_or_default(),
             telemetry: telemetry.unwrap_or_default(),
+            way: way.unwrap_or_default(),
+            repeats,
             budget: budget.unwrap_or_default(),
             phases,
             load: load?,
@@ -189,6 +195,18 @@ impl Reader<'_> {
             check,
             stop,
         })
+    }
+
+    /// Rounds: only where arms take turns.
+    fn repeats(&mut self, top: &mut DeTable<'_>, way: Option<Way>) -> u32 {
+        let place = top.get("repeats").map_or(0..0, Spanned::span);
+        let repeats: Option<u32> = self.take(top, "repeats");
+        if repeats.is_some_and(|repeats| !(1..=50).contains(&repeats)) {
+            self.fault(place, "`repeats` is 1 to 50 rounds");
+        } else if repeats.is_some_and(|repeats| repeats > 1) && way != Some(Way::Interleaved) {
+            self.fault(place, "only arms that take turns have rounds; write way = \"interleaved\"");
+        }
+        repeats.unwrap_or(1)
     }
 
     fn unknown_keys(&mut self, top: &DeTable<'_>) {

@@ -144,6 +144,16 @@ pub enum Kind {
     CacheHits(String),
     /// CPU the arm used, cores.
     Cpu,
+    /// Share of ok journeys slower than so many microseconds.
+    Slower(String, u64),
+    /// Highest rate of a phase whose 99th percentile, in microseconds, was kept and whose journeys were good.
+    Capacity(String, u64),
+    /// Something there is to look after: processes, ports, databases, configuration keys.
+    Things(Thing),
+    /// From the first process to serving, seconds.
+    StartUp,
+    /// Spans per journey.
+    Spans,
     /// Share of finished work nobody waited for any more.
     Wasted(String),
     /// Seconds a breaker was open.
@@ -152,6 +162,19 @@ pub enum Kind {
     CpuStall,
     /// Memory available on the host over all memory.
     MemoryAvailable,
+}
+
+/// What there is to look after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// Processes.
+    Processes,
+    /// Listening ports.
+    Ports,
+    /// Databases.
+    Databases,
+    /// Configuration keys.
+    ConfigKeys,
 }
 
 /// The names of all measures, with their arguments, for messages and documents.
@@ -182,6 +205,14 @@ pub const MEASURES: &[(&str, &str)] = &[
     ("time_to_finish(step id)", "from a step's start until it was done"),
     ("cache_hits(component)", "share of reads a declared cache answered"),
     ("cpu", "CPU the arm used, cores"),
+    ("slower(journey 100ms)", "share of ok journeys slower than that"),
+    ("capacity(journey 50ms)", "highest rate of a phase whose p99 was kept and whose journeys were good"),
+    ("processes()", "processes of the arm"),
+    ("ports()", "ports it listens on"),
+    ("databases()", "databases it keeps"),
+    ("config_keys()", "keys in its configuration"),
+    ("start_up()", "from its first process to serving"),
+    ("spans()", "spans per journey"),
     ("breaker_open(a->b)", "time a breaker was open"),
     ("host.cpu_stall", "share of time tasks waited for a CPU"),
     ("host.mem_available", "share of memory available"),
@@ -198,6 +229,7 @@ impl Kind {
             | Self::TimeToDetect(_)
             | Self::TimeToRollback(_)
             | Self::TimeToFinish(_)
+            | Self::StartUp
             | Self::BreakerOpen(..) => Unit::Time,
             Self::Goodput(_)
             | Self::Errors(_)
@@ -205,13 +237,16 @@ impl Kind {
             | Self::BlastRadius(_)
             | Self::Wasted(_)
             | Self::CacheHits(_)
+            | Self::Slower(..)
             | Self::CpuStall
             | Self::MemoryAvailable => Unit::Share,
-            Self::Rate(_) => Unit::Rate,
+            Self::Rate(_) | Self::Capacity(..) => Unit::Rate,
             Self::Pss => Unit::Bytes,
             Self::Attempts(..)
             | Self::Cost
             | Self::Cpu
+            | Self::Things(_)
+            | Self::Spans
             | Self::Hops
             | Self::LostWrites
             | Self::DuplicatedWrites
@@ -561,6 +596,15 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         let id = argument.and_then(|text| text.strip_prefix("step ")).map(|id| id.trim().to_owned());
         id.ok_or_else(|| format!("`{name}` needs a step: `{name}(step dead-photo)`"))
     };
+    let journey_and_time = || {
+        let parts = argument.and_then(|text| text.trim().split_once(' '));
+        let parsed = parts.and_then(|(journey, time)| {
+            let mut parser = Parser { text: time.trim(), at: 0 };
+            let ns = parser.duration().ok().filter(|_| parser.end().is_ok())?;
+            Some((journey.to_owned(), ns / 1_000))
+        });
+        parsed.ok_or_else(|| format!("`{name}` needs a journey and a time: `{name}(all 50ms)`"))
+    };
     let none = |kind: Kind| match argument {
         None => Ok(kind),
         Some(argument) => Err(format!("`{name}` takes no argument, not `{argument}`")),
@@ -588,6 +632,14 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
             .map(|name| Kind::CacheHits(name.to_owned()))
             .ok_or_else(|| "`cache_hits` needs a component: `cache_hits(profile)`".into()),
         "cpu" => none(Kind::Cpu),
+        "slower" => journey_and_time().map(|(journey, us)| Kind::Slower(journey, us)),
+        "capacity" => journey_and_time().map(|(journey, us)| Kind::Capacity(journey, us)),
+        "processes" => none(Kind::Things(Thing::Processes)),
+        "ports" => none(Kind::Things(Thing::Ports)),
+        "databases" => none(Kind::Things(Thing::Databases)),
+        "config_keys" => none(Kind::Things(Thing::ConfigKeys)),
+        "start_up" => none(Kind::StartUp),
+        "spans" => none(Kind::Spans),
         "cpu_per_journey" => none(Kind::CpuPerJourney),
         "cost" => none(Kind::Cost),
         "hops" => none(Kind::Hops),

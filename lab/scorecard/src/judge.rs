@@ -182,6 +182,7 @@ fn too_few(kind: &Kind, n: u64) -> Option<String> {
         | Kind::BlastRadius(_)
         | Kind::Wasted(_)
         | Kind::CacheHits(_)
+        | Kind::Slower(..)
         | Kind::StaleReads => MIN_SHARE,
         _ => 1,
     };

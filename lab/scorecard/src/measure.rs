@@ -2,7 +2,7 @@
 
 use record::{Latencies, Measured, StepPlan};
 
-use crate::expect::{Kind, Window};
+use crate::expect::{Kind, Thing, Window};
 use crate::stats;
 use crate::tally::{SECOND, Stretch, Tally};
 
@@ -36,6 +36,17 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
             let reads = tally.grown(arm, &whole, figure(1)).unwrap_or(0);
             proportion(tally.grown(arm, &whole, figure(0)).unwrap_or(0).min(reads), reads)
         }
+        Kind::Slower(selector, us) => {
+            let latencies = tally.merged(arm, &whole, selector, |w| &w.intended);
+            proportion(latencies.above(*us), latencies.len())
+        }
+        Kind::Capacity(selector, us) => capacity(tally, arm, selector, *us),
+        Kind::Things(thing) => things(tally, *thing, arm),
+        Kind::StartUp => {
+            let ready = tally.header.arms.iter().find(|a| a.letter == arm).map(|a| a.ready_ms).filter(|ms| *ms > 0);
+            Measured { value: ready.map(|ms| ms as f64 / 1e3), n: u64::from(ready.is_some()), interval: None }
+        }
+        Kind::Spans => spans(tally, arm, &whole),
         Kind::Cpu => from_blocks(tally, kind, window, arm),
         Kind::Wasted(component) => wasted(tally, arm, &whole, component),
         Kind::Recovery(selector) => recovery(tally, arm, selector),
@@ -149,6 +160,45 @@ fn wasted(tally: &Tally, arm: char, stretch: &Stretch, component: &str) -> Measu
     let done = tally.grown(arm, stretch, figure(0)).unwrap_or(0);
     let vain = tally.grown(arm, stretch, figure(1)).unwrap_or(0);
     proportion(vain.min(done), done)
+}
+
+/// The highest rate among the measured phases that kept the limit at its 99th
+/// percentile, with 99 % of its journeys good; from the arrivals themselves.
+fn capacity(tally: &Tally, arm: char, selector: &str, limit_us: u64) -> Measured {
+    let mut best = Measured::default();
+    for phase in tally.header.phases.iter().filter(|phase| phase.measure) {
+        let stretch = tally.whole(&Window::Phase(phase.name.clone()));
+        let offered = tally.sum(arm, &stretch, selector, |w| w.offered);
+        let good = tally.sum(arm, &stretch, selector, |w| w.good);
+        let seconds = f64::from(stretch.seconds.end - stretch.seconds.start) * rounds(tally, &stretch);
+        let p99 = tally.merged(arm, &stretch, selector, |w| &w.intended).quantile(0.99);
+        let kept = p99.is_some_and(|us| us <= limit_us) && good as f64 >= 0.99 * offered as f64;
+        let rate = offered as f64 / seconds.max(1.0);
+        if kept && best.value.is_none_or(|value| rate > value) {
+            best = Measured { value: Some(rate), n: offered, interval: None };
+        }
+    }
+    // Not even the lowest rate: no capacity at that limit.
+    if best.value.is_none() { Measured { value: Some(0.0), n: 1, interval: None } } else { best }
+}
+
+fn things(tally: &Tally, thing: Thing, arm: char) -> Measured {
+    let Some(arm) = tally.header.arms.iter().find(|a| a.letter == arm) else { return Measured::default() };
+    let count = match thing {
+        Thing::Processes => arm.instances.len() as u64,
+        Thing::Ports => arm.instances.iter().map(|i| 1 + u64::from(i.public_port.is_some())).sum(),
+        Thing::Databases => arm.databases.into(),
+        Thing::ConfigKeys => arm.config_keys.into(),
+    };
+    counted(count, 1)
+}
+
+/// Spans that ended in a stretch, per journey sent in it.
+pub(crate) fn spans(tally: &Tally, arm: char, stretch: &Stretch) -> Measured {
+    let journeys = tally.sum(arm, stretch, "all", |w| w.sent);
+    let ended = tally.grown(arm, stretch, |proc| proc.spans[0]);
+    let value = ended.filter(|_| journeys > 0).map(|ended| ended as f64 / journeys as f64);
+    Measured { value, n: journeys, interval: None }
 }
 
 fn breaker_open(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &str) -> Measured {

@@ -17,6 +17,8 @@ pub struct Knobs {
     pub push_below: u32,
     /// Timelines are trimmed to this many entries.
     pub feed_depth: u32,
+    /// Whether events are written in the transaction of what they tell.
+    pub outbox: bool,
     /// Memory cost of argon2, KiB.
     pub argon2_kib: u32,
 }
@@ -24,7 +26,7 @@ pub struct Knobs {
 impl Default for Knobs {
     fn default() -> Self {
         // 800 is Twitter's published trim; 7 MiB with five passes is one of OWASP's choices for argon2id.
-        Self { push_below: 1_000, feed_depth: 800, argon2_kib: 7 * 1024 }
+        Self { push_below: 1_000, feed_depth: 800, outbox: true, argon2_kib: 7 * 1024 }
     }
 }
 

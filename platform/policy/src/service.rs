@@ -29,6 +29,13 @@ pub struct Service {
     /// Shape of the store behind it: slots, queue and work of a fill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
+    /// For feed: authors with fewer followers are fanned out on write, the others merged on read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_below: Option<u32>,
+    /// Whether events are written in the transaction of what they tell. Switched off, they
+    /// are published after it, and a crash in between loses them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<bool>,
     /// Connections to its database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u32>,
@@ -157,7 +164,7 @@ pub fn normal(unit: f64) -> f64 {
 impl Service {
     /// Whether calls go through it unshaped.
     pub fn is_plain(&self) -> bool {
-        *self == Self::default()
+        self.slots.is_none() && self.work.is_none() && self.cache.is_none()
     }
 
     /// Calls per second that one copy can do; `None` where nothing limits it.

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, RwLock};
 
 use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
-use runtime::scope;
+use runtime::{Tasks, scope};
 use tracing::Instrument;
 
 use crate::{Database, Outbox, Outward, Tx};
@@ -105,6 +105,11 @@ impl Bus {
     /// A bus over a database. Of `outward` topics rows are kept for others.
     pub fn new(db: Database, outward: Outward) -> Self {
         Self { outbox: Outbox::new(db, outward), subscriptions: Arc::default() }
+    }
+
+    /// Publishes after the commit of what is told instead of in it.
+    pub fn dual_write(&mut self, tasks: Tasks) {
+        self.outbox.dual_write(tasks);
     }
 
     /// What is kept for other databases.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
-use runtime::clock;
+use runtime::{Fate, Tasks, clock};
 use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
 use tracing::Instrument;
@@ -70,11 +70,22 @@ pub struct Outbox {
     /// By topic and consumer, up to where it has applied all. Only what was
     /// heard since the start: a trim that comes later than it could is no harm.
     applied: Arc<Mutex<HashMap<(&'static str, ComponentName), i64>>>,
+    /// Owner of publications that come after the commit; none where the outbox is what it should be.
+    late: Option<Tasks>,
 }
+
+/// How long a broker would take to acknowledge, where events are published after the
+/// commit of what they tell: the window in which a crash loses them.
+const LATE: Duration = Duration::from_millis(10);
 
 impl Outbox {
     pub(crate) fn new(db: Database, outward: Outward) -> Self {
-        Self { db, outward: Arc::new(outward), applied: Arc::default() }
+        Self { db, outward: Arc::new(outward), applied: Arc::default(), late: None }
+    }
+
+    /// Publishes after the commit instead of in it: the dual write that loses events.
+    pub(crate) fn dual_write(&mut self, tasks: Tasks) {
+        self.late = Some(tasks);
     }
 
     /// Keeps an event for others, if others hear of it.
@@ -93,19 +104,14 @@ impl Outbox {
             let current = telemetry::current_trace();
             let trace = if current.is_valid() { current } else { cx.trace };
             let envelope = Envelope::seal(event, id.clone(), Some(trace), clock::wall_us());
-            let insert = sqlx::query(
-                "INSERT INTO outbox (id, topic, key, payload, traceparent, created_us)
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(&envelope.id)
-            .bind(E::TOPIC)
-            .bind(envelope.key.cast_signed())
-            .bind(&envelope.payload)
-            .bind(&envelope.traceparent)
-            .bind(envelope.created_us);
-            query("INSERT", "outbox", insert.execute(tx.conn())).await?;
-            tx.has_published();
-            Ok(())
+            if let Some(tasks) = &self.late {
+                let (db, tasks) = (self.db.clone(), tasks.clone());
+                tx.when_committed(move || {
+                    tasks.spawn("storage.dual_write", Fate::ShutDown, publish_late(db, envelope));
+                });
+                return Ok(());
+            }
+            insert(tx, &envelope).await
         }
         .instrument(span)
         .await
@@ -227,5 +233,34 @@ impl Outbox {
 impl Source for Outbox {
     fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
         Box::pin(self.pull(topics, after, limit, wait))
+    }
+}
+
+async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
+    let insert = sqlx::query(
+        "INSERT INTO outbox (id, topic, key, payload, traceparent, created_us)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&envelope.id)
+    .bind(&*envelope.topic)
+    .bind(envelope.key.cast_signed())
+    .bind(&envelope.payload)
+    .bind(&envelope.traceparent)
+    .bind(envelope.created_us);
+    query("INSERT", "outbox", insert.execute(tx.conn())).await?;
+    tx.has_published();
+    Ok(())
+}
+
+/// The second write of a dual write. What fails here is lost, as it would be elsewhere.
+async fn publish_late(db: Database, envelope: Envelope) {
+    tokio::time::sleep(LATE).await;
+    let published = async {
+        let mut tx = db.write().await?;
+        insert(&mut tx, &envelope).await?;
+        tx.commit().await
+    };
+    if let Err(error) = published.await {
+        tracing::warn!(%error, topic = %envelope.topic, "an event is lost between two writes");
     }
 }

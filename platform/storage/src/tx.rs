@@ -19,20 +19,27 @@ pub struct Tx {
     _turn: OwnedSemaphorePermit,
     committed: Arc<Notify>,
     published: bool,
+    /// What is done once it is durable.
+    after: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         tx: Transaction<'static, Engine>,
         turn: OwnedSemaphorePermit,
         committed: Arc<Notify>,
     ) -> Self {
-        Self { tx, _turn: turn, committed, published: false }
+        Self { tx, _turn: turn, committed, published: false, after: Vec::new() }
     }
 
     /// The connection, for queries.
     pub fn conn(&mut self) -> &mut Connection {
         &mut self.tx
+    }
+
+    /// Does something once it is durable, and never if it does not become so.
+    pub(crate) fn when_committed(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(then));
     }
 
     /// An event was written: whoever waits for events is woken by the commit.
@@ -45,11 +52,14 @@ impl Tx {
     /// # Errors
     /// [`StorageError::Lost`] when it is not known whether it happened.
     pub async fn commit(self) -> Result<(), StorageError> {
-        let Self { tx, _turn, committed, published } = self;
+        let Self { tx, _turn, committed, published, after } = self;
         let commit = async { tx.commit().await };
         let result = query("COMMIT", "transaction", commit).await;
         if published && result.is_ok() {
             committed.notify_waiters();
+        }
+        if result.is_ok() {
+            after.into_iter().for_each(|then| then());
         }
         result.map_err(|error| match error {
             StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),

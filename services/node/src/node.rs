@@ -298,7 +298,10 @@ impl Ground<'_> {
             .await
             .map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
-        let bus = Bus::new(db.clone(), self.parts.outward.clone());
+        let mut bus = Bus::new(db.clone(), self.parts.outward.clone());
+        if !config.knobs.outbox {
+            bus.dual_write(self.tasks.clone());
+        }
         let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
         for service in &self.parts.services {

@@ -3,6 +3,7 @@
 mod bad;
 mod catalogue;
 mod edits;
+mod schema;
 
 use std::path::{Path, PathBuf};
 

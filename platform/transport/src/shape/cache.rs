@@ -34,12 +34,19 @@ struct Filler {
 
 #[derive(Default)]
 struct State {
-    /// When each warm key was filled, ns.
-    filled: HashMap<u64, u64>,
+    /// When each warm key was filled, ns; before the run for those that were warm.
+    filled: HashMap<u64, i64>,
     /// Fills under way that may be shared: told once they are done.
     flights: HashMap<u64, watch::Receiver<Flight>>,
     /// Flushes seen so far.
     flushes: u64,
+}
+
+/// An entry that was flushed and is kept to be served stale.
+const LONG_AGO: i64 = i64::MIN;
+
+fn now_ns() -> i64 {
+    clock::now_ns().cast_signed()
 }
 
 /// How a fill stands.
@@ -113,25 +120,25 @@ impl Cache {
     }
 
     fn look(&self, key: u64, flushes: u64) -> Found {
-        let now = clock::now_ns();
+        let now = now_ns();
         let mut state = self.state();
         if state.flushes < flushes {
             state.flushes = flushes;
             // Who serves stale answers keeps what was flushed, as no longer fresh.
             if self.options.serve_stale {
-                state.filled.values_mut().for_each(|filled| *filled = 0);
+                state.filled.values_mut().for_each(|filled| *filled = LONG_AGO);
             } else {
                 state.filled.clear();
             }
         }
-        let ttl = self.options.ttl.map_or(u64::MAX, |ttl| ttl.nanos());
+        let ttl = self.options.ttl.map_or(i64::MAX, |ttl| ttl.nanos().cast_signed());
         match state.filled.get(&key) {
-            Some(filled) if *filled > 0 && now.saturating_sub(*filled) < ttl => Found::Fresh,
+            Some(filled) if *filled > LONG_AGO && now.saturating_sub(*filled) < ttl => Found::Fresh,
             // Kept for as long again, or serving stale would have nothing to serve.
             Some(_) => Found::Stale,
             // Warm from before the run, each key of another age, until somebody flushes it.
             None if self.options.warm && state.flushes == 0 && state.filled.len() < self.entries() => {
-                let age = if ttl == u64::MAX { 0 } else { mix(key) % ttl };
+                let age = if ttl == i64::MAX { 0 } else { (mix(key) % ttl.cast_unsigned()).cast_signed() };
                 state.filled.insert(key, now.saturating_sub(age));
                 Found::Fresh
             }
@@ -152,7 +159,7 @@ impl Cache {
                 state.filled.remove(&other);
             }
         }
-        state.filled.insert(key, clock::now_ns());
+        state.filled.insert(key, now_ns());
     }
 
     /// Asks the store, as a task of its own: nothing cancels it. `shared` joins a fill

@@ -1,0 +1,181 @@
+//! `cleave noise`: one arm against itself, to know what this machine calls a difference when there is none.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use policy::Service;
+use policy::service::{Dist, Work};
+use policy::units::Span;
+use record::{Entry, Score};
+use scenario::{Arm, Scenario, Way};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::cli::{self, Output};
+use crate::run::{self, EXIT_INTERRUPTED, View};
+use crate::{catalogue, complain, document};
+
+/// CPU a planted arm and its rival burn for each request of feed: a tenth of it is what is to be found.
+const PLANTED: Span = Span::from_millis(4);
+/// Share of rows that may be called different when nothing is: the intervals are 95 % ones.
+const ALLOWED: f64 = 0.05;
+
+/// What one row said over all runs.
+#[derive(Default)]
+struct Row {
+    /// Ratios of B over A.
+    ratios: Vec<f64>,
+    /// Runs in which it was called different.
+    differs: u32,
+    /// Runs in which it could have been.
+    judged: u32,
+}
+
+/// `cleave noise`.
+pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
+    let scenario = match catalogue::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked)) {
+        Ok(scenario) => scenario,
+        Err(text) => return complain::usage(&text),
+    };
+    let interrupts = watch::Sender::new(0);
+    if let Err(error) = run::on_signals(interrupts.clone()) {
+        return complain::error(&error);
+    }
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut found = 0;
+    let mut done = 0;
+    for turn in 0..asked.runs {
+        eprintln!("== run {} of {}", turn + 1, asked.runs);
+        let asked_run = asked.as_run(scenario.seed + u64::from(turn));
+        let order = match run::order(&asked_run, scenario.clone(), began) {
+            Ok(order) => order,
+            Err(error) => return complain::error(&error),
+        };
+        let outcome = match run::execute(order, View::Silent, &interrupts, false) {
+            Ok(outcome) => outcome,
+            Err(error) => return complain::error(&error),
+        };
+        if *interrupts.borrow() > 0 {
+            return ExitCode::from(EXIT_INTERRUPTED);
+        }
+        let lines = match record::Reader::read_all(&outcome.folder.join("run.jsonl")) {
+            Ok(lines) => lines,
+            Err(error) => return complain::error(&error),
+        };
+        let scores = lines.iter().filter_map(|line| match &line.entry {
+            Entry::Score(score) => Some(&**score),
+            _ => None,
+        });
+        found += u32::from(note(&mut rows, scores));
+        done += 1;
+        // Only its scores are of interest.
+        let _ = std::fs::remove_dir_all(&outcome.folder);
+    }
+    let told = match asked.output {
+        Output::Json => print_json(asked, &rows, found, done),
+        Output::Human => print_table(asked, &rows, found, done),
+    };
+    let wrong = wrongly(&rows);
+    match told {
+        Err(error) => complain::error(&error),
+        // Planted, it is to be found; else nothing is.
+        Ok(()) if asked.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
+        Ok(()) => ExitCode::from(u8::from(wrong > ALLOWED)),
+    }
+}
+
+/// The scenario with one arm twice, without steps and claims.
+fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario, String> {
+    let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+    let wanted = asked.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
+    let arm = scenario.arms.iter().find(|arm| arm.name == wanted);
+    let arm = arm.cloned().ok_or_else(|| scenario::source::unknown("arm", wanted, names))?;
+    let named = |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), aside: false, ..arm.clone() };
+    let (mut one, mut other) = (named("one"), named("other"));
+    if asked.plant {
+        let tenth = PLANTED.duration() / 10;
+        plant(&mut one, PLANTED);
+        plant(&mut other, (PLANTED.duration() + tenth).into());
+    }
+    scenario.arms = vec![one, other];
+    scenario.steps.clear();
+    scenario.check.clear();
+    scenario.valid.clear();
+    scenario.load.surges.clear();
+    let rounds = asked.rounds.unwrap_or(1);
+    scenario.way = if rounds > 1 { Way::Interleaved } else { Way::SideBySide };
+    Ok(scenario)
+}
+
+fn plant(arm: &mut Arm, mean: Span) {
+    let work = Work { dist: Dist::Constant, mean, cpu: true, offload: false, share: None };
+    let feed = arm.services.remove("feed").unwrap_or_default();
+    arm.services.insert("feed".to_owned(), Service { work: Some(work), ..feed });
+}
+
+/// Notes the rows of a run; whether CPU or median latency was found to differ.
+fn note<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a Score>) -> bool {
+    let mut found = false;
+    for score in scores {
+        let judged = matches!(score.finding.as_str(), "differs" | "no difference");
+        if !judged {
+            continue;
+        }
+        let row = rows.entry(score.id.clone()).or_default();
+        row.judged += 1;
+        row.ratios.extend(score.ratio.and_then(|ratio| ratio.value));
+        if score.finding == "differs" {
+            row.differs += 1;
+            found |= matches!(score.id.as_str(), "cpu_per_journey" | "latency_p50");
+        }
+    }
+    found
+}
+
+/// Share of rows that were called different.
+fn wrongly(rows: &BTreeMap<String, Row>) -> f64 {
+    let judged: u32 = rows.values().map(|row| row.judged).sum();
+    let differs: u32 = rows.values().map(|row| row.differs).sum();
+    f64::from(differs) / f64::from(judged.max(1))
+}
+
+fn spread(row: &Row) -> Option<(f64, f64)> {
+    let low = row.ratios.iter().copied().reduce(f64::min)?;
+    let high = row.ratios.iter().copied().reduce(f64::max)?;
+    Some((low, high))
+}
+
+fn print_table(asked: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let width = rows.keys().map(String::len).max().unwrap_or(0);
+    writeln!(out, "{:width$}  {:>9}  ratio of B over A, over {done} runs", "row", "different")?;
+    for (id, row) in rows {
+        let spread = spread(row).map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}"));
+        writeln!(out, "{id:width$}  {:>4} / {:<2}  {spread}", row.differs, row.judged)?;
+    }
+    if asked.plant {
+        writeln!(out, "a tenth more work in one arm was found in {found} of {done} runs")
+    } else {
+        writeln!(out, "{:.1} % of rows were called different though nothing was", wrongly(rows) * 100.0)
+    }
+}
+
+fn print_json(asked: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
+    let row = |(id, row): (&String, &Row)| {
+        json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios })
+    };
+    let document = json!({
+        "schema_version": document::SCHEMA_VERSION,
+        "scenario": asked.scenario,
+        "runs": done,
+        "planted": asked.plant,
+        "found": asked.plant.then_some(found),
+        "called_different": wrongly(rows),
+        "rows": rows.iter().map(row).collect::<Vec<_>>(),
+    });
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    writeln!(out)
+}
