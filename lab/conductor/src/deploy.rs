@@ -65,6 +65,13 @@ fn becomes(build: Build, component: Option<ComponentName>, seed: u64) -> impl Fn
     }
 }
 
+/// What is deployed here: the variant may say otherwise than the step.
+fn of_variant(play: &Play<'_>, deploy: &Deploy, arm: &Arm) -> Deploy {
+    let planned = play.scenario.arms.iter().find(|planned| planned.name == arm.plan.name);
+    let build = planned.and_then(|planned| planned.build).unwrap_or(deploy.build);
+    Deploy { build, ..deploy.clone() }
+}
+
 /// The processes of the instances reached, each once.
 fn processes(arm: &Arm, names: &[String]) -> Vec<ProcessPlan> {
     let mut found: Vec<ProcessPlan> = Vec::new();
@@ -117,6 +124,7 @@ pub(crate) async fn drain(play: &Play<'_>, step: &Step, arm: &Arc<Arm>, names: &
 pub(crate) async fn deploy(play: &Play<'_>, step: &Step, deploy: &Deploy, arm: &Arc<Arm>, names: &[String]) {
     let letter = arm.plan.letter;
     let component = step.target.and_then(Target::component);
+    let deploy = &of_variant(play, deploy, arm);
     let new = becomes(deploy.build, component, play.seed);
     let old = becomes(Build::Good, component, play.seed);
     play.mark(step, letter, "began", format!("{letter} {} deploy {}", step.on, deploy.build.name()));
@@ -296,6 +304,7 @@ pub(crate) async fn roll_back(play: &Play<'_>, step: &Step, of: &str, arm: &Arc<
     let letter = arm.plan.letter;
     let Some(deployed) = play.scenario.steps.iter().find(|step| step.id == of) else { return };
     let Action::Deploy(deploy) = &deployed.action else { return };
+    let deploy = &of_variant(play, deploy, arm);
     let component = deployed.target.and_then(Target::component);
     let good = becomes(Build::Good, component, play.seed);
     let bad: Vec<Arc<Instance>> =

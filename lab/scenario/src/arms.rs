@@ -116,16 +116,17 @@ impl Reader<'_> {
             };
             let over = Sections::take(self, &mut table);
             let telemetry = self.take(&mut table, "telemetry");
+            let build = self.take(&mut table, "build");
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.fault(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
             }
             for key in table.keys() {
-                let choices = LAYERS.iter().copied().chain(["telemetry"]);
+                let choices = LAYERS.iter().copied().chain(["telemetry", "build"]);
                 self.fault(key.span(), unknown("section", key.get_ref(), choices));
             }
             let read = self.sections(base.under(over));
             let own = arms_of(&read, &variant).into_iter();
-            arms.extend(own.map(|arm| Arm { telemetry, ..arm }));
+            arms.extend(own.map(|arm| Arm { telemetry, build, ..arm }));
         }
         if let Some((_, span, value)) = grouped {
             self.groupings(&mut arms, &plain, span, value);

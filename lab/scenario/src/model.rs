@@ -9,7 +9,7 @@ use scorecard::Expectation;
 use serde::Deserialize;
 use traffic::load::Load;
 
-use crate::action::Action;
+use crate::action::{Action, Build};
 use crate::source::Source;
 
 /// A scenario whose every part is known to be right.
@@ -68,6 +68,8 @@ pub struct Arm {
     pub policies: BTreeMap<String, Policy>,
     /// How much is watched here, where the variant says otherwise than the file.
     pub telemetry: Option<Watching>,
+    /// What its deploys deploy, where the variant says otherwise than the steps.
+    pub build: Option<Build>,
     /// Run only when asked for by name.
     pub aside: bool,
 }
@@ -83,6 +85,7 @@ impl Arm {
             services: BTreeMap::new(),
             policies: BTreeMap::new(),
             telemetry: None,
+            build: None,
             aside: false,
         }
     }

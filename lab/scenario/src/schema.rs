@@ -229,6 +229,7 @@ pub fn schema(components: &[ComponentName]) -> Value {
             ("service", services.clone()),
             ("policy", tables_of(&policy(), "laid over the policies")),
             ("telemetry", one_of(&["off", "metrics", "sampled", "full"], "how much is watched here")),
+            ("build", one_of(&["good", "bad-errors", "bad-slow", "bad-leak", "incompatible-schema"], "what deploys deploy here")),
         ],
         &[],
     );

@@ -13,22 +13,22 @@ use crate::{Deed, Place};
 #[serde(deny_unknown_fields)]
 pub struct Crashloop {
     /// Time between deaths.
-    every: Span,
+    period: Span,
 }
 
 impl Kind for Crashloop {
     const CARRIED: Carried = Carried::Conductor;
     const LASTS: bool = true;
-    const FIELDS: &'static [&'static str] = &["every"];
+    const FIELDS: &'static [&'static str] = &["period"];
     const ON: &'static [Place] = &[Place::Node];
 
     fn deed(&self) -> Option<Deed> {
-        Some(Deed::Crashloop(self.every))
+        Some(Deed::Crashloop(self.period))
     }
 }
 
 impl fmt::Display for Crashloop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "crash every {}", self.every)
+        write!(f, "crash every {}", self.period)
     }
 }
