@@ -178,7 +178,8 @@ impl Shared {
             Directory::Error => return None,
             Directory::Empty => snapshot.instances.clear(),
             Directory::Stale => {
-                snapshot.instances = knew.instances.iter().filter(|i| watched.has(&i.service)).cloned().collect();
+                snapshot.instances =
+                    knew.instances.iter().filter(|i| watched.has(&i.service)).cloned().collect();
             }
             // The discard port: nobody listens there.
             Directory::Wrong => snapshot.instances.iter_mut().for_each(|instance| instance.addr.set_port(9)),

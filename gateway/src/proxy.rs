@@ -272,7 +272,9 @@ impl Gateway {
         tries: u32,
     ) -> Result<Response<Body>, Failed> {
         if suffered.twice && upload.is_whole() {
-            discard(self.reach(endpoint, visit, upload, until, tries).await.map_err(|failed| failed.refusal()));
+            discard(
+                self.reach(endpoint, visit, upload, until, tries).await.map_err(|failed| failed.refusal()),
+            );
         }
         if suffered.answer_lost {
             injury::hang(until).await;

@@ -158,7 +158,8 @@ fn print_json(told: &[Told], exit_code: u8) -> std::io::Result<()> {
         })
     };
     let runs: Vec<_> = told.iter().map(one).collect();
-    let document = json!({ "schema_version": document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
+    let document =
+        json!({ "schema_version": document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &document)?;
     writeln!(out)

@@ -85,7 +85,8 @@ pub fn explain(asked: &str) -> ExitCode {
         .map(|arm| (arm.name.clone(), arm.placement.resolve(&components).unwrap_or_default()))
         .collect();
     let reach = |step: usize, arm: usize| {
-        let reached = conductor::run::reach_of(&scenario.steps[step], chosen[arm], &arms[arm].1, scenario.seed);
+        let reached =
+            conductor::run::reach_of(&scenario.steps[step], chosen[arm], &arms[arm].1, scenario.seed);
         match reached {
             Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
             Reach::Outside => "outside of every process".to_owned(),

@@ -43,7 +43,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
     Up(Up),
     /// Run one arm against itself, to know what this machine calls a difference when there is none.
-    #[command(after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant --rounds 5")]
+    #[command(
+        after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant --rounds 5"
+    )]
     Noise(Noise),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,

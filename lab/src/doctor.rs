@@ -44,9 +44,9 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         if !journal.exists() {
             continue;
         }
-        match guardian::left(&journal).and_then(|left| {
-            if left.is_empty() { Ok(0) } else { guardian::clean_up(&journal) }
-        }) {
+        match guardian::left(&journal)
+            .and_then(|left| if left.is_empty() { Ok(0) } else { guardian::clean_up(&journal) })
+        {
             Ok(0) => {}
             Ok(count) => {
                 println!("{}: {count} undone", run.path().display());
@@ -114,7 +114,11 @@ fn findings() -> Vec<Finding> {
         ),
         finding(
             "control groups",
-            if conductor::cgroup::is_available() { "cpu quotas can be set".into() } else { "none of ours".into() },
+            if conductor::cgroup::is_available() {
+                "cpu quotas can be set".into()
+            } else {
+                "none of ours".into()
+            },
             !conductor::cgroup::is_available(),
             "`cpu-quota` and `limits.cpu` are left out, and such a run is inconclusive",
         ),

@@ -35,7 +35,8 @@ struct Row {
 
 /// `cleave noise`.
 pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
-    let scenario = match catalogue::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked)) {
+    let scenario = match catalogue::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked))
+    {
         Ok(scenario) => scenario,
         Err(text) => return complain::usage(&text),
     };
@@ -147,7 +148,12 @@ fn spread(row: &Row) -> Option<(f64, f64)> {
     Some((low, high))
 }
 
-fn print_table(asked: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
+fn print_table(
+    asked: &cli::Noise,
+    rows: &BTreeMap<String, Row>,
+    found: u32,
+    done: u32,
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let width = rows.keys().map(String::len).max().unwrap_or(0);
     writeln!(out, "{:width$}  {:>9}  ratio of B over A, over {done} runs", "row", "different")?;
@@ -162,10 +168,13 @@ fn print_table(asked: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, don
     }
 }
 
-fn print_json(asked: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
-    let row = |(id, row): (&String, &Row)| {
-        json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios })
-    };
+fn print_json(
+    asked: &cli::Noise,
+    rows: &BTreeMap<String, Row>,
+    found: u32,
+    done: u32,
+) -> std::io::Result<()> {
+    let row = |(id, row): (&String, &Row)| json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios });
     let document = json!({
         "schema_version": document::SCHEMA_VERSION,
         "scenario": asked.scenario,

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
+use crate::pacer::Handed;
 use crate::slot::Lane;
 
 /// Why the load did not run to its end.
@@ -63,6 +65,22 @@ async fn serve(lane: &Lane, user: &mut GooseUser) -> TransactionResult {
     user.client = lane.client.clone();
     lane.warm_up().await;
     lane.ready.fetch_add(1, Ordering::Release);
+    while let Some(closed) = &lane.closed {
+        let Some(start) = lane.start.get() else {
+            // Until the word is given there is nothing to do; it comes within a second.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if lane.cancelled() {
+                return Ok(());
+            }
+            continue;
+        };
+        tokio::time::sleep_until((*start).into()).await;
+        let handed = closed.next(lane.now_us()).filter(|_| !lane.cancelled());
+        let Some(handed) = handed else { return Ok(()) };
+        lane.recorder.offered(handed.arrival.journey, handed.arrival.due_ns / 1_000);
+        take(lane, user, handed).await?;
+        tokio::time::sleep(closed.think).await;
+    }
     loop {
         lane.idle.fetch_add(1, Ordering::Relaxed);
         let handed = lane.queue.recv_async().await;
@@ -76,15 +94,20 @@ async fn serve(lane: &Lane, user: &mut GooseUser) -> TransactionResult {
             lane.recorder.dropped(handed.arrival.journey, handed.arrival.due_ns / 1_000);
             continue;
         }
-        let done = lane.perform(handed).await;
-        user.record_custom_request_duration(
-            "GET",
-            &lane.row(handed.arrival.journey),
-            done.felt,
-            done.cause.is_none(),
-            None,
-            done.cause.map(crate::recorder::Cause::as_str),
-        )
-        .await?;
+        take(lane, user, handed).await?;
     }
+}
+
+/// Performs a journey, also for goose's own books.
+async fn take(lane: &Lane, user: &mut GooseUser, handed: Handed) -> TransactionResult {
+    let done = lane.perform(handed).await;
+    user.record_custom_request_duration(
+        "GET",
+        &lane.row(handed.arrival.journey),
+        done.felt,
+        done.cause.is_none(),
+        None,
+        done.cause.map(crate::recorder::Cause::as_str),
+    )
+    .await
 }

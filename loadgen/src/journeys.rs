@@ -156,7 +156,7 @@ impl People {
 
 /// Performs a journey.
 pub async fn perform(lane: &Lane, arrival: &Arrival) -> Outcome {
-    let mut trip = Trip { lane, arrival, step: 0, outcome: Outcome::default() };
+    let mut trip = Trip { lane, arrival, reader: arrival.user, step: 0, outcome: Outcome::default() };
     let cause = trip.go().await.err();
     Outcome { cause, ..trip.outcome }
 }
@@ -165,6 +165,8 @@ pub async fn perform(lane: &Lane, arrival: &Arrival) -> Outcome {
 struct Trip<'a> {
     lane: &'a Lane,
     arrival: &'a Arrival,
+    /// On whose behalf requests are made.
+    reader: u32,
     step: u32,
     outcome: Outcome,
 }
@@ -234,7 +236,13 @@ impl Trip<'_> {
                 let answer = self.get(&format!("/v1/photos/{id}")).await?;
                 expect(text(&answer, "id")? == id)
             }
-            (Journey::PostThenRead, _) => self.post_then_read().await,
+            (Journey::PostThenRead, _) => {
+                let path = format!("/v1/users/{}/photos?limit=20", people.user(user));
+                self.post_then_look(&path, user).await
+            }
+            (Journey::CelebrityPost, Target::User(reader)) => {
+                self.post_then_look(&format!("/v1/feed?limit={page}"), reader).await
+            }
             (Journey::EditProfile, _) => {
                 let bio = format!("edited in arrival {}", self.arrival.seq);
                 let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
@@ -263,6 +271,7 @@ impl Trip<'_> {
                 Journey::ViewPhoto
                 | Journey::ViewProfile
                 | Journey::UserFeed
+                | Journey::CelebrityPost
                 | Journey::Search
                 | Journey::Like
                 | Journey::Follow,
@@ -296,16 +305,15 @@ impl Trip<'_> {
         Ok(id)
     }
 
-    /// Posts, then asks another component for it at once, and again until it is there.
-    async fn post_then_read(&mut self) -> Go<()> {
-        let people = self.lane.people.clone();
+    /// Posts, then asks another component for it at once, as some reader, and again until it is there.
+    async fn post_then_look(&mut self, path: &str, reader: u32) -> Go<()> {
         let id = self.upload().await?;
         let acknowledged = self.lane.now_us();
-        let path = format!("/v1/users/{}/photos?limit=20", people.user(self.arrival.user));
+        self.reader = reader;
         let mut tries = 0;
         loop {
             let asked = self.lane.now_us();
-            let page = self.feed_page(&path).await?;
+            let page = self.feed_page(path).await?;
             let seen = page.items.contains(&id);
             if tries == 0 {
                 self.outcome.probes += 1;
@@ -361,7 +369,7 @@ impl Trip<'_> {
             .lane
             .client
             .request(method, format!("{}{path}", self.lane.url))
-            .header("authorization", format!("Bearer {}", people.token(self.arrival.user)))
+            .header("authorization", format!("Bearer {}", people.token(self.reader)))
             .header("x-cleave-request", format!("{}", self.arrival.seq))
             .header("traceparent", people.traceparent(self.arrival.seq));
         self.step += 1;

@@ -36,6 +36,9 @@ pub struct Plan {
     pub sample: f64,
     /// Threads that send.
     pub workers: usize,
+    /// Cores it keeps to; all of them where empty.
+    #[serde(default)]
+    pub cores: Vec<usize>,
 }
 
 /// One deployment.

@@ -18,7 +18,7 @@ use crate::journeys::People;
 use crate::pacer::{self, Monotonic, Waiting};
 use crate::plan::{ArmTotals, Message, Plan, Summary};
 use crate::recorder::Recorder;
-use crate::slot::Lane;
+use crate::slot::{Closed, Lane};
 
 /// Interrupted, as the shell has it.
 const EXIT_CANCELLED: u8 = 130;
@@ -58,6 +58,11 @@ pub fn main(plan: &Path) -> ExitCode {
     // second Ctrl-C; ours is first, and leaves the end to the lab.
     if let Err(error) = ctrlc::set_handler(|| {}) {
         return failed(format!("signals cannot be handled: {error}"));
+    }
+    if !plan.cores.is_empty()
+        && let Err(error) = runtime::limits::keep_to(&plan.cores)
+    {
+        return failed(format!("the generator cannot keep to cores {:?}: {error}", plan.cores));
     }
     let workers = plan.workers.max(1);
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
@@ -107,7 +112,8 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, people.dataset());
     voice.say(&Message::Hello {
         schedule_digest: schedule.digest(),
-        planned: schedule.clone().count() as u64,
+        // How many come in a closed loop, the arms decide.
+        planned: if plan.load.users.is_some() { 0 } else { schedule.clone().count() as u64 },
     });
 
     let cancel = Arc::new(AtomicBool::new(false));
@@ -140,6 +146,11 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
             people: people.for_arm(target.letter),
             start: start.clone(),
             paired: plan.arms.len() > 1,
+            closed: plan.load.users.map(|users| Closed {
+                schedule: Mutex::new(schedule.clone()),
+                think: users.think.duration(),
+                end_us: plan.phases.last().map_or(0, |last| (last.start_ns + last.length_ns) / 1_000),
+            }),
             waiting,
             attempts: plan.load.attempts,
         }));
@@ -237,13 +248,26 @@ fn conduct(
         std::thread::spawn(move || tell_every_second(&stage, start, &finished))
     };
     shorten_timer_slack();
-    pacer::pace(schedule, &lanes, &stage.cancel, &mut Monotonic { start });
+    if stage.plan.load.users.is_some() {
+        wait_for_users(stage, start);
+    } else {
+        pacer::pace(schedule, &lanes, &stage.cancel, &mut Monotonic { start });
+    }
     drop(lanes);
     finished.store(true, Ordering::Relaxed);
     if teller.join().is_err() {
         faults.push("the teller panicked".to_owned());
     }
     faults
+}
+
+/// Users of a closed loop come by themselves: there is nothing to hand out.
+fn wait_for_users(stage: &Stage, start: Instant) {
+    let length = stage.plan.phases.last().map_or(0, |last| last.start_ns + last.length_ns);
+    let end = start + Duration::from_nanos(length);
+    while runtime::clock::now() < end && !stage.cancel.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn wait_for_word(commands: &mpsc::Receiver<u64>, cancel: &AtomicBool) -> Option<u64> {

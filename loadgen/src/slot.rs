@@ -1,10 +1,10 @@
 //! What a slot does with an arrival: perform the journey, keep the five instants.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use traffic::Journey;
+use traffic::{Arrival, Journey, Schedule};
 
 use crate::journeys::{self, People};
 use crate::pacer::Handed;
@@ -35,10 +35,33 @@ pub struct Lane {
     pub start: Arc<std::sync::OnceLock<Instant>>,
     /// Times a user tries in all.
     pub attempts: u32,
+    /// Users who wait for answers; none in an open loop.
+    pub closed: Option<Closed>,
     /// How late an arrival may be taken.
     pub waiting: Waiting,
     /// Whether rows carry the arm's name: they do when arms share a process.
     pub paired: bool,
+}
+
+/// A closed loop: each slot is a user, who takes the next journey when it has thought.
+pub struct Closed {
+    /// Journeys in order; when they are due is when somebody comes.
+    pub schedule: Mutex<Schedule>,
+    /// How long a user thinks.
+    pub think: Duration,
+    /// Nobody comes after it, microseconds since the load's start.
+    pub end_us: u64,
+}
+
+impl Closed {
+    /// What the next user does, now; `None` when it is over.
+    pub fn next(&self, now_us: u64) -> Option<Handed> {
+        let arrival = self.schedule.lock().expect("no panic while held").next();
+        let due_ns = now_us.saturating_mul(1_000);
+        let handed =
+            |arrival| Handed { arrival: Arrival { due_ns, ..arrival }, handed_us: now_us, idle: true };
+        arrival.filter(|_| now_us < self.end_us).map(handed)
+    }
 }
 
 /// How a journey ended, for goose's own books.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use record::{Audit, Better, Check, End, Entry, Header, Line, Score, Verdict, Window};
 
 use crate::figures::{NO_DATA, clock_ns, count, left, right, value, width, wrap};
+use crate::sweep;
 
 /// Narrower than this and the columns of two arms do not fit side by side.
 const NARROWEST: usize = 60;
@@ -22,6 +23,10 @@ pub fn print(out: &mut impl Write, lines: &[Line], width: u16, colour: bool) -> 
     };
     let mut card = Card { out, width: usize::from(width).max(NARROWEST), colour };
     card.verdict(header, said.end)?;
+    if header.arms.len() >= sweep::MANY {
+        card.checks(header, &said.checks)?;
+        return sweep::print(card.out, header, &said.scores, card.width);
+    }
     card.arms(header, said.end)?;
     card.errors(header, &said.windows)?;
     card.checks(header, &said.checks)?;

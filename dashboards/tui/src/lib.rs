@@ -17,6 +17,7 @@ pub mod plain;
 mod run;
 pub mod screen;
 pub mod style;
+mod sweep;
 pub mod view;
 
 pub use self::run::Run;

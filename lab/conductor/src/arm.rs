@@ -16,7 +16,7 @@ use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::instance::{ArmError, Health, Instance, change_config, launch, leave, prepare};
 use crate::lines::Lines;
-use crate::plan::Planned;
+use crate::plan::{Planned, effective};
 use crate::reach::Field;
 
 /// An arm whose door has not answered by then does not start.
@@ -231,6 +231,7 @@ impl Arm {
                     }
                 })
                 .collect(),
+            policies: effective(&self.plan.config.policies, &remote_edges),
             local_edges,
             remote_edges,
             databases: u32::try_from(with_data.count()).unwrap_or(u32::MAX),

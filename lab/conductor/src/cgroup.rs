@@ -53,7 +53,8 @@ pub fn join(group: &Path, pid: u32) -> io::Result<()> {
 
 /// Removes a group; whoever is left in it goes to its parent.
 pub fn remove(group: &Path) {
-    if let (Ok(members), Some(parent)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent()) {
+    if let (Ok(members), Some(parent)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent())
+    {
         for pid in members.lines() {
             // It may have ended in this moment.
             let _ = std::fs::write(parent.join("cgroup.procs"), pid);

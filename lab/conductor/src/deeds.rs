@@ -88,14 +88,25 @@ pub(crate) async fn carry_out(
             play.guardian.done(entries);
         }
         Deed::Quota(cores) => quota(play, step, arm, &instances, cores, end).await,
-        Deed::Memory(limit) => limited(play, step, letter, &instances, Limited::Data, limit.get(), end, &each, &undone).await,
-        Deed::Files(limit) => limited(play, step, letter, &instances, Limited::Files, limit, end, &each, &undone).await,
+        Deed::Memory(limit) => {
+            limited(play, step, letter, &instances, Limited::Data, limit.get(), end, &each, &undone).await
+        }
+        Deed::Files(limit) => {
+            limited(play, step, letter, &instances, Limited::Files, limit, end, &each, &undone).await
+        }
     }
 }
 
 /// A control group around each instance. Where there are none to make, the step is told
 /// as degraded and the run as inconclusive.
-async fn quota(play: &Play<'_>, step: &Step, arm: &Arm, instances: &[Arc<Instance>], cores: f64, end: Instant) {
+async fn quota(
+    play: &Play<'_>,
+    step: &Step,
+    arm: &Arm,
+    instances: &[Arc<Instance>],
+    cores: f64,
+    end: Instant,
+) {
     let letter = arm.plan.letter;
     let mut groups = Vec::new();
     for instance in instances {

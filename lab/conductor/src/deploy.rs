@@ -47,7 +47,9 @@ fn defects(build: Build, component: Option<ComponentName>, seed: u64) -> (Vec<Le
     match build {
         Build::Good => (Vec::new(), 1),
         Build::BadErrors => (vec![lease(abort(), Match::share(Ratio::new(0.4), ShareOf::Calls))], 1),
-        Build::BadSlow => (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1),
+        Build::BadSlow => {
+            (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1)
+        }
         Build::BadLeak => {
             let leak = serde_json::json!({ "do": "leak", "size": "1MiB" });
             (vec![lease(serde_json::from_value(leak).expect("a leak"), Match::default())], 1)
@@ -130,7 +132,9 @@ pub(crate) async fn deploy(play: &Play<'_>, step: &Step, deploy: &Deploy, arm: &
     play.mark(step, letter, "began", format!("{letter} {} deploy {}", step.on, deploy.build.name()));
     for process in processes(arm, names) {
         let result = match deploy.strategy.kind {
-            _ if process.gateway || process.registry => in_place(play, step, deploy, arm, &process, &new, &old).await,
+            _ if process.gateway || process.registry => {
+                in_place(play, step, deploy, arm, &process, &new, &old).await
+            }
             Takeover::Recreate => in_place(play, step, deploy, arm, &process, &new, &old).await,
             Takeover::Rolling => rolling(play, arm, &process, &new).await,
             Takeover::BlueGreen => blue_green(play, arm, &process, &new).await,
@@ -185,7 +189,12 @@ async fn canary(
         config.weight = weight;
     };
     let canary = arm.add(play.ground, process, play.lines, &light).await?;
-    play.mark(step, letter, "canary", format!("{letter} {} is the canary, with {:.0} %", canary.name, share * 100.0));
+    play.mark(
+        step,
+        letter,
+        "canary",
+        format!("{letter} {} is the canary, with {:.0} %", canary.name, share * 100.0),
+    );
     if watched(play, step, deploy, letter).await {
         rolling_but(play, arm, process, new, &canary).await?;
         arm.remove(play.ground, &canary).await;
@@ -229,7 +238,10 @@ async fn in_place(
         Ok(())
     };
     replace(new).await?;
-    if deploy.strategy.promote_if.is_some() && !watched(play, step, deploy, letter).await && deploy.strategy.is_taken_back() {
+    if deploy.strategy.promote_if.is_some()
+        && !watched(play, step, deploy, letter).await
+        && deploy.strategy.is_taken_back()
+    {
         replace(old).await?;
         play.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
     }
@@ -346,14 +358,18 @@ mod tests {
             (Build::Good, 0, 1),
         ] {
             becomes(build, photo, 42)(&mut config);
-            assert_eq!((config.defects.len(), config.schema, config.build.as_str()), (defects, schema, build.name()));
+            assert_eq!(
+                (config.defects.len(), config.schema, config.build.as_str()),
+                (defects, schema, build.name())
+            );
         }
     }
 
     #[test]
     fn changed_policies_are_laid_over_those_in_force() {
         let policy = |toml: &str| toml::from_str::<policy::Policy>(toml).expect(toml);
-        let mut policies = BTreeMap::from([("feed->photo".to_owned(), policy("timeout = \"1s\"\nattempts = 2"))]);
+        let mut policies =
+            BTreeMap::from([("feed->photo".to_owned(), policy("timeout = \"1s\"\nattempts = 2"))]);
         let changes = BTreeMap::from([("feed->photo".to_owned(), policy("timeout = \"100ms\""))]);
         lay_over(&mut policies, &changes);
         assert_eq!(policies["feed->photo"], policy("timeout = \"100ms\"\nattempts = 2"));

@@ -66,7 +66,8 @@ pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec
     };
     let fields: Vec<(char, Option<Field>)> = arms.iter().map(|arm| (arm.letter, field(arm))).collect();
     let plan = |step: &scenario::Step| {
-        let reason = |(letter, field): &(char, Option<Field>)| match reach::reach(step, field.as_ref()?, seed) {
+        let reason = |(letter, field): &(char, Option<Field>)| match reach::reach(step, field.as_ref()?, seed)
+        {
             Reach::Instances(_) | Reach::Outside => None,
             Reach::NotApplicable(reason) => Some((*letter, reason)),
         };
@@ -163,7 +164,9 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
     for score in lines.ask(scorecard::scorecard).unwrap_or_default() {
         lines.say(Entry::Score(Box::new(score)));
     }
-    let mut lints = lines.ask(|tally| judge::lints(tally, notes)).unwrap_or_default();
+    let noisy = lines.ask(is_noisy).unwrap_or(false);
+    let notes = Circumstances { noisy, no_symptom: no_symptom(scenario, lines, notes), ..notes.clone() };
+    let mut lints = lines.ask(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
     for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
         lints.push(Lint {
             name: "valid".into(),
@@ -171,7 +174,6 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
             text: format!("`{}` does not hold", check.text),
         });
     }
-    let noisy = lines.ask(is_noisy).unwrap_or(false);
     let verdict = judge::verdict(&valid, &checks, &lints);
     let (verdict, exit_code) = if interrupted {
         (None, judge::EXIT_INTERRUPTED)
@@ -189,6 +191,26 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
         lines: lines.counts(),
         dropped_updates: lines.dropped(),
     }
+}
+
+/// Steps that hit something and left no trace of it: each names what must be seen.
+fn no_symptom(scenario: &Scenario, lines: &Lines, notes: &Circumstances) -> Vec<String> {
+    if !notes.withheld.is_empty() {
+        return Vec::new();
+    }
+    let seen = |step: &scenario::Step, that: &scorecard::Expectation| {
+        let (from, to) =
+            (step.start_ns / 1_000_000_000, (step.start_ns + step.length_ns).div_ceil(1_000_000_000));
+        let that = that.over_seconds(u32::try_from(from).unwrap_or(0), u32::try_from(to).unwrap_or(u32::MAX));
+        let checks = lines.ask(|tally| judge::checks(tally, 0, &that)).unwrap_or_default();
+        checks.iter().any(|check| check.verdict == Verdict::Pass)
+    };
+    let silent = scenario.steps.iter().filter_map(|step| {
+        let that = step.symptom.as_ref()?;
+        (!seen(step, that))
+            .then(|| format!("step {} (`{}`): `{}` was not seen", step.number, step.id, that.text))
+    });
+    silent.collect()
 }
 
 fn is_noisy(tally: &scorecard::Tally) -> bool {

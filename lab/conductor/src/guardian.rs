@@ -103,7 +103,13 @@ impl Guardian {
     /// A guardian that watches over nothing yet.
     pub fn new(folder: &Path, program: &Path) -> Self {
         let (journal, process) = Default::default();
-        Self { path: folder.join(JOURNAL), program: program.to_owned(), journal, next: AtomicU64::new(1), process }
+        Self {
+            path: folder.join(JOURNAL),
+            program: program.to_owned(),
+            journal,
+            next: AtomicU64::new(1),
+            process,
+        }
     }
 
     /// Writes how a deed is undone, and has it on disk. `None` where it cannot be
@@ -127,6 +133,12 @@ impl Guardian {
     pub fn clean(&self) {
         if self.journal.lock().expect("no panic while held").is_some() {
             let _ = self.write(&Entry::Clean);
+        }
+        let guardian = self.process.lock().expect("no panic while held").take();
+        if let Some(mut guardian) = guardian {
+            // Its end of file; it finds the journal clean, and ends.
+            drop(guardian.stdin.take());
+            let _ = guardian.wait();
         }
     }
 

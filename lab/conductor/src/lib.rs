@@ -17,9 +17,13 @@
 //! - [`procfs`], [`exposition`], [`http`]: how figures are read.
 
 pub mod arm;
+pub mod cgroup;
 pub mod children;
+mod deeds;
+mod deploy;
 pub mod exposition;
 mod finish;
+pub mod guardian;
 pub mod http;
 pub mod instance;
 pub mod lines;
@@ -27,16 +31,12 @@ pub mod load;
 mod phases;
 mod plan;
 pub mod procfs;
+mod proxy;
+pub mod reach;
 pub mod run;
 pub mod sample;
 pub mod seed;
 mod stage;
-pub mod cgroup;
-mod deeds;
-mod deploy;
-pub mod guardian;
-mod proxy;
-pub mod reach;
 pub mod timeline;
 pub mod up;
 

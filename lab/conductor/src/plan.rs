@@ -1,5 +1,6 @@
 //! What is settled before anything starts: arms, the generator's orders, the record's header.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::ProcessPlan;
@@ -7,7 +8,7 @@ use loadgen::{Plan, Target};
 use node::NodeConfig;
 use record::Header;
 use runtime::clock;
-use traffic::load::Overload;
+use traffic::load::{Model, Overload};
 
 use crate::arm::{Arm, ArmPlan};
 use crate::load::Generator;
@@ -108,6 +109,7 @@ impl Stage {
             audit: true,
             sample: level(scenario.telemetry).ratio(),
             workers: 2,
+            cores: others(scenario),
         }
     }
 
@@ -154,6 +156,10 @@ impl Stage {
             load_start_ns,
             ready_ms,
             telemetry: level(scenario.telemetry).to_string(),
+            budget_memory: scenario.budget.memory.map(|memory| memory.get()),
+            closed: scenario.load.model == Model::Closed,
+            popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
+            has_copies: scenario.arms.iter().any(has_copies),
             drops: scenario.load.overload == Overload::Drop,
         }
     }
@@ -166,6 +172,28 @@ pub(crate) fn letter_of(index: usize) -> char {
 
 fn push_below(arm: &scenario::Arm) -> Option<u32> {
     arm.services.values().find_map(|service| service.push_below)
+}
+
+/// What holds on each edge that crosses processes, with every blank filled in.
+pub(crate) fn effective(
+    policies: &BTreeMap<String, policy::Policy>,
+    edges: &[String],
+) -> BTreeMap<String, serde_json::Value> {
+    let table: Vec<(policy::EdgePattern, policy::Policy)> =
+        policies.iter().filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
+    let of = |edge: &String| {
+        let (caller, callee) = edge.split_once("->")?;
+        let effective = policy::for_edge(&table, caller, callee).effective();
+        Some((edge.clone(), serde_json::to_value(effective).ok()?))
+    };
+    edges.iter().filter_map(of).collect()
+}
+
+/// Whether an arm is a monolith with copies.
+fn has_copies(arm: &scenario::Arm) -> bool {
+    let processes = resolve(arm).unwrap_or_default();
+    let with_data: Vec<&ProcessPlan> = processes.iter().filter(|process| !process.hosts.is_empty()).collect();
+    with_data.len() == 1 && with_data[0].replicas > 1
 }
 
 /// The processes of an arm.
@@ -195,8 +223,19 @@ fn cores_of(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
     let Some(wanted) = scenario.budget.cores else { return Vec::new() };
     let all = runtime::limits::cores();
     let wanted = (wanted as usize).clamp(1, all.len().max(1));
-    let turn = (0..52).find(|index| letter_of(*index) == letter).unwrap_or(0) * wanted;
+    // Arms that take turns take the same cores, and leave the others to the generator.
+    let turns = scenario.way == scenario::Way::SideBySide;
+    let turn = (0..52).filter(|_| turns).find(|index| letter_of(*index) == letter).unwrap_or(0) * wanted;
     (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
+}
+
+/// Cores left to the generator, where arms that take turns have a budget.
+fn others(scenario: &scenario::Scenario) -> Vec<usize> {
+    if scenario.way == scenario::Way::SideBySide || scenario.budget.cores.is_none() {
+        return Vec::new();
+    }
+    let taken = cores_of(scenario, 'A');
+    runtime::limits::cores().into_iter().filter(|core| !taken.contains(core)).collect()
 }
 
 /// The order of arms in a round: two arms ABBA AB .., more a Latin square
@@ -234,6 +273,7 @@ pub(crate) fn outline(planned: &Planned) -> record::Arm {
         variant: planned.variant.clone(),
         config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
         instances,
+        policies: effective(&planned.plan.config.policies, &remote_edges),
         local_edges,
         remote_edges,
         databases: u32::try_from(databases).unwrap_or(u32::MAX),

@@ -77,7 +77,9 @@ impl Proxy {
                     accepted = listener.accept() => accepted,
                     _ = ended.changed() => return,
                 };
-                let (Ok((caller, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else { continue };
+                let (Ok((caller, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else {
+                    continue;
+                };
                 let (ills, passed, mut ended) = (ills.subscribe(), passed.clone(), ended.clone());
                 owner.spawn("lab.proxy.connection", Fate::ShutDown, async move {
                     let _place = place;
@@ -118,7 +120,12 @@ impl Drop for Proxy {
 }
 
 /// One connection, both ways.
-async fn carry(caller: TcpStream, to: SocketAddr, ills: watch::Receiver<Vec<(u32, Ill)>>, passed: Arc<AtomicU64>) {
+async fn carry(
+    caller: TcpStream,
+    to: SocketAddr,
+    ills: watch::Receiver<Vec<(u32, Ill)>>,
+    passed: Arc<AtomicU64>,
+) {
     passed.fetch_add(1, Ordering::Relaxed);
     let Ok(callee) = TcpStream::connect(to).await else { return };
     for stream in [&caller, &callee] {
@@ -158,7 +165,8 @@ async fn pump(
             if room == 0 {
                 return;
             }
-            let share = suffering.rate.map_or(left.len(), |rate| (rate as f64 * TICK.as_secs_f64()).ceil() as usize);
+            let share =
+                suffering.rate.map_or(left.len(), |rate| (rate as f64 * TICK.as_secs_f64()).ceil() as usize);
             let now = left.len().min(share.max(1)).min(usize::try_from(room).unwrap_or(usize::MAX));
             let began = clock::now();
             if to.write_all(&left[..now]).await.is_err() {
@@ -218,11 +226,17 @@ mod tests {
         proxy.afflict(2, Ill::Bandwidth(Bytes::new(1 << 30)));
         let began = clock::now();
         assert_eq!(say(&mut stream, 1_000).await.expect("slowly"), 1_000);
-        assert!(clock::now().saturating_duration_since(began) >= Duration::from_millis(450), "1,000 bytes at 2,000/s");
+        assert!(
+            clock::now().saturating_duration_since(began) >= Duration::from_millis(450),
+            "1,000 bytes at 2,000/s"
+        );
         assert!(!proxy.relieve(1) && proxy.relieve(2), "nothing is left");
         assert_eq!(say(&mut stream, 10_000).await.expect("as before"), 10_000);
         proxy.afflict(3, Ill::Cut(Bytes::new(20_000)));
-        assert!(say(&mut stream, 10_000).await.map_or(true, |heard| heard < 10_000), "21,000 bytes have come back");
+        assert!(
+            say(&mut stream, 10_000).await.map_or(true, |heard| heard < 10_000),
+            "21,000 bytes have come back"
+        );
         tasks.finish(Duration::from_secs(1)).await;
     }
 

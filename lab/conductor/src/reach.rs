@@ -56,7 +56,9 @@ pub fn reach(step: &Step, field: &Field, seed: u64) -> Reach {
 /// Copies of the callee a step's edge is about; empty where all are meant.
 pub fn callees(target: Target, field: &Field) -> Vec<String> {
     match target {
-        Target::Edge { callee: callee @ (Pattern::Copy(..) | Pattern::Zone(_)), .. } => holding(callee, field),
+        Target::Edge { callee: callee @ (Pattern::Copy(..) | Pattern::Zone(_)), .. } => {
+            holding(callee, field)
+        }
         _ => Vec::new(),
     }
 }
@@ -80,7 +82,11 @@ fn meant(target: Target, field: &Field) -> Result<Vec<String>, String> {
         }
         Target::Node(Pattern::One(name)) if name == ComponentName::REGISTRY => {
             let found = holding(Pattern::One(name), field);
-            if found.is_empty() { Err("there is no registry here: nobody needs to be found".into()) } else { Ok(found) }
+            if found.is_empty() {
+                Err("there is no registry here: nobody needs to be found".into())
+            } else {
+                Ok(found)
+            }
         }
         Target::Node(Pattern::One(BROKER)) => {
             let with_data = |standing: &&Standing| standing.hosts.iter().any(|host| !is_infrastructure(host));
@@ -111,7 +117,9 @@ fn local(caller: Pattern, callee: Pattern, field: &Field) -> Result<(), String> 
     let (from, to) = match (caller.name(), callee.name()) {
         (Some(from), Some(to)) => (from, to),
         (None, Some(to)) if caller == Pattern::Any => {
-            let alone = holding(callee, field).iter().all(|name| field.instances.len() == 1 && field.instances[0].name == *name);
+            let alone = holding(callee, field)
+                .iter()
+                .all(|name| field.instances.len() == 1 && field.instances[0].name == *name);
             return if alone { Err(format!("every call to {to} is a function call here")) } else { Ok(()) };
         }
         _ if field.instances.len() == 1 => return Err("every call is a function call here".into()),
@@ -216,7 +224,11 @@ mod tests {
             ("registry", &["registry#0"]),
             ("photo", &[]),
         ] {
-            assert_eq!(meant_by(text, &field()).unwrap_or_else(|why| panic!("{text}: {why}")), names, "{text}");
+            assert_eq!(
+                meant_by(text, &field()).unwrap_or_else(|why| panic!("{text}: {why}")),
+                names,
+                "{text}"
+            );
         }
         let target = "zone:a->zone:b".parse().expect("a target");
         assert_eq!(callees(target, &field()), ["feed#1"]);
@@ -235,6 +247,10 @@ mod tests {
         ] {
             assert!(meant_by(text, &field).expect_err(text).contains(why), "{text}");
         }
-        assert_eq!(meant_by("gateway->feed", &mono()), Ok(vec!["app#0".into()]), "no local edge is listed here");
+        assert_eq!(
+            meant_by("gateway->feed", &mono()),
+            Ok(vec!["app#0".into()]),
+            "no local edge is listed here"
+        );
     }
 }

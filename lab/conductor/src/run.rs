@@ -18,9 +18,9 @@ use crate::http::Asker;
 use crate::instance::ArmError;
 use crate::lines::Lines;
 use crate::load::LoadError;
+use crate::reach::{self, Field, Reach, Standing};
 use crate::seed::SeedError;
 use crate::stage::Stage;
-use crate::reach::{self, Field, Reach, Standing};
 
 /// What to run.
 pub struct Order {

@@ -39,7 +39,9 @@ pub(crate) struct Stage {
     pub(crate) secret: String,
     log: SharedLog,
     pub(crate) notes: Mutex<Circumstances>,
-    /// The state of the first arm that was asked, to compare the others with.
+    /// The state of the first arm that was asked, to compare the others with: when the
+    /// load began, and when it was over.
+    beginning: Mutex<Option<String>>,
     state: Mutex<Option<String>>,
 }
 
@@ -58,6 +60,7 @@ impl Stage {
             secret: secret("identity"),
             log: SharedLog::default(),
             notes: Mutex::new(notes),
+            beginning: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -195,6 +198,7 @@ impl Stage {
         if self.interrupted() {
             return Err(RunError::Interrupted);
         }
+        self.compare_beginnings(arms, round).await;
         let start = clock::now() + LEAD;
         let load_start_ns = self.lines.now() + u64::try_from(LEAD.as_nanos()).unwrap_or(0);
         if let Some(described) = header {
@@ -249,7 +253,8 @@ impl Stage {
             left.extend(timeline::leases_left(arm, &self.ground).await);
             let stopped = |instance: &Arc<crate::instance::Instance>| {
                 let pid = instance.glance().pid;
-                (procfs::state(pid) == Some('T')).then(|| format!("{}/{} is stopped", arm.plan.name, instance.name))
+                (procfs::state(pid) == Some('T'))
+                    .then(|| format!("{}/{} is stopped", arm.plan.name, instance.name))
             };
             left.extend(arm.instances().iter().filter_map(stopped));
         }
@@ -364,6 +369,18 @@ impl Stage {
                     "{arm}: goose counted {} answers, the recorder {answered}",
                     totals.goose.0
                 ));
+            }
+        }
+    }
+
+    /// Every arm begins every round with the same data, whatever was there before (trap T7).
+    async fn compare_beginnings(&self, arms: &[Arc<Arm>], round: u32) {
+        for (arm, state) in finish::states(arms, &self.ground.asker, false).await {
+            let mut first = self.beginning.lock().expect("no panic while held");
+            let first = first.get_or_insert_with(|| state.clone());
+            if state != *first {
+                let text = format!("{arm} began round {round} with {state}, and others with {first}");
+                self.notes.lock().expect("no panic while held").stale_data.push(text);
             }
         }
     }

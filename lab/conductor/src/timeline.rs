@@ -77,7 +77,11 @@ impl Play<'_> {
         if let (Action::Fault(_), Some(reason)) = (&step.action, self.gate(step)) {
             let mut log = self.log.lock().expect("no panic while held");
             if !log.withheld.contains(&reason) {
-                self.lines.event(EventKind::Log, step.number, format!("step {} is withheld: {reason}", step.number));
+                self.lines.event(
+                    EventKind::Log,
+                    step.number,
+                    format!("step {} is withheld: {reason}", step.number),
+                );
                 log.withheld.push(reason);
             }
             return;
@@ -118,7 +122,11 @@ impl Play<'_> {
                 self.hit(step, letter, 1);
             }
         }
-        self.log.lock().expect("no panic while held").active.retain(|(number, arm, _)| (*number, *arm) != (step.number, letter));
+        self.log
+            .lock()
+            .expect("no panic while held")
+            .active
+            .retain(|(number, arm, _)| (*number, *arm) != (step.number, letter));
         if lasts {
             self.event(step, Some(false), BTreeMap::from([(letter, "ended".to_owned())]));
         }
@@ -144,7 +152,8 @@ impl Play<'_> {
     }
 
     pub(crate) fn hit(&self, step: &Step, letter: char, count: u64) {
-        *self.log.lock().expect("no panic while held").hits.entry((step.number, letter)).or_default() += count;
+        *self.log.lock().expect("no panic while held").hits.entry((step.number, letter)).or_default() +=
+            count;
     }
 
     /// Why nothing is injected: what must hold before the first fault does not. Looked
@@ -182,12 +191,18 @@ impl Play<'_> {
         let letter = arm.plan.letter;
         let mut log = self.log.lock().expect("no panic while held");
         let budget = self.scenario.budget;
-        let mut steps: Vec<u32> = log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(n, ..)| *n).collect();
+        let mut steps: Vec<u32> =
+            log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(n, ..)| *n).collect();
         steps.dedup();
         if budget.faults.is_some_and(|most| steps.len() as u32 >= most) {
-            return Some(format!("step {}: {} faults are in force already, as many as may be", step.number, steps.len()));
+            return Some(format!(
+                "step {}: {} faults are in force already, as many as may be",
+                step.number,
+                steps.len()
+            ));
         }
-        let mut hit: Vec<&String> = log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(.., name)| name).collect();
+        let mut hit: Vec<&String> =
+            log.active.iter().filter(|(_, arm, _)| *arm == letter).map(|(.., name)| name).collect();
         hit.extend(names);
         hit.sort();
         hit.dedup();
@@ -195,7 +210,11 @@ impl Play<'_> {
         if let Some(most) = budget.blast
             && hit.len() as f64 > most.get() * all as f64
         {
-            let message = format!("step {}: {} of {all} copies would be hit at once, and {most} may be", step.number, hit.len());
+            let message = format!(
+                "step {}: {} of {all} copies would be hit at once, and {most} may be",
+                step.number,
+                hit.len()
+            );
             return Some(message);
         }
         log.active.extend(names.iter().map(|name| (step.number, letter, name.clone())));
@@ -241,7 +260,14 @@ impl Play<'_> {
     /// Puts the lease, renews it until the step's end, then ends it. Renewal is
     /// sending it again, to whoever is meant by then: a process that restarted or came
     /// meanwhile learns of it so.
-    async fn lease(&self, step: &Step, fault: &Fault, arm: &Arc<Arm>, end: Instant, detours: Vec<(SocketAddr, SocketAddr)>) {
+    async fn lease(
+        &self,
+        step: &Step,
+        fault: &Fault,
+        arm: &Arc<Arm>,
+        end: Instant,
+        detours: Vec<(SocketAddr, SocketAddr)>,
+    ) {
         let Some(target) = step.target else { return };
         let letter = arm.plan.letter;
         let began = self.t0 + Duration::from_nanos(step.start_ns);
@@ -284,7 +310,9 @@ impl Play<'_> {
             for (addr, answer) in futures_util::future::join_all(puts).await {
                 let seen = asked.entry(addr).or_default();
                 match answer {
-                    Ok((status, body)) if status.is_success() => self.hit(step, letter, newly(seen, hits_in(&body, &lease.id))),
+                    Ok((status, body)) if status.is_success() => {
+                        self.hit(step, letter, newly(seen, hits_in(&body, &lease.id)))
+                    }
                     Ok((status, body)) => {
                         let said = String::from_utf8_lossy(&body);
                         let text = format!("{addr} refused lease {}: {status} {said}", lease.id);
@@ -341,7 +369,11 @@ impl Play<'_> {
                         proxy
                     }
                     Err(error) => {
-                        self.lines.event(EventKind::Log, step.number, format!("no proxy before {addr}: {error}"));
+                        self.lines.event(
+                            EventKind::Log,
+                            step.number,
+                            format!("no proxy before {addr}: {error}"),
+                        );
                         continue;
                     }
                 },
@@ -404,7 +436,8 @@ fn hits_in(body: &[u8], id: &str) -> u64 {
 
 fn put(lease: &Lease, ttl: Duration, age: Duration) -> Vec<u8> {
     let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    let put = fault::control::Put { leases: vec![lease.clone()], ttl_ms: millis(ttl).max(1), age_ms: millis(age) };
+    let put =
+        fault::control::Put { leases: vec![lease.clone()], ttl_ms: millis(ttl).max(1), age_ms: millis(age) };
     serde_json::to_vec(&put).expect("a lease is plain data")
 }
 
@@ -427,4 +460,3 @@ pub(crate) async fn leases_left(arm: &Arm, ground: &Ground) -> Vec<String> {
     }
     left
 }
-

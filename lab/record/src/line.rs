@@ -63,6 +63,9 @@ pub struct Arm {
     pub local_edges: Vec<String>,
     /// Edges that cross processes, `caller->callee`.
     pub remote_edges: Vec<String>,
+    /// What holds on each of them, with every blank filled in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, serde_json::Value>,
     /// Databases it keeps.
     pub databases: u32,
     /// Keys in its nodes' configuration.
@@ -217,6 +220,18 @@ pub struct Header {
     pub ready_ms: u64,
     /// Telemetry level in words.
     pub telemetry: String,
+    /// Memory all processes of an arm may hold together, bytes.
+    #[serde(default)]
+    pub budget_memory: Option<u64>,
+    /// Whether users wait for answers before they come again.
+    #[serde(default)]
+    pub closed: bool,
+    /// Zipf exponents of readers and photos.
+    #[serde(default)]
+    pub popularity: (f64, f64),
+    /// Whether the scenario knows a monolith with copies, run or not.
+    #[serde(default = "yes")]
+    pub has_copies: bool,
     /// Whether arrivals that find no slot are dropped by design.
     #[serde(default)]
     pub drops: bool,

@@ -106,12 +106,16 @@ impl Reader<'_> {
         }
         for (variant, span, value) in variants {
             if names.contains(&variant) {
-                let message = format!("`{variant}` is a topology already; expectations could not tell them apart");
+                let message =
+                    format!("`{variant}` is a topology already; expectations could not tell them apart");
                 self.fault(span.clone(), message);
             }
             self.written.axes.push(variant.clone());
             let DeValue::Table(mut table) = value.into_inner() else {
-                self.fault(span, format!("a variant is a table; write [variant.{variant}.policy.\"feed->photo\"]"));
+                self.fault(
+                    span,
+                    format!("a variant is a table; write [variant.{variant}.policy.\"feed->photo\"]"),
+                );
                 continue;
             };
             let over = Sections::take(self, &mut table);
@@ -119,6 +123,12 @@ impl Reader<'_> {
             let build = self.take(&mut table, "build");
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.fault(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
+            }
+            if let Some(load) = remove(&mut table, "load") {
+                self.fault(
+                    load.span(),
+                    "every arm gets the same load, or there is nothing to compare; write [load] once",
+                );
             }
             for key in table.keys() {
                 let choices = LAYERS.iter().copied().chain(["telemetry", "build"]);
@@ -183,7 +193,10 @@ impl Reader<'_> {
             }
             let placement = Placement { processes, carrier: common.carrier, ..Placement::default() };
             if let Err(errors) = placement.resolve(self.components) {
-                self.fault(span.clone(), errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                self.fault(
+                    span.clone(),
+                    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+                );
                 return;
             }
             let name = names.join(" | ");
@@ -269,7 +282,8 @@ impl Reader<'_> {
         let read: T = self.value(value)?;
         for message in faults(&read) {
             let key = message.split(':').next().unwrap_or_default();
-            let place = keys.iter().find(|(name, _)| name == key).map_or(span.clone(), |(_, place)| place.clone());
+            let place =
+                keys.iter().find(|(name, _)| name == key).map_or(span.clone(), |(_, place)| place.clone());
             self.fault(place, message);
         }
         Some(read)

@@ -71,7 +71,11 @@ impl Reader<'_> {
         Some(Assertion { that, why, line })
     }
 
-    pub(crate) fn expectation(&mut self, text: &Spanned<DeString<'_>>, source: &Source) -> Option<Expectation> {
+    pub(crate) fn expectation(
+        &mut self,
+        text: &Spanned<DeString<'_>>,
+        source: &Source,
+    ) -> Option<Expectation> {
         let span = text.span();
         match text.get_ref().parse::<Expectation>() {
             Ok(expectation) => {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use contract::ProcessPlan;
 
-use crate::model::{Scenario, ns};
+use crate::model::{Scenario, Way, ns};
 
 /// Width of the drawing of the timeline, columns.
 const WIDTH: usize = 60;
@@ -25,7 +25,7 @@ pub fn explain(
     say(format_args!("{}: {}", scenario.name, scenario.title));
     say(format_args!("  {}", scenario.why));
     say(format_args!(""));
-    say(format_args!("arms, side by side on one seed ({}):", scenario.seed));
+    say(format_args!("arms, on one seed ({}):", scenario.seed));
     for (index, (name, processes)) in arms.iter().enumerate() {
         let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
@@ -60,6 +60,9 @@ pub fn explain(
         scenario.load.peak_rate(),
         scenario.load.timeout
     ));
+    for line in shapes(scenario) {
+        say(format_args!("{line}"));
+    }
     say(format_args!(""));
     say(format_args!("timeline, {length_s:.0} s:"));
     say(format_args!("  {}", drawing(scenario)));
@@ -83,9 +86,55 @@ pub fn explain(
         say(format_args!("  {}{why}", assertion.that.text));
     }
     say(format_args!(""));
-    say(format_args!("privileges: none; everything listens on loopback"));
-    say(format_args!("takes about {:.0} s side by side, with start and audit", length_s + 8.0));
+    let wanted = privileges(scenario);
+    say(format_args!("privileges: {wanted}"));
+    let seconds = duration_s(scenario, arms.len());
+    let way = match scenario.way {
+        Way::SideBySide => "side by side".to_owned(),
+        Way::Interleaved => format!(
+            "one after another, {} round{}",
+            scenario.repeats,
+            if scenario.repeats == 1 { "" } else { "s" }
+        ),
+    };
+    say(format_args!("takes about {seconds:.0} s {way}, with start and audit"));
     text
+}
+
+/// What components are shaped to, where the first arm says so, with Little's law beside it.
+fn shapes(scenario: &Scenario) -> Vec<String> {
+    let Some(arm) = scenario.default_arms().next() else { return Vec::new() };
+    let shape = |(name, service): (&String, &policy::Service)| {
+        let (slots, work) = (service.slots?, service.work?);
+        let capacity = service.capacity()?;
+        let needed = scenario.load.peak_rate() * work.mean.duration().as_secs_f64();
+        Some(format!(
+            "  {name}: {slots} slots of {} do {capacity:.0}/s; one call an arrival needs {needed:.1} slots at the peak",
+            work.mean
+        ))
+    };
+    arm.services.iter().filter_map(shape).collect()
+}
+
+/// What the scenario asks of the machine, and what happens without it.
+fn privileges(scenario: &Scenario) -> String {
+    let quota = scenario.steps.iter().any(|step| step.action.to_string().contains("of a core"))
+        || scenario.arms.iter().any(|arm| arm.placement.limits.values().any(|limits| limits.cpu.is_some()));
+    if quota {
+        "control groups for quotas of CPU; without them the run is inconclusive (see `cleave doctor`)"
+            .to_owned()
+    } else {
+        "none; everything listens on loopback".to_owned()
+    }
+}
+
+/// How long a run takes, seconds: the load, and starts and audits around it.
+fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
+    let length_s = scenario.length_ns() as f64 / 1e9;
+    match scenario.way {
+        Way::SideBySide => length_s + 8.0,
+        Way::Interleaved => (length_s + 4.0) * arms as f64 * f64::from(scenario.repeats),
+    }
 }
 
 /// Phases as a bar, steps as their numbers on it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use contract::Placement;
-use policy::{Policy, Service};
 use policy::units::{Bytes, Ratio, Span};
+use policy::{Policy, Service};
 use scorecard::Expectation;
 use serde::Deserialize;
 use traffic::load::Load;

@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 use traffic::load::{Load, Surge};
 
-use crate::check;
 use crate::action::Action;
+use crate::check;
 use crate::model::{Budget, Phase, Scenario, Step, Watching, Way, ns};
 use crate::place::{explain, nearest, places, remove, take_out, text_of, within};
 use crate::source::{Fault, Faults, Source, unknown};

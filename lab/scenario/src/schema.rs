@@ -43,7 +43,8 @@ fn one_of(choices: &[&str], description: &str) -> Value {
 
 /// A table that knows these keys and no others.
 fn table(properties: &[(&str, Value)], required: &[&str]) -> Value {
-    let known: Map<String, Value> = properties.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let known: Map<String, Value> =
+        properties.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     json!({ "type": "object", "additionalProperties": false, "properties": known, "required": required })
 }
 
@@ -64,9 +65,15 @@ fn topology() -> Value {
     let list = json!({ "type": "array", "items": { "type": "string" } });
     table(
         &[
-            ("processes", tables_of(&list, "process name to its components; each = [\"*\"] gives every one its own")),
+            (
+                "processes",
+                tables_of(&list, "process name to its components; each = [\"*\"] gives every one its own"),
+            ),
             ("replicas", tables_of(&whole("copies"), "copies of a process")),
-            ("carrier", one_of(&["local", "wire", "http+json", "http+binary"], "how calls travel between processes")),
+            (
+                "carrier",
+                one_of(&["local", "wire", "http+json", "http+binary"], "how calls travel between processes"),
+            ),
             ("zones", tables_of(&list, "zone name to the copies that stand there")),
             ("limits", tables_of(&limits, "what a process may use; * for those not named")),
             ("restart", table(&[("after", span("wait")), ("max", whole("restarts per run"))], &["after"])),
@@ -125,7 +132,14 @@ fn service() -> Value {
 }
 
 fn policy() -> Value {
-    let budget = table(&[("ratio", share("retries per first try")), ("min", rate("always allowed")), ("window", span("window"))], &[]);
+    let budget = table(
+        &[
+            ("ratio", share("retries per first try")),
+            ("min", rate("always allowed")),
+            ("window", span("window")),
+        ],
+        &[],
+    );
     let breaker = table(
         &[
             ("errors", share("of failures from which it opens")),
@@ -136,8 +150,18 @@ fn policy() -> Value {
         ],
         &[],
     );
-    let hedge = table(&[("after", span("how long the first try may take")), ("extra", share("second tries per call"))], &["after"]);
-    let throttle = table(&[("k", number("requests per accepted one")), ("window", span("window")), ("probe", share("let through whatever happens"))], &[]);
+    let hedge = table(
+        &[("after", span("how long the first try may take")), ("extra", share("second tries per call"))],
+        &["after"],
+    );
+    let throttle = table(
+        &[
+            ("k", number("requests per accepted one")),
+            ("window", span("window")),
+            ("probe", share("let through whatever happens")),
+        ],
+        &[],
+    );
     table(
         &[
             ("timeout", span("of one try")),
@@ -172,8 +196,28 @@ fn load() -> Value {
             ("size", one_of(&["tiny", "small", "standard", "large"], "users, photos and edges")),
             ("arrivals", one_of(&["poisson", "constant"], "how arrivals are spread")),
             ("graph", json!({ "type": "object", "description": "shape of the follower graph" })),
-            ("popularity", table(&[("reader", number("Zipf exponent")), ("photo", number("Zipf exponent")), ("author", text("who posts"))], &[])),
-            ("feed", table(&[("depth", whole("entries a timeline keeps")), ("page", whole("items on a page")), ("push_below", whole("fan-out on write below"))], &[])),
+            (
+                "popularity",
+                table(
+                    &[
+                        ("reader", number("Zipf exponent")),
+                        ("photo", number("Zipf exponent")),
+                        ("author", text("who posts")),
+                    ],
+                    &[],
+                ),
+            ),
+            (
+                "feed",
+                table(
+                    &[
+                        ("depth", whole("entries a timeline keeps")),
+                        ("page", whole("items on a page")),
+                        ("push_below", whole("fan-out on write below")),
+                    ],
+                    &[],
+                ),
+            ),
             ("overload", one_of(&["queue", "drop"], "what becomes of an arrival without a slot")),
             ("pool", whole("slots per arm")),
             ("queue_cap", whole("arrivals that may wait per arm")),
@@ -189,9 +233,17 @@ fn step() -> Value {
         ("in", text("its phase")),
         ("at", text("offset in the phase, +2s")),
         ("do", one_of(&verbs, "what happens")),
-        ("on", text("to whom: feed, photo#0, feed->photo, zone:a, db:photo, cache:profile, gateway, registry, broker, host")),
+        (
+            "on",
+            text(
+                "to whom: feed, photo#0, feed->photo, zone:a, db:photo, cache:profile, gateway, registry, broker, host",
+            ),
+        ),
         ("for", span("how long it lasts")),
-        ("pick", json!({ "description": "how many of the copies meant", "oneOf": [{ "type": "integer" }, { "type": "string" }] })),
+        (
+            "pick",
+            json!({ "description": "how many of the copies meant", "oneOf": [{ "type": "integer" }, { "type": "string" }] }),
+        ),
         ("ramp", span("how long it takes to grow")),
         ("until", text("ends it early")),
         ("symptom", text("what must be seen of it")),
@@ -201,7 +253,10 @@ fn step() -> Value {
         ("first", whole("the first n calls")),
         ("route", text("only this call or route")),
         ("from", text("one side of a partition")),
-        ("to", json!({ "description": "other side of a partition, or how many", "oneOf": [{ "type": "string" }, { "type": "integer" }] })),
+        (
+            "to",
+            json!({ "description": "other side of a partition, or how many", "oneOf": [{ "type": "string" }, { "type": "integer" }] }),
+        ),
     ];
     let names = fault::Fault::verbs().iter().filter_map(|verb| action::fields(verb));
     let fields = names.chain(ACTIONS.iter().map(|(_, fields)| *fields)).flatten();
@@ -229,11 +284,24 @@ pub fn schema(components: &[ComponentName]) -> Value {
             ("service", services.clone()),
             ("policy", tables_of(&policy(), "laid over the policies")),
             ("telemetry", one_of(&["off", "metrics", "sampled", "full"], "how much is watched here")),
-            ("build", one_of(&["good", "bad-errors", "bad-slow", "bad-leak", "incompatible-schema"], "what deploys deploy here")),
+            (
+                "build",
+                one_of(
+                    &["good", "bad-errors", "bad-slow", "bad-leak", "incompatible-schema"],
+                    "what deploys deploy here",
+                ),
+            ),
         ],
         &[],
     );
-    let phase = table(&[("name", text("its name")), ("for", span("its length, whole seconds")), ("measure", flag("whether it counts"))], &["name", "for"]);
+    let phase = table(
+        &[
+            ("name", text("its name")),
+            ("for", span("its length, whole seconds")),
+            ("measure", flag("whether it counts")),
+        ],
+        &["name", "for"],
+    );
     let budget = table(
         &[
             ("cores", whole("cores all processes of an arm share")),
@@ -243,7 +311,10 @@ pub fn schema(components: &[ComponentName]) -> Value {
         ],
         &[],
     );
-    let stop = table(&[("when", json!({ "type": "array", "items": { "type": "string" } })), ("max", span("longest run"))], &[]);
+    let stop = table(
+        &[("when", json!({ "type": "array", "items": { "type": "string" } })), ("max", span("longest run"))],
+        &[],
+    );
     let known = [
         ("schema", json!({ "const": 1 })),
         ("name", text("the scenario's name, and its file's")),
@@ -261,7 +332,10 @@ pub fn schema(components: &[ComponentName]) -> Value {
         ("service", services),
         ("policy", tables_of(&policy(), "by edge: feed->photo, *->photo, *->*")),
         ("variant", tables_of(&variant, "laid over service, policy and topology")),
-        ("arms", json!({ "type": "array", "items": { "type": "string" }, "description": "which arms are run unless others are asked for" })),
+        (
+            "arms",
+            json!({ "type": "array", "items": { "type": "string" }, "description": "which arms are run unless others are asked for" }),
+        ),
         ("step", json!({ "type": "array", "items": step() })),
         ("expect", table(&[("valid", assertions.clone()), ("check", assertions)], &[])),
         ("stop", stop),

@@ -101,7 +101,10 @@ impl Reader<'_> {
         }
         let ramp_ns = ramp.map_or(0, ns);
         if ramp_ns > length.map_or(0, ns) {
-            self.fault(span.clone(), "the ramp is longer than the step; write a shorter ramp or a longer `for`");
+            self.fault(
+                span.clone(),
+                "the ramp is longer than the step; write a shorter ramp or a longer `for`",
+            );
         }
         if let Some(target) = &target
             && let Err(message) = accepts(&action, *target)
@@ -212,7 +215,9 @@ impl Reader<'_> {
     fn pick(&mut self, value: &Value<'_>) -> Option<Pick> {
         let wrong = "`pick` is a number of copies, or a share of them such as \"50%\"";
         let picked = match value.get_ref() {
-            DeValue::Integer(_) => self.value::<u32>(value.clone()).filter(|count| *count > 0).map(Pick::Count),
+            DeValue::Integer(_) => {
+                self.value::<u32>(value.clone()).filter(|count| *count > 0).map(Pick::Count)
+            }
             DeValue::String(text) => {
                 let share = text.parse::<policy::units::Ratio>().ok().filter(|share| share.get() > 0.0);
                 share.map(|share| Pick::Share(share.get()))
@@ -296,11 +301,15 @@ impl Reader<'_> {
                 self.known_component(span.clone(), name.as_str(), &[]);
                 let cached = self.written.cached.iter().any(|other| other == name.as_str());
                 if !cached && self.components.contains(&name) {
-                    let message = format!("`{name}` has no cache; write [service.{name}] and cache = {{ ttl = \"60s\" }}");
+                    let message = format!(
+                        "`{name}` has no cache; write [service.{name}] and cache = {{ ttl = \"60s\" }}"
+                    );
                     self.fault(span.clone(), message);
                 }
             }
-            Target::Edge { .. } => self.known_component(span.clone(), name.as_str(), &["gateway", "registry"]),
+            Target::Edge { .. } => {
+                self.known_component(span.clone(), name.as_str(), &["gateway", "registry"])
+            }
             Target::Node(_) | Target::Host => {
                 let processes = self.written.processes.clone();
                 let mut others: Vec<&str> = processes.iter().map(String::as_str).collect();

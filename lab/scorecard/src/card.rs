@@ -130,6 +130,7 @@ pub fn scorecard(tally: &Tally) -> Vec<Score> {
     scores.extend(capacity(tally, &steady));
     scores.extend(complexity(tally));
     scores.extend(watching(tally, &steady));
+    scores.extend(crate::front::rows(tally));
     scores.retain(|score| score.arms.values().any(|measured| measured.value.is_some()));
     scores
 }
@@ -247,6 +248,14 @@ fn parts(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
         journeys,
         billed,
         hops: requests / journeys as f64,
+    })
+}
+
+/// Whether it is known where an arm's CPU went: without it a ratio says nothing.
+pub(crate) fn has_parts(tally: &Tally, arm: char) -> bool {
+    let known = parts(tally, &Window::Whole, arm);
+    known.is_some_and(|parts| {
+        WORK.iter().any(|part| parts.cpu.get(*part).is_some_and(|seconds| *seconds > 0.0))
     })
 }
 

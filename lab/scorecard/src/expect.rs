@@ -470,7 +470,8 @@ impl<'a> Parser<'a> {
 
     /// What follows the left side. A time by itself is a condition: it is more than none.
     fn comparison(&mut self, left: &Side) -> Result<(Op, (Side, Vec<String>)), ExpectError> {
-        let alone = matches!(left, Side::Measure { measure, .. } if matches!(measure.kind, Kind::BreakerOpen(..)));
+        let alone =
+            matches!(left, Side::Measure { measure, .. } if matches!(measure.kind, Kind::BreakerOpen(..)));
         if alone && (self.rest().is_empty() || self.rest().starts_with("held")) {
             return Ok((Op::Above, (Side::Quantity { value: 0.0, unit: Unit::Time }, Vec::new())));
         }
@@ -651,6 +652,9 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         "staleness_p99" => none(Kind::Staleness(0.99)),
         "host.cpu_stall" => none(Kind::CpuStall),
         "host.mem_available" => none(Kind::MemoryAvailable),
+        "rps" | "requests" | "throughput" => Err(format!(
+            "`{name}` counts requests, and requests are no throughput: services make more of them for the same journeys; write rate(all)"
+        )),
         _ => {
             let names: Vec<&str> = MEASURES.iter().map(|(form, _)| *form).collect();
             Err(format!("unknown measure `{name}`; measures: {}", names.join(", ")))

@@ -2,7 +2,7 @@
 
 use record::{Check, Lint, Measured, Verdict};
 
-use crate::expect::{Expectation, Kind, Measure, Op, Side, Unit, Window};
+use crate::expect::{Expectation, Kind, Measure, Op, Side, Unit};
 use crate::measure::{measure, ratio};
 use crate::tally::{SECOND, Tally};
 
@@ -45,7 +45,7 @@ pub fn checks(tally: &Tally, id: u32, expectation: &Expectation) -> Vec<Check> {
 }
 
 /// Arms a measure is bound to: those whose topology and variant are named, or all.
-fn bound(tally: &Tally, measure: &Measure) -> Vec<char> {
+pub(crate) fn bound(tally: &Tally, measure: &Measure) -> Vec<char> {
     let arms = tally.header.arms.iter();
     arms.filter(|arm| {
         measure.axes.iter().all(|axis| *axis == arm.topology || *axis == arm.variant || *axis == arm.name)
@@ -213,143 +213,6 @@ pub fn show_unit(unit: Unit, value: f64) -> String {
         Unit::Count if value.fract() == 0.0 => format!("{value:.0}"),
         Unit::Count => format!("{value:.2}"),
     }
-}
-
-/// What the lab itself knows about the run besides its lines.
-#[derive(Clone, Debug, Default)]
-pub struct Circumstances {
-    /// Steps that had a target and never hit it, with the arm.
-    pub unhit: Vec<String>,
-    /// Clean-up that was not confirmed.
-    pub left_behind: Vec<String>,
-    /// Whether arms took turns, so that neither could disturb the other.
-    pub interleaved: bool,
-    /// Final states differ although nothing was broken.
-    pub states_differ: Option<String>,
-    /// Why nothing was injected any more.
-    pub withheld: Vec<String>,
-    /// What this machine cannot do.
-    pub degraded: Vec<String>,
-    /// Anything the generator said about itself that makes its figures void.
-    pub generator: Vec<String>,
-}
-
-/// Share of empty pages from which a read journey read nothing (trap T4).
-const EMPTY_PAGES: f64 = 0.05;
-/// Generator CPU over all cores from which it is the bottleneck.
-const GENERATOR_CPU: f64 = 0.5;
-
-/// Everything that makes the run invalid or inconclusive, whatever its checks say.
-pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
-    let mut lints = Vec::new();
-    let mut invalid = |name: &str, text: String| {
-        lints.push(Lint { name: name.into(), verdict: Verdict::Invalid, text });
-    };
-    for text in &circumstances.unhit {
-        invalid("fault_without_hits", text.clone());
-    }
-    for text in &circumstances.withheld {
-        invalid("gate", text.clone());
-    }
-    for text in &circumstances.left_behind {
-        invalid("clean_up_unconfirmed", text.clone());
-    }
-    for text in &circumstances.generator {
-        invalid("generator", text.clone());
-    }
-    if let Some(text) = &circumstances.states_differ {
-        invalid("final_states_differ", text.clone());
-    }
-    let whole = tally.whole(&Window::Whole);
-    let mut offered_by_arm = Vec::new();
-    for arm in &tally.header.arms {
-        let letter = arm.letter;
-        let sum = |which: fn(&record::Window) -> u64| tally.sum(letter, &whole, "all", which);
-        let (offered, sent, ok) = (sum(|w| w.offered), sum(|w| w.sent), sum(|w| w.ok));
-        let failed = sum(|w| w.errors.values().sum());
-        let (dropped, abandoned) = (sum(|w| w.dropped), sum(|w| w.abandoned));
-        offered_by_arm.push(offered);
-        if offered != ok + failed + dropped + abandoned {
-            invalid(
-                "conservation",
-                format!(
-                    "{}: {offered} offered are not {ok} ok + {failed} failed + {dropped} dropped + {abandoned} abandoned",
-                    arm.name
-                ),
-            );
-        }
-        if dropped > 0 && !tally.header.drops {
-            invalid(
-                "queue_cap",
-                format!("{}: {dropped} arrivals found the queue full; raise `queue_cap`", arm.name),
-            );
-        }
-        for phase in tally.header.phases.iter().filter(|phase| phase.measure) {
-            let stretch = tally.whole(&Window::Phase(phase.name.clone()));
-            if tally.sum(letter, &stretch, "all", |w| w.offered) == 0 {
-                invalid("no_samples", format!("{}: nothing was offered in phase `{}`", arm.name, phase.name));
-            }
-        }
-        let pages = sum(|w| w.pages);
-        let empty = sum(|w| w.empty_pages);
-        if pages > 0 && empty as f64 > EMPTY_PAGES * pages as f64 {
-            invalid(
-                "empty_pages",
-                format!("{}: {empty} of {pages} pages were empty; reads read nothing", arm.name),
-            );
-        }
-        let planned = tally.header.planned;
-        let measured_share = measured_share(tally);
-        if (sent + dropped) as f64 * 1.0 < 0.98 * planned as f64 * measured_share {
-            invalid("pace", format!("{}: {sent} sent of {planned} planned", arm.name));
-        }
-        if let Some(text) = generator_lag(tally, letter) {
-            invalid("generator_lag", format!("{}: {text}", arm.name));
-        }
-    }
-    for text in &circumstances.degraded {
-        lints.push(Lint { name: "degraded".into(), verdict: Verdict::Inconclusive, text: text.clone() });
-    }
-    let mut invalid = |name: &str, text: String| {
-        lints.push(Lint { name: name.into(), verdict: Verdict::Invalid, text });
-    };
-    if offered_by_arm.windows(2).any(|pair| pair[0] != pair[1]) {
-        invalid("unequal_load", format!("the arms were offered {offered_by_arm:?} arrivals"));
-    }
-    if let Some(share) = generator_cpu(tally).filter(|share| *share > GENERATOR_CPU) {
-        invalid("generator_cpu", format!("the load generator used {:.0} % of all cores", share * 100.0));
-    }
-    lints
-}
-
-/// The planned arrivals are counted over all rounds and phases; only measured ones are compared.
-fn measured_share(tally: &Tally) -> f64 {
-    let total: u64 = tally.header.phases.iter().map(|phase| phase.length_ns).sum();
-    let measured: u64 =
-        tally.header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
-    // Phases may have rates of their own, so this is a floor with room, not an equality.
-    if total == 0 { 0.0 } else { 0.9 * measured as f64 / total as f64 }
-}
-
-/// The generator's own lateness against what it measured (load-generation rules).
-fn generator_lag(tally: &Tally, arm: char) -> Option<String> {
-    let whole = tally.whole(&Window::Whole);
-    let mut lag = tally.merged(arm, &whole, "all", |w| &w.pace_lag);
-    lag.merge(&tally.merged(arm, &whole, "all", |w| &w.own_wait));
-    let felt = tally.merged(arm, &whole, "all", |w| &w.intended);
-    let limit = |q: f64, floor_us: u64| Some(floor_us.max(felt.quantile(q)? / 10));
-    let (p50, p99) = (lag.quantile(0.5)?, lag.quantile(0.99)?);
-    if p99 > limit(0.99, 2_000)? {
-        return Some(format!("the generator was {p99} us late at p99 and {p50} us at p50"));
-    }
-    (p50 > limit(0.5, 200)?).then(|| format!("the generator was {p50} us late at p50"))
-}
-
-fn generator_cpu(tally: &Tally) -> Option<f64> {
-    let (_, samples) = tally.procs('-').find(|(name, _)| *name == "generator")?;
-    let (first, last) = (samples.first()?, samples.last()?);
-    let wall = last.0.saturating_sub(first.0) as f64 * f64::from(tally.header.machine.cores);
-    (wall > 0.0).then(|| last.1.cpu_ns.saturating_sub(first.1.cpu_ns) as f64 / wall)
 }
 
 /// The run's verdict: invalid before fail before inconclusive before pass.

@@ -3,20 +3,24 @@
 //! - [`tally`]: the record's lines, sorted for questions.
 //! - [`expect`]: the grammar of expectations.
 //! - [`measure`]: what an arm did, with samples and interval.
-//! - [`judge`]: how expectations stand, what makes a run unbelievable, the verdict.
+//! - [`judge`]: how expectations stand, and the verdict. [`lints`](mod@lints): what makes a run unbelievable.
 //! - [`card`]: the scorecard's rows.
+//! - [`front`]: many deployments at once, and which are worth having.
 //! - [`stats`]: how far a number may be off.
 //!
 //! Start with [`judge::checks`] and [`card::scorecard`].
 
 pub mod card;
 pub mod expect;
+pub mod front;
 pub mod judge;
+pub mod lints;
 pub mod measure;
 pub mod stats;
 pub mod tally;
 
 pub use card::scorecard;
 pub use expect::Expectation;
-pub use judge::{Circumstances, checks, exit_code, lints, verdict};
+pub use judge::{checks, exit_code, verdict};
+pub use lints::{Circumstances, lints};
 pub use tally::Tally;

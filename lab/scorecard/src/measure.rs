@@ -32,7 +32,8 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
         Kind::TimeToRollback(step) => marked(tally, arm, step, &["rolled-back"]),
         Kind::TimeToFinish(step) => marked(tally, arm, step, &["done"]),
         Kind::CacheHits(component) => {
-            let figure = |which: usize| move |proc: &record::Proc| proc.cache.get(component).map_or(0, |c| c[which]);
+            let figure =
+                |which: usize| move |proc: &record::Proc| proc.cache.get(component).map_or(0, |c| c[which]);
             let reads = tally.grown(arm, &whole, figure(1)).unwrap_or(0);
             proportion(tally.grown(arm, &whole, figure(0)).unwrap_or(0).min(reads), reads)
         }
@@ -43,7 +44,8 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
         Kind::Capacity(selector, us) => capacity(tally, arm, selector, *us),
         Kind::Things(thing) => things(tally, *thing, arm),
         Kind::StartUp => {
-            let ready = tally.header.arms.iter().find(|a| a.letter == arm).map(|a| a.ready_ms).filter(|ms| *ms > 0);
+            let ready =
+                tally.header.arms.iter().find(|a| a.letter == arm).map(|a| a.ready_ms).filter(|ms| *ms > 0);
             Measured { value: ready.map(|ms| ms as f64 / 1e3), n: u64::from(ready.is_some()), interval: None }
         }
         Kind::Spans => spans(tally, arm, &whole),
@@ -154,9 +156,8 @@ fn attempts(tally: &Tally, arm: char, stretch: &Stretch, caller: &str, callee: &
 /// What a component finished in vain. Cumulative figures of its processes: a share
 /// has no interval of its own beyond that of a proportion.
 fn wasted(tally: &Tally, arm: char, stretch: &Stretch, component: &str) -> Measured {
-    let figure = |which: usize| {
-        move |proc: &record::Proc| proc.work.get(component).map_or(0, |work| work[which])
-    };
+    let figure =
+        |which: usize| move |proc: &record::Proc| proc.work.get(component).map_or(0, |work| work[which]);
     let done = tally.grown(arm, stretch, figure(0)).unwrap_or(0);
     let vain = tally.grown(arm, stretch, figure(1)).unwrap_or(0);
     proportion(vain.min(done), done)
@@ -220,7 +221,10 @@ fn marked(tally: &Tally, arm: char, step: &str, ends: &[&str]) -> Measured {
         let mut events = tally.events().iter();
         let found = events.find(|(_, event)| {
             event.number == step.number
-                && event.mark.as_ref().is_some_and(|(letter, mark)| *letter == arm && marks.contains(&mark.as_str()))
+                && event
+                    .mark
+                    .as_ref()
+                    .is_some_and(|(letter, mark)| *letter == arm && marks.contains(&mark.as_str()))
         });
         found.map(|(t, _)| *t)
     };

@@ -30,13 +30,15 @@ pub enum Journey {
     LogIn,
     /// First page of somebody's own photos.
     UserFeed,
+    /// One of the most followed posts, and one of its followers looks for it.
+    CelebrityPost,
     /// Post a photo, then look for it at once through another component.
     PostThenRead,
 }
 
 impl Journey {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::HomeFeed,
         Self::NextPage,
         Self::ViewPhoto,
@@ -49,6 +51,7 @@ impl Journey {
         Self::SignUp,
         Self::LogIn,
         Self::UserFeed,
+        Self::CelebrityPost,
         Self::PostThenRead,
     ];
 
@@ -67,6 +70,7 @@ impl Journey {
             Self::SignUp => "sign-up",
             Self::LogIn => "log-in",
             Self::UserFeed => "user-feed",
+            Self::CelebrityPost => "celebrity-post",
             Self::PostThenRead => "post-then-read",
         }
     }
@@ -79,6 +83,7 @@ impl Journey {
             | Self::Upload
             | Self::EditProfile
             | Self::SignUp
+            | Self::CelebrityPost
             | Self::PostThenRead => true,
             Self::HomeFeed
             | Self::NextPage
@@ -100,14 +105,16 @@ impl Journey {
             Self::Like | Self::Follow | Self::Upload | Self::EditProfile | Self::SignUp => &["writes"],
             Self::LogIn => &[],
             Self::UserFeed => &["reads"],
-            Self::PostThenRead => &["writes"],
+            Self::CelebrityPost | Self::PostThenRead => &["writes"],
         }
     }
 
     /// Components whose answers it waits for: without any of them it fails.
     pub const fn depends_on(self) -> &'static [&'static str] {
         match self {
-            Self::HomeFeed | Self::NextPage => &["feed", "follower", "photo", "profile"],
+            Self::HomeFeed | Self::NextPage | Self::CelebrityPost => {
+                &["feed", "follower", "photo", "profile"]
+            }
             Self::ViewPhoto | Self::Like | Self::Upload => &["photo"],
             Self::ViewProfile | Self::EditProfile | Self::SignUp | Self::LogIn => &["profile"],
             Self::Search => &["search"],

@@ -47,7 +47,7 @@ impl Target {
         let index = code as u32;
         match journey {
             Journey::ViewPhoto | Journey::Like | Journey::Search => Self::Photo(index),
-            Journey::ViewProfile | Journey::UserFeed => Self::User(index),
+            Journey::ViewProfile | Journey::UserFeed | Journey::CelebrityPost => Self::User(index),
             Journey::Follow if code & UNFOLLOW != 0 => Self::Unfollow(index),
             Journey::Follow => Self::Follow(index),
             Journey::HomeFeed
@@ -73,6 +73,8 @@ pub(crate) struct Cast {
     reader_of_rank: Vec<u32>,
     authors: Weighted,
     photos: Weighted,
+    /// The most followed.
+    celebrities: Vec<u32>,
 }
 
 /// Targets of writes so far.
@@ -87,6 +89,16 @@ pub(crate) struct Taken {
     changes: u64,
 }
 
+/// So many of the most followed post as celebrities: one alone would be one row of every table.
+const CELEBRITIES: usize = 5;
+
+fn celebrities(data: &Dataset) -> Vec<u32> {
+    let mut all: Vec<u32> = (0..data.users.len() as u32).collect();
+    all.sort_by_key(|user| std::cmp::Reverse((data.followers.of(*user).len(), *user)));
+    all.truncate(CELEBRITIES);
+    all
+}
+
 impl Cast {
     pub(crate) fn new(seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
         let users = data.users.len();
@@ -99,6 +111,7 @@ impl Cast {
             reader_of_rank,
             authors: Weighted::new(&author_weights(&data.followers)),
             photos: Weighted::zipf(data.photos.len(), popularity.photo),
+            celebrities: celebrities(data),
             data: data.clone(),
         }
     }
@@ -112,6 +125,13 @@ impl Cast {
             }
             Journey::ViewPhoto | Journey::Search => Some((reader, Target::Photo(self.photo(seq)))),
             Journey::ViewProfile => None,
+            Journey::CelebrityPost => {
+                let author = self.celebrities[seq as usize % self.celebrities.len()];
+                let followers = self.data.followers.of(author);
+                let at = self.seed.draw("target", seq) as usize % followers.len().max(1);
+                let reader = followers.get(at).copied().unwrap_or(author);
+                Some((author, Target::User(reader)))
+            }
             // Whoever is looked up has posted something.
             Journey::UserFeed => {
                 Some((reader, Target::User(self.authors.index(self.seed.unit("target", seq)) as u32)))

@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(transparent)]
 pub struct ComponentName(&'static str);
 
+/// Names known at once: a catalogue has a handful, a run's topologies some hundred.
+const MOST: usize = 4_096;
+
 static NAMES: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
 
 impl ComponentName {
@@ -35,6 +38,10 @@ impl ComponentName {
         let mut names = NAMES.write().expect("no panic while held");
         if let Some(known) = names.get(name) {
             return Self(known);
+        }
+        if names.len() >= MOST {
+            // Whoever makes names up gets none of its own: memory is for real ones.
+            return Self("unnamed");
         }
         let leaked: &'static str = Box::leak(name.into());
         names.insert(leaked);

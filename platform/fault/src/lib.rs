@@ -30,5 +30,5 @@ pub use matching::{Match, ShareOf};
 pub use standing::Standing;
 pub use table::{Table, TableFull};
 pub use target::{Pattern, Place, Target};
-pub use wire::Ill;
 pub use verdict::{Dies, End, Side, Site, Spoilt, Verdict};
+pub use wire::Ill;

@@ -65,7 +65,11 @@ impl Active {
     /// How far its ramp has come, 0 to 1.
     fn strength(&self, now_ns: u64) -> f64 {
         let ramp_ns = self.lease.ramp_ms * 1_000_000;
-        if ramp_ns == 0 { 1.0 } else { (now_ns.saturating_sub(self.began_ns) as f64 / ramp_ns as f64).min(1.0) }
+        if ramp_ns == 0 {
+            1.0
+        } else {
+            (now_ns.saturating_sub(self.began_ns) as f64 / ramp_ns as f64).min(1.0)
+        }
     }
 }
 
@@ -170,7 +174,13 @@ impl Table {
     ///
     /// # Errors
     /// When the table is full.
-    pub fn put_begun(&self, lease: Lease, ttl: Duration, began_ns: u64, now_ns: u64) -> Result<(), TableFull> {
+    pub fn put_begun(
+        &self,
+        lease: Lease,
+        ttl: Duration,
+        began_ns: u64,
+        now_ns: u64,
+    ) -> Result<(), TableFull> {
         let mut ledger = self.ledger.lock().expect("no panic while held");
         let until_ns = now_ns + ttl.min(Duration::from_millis(MAX_TTL_MS)).as_nanos() as u64;
         let active = self.active.load_full();

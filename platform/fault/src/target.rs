@@ -142,7 +142,8 @@ impl Target {
             }
             (Self::Node(pattern), Side::Callee) => {
                 // A process may be called otherwise than what it holds; the lease came to it alone.
-                matches!(pattern, Pattern::Copy(..)) && site.is_process(pattern) || pattern.matches(site.callee)
+                matches!(pattern, Pattern::Copy(..)) && site.is_process(pattern)
+                    || pattern.matches(site.callee)
             }
             _ => false,
         }
@@ -198,7 +199,9 @@ impl FromStr for Target {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 impl fmt::Display for Pattern {
@@ -281,7 +284,19 @@ mod tests {
 
     #[test]
     fn text_that_names_nobody_is_refused() {
-        for bad in ["", "*", "->", "feed->", "feed->fol lower", "photo#", "photo#one", "#0", "db:", "zone:", "a->b->c"] {
+        for bad in [
+            "",
+            "*",
+            "->",
+            "feed->",
+            "feed->fol lower",
+            "photo#",
+            "photo#one",
+            "#0",
+            "db:",
+            "zone:",
+            "a->b->c",
+        ] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }

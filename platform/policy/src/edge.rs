@@ -134,9 +134,14 @@ impl Policy {
         let attempts = self.attempts.unwrap_or(1);
         refuse(
             !(1..=MAX_ATTEMPTS).contains(&attempts),
-            format!("attempts: {attempts} tries are out of range; write 1 to {MAX_ATTEMPTS}, the first included"),
+            format!(
+                "attempts: {attempts} tries are out of range; write 1 to {MAX_ATTEMPTS}, the first included"
+            ),
         );
-        refuse(self.timeout == Some(Span::default()), "timeout: nobody answers in no time; write \"250ms\"".into());
+        refuse(
+            self.timeout == Some(Span::default()),
+            "timeout: nobody answers in no time; write \"250ms\"".into(),
+        );
         refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
         faults
     }

@@ -222,10 +222,10 @@ mod tests {
     #[test]
     fn every_spread_has_the_mean_it_declares() {
         for dist in [Dist::Exp, Dist::Constant, Dist::Uniform, Dist::Lognormal, Dist::Pareto] {
-            let work =
-                Work { dist, mean: Span::from_millis(20), cpu: false, offload: false, share: None };
+            let work = Work { dist, mean: Span::from_millis(20), cpu: false, offload: false, share: None };
             let draws = 100_000;
-            let sum: f64 = (0..draws).map(|i| work.sample_ns((f64::from(i) + 0.5) / f64::from(draws)) as f64).sum();
+            let sum: f64 =
+                (0..draws).map(|i| work.sample_ns((f64::from(i) + 0.5) / f64::from(draws)) as f64).sum();
             let mean_ms = sum / f64::from(draws) / 1e6;
             // The cut tail of a Pareto with alpha 1.5 holds a twentieth of its mean.
             assert!((18.5..20.3).contains(&mean_ms), "{dist:?}: {mean_ms} ms");

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_dead_callee_is_asked_by_the_probes_alone_and_forgiven_when_the_window_has_passed() {
-        let options = ThrottleOptions { window: "10s".parse().expect("a span"), ..ThrottleOptions::default() };
+        let options =
+            ThrottleOptions { window: "10s".parse().expect("a span"), ..ThrottleOptions::default() };
         let mut throttle = Throttle::new(options);
         for i in 0..1_000 {
             let _ = throttle.admits(i * SECOND / 1_000, 0.5);

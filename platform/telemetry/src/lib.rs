@@ -23,9 +23,9 @@ use std::sync::Arc;
 pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
-    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, cache_read, db_operation, deadline_refused,
-    discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, shed,
-    wal_bytes, work_done,
+    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, cache_read, db_operation,
+    deadline_refused, discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth,
+    queue_wait, shed, wal_bytes, work_done,
 };
 pub use options::{Identity, Level, LogTo, NotALevel, Options, otlp_endpoint_from_env};
 pub use spans::{

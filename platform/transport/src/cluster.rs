@@ -299,7 +299,11 @@ impl Cluster {
         others.into_iter().filter(|endpoint| Some(endpoint.instance.weight) == weight).cloned().collect()
     }
 
-    fn among(asked: &[Arc<Endpoint>], picker: &Picker, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+    fn among(
+        asked: &[Arc<Endpoint>],
+        picker: &Picker,
+        avoid: Option<&Arc<Endpoint>>,
+    ) -> Option<Arc<Endpoint>> {
         if let [only] = asked {
             return Some(only.clone());
         }

@@ -46,9 +46,11 @@ impl From<Injury> for Refusal {
             Injury::Aborted(refusal) => refusal,
             Injury::Hung => Self::too_late(),
             Injury::Refused => Self::unavailable("unreachable", "the component does not accept connections"),
-            Injury::Reset => {
-                Self::new(contract::RefusalKind::Lost, "connection_lost", "the component broke off while answering")
-            }
+            Injury::Reset => Self::new(
+                contract::RefusalKind::Lost,
+                "connection_lost",
+                "the component broke off while answering",
+            ),
         }
     }
 }
@@ -153,7 +155,9 @@ fn die(dies: Dies) -> ! {
 /// An answer after what a fault does to it.
 pub fn spoil(how: Spoilt, answer: &[u8]) -> Bytes {
     match how {
-        Spoilt::Bytes => answer.iter().enumerate().map(|(i, byte)| if i % 7 == 3 { byte ^ 0x55 } else { *byte }).collect(),
+        Spoilt::Bytes => {
+            answer.iter().enumerate().map(|(i, byte)| if i % 7 == 3 { byte ^ 0x55 } else { *byte }).collect()
+        }
         Spoilt::Values => match serde_json::from_slice::<serde_json::Value>(answer) {
             Ok(mut value) => {
                 misstate(&mut value);

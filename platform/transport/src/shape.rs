@@ -160,7 +160,12 @@ pub(crate) struct Inside {
 }
 
 impl Threshold {
-    pub fn new(component: ComponentName, faults: Arc<Table>, shape: Option<Arc<Shape>>, copy: Arc<str>) -> Self {
+    pub fn new(
+        component: ComponentName,
+        faults: Arc<Table>,
+        shape: Option<Arc<Shape>>,
+        copy: Arc<str>,
+    ) -> Self {
         Self { component, faults, shape, copy }
     }
 

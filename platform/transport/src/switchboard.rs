@@ -208,7 +208,11 @@ impl<C: Call> Answer<C> for Line<C> {
 }
 
 /// N+1: a question about many, asked item by item.
-async fn one_by_one<C: Call>(way: &Arc<dyn Answer<C>>, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
+async fn one_by_one<C: Call>(
+    way: &Arc<dyn Answer<C>>,
+    cx: &CallContext,
+    call: C,
+) -> Result<C::Reply, Refusal> {
     let items = call.one_by_one();
     let mut replies = Vec::with_capacity(items.len());
     for (turn, item) in items.into_iter().enumerate() {

@@ -91,7 +91,9 @@ impl Ills {
         let Some(db) = &self.db else { return };
         match (held.before.db_locked, held.lock.is_some()) {
             // Taking the lock waits for whoever has it now: tried again at the next look.
-            (true, false) => held.lock = tokio::time::timeout(LOOK, db.write()).await.ok().and_then(Result::ok),
+            (true, false) => {
+                held.lock = tokio::time::timeout(LOOK, db.write()).await.ok().and_then(Result::ok)
+            }
             (false, true) => held.lock = None,
             _ => {}
         }

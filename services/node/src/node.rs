@@ -293,7 +293,10 @@ impl Ground<'_> {
         let config = self.config;
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
-        let options = DatabaseOptions { shared: config.shared || config.process.replicas > 1, ..DatabaseOptions::default() };
+        let options = DatabaseOptions {
+            shared: config.shared || config.process.replicas > 1,
+            ..DatabaseOptions::default()
+        };
         let db = Database::open(&database_path(&config.data, &config.process.name), options)
             .await
             .map_err(wrong)?;
@@ -399,7 +402,11 @@ fn first_component(config: &NodeConfig) -> ComponentName {
 fn health(ready: Arc<AtomicBool>) -> Router {
     let readiness = move || {
         let ready = ready.load(Ordering::Acquire);
-        let answer = if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
+        let answer = if ready {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        };
         std::future::ready(answer)
     };
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))

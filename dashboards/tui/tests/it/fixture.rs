@@ -119,6 +119,7 @@ fn header() -> Header {
         name: name.to_owned(),
         topology: name.to_owned(),
         variant: String::new(),
+        policies: BTreeMap::new(),
         databases: if letter == 'A' { 1 } else { 5 },
         config_keys: instances.len() as u32 * 9,
         instances,
@@ -217,6 +218,10 @@ fn header() -> Header {
         load_start_ns: LOAD_START,
         ready_ms: 2_100,
         telemetry: "metrics".to_owned(),
+        budget_memory: None,
+        closed: false,
+        popularity: (0.8, 1.0),
+        has_copies: true,
         drops: false,
     }
 }

@@ -43,6 +43,7 @@ pub fn header(rounds: u32) -> Header {
             .collect(),
         local_edges: Vec::new(),
         remote_edges: Vec::new(),
+        policies: BTreeMap::new(),
         databases: hosts.len() as u32,
         config_keys: 10 * hosts.len() as u32,
         ready_ms: 30,
@@ -91,6 +92,10 @@ pub fn header(rounds: u32) -> Header {
         load_start_ns: 0,
         ready_ms: 100,
         telemetry: "metrics".into(),
+        budget_memory: None,
+        closed: false,
+        popularity: (0.8, 1.0),
+        has_copies: true,
         drops: false,
     }
 }

@@ -36,15 +36,9 @@ const PRESETS: &[(&str, &[(Journey, u32)])] = &[
         ],
     ),
     // DeathStarBench's social network (Gan et al., ASPLOS'19).
-    (
-        "dsb-60-30-10",
-        &[(Journey::HomeFeed, 600), (Journey::UserFeed, 300), (Journey::Upload, 100)],
-    ),
+    ("dsb-60-30-10", &[(Journey::HomeFeed, 600), (Journey::UserFeed, 300), (Journey::Upload, 100)]),
     // Twitter, 2012: 300,000 reads a second to 6,000 writes.
-    (
-        "twitter-50to1",
-        &[(Journey::HomeFeed, 780), (Journey::UserFeed, 200), (Journey::Upload, 20)],
-    ),
+    ("twitter-50to1", &[(Journey::HomeFeed, 780), (Journey::UserFeed, 200), (Journey::Upload, 20)]),
     // As many writes as LinkBench (Armstrong et al., SIGMOD'13): 31 %.
     (
         "write-heavy",

@@ -8,7 +8,7 @@ pub mod mix;
 pub mod rate;
 
 use policy::units::Span;
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize};
 
 pub use self::mix::Mix;
 pub use self::rate::{Ramp, Rates};
@@ -17,25 +17,26 @@ use crate::graph::Graph;
 use crate::journey::Journey;
 
 /// How arrivals come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
     /// By the clock, whatever the arms do.
     #[default]
     Open,
+    /// From users who wait for an answer and think before they come again. Slow
+    /// answers hide themselves: claims on latency and capacity are inconclusive.
+    Closed,
 }
 
-impl<'de> Deserialize<'de> for Model {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "open" => Ok(Self::Open),
-            // Users who wait for an answer before they ask again are hidden by every slow one.
-            "closed" => Err(de::Error::custom(
-                "a closed loop is not offered, because it hides slow answers; write model = \"open\"",
-            )),
-            other => Err(de::Error::custom(format!("unknown model `{other}`; write model = \"open\""))),
-        }
-    }
+/// `{ count = 50, think = "1s" }`: the users of a closed loop.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// How many.
+    pub count: u32,
+    /// How long each thinks between two journeys.
+    #[serde(default)]
+    pub think: Span,
 }
 
 /// How arrivals are spread.
@@ -124,7 +125,11 @@ impl Surge {
         if !(self.start_ns..self.end_ns).contains(&at_ns) {
             return 1.0;
         }
-        let risen = if self.ramp_ns == 0 { 1.0 } else { ((at_ns - self.start_ns) as f64 / self.ramp_ns as f64).min(1.0) };
+        let risen = if self.ramp_ns == 0 {
+            1.0
+        } else {
+            ((at_ns - self.start_ns) as f64 / self.ramp_ns as f64).min(1.0)
+        };
         1.0 + (self.by - 1.0) * risen
     }
 }
@@ -136,8 +141,11 @@ pub struct Load {
     /// Open or closed.
     #[serde(default)]
     pub model: Model,
-    /// Arrivals per second and arm.
+    /// Arrivals per second and arm; of a closed loop the most there may be.
     pub rate: Rates,
+    /// Who comes in a closed loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Users>,
     /// Which journeys, how often.
     #[serde(default)]
     pub mix: Mix,
@@ -213,6 +221,11 @@ impl Load {
             }
         };
         refuse(self.mix.weights().is_empty(), "mix: all weights are 0; nobody would come".into());
+        let famous = self.weights().iter().any(|(journey, _)| *journey == Journey::CelebrityPost);
+        refuse(
+            famous && matches!(self.size, Size::Tiny | Size::Small),
+            "size: celebrity-post needs accounts with a thousand followers; write size = \"standard\" or \"large\"".into(),
+        );
         let span = self.timeout;
         refuse(
             span > LONGEST_TIMEOUT || span < Span::from_millis(1),
@@ -221,6 +234,16 @@ impl Load {
         refuse(
             !(1..=5).contains(&self.attempts),
             format!("attempts: a user tries 1 to 5 times, not {}", self.attempts),
+        );
+        let closed = self.model == Model::Closed;
+        refuse(
+            closed != self.users.is_some(),
+            "users: a closed loop has users, and only that; write model = \"closed\" and users = { count = 20, think = \"1s\" }".into(),
+        );
+        let count = self.users.map_or(1, |users| users.count as usize);
+        refuse(
+            !(1..=MOST_SLOTS).contains(&count),
+            format!("users: {count} are out of range; write 1 to {MOST_SLOTS}"),
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
@@ -301,6 +324,9 @@ impl Load {
     /// Slots per arm: a slot is one request in flight. By Little's law the peak
     /// rate times the longest wait, all attempts included, and a quarter more; at least 32, at most 1,000.
     pub fn slots(&self) -> usize {
+        if let Some(users) = self.users {
+            return users.count as usize;
+        }
         let patience = self.timeout.duration().as_secs_f64() * f64::from(self.attempts);
         let needed = self.peak_rate() * patience * 1.25;
         self.pool.unwrap_or((needed.ceil() as usize).clamp(FEWEST_SLOTS, MOST_SLOTS))

@@ -86,7 +86,10 @@ impl Cache {
         tasks: &Tasks,
     ) -> Result<(), Refusal> {
         let found = self.look(key, flushes);
-        telemetry::cache_read(self.component, found == Found::Fresh || (found == Found::Stale && self.options.serve_stale));
+        telemetry::cache_read(
+            self.component,
+            found == Found::Fresh || (found == Found::Stale && self.options.serve_stale),
+        );
         let Some(store) = &self.store else {
             self.fill(key);
             return Ok(());
@@ -104,7 +107,8 @@ impl Cache {
         };
         let patience = store.options.timeout.map_or(Duration::from_secs(30), |span| span.duration());
         let mut flight = flight;
-        let waiting = async { flight.wait_for(|flight| *flight != Flight::Under).await.map(|flight| *flight) };
+        let waiting =
+            async { flight.wait_for(|flight| *flight != Flight::Under).await.map(|flight| *flight) };
         match cost::part(Part::Queueing, timeout(patience, waiting)).await {
             Ok(Ok(Flight::Done)) => Ok(()),
             Ok(Ok(Flight::Refused | Flight::Under) | Err(_)) => {
@@ -173,7 +177,8 @@ impl Cache {
         tasks: &Tasks,
     ) -> watch::Receiver<Flight> {
         let mut state = self.state();
-        if shared && let Some(flight) = state.flights.get(&key).filter(|flight| flight.has_changed().is_ok()) {
+        if shared && let Some(flight) = state.flights.get(&key).filter(|flight| flight.has_changed().is_ok())
+        {
             return flight.clone();
         }
         let (tell, flight) = watch::channel(Flight::Under);

@@ -39,7 +39,8 @@ impl<L: Layer> Layer for Throttled<L> {
             let die = (chance::bits() >> 11) as f64 / (1u64 << 53) as f64;
             if !locked(throttle).admits(clock::now_ns(), die) {
                 self.edge.metrics.shed("throttle");
-                let refusal = Refusal::unavailable("throttled", "the callee turns most calls away; held back");
+                let refusal =
+                    Refusal::unavailable("throttled", "the callee turns most calls away; held back");
                 return Err(Failure::new(refusal, Came::Shed("throttle")));
             }
             let result = self.inner.send(parcel).await;

@@ -37,8 +37,9 @@ async fn leases_come_and_go_by_http() {
     let table = Arc::new(Table::new());
     let router = transport::control::router(table.clone(), TOKEN.into());
     let slow = lease("greeter", "do = \"delay\"\nby = \"1ms\"", Match::default());
-    let body =
-        |ttl_ms| serde_json::to_string(&Put { leases: vec![slow.clone()], ttl_ms, age_ms: 0 }).expect("plain data");
+    let body = |ttl_ms| {
+        serde_json::to_string(&Put { leases: vec![slow.clone()], ttl_ms, age_ms: 0 }).expect("plain data")
+    };
 
     let closed = ask(&router, Method::PUT, "/control/leases", "guess", body(3_000)).await;
     assert_eq!(closed.status(), StatusCode::UNAUTHORIZED);
