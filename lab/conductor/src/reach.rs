@@ -4,7 +4,7 @@ use contract::ComponentName;
 use contract::id::{fnv1a64, mix};
 use fault::target::BROKER;
 use fault::{Pattern, Target};
-use scenario::Step;
+use scenario::{Action, Step};
 
 /// An instance as far as targets go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub fn reach(step: &Step, field: &Field, seed: u64) -> Reach {
     match target {
         Target::Host => Reach::Outside,
         _ if found.is_empty() => Reach::NotApplicable(format!("nothing here is called `{}`", step.on)),
+        _ if matches!(step.action, Action::Scale(_)) && found.iter().all(|name| has_one_port(name, field)) => {
+            Reach::NotApplicable("the door is in the same process: it has one port and cannot be copied".into())
+        }
         _ => Reach::Instances(picked(step, found, seed)),
     }
 }
@@ -106,6 +109,11 @@ fn meant(target: Target, field: &Field) -> Result<Vec<String>, String> {
         Target::Cache(name) => Ok(holding(Pattern::One(name), field)),
         Target::Host => Ok(Vec::new()),
     }
+}
+
+fn has_one_port(name: &str, field: &Field) -> bool {
+    let standing = field.instances.iter().find(|standing| standing.name == name);
+    standing.is_some_and(|standing| standing.hosts.iter().any(|host| is_infrastructure(host)))
 }
 
 fn is_infrastructure(host: &str) -> bool {

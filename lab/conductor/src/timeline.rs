@@ -335,7 +335,9 @@ impl Play<'_> {
     }
 
     fn meant(&self, step: &Step, arm: &Arm) -> Vec<Arc<Instance>> {
+        let everywhere = step.action.fault().is_some_and(Fault::is_by_askers);
         match reach::reach(step, &arm.field(), self.seed) {
+            Reach::Instances(_) if everywhere => arm.instances(),
             Reach::Instances(names) => {
                 arm.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect()
             }

@@ -227,10 +227,10 @@ impl Placement {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let copies: u32 = plans.iter().map(|p| p.replicas).sum();
         if !plans.iter().any(|p| p.gateway) {
             plans.insert(0, plan("gateway", Vec::new(), true));
         }
+        let copies: u32 = plans.iter().map(|p| p.replicas).sum();
         if copies > 1 {
             let registry = ProcessPlan { registry: true, ..plan("registry", Vec::new(), false) };
             plans.insert(0, registry);
@@ -318,6 +318,8 @@ mod tests {
     fn two_processes_bring_a_door_and_a_registry() {
         let each = placement(&[("each", &["*"])], &[]).resolve(&FIVE).expect("valid");
         assert_eq!(names(&each), ["registry", "gateway", "profile", "follower", "feed", "search", "photo"]);
+        let apart = placement(&[("app", &["*"])], &[]).resolve(&FIVE).expect("valid");
+        assert_eq!(names(&apart), ["registry", "gateway", "app"], "the door has to find it");
         let copies = placement(&[("app", &["*"])], &[("app", 3)]).resolve(&FIVE).expect("valid");
         assert_eq!(names(&copies), ["registry", "gateway", "app"]);
         assert_eq!(copies[2].replicas, 3);

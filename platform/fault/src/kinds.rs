@@ -46,6 +46,8 @@ pub trait Kind: fmt::Debug + fmt::Display {
     const ON: &'static [Place];
     /// Whether it has a size that a ramp can grow.
     const HAS_SIZE: bool = false;
+    /// Whether whoever asks carries it out rather than whoever answers: then every process hears of it.
+    const BY_ASKERS: bool = false;
     /// Adds its part to what a call must suffer, and returns the wave it leaves.
     fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
         let _untouched = verdict;
@@ -101,6 +103,11 @@ macro_rules! kinds {
             /// Fields of the kind called `name`; `None` when there is no such kind.
             pub fn fields(name: &str) -> Option<&'static [&'static str]> {
                 match name { $($name => Some(<$variant as Kind>::FIELDS),)+ _ => None }
+            }
+
+            /// Whether every process hears of it, because whoever asks carries it out.
+            pub const fn is_by_askers(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as Kind>::BY_ASKERS,)+ }
             }
 
             /// Whether it has a size that a ramp can grow.

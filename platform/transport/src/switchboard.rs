@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
+use contract::id::mix;
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::Table;
 use policy::{Cancel, EdgePattern, Effective, Policy, Service};
@@ -216,7 +217,8 @@ async fn one_by_one<C: Call>(
     let items = call.one_by_one();
     let mut replies = Vec::with_capacity(items.len());
     for (turn, item) in items.into_iter().enumerate() {
-        let cx = CallContext { request: cx.request.wrapping_add(turn as u64), ..cx.clone() };
+        // Each has dice of its own.
+        let cx = CallContext { request: mix(cx.request ^ mix(turn as u64)), ..cx.clone() };
         replies.push(way.answer(&cx, item).await?);
     }
     match C::joined(replies) {

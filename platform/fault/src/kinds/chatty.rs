@@ -17,6 +17,7 @@ impl Kind for Chatty {
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
     const ON: &'static [Place] = &[Place::Node];
+    const BY_ASKERS: bool = true;
 
     fn stand(&self, target: Target, _: f64, standing: &mut Standing) {
         standing.chatty.extend(target.component());
