@@ -206,7 +206,10 @@ impl Gateway {
         let addr = endpoint.host().to_str().unwrap_or_default();
         let (method, name) = (visit.method.as_str(), visit.target.callee.name);
         let span = telemetry::client_span(method, &visit.target.route.path, name, addr, tries);
-        let sent = self.send(&endpoint, visit, upload, until, tries).instrument(span.clone()).await;
+        let sent = self
+            .send(&Trial { endpoint: &endpoint, visit, upload, until, tries })
+            .instrument(span.clone())
+            .await;
 
         let result = sent.as_ref().map(|response| response.status().as_u16()).map_err(Failed::kind);
         telemetry::client_end(&span, result);
@@ -228,56 +231,56 @@ impl Gateway {
         }
     }
 
-    async fn send(
-        &self,
-        endpoint: &Arc<Endpoint>,
-        visit: &Visit,
-        upload: &Upload,
-        until: Deadline,
-        tries: u32,
-    ) -> Result<Response<Body>, Failed> {
+    async fn send(&self, trial: &Trial<'_>) -> Result<Response<Body>, Failed> {
         let faults = &self.0.options.faults;
-        if !faults.is_empty() {
-            let route = format!("{} {}", visit.method, visit.target.route.path);
-            let cx = visit.context(until, tries);
-            let callee = visit.target.callee.name;
-            let copy = Some(endpoint.instance.id.as_str());
-            let way = injury::Way { side: Side::Caller, callee, route: &route, copy };
-            // As if the component or the network had said so: the policies must not know better.
-            match injury::suffer(faults, way, &cx).await {
-                Ok(Suffered::NOTHING) => {}
-                Ok(suffered) => {
-                    let sent = self.reach(endpoint, visit, upload, until, tries).await;
-                    return self.suffering(suffered, sent, endpoint, visit, upload, until, tries).await;
-                }
-                Err(Injury::Aborted(refusal)) => return Ok(refused::response(&refusal)),
-                Err(Injury::Hung) => return Err(Failed::TimedOut),
-                Err(Injury::Refused) => return Err(Failed::NotSent(NotSent::Nobody(callee))),
-                // A broken connection cannot be told from one whose answer was lost in time.
-                Err(Injury::Reset) => return Err(Failed::TimedOut),
-            }
+        if faults.is_empty() {
+            return trial.reach().await;
         }
-        self.reach(endpoint, visit, upload, until, tries).await
+        let route = format!("{} {}", trial.visit.method, trial.visit.target.route.path);
+        let cx = trial.visit.context(trial.until, trial.tries);
+        let callee = trial.visit.target.callee.name;
+        let copy = Some(trial.endpoint.instance.id.as_str());
+        let way = injury::Way { side: Side::Caller, callee, route: &route, copy };
+        // As if the component or the network had said so: the policies must not know better.
+        match injury::suffer(faults, way, &cx).await {
+            Ok(Suffered::NOTHING) => trial.reach().await,
+            Ok(suffered) => trial.suffer(suffered).await,
+            Err(Injury::Aborted(refusal)) => Ok(refused::response(&refusal)),
+            // A broken connection cannot be told from one whose answer was lost in time.
+            Err(Injury::Hung | Injury::Reset) => Err(Failed::TimedOut),
+            Err(Injury::Refused) => Err(Failed::NotSent(NotSent::Nobody(callee))),
+        }
+    }
+}
+
+/// One try at one copy.
+struct Trial<'a> {
+    endpoint: &'a Arc<Endpoint>,
+    visit: &'a Visit,
+    upload: &'a Upload,
+    until: Deadline,
+    tries: u32,
+}
+
+impl Trial<'_> {
+    async fn reach(&self) -> Result<Response<Body>, Failed> {
+        let terms = Terms::new(self.until, clock::now(), self.tries, telemetry::current_trace());
+        let make = || Some(self.visit.request(self.upload.lend()?, Some(self.endpoint.host()), &terms));
+        let request = make().unwrap_or_default();
+        // One free try on another connection, for what may be repeated and has nothing to carry.
+        let repeatable = self.visit.promise == Promise::Repeatable && self.upload.is_whole();
+        let remake = || repeatable.then(make).flatten();
+        attempt::send(self.endpoint, request, self.until.instant(), remake).await
     }
 
-    /// What becomes of an answer on its way back.
-    async fn suffering(
-        &self,
-        suffered: Suffered,
-        sent: Result<Response<Body>, Failed>,
-        endpoint: &Arc<Endpoint>,
-        visit: &Visit,
-        upload: &Upload,
-        until: Deadline,
-        tries: u32,
-    ) -> Result<Response<Body>, Failed> {
-        if suffered.twice && upload.is_whole() {
-            discard(
-                self.reach(endpoint, visit, upload, until, tries).await.map_err(|failed| failed.refusal()),
-            );
+    /// What becomes of it and of its answer on the way back.
+    async fn suffer(&self, suffered: Suffered) -> Result<Response<Body>, Failed> {
+        let sent = self.reach().await;
+        if suffered.twice && self.upload.is_whole() {
+            discard(self.reach().await.map_err(|failed| failed.refusal()));
         }
         if suffered.answer_lost {
-            injury::hang(until).await;
+            injury::hang(self.until).await;
             return Err(Failed::TimedOut);
         }
         let Some(how) = suffered.spoilt else { return sent };
@@ -286,23 +289,6 @@ impl Gateway {
         let body = injury::spoil(how, &body);
         head.headers.remove(http::header::CONTENT_LENGTH);
         Ok(Response::from_parts(head, Body::full(body)))
-    }
-
-    async fn reach(
-        &self,
-        endpoint: &Arc<Endpoint>,
-        visit: &Visit,
-        upload: &Upload,
-        until: Deadline,
-        tries: u32,
-    ) -> Result<Response<Body>, Failed> {
-        let terms = Terms::new(until, clock::now(), tries, telemetry::current_trace());
-        let make = || Some(visit.request(upload.lend()?, Some(endpoint.host()), &terms));
-        let request = make().unwrap_or_default();
-        // One free try on another connection, for what may be repeated and has nothing to carry.
-        let repeatable = visit.promise == Promise::Repeatable && upload.is_whole();
-        let remake = || repeatable.then(make).flatten();
-        attempt::send(endpoint, request, until.instant(), remake).await
     }
 }
 

@@ -141,11 +141,12 @@ impl Arm {
 
     /// As far as targets go.
     pub fn field(&self) -> Field {
-        let (local_edges, _) = suite::catalogue::edges(&self.plan.processes);
+        let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
         let cached = self.plan.config.services.iter().filter(|(_, service)| service.cache.is_some());
         Field {
             instances: self.instances().iter().map(|instance| instance.standing()).collect(),
             local_edges,
+            remote_edges,
             cached: cached.map(|(name, _)| name.clone()).collect(),
         }
     }

@@ -239,7 +239,7 @@ pub fn reach_of(step: &scenario::Step, arm: &scenario::Arm, processes: &[Process
 
 /// An arm that is only planned, as far as targets go.
 pub(crate) fn field_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Field {
-    let (local_edges, _) = suite::catalogue::edges(processes);
+    let (local_edges, remote_edges) = suite::catalogue::edges(processes);
     let copies = processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
     let standing = |(process, copy): (&ProcessPlan, u32)| {
         let mut hosts: Vec<String> = process.hosts.iter().map(ToString::to_string).collect();
@@ -252,6 +252,7 @@ pub(crate) fn field_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Field 
     Field {
         instances: copies.map(standing).collect(),
         local_edges,
+        remote_edges,
         cached: cached.map(|(name, _)| name.clone()).collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! The course of a run: arms come up, the load is offered, steps are played, figures are taken.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -40,9 +41,9 @@ pub(crate) struct Stage {
     log: SharedLog,
     pub(crate) notes: Mutex<Circumstances>,
     /// The state of the first arm that was asked, to compare the others with: when the
-    /// load began, and when it was over.
+    /// load began, and, by shape of components, when it was over.
     beginning: Mutex<Option<String>>,
-    state: Mutex<Option<String>>,
+    state: Mutex<BTreeMap<String, String>>,
 }
 
 impl Stage {
@@ -394,11 +395,15 @@ impl Stage {
                 self.lines.say(Entry::Audit(audit));
             }
         }
-        let mut first = self.state.lock().expect("no panic while held");
-        for (arm, state) in &states {
-            let first = first.get_or_insert_with(|| state.clone());
+        let mut known = self.state.lock().expect("no panic while held");
+        for (letter, state) in &states {
+            // A variant may keep other things on purpose, such as longer timelines.
+            let arm = arms.iter().find(|arm| arm.plan.letter == *letter);
+            let shape =
+                arm.and_then(|arm| serde_json::to_string(&arm.plan.config.services).ok()).unwrap_or_default();
+            let first = known.entry(shape).or_insert_with(|| state.clone());
             if self.order.scenario.steps.is_empty() && state != first {
-                let text = format!("the same load left {first} first, and {state} in {arm}");
+                let text = format!("the same load left {first} first, and {state} in {letter}");
                 self.notes.lock().expect("no panic while held").states_differ = Some(text);
             }
         }

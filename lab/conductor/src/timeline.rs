@@ -174,7 +174,7 @@ impl Play<'_> {
         let broken = |that: &Expectation| {
             that.phases().iter().all(|phase| over(phase))
                 && !that.phases().is_empty()
-                && self.stands(that).iter().any(|verdict| *verdict == Verdict::Fail)
+                && self.stands(that).contains(&Verdict::Fail)
         };
         let assertion = self.scenario.valid.iter().find(|assertion| broken(&assertion.that))?;
         Some(format!("`{}` does not hold before the first fault", assertion.that.text))
