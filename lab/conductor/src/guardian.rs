@@ -193,9 +193,9 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
         undo_one(undo);
     }
     let mut file = File::options().append(true).open(journal)?;
-    let mut line = serde_json::to_vec(&Entry::Clean).expect("an entry is plain data");
-    line.push(b'\n');
-    file.write_all(&line)?;
+    // The last line may be torn: ours begins anew.
+    let line = serde_json::to_string(&Entry::Clean).expect("an entry is plain data");
+    file.write_all(format!("\n{line}\n").as_bytes())?;
     file.sync_data()?;
     Ok(open.len())
 }

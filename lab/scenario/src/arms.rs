@@ -181,7 +181,7 @@ impl Reader<'_> {
     fn groupings(&mut self, arms: &mut Vec<Arm>, plain: &Read, span: Range<usize>, value: Value<'_>) {
         let Some(common) = self.value::<Common>(value) else { return };
         for groups in partitions(self.components) {
-            let names: Vec<String> = groups.iter().map(|group| group.join("+")).collect();
+            let names: Vec<String> = groups.iter().map(|group| group.join("-")).collect();
             let process = |group: &Vec<&'static str>| {
                 let members: Vec<String> = group.iter().map(|name| (*name).to_owned()).collect();
                 (group.join("-"), members)
@@ -199,7 +199,7 @@ impl Reader<'_> {
                 );
                 return;
             }
-            let name = names.join(" | ");
+            let name = names.join(".");
             arms.push(Arm {
                 services: plain.services.clone(),
                 policies: plain.policies.clone(),
