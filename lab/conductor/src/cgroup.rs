@@ -51,21 +51,48 @@ pub fn join(group: &Path, pid: u32) -> io::Result<()> {
     std::fs::write(group.join("cgroup.procs"), pid.to_string())
 }
 
-/// Removes a group; whoever is left in it goes to its parent.
+/// Removes a group; whoever is left in it joins this process, where it came from.
 pub fn remove(group: &Path) {
-    if let (Ok(members), Some(parent)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent())
-    {
+    if let (Ok(members), Some(root)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent()) {
+        let home = root.join(own_group().trim_start_matches('/'));
+        let home = if home.is_dir() { home } else { root.to_owned() };
         for pid in members.lines() {
             // It may have ended in this moment.
-            let _ = std::fs::write(parent.join("cgroup.procs"), pid);
+            let _ = std::fs::write(home.join("cgroup.procs"), pid);
         }
     }
     // An ended process may linger for a moment: then `doctor --clean` finds the group.
     let _ = std::fs::remove_dir(group);
 }
 
+/// The group of this process, from the root of the groups of CPU: `/` when it is not known.
+fn own_group() -> String {
+    let table = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    group_of_cpu(&table).unwrap_or("/").to_owned()
+}
+
+/// The path in a table like `/proc/self/cgroup`: of v1's `cpu` where it is there, else of v2.
+fn group_of_cpu(table: &str) -> Option<&str> {
+    let rows = || table.lines().filter_map(|row| row.split_once(':')?.1.split_once(':'));
+    let cpu = rows().find(|(controllers, _)| controllers.split(',').any(|name| name == "cpu"));
+    cpu.or_else(|| rows().find(|(controllers, _)| controllers.is_empty())).map(|(_, path)| path)
+}
+
 /// Whether quotas can be set here.
 pub fn is_available() -> bool {
     let name = format!("cleave-probe-{}", std::process::id());
     make(&name, 1.0).inspect(|group| remove(group)).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_goes_back_to_the_group_it_came_from() {
+        let mixed = "12:pids:/user\n4:cpu,cpuacct:/user/one\n0::/unified\n";
+        assert_eq!(group_of_cpu(mixed), Some("/user/one"));
+        assert_eq!(group_of_cpu("0::/user.slice/session:1\n"), Some("/user.slice/session:1"));
+        assert_eq!(group_of_cpu(""), None);
+    }
 }

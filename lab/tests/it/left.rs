@@ -45,7 +45,7 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
         "do = \"fds\"\non = \"people\"\nlimit = 40",
         "do = \"delay\"\non = \"feed->profile\"\nby = \"50ms\"",
         "do = \"partition\"\nfrom = \"zone:b\"\nto = \"zone:a\"",
-        "do = \"cpu-quota\"\non = \"people\"\nshare = \"20%\"",
+        "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"",
         "do = \"bandwidth\"\non = \"feed->profile\"\nrate = \"20KiB\"",
     ];
     for step in steps {

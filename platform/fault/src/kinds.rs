@@ -249,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn no_kind_has_a_field_that_chooses_calls() {
+        for verb in Fault::verbs() {
+            let fields = Fault::fields(verb).expect("a kind");
+            let taken = fields.iter().find(|field| crate::Match::FIELDS.contains(field));
+            assert_eq!(taken, None, "`{verb}`: a scenario reads it as the choice of calls");
+        }
+    }
+
+    #[test]
     fn a_signal_has_no_edge_to_act_on() {
         let kill = read("do = \"kill\"").expect("valid");
         let on = |text: &str| text.parse::<Target>().expect("a target");

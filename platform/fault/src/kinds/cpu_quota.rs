@@ -13,22 +13,22 @@ use crate::{Deed, Place};
 #[serde(deny_unknown_fields)]
 pub struct CpuQuota {
     /// Share of one core.
-    share: Ratio,
+    quota: Ratio,
 }
 
 impl Kind for CpuQuota {
     const CARRIED: Carried = Carried::Conductor;
     const LASTS: bool = true;
-    const FIELDS: &'static [&'static str] = &["share"];
+    const FIELDS: &'static [&'static str] = &["quota"];
     const ON: &'static [Place] = &[Place::Node];
 
     fn deed(&self) -> Option<Deed> {
-        Some(Deed::Quota(self.share.get()))
+        Some(Deed::Quota(self.quota.get()))
     }
 }
 
 impl fmt::Display for CpuQuota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "leave {} of a core", self.share)
+        write!(f, "leave {} of a core", self.quota)
     }
 }
