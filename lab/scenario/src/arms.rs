@@ -1,6 +1,6 @@
 //! `[topology.T]`, `[service.S]`, `[policy."A->B"]` and `[variant.V]`, which lays some of them over the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use contract::Placement;
@@ -142,6 +142,8 @@ impl Reader<'_> {
             self.groupings(&mut arms, &plain, span, value);
         }
         self.written.axes.extend(arms.iter().map(|arm| arm.name.clone()));
+        let mut seen = BTreeSet::new();
+        self.written.axes.retain(|axis| seen.insert(axis.clone()));
         self.once();
         if let Some(chosen) = chosen {
             self.choose(&mut arms, chosen);

@@ -29,7 +29,7 @@ fn names(
         known(reader, "phase", phase, &reader.written.phases.clone(), place);
     }
     for axis in &measure.axes {
-        known(reader, "topology or variant", axis, &reader.written.axes.clone(), place);
+        known(reader, "arm", axis, &reader.written.axes.clone(), place);
     }
     match &measure.kind {
         Kind::Latency(_, journey)

@@ -41,9 +41,9 @@ pub fn explain(
     say(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
     say(format_args!("load, open loop, the same for every arm; data `{}`:", scenario.load.size.name()));
-    for (phase, ramp) in scenario.phases.iter().zip(scenario.load.ramps(&names)) {
+    for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
         let note = if phase.measure { "" } else { "  (not measured)" };
-        say(format_args!("  {:<10} {:>5}  {ramp}{note}", phase.name, phase.length.to_string()));
+        say(format_args!("  {:<10} {:>5}  {shape}{note}", phase.name, phase.length.to_string()));
     }
     let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
     let shares: Vec<String> = scenario

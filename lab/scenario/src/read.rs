@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 use traffic::load::{Load, Surge};
+use traffic::trace;
 
 use crate::action::Action;
 use crate::check;
@@ -167,7 +168,7 @@ impl Reader<'_> {
         let repeats = self.repeats(&mut top, way);
         let budget: Option<Budget> = self.take(&mut top, "budget");
         let phases = self.phases(&mut top);
-        let mut load: Option<Load> = self.load(&mut top);
+        let mut load: Option<Load> = self.load(&mut top, source);
         let arms = self.arms(&mut top);
         let steps = self.steps(&mut top, &phases, source);
         if let Some(load) = &mut load {
@@ -266,7 +267,7 @@ impl Reader<'_> {
         phases
     }
 
-    fn load(&mut self, top: &mut DeTable<'_>) -> Option<Load> {
+    fn load(&mut self, top: &mut DeTable<'_>, source: &Source) -> Option<Load> {
         let Some(value) = remove(top, "load") else {
             self.fault(0..0, "`[load]` is missing; write [load] and below it rate = \"100/s\"");
             return None;
@@ -277,10 +278,14 @@ impl Reader<'_> {
             _ => Vec::new(),
         };
         let inside = places(&value, &span);
-        let load: Load = self.value(value)?;
+        let (value, misspelt) = self.known_keys(value, &Load::KEYS);
+        let mut load: Load = self.value(value)?;
+        self.trace(&mut load, source, nearest(&inside, "trace").unwrap_or(span.clone()));
         let names: Vec<String> = self.written.phases.clone();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for message in load.faults(&names) {
+        // What is missing now may be what was misspelt.
+        let missing = |message: &String| misspelt && message.starts_with("rate: nobody comes");
+        for message in load.faults(&names).into_iter().filter(|message| !missing(message)) {
             // A sentence begins with its key, which may be a default the file does not have.
             let key = message.split(':').next().unwrap_or_default();
             let place = keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
@@ -291,6 +296,50 @@ impl Reader<'_> {
             self.fault(place.unwrap_or(span.clone()), message);
         }
         Some(load)
+    }
+
+    /// The rows of the trace a load names, from the folder of the scenario.
+    fn trace(&mut self, load: &mut Load, source: &Source, place: Range<usize>) {
+        let Some(written) = &load.trace else { return };
+        let folder = source.path.parent().unwrap_or(Path::new(""));
+        let path = folder.join(written);
+        match std::fs::read_to_string(&path) {
+            Err(why) => {
+                self.fault(
+                    place,
+                    format!(
+                        "trace: cannot read {}: {why}; name a file of rows {}",
+                        path.display(),
+                        trace::HEADING
+                    ),
+                );
+            }
+            Ok(text) => match trace::parse(&text) {
+                Ok(rows) => load.rows = rows,
+                Err(faults) => {
+                    let name = path.display();
+                    faults
+                        .into_iter()
+                        .for_each(|fault| self.fault(place.clone(), format!("trace: {name}: {fault}")));
+                }
+            },
+        }
+    }
+
+    /// The table without the keys it cannot have, which are told, and whether there were any.
+    fn known_keys<'i>(&mut self, value: Value<'i>, known: &[&str]) -> (Value<'i>, bool) {
+        let span = value.span();
+        let before = self.faults.len();
+        let mut value = value.into_inner();
+        if let DeValue::Table(table) = &mut value {
+            let written: Vec<(String, Range<usize>)> =
+                table.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
+            for (key, place) in written.into_iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+                self.fault(place, unknown("key", &key, known.iter().copied()));
+                remove(table, &key);
+            }
+        }
+        (Spanned::new(span, value), self.faults.len() > before)
     }
 
     /// The tables `[key.NAME]`, each with its name and the name's place.

@@ -187,8 +187,22 @@ fn load() -> Value {
     let rates = json!({ "oneOf": [rate("per second and arm"), { "type": "object", "additionalProperties": { "type": "string" } }] });
     table(
         &[
-            ("model", one_of(&["open"], "arrivals by the clock, whatever the arms do")),
+            (
+                "model",
+                one_of(&["open", "closed"], "arrivals by the clock, or users who wait for their answers"),
+            ),
             ("rate", rates),
+            ("trace", text("a file of arrivals in the place of a rate: offset_us,journey,user")),
+            (
+                "users",
+                table(
+                    &[
+                        ("count", whole("users at once")),
+                        ("think", span("mean wait between an answer and the next request")),
+                    ],
+                    &["count", "think"],
+                ),
+            ),
             ("mix", mix),
             ("timeout", span("longest a user waits")),
             ("attempts", whole("times a user tries in all")),
@@ -222,7 +236,7 @@ fn load() -> Value {
             ("pool", whole("slots per arm")),
             ("queue_cap", whole("arrivals that may wait per arm")),
         ],
-        &["rate"],
+        &[],
     )
 }
 

@@ -6,6 +6,7 @@
 //! - [`journey`]: what a user wants done, and which components it needs.
 //! - [`graph`]: who follows whom.
 //! - [`dataset`]: who is there, which photos there are.
+//! - [`trace`]: arrivals that were written down.
 //! - [`words`]: vocabulary, names and captions.
 //! - [`schedule`]: every arrival of a run; who acts and on what is in `target`.
 //! - [`images`]: pixels of photos.
@@ -21,6 +22,7 @@ pub mod sample;
 pub mod schedule;
 pub mod seed;
 mod target;
+pub mod trace;
 pub mod words;
 
 pub use dataset::Dataset;

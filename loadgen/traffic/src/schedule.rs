@@ -10,11 +10,12 @@ use record::PhasePlan;
 
 use crate::dataset::Dataset;
 use crate::journey::Journey;
-use crate::load::{Arrivals, Load, Ramp, Surge};
+use crate::load::{Arrivals, Load, Shape, Surge};
 use crate::sample::Weighted;
 use crate::seed::{BASIS, Rng, Seed};
 pub use crate::target::Target;
 use crate::target::{Cast, Taken};
+use crate::trace::Row;
 
 /// One arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,11 @@ impl Arrival {
 struct Phase {
     start_ns: u64,
     end_ns: u64,
-    ramp: Ramp,
+    shape: Shape,
 }
+
+/// An even spread comes no slower, per second: the foot of a wave may be nothing at all.
+const SLOWEST: f64 = 0.01;
 
 /// The arrivals of a run, made one by one: never a list of them.
 #[derive(Clone)]
@@ -56,6 +60,7 @@ pub struct Schedule {
     phases: Vec<Phase>,
     peak: f64,
     surges: Vec<Surge>,
+    rows: Arc<[Row]>,
     at_ns: u64,
     seq: u64,
     journeys: Vec<Journey>,
@@ -72,10 +77,10 @@ impl Schedule {
     pub fn new(seed: u64, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
         let seed = Seed(seed);
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
-        let phases = phases.iter().zip(load.ramps(&names)).map(|(phase, ramp)| Phase {
+        let phases = phases.iter().zip(load.shapes(&names)).map(|(phase, shape)| Phase {
             start_ns: phase.start_ns,
             end_ns: phase.start_ns + phase.length_ns,
-            ramp,
+            shape,
         });
         let (journeys, weights): (Vec<_>, Vec<_>) = load.weights().into_iter().unzip();
         Self {
@@ -85,6 +90,7 @@ impl Schedule {
             phases: phases.collect(),
             peak: load.peak_rate(),
             surges: load.surges.clone(),
+            rows: load.rows.as_slice().into(),
             at_ns: 0,
             seq: 0,
             journeys,
@@ -107,9 +113,22 @@ impl Schedule {
     /// The rate at a moment, per second; `None` after the end.
     fn rate(&self, at_ns: u64) -> Option<f64> {
         let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns)?;
-        let into = at_ns.saturating_sub(phase.start_ns) as f64;
         let surge: f64 = self.surges.iter().map(|surge| surge.at(at_ns)).product();
-        Some(surge * phase.ramp.at(into / (phase.end_ns - phase.start_ns) as f64))
+        Some(surge * phase.shape.at(at_ns.saturating_sub(phase.start_ns), phase.end_ns - phase.start_ns))
+    }
+
+    /// The next arrival of the trace that the phases have time for.
+    fn next_row(&mut self) -> Option<(u64, Journey, Option<u32>)> {
+        let row = self.rows.get(usize::try_from(self.seq).ok()?)?;
+        let due_ns = row.offset_us.saturating_mul(1_000);
+        let end_ns = self.phases.last()?.end_ns;
+        (due_ns < end_ns).then_some((due_ns, row.journey, Some(row.user)))
+    }
+
+    /// The next arrival that is drawn.
+    fn next_drawn(&mut self) -> Option<(u64, Journey, Option<u32>)> {
+        let due_ns = self.next_moment()?;
+        Some((due_ns, self.journeys[self.mix.index(self.seed.unit("journey", self.seq))], None))
     }
 
     /// The next moment something arrives.
@@ -126,7 +145,7 @@ impl Schedule {
             },
             Arrivals::Constant => {
                 let rate = self.rate(self.at_ns)?;
-                self.at_ns = self.at_ns.saturating_add(nanos(1.0 / rate));
+                self.at_ns = self.at_ns.saturating_add(nanos(1.0 / rate.max(SLOWEST)));
                 self.rate(self.at_ns).map(|_| self.at_ns)
             }
         }
@@ -143,11 +162,11 @@ impl Iterator for Schedule {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let due_ns = self.next_moment()?;
+        let next = if self.rows.is_empty() { self.next_drawn() } else { self.next_row() };
+        let (due_ns, wanted, who) = next?;
         let seq = self.seq;
         self.seq += 1;
-        let wanted = self.journeys[self.mix.index(self.seed.unit("journey", seq))];
-        let (journey, user, target) = self.cast.act(&mut self.taken, wanted, seq);
+        let (journey, user, target) = self.cast.act(&mut self.taken, wanted, who, seq);
         let payload_seed = self.seed.draw("payload", seq);
         Some(Arrival { seq, due_ns, journey, user, target: target.code(), payload_seed })
     }

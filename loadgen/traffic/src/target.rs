@@ -116,9 +116,11 @@ impl Cast {
         }
     }
 
-    /// What the arrival of a number does.
-    pub(crate) fn act(&self, taken: &mut Taken, journey: Journey, seq: u64) -> Act {
-        let reader = self.reader("user", seq);
+    /// What the arrival of a number does, by whom where a trace says it.
+    pub(crate) fn act(&self, taken: &mut Taken, journey: Journey, who: Option<u32>, seq: u64) -> Act {
+        let users = self.data.users.len() as u32;
+        let who = who.map(|user| user % users);
+        let reader = who.unwrap_or_else(|| self.reader("user", seq));
         let written = match journey {
             Journey::HomeFeed | Journey::NextPage | Journey::LogIn | Journey::SignUp => {
                 Some((reader, Target::Nothing))
@@ -137,7 +139,8 @@ impl Cast {
                 Some((reader, Target::User(self.authors.index(self.seed.unit("target", seq)) as u32)))
             }
             Journey::Upload | Journey::PostThenRead => {
-                Some((self.authors.index(self.seed.unit("user", seq)) as u32, Target::Nothing))
+                let drawn = || self.authors.index(self.seed.unit("user", seq)) as u32;
+                Some((who.unwrap_or_else(drawn), Target::Nothing))
             }
             Journey::Like => self.fresh_like(taken, reader, seq),
             Journey::EditProfile => self

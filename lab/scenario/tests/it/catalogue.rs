@@ -27,8 +27,9 @@ fn every_scenario_of_the_house_is_explained_in_full() {
             assert!(told.lines().any(|said| said.starts_with(line)), "{name}: no line `{line}..` in\n{told}");
         };
         says(&format!("{name}: {}", scenario.title));
-        for (letter, (arm, processes)) in ('A'..).zip(&arms) {
-            says(&format!("  {letter} {arm}: {} process", processes.len()));
+        for (letter, (arm, processes)) in ('A'..='Z').chain('a'..='z').zip(&arms) {
+            let copies: u32 = processes.iter().map(|process| process.replicas).sum();
+            says(&format!("  {letter} {arm}: {copies} process"));
             for process in processes {
                 says(&format!("      {} x{}: ", process.name, process.replicas));
             }
@@ -61,7 +62,7 @@ fn a_step_starts_when_its_phase_does_and_lasts_as_long_as_it_says() {
     assert_eq!((dead.start_ns, dead.length_ns), (28_000_000_000, 0));
     assert_eq!(scenario.length_ns(), 45_000_000_000);
     let arms: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
-    assert_eq!(arms, ["mono", "micro"], "the order of the file, not of the alphabet");
+    assert_eq!(arms, ["mono", "micro", "mono-x3"], "the order of the file, not of the alphabet");
     // Every assertion knows its line, however many comments stand above it.
     let lines: Vec<String> = scenario.source.text.lines().map(str::to_owned).collect();
     for assertion in scenario.valid.iter().chain(&scenario.check) {

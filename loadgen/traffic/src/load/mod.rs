@@ -6,15 +6,20 @@
 
 pub mod mix;
 pub mod rate;
+mod shape;
+
+use std::path::PathBuf;
 
 use policy::units::Span;
 use serde::{Deserialize, Serialize};
 
 pub use self::mix::Mix;
-pub use self::rate::{Ramp, Rates};
+pub use self::rate::Rates;
+pub use self::shape::Shape;
 use crate::dataset::Size;
 use crate::graph::Graph;
 use crate::journey::Journey;
+use crate::trace::{self, Row};
 
 /// How arrivals come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,7 +147,14 @@ pub struct Load {
     #[serde(default)]
     pub model: Model,
     /// Arrivals per second and arm; of a closed loop the most there may be.
+    #[serde(default)]
     pub rate: Rates,
+    /// A file of arrivals in the place of a rate, from the scenario's folder; see [`crate::trace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<PathBuf>,
+    /// What the trace says; whoever reads the scenario reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Row>,
     /// Who comes in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
@@ -208,6 +220,26 @@ const FEWEST_SLOTS: usize = 32;
 const STEEPEST: f64 = 3.0;
 
 impl Load {
+    /// Its keys in a scenario. `surges` is none: the steps of a scenario are turned into them.
+    pub const KEYS: [&str; 16] = [
+        "model",
+        "rate",
+        "users",
+        "mix",
+        "timeout",
+        "attempts",
+        "good_within",
+        "size",
+        "arrivals",
+        "graph",
+        "popularity",
+        "feed",
+        "overload",
+        "pool",
+        "queue_cap",
+        "trace",
+    ];
+
     fn default_timeout() -> Span {
         Span::from_millis(5_000)
     }
@@ -276,21 +308,32 @@ impl Load {
 
     fn rate_faults(&self, phases: &[&str]) -> Vec<String> {
         let mut faults = Vec::new();
-        let mut check = |place: &str, ramp: &Ramp| {
-            for rate in [ramp.from, ramp.to] {
+        if self.trace.is_some() {
+            if self.rate != Rates::default() {
+                faults.push("trace: a trace says who comes when; leave `rate` out".into());
+            }
+            if self.model == Model::Closed {
+                faults
+                    .push("trace: users of a closed loop come when they are ready; leave `trace` out".into());
+            }
+            return faults;
+        }
+        let mut check = |place: &str, shape: &Shape| {
+            for rate in shape.written() {
                 if rate.get() <= 0.0 {
                     faults.push(format!("{place}: a rate of {rate} offers nothing; write \"100/s\""));
-                } else if rate.get() > FASTEST {
-                    faults.push(format!("{place}: {rate} is impossible here; write at most {FASTEST}/s"));
                 }
+            }
+            if shape.peak() > FASTEST {
+                faults.push(format!("{place}: {shape} is impossible here; write at most {FASTEST}/s"));
             }
         };
         match &self.rate {
-            Rates::One(ramp) => check("rate", ramp),
+            Rates::One(shape) => check("rate", shape),
             Rates::ByPhase(table) => {
-                table.iter().for_each(|(phase, ramp)| check(&format!("rate in `{phase}`"), ramp));
+                table.iter().for_each(|(phase, shape)| check(&format!("rate in `{phase}`"), shape));
                 if table.is_empty() {
-                    faults.push("rate: the table is empty; write rate = \"100/s\"".into());
+                    faults.push("rate: nobody comes; write rate = \"100/s\"".into());
                 }
                 for phase in table.keys().filter(|phase| !phases.contains(&phase.as_str())) {
                     faults.push(format!("rate: unknown phase `{phase}`; phases: {}", phases.join(", ")));
@@ -303,7 +346,12 @@ impl Load {
 
     /// Journeys that occur and their weights, in the order of [`Journey::ALL`].
     pub fn weights(&self) -> Vec<(Journey, f64)> {
-        self.mix.weights()
+        if self.rows.is_empty() {
+            return self.mix.weights();
+        }
+        let count = |journey| self.rows.iter().filter(|row| row.journey == journey).count();
+        let counts = Journey::ALL.into_iter().map(|journey| (journey, count(journey) as f64));
+        counts.filter(|(_, count)| *count > 0.0).collect()
     }
 
     /// Journeys that occur.
@@ -312,13 +360,14 @@ impl Load {
     }
 
     /// The rates of phases of these names, in order.
-    pub fn ramps(&self, phases: &[&str]) -> Vec<Ramp> {
-        self.rate.ramps(phases)
+    pub fn shapes(&self, phases: &[&str]) -> Vec<Shape> {
+        self.rate.shapes(phases)
     }
 
     /// The highest rate of the run, per second.
     pub fn peak_rate(&self) -> f64 {
-        self.rate.peak() * self.surges.iter().map(|surge| surge.by).product::<f64>()
+        self.rate.peak().max(trace::peak_rate(&self.rows))
+            * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
     /// Slots per arm: a slot is one request in flight. By Little's law the peak
@@ -385,8 +434,7 @@ mod tests {
             ("rate = \"10/s\"\nmix = { hom = 1 }", "unknown journey `hom`"),
             ("rate = \"10/s\"\nmix = { search = -1 }", "no number from 0 up"),
             ("rate = \"10/s\"\nsize = \"huge\"", "`tiny`"),
-            ("rate = \"10/s\"\nmodel = \"closed\"", "write model = \"open\""),
-            ("rate = \"10/s\"\nmodel = \"shut\"", "unknown model `shut`"),
+            ("rate = \"10/s\"\nmodel = \"shut\"", "unknown variant `shut`"),
             ("rat = \"10/s\"", "unknown field `rat`"),
         ] {
             let why = read(text).expect_err(text);
@@ -400,7 +448,12 @@ mod tests {
             ("rate = \"0/s\"", "offers nothing"),
             ("rate = \"500000/s\"", "impossible here"),
             ("rate = { stady = \"1/s\" }", "unknown phase `stady`; phases: steady"),
-            ("rate = {}", "the table is empty"),
+            ("rate = {}", "nobody comes"),
+            ("rate = \"1/s\"\nmodel = \"closed\"", "users = { count = 20"),
+            ("rate = \"1/s\"\nusers = { count = 5 }", "write model = \"closed\""),
+            ("rate = \"9000/s flash-crowd 5x\"", "impossible here"),
+            ("size = \"tiny\"", "write rate = \"100/s\""),
+            ("rate = \"1/s\"\ntrace = \"a.csv\"", "leave `rate` out"),
             ("rate = \"1/s\"\nmix = { search = 0 }", "all weights are 0"),
             ("rate = \"1/s\"\ntimeout = \"2m\"", "out of range"),
             ("rate = \"1/s\"\ntimeout = \"1s\"\ngood_within = \"2s\"", "at most the timeout, 1s"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use traffic::{Schedule, Seed};
+use traffic::{Journey, Schedule, Seed};
 
 use crate::{SECOND, load, phases, schedule, standard, tiny};
 
@@ -105,4 +105,44 @@ fn constant_arrivals_are_evenly_spaced() {
             .collect();
     // 10 ms, 20 ms, .. 1,000 ms; then 1,005 ms, .. 1,995 ms.
     assert_eq!((due.len(), due[0], due[99], due[100]), (299, SECOND / 100, SECOND, SECOND + SECOND / 200));
+}
+
+#[test]
+fn a_trace_is_offered_as_it_is() {
+    let text =
+        "offset_us,journey,user\n0,home-feed,3\n1500000,like,9\n1500001,upload,1000000\n9000000,search,2\n";
+    let mut load = load("trace = \"a.csv\"");
+    load.rows = traffic::trace::parse(text).expect("a trace");
+    let users = tiny().users.len() as u32;
+    let offered: Vec<_> = Schedule::new(42, &phases(&[5]), &load, tiny())
+        .map(|arrival| (arrival.due_ns, arrival.journey, arrival.user))
+        .collect();
+    let expected = [
+        (0, Journey::HomeFeed, 3),
+        (1_500_000_000, Journey::Like, 9),
+        (1_500_001_000, Journey::Upload, 1_000_000 % users),
+    ];
+    assert_eq!(offered, expected, "what comes after the last phase stays away");
+    assert_eq!(load.journeys(), [Journey::HomeFeed, Journey::Search, Journey::Like, Journey::Upload]);
+    assert_eq!(load.peak_rate(), 2.0);
+}
+
+#[test]
+fn every_shape_offers_what_it_says() {
+    for (rate, quarters) in [
+        ("200/s -> 600/s", [250.0, 350.0, 450.0, 550.0]),
+        ("200/s, 400/s", [200.0, 200.0, 400.0, 400.0]),
+        ("200/s diurnal 50% per 20s", [263.7, 263.7, 136.3, 136.3]),
+        ("100/s flash-crowd 4x rise 1s hold 4s decay 10s", [370.0, 325.0, 175.0, 100.0]),
+    ] {
+        let mut counts = [0.0; 4];
+        for arrival in schedule(&[20], &format!("rate = \"{rate}\""), tiny()) {
+            counts[(arrival.due_ns / 5_000_000_000) as usize] += 1.0;
+        }
+        for (count, expected) in counts.into_iter().zip(quarters) {
+            // Four standard deviations of a Poisson count.
+            let expected: f64 = expected * 5.0;
+            assert!((count - expected).abs() < 4.0 * expected.sqrt(), "{rate}: {counts:?}");
+        }
+    }
 }

@@ -1,0 +1,286 @@
+//! How the rate of a phase changes while it lasts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use policy::units::{Factor, Rate, Ratio, Span, UnitError};
+use serde::{Deserialize, Serialize, de};
+
+/// The rate over a phase, as a scenario writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// `"150/s"`, or `"150/s -> 300/s"`: evenly from the one to the other.
+    Ramp {
+        /// At the phase's start.
+        from: Rate,
+        /// At its end.
+        to: Rate,
+    },
+    /// `"100/s, 125/s, 156/s"`: levels that share the phase equally.
+    Steps(Vec<Rate>),
+    /// `"100/s diurnal 60% per 60s"`: a sine about `base`, which it begins at.
+    Diurnal {
+        /// Mean.
+        base: Rate,
+        /// Height of the wave over the mean, a share of it.
+        amplitude: Ratio,
+        /// Length of a day.
+        period: Span,
+    },
+    /// `"50/s flash-crowd 5x rise 2s hold 20s decay 10s"`, from the phase's start on.
+    FlashCrowd {
+        /// Before, and after.
+        base: Rate,
+        /// How many times as many come.
+        by: Factor,
+        /// How long it takes to grow.
+        rise: Span,
+        /// How long it stays.
+        hold: Span,
+        /// How long it takes to fall back.
+        decay: Span,
+    },
+}
+
+const AMPLITUDE: f64 = 0.6;
+const PERIOD: Span = Span::from_millis(60_000);
+const RISE: Span = Span::from_millis(2_000);
+const HOLD: Span = Span::from_millis(20_000);
+const DECAY: Span = Span::from_millis(10_000);
+
+impl Shape {
+    /// The same rate throughout.
+    pub const fn level(rate: Rate) -> Self {
+        Self::Ramp { from: rate, to: rate }
+    }
+
+    /// What it begins with.
+    pub fn first(&self) -> Rate {
+        match self {
+            Self::Ramp { from, .. } => *from,
+            Self::Steps(levels) => levels.first().copied().unwrap_or_default(),
+            Self::Diurnal { base, .. } | Self::FlashCrowd { base, .. } => *base,
+        }
+    }
+
+    /// What a phase after it goes on with.
+    pub fn last(&self) -> Rate {
+        match self {
+            Self::Ramp { to, .. } => *to,
+            Self::Steps(levels) => levels.last().copied().unwrap_or_default(),
+            Self::Diurnal { base, .. } | Self::FlashCrowd { base, .. } => *base,
+        }
+    }
+
+    /// Every rate it is written with.
+    pub fn written(&self) -> Vec<Rate> {
+        match self {
+            Self::Steps(levels) => levels.clone(),
+            _ => vec![self.first(), self.last()],
+        }
+    }
+
+    /// The highest rate, per second.
+    pub fn peak(&self) -> f64 {
+        let highest = self.written().into_iter().map(Rate::get).fold(0.0, f64::max);
+        match self {
+            Self::Diurnal { amplitude, .. } => highest * (1.0 + amplitude.get()),
+            Self::FlashCrowd { by, .. } => highest * by.get(),
+            Self::Ramp { .. } | Self::Steps(_) => highest,
+        }
+    }
+
+    /// Per second, `into_ns` after the start of a phase of `length_ns`.
+    pub fn at(&self, into_ns: u64, length_ns: u64) -> f64 {
+        let share = into_ns as f64 / length_ns.max(1) as f64;
+        match self {
+            Self::Ramp { from, to } => from.get() + (to.get() - from.get()) * share,
+            Self::Steps(levels) => {
+                let index = (share * levels.len() as f64) as usize;
+                levels[index.min(levels.len() - 1)].get()
+            }
+            Self::Diurnal { base, amplitude, period } => {
+                let turn = into_ns as f64 / ns(*period);
+                base.get() * (1.0 + amplitude.get() * (std::f64::consts::TAU * turn).sin())
+            }
+            Self::FlashCrowd { base, by, rise, hold, decay } => {
+                let (rise, hold, decay) = (ns(*rise), ns(*hold), ns(*decay));
+                let into = into_ns as f64;
+                let risen = if into < rise {
+                    into / rise
+                } else if into < rise + hold {
+                    1.0
+                } else {
+                    (1.0 - (into - rise - hold) / decay.max(1.0)).max(0.0)
+                };
+                base.get() * (1.0 + (by.get() - 1.0) * risen)
+            }
+        }
+    }
+}
+
+fn ns(span: Span) -> f64 {
+    span.duration().as_nanos() as f64
+}
+
+impl FromStr for Shape {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        if let Some((from, to)) = text.split_once("->") {
+            return Ok(Self::Ramp { from: from.trim().parse()?, to: to.trim().parse()? });
+        }
+        if text.contains(',') {
+            let levels: Result<_, _> = text.split(',').map(|level| level.trim().parse()).collect();
+            return levels.map(Self::Steps);
+        }
+        let mut words = text.split_whitespace();
+        let Some((base, kind)) = words.next().zip(words.next()) else { return text.parse().map(Self::level) };
+        let base = base.parse()?;
+        match kind {
+            "diurnal" => {
+                let amplitude = words.clone().next().filter(|word| *word != "per");
+                if amplitude.is_some() {
+                    words.next();
+                }
+                Ok(Self::Diurnal {
+                    base,
+                    amplitude: amplitude.map_or(Ok(Ratio::new(AMPLITUDE)), str::parse)?,
+                    period: told(text, words, [("per", PERIOD)])?[0],
+                })
+            }
+            "flash-crowd" => {
+                let by = words.next().unwrap_or("5x").parse()?;
+                let [rise, hold, decay] =
+                    told(text, words, [("rise", RISE), ("hold", HOLD), ("decay", DECAY)])?;
+                Ok(Self::FlashCrowd { base, by, rise, hold, decay })
+            }
+            _ => Err(no_rate(text)),
+        }
+    }
+}
+
+/// The spans after their words, in this order; those left out are as given.
+fn told<'t, const N: usize>(
+    text: &str,
+    mut words: impl Iterator<Item = &'t str>,
+    usual: [(&str, Span); N],
+) -> Result<[Span; N], UnitError> {
+    let mut spans = usual.map(|(_, span)| span);
+    while let Some(word) = words.next() {
+        let index = usual.iter().position(|(name, _)| *name == word).ok_or_else(|| no_rate(text))?;
+        let span: Span = words.next().ok_or_else(|| no_rate(text))?.parse()?;
+        if span == Span::default() {
+            return Err(no_rate(text));
+        }
+        spans[index] = span;
+    }
+    Ok(spans)
+}
+
+fn no_rate(text: &str) -> UnitError {
+    UnitError(format!(
+        "`{text}` is no rate; write \"100/s\", \"100/s -> 300/s\", \"100/s, 125/s, 156/s\", \
+         \"100/s diurnal 60% per 60s\" or \"50/s flash-crowd 5x rise 2s hold 20s decay 10s\""
+    ))
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ramp { from, to } if from == to => write!(f, "{from}"),
+            Self::Ramp { from, to } => write!(f, "{from} -> {to}"),
+            Self::Steps(levels) => {
+                let levels: Vec<String> = levels.iter().map(ToString::to_string).collect();
+                f.write_str(&levels.join(", "))
+            }
+            Self::Diurnal { base, amplitude, period } => write!(f, "{base} diurnal {amplitude} per {period}"),
+            Self::FlashCrowd { base, by, rise, hold, decay } => {
+                write!(f, "{base} flash-crowd {by} rise {rise} hold {hold} decay {decay}")
+            }
+        }
+    }
+}
+
+impl Serialize for Shape {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn shape(text: &str) -> Shape {
+        text.parse().unwrap_or_else(|why| panic!("{text}: {why}"))
+    }
+
+    #[test]
+    fn a_shape_reads_back_what_it_prints() {
+        for text in [
+            "150/s",
+            "0.5/s",
+            "150/s -> 300/s",
+            "300/s -> 20/s",
+            "100/s, 125/s, 156/s",
+            "100/s diurnal 60% per 20s",
+            "50/s flash-crowd 5x rise 2s hold 20s decay 10s",
+        ] {
+            assert_eq!(shape(text).to_string(), text);
+        }
+        assert_eq!(shape("100/s diurnal").to_string(), "100/s diurnal 60% per 1m");
+        assert_eq!(shape("50/s flash-crowd").to_string(), "50/s flash-crowd 5x rise 2s hold 20s decay 10s");
+        for bad in [
+            "",
+            "->",
+            "1/s ->",
+            "-> 1/s",
+            "1/s -> 2/s -> 3/s",
+            "1/s,",
+            "1/s diurnal 200%",
+            "1/s diurnal per",
+            "1/s diurnal per 0s",
+            "1/s flash-crowd 5x fall 2s",
+            "1/s crowd",
+            "30% of slowest",
+        ] {
+            assert!(bad.parse::<Shape>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn levels_share_a_phase_equally() {
+        let steps = shape("100/s, 200/s, 50/s");
+        let at = |s: u64| steps.at(s * S, 9 * S);
+        assert_eq!([0, 2, 3, 5, 6, 9].map(at), [100.0, 100.0, 200.0, 200.0, 50.0, 50.0]);
+        assert_eq!((steps.peak(), steps.first().get(), steps.last().get()), (200.0, 100.0, 50.0));
+    }
+
+    #[test]
+    fn a_day_swings_about_its_mean() {
+        let day = shape("100/s diurnal 60% per 20s");
+        let at = |s: u64| day.at(s * S, 60 * S).round();
+        assert_eq!([0, 5, 10, 15, 20, 25].map(at), [100.0, 160.0, 100.0, 40.0, 100.0, 160.0]);
+        assert_eq!(day.peak(), 160.0);
+    }
+
+    #[test]
+    fn a_crowd_comes_stays_and_goes() {
+        let crowd = shape("50/s flash-crowd 5x rise 2s hold 10s decay 4s");
+        let at = |s: u64| crowd.at(s * S, 30 * S).round();
+        assert_eq!(
+            [0, 1, 2, 11, 12, 14, 16, 29].map(at),
+            [50.0, 150.0, 250.0, 250.0, 250.0, 150.0, 50.0, 50.0]
+        );
+        assert_eq!((crowd.peak(), crowd.last().get()), (250.0, 50.0));
+    }
+}
