@@ -9,6 +9,8 @@ use crate::units::{Ratio, Span};
 
 /// More waiting calls than this is a run that diverged, whatever the file says.
 pub const QUEUE_CAP: u32 = 50_000;
+/// Each connection owns a thread.
+const MOST_CONNECTIONS: u32 = 64;
 
 /// `[service.S]`, of every copy of the component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,7 +38,8 @@ pub struct Service {
     /// are published after it, and a crash in between loses them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<bool>,
-    /// Connections to its database.
+    /// Connections that read its database. Components of one process share a database,
+    /// and it has as many as they ask for together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u32>,
 }
@@ -189,7 +192,10 @@ impl Service {
         );
         refuse(self.queue.is_some_and(|queue| queue > QUEUE_CAP), "queue: at most 50000 calls may wait");
         refuse(self.queue.is_some() && self.slots.is_none(), "queue: calls wait for slots; write slots = 8");
-        refuse(self.pool == Some(0), "pool: a pool holds at least 1 connection");
+        refuse(
+            self.pool.is_some_and(|pool| !(1..=MOST_CONNECTIONS).contains(&pool)),
+            "pool: a pool holds 1 to 64 connections",
+        );
         refuse(
             self.store.is_some() && self.cache.is_none(),
             "store: it is asked by a cache; write cache = { single_flight = true }",
@@ -245,7 +251,8 @@ mod tests {
             ("slots = 0", "1 to 50000"),
             ("queue = 4", "write slots"),
             ("slots = 1\nqueue = 60000", "at most 50000"),
-            ("pool = 0", "at least 1 connection"),
+            ("pool = 0", "1 to 64 connections"),
+            ("pool = 65", "1 to 64 connections"),
             ("work = { mean = \"0ms\" }", "mean is nothing"),
             ("work = { mean = \"1ms\", offload = true }", "cpu = true"),
             ("store = { slots = 1, work = { mean = \"1ms\" } }", "asked by a cache"),

@@ -121,6 +121,13 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
+    /// Connections that read its database: what its components ask for together; `None` where none does.
+    pub fn readers(&self) -> Option<u32> {
+        let asked = |name: &ComponentName| self.services.get(name.as_str()).and_then(|service| service.pool);
+        let pools: Vec<u32> = self.process.hosts.iter().filter_map(asked).collect();
+        (!pools.is_empty()).then(|| pools.iter().sum())
+    }
+
     /// Leaf keys of the JSON form: the operational-complexity row counts them.
     pub fn keys(&self) -> u32 {
         fn leaves(value: &serde_json::Value) -> u32 {
@@ -141,4 +148,22 @@ impl NodeConfig {
 /// The database file of a process, shared by its copies.
 pub fn database_path(data: &Path, process: &str) -> PathBuf {
     data.join(format!("{process}.db"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_of_a_process_add_to_its_pool() {
+        let mut config = NodeConfig::default();
+        config.process.hosts = ["feed", "photo"].map(ComponentName::of).to_vec();
+        assert_eq!(config.readers(), None);
+        for (name, pool) in [("feed", 3), ("search", 5)] {
+            config.services.insert(name.into(), Service { pool: Some(pool), ..Service::default() });
+        }
+        assert_eq!(config.readers(), Some(3), "search lives elsewhere");
+        config.services.insert("photo".into(), Service { pool: Some(2), ..Service::default() });
+        assert_eq!(config.readers(), Some(5));
+    }
 }

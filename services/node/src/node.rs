@@ -295,6 +295,7 @@ impl Ground<'_> {
         let wrong = |source| NodeError::Storage { process: process(), source };
         let options = DatabaseOptions {
             shared: config.shared || config.process.replicas > 1,
+            readers: config.readers().unwrap_or(DatabaseOptions::default().readers),
             ..DatabaseOptions::default()
         };
         let db = Database::open(&database_path(&config.data, &config.process.name), options)
