@@ -12,9 +12,6 @@ use crate::cli::{self, Output};
 use crate::run::{self, EXIT_INTERRUPTED, View};
 use crate::{catalogue, complain, document};
 
-/// Scenarios with this tag take too long to be run with the others.
-const SWEEP: &str = "sweep";
-
 /// How one scenario turned out.
 struct Told {
     name: String,
@@ -40,9 +37,6 @@ pub fn all(asked: &cli::Run, began: Instant) -> ExitCode {
             Ok(scenario) => scenario,
             Err(text) => return complain::usage(&text),
         };
-        if scenario.tags.iter().any(|tag| tag == SWEEP) {
-            continue;
-        }
         eprintln!("== {name}: {}", scenario.title);
         let started = runtime::clock::now();
         let order = match run::order(asked, scenario, began) {

@@ -236,17 +236,15 @@ impl Recorder {
         record(&mut totals.intended, felt);
     }
 
-    /// Staleness learned after the journey had ended, counted where it was due.
-    pub fn seen(&self, journey: Journey, due_us: u64, staleness_us: u64) {
-        self.cell(journey, due_us, |cell| record(&mut cell.staleness, staleness_us));
-    }
-
-    /// The windows of seconds before `open_from`, which are final and forgotten,
-    /// and of the open ones, which will come again.
+    /// The windows of seconds before `open_from` whose arrivals have all come to an end: they
+    /// are final and forgotten. And of the open ones, which will come again; at the end of all,
+    /// which is [`u32::MAX`], none is.
     pub fn windows(&self, open_from: u32, now: u32) -> Vec<Window> {
         let mut cells = self.cells.lock().expect("no panic while held");
-        let open = cells.split_off(&(open_from, Journey::ALL[0]));
-        let closed = std::mem::replace(&mut *cells, open);
+        let is_final = |(second, _): &(u32, Journey), cell: &mut Cell| {
+            open_from == u32::MAX || (*second < open_from && cell.window.is_accounted_for())
+        };
+        let closed: BTreeMap<_, _> = cells.extract_if(.., is_final).collect();
         let mut windows: Vec<Window> =
             closed.values().map(|cell| Window { closed: true, ..cell.close() }).collect();
         // Only the last few open seconds are news; older ones wait for stragglers.
@@ -316,5 +314,23 @@ mod tests {
         let failed: u64 = window.errors.values().sum();
         assert_eq!(window.offered, window.ok + failed + window.dropped + window.abandoned);
         assert!(recorder.windows(2, 2).is_empty(), "and never comes again");
+    }
+
+    #[test]
+    fn a_second_stays_open_until_its_last_arrival_has_come_to_an_end() {
+        let recorder = Recorder::new('A', 1, 100_000);
+        recorder.offered(JOURNEY, 1_500_000);
+        recorder.offered(JOURNEY, 2_500_000);
+        recorder.dropped(JOURNEY, 2_500_000);
+        let seconds = |open_from| {
+            let windows = recorder.windows(open_from, 0);
+            windows.iter().filter(|window| window.closed).map(|window| window.second).collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(60), [2], "somebody still waits for an answer of second 1");
+        let at = Instants { due: 1_500_000, handed: 1_500_000, sent: 50_000_000, done: 61_000_000 };
+        recorder.finished(JOURNEY, at, false, &Outcome::default());
+        assert_eq!(seconds(60), [1]);
+        recorder.offered(JOURNEY, 5_000_000);
+        assert_eq!(seconds(u32::MAX), [5], "at the end all are told");
     }
 }

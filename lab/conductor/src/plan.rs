@@ -161,6 +161,7 @@ impl Stage {
             popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
             has_copies: scenario.arms.iter().any(has_copies),
             drops: scenario.load.overload == Overload::Drop,
+            slots: (scenario.load.slots(), scenario.load.needed_slots()),
         }
     }
 }

@@ -235,6 +235,9 @@ pub struct Header {
     /// Whether arrivals that find no slot are dropped by design.
     #[serde(default)]
     pub drops: bool,
+    /// Slots of the generator per arm, and how many its peak needs by Little's law.
+    #[serde(default)]
+    pub slots: (usize, usize),
 }
 
 /// A phase began.
@@ -302,9 +305,17 @@ pub struct Window {
     pub probes: u64,
     /// How many of them did not.
     pub stale: u64,
-    /// Whether late answers can still change it.
+    /// No answer can change it any more.
     #[serde(rename = "final")]
     pub closed: bool,
+}
+
+impl Window {
+    /// Whether every arrival has come to an end.
+    pub fn is_accounted_for(&self) -> bool {
+        let failed: u64 = self.errors.values().sum();
+        self.offered == self.ok + failed + self.dropped + self.abandoned
+    }
 }
 
 /// One second of one edge, from its caller's metrics.

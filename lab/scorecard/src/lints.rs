@@ -15,7 +15,7 @@
 //! | T11 one run, no idea of noise | `one_round`, `noisy` |
 //! | T12 the fault never fired | `fault_without_hits`, `no_symptom` |
 //! | T13 errors behind a rate | `mostly_errors` |
-//! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_cpu` |
+//! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_slots`, `generator_cpu` |
 //! | T15 each arm at another rate | `unequal_load`; the reader refuses loads of variants |
 //! | T16 a ratio of hollow work | `hollow_ratio` |
 //! | T17 a monolith without copies | `no_copies` |
@@ -55,6 +55,8 @@ pub struct Circumstances {
 const EMPTY_PAGES: f64 = 0.05;
 /// Generator CPU over all cores from which it is the bottleneck.
 const GENERATOR_CPU: f64 = 0.5;
+/// Waits for a slot from which it is, at p99: as much as it may be late.
+const SLOT_WAIT_US: u64 = 2_000;
 
 /// Everything that makes the run invalid or inconclusive, whatever its checks say.
 pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
@@ -123,6 +125,9 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
         if let Some(text) = generator_lag(tally, letter) {
             invalid("generator_lag", format!("{}: {text}", arm.name));
         }
+        if let Some(text) = generator_slots(tally, letter) {
+            invalid("generator_slots", format!("{}: {text}", arm.name));
+        }
     }
     for text in &circumstances.degraded {
         lints.push(Lint { name: "degraded".into(), verdict: Verdict::Inconclusive, text: text.clone() });
@@ -162,6 +167,19 @@ fn generator_lag(tally: &Tally, arm: char) -> Option<String> {
         return Some(format!("the generator was {p99} us late at p99 and {p50} us at p50"));
     }
     (p50 > limit(0.5, 200)?).then(|| format!("the generator was {p50} us late at p50"))
+}
+
+/// Waits for one of the generator's slots are the arm's doing only where there are enough of them.
+fn generator_slots(tally: &Tally, arm: char) -> Option<String> {
+    let (slots, needed) = tally.header.slots;
+    let whole = tally.whole(&Window::Whole);
+    let waited = tally.merged(arm, &whole, "all", |w| &w.slot_wait).quantile(0.99)?;
+    (slots < needed && waited > SLOT_WAIT_US).then(|| {
+        format!(
+            "{needed} requests could be under way and the generator has slots for {slots}, for which \
+             arrivals waited {waited} us at p99; lower the rate or the timeout, or raise `pool`"
+        )
+    })
 }
 
 fn generator_cpu(tally: &Tally) -> Option<f64> {

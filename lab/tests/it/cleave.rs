@@ -112,6 +112,18 @@ impl Cleave {
         .collect()
     }
 
+    /// Kills the guardian of the run in this folder.
+    #[track_caller]
+    pub fn kill_guardian(&self) {
+        let is_guardian = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|word| word == b"guard")
+        };
+        let pid = self.processes().into_iter().find(is_guardian).expect("a run has a guardian");
+        let pid = Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
+    }
+
     /// Waits until nothing of a run is left: no process, no port.
     #[track_caller]
     pub fn nothing_is_left(&self, header: &Header) {

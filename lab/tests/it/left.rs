@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::cleave::{Cleave, wait_for};
+use crate::cleave::{Cleave, Started, wait_for};
 
 /// A run with one fault that lasts, from its second on.
 fn scenario(step: &str) -> String {
@@ -37,6 +37,23 @@ fn is_in_force(cleave: &Cleave) -> bool {
     lines.iter().any(|line| matches!(&line.entry, record::Entry::Event(event) if event.active == Some(true)))
 }
 
+/// Control groups of a run that are still there.
+fn groups(header: &record::Header) -> usize {
+    let folders = ["/sys/fs/cgroup", "/sys/fs/cgroup/cpu"].map(std::fs::read_dir);
+    let entries = folders.into_iter().flatten().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().contains(&header.run_id)).count()
+}
+
+/// A run of one fault, at the moment it is in force.
+fn in_force(cleave: &Cleave, step: &str) -> (Started, record::Header) {
+    let file = cleave.folder().join("left.toml");
+    std::fs::write(&file, scenario(step)).expect("a folder of ours");
+    let lab = cleave.start(&["run", "left.toml", "--no-tui"]);
+    wait_for(&format!("`{step}` in force"), || is_in_force(cleave).then_some(()));
+    let (_, header) = cleave.in_mid_run();
+    (lab, header)
+}
+
 #[test]
 fn a_killed_lab_leaves_nothing_of_any_fault() {
     let steps = [
@@ -50,20 +67,32 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
     ];
     for step in steps {
         let cleave = Cleave::new();
-        let file = cleave.folder().join("left.toml");
-        std::fs::write(&file, scenario(step)).expect("a folder of ours");
-        let mut lab = cleave.start(&["run", "left.toml", "--no-tui"]);
-        wait_for(&format!("`{step}` in force"), || is_in_force(&cleave).then_some(()));
-        let (_, header) = cleave.in_mid_run();
+        let (mut lab, header) = in_force(&cleave, step);
         lab.signal(Signal::SIGKILL);
         lab.0.wait().expect("it is dead");
         cleave.nothing_is_left(&header);
-        let groups = || {
-            let all = std::fs::read_dir("/sys/fs/cgroup/cpu").into_iter().flatten().flatten();
-            all.filter(|entry| entry.file_name().to_string_lossy().contains(&header.run_id)).count()
-        };
-        wait_for("control groups to go", || (groups() == 0).then_some(()));
+        wait_for("control groups to go", || (groups(&header) == 0).then_some(()));
         let clean = cleave.run(&["doctor", "--clean"]);
         assert!(clean.status.success(), "{step}: {}", String::from_utf8_lossy(&clean.stderr));
     }
+}
+
+#[test]
+fn what_a_killed_guardian_leaves_the_doctor_cleans() {
+    let cleave = Cleave::new();
+    let (mut lab, header) = in_force(&cleave, "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"");
+    let limited = groups(&header) > 0;
+    // The lab is stopped first, or it would notice and end in order.
+    lab.signal(Signal::SIGSTOP);
+    cleave.kill_guardian();
+    lab.signal(Signal::SIGKILL);
+    lab.0.wait().expect("it is dead");
+    cleave.nothing_is_left(&header);
+    assert_eq!(groups(&header) > 0, limited, "nobody has cleaned up yet");
+    let clean = cleave.run(&["doctor", "--clean"]);
+    let told = String::from_utf8_lossy(&clean.stdout).into_owned();
+    assert!(clean.status.success() && told.contains(": 1 undone"), "{told}");
+    assert_eq!(groups(&header), 0);
+    let again = cleave.run(&["doctor", "--clean"]);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 left over, all undone\n", "once is enough");
 }

@@ -223,6 +223,7 @@ fn header() -> Header {
         popularity: (0.8, 1.0),
         has_copies: true,
         drops: false,
+        slots: (200, 200),
     }
 }
 

@@ -97,6 +97,7 @@ pub fn header(rounds: u32) -> Header {
         popularity: (0.8, 1.0),
         has_copies: true,
         drops: false,
+        slots: (200, 200),
     }
 }
 

@@ -370,15 +370,22 @@ impl Load {
             * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
-    /// Slots per arm: a slot is one request in flight. By Little's law the peak
-    /// rate times the longest wait, all attempts included, and a quarter more; at least 32, at most 1,000.
+    /// Slots per arm: a slot is one request in flight. As many as needed, at least 32, at most 1,000.
     pub fn slots(&self) -> usize {
         if let Some(users) = self.users {
             return users.count as usize;
         }
+        self.pool.unwrap_or(self.needed_slots().clamp(FEWEST_SLOTS, MOST_SLOTS))
+    }
+
+    /// Slots that are enough even if nobody is answered: by Little's law the peak rate times the
+    /// longest wait, all attempts included, and a quarter more. In a closed loop one a user.
+    pub fn needed_slots(&self) -> usize {
+        if let Some(users) = self.users {
+            return users.count as usize;
+        }
         let patience = self.timeout.duration().as_secs_f64() * f64::from(self.attempts);
-        let needed = self.peak_rate() * patience * 1.25;
-        self.pool.unwrap_or((needed.ceil() as usize).clamp(FEWEST_SLOTS, MOST_SLOTS))
+        (self.peak_rate() * patience * 1.25).ceil() as usize
     }
 
     /// Arrivals that may wait for a slot: ten seconds of the peak.

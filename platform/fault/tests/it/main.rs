@@ -112,6 +112,21 @@ fn overlapping_delays_add_and_the_sum_is_recomputed() {
 }
 
 #[test]
+fn overlapping_slows_multiply_and_each_ends_by_itself() {
+    let table = Table::new();
+    let slow = |by: f64| Fault::Slow(toml::from_str(&format!("by = \"{by}x\"")).expect("a factor"));
+    for (id, by) in [("two", 2.0), ("three", 3.0)] {
+        table.put(lease(id, "follower", slow(by)), TTL, 0).expect("room");
+    }
+    let now = || table.verdict(&call(Side::Callee, 1), 0).slow;
+    assert_eq!(now(), 6.0);
+    table.end("two");
+    assert_eq!(now(), 3.0, "exactly what the other alone does");
+    table.end("three");
+    assert_eq!(now(), 1.0);
+}
+
+#[test]
 fn the_first_end_in_file_order_wins() {
     let table = Table::new();
     let at = |order, lease: Lease| Lease { order, ..lease };

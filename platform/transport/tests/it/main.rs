@@ -7,3 +7,4 @@ mod hostile;
 mod pair;
 mod pooled;
 mod resilience;
+mod shaped;

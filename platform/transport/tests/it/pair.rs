@@ -169,6 +169,12 @@ impl Pair {
     }
 
     pub async fn with(carrier: Carrier, policy: &str) -> Self {
+        Self::shaped(carrier, policy, "").await
+    }
+
+    /// The same, with a greeter of this shape: `[service.greeter]` of a scenario.
+    pub async fn shaped(carrier: Carrier, policy: &str, service: &str) -> Self {
+        let service: policy::Service = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
         let (tasks, clusters) = (Tasks::new(), Clusters::new());
         let (edge_faults, component_faults) = (Arc::new(Table::new()), Arc::new(Table::new()));
         let greeter = Arc::new(Greeter::default());
@@ -176,7 +182,7 @@ impl Pair {
             Switchboard::new(SwitchboardOptions {
                 carrier,
                 clusters: clusters.clone(),
-                services: Default::default(),
+                services: [(GREETER.to_string(), service.clone())].into(),
                 copy: "test#0".into(),
                 schema: 1,
                 policies: everywhere(policy),
