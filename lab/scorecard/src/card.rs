@@ -251,12 +251,11 @@ fn parts(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
     })
 }
 
-/// Whether it is known where an arm's CPU went: without it a ratio says nothing.
+/// Whether it is known where an arm's CPU went: without it a ratio says nothing. Threads of
+/// databases are known by name; the work of components only where it is watched.
 pub(crate) fn has_parts(tally: &Tally, arm: char) -> bool {
     let known = parts(tally, &Window::Whole, arm);
-    known.is_some_and(|parts| {
-        WORK.iter().any(|part| parts.cpu.get(*part).is_some_and(|seconds| *seconds > 0.0))
-    })
+    known.is_some_and(|parts| parts.cpu.get("business").is_some_and(|seconds| *seconds > 0.0))
 }
 
 /// Parts that are the price of crossing a process boundary.
