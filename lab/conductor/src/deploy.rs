@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A copy has a thousand shares of requests, a canary a part of that.
 const WEIGHT: f64 = 1_000.0;
 
-type Change = dyn Fn(&mut NodeConfig) + Sync;
+type Change<'a> = dyn Fn(&mut NodeConfig) + Sync + 'a;
 
 /// What a build is, in a node's configuration. Only the component named is affected,
 /// also where the whole program is replaced.
@@ -131,14 +131,11 @@ pub(crate) async fn deploy(play: &Play<'_>, step: &Step, deploy: &Deploy, arm: &
     let old = becomes(Build::Good, component, play.seed);
     play.mark(step, letter, "began", format!("{letter} {} deploy {}", step.on, deploy.build.name()));
     for process in processes(arm, names) {
-        let result = match deploy.strategy.kind {
-            _ if process.gateway || process.registry => {
-                in_place(play, step, deploy, arm, &process, &new, &old).await
-            }
-            Takeover::Recreate => in_place(play, step, deploy, arm, &process, &new, &old).await,
-            Takeover::Rolling => rolling(play, arm, &process, &new).await,
-            Takeover::BlueGreen => blue_green(play, arm, &process, &new).await,
-            Takeover::Canary => canary(play, step, deploy, arm, &process, &new).await,
+        let one_port = process.gateway || process.registry;
+        let result = if deploy.strategy.kind == Takeover::Canary && !one_port {
+            canary(play, step, deploy, arm, &process, &new).await
+        } else {
+            for_good_or_back(play, step, deploy, arm, &process, (&new, &old)).await
         };
         match result {
             Ok(()) => play.hit(step, letter, 1),
@@ -151,8 +148,40 @@ pub(crate) async fn deploy(play: &Play<'_>, step: &Step, deploy: &Deploy, arm: &
     play.mark(step, letter, "done", format!("{letter} {} deploy is over", step.on));
 }
 
+/// The new build takes over; where a condition watches it and does not hold, the old one does again.
+async fn for_good_or_back(
+    play: &Play<'_>,
+    step: &Step,
+    deploy: &Deploy,
+    arm: &Arm,
+    process: &ProcessPlan,
+    (new, old): (&Change<'_>, &Change<'_>),
+) -> Result<(), ArmError> {
+    let letter = arm.plan.letter;
+    let take_over = async |change: &Change<'_>| match deploy.strategy.kind {
+        _ if process.gateway || process.registry => in_place(play, arm, process, change).await,
+        Takeover::Recreate => in_place(play, arm, process, change).await,
+        Takeover::Rolling | Takeover::Canary => rolling(play, arm, process, change).await,
+        Takeover::BlueGreen => blue_green(play, arm, process, change).await,
+    };
+    take_over(new).await?;
+    if deploy.strategy.promote_if.is_some()
+        && !watched(play, step, deploy, letter).await
+        && deploy.strategy.is_taken_back()
+    {
+        take_over(old).await?;
+        play.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
+    }
+    Ok(())
+}
+
 /// Copy by copy: a new one serves before an old one drains.
-async fn rolling(play: &Play<'_>, arm: &Arm, process: &ProcessPlan, new: &Change) -> Result<(), ArmError> {
+async fn rolling(
+    play: &Play<'_>,
+    arm: &Arm,
+    process: &ProcessPlan,
+    new: &Change<'_>,
+) -> Result<(), ArmError> {
     for old in arm.copies(&process.name) {
         arm.add(play.ground, process, play.lines, new).await?;
         arm.remove(play.ground, &old).await;
@@ -161,7 +190,12 @@ async fn rolling(play: &Play<'_>, arm: &Arm, process: &ProcessPlan, new: &Change
 }
 
 /// A whole new set serves before the old one drains.
-async fn blue_green(play: &Play<'_>, arm: &Arm, process: &ProcessPlan, new: &Change) -> Result<(), ArmError> {
+async fn blue_green(
+    play: &Play<'_>,
+    arm: &Arm,
+    process: &ProcessPlan,
+    new: &Change<'_>,
+) -> Result<(), ArmError> {
     let old = arm.copies(&process.name);
     for _ in &old {
         arm.add(play.ground, process, play.lines, new).await?;
@@ -178,7 +212,7 @@ async fn canary(
     deploy: &Deploy,
     arm: &Arm,
     process: &ProcessPlan,
-    new: &Change,
+    new: &Change<'_>,
 ) -> Result<(), ArmError> {
     let (letter, share) = (arm.plan.letter, deploy.strategy.canary_share().clamp(0.001, 0.999));
     let peers = arm.copies(&process.name).len() as f64;
@@ -210,7 +244,7 @@ async fn rolling_but(
     play: &Play<'_>,
     arm: &Arm,
     process: &ProcessPlan,
-    new: &Change,
+    new: &Change<'_>,
     canary: &Arc<Instance>,
 ) -> Result<(), ArmError> {
     for old in arm.copies(&process.name).into_iter().filter(|copy| !Arc::ptr_eq(copy, canary)) {
@@ -223,27 +257,12 @@ async fn rolling_but(
 /// All copies leave and come back on their ports as the new build: there is a gap.
 async fn in_place(
     play: &Play<'_>,
-    step: &Step,
-    deploy: &Deploy,
     arm: &Arm,
     process: &ProcessPlan,
-    new: &Change,
-    old: &Change,
+    new: &Change<'_>,
 ) -> Result<(), ArmError> {
-    let letter = arm.plan.letter;
-    let replace = async |change: &Change| -> Result<(), ArmError> {
-        for copy in arm.copies(&process.name) {
-            arm.recreate(play.ground, &copy, play.lines, change).await?;
-        }
-        Ok(())
-    };
-    replace(new).await?;
-    if deploy.strategy.promote_if.is_some()
-        && !watched(play, step, deploy, letter).await
-        && deploy.strategy.is_taken_back()
-    {
-        replace(old).await?;
-        play.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
+    for copy in arm.copies(&process.name) {
+        arm.recreate(play.ground, &copy, play.lines, new).await?;
     }
     Ok(())
 }
@@ -278,28 +297,33 @@ async fn watched(play: &Play<'_>, step: &Step, deploy: &Deploy, letter: char) ->
     false
 }
 
+/// A changed copy takes over from one that leaves afterwards; the public door, whose port
+/// users know, is replaced in its place.
+async fn succeed(play: &Play<'_>, step: &Step, arm: &Arm, old: &Arc<Instance>, change: &Change<'_>) {
+    let result = if old.process.gateway {
+        arm.recreate(play.ground, old, play.lines, change).await
+    } else {
+        match arm.add(play.ground, &old.process.clone(), play.lines, change).await {
+            Ok(_) => {
+                arm.remove(play.ground, old).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    };
+    match result {
+        Ok(()) => play.hit(step, arm.plan.letter, 1),
+        Err(error) => play.lines.event(EventKind::Deploy, step.number, error.to_string()),
+    }
+}
+
 /// `reconfigure`: processes take changed policies over, one after another.
 pub(crate) async fn reconfigure(play: &Play<'_>, step: &Step, change: &Reconfigure, arm: &Arc<Arm>) {
     let letter = arm.plan.letter;
     play.mark(step, letter, "began", format!("{letter} {}", step.action));
     let changed = |config: &mut NodeConfig| lay_over(&mut config.policies, &change.policy);
     for instance in arm.instances().into_iter().filter(|instance| !instance.process.registry) {
-        let process = instance.process.clone();
-        let result = if process.gateway {
-            arm.recreate(play.ground, &instance, play.lines, &changed).await
-        } else {
-            match arm.add(play.ground, &process, play.lines, &changed).await {
-                Ok(_) => {
-                    arm.remove(play.ground, &instance).await;
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            }
-        };
-        match result {
-            Ok(()) => play.hit(step, letter, 1),
-            Err(error) => play.lines.event(EventKind::Deploy, step.number, error.to_string()),
-        }
+        succeed(play, step, arm, &instance, &changed).await;
     }
     play.mark(step, letter, "done", format!("{letter} policies have changed"));
 }
@@ -322,22 +346,7 @@ pub(crate) async fn roll_back(play: &Play<'_>, step: &Step, of: &str, arm: &Arc<
     let bad: Vec<Arc<Instance>> =
         arm.instances().into_iter().filter(|instance| instance.build() == deploy.build.name()).collect();
     for instance in bad {
-        let process = instance.process.clone();
-        let result = if process.gateway {
-            arm.recreate(play.ground, &instance, play.lines, &good).await
-        } else {
-            match arm.add(play.ground, &process, play.lines, &good).await {
-                Ok(_) => {
-                    arm.remove(play.ground, &instance).await;
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            }
-        };
-        match result {
-            Ok(()) => play.hit(step, letter, 1),
-            Err(error) => play.lines.event(EventKind::Deploy, step.number, error.to_string()),
-        }
+        succeed(play, step, arm, &instance, &good).await;
     }
     play.mark(deployed, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
 }

@@ -151,11 +151,14 @@ async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
 
 /// Writes checks and scores, and says how the run ends.
 pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances, interrupted: bool) -> End {
-    let mut checks = Vec::new();
-    let mut valid = Vec::new();
+    let (mut checks, mut valid) = (Vec::new(), Vec::new());
+    let noisy = lines.ask(is_noisy).unwrap_or(false);
     for (id, (list, assertion)) in all(scenario).enumerate() {
         let id = u32::try_from(id).unwrap_or(u32::MAX);
-        let stood = lines.ask(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
+        let mut stood = lines.ask(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
+        if noisy && !notes.interleaved {
+            judge::withhold(&mut stood, &assertion.that);
+        }
         if list == "valid" { valid.extend(stood) } else { checks.extend(stood) }
     }
     for check in valid.iter().chain(&checks) {
@@ -164,7 +167,6 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
     for score in lines.ask(scorecard::scorecard).unwrap_or_default() {
         lines.say(Entry::Score(Box::new(score)));
     }
-    let noisy = lines.ask(is_noisy).unwrap_or(false);
     let notes = Circumstances { noisy, no_symptom: no_symptom(scenario, lines, notes), ..notes.clone() };
     let mut lints = lines.ask(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
     for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
@@ -180,7 +182,7 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
     } else {
         (Some(verdict), judge::exit_code(verdict))
     };
-    let generator = ["generator", "generator_lag", "generator_cpu", "pace"];
+    let generator = ["generator", "generator_lag", "generator_slots", "generator_cpu", "pace"];
     End {
         verdict,
         exit_code,

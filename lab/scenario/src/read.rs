@@ -303,7 +303,7 @@ impl Reader<'_> {
         let Some(written) = &load.trace else { return };
         let folder = source.path.parent().unwrap_or(Path::new(""));
         let path = folder.join(written);
-        match std::fs::read_to_string(&path) {
+        match regular_file(&path) {
             Err(why) => {
                 self.fault(
                     place,
@@ -366,6 +366,18 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Longest trace, bytes.
+const LONGEST_TRACE: u64 = 16 << 20;
+
+/// The text of a file, unless it is a device, or has no end.
+fn regular_file(path: &Path) -> std::io::Result<String> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() || about.len() > LONGEST_TRACE {
+        return Err(std::io::Error::other(format!("it is no file of at most {} MiB", LONGEST_TRACE >> 20)));
+    }
+    std::fs::read_to_string(path)
 }
 
 /// When more users come than the rates say.

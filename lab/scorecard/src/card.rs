@@ -1,5 +1,7 @@
 //! The scorecard: every trade-off as a row, with its samples, interval and direction of good.
 
+pub(crate) mod parts;
+
 use std::collections::BTreeMap;
 
 use record::{Better, Measured, Score};
@@ -125,7 +127,7 @@ pub fn scorecard(tally: &Tally) -> Vec<Score> {
         };
         scores.push(score(tally, &row, window));
     }
-    scores.extend(split(tally, &steady));
+    scores.extend(parts::rows(tally, &steady));
     scores.extend(faults(tally));
     scores.extend(capacity(tally, &steady));
     scores.extend(complexity(tally));
@@ -157,7 +159,7 @@ fn score(tally: &Tally, row: &Row, window: &Window) -> Score {
     let arms: BTreeMap<char, Measured> =
         tally.letters().into_iter().map(|arm| (arm, measure(tally, &row.kind, window, arm))).collect();
     let ratio = pair(tally).and_then(|(a, b)| ratio(tally, &row.kind, window, a, b));
-    let beside = row.beside.then(|| beside(tally, window)).flatten();
+    let beside = row.beside.then(|| parts::beside(tally, window)).flatten();
     Score {
         id: row.id.into(),
         claim: row.claim.into(),
@@ -208,137 +210,6 @@ fn apart(arms: &BTreeMap<char, Measured>) -> String {
         (Some(_), Some(_)) => "no difference".into(),
         _ => "no interval".into(),
     }
-}
-
-/// CPU and time of an arm over a window, by part, per journey, seconds.
-struct Parts {
-    cpu: BTreeMap<String, f64>,
-    cpu_total: f64,
-    wall: BTreeMap<String, f64>,
-    journeys: u64,
-    billed: u64,
-    hops: f64,
-}
-
-fn parts(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
-    let (mut cpu, mut wall) = (BTreeMap::<String, f64>::new(), BTreeMap::<String, f64>::new());
-    let (mut journeys, mut billed, mut cpu_total, mut requests) = (0, 0, 0, 0.0);
-    for cost in tally.costs(arm, window) {
-        journeys += cost.journeys;
-        billed += cost.billed;
-        cpu_total += cost.cpu_total_ns;
-        requests += cost.hops * cost.journeys as f64;
-        for (part, ns) in &cost.cpu_parts_ns {
-            *cpu.entry(part.clone()).or_default() += *ns as f64;
-        }
-        for (part, ns) in &cost.wall_parts_ns {
-            *wall.entry(part.clone()).or_default() += *ns as f64;
-        }
-    }
-    if journeys == 0 {
-        return None;
-    }
-    let per = |parts: BTreeMap<String, f64>, n: u64| -> BTreeMap<String, f64> {
-        parts.into_iter().map(|(part, ns)| (part, ns / SECOND as f64 / n.max(1) as f64)).collect()
-    };
-    Some(Parts {
-        cpu: per(cpu, journeys),
-        cpu_total: cpu_total as f64 / SECOND as f64 / journeys as f64,
-        wall: per(wall, billed),
-        journeys,
-        billed,
-        hops: requests / journeys as f64,
-    })
-}
-
-/// Whether it is known where an arm's CPU went: without it a ratio says nothing. Threads of
-/// databases are known by name; the work of components only where it is watched.
-pub(crate) fn has_parts(tally: &Tally, arm: char) -> bool {
-    let known = parts(tally, &Window::Whole, arm);
-    known.is_some_and(|parts| parts.cpu.get("business").is_some_and(|seconds| *seconds > 0.0))
-}
-
-/// Parts that are the price of crossing a process boundary.
-const CROSSING: [&str; 4] = ["encoding", "transport", "queueing", "waking"];
-/// Parts that are the work itself.
-const WORK: [&str; 2] = ["business", "database"];
-
-/// `work 0.41ms · hop 0.12ms x 5.1 hops` for each arm.
-fn beside(tally: &Tally, window: &Window) -> Option<String> {
-    let texts: Vec<String> = tally
-        .header
-        .arms
-        .iter()
-        .map(|arm| {
-            let parts = parts(tally, window, arm.letter)?;
-            let sum = |names: &[&str]| names.iter().filter_map(|part| parts.cpu.get(*part)).sum::<f64>();
-            let hop = if parts.hops > 0.0 { sum(&CROSSING) / parts.hops } else { 0.0 };
-            Some(format!(
-                "{}: work {} CPU, hop {} CPU x {:.1} hops",
-                arm.letter,
-                crate::judge::show_unit(Unit::Time, sum(&WORK)),
-                crate::judge::show_unit(Unit::Time, hop),
-                parts.hops
-            ))
-        })
-        .collect::<Option<_>>()?;
-    Some(texts.join("; "))
-}
-
-/// Where the CPU and the time of a journey go, part by part.
-fn split(tally: &Tally, window: &Window) -> Vec<Score> {
-    let all: Vec<(char, Option<Parts>)> =
-        tally.letters().into_iter().map(|arm| (arm, parts(tally, window, arm))).collect();
-    let names = |which: fn(&Parts) -> &BTreeMap<String, f64>| -> Vec<String> {
-        let mut names: Vec<String> =
-            all.iter().flat_map(|(_, p)| p.iter().flat_map(|p| which(p).keys().cloned())).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    };
-    let row = |id: String, measure: String, value: &dyn Fn(&Parts) -> (f64, u64)| {
-        let arms: BTreeMap<char, Measured> = all
-            .iter()
-            .map(|(arm, parts)| {
-                let measured = parts.as_ref().map_or_else(Measured::default, |parts| {
-                    let (value, n) = value(parts);
-                    Measured { value: Some(value), n, interval: None }
-                });
-                (*arm, measured)
-            })
-            .collect();
-        let difference = pair(tally).and_then(|(a, b)| Some(arms.get(&b)?.value? - arms.get(&a)?.value?));
-        Score {
-            id,
-            claim: LATENCY.into(),
-            measure,
-            unit: Unit::Time.symbol().into(),
-            better: Better::Lower,
-            window: name(window),
-            ratio: None,
-            beside: None,
-            finding: difference.map_or_else(String::new, |d| {
-                format!("{}{}", if d < 0.0 { "-" } else { "+" }, crate::judge::show_unit(Unit::Time, d.abs()))
-            }),
-            arms,
-        }
-    };
-    let mut scores =
-        vec![row("cpu_total".into(), "CPU per journey, from /proc".into(), &|p| (p.cpu_total, p.journeys))];
-    for part in names(|p| &p.cpu) {
-        scores.push(row(format!("cpu_{part}"), format!("of it {part}"), &|p| {
-            (p.cpu.get(&part).copied().unwrap_or(0.0), p.journeys)
-        }));
-    }
-    scores.push(row("time_total".into(), "time per journey at the door, mean".into(), &|p| {
-        (p.wall.values().sum(), p.billed)
-    }));
-    for part in names(|p| &p.wall) {
-        scores.push(row(format!("time_{part}"), format!("of it {part}"), &|p| {
-            (p.wall.get(&part).copied().unwrap_or(0.0), p.billed)
-        }));
-    }
-    scores
 }
 
 /// Rows of each step: goodput while it lasted, and whom else it hurt.
@@ -497,7 +368,7 @@ fn watching(tally: &Tally, window: &Window) -> Vec<Score> {
         (journeys > 0).then(|| (total as f64 / journeys as f64, journeys))
     };
     let cpu = |arm: char| {
-        let parts = parts(tally, window, arm)?;
+        let parts = parts::of(tally, window, arm)?;
         Some((*parts.cpu.get("telemetry")?, parts.journeys))
     };
     vec![

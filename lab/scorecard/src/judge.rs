@@ -3,6 +3,7 @@
 use record::{Check, Lint, Measured, Verdict};
 
 use crate::expect::{Expectation, Kind, Measure, Op, Side, Unit};
+use crate::lints;
 use crate::measure::{measure, ratio};
 use crate::tally::{SECOND, Tally};
 
@@ -40,6 +41,16 @@ pub fn checks(tally: &Tally, id: u32, expectation: &Expectation) -> Vec<Check> {
         }
         Side::Measure { factor: right_factor, measure: right } => {
             vec![against_measure(tally, id, expectation, (*factor, left), (*right_factor, right))]
+        }
+    }
+}
+
+/// What is left of checks where two arms shared a machine that was too busy for both:
+/// comparisons of latencies are not judged, whichever way they went.
+pub fn withhold(checks: &mut [Check], that: &Expectation) {
+    if lints::compares_latencies(that) {
+        for check in checks {
+            (check.verdict, check.reason) = (Verdict::Inconclusive, lints::TOO_BUSY.to_owned());
         }
     }
 }

@@ -58,6 +58,9 @@ const GENERATOR_CPU: f64 = 0.5;
 /// Waits for a slot from which it is, at p99: as much as it may be late.
 const SLOT_WAIT_US: u64 = 2_000;
 
+/// Why a comparison of latencies is not judged.
+pub(crate) const TOO_BUSY: &str = "the machine was too busy to compare latencies side by side";
+
 /// Everything that makes the run invalid or inconclusive, whatever its checks say.
 pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     let mut lints = Vec::new();
@@ -207,6 +210,11 @@ fn compared(claim: &Expectation) -> Option<(&Measure, &Measure)> {
     }
 }
 
+/// Whether a claim sets one arm's latency against another's.
+pub(crate) fn compares_latencies(claim: &Expectation) -> bool {
+    compared(claim).is_some_and(|(left, _)| matches!(left.kind, Kind::Latency(..)))
+}
+
 fn is_cost(kind: &Kind) -> bool {
     matches!(kind, Kind::Latency(..) | Kind::CpuPerJourney | Kind::Cost)
 }
@@ -260,15 +268,11 @@ fn traps(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
             lint("one_round", Verdict::Inconclusive, text);
         }
     }
-    if !circumstances.interleaved && circumstances.noisy {
-        let felt = claims
-            .iter()
-            .find(|claim| compared(claim).is_some_and(|(left, _)| matches!(left.kind, Kind::Latency(..))));
-        if let Some(claim) = felt {
-            let text =
-                format!("the machine was too busy to compare latencies side by side: `{}`", claim.text);
-            lint("noisy", Verdict::Inconclusive, text);
-        }
+    if !circumstances.interleaved
+        && circumstances.noisy
+        && let Some(claim) = claims.iter().find(|claim| compares_latencies(claim))
+    {
+        lint("noisy", Verdict::Inconclusive, format!("{TOO_BUSY}: `{}`", claim.text));
     }
     if header.steps.iter().all(|step| !step.is_fault) {
         let whole = tally.whole(&Window::Whole);
@@ -285,7 +289,7 @@ fn traps(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     for claim in &claims {
         let Some((left, right)) = compared(claim).filter(|(left, _)| is_cost(&left.kind)) else { continue };
         let arms = judge::bound(tally, left).into_iter().chain(judge::bound(tally, right));
-        let hollow = arms.filter(|arm| !crate::card::has_parts(tally, *arm)).collect::<String>();
+        let hollow = arms.filter(|arm| !crate::card::parts::is_known(tally, *arm)).collect::<String>();
         if !hollow.is_empty() {
             let text = format!("`{}`: work, hops and hop cost of {hollow} are not known", claim.text);
             lint("hollow_ratio", Verdict::Inconclusive, text);
@@ -302,11 +306,9 @@ fn without_copies(tally: &Tally, claim: &Expectation) -> Option<String> {
     let (left, right) = compared(claim)?;
     let (a, b) = (judge::bound(tally, left), judge::bound(tally, right));
     let (one, other) = (*a.first()?, *b.first()?);
-    let lower_is_better = is_cost(&left.kind)
-        || matches!(left.kind, Kind::Errors(_) | Kind::BlastRadius(_) | Kind::Recovery(_));
-    let (winner, loser) = match (claim.op, lower_is_better) {
-        (Op::AtMost | Op::Below, true) | (Op::AtLeast | Op::Above, false) => (one, other),
-        (Op::AtMost | Op::Below, false) | (Op::AtLeast | Op::Above, true) => (other, one),
+    let (winner, loser) = match (claim.op, left.kind.is_better_high()) {
+        (Op::AtMost | Op::Below, false) | (Op::AtLeast | Op::Above, true) => (one, other),
+        (Op::AtMost | Op::Below, true) | (Op::AtLeast | Op::Above, false) => (other, one),
         (Op::Equal, _) => return None,
     };
     let arm = |letter: char| tally.header.arms.iter().find(|arm| arm.letter == letter);

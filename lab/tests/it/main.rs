@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cleave;
+mod deploys;
 mod ending;
 mod http;
 mod left;

@@ -1,0 +1,18 @@
+//! Deploys in a running arm.
+
+use crate::cleave::{Cleave, scenario};
+
+/// A failed check of a value, as a sentence.
+fn open(document: &serde_json::Value) -> Vec<String> {
+    let checks = document["checks"].as_array().expect("a list");
+    let open = checks.iter().filter(|check| check["verdict"] != "pass");
+    open.map(|check| format!("{}: {} {}", check["text"], check["value"], check["reason"])).collect()
+}
+
+#[test]
+fn every_service_is_deployed_anew_at_half_load_and_nobody_notices() {
+    let cleave = Cleave::new();
+    let (document, _) = cleave.document(&[&scenario("roll-all")]);
+    assert_eq!(open(&document), Vec::<String>::new(), "{}", document["lints"]);
+    assert_eq!(document["verdict"], "pass", "{}", document["lints"]);
+}
