@@ -69,6 +69,8 @@ fn findings() -> Vec<Finding> {
     };
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
+    // Last of all: whoever enters has left the network of the machine.
+    let losing = conductor::netns::enter();
     vec![
         finding(
             "cpu",
@@ -121,6 +123,12 @@ fn findings() -> Vec<Finding> {
             },
             !conductor::cgroup::is_available(),
             "`cpu-quota` and `limits.cpu` are left out, and such a run is inconclusive",
+        ),
+        finding(
+            "packet loss",
+            losing.as_ref().map_or_else(ToString::to_string, |()| "in a network of its own".into()),
+            losing.is_err(),
+            "`packet-loss` is left out, and such a run is inconclusive; `drop` models it",
         ),
         finding(
             "open files",

@@ -33,6 +33,12 @@ pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
         Ok(order) => order,
         Err(error) => return complain::error(&error),
     };
+    // Before any thread begins: one with company may not leave the machine's network.
+    if order.scenario.loses_packets()
+        && let Err(error) = conductor::netns::enter()
+    {
+        eprintln!("no packets will be lost: {error}");
+    }
     let interrupts = watch::Sender::new(0);
     if let Err(error) = on_signals(interrupts.clone()) {
         return complain::error(&error);

@@ -3,8 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Length of a quota's period, microseconds: short enough that a tenth of a core is not a stutter.
-const PERIOD_US: u64 = 20_000;
+/// Shortest period of a quota, microseconds: a tenth of a core is not a stutter then.
+const PERIOD_US: f64 = 20_000.0;
+/// Shortest quota the kernel takes.
+const LEAST_US: f64 = 1_000.0;
+/// Longest period it takes.
+const LONGEST_US: f64 = 1_000_000.0;
 
 /// Where control groups of CPU are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +34,10 @@ pub fn make(name: &str, cores: f64) -> Option<PathBuf> {
     let (Kind::V1(parent) | Kind::V2(parent)) = &kind;
     let group = parent.join(name);
     std::fs::create_dir(&group).ok()?;
-    let quota = (cores * PERIOD_US as f64).round() as u64;
+    let (quota, period) = terms(cores);
     let set = match kind {
-        Kind::V2(_) => std::fs::write(group.join("cpu.max"), format!("{quota} {PERIOD_US}")),
-        Kind::V1(_) => std::fs::write(group.join("cpu.cfs_period_us"), PERIOD_US.to_string())
+        Kind::V2(_) => std::fs::write(group.join("cpu.max"), format!("{quota} {period}")),
+        Kind::V1(_) => std::fs::write(group.join("cpu.cfs_period_us"), period.to_string())
             .and_then(|()| std::fs::write(group.join("cpu.cfs_quota_us"), quota.to_string())),
     };
     if set.is_err() {
@@ -41,6 +45,12 @@ pub fn make(name: &str, cores: f64) -> Option<PathBuf> {
         return None;
     }
     Some(group)
+}
+
+/// Quota and period of so many cores, microseconds.
+fn terms(cores: f64) -> (u64, u64) {
+    let period = (LEAST_US / cores).clamp(PERIOD_US, LONGEST_US);
+    ((cores * period).max(LEAST_US).round() as u64, period.round() as u64)
 }
 
 /// Puts a process and all its threads into a group.
@@ -87,6 +97,14 @@ pub fn is_available() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_quota_has_a_long_period() {
+        assert_eq!(
+            [1.5, 0.5, 0.02, 0.0001].map(terms),
+            [(30_000, 20_000), (10_000, 20_000), (1_000, 50_000), (1_000, 1_000_000)]
+        );
+    }
 
     #[test]
     fn a_process_goes_back_to_the_group_it_came_from() {

@@ -113,9 +113,7 @@ async fn quota(
         let pid = instance.identity().pid;
         let name = format!("cleave-{}-step-{}-{pid}", arm.plan.config.run_id, step.number);
         let Some(group) = crate::cgroup::make(&name, cores) else {
-            let reason = format!("step {}: this machine lets us make no control group", step.number);
-            play.lines.event(EventKind::Log, step.number, reason.clone());
-            play.log.lock().expect("no panic while held").degraded.insert((step.number, letter), reason);
+            play.degraded(step, letter, "this machine lets us make no control group");
             break;
         };
         let entry = play.guardian.about_to(&Undo::Group(group.clone()));

@@ -28,6 +28,7 @@ pub mod http;
 pub mod instance;
 pub mod lines;
 pub mod load;
+pub mod netns;
 mod phases;
 mod plan;
 pub mod procfs;
@@ -39,5 +40,6 @@ pub mod seed;
 mod stage;
 pub mod timeline;
 pub mod up;
+mod wire;
 
 pub use run::{Interrupts, Order, Outcome, Run, RunError};

@@ -4,9 +4,10 @@
 //! on the edge of those callers only. One proxy serves every step that concerns the
 //! same edge; what it does is computed from the ills in force.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fault::Ill;
@@ -22,6 +23,11 @@ const CHUNK: usize = 16 * 1024;
 const TICK: Duration = Duration::from_millis(50);
 /// Connections of an edge at once; a pool has 64.
 const CONNECTIONS: usize = 1_024;
+
+/// The arm, the edge and the copy a proxy stands before.
+pub(crate) type Key = (char, String, SocketAddr);
+/// The proxies of a run.
+pub(crate) type Proxies = Mutex<BTreeMap<Key, Arc<Proxy>>>;
 
 /// A proxy before one address. Dropped, it closes its port and its connections.
 pub(crate) struct Proxy {
@@ -50,6 +56,8 @@ impl Suffering {
             match ill {
                 Ill::Bandwidth(rate) => all.rate = least(all.rate, rate.get().max(1)),
                 Ill::Blackhole => all.blackhole = true,
+                // The kernel's work, before anything reaches the proxy.
+                Ill::Loss(_) => {}
                 Ill::Cut(after) => all.cut = least(all.cut, after.get()),
             }
         }

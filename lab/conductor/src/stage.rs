@@ -416,7 +416,7 @@ impl Stage {
         notes.unhit.extend(finish::unhit(&self.order.scenario, &self.lines, &log));
         notes.left_behind.extend(log.left);
         notes.withheld.extend(log.withheld);
-        notes.degraded.extend(log.degraded.into_values());
+        notes.degraded.extend(log.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
         self.ground.guardian.clean();
         let end = finish::conclude(&self.order.scenario, &self.lines, &notes, interrupted);
         let outcome = Outcome { verdict: end.verdict, exit_code: end.exit_code, folder: self.folder.clone() };

@@ -15,7 +15,7 @@ use crate::arm::{Arm, Ground};
 use crate::guardian::Guardian;
 use crate::instance::Instance;
 use crate::lines::Lines;
-use crate::proxy::Proxy;
+use crate::proxy::Proxies;
 use crate::reach::{self, Reach};
 use crate::{deeds, deploy};
 
@@ -59,7 +59,7 @@ pub(crate) struct Play<'a> {
     pub log: &'a SharedLog,
     pub guardian: &'a Guardian,
     /// Proxies by arm, edge and callee's address: steps on one edge share them.
-    pub proxies: Mutex<BTreeMap<(char, String, SocketAddr), Arc<Proxy>>>,
+    pub proxies: Proxies,
 }
 
 impl Play<'_> {
@@ -260,7 +260,7 @@ impl Play<'_> {
     /// Puts the lease, renews it until the step's end, then ends it. Renewal is
     /// sending it again, to whoever is meant by then: a process that restarted or came
     /// meanwhile learns of it so.
-    async fn lease(
+    pub async fn lease(
         &self,
         step: &Step,
         fault: &Fault,
@@ -351,48 +351,11 @@ impl Play<'_> {
         answer.hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
     }
 
-    /// Puts a proxy before every copy of the callee, and callers on the detour.
-    async fn wire(&self, step: &Step, fault: &Fault, arm: &Arc<Arm>, end: Instant) {
-        let (Some(target), Some(ill)) = (step.target, fault.ill()) else { return };
-        let letter = arm.plan.letter;
-        let answering = reach::answering(target, &arm.field());
-        let callees = arm.instances().into_iter().filter(|instance| answering.contains(&instance.name));
-        let mut detours = Vec::new();
-        let mut used = Vec::new();
-        for addr in callees.filter_map(|instance| instance.glance().listen) {
-            let key = (letter, target.to_string(), addr);
-            let known = self.proxies.lock().expect("no panic while held").get(&key).cloned();
-            let proxy = match known {
-                Some(proxy) => proxy,
-                None => match Proxy::open(&self.ground.tasks, addr).await {
-                    Ok(proxy) => {
-                        let proxy = Arc::new(proxy);
-                        self.proxies.lock().expect("no panic while held").insert(key.clone(), proxy.clone());
-                        proxy
-                    }
-                    Err(error) => {
-                        self.lines.event(
-                            EventKind::Log,
-                            step.number,
-                            format!("no proxy before {addr}: {error}"),
-                        );
-                        continue;
-                    }
-                },
-            };
-            proxy.afflict(step.number, ill);
-            detours.push((addr, proxy.addr));
-            used.push((key, proxy));
-        }
-        let before: u64 = used.iter().map(|(_, proxy)| proxy.passed()).sum();
-        self.lease(step, fault, arm, end, detours).await;
-        let after: u64 = used.iter().map(|(_, proxy)| proxy.passed()).sum();
-        self.hit(step, letter, after.saturating_sub(before));
-        for (key, proxy) in used {
-            if proxy.relieve(step.number) {
-                self.proxies.lock().expect("no panic while held").remove(&key);
-            }
-        }
+    /// Notes a step that this machine cannot carry out: the run is inconclusive then.
+    pub fn degraded(&self, step: &Step, letter: char, why: &str) {
+        let reason = format!("step {}: {why} (see `cleave doctor`)", step.number);
+        self.lines.event(EventKind::Log, step.number, reason.clone());
+        self.log.lock().expect("no panic while held").degraded.insert((step.number, letter), reason);
     }
 
     /// A process of its own that burns CPU beside everybody.

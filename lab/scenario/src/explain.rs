@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use contract::ProcessPlan;
+use fault::Deed;
 
 use crate::model::{Scenario, Way, ns};
 
@@ -118,14 +119,15 @@ fn shapes(scenario: &Scenario) -> Vec<String> {
 
 /// What the scenario asks of the machine, and what happens without it.
 fn privileges(scenario: &Scenario) -> String {
-    let quota = scenario.steps.iter().any(|step| step.action.to_string().contains("of a core"))
+    let quota = scenario.faults().any(|fault| matches!(fault.deed(), Some(Deed::Quota(_))))
         || scenario.arms.iter().any(|arm| arm.placement.limits.values().any(|limits| limits.cpu.is_some()));
-    if quota {
-        "control groups for quotas of CPU; without them the run is inconclusive (see `cleave doctor`)"
-            .to_owned()
-    } else {
-        "none; everything listens on loopback".to_owned()
+    let mut wanted = Vec::new();
+    wanted.extend(quota.then_some("control groups for quotas of CPU"));
+    wanted.extend(scenario.loses_packets().then_some("a network namespace and iptables for packet loss"));
+    if wanted.is_empty() {
+        return "none; everything listens on loopback".to_owned();
     }
+    format!("{}; without them the run is inconclusive (see `cleave doctor`)", wanted.join(", "))
 }
 
 /// How long a run takes, seconds: the load, and starts and audits around it.

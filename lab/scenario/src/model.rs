@@ -244,6 +244,16 @@ impl Scenario {
             .collect()
     }
 
+    /// What goes wrong, in the order of the steps.
+    pub fn faults(&self) -> impl Iterator<Item = &fault::Fault> {
+        self.steps.iter().filter_map(|step| step.action.fault())
+    }
+
+    /// Whether the kernel is to lose packets: that takes a network of the run's own.
+    pub fn loses_packets(&self) -> bool {
+        self.faults().any(|fault| matches!(fault.ill(), Some(fault::Ill::Loss(_))))
+    }
+
     /// The arms that are run when nobody chooses: those not set aside.
     pub fn default_arms(&self) -> impl Iterator<Item = &Arm> {
         self.arms.iter().filter(|arm| !arm.aside)

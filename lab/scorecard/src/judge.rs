@@ -167,7 +167,9 @@ fn judge(kind: &Kind, measured: Measured, op: Op, limit: f64) -> (Verdict, Strin
     if let Some(reason) = too_few(kind, measured.n) {
         return (Verdict::Inconclusive, reason);
     }
-    let (low, high) = measured.interval.unwrap_or((value, value));
+    // `== 0` is about what was seen: no interval of an estimate is a point.
+    let interval = measured.interval.filter(|_| op != Op::Equal);
+    let (low, high) = interval.unwrap_or((value, value));
     match (op.holds(low, limit), op.holds(high, limit)) {
         (true, true) => (Verdict::Pass, String::new()),
         (false, false) => (Verdict::Fail, String::new()),

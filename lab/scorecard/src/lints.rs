@@ -45,8 +45,8 @@ pub struct Circumstances {
     pub noisy: bool,
     /// Why nothing was injected any more.
     pub withheld: Vec<String>,
-    /// What this machine cannot do.
-    pub degraded: Vec<String>,
+    /// Steps this machine could not carry out, by their number, with the reason.
+    pub degraded: Vec<(u32, String)>,
     /// Anything the generator said about itself that makes its figures void.
     pub generator: Vec<String>,
 }
@@ -132,7 +132,7 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
             invalid("generator_slots", format!("{}: {text}", arm.name));
         }
     }
-    for text in &circumstances.degraded {
+    for (_, text) in &circumstances.degraded {
         lints.push(Lint { name: "degraded".into(), verdict: Verdict::Inconclusive, text: text.clone() });
     }
     let mut invalid = |name: &str, text: String| {

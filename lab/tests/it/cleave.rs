@@ -119,7 +119,8 @@ impl Cleave {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.split(|byte| *byte == 0).any(|word| word == b"guard")
         };
-        let pid = self.processes().into_iter().find(is_guardian).expect("a run has a guardian");
+        // Its name is there a moment after it is.
+        let pid = wait_for("the guardian", || self.processes().into_iter().find(is_guardian));
         let pid = Pid::from_raw(i32::try_from(pid).expect("a pid"));
         nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
     }

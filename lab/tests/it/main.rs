@@ -5,6 +5,7 @@ mod cleave;
 mod deploys;
 mod ending;
 mod http;
+mod kernel;
 mod left;
 mod load;
 mod same_seed;

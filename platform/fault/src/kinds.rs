@@ -175,6 +175,7 @@ kinds! {
     Abort in abort as "abort",
     Reset in reset as "reset",
     Hang in hang as "hang",
+    PacketLoss in packet_loss as "packet-loss",
     Bandwidth in bandwidth as "bandwidth",
     Trickle in trickle as "trickle",
     Blackhole in blackhole as "blackhole",

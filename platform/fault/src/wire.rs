@@ -1,9 +1,9 @@
-//! What happens on a connection, byte by byte: the work of a proxy on the edge.
+//! What happens on a connection, byte by byte: the work of a proxy on the edge, or of the kernel before it.
 
-use policy::units::Bytes;
+use policy::units::{Bytes, Ratio};
 
 /// An ill of a connection. Of several limits the smallest wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ill {
     /// So many bytes a second, each way.
     Bandwidth(Bytes),
@@ -11,4 +11,6 @@ pub enum Ill {
     Blackhole,
     /// The connection ends after so many bytes of answers.
     Cut(Bytes),
+    /// The kernel loses this share of packets on their way to and from the proxy.
+    Loss(Ratio),
 }

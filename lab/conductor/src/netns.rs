@@ -1,0 +1,96 @@
+//! A network of the run's own, in which the kernel may lose packets.
+//!
+//! Whoever enters gets a loopback that nobody else has: what is done to it ends with the
+//! last process in it, and needs no undoing. Root enters a network namespace; others enter
+//! a user namespace as well, in which they are root (user_namespaces(7)).
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{getegid, geteuid};
+use policy::units::Ratio;
+
+/// Whether this process is in a network of its own.
+static INSIDE: AtomicBool = AtomicBool::new(false);
+
+/// Where system tools are, for users whose path leaves them out.
+const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+
+/// Moves this process and all it will start into a network of its own. Call it before any
+/// other thread begins: a process with threads may not enter a user namespace.
+///
+/// # Errors
+/// Where the kernel or its configuration does not allow it, or tools are missing.
+pub fn enter() -> io::Result<()> {
+    let (uid, gid) = (geteuid(), getegid());
+    let mut flags = CloneFlags::CLONE_NEWNET;
+    if !uid.is_root() {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    unshare(flags)?;
+    if !uid.is_root() {
+        std::fs::write("/proc/self/setgroups", "deny")?;
+        std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+        std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+    }
+    tool("ip", &["link", "set", "lo", "up"])?;
+    // Whoever cannot lose a packet has no reason to be here.
+    drop(lose(9, Ratio::new(0.01))?);
+    INSIDE.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether packets can be lost here.
+pub fn is_inside() -> bool {
+    INSIDE.load(Ordering::Relaxed)
+}
+
+/// Packets that are lost on their way to and from a port, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Losing {
+    port: u16,
+    share: Ratio,
+}
+
+/// Has the packet filter drop a share of what arrives for and from a port. On arrival, or
+/// the sender would know.
+///
+/// # Errors
+/// When it refuses, or is not installed.
+pub(crate) fn lose(port: u16, share: Ratio) -> io::Result<Losing> {
+    let losing = Losing { port, share };
+    losing.rules("-A")?;
+    Ok(losing)
+}
+
+impl Losing {
+    fn rules(&self, verb: &str) -> io::Result<()> {
+        let (port, share) = (self.port.to_string(), self.share.get().to_string());
+        for side in ["--dport", "--sport"] {
+            let filter = [verb, "INPUT", "-i", "lo", "-p", "tcp", side, &port];
+            let chance = ["-m", "statistic", "--mode", "random", "--probability", &share, "-j", "DROP"];
+            tool("iptables", &[filter.as_slice(), chance.as_slice()].concat())?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Losing {
+    fn drop(&mut self) {
+        // A rule that stays ends with the namespace.
+        let _ = self.rules("-D");
+    }
+}
+
+fn tool(name: &str, arguments: &[&str]) -> io::Result<()> {
+    let mut command = Command::new(name);
+    command.args(arguments).env("PATH", PATH).env("XTABLES_LOCKFILE", "/dev/null");
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{name}: {}", said.lines().next().unwrap_or("it failed"))))
+}

@@ -1,0 +1,50 @@
+//! What only some machines let us do is done, or told as left out.
+
+use crate::cleave::Cleave;
+
+fn scenario(step: &str, symptom: &str) -> String {
+    format!(
+        r#"schema = 1
+name   = "kernel"
+title  = "The kernel does it"
+why    = "Nothing in the process knows"
+phases = [{{ name = "steady", for = "6s" }}]
+
+[load]
+rate = "60/s"
+size = "tiny"
+mix  = {{ home-feed = 1 }}
+
+[topology.micro]
+processes = {{ each = ["*"] }}
+
+[policy."*->*"]
+attempts = 1
+
+[[step]]
+id  = "fault"
+in  = "steady"
+at  = "+1s"
+for = "4s"
+{step}
+symptom = "{symptom}"
+"#
+    )
+}
+
+#[test]
+fn packets_are_lost_and_processors_cut_where_the_machine_allows_it() {
+    for (step, symptom) in [
+        ("do = \"packet-loss\"\non = \"feed->photo\"\nloss = \"20%\"", "p95(home-feed) >= 150ms"),
+        ("do = \"cpu-quota\"\non = \"feed\"\nquota = \"2%\"", "goodput(home-feed) <= 80%"),
+    ] {
+        let cleave = Cleave::new();
+        let file = cleave.folder().join("kernel.toml");
+        std::fs::write(&file, scenario(step, symptom)).expect("a folder of ours");
+        let (document, _) = cleave.document(&[&file.to_string_lossy()]);
+        let lints = document["lints"].as_array().expect("a list");
+        let left_out = lints.iter().any(|lint| lint["name"] == "degraded");
+        let verdict = if left_out { "inconclusive" } else { "pass" };
+        assert_eq!(document["verdict"], verdict, "{step}: {lints:?}");
+    }
+}
