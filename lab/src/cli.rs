@@ -22,7 +22,7 @@ pub struct Cleave {
 
 const EXAMPLES: &str = "Examples:
   cleave run first-look          a first scorecard, in a minute
-  cleave run hop-tax --rounds 3  figures to quote: arms take turns, intervals are paired
+  cleave run hop-tax              figures to quote: arms take turns, intervals are paired
 
 Exit codes: 0 pass, 1 fail, 2 usage or scenario error, 3 invalid, 4 inconclusive, 130 interrupted";
 
@@ -36,7 +36,7 @@ pub enum Command {
     Explain(Explain),
     /// Run a scenario to its scorecard.
     #[command(
-        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 3 --output json > hop-tax.json"
+        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 5 --output json > hop-tax.json"
     )]
     Run(Run),
     /// Keep a seeded suite running, with its URLs and a token, until Ctrl-C.

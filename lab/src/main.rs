@@ -3,6 +3,7 @@
 //! - [`cli`]: the command line.
 //! - [`catalogue`]: scenarios by name or file.
 //! - [`run`]: a run, its views and its exit code. [`all`]: every scenario, one table.
+//! - [`capacity`]: what each arm can do, where the load is a share of it.
 //! - [`noise`]: one arm against itself.
 //! - [`document`]: the run as one JSON document.
 //! - [`up`]: a suite to try things out on.
@@ -10,6 +11,7 @@
 //! - [`complain`]: errors, for the person at the keyboard.
 
 mod all;
+mod capacity;
 mod catalogue;
 mod cli;
 mod complain;

@@ -13,7 +13,7 @@ use scenario::{Scenario, Way};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::{all, catalogue, complain, document};
+use crate::{all, capacity, catalogue, complain, document};
 
 /// Interrupted, as the shell has it.
 pub const EXIT_INTERRUPTED: u8 = 130;
@@ -58,17 +58,19 @@ pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::R
         program: std::env::current_exe()?,
         command: std::env::args().collect(),
         began,
+        notes: Vec::new(),
         scenario,
     })
 }
 
 /// Runs it, watched in one way or another.
 pub fn execute(
-    order: Order,
+    mut order: Order,
     view: View,
     interrupts: &watch::Sender<u32>,
     ascii: bool,
 ) -> Result<Outcome, RunError> {
+    capacity::settle(&mut order, interrupts)?;
     let run = Run::prepare(order, interrupts.subscribe())?;
     let folder = run.folder().to_owned();
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -23,6 +23,7 @@ use crate::seed::SeedError;
 use crate::stage::Stage;
 
 /// What to run.
+#[derive(Clone, Debug)]
 pub struct Order {
     /// The scenario, checked.
     pub scenario: Scenario,
@@ -42,6 +43,8 @@ pub struct Order {
     pub command: Vec<String>,
     /// When the program started.
     pub began: Instant,
+    /// What the record should say of how it came about.
+    pub notes: Vec<String>,
 }
 
 /// Why there was no run.
@@ -77,6 +80,11 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// An arm that answered nothing while it was measured what it can do.
+    #[error(
+        "`{0}` answered nothing while its capacity was measured; write an absolute rate such as \"100/s\""
+    )]
+    NoCapacity(String),
     /// Ctrl-C before there was anything to judge.
     #[error("interrupted before the load began")]
     Interrupted,

@@ -205,6 +205,9 @@ impl Stage {
         if let Some(described) = header {
             let header = self.header(described, seeded, &generator, ready_ms, load_start_ns);
             self.lines.say(Entry::Header(Box::new(header)));
+            for note in &self.order.notes {
+                self.lines.event(EventKind::Log, 0, note.clone());
+            }
         }
         generator.begin(clock::mono_ns() + u64::try_from(LEAD.as_nanos()).unwrap_or(0));
         let bystanders = [

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use contract::ProcessPlan;
 use fault::Deed;
+use traffic::load::Rates;
 
 use crate::model::{Scenario, Way, ns};
 
@@ -44,7 +45,11 @@ pub fn explain(
     say(format_args!("load, open loop, the same for every arm; data `{}`:", scenario.load.size.name()));
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
         let note = if phase.measure { "" } else { "  (not measured)" };
-        say(format_args!("  {:<10} {:>5}  {shape}{note}", phase.name, phase.length.to_string()));
+        let rate = match &scenario.load.rate {
+            Rates::OfSlowest(share) => format!("{share} of the slowest arm, measured before the first run"),
+            _ => shape.to_string(),
+        };
+        say(format_args!("  {:<10} {:>5}  {rate}{note}", phase.name, phase.length.to_string()));
     }
     let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
     let shares: Vec<String> = scenario

@@ -1,5 +1,7 @@
 //! What an arm did, as a number with its samples and interval.
 
+use std::collections::BTreeMap;
+
 use record::{Latencies, Measured, StepPlan};
 
 use crate::expect::{Kind, Thing, Window};
@@ -305,13 +307,17 @@ fn hops(tally: &Tally, arm: char, window: &Window) -> Measured {
 
 /// The arm's highest PSS: processes sampled in the same second are added.
 fn pss(tally: &Tally, arm: char) -> Measured {
-    let mut by_second = std::collections::BTreeMap::<u64, u64>::new();
+    let mut by_second = BTreeMap::<u64, u64>::new();
     let mut n = 0;
     for (_, samples) in tally.procs(arm) {
+        // A process may be looked at twice in a second: at its tick, and at the end.
+        let mut own = BTreeMap::<u64, u64>::new();
         for (t, proc) in samples {
-            *by_second.entry(t / SECOND).or_default() += proc.pss_kib;
+            let highest = own.entry(t / SECOND).or_default();
+            *highest = proc.pss_kib.max(*highest);
             n += 1;
         }
+        own.into_iter().for_each(|(second, kib)| *by_second.entry(second).or_default() += kib);
     }
     let highest = by_second.values().max().map(|kib| *kib as f64 * 1024.0);
     Measured { value: highest, n, interval: None }

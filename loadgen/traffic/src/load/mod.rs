@@ -330,6 +330,11 @@ impl Load {
         };
         match &self.rate {
             Rates::One(shape) => check("rate", shape),
+            Rates::OfSlowest(share) => {
+                if share.get() <= 0.0 {
+                    faults.push("rate: 0% of slowest offers nothing; write rate = \"30% of slowest\"".into());
+                }
+            }
             Rates::ByPhase(table) => {
                 table.iter().for_each(|(phase, shape)| check(&format!("rate in `{phase}`"), shape));
                 if table.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::units::Rate;
+use policy::units::{Rate, Ratio};
 use serde::{Deserialize, Serialize, de};
 
 use super::shape::Shape;
@@ -14,8 +14,18 @@ use super::shape::Shape;
 pub enum Rates {
     /// The same throughout.
     One(Shape),
+    /// A share of what the slowest arm can do; measured, and made absolute, before the run.
+    #[serde(serialize_with = "of_slowest")]
+    OfSlowest(Ratio),
     /// By phase name.
     ByPhase(BTreeMap<String, Shape>),
+}
+
+/// After a share: of what.
+const OF_SLOWEST: &str = "of slowest";
+
+fn of_slowest<S: serde::Serializer>(share: &Ratio, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{share} {OF_SLOWEST}"))
 }
 
 impl Default for Rates {
@@ -29,6 +39,7 @@ impl Rates {
     pub fn shapes(&self, phases: &[&str]) -> Vec<Shape> {
         let table = match self {
             Self::One(shape) => return vec![shape.clone(); phases.len()],
+            Self::OfSlowest(_) => return vec![Shape::default(); phases.len()],
             Self::ByPhase(table) => table,
         };
         let first = phases.iter().find_map(|phase| table.get(*phase));
@@ -46,6 +57,7 @@ impl Rates {
     pub fn peak(&self) -> f64 {
         match self {
             Self::One(shape) => shape.peak(),
+            Self::OfSlowest(_) => 0.0,
             Self::ByPhase(table) => table.values().map(Shape::peak).fold(0.0, f64::max),
         }
     }
@@ -62,7 +74,10 @@ impl<'de> Deserialize<'de> for Rates {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Rates, E> {
-                text.parse().map(Rates::One).map_err(E::custom)
+                match text.trim().strip_suffix(OF_SLOWEST) {
+                    Some(share) => share.trim().parse().map(Rates::OfSlowest).map_err(E::custom),
+                    None => text.parse().map(Rates::One).map_err(E::custom),
+                }
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Rates, A::Error> {
@@ -76,6 +91,13 @@ impl<'de> Deserialize<'de> for Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_of_the_slowest_reads_back() {
+        let rates: Rates = serde_json::from_str("\"30% of slowest\"").expect("a rate");
+        assert_eq!(rates, Rates::OfSlowest(Ratio::new(0.3)));
+        assert_eq!(serde_json::to_string(&rates).expect("plain data"), "\"30% of slowest\"");
+    }
 
     #[test]
     fn unnamed_phases_keep_the_last_rate_and_the_first_takes_the_first() {

@@ -48,6 +48,12 @@ const RISE: Span = Span::from_millis(2_000);
 const HOLD: Span = Span::from_millis(20_000);
 const DECAY: Span = Span::from_millis(10_000);
 
+impl Default for Shape {
+    fn default() -> Self {
+        Self::level(Rate::default())
+    }
+}
+
 impl Shape {
     /// The same rate throughout.
     pub const fn level(rate: Rate) -> Self {
@@ -181,7 +187,7 @@ fn told<'t, const N: usize>(
 fn no_rate(text: &str) -> UnitError {
     UnitError(format!(
         "`{text}` is no rate; write \"100/s\", \"100/s -> 300/s\", \"100/s, 125/s, 156/s\", \
-         \"100/s diurnal 60% per 60s\" or \"50/s flash-crowd 5x rise 2s hold 20s decay 10s\""
+         \"100/s diurnal 60% per 60s\", \"50/s flash-crowd 5x rise 2s hold 20s decay 10s\" or \"30% of slowest\""
     ))
 }
 

@@ -286,3 +286,17 @@ fn the_same_seed_hits_the_same_requests_on_one_thread_and_on_eight() {
     assert!((30..=90).contains(&alone.len()), "{} of 200", alone.len());
     assert_eq!(alone, hit_requests(8));
 }
+
+#[tokio::test]
+async fn a_partition_says_which_way_is_cut() {
+    for (direction, done) in [("from", 1), ("to", 0), ("both", 0)] {
+        let pair = Pair::with(Carrier::Json, "attempts = 1").await;
+        let fault = format!("do = \"partition\"\ndirection = \"{direction}\"");
+        put(&pair.edge_faults, lease("host->greeter", &fault, Match::default()));
+        let sign = pair.ask::<Sign>();
+        sign.answer(&within(Duration::from_millis(100)), Sign { name: "ada".into() })
+            .await
+            .expect_err("the caller sees an error either way");
+        assert_eq!(pair.greeter.done(), done, "`{direction}`: whether the write exists");
+    }
+}

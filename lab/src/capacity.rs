@@ -1,0 +1,131 @@
+//! What each arm can do, where the load is a share of it: `rate = "30% of slowest"`.
+//!
+//! Measured once per scenario and machine, each arm alone, by users who come again as soon as
+//! they are answered. From then on the rate is absolute, and the same for every arm.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use conductor::{Order, RunError};
+use contract::id::fnv1a64;
+use policy::units::{Rate, Span};
+use record::Entry;
+use scenario::{Phase, Scenario, Stop};
+use tokio::sync::watch;
+use traffic::load::{Model, Rates, Shape, Users};
+
+use crate::run::{self, View};
+
+/// Users at once: enough to keep two cores busy, whichever way an arm is cut.
+const USERS: u32 = 16;
+/// Until caches are warm and connections made.
+const WARM_S: u32 = 1;
+/// Long enough for some hundred answers.
+const PROBE_S: u32 = 4;
+/// Of a closed loop, the most there may be: more than any arm does here.
+const MOST: f64 = 5_000.0;
+/// Where what was measured is kept, in the folder of runs.
+const KEPT: &str = "capacity.json";
+
+/// Good journeys per second by arm, by scenario and machine.
+type Kept = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// Makes the rate of an order absolute.
+///
+/// # Errors
+/// When an arm cannot be measured.
+pub fn settle(order: &mut Order, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
+    let Rates::OfSlowest(share) = order.scenario.load.rate else { return Ok(()) };
+    let arms = chosen(order);
+    let path = order.out.join(KEPT);
+    let mut kept = read(&path);
+    let known = kept.entry(key(&order.scenario)).or_default();
+    for arm in &arms {
+        if !known.contains_key(arm) {
+            eprintln!("measuring what {arm} can do");
+            known.insert(arm.clone(), measure(order, arm, interrupts)?);
+        }
+    }
+    let told: Vec<String> = arms.iter().map(|arm| format!("{arm} {:.0}/s", known[arm])).collect();
+    let slowest = arms.iter().map(|arm| known[arm]).fold(f64::INFINITY, f64::min);
+    let rate = Rate::per_second((share.get() * slowest).round().max(1.0));
+    let text = serde_json::to_vec_pretty(&kept).expect("plain data");
+    std::fs::write(&path, text).map_err(|source| RunError::Folder { path, source })?;
+    order.notes.push(format!("{share} of the slowest is {rate}: {}", told.join(", ")));
+    order.scenario.load.rate = Rates::One(Shape::level(rate));
+    Ok(())
+}
+
+fn chosen(order: &Order) -> Vec<String> {
+    if order.arms.is_empty() {
+        order.scenario.default_arms().map(|arm| arm.name.clone()).collect()
+    } else {
+        order.arms.clone()
+    }
+}
+
+/// What is not readable was never measured.
+fn read(path: &Path) -> Kept {
+    std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// A scenario's text, the program and the machine.
+fn key(scenario: &Scenario) -> String {
+    let machine = conductor::procfs::machine();
+    let text = fnv1a64(scenario.source.text.as_bytes(), 0);
+    format!(
+        "{} {text:016x} {} {} {}x {}",
+        scenario.name,
+        env!("CARGO_PKG_VERSION"),
+        machine.profile,
+        machine.cores,
+        machine.cpu
+    )
+}
+
+/// Good journeys per second of one arm, alone.
+fn measure(order: &Order, arm: &str, interrupts: &watch::Sender<u32>) -> Result<f64, RunError> {
+    let probe = Order {
+        scenario: alone(&order.scenario),
+        arms: vec![arm.to_owned()],
+        interleaved: false,
+        rounds: 1,
+        out: order.out.join("capacity"),
+        ..order.clone()
+    };
+    let outcome = run::execute(probe, View::Silent, interrupts, false)?;
+    let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
+    let good = lines.iter().filter_map(|line| match &line.entry {
+        Entry::Window(window) if window.closed && window.second >= WARM_S => Some(window.good),
+        _ => None,
+    });
+    let good: u64 = good.sum();
+    if *interrupts.borrow() > 0 {
+        return Err(RunError::Interrupted);
+    }
+    if good == 0 {
+        return Err(RunError::NoCapacity(arm.to_owned()));
+    }
+    Ok(good as f64 / f64::from(PROBE_S))
+}
+
+/// The scenario without its steps and claims, and with users who wait for nothing but answers.
+fn alone(scenario: &Scenario) -> Scenario {
+    let phase = |name: &str, seconds: u32, measure| Phase {
+        name: name.to_owned(),
+        length: Span::from_millis(u64::from(seconds) * 1_000),
+        measure,
+    };
+    let mut alone = Scenario {
+        phases: vec![phase("warm", WARM_S, false), phase("probe", PROBE_S, true)],
+        steps: Vec::new(),
+        valid: Vec::new(),
+        check: Vec::new(),
+        stop: Stop::default(),
+        ..scenario.clone()
+    };
+    alone.load.model = Model::Closed;
+    alone.load.users = Some(Users { count: USERS, think: Span::default() });
+    alone.load.rate = Rates::One(Shape::level(Rate::per_second(MOST)));
+    alone
+}
