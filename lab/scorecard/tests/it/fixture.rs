@@ -201,6 +201,12 @@ impl Run {
         self
     }
 
+    /// What a process held at a moment.
+    pub fn memory(&mut self, arm: char, instance: &str, at_ms: u64, pss_kib: u64) {
+        let proc = Proc { arm, instance: instance.into(), pss_kib, ..Proc::default() };
+        self.say(at_ms * 1_000_000, Entry::Proc(proc));
+    }
+
     /// What the steady phase cost an arm, in ms of CPU per part, over 800 journeys with `hops` each.
     pub fn cost(mut self, arm: char, hops: f64, parts_ms: &[(&str, u64)]) -> Self {
         let parts: BTreeMap<String, u64> =

@@ -113,3 +113,14 @@ fn rounds_are_the_blocks_of_an_interleaved_run() {
     assert_eq!(check.n, 4 * 800);
     near(check.value, 0.004);
 }
+
+#[test]
+fn memory_is_that_of_all_processes_at_once_however_often_they_are_looked_at() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for (at_ms, instance, pss_kib) in
+        [(1_000, "feed#0", 100), (1_100, "photo#0", 200), (1_900, "feed#0", 150), (2_500, "photo#0", 260)]
+    {
+        run.memory('B', instance, at_ms, pss_kib);
+    }
+    assert_eq!(run.values("procs.pss")[1], Some(350.0 * 1_024.0), "150 and 200 in the first second");
+}
