@@ -136,7 +136,7 @@ pub struct Noise {
     /// How many runs.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
-    /// Let the two take turns so many times in a run.
+    /// Let the two take turns so many times in a run; as the scenario's arms do unless given.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
     /// Give one of the two a tenth more work, which should be found.

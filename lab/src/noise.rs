@@ -105,8 +105,10 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     scenario.check.clear();
     scenario.valid.clear();
     scenario.load.surges.clear();
-    let rounds = asked.rounds.unwrap_or(1);
-    scenario.way = if rounds > 1 { Way::Interleaved } else { Way::SideBySide };
+    if let Some(rounds) = asked.rounds {
+        scenario.repeats = rounds;
+        scenario.way = if rounds > 1 { Way::Interleaved } else { Way::SideBySide };
+    }
     Ok(scenario)
 }
 

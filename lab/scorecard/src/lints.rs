@@ -55,7 +55,7 @@ pub struct Circumstances {
 const EMPTY_PAGES: f64 = 0.05;
 /// Generator CPU over all cores from which it is the bottleneck.
 const GENERATOR_CPU: f64 = 0.5;
-/// Waits for a slot from which it is, at p99: as much as it may be late.
+/// Waits for a slot from which it is, at the median.
 const SLOT_WAIT_US: u64 = 2_000;
 
 /// Why a comparison of latencies is not judged.
@@ -172,15 +172,18 @@ fn generator_lag(tally: &Tally, arm: char) -> Option<String> {
     (p50 > limit(0.5, 200)?).then(|| format!("the generator was {p50} us late at p50"))
 }
 
-/// Waits for one of the generator's slots are the arm's doing only where there are enough of them.
+/// Waits for one of the generator's slots are an arm's doing while it stalls. Where most arrivals
+/// wait, and there are fewer slots than could be needed, they are the generator's.
 fn generator_slots(tally: &Tally, arm: char) -> Option<String> {
     let (slots, needed) = tally.header.slots;
     let whole = tally.whole(&Window::Whole);
-    let waited = tally.merged(arm, &whole, "all", |w| &w.slot_wait).quantile(0.99)?;
-    (slots < needed && waited > SLOT_WAIT_US).then(|| {
+    let waits = tally.merged(arm, &whole, "all", |w| &w.slot_wait);
+    let most = waits.len() * 2 > tally.sum(arm, &whole, "all", |w| w.sent);
+    let waited = waits.quantile(0.5)?;
+    (slots < needed && most && waited > SLOT_WAIT_US).then(|| {
         format!(
             "{needed} requests could be under way and the generator has slots for {slots}, for which \
-             arrivals waited {waited} us at p99; lower the rate or the timeout, or raise `pool`"
+             most arrivals waited, {waited} us at p50; lower the rate or the timeout, or raise `pool`"
         )
     })
 }
