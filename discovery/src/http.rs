@@ -138,12 +138,15 @@ async fn token(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     next.run(request).await
 }
 
-/// A registry that answers errors, because a fault says so.
+/// A registry that answers errors, or late, because a fault says so.
 async fn ailing(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let broken = matches!(&*shared.ailing().borrow(), Some(ailment) if ailment.how == Directory::Error);
-    if broken {
+    let how = shared.ails();
+    if how == Some(Directory::Error) {
         let message = "an injected fault answers instead".to_owned();
         return Refusal(StatusCode::SERVICE_UNAVAILABLE, "fault_injected", message).into_response();
+    }
+    if let Some(Directory::Slow(by)) = how {
+        tokio::time::sleep(by).await;
     }
     next.run(request).await
 }
@@ -303,8 +306,11 @@ impl Follower {
                 changed = self.ailing.changed() => {
                     changed.ok()?;
                     let how = self.ailing.borrow_and_update().as_ref().map(|ailment| ailment.how);
-                    if how == Some(Directory::Error) {
-                        return None;
+                    match how {
+                        Some(Directory::Error) => return None,
+                        // It goes on from where it is, later.
+                        Some(Directory::Slow(_)) => continue,
+                        _ => {}
                     }
                     // Told anew, wrongly or rightly; well again, it begins with a snapshot.
                     self.seen = None;
@@ -316,8 +322,10 @@ impl Follower {
                 }
                 changed = self.changes.changed() => changed.ok()?,
             }
-            if self.ailing.borrow().is_some() {
-                continue;
+            match self.shared.ails() {
+                Some(Directory::Slow(by)) => tokio::time::sleep(by).await,
+                Some(_) => continue,
+                None => {}
             }
             let (catch_up, at) = self.shared.since(self.seen, &self.watched);
             self.seen = Some(at);
@@ -338,6 +346,11 @@ fn event<T: Serialize>(kind: &str, id: EventId, data: &T) -> SseEvent {
 }
 
 impl Shared {
+    /// How it ails, if it does.
+    fn ails(&self) -> Option<Directory> {
+        self.ailing().borrow().as_ref().map(|ailment| ailment.how)
+    }
+
     fn ttl_ms(&self) -> u64 {
         self.options.rules.lease_ns / 1_000_000
     }

@@ -175,7 +175,7 @@ impl Shared {
         let Ailment { how, knew } = ailing.as_ref()?;
         let mut snapshot = self.store().snapshot(watched);
         match how {
-            Directory::Error => return None,
+            Directory::Error | Directory::Slow(_) => return None,
             Directory::Empty => snapshot.instances.clear(),
             Directory::Stale => {
                 snapshot.instances =

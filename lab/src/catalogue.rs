@@ -9,6 +9,9 @@ use scenario::Scenario;
 
 use crate::complain;
 
+/// More arms than this are told by the first and the last.
+const MOST_LISTED: usize = 8;
+
 /// The folder of named scenarios: of the working directory, else of the house the program was built in.
 fn folder() -> PathBuf {
     let here = scenario::source::catalogue_folder();
@@ -59,8 +62,8 @@ pub fn list() -> ExitCode {
         match find(&name) {
             Ok(scenario) => {
                 let arms: Vec<&str> = scenario.default_arms().map(|arm| arm.name.as_str()).collect();
-                let seconds = scenario.length_ns() / 1_000_000_000;
-                println!("{name:width$}  {seconds:>4}s  {}", arms.join(", "));
+                let seconds = scenario::explain::duration_s(&scenario, arms.len());
+                println!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms));
                 println!("{:width$}         {}", "", scenario.title);
             }
             Err(text) => {
@@ -70,6 +73,14 @@ pub fn list() -> ExitCode {
         }
     }
     if broken { ExitCode::from(complain::EXIT_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// Names of arms, as many as fit a line.
+fn listed(arms: &[&str]) -> String {
+    match arms {
+        [first, .., last] if arms.len() > MOST_LISTED => format!("{} arms, {first} to {last}", arms.len()),
+        _ => arms.join(", "),
+    }
 }
 
 /// `cleave explain`.

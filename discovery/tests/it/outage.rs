@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use discovery::{Watch, Watcher};
+use fault::standing::Directory;
 use runtime::Tasks;
 use transport::cluster::{self, Clusters};
 
@@ -20,6 +21,27 @@ async fn the_clusters_outlive_the_registry() {
     until("three leases", || watcher.staleness() > 3 * LEASE).await;
     let after = clusters.get(PHOTO).endpoints();
     assert!(std::sync::Arc::ptr_eq(&before[0], &after[0]), "the same endpoint with its pool and its figures");
+}
+
+#[tokio::test]
+async fn a_slow_registry_brings_news_late_and_loses_nobody() {
+    let (life, tasks) = (Life::begin(), Tasks::new());
+    let (watcher, clusters) = follow(&tasks, life.addr);
+    let first = announce(&tasks, life.addr, "photo#0", 4001);
+    bounded("registering", first.registered()).await;
+    until("the instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
+    // Less than a lease, so that renewals arrive.
+    let late = LEASE / 2;
+    life.registry.ail(Some(Directory::Slow(late)));
+    let began = runtime::clock::now();
+    let _second = announce(&tasks, life.addr, "photo#1", 4002);
+    until("the second", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
+    // Once for the announcement, once for the news of it.
+    assert!(began.elapsed() >= 2 * late);
+    life.registry.ail(None);
+    until("three leases", || began.elapsed() > 3 * LEASE).await;
+    assert_eq!(ids(&clusters, PHOTO), ["photo#0", "photo#1"]);
+    assert_eq!(watcher.snapshot().instances.len(), 2);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ const COMPARE: Duration = Duration::from_millis(200);
 /// Share of time runnable tasks waited from which latencies of arms that ran
 /// side by side are not compared.
 const BUSY: f64 = 0.5;
+/// How far back a generator that is late is looked at.
+const LATELY_S: u32 = 5;
 
 /// The expectations, for the header.
 pub(crate) fn expectations(scenario: &Scenario) -> Vec<ExpectationPlan> {
@@ -220,6 +222,19 @@ fn is_noisy(tally: &scorecard::Tally) -> bool {
     let whole = tally.whole(&scorecard::expect::Window::Whole);
     let stalls: Vec<f64> = tally.hosts(&whole).map(|host| host.cpu_stall / 100.0).collect();
     !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > BUSY
+}
+
+/// Lateness of the generator's pacer at the median of the seconds before this one of the load, us.
+pub(crate) fn generator_late_us(tally: &scorecard::Tally, second: u32) -> Option<u64> {
+    let lately = scorecard::expect::Window::Seconds(second.saturating_sub(LATELY_S), second);
+    let window = tally.whole(&lately);
+    let arm = tally.letters().first().copied()?;
+    tally.merged(arm, &window, "all", |window| &window.pace_lag).quantile(0.5)
+}
+
+/// PSS of everything now, the lab included, MiB.
+pub(crate) fn pss_mib(tally: &scorecard::Tally) -> f64 {
+    tally.all_hosts().map(|host| host.pss_kib).last().unwrap_or(0) as f64 / 1024.0
 }
 
 /// Highest PSS of everything, the lab included, MiB.

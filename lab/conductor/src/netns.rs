@@ -87,7 +87,9 @@ impl Drop for Losing {
 fn tool(name: &str, arguments: &[&str]) -> io::Result<()> {
     let mut command = Command::new(name);
     command.args(arguments).env("PATH", PATH).env("XTABLES_LOCKFILE", "/dev/null");
-    let output = command.stdin(Stdio::null()).output()?;
+    let missing =
+        |why: io::Error| io::Error::new(why.kind(), format!("`{name}` cannot be started, {why}; install it"));
+    let output = command.stdin(Stdio::null()).output().map_err(missing)?;
     if output.status.success() {
         return Ok(());
     }

@@ -127,10 +127,13 @@ impl Stage {
         let schedule =
             traffic::Schedule::new(self.order.seed, &scenario.plan(), &scenario.load, &seeded.data);
         let digest = schedule.digest();
+        let mut notes = self.notes.lock().expect("no panic while held");
         if digest != generator.digest {
             let text = format!("the generator offers schedule {}, planned was {digest}", generator.digest);
-            self.notes.lock().expect("no panic while held").generator.push(text);
+            notes.generator.push(text);
         }
+        notes.skewed = traffic::skew::skew(schedule, &scenario.plan(), &scenario.load);
+        drop(notes);
         Header {
             schema_version: record::SCHEMA_VERSION,
             run_id: self.id.clone(),

@@ -184,6 +184,20 @@ pub fn folder_bytes(folder: &Path) -> u64 {
         .sum()
 }
 
+/// Room left on the disk below a folder, MiB; `None` where the kernel does not tell.
+pub fn disk_free_mib(folder: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(disk.blocks_available() * disk.fragment_size() / (1 << 20))
+}
+
+/// Files open on the whole machine, as a share of what it allows (proc_sys_fs(5), `file-nr`).
+pub fn open_files_share() -> Option<f64> {
+    let text = fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
+    let numbers: Vec<f64> = text.split_whitespace().map_while(|number| number.parse().ok()).collect();
+    let [open, _, most] = numbers.as_slice() else { return None };
+    (*most > 0.0).then(|| open / most)
+}
+
 /// The number after a label, as `/proc` writes it: `Pss:   123 kB`.
 fn field(text: &str, label: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(label)?.split_whitespace().next()?.parse().ok())
@@ -232,5 +246,9 @@ mod tests {
         assert!(descriptors(pid).0 >= 3);
         assert!(matches!(state(pid), Some('R' | 'S')));
         assert!(host().memory_available_mib > 0);
+        assert!(
+            disk_free_mib(Path::new("/proc/self")).is_some() && disk_free_mib(Path::new("/none")).is_none()
+        );
+        assert!(open_files_share().is_some_and(|share| (0.0..=1.0).contains(&share)));
     }
 }

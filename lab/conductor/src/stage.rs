@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use loadgen::{Message, Summary};
 use record::{Entry, EventKind, Verdict};
 use runtime::clock;
+use scenario::Keeping;
 use scorecard::{Circumstances, judge};
 use tokio::sync::watch;
 
@@ -27,6 +28,14 @@ const LEAD: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Available memory below which every run stops, share of all.
 const LEAST_MEMORY: f64 = 0.10;
+/// Memory of everything the run started from which every run stops, share of the machine's.
+const MOST_MEMORY: f64 = 0.75;
+/// Room on the disk below which every run stops, MiB.
+const LEAST_DISK_MIB: u64 = 1_024;
+/// Files open on the machine from which every run stops, share of all it allows.
+const MOST_FILES: f64 = 0.90;
+/// Lateness of the generator at the median of the last seconds from which a run says nothing any more, us.
+const HOPELESS_US: u64 = 500_000;
 
 /// A run that has a stage to play on.
 pub(crate) struct Stage {
@@ -94,6 +103,9 @@ impl Stage {
         let data = planned.plan.config.data.clone();
         let wrong = |source| RunError::Folder { path: data.clone(), source };
         if data.exists() {
+            if self.order.scenario.data == Keeping::Kept {
+                return Ok(());
+            }
             std::fs::remove_dir_all(&data).map_err(wrong)?;
         }
         storage::snapshot::restore(&snapshot, &data).map_err(wrong)
@@ -351,6 +363,23 @@ impl Stage {
         let all = procfs::machine().memory_mib;
         if all > 0 && (host.memory_available_mib as f64) < LEAST_MEMORY * all as f64 {
             return Some(format!("{} MiB of memory are left", host.memory_available_mib));
+        }
+        if let Some(held) = self.lines.ask(finish::pss_mib)
+            && all > 0
+            && held > MOST_MEMORY * all as f64
+        {
+            return Some(format!("the run holds {held:.0} of {all} MiB of memory"));
+        }
+        if let Some(left) = procfs::disk_free_mib(&self.folder).filter(|left| *left < LEAST_DISK_MIB) {
+            return Some(format!("{left} MiB are left on the disk"));
+        }
+        if let Some(share) = procfs::open_files_share().filter(|share| *share > MOST_FILES) {
+            return Some(format!("{:.0} % of all files the machine allows are open", share * 100.0));
+        }
+        let second = u32::try_from(running.as_secs()).unwrap_or(u32::MAX);
+        let late = self.lines.ask(|tally| finish::generator_late_us(tally, second)).flatten();
+        if let Some(late) = late.filter(|late| *late > HOPELESS_US) {
+            return Some(format!("the load generator is {} ms late", late / 1_000));
         }
         let holds = |condition: &scorecard::Expectation| {
             let checks = self.lines.ask(|tally| judge::checks(tally, 0, condition)).unwrap_or_default();

@@ -136,7 +136,7 @@ fn privileges(scenario: &Scenario) -> String {
 }
 
 /// How long a run takes, seconds: the load, and starts and audits around it.
-fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
+pub fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
     let length_s = scenario.length_ns() as f64 / 1e9;
     match scenario.way {
         Way::SideBySide => length_s + 8.0,

@@ -22,6 +22,6 @@ pub mod source;
 mod step;
 
 pub use action::Action;
-pub use model::{Arm, Assertion, Budget, Phase, Pick, Scenario, Step, Stop, Watching, Way};
+pub use model::{Arm, Assertion, Budget, Keeping, Phase, Pick, Scenario, Step, Stop, Watching, Way};
 pub use read::read;
 pub use source::{Fault, Faults, Source};

@@ -33,6 +33,8 @@ pub struct Scenario {
     pub way: Way,
     /// Rounds of a run of arms one after another.
     pub repeats: u32,
+    /// Whether every round begins with the same data.
+    pub data: Keeping,
     /// What every arm may use.
     pub budget: Budget,
     /// The run's stretches.
@@ -164,6 +166,18 @@ pub enum Way {
     SideBySide,
     /// One after another, in balanced order.
     Interleaved,
+}
+
+/// What becomes of an arm's data between its rounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeping {
+    /// Every round begins with the snapshot.
+    #[default]
+    Fresh,
+    /// A round goes on with what the one before has left: to see what growing data costs. Arms
+    /// are not compared then.
+    Kept,
 }
 
 /// How many of the copies meant are hit; which, the seed decides.

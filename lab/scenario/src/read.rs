@@ -13,7 +13,7 @@ use traffic::trace;
 
 use crate::action::Action;
 use crate::check;
-use crate::model::{Budget, Phase, Scenario, Step, Watching, Way, ns};
+use crate::model::{Budget, Keeping, Phase, Scenario, Step, Watching, Way, ns};
 use crate::place::{explain, nearest, places, remove, take_out, text_of, within};
 use crate::source::{Fault, Faults, Source, unknown};
 
@@ -21,7 +21,7 @@ use crate::source::{Fault, Faults, Source, unknown};
 pub const SCHEMA: i64 = 1;
 
 /// Keys of a file, at its top.
-pub(crate) const TOP: [&str; 19] = [
+pub(crate) const TOP: [&str; 20] = [
     "schema",
     "name",
     "title",
@@ -31,6 +31,7 @@ pub(crate) const TOP: [&str; 19] = [
     "telemetry",
     "way",
     "repeats",
+    "data",
     "budget",
     "phases",
     "load",
@@ -166,6 +167,7 @@ impl Reader<'_> {
         let telemetry: Option<Watching> = self.take(&mut top, "telemetry");
         let way: Option<Way> = self.take(&mut top, "way");
         let repeats = self.repeats(&mut top, way);
+        let data: Option<Keeping> = self.take(&mut top, "data");
         let budget: Option<Budget> = self.take(&mut top, "budget");
         let phases = self.phases(&mut top);
         let mut load: Option<Load> = self.load(&mut top, source);
@@ -187,6 +189,7 @@ impl Reader<'_> {
             telemetry: telemetry.unwrap_or_default(),
             way: way.unwrap_or_default(),
             repeats,
+            data: data.unwrap_or_default(),
             budget: budget.unwrap_or_default(),
             phases,
             load: load?,

@@ -339,6 +339,7 @@ pub fn schema(components: &[ComponentName]) -> Value {
         ("telemetry", one_of(&["off", "metrics", "sampled", "full"], "how much is watched")),
         ("way", one_of(&["side-by-side", "interleaved"], "how arms are run")),
         ("repeats", whole("rounds of arms that take turns")),
+        ("data", one_of(&["fresh", "kept"], "whether every round begins with the snapshot")),
         ("budget", budget),
         ("phases", json!({ "type": "array", "items": phase, "minItems": 1 })),
         ("load", load()),

@@ -9,7 +9,7 @@
 //! | T5 one key is the whole benchmark, or none is | `popularity` |
 //! | T6 seeds from the clock | `generator`: a schedule of another digest; the reader refuses other seeds |
 //! | T7 state grows between runs | `stale_data`: an arm did not begin with the snapshot |
-//! | T8 generators off by one | property tests of `traffic` |
+//! | T8 generators off by one | `generator_skew`: what is offered is not what is declared; property tests of `traffic` |
 //! | T9 two code bases | `final_states_differ` |
 //! | T10 an empty run passes | `no_samples` |
 //! | T11 one run, no idea of noise | `one_round`, `noisy` |
@@ -39,6 +39,8 @@ pub struct Circumstances {
     pub states_differ: Option<String>,
     /// Arms that did not begin with the snapshot.
     pub stale_data: Vec<String>,
+    /// Where the schedule is not what the load declares.
+    pub skewed: Vec<String>,
     /// Steps whose symptom was not seen.
     pub no_symptom: Vec<String>,
     /// The machine was busy with other things.
@@ -78,6 +80,9 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     }
     for text in &circumstances.generator {
         invalid("generator", text.clone());
+    }
+    for text in &circumstances.skewed {
+        invalid("generator_skew", text.clone());
     }
     if let Some(text) = &circumstances.states_differ {
         invalid("final_states_differ", text.clone());

@@ -30,6 +30,20 @@ pub fn scenario(name: &str) -> String {
     format!("{}/tests/it/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Names of the lints of a document.
+pub fn lints(document: &Value) -> Vec<String> {
+    let lints = document["lints"].as_array().expect("a list");
+    lints.iter().map(|lint| lint["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Lints that say that the machine was too busy for an honest load, which is none of a test's business.
+const STARVED: [&str; 4] = ["generator_lag", "generator_cpu", "pace", "noisy"];
+
+/// Whether the machine had no room for the run.
+pub fn is_starved(document: &Value) -> bool {
+    lints(document).iter().any(|name| STARVED.contains(&name.as_str()))
+}
+
 impl Cleave {
     pub fn new() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

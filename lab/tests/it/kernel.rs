@@ -1,6 +1,6 @@
 //! What only some machines let us do is done, or told as left out.
 
-use crate::cleave::Cleave;
+use crate::cleave::{Cleave, is_starved, lints};
 
 fn scenario(step: &str, symptom: &str) -> String {
     format!(
@@ -42,9 +42,10 @@ fn packets_are_lost_and_processors_cut_where_the_machine_allows_it() {
         let file = cleave.folder().join("kernel.toml");
         std::fs::write(&file, scenario(step, symptom)).expect("a folder of ours");
         let (document, _) = cleave.document(&[&file.to_string_lossy()]);
-        let lints = document["lints"].as_array().expect("a list");
-        let left_out = lints.iter().any(|lint| lint["name"] == "degraded");
-        let verdict = if left_out { "inconclusive" } else { "pass" };
-        assert_eq!(document["verdict"], verdict, "{step}: {lints:?}");
+        let found = lints(&document);
+        let verdict = if found.iter().any(|name| name == "degraded") { "inconclusive" } else { "pass" };
+        let seen = !found.iter().any(|name| name == "no_symptom" || name == "fault_without_hits");
+        assert!(seen, "{step}: {}", document["lints"]);
+        assert!(document["verdict"] == verdict || is_starved(&document), "{step}: {}", document["lints"]);
     }
 }

@@ -9,6 +9,7 @@
 //! - [`trace`]: arrivals that were written down.
 //! - [`words`]: vocabulary, names and captions.
 //! - [`schedule`]: every arrival of a run; who acts and on what is in `target`.
+//! - [`skew`]: whether a schedule is what its load declares.
 //! - [`images`]: pixels of photos.
 //!
 //! Start with [`schedule::Schedule`].
@@ -21,6 +22,7 @@ pub mod load;
 pub mod sample;
 pub mod schedule;
 pub mod seed;
+pub mod skew;
 mod target;
 pub mod trace;
 pub mod words;

@@ -111,7 +111,7 @@ impl Schedule {
     }
 
     /// The rate at a moment, per second; `None` after the end.
-    fn rate(&self, at_ns: u64) -> Option<f64> {
+    pub(crate) fn rate(&self, at_ns: u64) -> Option<f64> {
         let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns)?;
         let surge: f64 = self.surges.iter().map(|surge| surge.at(at_ns)).product();
         Some(surge * phase.shape.at(at_ns.saturating_sub(phase.start_ns), phase.end_ns - phase.start_ns))

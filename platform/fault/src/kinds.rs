@@ -48,6 +48,8 @@ pub trait Kind: fmt::Debug + fmt::Display {
     const HAS_SIZE: bool = false;
     /// Whether whoever asks carries it out rather than whoever answers: then every process hears of it.
     const BY_ASKERS: bool = false;
+    /// Whether it is counted each time it strikes, by whoever carries it out, rather than once when it begins.
+    const STRIKES: bool = false;
     /// Adds its part to what a call must suffer, and returns the wave it leaves.
     fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
         let _untouched = verdict;
@@ -108,6 +110,11 @@ macro_rules! kinds {
             /// Whether every process hears of it, because whoever asks carries it out.
             pub const fn is_by_askers(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as Kind>::BY_ASKERS,)+ }
+            }
+
+            /// Whether it is counted each time it strikes rather than once when it begins.
+            pub(crate) const fn strikes(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as Kind>::STRIKES,)+ }
             }
 
             /// Whether it has a size that a ramp can grow.
@@ -171,6 +178,7 @@ kinds! {
     Slow in slow as "slow",
     Loss in loss as "drop",
     Duplicate in duplicate as "duplicate",
+    Reorder in reorder as "reorder",
     Corrupt in corrupt as "corrupt",
     Abort in abort as "abort",
     Reset in reset as "reset",
@@ -227,6 +235,8 @@ mod tests {
             ("do = \"kill\"\nrestart = { after = \"500ms\" }", "kill, back after 500ms"),
             ("do = \"pause\"", "pause"),
             ("do = \"slow\"\nby = \"10x\"", "slow by 10x"),
+            ("do = \"reorder\"\nwindow = 8", "events reordered in windows of 8"),
+            ("do = \"registry\"\nanswers = \"slow\"\nby = \"2s\"", "answers 2s late"),
         ] {
             let fault = read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(fault.to_string(), shown);
@@ -243,6 +253,8 @@ mod tests {
             ("do = \"delay\"\nby = \"10ms\"\njitter = \"20ms\"", "longer than the delay"),
             ("do = \"abort\"\nstatus = 200", "400 to 599"),
             ("do = \"hang\"\nby = \"1s\"", "unknown field `by`"),
+            ("do = \"registry\"\nanswers = \"slow\"", "by = \"2s\""),
+            ("do = \"reorder\"\nwindow = 0", "nonzero"),
         ] {
             let why = read(text).expect_err(text);
             assert!(why.contains(says), "{text}: {why}");

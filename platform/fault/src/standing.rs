@@ -20,11 +20,9 @@ pub struct Disk {
 }
 
 /// How a registry answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Directory {
     /// With an error.
-    #[default]
     Error,
     /// That there is nobody.
     Empty,
@@ -32,6 +30,8 @@ pub enum Directory {
     Stale,
     /// With an address where nobody listens.
     Wrong,
+    /// Rightly, so much later.
+    Slow(Duration),
 }
 
 /// The ills of a process, by component where they have one.
@@ -53,6 +53,8 @@ pub struct Standing {
     pub poisoned: Vec<ComponentName>,
     /// Whether a poisonous event is set aside after some tries.
     pub dead_letters: bool,
+    /// Components that hear of events out of order, with how many change places at a time.
+    pub reordered: Vec<(ComponentName, u32)>,
     /// Components whose batch calls are made one item at a time.
     pub chatty: Vec<ComponentName>,
     /// No events are delivered from here.

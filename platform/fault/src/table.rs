@@ -137,10 +137,10 @@ impl Table {
         standing
     }
 
-    /// An ill of the process has struck: counted for every lease of that kind in force.
-    pub fn struck(&self, kind: &str) {
+    /// An ill of the process has struck so many times: counted for every lease of that kind in force.
+    pub fn struck(&self, kind: &str, times: u64) {
         for active in self.active.load().iter().filter(|active| active.lease.fault.name() == kind) {
-            active.hits.fetch_add(1, Ordering::Relaxed);
+            active.hits.fetch_add(times, Ordering::Relaxed);
         }
     }
 
@@ -200,6 +200,7 @@ impl Table {
         match lease.fault.carried() {
             // Counted when they bite.
             Carried::Calls | Carried::Wire | Carried::Conductor => {}
+            Carried::Process if lease.fault.strikes() => {}
             Carried::Process => {
                 hits.fetch_add(1, Ordering::Relaxed);
             }

@@ -122,26 +122,39 @@ impl Working {
                 return Ok(());
             }
         }
-        for envelope in &batch.rows {
-            let mut tries = 0;
-            loop {
-                match self.take(envelope).await {
-                    Ok(()) => break,
-                    Err(refusal) => {
-                        tries += 1;
-                        if is_poison(&refusal) && tries >= TRIES {
-                            self.bury(envelope, &refusal).await?;
-                            break;
-                        }
-                        tokio::time::sleep(backoff(tries)).await;
-                    }
-                }
-            }
+        let order = self.consumer.db.ills().order(self.consumer.component, batch.rows.len());
+        let mut taken = vec![false; batch.rows.len()];
+        for index in order {
+            taken[index] = true;
+            // The offset stays before the first that is missing: after a crash it is delivered
+            // again, and those that came before their time are known by their marks.
+            let without_gap = taken.iter().take_while(|taken| **taken).count();
+            let upto =
+                without_gap.checked_sub(1).filter(|last| *last >= index).map(|last| batch.rows[last].seq);
+            self.take_or_bury(&batch.rows[index], upto).await?;
         }
         Ok(())
     }
 
-    async fn take(&self, envelope: &Envelope) -> Result<(), Refusal> {
+    /// Tries until it is applied, or given up for what it is.
+    async fn take_or_bury(&self, envelope: &Envelope, upto: Option<i64>) -> Result<(), Refusal> {
+        let mut tries = 0;
+        loop {
+            match self.take(envelope, upto).await {
+                Ok(()) => return Ok(()),
+                Err(refusal) => {
+                    tries += 1;
+                    if is_poison(&refusal) && tries >= TRIES {
+                        return Ok(self.bury(envelope, upto, &refusal).await?);
+                    }
+                    tokio::time::sleep(backoff(tries)).await;
+                }
+            }
+        }
+    }
+
+    /// Applies an event and moves the offset to `upto`, where no earlier one is missing.
+    async fn take(&self, envelope: &Envelope, upto: Option<i64>) -> Result<(), Refusal> {
         let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
         let work = async {
             let began = clock::now();
@@ -162,7 +175,9 @@ impl Working {
             // Whoever was asked may be down: that is not the event's fault.
             let gathered = handler.gather(&cx, &*event).await.map_err(not_poison)?;
             let mut tx = self.consumer.db.write().await?;
-            if !self.advance(&mut tx, envelope.seq).await? {
+            if let Some(seq) = upto
+                && !self.advance(&mut tx, seq).await?
+            {
                 // Delivered again, or another copy was faster. Positions are taken in
                 // order, so what comes next in the batch is next for whoever is first.
                 return Ok(());
@@ -232,9 +247,16 @@ impl Working {
     }
 
     /// Gives an event up, where it can be found and is counted, and goes on.
-    async fn bury(&self, envelope: &Envelope, refusal: &Refusal) -> Result<(), StorageError> {
+    async fn bury(
+        &self,
+        envelope: &Envelope,
+        upto: Option<i64>,
+        refusal: &Refusal,
+    ) -> Result<(), StorageError> {
         let mut tx = self.consumer.db.write().await?;
-        self.advance(&mut tx, envelope.seq).await?;
+        if let Some(seq) = upto {
+            self.advance(&mut tx, seq).await?;
+        }
         let insert = sqlx::query(
             "INSERT INTO dead_letters (consumer, id, topic, payload, reason, died_us)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",

@@ -147,7 +147,7 @@ impl Board {
         let faults = &self.options.faults;
         let chatty = !faults.is_empty() && faults.standing(clock::now_ns()).chatty.contains(&callee);
         if chatty {
-            faults.struck("chatty");
+            faults.struck("chatty", 1);
         }
         chatty
     }

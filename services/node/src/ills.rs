@@ -35,7 +35,6 @@ struct Held {
     lock: Option<storage::Tx>,
     readers: Vec<storage::Read>,
     before: Standing,
-    struck: u64,
 }
 
 impl Ills {
@@ -63,7 +62,7 @@ impl Ills {
 
     async fn carry_out(&self, held: &mut Held, standing: Standing) {
         burn(held, standing.burners);
-        self.note_strikes(held);
+        self.note_strikes();
         if standing != held.before {
             clock::shift_wall(standing.clock_ms);
             self.ready.store(!standing.not_ready, Ordering::Release);
@@ -84,6 +83,7 @@ impl Ills {
                     mute: standing.mute,
                     poisoned: standing.poisoned.clone(),
                     dead_letters: standing.dead_letters,
+                    reordered: standing.reordered.clone(),
                 });
             }
             held.before = standing;
@@ -109,14 +109,9 @@ impl Ills {
     }
 
     /// What struck since the last look is counted for the leases that asked for it.
-    fn note_strikes(&self, held: &mut Held) {
-        let Some(db) = &self.db else { return };
-        let struck = db.ills().struck();
-        if struck > held.struck {
-            held.struck = struck;
-            for kind in ["disk-slow", "disk-full", "disk-error", "poison"] {
-                self.faults.struck(kind);
-            }
+    fn note_strikes(&self) {
+        for (kind, times) in self.db.iter().flat_map(|db| db.ills().struck()) {
+            self.faults.struck(kind, times);
         }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use traffic::sample::Weighted;
 use traffic::schedule::Target;
-use traffic::{Journey, Seed};
+use traffic::skew::skew;
+use traffic::trace::Row;
+use traffic::{Journey, Schedule, Seed};
 
-use crate::{check_shares, load, schedule, standard, tiny};
+use crate::{check_shares, load, phases, schedule, standard, tiny};
 
 const DRAWS: usize = 1_000_000;
 
@@ -78,6 +80,32 @@ fn popular_authors_own_popular_photos() {
     };
     let (top, rest) = data.popular.split_at(data.popular.len() / 100);
     assert!(followers(top) > 5.0 * followers(rest), "{} {}", followers(top), followers(rest));
+}
+
+#[test]
+fn a_schedule_that_is_not_what_was_declared_is_told() {
+    let skewed = |text: &str, rows: Vec<Row>| {
+        let (plan, mut load) = (phases(&[20, 20]), load(text));
+        load.rows = rows;
+        skew(Schedule::new(42, &plan, &load, tiny()), &plan, &load)
+    };
+    for drawn in [
+        "rate = \"300/s\"",
+        "rate = \"300/s\"\narrivals = \"constant\"",
+        "rate = \"100/s -> 400/s\"\nmix = \"write-heavy\"",
+        "rate = \"60/s flash-crowd 5x rise 2s hold 5s decay 5s\"\nmix = { search = 1, like = 2 }",
+    ] {
+        assert_eq!(skewed(drawn, Vec::new()), Vec::<String>::new(), "{drawn}");
+    }
+    let rows = |every: u64| {
+        let journey = |n: u64| if n.is_multiple_of(every) { Journey::Search } else { Journey::HomeFeed };
+        (0..900).map(|n| Row { offset_us: n * 10_000, journey: journey(n), user: 1 }).collect::<Vec<_>>()
+    };
+    let halves = "mix = { search = 1, home-feed = 1 }";
+    assert_eq!(skewed(halves, rows(2)), Vec::<String>::new());
+    let told = skewed(halves, rows(3)).join("\n");
+    assert!(told.contains("`search` is 33.3 % of 900 arrivals, and the mix declares 50.0 %"), "{told}");
+    assert_eq!(skewed("", rows(3)), Vec::<String>::new(), "of a trace alone nothing was declared");
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub struct Chatty {}
 impl Kind for Chatty {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
+    const STRIKES: bool = true;
     const FIELDS: &'static [&'static str] = &[];
     const ON: &'static [Place] = &[Place::Node];
     const BY_ASKERS: bool = true;

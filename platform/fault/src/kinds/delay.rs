@@ -12,7 +12,7 @@ use crate::matching::unit;
 use crate::{Place, Verdict};
 
 /// Waits before the call goes on. Delays of several leases add up.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Delay {
     by: Span,
@@ -36,13 +36,17 @@ enum Spread {
 }
 
 /// How delays differ from call to call.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Jitter {
     #[serde(default)]
     dist: Dist,
     /// Half the width, standard deviation, or mean of the tail.
+    #[serde(default)]
     spread: Span,
+    /// What was measured somewhere, in any order: quantiles at even distances, of which one is added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    values: Vec<Span>,
     /// How much of a call's deviation is that of the call before it (AR(1)).
     #[serde(default)]
     correlation: Ratio,
@@ -61,8 +65,12 @@ enum Dist {
     Lognormal,
     /// `by`, and a Pareto tail (alpha 1.5) of mean `spread` on top.
     Pareto,
+    /// `by`, and on top what lies between two of `values`.
+    Empirical,
 }
 
+/// More values than this are a file, not a line.
+const MOST_VALUES: usize = 100;
 /// One draw is cut at so many times its spread, or a Pareto's could outlast a run.
 const LONGEST: f64 = 50.0;
 
@@ -76,7 +84,7 @@ impl Delay {
     /// where in the spread it lay.
     fn wait(&self, hit: Hit) -> (Duration, f64) {
         let by = self.by.duration();
-        let Some(Jitter { dist, spread, correlation }) = self.jitter else { return (by, hit.wave) };
+        let Some(Jitter { dist, spread, values, correlation }) = &self.jitter else { return (by, hit.wave) };
         let (fresh, r) = (unit(hit.dice.draw("jitter")), correlation.get());
         let at = if hit.wave > 0.0 { r * hit.wave + (1.0 - r) * fresh } else { fresh };
         let factor = match dist {
@@ -84,10 +92,19 @@ impl Delay {
             Dist::Normal => normal(at),
             Dist::Lognormal => (normal(at) - 0.5).exp(),
             Dist::Pareto => (1.0 / 3.0) * (1.0 - at).max(1e-9).powf(-1.0 / 1.5),
+            Dist::Empirical => return (by + quantile(values, at), at.max(f64::MIN_POSITIVE)),
         };
         let shift = spread.duration().as_secs_f64() * factor.clamp(-LONGEST, LONGEST);
         (Duration::from_secs_f64((by.as_secs_f64() + shift).max(0.0)), at.max(f64::MIN_POSITIVE))
     }
+}
+
+/// The value at a place from 0 to 1 in what was measured, straight between neighbours.
+fn quantile(sorted: &[Span], at: f64) -> Duration {
+    let place = at * (sorted.len() - 1) as f64;
+    let low = sorted[place as usize].duration();
+    let high = sorted[(place as usize + 1).min(sorted.len() - 1)].duration();
+    low + (high - low).mul_f64(place.fract())
 }
 
 impl TryFrom<Written> for Delay {
@@ -95,12 +112,26 @@ impl TryFrom<Written> for Delay {
 
     fn try_from(Written { by, jitter }: Written) -> Result<Self, String> {
         let jitter = jitter.map(|jitter| match jitter {
-            Spread::Even(spread) => Jitter { dist: Dist::Uniform, spread, correlation: Ratio::default() },
-            Spread::Shaped(jitter) => jitter,
+            Spread::Even(spread) => {
+                Jitter { dist: Dist::Uniform, spread, values: Vec::new(), correlation: Ratio::default() }
+            }
+            Spread::Shaped(mut jitter) => {
+                jitter.values.sort_unstable();
+                jitter
+            }
         });
-        match jitter {
-            Some(Jitter { dist: Dist::Uniform, spread, .. }) if spread > by => {
+        match &jitter {
+            Some(Jitter { dist: Dist::Uniform, spread, .. }) if *spread > by => {
                 Err(format!("a jitter of {spread} is longer than the delay of {by}; no call can be early"))
+            }
+            Some(Jitter { dist: Dist::Empirical, values, .. }) if !(2..=MOST_VALUES).contains(&values.len()) => {
+                Err(format!("an empirical jitter has 2 to {MOST_VALUES} measured values; write values = [\"1ms\", \"3ms\", \"80ms\"]"))
+            }
+            Some(Jitter { dist, values, .. }) if *dist != Dist::Empirical && !values.is_empty() => {
+                Err("`values` are those of dist = \"empirical\"; leave them out".into())
+            }
+            Some(Jitter { dist, spread, .. }) if *dist != Dist::Empirical && *spread == Span::default() => {
+                Err("a jitter has its size; write spread = \"20ms\"".into())
             }
             _ => Ok(Self { by, jitter }),
         }
@@ -134,10 +165,13 @@ impl Kind for Delay {
 impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "delay by {}", self.by)?;
-        match self.jitter {
+        match &self.jitter {
             None => Ok(()),
             Some(Jitter { dist: Dist::Uniform | Dist::Normal, spread, .. }) => write!(f, " ± {spread}"),
             Some(Jitter { dist: Dist::Lognormal | Dist::Pareto, spread, .. }) => write!(f, " + {spread}"),
+            Some(Jitter { dist: Dist::Empirical, values, .. }) => {
+                write!(f, " + {} to {}", values[0], values[values.len() - 1])
+            }
         }
     }
 }
@@ -179,6 +213,19 @@ mod tests {
             assert!(waits.iter().all(|ms| *ms >= 80.0), "{dist}");
             assert!((112.0..124.0).contains(&mean(&waits)), "{dist}: {} ms", mean(&waits));
         }
+    }
+
+    #[test]
+    fn measured_values_come_as_often_as_they_were_measured() {
+        let waits = waits("by = \"10ms\"\njitter = { dist = \"empirical\", values = [\"4ms\", \"0ms\", \"0ms\", \"90ms\", \"0ms\"] }", 20_000);
+        assert!(waits.iter().all(|ms| (10.0..=100.0).contains(ms)));
+        // Five values are four stretches: half of all lie between the three that are nothing.
+        let plain = waits.iter().filter(|ms| **ms == 10.0).count();
+        let tail = waits.iter().filter(|ms| **ms > 14.0).count();
+        assert!((9_500..10_500).contains(&plain) && (4_600..5_400).contains(&tail), "{plain} {tail}");
+        let wrong = |toml: &str| toml::from_str::<Delay>(toml).expect_err(toml).message().to_owned();
+        assert!(wrong("by = \"1ms\"\njitter = { dist = \"empirical\", values = [\"4ms\"] }").contains("2 to 100"));
+        assert!(wrong("by = \"1ms\"\njitter = { dist = \"pareto\" }").contains("has its size"));
     }
 
     #[test]

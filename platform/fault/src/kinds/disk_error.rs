@@ -15,6 +15,7 @@ pub struct DiskError {}
 impl Kind for DiskError {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
+    const STRIKES: bool = true;
     const FIELDS: &'static [&'static str] = &[];
     const ON: &'static [Place] = &[Place::Store];
 

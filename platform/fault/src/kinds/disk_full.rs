@@ -15,6 +15,7 @@ pub struct DiskFull {}
 impl Kind for DiskFull {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
+    const STRIKES: bool = true;
     const FIELDS: &'static [&'static str] = &[];
     const ON: &'static [Place] = &[Place::Store];
 

@@ -19,6 +19,7 @@ pub struct DiskSlow {
 impl Kind for DiskSlow {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
+    const STRIKES: bool = true;
     const FIELDS: &'static [&'static str] = &["by"];
     const ON: &'static [Place] = &[Place::Store];
     const HAS_SIZE: bool = true;

@@ -19,6 +19,7 @@ pub struct Poison {
 impl Kind for Poison {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
+    const STRIKES: bool = true;
     const FIELDS: &'static [&'static str] = &["dead_letters"];
     const ON: &'static [Place] = &[Place::Node];
 

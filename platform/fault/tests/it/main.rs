@@ -271,3 +271,15 @@ fn background_work_suffers_its_share_as_well() {
     let hits = (0..10_000).filter(|_| hit(&table, &call(Side::Caller, 0))).count();
     assert!((2_770..=3_230).contains(&hits), "{hits} of 10,000");
 }
+
+#[test]
+fn what_strikes_is_counted_when_it_does_and_what_only_lasts_when_it_begins() {
+    let table = Table::new();
+    let fault = |text: &str| toml::from_str::<Fault>(text).expect(text);
+    table.put(lease("full", "db:follower", fault("do = \"disk-full\"")), TTL, 0).expect("room");
+    table.put(lease("burn", "follower", fault("do = \"cpu\"")), TTL, 0).expect("room");
+    let hits = |id: &str| table.list(0).into_iter().find(|listed| listed.lease.id == id).map(|l| l.hits);
+    assert_eq!((hits("full"), hits("burn")), (Some(0), Some(1)));
+    table.struck("disk-full", 3);
+    assert_eq!((hits("full"), hits("burn")), (Some(3), Some(1)), "nobody wrote before");
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract::Pending;
-use storage::{Batch, Bus, Options, Outbox, Outward, Source};
+use storage::{Ailing, Batch, Bus, Options, Outbox, Outward, Source};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -102,6 +102,28 @@ async fn an_event_nobody_can_apply_is_put_aside_and_the_next_goes_on() {
     assert_eq!(heard(&theirs).await, [1, 3]);
     assert_eq!(numbers(&theirs, "SELECT COUNT(*) FROM dead_letters").await, [1], "kept where it is found");
     assert_eq!(ledger.begun.load(Ordering::SeqCst), 2 + 5, "it was tried five times");
+}
+
+#[tokio::test]
+async fn events_out_of_order_are_all_applied_and_none_twice() {
+    let folder = TempDir::new().expect("a folder");
+    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+    let bus = outward(&ours);
+    for number in 1..=7 {
+        publish(&ours, &bus, number).await.expect("published");
+    }
+    theirs.ills().set(Ailing { reordered: vec![(CONSUMER, 3)], ..Ailing::default() });
+    let tasks = consume(&theirs, &Arc::default(), Arc::new(Stuttering(bus.outbox().clone())));
+    eventually("seven events", async || heard(&theirs).await.len() >= 7).await;
+    publish(&ours, &bus, 8).await.expect("published");
+    eventually("an eighth", async || heard(&theirs).await.contains(&8)).await;
+    tasks.finish(Duration::from_secs(1)).await;
+    // Of 3, 3 and 1 the last of each comes first; the seventh changes places with what is delivered again.
+    let mut heard = heard(&theirs).await;
+    assert_eq!(heard[..6], [3, 1, 2, 6, 4, 5]);
+    heard.sort_unstable();
+    assert_eq!(heard, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(numbers(&theirs, "SELECT seq FROM inbox_offset").await, [8], "nothing is missing before it");
 }
 
 #[tokio::test]
