@@ -11,40 +11,40 @@ const LEAST_US: f64 = 1_000.0;
 const LONGEST_US: f64 = 1_000_000.0;
 
 /// Where control groups of CPU are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    V2(PathBuf),
-    V1(PathBuf),
-}
-
-fn root() -> Option<Kind> {
+fn root() -> Option<PathBuf> {
     let two = Path::new("/sys/fs/cgroup");
     let controllers = std::fs::read_to_string(two.join("cgroup.controllers")).unwrap_or_default();
     if controllers.split_whitespace().any(|name| name == "cpu") {
-        return Some(Kind::V2(two.to_owned()));
+        return Some(two.to_owned());
     }
     let one = two.join("cpu");
-    one.join("cpu.cfs_quota_us").exists().then_some(Kind::V1(one))
+    one.join("cpu.cfs_quota_us").exists().then_some(one)
 }
 
-/// Makes a group that leaves so many cores to its members; `None` where this machine
-/// or this user has none to make.
-pub fn make(name: &str, cores: f64) -> Option<PathBuf> {
-    let kind = root()?;
-    let (Kind::V1(parent) | Kind::V2(parent)) = &kind;
-    let group = parent.join(name);
-    std::fs::create_dir(&group).ok()?;
-    let (quota, period) = terms(cores);
-    let set = match kind {
-        Kind::V2(_) => std::fs::write(group.join("cpu.max"), format!("{quota} {period}")),
-        Kind::V1(_) => std::fs::write(group.join("cpu.cfs_period_us"), period.to_string())
-            .and_then(|()| std::fs::write(group.join("cpu.cfs_quota_us"), quota.to_string())),
-    };
-    if set.is_err() {
-        remove(&group);
-        return None;
+/// Where a group of this name would be, so that it can be written down before it is made; `None`
+/// where the machine has no quotas.
+pub fn place(name: &str) -> Option<PathBuf> {
+    Some(root()?.join(name))
+}
+
+/// Makes a group that leaves so many cores to its members.
+///
+/// # Errors
+/// Where this user may make none; nothing is left then.
+pub fn make(group: &Path, cores: f64) -> io::Result<()> {
+    match std::fs::create_dir(group) {
+        // A successor's, made for the one before it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
     }
-    Some(group)
+    let (quota, period) = terms(cores);
+    let set = if group.join("cpu.max").exists() {
+        std::fs::write(group.join("cpu.max"), format!("{quota} {period}"))
+    } else {
+        std::fs::write(group.join("cpu.cfs_period_us"), period.to_string())
+            .and_then(|()| std::fs::write(group.join("cpu.cfs_quota_us"), quota.to_string()))
+    };
+    set.inspect_err(|_| remove(group))
 }
 
 /// Quota and period of so many cores, microseconds.
@@ -61,15 +61,22 @@ pub fn join(group: &Path, pid: u32) -> io::Result<()> {
     std::fs::write(group.join("cgroup.procs"), pid.to_string())
 }
 
-/// Removes a group; whoever is left in it joins this process, where it came from.
+/// Takes a process out of a group: it joins this process, where it came from.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn leave(group: &Path, pid: u32) -> io::Result<()> {
+    let root = group.parent().unwrap_or(Path::new("/"));
+    let home = root.join(own_group().trim_start_matches('/'));
+    join(if home.is_dir() { &home } else { root }, pid)
+}
+
+/// Removes a group; whoever is left in it leaves it.
 pub fn remove(group: &Path) {
-    if let (Ok(members), Some(root)) = (std::fs::read_to_string(group.join("cgroup.procs")), group.parent()) {
-        let home = root.join(own_group().trim_start_matches('/'));
-        let home = if home.is_dir() { home } else { root.to_owned() };
-        for pid in members.lines() {
-            // It may have ended in this moment.
-            let _ = std::fs::write(home.join("cgroup.procs"), pid);
-        }
+    let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in members.lines().filter_map(|pid| pid.parse().ok()) {
+        // It may have ended in this moment.
+        let _ = leave(group, pid);
     }
     // An ended process may linger for a moment: then `doctor --clean` finds the group.
     let _ = std::fs::remove_dir(group);
@@ -90,8 +97,8 @@ fn group_of_cpu(table: &str) -> Option<&str> {
 
 /// Whether quotas can be set here.
 pub fn is_available() -> bool {
-    let name = format!("cleave-probe-{}", std::process::id());
-    make(&name, 1.0).inspect(|group| remove(group)).is_some()
+    let group = place(&format!("cleave-probe-{}", std::process::id()));
+    group.is_some_and(|group| make(&group, 1.0).inspect(|()| remove(&group)).is_ok())
 }
 
 #[cfg(test)]

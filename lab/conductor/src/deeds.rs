@@ -97,8 +97,8 @@ pub(crate) async fn carry_out(
     }
 }
 
-/// A control group around each instance. Where there are none to make, the step is told
-/// as degraded and the run as inconclusive.
+/// A control group around each instance, and around its successor while the step lasts. Where there
+/// are none to make, the step is told as degraded and the run as inconclusive.
 async fn quota(
     play: &Play<'_>,
     step: &Step,
@@ -110,20 +110,27 @@ async fn quota(
     let letter = arm.plan.letter;
     let mut groups = Vec::new();
     for instance in instances {
-        let pid = instance.identity().pid;
-        let name = format!("cleave-{}-step-{}-{pid}", arm.plan.config.run_id, step.number);
-        let Some(group) = crate::cgroup::make(&name, cores) else {
+        let name = instance.name.replace('#', "-");
+        let name = format!("cleave-{}-step-{}-{letter}-{name}", arm.plan.config.run_id, step.number);
+        let made = crate::cgroup::place(&name).map(|group| {
+            let entry = play.guardian.about_to(&Undo::Group(group.clone()));
+            (crate::cgroup::make(&group, cores), group, entry)
+        });
+        let Some((Ok(()), group, entry)) = made else {
             play.degraded(step, letter, "this machine lets us make no control group");
             break;
         };
-        let entry = play.guardian.about_to(&Undo::Group(group.clone()));
-        if crate::cgroup::join(&group, pid).is_ok() {
+        if instance.confine(step.number, cores, group.clone()).is_ok() {
             play.hit(step, letter, 1);
         }
-        groups.push((group, entry));
+        groups.push((instance, group, entry));
     }
     play.wait(step, letter, end).await;
-    for (group, entry) in groups {
+    for (instance, group, entry) in groups {
+        if let Err(error) = instance.release(step.number) {
+            let text = format!("{letter} {} is still confined: {error}", instance.name);
+            play.log.lock().expect("no panic while held").left.push(text);
+        }
         crate::cgroup::remove(&group);
         play.guardian.done(entry.into_iter().collect());
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract::ProcessPlan;
+use contract::placement::Limits;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use node::NodeConfig;
@@ -27,6 +28,12 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 /// glibc gives each thread an arena and returns little of it: a password's hash
 /// takes 7 MiB, and on eight threads in turn it would be kept eight times.
 const FEW_ARENAS: [&str; 2] = ["MALLOC_ARENA_MAX", "2"];
+/// Niceness of every process of an arm: cores are shared 3 to 1 with whoever has none (sched(7)).
+const BEHIND_GENERATOR: u8 = 5;
+/// The greatest niceness.
+const LAST: u8 = 19;
+/// In the place of a step's number: what the topology says.
+const OF_TOPOLOGY: u32 = 0;
 /// How long a child that closed its output may take to end.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
@@ -121,6 +128,9 @@ pub(crate) struct State {
     paused: u32,
     /// Limits in force, by step: they hold for a successor as well.
     limits: Vec<(u32, Limited, u64)>,
+    /// Control groups it belongs to, by step, with the cores each leaves: the smallest holds. Step
+    /// 0 is the topology.
+    groups: Vec<(u32, f64, PathBuf)>,
     /// What the limits were before the first of them.
     before: Vec<(Limited, Option<u64>)>,
     /// It is meant to end: nobody brings it back.
@@ -131,6 +141,12 @@ pub(crate) struct State {
     zone: String,
     /// What it runs.
     build: String,
+}
+
+impl State {
+    fn is_alive(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.end().is_none())
+    }
 }
 
 /// A glance at an instance.
@@ -232,7 +248,7 @@ impl Instance {
     fn keep_limits(&self, what: Limited) -> std::io::Result<()> {
         let mut state = self.state();
         let least = state.limits.iter().filter(|(_, kind, _)| *kind == what).map(|(.., to)| *to).min();
-        if state.running.as_ref().is_none_or(|running| running.end().is_some()) {
+        if !state.is_alive() {
             return Ok(());
         }
         let known = state.before.iter().find(|(kind, _)| *kind == what).map(|(_, before)| *before);
@@ -253,8 +269,48 @@ impl Instance {
         Ok(())
     }
 
+    /// Puts the running process into a control group that leaves it so many cores, for as long as
+    /// a step lasts.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn confine(&self, step: u32, cores: f64, group: PathBuf) -> std::io::Result<()> {
+        self.state().groups.push((step, cores, group));
+        self.keep_group()
+    }
+
+    /// Takes it out of the group of a step.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn release(&self, step: u32) -> std::io::Result<()> {
+        let mut state = self.state();
+        let Some(at) = state.groups.iter().position(|(other, ..)| *other == step) else { return Ok(()) };
+        let (.., group) = state.groups.remove(at);
+        let pid = state.pid;
+        let (alive, alone) = (state.is_alive(), state.groups.is_empty());
+        drop(state);
+        if alive && alone { crate::cgroup::leave(&group, pid) } else { self.keep_group() }
+    }
+
+    fn keep_group(&self) -> std::io::Result<()> {
+        let state = self.state();
+        let least = state.groups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
+        match least {
+            Some((.., group)) if state.is_alive() => crate::cgroup::join(group, state.pid),
+            _ => Ok(()),
+        }
+    }
+
     /// What is in force on a process that has just come (back) up.
     fn suffer_again(&self) {
+        // A process that is gone again needs no quota and no pause.
+        let _ = self.keep_group();
+        let state = self.state();
+        if let Some(running) = state.running.as_ref().filter(|_| state.paused > 0) {
+            let _ = running.signal(Signal::SIGSTOP);
+        }
+        drop(state);
         let kinds: Vec<Limited> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
         self.state().before.clear();
         for kind in kinds {
@@ -307,6 +363,13 @@ impl Instance {
     }
 }
 
+/// Every arm stands back behind the generator, further where the topology says so: an arrival is
+/// sent when it is due, however busy the arms keep the cores.
+fn standing_back(limits: Limits) -> Limits {
+    let nice = BEHIND_GENERATOR + limits.nice.unwrap_or(0);
+    Limits { nice: Some(nice.min(LAST)), ..limits }
+}
+
 /// Writes an instance's configuration; nothing runs yet. `change` makes it differ
 /// from its peers: another build, another weight.
 pub(crate) fn prepare(
@@ -322,7 +385,7 @@ pub(crate) fn prepare(
         process: process.clone(),
         processes: plan.processes.clone(),
         registry,
-        limits: plan.placement.limits_of(&process.name),
+        limits: standing_back(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..plan.config.clone()
     };
@@ -338,6 +401,7 @@ pub(crate) fn prepare(
         restarts: 0,
         pid: 0,
         paused: 0,
+        groups: Vec::new(),
         limits: Vec::new(),
         before: Vec::new(),
         leaving: false,
@@ -366,14 +430,14 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     };
     let (running, stdout) = ground.spawner.spawn(spec).await?;
     let running = Arc::new(running);
-    if let Some(cores) = plan.placement.limits_of(&instance.process.name).cpu {
-        keep_to_quota(ground, plan, &instance.name, running.pid, cores);
-    }
     {
         let mut state = instance.state();
         state.pid = running.pid;
         state.health = Health::Starting;
         state.running = Some(running.clone());
+    }
+    if let Some(cores) = plan.placement.limits_of(&instance.process.name).cpu {
+        keep_to_quota(ground, plan, &instance, cores);
     }
     let silent = |reason: String| ArmError::Silent {
         instance: instance.name.clone(),
@@ -411,15 +475,20 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     Ok(())
 }
 
-/// A quota of CPU, where this machine lets us set one; `cleave doctor` says so.
-fn keep_to_quota(ground: &Ground, plan: &ArmPlan, name: &str, pid: u32, cores: f64) {
+/// The topology's quota of CPU; a machine that has none makes the run inconclusive. A successor
+/// finds the group of the first.
+fn keep_to_quota(ground: &Ground, plan: &ArmPlan, instance: &Instance, cores: f64) {
+    if instance.state().groups.iter().any(|(step, ..)| *step == OF_TOPOLOGY) {
+        return;
+    }
     let arm = plan.name.replace('/', "-");
-    let group = format!("cleave-{}-{arm}-{}-{pid}", plan.config.run_id, name.replace('#', "-"));
-    if let Some(group) = crate::cgroup::make(&group, cores) {
-        ground.guardian.about_to(&Undo::Group(group.clone()));
+    let name = format!("cleave-{}-{arm}-{}", plan.config.run_id, instance.name.replace('#', "-"));
+    let Some(group) = crate::cgroup::place(&name) else { return };
+    ground.guardian.about_to(&Undo::Group(group.clone()));
+    if crate::cgroup::make(&group, cores).is_ok() {
+        ground.groups.lock().expect("no panic while held").push(group.clone());
         // A process that has ended in this moment needs no quota.
-        let _ = crate::cgroup::join(&group, pid);
-        ground.groups.lock().expect("no panic while held").push(group);
+        let _ = instance.confine(OF_TOPOLOGY, cores, group);
     }
 }
 

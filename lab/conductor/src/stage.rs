@@ -80,6 +80,7 @@ impl Stage {
         let seed = self.order.seed;
         let seeded = runtime::blocking(move || Seeded::generate(seed, &load)).await;
         let planned = self.plan_arms(&seeded)?;
+        self.note_missing_quotas(&planned);
         let result = if self.order.interleaved {
             self.interleaved(&planned, &seeded).await
         } else {
@@ -90,6 +91,18 @@ impl Stage {
             return Err(RunError::Record { path: self.folder, source: error });
         }
         Ok(self.judge())
+    }
+
+    /// A limit that this machine cannot keep is told: the arms are not what the file says.
+    fn note_missing_quotas(&self, planned: &[Planned]) {
+        let wanted =
+            planned.iter().find(|arm| arm.plan.placement.limits.values().any(|limits| limits.cpu.is_some()));
+        let Some(arm) = wanted.filter(|_| !crate::cgroup::is_available()) else { return };
+        let text = format!(
+            "{}: `limits.cpu` takes a control group, and this machine lets us make none",
+            arm.plan.name
+        );
+        self.notes.lock().expect("no panic while held").degraded.push((0, text));
     }
 
     fn interrupted(&self) -> bool {
