@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use conductor::reach::Reach;
-use contract::ProcessPlan;
 use scenario::Scenario;
+use scenario::explain::Planned;
 
 use crate::complain;
 
@@ -63,8 +63,8 @@ pub fn list() -> ExitCode {
             Ok(scenario) => {
                 let arms: Vec<&str> = scenario.default_arms().map(|arm| arm.name.as_str()).collect();
                 let seconds = scenario::explain::duration_s(&scenario, arms.len());
-                println!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms));
-                println!("{:width$}         {}", "", scenario.title);
+                complain::say(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
+                complain::say(format_args!("{:width$}         {}", "", scenario.title));
             }
             Err(text) => {
                 broken = true;
@@ -89,23 +89,24 @@ pub fn explain(asked: &str) -> ExitCode {
         Ok(scenario) => scenario,
         Err(text) => return complain::usage(&text),
     };
-    let components = suite::components();
-    let chosen: Vec<&scenario::Arm> = scenario.default_arms().collect();
-    let arms: Vec<(String, Vec<ProcessPlan>)> = chosen
-        .iter()
-        .map(|arm| (arm.name.clone(), arm.placement.resolve(&components).unwrap_or_default()))
-        .collect();
+    let arms: Vec<Planned<'_>> = scenario.default_arms().map(planned).collect();
     let reach = |step: usize, arm: usize| {
-        let reached =
-            conductor::run::reach_of(&scenario.steps[step], chosen[arm], &arms[arm].1, scenario.seed);
+        let Planned { arm, processes, .. } = &arms[arm];
+        let reached = conductor::run::reach_of(&scenario.steps[step], arm, processes, scenario.seed);
         match reached {
             Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
             Reach::Outside => "outside of every process".to_owned(),
             Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };
-    print!("{}", scenario::explain::explain(&scenario, &arms, reach));
+    complain::say(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
     ExitCode::SUCCESS
+}
+
+fn planned(arm: &scenario::Arm) -> Planned<'_> {
+    let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
+    let (_, remote_edges) = suite::catalogue::edges(&processes);
+    Planned { arm, processes, remote_edges }
 }
 
 fn plural(count: usize) -> String {

@@ -49,6 +49,23 @@ pub enum Command {
     Noise(Noise),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
+    /// Show a run that goes on elsewhere, in this terminal.
+    #[command(after_help = "Examples:\n  cleave watch last\n  cleave watch last | grep FAULT")]
+    Watch(Watch),
+    /// Show a run that is over, as it went; scrub back to any second of it.
+    #[command(after_help = "Examples:\n  cleave replay last\n  cleave replay a7f3 --speed 4")]
+    Replay(Replay),
+    /// Tell a run that is over: as a page, or for a pull request, a test collector, a workflow.
+    #[command(
+        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml"
+    )]
+    Report(Report),
+    /// Look after the records of runs.
+    Record {
+        /// What to do.
+        #[command(subcommand)]
+        command: RecordCommand,
+    },
     /// Say what this machine can do, and what degrades without it.
     Doctor(Doctor),
     /// One process of a topology: what `run` and `up` start.
@@ -123,6 +140,91 @@ pub struct Run {
     /// Only plain characters in the dashboard.
     #[arg(long)]
     pub ascii: bool,
+}
+
+/// `cleave watch`.
+#[derive(Args)]
+pub struct Watch {
+    /// A run: `last`, its id or the end of it, or its folder.
+    pub run: String,
+    /// Only plain characters in the dashboard.
+    #[arg(long)]
+    pub ascii: bool,
+    /// Folder of run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
+
+/// `cleave replay`.
+#[derive(Args)]
+pub struct Replay {
+    /// A run: `last`, its id or the end of it, or its folder.
+    pub run: String,
+    /// How many times as fast as it went, 0.25 to 16; in a pipe all is told at once.
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Only plain characters in the dashboard.
+    #[arg(long)]
+    pub ascii: bool,
+    /// Folder of run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 =
+        text.trim_end_matches('x').parse().map_err(|_| format!("`{text}` is no speed; write 0.25 to 16"))?;
+    if (0.25..=16.0).contains(&speed) {
+        Ok(speed)
+    } else {
+        Err(format!("{speed} is out of range; write 0.25 to 16"))
+    }
+}
+
+/// `cleave report`.
+#[derive(Args)]
+pub struct Report {
+    /// A run: `last`, its id or the end of it, or its folder.
+    pub run: String,
+    /// What is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Document,
+    /// Where to; a page goes to the run's folder and all else to standard output unless given.
+    #[arg(long)]
+    pub to: Option<PathBuf>,
+    /// Folder of run folders.
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
+
+/// What a run is told as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    /// One page that needs no network and no script.
+    #[default]
+    Html,
+    /// For a pull request or the summary of a workflow.
+    Markdown,
+    /// An expectation is a test case.
+    Junit,
+    /// Annotations at the lines of expectations, as GitHub's workflow commands.
+    Github,
+}
+
+/// `cleave record`.
+#[derive(Subcommand)]
+pub enum RecordCommand {
+    /// Read a record to its end and say what it holds, and whether it is whole.
+    #[command(
+        after_help = "Examples:\n  cleave record check last\n  cleave record check runs/20261126-101500-a7f3"
+    )]
+    Check {
+        /// A run: `last`, its id or the end of it, or its folder.
+        run: String,
+        /// Folder of run folders.
+        #[arg(long, default_value = "runs")]
+        out: PathBuf,
+    },
 }
 
 /// `cleave noise`.

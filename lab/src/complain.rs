@@ -1,10 +1,17 @@
-//! Errors, for the person at the keyboard: the chain is printed once, here.
+//! Words for the person at the keyboard: results, and errors, whose chain is printed once, here.
 
 use std::error::Error;
+use std::fmt::Arguments;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Usage or scenario error.
 pub const EXIT_USAGE: u8 = 2;
+
+/// A line of a result. Whoever reads it may have gone, `head` for one: then nothing is left to be said.
+pub fn say(line: Arguments<'_>) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
 
 /// A mistake on the command line or in a file: nothing was started.
 pub fn usage(text: &str) -> ExitCode {

@@ -24,9 +24,9 @@ pub fn doctor(asked: &cli::Doctor) -> ExitCode {
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     for Finding { what, found, without } in &findings {
         let mark = if without.is_some() { '-' } else { '+' };
-        println!("{mark} {what:width$}  {found}");
+        complain::say(format_args!("{mark} {what:width$}  {found}"));
         if let Some(without) = without {
-            println!("  {:width$}  {without}", "");
+            complain::say(format_args!("  {:width$}  {without}", ""));
         }
     }
     ExitCode::SUCCESS
@@ -35,7 +35,7 @@ pub fn doctor(asked: &cli::Doctor) -> ExitCode {
 /// Undoes what runs have left whose guardians are dead as well.
 fn clean(asked: &cli::Doctor) -> ExitCode {
     let Ok(runs) = std::fs::read_dir(&asked.out) else {
-        println!("nothing to clean: there is no folder {}", asked.out.display());
+        complain::say(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
         return ExitCode::SUCCESS;
     };
     let mut undone = 0;
@@ -49,13 +49,13 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         {
             Ok(0) => {}
             Ok(count) => {
-                println!("{}: {count} undone", run.path().display());
+                complain::say(format_args!("{}: {count} undone", run.path().display()));
                 undone += count;
             }
             Err(error) => return complain::error(&error),
         }
     }
-    println!("{undone} left over, all undone");
+    complain::say(format_args!("{undone} left over, all undone"));
     ExitCode::SUCCESS
 }
 

@@ -6,6 +6,8 @@
 //! - [`capacity`]: what each arm can do, where the load is a share of it.
 //! - [`noise`]: one arm against itself.
 //! - [`document`]: the run as one JSON document.
+//! - [`replay`]: a run of another terminal, or of another day, on this screen.
+//! - [`past`]: runs that are over: reports, and whether a record is whole.
 //! - [`up`]: a suite to try things out on.
 //! - [`doctor`]: what this machine can do.
 //! - [`complain`]: errors, for the person at the keyboard.
@@ -18,6 +20,8 @@ mod complain;
 mod doctor;
 mod document;
 mod noise;
+mod past;
+mod replay;
 mod run;
 mod up;
 
@@ -37,9 +41,13 @@ fn main() -> ExitCode {
         Command::Up(asked) => up::up(&asked),
         Command::Noise(asked) => noise::noise(&asked, began),
         Command::Schema => {
-            println!("{:#}", scenario::schema::schema(&suite::components()));
+            complain::say(format_args!("{:#}", scenario::schema::schema(&suite::components())));
             ExitCode::SUCCESS
         }
+        Command::Watch(asked) => replay::watch(&asked),
+        Command::Replay(asked) => replay::replay(&asked),
+        Command::Report(asked) => past::report(&asked),
+        Command::Record { command } => past::record(&command),
         Command::Doctor(asked) => doctor::doctor(&asked),
         Command::Node(asked) => match cli::node_config(&asked) {
             Ok(config) => suite::run(config, asked.config.is_some()),

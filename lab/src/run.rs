@@ -195,7 +195,7 @@ fn plain(lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
 
 fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, ascii: bool) {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let options = tui::Options { ascii, theme: tui::Theme::default(), no_color };
+    let options = tui::Options { ascii, theme: tui::Theme::default(), no_color, guest: false };
     let quit = |quit| {
         let by = match quit {
             tui::Quit::Asked | tui::Quit::Interrupt => 1,

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("loadgen/traffic", &["traffic"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
-    ("looking from outside", &["loadgen", "tui"]),
+    ("looking from outside", &["loadgen", "tui", "report"]),
     ("lab/conductor", &["conductor"]),
     ("lab and benches", &["lab", "benches"]),
 ];
@@ -44,8 +44,18 @@ const PURE: &[&str] = &["policy", "contract", "traffic", "scorecard", "scenario"
 const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", "tracing", "nix", "flume"];
 
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
-const LABORATORY: &[&str] =
-    &["traffic", "record", "scorecard", "scenario", "loadgen", "tui", "conductor", "lab", "benches"];
+const LABORATORY: &[&str] = &[
+    "traffic",
+    "record",
+    "scorecard",
+    "scenario",
+    "loadgen",
+    "tui",
+    "report",
+    "conductor",
+    "lab",
+    "benches",
+];
 
 /// Crates that are too heavy for the rooms named: goose, the screen and criterion stay at the edge.
 const HEAVY: &[(&str, &[&str])] =

@@ -35,7 +35,7 @@ fn main() -> std::io::Result<()> {
     });
     if std::io::stdout().is_terminal() {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let options = tui::Options { ascii, theme: tui::Theme::default(), no_color };
+        let options = tui::Options { ascii, theme: tui::Theme::default(), no_color, guest: true };
         tui::run(options, told, |_| left.store(true, Ordering::SeqCst))?;
         left.store(true, Ordering::SeqCst);
     } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use record::{Audit, Better, Check, End, Entry, Header, Line, Score, Verdict, Window};
+use record::{Audit, Check, End, Entry, Header, Line, Score, Verdict, Window, figures};
 
 use crate::figures::{NO_DATA, clock_ns, count, left, right, value, width, wrap};
 use crate::sweep;
@@ -114,24 +114,6 @@ impl Tone {
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Inconclusive => "inconclusive",
-        Verdict::Fail => "fail",
-        Verdict::Invalid => "invalid",
-    }
-}
-
-fn sign(verdict: Verdict) -> char {
-    match verdict {
-        Verdict::Pass => '✓',
-        Verdict::Fail => '✗',
-        Verdict::Inconclusive => '?',
-        Verdict::Invalid => '!',
-    }
-}
-
 struct Card<'a, W> {
     out: &'a mut W,
     width: usize,
@@ -164,7 +146,7 @@ impl<W: Write> Card<'_, W> {
 
     fn verdict(&mut self, header: &Header, end: Option<&End>) -> io::Result<()> {
         let (tone, name) = match end.map(|end| end.verdict) {
-            Some(Some(verdict)) => (Tone::of(verdict), word(verdict).to_uppercase()),
+            Some(Some(verdict)) => (Tone::of(verdict), verdict.word().to_uppercase()),
             Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
             None => (Tone::Doubt, "INVALID (the record has no end)".into()),
         };
@@ -173,8 +155,8 @@ impl<W: Write> Card<'_, W> {
         self.wrapped("", Tone::Plain, &header.title)?;
         let Some(end) = end else { return Ok(()) };
         for lint in &end.lints {
-            let text = format!("{}, {}: {}", word(lint.verdict), lint.name, lint.text);
-            self.wrapped(&format!("  {} ", sign(lint.verdict)), Tone::of(lint.verdict), &text)?;
+            let text = format!("{}, {}: {}", lint.verdict.word(), lint.name, lint.text);
+            self.wrapped(&format!("  {} ", lint.verdict.sign()), Tone::of(lint.verdict), &text)?;
         }
         if end.generator_saturated && !end.lints.iter().any(|lint| lint.name.starts_with("generator")) {
             self.wrapped("  ! ", Tone::Doubt, "the generator fell behind: its figures are void")?;
@@ -281,8 +263,8 @@ impl<W: Write> Card<'_, W> {
                     writeln!(self.out, "  {line}")?;
                     continue;
                 }
-                let lead = self.painted(Tone::of(check.verdict), &format!("{} ", sign(check.verdict)));
-                let verdict = self.painted(Tone::of(check.verdict), word(check.verdict));
+                let lead = self.painted(Tone::of(check.verdict), &format!("{} ", check.verdict.sign()));
+                let verdict = self.painted(Tone::of(check.verdict), check.verdict.word());
                 writeln!(
                     self.out,
                     "{lead}{} {arm}{}{}{}  {verdict}",
@@ -372,12 +354,7 @@ impl<W: Write> Card<'_, W> {
                 right(&value(measured.value, &score.unit), VALUE)
             })
             .collect();
-        let ratio = score.ratio.and_then(|ratio| ratio.value.map(|v| (v, ratio.interval)));
-        let ratio = ratio.map_or_else(String::new, |(v, interval)| {
-            let interval = interval
-                .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
-            format!("×{}{interval}", times(v))
-        });
+        let ratio = figures::ratio(score);
         let n = score.arms.values().map(|measured| measured.n).min();
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
         let (finding, rest) = match score.finding.as_str() {
@@ -435,26 +412,14 @@ impl Columns {
     }
 }
 
-/// A ratio's figures: three digits are enough to compare.
-fn times(ratio: f64) -> String {
-    match ratio {
-        r if r >= 100.0 => format!("{r:.0}"),
-        r if r >= 10.0 => format!("{r:.1}"),
-        r => format!("{r:.2}"),
-    }
-}
-
 /// Whether B is better, where the difference is one.
 fn standing(score: &Score) -> (char, Tone) {
-    let values: Vec<f64> = score.arms.values().filter_map(|measured| measured.value).collect();
-    let [a, b, ..] = values[..] else { return (' ', Tone::Quiet) };
-    if score.finding != "differs" || a == b {
-        return (' ', Tone::Plain);
-    }
-    match score.better {
-        Better::Neither => (' ', Tone::Plain),
-        Better::Higher if b > a => ('▲', Tone::Good),
-        Better::Lower if b < a => ('▲', Tone::Good),
-        Better::Higher | Better::Lower => ('▼', Tone::Bad),
+    match figures::is_b_better(score) {
+        Some(true) => ('▲', Tone::Good),
+        Some(false) => ('▼', Tone::Bad),
+        None if score.arms.values().filter(|measured| measured.value.is_some()).count() < 2 => {
+            (' ', Tone::Quiet)
+        }
+        None => (' ', Tone::Plain),
     }
 }

@@ -33,6 +33,8 @@ pub struct Options {
     pub theme: Theme,
     /// No colour at all.
     pub no_color: bool,
+    /// Whether the run is somebody else's, or over: leaving the screen leaves it alone.
+    pub guest: bool,
 }
 
 /// The user wants to leave.

@@ -27,6 +27,8 @@ pub struct Model {
     pub help: bool,
     /// Ctrl-C was pressed before.
     pub interrupted: bool,
+    /// Whether leaving the screen leaves the run alone.
+    pub guest: bool,
 }
 
 /// What happened.
@@ -110,6 +112,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         }
         Action::Swap => model.swapped = !model.swapped,
         Action::Quit => return vec![Cmd::Tell(Quit::Asked), Cmd::Leave],
+        Action::Interrupt if model.guest => return vec![Cmd::Tell(Quit::Asked), Cmd::Leave],
         Action::Interrupt => {
             let quit = if model.interrupted { Quit::AtOnce } else { Quit::Interrupt };
             model.interrupted = true;

@@ -44,7 +44,7 @@ pub fn run(
 ) -> io::Result<()> {
     let _guard = Guard::take()?;
     let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
-    let mut model = Model { look, ..Model::default() };
+    let mut model = Model { look, guest: options.guest, ..Model::default() };
     let mut terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(WRITE, io::stdout())))?;
     terminal.clear()?;
     let mut dirty = true;

@@ -1,5 +1,7 @@
 //! One copy of one process: started, looked at, signalled, ended.
 
+mod force;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -226,132 +228,12 @@ impl Instance {
         self.state().back_after.take()
     }
 
-    /// Limits the running process for as long as a step lasts. Of several limits the
-    /// smallest holds.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn limit(&self, step: u32, what: Limited, to: u64) -> std::io::Result<()> {
-        self.state().limits.push((step, what, to));
-        self.keep_limits(what)
-    }
-
-    /// Lifts what a step limited.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn lift(&self, step: u32, what: Limited) -> std::io::Result<()> {
-        self.state().limits.retain(|(other, kind, _)| (*other, *kind) != (step, what));
-        self.keep_limits(what)
-    }
-
-    fn keep_limits(&self, what: Limited) -> std::io::Result<()> {
-        let mut state = self.state();
-        let least = state.limits.iter().filter(|(_, kind, _)| *kind == what).map(|(.., to)| *to).min();
-        if !state.is_alive() {
-            return Ok(());
-        }
-        let known = state.before.iter().find(|(kind, _)| *kind == what).map(|(_, before)| *before);
-        match (least, known) {
-            (Some(least), None) => {
-                let before = runtime::limits::set(state.pid, what, Some(least))?;
-                state.before.push((what, before));
-            }
-            (Some(least), Some(_)) => {
-                runtime::limits::set(state.pid, what, Some(least))?;
-            }
-            (None, Some(before)) => {
-                runtime::limits::set(state.pid, what, before)?;
-                state.before.retain(|(kind, _)| *kind != what);
-            }
-            (None, None) => {}
-        }
-        Ok(())
-    }
-
-    /// Puts the running process into a control group that leaves it so many cores, for as long as
-    /// a step lasts.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub(crate) fn confine(&self, step: u32, cores: f64, group: PathBuf) -> std::io::Result<()> {
-        self.state().groups.push((step, cores, group));
-        self.keep_group()
-    }
-
-    /// Takes it out of the group of a step.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub(crate) fn release(&self, step: u32) -> std::io::Result<()> {
-        let mut state = self.state();
-        let Some(at) = state.groups.iter().position(|(other, ..)| *other == step) else { return Ok(()) };
-        let (.., group) = state.groups.remove(at);
-        let pid = state.pid;
-        let (alive, alone) = (state.is_alive(), state.groups.is_empty());
-        drop(state);
-        if alive && alone { crate::cgroup::leave(&group, pid) } else { self.keep_group() }
-    }
-
-    fn keep_group(&self) -> std::io::Result<()> {
-        let state = self.state();
-        let least = state.groups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
-        match least {
-            Some((.., group)) if state.is_alive() => crate::cgroup::join(group, state.pid),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is in force on a process that has just come (back) up.
-    fn suffer_again(&self) {
-        // A process that is gone again needs no quota and no pause.
-        let _ = self.keep_group();
-        let state = self.state();
-        if let Some(running) = state.running.as_ref().filter(|_| state.paused > 0) {
-            let _ = running.signal(Signal::SIGSTOP);
-        }
-        drop(state);
-        let kinds: Vec<Limited> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
-        self.state().before.clear();
-        for kind in kinds {
-            // A process that is gone again needs no limit.
-            let _ = self.keep_limits(kind);
-        }
-    }
-
     /// Sends SIGKILL.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn kill(&self) -> std::io::Result<()> {
         self.running().map_or(Ok(()), |running| running.signal(Signal::SIGKILL))
-    }
-
-    /// Stops the process until [`Instance::resume`] was called as often.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn pause(&self) -> std::io::Result<()> {
-        let mut state = self.state();
-        state.paused += 1;
-        state.health = Health::Paused;
-        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGSTOP))
-    }
-
-    /// Lets it go on, once for each [`Instance::pause`].
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn resume(&self) -> std::io::Result<()> {
-        let mut state = self.state();
-        state.paused = state.paused.saturating_sub(1);
-        if state.paused > 0 {
-            return Ok(());
-        }
-        if state.health == Health::Paused {
-            state.health = Health::Up;
-        }
-        state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGCONT))
     }
 
     pub(crate) fn running(&self) -> Option<Arc<Running>> {

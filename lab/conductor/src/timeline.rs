@@ -105,12 +105,14 @@ impl Play<'_> {
         }
         let end = start + Duration::from_nanos(step.length_ns);
         match &step.action {
-            Action::Fault(fault) => match fault.carried() {
-                _ if step.target == Some(Target::Host) => self.beside(step, fault, end, letter).await,
-                Carried::Calls | Carried::Process => self.lease(step, fault, arm, end, Vec::new()).await,
-                Carried::Wire => self.wire(step, fault, arm, end).await,
-                Carried::Conductor => deeds::carry_out(self, step, fault, arm, &names, end).await,
-            },
+            Action::Fault(fault) => {
+                match step.target.map_or(fault.carried(), |t| fault.carried_on(t.place())) {
+                    _ if step.target == Some(Target::Host) => self.beside(step, fault, end, letter).await,
+                    Carried::Calls | Carried::Process => self.lease(step, fault, arm, end, Vec::new()).await,
+                    Carried::Wire => self.wire(step, fault, arm, end).await,
+                    Carried::Conductor => deeds::carry_out(self, step, fault, arm, &names, end).await,
+                }
+            }
             Action::Scale(scale) => deploy::scale(self, step, scale.to, arm, &names).await,
             Action::Deploy(deploy) => deploy::deploy(self, step, deploy, arm, &names).await,
             Action::Drain(_) => deploy::drain(self, step, arm, &names).await,

@@ -3,12 +3,14 @@
 //! - [`line`]: what a line says: header, phase, window, edge, proc, event. [`outcome`]: check, score, cost,
 //!   audit, end.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
+//! - [`figures`]: numbers and verdicts for people, the same in every view.
 //! - [`file`]: `run.jsonl`, written a line at a time, read while being written.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
+pub mod figures;
 pub mod file;
 pub mod histogram;
 pub mod line;

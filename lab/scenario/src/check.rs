@@ -49,6 +49,9 @@ fn names(
         | Kind::TimeToRollback(step)
         | Kind::TimeToFinish(step) => blast(reader, step, place),
         Kind::Wasted(name) | Kind::CacheHits(name) => reader.known_component(place(name), name, &[]),
+        Kind::CpuOf(name) | Kind::PssOf(name) => {
+            reader.known_component(place(name), name, &["gateway", "registry"])
+        }
         Kind::Attempts(caller, callee) | Kind::BreakerOpen(caller, callee) => {
             for name in [caller, callee] {
                 reader.known_component(place(name), name, &["gateway"]);

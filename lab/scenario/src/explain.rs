@@ -4,20 +4,27 @@ use std::fmt::Write;
 
 use contract::ProcessPlan;
 use fault::Deed;
-use traffic::load::Rates;
+use policy::EdgePattern;
+use traffic::load::{Model, Rates};
 
-use crate::model::{Scenario, Way, ns};
+use crate::model::{Arm, Scenario, Way, ns};
 
 /// Width of the drawing of the timeline, columns.
 const WIDTH: usize = 60;
 
-/// The scenario in words. `arms` are the topologies with their processes;
-/// `reach` says where a step acts in one of them, both by number.
-pub fn explain(
-    scenario: &Scenario,
-    arms: &[(String, Vec<ProcessPlan>)],
-    reach: impl Fn(usize, usize) -> String,
-) -> String {
+/// An arm that would be run.
+#[derive(Clone, Debug)]
+pub struct Planned<'a> {
+    /// The arm.
+    pub arm: &'a Arm,
+    /// Its processes.
+    pub processes: Vec<ProcessPlan>,
+    /// Its edges that cross processes, `caller->callee`; the others are function calls.
+    pub remote_edges: Vec<String>,
+}
+
+/// The scenario in words. `reach` says where a step acts in an arm, both by number.
+pub fn explain(scenario: &Scenario, arms: &[Planned<'_>], reach: impl Fn(usize, usize) -> String) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let mut say = |line: std::fmt::Arguments<'_>| {
@@ -28,7 +35,9 @@ pub fn explain(
     say(format_args!("  {}", scenario.why));
     say(format_args!(""));
     say(format_args!("arms, on one seed ({}):", scenario.seed));
-    for (index, (name, processes)) in arms.iter().enumerate() {
+    let mut told: Vec<(char, Vec<String>)> = Vec::new();
+    for (index, Planned { arm, processes, remote_edges }) in arms.iter().enumerate() {
+        let name = &arm.name;
         let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
         say(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
@@ -39,10 +48,20 @@ pub fn explain(
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
             say(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
         }
+        let lines = policies(arm, remote_edges);
+        match told.iter().find(|(_, other)| !lines.is_empty() && *other == lines) {
+            Some((other, _)) => say(format_args!("      calls between them: as in {other}")),
+            None => lines.iter().for_each(|line| say(format_args!("      {line}"))),
+        }
+        told.push((letter, lines));
     }
     say(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
-    say(format_args!("load, open loop, the same for every arm; data `{}`:", scenario.load.size.name()));
+    let model = match scenario.load.model {
+        Model::Open => "open loop",
+        Model::Closed => "closed loop: slow answers hide themselves",
+    };
+    say(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
         let note = if phase.measure { "" } else { "  (not measured)" };
         let rate = match &scenario.load.rate {
@@ -77,8 +96,8 @@ pub fn explain(
         let lasts =
             if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
         say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.action));
-        for (arm, (name, _)) in arms.iter().enumerate() {
-            say(format_args!("      {name}: {}", reach(index, arm)));
+        for (number, Planned { arm, .. }) in arms.iter().enumerate() {
+            say(format_args!("      {}: {}", arm.name, reach(index, number)));
         }
     }
     say(format_args!(""));
@@ -105,6 +124,28 @@ pub fn explain(
     };
     say(format_args!("takes about {seconds:.0} s {way}, with start and audit"));
     text
+}
+
+/// What holds on the edges of an arm, with every blank filled in: the commonest first, and each other
+/// with the edges that have it.
+fn policies(arm: &Arm, edges: &[String]) -> Vec<String> {
+    let table: Vec<(EdgePattern, policy::Policy)> =
+        arm.policies.iter().filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for edge in edges {
+        let Some((caller, callee)) = edge.split_once("->") else { continue };
+        let policy = policy::for_edge(&table, caller, callee).effective().to_string();
+        match groups.iter_mut().find(|(other, _)| *other == policy) {
+            Some((_, alike)) => alike.push(edge),
+            None => groups.push((policy, vec![edge])),
+        }
+    }
+    groups.sort_by_key(|(_, edges)| std::cmp::Reverse(edges.len()));
+    let line = |(index, (policy, edges)): (usize, &(String, Vec<&str>))| match index {
+        0 => format!("calls between them: {policy}"),
+        _ => format!("{}: {policy}", edges.join(", ")),
+    };
+    groups.iter().enumerate().map(line).collect()
 }
 
 /// What components are shaped to, where the first arm says so, with Little's law beside it.

@@ -115,6 +115,10 @@ pub enum Kind {
     Hops,
     /// Proportional set size of the arm at its highest, bytes.
     Pss,
+    /// CPU used by the processes that hold a component, cores.
+    CpuOf(String),
+    /// Proportional set size, at its highest, of the processes that hold a component, bytes.
+    PssOf(String),
     /// Acknowledged writes that are gone.
     LostWrites,
     /// Acknowledged writes found more than once.
@@ -183,6 +187,7 @@ pub const MEASURES: &[(&str, &str)] = &[
     ("cost", "CPU seconds per 1,000 journeys"),
     ("hops", "requests on the wire per journey"),
     ("procs.pss", "highest proportional set size of the arm"),
+    ("pss(component)", "the same of the processes that hold a component"),
     ("lost_writes()", "acknowledged writes that are gone"),
     ("duplicated_writes()", "acknowledged writes found more than once"),
     ("stale_reads()", "reads that missed an acknowledged write"),
@@ -194,6 +199,7 @@ pub const MEASURES: &[(&str, &str)] = &[
     ("time_to_finish(step id)", "from a step's start until it was done"),
     ("cache_hits(component)", "share of reads a declared cache answered"),
     ("cpu", "CPU the arm used, cores"),
+    ("cpu(component)", "CPU used by the processes that hold a component, cores"),
     ("slower(journey 100ms)", "share of ok journeys slower than that"),
     ("capacity(journey 50ms)", "highest rate of a phase whose p99 was kept and whose journeys were good"),
     ("processes()", "processes of the arm"),
@@ -230,10 +236,11 @@ impl Kind {
             | Self::CpuStall
             | Self::MemoryAvailable => Unit::Share,
             Self::Rate(_) | Self::Capacity(..) => Unit::Rate,
-            Self::Pss => Unit::Bytes,
+            Self::Pss | Self::PssOf(_) => Unit::Bytes,
             Self::Attempts(..)
             | Self::Cost
             | Self::Cpu
+            | Self::CpuOf(_)
             | Self::Things(_)
             | Self::Spans
             | Self::Hops

@@ -58,7 +58,9 @@ pub fn measure(tally: &Tally, kind: &Kind, window: &Window, arm: char) -> Measur
         Kind::CpuPerJourney => from_blocks(tally, kind, window, arm),
         Kind::Cost => scaled(measure(tally, &Kind::CpuPerJourney, window, arm), 1000.0),
         Kind::Hops => hops(tally, arm, window),
-        Kind::Pss => pss(tally, arm),
+        Kind::Pss => pss(tally, arm, window, |_| true),
+        Kind::PssOf(name) => pss(tally, arm, window, |proc| holds(proc, name)),
+        Kind::CpuOf(name) => cpu_of(tally, arm, &whole, name),
         Kind::LostWrites => audited(tally, arm, |audit| audit.lost),
         Kind::DuplicatedWrites => audited(tally, arm, |audit| audit.duplicated),
         Kind::StaleReads => {
@@ -305,14 +307,30 @@ fn hops(tally: &Tally, arm: char, window: &Window) -> Measured {
     Measured { value: (journeys > 0).then(|| requests / journeys as f64), n: journeys, interval: None }
 }
 
-/// The arm's highest PSS: processes sampled in the same second are added.
-fn pss(tally: &Tally, arm: char) -> Measured {
+/// Whether a process holds a component.
+fn holds(proc: &record::Proc, name: &str) -> bool {
+    proc.components.iter().any(|component| component == name)
+}
+
+fn cpu_of(tally: &Tally, arm: char, stretch: &Stretch, name: &str) -> Measured {
+    let seconds = f64::from(stretch.seconds.end - stretch.seconds.start) * rounds(tally, stretch);
+    let spent = tally.grown(arm, stretch, |proc| if holds(proc, name) { proc.cpu_ns } else { 0 });
+    let value = spent.filter(|_| seconds > 0.0).map(|ns| ns as f64 / SECOND as f64 / seconds);
+    Measured { value, n: tally.sum(arm, stretch, "all", |w| w.sent), interval: None }
+}
+
+/// The highest PSS of an arm's processes of a kind: those sampled in the same second are added.
+/// Over the whole run the time before its first measured phase counts as well.
+fn pss(tally: &Tally, arm: char, window: &Window, is_meant: impl Fn(&record::Proc) -> bool) -> Measured {
+    let part = (*window != Window::Whole).then(|| tally.run_time(arm, &tally.whole(window)));
+    let is_inside = |t: &u64| part.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(t)));
     let mut by_second = BTreeMap::<u64, u64>::new();
     let mut n = 0;
     for (_, samples) in tally.procs(arm) {
         // A process may be looked at twice in a second: at its tick, and at the end.
         let mut own = BTreeMap::<u64, u64>::new();
-        for (t, proc) in samples {
+        let meant = samples.iter().filter(|(t, proc)| is_meant(proc) && is_inside(t));
+        for (t, proc) in meant {
             let highest = own.entry(t / SECOND).or_default();
             *highest = proc.pss_kib.max(*highest);
             n += 1;

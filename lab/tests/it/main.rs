@@ -9,6 +9,7 @@ mod http;
 mod kernel;
 mod left;
 mod load;
+mod past;
 mod same_seed;
 mod stall;
 mod traces;

@@ -59,6 +59,10 @@ pub trait Kind: fmt::Debug + fmt::Display {
     fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
         let _untouched = (target, strength, standing);
     }
+    /// Who carries it out there, where that depends on what it acts on.
+    fn carried_on(_: Place) -> Carried {
+        Self::CARRIED
+    }
     /// What a proxy does to the connections of an edge.
     fn ill(&self) -> Option<Ill> {
         None
@@ -95,6 +99,11 @@ macro_rules! kinds {
             /// Who carries it out.
             pub const fn carried(&self) -> Carried {
                 match self { $(Self::$variant(_) => <$variant as Kind>::CARRIED,)+ }
+            }
+
+            /// Who carries it out on what it acts on.
+            pub fn carried_on(&self, place: Place) -> Carried {
+                match self { $(Self::$variant(_) => <$variant as Kind>::carried_on(place),)+ }
             }
 
             /// Whether it lasts, and so needs `for` in a scenario.

@@ -103,6 +103,61 @@ pub struct Effective {
     pub balance: Balance,
 }
 
+/// In a line, for people: what is not there is left out, what is on by default is said.
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.attempts {
+            1 => f.write_str("1 try")?,
+            tries => write!(f, "{tries} tries")?,
+        }
+        if let Some(timeout) = self.timeout {
+            write!(f, " of {timeout}")?;
+        }
+        if self.attempts > 1 {
+            match (self.backoff == Span::default(), self.jitter) {
+                (true, _) => f.write_str(", no wait between")?,
+                (false, Jitter::Full) => write!(f, ", up to {} between, doubling", self.backoff)?,
+                (false, Jitter::Equal) => write!(f, ", half to all of {} between, doubling", self.backoff)?,
+                (false, Jitter::None) => write!(f, ", {} between, doubling", self.backoff)?,
+            }
+            match self.budget {
+                Some(BudgetOptions { ratio, min, window }) => {
+                    write!(f, ", retries {ratio} and {min} over {window}")?;
+                }
+                None => f.write_str(", retries free")?,
+            }
+        }
+        match self.breaker {
+            Some(BreakerOptions { errors, window, open, probes, minimum }) => {
+                write!(
+                    f,
+                    ", breaker at {errors} of {window} and {minimum} calls, open {open}, {probes} probes"
+                )?;
+            }
+            None => f.write_str(", no breaker")?,
+        }
+        if let Some(calls) = self.bulkhead {
+            write!(f, ", bulkhead {calls}")?;
+        }
+        if let Some(HedgeOptions { after, extra }) = self.hedge {
+            write!(f, ", hedge after {after} for {extra}")?;
+        }
+        if let Some(ThrottleOptions { k, window, probe }) = self.throttle {
+            write!(f, ", throttle K {k} over {window}, {probe} let through")?;
+        }
+        if !self.deadline {
+            f.write_str(", no deadline")?;
+        }
+        if self.cancel == Cancel::Detach {
+            f.write_str(", goes on when its caller leaves")?;
+        }
+        if self.fallback {
+            f.write_str(", with a fallback")?;
+        }
+        Ok(())
+    }
+}
+
 impl Policy {
     /// This policy over a less specific one.
     pub fn over(&self, base: &Self) -> Self {
@@ -273,6 +328,26 @@ mod tests {
         let other = for_edge(&table, "feed", "photo");
         assert_eq!((other.timeout, other.attempts), (Some(Span::from_millis(1_100)), None));
         assert_eq!(other.effective().budget, Some(BudgetOptions::default()));
+    }
+
+    #[test]
+    fn a_policy_is_told_in_a_line() {
+        let told = |toml: &str| toml::from_str::<Policy>(toml).expect(toml).effective().to_string();
+        assert_eq!(
+            told(""),
+            "2 tries, up to 10ms between, doubling, retries 10% and 1/s over 10s, \
+             breaker at 50% of 10s and 20 calls, open 5s, 3 probes"
+        );
+        assert_eq!(
+            told(
+                "attempts = 4\ntimeout = \"250ms\"\nbackoff = \"0ms\"\ncancel = \"detach\"\ndeadline = false"
+            ),
+            "4 tries of 250ms, no wait between, retries free, no breaker, no deadline, goes on when its caller leaves"
+        );
+        assert_eq!(
+            told("attempts = 1\nbulkhead = 6\nfallback = true"),
+            "1 try, no breaker, bulkhead 6, with a fallback"
+        );
     }
 
     #[test]

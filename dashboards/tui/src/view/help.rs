@@ -47,8 +47,19 @@ pub(super) fn footer(model: &Model, area: Rect, buffer: &mut Buffer) {
     Line::from(pieces).render(area, buffer);
 }
 
+/// What a key will do.
+fn means(binding: &Binding, guest: bool) -> &'static str {
+    match binding.action {
+        Action::Quit | Action::Interrupt if guest => {
+            "leaves the dashboard; the run and its record stay as they are"
+        }
+        _ => binding.help,
+    }
+}
+
 /// A box over the middle with every key and what it will do.
-pub(super) fn draw(look: &Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let look = &model.look;
     let bindings: Vec<&Binding> = KEYS.iter().filter(|binding| !binding.shown.is_empty()).collect();
     let notes = [
         "latencies: ms from the intended start; p50 of 1 s, p99 of 5 s, p99.9 of 30 s",
@@ -69,7 +80,10 @@ pub(super) fn draw(look: &Look, area: Rect, buffer: &mut Buffer) {
     let rows = bindings
         .iter()
         .map(|binding| {
-            (format!(" {} {}", left(shown(look, binding), 7, look.ascii), binding.help), Role::Text)
+            (
+                format!(" {} {}", left(shown(look, binding), 7, look.ascii), means(binding, model.guest)),
+                Role::Text,
+            )
         })
         .chain([(String::new(), Role::Text)])
         .chain(notes.iter().map(|note| (format!(" {note}"), Role::Dim)));

@@ -59,7 +59,7 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         single(model, area, buffer);
     }
     if model.help {
-        help::draw(&model.look, area, buffer);
+        help::draw(model, area, buffer);
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use contract::ProcessPlan;
-use scenario::explain::explain;
+use scenario::explain::{Planned, explain};
 
 use crate::{COMPONENTS, files, read, stem, text};
 
@@ -17,17 +16,23 @@ fn every_scenario_of_the_house_is_explained_in_full() {
     for path in paths {
         let name = stem(&path);
         let scenario = read(&name, &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
-        let arms: Vec<(String, Vec<ProcessPlan>)> = scenario
+        let arms: Vec<Planned<'_>> = scenario
             .default_arms()
-            .map(|arm| (arm.name.clone(), arm.placement.resolve(&COMPONENTS).expect("read as right")))
+            .map(|arm| Planned {
+                arm,
+                processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
+                remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
+            })
             .collect();
-        let reach = |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].1.len());
+        let reach =
+            |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].processes.len());
         let told = explain(&scenario, &arms, reach);
         let says = |line: &str| {
             assert!(told.lines().any(|said| said.starts_with(line)), "{name}: no line `{line}..` in\n{told}");
         };
         says(&format!("{name}: {}", scenario.title));
-        for (letter, (arm, processes)) in ('A'..='Z').chain('a'..='z').zip(&arms) {
+        for (letter, Planned { arm: planned, processes, .. }) in ('A'..='Z').chain('a'..='z').zip(&arms) {
+            let arm = &planned.name;
             let copies: u32 = processes.iter().map(|process| process.replicas).sum();
             says(&format!("  {letter} {arm}: {copies} process"));
             for process in processes {
@@ -37,6 +42,7 @@ fn every_scenario_of_the_house_is_explained_in_full() {
                 says(&format!("      {arm}: step {step} among {} processes", processes.len()));
             }
         }
+        says("      calls between them: ");
         for phase in &scenario.phases {
             says(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));
         }

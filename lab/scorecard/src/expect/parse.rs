@@ -311,7 +311,10 @@ fn kind(name: &str, argument: Option<&str>) -> Result<Kind, String> {
         "cache_hits" => argument
             .map(|name| Kind::CacheHits(name.to_owned()))
             .ok_or_else(|| "`cache_hits` needs a component: `cache_hits(profile)`".into()),
-        "cpu" => none(Kind::Cpu),
+        "cpu" => Ok(argument.map_or(Kind::Cpu, |name| Kind::CpuOf(name.to_owned()))),
+        "pss" => argument
+            .map(|name| Kind::PssOf(name.to_owned()))
+            .ok_or_else(|| "`pss` needs a component: `pss(photo)`; of the arm it is procs.pss".into()),
         "slower" => journey_and_time().map(|(journey, us)| Kind::Slower(journey, us)),
         "capacity" => journey_and_time().map(|(journey, us)| Kind::Capacity(journey, us)),
         "processes" => none(Kind::Things(Thing::Processes)),
@@ -363,6 +366,8 @@ mod tests {
             "recovery(feed) <= 3s             for budget,micro",
             "cpu_per_journey in steady for micro >= 1.3 * cpu_per_journey in steady for mono",
             "errors(all) > 90% held 15s",
+            "cpu(feed) in steady for micro <= 0.5 * cpu in steady for mono",
+            "pss(search) in leak >= 200MiB",
         ] {
             parse(text);
         }

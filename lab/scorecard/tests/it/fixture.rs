@@ -191,6 +191,7 @@ impl Run {
                     arm,
                     pid: 7,
                     instance: format!("{arm}#0"),
+                    components: vec!["feed".into()],
                     cpu_ns: (round * 37 + second) * ns_a_second,
                     pss_kib: 1_024,
                     ..Proc::default()
@@ -203,7 +204,8 @@ impl Run {
 
     /// What a process held at a moment.
     pub fn memory(&mut self, arm: char, instance: &str, at_ms: u64, pss_kib: u64) {
-        let proc = Proc { arm, instance: instance.into(), pss_kib, ..Proc::default() };
+        let components = instance.split('#').take(1).map(str::to_owned).collect();
+        let proc = Proc { arm, instance: instance.into(), components, pss_kib, ..Proc::default() };
         self.say(at_ms * 1_000_000, Entry::Proc(proc));
     }
 

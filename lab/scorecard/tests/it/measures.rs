@@ -101,6 +101,9 @@ fn cpu_is_of_the_phase_and_of_the_journeys_in_it() {
     let values = run.values("cpu_per_journey in steady");
     near(values[0], 0.002);
     near(values[1], 0.004);
+    near(run.values("cpu in steady")[1], 0.16);
+    near(run.values("cpu(feed) in steady")[1], 0.16);
+    near(run.values("cpu(photo) in steady")[1], 0.0);
 }
 
 #[test]
@@ -123,4 +126,8 @@ fn memory_is_that_of_all_processes_at_once_however_often_they_are_looked_at() {
         run.memory('B', instance, at_ms, pss_kib);
     }
     assert_eq!(run.values("procs.pss")[1], Some(350.0 * 1_024.0), "150 and 200 in the first second");
+    assert_eq!(run.values("pss(photo)")[1], Some(260.0 * 1_024.0), "of one component");
+    assert_eq!(run.values("pss(search)"), [None, None], "nobody holds it");
+    run.memory('B', "photo#0", 7_000, 120);
+    assert_eq!(run.values("pss(photo) in steady")[1], Some(120.0 * 1_024.0), "and of one phase");
 }

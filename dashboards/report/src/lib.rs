@@ -1,0 +1,47 @@
+//! A run as documents: for people, for a pull request, for a test collector. Pure functions of its record.
+//!
+//! - [`story`]: what a record says, sorted for pages.
+//! - [`page`]: one HTML file, its charts drawn by [`plot`].
+//! - [`markdown`]: for a CI summary.
+//! - [`junit`]: an expectation is a test case.
+//! - [`github`]: annotations at the line of the expectation.
+//!
+//! Start with [`story::Story`].
+
+pub mod github;
+pub mod junit;
+pub mod markdown;
+pub mod page;
+pub mod plot;
+pub mod story;
+
+pub use story::Story;
+
+/// Text inside HTML, SVG or XML.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // No XML 1.0 document may hold other control characters, escaped or not (section 2.2).
+            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_that_is_written_becomes_markup() {
+        assert_eq!(
+            super::escaped("a<b & \"c\" 'd'>\u{7}\n"),
+            "a&lt;b &amp; &quot;c&quot; &#39;d&#39;&gt;\u{fffd}\n"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! Twenty seconds of two arms; in B a fault from the tenth to the fifteenth makes answers slow.
+
+use std::collections::BTreeMap;
+
+use record::{
+    Arm, Better, Check, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Instance, Latencies,
+    Line, Lint, Machine, Measured, Phase, PhasePlan, Proc, Score, StepPlan, Verdict, Window,
+};
+use report::Story;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn header() -> Header {
+    let phase = |name: &str, from: u64, length: u64| PhasePlan {
+        name: name.into(),
+        start_ns: from * SECOND,
+        length_ns: length * SECOND,
+        measure: true,
+    };
+    let arm = |letter, name: &str, processes: &[&str]| Arm {
+        letter,
+        name: name.into(),
+        topology: name.into(),
+        variant: String::new(),
+        instances: processes
+            .iter()
+            .map(|process| Instance {
+                name: format!("{process}#0"),
+                hosts: vec![(*process).into()],
+                port: 1,
+                public_port: None,
+            })
+            .collect(),
+        local_edges: Vec::new(),
+        remote_edges: Vec::new(),
+        policies: BTreeMap::new(),
+        databases: 1,
+        config_keys: 10,
+        ready_ms: 30,
+    };
+    let plan = |id, text: &str, line| ExpectationPlan {
+        id,
+        list: "check".into(),
+        text: text.into(),
+        why: "<script>alert(1)</script>".into(),
+        line,
+    };
+    Header {
+        schema_version: record::SCHEMA_VERSION,
+        run_id: "20260101-000000-test".into(),
+        scenario: "slow-follower".into(),
+        title: "a slow follower | and a bar".into(),
+        why: "because".into(),
+        scenario_text: "schema = 1".into(),
+        seed: 42,
+        version: "0.1.0".into(),
+        command: vec!["cleave".into(), "run".into(), "slow-follower".into()],
+        wall_us: 0,
+        way: "side by side".into(),
+        rounds: 1,
+        machine: Machine { cpu: "a CPU".into(), cores: 2, memory_mib: 1_000, ..Machine::default() },
+        arms: vec![arm('A', "mono", &["app"]), arm('B', "micro", &["feed", "follower"])],
+        phases: vec![phase("steady", 0, 10), phase("fault", 10, 10)],
+        journeys: Vec::new(),
+        steps: vec![StepPlan {
+            number: 1,
+            id: "slow".into(),
+            text: "feed->follower delay by 180ms".into(),
+            hits: vec!["follower".into()],
+            start_ns: 10 * SECOND,
+            length_ns: 5 * SECOND,
+            is_fault: true,
+            not_applicable: BTreeMap::from([('A', "a function call here".into())]),
+        }],
+        expectations: vec![
+            plan(0, "p99(all) < 150ms", 12),
+            plan(1, "goodput(all) > 90%", 13),
+            plan(2, "errors(all) < 1%", 14),
+        ],
+        schedule_digest: "00".into(),
+        planned: 400,
+        good_within_us: 1_000_000,
+        load_start_ns: SECOND,
+        ready_ms: 100,
+        telemetry: "sampled".into(),
+        budget_memory: None,
+        closed: false,
+        popularity: (0.8, 1.0),
+        has_copies: true,
+        drops: false,
+        slots: (32, 32),
+    }
+}
+
+fn lines() -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut say = |t: u64, entry: Entry| lines.push(Line { t, entry });
+    say(0, Entry::Header(Box::new(header())));
+    for (index, name) in [(0, "steady"), (1, "fault")] {
+        let phase = Phase { index, name: name.into(), round: 1, arms: String::new() };
+        say(SECOND * (1 + 10 * u64::from(index)), Entry::Phase(phase));
+    }
+    say(
+        11 * SECOND,
+        Entry::Event(Event {
+            number: 1,
+            what: EventKind::Fault,
+            active: Some(true),
+            mark: None,
+            targets: BTreeMap::from([('A', "n/a (a function call here)".into()), ('B', "feed#0".into())]),
+            text: "feed->follower delay by 180ms".into(),
+        }),
+    );
+    for second in 0..20_u32 {
+        let t = SECOND * (1 + u64::from(second));
+        for arm in ['A', 'B'] {
+            let slow = arm == 'B' && (10..15).contains(&second);
+            let us: u64 = if slow { 187_000 } else { 9_400 };
+            let intended: Latencies = std::iter::repeat_n(us, 20).collect();
+            let window = Window {
+                arm,
+                round: 1,
+                journey: "home-feed".into(),
+                second,
+                offered: 20,
+                sent: 20,
+                ok: 20,
+                good: if slow { 15 } else { 20 },
+                intended,
+                closed: true,
+                ..Window::default()
+            };
+            say(t, Entry::Window(Box::new(window)));
+            let proc = Proc {
+                arm,
+                instance: "app#0".into(),
+                cpu_ns: u64::from(second) * 100_000_000,
+                pss_kib: 30_000,
+                ..Proc::default()
+            };
+            say(t, Entry::Proc(proc));
+        }
+        let edge = Edge {
+            arm: 'B',
+            caller: "feed".into(),
+            callee: "follower".into(),
+            effective_rps: 20.0,
+            actual_rps: 22.0,
+            errors_rps: 2.0,
+            p99_ms: Some(5.0),
+            ..Edge::default()
+        };
+        say(t, Entry::Edge(edge));
+    }
+    let check = |id, text: &str, value: f64, limit: f64, unit: &str, verdict, reason: &str| {
+        Entry::Check(Check {
+            id,
+            text: text.into(),
+            arm: 'B',
+            value: Some(value),
+            limit: Some(limit),
+            unit: unit.into(),
+            n: 4_812,
+            verdict,
+            reason: reason.into(),
+            since_ns: None,
+        })
+    };
+    let end = 22 * SECOND;
+    // It held once; what counts is how it stands in the end.
+    say(15 * SECOND, check(0, "p99(all) < 150ms", 0.1, 0.15, "s", Verdict::Pass, ""));
+    say(end, check(0, "p99(all) < 150ms", 0.187, 0.15, "s", Verdict::Fail, ""));
+    let straddles = "the interval 88.0% to 92.0% straddles the limit";
+    say(end, check(1, "goodput(all) > 90%", 0.9, 0.9, "%", Verdict::Inconclusive, straddles));
+    say(end, check(2, "errors(all) < 1%", 0.0, 0.01, "%", Verdict::Pass, ""));
+    let measured = |value| Measured { value: Some(value), n: 4_812, interval: None };
+    let score = Score {
+        id: "latency_p99".into(),
+        claim: "network latency between services".into(),
+        measure: "p99 of ok journeys".into(),
+        unit: "s".into(),
+        better: Better::Lower,
+        window: "fault".into(),
+        arms: BTreeMap::from([('A', measured(0.0094)), ('B', measured(0.187))]),
+        ratio: Some(Measured { value: Some(19.9), n: 4_812, interval: Some((17.1, 23.0)) }),
+        beside: Some("work 1 ms".into()),
+        finding: "differs".into(),
+    };
+    say(end, Entry::Score(Box::new(score)));
+    let lint =
+        Lint { name: "generator_lag".into(), verdict: Verdict::Invalid, text: "3 ms late at p99".into() };
+    let end_line = End {
+        verdict: Some(Verdict::Fail),
+        exit_code: 1,
+        lints: vec![lint],
+        generator_saturated: false,
+        noisy: false,
+        pss_mib_peak: 120.0,
+        lines: BTreeMap::new(),
+        dropped_updates: 0,
+    };
+    say(end, Entry::End(Box::new(end_line)));
+    lines
+}
+
+/// The story of it.
+pub fn story() -> Story {
+    Story::of(&lines()).expect("it has a header")
+}

@@ -1,0 +1,134 @@
+//! Numbers and verdicts for people, the same in every view: short, with their unit, and `-` where there is no data.
+
+use crate::{Better, Score, Verdict};
+
+/// What stands where nothing was measured: never a zero.
+pub const NO_DATA: &str = "-";
+
+/// A rate or a count: `0.4`, `43`, `12.3k`.
+pub fn count(value: Option<f64>) -> String {
+    match value {
+        None => NO_DATA.into(),
+        Some(v) if !v.is_finite() => NO_DATA.into(),
+        Some(v) if v >= 100_000.0 => format!("{:.0}k", v / 1_000.0),
+        Some(v) if v >= 10_000.0 => format!("{:.1}k", v / 1_000.0),
+        Some(v) if v >= 10.0 || v.fract() == 0.0 => format!("{v:.0}"),
+        Some(v) => format!("{v:.1}"),
+    }
+}
+
+/// A value in one of the record's units: seconds, share, per second, bytes, bare.
+pub fn value(value: Option<f64>, unit: &str) -> String {
+    let Some(v) = value else { return NO_DATA.into() };
+    if !v.is_finite() {
+        return "never".into();
+    }
+    match unit {
+        "s" if v.abs() >= 1.0 => format!("{v:.2}s"),
+        "s" if v.abs() >= 1e-3 => format!("{:.1}ms", v * 1e3),
+        "s" if v == 0.0 => "0s".into(),
+        "s" => format!("{:.0}us", v * 1e6),
+        "%" => format!("{:.1}%", v * 100.0),
+        "/s" => format!("{v:.1}/s"),
+        "B" => format!("{:.1}MiB", v / 1_048_576.0),
+        _ if v.fract() == 0.0 => format!("{v:.0}{unit}"),
+        _ => format!("{v:.2}{unit}"),
+    }
+}
+
+/// A ratio's figures: three digits are enough to compare.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 100.0 => format!("{r:.0}"),
+        r if r >= 10.0 => format!("{r:.1}"),
+        r => format!("{r:.2}"),
+    }
+}
+
+/// B over A with its interval: `×2.52 [2.41, 2.63]`; empty where there is none.
+pub fn ratio(score: &Score) -> String {
+    let Some(measured) = score.ratio else { return String::new() };
+    let Some(value) = measured.value else { return String::new() };
+    let interval = measured
+        .interval
+        .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
+    format!("×{}{interval}", times(value))
+}
+
+/// Seconds as a clock: `02:31`; hours only when there are any.
+pub fn clock(seconds: u64) -> String {
+    match seconds / 3_600 {
+        0 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// Nanoseconds as a clock with `digits` (at most 3) decimals: `02:22.380`.
+pub fn clock_ns(ns: u64, digits: usize) -> String {
+    let decimals = format!("{:03}", ns / 1_000_000 % 1_000);
+    format!("{}.{}", clock(ns / 1_000_000_000), &decimals[..digits.clamp(1, 3)])
+}
+
+/// A moment of the run on the load's clock; before its start with a minus.
+pub fn load_clock(t: u64, load_start: u64, digits: usize) -> String {
+    let sign = if t < load_start { "-" } else { "" };
+    format!("{sign}{}", clock_ns(t.abs_diff(load_start), digits))
+}
+
+impl Verdict {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Inconclusive => "inconclusive",
+            Self::Fail => "fail",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Its sign beside the word: colour is never the only one.
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Pass => '✓',
+            Self::Fail => '✗',
+            Self::Inconclusive => '?',
+            Self::Invalid => '!',
+        }
+    }
+}
+
+/// Whether B is better than A: only where the finding is that they differ.
+pub fn is_b_better(score: &Score) -> Option<bool> {
+    let values: Vec<f64> = score.arms.values().filter_map(|measured| measured.value).collect();
+    let [a, b, ..] = values[..] else { return None };
+    match score.better {
+        _ if score.finding != "differs" || a == b => None,
+        Better::Neither => None,
+        Better::Higher => Some(b > a),
+        Better::Lower => Some(b < a),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_unit_and_no_data_is_a_dash() {
+        let shown: Vec<String> = [
+            (0.0021, "s"),
+            (1.5, "s"),
+            (0.0, "s"),
+            (0.098, "%"),
+            (431.0, "/s"),
+            (64.0 * 1_048_576.0, "B"),
+            (5.0, ""),
+        ]
+        .into_iter()
+        .map(|(v, unit)| value(Some(v), unit))
+        .collect();
+        assert_eq!(shown, ["2.1ms", "1.50s", "0s", "9.8%", "431.0/s", "64.0MiB", "5"]);
+        assert_eq!((value(Some(f64::INFINITY), "s").as_str(), value(None, "s").as_str()), ("never", "-"));
+        assert_eq!((clock_ns(142_380_000_000, 3).as_str(), clock(3_725).as_str()), ("02:22.380", "1:02:05"));
+    }
+}

@@ -1,0 +1,79 @@
+//! A run that is over is told from its record alone: replayed, reported, checked.
+
+use std::path::Path;
+
+use crate::cleave::Cleave;
+
+const SCENARIO: &str = r#"schema = 1
+name   = "short"
+title  = "Three seconds of one program"
+why    = "Long enough to have something to tell"
+phases = [{ name = "steady", for = "3s" }]
+
+[load]
+rate = "40/s"
+size = "tiny"
+
+[topology.mono]
+processes = { app = ["gateway", "*"] }
+
+[expect]
+check = ["errors(all) > 50%"]
+"#;
+
+fn told(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = cleave.run(arguments);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_run_that_is_over_can_be_replayed_reported_and_checked() {
+    let cleave = Cleave::new();
+    std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
+    let (document, _) = cleave.document(&["short.toml"]);
+    let folder = document["run_dir"].as_str().expect("a folder").to_owned();
+
+    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("whole: every line is readable"), "{text}");
+
+    let (code, replayed) = told(&cleave, &["replay", "last"]);
+    let (_, watched) = told(&cleave, &["watch", &folder]);
+    assert_eq!(code, Some(0), "{replayed}");
+    assert!(replayed.contains("PHASE  steady"), "{replayed}");
+    assert_eq!(replayed, watched, "a run that is over is watched to its end");
+
+    let (code, path) = told(&cleave, &["report", "last"]);
+    assert_eq!(code, Some(0), "{path}");
+    let html = std::fs::read_to_string(Path::new(&folder).join("report.html")).expect("a page");
+    let check = &document["checks"][0];
+    let value = check["value"].as_f64().expect("a figure") * 100.0;
+    for part in ["<svg", "errors(all) &gt; 50%", &format!("<td>{value:.1}%</td>")] {
+        assert!(html.contains(part), "no {part}");
+    }
+    let (_, markdown) = told(&cleave, &["report", "last", "--output", "markdown"]);
+    assert!(markdown.contains("### short fail") && markdown.contains(&format!("{value:.1}%")), "{markdown}");
+    let (_, junit) = told(&cleave, &["report", "last", "--output", "junit"]);
+    assert!(junit.contains("<failure") && junit.contains("errors(all) &gt; 50%"), "{junit}");
+    let (_, github) = told(&cleave, &["report", "last", "--output", "github"]);
+    assert!(github.contains("::error file=short.toml,line=15::fail: errors(all) > 50%"), "{github}");
+
+    let (code, text) = told(&cleave, &["report", "lost"]);
+    assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
+}
+
+#[test]
+fn a_torn_record_is_told_as_such_and_shown_as_far_as_it_goes() {
+    let cleave = Cleave::new();
+    std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
+    let (document, _) = cleave.document(&["short.toml"]);
+    let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
+    let whole = std::fs::read(&record).expect("readable");
+    std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
+    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("torn") && text.contains("there is no end"), "{text}");
+    let (_, markdown) = told(&cleave, &["report", "last", "--output", "markdown"]);
+    assert!(markdown.contains("### short invalid"), "{markdown}");
+}
