@@ -44,7 +44,9 @@ pub enum Reach {
 /// Where a step acts in an arm. `seed` decides where only some are picked.
 pub fn reach(step: &Step, field: &Field, seed: u64) -> Reach {
     let Some(target) = step.target else { return Reach::Outside };
-    let found = match meant(target, field) {
+    let of_events = step.action.fault().is_some_and(fault::Fault::is_of_events);
+    let delivered = if of_events { publishers(field).map(drop) } else { Ok(()) };
+    let found = match delivered.and_then(|()| meant(target, field)) {
         Ok(found) => found,
         Err(reason) => return Reach::NotApplicable(reason),
     };
@@ -97,16 +99,7 @@ fn meant(target: Target, field: &Field) -> Result<Vec<String>, String> {
                 Ok(found)
             }
         }
-        Target::Node(Pattern::One(BROKER)) => {
-            let with_data = |standing: &&Standing| standing.hosts.iter().any(|host| !is_infrastructure(host));
-            let publishers: Vec<&Standing> = field.instances.iter().filter(with_data).collect();
-            let processes = |standing: &&&Standing| standing.hosts != publishers[0].hosts;
-            if publishers.iter().any(|other| processes(&other)) {
-                Ok(publishers.into_iter().map(|standing| standing.name.clone()).collect())
-            } else {
-                Err("events are applied in the transaction that publishes them here".into())
-            }
-        }
+        Target::Node(Pattern::One(BROKER)) => publishers(field),
         Target::Node(pattern) => Ok(holding(pattern, field)),
         Target::Store(name) => Ok(holding(Pattern::One(name), field)),
         Target::Cache(name) if !field.cached.iter().any(|cached| cached == name.as_str()) => {
@@ -115,6 +108,16 @@ fn meant(target: Target, field: &Field) -> Result<Vec<String>, String> {
         Target::Cache(name) => Ok(holding(Pattern::One(name), field)),
         Target::Host => Ok(Vec::new()),
     }
+}
+
+/// Processes that deliver events to each other.
+fn publishers(field: &Field) -> Result<Vec<String>, String> {
+    let with_data = |standing: &&Standing| standing.hosts.iter().any(|host| !is_infrastructure(host));
+    let with_data: Vec<&Standing> = field.instances.iter().filter(with_data).collect();
+    if with_data.iter().all(|standing| standing.hosts == with_data[0].hosts) {
+        return Err("events are applied in the transaction that publishes them here".into());
+    }
+    Ok(with_data.into_iter().map(|standing| standing.name.clone()).collect())
 }
 
 fn has_one_port(name: &str, field: &Field) -> bool {
@@ -263,6 +266,12 @@ mod tests {
         let target = "zone:b->zone:a".parse().expect("a target");
         assert_eq!(meant(target, &field()), Ok(vec!["feed#1".to_owned()]), "feed asks profile there");
         assert_eq!(callees(target, &field()), ["people#0", "feed#0"]);
+    }
+
+    #[test]
+    fn events_are_delivered_where_processes_hold_different_things() {
+        assert_eq!(publishers(&field()), Ok(["people#0", "feed#0", "feed#1"].map(str::to_owned).to_vec()));
+        assert!(publishers(&mono()).expect_err("one transaction").contains("in the transaction"));
     }
 
     #[test]

@@ -62,6 +62,26 @@ pub(crate) struct Play<'a> {
     pub proxies: Proxies,
 }
 
+/// Processes that live while a fault is in force that kills them.
+#[derive(Default)]
+struct Lives(BTreeMap<String, u32>);
+
+impl Lives {
+    /// How many have ended since this was asked last.
+    fn ended(&mut self, instances: &[Arc<Instance>]) -> u64 {
+        let mut ended = 0;
+        for instance in instances {
+            let now = instance.running().filter(|running| running.end().is_none()).map(|running| running.pid);
+            let before = match now {
+                Some(pid) => self.0.insert(instance.name.clone(), pid),
+                None => self.0.remove(&instance.name),
+            };
+            ended += u64::from(before.is_some() && before != now);
+        }
+        ended
+    }
+}
+
 impl Play<'_> {
     /// Plays all steps.
     pub async fn play(&self) {
@@ -295,7 +315,11 @@ impl Play<'_> {
             return;
         }
         let mut asked: BTreeMap<SocketAddr, u64> = BTreeMap::new();
+        let mut lives = Lives::default();
         loop {
+            if fault.is_deadly() {
+                self.hit(step, letter, lives.ended(&self.meant(step, arm)));
+            }
             let left = end.saturating_duration_since(runtime::clock::now());
             if left.is_zero() || self.is_over(step, letter) {
                 break;
@@ -326,6 +350,9 @@ impl Play<'_> {
             }
             let nap = RENEW.min(end.saturating_duration_since(runtime::clock::now()));
             self.wait(step, letter, runtime::clock::now() + nap).await;
+        }
+        if fault.is_deadly() {
+            self.hit(step, letter, lives.ended(&self.meant(step, arm)));
         }
         for (addr, mut seen) in asked {
             let path = format!("/control/leases/{}", lease.id);

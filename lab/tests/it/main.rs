@@ -5,6 +5,7 @@ mod capacity;
 mod cleave;
 mod deploys;
 mod ending;
+mod faults;
 mod http;
 mod kernel;
 mod left;

@@ -55,10 +55,17 @@ pub trait Kind: fmt::Debug + fmt::Display {
         let _untouched = verdict;
         hit.wave
     }
+    /// Whether a hit takes along the process that counts it: then its death is what is counted.
+    fn is_deadly(&self) -> bool {
+        false
+    }
     /// Adds its part to what a process must suffer.
     fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
         let _untouched = (target, strength, standing);
     }
+    /// Whether it acts on the events a component hears of from other processes: where all share one
+    /// transaction there are none.
+    const OF_EVENTS: bool = false;
     /// Who carries it out there, where that depends on what it acts on.
     fn carried_on(_: Place) -> Carried {
         Self::CARRIED
@@ -119,6 +126,16 @@ macro_rules! kinds {
             /// Whether every process hears of it, because whoever asks carries it out.
             pub const fn is_by_askers(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as Kind>::BY_ASKERS,)+ }
+            }
+
+            /// Whether a hit takes along the process that counts it.
+            pub fn is_deadly(&self) -> bool {
+                match self { $(Self::$variant(kind) => kind.is_deadly(),)+ }
+            }
+
+            /// Whether it acts on the events a component hears of from other processes.
+            pub const fn is_of_events(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as Kind>::OF_EVENTS,)+ }
             }
 
             /// Whether it is counted each time it strikes rather than once when it begins.

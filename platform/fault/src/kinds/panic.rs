@@ -31,6 +31,10 @@ impl Kind for Panic {
     const FIELDS: &'static [&'static str] = &["mode"];
     const ON: &'static [Place] = &[Place::Node];
 
+    fn is_deadly(&self) -> bool {
+        matches!(self.mode, Mode::Process)
+    }
+
     fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
         verdict.end = Some(End::Panic(match self.mode {
             Mode::Task => Dies::Task,

@@ -20,6 +20,7 @@ impl Kind for Poison {
     const CARRIED: Carried = Carried::Process;
     const LASTS: bool = true;
     const STRIKES: bool = true;
+    const OF_EVENTS: bool = true;
     const FIELDS: &'static [&'static str] = &["dead_letters"];
     const ON: &'static [Place] = &[Place::Node];
 

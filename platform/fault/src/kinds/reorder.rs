@@ -28,6 +28,7 @@ impl Kind for Reorder {
     const FIELDS: &'static [&'static str] = &["window"];
     const ON: &'static [Place] = &[Place::Node];
     const STRIKES: bool = true;
+    const OF_EVENTS: bool = true;
 
     fn stand(&self, target: Target, _: f64, standing: &mut Standing) {
         standing.reordered.extend(target.component().map(|name| (name, self.window.get())));
