@@ -8,7 +8,8 @@ use record::{Better, Measured, Score};
 
 use crate::expect::{Kind, Unit, Window};
 use crate::measure::{measure, ratio, scaled};
-use crate::tally::{SECOND, Tally};
+use crate::stats;
+use crate::tally::{SECOND, Stretch, Tally};
 
 /// What a row is, before it is measured.
 struct Row {
@@ -242,83 +243,112 @@ fn faults(tally: &Tally) -> Vec<Score> {
     scores
 }
 
-/// Journeys per second per core used, and per GiB held.
+/// Journeys per second per core used, and per GiB held. The CPU of every stretch is known, so the first has
+/// an interval; memory has one highest value a run, so the second has none.
 fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
-    let per = |id: &str, measure_text: &str, divisor: &dyn Fn(char) -> Option<f64>| {
-        let arms: BTreeMap<char, Measured> = tally
-            .letters()
-            .into_iter()
-            .map(|arm| {
-                let rate = measure(tally, &Kind::Rate("all".into()), window, arm);
-                let divided = divisor(arm).filter(|d| *d > 0.0).map(|d| scaled(rate, 1.0 / d));
-                (arm, divided.unwrap_or_default())
-            })
-            .collect();
-        Score {
-            id: id.into(),
-            claim: SCALE.into(),
-            measure: measure_text.into(),
-            unit: Unit::Rate.symbol().into(),
-            better: Better::Higher,
-            window: name(window),
-            ratio: None,
-            beside: None,
-            finding: apart(&arms),
-            arms,
-        }
+    let row = |id: &str, measure: &str, arms: BTreeMap<char, Measured>, finding: String| Score {
+        id: id.into(),
+        claim: SCALE.into(),
+        measure: measure.into(),
+        unit: Unit::Rate.symbol().into(),
+        better: Better::Higher,
+        window: name(window),
+        ratio: None,
+        beside: None,
+        finding,
+        arms,
     };
-    let whole = tally.whole(window);
-    let seconds = f64::from(whole.seconds.end - whole.seconds.start) * f64::from(tally.header.rounds.max(1));
-    let cores = |arm: char| Some(tally.cpu_ns(arm, &whole)? as f64 / SECOND as f64 / seconds);
-    let gib = |arm: char| Some(measure(tally, &Kind::Pss, window, arm).value? / f64::from(1 << 30));
+    let (whole, blocks) = (tally.whole(window), tally.blocks(window));
+    // Journeys a second over cores is journeys over seconds of CPU.
+    let per_core = |arm: char, stretch: &Stretch| {
+        let cpu = tally.cpu_ns(arm, stretch).filter(|ns| *ns > 0)?;
+        Some(tally.sum(arm, stretch, "all", |w| w.good) as f64 * SECOND as f64 / cpu as f64)
+    };
+    let of_blocks =
+        |arm: char| -> Vec<Option<f64>> { blocks.iter().map(|block| per_core(arm, block)).collect() };
+    let cores: BTreeMap<char, Measured> = tally
+        .letters()
+        .into_iter()
+        .map(|arm| {
+            let known: Vec<f64> = of_blocks(arm).into_iter().flatten().collect();
+            let measured = Measured {
+                value: per_core(arm, &whole),
+                n: tally.sum(arm, &whole, "all", |w| w.good),
+                interval: stats::mean(&known).map(|(_, interval)| interval),
+            };
+            (arm, measured)
+        })
+        .collect();
+    let letters = tally.letters();
+    let paired = match letters.as_slice() {
+        [a, b, ..] => stats::paired_ratio(&of_blocks(*a), &of_blocks(*b)).map(|(_, interval)| interval),
+        _ => None,
+    };
+    let found = match paired {
+        Some((low, high)) if low > 1.0 || high < 1.0 => "differs".into(),
+        Some(_) => "no difference".into(),
+        None => "no interval".into(),
+    };
+    let held =
+        |arm: char| measure(tally, &Kind::Pss, window, arm).value.map(|bytes| bytes / f64::from(1 << 30));
+    let memory: BTreeMap<char, Measured> = tally
+        .letters()
+        .into_iter()
+        .map(|arm| {
+            let rate = measure(tally, &Kind::Rate("all".into()), window, arm);
+            let divided = held(arm).filter(|gib| *gib > 0.0).map(|gib| scaled(rate, 1.0 / gib));
+            (arm, Measured { interval: None, ..divided.unwrap_or_default() })
+        })
+        .collect();
+    let of_memory = apart(&memory);
     vec![
-        per("rate_per_core", "good journeys per second and core used", &cores),
-        per("rate_per_gib", "good journeys per second and GiB held", &gib),
+        row("rate_per_core", "good journeys per second and core used", cores, found),
+        row("rate_per_gib", "good journeys per second and GiB held", memory, of_memory),
     ]
 }
 
 /// What there is to look after.
 fn complexity(tally: &Tally) -> Vec<Score> {
-    let exact = |id: &str, measure: &str, unit: Unit, value: &dyn Fn(&record::Arm) -> Option<f64>| {
-        let arms: BTreeMap<char, Measured> = tally
-            .header
-            .arms
-            .iter()
-            .map(|arm| {
-                let value = value(arm);
-                (
-                    arm.letter,
-                    Measured { value, n: u64::from(value.is_some()), interval: value.map(|v| (v, v)) },
-                )
-            })
-            .collect();
-        Score {
-            id: id.into(),
-            claim: COMPLEXITY.into(),
-            measure: measure.into(),
-            unit: unit.symbol().into(),
-            better: Better::Lower,
-            window: "whole".into(),
-            ratio: None,
-            beside: None,
-            finding: apart(&arms),
-            arms,
-        }
-    };
+    let row =
+        |id: &str, measure: &str, unit: Unit, is_exact: bool, value: &dyn Fn(&record::Arm) -> Option<f64>| {
+            let arms: BTreeMap<char, Measured> = tally
+                .header
+                .arms
+                .iter()
+                .map(|arm| {
+                    let value = value(arm);
+                    // What is counted in a plan is itself; what was seen once may be otherwise next time.
+                    let interval = value.filter(|_| is_exact).map(|v| (v, v));
+                    (arm.letter, Measured { value, n: u64::from(value.is_some()), interval })
+                })
+                .collect();
+            Score {
+                id: id.into(),
+                claim: COMPLEXITY.into(),
+                measure: measure.into(),
+                unit: unit.symbol().into(),
+                better: Better::Lower,
+                window: "whole".into(),
+                ratio: None,
+                beside: None,
+                finding: apart(&arms),
+                arms,
+            }
+        };
     let sockets = |arm: &record::Arm| {
         let most = |samples: &[(u64, record::Proc)]| samples.iter().map(|(_, proc)| proc.sockets).max();
         let counts: Vec<u32> = tally.procs(arm.letter).filter_map(|(_, samples)| most(samples)).collect();
         (!counts.is_empty()).then(|| counts.iter().sum::<u32>().into())
     };
     vec![
-        exact("processes", "processes", Unit::Count, &|arm| Some(arm.instances.len() as f64)),
-        exact("ports", "listening ports", Unit::Count, &|arm| {
+        row("processes", "processes", Unit::Count, true, &|arm| Some(arm.instances.len() as f64)),
+        row("ports", "listening ports", Unit::Count, true, &|arm| {
             Some(arm.instances.iter().map(|i| 1 + u32::from(i.public_port.is_some())).sum::<u32>().into())
         }),
-        exact("connections", "sockets open at most", Unit::Count, &sockets),
-        exact("databases", "databases", Unit::Count, &|arm| Some(arm.databases.into())),
-        exact("config_keys", "configuration keys", Unit::Count, &|arm| Some(arm.config_keys.into())),
-        exact("start_up", "from the first process to serving", Unit::Time, &|arm| {
+        row("connections", "sockets open at most", Unit::Count, false, &sockets),
+        row("databases", "databases", Unit::Count, true, &|arm| Some(arm.databases.into())),
+        row("config_keys", "configuration keys", Unit::Count, true, &|arm| Some(arm.config_keys.into())),
+        row("start_up", "from the first process to serving", Unit::Time, false, &|arm| {
             (arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3)
         }),
     ]

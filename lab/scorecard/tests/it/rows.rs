@@ -101,3 +101,22 @@ fn counts_without_spread_claim_no_interval() {
     assert_eq!(row(&rows, "processes").finding, "differs", "a count is exact");
     assert_eq!((value(row(&rows, "processes"), 'A'), value(row(&rows, "processes"), 'B')), (1.0, 4.0));
 }
+
+#[test]
+fn what_was_seen_once_is_not_called_different() {
+    // Both arms use what they use, give or take; one holds a little more memory and two sockets more.
+    let mut run = Run::new().quiet(|_, _| 5_000).cpu('A', 80_000_000).cpu('B', 80_000_000);
+    run.memory('A', "app#0", 10_000, 30_000);
+    run.memory('B', "app#0", 10_000, 31_000);
+    let scores = scorecard::scorecard(run.tally());
+    let finding = |id: &str| scores.iter().find(|score| score.id == id).map(|score| score.finding.as_str());
+    assert_eq!(finding("rate_per_core"), Some("no difference"));
+    assert_eq!(finding("rate_per_gib"), Some("no interval"));
+    assert_eq!(finding("processes"), Some("differs"), "one and four, by plan");
+    let run = Run::new().quiet(|_, _| 5_000).cpu('A', 80_000_000).cpu('B', 160_000_000);
+    let scores = scorecard::scorecard(run.tally());
+    let row = scores.iter().find(|score| score.id == "rate_per_core").expect("a row");
+    assert_eq!(row.finding, "differs", "twice the CPU for the same journeys");
+    // 40 journeys a second over 80 ms of CPU a second.
+    assert_eq!(row.arms[&'A'].value.map(f64::round), Some(500.0));
+}
