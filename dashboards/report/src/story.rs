@@ -128,6 +128,10 @@ impl Story {
     pub fn latency_ms(&self, arm: char, q: f64) -> Series {
         let back = if q >= 0.99 { P99_OVER_S } else { 1 };
         self.each(1, |second| {
+            // Nothing answered in this second: a gap, although its neighbours have values.
+            if self.latencies(arm, second..second + 1).is_empty() {
+                return None;
+            }
             let from = (second + 1).saturating_sub(back);
             let latencies = self.latencies(arm, from..second + 1);
             latencies.quantile(q).map(|us| us as f64 / 1e3)

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use record::Verdict;
+use record::{Entry, Line, Verdict, Window};
 use report::{github, junit, markdown, page};
 
 use crate::fixture::story;
@@ -112,6 +112,25 @@ fn a_summary_begins_with_the_verdict_and_is_never_too_long() {
     long.scores = vec![long.scores[0].clone(); 2_000];
     let text = markdown::markdown(&long);
     assert!(text.len() < 64 * 1024 && text.contains("### slow-follower fail"), "{} bytes", text.len());
+}
+
+#[test]
+fn a_second_in_which_nobody_was_answered_is_a_gap_in_every_line() {
+    let mut story = story();
+    let dead = Window {
+        arm: 'A',
+        round: 1,
+        journey: "home-feed".into(),
+        second: 12,
+        offered: 20,
+        ..Window::default()
+    };
+    story.tally.add(&Line { t: 0, entry: Entry::Window(Box::new(dead)) });
+    for q in [0.5, 0.99] {
+        let series = story.latency_ms('A', q);
+        assert_eq!((series[11].is_some(), series[12], series[13].is_some()), (true, None, true), "{q}");
+    }
+    assert_eq!((story.good('A')[12], story.failed('A')[12]), (Some(0.0), Some(20.0)));
 }
 
 #[test]

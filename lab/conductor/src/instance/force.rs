@@ -73,7 +73,9 @@ impl Instance {
         let pid = state.pid;
         let (alive, alone) = (state.is_alive(), state.groups.is_empty());
         drop(state);
-        if alive && alone { crate::cgroup::leave(&group, pid) } else { self.keep_group() }
+        let released = if alive && alone { crate::cgroup::leave(&group, pid) } else { self.keep_group() };
+        // Whoever has ended meanwhile is in no group any more.
+        released.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
     }
 
     fn keep_group(&self) -> std::io::Result<()> {
