@@ -30,8 +30,8 @@ async fn a_slow_registry_brings_news_late_and_loses_nobody() {
     let first = announce(&tasks, life.addr, "photo#0", 4001);
     bounded("registering", first.registered()).await;
     until("the instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
-    // Less than a lease, so that renewals arrive.
-    let late = LEASE / 2;
+    // Renewals go out every third of a lease and arrive with half of one to spare.
+    let late = LEASE / 6;
     life.registry.ail(Some(Directory::Slow(late)));
     let began = runtime::clock::now();
     let _second = announce(&tasks, life.addr, "photo#1", 4002);
