@@ -193,13 +193,17 @@ fn finding(kind: &Kind, arms: &BTreeMap<char, Measured>, ratio: Option<&Measured
     }
     let values: Vec<f64> = arms.values().filter_map(|m| m.value).collect();
     match ratio.and_then(|ratio| ratio.interval) {
-        Some((low, high)) if low > 1.0 || high < 1.0 => "differs".into(),
-        Some(_) => "no difference".into(),
+        Some(interval) => of_ratio(interval),
         None if values.windows(2).all(|pair| pair[0] == pair[1]) => "no difference".into(),
         // A quantile has an interval as soon as there are samples beyond it.
         None if matches!(kind, Kind::Latency(..) | Kind::Staleness(_)) => "too few samples".into(),
         None => apart(arms),
     }
+}
+
+/// A ratio's interval that holds 1 finds no difference.
+fn of_ratio((low, high): stats::Interval) -> String {
+    if low > 1.0 || high < 1.0 { "differs".into() } else { "no difference".into() }
 }
 
 /// Without a ratio: do the intervals of the first two arms stand apart?
@@ -284,11 +288,7 @@ fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
         [a, b, ..] => stats::paired_ratio(&of_blocks(*a), &of_blocks(*b)).map(|(_, interval)| interval),
         _ => None,
     };
-    let found = match paired {
-        Some((low, high)) if low > 1.0 || high < 1.0 => "differs".into(),
-        Some(_) => "no difference".into(),
-        None => "no interval".into(),
-    };
+    let found = paired.map_or_else(|| "no interval".into(), of_ratio);
     let held =
         |arm: char| measure(tally, &Kind::Pss, window, arm).value.map(|bytes| bytes / f64::from(1 << 30));
     let memory: BTreeMap<char, Measured> = tally
