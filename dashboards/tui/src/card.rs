@@ -72,7 +72,7 @@ impl<'a> Said<'a> {
                     said.windows.insert((w.round, w.second, w.arm, &w.journey), w);
                 }
                 Entry::Phase(_) | Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) => {}
-                Entry::Event(_) | Entry::Cost(_) => {}
+                Entry::Event(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) => {}
             }
         }
         said.checks = checks.into_values().collect();

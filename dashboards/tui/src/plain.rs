@@ -80,7 +80,9 @@ impl<W: Write> Printer<W> {
             }
             Entry::End(_) => self.flush_seconds()?,
             Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) | Entry::Check(_) => return Ok(()),
-            Entry::Score(_) | Entry::Cost(_) | Entry::Audit(_) => return Ok(()),
+            Entry::Score(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) | Entry::Audit(_) => {
+                return Ok(());
+            }
         }
         self.out.flush()
     }

@@ -164,7 +164,13 @@ impl Run {
             Entry::Event(event) => self.events.push((line.t, event.clone())),
             Entry::End(end) => self.end = Some(end.clone()),
             // Later tabs show these; the scorecard prints them when the run is over.
-            Entry::Phase(_) | Entry::Check(_) | Entry::Score(_) | Entry::Cost(_) | Entry::Audit(_) => {}
+            Entry::Phase(_)
+            | Entry::Check(_)
+            | Entry::Score(_)
+            | Entry::Cost(_)
+            | Entry::Trace(_)
+            | Entry::Split(_)
+            | Entry::Audit(_) => {}
         }
     }
 

@@ -194,6 +194,7 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
         lints,
         lines: lines.counts(),
         dropped_updates: lines.dropped(),
+        tracing: record::Tracing::default(),
     }
 }
 

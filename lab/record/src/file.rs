@@ -152,9 +152,9 @@ impl Reader {
 
 /// Kinds a later minor version may add are skipped.
 fn is_unknown_kind(text: &str) -> bool {
-    const KNOWN: [&str; 12] = [
-        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "audit",
-        "end",
+    const KNOWN: [&str; 14] = [
+        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "trace",
+        "split", "audit", "end",
     ];
     serde_json::from_str::<serde_json::Value>(text)
         .ok()
@@ -176,6 +176,8 @@ impl Entry {
             Self::Check(_) => "check",
             Self::Score(_) => "score",
             Self::Cost(_) => "cost",
+            Self::Trace(_) => "trace",
+            Self::Split(_) => "split",
             Self::Audit(_) => "audit",
             Self::End(_) => "end",
         }

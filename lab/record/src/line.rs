@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Audit, Check, Cost, End, Latencies, Score};
+use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace};
 
 /// One line of the record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub enum Entry {
     Score(Box<Score>),
     /// Cumulative cost figures of an arm over a phase.
     Cost(Box<Cost>),
+    /// A request that was kept, with its spans.
+    Trace(Box<Trace>),
+    /// Where the time of a journey's traces went over a phase.
+    Split(Box<Split>),
     /// What the audit of acknowledged writes found.
     Audit(Audit),
     /// Last line.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Tracing;
+
 /// A verdict, on an expectation or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -184,6 +186,9 @@ pub struct End {
     pub lines: BTreeMap<String, u64>,
     /// Updates views did not get.
     pub dropped_updates: u64,
+    /// What became of the spans that reached the lab.
+    #[serde(default)]
+    pub tracing: Tracing,
 }
 
 /// A reason not to believe a run.

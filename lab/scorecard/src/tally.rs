@@ -88,7 +88,12 @@ impl Tally {
                 self.audits.insert((audit.arm, audit.round), audit.clone());
             }
             Entry::Event(event) => self.events.push((line.t, event.clone())),
-            Entry::Header(_) | Entry::Check(_) | Entry::Score(_) | Entry::End(_) => {}
+            Entry::Header(_)
+            | Entry::Check(_)
+            | Entry::Score(_)
+            | Entry::Trace(_)
+            | Entry::Split(_)
+            | Entry::End(_) => {}
         }
     }
 

@@ -198,6 +198,7 @@ fn lines() -> Vec<Line> {
         pss_mib_peak: 120.0,
         lines: BTreeMap::new(),
         dropped_updates: 0,
+        tracing: record::Tracing::default(),
     };
     say(end, Entry::End(Box::new(end_line)));
     lines

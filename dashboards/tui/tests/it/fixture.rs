@@ -550,6 +550,7 @@ fn conclusion() -> Vec<Entry> {
         pss_mib_peak: 391.0,
         lines: BTreeMap::new(),
         dropped_updates: 0,
+        tracing: record::Tracing::default(),
     })));
     entries
 }
