@@ -8,6 +8,7 @@ mod hop;
 mod outbox;
 mod registry;
 mod scenario;
+mod trace;
 
 criterion::criterion_group!(
     paths,
@@ -19,5 +20,6 @@ criterion::criterion_group!(
     feed::feed,
     histogram::histogram,
     scenario::scenario,
+    trace::trace,
 );
 criterion::criterion_main!(paths);

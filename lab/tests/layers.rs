@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway and services", &["gateway", "profile", "follower", "feed", "search", "photo", "testkit"]),
     ("services/suite", &["suite"]),
     ("lab/record", &["record"]),
+    ("lab/trace", &["trace"]),
     ("loadgen/traffic", &["traffic"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
@@ -40,13 +41,14 @@ const WITHIN: &[(&str, &str)] = &[
 ];
 
 /// Rooms without clock, sockets or a runtime, and what would betray one.
-const PURE: &[&str] = &["policy", "contract", "traffic", "scorecard", "scenario", "*-api"];
+const PURE: &[&str] = &["policy", "contract", "traffic", "scorecard", "scenario", "trace", "*-api"];
 const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", "tracing", "nix", "flume"];
 
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
 const LABORATORY: &[&str] = &[
     "traffic",
     "record",
+    "trace",
     "scorecard",
     "scenario",
     "loadgen",

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use component::Identity;
-use contract::{Id, Principal};
+use contract::{Id, Principal, TraceContext};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use traffic::dataset::user_id;
@@ -75,6 +75,7 @@ struct Shared {
     pictures: Vec<Bytes>,
     seed: Seed,
     run_id: String,
+    round: u32,
     page: u32,
     sample: f64,
 }
@@ -90,6 +91,7 @@ impl People {
             pictures: (0..PICTURES).map(|number| pictures::jpeg(number + 1_000)).collect(),
             seed: Seed(plan.seed),
             run_id: plan.run_id.clone(),
+            round: plan.round,
             page: plan.load.feed.page,
             sample: plan.sample,
             identity,
@@ -142,15 +144,18 @@ impl People {
         self.shared.identity.token(id).expect("a secret signs")
     }
 
-    /// W3C trace context: ids from run, arm and number, so that two arms never
-    /// share a trace; the sampling decision from the number alone, so that both
-    /// arms are traced on the same journeys.
-    fn traceparent(&self, seq: u64) -> String {
-        let label = format!("trace/{}/{}", self.shared.run_id, self.arm);
+    /// W3C trace context: ids from run, round, arm and number, so that no two
+    /// journeys share a trace; the sampling decision from the number alone, so
+    /// that all arms are traced on the same journeys.
+    pub fn trace(&self, seq: u64) -> TraceContext {
+        let label = format!("trace/{}/{}/{}", self.shared.run_id, self.shared.round, self.arm);
         let high = self.shared.seed.draw(&label, seq);
         let low = self.shared.seed.draw(&label, seq ^ (1 << 63)) | 1;
-        let sampled = self.shared.seed.unit("trace.sample", seq) < self.shared.sample;
-        format!("00-{high:016x}{low:016x}-{:016x}-{:02x}", low.rotate_left(17) | 1, u8::from(sampled))
+        TraceContext {
+            trace_id: u128::from(high) << 64 | u128::from(low),
+            span_id: low.rotate_left(17) | 1,
+            sampled: self.shared.seed.unit("trace.sample", seq) < self.shared.sample,
+        }
     }
 }
 
@@ -371,7 +376,7 @@ impl Trip<'_> {
             .request(method, format!("{}{path}", self.lane.url))
             .header("authorization", format!("Bearer {}", people.token(self.reader)))
             .header("x-cleave-request", format!("{}", self.arrival.seq))
-            .header("traceparent", people.traceparent(self.arrival.seq));
+            .header("traceparent", people.trace(self.arrival.seq).header());
         self.step += 1;
         if !writes {
             return request;

@@ -24,5 +24,5 @@ pub mod recorder;
 pub mod run;
 pub mod slot;
 
-pub use plan::{Message, Plan, Summary, Target};
+pub use plan::{Message, Plan, Summary, Target, Traced};
 pub use run::main;

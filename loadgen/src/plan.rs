@@ -72,6 +72,8 @@ pub enum Message {
     Started,
     /// A second of one journey at one arm.
     Window(Box<Window>),
+    /// Journeys that were traced and are over.
+    Traced(Vec<Traced>),
     /// What the audit found in an arm.
     Audit(Audit),
     /// Last: totals.
@@ -81,6 +83,27 @@ pub enum Message {
         /// Why.
         reason: String,
     },
+}
+
+/// A journey whose spans somebody collects. Times are microseconds since the load's start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// Arm letter.
+    pub arm: char,
+    /// Journey name.
+    pub journey: String,
+    /// Number of its arrival.
+    pub request: u64,
+    /// What the door is told of the trace: a `traceparent`.
+    pub context: String,
+    /// When it should have begun.
+    pub due: u64,
+    /// When its first request was sent.
+    pub sent: u64,
+    /// When its last answer was read.
+    pub done: u64,
+    /// Why it failed; empty if it did not.
+    pub error: String,
 }
 
 /// What an arm was offered and gave, over the whole load.

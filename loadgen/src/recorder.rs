@@ -10,6 +10,8 @@ use hdrhistogram::Histogram;
 use record::{Errors, Latencies, Window};
 use traffic::Journey;
 
+use crate::plan::Traced;
+
 /// Why a journey failed. A fixed set: error texts would be without bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -137,6 +139,7 @@ pub struct Recorder {
     good_within_us: u64,
     cells: Mutex<BTreeMap<Key, Cell>>,
     totals: Mutex<Totals>,
+    traced: Mutex<Vec<Traced>>,
 }
 
 /// Over the whole load.
@@ -170,12 +173,29 @@ impl Recorder {
             abandoned: 0,
             intended: record::histogram::recorder(),
         };
-        Self { arm, round, good_within_us, cells: Mutex::default(), totals: Mutex::new(totals) }
+        Self {
+            arm,
+            round,
+            good_within_us,
+            cells: Mutex::default(),
+            totals: Mutex::new(totals),
+            traced: Mutex::default(),
+        }
     }
 
     /// Its arm.
     pub fn arm(&self) -> char {
         self.arm
+    }
+
+    /// A traced journey came to an end.
+    pub fn traced(&self, traced: Traced) {
+        self.traced.lock().expect("no panic while held").push(traced);
+    }
+
+    /// Those since the last time.
+    pub fn take_traced(&self) -> Vec<Traced> {
+        std::mem::take(&mut *self.traced.lock().expect("no panic while held"))
     }
 
     /// An arrival came due.

@@ -9,6 +9,7 @@ use traffic::{Arrival, Journey, Schedule};
 use crate::journeys::{self, People};
 use crate::pacer::Handed;
 use crate::pacer::Waiting;
+use crate::plan::Traced;
 use crate::recorder::{Cause, Instants, Recorder};
 
 /// One arm, shared by its slots.
@@ -107,6 +108,19 @@ impl Lane {
         let done = self.now_us();
         let at = Instants { due, handed: handed.handed_us, sent, done };
         self.recorder.finished(arrival.journey, at, handed.idle, &outcome);
+        let trace = self.people.trace(arrival.seq);
+        if trace.sampled {
+            self.recorder.traced(Traced {
+                arm: self.recorder.arm(),
+                journey: arrival.journey.name().to_owned(),
+                request: arrival.seq,
+                context: trace.header(),
+                due,
+                sent,
+                done,
+                error: outcome.cause.map_or("", Cause::as_str).to_owned(),
+            });
+        }
         Done { felt: Duration::from_micros(done.saturating_sub(due)), cause: outcome.cause }
     }
 

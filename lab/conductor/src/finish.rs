@@ -152,7 +152,13 @@ async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
 }
 
 /// Writes checks and scores, and says how the run ends.
-pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances, interrupted: bool) -> End {
+pub(crate) fn conclude(
+    scenario: &Scenario,
+    lines: &Lines,
+    notes: &Circumstances,
+    interrupted: bool,
+    tracing: record::Tracing,
+) -> End {
     let (mut checks, mut valid) = (Vec::new(), Vec::new());
     let noisy = lines.ask(is_noisy).unwrap_or(false);
     for (id, (list, assertion)) in all(scenario).enumerate() {
@@ -194,7 +200,7 @@ pub(crate) fn conclude(scenario: &Scenario, lines: &Lines, notes: &Circumstances
         lints,
         lines: lines.counts(),
         dropped_updates: lines.dropped(),
-        tracing: record::Tracing::default(),
+        tracing,
     }
 }
 

@@ -11,6 +11,7 @@
 //!   processes. `deploy`: copies that come and go. `proxy`: what connections suffer.
 //! - [`guardian`]: undoes what a dead conductor cannot. `cgroup`: quotas of CPU.
 //! - [`sample`]: what processes, edges and the host did, once a second.
+//! - `collector`: spans of all nodes, put together to requests.
 //! - [`lines`]: where lines go.
 //! - [`finish`](mod@finish): checks, scores, verdict.
 //! - [`up`]: a suite that stays, for trying things out.
@@ -19,6 +20,7 @@
 pub mod arm;
 pub mod cgroup;
 pub mod children;
+mod collector;
 mod deeds;
 mod deploy;
 pub mod exposition;

@@ -55,6 +55,7 @@ impl Stage {
                     ..component::site::Knobs::default()
                 },
                 telemetry: level(arm.telemetry.unwrap_or(scenario.telemetry)),
+                otlp: self.collector.as_ref().map(|collector| format!("http://{}", collector.grpc)),
                 seed: self.order.seed,
                 shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
                 cores: cores_of(scenario, letter),

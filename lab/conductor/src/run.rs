@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::ProcessPlan;
-use record::Verdict;
+use record::{EventKind, Verdict};
 use runtime::{Tasks, clock};
 use scenario::{Scenario, Watching};
 use telemetry::Level;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::arm::Ground;
 use crate::children::Spawner;
+use crate::collector::Collector;
 use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::instance::ArmError;
@@ -80,6 +81,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// No port for the spans.
+    #[error("no port of the loopback interface can be listened on for traces; end what holds them all")]
+    Collector(#[source] std::io::Error),
     /// An arm that answered nothing while it was measured what it can do.
     #[error(
         "`{0}` answered nothing while its capacity was measured; write an absolute rate such as \"100/s\""
@@ -173,7 +177,8 @@ impl Run {
             kill_all.kill_all();
         };
         let folder = self.folder.clone();
-        let stage = Stage::new(self, ground, token);
+        let collector = self.collector(&tasks).await?;
+        let stage = Stage::new(self, ground, token, collector);
         let result = tokio::select! {
             result = stage.play() => result,
             () = at_once => Err(RunError::Interrupted),
@@ -184,6 +189,24 @@ impl Run {
         }
         tasks.finish(Duration::from_secs(1)).await;
         result
+    }
+}
+
+impl Run {
+    /// Where nodes send their spans, if any of them makes some.
+    async fn collector(&self, tasks: &Tasks) -> Result<Option<Collector>, RunError> {
+        let scenario = &self.order.scenario;
+        let mut levels = scenario.arms.iter().map(|arm| level(arm.telemetry.unwrap_or(scenario.telemetry)));
+        if !levels.any(Level::traces) {
+            return Ok(None);
+        }
+        let onward = telemetry::otlp_endpoint_from_env();
+        let started = Collector::start(tasks, self.lines.clone(), scenario.plan(), onward).await;
+        let collector = started.map_err(RunError::Collector)?;
+        let (grpc, http) = (collector.grpc, collector.http);
+        let text = format!("spans are taken at {grpc} by OTLP/gRPC and at {http} by OTLP/HTTP");
+        self.lines.event(EventKind::Log, 0, text);
+        Ok(Some(collector))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use loadgen::{Message, Summary};
-use record::{Entry, EventKind, Verdict};
+use record::{Entry, EventKind, Tracing, Verdict};
 use runtime::clock;
 use scenario::Keeping;
 use scorecard::{Circumstances, judge};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use traffic::load::Model;
 
 use crate::arm::{Arm, Ground};
+use crate::collector::Collector;
 use crate::lines::Lines;
 use crate::load::Generator;
 use crate::plan::{Planned, order_of, outline};
@@ -49,6 +50,8 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     pub(crate) secret: String,
     log: SharedLog,
+    /// Takes the spans of all nodes in; none where nobody traces.
+    pub(crate) collector: Option<Collector>,
     pub(crate) notes: Mutex<Circumstances>,
     /// The state of the first arm that was asked, to compare the others with: when the
     /// load began, and, by shape of components, when it was over.
@@ -57,7 +60,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(run: Run, ground: Ground, token: String) -> Self {
+    pub(crate) fn new(run: Run, ground: Ground, token: String, collector: Option<Collector>) -> Self {
         let Run { order, id, folder, lines, interrupts } = run;
         let notes = Circumstances { interleaved: order.interleaved, ..Circumstances::default() };
         Self {
@@ -70,6 +73,7 @@ impl Stage {
             token,
             secret: secret("identity"),
             log: SharedLog::default(),
+            collector,
             notes: Mutex::new(notes),
             beginning: Mutex::default(),
             state: Mutex::default(),
@@ -91,7 +95,11 @@ impl Stage {
         if let Some(error) = self.lines.take_failure() {
             return Err(RunError::Record { path: self.folder, source: error });
         }
-        Ok(self.judge())
+        let tracing = match &self.collector {
+            Some(collector) => collector.finish().await,
+            None => Tracing::default(),
+        };
+        Ok(self.judge(tracing))
     }
 
     /// A limit that this machine cannot keep is told: the arms are not what the file says.
@@ -132,7 +140,8 @@ impl Stage {
         Ok((Arc::new(arm), ready_ms))
     }
 
-    async fn end(&self, arms: Vec<Arc<Arm>>) {
+    /// Ends arms, and with them a round: their last spans have come by then.
+    async fn end(&self, arms: Vec<Arc<Arm>>, round: u32) {
         for arm in arms {
             match Arc::try_unwrap(arm) {
                 Ok(arm) => {
@@ -145,6 +154,9 @@ impl Stage {
                     self.lines.event(EventKind::Log, 0, format!("arm {} was still in use", arm.plan.name))
                 }
             }
+        }
+        if let Some(collector) = &self.collector {
+            collector.conclude(round);
         }
     }
 
@@ -167,7 +179,7 @@ impl Stage {
             }
         }
         if let Some(error) = failure {
-            self.end(arms).await;
+            self.end(arms, 1).await;
             return Err(error);
         }
         let described: Vec<record::Arm> = planned
@@ -177,7 +189,7 @@ impl Stage {
             .map(|((planned, arm), ready_ms)| arm.describe(planned, *ready_ms))
             .collect();
         let result = self.block(&arms, seeded, 1, Some(described)).await;
-        self.end(arms).await;
+        self.end(arms, 1).await;
         result
     }
 
@@ -204,7 +216,7 @@ impl Stage {
                 });
                 let arms = vec![running];
                 let result = self.block(&arms, seeded, round, header).await;
-                self.end(arms).await;
+                self.end(arms, round).await;
                 result?;
             }
         }
@@ -234,6 +246,9 @@ impl Stage {
             for note in &self.order.notes {
                 self.lines.event(EventKind::Log, 0, note.clone());
             }
+        }
+        if let Some(collector) = &self.collector {
+            collector.begin(round, start, load_start_ns);
         }
         generator.begin(clock::mono_ns() + u64::try_from(LEAD.as_nanos()).unwrap_or(0));
         let bystanders = [
@@ -348,6 +363,11 @@ impl Stage {
             };
             match message {
                 Some(Message::Window(window)) => self.lines.say(Entry::Window(window)),
+                Some(Message::Traced(traced)) => {
+                    if let Some(collector) = &self.collector {
+                        collector.traced(traced);
+                    }
+                }
                 Some(Message::Audit(audit)) => self.lines.say(Entry::Audit(audit)),
                 Some(Message::Summary(said)) => summary = Some(said),
                 Some(Message::Failed { reason }) => {
@@ -458,7 +478,7 @@ impl Stage {
         }
     }
 
-    fn judge(self) -> Outcome {
+    fn judge(self, tracing: Tracing) -> Outcome {
         let mut notes = self.notes.into_inner().expect("no panic while held");
         let interrupted = *self.interrupts.borrow() > 0;
         let log = std::mem::take(&mut *self.log.lock().expect("no panic while held"));
@@ -467,7 +487,7 @@ impl Stage {
         notes.withheld.extend(log.withheld);
         notes.degraded.extend(log.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
         self.ground.guardian.clean();
-        let end = finish::conclude(&self.order.scenario, &self.lines, &notes, interrupted);
+        let end = finish::conclude(&self.order.scenario, &self.lines, &notes, interrupted, tracing);
         let outcome = Outcome { verdict: end.verdict, exit_code: end.exit_code, folder: self.folder.clone() };
         self.lines.say(Entry::End(Box::new(end)));
         outcome

@@ -163,6 +163,20 @@ pub const TERMS: &[Term] = &[
         Neither,
         "requests followed through the components, put together by the lab",
     ),
+    term(
+        "trace",
+        "on the critical path",
+        "s",
+        Lower,
+        "mean per journey over all traces of the phase; segments of the critical path fill a request exactly",
+    ),
+    term(
+        "culprit",
+        "culprit named",
+        "",
+        Higher,
+        "1 where what grew most on the critical path, against the steady phase, touches what the fault hits",
+    ),
     term("felt", "felt", "s", Lower, "from when a request was due to its end: what its user felt"),
     term(
         "trace_length",

@@ -1,6 +1,7 @@
 //! The scorecard: every trade-off as a row, with its samples, interval and direction of good.
 
 pub(crate) mod parts;
+mod traces;
 
 use std::collections::BTreeMap;
 
@@ -132,6 +133,7 @@ pub fn scorecard(tally: &Tally) -> Vec<Score> {
     scores.extend(faults(tally));
     scores.extend(capacity(tally, &steady));
     scores.extend(complexity(tally));
+    scores.extend(traces::rows(tally, &steady));
     scores.extend(watching(tally, &steady));
     scores.extend(crate::front::rows(tally));
     scores.retain(|score| score.arms.values().any(|measured| measured.value.is_some()));

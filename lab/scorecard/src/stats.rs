@@ -6,7 +6,7 @@ use record::Latencies;
 pub type Interval = (f64, f64);
 
 /// Two-sided 95 % quantile of the standard normal distribution.
-const Z: f64 = 1.959_964;
+pub(crate) const Z: f64 = 1.959_964;
 
 /// Student's t, two-sided 95 %, by degrees of freedom from 1; beyond the table it is the normal's.
 /// Source: NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2.

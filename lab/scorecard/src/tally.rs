@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use record::{Audit, Cost, Edge, Entry, Event, Header, Host, Latencies, Line, PhasePlan, Proc, Window};
+use record::{
+    Audit, Cost, Edge, Entry, Event, Header, Host, Latencies, Line, PhasePlan, Proc, Split, Window,
+};
 
 use crate::expect;
 
@@ -28,6 +30,7 @@ pub struct Tally {
     costs: Vec<Cost>,
     audits: BTreeMap<(char, u32), Audit>,
     events: Vec<(u64, Event)>,
+    splits: Vec<Split>,
 }
 
 /// A stretch of phase time, in whole seconds since the load's start.
@@ -55,6 +58,7 @@ impl Tally {
             costs: Vec::new(),
             audits: BTreeMap::new(),
             events: Vec::new(),
+            splits: Vec::new(),
         }
     }
 
@@ -88,18 +92,26 @@ impl Tally {
                 self.audits.insert((audit.arm, audit.round), audit.clone());
             }
             Entry::Event(event) => self.events.push((line.t, event.clone())),
-            Entry::Header(_)
-            | Entry::Check(_)
-            | Entry::Score(_)
-            | Entry::Trace(_)
-            | Entry::Split(_)
-            | Entry::End(_) => {}
+            Entry::Split(split) => self.splits.push((**split).clone()),
+            Entry::Header(_) | Entry::Check(_) | Entry::Score(_) | Entry::Trace(_) | Entry::End(_) => {}
         }
     }
 
     /// Arm letters, A first.
     pub fn letters(&self) -> Vec<char> {
         self.header.arms.iter().map(|arm| arm.letter).collect()
+    }
+
+    /// Where the time of traces went, by arm, round, phase and journey.
+    pub fn splits(&self) -> impl Iterator<Item = &Split> {
+        self.splits.iter()
+    }
+
+    /// Spans of an arm that no collector took, as its processes count them. What a killed process had not sent
+    /// yet is not among them: that is lost by nature.
+    pub fn spans_lost(&self, arm: char) -> u64 {
+        let last = |samples: &[(u64, Proc)]| samples.last().map(|(_, proc)| proc.spans[2] + proc.spans[3]);
+        self.procs(arm).filter_map(|(_, samples)| last(samples)).sum()
     }
 
     /// A phase of the plan.

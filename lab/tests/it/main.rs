@@ -1,8 +1,10 @@
 //! The program as a user meets it: real processes, real sockets, one command line at a time.
 
+mod attribution;
 mod bad_input;
 mod capacity;
 mod cleave;
+mod collector;
 mod deploys;
 mod ending;
 mod faults;

@@ -146,6 +146,12 @@ pub mod attr {
     pub const ARM: &str = "cleave.arm";
     /// The topology.
     pub const TOPOLOGY: &str = "cleave.topology";
+    /// `caller->callee` of a call.
+    pub const EDGE: &str = "cleave.edge";
+    /// How it travels.
+    pub const CARRIER: &str = "cleave.carrier";
+    /// The component that is asked.
+    pub const PEER: &str = "peer.service";
 }
 
 /// Upper bounds of every `_seconds` histogram.

@@ -20,6 +20,7 @@ use runtime::cost::{self, Part};
 use runtime::{Tasks, chance, clock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
+use tracing::Instrument;
 
 use crate::injury::{self, Way};
 use crate::shape::cache::Cache;
@@ -118,7 +119,8 @@ impl Slots {
             Refusal::unavailable("queue_full", "as many calls wait for this component as may")
         })?;
         let started = clock::now();
-        let permit = cost::part(Part::Queueing, self.free.clone().acquire_owned()).await;
+        let waiting = telemetry::wait_span(telemetry::Wait::Queue);
+        let permit = cost::part(Part::Queueing, self.free.clone().acquire_owned()).instrument(waiting).await;
         telemetry::queue_wait(self.component, "slots", clock::now() - started);
         let permit = permit.expect("slots are never closed");
         Ok(Slot { _permit: permit })

@@ -1,6 +1,6 @@
 //! The rows of the scorecard.
 
-use record::{Better, Score};
+use record::{Better, Class, Proc, Score};
 
 use crate::fixture::{Run, SECOND};
 
@@ -119,4 +119,59 @@ fn what_was_seen_once_is_not_called_different() {
     assert_eq!(row.finding, "differs", "twice the CPU for the same journeys");
     // 40 journeys a second over 80 ms of CPU a second.
     assert_eq!(row.arms[&'A'].value.map(f64::round), Some(500.0));
+}
+
+/// B crosses sockets for 3 ms where A crosses them for 1; in the crash B waits for a photo that does not answer.
+fn traced() -> Run {
+    let steady = |network| [("client->gateway", Class::Network, network), ("feed", Class::Work, 4.0)];
+    let dead = [
+        ("client->gateway", Class::Network, 3.0),
+        ("feed", Class::Work, 4.0),
+        ("feed->photo", Class::Unanswered, 90.0),
+    ];
+    Run::new()
+        .quiet(|_, _| 5 * MS)
+        .split('A', 1, &steady(1.0))
+        .split('B', 1, &steady(3.0))
+        .split('A', 2, &steady(1.2))
+        .split('B', 2, &dead)
+}
+
+#[test]
+fn traces_say_where_time_went_and_what_a_fault_hit() {
+    let rows = scorecard::scorecard(traced().tally());
+    let network = row(&rows, "trace_network");
+    assert!((value(network, 'A') - 0.001).abs() < 1e-9 && (value(network, 'B') - 0.003).abs() < 1e-9);
+    let (low, high) = network.ratio.and_then(|ratio| ratio.interval).expect("four hundred traces each");
+    // A tenth of spread over 400 traces is 0.5 % of a mean, twice over: 1.4 % at 95 %.
+    assert!(2.95 < low && low < 3.0 && 3.0 < high && high < 3.05, "{low} {high}");
+    assert_eq!(network.finding, "differs");
+    assert_eq!(row(&rows, "trace_work").finding, "no difference");
+    assert!(rows.iter().all(|row| row.id != "trace_unanswered"), "nobody was unanswered in the steady phase");
+
+    let culprit = row(&rows, "culprit_dead-photo");
+    assert_eq!((value(culprit, 'A'), value(culprit, 'B')), (0.0, 1.0), "in A nothing is to be seen");
+    assert_eq!(
+        culprit.beside.as_deref(),
+        Some("A: nothing grew by a tenth; B: feed->photo unanswered +90.0ms")
+    );
+}
+
+#[test]
+fn spans_that_nobody_took_make_no_figure() {
+    let mut run = traced();
+    let lost = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 4, 6], ..Proc::default() };
+    run.say(30 * SECOND, record::Entry::Proc(lost));
+    let rows = scorecard::scorecard(run.tally());
+    let network = row(&rows, "trace_network");
+    assert_eq!((network.finding.as_str(), network.ratio), ("spans were lost", None));
+}
+
+#[test]
+fn every_row_has_its_term_in_the_glossary() {
+    let rows = scorecard().into_iter().chain(scorecard::scorecard(traced().tally()));
+    for row in rows {
+        let term = record::glossary::term_of(&row.id);
+        assert!(term.is_some(), "`{}` is not in the glossary", row.id);
+    }
 }

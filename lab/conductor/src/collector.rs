@@ -1,0 +1,156 @@
+//! The lab as an OTLP collector: nodes send their spans here, the load generator tells of its journeys, and the
+//! record gets the requests that are kept. What comes in goes on to the user's own collector, where there is one.
+//!
+//! - `wire`: OTLP over gRPC and HTTP, on loopback. - `spans`: what arrives, as `trace` wants it.
+//! - `forward`: the way to the user's collector, which may be dead.
+
+mod forward;
+mod spans;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use contract::TraceContext;
+use loadgen::Traced;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use record::{PhasePlan, Tracing};
+use runtime::{Fate, Tasks, clock};
+use trace::{Gatherer, Journey};
+
+use self::forward::Forwarder;
+use crate::lines::Lines;
+
+/// How often what is whole by now is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Takes spans and journeys in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Collector {
+    shared: Arc<Shared>,
+    /// OTLP over gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP over HTTP.
+    pub http: SocketAddr,
+}
+
+struct Shared {
+    lines: Lines,
+    phases: Vec<PhasePlan>,
+    gatherer: Mutex<Gatherer>,
+    forwarder: Option<Forwarder>,
+    /// Round that is on, and when its load began.
+    block: Mutex<Option<(u32, Instant, u64)>>,
+}
+
+impl Collector {
+    /// Listens on two free ports of the loopback interface until `tasks` end.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(
+        tasks: &Tasks,
+        lines: Lines,
+        phases: Vec<PhasePlan>,
+        onward: Option<String>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            lines,
+            phases,
+            gatherer: Mutex::default(),
+            forwarder: onward.map(|endpoint| Forwarder::start(tasks, endpoint)),
+            block: Mutex::default(),
+        });
+        let grpc = wire::grpc(tasks, shared.clone()).await?;
+        let http = wire::http(tasks, shared.clone()).await?;
+        let looking = shared.clone();
+        tasks.spawn("lab.traces", Fate::ShutDown, async move {
+            let mut look = tokio::time::interval(LOOK);
+            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            loop {
+                look.tick().await;
+                looking.settle();
+            }
+        });
+        Ok(Self { shared, grpc, http })
+    }
+
+    /// A round's load begins at `start`, which is `start_ns` of the run.
+    pub fn begin(&self, round: u32, start: Instant, start_ns: u64) {
+        *self.shared.block.lock().expect("no panic while held") = Some((round, start, start_ns));
+    }
+
+    /// Journeys are over.
+    pub fn traced(&self, traced: Vec<Traced>) {
+        let Some(block) = *self.shared.block.lock().expect("no panic while held") else { return };
+        let mut gatherer = self.shared.gatherer();
+        for one in traced {
+            if let Some(journey) = self.shared.journey(&one, block) {
+                gatherer.journey(journey);
+            }
+        }
+    }
+
+    /// The round is over and its nodes have ended: whatever they had to say has been said.
+    pub fn conclude(&self, round: u32) {
+        let entries = self.shared.gatherer().conclude(round);
+        entries.into_iter().for_each(|entry| self.shared.lines.say(entry));
+    }
+
+    /// Gives the way onward a last chance, and says what became of all spans.
+    pub async fn finish(&self) -> Tracing {
+        let (forwarded, not_forwarded) = match &self.shared.forwarder {
+            Some(forwarder) => forwarder.finish().await,
+            None => (0, 0),
+        };
+        Tracing { forwarded, not_forwarded, ..self.shared.gatherer().counts() }
+    }
+}
+
+impl Shared {
+    /// Takes a request of any node in.
+    fn take(&self, request: ExportTraceServiceRequest) {
+        let spans = spans::observed(&request);
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.send(request, spans.len() as u64);
+        }
+        self.gatherer().spans(spans);
+    }
+
+    fn settle(&self) {
+        let now = self.lines.now();
+        let entries = self.gatherer().settle(now);
+        entries.into_iter().for_each(|entry| self.lines.say(entry));
+    }
+
+    fn gatherer(&self) -> MutexGuard<'_, Gatherer> {
+        self.gatherer.lock().expect("no panic while held")
+    }
+
+    /// A journey on the run's clock and on the wall's, which its spans are stamped with.
+    fn journey(&self, of: &Traced, (round, start, start_ns): (u32, Instant, u64)) -> Option<Journey> {
+        let context = TraceContext::parse(&of.context)?;
+        let due_ns = of.due * 1_000;
+        let began = |phase: &PhasePlan| phase.start_ns <= due_ns;
+        let phase = self.phases.iter().rposition(began).unwrap_or(0);
+        // The wall clock is read anew each time: over a run it may be set.
+        let wall = u64::try_from(clock::wall_us()).unwrap_or(0) * 1_000;
+        let since = clock::now().saturating_duration_since(start + Duration::from_micros(of.sent));
+        let ago = u64::try_from(since.as_nanos()).unwrap_or(0);
+        Some(Journey {
+            arm: of.arm,
+            round,
+            phase: u32::try_from(phase).unwrap_or(0),
+            name: of.journey.clone(),
+            request: of.request,
+            trace: context.trace_id,
+            span: context.span_id,
+            due: start_ns + due_ns,
+            sent: start_ns + of.sent * 1_000,
+            done: start_ns + of.done * 1_000,
+            sent_wall: wall.saturating_sub(ago),
+            error: of.error.clone(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! OTLP's spans as `trace` wants them: ids as numbers, and of the attributes those that say where time went.
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use telemetry::names::attr;
+use trace::{Kind, Observed};
+
+/// All spans of an export.
+pub(super) fn observed(request: &ExportTraceServiceRequest) -> Vec<Observed> {
+    request.resource_spans.iter().flat_map(of_resource).collect()
+}
+
+fn of_resource(resource: &ResourceSpans) -> Vec<Observed> {
+    let attributes = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
+    let service: Arc<str> = text(attributes, "service.name").unwrap_or("unknown").into();
+    // `run/arm/feed#0`; an arm's name may have slashes of its own.
+    let id = text(attributes, "service.instance.id").unwrap_or_default();
+    let instance: Arc<str> = id.rsplit('/').next().unwrap_or_default().into();
+    let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
+    spans.map(|span| of_span(span, &service, &instance)).collect()
+}
+
+fn of_span(span: &Span, service: &Arc<str>, instance: &Arc<str>) -> Observed {
+    let has = |name| text(&span.attributes, name);
+    let failed = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
+    let carrier = has(attr::CARRIER).unwrap_or_default();
+    Observed {
+        trace: number(&span.trace_id),
+        id: u64::try_from(number(&span.span_id)).unwrap_or(0),
+        parent: u64::try_from(number(&span.parent_span_id)).unwrap_or(0),
+        service: service.clone(),
+        instance: instance.clone(),
+        name: span.name.clone(),
+        kind: kind(span.kind()),
+        start: span.start_time_unix_nano,
+        end: span.end_time_unix_nano,
+        error: if failed { has("error.type").unwrap_or("error").to_owned() } else { String::new() },
+        peer: has(attr::PEER).unwrap_or_default().to_owned(),
+        edge: has(attr::EDGE).unwrap_or_default().to_owned(),
+        local: matches!(carrier, "local" | "wire"),
+        database: has("db.system.name").is_some(),
+    }
+}
+
+/// An id's bytes, most significant first; what is longer than a number is no id.
+fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+fn text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+    let attribute = attributes.iter().find(|attribute| attribute.key == name)?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn kind(kind: SpanKind) -> Kind {
+    match kind {
+        SpanKind::Server => Kind::Server,
+        SpanKind::Client => Kind::Client,
+        SpanKind::Producer => Kind::Producer,
+        SpanKind::Consumer => Kind::Consumer,
+        SpanKind::Internal | SpanKind::Unspecified => Kind::Internal,
+    }
+}

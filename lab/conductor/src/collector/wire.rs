@@ -1,0 +1,225 @@
+//! OTLP over gRPC and HTTP, as the specification has them (OpenTelemetry Protocol 1.9, "OTLP/gRPC", "OTLP/HTTP"):
+//! protobuf, plain or gzip. Loopback only: whoever reaches these ports may add spans, and nothing else.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use runtime::{Fate, Tasks};
+use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
+
+use super::Shared;
+
+/// An export of 512 spans is some 200 KiB; other exporters send more at a time.
+const MOST: usize = 16 * 1024 * 1024;
+/// OTLP over HTTP in binary protobuf.
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// Takes spans over gRPC; returns where.
+pub(super) async fn grpc(tasks: &Tasks, shared: Arc<Shared>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+    let at = listener.local_addr()?;
+    let service = TraceServiceServer::new(Receiver(shared))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MOST);
+    let serving = tonic::transport::Server::builder()
+        .add_service(service)
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
+    tasks.spawn("lab.otlp.grpc", Fate::ShutDown, async move {
+        // Ends with the run; a connection that breaks is the node's to count.
+        let _ = serving.await;
+    });
+    Ok(at)
+}
+
+/// Takes spans over HTTP; returns where.
+pub(super) async fn http(tasks: &Tasks, shared: Arc<Shared>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+    let at = listener.local_addr()?;
+    let router =
+        Router::new().route("/v1/traces", post(traces)).layer(DefaultBodyLimit::max(MOST)).with_state(shared);
+    tasks.spawn("lab.otlp.http", Fate::ShutDown, async move {
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok(at)
+}
+
+struct Receiver(Arc<Shared>);
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
+        self.0.take(request.into_inner());
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content = of(CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    if content != PROTOBUF {
+        return refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("`{content}` is not read here; send {PROTOBUF}"),
+        );
+    }
+    let plain = match of(CONTENT_ENCODING) {
+        "" | "identity" => body,
+        "gzip" => match unpacked(&body) {
+            Ok(plain) => plain,
+            Err(why) => return refused(StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")),
+        },
+        other => {
+            return refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("`{other}` is not unpacked here; send gzip or nothing"),
+            );
+        }
+    };
+    match ExportTraceServiceRequest::decode(plain) {
+        Ok(request) => {
+            shared.take(request);
+            let said = ExportTraceServiceResponse::default().encode_to_vec();
+            ([(CONTENT_TYPE, PROTOBUF)], said).into_response()
+        }
+        Err(why) => {
+            refused(StatusCode::BAD_REQUEST, format!("the body is no ExportTraceServiceRequest: {why}"))
+        }
+    }
+}
+
+fn refused(status: StatusCode, why: String) -> Response {
+    (status, why).into_response()
+}
+
+/// At most [`MOST`] bytes of it: a small body may unpack to anything.
+fn unpacked(body: &[u8]) -> io::Result<Bytes> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(body).take(MOST as u64 + 1).read_to_end(&mut plain)?;
+    if plain.len() > MOST {
+        return Err(io::Error::other(format!("it unpacks to more than {} MiB", MOST >> 20)));
+    }
+    Ok(plain.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use http_body_util::{BodyExt, Full};
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+
+    use super::*;
+    use crate::collector::Collector;
+    use crate::lines::Lines;
+
+    /// Three spans.
+    fn export() -> ExportTraceServiceRequest {
+        let span = |id: u8| Span { trace_id: vec![7; 16], span_id: vec![id; 8], ..Span::default() };
+        let scope = ScopeSpans { spans: (1..=3).map(span).collect(), ..ScopeSpans::default() };
+        ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }],
+        }
+    }
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(plain).expect("memory");
+        packed.finish().expect("memory")
+    }
+
+    async fn collector(tasks: &Tasks) -> (Collector, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writer = record::Writer::create(&folder.path().join("run.jsonl")).expect("a record");
+        let lines = Lines::new(runtime::clock::now(), writer);
+        let started = Collector::start(tasks, lines, Vec::new(), None).await;
+        (started.expect("a free port"), folder)
+    }
+
+    async fn post(
+        tasks: &Tasks,
+        to: SocketAddr,
+        content: &str,
+        encoding: &str,
+        body: Vec<u8>,
+    ) -> (u16, String) {
+        let stream = tokio::net::TcpStream::connect(to).await.expect("it listens");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        tasks.spawn("test.connection", Fate::ShutDown, async move {
+            // Its end is told to the sender.
+            let _ = connection.await;
+        });
+        let request = hyper::Request::post("/v1/traces")
+            .header("host", "lab")
+            .header("content-type", content)
+            .header("content-encoding", encoding)
+            .body(Full::new(Bytes::from(body)))
+            .expect("a request");
+        let response = sender.send_request(request).await.expect("an answer");
+        let status = response.status().as_u16();
+        let text = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8_lossy(&text).into_owned())
+    }
+
+    #[tokio::test]
+    async fn spans_come_in_by_grpc_and_http_plain_and_packed() {
+        let tasks = Tasks::new();
+        let (collector, _folder) = collector(&tasks).await;
+        let plain = export().encode_to_vec();
+        assert_eq!(post(&tasks, collector.http, PROTOBUF, "identity", plain.clone()).await.0, 200);
+        assert_eq!(post(&tasks, collector.http, PROTOBUF, "gzip", gzip(&plain)).await.0, 200);
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", collector.grpc))
+            .expect("an address");
+        let client = TraceServiceClient::new(channel.connect().await.expect("it listens"));
+        let mut packed = client.clone().send_compressed(CompressionEncoding::Gzip);
+        packed.export(export()).await.expect("taken");
+        client.clone().export(export()).await.expect("taken");
+        assert_eq!(collector.finish().await.spans, 12);
+        tasks.finish(Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_export_is_refused_and_takes_nothing_along() {
+        let tasks = Tasks::new();
+        let (collector, _folder) = collector(&tasks).await;
+        let plain = export().encode_to_vec();
+        let bomb = gzip(&vec![0; MOST + 1]);
+        for (content, encoding, body, status, word) in [
+            ("application/json", "identity", b"{}".to_vec(), 415, "application/x-protobuf"),
+            (PROTOBUF, "zstd", plain.clone(), 415, "gzip"),
+            (PROTOBUF, "gzip", plain, 400, "no gzip"),
+            (PROTOBUF, "gzip", bomb, 400, "16 MiB"),
+            (PROTOBUF, "identity", vec![0xff; 20], 400, "ExportTraceServiceRequest"),
+        ] {
+            let (said, text) = post(&tasks, collector.http, content, encoding, body).await;
+            assert_eq!(said, status, "{text}");
+            assert!(text.contains(word), "{text}");
+        }
+        assert_eq!(collector.finish().await.spans, 0);
+        tasks.finish(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,152 @@
+//! Traces as the lab keeps them: put together from real processes, their time told apart, and sent on.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use record::{Class, Entry, Line, Reader, Score, Split, Trace};
+use serde_json::Value;
+
+use crate::cleave::{Cleave, scenario};
+use crate::collector::Collector;
+
+/// Gateway and the four components a home feed asks.
+const FIVE: [&str; 5] = ["feed", "follower", "gateway", "photo", "profile"];
+/// The phases of `slow-look`: the second, and the one in which follower is slow.
+const STEADY: u32 = 1;
+const SLOW: u32 = 2;
+
+fn traces(lines: &[Line]) -> Vec<&Trace> {
+    let trace = |line: &'_ Line| matches!(line.entry, Entry::Trace(_));
+    let of = lines.iter().filter(|line| trace(line)).map(|line| match &line.entry {
+        Entry::Trace(trace) => &**trace,
+        _ => unreachable!("only traces are left"),
+    });
+    of.collect()
+}
+
+fn splits(lines: &[Line]) -> impl Iterator<Item = &Split> {
+    lines.iter().filter_map(|line| match &line.entry {
+        Entry::Split(split) => Some(&**split),
+        _ => None,
+    })
+}
+
+fn score<'a>(lines: &'a [Line], id: &str) -> &'a Score {
+    let scores = lines.iter().filter_map(|line| match &line.entry {
+        Entry::Score(score) => Some(&**score),
+        _ => None,
+    });
+    scores.into_iter().find(|score| score.id == id).unwrap_or_else(|| panic!("no row `{id}`"))
+}
+
+fn tracing(lines: &[Line]) -> record::Tracing {
+    let end = lines.iter().rev().find_map(|line| match &line.entry {
+        Entry::End(end) => Some(end.tracing),
+        _ => None,
+    });
+    end.expect("a last line")
+}
+
+/// Mean of a part over the home feeds of an arm and phase, ms.
+fn mean_ms(lines: &[Line], arm: char, phase: u32, place: &str, class: Class) -> f64 {
+    let wanted =
+        |split: &&Split| (split.arm, split.phase, split.journey.as_str()) == (arm, phase, "home-feed");
+    let split = splits(lines).find(wanted).expect("home feeds were traced");
+    let part = split.parts.iter().find(|part| (part.place.as_str(), part.class) == (place, class));
+    part.map_or(0.0, |part| part.mean / 1e6)
+}
+
+#[test]
+fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_is_where_it_was_put() {
+    let cleave = Cleave::new();
+    let (_, lines) = cleave.document(&[&scenario("slow-look")]);
+    let traces = traces(&lines);
+    assert!(!traces.is_empty());
+    for trace in &traces {
+        let parts: u64 = trace.by_class().values().sum();
+        assert_eq!(parts, trace.length(), "the parts of {} add up", trace.trace_id);
+    }
+    let feeds: Vec<&&Trace> = traces.iter().filter(|trace| trace.journey == "home-feed").collect();
+    for arm in ['A', 'B'] {
+        let of_arm: Vec<_> =
+            feeds.iter().filter(|trace| trace.arm == arm && trace.error.is_empty()).collect();
+        assert!(!of_arm.is_empty(), "home feeds of {arm}");
+        let whole = of_arm.iter().filter(|trace| trace.components().into_iter().eq(FIVE)).count();
+        // Who follows nobody has no photo to ask for.
+        assert!(2 * whole > of_arm.len(), "five components in {whole} of {} feeds of {arm}", of_arm.len());
+        let processes = |trace: &Trace| -> BTreeSet<String> {
+            trace.spans.iter().map(|span| span.at.clone()).filter(|at| !at.is_empty()).collect()
+        };
+        let expected = if arm == 'A' { 1 } else { 5 };
+        assert!(of_arm.iter().all(|trace| processes(trace).len() == expected), "processes of {arm}");
+    }
+    // The same request in both arms.
+    assert!(feeds.iter().any(|a| feeds.iter().any(|b| a.arm != b.arm && a.request == b.request)));
+
+    // A feed that asks follower waits for it; one that asks in vain waits for nothing, so the mean may be less.
+    let injected = mean_ms(&lines, 'B', SLOW, "feed->follower", Class::Injected);
+    assert!(injected > 75.0, "of 150 ms {injected}");
+    assert!(mean_ms(&lines, 'B', STEADY, "feed->follower", Class::Injected) == 0.0);
+    assert!(mean_ms(&lines, 'A', SLOW, "feed->follower", Class::Injected) == 0.0, "a call in the process");
+    let culprit = score(&lines, "culprit_slow-follower");
+    assert_eq!(culprit.arms.keys().copied().collect::<String>(), "B", "in A there is no such edge");
+    assert_eq!(culprit.arms[&'B'].value, Some(1.0));
+    let words = culprit.beside.as_deref().expect("says what it found");
+    assert!(words.contains("feed->follower injected delay"), "{words}");
+    let network = score(&lines, "trace_network");
+    let value = |arm| network.arms[&arm].value.expect("traces of both arms");
+    assert!(value('B') > value('A'), "services cross more sockets: {network:?}");
+}
+
+#[test]
+fn every_span_the_lab_gets_goes_on_to_the_users_collector() {
+    let cleave = Cleave::new();
+    let collector = Collector::start();
+    let (_, lines) = exported(&cleave, &collector.endpoint());
+    let tracing = tracing(&lines);
+    assert!(tracing.spans > 500, "{tracing:?}");
+    assert_eq!((tracing.forwarded, tracing.not_forwarded), (tracing.spans, 0));
+    assert_eq!(collector.spans().len() as u64, tracing.spans);
+    let ended: u64 = ended(&lines);
+    assert!(
+        ended <= tracing.spans,
+        "what was counted a second before the end has come: {ended} of {tracing:?}"
+    );
+}
+
+#[test]
+fn a_dead_collector_changes_no_verdict_and_what_it_does_not_take_is_counted() {
+    let cleave = Cleave::new();
+    // A port that was free a moment ago, and that nobody listens on.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let (document, lines) = exported(&cleave, &format!("http://{dead}"));
+    let tracing = tracing(&lines);
+    assert!(tracing.spans > 500, "{tracing:?}");
+    assert_eq!((tracing.forwarded, tracing.not_forwarded), (0, tracing.spans));
+    assert!(!traces(&lines).is_empty(), "the lab's own view is whole");
+    let lost: u64 = last_procs(&lines).map(|proc| proc.spans[2] + proc.spans[3]).sum();
+    assert_eq!(lost, 0, "nodes send to the lab, which listens: {}", document["lints"]);
+}
+
+fn exported(cleave: &Cleave, endpoint: &str) -> (Value, Vec<Line>) {
+    let mut command = cleave.command(&["run", &scenario("slow-look"), "--output", "json"]);
+    let output = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("the program starts");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    let folder = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
+    (document, Reader::read_all(&folder).expect("a readable record"))
+}
+
+/// The last line of each process.
+fn last_procs(lines: &[Line]) -> impl Iterator<Item = &record::Proc> {
+    let mut last = std::collections::BTreeMap::new();
+    for line in lines {
+        if let Entry::Proc(proc) = &line.entry {
+            last.insert((proc.arm, proc.instance.as_str()), proc);
+        }
+    }
+    last.into_values()
+}
+
+fn ended(lines: &[Line]) -> u64 {
+    last_procs(lines).map(|proc| proc.spans[0]).sum()
+}

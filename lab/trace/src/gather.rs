@@ -1,0 +1,198 @@
+//! Puts requests together from spans that come late and out of order, and decides which of them are kept.
+//!
+//! A request is whole when its journey is over and its spans have had time to arrive. Of those every one that
+//! failed is kept, the slowest few of each journey, arm and phase so far, and the same request in the other
+//! arms. All of them, kept or not, are added up.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use record::{Entry, Kept, Trace, Tracing};
+
+use crate::observed::{Journey, Observed};
+use crate::split::Sum;
+use crate::{path, tree};
+
+/// From a journey's end until its spans are looked at, ns: nodes export twice a second, a busy one later.
+pub const SETTLE_NS: u64 = 2_000_000_000;
+/// The slowest so many of each journey, arm and phase.
+const SLOWEST: usize = 3;
+/// Failed ones kept in each arm and phase: a storm has thousands that look alike.
+const ERRORS: u32 = 50;
+/// Spans held that have no journey yet: a second of a fully traced run at 1,000 journeys a second.
+const OPEN_SPANS: usize = 65_536;
+/// Requests held for the sake of the other arm's, about 5 KB each.
+const PAIRABLE: usize = 4_096;
+
+/// A journey in an arm and phase: what is compared with its like.
+type Cell = (char, u32, u32, String);
+
+/// Everything that is known of requests.
+#[derive(Debug, Default)]
+pub struct Gatherer {
+    spans: HashMap<u128, Vec<Observed>>,
+    /// Traces in the order in which their first span came, for when there are too many.
+    arrival: VecDeque<u128>,
+    held: usize,
+    journeys: VecDeque<Journey>,
+    sums: BTreeMap<Cell, Sum>,
+    /// Felt times of the slowest kept so far, fastest first.
+    slowest: BTreeMap<Cell, Vec<u64>>,
+    errors: BTreeMap<(char, u32, u32), u32>,
+    /// Requests that were not kept, in case the other arm's is.
+    others: HashMap<(u32, u64), Vec<Trace>>,
+    order: VecDeque<(u32, u64)>,
+    wanted: HashSet<(u32, u64)>,
+    counts: Tracing,
+}
+
+impl Gatherer {
+    /// Spans as they came from a node.
+    pub fn spans(&mut self, spans: Vec<Observed>) {
+        self.counts.spans += spans.len() as u64;
+        for span in spans {
+            self.held += 1;
+            let of = self.spans.entry(span.trace).or_insert_with(|| {
+                self.arrival.push_back(span.trace);
+                Vec::new()
+            });
+            of.push(span);
+        }
+        while self.held > OPEN_SPANS {
+            let Some(oldest) = self.arrival.pop_front() else { break };
+            let dropped = self.spans.remove(&oldest).map_or(0, |spans| spans.len());
+            self.held -= dropped;
+            self.counts.overflow += dropped as u64;
+        }
+    }
+
+    /// A journey is over.
+    pub fn journey(&mut self, journey: Journey) {
+        self.journeys.push_back(journey);
+    }
+
+    /// Looks at what is whole by now, ns since the run's start; returns what the record is to be told.
+    pub fn settle(&mut self, now: u64) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let waiting = self.journeys.len();
+        for _ in 0..waiting {
+            let Some(journey) = self.journeys.pop_front() else { break };
+            if journey.done + SETTLE_NS > now {
+                self.journeys.push_back(journey);
+            } else if let Some(trace) = self.whole(&journey) {
+                self.weigh(trace, &mut entries);
+            }
+        }
+        entries
+    }
+
+    /// The round is over, and so is everything that had a part in it: looks at the rest, and adds up.
+    pub fn conclude(&mut self, round: u32) -> Vec<Entry> {
+        let mut entries = self.settle(u64::MAX);
+        let sums = std::mem::take(&mut self.sums);
+        for (cell, sum) in sums {
+            let (arm, of, phase, journey) = &cell;
+            if *of == round {
+                entries.push(Entry::Split(Box::new(sum.split(*arm, *of, *phase, journey))));
+            } else {
+                self.sums.insert(cell, sum);
+            }
+        }
+        self.counts.strays += self.held as u64;
+        self.spans.clear();
+        self.arrival.clear();
+        self.held = 0;
+        entries
+    }
+
+    /// What became of everything that came in.
+    pub fn counts(&self) -> Tracing {
+        self.counts
+    }
+
+    /// A journey with its spans; `None` where nobody traced it.
+    fn whole(&mut self, journey: &Journey) -> Option<Trace> {
+        let spans = self.spans.remove(&journey.trace)?;
+        self.held -= spans.len();
+        // What is left of the order is cleaned when it has grown to twice what is held.
+        if self.arrival.len() > 2 * self.spans.len() + 1_024 {
+            let spans = &self.spans;
+            self.arrival.retain(|trace| spans.contains_key(trace));
+        }
+        self.counts.requests += 1;
+        let tree = tree::grow(journey, spans);
+        let path = path::critical(&tree.spans);
+        Some(Trace {
+            arm: journey.arm,
+            round: journey.round,
+            phase: journey.phase,
+            journey: journey.name.clone(),
+            request: journey.request,
+            trace_id: format!("{:032x}", journey.trace),
+            kept: Kept::Pair,
+            error: journey.error.clone(),
+            due: journey.due,
+            felt: journey.done.saturating_sub(journey.due),
+            start: journey.sent,
+            spans: tree.spans,
+            path,
+            clipped: tree.clipped,
+            orphans: tree.orphans,
+        })
+    }
+
+    /// Adds a request up, and keeps it where it should be kept.
+    fn weigh(&mut self, trace: Trace, entries: &mut Vec<Entry>) {
+        let cell = (trace.arm, trace.round, trace.phase, trace.journey.clone());
+        self.sums.entry(cell.clone()).or_default().add(&trace);
+        let request = (trace.round, trace.request);
+        match self.reason(&trace, cell) {
+            Some(kept) => {
+                self.wanted.insert(request);
+                self.keep(Trace { kept, ..trace }, entries);
+                for other in self.others.remove(&request).unwrap_or_default() {
+                    self.keep(other, entries);
+                }
+            }
+            None if self.wanted.contains(&request) => self.keep(trace, entries),
+            None => {
+                self.others.entry(request).or_default().push(trace);
+                self.order.push_back(request);
+                if self.order.len() > PAIRABLE
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.others.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, trace: Trace, entries: &mut Vec<Entry>) {
+        self.counts.kept += 1;
+        entries.push(Entry::Trace(Box::new(trace)));
+    }
+
+    /// Why a request is kept for its own sake.
+    fn reason(&mut self, trace: &Trace, cell: Cell) -> Option<Kept> {
+        if !trace.error.is_empty() {
+            let known = self.errors.entry((trace.arm, trace.round, trace.phase)).or_default();
+            *known += 1;
+            if *known > ERRORS {
+                self.counts.errors_beyond += 1;
+                return None;
+            }
+            return Some(Kept::Error);
+        }
+        let slowest = self.slowest.entry(cell).or_default();
+        let at = slowest.partition_point(|felt| *felt < trace.felt);
+        if slowest.len() >= SLOWEST {
+            if at == 0 {
+                return None;
+            }
+            slowest.insert(at, trace.felt);
+            slowest.remove(0);
+        } else {
+            slowest.insert(at, trace.felt);
+        }
+        Some(Kept::Slow)
+    }
+}

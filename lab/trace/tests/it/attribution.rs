@@ -1,0 +1,194 @@
+//! Where the time of one request went.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use record::{Class, Segment, Span};
+use trace::{Kind, Observed, path, tree};
+
+use crate::shapes::{MS, WALL, call, client, journey, query, span};
+
+/// What a request's time was spent on, ms by place and class.
+fn spent(request_ms: u64, spans: Vec<Observed>) -> BTreeMap<(String, Class), u64> {
+    let tree = tree::grow(&journey(0, request_ms), spans);
+    let mut sums = BTreeMap::new();
+    for segment in path::critical(&tree.spans) {
+        let of = &tree.spans[segment.span as usize];
+        *sums.entry((of.place.clone(), of.class)).or_default() += segment.length / MS;
+    }
+    sums
+}
+
+fn parts(parts: &[(&str, Class, u64)]) -> BTreeMap<(String, Class), u64> {
+    parts.iter().map(|(place, class, ms)| (((*place).to_owned(), *class), *ms)).collect()
+}
+
+#[test]
+fn a_slow_follower_is_named_by_its_edge_and_as_injected() {
+    // The user waits 200 ms: 2 on the way, the feed 10 of its own, 4 of the database, and 150 that a fault
+    // added on the edge to follower, whose own work is 20, between 6 ms of sockets and encoding.
+    let spans = vec![
+        span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 1, 199),
+        client(11, 10, "gateway", "feed", 4, 197),
+        span(12, 11, "feed", "GET /v1/feed", Kind::Server, 6, 195),
+        query(13, 12, "feed", 10, 14),
+        call(14, 12, "feed->follower", false, 15, 192),
+        span(15, 14, "feed", "fault.inject", Kind::Internal, 16, 166),
+        client(16, 14, "feed", "follower", 166, 191),
+        span(17, 16, "follower", "POST /call/x", Kind::Server, 169, 189),
+    ];
+    let expected = parts(&[
+        ("client->gateway", Class::Network, 2),
+        ("gateway", Class::Work, 5),
+        ("gateway->feed", Class::Network, 4),
+        ("feed", Class::Work, 8),
+        ("feed", Class::Database, 4),
+        ("feed->follower", Class::Network, 7),
+        ("feed->follower", Class::Injected, 150),
+        ("follower", Class::Work, 20),
+    ]);
+    assert_eq!(spent(200, spans), expected);
+}
+
+#[test]
+fn of_parallel_calls_the_one_that_was_waited_for_counts() {
+    let spans = vec![
+        span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 100),
+        query(11, 10, "feed", 10, 40),
+        query(12, 10, "feed", 10, 90),
+    ];
+    let expected = parts(&[("feed", Class::Work, 20), ("feed", Class::Database, 80)]);
+    assert_eq!(spent(100, spans), expected);
+}
+
+#[test]
+fn in_a_monolith_a_call_is_its_callees_work() {
+    let spans = vec![
+        span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 0, 50),
+        call(11, 10, "feed->follower", true, 5, 45),
+        query(12, 11, "follower", 10, 20),
+    ];
+    let expected = parts(&[
+        ("gateway", Class::Work, 10),
+        ("follower", Class::Work, 30),
+        ("follower", Class::Database, 10),
+    ]);
+    assert_eq!(spent(50, spans), expected);
+}
+
+#[test]
+fn nobody_answered_is_no_network_and_between_tries_one_waits() {
+    // Two tries of 20 ms that nobody answered, 10 ms apart.
+    let spans = vec![
+        span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 50),
+        call(11, 10, "feed->follower", false, 0, 50),
+        client(12, 11, "feed", "follower", 0, 20),
+        client(13, 11, "feed", "follower", 30, 50),
+    ];
+    let expected = parts(&[("feed->follower", Class::Unanswered, 40), ("feed->follower", Class::Queue, 10)]);
+    assert_eq!(spent(50, spans), expected);
+}
+
+#[test]
+fn detached_work_is_cut_off_and_counted() {
+    let spans = vec![
+        span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 40),
+        span(11, 10, "feed", "later", Kind::Internal, 30, 140),
+        span(12, 99, "feed", "lost parent", Kind::Internal, 42, 44),
+    ];
+    let tree = tree::grow(&journey(0, 50), spans);
+    assert_eq!((tree.clipped, tree.orphans), (100 * MS, 1));
+    assert_eq!(tree.spans[3].parent, Some(0));
+}
+
+/// Trees of spans that overlap, nest, reach out, and have no length.
+fn trees() -> impl Strategy<Value = (u64, Vec<Observed>)> {
+    let one = (0_u64..120, 0_u64..60, any::<prop::sample::Index>(), 0_u8..5);
+    (1_u64..100, prop::collection::vec(one, 0..24)).prop_map(|(length, shapes)| {
+        let spans = shapes.iter().enumerate().map(|(i, (from, long, parent, kind))| {
+            let id = i as u64 + 10;
+            // Any earlier span, or the root.
+            let parent = match parent.index(i + 1) {
+                0 => 1,
+                earlier => earlier as u64 + 9,
+            };
+            match kind {
+                0 => span(id, parent, "feed", "GET /x", Kind::Server, *from, from + long),
+                1 => client(id, parent, "feed", "photo", *from, from + long),
+                2 => query(id, parent, "feed", *from, from + long),
+                3 => call(id, parent, "feed->photo", false, *from, from + long),
+                _ => span(id, parent, "feed", "fault.inject", Kind::Internal, *from, from + long),
+            }
+        });
+        (length, spans.collect())
+    })
+}
+
+fn described(spans: &[Span], path: &[Segment]) -> Vec<(String, u64, u64)> {
+    let of = |segment: &Segment| {
+        let span = &spans[segment.span as usize];
+        (
+            format!("{} {:?} {} {}", span.place, span.class, span.start, span.length),
+            segment.start,
+            segment.length,
+        )
+    };
+    path.iter().map(of).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_path_fills_the_root_exactly((length, spans) in trees()) {
+        let tree = tree::grow(&journey(0, length), spans);
+        let path = path::critical(&tree.spans);
+        let mut cursor = 0;
+        for segment in &path {
+            prop_assert_eq!(segment.start, cursor, "without gap or overlap");
+            prop_assert!(segment.length > 0);
+            let span = &tree.spans[segment.span as usize];
+            prop_assert!(span.start <= segment.start);
+            prop_assert!(segment.start + segment.length <= span.start + span.length);
+            cursor += segment.length;
+        }
+        prop_assert_eq!(cursor, length * MS);
+    }
+
+    #[test]
+    fn the_order_of_arrival_changes_nothing((length, spans) in trees(), swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..20)) {
+        let mut shuffled = spans.clone();
+        for (a, b) in swaps {
+            if !shuffled.is_empty() {
+                let (a, b) = (a.index(shuffled.len()), b.index(shuffled.len()));
+                shuffled.swap(a, b);
+            }
+        }
+        // A batch that was sent twice.
+        shuffled.extend(spans.iter().take(3).cloned());
+        let (one, other) = (tree::grow(&journey(0, length), spans), tree::grow(&journey(0, length), shuffled));
+        prop_assert_eq!(&one, &other);
+        prop_assert_eq!(path::critical(&one.spans), path::critical(&other.spans));
+    }
+
+    #[test]
+    fn a_span_that_nobody_waits_for_may_take_longer((length, spans) in trees(), which in any::<prop::sample::Index>()) {
+        let tree = tree::grow(&journey(0, length), spans.clone());
+        let path = path::critical(&tree.spans);
+        // A leaf that runs beside the whole path and ends before what it runs beside: give it less than its slack.
+        let Some(i) = (!spans.is_empty()).then(|| which.index(spans.len())) else { return Ok(()) };
+        let is_leaf = spans.iter().all(|other| other.parent != spans[i].id);
+        let at = tree.spans.iter().position(|span| span.start + WALL == spans[i].start && WALL + span.start + span.length == spans[i].end);
+        let Some(at) = at.filter(|_| is_leaf) else { return Ok(()) };
+        if path.iter().any(|segment| segment.span as usize == at) || tree.spans[at].length == 0 {
+            return Ok(());
+        }
+        // Its own begin is where it stops mattering: made shorter it matters less still.
+        let mut shorter = spans;
+        shorter[i].end = shorter[i].start;
+        let other = tree::grow(&journey(0, length), shorter);
+        let (before, after) = (described(&tree.spans, &path), described(&other.spans, &path::critical(&other.spans)));
+        prop_assert_eq!(before.len(), after.len());
+        for (one, two) in before.iter().zip(&after) {
+            prop_assert_eq!((one.1, one.2), (two.1, two.2));
+        }
+    }
+}

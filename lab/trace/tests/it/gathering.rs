@@ -1,0 +1,113 @@
+//! Which requests are kept, and what is said of all of them.
+
+use record::{Class, Entry, Kept, Trace};
+use trace::gather::SETTLE_NS;
+use trace::{Gatherer, Journey, Kind};
+
+use crate::shapes::{MS, journey, query, span};
+
+/// A journey's spans: 2 ms of the door, the rest the database's.
+fn spans(journey: &Journey) -> Vec<trace::Observed> {
+    let ms = (journey.done - journey.sent) / MS;
+    let mut spans =
+        vec![span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 0, ms), query(11, 10, "feed", 2, ms)];
+    for span in &mut spans {
+        span.trace = journey.trace;
+    }
+    spans
+}
+
+fn kept(entries: &[Entry]) -> Vec<&Trace> {
+    let trace = |entry: &'_ Entry| matches!(entry, Entry::Trace(_));
+    entries
+        .iter()
+        .filter(|entry| trace(entry))
+        .map(|entry| match entry {
+            Entry::Trace(trace) => &**trace,
+            _ => unreachable!("only traces are left"),
+        })
+        .collect()
+}
+
+fn of_arm(arm: char, journey: Journey) -> Journey {
+    let apart = u128::from(arm as u32) << 64;
+    Journey { arm, trace: journey.trace + apart, ..journey }
+}
+
+#[test]
+fn a_request_is_looked_at_when_its_spans_had_time_to_come() {
+    let mut gatherer = Gatherer::default();
+    let one = journey(7, 30);
+    gatherer.journey(one.clone());
+    assert!(gatherer.settle(one.done + SETTLE_NS - 1).is_empty());
+    gatherer.spans(spans(&one));
+    let entries = gatherer.settle(one.done + SETTLE_NS);
+    let [trace] = kept(&entries)[..] else { panic!("one request: {entries:?}") };
+    assert_eq!((trace.kept, trace.request, trace.length(), trace.felt), (Kept::Slow, 7, 30 * MS, 31 * MS));
+    assert_eq!(trace.by_class().values().sum::<u64>(), trace.length());
+    assert_eq!(trace.by_class()[&Class::Database], 28 * MS);
+}
+
+#[test]
+fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
+    let mut gatherer = Gatherer::default();
+    // Ten requests, each a millisecond faster than the one before: only the first three are ever the slowest.
+    for i in 0..10 {
+        for arm in ['A', 'B'] {
+            let one = of_arm(arm, journey(i, 50 - i));
+            let error = if (arm, i) == ('B', 9) { "timeout" } else { "" };
+            gatherer.spans(spans(&one));
+            gatherer.journey(Journey { error: error.into(), ..one });
+        }
+    }
+    let entries = gatherer.settle(u64::MAX);
+    let said: Vec<(char, u64, Kept)> = kept(&entries).iter().map(|t| (t.arm, t.request, t.kept)).collect();
+    let slow = [0, 1, 2].into_iter().flat_map(|i| [('A', i, Kept::Slow), ('B', i, Kept::Slow)]);
+    let last = [('B', 9, Kept::Error), ('A', 9, Kept::Pair)];
+    assert_eq!(said, slow.chain(last).collect::<Vec<_>>());
+    let entries = gatherer.conclude(1);
+    let splits: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Split(split) => {
+                Some((split.arm, split.n, split.parts.iter().map(|part| part.mean).sum::<f64>() - split.mean))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(splits.len(), 2);
+    for (arm, n, difference) in splits {
+        assert_eq!(n, 10, "all are added up, kept or not: {arm}");
+        assert!(difference.abs() < 1.0, "the parts add up to the whole: {difference} ns");
+    }
+    let counts = gatherer.counts();
+    assert_eq!((counts.spans, counts.requests, counts.kept, counts.strays), (40, 20, 8, 0));
+}
+
+#[test]
+fn a_storm_of_errors_is_counted_beyond_the_first_fifty() {
+    let mut gatherer = Gatherer::default();
+    for i in 0..60 {
+        let one = journey(i, 20);
+        gatherer.spans(spans(&one));
+        gatherer.journey(Journey { error: "status_5xx".into(), ..one });
+    }
+    assert_eq!(kept(&gatherer.settle(u64::MAX)).len(), 50);
+    assert_eq!(gatherer.counts().errors_beyond, 10);
+}
+
+#[test]
+fn spans_of_nobody_are_counted_and_a_flood_of_them_is_bounded() {
+    let mut gatherer = Gatherer::default();
+    for i in 0..70_000_u64 {
+        let stray = trace::Observed { trace: u128::from(i) << 64, ..query(i, 0, "feed", 0, 1) };
+        gatherer.spans(vec![stray]);
+    }
+    // A journey nobody traced is no request of ours.
+    gatherer.journey(journey(1, 10));
+    assert!(gatherer.conclude(1).is_empty());
+    let counts = gatherer.counts();
+    assert_eq!((counts.requests, counts.spans), (0, 70_000));
+    assert_eq!(counts.strays + counts.overflow, 70_000);
+    assert!(counts.overflow > 0);
+}
