@@ -73,7 +73,10 @@ pub enum Message {
     /// A second of one journey at one arm.
     Window(Box<Window>),
     /// Journeys that were traced and are over.
-    Traced(Vec<Traced>),
+    Traced {
+        /// Since the last time.
+        journeys: Vec<Traced>,
+    },
     /// What the audit found in an arm.
     Audit(Audit),
     /// Last: totals.

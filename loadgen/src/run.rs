@@ -305,9 +305,9 @@ fn tell_windows(stage: &Stage, open_from: u32, now: u32) {
         for window in recorder.windows(open_from, now) {
             stage.voice.say(&Message::Window(Box::new(window)));
         }
-        let traced = recorder.take_traced();
-        if !traced.is_empty() {
-            stage.voice.say(&Message::Traced(traced));
+        let journeys = recorder.take_traced();
+        if !journeys.is_empty() {
+            stage.voice.say(&Message::Traced { journeys });
         }
     }
 }

@@ -363,9 +363,9 @@ impl Stage {
             };
             match message {
                 Some(Message::Window(window)) => self.lines.say(Entry::Window(window)),
-                Some(Message::Traced(traced)) => {
+                Some(Message::Traced { journeys }) => {
                     if let Some(collector) = &self.collector {
-                        collector.traced(traced);
+                        collector.traced(journeys);
                     }
                 }
                 Some(Message::Audit(audit)) => self.lines.say(Entry::Audit(audit)),
