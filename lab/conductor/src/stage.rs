@@ -238,8 +238,10 @@ impl Stage {
             return Err(RunError::Interrupted);
         }
         self.compare_beginnings(arms, round).await;
-        let start = clock::now() + LEAD;
-        let load_start_ns = self.lines.now() + u64::try_from(LEAD.as_nanos()).unwrap_or(0);
+        // One instant on three clocks: ours, the generator's, the record's.
+        let lead_ns = u64::try_from(LEAD.as_nanos()).unwrap_or(0);
+        let (start, start_mono_ns) = (clock::now() + LEAD, clock::mono_ns() + lead_ns);
+        let load_start_ns = self.lines.now() + lead_ns;
         if let Some(described) = header {
             let header = self.header(described, seeded, &generator, ready_ms, load_start_ns);
             self.lines.say(Entry::Header(Box::new(header)));
@@ -250,7 +252,7 @@ impl Stage {
         if let Some(collector) = &self.collector {
             collector.begin(round, start, load_start_ns);
         }
-        generator.begin(clock::mono_ns() + u64::try_from(LEAD.as_nanos()).unwrap_or(0));
+        generator.begin(start_mono_ns);
         let bystanders = [
             Bystander { name: "generator".into(), pid: generator.pid() },
             Bystander { name: "cleave".into(), pid: std::process::id() },
