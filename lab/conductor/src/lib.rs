@@ -11,7 +11,7 @@
 //!   processes. `deploy`: copies that come and go. `proxy`: what connections suffer.
 //! - [`guardian`]: undoes what a dead conductor cannot. `cgroup`: quotas of CPU.
 //! - [`sample`]: what processes, edges and the host did, once a second.
-//! - [`lines`]: where lines go.
+//! - [`lines`]: where lines go. [`figures`], [`targets`]: a run as Prometheus sees it.
 //! - [`finish`](mod@finish): checks, scores, verdict.
 //! - [`up`]: a suite that stays, for trying things out.
 //! - [`procfs`], [`exposition`], [`http`]: how figures are read.
@@ -22,6 +22,7 @@ pub mod children;
 mod deeds;
 mod deploy;
 pub mod exposition;
+pub mod figures;
 mod finish;
 pub mod guardian;
 pub mod http;
@@ -38,6 +39,7 @@ pub mod run;
 pub mod sample;
 pub mod seed;
 mod stage;
+pub mod targets;
 pub mod timeline;
 pub mod up;
 mod wire;

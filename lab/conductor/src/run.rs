@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::ProcessPlan;
-use record::Verdict;
+use record::{EventKind, Verdict};
 use runtime::{Tasks, clock};
 use scenario::{Scenario, Watching};
 use telemetry::Level;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::arm::Ground;
 use crate::children::Spawner;
+use crate::figures;
 use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::instance::ArmError;
@@ -21,6 +22,7 @@ use crate::load::LoadError;
 use crate::reach::{self, Field, Reach, Standing};
 use crate::seed::SeedError;
 use crate::stage::Stage;
+use crate::targets::Targets;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -71,6 +73,9 @@ pub enum RunError {
     /// The generator.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The figures of the run.
+    #[error(transparent)]
+    Figures(#[from] transport::serve::BindError),
     /// The record.
     #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
     Record {
@@ -162,7 +167,13 @@ impl Run {
             program: self.order.program.clone(),
             guardian: Arc::new(Guardian::new(&self.folder, &self.order.program)),
             groups: Arc::default(),
+            targets: Arc::new(Targets::new(&self.order.out, self.id.as_str())),
         };
+        let figures = figures::serve(&tasks, &self.lines).await?;
+        if let Err(error) = ground.targets.add(figures, "") {
+            let text = format!("Prometheus is not told of this run: {error}");
+            self.lines.event(EventKind::Log, 0, text);
+        }
         let mut interrupts = self.interrupts.clone();
         let kill_all = ground.spawner.clone();
         let at_once = async move {
