@@ -1,8 +1,8 @@
 //! A run in Prometheus and Grafana: its figures as metrics, and the dashboards that draw them.
 //!
-//! - [`figures`]: the lines of a record, taken in one by one, as counters, gauges and histograms.
+//! - [`families`]: the metrics of a run. [`figures`]: the lines of a record, taken in one by one, as counters, gauges and histograms.
 //! - [`openmetrics`]: what they are now, for a scrape; or all they ever were, for a run that is over.
-//! - [`board`]: a dashboard: panels, and how they become Grafana's JSON.
+//! - [`board`]: a dashboard as data; `model` makes Grafana's JSON of it, `links` lead from it to traces.
 //! - [`boards`]: the six of them, one file each. A panel is one entry; start here to add one.
 //! - [`promql`]: what a panel's query names, for the tests.
 //!
@@ -11,7 +11,10 @@
 
 pub mod board;
 pub mod boards;
+pub mod families;
 pub mod figures;
+mod links;
+mod model;
 pub mod openmetrics;
 pub mod promql;
 

@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use record::{Entry, Line};
 use telemetry::names;
 
-use crate::figures::{Exemplar, FAMILIES, Figures, Kind, Labels, Value};
+use crate::families::{Exemplar, FAMILIES, Kind, Labels, Value};
+use crate::figures::Figures;
 
 /// What a scrape is answered with.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -77,12 +78,15 @@ pub fn export(lines: &[Line], out: &mut impl Write) -> io::Result<Exported> {
     Ok(Exported { samples: told.samples, range: (seconds(first), seconds(next)) })
 }
 
+/// A series' name and labels, and its samples: when, ns since the run's start, and what.
+type Series = (String, Vec<(u64, f64)>);
+
 /// Samples by series: OpenMetrics wants a series in one piece, its samples by rising time.
 #[derive(Default)]
 struct Told {
     places: HashMap<String, usize>,
     /// By family, then in the order they were first seen.
-    series: Vec<Vec<(String, Vec<(u64, f64)>)>>,
+    series: Vec<Vec<Series>>,
     samples: u64,
 }
 

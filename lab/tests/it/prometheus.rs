@@ -1,15 +1,16 @@
 //! A run in a real Prometheus: scraped while it goes on, and taken in from its record afterwards. Every
 //! panel's query must find figures in the run's own time. Skipped, and said so, where there is none.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use grafana::board::{From, Panel};
+use grafana::figures::Figures;
 use grafana::{boards, promql};
-use record::{Entry, Header, Line};
-use serde_json::Value;
+use record::{Entry, Header, Latencies, Line};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cleave::{Cleave, scenario, wait_for};
@@ -148,8 +149,11 @@ fn empty(prometheus: &Prometheus, lines: &[Line], which: impl Fn(&Panel) -> bool
     for (name, panel) in panels().into_iter().filter(|(_, panel)| which(panel)) {
         for (_, query) in &panel.queries {
             let found = prometheus.range(query, range(lines));
-            if !panel.seldom && !found.iter().any(has_figures) {
-                empty.push(format!("{name}: {query}"));
+            let said = format!("{name}: {query}");
+            match (found.iter().any(has_figures), panel.seldom) {
+                (true, _) => {}
+                (false, true) => println!("empty, as it may be: {said}"),
+                (false, false) => empty.push(said),
             }
         }
     }
@@ -226,4 +230,60 @@ fn same_counts(prometheus: &Prometheus, lines: &[Line]) {
         let last = series["values"].as_array().and_then(|values| values.last()).expect("a value");
         assert_eq!(last[1].as_str(), Some(windows.sum::<u64>().to_string().as_str()), "{}", arm.name);
     }
+}
+
+/// Serves a text to whoever asks, for as long as the test goes on.
+fn serve(text: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = BufReader::new(&stream).lines().map_while(Result::ok);
+            let _ = asked.find(String::is_empty);
+            drop(asked);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                grafana::openmetrics::CONTENT_TYPE,
+                text.len()
+            );
+            // A scrape that was given up is no concern of ours.
+            let _ = stream.write_all((head + &text).as_bytes());
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_slow_trace_is_found_beside_the_latency_it_belongs_to() {
+    if !is_installed() {
+        return;
+    }
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    let window = json!({
+        "t": 2, "kind": "window", "arm": "B", "round": 1, "journey": "home-feed", "second": 0, "offered": 1, "sent": 1,
+        "ok": 1, "good": 1, "errors": {}, "dropped": 0, "abandoned": 0, "pages": 0, "empty_pages": 0, "bytes": 0,
+        "intended": Latencies::from_iter([190_000]), "service": "", "failed": "", "pace_lag": "", "own_wait": "",
+        "slot_wait": "", "staleness": "", "probes": 0, "stale": 0, "final": true,
+    });
+    let trace = json!({
+        "t": 3, "kind": "trace", "arm": "B", "round": 1, "phase": 0, "journey": "home-feed", "request": 7,
+        "trace_id": trace_id, "kept": "slow", "due": 0, "felt": 190_000_000, "start": 0, "spans": [], "path": [],
+    });
+    let mut figures = Figures::default();
+    for line in [window, trace] {
+        figures.add(&serde_json::from_value(line).expect("a line"));
+    }
+    let addr = serve(grafana::openmetrics::exposition(&figures));
+    let job = format!("{{job_name: t, scrape_interval: 1s, static_configs: [{{targets: ['{addr}']}}]}}");
+    let prometheus = Prometheus::start(folder(), &format!("scrape_configs: [{job}]\n"));
+    let query = encoded(&format!("{}_bucket", telemetry::names::run::DURATION));
+    let found = wait_for("the exemplar", || {
+        let path = format!("/api/v1/query_exemplars?query={query}&start=0&end=9999999999");
+        let answer = prometheus.client.get(&path).json();
+        let series = answer["data"].as_array().expect("series").clone();
+        series.into_iter().find(|series| series["exemplars"].as_array().is_some_and(|all| !all.is_empty()))
+    });
+    assert_eq!(found["exemplars"][0]["labels"]["trace_id"], trace_id, "{found}");
+    assert_eq!(found["exemplars"][0]["value"], "0.19");
+    assert_eq!(found["seriesLabels"]["journey"], "home-feed");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use grafana::board::{JAEGER, PROMETHEUS, Shape};
-use grafana::figures::{FAMILIES, Kind};
+use grafana::families::{FAMILIES, Kind};
 use grafana::{boards, promql};
 use serde_json::Value;
 use telemetry::names;
