@@ -5,6 +5,7 @@
 //! - [`store`]: the registry as a state machine, pure.
 //! - [`registry`]: the store behind a lock, its sweep and its watchers; hosted in any process.
 //! - [`http`]: the registry's API.
+//! - [`place`]: where a registry listens.
 //! - [`client`]: the [`Registrar`] that announces a process, the [`Watcher`] that feeds its clusters.
 //!
 //! Start with [`store::Store::apply`].
@@ -18,10 +19,12 @@ pub mod client;
 pub mod http;
 pub mod lease;
 pub mod model;
+pub mod place;
 pub mod registry;
 pub mod store;
 
 pub use client::registrar::{Registrar, Registration};
 pub use client::watcher::{Watch, Watcher};
 pub use model::{Epoch, Instance, InstanceId, ServiceName, State};
+pub use place::{NotAPlace, Place};
 pub use registry::{Options, Registry};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use contract::{ComponentName, Placement};
+use discovery::Place;
 use node::NodeConfig;
 
 /// Should this stay one program, or become services, and what does each choice cost?
@@ -225,6 +226,20 @@ pub enum RecordCommand {
         #[arg(long, default_value = "runs")]
         out: PathBuf,
     },
+    /// Write a run's figures as OpenMetrics with their times, for Prometheus to take in afterwards.
+    #[command(
+        after_help = "Examples:\n  cleave record export last --to run.om\n  promtool tsdb create-blocks-from openmetrics run.om data"
+    )]
+    Export {
+        /// A run: `last`, its id or the end of it, or its folder.
+        run: String,
+        /// Where to; standard output unless given.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Folder of run folders.
+        #[arg(long, default_value = "runs")]
+        out: PathBuf,
+    },
 }
 
 /// `cleave noise`.
@@ -319,7 +334,7 @@ pub struct Node {
     pub registry_here: bool,
     /// Where the registry is, when other processes hold the rest.
     #[arg(long)]
-    pub registry: Option<SocketAddr>,
+    pub registry: Option<Place>,
     /// Internal port.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
@@ -385,7 +400,7 @@ pub fn node_config(asked: &Node) -> Result<NodeConfig, String> {
         instance: format!("{name}#0"),
         process,
         processes,
-        registry: asked.registry,
+        registry: asked.registry.clone(),
         listen: asked.listen,
         public: asked.public,
         data: asked.data.clone(),

@@ -38,6 +38,7 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         complain::say(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
         return ExitCode::SUCCESS;
     };
+    conductor::targets::sweep(&asked.out.join(conductor::targets::FOLDER));
     let mut undone = 0;
     for run in runs.flatten() {
         let journal = run.path().join(guardian::JOURNAL);

@@ -66,7 +66,45 @@ fn file_of(story: &Story) -> String {
 
 /// `cleave record`.
 pub fn record(asked: &RecordCommand) -> ExitCode {
-    let RecordCommand::Check { run, out } = asked;
+    match asked {
+        RecordCommand::Check { run, out } => check(out, run),
+        RecordCommand::Export { run, to, out } => export(out, run, to.as_deref()),
+    }
+}
+
+fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
+    let folder = match find(out, run) {
+        Ok(folder) => folder,
+        Err(text) => return complain::usage(&text),
+    };
+    let lines = match Reader::read_all(&folder.join(RECORD)) {
+        Ok(lines) => lines,
+        Err(error) => return complain::error(&error),
+    };
+    let Some(path) = to else {
+        // Whoever read us may have gone.
+        let _ = grafana::openmetrics::export(&lines, &mut std::io::stdout().lock());
+        return ExitCode::SUCCESS;
+    };
+    let written = std::fs::File::create(path).and_then(|file| {
+        let mut file = std::io::BufWriter::new(file);
+        let exported = grafana::openmetrics::export(&lines, &mut file)?;
+        file.flush()?;
+        Ok(exported)
+    });
+    match written {
+        Ok(exported) => {
+            complain::say(format_args!("{}: {} samples", path.display(), exported.samples));
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain::usage(&format!(
+            "{} cannot be written: {error}; choose another place with --to",
+            path.display()
+        )),
+    }
+}
+
+fn check(out: &Path, run: &str) -> ExitCode {
     let folder = match find(out, run) {
         Ok(folder) => folder,
         Err(text) => return complain::usage(&text),

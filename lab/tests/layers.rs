@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("loadgen/traffic", &["traffic"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
-    ("looking from outside", &["loadgen", "tui", "report"]),
+    ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
     ("lab/conductor", &["conductor"]),
     ("lab and benches", &["lab", "benches"]),
 ];
@@ -54,6 +54,7 @@ const LABORATORY: &[&str] = &[
     "loadgen",
     "tui",
     "report",
+    "grafana",
     "conductor",
     "lab",
     "benches",

@@ -4,7 +4,6 @@
 //! deregistering matters most.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::http::TOKEN;
+use crate::place::Place;
 
 /// A request that takes longer than this has failed: a third of a lease.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const ANSWER_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
     #[error("no connection to the registry at {0}")]
-    Connect(SocketAddr, #[source] std::io::Error),
+    Connect(Place, #[source] std::io::Error),
     #[error("the connection to the registry broke")]
     Broken(#[source] hyper::Error),
     #[error("the registry's answer is unreadable")]
@@ -40,7 +40,7 @@ pub(crate) enum LinkError {
 }
 
 pub(crate) struct Link {
-    registry: SocketAddr,
+    registry: Place,
     token: Option<Arc<str>>,
     line: Option<Line>,
 }
@@ -71,7 +71,7 @@ impl Wire {
 }
 
 impl Link {
-    pub fn new(registry: SocketAddr, token: Option<Arc<str>>) -> Self {
+    pub fn new(registry: Place, token: Option<Arc<str>>) -> Self {
         Self { registry, token, line: None }
     }
 
@@ -148,9 +148,9 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Line, LinkError> {
-        let stream =
-            TcpStream::connect(self.registry).await.map_err(|e| LinkError::Connect(self.registry, e))?;
-        stream.set_nodelay(true).map_err(|e| LinkError::Connect(self.registry, e))?;
+        let unreachable = |error| LinkError::Connect(self.registry.clone(), error);
+        let stream = TcpStream::connect(self.registry.as_str()).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(LinkError::Broken)?;
         Ok(Line { sender, wire: Wire(Some(Box::pin(connection))) })
     }
@@ -159,7 +159,7 @@ impl Link {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, self.registry.to_string())
+            .header(header::HOST, self.registry.as_str())
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(TOKEN, &**token);

@@ -14,6 +14,7 @@ use super::link::{Link, LinkError};
 use super::{backoff, jittered};
 use crate::http::{Holder, Renewals, Renewed};
 use crate::model::{Instance, InstanceId, Key, ServiceName, State};
+use crate::place::Place;
 
 /// Tries to leave before the lease is left to end by itself.
 const LEAVE_TRIES: u32 = 3;
@@ -24,7 +25,7 @@ const BACKOFF: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// Where the registry listens.
-    pub registry: SocketAddr,
+    pub registry: Place,
     /// The run's token.
     pub token: Arc<str>,
     /// One instance per service of this process; they share id, epoch and address.
@@ -37,7 +38,7 @@ pub struct Registration {
 impl Registration {
     /// Announces `services` under one id and address, renewing each second.
     pub fn new(
-        registry: SocketAddr,
+        registry: impl Into<Place>,
         token: Arc<str>,
         services: impl IntoIterator<Item = ServiceName>,
         id: InstanceId,
@@ -45,7 +46,7 @@ impl Registration {
         addr: SocketAddr,
     ) -> Self {
         let instances = services.into_iter().map(|s| Instance::new(s, id.clone(), epoch, addr)).collect();
-        Self { registry, token, instances, renew: Duration::from_secs(1) }
+        Self { registry: registry.into(), token, instances, renew: Duration::from_secs(1) }
     }
 }
 
@@ -70,7 +71,7 @@ impl Registrar {
         let (goal, goals) = watch::channel(Goal::Listed(State::Ready));
         let (told, reached) = watch::channel(None);
         let goal = Arc::new(goal);
-        let link = Link::new(registration.registry, Some(registration.token.clone()));
+        let link = Link::new(registration.registry.clone(), Some(registration.token.clone()));
         let announcer = Announcer { registration, link, listed: BTreeMap::new() };
         let closing = tasks.closing();
         let on_close = goal.clone();

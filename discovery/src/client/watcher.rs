@@ -5,7 +5,6 @@
 //! knowledge is a gauge.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +25,7 @@ use super::sse::{Frame, Reader, TooLong};
 use super::view::{OutOfOrder, Touched, View};
 use super::{backoff, memory};
 use crate::model::{Delta, EventId, Instance, ServiceName, Snapshot, State};
+use crate::place::Place;
 
 /// First wait before another connection; doubles up to [`BACKOFF_CAP`].
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -37,7 +37,7 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// Where the registry listens.
-    pub registry: SocketAddr,
+    pub registry: Place,
     /// The services to hear of, and whose clusters to feed; none for all, without clusters.
     pub services: Vec<ComponentName>,
     /// A stream without a sign of life for this long is dead. Three heartbeats.
@@ -48,8 +48,8 @@ pub struct Watch {
 
 impl Watch {
     /// Watches `services`, without a file.
-    pub fn new(registry: SocketAddr, services: Vec<ComponentName>) -> Self {
-        Self { registry, services, silence: Duration::from_secs(3), file: None }
+    pub fn new(registry: impl Into<Place>, services: Vec<ComponentName>) -> Self {
+        Self { registry: registry.into(), services, silence: Duration::from_secs(3), file: None }
     }
 }
 
@@ -178,7 +178,7 @@ impl Follower {
         let names: Vec<&str> = self.watch.services.iter().map(|name| name.as_str()).collect();
         let query = if names.is_empty() { String::new() } else { format!("?services={}", names.join(",")) };
         let path = format!("/v1/watch{query}");
-        let link = Link::new(self.watch.registry, None);
+        let link = Link::new(self.watch.registry.clone(), None);
         let opening = link.open(&path, self.view.at().map(|at| at.to_string()));
         let (response, mut wire) = self.ticking(opening).await?;
         if response.status() != StatusCode::OK {

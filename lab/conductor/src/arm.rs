@@ -18,6 +18,7 @@ use crate::instance::{ArmError, Health, Instance, change_config, launch, leave, 
 use crate::lines::Lines;
 use crate::plan::{Planned, effective};
 use crate::reach::Field;
+use crate::targets::Targets;
 
 /// An arm whose door has not answered by then does not start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -58,6 +59,8 @@ pub struct Ground {
     pub guardian: Arc<Guardian>,
     /// Control groups made, to be removed.
     pub groups: Arc<Mutex<Vec<PathBuf>>>,
+    /// Where Prometheus finds the processes.
+    pub targets: Arc<Targets>,
 }
 
 /// A running arm.

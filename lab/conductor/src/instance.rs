@@ -266,7 +266,7 @@ pub(crate) fn prepare(
         instance: name.clone(),
         process: process.clone(),
         processes: plan.processes.clone(),
-        registry,
+        registry: registry.map(Into::into),
         limits: standing_back(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..plan.config.clone()
@@ -353,6 +353,8 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     state.public = serving.public;
     state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
     drop(state);
+    // A run is worth more than its being watched; that nothing can be written was said when it began.
+    let _ = ground.targets.add(serving.listen, &plan.name);
     instance.suffer_again();
     Ok(())
 }
@@ -420,6 +422,8 @@ pub(crate) async fn leave(ground: &Ground, instance: &Instance) {
         let _ = running.signal(Signal::SIGCONT);
     }
     if let Some(listen) = instance.glance().listen {
+        // As when it was added.
+        let _ = ground.targets.remove(listen);
         // A node that does not answer is killed below.
         let _ = ground.asker.ask(listen, Method::POST, "/control/drain", "", Duration::from_secs(1)).await;
     }

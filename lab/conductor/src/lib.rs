@@ -12,7 +12,7 @@
 //! - [`guardian`]: undoes what a dead conductor cannot. `cgroup`: quotas of CPU.
 //! - [`sample`]: what processes, edges and the host did, once a second.
 //! - `collector`: spans of all nodes, put together to requests.
-//! - [`lines`]: where lines go.
+//! - [`lines`]: where lines go. [`figures`], [`targets`]: a run as Prometheus sees it.
 //! - [`finish`](mod@finish): checks, scores, verdict.
 //! - [`up`]: a suite that stays, for trying things out.
 //! - [`procfs`], [`exposition`], [`http`]: how figures are read.
@@ -24,6 +24,7 @@ mod collector;
 mod deeds;
 mod deploy;
 pub mod exposition;
+pub mod figures;
 mod finish;
 pub mod guardian;
 pub mod http;
@@ -40,6 +41,7 @@ pub mod run;
 pub mod sample;
 pub mod seed;
 mod stage;
+pub mod targets;
 pub mod timeline;
 pub mod up;
 mod wire;

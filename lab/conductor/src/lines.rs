@@ -35,15 +35,34 @@ impl Watch {
     /// The next line; `None` when there will be no more. Blocks its thread.
     pub fn blocking_next(&mut self) -> Option<Arc<Line>> {
         loop {
-            match self.lines.blocking_recv() {
-                Ok(line) => return Some(line),
-                Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    if let Some(shared) = self.shared.upgrade() {
-                        shared.dropped.fetch_add(missed, Ordering::Relaxed);
-                    }
-                }
-                Err(broadcast::error::RecvError::Closed) => return None,
+            let heard = self.lines.blocking_recv();
+            if let Some(end) = self.take(heard) {
+                return end;
             }
+        }
+    }
+
+    /// The next line; `None` when there will be no more.
+    pub async fn next(&mut self) -> Option<Arc<Line>> {
+        loop {
+            let heard = self.lines.recv().await;
+            if let Some(end) = self.take(heard) {
+                return end;
+            }
+        }
+    }
+
+    /// What was heard; `None` where lines were missed, which is counted, and the next is to be asked for.
+    fn take(&self, heard: Result<Arc<Line>, broadcast::error::RecvError>) -> Option<Option<Arc<Line>>> {
+        match heard {
+            Ok(line) => Some(Some(line)),
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                if let Some(shared) = self.shared.upgrade() {
+                    shared.dropped.fetch_add(missed, Ordering::Relaxed);
+                }
+                None
+            }
+            Err(broadcast::error::RecvError::Closed) => Some(None),
         }
     }
 }

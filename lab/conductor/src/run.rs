@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::arm::Ground;
 use crate::children::Spawner;
 use crate::collector::Collector;
+use crate::figures;
 use crate::guardian::Guardian;
 use crate::http::Asker;
 use crate::instance::ArmError;
@@ -22,6 +23,7 @@ use crate::load::LoadError;
 use crate::reach::{self, Field, Reach, Standing};
 use crate::seed::SeedError;
 use crate::stage::Stage;
+use crate::targets::Targets;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -72,6 +74,9 @@ pub enum RunError {
     /// The generator.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The figures of the run.
+    #[error(transparent)]
+    Figures(#[from] transport::serve::BindError),
     /// The record.
     #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
     Record {
@@ -166,7 +171,13 @@ impl Run {
             program: self.order.program.clone(),
             guardian: Arc::new(Guardian::new(&self.folder, &self.order.program)),
             groups: Arc::default(),
+            targets: Arc::new(Targets::new(&self.order.out, self.id.as_str())),
         };
+        let figures = figures::serve(&tasks, &self.lines).await?;
+        if let Err(error) = ground.targets.add(figures, "") {
+            let text = format!("Prometheus is not told of this run: {error}");
+            self.lines.event(EventKind::Log, 0, text);
+        }
         let mut interrupts = self.interrupts.clone();
         let kill_all = ground.spawner.clone();
         let at_once = async move {

@@ -16,6 +16,7 @@ use crate::lines::Lines;
 use crate::plan::{config_of, resolve};
 use crate::run::{Interrupts, RunError, secret};
 use crate::seed::Seeded;
+use crate::targets::Targets;
 
 /// What to keep up.
 pub struct UpOrder {
@@ -66,6 +67,7 @@ pub async fn up(
     ready: impl FnOnce(&Standing),
 ) -> Result<(), RunError> {
     let tasks = Tasks::new();
+    let run_id = format!("up-{}", std::process::id());
     let token = secret("token");
     let key = secret("identity");
     let ground = Ground {
@@ -75,6 +77,7 @@ pub async fn up(
         program: order.program.clone(),
         guardian: Arc::new(Guardian::new(&order.out, &order.program)),
         groups: Arc::default(),
+        targets: Arc::new(Targets::new(&order.out, run_id.as_str())),
     };
     let folder = order.out.join(format!("up-{}-{}", order.arm.name.replace('/', "-"), std::process::id()));
     let wrong = |path: &PathBuf| {
@@ -90,7 +93,7 @@ pub async fn up(
     let data = folder.join("data");
     storage::snapshot::restore(&snapshot, &data).map_err(wrong(&data))?;
     let config = NodeConfig {
-        run_id: format!("up-{}", std::process::id()),
+        run_id,
         scenario: "up".into(),
         data,
         secret: key.clone(),

@@ -13,6 +13,7 @@ mod kernel;
 mod left;
 mod load;
 mod past;
+mod prometheus;
 mod same_seed;
 mod stall;
 mod traces;

@@ -175,6 +175,18 @@ fn every_route_answers_as_its_row_says() {
     ada.write("DELETE", "/v1/users/me", "goodbye").expect(204);
     bob.get(&format!("/v1/users/{ada_id}")).expect(404);
 
+    // Prometheus is told where they are, as long as they are.
+    let targets = cleave.folder().join("runs/.targets");
+    let told: Vec<_> =
+        std::fs::read_dir(&targets).expect("a folder").flatten().map(|file| file.path()).collect();
+    let [file] = &told[..] else { panic!("one file for one suite, not {told:?}") };
+    let groups: Value = serde_json::from_slice(&std::fs::read(file).expect("readable")).expect("JSON");
+    let mut listed: Vec<SocketAddr> = suite.instances().collect();
+    listed.sort();
+    assert_eq!(groups[0]["targets"], json!(listed));
+    assert_eq!(groups[0]["labels"]["arm"], "micro");
+
     suite.end();
     assert!(cleave.processes().is_empty(), "something is left running");
+    assert_eq!(std::fs::read_dir(&targets).expect("a folder").count(), 0, "nobody is there any more");
 }

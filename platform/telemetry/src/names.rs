@@ -35,11 +35,35 @@ pub const KIND: &str = "kind";
 /// Part of a cost.
 pub const PART: &str = "part";
 
+/// The run that measured.
+pub const RUN_ID: &str = "run_id";
+/// `A`, `B`, ...: how the record and its views call an arm.
+pub const LETTER: &str = "letter";
+/// What a user wants done: `home-feed`.
+pub const JOURNEY: &str = "journey";
+/// How it ended, or what was found: `ok`, `failed`, `lost`.
+pub const OUTCOME: &str = "outcome";
+/// A step of the scenario, by its id.
+pub const STEP: &str = "step";
+/// A phase of the scenario.
+pub const PHASE: &str = "phase";
+/// The scenario.
+pub const SCENARIO: &str = "scenario";
+/// Upper bound of a bucket.
+pub const LE: &str = "le";
+
 /// All labels a metric of ours may carry; a test fails on any other.
 pub const LABELS: &[&str] = &[
     SERVICE,
     INSTANCE,
     ARM,
+    RUN_ID,
+    LETTER,
+    JOURNEY,
+    OUTCOME,
+    STEP,
+    PHASE,
+    SCENARIO,
     PEER_SERVICE,
     HTTP_REQUEST_METHOD,
     HTTP_ROUTE,
@@ -52,7 +76,7 @@ pub const LABELS: &[&str] = &[
     QUEUE,
     KIND,
     PART,
-    "le",
+    LE,
 ];
 
 /// The route label of requests that match none.
@@ -133,6 +157,130 @@ pub const TOKIO_ALIVE_TASKS: &str = "tokio_alive_tasks";
 pub const TOKIO_QUEUE_DEPTH: &str = "tokio_global_queue_depth";
 /// Time workers were busy.
 pub const TOKIO_BUSY: &str = "tokio_busy_seconds_total";
+
+/// CPU of a process since its start, as it counts itself.
+pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
+/// Resident memory of a process; pages shared with others count in full.
+pub const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
+/// Files a process holds open.
+pub const PROCESS_FDS: &str = "process_open_fds";
+
+/// Metrics of a node's own `/metrics`; for a histogram the name without `_bucket`.
+pub const NODE: &[&str] = &[
+    HTTP_SERVER_REQUEST_DURATION,
+    HTTP_SERVER_ACTIVE_REQUESTS,
+    HTTP_CLIENT_REQUEST_DURATION,
+    DB_CLIENT_OPERATION_DURATION,
+    MESSAGING_PROCESS_DURATION,
+    MESSAGING_DELIVERY_LAG,
+    QUEUE_DEPTH,
+    QUEUE_WAIT,
+    OUTBOX_ROWS,
+    OUTBOX_OLDEST_AGE,
+    DEAD_LETTERS,
+    WAL_BYTES,
+    FAULT_INJECTED,
+    RETRIES,
+    REQUESTS_SHED,
+    CIRCUIT_STATE,
+    POOL_IDLE,
+    POOL_ACTIVE,
+    POOL_WAITING,
+    POOL_CONNECTS,
+    WORK_DONE,
+    WORK_WASTED,
+    CACHE_READS,
+    DEADLINE_REFUSED,
+    DRAIN_ABORTED,
+    DISCOVERY_STALENESS,
+    COST_CPU,
+    COST_WALL,
+    COST_BILLED,
+    SPANS_ENDED,
+    SPANS_EXPORTED,
+    SPANS_FAILED,
+    SPANS_DROPPED,
+    TOKIO_WORKERS,
+    TOKIO_ALIVE_TASKS,
+    TOKIO_QUEUE_DEPTH,
+    TOKIO_BUSY,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    PROCESS_FDS,
+];
+
+/// What a run looks like from outside: its users, its arms, its machine. The lab serves these
+/// while a run lasts, and writes the same from the record of one that is over.
+pub mod run {
+    /// Always 1; its labels say which run and which arm.
+    pub const INFO: &str = "cleave_run_info";
+    /// 1 while a phase lasts.
+    pub const PHASE_ACTIVE: &str = "cleave_phase_active";
+    /// 1 while a step acts; `kind` is `fault` or `action`.
+    pub const STEP_ACTIVE: &str = "cleave_step_active";
+    /// Arrivals due.
+    pub const OFFERED: &str = "cleave_journeys_offered_total";
+    /// Of them, sent.
+    pub const SENT: &str = "cleave_journeys_sent_total";
+    /// Answered as asked, content checked.
+    pub const OK: &str = "cleave_journeys_ok_total";
+    /// Ok, and within the time a user waits.
+    pub const GOOD: &str = "cleave_journeys_good_total";
+    /// Failed, by cause.
+    pub const FAILED: &str = "cleave_journeys_failed_total";
+    /// Found no free slot.
+    pub const DROPPED: &str = "cleave_journeys_dropped_total";
+    /// From when an arrival was due until its answer, by outcome.
+    pub const DURATION: &str = "cleave_journey_duration_seconds";
+    /// Due until handed over: the generator's own lateness.
+    pub const LAG: &str = "cleave_generator_lag_seconds";
+    /// Handed over until sent, all slots busy: the arm's doing.
+    pub const SLOT_WAIT: &str = "cleave_slot_wait_seconds";
+    /// A write acknowledged until another component shows it.
+    pub const STALENESS: &str = "cleave_staleness_seconds";
+    /// Reads that should have shown an acknowledged write.
+    pub const PROBES: &str = "cleave_read_your_write_reads_total";
+    /// Of them, those that did not.
+    pub const STALE: &str = "cleave_read_your_write_stale_total";
+    /// Writes, by what the audit found of them.
+    pub const AUDITED: &str = "cleave_audited_writes";
+    /// Logical calls of an edge each second.
+    pub const EDGE_CALLS: &str = "cleave_edge_calls_per_second";
+    /// Tries of an edge each second, retries included.
+    pub const EDGE_TRIES: &str = "cleave_edge_tries_per_second";
+    /// Tries of an edge that failed, each second.
+    pub const EDGE_ERRORS: &str = "cleave_edge_errors_per_second";
+    /// 99th percentile of an edge's tries in the last second.
+    pub const EDGE_P99: &str = "cleave_edge_p99_seconds";
+    /// Breaker of an edge: 0 closed, 1 half-open, 2 open.
+    pub const EDGE_BREAKER: &str = "cleave_edge_breaker_state";
+    /// Calls of an edge that wait for a connection or a place.
+    pub const EDGE_QUEUE: &str = "cleave_edge_queue";
+    /// 1 while a process serves, else 0.
+    pub const UP: &str = "cleave_process_up";
+    /// CPU of a process since its start, from `/proc`.
+    pub const CPU: &str = "cleave_process_cpu_seconds_total";
+    /// Time a process could have run and had no core.
+    pub const CPU_WAIT: &str = "cleave_process_cpu_wait_seconds_total";
+    /// Memory of a process; what it shares is divided among the sharers.
+    pub const MEMORY: &str = "cleave_process_pss_bytes";
+    /// Its threads.
+    pub const THREADS: &str = "cleave_process_threads";
+    /// Its open files.
+    pub const FDS: &str = "cleave_process_open_fds";
+    /// Its context switches since its start.
+    pub const SWITCHES: &str = "cleave_process_context_switches_total";
+    /// Its restarts so far.
+    pub const RESTARTS: &str = "cleave_process_restarts_total";
+    /// Bytes of its database, write-ahead log included.
+    pub const DATABASE: &str = "cleave_process_database_bytes";
+    /// Share of the last second in which something waited for a core.
+    pub const CPU_STALL: &str = "cleave_host_cpu_stall_ratio";
+    /// Cores that processes outside the run kept busy.
+    pub const OTHER_CPU: &str = "cleave_host_other_cpu_cores";
+    /// Memory the machine has left.
+    pub const MEMORY_LEFT: &str = "cleave_host_memory_available_bytes";
+}
 
 /// Span attributes, and resource attributes.
 pub mod attr {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use component::site::Knobs;
 use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan};
+use discovery::Place;
 use policy::{Policy, Service};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
@@ -32,9 +33,10 @@ pub struct NodeConfig {
     pub processes: Vec<ProcessPlan>,
     /// How calls travel between processes, and whether those within are encoded.
     pub carrier: Carrier,
-    /// Where the registry is, for processes that are not alone.
-    pub registry: Option<SocketAddr>,
-    /// Internal port: calls, outbox, metrics, control.
+    /// Where the registry is, for processes that are not alone: an address, or a host's name and a port.
+    pub registry: Option<Place>,
+    /// Internal port: calls, outbox, metrics, control. On loopback unless others have to reach it from
+    /// elsewhere; on all addresses (`0.0.0.0`) it is announced at the one that the registry is reached from.
     pub listen: SocketAddr,
     /// Public port of the gateway, where it lives here.
     pub public: SocketAddr,

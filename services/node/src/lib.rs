@@ -5,10 +5,12 @@
 //! - [`node`](mod@node): opens them, serves them, closes them.
 //! - [`control`]: what the lab may ask a node, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
-//! - [`program`](mod@program): a node and the process around it; a service alone as its own program.
+//! - [`program`](mod@program): a node and the process around it; a service, the registry or the door alone
+//!   as its own program. `check` asks whether one is ready.
 //!
 //! Start with [`node::Node::start`].
 
+mod check;
 pub mod config;
 pub mod control;
 mod ills;

@@ -13,11 +13,12 @@ use component::web::Refused;
 use component::{Identity, OpenError, Site};
 use contract::{ComponentName, Refusal, RefusalKind};
 use discovery::model::{Epoch, InstanceId, ServiceName};
-use discovery::{Registrar, Registration, Registry, Watch, Watcher};
+use discovery::{Place, Registrar, Registration, Registry, Watch, Watcher};
 use policy::EdgePattern;
 use runtime::{Fate, Tasks, clock};
 use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
 use telemetry::Telemetry;
+use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
 use transport::{Clusters, Switchboard, SwitchboardOptions};
@@ -69,6 +70,15 @@ pub enum NodeError {
     /// A policy of the configuration.
     #[error("policy `{0}` names no edge; write \"feed->follower\" or \"*->*\"")]
     Policy(String),
+    /// It listens on all addresses, and none of them leads to the registry.
+    #[error("no address of this machine leads to the registry at {registry}; is its name known here?")]
+    Nowhere {
+        /// Where it should be.
+        registry: Place,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The configuration asks for something that needs a registry and names none.
     #[error("`{0}` shares a topology with other processes and needs `registry`, the address of one")]
     NoRegistry(String),
@@ -123,7 +133,7 @@ impl Node {
         });
         let listener = serve::bind(config.listen).await?;
         let here = listener.local_addr().map_err(|source| BindError { addr: config.listen, source })?;
-        let registry = config.registry.or(config.process.registry.then_some(here));
+        let registry = config.registry.clone().or_else(|| config.process.registry.then(|| here.into()));
         let ground = Ground {
             config: &config,
             parts: &parts,
@@ -274,7 +284,7 @@ struct Ground<'a> {
     config: &'a NodeConfig,
     parts: &'a Parts,
     /// Where the registry is, or will be once this process serves.
-    registry: Option<SocketAddr>,
+    registry: Option<Place>,
     tasks: &'a Tasks,
     calls: &'a Switchboard,
     clusters: &'a Clusters,
@@ -350,7 +360,7 @@ impl Ground<'_> {
     fn watch_others(&self) -> Result<Option<Watcher>, NodeError> {
         let config = self.config;
         let elsewhere = self.parts.elsewhere();
-        let Some(registry) = self.registry.filter(|_| !elsewhere.is_empty()) else {
+        let Some(registry) = self.registry.clone().filter(|_| !elsewhere.is_empty()) else {
             // One of several has to know where the others are; alone, their absence is what is asked for.
             let lost = !elsewhere.is_empty() && config.processes.len() > 1;
             return if lost { Err(NodeError::NoRegistry(config.instance.clone())) } else { Ok(None) };
@@ -361,11 +371,14 @@ impl Ground<'_> {
     }
 
     /// Announces the components that live here.
-    async fn announce(&self, addr: SocketAddr) -> Result<Option<Registrar>, NodeError> {
+    async fn announce(&self, listen: SocketAddr) -> Result<Option<Registrar>, NodeError> {
         let config = self.config;
-        let Some(registry) = self.registry.filter(|_| !self.parts.services.is_empty()) else {
+        let Some(registry) = self.registry.clone().filter(|_| !self.parts.services.is_empty()) else {
             return Ok(None);
         };
+        let addr = reached_at(listen, &registry)
+            .await
+            .map_err(|source| NodeError::Nowhere { registry: registry.clone(), source })?;
         let services = self.parts.services.iter().map(|service| ServiceName::from(service.name));
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let id =
@@ -380,6 +393,17 @@ impl Ground<'_> {
         registrar.registered().await;
         Ok(Some(registrar))
     }
+}
+
+/// Where others find a listener: where it listens; on all addresses, at the one that the registry is
+/// reached from. The kernel chooses it when a datagram socket is connected, and nothing is sent (udp(7)).
+async fn reached_at(listen: SocketAddr, registry: &Place) -> std::io::Result<SocketAddr> {
+    if !listen.ip().is_unspecified() {
+        return Ok(listen);
+    }
+    let socket = UdpSocket::bind((listen.ip(), 0)).await?;
+    socket.connect(registry.as_str()).await?;
+    Ok((socket.local_addr()?.ip(), listen.port()).into())
 }
 
 fn policies(config: &NodeConfig) -> Result<Vec<(EdgePattern, policy::Policy)>, NodeError> {
@@ -446,4 +470,20 @@ fn trim(tasks: &Tasks, bus: Bus) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_on_all_addresses_is_found_where_the_registry_is_reached_from() {
+        let registry: Place = "127.0.0.1:7000".parse().expect("a place");
+        let reached = |listen: &str| {
+            let (listen, registry) = (listen.parse().expect("an address"), registry.clone());
+            async move { reached_at(listen, &registry).await.expect("loopback is there").to_string() }
+        };
+        assert_eq!(reached("0.0.0.0:7100").await, "127.0.0.1:7100");
+        assert_eq!(reached("127.0.0.2:7100").await, "127.0.0.2:7100", "where it listens, it is found");
+    }
 }

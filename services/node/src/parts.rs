@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use transport::Clusters;
 use transport::serve::{self, Server};
 
-/// Everything a node opens.
+/// Everything a node opens; by default nothing, which is what a registry needs.
+#[derive(Default)]
 pub struct Parts {
     /// The services that live here, in the order they are opened.
     pub services: Vec<&'static Service<History>>,

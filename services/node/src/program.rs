@@ -8,19 +8,21 @@ use std::sync::Arc;
 use clap::Parser;
 use component::Service;
 use contract::ProcessPlan;
+use discovery::Place;
 use history::History;
 use runtime::limits::Limited;
 use telemetry::{Identity, LogTo, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Node, NodeConfig, Parts};
+use crate::{Doorway, Node, NodeConfig, Parts, check};
 
 /// Something is wrong with the configuration or the machine.
 const EXIT_FAILED: u8 = 2;
 
-/// How a service that is a program of its own is started.
+/// How a part of the suite that is a program of its own is started. What a flag says may stand in the
+/// environment as well, which is how containers are told.
 #[derive(Parser)]
-#[command(version, about = "One service of the photo-sharing suite, by itself.")]
+#[command(version, about = "One part of the photo-sharing suite, by itself.")]
 #[command(after_help = "Examples:
   feed --data /var/lib/feed
   feed --registry 127.0.0.1:7000 --listen 127.0.0.1:7100")]
@@ -29,13 +31,13 @@ struct Alone {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Port for requests, calls, metrics and control.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, env = "CLEAVE_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Where the registry is, which knows the other services.
-    #[arg(long)]
-    registry: Option<SocketAddr>,
+    /// Where the registry is, which knows the other services: an address, or a host's name and a port.
+    #[arg(long, env = "CLEAVE_REGISTRY")]
+    registry: Option<Place>,
     /// Folder of the database and photo bytes.
-    #[arg(long, default_value = "data")]
+    #[arg(long, env = "CLEAVE_DATA", default_value = "data")]
     data: PathBuf,
     /// Signs users' tokens; the same for all services.
     #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
@@ -43,33 +45,81 @@ struct Alone {
     /// Opens calls, outbox and control; the same for all services.
     #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
     token: String,
+    /// What its metrics and traces are labelled with, to tell deployments apart.
+    #[arg(long, env = "CLEAVE_ARM", default_value = "")]
+    arm: String,
+    /// Start nothing: ask whether the one at `--listen` is ready, and say so by the exit code.
+    #[arg(long)]
+    check: bool,
+}
+
+/// How the door is started.
+#[derive(Parser)]
+#[command(version, about = "The public door of the photo-sharing suite, by itself.")]
+#[command(after_help = "Examples:
+  gateway --registry 127.0.0.1:7000
+  gateway --registry registry:7000 --public 0.0.0.0:8080")]
+struct AloneDoor {
+    #[command(flatten)]
+    alone: Alone,
+    /// Port for the public.
+    #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
+    public: SocketAddr,
 }
 
 /// The whole `main` of a service: reads the command line, runs until told to leave.
 pub fn program(service: &'static Service<History>) -> ExitCode {
-    let asked = Alone::parse();
-    let lifeline = asked.config.is_some();
-    match asked.into_config(service) {
-        Ok(config) => run(config, Parts::alone(service), lifeline),
-        Err(text) => {
-            eprintln!("{text}");
-            ExitCode::from(EXIT_FAILED)
-        }
-    }
+    Alone::parse().start(ProcessPlan::holding(service.name), Parts::alone(service), no_public())
+}
+
+/// The whole `main` of a registry.
+pub fn registry() -> ExitCode {
+    let process = ProcessPlan { registry: true, ..holding_nothing("registry") };
+    Alone::parse().start(process, Parts::default(), no_public())
+}
+
+/// The whole `main` of a gateway that leads where `doorway` does.
+pub fn door(doorway: Box<dyn Doorway>) -> ExitCode {
+    let process = ProcessPlan { gateway: true, ..holding_nothing("gateway") };
+    let AloneDoor { alone, public } = AloneDoor::parse();
+    alone.start(process, Parts { doorway: Some(doorway), ..Parts::default() }, public)
+}
+
+fn no_public() -> SocketAddr {
+    NodeConfig::default().public
+}
+
+fn holding_nothing(name: &str) -> ProcessPlan {
+    ProcessPlan { name: name.into(), hosts: Vec::new(), gateway: false, registry: false, replicas: 1 }
 }
 
 impl Alone {
-    fn into_config(self, service: &Service<History>) -> Result<NodeConfig, String> {
+    fn start(self, process: ProcessPlan, parts: Parts, public: SocketAddr) -> ExitCode {
+        if self.check {
+            return check::ready(self.listen);
+        }
+        let lifeline = self.config.is_some();
+        match self.into_config(process, public) {
+            Ok(config) => run(config, parts, lifeline),
+            Err(text) => {
+                eprintln!("{text}");
+                ExitCode::from(EXIT_FAILED)
+            }
+        }
+    }
+
+    fn into_config(self, process: ProcessPlan, public: SocketAddr) -> Result<NodeConfig, String> {
         if let Some(path) = &self.config {
             return read(path);
         }
-        let process = ProcessPlan::holding(service.name);
         Ok(NodeConfig {
-            instance: format!("{}#0", service.name),
+            instance: format!("{}#0", process.name),
+            arm: self.arm,
             processes: vec![process.clone()],
             process,
             registry: self.registry,
             listen: self.listen,
+            public,
             data: self.data,
             secret: self.secret,
             token: self.token,

@@ -80,7 +80,7 @@ async fn launch(subject: &Subject, folder: &TempDir, registry: SocketAddr) -> (C
         instance: format!("{}#0", process.name),
         processes: vec![process.clone()],
         process,
-        registry: Some(registry),
+        registry: Some(registry.into()),
         data: folder.path().to_owned(),
         secret: SECRET.to_owned(),
         token: RUN_TOKEN.to_owned(),

@@ -1,0 +1,169 @@
+//! Figures in the OpenMetrics text format 1.0: for a scrape, or with their times for a backfill.
+//! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+//!
+//! The older text format would do for the figures, but Prometheus reads exemplars only from this one.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use record::{Entry, Line};
+use telemetry::names;
+
+use crate::families::{Exemplar, FAMILIES, Kind, Labels, Value};
+use crate::figures::Figures;
+
+/// What a scrape is answered with.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Time between two samples of a backfill, ns: as often as a live run is scraped.
+const STEP_NS: u64 = 1_000_000_000;
+
+/// Everything known now.
+pub fn exposition(figures: &Figures) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for (name, labels, value) in figures.series() {
+        if last.replace(name) != Some(name) {
+            head(&mut text, name);
+        }
+        samples(name, labels, value, &mut |sample, value, exemplar| {
+            let _ = write!(text, "{sample} {value}");
+            if let Some(Exemplar { trace_id, seconds }) = exemplar {
+                let _ = write!(text, " # {{trace_id=\"{trace_id}\"}} {seconds}");
+            }
+            text.push('\n');
+        });
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+/// What was written, and of when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exported {
+    /// Samples.
+    pub samples: u64,
+    /// First and last moment, seconds since the Unix epoch.
+    pub range: (f64, f64),
+}
+
+/// A record as Prometheus takes it in with `promtool tsdb create-blocks-from openmetrics`: the
+/// exposition of every second of it.
+///
+/// # Errors
+/// When `out` does not take it. A record without a header has nothing to say.
+pub fn export(lines: &[Line], out: &mut impl Write) -> io::Result<Exported> {
+    let mut figures = Figures::default();
+    let mut told = Told::default();
+    let mut next = u64::MAX;
+    for line in lines {
+        while next < line.t {
+            figures.pass(next);
+            told.take(&figures, next);
+            next += STEP_NS;
+        }
+        figures.add(line);
+        if let Entry::Header(_) = line.entry {
+            next = line.t;
+        }
+    }
+    if figures.header().is_some() {
+        told.take(&figures, next);
+    }
+    let start_us = figures.header().map_or(0, |header| header.wall_us);
+    let seconds = |t: u64| start_us as f64 / 1e6 + t as f64 / 1e9;
+    told.write(out, seconds)?;
+    let first = lines.iter().find(|line| matches!(line.entry, Entry::Header(_))).map_or(0, |line| line.t);
+    Ok(Exported { samples: told.samples, range: (seconds(first), seconds(next)) })
+}
+
+/// A series' name and labels, and its samples: when, ns since the run's start, and what.
+type Series = (String, Vec<(u64, f64)>);
+
+/// Samples by series: OpenMetrics wants a series in one piece, its samples by rising time.
+#[derive(Default)]
+struct Told {
+    places: HashMap<String, usize>,
+    /// By family, then in the order they were first seen.
+    series: Vec<Vec<Series>>,
+    samples: u64,
+}
+
+impl Told {
+    fn take(&mut self, figures: &Figures, t: u64) {
+        self.series.resize(FAMILIES.len(), Vec::new());
+        for (name, labels, value) in figures.series() {
+            let family = &mut self.series[place(name)];
+            samples(name, labels, value, &mut |sample, value, _| {
+                let at = *self.places.entry(sample).or_insert_with_key(|sample| {
+                    family.push((sample.clone(), Vec::new()));
+                    family.len() - 1
+                });
+                family[at].1.push((t, value));
+                self.samples += 1;
+            });
+        }
+    }
+
+    fn write(&self, out: &mut impl Write, seconds: impl Fn(u64) -> f64) -> io::Result<()> {
+        for (family, (name, ..)) in self.series.iter().zip(FAMILIES) {
+            if family.is_empty() {
+                continue;
+            }
+            let mut text = String::new();
+            head(&mut text, name);
+            for (sample, values) in family {
+                for (t, value) in values {
+                    let _ = writeln!(text, "{sample} {value} {:.3}", seconds(*t));
+                }
+            }
+            out.write_all(text.as_bytes())?;
+        }
+        out.write_all(b"# EOF\n")
+    }
+}
+
+fn place(name: &str) -> usize {
+    FAMILIES.iter().position(|(other, ..)| *other == name).expect("series come from the families")
+}
+
+/// A family's name, kind and sense; the name of a counter is without its `_total`.
+fn head(text: &mut String, name: &str) {
+    let (_, kind, help) = FAMILIES[place(name)];
+    let kind = match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    let family = name.strip_suffix("_total").unwrap_or(name);
+    let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} {kind}");
+}
+
+/// The samples of one series: one, or for a histogram one per bucket, the count and the sum.
+fn samples(name: &str, labels: &Labels, value: &Value, tell: &mut dyn FnMut(String, f64, Option<&Exemplar>)) {
+    match value {
+        Value::Number(value, _) => tell(sample(name, labels, None), *value, None),
+        Value::Spread(spread) => {
+            let bounds = names::BUCKETS.iter().map(|bound| format!("{bound:?}")).chain(["+Inf".to_owned()]);
+            let bucket = format!("{name}_bucket");
+            let mut below = 0;
+            for ((index, count), bound) in spread.counts.iter().enumerate().zip(bounds) {
+                below += count;
+                tell(sample(&bucket, labels, Some(&bound)), below as f64, spread.exemplars.get(&index));
+            }
+            tell(sample(&format!("{name}_count"), labels, None), below as f64, None);
+            tell(sample(&format!("{name}_sum"), labels, None), spread.sum, None);
+        }
+    }
+}
+
+fn sample(name: &str, labels: &Labels, le: Option<&str>) -> String {
+    let all = labels.iter().map(|(name, value)| (*name, value.as_str())).chain(le.map(|le| (names::LE, le)));
+    let all: Vec<String> = all.map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    if all.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", all.join(",")) }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

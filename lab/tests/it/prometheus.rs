@@ -1,0 +1,289 @@
+//! A run in a real Prometheus: scraped while it goes on, and taken in from its record afterwards. Every
+//! panel's query must find figures in the run's own time. Skipped, and said so, where there is none.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use grafana::board::{From, Panel};
+use grafana::figures::Figures;
+use grafana::{boards, promql};
+use record::{Entry, Header, Latencies, Line};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cleave::{Cleave, scenario, wait_for};
+use crate::http::Client;
+
+/// A server, gone at the end of the test. Its folder is not the run's, among whose processes it is none.
+struct Prometheus {
+    child: Child,
+    client: Client,
+    _folder: TempDir,
+}
+
+/// Whether the tools are here; says so if not.
+fn is_installed() -> bool {
+    let has =
+        |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|said| said.status.success());
+    let missing: Vec<&str> = ["prometheus", "promtool"].into_iter().filter(|tool| !has(tool)).collect();
+    if !missing.is_empty() {
+        println!("skipped: no {} here; on Debian: apt-get install prometheus", missing.join(", no "));
+    }
+    missing.is_empty()
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a temporary folder")
+}
+
+fn data(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+impl Prometheus {
+    fn start(folder: TempDir, config: &str) -> Self {
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, config).expect("a file");
+        let mut child = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", data(&folder).display()))
+            // A run may be from any year.
+            .arg("--storage.tsdb.retention.time=100y")
+            .arg("--web.listen-address=127.0.0.1:0")
+            .arg("--enable-feature=exemplar-storage")
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it is installed");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let addr = listening(&mut log);
+        // Whoever does not read what it says stops it.
+        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
+        let prometheus = Self { child, client: Client { addr, token: None }, _folder: folder };
+        wait_for("Prometheus to be ready", || {
+            (prometheus.client.get("/-/ready").status == 200).then_some(())
+        });
+        prometheus
+    }
+
+    /// What a query finds over a stretch of seconds since the epoch, a point each second.
+    fn range(&self, query: &str, (from, to): (f64, f64)) -> Vec<Value> {
+        let path = format!(
+            "/api/v1/query_range?query={}&start={from}&end={to}&step=1",
+            encoded(&promql::filled(query))
+        );
+        let answer = self.client.get(&path).json();
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"]["result"].as_array().expect("series").clone()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It has nothing to save.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The port it took.
+fn listening(log: &mut impl BufRead) -> SocketAddr {
+    let mut said = String::new();
+    for line in log.lines().map_while(Result::ok) {
+        if line.contains("Listening on")
+            && let Some(addr) = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next())
+        {
+            return addr.parse().expect("an address");
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    panic!("Prometheus ended before it listened:\n{said}");
+}
+
+/// Percent-encoded as a query's value (RFC 3986, section 2.1).
+fn encoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric();
+    text.bytes()
+        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn header(lines: &[Line]) -> &Header {
+    match &lines[0].entry {
+        Entry::Header(header) => header,
+        other => panic!("a record begins with its header, not with {other:?}"),
+    }
+}
+
+/// The run's own time, seconds since the epoch.
+fn range(lines: &[Line]) -> (f64, f64) {
+    let at = |t: u64| header(lines).wall_us as f64 / 1e6 + t as f64 / 1e9;
+    let last = lines.iter().map(|line| line.t).max().unwrap_or(0);
+    (at(0), at(last))
+}
+
+fn panels() -> Vec<(String, Panel)> {
+    let boards = boards::all().into_iter();
+    boards
+        .flat_map(|board| board.rows.into_iter().map(move |row| (board.name, row)))
+        .flat_map(|(board, row)| {
+            row.panels.into_iter().map(move |panel| (format!("{board}: {}", panel.title), panel))
+        })
+        .collect()
+}
+
+/// Whether a series has a number somewhere: a query of a wrong name succeeds and finds nothing.
+fn has_figures(series: &Value) -> bool {
+    let values = series["values"].as_array().expect("values");
+    values
+        .iter()
+        .any(|pair| pair[1].as_str().and_then(|text| text.parse::<f64>().ok()).is_some_and(|v| !v.is_nan()))
+}
+
+/// Panels whose queries find nothing although they should.
+fn empty(prometheus: &Prometheus, lines: &[Line], which: impl Fn(&Panel) -> bool) -> Vec<String> {
+    let mut empty = Vec::new();
+    for (name, panel) in panels().into_iter().filter(|(_, panel)| which(panel)) {
+        for (_, query) in &panel.queries {
+            let found = prometheus.range(query, range(lines));
+            let said = format!("{name}: {query}");
+            match (found.iter().any(has_figures), panel.seldom) {
+                (true, _) => {}
+                (false, true) => println!("empty, as it may be: {said}"),
+                (false, false) => empty.push(said),
+            }
+        }
+    }
+    empty
+}
+
+/// The committed configuration, looking for targets where this run writes them.
+fn config(targets: &Path) -> String {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../dashboards/prometheus/prometheus.yml");
+    let text = std::fs::read_to_string(file).expect("it is there");
+    let found = text.replace("/etc/prometheus/targets", &targets.display().to_string());
+    assert_ne!(found, text, "the configuration looks for targets elsewhere");
+    found
+}
+
+#[test]
+fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
+    if !is_installed() {
+        return;
+    }
+    let cleave = Cleave::new();
+    let targets = cleave.folder().join("runs/.targets");
+    let live = Prometheus::start(folder(), &config(&targets));
+    let (_, lines) = cleave.document(&[&scenario("quick-look")]);
+    let missing = empty(&live, &lines, |_| true);
+    assert!(missing.is_empty(), "live:\n{}", missing.join("\n"));
+
+    let up = live.range("count by (arm) (up{job=\"cleave\"} == 1)", range(&lines));
+    let processes = |arm: &str| {
+        let series = up.iter().find(|series| series["metric"]["arm"] == arm).expect("the arm was scraped");
+        let values = series["values"].as_array().expect("values").iter();
+        values.filter_map(|pair| pair[1].as_str()?.parse::<u32>().ok()).max().expect("a number")
+    };
+    assert_eq!((processes("mono"), processes("micro")), (1, 7), "gateway, registry and five services");
+    drop(live);
+
+    let left = std::fs::read_dir(&targets).expect("it was written").count();
+    assert_eq!(left, 0, "a run that is over tells Prometheus of nobody");
+
+    let exported = cleave.folder().join("run.om");
+    let said = cleave.run(&["record", "export", "last", "--to", &exported.to_string_lossy()]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let old = folder();
+    let made = Command::new("promtool")
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .args([&exported, &data(&old)])
+        .output()
+        .expect("it is installed");
+    assert!(
+        made.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&made.stdout),
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let old = Prometheus::start(old, "scrape_configs: []\n");
+    let missing = empty(&old, &lines, |panel| panel.from == From::Run);
+    assert!(missing.is_empty(), "from the record:\n{}", missing.join("\n"));
+    same_counts(&old, &lines);
+}
+
+/// The last value of each arm's counter is the sum of the record's windows.
+fn same_counts(prometheus: &Prometheus, lines: &[Line]) {
+    let (_, end) = range(lines);
+    let query = format!("sum by (letter) ({})", telemetry::names::run::OK);
+    let found = prometheus.range(&query, (end, end + 1.0));
+    for arm in &header(lines).arms {
+        let windows = lines.iter().filter_map(|line| match &line.entry {
+            Entry::Window(window) if window.arm == arm.letter && window.closed => Some(window.ok),
+            _ => None,
+        });
+        let letter = arm.letter.to_string();
+        let series =
+            found.iter().find(|series| series["metric"]["letter"] == letter.as_str()).expect("an arm");
+        let last = series["values"].as_array().and_then(|values| values.last()).expect("a value");
+        assert_eq!(last[1].as_str(), Some(windows.sum::<u64>().to_string().as_str()), "{}", arm.name);
+    }
+}
+
+/// Serves a text to whoever asks, for as long as the test goes on.
+fn serve(text: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = BufReader::new(&stream).lines().map_while(Result::ok);
+            let _ = asked.find(String::is_empty);
+            drop(asked);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                grafana::openmetrics::CONTENT_TYPE,
+                text.len()
+            );
+            // A scrape that was given up is no concern of ours.
+            let _ = stream.write_all((head + &text).as_bytes());
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_slow_trace_is_found_beside_the_latency_it_belongs_to() {
+    if !is_installed() {
+        return;
+    }
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    let window = json!({
+        "t": 2, "kind": "window", "arm": "B", "round": 1, "journey": "home-feed", "second": 0, "offered": 1, "sent": 1,
+        "ok": 1, "good": 1, "errors": {}, "dropped": 0, "abandoned": 0, "pages": 0, "empty_pages": 0, "bytes": 0,
+        "intended": Latencies::from_iter([190_000]), "service": "", "failed": "", "pace_lag": "", "own_wait": "",
+        "slot_wait": "", "staleness": "", "probes": 0, "stale": 0, "final": true,
+    });
+    let trace = json!({
+        "t": 3, "kind": "trace", "arm": "B", "round": 1, "phase": 0, "journey": "home-feed", "request": 7,
+        "trace_id": trace_id, "kept": "slow", "due": 0, "felt": 190_000_000, "start": 0, "spans": [], "path": [],
+    });
+    let mut figures = Figures::default();
+    for line in [window, trace] {
+        figures.add(&serde_json::from_value(line).expect("a line"));
+    }
+    let addr = serve(grafana::openmetrics::exposition(&figures));
+    let job = format!("{{job_name: t, scrape_interval: 1s, static_configs: [{{targets: ['{addr}']}}]}}");
+    let prometheus = Prometheus::start(folder(), &format!("scrape_configs: [{job}]\n"));
+    let query = encoded(&format!("{}_bucket", telemetry::names::run::DURATION));
+    let found = wait_for("the exemplar", || {
+        let path = format!("/api/v1/query_exemplars?query={query}&start=0&end=9999999999");
+        let answer = prometheus.client.get(&path).json();
+        let series = answer["data"].as_array().expect("series").clone();
+        series.into_iter().find(|series| series["exemplars"].as_array().is_some_and(|all| !all.is_empty()))
+    });
+    assert_eq!(found["exemplars"][0]["labels"]["trace_id"], trace_id, "{found}");
+    assert_eq!(found["exemplars"][0]["value"], "0.19");
+    assert_eq!(found["seriesLabels"]["journey"], "home-feed");
+}

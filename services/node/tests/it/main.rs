@@ -1,0 +1,47 @@
+//! The registry as a program: what a container starts, and what its health check asks.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+const REGISTRY: &str = env!("CARGO_BIN_EXE_registry");
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn check(listen: &str) -> Output {
+    Command::new(REGISTRY).args(["--check", "--listen", listen]).output().expect("it is built")
+}
+
+#[test]
+fn it_is_ready_while_it_serves() {
+    let mut child = Command::new(REGISTRY).stdout(Stdio::piped()).spawn().expect("it is built");
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("readable");
+    let running = Running(child);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("one line of JSON");
+    let listen = said["listen"].as_str().expect("an address");
+    assert!(listen.starts_with("127.0.0.1:"), "on loopback unless told otherwise: {listen}");
+    assert!(check(listen).status.success());
+    drop(running);
+    let late = check(listen);
+    assert_eq!(late.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(text.contains(&format!("nobody answers at {listen}")), "{text}");
+}
+
+#[test]
+fn a_place_that_is_none_is_told_with_what_to_write_instead() {
+    let output = Command::new(REGISTRY).args(["--registry", "registry"]).output().expect("it is built");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text.contains("`registry` is no place to connect to") && text.contains("registry:7000"),
+        "{text}"
+    );
+}
