@@ -48,8 +48,9 @@ pub enum Command {
         after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant --rounds 5"
     )]
     Noise(Noise),
-    /// Print the JSON Schema of scenario files, for editors.
-    Schema,
+    /// Print a JSON Schema: of scenario files, for editors, or of what runs leave behind, for programs.
+    #[command(after_help = "Examples:\n  cleave schema > scenario.schema.json\n  cleave schema document")]
+    Schema(Schema),
     /// Show a run that goes on elsewhere, in this terminal.
     #[command(after_help = "Examples:\n  cleave watch last\n  cleave watch last | grep FAULT")]
     Watch(Watch),
@@ -58,7 +59,7 @@ pub enum Command {
     Replay(Replay),
     /// Tell a run that is over: as a page, or for a pull request, a test collector, a workflow.
     #[command(
-        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml"
+        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --compare a7f3"
     )]
     Report(Report),
     /// Look after the records of runs.
@@ -187,6 +188,9 @@ fn speed(text: &str) -> Result<f64, String> {
 pub struct Report {
     /// A run: `last`, its id or the end of it, or its folder.
     pub run: String,
+    /// Another run to stand beside it: what differs is marked where intervals do not overlap.
+    #[arg(long, value_name = "RUN")]
+    pub compare: Option<String>,
     /// What is written.
     #[arg(long, value_enum, default_value_t)]
     pub output: Document,
@@ -198,6 +202,28 @@ pub struct Report {
     pub out: PathBuf,
 }
 
+/// `cleave schema`.
+#[derive(Args)]
+pub struct Schema {
+    /// Of what.
+    #[arg(value_enum, default_value_t)]
+    pub of: Described,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Described {
+    /// A scenario's file, as JSON would have it.
+    #[default]
+    Scenario,
+    /// A line of a run's record.
+    Record,
+    /// What `--output json` prints of a run.
+    Document,
+    /// What `report --compare --output json` prints of two.
+    Comparison,
+}
+
 /// What a run is told as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Document {
@@ -206,6 +232,8 @@ pub enum Document {
     Html,
     /// For a pull request or the summary of a workflow.
     Markdown,
+    /// One JSON document, as `run --output json` prints it.
+    Json,
     /// An expectation is a test case.
     Junit,
     /// Annotations at the lines of expectations, as GitHub's workflow commands.

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cleave, Command};
+use crate::cli::{Cleave, Command, Described};
 
 fn main() -> ExitCode {
     let began = runtime::clock::now();
@@ -40,8 +40,14 @@ fn main() -> ExitCode {
         Command::Run(asked) => run::run(&asked, began),
         Command::Up(asked) => up::up(&asked),
         Command::Noise(asked) => noise::noise(&asked, began),
-        Command::Schema => {
-            complain::say(format_args!("{:#}", scenario::schema::schema(&suite::components())));
+        Command::Schema(asked) => {
+            let schema = match asked.of {
+                Described::Scenario => scenario::schema::schema(&suite::components()),
+                Described::Record => record::schema::line(),
+                Described::Document => report::document::schema::document(),
+                Described::Comparison => report::document::schema::comparison(),
+            };
+            complain::say(format_args!("{schema:#}"));
             ExitCode::SUCCESS
         }
         Command::Watch(asked) => replay::watch(&asked),

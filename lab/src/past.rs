@@ -6,39 +6,31 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use record::{Entry, Line, Reader};
-use report::Story;
+use report::{Comparison, Story};
 
 use crate::cli::{self, Document, RecordCommand};
-use crate::complain;
+use crate::{complain, document};
 
 /// A record's name in its folder.
 pub const RECORD: &str = "run.jsonl";
 /// A page's name there.
 const PAGE: &str = "report.html";
+/// Faults of lines told at most: the first say what is wrong with the rest.
+const MOST_STRANGE: usize = 10;
 /// A record that is not whole, as a run that cannot be judged.
 const EXIT_NOT_WHOLE: u8 = 3;
 
 /// `cleave report`.
 pub fn report(asked: &cli::Report) -> ExitCode {
-    let folder = match find(&asked.out, &asked.run) {
-        Ok(folder) => folder,
+    let told = match &asked.compare {
+        None => one(asked),
+        Some(other) => two(asked, other),
+    };
+    let (text, page) = match told {
+        Ok(told) => told,
         Err(text) => return complain::usage(&text),
     };
-    let lines = match Reader::read_all(&folder.join(RECORD)) {
-        Ok(lines) => lines,
-        Err(error) => return complain::error(&error),
-    };
-    let story = match Story::of(&lines) {
-        Ok(story) => story,
-        Err(error) => return complain::error(&error),
-    };
-    let text = match asked.output {
-        Document::Html => report::page::page(&story),
-        Document::Markdown => report::markdown::markdown(&story),
-        Document::Junit => report::junit::junit(&story),
-        Document::Github => report::github::annotations(&story, &file_of(&story)),
-    };
-    let to = asked.to.clone().or_else(|| (asked.output == Document::Html).then(|| folder.join(PAGE)));
+    let to = asked.to.clone().or_else(|| (asked.output == Document::Html).then_some(page));
     let written = match &to {
         Some(path) => std::fs::write(path, text),
         None => std::io::stdout().lock().write_all(text.as_bytes()),
@@ -55,6 +47,68 @@ pub fn report(asked: &cli::Report) -> ExitCode {
         (Err(_), None) => {}
     }
     ExitCode::SUCCESS
+}
+
+/// A run, told, and where its page goes.
+fn one(asked: &cli::Report) -> Result<(String, PathBuf), String> {
+    let (folder, story) = story(&asked.out, &asked.run)?;
+    let text = match asked.output {
+        Document::Html => report::page::page(&story),
+        Document::Markdown => report::markdown::markdown(&story),
+        Document::Json => document::text(&story, &folder).map_err(|error| error.to_string())? + "\n",
+        Document::Junit => report::junit::junit(&story),
+        Document::Github => report::github::annotations(&story, &file_of(&story)),
+    };
+    Ok((text, folder.join(PAGE)))
+}
+
+/// Two runs, told beside each other, and where their page goes.
+fn two(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
+    if matches!(asked.output, Document::Junit | Document::Github) {
+        return Err(
+            "two runs are told as html, markdown or json; junit and github tell one run each".to_owned()
+        );
+    }
+    let (folder, story_one) = story(&asked.out, &asked.run)?;
+    let (folder_two, story_two) = story(&asked.out, other)?;
+    let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    if place(&folder) == place(&folder_two) {
+        return Err(format!(
+            "`{}` and `{other}` are the same run, {}; name another with --compare",
+            asked.run,
+            folder.display()
+        ));
+    }
+    for (folder, story) in [(&folder, &story_one), (&folder_two, &story_two)] {
+        if story.end.is_none() {
+            return Err(format!(
+                "{} has no end: the run was cut short and has no figures to compare; cleave record check says what \
+                 it holds",
+                folder.join(RECORD).display()
+            ));
+        }
+    }
+    let comparison = Comparison::of(&story_one, &story_two);
+    let text = match asked.output {
+        Document::Markdown => report::markdown::comparison(&comparison),
+        Document::Json => {
+            let both = report::document::comparison(&comparison);
+            serde_json::to_string_pretty(&both).map_err(|error| error.to_string())? + "\n"
+        }
+        _ => report::page::comparison(&comparison),
+    };
+    let name =
+        place(&folder_two).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let page = folder.join(format!("compare-{name}.html"));
+    Ok((text, page))
+}
+
+/// A run's folder and what its record says, or what is wrong with it.
+fn story(out: &Path, asked: &str) -> Result<(PathBuf, Story), String> {
+    let folder = find(out, asked)?;
+    let lines = Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))?;
+    let story = Story::of(&lines).map_err(|error| complain::chain(&error))?;
+    Ok((folder, story))
 }
 
 /// The scenario's path as whoever ran it wrote it, or where a named one lies.
@@ -120,7 +174,8 @@ fn check(out: &Path, run: &str) -> ExitCode {
     for (kind, count) in &counts {
         complain::say(format_args!("  {kind:8} {count:>8}"));
     }
-    let faults = faults(&path, &lines, &counts);
+    let mut faults = faults(&path, &lines, &counts);
+    faults.extend(strange(&path));
     for fault in &faults {
         complain::say(format_args!("! {fault}"));
     }
@@ -155,6 +210,24 @@ fn faults(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<Stri
         }
     }
     faults
+}
+
+/// Lines that do not fit the schema that is published of them: other readers would stumble over these.
+fn strange(path: &Path) -> Vec<String> {
+    let schema = record::schema::line();
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    // A torn last line is told as such, and a kind that is unknown here belongs to a later version.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let known = |value: &serde_json::Value| serde_json::from_value::<Line>(value.clone()).is_ok();
+    whole
+        .enumerate()
+        .filter_map(|(at, line)| Some((at, serde_json::from_str(line).ok().filter(known)?)))
+        .flat_map(|(at, value)| {
+            let faults = record::schema::faults(&schema, &value);
+            faults.into_iter().map(move |fault| format!("line {}{fault}", at + 1))
+        })
+        .take(MOST_STRANGE)
+        .collect()
 }
 
 /// The folder of a run, by what somebody would call it.

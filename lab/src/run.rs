@@ -98,7 +98,7 @@ fn finish(asked: &cli::Run, result: Result<Outcome, RunError>) -> ExitCode {
         Err(error) => return complain::error(&error),
     };
     let told = match asked.output {
-        Output::Json => document::print(&mut std::io::stdout().lock(), &outcome, &lines),
+        Output::Json => document::print(&mut std::io::stdout().lock(), &outcome.folder, &lines),
         Output::Human => scorecard(&lines, &record),
     };
     match told {

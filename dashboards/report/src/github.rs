@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use record::Verdict;
-use record::figures::{count, value};
 
 use crate::story::Story;
 
@@ -12,19 +11,22 @@ pub fn annotations(story: &Story, file: &str) -> String {
     let mut text = String::new();
     for check in story.checks.iter().filter(|check| check.verdict != Verdict::Pass) {
         let (why, line) = story.reason_of(check);
-        let found = format!(
-            "{}: {} where the limit is {} (n={}) {} {why}",
-            check.text,
-            value(check.value, &check.unit),
-            value(check.limit, &check.unit),
-            count(Some(check.n as f64)),
-            check.reason
-        );
-        say(&mut text, check.verdict, &format!("file={},line={line}", property(file)), found.trim_end());
+        let found = format!("{}: {} {why}", check.text, story.found(check));
+        let place = format!("file={},line={line}", property(file));
+        say(&mut text, story.standing(check), &place, found.trim_end());
+    }
+    let whole = |title: &str| format!("file={},title={}", property(file), property(title));
+    match &story.end {
+        None => {
+            say(&mut text, Verdict::Invalid, &whole("end"), "the record has no end: the run was cut short")
+        }
+        Some(end) if end.verdict.is_none() => {
+            say(&mut text, Verdict::Invalid, &whole("end"), "the run was interrupted");
+        }
+        Some(_) => {}
     }
     for lint in story.end.iter().flat_map(|end| &end.lints) {
-        let place = format!("file={},title={}", property(file), property(&lint.name));
-        say(&mut text, lint.verdict, &place, &lint.text);
+        say(&mut text, lint.verdict, &whole(&lint.name), &lint.text);
     }
     text
 }

@@ -3,28 +3,36 @@
 
 use std::fmt::Write;
 
-use record::Verdict;
-use record::figures::{count, value};
+use record::{Check, Verdict};
 
 use crate::escaped;
 use crate::story::Story;
 
+/// A test case.
+struct Case {
+    name: String,
+    line: u32,
+    seconds: f64,
+    standing: Verdict,
+    /// What was found; empty where it holds.
+    found: String,
+    why: String,
+}
+
 /// The document.
 pub fn junit(story: &Story) -> String {
     let header = story.header();
-    let seconds = f64::from(story.length_s());
-    let lints = story.end.iter().flat_map(|end| &end.lints).collect::<Vec<_>>();
-    let failures = story.checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
-    let unjudged = story.checks.iter().filter(|check| is_unjudged(check.verdict)).count();
-    let errors = unjudged + lints.len() + usize::from(story.end.is_none());
-    let tests = story.checks.len() + lints.len() + usize::from(story.end.is_none());
+    let cases = cases(story);
+    let failures = cases.iter().filter(|case| case.standing == Verdict::Fail).count();
+    let errors = cases.iter().filter(|case| is_unjudged(case.standing)).count();
+    let (tests, seconds) = (cases.len(), f64::from(story.length_s()));
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a string does not fail.
     let _ = writeln!(
         xml,
         "<testsuites tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n\
-         <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" time=\"{seconds}\">\n\
-         <properties>",
+         <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" \
+         time=\"{seconds}\">\n<properties>",
         escaped(&header.scenario)
     );
     for (name, text) in [
@@ -33,63 +41,73 @@ pub fn junit(story: &Story) -> String {
         ("verdict", story.verdict().to_owned()),
         ("version", header.version.clone()),
         ("machine", format!("{} x {}", header.machine.cores, header.machine.cpu)),
+        ("command", header.command.join(" ")),
     ] {
         let _ = writeln!(xml, "<property name=\"{name}\" value=\"{}\"/>", escaped(&text));
     }
     xml.push_str("</properties>\n");
-    for check in &story.checks {
-        let (why, line) = story.reason_of(check);
-        let arm = if check.arm == '-' { String::new() } else { format!(" [{}]", check.arm) };
+    for case in cases {
+        let line = if case.line > 0 { format!(" line=\"{}\"", case.line) } else { String::new() };
         let _ = write!(
             xml,
-            "<testcase classname=\"{}\" name=\"{}\" line=\"{line}\" time=\"{seconds}\">",
+            "<testcase classname=\"{}\" name=\"{}\"{line} time=\"{}\">",
             escaped(&header.scenario),
-            escaped(&format!("{}{arm}", check.text))
+            escaped(&case.name),
+            case.seconds
         );
-        let found = format!(
-            "{} where the limit is {} (n={}){}",
-            value(check.value, &check.unit),
-            value(check.limit, &check.unit),
-            count(Some(check.n as f64)),
-            if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) }
-        );
-        match check.verdict {
-            Verdict::Pass => {}
-            Verdict::Fail => {
-                let _ = write!(xml, "<failure message=\"{}\">{}</failure>", escaped(&found), escaped(why));
-            }
-            Verdict::Inconclusive | Verdict::Invalid => {
-                let word = check.verdict.word();
-                let _ = write!(
-                    xml,
-                    "<error type=\"{word}\" message=\"{}\">{}</error>",
-                    escaped(&found),
-                    escaped(why)
-                );
-            }
+        let element = match case.standing {
+            Verdict::Pass => None,
+            Verdict::Fail => Some(("failure", "fail")),
+            Verdict::Inconclusive | Verdict::Invalid => Some(("error", case.standing.word())),
+        };
+        if let Some((element, kind)) = element {
+            let _ = write!(
+                xml,
+                "<{element} type=\"{kind}\" message=\"{}\">{}</{element}>",
+                escaped(&case.found),
+                escaped(&case.why)
+            );
         }
         xml.push_str("</testcase>\n");
     }
-    for lint in lints {
-        let _ = writeln!(
-            xml,
-            "<testcase classname=\"{}\" name=\"{}\"><error type=\"{}\" message=\"{}\"/></testcase>",
-            escaped(&header.scenario),
-            escaped(&lint.name),
-            lint.verdict.word(),
-            escaped(&lint.text)
-        );
-    }
-    if story.end.is_none() {
-        let _ = writeln!(
-            xml,
-            "<testcase classname=\"{}\" name=\"end\"><error type=\"invalid\" message=\"the record has no end: \
-             the run was cut short\"/></testcase>",
-            escaped(&header.scenario)
-        );
-    }
     xml.push_str("</testsuite>\n</testsuites>\n");
     xml
+}
+
+fn cases(story: &Story) -> Vec<Case> {
+    let mut cases: Vec<Case> = story.checks.iter().map(|check| of_check(story, check)).collect();
+    let whole = |name: &str, standing, found: &str| Case {
+        name: name.to_owned(),
+        line: 0,
+        seconds: f64::from(story.length_s()),
+        standing,
+        found: found.to_owned(),
+        why: String::new(),
+    };
+    let Some(end) = &story.end else {
+        cases.push(whole("end", Verdict::Invalid, "the record has no end: the run was cut short"));
+        return cases;
+    };
+    if end.verdict.is_none() {
+        cases.push(whole("end", Verdict::Invalid, "the run was interrupted"));
+    }
+    // A reason not to believe a run is never a failure of what it ran.
+    let standing = |verdict| if verdict == Verdict::Inconclusive { verdict } else { Verdict::Invalid };
+    cases.extend(end.lints.iter().map(|lint| whole(&lint.name, standing(lint.verdict), &lint.text)));
+    cases
+}
+
+fn of_check(story: &Story, check: &Check) -> Case {
+    let (why, line) = story.reason_of(check);
+    let arm = if check.arm == '-' { String::new() } else { format!(" [{}]", check.arm) };
+    Case {
+        name: format!("{}{arm}", check.text),
+        line,
+        seconds: story.seconds_of(check),
+        standing: story.standing(check),
+        found: story.found(check),
+        why: why.to_owned(),
+    }
 }
 
 const fn is_unjudged(verdict: Verdict) -> bool {

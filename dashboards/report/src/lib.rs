@@ -1,13 +1,16 @@
 //! A run as documents: for people, for a pull request, for a test collector. Pure functions of its record.
 //!
-//! - [`story`]: what a record says, sorted for pages.
+//! - [`story`]: what a record says, sorted for pages. [`compare`]: two of them, matched.
 //! - [`page`]: one HTML file, its charts drawn by [`plot`].
 //! - [`markdown`]: for a CI summary.
+//! - [`mod@document`]: one JSON document.
 //! - [`junit`]: an expectation is a test case.
 //! - [`github`]: annotations at the line of the expectation.
 //!
 //! Start with [`story::Story`].
 
+pub mod compare;
+pub mod document;
 pub mod github;
 pub mod junit;
 pub mod markdown;
@@ -15,6 +18,7 @@ pub mod page;
 pub mod plot;
 pub mod story;
 
+pub use compare::Comparison;
 pub use story::Story;
 
 /// Text inside HTML, SVG or XML.

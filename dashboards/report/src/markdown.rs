@@ -1,140 +1,223 @@
-//! Markdown for a pull request or a CI summary: the verdict, the rows that matter, what does not hold.
+//! Markdown for a pull request or a CI summary: the verdict, the rows that matter, what does not hold; the rest folded.
+//! What is too long loses rows of its largest part first, never its verdict.
+//!
+//! - [`parts`]: tables that can lose rows. [`mermaid`]: the topology as a diagram.
 
-use std::fmt::Write;
+mod mermaid;
+mod parts;
 
 use record::figures::{self, count, value};
 use record::{Check, Score, Verdict};
 
-use crate::story::{Series, Story};
+use crate::compare::{self, CheckPair, Comparison};
+use crate::story::{Series, Story, margin};
+use parts::{Part, fitted};
 
-/// GitHub cuts a comment at 64 KiB: beyond this the details are left out.
-const LONGEST: usize = 60 * 1024;
+/// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
+/// both.
+const LONGEST: usize = 64_000;
 /// Rows of the table above the fold.
 const ROWS: usize = 8;
 /// Characters of a sparkline.
 const SPARKS: usize = 40;
 
-/// The document. What is too long loses its details, never its verdict.
+/// The document of a run.
 pub fn markdown(story: &Story) -> String {
-    let head = head(story);
-    let details = details(story);
-    if head.len() + details.len() <= LONGEST { head + &details } else { head }
-}
-
-fn head(story: &Story) -> String {
     let header = story.header();
     let (held, all) = story.held();
-    let mut text = format!(
+    let first = format!(
         "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n",
-        header.scenario,
-        header.scenario,
+        cell(&header.scenario).replace("--", "-"),
+        cell(&header.scenario),
         story.verdict(),
         cell(&header.title)
     );
-    // Writing to a string does not fail.
-    for lint in story.end.iter().flat_map(|end| &end.lints) {
-        let _ = writeln!(text, "- **{}**, {}: {}", lint.verdict.word(), lint.name, cell(&lint.text));
-    }
+    let mut parts = vec![lints(&[story])];
     let open: Vec<&Check> = story.checks.iter().filter(|check| check.verdict != Verdict::Pass).collect();
-    if !open.is_empty() {
-        text.push_str("\n| | expectation | arm | value | limit | n | |\n|---|---|---|---|---|---|---|\n");
-        for check in &open {
-            let _ = writeln!(text, "{}", row_of(story, check));
+    let held: Vec<&Check> = story.checks.iter().filter(|check| check.verdict == Verdict::Pass).collect();
+    parts.push(checks(story, &open));
+    let rows: Vec<&Score> = story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
+    parts.push(table(story, &rows));
+    parts.push(table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"));
+    parts.push(checks(story, &held).folded("what holds"));
+    parts.push(how_it_went(story).folded("how it went"));
+    parts.push(mermaid::topology(story).folded("who calls whom"));
+    fitted(&first, parts, &again(story), LONGEST)
+}
+
+/// The document of two runs.
+pub fn comparison(comparison: &Comparison<'_>) -> String {
+    let [one, two] = comparison.runs;
+    let name = &one.header().scenario;
+    let first = format!(
+        "<!-- cleave:compare:{} -->\n### {}: {} in run 1, {} in run 2\n\n{}\n\n",
+        cell(name).replace("--", "-"),
+        cell(name),
+        one.verdict(),
+        two.verdict(),
+        cell(&one.header().title)
+    );
+    let mut warnings = Part::lines();
+    warnings
+        .rows
+        .extend(comparison.warnings.iter().map(|warning| format!("- **not the same**: {}\n", cell(warning))));
+    let is_changed = |pair: &&CheckPair<'_>| {
+        pair.runs[0].map(|check| check.verdict) != pair.runs[1].map(|check| check.verdict)
+    };
+    let changed: Vec<&CheckPair<'_>> = comparison.checks.iter().filter(is_changed).collect();
+    let differing: Vec<&compare::Row> = comparison
+        .rows
+        .iter()
+        .filter(|row| row.arms.iter().any(|pair| pair.is_second_better.is_some()))
+        .take(ROWS)
+        .collect();
+    let all: Vec<&compare::Row> = comparison.rows.iter().collect();
+    let parts = vec![
+        warnings,
+        lints(&comparison.runs),
+        both_checks(&changed),
+        both_rows(comparison, &differing),
+        both_rows(comparison, &all).folded("every row of the scorecard"),
+        both_checks(&comparison.checks.iter().collect::<Vec<_>>()).folded("every expectation"),
+        how_it_went(one).folded("how run 1 went"),
+        how_it_went(two).folded("how run 2 went"),
+    ];
+    fitted(&first, parts, &format!("{}{}", again(one), again(two)), LONGEST)
+}
+
+fn lints(runs: &[&Story]) -> Part {
+    let mut part = Part::lines();
+    for (run, story) in runs.iter().enumerate() {
+        let name = if runs.len() > 1 { format!("run {}: ", run + 1) } else { String::new() };
+        for lint in story.end.iter().flat_map(|end| &end.lints) {
+            part.rows.push(format!(
+                "- {name}**{}**, {}: {}\n",
+                lint.verdict.word(),
+                lint.name,
+                cell(&lint.text)
+            ));
         }
     }
-    text.push('\n');
-    let rows: Vec<&Score> = story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
-    text.push_str(&table(story, &rows));
-    text
+    part
 }
 
-fn row_of(story: &Story, check: &Check) -> String {
-    let (why, line) = story.reason_of(check);
-    format!(
-        "| {} {} | `{}` line {line} | {} | {} | {} | {} | {} {} |",
-        check.verdict.sign(),
-        check.verdict.word(),
-        check.text.replace('|', "\\|"),
-        check.arm,
-        value(check.value, &check.unit),
-        value(check.limit, &check.unit),
-        count(Some(check.n as f64)),
-        cell(&check.reason),
-        cell(why)
-    )
+fn checks(story: &Story, checks: &[&Check]) -> Part {
+    let head = ["", "expectation", "arm", "value", "limit", "margin", "n", ""];
+    let row = |check: &&Check| {
+        let (why, line) = story.reason_of(check);
+        row_of(&[
+            format!("{} {}", check.verdict.sign(), check.verdict.word()),
+            format!("{} line {line}", code(&check.text)),
+            check.arm.to_string(),
+            value(check.value, &check.unit),
+            value(check.limit, &check.unit),
+            value(margin(check), &check.unit),
+            count(Some(check.n as f64)),
+            format!("{} {}", cell(&check.reason), cell(why)).trim().to_owned(),
+        ])
+    };
+    Part::table(&head, checks.iter().map(row).collect())
 }
 
-fn table(story: &Story, rows: &[&Score]) -> String {
+fn table(story: &Story, scores: &[&Score]) -> Part {
     let arms = &story.header().arms;
-    let names: Vec<String> = arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))).collect();
-    let mut text = format!("| measure | {} | B/A | n | finding |\n|---|", names.join(" | "));
-    text.push_str(&"---|".repeat(arms.len() + 3));
-    text.push('\n');
-    for score in rows {
-        let values: Vec<String> = arms
-            .iter()
-            .map(|arm| value(score.arms.get(&arm.letter).and_then(|measured| measured.value), &score.unit))
-            .collect();
-        let mark = match figures::is_b_better(score) {
-            Some(true) => "▲ ",
-            Some(false) => "▼ ",
-            None => "",
+    let mut head = vec!["measure".to_owned()];
+    head.extend(arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))));
+    head.extend(["B/A", "n", "finding"].map(str::to_owned));
+    let row =
+        |score: &&Score| {
+            let mut cells = vec![label(&score.measure, &score.window)];
+            cells.extend(arms.iter().map(|arm| {
+                value(score.arms.get(&arm.letter).and_then(|measured| measured.value), &score.unit)
+            }));
+            let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
+            let finding = format!("{}{}", mark(figures::is_b_better(score)), cell(&score.finding));
+            cells.extend([figures::ratio(score), count(Some(n as f64)), finding]);
+            row_of(&cells)
         };
-        let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-        let _ = writeln!(
-            text,
-            "| {} ({}) | {} | {} | {} | {mark}{} |",
-            cell(&score.measure),
-            cell(&score.window),
-            values.join(" | "),
-            figures::ratio(score),
-            count(Some(n as f64)),
-            cell(&score.finding)
-        );
-    }
-    text
+    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
 }
 
-fn details(story: &Story) -> String {
-    let header = story.header();
-    let mut text = String::from("\n<details><summary>every row of the scorecard</summary>\n\n");
-    text.push_str(&table(story, &story.scores.iter().collect::<Vec<_>>()));
-    text.push_str("\n</details>\n\n<details><summary>how it went</summary>\n\n```text\n");
-    for arm in &header.arms {
-        let _ = writeln!(
-            text,
-            "{} {:20} good/s {}\n{:22} p99 ms {}",
+fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
+    let heads = compare::heads(comparison);
+    let mut head = vec!["measure".to_owned()];
+    head.extend(heads.into_iter().map(|(head, _)| cell(&head)));
+    let row = |row: &&compare::Row| {
+        let mut cells = vec![label(&row.measure, &row.window)];
+        for pair in &row.arms {
+            cells.extend(pair.runs.iter().flatten().map(|measured| value(measured.value, &row.unit)));
+            if pair.runs.iter().all(Option::is_some) {
+                cells.push(format!("{}{}", mark(pair.is_second_better), pair.finding));
+            }
+        }
+        row_of(&cells)
+    };
+    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows.iter().map(row).collect())
+}
+
+fn both_checks(checks: &[&CheckPair<'_>]) -> Part {
+    let head = ["expectation", "arm", "value, run 1", "run 1", "value, run 2", "run 2", "limit"];
+    let row = |pair: &&CheckPair<'_>| {
+        let mut cells = vec![code(&pair.text), cell(&pair.arm)];
+        for check in &pair.runs {
+            cells.push(check.map_or("-".into(), |check| value(check.value, &check.unit)));
+            cells.push(check.map_or("not asked".into(), |check| {
+                format!("{} {}", check.verdict.sign(), check.verdict.word())
+            }));
+        }
+        let limits = pair.runs.iter().flatten().map(|check| value(check.limit, &check.unit));
+        cells.extend(limits.take(1));
+        row_of(&cells)
+    };
+    Part::table(&head, checks.iter().map(row).collect())
+}
+
+fn label(measure: &str, window: &str) -> String {
+    if window.is_empty() { cell(measure) } else { format!("{} ({})", cell(measure), cell(window)) }
+}
+
+fn mark(is_better: Option<bool>) -> &'static str {
+    match is_better {
+        Some(true) => "▲ ",
+        Some(false) => "▼ ",
+        None => "",
+    }
+}
+
+/// Sparklines of every arm, and what was done when.
+fn how_it_went(story: &Story) -> Part {
+    let mut part = Part::code("text");
+    for arm in &story.header().arms {
+        part.rows.push(format!(
+            "{} {:20} good/s {}\n{:22} p99 ms {}\n",
             arm.letter,
-            arm.name,
+            fence(&arm.name),
             sparks(&story.good(arm.letter)),
             "",
             sparks(&story.latency_ms(arm.letter, 0.99))
-        );
+        ));
     }
-    for step in &header.steps {
-        let _ = writeln!(text, "{} at {:.1} s: {}", step.number, step.start_ns as f64 / 1e9, step.text);
+    for step in &story.header().steps {
+        part.rows.push(format!(
+            "{} at {}: {}\n",
+            step.number,
+            figures::clock_ns(step.start_ns, 1),
+            fence(&step.text)
+        ));
     }
-    text.push_str(
-        "```\n\n</details>\n\n<details><summary>who calls whom</summary>\n\n```mermaid\nflowchart LR\n",
-    );
-    for arm in &header.arms {
-        let _ = writeln!(text, "subgraph {}[\"{} {}\"]", arm.letter, arm.letter, arm.name);
-        for instance in &arm.instances {
-            let node = format!("{}_{}", arm.letter, instance.name.replace(['#', '-', '.'], "_"));
-            let _ = writeln!(text, "{node}[\"{}: {}\"]", instance.name, instance.hosts.join(", "));
-        }
-        text.push_str("end\n");
-    }
-    let _ = writeln!(
-        text,
-        "```\n\n</details>\n\nAgain: `{}` (seed {}, Cleave {}, {} x {})",
-        header.command.join(" ").replace('`', "'"),
+    part
+}
+
+fn again(story: &Story) -> String {
+    let header = story.header();
+    format!(
+        "\nAgain: `{}` (seed {}, Cleave {}, {} x {})\n",
+        fence(&header.command.join(" ")),
         header.seed,
         header.version,
         header.machine.cores,
         cell(&header.machine.cpu)
-    );
-    text
+    )
 }
 
 /// A series in eighths of a line; a blank where there is no data.
@@ -155,9 +238,23 @@ fn sparks(series: &Series) -> String {
     means.into_iter().map(|mean| mean.map_or(' ', spark)).collect()
 }
 
+fn row_of(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
 /// Text that stays in its cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
+}
+
+/// Text as code in a cell: nothing in it is markup, and it does not end early.
+fn code(text: &str) -> String {
+    format!("`{}`", fence(text).replace('|', "\\|"))
+}
+
+/// Text inside code: it does not end it.
+fn fence(text: &str) -> String {
+    text.replace('`', "'").replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -168,5 +265,10 @@ mod tests {
     fn sparks_show_shape_and_gaps() {
         assert_eq!(sparks(&vec![Some(0.0), Some(7.0), None, Some(3.5)]), "▁█ ▅");
         assert_eq!(sparks(&vec![Some(1.0); 200]).chars().count(), 40);
+    }
+
+    #[test]
+    fn code_ends_where_it_should() {
+        assert_eq!(code("a`b|c\nd"), "`a'b\\|c d`");
     }
 }

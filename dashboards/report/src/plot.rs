@@ -1,16 +1,19 @@
 //! A chart as SVG: lines over the run's seconds, faults as bands, limits as dashed lines. No script, no font, nothing
 //! from outside; what a pointer over a second shows is in the chart's own titles.
+//!
+//! - [`percentiles`]: the same over rarity. [`waterfall`]: a request and where its time went.
+
+pub mod percentiles;
+pub mod waterfall;
 
 use std::fmt::Write;
-
-use record::figures::clock;
 
 use crate::escaped;
 use crate::story::Series;
 
 /// Size of a chart, in its own units.
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 190.0;
+const WIDTH: f64 = 500.0;
+const HEIGHT: f64 = 180.0;
 /// Room for numbers on the left, the clock below, and the title above.
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 10.0;
@@ -25,9 +28,9 @@ const DECADES: f64 = 2.0;
 
 /// One line of a chart.
 pub struct Curve<'a> {
-    /// Its name in the legend.
+    /// Its name in the legend; empty for the rest of the line before it.
     pub name: &'a str,
-    /// Its class: `p50`, `p99`, `good`, `bad`.
+    /// Its class: `one`, `two`, and so on; how it is drawn.
     pub class: &'a str,
     /// Its points, evenly over the chart.
     pub points: Series,
@@ -43,6 +46,8 @@ pub struct Band {
     pub to_s: f64,
     /// Whether something went wrong, rather than being done on purpose.
     pub is_fault: bool,
+    /// Whether it does not apply here, and is only outlined.
+    pub is_absent: bool,
 }
 
 /// A chart.
@@ -52,35 +57,38 @@ pub struct Plot<'a> {
     /// Its unit.
     pub unit: &'a str,
     /// Decades instead of even steps.
-    pub logarithmic: bool,
+    pub is_logarithmic: bool,
     /// The least and the greatest value of all charts it is compared with: they share one scale.
     pub range: (f64, f64),
-    /// Seconds of the load.
-    pub length_s: f64,
-    /// Where stretches begin, with what is said of them below the chart.
-    pub phases: &'a [(f64, &'a str)],
+    /// Length of the chart: seconds of the load, or decades of rarity.
+    pub length: f64,
+    /// Places along it with what is said of them below the chart: where phases begin.
+    pub marks: &'a [(f64, String)],
     /// What was done.
     pub bands: &'a [Band],
     /// Limits of expectations, with their texts.
     pub limits: &'a [(f64, String)],
     /// The lines.
     pub curves: &'a [Curve<'a>],
+    /// How many columns a pointer can ask for their values.
+    pub columns: usize,
 }
 
 impl Plot<'_> {
-    /// The chart of a stretch of time, which all charts of a page show alike.
-    pub fn draw(&self) -> String {
-        let mut svg = self.open(&format!(" data-zoom data-width=\"{WIDTH}\" data-height=\"{HEIGHT}\""));
-        self.fill(&mut svg);
-        self.seconds(&mut svg);
-        svg.push_str("</svg>");
-        svg
+    /// The chart of a stretch of time, which all charts of a page show alike. `clock` says what a place along it is.
+    pub fn draw(&self, clock: impl Fn(f64) -> String) -> String {
+        self.drawn(&format!(" data-zoom=\"\" data-width=\"{WIDTH}\" data-height=\"{HEIGHT}\""), clock)
     }
 
     /// The chart of anything else: what is below it is not a clock.
-    pub fn draw_plain(&self) -> String {
-        let mut svg = self.open("");
+    pub fn draw_plain(&self, place: impl Fn(f64) -> String) -> String {
+        self.drawn("", place)
+    }
+
+    fn drawn(&self, more: &str, place: impl Fn(f64) -> String) -> String {
+        let mut svg = self.open(more);
         self.fill(&mut svg);
+        self.pointed(&mut svg, place);
         svg.push_str("</svg>");
         svg
     }
@@ -113,16 +121,17 @@ impl Plot<'_> {
                 |most| format!("{} up to {}{}", curve.name, short(most), self.unit),
             )
         };
-        let curves: Vec<String> = self.curves.iter().map(greatest).collect();
+        let named = self.curves.iter().filter(|curve| !curve.name.is_empty());
+        let curves: Vec<String> = named.map(greatest).collect();
         format!("{}: {}", self.title, curves.join(", "))
     }
 
     fn x(&self, second: f64) -> f64 {
-        LEFT + (WIDTH - LEFT - RIGHT) * (second / self.length_s.max(1.0)).clamp(0.0, 1.0)
+        LEFT + (WIDTH - LEFT - RIGHT) * (second / self.length.max(1.0)).clamp(0.0, 1.0)
     }
 
     fn bottom(&self) -> f64 {
-        if !self.logarithmic {
+        if !self.is_logarithmic {
             return 0.0;
         }
         self.range.0.max(1e-3).log10().floor().min(self.highest() - DECADES)
@@ -130,11 +139,11 @@ impl Plot<'_> {
 
     /// The upper end of the axis; a power of ten where it is logarithmic.
     fn highest(&self) -> f64 {
-        if self.logarithmic { self.range.1.max(1e-3).log10().ceil() } else { even_top(self.range.1) }
+        if self.is_logarithmic { self.range.1.max(1e-3).log10().ceil() } else { even_top(self.range.1) }
     }
 
     fn y(&self, value: f64) -> f64 {
-        let value = if self.logarithmic { value.max(1e-9).log10() } else { value };
+        let value = if self.is_logarithmic { value.max(1e-9).log10() } else { value };
         let (low, high) = (self.bottom(), self.highest());
         let share = ((value - low) / (high - low).max(1e-9)).clamp(0.0, 1.0);
         HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
@@ -142,10 +151,12 @@ impl Plot<'_> {
 
     fn ticks(&self) -> Vec<f64> {
         let (low, high) = (self.bottom(), self.highest());
-        if self.logarithmic {
+        if self.is_logarithmic {
             (low as i32..=high as i32).map(|power| 10_f64.powi(power)).collect()
         } else {
-            (0..=4).map(|step| high * f64::from(step) / 4.0).collect()
+            // Tops are 1, 2 or 5 times a power of ten: fifths of the first and last, quarters of the second are round.
+            let steps = if (high / 10_f64.powf(high.log10().floor()) - 2.0).abs() < 0.5 { 4 } else { 5 };
+            (0..=steps).map(|step| high * f64::from(step) / f64::from(steps)).collect()
         }
     }
 
@@ -163,10 +174,10 @@ impl Plot<'_> {
             );
         }
         let mut written_to = 0.0;
-        for (second, name) in self.phases {
+        for (second, name) in self.marks {
             let x = self.x(*second);
             // A short phase keeps its line and leaves its name out, where there is no room for it.
-            let name = if x < written_to { "" } else { name };
+            let name = if x < written_to { "" } else { name.as_str() };
             written_to = f64::max(written_to, x + LETTER * name.chars().count() as f64);
             let _ = write!(
                 svg,
@@ -184,10 +195,11 @@ impl Plot<'_> {
         for band in self.bands {
             let (from, to) = (self.x(band.from_s), self.x(band.to_s));
             let class = if band.is_fault { "fault" } else { "deed" };
+            let (absent, note) = if band.is_absent { (" absent", " n/a") } else { ("", "") };
             let _ = write!(
                 svg,
-                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>\
-                 <text class=\"mark\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+                 <text class=\"mark\" x=\"{:.1}\" y=\"{:.1}\">{}{note}</text>",
                 (to - from).max(1.5),
                 HEIGHT - TOP - BOTTOM,
                 from + 2.0,
@@ -224,7 +236,7 @@ impl Plot<'_> {
                 open = false;
                 continue;
             };
-            let second = self.length_s * (at + 0.5) / curve.points.len().max(1) as f64;
+            let second = self.length * (at + 0.5) / curve.points.len().max(1) as f64;
             let verb = if open { 'L' } else { 'M' };
             let _ = write!(path, "{verb}{:.1} {:.1}", self.x(second), self.y(value));
             open = true;
@@ -234,7 +246,7 @@ impl Plot<'_> {
 
     fn legend(&self, svg: &mut String) {
         let mut x = WIDTH - RIGHT;
-        for curve in self.curves.iter().rev() {
+        for curve in self.curves.iter().rev().filter(|curve| !curve.name.is_empty()) {
             x -= LETTER * curve.name.chars().count() as f64 + 24.0;
             let _ = write!(
                 svg,
@@ -246,29 +258,36 @@ impl Plot<'_> {
         }
     }
 
-    /// A transparent column for each second: its title says the values.
-    fn seconds(&self, svg: &mut String) {
-        let columns = (self.length_s.ceil() as usize).clamp(1, MOST_POINTS);
+    /// Transparent columns: the title of each says the values in its middle.
+    fn pointed(&self, svg: &mut String, place: impl Fn(f64) -> String) {
+        let most = self.curves.iter().map(|curve| curve.points.len()).max().unwrap_or(0);
+        let columns = self.columns.min(most).max(1);
         let wide = (WIDTH - LEFT - RIGHT) / columns as f64;
         svg.push_str("<g class=\"columns\">");
         for column in 0..columns {
-            let second = self.length_s * column as f64 / columns as f64;
+            let middle = (column as f64 + 0.5) / columns as f64;
             let value = |curve: &Curve<'_>| {
-                let index = (curve.points.len() as f64 * second / self.length_s.max(1.0)) as usize;
-                let value = curve.points.get(index).copied().flatten();
-                value.map(|value| format!("{} {}{}", curve.name, short(value), self.unit))
+                let index = (curve.points.len() as f64 * middle) as usize;
+                let value = curve.points.get(index).copied().flatten()?;
+                Some(format!("{}{}", short(value), self.unit))
             };
-            let values: Vec<String> = self.curves.iter().filter_map(value).collect();
+            let mut values: Vec<String> = Vec::new();
+            for (at, curve) in self.curves.iter().enumerate() {
+                // The rest of a line goes by the name of the line.
+                let name =
+                    if curve.name.is_empty() { self.curves[at.saturating_sub(1)].name } else { curve.name };
+                let said = value(curve).map(|value| format!("{name} {value}"));
+                values.extend(said.filter(|said| !values.contains(said)));
+            }
             if values.is_empty() {
                 continue;
             }
             let _ = write!(
                 svg,
-                "<rect x=\"{:.1}\" y=\"{TOP}\" width=\"{wide:.2}\" height=\"{:.1}\"><title>{} {}</title></rect>",
-                self.x(second),
+                "<rect x=\"{:.1}\" y=\"{TOP}\" width=\"{wide:.2}\" height=\"{:.1}\"><title>{}</title></rect>",
+                LEFT + wide * column as f64,
                 HEIGHT - TOP - BOTTOM,
-                clock(second as u64),
-                escaped(&values.join(", "))
+                escaped(&format!("{} {}", place(self.length * middle), values.join(", ")))
             );
         }
         svg.push_str("</g>");
@@ -296,7 +315,7 @@ fn short(value: f64) -> String {
 
 /// At most so many points with their places: of each stretch the least and the greatest, in their order, and a gap
 /// where it holds nothing.
-fn decimated(points: &[Option<f64>], most: usize) -> Vec<(f64, Option<f64>)> {
+pub(crate) fn decimated(points: &[Option<f64>], most: usize) -> Vec<(f64, Option<f64>)> {
     if points.len() <= most {
         return points.iter().enumerate().map(|(at, value)| (at as f64, *value)).collect();
     }
@@ -323,28 +342,35 @@ fn decimated(points: &[Option<f64>], most: usize) -> Vec<(f64, Option<f64>)> {
 mod tests {
     use super::*;
 
-    fn plot<'a>(curves: &'a [Curve<'a>], limits: &'a [(f64, String)]) -> Plot<'a> {
+    fn plot<'a>(
+        curves: &'a [Curve<'a>],
+        marks: &'a [(f64, String)],
+        limits: &'a [(f64, String)],
+    ) -> Plot<'a> {
         Plot {
             title: "latency",
             unit: "ms",
-            logarithmic: true,
+            is_logarithmic: true,
             range: (1.0, 200.0),
-            length_s: 4.0,
-            phases: &[(0.0, "warm"), (1.0, "a<b")],
-            bands: &[Band { number: 1, from_s: 1.0, to_s: 2.0, is_fault: true }],
+            length: 4.0,
+            marks,
+            bands: &[Band { number: 1, from_s: 1.0, to_s: 2.0, is_fault: true, is_absent: false }],
             limits,
             curves,
+            columns: 100,
         }
     }
 
     #[test]
     fn a_gap_stays_a_gap() {
         let curve = Curve { name: "p50", class: "p50", points: vec![Some(2.0), None, Some(3.0), Some(4.0)] };
-        let svg = plot(&[curve], &[]).draw();
+        let marks = [(0.0, "warm".to_owned()), (1.0, "a<b".to_owned())];
+        let svg = plot(&[curve], &marks, &[]).draw(|second| format!("at {second}"));
         let path = svg.split("class=\"curve p50\" d=\"").nth(1).expect("its path").split('"').next();
         let path = path.expect("closed");
         assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1), "{path}");
         assert!(svg.contains("a&lt;b") && svg.contains("class=\"fault\""), "{svg}");
+        assert!(svg.contains("<title>at 0.5 p50 2ms</title>") && !svg.contains("at 1.5"), "{svg}");
     }
 
     #[test]
@@ -353,8 +379,8 @@ mod tests {
         let one = Curve { name: "p50", class: "p50", points: vec![Some(1.0)] };
         let other = Curve { name: "p50", class: "p50", points: vec![Some(150.0)] };
         let (one, other) = ([one], [other]);
-        assert_eq!(plot(&one, &limits).y(100.0), plot(&other, &limits).y(100.0));
-        assert_eq!(plot(&one, &limits).ticks(), [1.0, 10.0, 100.0, 1_000.0]);
+        assert_eq!(plot(&one, &[], &limits).y(100.0), plot(&other, &[], &limits).y(100.0));
+        assert_eq!(plot(&one, &[], &limits).ticks(), [1.0, 10.0, 100.0, 1_000.0]);
     }
 
     #[test]

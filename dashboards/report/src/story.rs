@@ -1,16 +1,20 @@
 //! What a record says, sorted for pages: no figure is made here that another view lacks.
+//!
+//! - [`series`]: second by second, for charts.
+//! - [`tables`]: edges, journeys and traces over a stretch.
+
+pub mod series;
+pub mod tables;
 
 use std::collections::BTreeMap;
 
-use record::{Audit, Check, Edge, End, Entry, Event, Header, Latencies, Line, Score, Verdict};
+use record::figures;
+use record::{Audit, Check, End, Entry, Event, Header, Line, Score, Split, Trace, Verdict};
 use scorecard::Tally;
-use scorecard::expect::Window;
-use scorecard::tally::Stretch;
+use scorecard::expect::{Expectation, Window};
 
-/// Seconds a 99th percentile looks back, as on the screen: one second has too few samples.
-const P99_OVER_S: u32 = 5;
-/// Seconds between two points of what is sampled from outside once a second.
-const SAMPLED_S: u32 = 2;
+pub use series::Series;
+
 /// One second, ns.
 const SECOND: u64 = 1_000_000_000;
 
@@ -26,9 +30,6 @@ impl std::fmt::Display for NoHeader {
 
 impl std::error::Error for NoHeader {}
 
-/// A figure of an arm, second by second of the load's clock; `None` where there is no data.
-pub type Series = Vec<Option<f64>>;
-
 /// A run, ready to be told.
 pub struct Story {
     /// Everything measured, for questions.
@@ -43,6 +44,19 @@ pub struct Story {
     pub audits: Vec<Audit>,
     /// What happened, with its moment, ns since the run's start.
     pub events: Vec<(u64, Event)>,
+    /// Requests that were kept.
+    pub traces: Vec<Trace>,
+    /// Where the time of all traces went, by arm, round, phase and journey: the last word of each.
+    pub splits: Vec<Split>,
+}
+
+/// A moment of the run whose topology is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// `baseline`, `fault`, `recovery`.
+    pub name: &'static str,
+    /// The phase it is.
+    pub phase: String,
 }
 
 impl Story {
@@ -59,23 +73,37 @@ impl Story {
             scores: Vec::new(),
             audits: Vec::new(),
             events: Vec::new(),
+            traces: Vec::new(),
+            splits: Vec::new(),
         };
+        // Said again when it changes: the last word counts.
         let mut checks: BTreeMap<(u32, char), &Check> = BTreeMap::new();
+        let mut splits: BTreeMap<(char, u32, u32, &str), &Split> = BTreeMap::new();
         let mut audits = Vec::new();
         for line in lines {
             match &line.entry {
                 Entry::End(end) => story.end = Some((**end).clone()),
-                // Said again when it changes: the last word counts.
                 Entry::Check(check) => {
                     checks.insert((check.id, check.arm), check);
                 }
                 Entry::Score(score) => story.scores.push((**score).clone()),
                 Entry::Audit(audit) => audits.push(audit),
                 Entry::Event(event) => story.events.push((line.t, event.clone())),
-                _ => {}
+                Entry::Trace(trace) => story.traces.push((**trace).clone()),
+                Entry::Split(split) => {
+                    splits.insert((split.arm, split.round, split.phase, &split.journey), split);
+                }
+                Entry::Header(_)
+                | Entry::Phase(_)
+                | Entry::Window(_)
+                | Entry::Edge(_)
+                | Entry::Proc(_)
+                | Entry::Host(_)
+                | Entry::Cost(_) => {}
             }
         }
         story.checks = checks.into_values().cloned().collect();
+        story.splits = splits.into_values().cloned().collect();
         story.audits = Audit::added_up(audits);
         Ok(story)
     }
@@ -106,6 +134,39 @@ impl Story {
         plan.map_or(("", 0), |plan| (plan.why.as_str(), plan.line))
     }
 
+    /// How a check stands for a collector of tests: where the run, or the premise it is, cannot be believed, what does
+    /// not hold is invalid rather than failed.
+    pub fn standing(&self, check: &Check) -> Verdict {
+        let plan = self.header().expectations.iter().find(|plan| plan.id == check.id);
+        let is_premise = plan.is_some_and(|plan| plan.list == "valid");
+        let is_void = self.verdict() == Verdict::Invalid.word();
+        if check.verdict == Verdict::Fail && (is_premise || is_void) {
+            Verdict::Invalid
+        } else {
+            check.verdict
+        }
+    }
+
+    /// What a check found, in a sentence: `187.0ms where the limit is 150.0ms (n=4812)`.
+    pub fn found(&self, check: &Check) -> String {
+        let since = check.since_ns.map_or_else(String::new, |ns| {
+            format!("; violated since {}", figures::load_clock(ns, self.header().load_start_ns, 1))
+        });
+        let reason = if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) };
+        format!(
+            "{} where the limit is {} (n={}){since}{reason}",
+            figures::value(check.value, &check.unit),
+            figures::value(check.limit, &check.unit),
+            figures::count(Some(check.n as f64)),
+        )
+    }
+
+    /// The name of an arm; its letter where the header does not know it.
+    pub fn arm_name(&self, letter: char) -> String {
+        let arm = self.header().arms.iter().find(|arm| arm.letter == letter);
+        arm.map_or_else(|| letter.to_string(), |arm| arm.name.clone())
+    }
+
     /// Rows by the claim they test, in the order claims first come.
     pub fn by_claim(&self) -> Vec<(&str, Vec<&Score>)> {
         let mut claims: Vec<(&str, Vec<&Score>)> = Vec::new();
@@ -124,108 +185,60 @@ impl Story {
         u32::try_from(ns.div_ceil(SECOND)).unwrap_or(u32::MAX)
     }
 
-    /// A latency of ok journeys, milliseconds: the median of each second, or the 99th percentile of the last five.
-    pub fn latency_ms(&self, arm: char, q: f64) -> Series {
-        let back = if q >= 0.99 { P99_OVER_S } else { 1 };
-        self.each(1, |second| {
-            // Nothing answered in this second: a gap, although its neighbours have values.
-            if self.latencies(arm, second..second + 1).is_empty() {
-                return None;
+    /// Seconds an expectation looks at: of its phases, or of the whole load.
+    pub fn seconds_of(&self, check: &Check) -> f64 {
+        let phases = check.text.parse::<Expectation>();
+        let named = phases.iter().flat_map(Expectation::phases).filter_map(|name| self.tally.phase(name));
+        let ns: u64 = named.map(|phase| phase.length_ns).max().unwrap_or(0);
+        if ns > 0 { ns as f64 / 1e9 } else { f64::from(self.length_s()) }
+    }
+
+    /// The first moments worth comparing: before anything was done, while the first fault lasts, and at the end.
+    pub fn moments(&self) -> Vec<Moment> {
+        let header = self.header();
+        let steady = header.phases.iter().find(|phase| phase.name == "steady" && phase.measure);
+        let Some(baseline) = steady.or_else(|| header.phases.iter().find(|phase| phase.measure)) else {
+            return Vec::new();
+        };
+        let mut moments = vec![Moment { name: "baseline", phase: baseline.name.clone() }];
+        let first = header.steps.iter().find(|step| step.is_fault).or_else(|| header.steps.first());
+        let within = |ns: u64| {
+            header
+                .phases
+                .iter()
+                .position(|phase| (phase.start_ns..phase.start_ns + phase.length_ns).contains(&ns))
+        };
+        let Some((step, at)) = first.and_then(|step| Some((step, within(step.start_ns)?))) else {
+            return moments;
+        };
+        let mut add = |name, phase: &str| {
+            if moments.iter().all(|moment| moment.phase != phase) {
+                moments.push(Moment { name, phase: phase.to_owned() });
             }
-            let from = (second + 1).saturating_sub(back);
-            let latencies = self.latencies(arm, from..second + 1);
-            latencies.quantile(q).map(|us| us as f64 / 1e3)
-        })
-    }
-
-    /// Latencies of ok journeys from the intended start over some seconds, of all rounds.
-    fn latencies(&self, arm: char, seconds: std::ops::Range<u32>) -> Latencies {
-        self.tally.merged(arm, &Stretch { round: 0, seconds }, "all", |window| &window.intended)
-    }
-
-    /// Latencies of ok journeys over the measured phases.
-    pub fn all_latencies(&self, arm: char) -> Latencies {
-        self.tally.merged(arm, &self.tally.whole(&Window::Whole), "all", |window| &window.intended)
-    }
-
-    /// Good journeys per second, of one round.
-    pub fn good(&self, arm: char) -> Series {
-        self.per_second(arm, |window| window.good)
-    }
-
-    /// Journeys per second that failed, were dropped or came too late.
-    pub fn failed(&self, arm: char) -> Series {
-        self.per_second(arm, |window| window.offered.saturating_sub(window.good))
-    }
-
-    fn per_second(&self, arm: char, which: impl Fn(&record::Window) -> u64 + Copy) -> Series {
-        let rounds = f64::from(self.header().rounds.max(1));
-        self.each(1, |second| {
-            let stretch = Stretch { round: 0, seconds: second..second + 1 };
-            let offered = self.tally.sum(arm, &stretch, "all", |window| window.offered);
-            (offered > 0).then(|| self.tally.sum(arm, &stretch, "all", which) as f64 / rounds)
-        })
-    }
-
-    /// CPU of the arm's processes, cores, every two seconds.
-    pub fn cpu_cores(&self, arm: char) -> Series {
-        let rounds = f64::from(self.header().rounds.max(1));
-        self.each(SAMPLED_S, |second| {
-            let stretch = Stretch { round: 0, seconds: second..second + SAMPLED_S };
-            let ns = self.tally.cpu_ns(arm, &stretch)?;
-            Some(ns as f64 / SECOND as f64 / f64::from(SAMPLED_S) / rounds)
-        })
-    }
-
-    /// A point every `step` seconds; in between nothing is known.
-    fn each(&self, step: u32, figure: impl Fn(u32) -> Option<f64>) -> Series {
-        (0..self.length_s()).step_by(step as usize).map(figure).collect()
-    }
-
-    /// Calls of each edge that crosses processes over the measured phases: per second, tries per call,
-    /// failed share, and the worst p99 of a second, ms.
-    pub fn edges(&self, arm: char) -> Vec<EdgeRow> {
-        let whole = self.tally.whole(&Window::Whole);
-        let mut rows: BTreeMap<(&str, &str), EdgeRow> = BTreeMap::new();
-        for edge in self.tally.edges(arm, &whole).filter(|edge| !edge.caller.is_empty()) {
-            let row = rows.entry((&edge.caller, &edge.callee)).or_insert_with(|| EdgeRow::new(edge));
-            row.add(edge);
+        };
+        add(if step.is_fault { "fault" } else { "change" }, &header.phases[at].name);
+        if let Some(last) = header.phases.last().filter(|_| at + 1 < header.phases.len()) {
+            add("recovery", &last.name);
         }
-        rows.into_values().filter(|row| row.tries > 0.0).collect()
+        moments
+    }
+
+    /// Windows whose latencies are drawn: all that is measured, and each measured phase where there are several.
+    pub fn windows(&self) -> Vec<(String, Window)> {
+        let measured = self.header().phases.iter().filter(|phase| phase.measure);
+        let mut windows = vec![("measured phases".to_owned(), Window::Whole)];
+        windows.extend(measured.map(|phase| (phase.name.clone(), Window::Phase(phase.name.clone()))));
+        if windows.len() == 2 {
+            windows.truncate(1);
+        }
+        windows
     }
 }
 
-/// An edge over a stretch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EdgeRow {
-    /// Who asks.
-    pub caller: String,
-    /// Who answers.
-    pub callee: String,
-    /// Logical calls.
-    pub calls: f64,
-    /// Tries.
-    pub tries: f64,
-    /// Failed tries.
-    pub failed: f64,
-    /// The worst 99th percentile of a second, ms.
-    pub worst_p99_ms: Option<f64>,
-    /// Seconds its breaker was open.
-    pub open_s: u64,
-}
-
-impl EdgeRow {
-    fn new(edge: &Edge) -> Self {
-        let (caller, callee) = (edge.caller.clone(), edge.callee.clone());
-        Self { caller, callee, calls: 0.0, tries: 0.0, failed: 0.0, worst_p99_ms: None, open_s: 0 }
-    }
-
-    /// A second of it.
-    fn add(&mut self, edge: &Edge) {
-        self.calls += edge.effective_rps;
-        self.tries += edge.actual_rps;
-        self.failed += edge.errors_rps;
-        self.worst_p99_ms = self.worst_p99_ms.into_iter().chain(edge.p99_ms).reduce(f64::max);
-        self.open_s += u64::from(edge.breaker == 2);
-    }
+/// How far a check's value is from its limit, in its unit; negative where it is beyond it.
+pub fn margin(check: &Check) -> Option<f64> {
+    let op = check.text.parse::<Expectation>().ok()?.op;
+    let (value, limit) = (check.value?, check.limit?);
+    let distance = (limit - value).abs();
+    Some(if op.holds(value, limit) { distance } else { -distance }).filter(|margin| margin.is_finite())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use record::{Audit, Check, End, Entry, Header, Line, Score, Verdict, Window, figures};
 
-use crate::figures::{NO_DATA, clock_ns, count, left, right, value, width, wrap};
+use crate::figures::{NO_DATA, count, left, load_clock, right, value, width, wrap};
 use crate::sweep;
 
 /// Narrower than this and the columns of two arms do not fit side by side.
@@ -280,7 +280,8 @@ impl<W: Write> Card<'_, W> {
                     self.wrapped("    ", Tone::Quiet, &format!("line {}: {}", plan.line, plan.why))?;
                 }
                 if let Some(since) = check.since_ns {
-                    self.wrapped("    ", Tone::Quiet, &format!("violated since {}", clock_ns(since, 1)))?;
+                    let since = load_clock(since, header.load_start_ns, 1);
+                    self.wrapped("    ", Tone::Quiet, &format!("violated since {since}"))?;
                 }
             }
             if !check.reason.is_empty() {

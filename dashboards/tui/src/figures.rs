@@ -1,7 +1,7 @@
 //! Numbers for people as the terminal has room for them, and text cut to its cells. What all views share is the
 //! record's.
 
-pub(crate) use record::figures::{NO_DATA, clock, clock_ns, count, load_clock, value};
+pub(crate) use record::figures::{NO_DATA, clock, count, load_clock, value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A latency in milliseconds without its unit: `0.42`, `9.4`, `187`.

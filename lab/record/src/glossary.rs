@@ -1,5 +1,9 @@
 //! Every number a view shows, with its unit and how it comes about: help and glossary are drawn from here.
 
+mod columns;
+
+pub use columns::COLUMNS;
+
 use crate::{Better, Class};
 
 /// One kind of number.
@@ -220,6 +224,11 @@ pub fn term_of(id: &str) -> Option<&'static Term> {
     TERMS.iter().filter(fits).max_by_key(|term| term.id.len())
 }
 
+/// The term or column of exactly this id.
+pub fn term_by_id(id: &str) -> Option<&'static Term> {
+    TERMS.iter().chain(COLUMNS).find(|term| term.id == id)
+}
+
 /// A class of a trace's time, as a term.
 pub const fn of_class(class: Class) -> Term {
     term("class", class.words(), "s", Lower, class.meaning())
@@ -236,8 +245,9 @@ mod tests {
         assert_eq!(meant("cpu_total"), Some("cpu_total"));
         assert_eq!(meant("cpu_encoding"), Some("cpu"));
         assert_eq!(meant("goodputs"), None);
-        for (i, one) in TERMS.iter().enumerate() {
-            assert!(TERMS[i + 1..].iter().all(|other| other.id != one.id), "`{}` is defined twice", one.id);
+        let all: Vec<&Term> = TERMS.iter().chain(COLUMNS).collect();
+        for (i, one) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|other| other.id != one.id), "`{}` is defined twice", one.id);
             assert!(one.meaning.len() > 10, "`{}` is not defined", one.id);
         }
     }

@@ -5,7 +5,7 @@
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`figures`]: numbers and verdicts for people, the same in every view.
 //! - [`glossary`]: what each number is and how it comes about.
-//! - [`file`]: `run.jsonl`, written a line at a time, read while being written.
+//! - [`file`]: `run.jsonl`, written a line at a time, read while being written. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
@@ -17,6 +17,7 @@ pub mod glossary;
 pub mod histogram;
 pub mod line;
 pub mod outcome;
+pub mod schema;
 pub mod trace;
 
 pub use file::{ReadError, Reader, Writer};

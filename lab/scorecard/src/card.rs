@@ -199,23 +199,34 @@ fn finding(kind: &Kind, arms: &BTreeMap<char, Measured>, ratio: Option<&Measured
         None if values.windows(2).all(|pair| pair[0] == pair[1]) => "no difference".into(),
         // A quantile has an interval as soon as there are samples beyond it.
         None if matches!(kind, Kind::Latency(..) | Kind::Staleness(_)) => "too few samples".into(),
-        None => apart(arms),
+        None => apart_of(arms),
     }
 }
 
+/// Finding of two figures that differ.
+pub const DIFFERS: &str = "differs";
+
 /// A ratio's interval that holds 1 finds no difference.
 fn of_ratio((low, high): stats::Interval) -> String {
-    if low > 1.0 || high < 1.0 { "differs".into() } else { "no difference".into() }
+    if low > 1.0 || high < 1.0 { DIFFERS.into() } else { "no difference".into() }
 }
 
 /// Without a ratio: do the intervals of the first two arms stand apart?
-fn apart(arms: &BTreeMap<char, Measured>) -> String {
-    let mut intervals = arms.values().map(|measured| measured.interval);
-    match (intervals.next().flatten(), intervals.next().flatten()) {
-        (Some((_, a_high)), Some((b_low, _))) if a_high < b_low => "differs".into(),
-        (Some((a_low, _)), Some((_, b_high))) if b_high < a_low => "differs".into(),
-        (Some(_), Some(_)) => "no difference".into(),
+fn apart_of(arms: &BTreeMap<char, Measured>) -> String {
+    let mut arms = arms.values();
+    match (arms.next(), arms.next()) {
+        (Some(a), Some(b)) => apart(a, b).into(),
         _ => "no interval".into(),
+    }
+}
+
+/// Whether two figures differ: their intervals do not overlap.
+pub fn apart(one: &Measured, two: &Measured) -> &'static str {
+    match (one.interval, two.interval) {
+        (Some((_, high)), Some((low, _))) if high < low => DIFFERS,
+        (Some((low, _)), Some((_, high))) if high < low => DIFFERS,
+        (Some(_), Some(_)) => "no difference",
+        _ => "no interval",
     }
 }
 
@@ -302,7 +313,7 @@ fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
             (arm, Measured { interval: None, ..divided.unwrap_or_default() })
         })
         .collect();
-    let of_memory = apart(&memory);
+    let of_memory = apart_of(&memory);
     vec![
         row("rate_per_core", "good journeys per second and core used", cores, found),
         row("rate_per_gib", "good journeys per second and GiB held", memory, of_memory),
@@ -333,7 +344,7 @@ fn complexity(tally: &Tally) -> Vec<Score> {
                 window: "whole".into(),
                 ratio: None,
                 beside: None,
-                finding: apart(&arms),
+                finding: apart_of(&arms),
                 arms,
             }
         };

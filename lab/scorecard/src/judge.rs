@@ -86,9 +86,13 @@ fn against_limit(
         limit: Some(limit),
         unit: unit_of(&left.kind),
         n: measured.n,
+        since_ns: if verdict == Verdict::Fail {
+            crate::since::since(tally, expectation, left, factor, asked, limit)
+        } else {
+            None
+        },
         verdict,
         reason,
-        since_ns: None,
     }
 }
 
@@ -244,14 +248,6 @@ const fn precedence(verdict: Verdict) -> u8 {
         Verdict::Inconclusive => 1,
         Verdict::Fail => 2,
         Verdict::Invalid => 3,
-    }
-}
-
-/// Since when a check has been violated, carried from one look to the next.
-pub fn carry(before: &[Check], now: &mut [Check], at_ns: u64) {
-    for check in now.iter_mut().filter(|check| check.verdict == Verdict::Fail) {
-        let earlier = before.iter().find(|old| old.id == check.id && old.arm == check.arm);
-        check.since_ns = earlier.and_then(|old| old.since_ns).or(Some(at_ns));
     }
 }
 

@@ -3,7 +3,8 @@
 //! - [`tally`]: the record's lines, sorted for questions.
 //! - [`expect`]: the grammar of expectations.
 //! - [`measure`]: what an arm did, with samples and interval.
-//! - [`judge`]: how expectations stand, and the verdict. [`lints`](mod@lints): what makes a run unbelievable.
+//! - [`judge`]: how expectations stand, and the verdict; `since`: from when on. [`lints`](mod@lints): what makes a run
+//!   unbelievable.
 //! - [`card`]: the scorecard's rows.
 //! - [`front`]: many deployments at once, and which are worth having.
 //! - [`stats`]: how far a number may be off.
@@ -16,6 +17,7 @@ pub mod front;
 pub mod judge;
 pub mod lints;
 pub mod measure;
+mod since;
 pub mod stats;
 pub mod tally;
 

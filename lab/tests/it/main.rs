@@ -19,4 +19,5 @@ mod stall;
 mod traces;
 mod traps;
 mod up;
+mod views;
 mod whole_run;

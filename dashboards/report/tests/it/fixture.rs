@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use record::{
-    Arm, Better, Check, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Instance, Latencies,
-    Line, Lint, Machine, Measured, Phase, PhasePlan, Proc, Score, StepPlan, Verdict, Window,
+    Arm, Better, Check, Class, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Instance,
+    JourneyPlan, Kept, Latencies, Line, Lint, Machine, Measured, Part, Phase, PhasePlan, Proc, Score,
+    Segment, Span, Split, StepPlan, Trace, Verdict, Window,
 };
 use report::Story;
 
@@ -31,8 +32,8 @@ fn header() -> Header {
                 public_port: None,
             })
             .collect(),
-        local_edges: Vec::new(),
-        remote_edges: Vec::new(),
+        local_edges: if letter == 'A' { vec!["feed->follower".into()] } else { Vec::new() },
+        remote_edges: if letter == 'B' { vec!["feed->follower".into()] } else { Vec::new() },
         policies: BTreeMap::new(),
         databases: 1,
         config_keys: 10,
@@ -61,7 +62,11 @@ fn header() -> Header {
         machine: Machine { cpu: "a CPU".into(), cores: 2, memory_mib: 1_000, ..Machine::default() },
         arms: vec![arm('A', "mono", &["app"]), arm('B', "micro", &["feed", "follower"])],
         phases: vec![phase("steady", 0, 10), phase("fault", 10, 10)],
-        journeys: Vec::new(),
+        journeys: vec![JourneyPlan {
+            name: "home-feed".into(),
+            needs: vec!["feed".into(), "follower".into()],
+            groups: vec!["feed".into()],
+        }],
         steps: vec![StepPlan {
             number: 1,
             id: "slow".into(),
@@ -92,7 +97,8 @@ fn header() -> Header {
     }
 }
 
-fn lines() -> Vec<Line> {
+/// Its record.
+pub fn lines() -> Vec<Line> {
     let mut lines = Vec::new();
     let mut say = |t: u64, entry: Entry| lines.push(Line { t, entry });
     say(0, Entry::Header(Box::new(header())));
@@ -133,7 +139,9 @@ fn lines() -> Vec<Line> {
             say(t, Entry::Window(Box::new(window)));
             let proc = Proc {
                 arm,
-                instance: "app#0".into(),
+                instance: "follower#0".into(),
+                components: vec!["follower".into()],
+                state: if slow { "paused".into() } else { "up".into() },
                 cpu_ns: u64::from(second) * 100_000_000,
                 pss_kib: 30_000,
                 ..Proc::default()
@@ -168,12 +176,17 @@ fn lines() -> Vec<Line> {
     };
     let end = 22 * SECOND;
     // It held once; what counts is how it stands in the end.
+    for arm in ['A', 'B'] {
+        say(end, Entry::Trace(Box::new(trace(arm))));
+        say(end, Entry::Split(Box::new(split(arm))));
+    }
     say(15 * SECOND, check(0, "p99(all) < 150ms", 0.1, 0.15, "s", Verdict::Pass, ""));
     say(end, check(0, "p99(all) < 150ms", 0.187, 0.15, "s", Verdict::Fail, ""));
     let straddles = "the interval 88.0% to 92.0% straddles the limit";
     say(end, check(1, "goodput(all) > 90%", 0.9, 0.9, "%", Verdict::Inconclusive, straddles));
     say(end, check(2, "errors(all) < 1%", 0.0, 0.01, "%", Verdict::Pass, ""));
-    let measured = |value| Measured { value: Some(value), n: 4_812, interval: None };
+    let measured =
+        |value| Measured { value: Some(value), n: 4_812, interval: Some((value * 0.9, value * 1.1)) };
     let score = Score {
         id: "latency_p99".into(),
         claim: "network latency between services".into(),
@@ -204,7 +217,90 @@ fn lines() -> Vec<Line> {
     lines
 }
 
+/// The same request in either arm: in B its call of the follower is slowed by the fault.
+fn trace(arm: char) -> Trace {
+    let slow = if arm == 'B' { 180_000_000 } else { 0 };
+    let span = |parent, name: &str, start: u64, length: u64, class| Span {
+        parent,
+        of: if parent.is_some() { "follower".into() } else { "client".into() },
+        at: String::new(),
+        name: name.into(),
+        place: "feed->follower".into(),
+        start,
+        length,
+        class,
+        error: String::new(),
+    };
+    let (work, root) = (2_000_000, 8_000_000 + slow);
+    let mut spans = vec![
+        span(None, "GET /v1/feed", 0, root, Class::Network),
+        span(Some(0), "followers", 0, work, Class::Work),
+    ];
+    let mut path = vec![Segment { span: 1, start: 0, length: work }];
+    if slow > 0 {
+        spans.push(span(Some(0), "injected.delay", work, slow, Class::Injected));
+        path.push(Segment { span: 2, start: work, length: slow });
+    }
+    path.push(Segment { span: 0, start: work + slow, length: root - work - slow });
+    Trace {
+        arm,
+        round: 1,
+        phase: 1,
+        journey: "home-feed".into(),
+        request: 217,
+        trace_id: format!("{:032x}", u32::from(arm)),
+        kept: if arm == 'B' { Kept::Slow } else { Kept::Pair },
+        error: String::new(),
+        due: 12 * SECOND,
+        felt: root + 1_000_000,
+        start: 12 * SECOND + 1_000_000,
+        spans,
+        path,
+        clipped: 0,
+        orphans: 0,
+    }
+}
+
+fn split(arm: char) -> Split {
+    let part =
+        |class, mean| Part { place: "feed->follower".into(), class, mean, variance: 0.0, slowest: mean };
+    let mut parts = vec![part(Class::Network, 6e6), part(Class::Work, 2e6)];
+    parts.extend((arm == 'B').then(|| part(Class::Injected, 90e6)));
+    let mean = parts.iter().map(|part| part.mean).sum();
+    Split { arm, round: 1, phase: 1, journey: "home-feed".into(), n: 200, mean, slowest: 2.0 * mean, parts }
+}
+
 /// The story of it.
 pub fn story() -> Story {
-    Story::of(&lines()).expect("it has a header")
+    told(&lines())
+}
+
+/// The story of a record.
+pub fn told(lines: &[Line]) -> Story {
+    Story::of(lines).expect("it has a header")
+}
+
+/// Another run of it: B is faster, beyond what the intervals allow for; another seed, and a scenario with a line more.
+pub fn other_lines() -> Vec<Line> {
+    let mut lines = lines();
+    for line in &mut lines {
+        match &mut line.entry {
+            Entry::Header(header) => {
+                header.run_id = "20260102-000000-othr".into();
+                header.seed = 43;
+                header.scenario_text += "\n# cured";
+            }
+            Entry::Score(score) => {
+                let b = score.arms.get_mut(&'B').expect("measured");
+                b.value = Some(0.02);
+                b.interval = Some((0.018, 0.023));
+            }
+            Entry::Check(check) if check.id == 0 => {
+                check.value = Some(0.02);
+                check.verdict = Verdict::Pass;
+            }
+            _ => {}
+        }
+    }
+    lines
 }

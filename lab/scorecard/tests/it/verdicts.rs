@@ -27,6 +27,22 @@ fn a_check_passes_fails_or_cannot_be_told() {
 }
 
 #[test]
+fn a_check_that_fails_says_since_when() {
+    let mut run = Run::new();
+    for second in 25_u32..35 {
+        // Four seconds are good, and the next one takes what is good so far to 80 of 100.
+        run.window('A', 1, second, "home-feed", 20, if second < 29 { 20 } else { 0 }, 5 * MS);
+    }
+    let standing = |text: &str| run.checks(text)[0].clone();
+    let failed = standing("goodput(all) in crash >= 90%");
+    assert_eq!((failed.verdict, failed.since_ns), (Verdict::Fail, Some(29 * crate::fixture::SECOND)));
+    assert_eq!(standing("goodput(all) in crash >= 10%").since_ns, None, "what holds has no such moment");
+    let from_the_start = &quiet().checks("p50(all) in steady <= 1ms")[0];
+    assert_eq!(from_the_start.since_ns, Some(5 * crate::fixture::SECOND), "where its phase begins");
+    assert_eq!(Run::of_rounds(3).quiet(|_, _| 5 * MS).checks("p50(all) in steady <= 1ms")[0].since_ns, None);
+}
+
+#[test]
 fn a_limit_inside_the_interval_cannot_be_told() {
     let mut run = Run::new();
     for second in 5_u32..25 {

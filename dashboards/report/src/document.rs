@@ -1,0 +1,196 @@
+//! The run as one JSON document, and two runs as one. Their schemas are committed beside the record's, in
+//! `lab/record/schema`.
+
+pub mod schema;
+
+use std::collections::BTreeMap;
+
+use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
+use serde::Serialize;
+
+use crate::compare::{self, Comparison};
+use crate::story::{Story, margin};
+
+/// Version of the documents: a reader should refuse any other.
+pub const SCHEMA_VERSION: u32 = 1;
+/// What a record without an end counts as, by its exit code.
+const EXIT_INVALID: u8 = 3;
+
+/// A run.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Names the run and its folder.
+    pub run_id: &'a str,
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// Its title.
+    pub title: &'a str,
+    /// The seed used.
+    pub seed: u64,
+    /// Version of Cleave.
+    pub version: &'a str,
+    /// `side by side` or `interleaved`.
+    pub way: &'a str,
+    /// Rounds of an interleaved run.
+    pub rounds: u32,
+    /// `null` when it was interrupted.
+    pub verdict: Option<Verdict>,
+    /// Exit code of the program.
+    pub exit_code: u8,
+    /// The run's folder, as it was asked for; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_dir: Option<String>,
+    /// Milliseconds from the program's start until every arm served.
+    pub ready_ms: u64,
+    /// Highest memory of everything, MiB; `null` when cut short.
+    pub pss_mib: Option<f64>,
+    /// Digest of the schedule offered to every arm.
+    pub schedule_digest: &'a str,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// The arms.
+    pub arms: &'a [Arm],
+    /// How each expectation stands in the end.
+    pub checks: Vec<Judged<'a>>,
+    /// Rows of the scorecard.
+    pub scorecard: &'a [Score],
+    /// Audits of acknowledged writes, one per arm.
+    pub audits: &'a [Audit],
+    /// Reasons not to believe the run.
+    pub lints: &'a [Lint],
+}
+
+/// A check, and what its line of the scenario says.
+#[derive(Serialize)]
+pub struct Judged<'a> {
+    /// As the record has it.
+    #[serde(flatten)]
+    pub check: &'a Check,
+    /// Distance from the limit; negative beyond it.
+    pub margin: Option<f64>,
+    /// Line of the scenario file.
+    pub line: u32,
+}
+
+/// The document of a run that lies in a folder.
+pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
+    let header = story.header();
+    let end = story.end.as_ref();
+    Document {
+        schema_version: SCHEMA_VERSION,
+        run_id: &header.run_id,
+        scenario: &header.scenario,
+        title: &header.title,
+        seed: header.seed,
+        version: &header.version,
+        way: &header.way,
+        rounds: header.rounds,
+        verdict: end.map_or(Some(Verdict::Invalid), |end| end.verdict),
+        exit_code: end.map_or(EXIT_INVALID, |end| end.exit_code),
+        run_dir,
+        ready_ms: header.ready_ms,
+        pss_mib: end.map(|end| end.pss_mib_peak),
+        schedule_digest: &header.schedule_digest,
+        machine: &header.machine,
+        arms: &header.arms,
+        checks: story
+            .checks
+            .iter()
+            .map(|check| Judged { check, margin: margin(check), line: story.reason_of(check).1 })
+            .collect(),
+        scorecard: &story.scores,
+        audits: &story.audits,
+        lints: end.map_or(&[], |end| &end.lints),
+    }
+}
+
+/// Two runs.
+#[derive(Serialize)]
+pub struct Both<'a> {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The one asked for, and the one it is compared with.
+    pub runs: Vec<Document<'a>>,
+    /// What else is different between them.
+    pub warnings: &'a [String],
+    /// Rows of the scorecard, of both.
+    pub scorecard: Vec<Row<'a>>,
+    /// Expectations, of both.
+    pub checks: Vec<Expected<'a>>,
+}
+
+/// A row of the scorecard in both runs.
+#[derive(Serialize)]
+pub struct Row<'a> {
+    /// Stable id.
+    pub id: &'a str,
+    /// The claim it tests.
+    pub claim: &'a str,
+    /// In words.
+    pub measure: &'a str,
+    /// Unit.
+    pub unit: &'a str,
+    /// Phase or `whole`.
+    pub window: &'a str,
+    /// By the name of the arm.
+    pub arms: BTreeMap<&'a str, Values>,
+}
+
+/// A figure in both runs.
+#[derive(Serialize)]
+pub struct Values {
+    /// One for each run; `null` in a run without such an arm.
+    pub runs: [Option<Measured>; 2],
+    /// `differs` only where the intervals do not overlap; empty where only one run has the arm.
+    pub finding: &'static str,
+    /// Whether the second is better; `null` where they do not differ.
+    pub is_second_better: Option<bool>,
+}
+
+/// An expectation in both runs.
+#[derive(Serialize)]
+pub struct Expected<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// The arm's name; empty where it compares arms.
+    pub arm: &'a str,
+    /// How it stands in each; `null` in a run that was not asked.
+    pub runs: [Option<&'a Check>; 2],
+}
+
+/// The document of two runs.
+pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
+    let row = |row: &'a compare::Row| Row {
+        id: &row.id,
+        claim: &row.claim,
+        measure: &row.measure,
+        unit: &row.unit,
+        window: &row.window,
+        arms: comparison
+            .arms
+            .iter()
+            .zip(&row.arms)
+            .map(|(arm, pair)| {
+                let values = Values {
+                    runs: pair.runs,
+                    finding: pair.finding,
+                    is_second_better: pair.is_second_better,
+                };
+                (arm.name.as_str(), values)
+            })
+            .collect(),
+    };
+    Both {
+        schema_version: SCHEMA_VERSION,
+        runs: comparison.runs.iter().map(|story| document(story, None)).collect(),
+        warnings: &comparison.warnings,
+        scorecard: comparison.rows.iter().map(row).collect(),
+        checks: comparison
+            .checks
+            .iter()
+            .map(|pair| Expected { text: &pair.text, arm: &pair.arm, runs: pair.runs })
+            .collect(),
+    }
+}

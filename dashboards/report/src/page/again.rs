@@ -1,0 +1,238 @@
+//! What happened, what was foretold, how to run it again; the data for programs, and what each word means.
+
+use record::figures::load_clock;
+use record::glossary::{self, Term};
+use serde_json::{Value, json};
+
+use super::{Page, SCRIPT, number, text, traces};
+use crate::document;
+use crate::escaped;
+use crate::story::{Series, Story};
+
+/// Points of a series in the embedded data: what is longer is thinned to the least and greatest of each stretch.
+const MOST_POINTS: usize = 240;
+/// Events in full; of more, the first and the last.
+const MOST_EVENTS: usize = 400;
+
+/// Where the points of a series come from.
+type Points = fn(&Story, char) -> Series;
+
+/// Series of the embedded data.
+const SERIES: [(&str, Points); 10] = [
+    ("latency_p50_ms", |story, arm| story.latency_ms(arm, 0.5)),
+    ("latency_p99_ms_of_5s", |story, arm| story.latency_ms(arm, 0.99)),
+    ("offered_per_s", Story::offered),
+    ("good_per_s", Story::good),
+    ("errors_percent", Story::errors_percent),
+    ("queue_calls", Story::queue),
+    ("staleness_p50_ms", |story, arm| story.staleness_ms(arm, 0.5)),
+    ("staleness_p99_ms_of_5s", |story, arm| story.staleness_ms(arm, 0.99)),
+    ("cpu_cores_by_2s", Story::cpu_cores),
+    ("memory_mib_by_2s", Story::memory_mib),
+];
+
+impl Page<'_> {
+    pub(super) fn events(&mut self) {
+        self.open("Events");
+        for (run, story) in self.runs.clone().into_iter().enumerate() {
+            let name = self.run_name(run);
+            let name = if name.is_empty() { name } else { format!("{name}: ") };
+            if story.events.is_empty() {
+                self.quiet(&format!("{name}nothing was done, and nothing happened by itself."));
+                continue;
+            }
+            let all = story.events.len();
+            let open = if all <= 60 { " open" } else { "" };
+            self.say(format_args!("<details{open}><summary>{name}{all} events</summary>"));
+            self.table(&[number("clock"), number("number"), text("event"), text("targets")]);
+            let start = story.header().load_start_ns;
+            for (at, (t, event)) in story.events.iter().enumerate() {
+                // The first and the last say how it began and how it ended.
+                if at >= MOST_EVENTS / 2 && at + MOST_EVENTS / 2 < all {
+                    continue;
+                }
+                let targets: Vec<String> =
+                    event.targets.iter().map(|(arm, target)| format!("{arm} {target}")).collect();
+                let number = if event.number > 0 { event.number.to_string() } else { String::new() };
+                self.say(format_args!(
+                    "<tr><td>{}</td><td>{number}</td><td class=\"text\">{}</td><td class=\"text quiet\">{}</td></tr>",
+                    load_clock(*t, start, 3),
+                    escaped(&event.text),
+                    escaped(&targets.join("; "))
+                ));
+            }
+            self.end_table();
+            self.say(format_args!("</details>"));
+            if all > MOST_EVENTS {
+                self.quiet(&format!("{} in between are in the record only.", all - MOST_EVENTS));
+            }
+        }
+        self.close();
+    }
+
+    pub(super) fn prediction(&mut self) {
+        self.open("Prediction");
+        self.quiet(
+            "Nothing was foretold: Cleave has no simulator yet, and every figure of this page was measured.",
+        );
+        self.close();
+    }
+
+    pub(super) fn again(&mut self) {
+        self.open("Reproduce");
+        for (run, story) in self.runs.clone().into_iter().enumerate() {
+            let name = self.run_name(run);
+            if !name.is_empty() {
+                self.say(format_args!("<h3>{name}</h3>"));
+            }
+            self.reproduce(story, run);
+        }
+        self.say(format_args!(
+            "<p class=\"quiet\">The figures of this page are in it as JSON, in the element <code>run</code>. \
+             <button id=\"save\" type=\"button\" hidden>save them</button></p>"
+        ));
+        self.close();
+    }
+
+    fn reproduce(&mut self, story: &Story, run: usize) {
+        let header = story.header();
+        let machine = &header.machine;
+        self.say(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
+        self.quiet(&format!(
+            "Cleave {}, {} build, telemetry {}; seed {}, schedule {} of {} arrivals per arm; {} x {}, {} MiB, Linux {}, \
+             load average {:.2} before the run.",
+            header.version,
+            machine.profile,
+            header.telemetry,
+            header.seed,
+            header.schedule_digest,
+            header.planned,
+            machine.cores,
+            machine.cpu,
+            machine.memory_mib,
+            machine.kernel,
+            machine.load_average
+        ));
+        if run == 0 || header.scenario_text != self.runs[0].header().scenario_text {
+            self.say(format_args!(
+                "<details><summary>the scenario</summary><pre>{}</pre></details>",
+                escaped(&header.scenario_text)
+            ));
+        } else {
+            self.quiet("The scenario is that of run 1, to the letter.");
+        }
+    }
+
+    /// Every column and every row of this page has its words here.
+    pub(super) fn glossary(&mut self) {
+        self.terms.extend(["meaning", "measure"]);
+        let terms: Vec<&Term> = glossary::TERMS
+            .iter()
+            .chain(glossary::COLUMNS)
+            .filter(|term| self.terms.contains(term.id))
+            .collect();
+        self.open("Glossary");
+        self.table(&[text("measure"), text("meaning")]);
+        for term in terms {
+            let unit = if term.unit.is_empty() { String::new() } else { format!(" [{}]", term.unit) };
+            self.say(format_args!(
+                "<tr><td id=\"term-{}\">{}{}</td><td class=\"text\">{}</td></tr>",
+                term.id,
+                escaped(term.name),
+                escaped(&unit),
+                escaped(term.meaning)
+            ));
+        }
+        if self.terms.contains("part") {
+            for (name, meaning) in traces::classes() {
+                self.say(format_args!(
+                    "<tr><td>{}</td><td class=\"text\">{}</td></tr>",
+                    escaped(name),
+                    escaped(meaning)
+                ));
+            }
+        }
+        self.end_table();
+        self.say(format_args!("<details><summary>measures of expectations</summary>"));
+        self.table(&[text("expectation"), text("meaning")]);
+        for (form, means) in scorecard::expect::MEASURES {
+            self.say(format_args!(
+                "<tr><td><code>{}</code></td><td class=\"text\">{}</td></tr>",
+                escaped(form),
+                escaped(means)
+            ));
+        }
+        self.end_table();
+        self.say(format_args!("</details>"));
+        self.close();
+    }
+
+    /// Figures for programs, and the script.
+    pub(super) fn foot(&mut self) {
+        let document = match self.comparison {
+            None => json!(document::document(self.runs[0], None)),
+            Some(comparison) => json!(document::comparison(comparison)),
+        };
+        let series: Vec<Value> = self.runs.iter().map(|story| series(story)).collect();
+        // A script's text ends at the first `</`, wherever it stands; `<!--` would begin a comment.
+        let data = json!({ "document": document, "series": series });
+        let data = data.to_string().replace("</", "<\\/").replace("<!", "<\\u0021");
+        self.say(format_args!(
+            "<div id=\"told\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
+             <script>\n{SCRIPT}</script>\n</body></html>"
+        ));
+    }
+}
+
+/// Series of each arm, thinned.
+fn series(story: &Story) -> Value {
+    let of = |arm: char| -> Value {
+        let named = SERIES.iter().filter_map(|(name, series)| {
+            let series = series(story, arm);
+            let thinned = thinned(&series);
+            (!thinned.is_empty()).then(|| ((*name).to_owned(), Value::Array(thinned)))
+        });
+        Value::Object(named.collect())
+    };
+    let arms = story.header().arms.iter();
+    Value::Object(arms.map(|arm| (arm.letter.to_string(), of(arm.letter))).collect())
+}
+
+/// Four digits of each point; of a long series the place and value of the least and greatest of each stretch. Empty
+/// where nothing is known.
+fn thinned(series: &Series) -> Vec<Value> {
+    if series.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let few = crate::plot::decimated(series, MOST_POINTS);
+    let whole = few.len() == series.len();
+    few.into_iter()
+        .map(|(at, value)| {
+            let value = value.map_or(Value::Null, |value| json!(four_digits(value)));
+            if whole { value } else { json!([at as u64, value]) }
+        })
+        .collect()
+}
+
+fn four_digits(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 10_f64.powi(3 - value.abs().log10().floor() as i32);
+    (value * scale).round() / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_thinned_to_what_a_chart_shows() {
+        assert_eq!(json!(thinned(&vec![Some(1.234_56), None, Some(0.0)])), json!([1.235, null, 0.0]));
+        let mut long = vec![Some(1.0); 1_000];
+        long[700] = Some(98_765.4);
+        let thinned = thinned(&long);
+        assert!(thinned.len() <= MOST_POINTS && thinned.contains(&json!([700, 98_770.0])), "{thinned:?}");
+        assert!(super::thinned(&vec![None; 3]).is_empty());
+    }
+}

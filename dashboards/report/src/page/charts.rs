@@ -1,0 +1,288 @@
+//! Charts: each kind drawn once for every lane, all lanes on one scale; and latency by percentile.
+
+use record::figures;
+use record::{Latencies, PhasePlan, StepPlan};
+use scorecard::expect::Window;
+
+use super::{Lane, Page};
+
+use crate::plot::{Band, Curve, Plot, percentiles};
+use crate::story::{Series, Story};
+
+/// Columns a pointer can ask, over all charts of a page: each takes about 120 bytes.
+const COLUMNS: usize = 3_000;
+/// And of one chart at most: about as many as it has pixels to point at.
+const MOST_COLUMNS: usize = 250;
+/// Classes of lines where one chart holds all lanes.
+const CLASSES: [&str; 8] = ["one", "two", "three", "four", "one fine", "two fine", "three fine", "four fine"];
+
+/// One line of a kind of chart: its name, its class, its term, and where its points come from.
+struct LineKind(&'static str, &'static str, &'static str, fn(&Story, char) -> Series);
+
+/// A kind of chart. A new one is an entry of [`KINDS`].
+struct Kind {
+    title: &'static str,
+    unit: &'static str,
+    is_logarithmic: bool,
+    /// Expectations whose limits belong here begin with one of these, and what their values are multiplied by.
+    limits: (&'static [&'static str], f64),
+    lines: &'static [LineKind],
+    /// What is said where no lane has any of it.
+    without: &'static str,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        title: "latency",
+        unit: "ms",
+        is_logarithmic: true,
+        limits: (&["p50(", "p95(", "p99(", "p999("], 1e3),
+        lines: &[
+            LineKind("p50", "one", "latency_p50", |story, arm| story.latency_ms(arm, 0.5)),
+            LineKind("p99 of 5 s", "two", "latency_p99", |story, arm| story.latency_ms(arm, 0.99)),
+        ],
+        without: "no journey was answered ok",
+    },
+    Kind {
+        title: "journeys per second",
+        unit: "/s",
+        is_logarithmic: false,
+        limits: (&["rate("], 1.0),
+        lines: &[
+            LineKind("offered", "three", "offered", Story::offered),
+            LineKind("good", "one", "rate", Story::good),
+        ],
+        without: "no journey was offered",
+    },
+    Kind {
+        title: "errors",
+        unit: "%",
+        is_logarithmic: false,
+        limits: (&["errors("], 100.0),
+        lines: &[
+            LineKind("not ok", "two", "errors", Story::errors_percent),
+            LineKind("of it dropped", "four", "dropped", Story::dropped_percent),
+        ],
+        without: "no journey was offered",
+    },
+    Kind {
+        title: "longest queue of an edge",
+        unit: "",
+        is_logarithmic: false,
+        limits: (&[], 1.0),
+        lines: &[LineKind("calls waiting", "one", "edge_queue", Story::queue)],
+        without: "every call is a function call, and none waits",
+    },
+    Kind {
+        title: "staleness",
+        unit: "ms",
+        is_logarithmic: true,
+        limits: (&["staleness_p50(", "staleness_p99("], 1e3),
+        lines: &[
+            LineKind("p50", "one", "staleness_p50", |story, arm| story.staleness_ms(arm, 0.5)),
+            LineKind("p99 of 5 s", "two", "staleness_p99", |story, arm| story.staleness_ms(arm, 0.99)),
+        ],
+        without: "no journey of this mix looks for what another wrote",
+    },
+    Kind {
+        title: "CPU",
+        unit: "",
+        is_logarithmic: false,
+        limits: (&["cpu <", "cpu in", "cpu for"], 1.0),
+        lines: &[LineKind("cores", "one", "cores", Story::cpu_cores)],
+        without: "no process was sampled",
+    },
+    Kind {
+        title: "memory",
+        unit: "MiB",
+        is_logarithmic: false,
+        limits: (&["procs.pss"], 1.0 / 1_048_576.0),
+        lines: &[LineKind("PSS", "one", "memory", Story::memory_mib)],
+        without: "no process was sampled",
+    },
+];
+
+/// What a lane's chart is drawn of.
+struct Drawn {
+    series: Vec<Series>,
+    limits: Vec<(f64, String)>,
+}
+
+impl Page<'_> {
+    pub(super) fn charts(&mut self) {
+        self.open("Timeline");
+        for (run, story) in self.runs.clone().into_iter().enumerate() {
+            let told = steps(story);
+            if !told.is_empty() {
+                let name = self.run_name(run);
+                let name = if name.is_empty() { name } else { format!("{name}: ") };
+                self.quiet(&format!("{name}{told}"));
+            }
+        }
+        self.quiet(
+            "One scale for all charts of a kind. Latency is that of ok journeys, from the intended start. Shaded: what \
+             was done, by its number; outlined where it does not apply. Dashed: limits of expectations.",
+        );
+        let columns = (COLUMNS / (KINDS.len() * self.lanes.len()).max(1)).min(MOST_COLUMNS);
+        let mut missing = Vec::new();
+        for kind in KINDS {
+            if !self.kind(kind, columns) {
+                missing.push(format!("No chart of {}: {}.", kind.title, kind.without));
+            }
+        }
+        missing.iter().for_each(|text| self.quiet(text));
+        self.close();
+    }
+
+    /// The charts of a kind; whether there is anything in them.
+    fn kind(&mut self, kind: &Kind, columns: usize) -> bool {
+        let drawn: Vec<Drawn> = self
+            .lanes
+            .iter()
+            .map(|lane| Drawn {
+                series: kind.lines.iter().map(|line| (line.3)(lane.story, lane.letter)).collect(),
+                limits: limits(lane, kind),
+            })
+            .collect();
+        let all = drawn.iter().flat_map(|drawn| &drawn.series);
+        if all.clone().flatten().flatten().next().is_none() {
+            return false;
+        }
+        self.terms.extend(kind.lines.iter().map(|line| line.2));
+        let most = drawn.iter().flat_map(|drawn| &drawn.limits).map(|(limit, _)| *limit);
+        let range = range(all, most);
+        let svgs: Vec<String> = self
+            .lanes
+            .iter()
+            .zip(drawn)
+            .map(|(lane, drawn)| {
+                let line =
+                    |(line, points): (&LineKind, Series)| Curve { name: line.0, class: line.1, points };
+                let curves: Vec<Curve<'_>> = kind.lines.iter().zip(drawn.series).map(line).collect();
+                let title = format!("{}: {}", lane.name, kind.title);
+                draw(lane, &title, kind, range, columns, &drawn.limits, &curves)
+            })
+            .collect();
+        self.figures(&svgs);
+        true
+    }
+
+    fn figures(&mut self, svgs: &[String]) {
+        self.say(format_args!("<div class=\"pair\">"));
+        for svg in svgs {
+            self.say(format_args!("<figure>{svg}</figure>"));
+        }
+        self.say(format_args!("</div>"));
+    }
+
+    /// Latency by percentile, as HDR histograms are shown: the rarer, the further right, a decade each.
+    pub(super) fn distribution(&mut self) {
+        let mut windows: Vec<(String, Window)> = Vec::new();
+        for window in self.runs.iter().flat_map(|story| story.windows()) {
+            if !windows.contains(&window) {
+                windows.push(window);
+            }
+        }
+        let svgs: Vec<String> =
+            windows.iter().filter_map(|(name, window)| self.percentiles(name, window)).collect();
+        if svgs.is_empty() {
+            return;
+        }
+        self.open("Distribution");
+        self.quiet(
+            "Latency of ok journeys by percentile: each decade to the right is ten times as rare. Thin where fewer \
+             than five samples lie beyond.",
+        );
+        self.figures(&svgs);
+        self.close();
+    }
+
+    fn percentiles(&self, name: &str, window: &Window) -> Option<String> {
+        let of = |lane: &Lane<'_>| lane.story.all_latencies(lane.letter, window);
+        let merged: Vec<(&str, &str, Latencies)> = self
+            .lanes
+            .iter()
+            .zip(CLASSES)
+            .map(|(lane, class)| (lane.name.as_str(), class, of(lane)))
+            .filter(|(.., latencies)| !latencies.is_empty())
+            .collect();
+        (!merged.is_empty()).then(|| percentiles::draw(&format!("latency, {name}"), &merged))
+    }
+}
+
+/// A chart over the run's time.
+fn draw(
+    lane: &Lane<'_>,
+    title: &str,
+    kind: &Kind,
+    range: (f64, f64),
+    columns: usize,
+    limits: &[(f64, String)],
+    curves: &[Curve<'_>],
+) -> String {
+    let header = lane.story.header();
+    let begins = |phase: &PhasePlan| {
+        let second = phase.start_ns / 1_000_000_000;
+        (second as f64, format!("{} {}", figures::clock(second), phase.name))
+    };
+    let phases: Vec<(f64, String)> = header.phases.iter().map(begins).collect();
+    let band = |step: &StepPlan| Band {
+        number: step.number,
+        from_s: step.start_ns as f64 / 1e9,
+        to_s: (step.start_ns + step.length_ns) as f64 / 1e9,
+        is_fault: step.is_fault,
+        is_absent: step.not_applicable.contains_key(&lane.letter),
+    };
+    let bands: Vec<Band> = header.steps.iter().map(band).collect();
+    Plot {
+        title,
+        unit: kind.unit,
+        is_logarithmic: kind.is_logarithmic,
+        range,
+        length: f64::from(lane.story.length_s()),
+        marks: &phases,
+        bands: &bands,
+        limits,
+        curves,
+        columns,
+    }
+    .draw(|second| figures::clock(second as u64))
+}
+
+/// What was done, by number.
+pub(super) fn steps(story: &Story) -> String {
+    let told = story.header().steps.iter().map(|step| {
+        let missing: Vec<String> = step
+            .not_applicable
+            .iter()
+            .map(|(arm, reason)| format!("{arm} not applicable: {reason}"))
+            .collect();
+        let missing = if missing.is_empty() { String::new() } else { format!(" ({})", missing.join("; ")) };
+        format!("{} {}{missing}", step.number, step.text)
+    });
+    told.collect::<Vec<_>>().join(" · ")
+}
+
+/// Limits of a lane's expectations that belong on a kind of chart.
+fn limits(lane: &Lane<'_>, kind: &Kind) -> Vec<(f64, String)> {
+    let (prefixes, scale) = kind.limits;
+    let mut limits: Vec<(f64, String)> = lane
+        .story
+        .checks
+        .iter()
+        .filter(|check| {
+            check.arm == lane.letter && prefixes.iter().any(|prefix| check.text.starts_with(prefix))
+        })
+        .filter_map(|check| Some((check.limit? * scale, check.text.clone())))
+        .collect();
+    limits.dedup();
+    limits
+}
+
+/// The least positive and the greatest value of all series that share a scale.
+fn range<'s>(series: impl Iterator<Item = &'s Series>, more: impl Iterator<Item = f64>) -> (f64, f64) {
+    let values = series.flatten().flatten().copied().chain(more).filter(|value| value.is_finite());
+    values.fold((f64::INFINITY, 0.0), |(least, most), value| {
+        (if value > 0.0 { value.min(least) } else { least }, value.max(most))
+    })
+}

@@ -1,0 +1,314 @@
+//! The scorecard, by claim, with a tab for each phase its rows come from; and the expectations.
+
+use std::fmt::Write;
+
+use record::figures::{self, count, load_clock, value};
+use record::glossary;
+use record::{Check, Score};
+
+use super::{Column, Page, named, number, text};
+use crate::compare::{self, CheckPair, Row};
+use crate::escaped;
+use crate::story::{Story, margin};
+
+/// Two runs, by their names.
+const RUNS: [&str; 2] = ["run 1", "run 2"];
+
+/// Phases the rows of some scorecards come from, in their order.
+pub(super) fn windows(runs: &[&Story]) -> Vec<String> {
+    let mut windows: Vec<String> = Vec::new();
+    for score in runs.iter().flat_map(|story| &story.scores) {
+        if !windows.contains(&score.window) {
+            windows.push(score.window.clone());
+        }
+    }
+    windows
+}
+
+/// Tabs without a script: a chosen one hides the rows of the others, and claims that have none left.
+pub(super) fn tab_styles(windows: usize) -> String {
+    (0..windows)
+        .map(|tab| {
+            format!(
+                "#tab-{tab}:checked~table tr[data-w]:not([data-w=\"{tab}\"]),\
+                 #tab-{tab}:checked~table tbody:not(:has([data-w=\"{tab}\"])){{display:none}}\n"
+            )
+        })
+        .collect()
+}
+
+impl Page<'_> {
+    pub(super) fn scorecard(&mut self) {
+        if self.runs.iter().all(|story| story.scores.is_empty()) {
+            return;
+        }
+        self.open("Scorecard");
+        let windows = windows(&self.runs);
+        if windows.len() > 1 {
+            self.say(format_args!(
+                "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
+            ));
+            for (tab, window) in windows.iter().enumerate() {
+                self.say(format_args!(
+                    "<input type=\"radio\" name=\"window\" id=\"tab-{tab}\"><label for=\"tab-{tab}\">{}</label>",
+                    escaped(window)
+                ));
+            }
+        }
+        match self.comparison {
+            None => self.scores_of_one(&windows),
+            Some(comparison) => self.scores_of_two(comparison, &windows),
+        }
+        self.close();
+    }
+
+    fn scores_of_one(&mut self, windows: &[String]) {
+        let story = self.runs[0];
+        let names: Vec<String> = self.lanes.iter().map(|lane| lane.name.clone()).collect();
+        let mut columns = vec![text("measure")];
+        columns.extend(names.iter().map(|name| named("arm", name)));
+        columns.extend([number("ratio"), number("samples"), text("finding")]);
+        self.table(&columns);
+        for (claim, scores) in story.by_claim() {
+            self.claim(claim, columns.len());
+            for score in scores {
+                self.score(score, windows);
+            }
+        }
+        self.end_table();
+        self.beside(story);
+        self.say(format_args!(
+            "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
+             interval of B/A. n is the smallest of the arms.</p>"
+        ));
+    }
+
+    /// Claims have table bodies of their own, so that a tab can hide them.
+    fn claim(&mut self, claim: &str, columns: usize) {
+        self.say(format_args!("</tbody><tbody>"));
+        self.group(claim, columns);
+    }
+
+    fn beside(&mut self, story: &Story) {
+        let mut beside: Vec<&str> = story.scores.iter().filter_map(|score| score.beside.as_deref()).collect();
+        beside.dedup();
+        for text in beside {
+            self.quiet(&format!("Beside these ratios: {text}"));
+        }
+    }
+
+    fn score(&mut self, score: &Score, windows: &[String]) {
+        let measured = |letter: char| score.arms.get(&letter).copied().unwrap_or_default();
+        let mut row = self.label(&score.id, &score.measure, &score.window, windows);
+        for lane in &self.lanes {
+            let measured = measured(lane.letter);
+            let _ = write!(
+                row,
+                "<td{}>{}</td>",
+                interval_title(&measured, &score.unit),
+                escaped(&value(measured.value, &score.unit))
+            );
+        }
+        let (mark, class) = match figures::is_b_better(score) {
+            Some(true) => ("▲ ", "better"),
+            Some(false) => ("▼ ", "worse"),
+            None => ("", "quiet"),
+        };
+        let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
+        self.say(format_args!(
+            "{row}<td>{}</td><td>{}</td><td class=\"text {class}\">{mark}{}</td></tr>",
+            escaped(&figures::ratio(score)),
+            count(Some(n as f64)),
+            escaped(&score.finding)
+        ));
+    }
+
+    /// The beginning of a row: its tab, its term and its words.
+    fn label(&mut self, id: &str, measure: &str, window: &str, windows: &[String]) -> String {
+        let tab = windows.iter().position(|one| one == window).unwrap_or(0);
+        let term = glossary::term_of(id);
+        let meaning = term.map_or("", |term| term.meaning);
+        self.terms.extend(term.map(|term| term.id));
+        let shown = if window.is_empty() { measure.to_owned() } else { format!("{measure} ({window})") };
+        format!(
+            "<tr data-w=\"{tab}\" data-score=\"{}\"><td title=\"{}\">{}</td>",
+            escaped(id),
+            escaped(meaning),
+            escaped(&shown)
+        )
+    }
+
+    fn scores_of_two(&mut self, comparison: &compare::Comparison<'_>, windows: &[String]) {
+        let mut bands = vec![(named("measure", "\u{a0}"), 1)];
+        let mut columns = vec![text("measure")];
+        for arm in &comparison.arms {
+            let before = columns.len();
+            for (letter, run) in arm.letters.iter().zip(RUNS) {
+                columns.extend(letter.map(|_| named("run", run)));
+            }
+            columns.extend(arm.letters.iter().all(Option::is_some).then_some(text("finding")));
+            bands.push((named("arm", &arm.name), columns.len() - before));
+        }
+        columns.extend(RUNS.map(|run| named("run", run)));
+        bands.push((number("ratio"), 2));
+        self.table_in_bands(&bands, &columns);
+        let mut claim = "";
+        for row in &comparison.rows {
+            if row.claim != claim {
+                claim = &row.claim;
+                self.claim(claim, columns.len());
+            }
+            self.row_of_two(row, windows);
+        }
+        self.end_table();
+        self.say(format_args!(
+            "<p class=\"quiet\">▲ run 2 better, ▼ run 2 worse: only where the 95 % intervals of the two do not overlap. \
+             Two runs of one seed still differ by what the machine did; <code>cleave noise</code> says how much.</p>"
+        ));
+    }
+
+    fn row_of_two(&mut self, row: &Row, windows: &[String]) {
+        let mut line = self.label(&row.id, &row.measure, &row.window, windows);
+        for pair in &row.arms {
+            for measured in pair.runs.iter().flatten() {
+                let _ = write!(
+                    line,
+                    "<td{}>{}</td>",
+                    interval_title(measured, &row.unit),
+                    escaped(&value(measured.value, &row.unit))
+                );
+            }
+            if pair.runs.iter().all(Option::is_some) {
+                let (mark, class) = mark(pair.is_second_better);
+                let _ = write!(line, "<td class=\"text tight {class}\">{mark}{}</td>", escaped(pair.finding));
+            }
+        }
+        self.say(format_args!(
+            "{line}<td class=\"tight\">{}</td><td class=\"tight\">{}</td></tr>",
+            escaped(&row.ratios[0]),
+            escaped(&row.ratios[1])
+        ));
+    }
+
+    pub(super) fn expectations(&mut self) {
+        if self.runs.iter().all(|story| story.checks.is_empty()) {
+            return;
+        }
+        self.open("Expectations");
+        match self.comparison {
+            None => self.checks_of_one(),
+            Some(comparison) => self.checks_of_two(&comparison.checks),
+        }
+        self.end_table();
+        self.close();
+    }
+
+    fn checks_of_one(&mut self) {
+        let story = self.runs[0];
+        self.table(&[
+            text("expectation"),
+            text("arm"),
+            number("value"),
+            number("limit"),
+            number("margin"),
+            number("samples"),
+            text("verdict"),
+            number("since"),
+        ]);
+        for check in &story.checks {
+            let (why, line) = story.reason_of(check);
+            self.say(format_args!(
+                "<tr data-check=\"{} {}\"><td><code>{}</code><br><span class=\"quiet\">line {line}{}</span></td>\
+                 <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>",
+                check.id,
+                check.arm,
+                escaped(&check.text),
+                escaped(&if why.is_empty() { String::new() } else { format!(": {why}") }),
+                check.arm,
+                escaped(&value(check.value, &check.unit)),
+                escaped(&value(check.limit, &check.unit)),
+                escaped(&value(margin(check), &check.unit)),
+                count(Some(check.n as f64)),
+                verdict_cell(check),
+                since(story, check)
+            ));
+        }
+    }
+
+    fn checks_of_two(&mut self, checks: &[CheckPair<'_>]) {
+        self.table(&[
+            text("expectation"),
+            text("arm"),
+            number("limit"),
+            named("value", "value, run 1"),
+            named("margin", "margin, run 1"),
+            Column { name: "verdict, run 1", ..text("verdict") },
+            named("value", "value, run 2"),
+            named("margin", "margin, run 2"),
+            Column { name: "verdict, run 2", ..text("verdict") },
+        ]);
+        for pair in checks {
+            let limits: Vec<String> =
+                pair.runs.iter().flatten().map(|check| value(check.limit, &check.unit)).collect();
+            let limit = if limits.iter().all(|limit| *limit == limits[0]) {
+                limits[0].clone()
+            } else {
+                limits.join("; ")
+            };
+            let mut cells = String::new();
+            for check in &pair.runs {
+                match check {
+                    None => cells.push_str("<td>-</td><td>-</td><td class=\"text quiet\">not asked</td>"),
+                    Some(check) => {
+                        let _ = write!(
+                            cells,
+                            "<td>{}</td><td>{}</td>{}",
+                            escaped(&value(check.value, &check.unit)),
+                            escaped(&value(margin(check), &check.unit)),
+                            verdict_cell(check)
+                        );
+                    }
+                }
+            }
+            self.say(format_args!(
+                "<tr><td><code>{}</code></td><td class=\"text\">{}</td><td>{}</td>{cells}</tr>",
+                escaped(&pair.text),
+                escaped(&pair.arm),
+                escaped(&limit)
+            ));
+        }
+    }
+}
+
+fn verdict_cell(check: &Check) -> String {
+    let word = check.verdict.word();
+    let reason = if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) };
+    format!("<td class=\"text {word}\">{} {word}{}</td>", check.verdict.sign(), escaped(&reason))
+}
+
+/// From when an expectation is violated, on the load's clock as the charts have it.
+fn since(story: &Story, check: &Check) -> String {
+    check.since_ns.map_or_else(String::new, |ns| load_clock(ns, story.header().load_start_ns, 1))
+}
+
+/// `▲ ` where the second is better.
+pub(super) fn mark(is_better: Option<bool>) -> (&'static str, &'static str) {
+    match is_better {
+        Some(true) => ("▲ ", "better"),
+        Some(false) => ("▼ ", "worse"),
+        None => ("", "quiet"),
+    }
+}
+
+/// A figure's interval, for whoever points at it.
+fn interval_title(measured: &record::Measured, unit: &str) -> String {
+    measured.interval.map_or_else(String::new, |(low, high)| {
+        let text = format!(
+            "95 % interval {} to {}, n {}",
+            value(Some(low), unit),
+            value(Some(high), unit),
+            count(Some(measured.n as f64))
+        );
+        format!(" title=\"{}\"", escaped(&text))
+    })
+}

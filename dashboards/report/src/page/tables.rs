@@ -1,0 +1,126 @@
+//! Figures by journey and by edge, over the measured phases.
+
+use record::figures::{count, value};
+use scorecard::expect::Window;
+
+use super::{Page, cells, number, text};
+use crate::escaped;
+use crate::plot::percentiles::ENOUGH_BEYOND;
+use crate::story::tables::{EdgeRow, RouteRow};
+
+impl Page<'_> {
+    pub(super) fn routes(&mut self) {
+        let rows: Vec<(String, RouteRow)> = self
+            .lanes
+            .iter()
+            .flat_map(|lane| {
+                let routes = lane.story.routes(lane.letter, &Window::Whole);
+                routes.into_iter().map(|row| (lane.name.clone(), row))
+            })
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        self.open("Journeys");
+        self.quiet(
+            "Over the measured phases. A percentile beyond which fewer than five samples lie stands in brackets.",
+        );
+        let columns = [
+            text("arm"),
+            number("offered_total"),
+            number("goodput"),
+            number("errors"),
+            number("timeout"),
+            number("latency_p50"),
+            number("latency_p99"),
+            number("latency_p999"),
+        ];
+        self.table(&columns);
+        for journey in in_order(rows.iter().map(|(_, row)| row.journey.clone())) {
+            self.group(&journey, columns.len());
+            for (lane, row) in rows.iter().filter(|(_, row)| row.journey == journey) {
+                let share = |part: u64| {
+                    let share = (row.offered > 0).then(|| part as f64 / row.offered as f64);
+                    value(share, "%")
+                };
+                let quantile = |q: f64| {
+                    let shown = value(row.latencies.quantile(q).map(|us| us as f64 / 1e6), "s");
+                    let is_sure = row.latencies.len() as f64 * (1.0 - q) >= ENOUGH_BEYOND;
+                    if is_sure || row.latencies.is_empty() { shown } else { format!("({shown})") }
+                };
+                let values = [
+                    count(Some(row.offered as f64)),
+                    share(row.good),
+                    share(row.failed),
+                    count(Some(row.timeouts as f64)),
+                    quantile(0.5),
+                    quantile(0.99),
+                    quantile(0.999),
+                ];
+                self.say(format_args!("<tr><td>{}</td>{}</tr>", escaped(lane), cells(&values)));
+            }
+        }
+        self.end_table();
+        self.close();
+    }
+
+    pub(super) fn edges(&mut self) {
+        let rows: Vec<(String, EdgeRow)> = self
+            .lanes
+            .iter()
+            .flat_map(|lane| {
+                let edges = lane.story.edges(lane.letter, &Window::Whole);
+                edges.into_iter().map(|row| (lane.name.clone(), row))
+            })
+            .collect();
+        self.open("Edges");
+        if rows.is_empty() {
+            self.quiet("No call crossed a process in this run.");
+            self.close();
+            return;
+        }
+        self.quiet(
+            "Calls between processes over the measured phases. What is a function call is not measured here.",
+        );
+        let columns = [
+            text("arm"),
+            number("edge_rps"),
+            number("tries_per_call"),
+            number("edge_errors"),
+            number("edge_retries"),
+            number("edge_worst_p99"),
+            number("edge_queue"),
+            number("breaker_open"),
+        ];
+        self.table(&columns);
+        let name = |row: &EdgeRow| format!("{} → {}", row.caller, row.callee);
+        for edge in in_order(rows.iter().map(|(_, row)| name(row))) {
+            self.group(&edge, columns.len());
+            for (lane, row) in rows.iter().filter(|(_, row)| name(row) == edge) {
+                let values = [
+                    count(row.rate()),
+                    value(row.tries_per_call(), ""),
+                    value(row.failed_share(), "%"),
+                    count((row.seconds > 0).then(|| row.retries / f64::from(row.seconds))),
+                    value(row.worst_p99_ms.map(|ms| ms / 1e3), "s"),
+                    count(Some(row.queue as f64)),
+                    format!("{}s", row.open_s),
+                ];
+                self.say(format_args!("<tr><td>{}</td>{}</tr>", escaped(lane), cells(&values)));
+            }
+        }
+        self.end_table();
+        self.close();
+    }
+}
+
+/// Each name once, in the order they first come.
+fn in_order(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut ordered: Vec<String> = Vec::new();
+    for name in names {
+        if !ordered.contains(&name) {
+            ordered.push(name);
+        }
+    }
+    ordered
+}

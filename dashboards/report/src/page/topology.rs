@@ -1,0 +1,200 @@
+//! How components are grouped, and who calls whom: before anything was done, while it lasted, and at the end.
+
+use std::collections::BTreeSet;
+
+use record::figures::{count, value};
+use record::{Arm, CLIENT};
+use scorecard::expect::Window;
+use scorecard::tally::Stretch;
+
+use super::{Lane, MOST_CHARTED, Page, cells, named, number, text};
+use crate::escaped;
+use crate::story::tables::EdgeRow;
+use crate::story::{Moment, Story};
+
+/// Deeper than this nobody calls; a circle of calls ends here.
+const MOST_LEVELS: usize = 8;
+
+impl Page<'_> {
+    pub(super) fn topology(&mut self) {
+        self.open("Topology");
+        self.table(&[
+            text("arm"),
+            text("instances"),
+            number("databases"),
+            number("config_keys"),
+            number("ready"),
+        ]);
+        for lane in 0..self.lanes.len() {
+            let Lane { story, letter, name } = &self.lanes[lane];
+            let Some(arm) = arm(story, *letter) else { continue };
+            let processes: Vec<String> =
+                arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
+            let row = format!(
+                "<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                escaped(name),
+                escaped(&processes.join("; ")),
+                arm.databases,
+                arm.config_keys,
+                value((arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3), "s")
+            );
+            self.say(format_args!("{row}"));
+        }
+        self.end_table();
+        if self.lanes.len() <= MOST_CHARTED {
+            for lane in 0..self.lanes.len() {
+                self.calls(lane);
+            }
+        }
+        self.close();
+    }
+
+    /// The tree of calls of a lane, with its figures at each moment.
+    fn calls(&mut self, lane: usize) {
+        let Lane { story, letter, name } = &self.lanes[lane];
+        let (story, letter, name) = (*story, *letter, name.clone());
+        let Some(arm) = arm(story, letter) else { return };
+        let tree = tree(arm);
+        let moments = story.moments();
+        if tree.is_empty() || moments.is_empty() {
+            return;
+        }
+        self.say(format_args!("<h3>{}</h3>", escaped(&name)));
+        let heads: Vec<String> = moments
+            .iter()
+            .map(|moment| {
+                let phase =
+                    if moment.name == moment.phase { String::new() } else { format!(": {}", moment.phase) };
+                format!("{}{phase}", moment.name)
+            })
+            .collect();
+        let figures = ["edge_rps", "edge_worst_p99", "edge_errors", "not_up"];
+        let mut bands = vec![(named("edge", "\u{a0}"), 2)];
+        bands.extend(heads.iter().map(|head| (named("phase", head), figures.len())));
+        let mut columns = vec![text("edge"), text("way")];
+        columns.extend(moments.iter().flat_map(|_| figures.map(number)));
+        self.table_in_bands(&bands, &columns);
+        let rows: Vec<Vec<EdgeRow>> =
+            moments.iter().map(|moment| story.edges(letter, &Window::Phase(moment.phase.clone()))).collect();
+        for Call { level, caller, callee, is_local } in tree {
+            let mut values = Vec::new();
+            for (moment, rows) in moments.iter().zip(&rows) {
+                let row = rows.iter().find(|row| row.caller == caller && row.callee == callee);
+                values.push(count(row.and_then(EdgeRow::rate)));
+                values.push(value(row.and_then(|row| row.worst_p99_ms).map(|ms| ms / 1e3), "s"));
+                values.push(value(row.and_then(EdgeRow::failed_share), "%"));
+                values.push(not_up(story, letter, &callee, moment));
+            }
+            self.say(format_args!(
+                "<tr><td class=\"tight\">{}{} → {}</td><td class=\"text tight quiet\">{}</td>{}</tr>",
+                "&nbsp;".repeat(4 * level),
+                escaped(&caller),
+                escaped(&callee),
+                if is_local { "function call" } else { "request" },
+                cells(&values)
+            ));
+        }
+        self.end_table();
+    }
+}
+
+fn arm(story: &Story, letter: char) -> Option<&Arm> {
+    story.header().arms.iter().find(|arm| arm.letter == letter)
+}
+
+/// A call of the tree.
+#[derive(Debug, PartialEq)]
+struct Call {
+    level: usize,
+    caller: String,
+    callee: String,
+    is_local: bool,
+}
+
+/// Who calls whom, from the door on; each edge once.
+fn tree(arm: &Arm) -> Vec<Call> {
+    let edges: Vec<(&str, &str, bool)> = arm
+        .local_edges
+        .iter()
+        .map(|edge| (edge, true))
+        .chain(arm.remote_edges.iter().map(|edge| (edge, false)))
+        .filter_map(|(edge, is_local)| {
+            edge.split_once("->").map(|(caller, callee)| (caller, callee, is_local))
+        })
+        .collect();
+    let called: BTreeSet<&str> = edges.iter().map(|(_, callee, _)| *callee).collect();
+    let mut roots: Vec<&str> = edges.iter().map(|(caller, ..)| *caller).collect();
+    roots.retain(|caller| *caller == CLIENT || !called.contains(caller));
+    roots.dedup();
+    let mut calls = Vec::new();
+    let mut shown = BTreeSet::new();
+    for root in roots {
+        below(root, 0, &edges, &mut shown, &mut calls);
+    }
+    calls
+}
+
+fn below<'a>(
+    caller: &'a str,
+    level: usize,
+    edges: &[(&'a str, &'a str, bool)],
+    shown: &mut BTreeSet<(&'a str, &'a str)>,
+    calls: &mut Vec<Call>,
+) {
+    for (_, callee, is_local) in edges.iter().filter(|(from, ..)| *from == caller) {
+        if level < MOST_LEVELS && shown.insert((caller, callee)) {
+            calls.push(Call { level, caller: caller.into(), callee: (*callee).into(), is_local: *is_local });
+            below(callee, level + 1, edges, shown, calls);
+        }
+    }
+}
+
+/// Seconds of a phase in which a copy that holds a component was not up, as sampled once a second: the worst copy's.
+fn not_up(story: &Story, letter: char, component: &str, moment: &Moment) -> String {
+    let window = Window::Phase(moment.phase.clone());
+    let ranges = story.tally.run_time(letter, &Stretch { round: 0, seconds: story.tally.seconds(&window) });
+    let seconds = |samples: &[(u64, record::Proc)]| {
+        let inside = samples.iter().filter(|(t, _)| ranges.iter().any(|range| range.contains(t)));
+        inside.filter(|(_, proc)| proc.state != "up").count()
+    };
+    let holds = |samples: &[(u64, record::Proc)]| {
+        samples.iter().any(|(_, proc)| proc.components.iter().any(|one| one == component))
+    };
+    let worst = story
+        .tally
+        .procs(letter)
+        .filter(|(_, samples)| holds(samples))
+        .map(|(_, samples)| seconds(samples))
+        .max();
+    worst.map_or_else(|| "-".into(), |seconds| format!("{seconds}s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_a_tree_from_the_door_on_and_circles_end() {
+        let arm = Arm {
+            letter: 'B',
+            name: "micro".into(),
+            topology: "micro".into(),
+            variant: String::new(),
+            instances: Vec::new(),
+            local_edges: vec!["feed->photo".into()],
+            remote_edges: ["gateway->feed", "gateway->photo", "photo->feed"].map(Into::into).into(),
+            policies: Default::default(),
+            databases: 1,
+            config_keys: 1,
+            ready_ms: 1,
+        };
+        let shown: Vec<String> = tree(&arm)
+            .iter()
+            .map(|call| format!("{} {}->{} {}", call.level, call.caller, call.callee, call.is_local))
+            .collect();
+        assert_eq!(
+            shown,
+            ["0 gateway->feed false", "1 feed->photo true", "2 photo->feed false", "0 gateway->photo false"]
+        );
+    }
+}

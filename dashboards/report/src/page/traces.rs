@@ -1,0 +1,193 @@
+//! The slowest requests, followed through the components: a waterfall of each beside the same request of the other
+//! arms; and where the time of all traces went.
+
+use std::cmp::Reverse;
+
+use record::figures::count;
+use record::{Class, Trace, glossary};
+
+use super::{Lane, Page, cells, named, number, text, time};
+use crate::escaped;
+use crate::plot::waterfall;
+use crate::story::Story;
+use crate::story::tables::Parts;
+
+/// Requests shown of each run.
+const REQUESTS: usize = 4;
+
+impl Page<'_> {
+    pub(super) fn traces(&mut self) {
+        self.open("Slowest traces");
+        self.terms.insert("traces");
+        if self.runs.iter().all(|story| story.traces.is_empty() && story.splits.is_empty()) {
+            let level = &self.runs[0].header().telemetry;
+            self.quiet(&format!("No request of this run was kept: it was watched as `{level}`."));
+        } else {
+            for run in 0..self.runs.len() {
+                self.slowest(run);
+            }
+            self.legend();
+            self.parts();
+        }
+        self.close();
+    }
+
+    /// The slowest requests of a run: the same request of every arm side by side, on one scale.
+    fn slowest(&mut self, run: usize) {
+        let story = self.runs[run];
+        let slowest = slowest(story);
+        if slowest.is_empty() {
+            return;
+        }
+        self.terms.extend(["felt", "trace_length"]);
+        let name = self.run_name(run);
+        if !name.is_empty() {
+            self.say(format_args!("<h3>{name}</h3>"));
+        }
+        for worst in slowest {
+            let same: Vec<&Trace> =
+                story.traces.iter().filter(|trace| is_same_request(trace, worst)).collect();
+            let longest = same.iter().map(|trace| trace.length()).max().unwrap_or(1);
+            let phase =
+                story.header().phases.get(worst.phase as usize).map_or("", |phase| phase.name.as_str());
+            let error =
+                if worst.error.is_empty() { String::new() } else { format!(", failed: {}", worst.error) };
+            self.say(format_args!(
+                "<p>{} no. {} in {}: {} felt in {}{}.</p>",
+                escaped(&worst.journey),
+                worst.request,
+                escaped(phase),
+                time(worst.felt as f64),
+                worst.arm,
+                escaped(&error)
+            ));
+            let figures: Vec<String> = story
+                .header()
+                .arms
+                .iter()
+                .map(|arm| {
+                    let title = format!("{} {}", arm.letter, arm.name);
+                    match same.iter().find(|trace| trace.arm == arm.letter) {
+                        Some(trace) => figure(&title, trace, longest),
+                        None => format!(
+                            "<figure><figcaption>{}: no trace of this request was kept.</figcaption></figure>",
+                            escaped(&title)
+                        ),
+                    }
+                })
+                .collect();
+            self.say(format_args!("<div class=\"pair\">{}</div>", figures.concat()));
+        }
+    }
+
+    fn legend(&mut self) {
+        let classes: Vec<String> = Class::ALL
+            .into_iter()
+            .map(|class| {
+                format!(
+                    "<span class=\"key\"><svg viewBox=\"0 0 14 9\" width=\"14\" height=\"9\" aria-hidden=\"true\">\
+                     <rect class=\"{}\" width=\"14\" height=\"9\"/></svg> {} {}</span>",
+                    waterfall::style(class),
+                    waterfall::letter(class),
+                    class.words()
+                )
+            })
+            .collect();
+        self.say(format_args!(
+            "<p class=\"quiet\">{}. Solid is the critical path; pale, an operation somebody else was waited for instead.</p>",
+            classes.join(" ")
+        ));
+    }
+
+    /// Where the time of all traces went, by journey and phase, a line for each lane.
+    fn parts(&mut self) {
+        let of: Vec<(usize, Vec<Parts>)> =
+            self.lanes.iter().enumerate().map(|(lane, of)| (lane, of.story.parts(of.letter))).collect();
+        let mut rows: Vec<(String, String, u32, usize, &Parts)> = Vec::new();
+        for (lane, parts) in &of {
+            for parts in parts {
+                let Lane { story, name, .. } = &self.lanes[*lane];
+                let phase = story.header().phases.get(parts.phase as usize);
+                let phase = phase.map_or_else(String::new, |phase| phase.name.clone());
+                rows.push((format!("{} in {phase}", parts.journey), name.clone(), parts.phase, *lane, parts));
+            }
+        }
+        if rows.is_empty() {
+            return;
+        }
+        rows.sort_by(|a, b| (a.2, &a.4.journey, a.3).cmp(&(b.2, &b.4.journey, b.3)));
+        self.say(format_args!("<h3>Where the time went</h3>"));
+        self.quiet("Means over all traces, not only those kept; the parts add up to the length.");
+        let mut columns = vec![text("arm"), number("samples"), number("trace_length")];
+        columns.extend(Class::ALL.map(|class| named("part", class.words())));
+        columns.extend([number("slowest"), text("places")]);
+        self.table(&columns);
+        let mut group = String::new();
+        for (of, lane, _, _, parts) in rows {
+            if of != group {
+                self.group(&of, columns.len());
+                group = of;
+            }
+            let mut values = vec![count(Some(parts.n as f64)), time(parts.mean)];
+            values
+                .extend(Class::ALL.map(|class| parts.classes.get(&class).map_or("-".into(), |ns| time(*ns))));
+            values.push(time(parts.slowest));
+            let places: Vec<String> =
+                parts.places.iter().map(|(place, ns)| format!("{place} {}", time(*ns))).collect();
+            self.say(format_args!(
+                "<tr><td>{}</td>{}<td class=\"text quiet\">{}</td></tr>",
+                escaped(&lane),
+                cells(&values),
+                escaped(&places.join(", "))
+            ));
+        }
+        self.end_table();
+    }
+}
+
+/// The slowest requests that were kept, each once.
+fn slowest(story: &Story) -> Vec<&Trace> {
+    let mut traces: Vec<&Trace> = story.traces.iter().filter(|trace| !trace.spans.is_empty()).collect();
+    traces.sort_by_key(|trace| (Reverse(trace.felt), trace.arm, trace.round, trace.request));
+    let mut slowest: Vec<&Trace> = Vec::new();
+    for trace in traces {
+        if slowest.len() < REQUESTS && slowest.iter().all(|known| !is_same_request(known, trace)) {
+            slowest.push(trace);
+        }
+    }
+    slowest
+}
+
+/// Arrivals have the same number in every arm and round.
+fn is_same_request(one: &Trace, other: &Trace) -> bool {
+    (one.round, one.request, &one.journey) == (other.round, other.request, &other.journey)
+}
+
+fn figure(title: &str, trace: &Trace, longest: u64) -> String {
+    let mut notes = Vec::new();
+    if trace.felt > trace.length() {
+        notes.push(format!("sent {} after it was due", time((trace.felt - trace.length()) as f64)));
+    }
+    if trace.clipped > 0 {
+        notes.push(format!("{} of work went on after it", time(trace.clipped as f64)));
+    }
+    if trace.orphans > 0 {
+        notes.push(format!("{} operations whose callers' spans never came", trace.orphans));
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!("; {}", notes.join("; ")) };
+    format!(
+        "<figure>{}<figcaption>{}{}. Trace {}.</figcaption></figure>",
+        waterfall::draw(title, trace, longest),
+        escaped(&waterfall::says(trace)),
+        escaped(&notes),
+        escaped(&trace.trace_id)
+    )
+}
+
+/// What the parts mean, for the glossary.
+pub(super) fn classes() -> [(&'static str, &'static str); 6] {
+    Class::ALL.map(|class| {
+        let term = glossary::of_class(class);
+        (term.name, term.meaning)
+    })
+}

@@ -1,0 +1,123 @@
+//! Markdown, JUnit and annotations.
+
+use record::{ExpectationPlan, Verdict};
+use report::{github, junit, markdown, page};
+
+use crate::fixture::{lines, story, told};
+
+#[test]
+fn every_view_shows_the_same_figures() {
+    let story = story();
+    let html = page::page(&story);
+    let (markdown, junit) = (markdown::markdown(&story), junit::junit(&story));
+    // The failed check: 187 ms where 150 ms is the limit; the score of both arms and its ratio.
+    for figure in ["187.0ms", "150.0ms"] {
+        for (name, text) in [("page", &html), ("markdown", &markdown), ("junit", &junit)] {
+            assert!(text.contains(figure), "no {figure} in the {name}");
+        }
+    }
+    // And how far it is beyond: 37 ms.
+    for figure in ["9.4ms", "187.0ms", "-37.0ms", "×19.9 [17.1, 23.0]"] {
+        assert!(html.contains(figure) && markdown.contains(figure), "{figure}");
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_an_error_and_never_skipped() {
+    let xml = junit::junit(&story());
+    assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"2\""), "{xml}");
+    assert!(xml.contains("<error type=\"inconclusive\"") && xml.contains("<error type=\"invalid\""), "{xml}");
+    assert!(
+        xml.contains("<failure type=\"fail\" message=\"187.0ms where the limit is 150.0ms (n=4812)"),
+        "{xml}"
+    );
+    assert!(!xml.contains("<skipped"));
+    let mut cut = story();
+    cut.end = None;
+    assert!(junit::junit(&cut).contains("the run was cut short"));
+    roxmltree::Document::parse(&xml).expect("well-formed");
+}
+
+#[test]
+fn in_a_run_that_cannot_be_believed_nothing_fails() {
+    let mut void = story();
+    if let Some(end) = &mut void.end {
+        end.verdict = Some(Verdict::Invalid);
+    }
+    let xml = junit::junit(&void);
+    assert!(xml.contains("failures=\"0\" errors=\"3\""), "{xml}");
+    assert!(
+        github::annotations(&void, "a.toml").starts_with("::error file=a.toml,line=12::invalid: p99(all)")
+    );
+    let mut interrupted = story();
+    if let Some(end) = &mut interrupted.end {
+        end.verdict = None;
+    }
+    assert!(junit::junit(&interrupted).contains("message=\"the run was interrupted\""));
+    assert!(github::annotations(&interrupted, "a.toml").contains("invalid: the run was interrupted"));
+}
+
+#[test]
+fn a_premise_that_does_not_hold_is_an_error() {
+    let mut lines = lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        header.expectations[0] = ExpectationPlan { list: "valid".into(), ..header.expectations[0].clone() };
+    }
+    let xml = junit::junit(&told(&lines));
+    assert!(xml.contains("failures=\"0\" errors=\"3\""), "{xml}");
+}
+
+#[test]
+fn a_case_takes_as_long_as_its_phase() {
+    let mut story = story();
+    story.checks[0].text = "p99(all) in fault < 150ms".into();
+    let xml = junit::junit(&story);
+    assert!(xml.contains("name=\"p99(all) in fault &lt; 150ms [B]\" line=\"12\" time=\"10\""), "{xml}");
+    assert!(xml.contains("name=\"errors(all) &lt; 1% [B]\" line=\"14\" time=\"20\""), "{xml}");
+}
+
+#[test]
+fn annotations_point_at_the_line_of_the_expectation() {
+    let text = github::annotations(&story(), "scenarios/slow, one.toml");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0]
+            .starts_with("::error file=scenarios/slow%2C one.toml,line=12::fail: p99(all) < 150ms: 187.0ms"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("::warning file=scenarios/slow%2C one.toml,line=13::inconclusive:"),
+        "{text}"
+    );
+    assert!(lines[2].contains("title=generator_lag::invalid"), "{text}");
+    assert_eq!(lines.len(), 3, "what holds is not annotated");
+}
+
+#[test]
+fn a_check_says_since_when_it_is_violated_on_the_clock_of_the_charts() {
+    let mut story = story();
+    // 13.5 s of the run; its load began at 1 s.
+    story.checks[0].since_ns = Some(13_500_000_000);
+    for text in [page::page(&story), junit::junit(&story), github::annotations(&story, "a.toml")] {
+        assert!(text.contains("00:12.5"), "{text}");
+    }
+}
+
+#[test]
+fn a_summary_begins_with_the_verdict_and_is_never_too_long() {
+    let text = markdown::markdown(&story());
+    assert!(
+        text.starts_with("<!-- cleave:slow-follower -->\n### slow-follower fail: 1 of 3 expectations hold"),
+        "{text}"
+    );
+    assert!(text.contains("```mermaid") && text.contains("good/s"));
+    assert!(
+        text.contains("A_app") && text.contains("B_feed -->|\"20/s, 9.1% failed\"| B_follower"),
+        "{text}"
+    );
+    let mut long = story();
+    long.scores = vec![long.scores[0].clone(); 2_000];
+    let text = markdown::markdown(&long);
+    assert!(text.len() < 64 * 1024 && text.contains("### slow-follower fail"), "{} bytes", text.len());
+    assert!(text.contains("more rows are left out here") && text.contains("```mermaid"), "the rest stays");
+}

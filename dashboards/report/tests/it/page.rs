@@ -1,0 +1,195 @@
+//! The page: valid HTML that needs nothing from outside, with every section, and words for every number.
+
+use std::collections::BTreeSet;
+
+use html5ever::tendril::TendrilSink;
+use html5ever::{ParseOpts, parse_document};
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+use report::{Comparison, page};
+
+use crate::fixture::{other_lines, story, told};
+
+/// Pages of one run and of two.
+fn pages() -> Vec<String> {
+    let other = told(&other_lines());
+    vec![page::page(&story()), page::comparison(&Comparison::of(&story(), &other))]
+}
+
+fn parsed(html: &str) -> RcDom {
+    parse_document(RcDom::default(), ParseOpts::default()).one(html)
+}
+
+/// Every element with its attributes, in the order of the page.
+fn elements(node: &Handle, found: &mut Vec<(String, Vec<(String, String)>)>) {
+    if let NodeData::Element { name, attrs, .. } = &node.data {
+        let attributes =
+            attrs.borrow().iter().map(|one| (one.name.local.to_string(), one.value.to_string())).collect();
+        found.push((name.local.to_string(), attributes));
+    }
+    node.children.borrow().iter().for_each(|child| elements(child, found));
+}
+
+fn all(html: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut found = Vec::new();
+    elements(&parsed(html).document, &mut found);
+    found
+}
+
+#[test]
+fn a_page_is_valid_html_with_unique_ids() {
+    for html in pages() {
+        let errors = parsed(&html).errors;
+        assert!(errors.borrow().is_empty(), "{:?}", errors.borrow());
+        let elements = all(&html);
+        let ids: Vec<&str> = elements
+            .iter()
+            .flat_map(|(_, attributes)| attributes)
+            .filter(|(name, _)| name == "id")
+            .map(|(_, id)| id.as_str())
+            .collect();
+        let unique: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), unique.len(), "{ids:?}");
+        for (element, attributes) in &elements {
+            for (name, value) in
+                attributes.iter().filter(|(name, _)| matches!(name.as_str(), "for" | "href" | "src"))
+            {
+                let target = value.trim_start_matches('#');
+                assert!(name != "src" && unique.contains(target), "<{element} {name}={value}> leads nowhere");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_needs_nothing_from_outside() {
+    for html in pages() {
+        for word in ["http://", "https://", "url(", "@import", "src="] {
+            assert!(!html.contains(word), "{word}");
+        }
+        assert!(html.contains("default-src 'none'"));
+        assert!(html.len() < 1_000_000, "{} bytes", html.len());
+    }
+    assert_eq!(pages(), pages(), "the same record gives the same bytes");
+    let script = include_str!("../../src/page/page.js");
+    assert!(script.len() <= 6 * 1024, "{} bytes of script", script.len());
+}
+
+#[test]
+fn pictures_are_well_formed() {
+    for html in pages() {
+        let mut rest = html.as_str();
+        let mut pictures = 0;
+        while let Some(start) = rest.find("<svg") {
+            let end = start + rest[start..].find("</svg>").expect("closed") + "</svg>".len();
+            let svg = &rest[start..end];
+            roxmltree::Document::parse(svg).unwrap_or_else(|why| panic!("{why}: {svg}"));
+            pictures += 1;
+            rest = &rest[end..];
+        }
+        assert!(pictures > 10, "{pictures}");
+    }
+}
+
+#[test]
+fn a_page_holds_every_section_in_its_order() {
+    let html = page::page(&story());
+    let places: Vec<usize> = [
+        "class=\"verdict fail\"",
+        "<h2>Scorecard",
+        "<h2>Expectations",
+        "<h2>Timeline",
+        "<h2>Distribution",
+        "<h2>Topology",
+        "<h2>Slowest traces",
+        "<h2>Journeys",
+        "<h2>Edges",
+        "<h2>Events",
+        "<h2>Prediction",
+        "<h2>Reproduce",
+        "<h2>Glossary",
+        "id=\"run\"",
+    ]
+    .iter()
+    .map(|part| html.find(part).unwrap_or_else(|| panic!("no {part}")))
+    .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    // Latency, journeys, errors, queue, CPU and memory of two arms; nobody looked for staleness.
+    assert_eq!(html.matches("data-zoom=\"").count(), 12);
+    assert!(html.contains("No chart of staleness"), "what is missing is said");
+    // B's charts of time are shaded, A's only outlined: the fault does not apply there.
+    assert_eq!(
+        (html.matches("class=\"fault\"").count(), html.matches("class=\"fault absent\"").count()),
+        (6, 6)
+    );
+    assert!(html.contains("limit 150ms"), "the expectation's limit is drawn");
+    assert!(html.contains("injected delay 180.0ms"), "the fault is in the slow trace");
+}
+
+#[test]
+fn every_row_and_every_column_has_its_words() {
+    for html in pages() {
+        let elements = all(&html);
+        let of = |attributes: &[(String, String)], name: &str| {
+            attributes
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+                .unwrap_or_default()
+        };
+        let heads: Vec<_> = elements.iter().filter(|(name, _)| name == "th").collect();
+        assert!(heads.len() > 30, "{}", heads.len());
+        for (_, attributes) in heads {
+            let (term, title) = (of(attributes, "data-term"), of(attributes, "title"));
+            assert!(!title.is_empty(), "the column {term} has no meaning");
+            assert!(html.contains(&format!("id=\"term-{term}\"")), "{term} is not in the glossary");
+        }
+    }
+    for score in &story().scores {
+        assert!(record::glossary::term_of(&score.id).is_some(), "{} has no term", score.id);
+    }
+}
+
+#[test]
+fn a_row_without_words_would_be_found() {
+    let mut story = story();
+    story.scores[0].id = "luck".into();
+    let html = page::page(&story);
+    assert!(html.contains("data-score=\"luck\"><td title=\"\">"), "such a row has an empty title");
+}
+
+#[test]
+fn rows_can_be_chosen_by_phase() {
+    let mut story = story();
+    let mut whole = story.scores[0].clone();
+    whole.window = "whole".into();
+    story.scores.push(whole);
+    let html = page::page(&story);
+    assert!(html.contains("<label for=\"tab-1\">whole</label>") && html.contains("#tab-1:checked~table"));
+    assert_eq!((html.matches("data-w=\"0\" ").count(), html.matches("data-w=\"1\" ").count()), (1, 1));
+}
+
+#[test]
+fn markup_in_a_scenario_stays_text() {
+    let html = page::page(&story());
+    assert!(html.contains("&lt;script&gt;alert(1)") && !html.contains("<script>alert(1)"));
+    let data =
+        html.split("id=\"run\">").nth(1).and_then(|rest| rest.split("</script>").next()).expect("the data");
+    let data: serde_json::Value = serde_json::from_str(data).expect("one JSON document");
+    assert_eq!(data["document"]["verdict"], "fail");
+    assert_eq!(data["document"]["checks"].as_array().map(Vec::len), Some(3));
+    assert_eq!(data["series"][0]["B"]["latency_p50_ms"][12], 187.0);
+}
+
+#[test]
+fn a_sweep_of_many_arms_has_tables_and_no_charts() {
+    let mut lines = crate::fixture::lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        for letter in 'C'..='N' {
+            let arm = record::Arm { letter, name: format!("arm {letter}"), ..header.arms[0].clone() };
+            header.arms.push(arm);
+        }
+    }
+    let html = page::page(&told(&lines));
+    assert!(!html.contains("<h2>Timeline") && !html.contains("href=\"#timeline\""));
+    assert!(html.contains("<h2>Topology") && parsed(&html).errors.borrow().is_empty());
+}

@@ -1,0 +1,85 @@
+//! What stands in the columns of documents, beside the numbers of [`super::TERMS`]: whose, of what, and how sure.
+
+use super::{Lower, Neither, Term, term};
+
+/// All of them, in the order of a page.
+pub const COLUMNS: &[Term] = &[
+    word("measure", "measure", "what is measured, and in which phase"),
+    word("arm", "arm", "one topology with one variant; all arms get the same arrivals from one seed"),
+    word("run", "run", "one execution of a scenario; run 1 is the one that was asked for, run 2 the other"),
+    word("ratio", "B/A", "B over A, in brackets its 95 % interval, from stretches of the run paired by time"),
+    word("samples", "n", "samples behind a figure; the smallest of the arms where a row has several"),
+    word(
+        "finding",
+        "finding",
+        "whether two figures differ: only where their intervals, or that of their ratio, say so",
+    ),
+    word("expectation", "expectation", "an assertion of the scenario, at its line of the file"),
+    word("value", "value", "left side of an expectation, as measured"),
+    word("limit", "limit", "right side of an expectation"),
+    word("margin", "margin", "distance of the value from its limit; with a minus where it is beyond"),
+    word(
+        "verdict",
+        "verdict",
+        "pass, fail, inconclusive (too few samples, or the interval holds the limit), invalid (not to be believed)",
+    ),
+    word(
+        "since",
+        "since",
+        "moment of the load's clock from which the figure, taken from its phase's start until then, was beyond the limit without a break",
+    ),
+    word("journey", "journey", "what a user wants done; the unit of throughput"),
+    word("offered_total", "offered", "arrivals due over the stretch, whether or not they could be sent"),
+    word("phase", "phase", "a named stretch of the run"),
+    word("edge", "edge", "a caller and whom it calls"),
+    word("way", "way", "how calls travel: a function call within a process, or requests between processes"),
+    word("instances", "processes", "running copies, and the components each holds"),
+    word("ready", "ready", "from the arm's first process to all serving"),
+    Term {
+        better: Lower,
+        ..word("tries_per_call", "tries/call", "tries over calls of an edge: above 1 are retries and hedges")
+    },
+    Term {
+        better: Lower,
+        unit: "s",
+        ..word("edge_worst_p99", "worst p99", "the highest of an edge's 99th percentiles of one second each")
+    },
+    Term {
+        better: Lower,
+        unit: "s",
+        ..word("breaker_open", "breaker open", "seconds in which the circuit breaker of an edge was open")
+    },
+    Term {
+        better: Lower,
+        unit: "s",
+        ..word("slowest", "slowest 1 %", "mean of the slowest hundredth of the traces")
+    },
+    word(
+        "places",
+        "where most of it goes",
+        "components and edges with the largest share of the traces' time",
+    ),
+    word("clock", "clock", "moment on the load's clock; before its start with a minus"),
+    word("number", "no.", "number of the step it belongs to, the same in every view"),
+    word("event", "event", "what happened"),
+    word("targets", "hit", "what it hit in each arm, or why it could not"),
+    Term {
+        better: Lower,
+        unit: "s",
+        ..word(
+            "not_up",
+            "not up",
+            "seconds in which a copy that answers the edge was down, paused or starting",
+        )
+    },
+    Term {
+        better: Lower,
+        ..word("cores", "cores", "CPU the arm's processes used, in seconds per second, every two seconds")
+    },
+    word("part", "part", "what a stretch of the critical path was spent on"),
+    word("meaning", "meaning", "what a word or number is, and how it comes about"),
+];
+
+const fn word(id: &'static str, name: &'static str, meaning: &'static str) -> Term {
+    term(id, name, "", Neither, meaning)
+}

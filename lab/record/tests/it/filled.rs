@@ -1,0 +1,217 @@
+//! A line of every kind, each field filled, so that nothing a writer may write is left out.
+
+use std::collections::BTreeMap;
+
+use record::*;
+
+fn map<V>(key: &str, value: V) -> BTreeMap<String, V> {
+    BTreeMap::from([(key.to_owned(), value)])
+}
+
+fn by_arm<V>(value: V) -> BTreeMap<char, V> {
+    BTreeMap::from([('A', value)])
+}
+
+fn header() -> Header {
+    Header {
+        schema_version: SCHEMA_VERSION,
+        run_id: "r".into(),
+        scenario: "s".into(),
+        title: "t".into(),
+        why: "w".into(),
+        scenario_text: "x".into(),
+        seed: 1,
+        version: "0".into(),
+        command: vec!["cleave".into()],
+        wall_us: 1,
+        way: "side by side".into(),
+        rounds: 1,
+        machine: Machine::default(),
+        arms: vec![Arm {
+            letter: 'A',
+            name: "mono".into(),
+            topology: "mono".into(),
+            variant: String::new(),
+            instances: vec![Instance {
+                name: "app#0".into(),
+                hosts: vec!["feed".into()],
+                port: 1,
+                public_port: Some(2),
+            }],
+            local_edges: vec!["feed->photo".into()],
+            remote_edges: vec!["gateway->feed".into()],
+            policies: map("gateway->feed", serde_json::json!({ "timeout": "1s" })),
+            databases: 1,
+            config_keys: 1,
+            ready_ms: 1,
+        }],
+        phases: vec![PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 1, measure: true }],
+        journeys: vec![JourneyPlan { name: "home-feed".into(), needs: vec!["feed".into()], groups: vec![] }],
+        steps: vec![StepPlan {
+            number: 1,
+            id: "slow".into(),
+            text: "feed is slow".into(),
+            hits: vec!["feed".into()],
+            start_ns: 0,
+            length_ns: 1,
+            is_fault: true,
+            not_applicable: by_arm("a function call".to_owned()),
+        }],
+        expectations: vec![ExpectationPlan {
+            id: 0,
+            list: "valid".into(),
+            text: "errors(all) < 1%".into(),
+            why: String::new(),
+            line: 1,
+        }],
+        schedule_digest: "00".into(),
+        planned: 1,
+        good_within_us: 1,
+        load_start_ns: 1,
+        ready_ms: 1,
+        telemetry: "full".into(),
+        budget_memory: Some(1),
+        closed: true,
+        popularity: (0.8, 1.0),
+        has_copies: true,
+        drops: true,
+        slots: (1, 2),
+    }
+}
+
+fn window() -> Window {
+    let some = || [1_000_u64].into_iter().collect::<Latencies>();
+    Window {
+        arm: 'A',
+        journey: "home-feed".into(),
+        errors: map("timeout", 1),
+        intended: some(),
+        service: some(),
+        failed: some(),
+        pace_lag: some(),
+        own_wait: some(),
+        slot_wait: some(),
+        staleness: some(),
+        ..Window::default()
+    }
+}
+
+fn trace() -> Trace {
+    Trace {
+        arm: 'A',
+        round: 1,
+        phase: 0,
+        journey: "home-feed".into(),
+        request: 7,
+        trace_id: "0".repeat(32),
+        kept: Kept::Slow,
+        error: "timeout".into(),
+        due: 1,
+        felt: 2,
+        start: 1,
+        spans: vec![Span {
+            parent: Some(0),
+            of: "feed".into(),
+            at: "feed#0".into(),
+            name: "GET /v1/feed".into(),
+            place: "feed".into(),
+            start: 0,
+            length: 2,
+            class: Class::Work,
+            error: "timeout".into(),
+        }],
+        path: vec![Segment { span: 0, start: 0, length: 2 }],
+        clipped: 1,
+        orphans: 1,
+    }
+}
+
+fn end() -> End {
+    End {
+        verdict: Some(Verdict::Pass),
+        exit_code: 0,
+        lints: vec![Lint { name: "pace".into(), verdict: Verdict::Invalid, text: "late".into() }],
+        generator_saturated: false,
+        noisy: false,
+        pss_mib_peak: 1.0,
+        lines: map("window", 1),
+        dropped_updates: 0,
+        tracing: Tracing::default(),
+    }
+}
+
+/// One of each.
+pub fn lines() -> Vec<Line> {
+    let measured = Measured { value: Some(1.0), n: 1, interval: Some((0.5, 1.5)) };
+    let entries = vec![
+        Entry::Header(Box::new(header())),
+        Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: "A".into() }),
+        Entry::Window(Box::new(window())),
+        Entry::Edge(Edge { arm: 'A', p50_ms: Some(1.0), p99_ms: Some(2.0), ..Edge::default() }),
+        Entry::Proc(Proc {
+            arm: '-',
+            work: map("feed", [1, 0]),
+            cache: map("feed", [1, 1]),
+            ..Proc::default()
+        }),
+        Entry::Host(Host::default()),
+        Entry::Event(Event {
+            number: 1,
+            what: EventKind::Deploy,
+            active: Some(true),
+            mark: Some(('A', "canary".into())),
+            targets: by_arm("feed#0".to_owned()),
+            text: "a canary".into(),
+        }),
+        Entry::Check(Check {
+            id: 0,
+            text: "errors(all) < 1%".into(),
+            arm: 'A',
+            value: Some(0.0),
+            limit: Some(0.01),
+            unit: "%".into(),
+            n: 1,
+            verdict: Verdict::Pass,
+            reason: String::new(),
+            since_ns: Some(1),
+        }),
+        Entry::Score(Box::new(Score {
+            id: "latency_p50".into(),
+            claim: "network".into(),
+            measure: "p50".into(),
+            unit: "s".into(),
+            better: Better::Lower,
+            window: "steady".into(),
+            arms: by_arm(measured),
+            ratio: Some(measured),
+            beside: Some("work 1 ms".into()),
+            finding: "differs".into(),
+        })),
+        Entry::Cost(Box::new(Cost {
+            arm: 'A',
+            cpu_parts_ns: map("business", 1),
+            wall_parts_ns: map("business", 1),
+            ..Cost::default()
+        })),
+        Entry::Trace(Box::new(trace())),
+        Entry::Split(Box::new(Split {
+            arm: 'A',
+            round: 1,
+            phase: 0,
+            journey: "home-feed".into(),
+            n: 1,
+            mean: 1.0,
+            slowest: 1.0,
+            parts: vec![Part {
+                place: "feed".into(),
+                class: Class::Queue,
+                mean: 1.0,
+                variance: 0.0,
+                slowest: 1.0,
+            }],
+        })),
+        Entry::Audit(Audit { arm: 'A', state_digest: Some("00".into()), ..Audit::default() }),
+        Entry::End(Box::new(end())),
+    ];
+    entries.into_iter().enumerate().map(|(t, entry)| Line { t: t as u64, entry }).collect()
+}

@@ -1,0 +1,4 @@
+//! The record as others read it.
+
+mod filled;
+mod schema;

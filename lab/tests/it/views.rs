@@ -1,0 +1,200 @@
+//! The views of one recorded run agree: page, Markdown, JSON and the terminal's scorecard show the same figures and the
+//! same verdicts, to the digit. The record is one of `records/crash.toml`, of which the windows that were final are kept.
+
+use std::path::Path;
+
+use record::figures::{count, value};
+use record::{Line, Reader};
+use report::{Story, document, markdown, page};
+use serde_json::{Value, json};
+
+/// A row of the scorecard as a view shows it: its label, a value per arm, the ratio, the samples.
+type Row = (String, Vec<String>, String, String);
+/// An expectation: its text and arm, then value, limit, samples and verdict.
+type Check = (String, String, [String; 4]);
+/// Wide enough for every label to stand on its own line.
+const WIDE: u16 = 240;
+
+fn lines() -> Vec<Line> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
+    Reader::read_all(&path).expect("a record")
+}
+
+fn label(measure: &str, window: &str) -> String {
+    format!("{measure} ({window})")
+}
+
+/// From the JSON document, through the figures every view is written with.
+fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let letters: Vec<String> =
+        document["arms"].as_array().expect("arms").iter().map(|arm| text(&arm["letter"])).collect();
+    let row = |score: &Value| {
+        let measured = |letter: &String| &score["arms"][letter];
+        let values = letters
+            .iter()
+            .map(|letter| value(measured(letter)["value"].as_f64(), &text(&score["unit"])))
+            .collect();
+        let samples = letters.iter().filter_map(|letter| measured(letter)["n"].as_u64()).min();
+        let score: record::Score = serde_json::from_value(score.clone()).expect("a score");
+        (
+            label(&score.measure, &score.window),
+            values,
+            record::figures::ratio(&score),
+            count(samples.map(|n| n as f64)),
+        )
+    };
+    let check = |check: &Value| {
+        let unit = text(&check["unit"]);
+        let figures = [
+            value(check["value"].as_f64(), &unit),
+            value(check["limit"].as_f64(), &unit),
+            count(check["n"].as_f64()),
+            text(&check["verdict"]),
+        ];
+        (text(&check["text"]), text(&check["arm"]), figures)
+    };
+    let scores = document["scorecard"].as_array().expect("rows").iter().map(row).collect();
+    (scores, document["checks"].as_array().expect("checks").iter().map(check).collect())
+}
+
+/// The texts of a row's cells, markup and entities taken away.
+fn cells(row: &str) -> Vec<String> {
+    row.split("<td")
+        .skip(1)
+        .map(|cell| {
+            let inner = cell.split_once('>').expect("an open cell").1;
+            let inner = inner.split("</td>").next().expect("closed");
+            let mut text = String::new();
+            let mut in_tag = false;
+            for c in inner.chars() {
+                match c {
+                    '<' => in_tag = true,
+                    '>' => in_tag = false,
+                    c if !in_tag => text.push(c),
+                    _ => {}
+                }
+            }
+            text.replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&amp;", "&")
+        })
+        .collect()
+}
+
+fn of_page(html: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
+    let rows =
+        |mark: &'static str| html.lines().filter(move |line| line.starts_with("<tr") && line.contains(mark));
+    let scores = rows("data-score=").map(|row| {
+        let cells = cells(row);
+        (cells[0].clone(), cells[1..=arms].to_vec(), cells[arms + 1].clone(), cells[arms + 2].clone())
+    });
+    let checks = rows("data-check=").map(|row| {
+        let cells = cells(row);
+        // The code is followed by its line and its reason.
+        let text =
+            row.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).expect("its text");
+        let text = self::cells(&format!("<td>{text}</td>")).remove(0);
+        let verdict = cells[6].split_whitespace().nth(1).expect("a word").trim_end_matches(';').to_owned();
+        (text, cells[1].clone(), [cells[2].clone(), cells[3].clone(), cells[5].clone(), verdict])
+    });
+    (scores.collect(), checks.collect())
+}
+
+fn of_markdown(text: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
+    let cells = |line: &str| -> Vec<String> {
+        let inner = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")).expect("a row");
+        inner.split(" | ").map(|cell| cell.replace("&lt;", "<").trim().to_owned()).collect()
+    };
+    // The last table of each kind that has all rows: above it stand the few that matter.
+    let folded = text.split("<summary>every row of the scorecard</summary>").nth(1).expect("every row");
+    let table = folded.split("</details>").next().expect("closed");
+    let scores = table.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| {
+        let cells = cells(line);
+        (cells[0].clone(), cells[1..=arms].to_vec(), cells[arms + 1].clone(), cells[arms + 2].clone())
+    });
+    let checks = text.lines().filter(|line| line.starts_with("| ") && line.contains("` line ")).map(|line| {
+        let cells = cells(line);
+        let text = cells[1].trim_start_matches('`').split("` line ").next().expect("its text").to_owned();
+        let verdict = cells[0].split_whitespace().nth(1).expect("a word").to_owned();
+        (text, cells[2].clone(), [cells[3].clone(), cells[4].clone(), cells[6].clone(), verdict])
+    });
+    (scores.collect(), checks.collect())
+}
+
+/// From the text of the terminal: rows begin with a label, checks with a sign.
+fn of_card(text: &str, arms: usize, labels: &[String]) -> (Vec<Row>, Vec<Check>) {
+    let mut rows = Vec::new();
+    let mut checks = Vec::new();
+    for line in text.lines() {
+        if let Some(rest) = ["✓ ", "✗ ", "? ", "! "].iter().find_map(|sign| line.strip_prefix(sign)) {
+            let mut words: Vec<&str> = rest.split_whitespace().collect();
+            // Audits have signs too; an expectation's line ends in its verdict.
+            let verdict = words.pop().unwrap_or_default();
+            if !["pass", "fail", "inconclusive", "invalid"].contains(&verdict) {
+                continue;
+            }
+            let mut last = || words.pop().unwrap_or_default().to_owned();
+            let (n, limit, found) = (last(), last(), last());
+            // The arm is a single letter beyond the text; what compares arms has none.
+            let arm = words.last().copied().filter(|word| word.len() == 1).map(str::to_owned);
+            words.truncate(words.len() - usize::from(arm.is_some()));
+            let arm = arm.unwrap_or_else(|| "-".into());
+            checks.push((words.join(" "), arm, [found, limit, n, verdict.to_owned()]));
+            continue;
+        }
+        let shown = |label: &&String| label.trim_end_matches(" (whole)").to_owned();
+        let begins = |label: &&String| line.starts_with(&format!("  {} ", shown(label)));
+        let Some(label) = labels.iter().filter(begins).max_by_key(|label| label.len()) else { continue };
+        let rest = &line[2 + shown(&label).len()..];
+        let mut words = rest.split_whitespace().peekable();
+        let values: Vec<String> = words.by_ref().take(arms).map(str::to_owned).collect();
+        let mut ratio = String::new();
+        if words.peek().is_some_and(|word| word.starts_with('×')) {
+            ratio.push_str(words.next().unwrap_or_default());
+            if words.peek().is_some_and(|word| word.starts_with('[')) {
+                let (low, high) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                ratio = format!("{ratio} {low} {high}");
+            }
+        }
+        rows.push((label.clone(), values, ratio, words.next().unwrap_or_default().to_owned()));
+    }
+    (rows, checks)
+}
+
+fn sorted((mut rows, mut checks): (Vec<Row>, Vec<Check>)) -> (Vec<Row>, Vec<Check>) {
+    rows.sort();
+    checks.sort();
+    (rows, checks)
+}
+
+#[test]
+fn four_views_of_one_record_agree_to_the_digit() {
+    let lines = lines();
+    let story = Story::of(&lines).expect("a header");
+    let arms = story.header().arms.len();
+    let json = sorted(of_json(&json!(document::document(&story, None))));
+    assert!(json.0.len() > 25 && json.1.len() > 5, "{} rows, {} checks", json.0.len(), json.1.len());
+    assert_eq!(sorted(of_page(&page::page(&story), arms)), json, "the page");
+    assert_eq!(sorted(of_markdown(&markdown::markdown(&story), arms)), json, "Markdown");
+    let mut card = Vec::new();
+    tui::card::print(&mut card, &lines, WIDE, false).expect("a vector takes everything");
+    let card = String::from_utf8(card).expect("text");
+    let labels: Vec<String> = json.0.iter().map(|row| row.0.clone()).collect();
+    assert_eq!(sorted(of_card(&card, arms, &labels)), json, "the terminal");
+    let verdict = story.verdict().to_uppercase();
+    assert!(card.starts_with(&verdict), "{card}");
+}
+
+#[test]
+fn every_line_of_a_record_and_its_documents_fit_their_schemas() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
+    let schema = record::schema::line();
+    for (at, line) in std::fs::read_to_string(path).expect("readable").lines().enumerate() {
+        let value: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(record::schema::faults(&schema, &value), [""; 0], "line {}", at + 1);
+    }
+    let story = Story::of(&lines()).expect("a header");
+    let run = json!(document::document(&story, None));
+    assert_eq!(record::schema::faults(&document::schema::document(), &run), [""; 0]);
+    let both = json!(document::comparison(&report::Comparison::of(&story, &story)));
+    assert_eq!(record::schema::faults(&document::schema::comparison(), &both), [""; 0]);
+}
