@@ -57,6 +57,22 @@ pub fn report(asked: &cli::Report) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Writes the page of a run as far as its record goes, into its folder; says where, or why not.
+pub fn page_now(folder: &Path) -> String {
+    let written = || -> Result<PathBuf, String> {
+        let lines = Reader::read_all(&folder.join(RECORD)).map_err(|error| error.to_string())?;
+        let story = Story::of(&lines).map_err(|error| error.to_string())?;
+        let path = folder.join(PAGE);
+        std::fs::write(&path, report::page::page(&story))
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        Ok(path)
+    };
+    match written() {
+        Ok(path) => format!("report: {}", path.display()),
+        Err(text) => format!("no report: {text}"),
+    }
+}
+
 /// The scenario's path as whoever ran it wrote it, or where a named one lies.
 fn file_of(story: &Story) -> String {
     let header = story.header();
