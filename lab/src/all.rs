@@ -43,7 +43,7 @@ pub fn all(asked: &cli::Run, began: Instant) -> ExitCode {
             Ok(order) => order,
             Err(error) => return complain::error(&error),
         };
-        let result = run::execute(order, View::Progress, &interrupts, false);
+        let result = run::execute(order, View::Progress, &interrupts, cli::Screen::default());
         let seconds = started.elapsed().as_secs();
         told.push(tell(name, seconds, result));
         if *interrupts.borrow() > 0 {

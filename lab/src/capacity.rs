@@ -14,6 +14,7 @@ use scenario::{Phase, Scenario, Stop};
 use tokio::sync::watch;
 use traffic::load::{Model, Rates, Shape, Users};
 
+use crate::cli;
 use crate::run::{self, View};
 
 /// Users at once: enough to keep two cores busy, whichever way an arm is cut.
@@ -93,7 +94,7 @@ fn measure(order: &Order, arm: &str, interrupts: &watch::Sender<u32>) -> Result<
         out: order.out.join("capacity"),
         ..order.clone()
     };
-    let outcome = run::execute(probe, View::Silent, interrupts, false)?;
+    let outcome = run::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
     let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
     let good = lines.iter().filter_map(|line| match &line.entry {
         Entry::Window(window) if window.closed && window.second >= WARM_S => Some(window.good),

@@ -139,9 +139,49 @@ pub struct Run {
     /// Folder for run folders.
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub screen: Screen,
+}
+
+/// How the dashboard looks, in every command that shows it.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Screen {
     /// Only plain characters in the dashboard.
     #[arg(long)]
     pub ascii: bool,
+    /// Colours for the terminal's background; NO_COLOR in the environment means mono.
+    #[arg(long, value_enum, default_value_t)]
+    pub theme: Theme,
+    /// Leave the mouse to the terminal, so that text can be selected with it.
+    #[arg(long)]
+    pub no_mouse: bool,
+}
+
+/// What the terminal's background is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Theme {
+    /// Bright colours on dark.
+    #[default]
+    Dark,
+    /// Dark colours on light.
+    Light,
+    /// Weight alone, no colours.
+    Mono,
+}
+
+impl Screen {
+    /// As the dashboard takes it.
+    pub fn options(self, guest: bool, folder: PathBuf) -> tui::Options {
+        let theme = match self.theme {
+            Theme::Dark => tui::Theme::Dark,
+            Theme::Light => tui::Theme::Light,
+            Theme::Mono => tui::Theme::Mono,
+        };
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let (ascii, no_mouse) = (self.ascii, self.no_mouse);
+        tui::Options { ascii, theme, no_color, no_mouse, guest, pace: None, folder: Some(folder) }
+    }
 }
 
 /// `cleave watch`.
@@ -149,9 +189,9 @@ pub struct Run {
 pub struct Watch {
     /// A run: `last`, its id or the end of it, or its folder.
     pub run: String,
-    /// Only plain characters in the dashboard.
-    #[arg(long)]
-    pub ascii: bool,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub screen: Screen,
     /// Folder of run folders.
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
@@ -165,9 +205,9 @@ pub struct Replay {
     /// How many times as fast as it went, 0.25 to 16; in a pipe all is told at once.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
-    /// Only plain characters in the dashboard.
-    #[arg(long)]
-    pub ascii: bool,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub screen: Screen,
     /// Folder of run folders.
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
@@ -307,7 +347,7 @@ impl Noise {
             output: Output::Json,
             no_tui: true,
             out: self.out.clone(),
-            ascii: false,
+            screen: Screen::default(),
         }
     }
 }

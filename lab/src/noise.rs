@@ -54,7 +54,7 @@ pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
             Ok(order) => order,
             Err(error) => return complain::error(&error),
         };
-        let outcome = match run::execute(order, View::Silent, &interrupts, false) {
+        let outcome = match run::execute(order, View::Silent, &interrupts, cli::Screen::default()) {
             Ok(outcome) => outcome,
             Err(error) => return complain::error(&error),
         };

@@ -106,9 +106,27 @@ fn two(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
 /// A run's folder and what its record says, or what is wrong with it.
 fn story(out: &Path, asked: &str) -> Result<(PathBuf, Story), String> {
     let folder = find(out, asked)?;
-    let lines = Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))?;
-    let story = Story::of(&lines).map_err(|error| complain::chain(&error))?;
+    let story = story_in(&folder)?;
     Ok((folder, story))
+}
+
+fn story_in(folder: &Path) -> Result<Story, String> {
+    let lines = Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))?;
+    Story::of(&lines).map_err(|error| complain::chain(&error))
+}
+
+/// Writes the page of a run as far as its record goes, into its folder; says where, or why not.
+pub fn page_now(folder: &Path) -> String {
+    let written = || -> Result<PathBuf, String> {
+        let path = folder.join(PAGE);
+        std::fs::write(&path, report::page::page(&story_in(folder)?))
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        Ok(path)
+    };
+    match written() {
+        Ok(path) => format!("report: {}", path.display()),
+        Err(text) => format!("no report: {text}"),
+    }
 }
 
 /// The scenario's path as whoever ran it wrote it, or where a named one lies.

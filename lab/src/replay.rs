@@ -1,15 +1,15 @@
 //! A run of another terminal, or of another day, on this screen: the same lines, the same views.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use record::{Entry, Line, ReadError, Reader};
 
-use crate::{cli, complain, past};
+use crate::{cli, complain, past, run};
 
 /// How often a record that is being written is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -21,6 +21,24 @@ const WAITING: usize = 8_192;
 /// Whether a view is still there.
 type Left = Arc<AtomicBool>;
 
+/// How many times as fast a record is told, which keys change while it is.
+#[derive(Clone, Debug)]
+struct Pace(Arc<AtomicU64>);
+
+impl Pace {
+    fn new(times: f64) -> Self {
+        Self(Arc::new(AtomicU64::new(times.to_bits())))
+    }
+
+    fn set(&self, times: f64) {
+        self.0.store(times.to_bits(), Ordering::Relaxed);
+    }
+
+    fn times(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// `cleave watch`.
 pub fn watch(asked: &cli::Watch) -> ExitCode {
     let folder = match past::find(&asked.out, &asked.run) {
@@ -28,23 +46,23 @@ pub fn watch(asked: &cli::Watch) -> ExitCode {
         Err(text) => return complain::usage(&text),
     };
     let path = folder.join(past::RECORD);
-    show(asked.ascii, move |tell, left| follow(&path, &tell, &left))
+    show(asked.screen, folder, None, move |tell, left| follow(&path, &tell, &left))
 }
 
 /// `cleave replay`.
 pub fn replay(asked: &cli::Replay) -> ExitCode {
-    let lines =
-        past::find(&asked.out, &asked.run).map_err(|text| complain::usage(&text)).and_then(|folder| {
-            Reader::read_all(&folder.join(past::RECORD)).map_err(|error| complain::error(&error))
-        });
-    let lines = match lines {
+    let folder = match past::find(&asked.out, &asked.run) {
+        Ok(folder) => folder,
+        Err(text) => return complain::usage(&text),
+    };
+    let lines = match Reader::read_all(&folder.join(past::RECORD)) {
         Ok(lines) => lines,
-        Err(code) => return code,
+        Err(error) => return complain::error(&error),
     };
     // In a pipe nobody waits to see it go by.
-    let speed = if is_screen() { asked.speed } else { f64::INFINITY };
-    show(asked.ascii, move |tell, left| {
-        play(lines, speed, &tell, &left);
+    let pace = Pace::new(if is_screen() { asked.speed } else { f64::INFINITY });
+    show(asked.screen, folder, Some(pace.clone()), move |tell, left| {
+        play(lines, &pace, &tell, &left);
         Ok(())
     })
 }
@@ -55,13 +73,23 @@ fn is_screen() -> bool {
 
 /// A view of what a thread feeds; the screen stays until it is left.
 fn show(
-    ascii: bool,
+    look: cli::Screen,
+    folder: PathBuf,
+    pace: Option<Pace>,
     feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Left) -> Result<(), ReadError> + Send + 'static,
 ) -> ExitCode {
+    let screen = is_screen();
+    // A view of somebody else's run has nothing to end in order: the terminal is given back, and that is all.
+    let gone = || {
+        tui::restore();
+        std::process::exit(i32::from(run::EXIT_INTERRUPTED));
+    };
+    if screen && let Err(error) = ctrlc::set_handler(gone) {
+        return complain::error(&error);
+    }
     let (tell, told) = mpsc::sync_channel::<Arc<Line>>(WAITING);
     let left = Left::default();
     let seen = left.clone();
-    let screen = is_screen();
     let feeding = std::thread::spawn(move || {
         // Held until the view is left: a closed channel ends the screen.
         let held = screen.then(|| tell.clone());
@@ -72,13 +100,25 @@ fn show(
         fed
     });
     let shown = if screen {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let options = tui::Options { ascii, theme: tui::Theme::default(), no_color, guest: true };
-        tui::run(options, told, |_| {})
+        let times = pace.as_ref().map(Pace::times);
+        let options = tui::Options { pace: times, ..look.options(true, folder.clone()) };
+        let ask = |ask| match ask {
+            tui::Ask::Pace(times) => {
+                if let Some(pace) = &pace {
+                    pace.set(times);
+                }
+                None
+            }
+            tui::Ask::Report => Some(past::page_now(&folder)),
+            tui::Ask::Quit(_) => None,
+        };
+        tui::run(options, &told, ask).map(drop)
     } else {
         let mut printer = tui::plain::Printer::new(std::io::stdout());
-        told.into_iter().try_for_each(|line| printer.line(&line))
+        told.iter().try_for_each(|line| printer.line(&line))
     };
+    // Whoever feeds may wait for room in the channel.
+    drop(told);
     left.store(true, Ordering::Relaxed);
     let fed = feeding.join().unwrap_or(Ok(()));
     match (fed, shown) {
@@ -118,33 +158,46 @@ fn follow(path: &Path, tell: &mpsc::SyncSender<Arc<Line>>, left: &AtomicBool) ->
 }
 
 /// Tells the lines of a record when they were written, so many times as fast.
-fn play(lines: Vec<Line>, speed: f64, tell: &mpsc::SyncSender<Arc<Line>>, left: &AtomicBool) {
-    let began = runtime::clock::now();
+fn play(lines: Vec<Line>, pace: &Pace, tell: &mpsc::SyncSender<Arc<Line>>, left: &AtomicBool) {
     // What came before the load is not waited for again.
     let start = lines.iter().find_map(|line| match &line.entry {
         Entry::Header(header) => Some(header.load_start_ns),
         _ => None,
     });
+    let mut head = Head { at: start.unwrap_or(0) as f64, seen: runtime::clock::now() };
     for line in lines {
-        let due = line.t.saturating_sub(start.unwrap_or(0)) as f64 / speed;
-        if !sleep_until(began + Duration::from_nanos(due as u64), left) || tell.send(Arc::new(line)).is_err()
-        {
+        if !head.reach(line.t, pace, left) || tell.send(Arc::new(line)).is_err() {
             return;
         }
     }
 }
 
-/// False when the view was left meanwhile.
-fn sleep_until(due: Instant, left: &AtomicBool) -> bool {
-    loop {
-        if left.load(Ordering::Relaxed) {
-            return false;
+/// Where a replay stands.
+struct Head {
+    /// The moment of the run it has come to, ns.
+    at: f64,
+    /// When that was.
+    seen: Instant,
+}
+
+impl Head {
+    /// Waits until the replay has come to `t`, ns, at the pace of each moment; false when the view was left meanwhile.
+    fn reach(&mut self, t: u64, pace: &Pace, left: &AtomicBool) -> bool {
+        loop {
+            if left.load(Ordering::Relaxed) {
+                return false;
+            }
+            let times = pace.times();
+            let now = runtime::clock::now();
+            let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.seen, now));
+            self.at += elapsed.as_nanos() as f64 * if times.is_finite() { times } else { 0.0 };
+            let ahead = t as f64 - self.at;
+            if times.is_infinite() || ahead <= 0.0 {
+                return true;
+            }
+            // The pace may change meanwhile: no longer than a look at a time.
+            std::thread::sleep(Duration::from_nanos((ahead / times) as u64).min(LOOK));
         }
-        let rest = due.saturating_duration_since(runtime::clock::now());
-        if rest.is_zero() {
-            return true;
-        }
-        std::thread::sleep(rest.min(LOOK));
     }
 }
 
@@ -159,12 +212,12 @@ mod tests {
     #[test]
     fn a_replay_tells_every_line_in_its_order_and_ends_with_the_view() {
         let (tell, told) = mpsc::sync_channel(16);
-        play((0..10).map(line).collect(), f64::INFINITY, &tell, &AtomicBool::new(false));
+        play((0..10).map(line).collect(), &Pace::new(f64::INFINITY), &tell, &AtomicBool::new(false));
         drop(tell);
         assert_eq!(told.into_iter().map(|line| line.t).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
         let (tell, told) = mpsc::sync_channel(16);
         // An hour later nobody looks any more.
-        play(vec![line(0), line(3_600_000_000_000)], 1.0, &tell, &AtomicBool::new(true));
+        play(vec![line(0), line(3_600_000_000_000)], &Pace::new(1.0), &tell, &AtomicBool::new(true));
         drop(tell);
         assert_eq!(told.into_iter().count(), 0);
     }

@@ -13,7 +13,7 @@ use scenario::{Scenario, Way};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::{all, capacity, catalogue, complain, document};
+use crate::{all, capacity, catalogue, complain, document, past};
 
 /// Interrupted, as the shell has it.
 pub const EXIT_INTERRUPTED: u8 = 130;
@@ -43,7 +43,7 @@ pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
     if let Err(error) = on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let result = execute(order, View::choose(asked), &interrupts, asked.ascii);
+    let result = execute(order, View::choose(asked), &interrupts, asked.screen);
     finish(asked, result)
 }
 
@@ -68,14 +68,14 @@ pub fn execute(
     mut order: Order,
     view: View,
     interrupts: &watch::Sender<u32>,
-    ascii: bool,
+    look: cli::Screen,
 ) -> Result<Outcome, RunError> {
     capacity::settle(&mut order, interrupts)?;
     let run = Run::prepare(order, interrupts.subscribe())?;
     let folder = run.folder().to_owned();
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = built.map_err(|source| RunError::Folder { path: folder, source })?;
-    let watching = view.watch(run.lines().watch(), interrupts.clone(), ascii);
+    let runtime = built.map_err(|source| RunError::Folder { path: folder.clone(), source })?;
+    let watching = view.watch(run.lines().watch(), interrupts.clone(), look.options(false, folder));
     let result = runtime.block_on(run.run());
     // Views end when the lines do.
     drop(runtime);
@@ -153,7 +153,7 @@ impl View {
     }
 
     /// Watches on a thread of its own: a view must not be able to alter a run.
-    fn watch(self, mut lines: Watch, interrupts: watch::Sender<u32>, ascii: bool) -> Watching {
+    fn watch(self, mut lines: Watch, interrupts: watch::Sender<u32>, options: tui::Options) -> Watching {
         let (tell, told) = mpsc::sync_channel::<Arc<Line>>(8_192);
         let forwarding = std::thread::spawn(move || {
             while let Some(line) = lines.blocking_next() {
@@ -163,7 +163,7 @@ impl View {
             }
         });
         let viewing = std::thread::spawn(move || match self {
-            Self::Screen => screen(told, &interrupts, ascii),
+            Self::Screen => screen(told, &interrupts, options),
             Self::Silent => told.into_iter().for_each(drop),
             Self::Lines => plain(told, std::io::stdout()),
             Self::Progress => plain(told, std::io::stderr()),
@@ -193,18 +193,34 @@ fn plain(lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
     }
 }
 
-fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, ascii: bool) {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let options = tui::Options { ascii, theme: tui::Theme::default(), no_color, guest: false };
-    let quit = |quit| {
-        let by = match quit {
-            tui::Quit::Asked | tui::Quit::Interrupt => 1,
-            tui::Quit::AtOnce => 2,
-        };
-        interrupts.send_modify(|count| *count += by);
+/// The dashboard, and plain lines when somebody has left it to itself.
+fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
+    let folder = options.folder.clone().unwrap_or_default();
+    let ask = |ask| match ask {
+        tui::Ask::Quit(quit) => {
+            let by = match quit {
+                tui::Quit::Asked | tui::Quit::Interrupt => 1,
+                tui::Quit::AtOnce => 2,
+            };
+            interrupts.send_modify(|count| *count += by);
+            None
+        }
+        tui::Ask::Report => Some(past::page_now(&folder)),
+        // What happens now happens at its own pace.
+        tui::Ask::Pace(_) => None,
     };
-    if let Err(error) = tui::run(options, lines, quit) {
-        tui::restore();
-        eprintln!("the dashboard ended: {error}; the run goes on");
+    match tui::run(options, &lines, ask) {
+        Ok(left) if left.detached => {
+            let mut printer = tui::plain::Printer::new(std::io::stdout());
+            for line in left.before.into_iter().chain(lines) {
+                // Whoever read us has gone: the record goes on.
+                let _ = printer.line(&line);
+            }
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tui::restore();
+            eprintln!("the dashboard ended: {error}; the run goes on");
+        }
     }
 }

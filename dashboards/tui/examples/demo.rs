@@ -35,15 +35,16 @@ fn main() -> std::io::Result<()> {
     });
     if std::io::stdout().is_terminal() {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let options = tui::Options { ascii, theme: tui::Theme::default(), no_color, guest: true };
-        tui::run(options, told, |_| left.store(true, Ordering::SeqCst))?;
+        let options = tui::Options { ascii, no_color, guest: true, ..tui::Options::default() };
+        tui::run(options, &told, |_| None)?;
         left.store(true, Ordering::SeqCst);
     } else {
         let mut printer = tui::plain::Printer::new(std::io::stdout());
-        for line in told {
+        for line in &told {
             printer.line(&line)?;
         }
     }
+    drop(told);
     replay.join().expect("the replay does not panic");
     tui::card::print(&mut std::io::stdout(), &lines, 80, std::io::stdout().is_terminal())
 }

@@ -39,6 +39,11 @@ pub(crate) fn number(number: u32, ascii: bool) -> String {
     }
 }
 
+/// How a figure is called: its term's name in the glossary.
+pub(crate) fn name_of(id: &str) -> &'static str {
+    record::glossary::term_of(id).map_or("", |term| term.name)
+}
+
 /// Cells a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()

@@ -3,29 +3,37 @@
 //! - [`plain`]: piped output, one row a second and events as they come.
 //! - [`card`]: the scorecard as text, printed when the run is over.
 //! - [`run()`]: the live screen, on a thread of its own; [`restore`] gives the terminal back.
-//! - [`model`]: its state, and `update`, which alone changes it. Start here.
-//! - [`view`]: the screen as a pure function of the model.
-//! - [`keymap`]: every key, for dispatch, footer and help.
+//! - [`model`]: its state; [`update`] alone changes it. Start here.
+//! - [`view`]: the screen as a pure function of the model, one file or folder a [`tab`].
+//! - [`keymap`]: every key, for dispatch, footer, help and docs/keys.md. [`list`]: where one stands in a list.
+//! - [`detect`]: what is wrong, in words. [`shot`]: the screen as files.
 //! - [`style`]: roles, themes, ASCII.
 //! - [`screen`]: the terminal taken and given back.
 
 pub mod card;
+mod detect;
 mod figures;
 pub mod keymap;
+pub mod list;
 pub mod model;
 pub mod plain;
 mod run;
 pub mod screen;
+mod shot;
 pub mod style;
 mod sweep;
+pub mod tab;
+pub mod update;
 pub mod view;
 
+use std::path::PathBuf;
+
 pub use self::run::Run;
-pub use self::screen::{restore, run};
+pub use self::screen::{Left, restore, run};
 pub use self::style::Theme;
 
-/// How the dashboard looks.
-#[derive(Clone, Copy, Debug, Default)]
+/// How the dashboard looks, and what it may do.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Only ASCII: for fonts without braille and locales where circled digits are wide.
     pub ascii: bool,
@@ -33,8 +41,25 @@ pub struct Options {
     pub theme: Theme,
     /// No colour at all.
     pub no_color: bool,
+    /// The mouse stays the terminal's, so that text can be selected with it.
+    pub no_mouse: bool,
     /// Whether the run is somebody else's, or over: leaving the screen leaves it alone.
     pub guest: bool,
+    /// How many times as fast a record is replayed; `None` where it is not.
+    pub pace: Option<f64>,
+    /// Where screenshots go: the run's folder.
+    pub folder: Option<PathBuf>,
+}
+
+/// What the user asks of whoever runs the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ask {
+    /// To end it.
+    Quit(Quit),
+    /// To write its report now.
+    Report,
+    /// To replay it so many times as fast as it went.
+    Pace(f64),
 }
 
 /// The user wants to leave.

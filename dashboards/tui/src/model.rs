@@ -1,14 +1,10 @@
-//! The dashboard's state and the one function that changes it.
+//! The dashboard's state: everything the screen is drawn from. [`crate::update`] alone changes it.
 
-use std::sync::Arc;
-
-use crossterm::event::{KeyCode, KeyModifiers};
-use record::Line;
-
-use crate::Quit;
-use crate::keymap::{self, Action};
-use crate::run::{Run, SECOND};
+use crate::keymap::{self, Context};
+use crate::list::List;
+use crate::run::Run;
 use crate::style::Look;
+use crate::tab::Tab;
 
 /// Everything the screen is drawn from.
 #[derive(Clone, Debug, Default)]
@@ -17,46 +13,196 @@ pub struct Model {
     pub run: Run,
     /// How it is drawn.
     pub look: Look,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
     /// The moment shown, ns since the run's start; `None` is now.
     pub cursor: Option<u64>,
+    /// The tab shown.
+    pub tab: Tab,
+    /// What lies over it.
+    pub over: Over,
     /// Index of the arm A is compared with, among the others.
     pub other: usize,
-    /// Where only one arm fits: show the other one.
-    pub swapped: bool,
-    /// Whether the keys are shown.
-    pub help: bool,
+    /// Which of the two arms are shown.
+    pub solo: Solo,
+    /// The charts.
+    pub live: Live,
+    /// The call graph.
+    pub map: List,
+    /// The scorecard.
+    pub score: List,
+    /// The kept requests.
+    pub traces: Traces,
+    /// The processes.
+    pub procs: List,
+    /// What happened.
+    pub events: List,
+    /// Keys and terms.
+    pub help: Help,
+    /// What the last key did, until the next one.
+    pub status: String,
     /// Ctrl-C was pressed before.
     pub interrupted: bool,
     /// Whether leaving the screen leaves the run alone.
     pub guest: bool,
+    /// How many times as fast a record is replayed; `None` where it is not.
+    pub pace: Option<f64>,
+    /// What the dashboard itself takes.
+    pub own: Own,
 }
 
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Msg {
-    /// Lines of the record, in order.
-    Lines(Vec<Arc<Line>>),
-    /// A key was pressed.
-    Key(KeyCode, KeyModifiers),
-    /// The terminal has another size.
-    Resized,
-}
-
-/// What is to be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cmd {
-    /// Draw: something visible changed.
-    Draw,
-    /// Tell whoever runs the run.
-    Tell(Quit),
-    /// Leave the screen.
+/// What lies over a tab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Keys and terms.
+    Help,
+    /// The question whether to detach or to abort.
     Leave,
+    /// A filter is being typed.
+    Typing,
+}
+
+/// Which of the two arms are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Solo {
+    /// Both; where one fits, the first.
+    #[default]
+    Both,
+    /// The first.
+    First,
+    /// The other.
+    Other,
+}
+
+/// What the charts show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// Of ok journeys, from the intended start.
+    #[default]
+    Latency,
+    /// Good journeys per second.
+    Goodput,
+    /// Failed journeys over offered.
+    Errors,
+    /// Calls that wait at edges.
+    Queue,
+    /// Of all processes of the arm, in cores.
+    Cpu,
+    /// From acknowledged to seen.
+    Staleness,
+}
+
+impl Metric {
+    /// All of them, in the order `c` goes through.
+    pub const ALL: [Self; 6] =
+        [Self::Latency, Self::Goodput, Self::Errors, Self::Queue, Self::Cpu, Self::Staleness];
+}
+
+/// Which percentiles of the latency are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Percentiles {
+    /// p50, p99, p99.9.
+    #[default]
+    All,
+    /// p50 and p99.
+    Two,
+    /// p99.
+    Tail,
+}
+
+/// The stretch of time the charts show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    /// The whole load where it fits at two seconds a column, else its newest part.
+    #[default]
+    Fit,
+    /// So many seconds up to the moment shown.
+    Seconds(u32),
+    /// The phase of this index.
+    Phase(usize),
+}
+
+/// A panel of the live tab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Panel {
+    /// The charts, with goodput and errors below them.
+    #[default]
+    Charts,
+    /// The services by the calls between them.
+    Map,
+    /// The score so far.
+    Score,
+    /// The plan of the run.
+    Timeline,
+    /// What happened.
+    Events,
+}
+
+/// The live tab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// What the charts show.
+    pub metric: Metric,
+    /// The other scale than the metric's own.
+    pub other_scale: bool,
+    /// Which percentiles.
+    pub percentiles: Percentiles,
+    /// Which stretch of time.
+    pub zoom: Zoom,
+    /// The panel that is copied, or shown alone.
+    pub focus: Panel,
+    /// Whether it is shown alone.
+    pub alone: bool,
+}
+
+/// The traces tab.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// The kept requests.
+    pub list: List,
+    /// The one shown whole: arm, round, request.
+    pub shown: Option<(char, u32, u64)>,
+    /// Spans scrolled past in it.
+    pub scroll: usize,
+}
+
+/// The help overlay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Help {
+    /// What is sought.
+    pub sought: String,
+    /// Rows scrolled past.
+    pub scroll: usize,
+}
+
+/// What the dashboard takes, over its last second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Own {
+    /// CPU of its thread, share of one core; `None` before the first second is over.
+    pub cpu: Option<f64>,
+    /// Frames drawn.
+    pub frames: u32,
+    /// Bytes of a frame, mean; `None` without frames.
+    pub bytes_per_frame: Option<u64>,
 }
 
 impl Model {
     /// The moment shown, ns since the run's start.
     pub fn at(&self) -> u64 {
         self.cursor.unwrap_or(self.run.now)
+    }
+
+    /// Where keys are pressed.
+    pub fn context(&self) -> Context {
+        match self.over {
+            Over::Nothing => keymap::of_tab(self.tab),
+            Over::Help => keymap::HELP,
+            Over::Leave => keymap::LEAVE,
+            Over::Typing => keymap::TYPING,
+        }
     }
 
     /// The letters on the left and on the right; the same one if there is only one arm.
@@ -67,67 +213,42 @@ impl Model {
         Some((*first, other))
     }
 
-    /// The earliest moment worth showing: the load's first second.
-    fn earliest(&self) -> u64 {
-        self.run.header.as_deref().map_or(0, |header| header.load_start_ns).min(self.run.now)
-    }
-}
-
-/// Changes the model, says what is to be done.
-pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
-    match msg {
-        Msg::Lines(lines) if lines.is_empty() => Vec::new(),
-        Msg::Lines(lines) => {
-            model.run.take(lines.iter().map(AsRef::as_ref));
-            // Paused, only the distance to now changes; the header shows it.
-            vec![Cmd::Draw]
-        }
-        Msg::Key(KeyCode::Esc, _) if model.help => {
-            model.help = false;
-            vec![Cmd::Draw]
-        }
-        Msg::Key(code, modifiers) => {
-            keymap::action(code, modifiers).map_or_else(Vec::new, |action| act(model, action))
-        }
-        Msg::Resized => vec![Cmd::Draw],
-    }
-}
-
-fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
-    match action {
-        Action::Help => model.help = !model.help,
-        Action::Pause => {
-            model.cursor = match model.cursor {
-                Some(_) => None,
-                None => Some(model.run.now),
-            };
-        }
-        Action::Live => model.cursor = None,
-        Action::Back => step(model, -1),
-        Action::FarBack => step(model, -10),
-        Action::Forward => step(model, 1),
-        Action::FarForward => step(model, 10),
-        Action::NextArm => {
-            model.other = (model.other + 1) % model.run.letters().len().saturating_sub(1).max(1)
-        }
-        Action::Swap => model.swapped = !model.swapped,
-        Action::Quit => return vec![Cmd::Tell(Quit::Asked), Cmd::Leave],
-        Action::Interrupt if model.guest => return vec![Cmd::Tell(Quit::Asked), Cmd::Leave],
-        Action::Interrupt => {
-            let quit = if model.interrupted { Quit::AtOnce } else { Quit::Interrupt };
-            model.interrupted = true;
-            return match quit {
-                Quit::AtOnce => vec![Cmd::Tell(quit), Cmd::Leave],
-                // The run ends in order, which takes a moment: the screen stays and shows it.
-                Quit::Asked | Quit::Interrupt => vec![Cmd::Tell(quit), Cmd::Draw],
-            };
+    /// The arms of the two that are to be shown.
+    pub(crate) fn arms(&self) -> Vec<char> {
+        match (self.shown(), self.solo) {
+            (None, _) => Vec::new(),
+            (Some((first, other)), Solo::Both) if first != other => vec![first, other],
+            (Some((first, _)), Solo::Both | Solo::First) => vec![first],
+            (Some((_, other)), Solo::Other) => vec![other],
         }
     }
-    vec![Cmd::Draw]
-}
 
-/// Moves the cursor by whole seconds; it stays between the load's start and now.
-fn step(model: &mut Model, seconds: i64) {
-    let moved = model.at().saturating_add_signed(seconds * SECOND as i64);
-    model.cursor = Some(moved.clamp(model.earliest(), model.run.now));
+    /// Whether leaving leaves nothing behind that still runs.
+    pub(crate) fn is_over(&self) -> bool {
+        self.guest || self.run.end.is_some() || self.interrupted
+    }
+
+    /// The list of a tab that has one.
+    pub(crate) fn list(&self) -> Option<&List> {
+        match self.tab {
+            Tab::Live | Tab::Predict => None,
+            Tab::Map => Some(&self.map),
+            Tab::Score => Some(&self.score),
+            Tab::Traces => Some(&self.traces.list),
+            Tab::Procs => Some(&self.procs),
+            Tab::Events => Some(&self.events),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn list_mut(&mut self) -> Option<&mut List> {
+        match self.tab {
+            Tab::Live | Tab::Predict => None,
+            Tab::Map => Some(&mut self.map),
+            Tab::Score => Some(&mut self.score),
+            Tab::Traces => Some(&mut self.traces.list),
+            Tab::Procs => Some(&mut self.procs),
+            Tab::Events => Some(&mut self.events),
+        }
+    }
 }

@@ -213,6 +213,13 @@ pub const TERMS: &[Term] = &[
         Lower,
         "share of the second in which somebody waited for a CPU (PSI some)",
     ),
+    term(
+        "margin",
+        "margin",
+        "%",
+        Higher,
+        "distance of an expectation's value from its limit, over the limit; + where it holds, - where it does not",
+    ),
     term("prediction", "predicted", "", Neither, "the simulator's value for a row, and its error"),
 ];
 

@@ -1,12 +1,12 @@
-//! The first two rows: what runs, how far it is, whether what is shown is now, and whether it can be believed.
+//! The first row: what runs, how far it is, whether what is shown is now; and whether it can be believed.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::Widget;
 
-use super::newest_closed;
-use crate::figures::{clock, count, cut, ms, percent, width};
+use super::live::newest_closed;
+use crate::figures::{clock, count, cut, ms, name_of, percent, width};
 use crate::model::Model;
 use crate::run::SECOND;
 use crate::style::Role;
@@ -36,11 +36,16 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
     let label = if roomy { "  phase " } else { " " };
     left.push(Piece::raw(format!("{label}{}/{} ", index + 1, header.phases.len())));
-    left.push(Piece::styled(cut(&phase, 12, look.ascii), look.style(Role::Strong)));
-    left.push(Piece::raw(" "));
     let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
-    let right = width(&times) + width(&state) + 4;
-    let room = usize::from(area.width).saturating_sub(used + right + 2).min(24);
+    let right = width(&times) + width(&state) + 3;
+    // Where time and state must fit, the phase is told by its number alone.
+    let phase_room = usize::from(area.width).saturating_sub(used + right + 1).min(12);
+    if phase_room >= 3 {
+        left.push(Piece::styled(cut(&phase, phase_room, look.ascii), look.style(Role::Strong)));
+        left.push(Piece::raw(" "));
+    }
+    let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
+    let room = usize::from(area.width).saturating_sub(used + right + 3).min(24);
     if room >= 4 {
         left.push(Piece::styled(look.either("▕", "["), look.style(Role::Frame)));
         left.push(Piece::raw(bar(at as f64 / length as f64, room, look.ascii)));
@@ -51,29 +56,25 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     left.push(Piece::raw("  "));
     left.push(Piece::styled(state, look.style(state_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
-    if area.height > 1 {
-        second_row(model, area.width).render(Rect { y: area.y + 1, height: 1, ..area }, buffer);
-    }
 }
 
-/// Offered rate, the generator's lateness, updates lost, the way of the run.
-fn second_row(model: &Model, width: u16) -> Line<'static> {
+/// What makes figures doubtful, or says that they are not, by weight: the generator's lateness, updates lost, what was
+/// offered, which arms and rounds, the host, the way of the run.
+pub(super) fn doubts(model: &Model, room: u16) -> Vec<Vec<Piece<'static>>> {
     let look = &model.look;
-    let Some(header) = model.run.header.as_deref() else { return Line::default() };
-    let dim = look.style(Role::Dim);
-    let newest: Vec<_> = header.arms.iter().filter_map(|arm| newest_closed(model, arm.letter)).collect();
-    let offered = newest.iter().map(|s| s.offered as f64).reduce(f64::max);
-    let lag = newest.iter().filter_map(|s| s.lag.ms).reduce(f64::max);
-    let felt = newest.iter().filter_map(|s| s.p99.ms).reduce(f64::max).unwrap_or(0.0);
-    let behind = lag.is_some_and(|lag| lag > LAG_FLOOR_MS.max(felt / 10.0));
-    let dim_of = |text: &str| Piece::styled(text.to_owned(), dim);
-    let mut groups = vec![vec![
-        dim_of(" offered "),
-        Piece::raw(format!("{}/s", count(offered))),
-        dim_of(if width >= 120 { " to each arm" } else { "" }),
-    ]];
+    let Some(header) = model.run.header.as_deref() else { return Vec::new() };
+    let dim_of = |text: String| Piece::styled(text, look.style(Role::Dim));
+    let mut groups = Vec::new();
+    let dropped = model.run.host(model.at()).map_or(0, |host| host.dropped_updates);
+    if dropped > 0 {
+        groups
+            .push(vec![Piece::styled(format!("{}: {dropped}", name_of("dropped")), look.style(Role::Error))]);
+    }
+    let (lag, behind) = lag(model);
+    let lag_name = name_of("generator_lag");
+    let lag_name = if room >= 120 { format!("{lag_name} p99 ") } else { format!("{lag_name} ") };
     let mut late = vec![
-        dim_of(if width >= 120 { "  generator lag p99 " } else { "  lag " }),
+        dim_of(lag_name),
         Piece::styled(format!("{}ms ", ms(lag)), look.style(if behind { Role::Error } else { Role::Text })),
     ];
     if lag.is_some() {
@@ -81,45 +82,54 @@ fn second_row(model: &Model, width: u16) -> Line<'static> {
         late.push(Piece::styled(word, look.style(role)));
     }
     groups.push(late);
-    let host = model.run.host(model.at());
-    let dropped = host.map_or(0, |host| host.dropped_updates);
-    if dropped > 0 {
-        groups.push(vec![Piece::styled(format!("  dropped: {dropped}"), look.style(Role::Error))]);
-    }
+    let newest = header.arms.iter().filter_map(|arm| newest_closed(model, arm.letter));
+    let offered = newest.map(|s| s.offered as f64).reduce(f64::max);
+    groups
+        .push(vec![dim_of(format!("{} ", name_of("offered"))), Piece::raw(format!("{}/s", count(offered)))]);
     let shown = model.shown();
     if let Some((first, other)) = shown.filter(|_| header.arms.len() > 2) {
-        groups.push(vec![Piece::raw(format!("  {first} and {other} of {} arms", header.arms.len()))]);
+        groups.push(vec![Piece::raw(format!("{first} and {other} of {}", header.arms.len()))]);
     }
     let place = shown.and_then(|(first, _)| model.run.place(first, model.at()));
     if let Some(place) = place.filter(|_| header.rounds > 1) {
-        groups.push(vec![Piece::raw(format!("  round {}/{}", place.round, header.rounds))]);
+        groups.push(vec![Piece::raw(format!("round {}/{}", place.round, header.rounds))]);
     }
-    groups.push(vec![dim_of("  CPU wait "), Piece::raw(percent(host.map(|host| host.cpu_stall / 100.0)))]);
-    groups.push(vec![dim_of(&format!("  {}", header.way))]);
-    // Whole groups only: half a figure misleads.
-    let mut used = 0;
-    let fits = |group: &Vec<Piece<'static>>| {
-        used += group.iter().map(|piece| crate::figures::width(&piece.content)).sum::<usize>();
-        used <= usize::from(width)
-    };
-    Line::from(groups.into_iter().take_while(fits).flatten().collect::<Vec<_>>())
+    let stall = model.run.host(model.at()).map(|host| host.cpu_stall / 100.0);
+    groups.push(vec![dim_of(format!("CPU {} ", name_of("cpu_stall"))), Piece::raw(percent(stall))]);
+    groups.push(vec![dim_of(header.way.clone())]);
+    groups
+}
+
+/// The generator's lateness, ms, and whether it is too much.
+fn lag(model: &Model) -> (Option<f64>, bool) {
+    let letters = model.run.letters();
+    let newest = || letters.iter().filter_map(|arm| newest_closed(model, *arm));
+    let lag = newest().filter_map(|s| s.lag.ms).reduce(f64::max);
+    let felt = newest().filter_map(|s| s.p99.ms).reduce(f64::max).unwrap_or(0.0);
+    (lag, lag.is_some_and(|lag| lag > LAG_FLOOR_MS.max(felt / 10.0)))
 }
 
 fn state(model: &Model) -> (String, Role) {
     let look = &model.look;
-    match (model.cursor, &model.run.end) {
+    // A figure that is not to be believed says so at every width.
+    let doubt = if lag(model).1 { "! " } else { "" };
+    let pace = model.pace.map_or_else(String::new, |pace| format!(" {pace}{}", look.either("×", "x")));
+    let (text, role) = match (model.cursor, &model.run.end) {
         (Some(at), _) => {
             let behind = model.run.now.saturating_sub(at) as f64 / SECOND as f64;
             (format!("{} PAUSED -{behind:.1}s", look.either("‖", "=")), Role::Warn)
         }
         (None, Some(end)) => {
-            let verdict =
-                end.verdict.map_or_else(|| "interrupted".to_owned(), |v| format!("{v:?}").to_lowercase());
+            let verdict = end.verdict.map_or("interrupted", record::Verdict::word);
             (format!("{} ENDED {verdict}", look.either("■", "#")), Role::Strong)
         }
         (None, None) if model.interrupted => (format!("{} ENDING", look.either("■", "#")), Role::Warn),
+        (None, None) if model.pace.is_some() => {
+            (format!("{} REPLAY{pace}", look.either("●", "*")), Role::Good)
+        }
         (None, None) => (format!("{} LIVE", look.either("●", "*")), Role::Good),
-    }
+    };
+    (format!("{doubt}{text}"), if doubt.is_empty() { role } else { Role::Error })
 }
 
 /// A bar of eighths.

@@ -1,51 +1,31 @@
-//! The keys: a row at the bottom, and all of them on demand.
+//! Every key and every term, with a search.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::{Clear, Widget};
+use record::{Class, glossary};
 
-use super::{framed, put, titled};
-use crate::figures::{cut, left, width};
-use crate::keymap::{Action, Binding, KEYS};
+use super::footer::written;
+use super::frame::{foot, framed, titled};
+use super::page::Page;
+use super::put;
+use crate::figures::{cut, left, wrap};
+use crate::keymap::{Action, Binding, KEYS, place};
 use crate::model::Model;
-use crate::style::{Look, Role};
+use crate::style::Role;
 
-fn shown(look: &Look, binding: &Binding) -> &'static str {
-    look.either(binding.shown, binding.shown_ascii)
-}
+/// Widest the overlay gets: longer lines are hard to read.
+const WIDEST: u16 = 104;
+/// Cells of a key and of a term's name.
+const KEY: usize = 10;
+const NAME: usize = 20;
 
-/// As many hints as fit, help first.
-pub(super) fn footer(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let look = &model.look;
-    let arms = model.run.letters().len();
-    let one = area.width < super::TWO_ARMS;
-    let mut pieces = Vec::new();
-    let mut used = 0;
-    for binding in KEYS.iter().filter(|binding| !binding.hint.is_empty()) {
-        let means_nothing = match binding.action {
-            Action::NextArm => arms < 3,
-            Action::Swap => !one || arms < 2,
-            _ => false,
-        };
-        if means_nothing {
-            continue;
-        }
-        let hint = match binding.action {
-            Action::Pause if model.cursor.is_some() => "resume",
-            _ => binding.hint,
-        };
-        let key = format!(" {}", shown(look, binding));
-        let hint = format!(" {hint} ");
-        used += width(&key) + width(&hint);
-        if used > usize::from(area.width) {
-            break;
-        }
-        pieces.push(Piece::styled(key, look.style(Role::Strong)));
-        pieces.push(Piece::styled(hint, look.style(Role::Dim)));
-    }
-    Line::from(pieces).render(area, buffer);
-}
+/// What figures have in common.
+const NOTES: [&str; 4] = [
+    "latencies: ms from the intended start; p50 of 1 s, p99 of 5 s, p99.9 of 30 s",
+    "dim: too few samples, or still open; - no data; a gap: nothing was answered",
+    "! a tenth worse than the other arm, or the slowest edge; numbers in circles are steps of the plan",
+    "a pause stops the view alone: the run and its record go on",
+];
 
 /// What a key will do.
 fn means(binding: &Binding, guest: bool) -> &'static str {
@@ -57,37 +37,86 @@ fn means(binding: &Binding, guest: bool) -> &'static str {
     }
 }
 
-/// A box over the middle with every key and what it will do.
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+/// The rows that go with what is sought, in cells of `room`.
+fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
     let look = &model.look;
-    let bindings: Vec<&Binding> = KEYS.iter().filter(|binding| !binding.shown.is_empty()).collect();
-    let notes = [
-        "latencies: ms from the intended start; p50 of 1 s, p99 of 5 s, p99.9 of 30 s",
-        "dim: too few samples, or still open; - no data; a gap: nothing was answered",
-    ];
-    let wide = 82.min(area.width);
-    let high = (bindings.len() as u16 + notes.len() as u16 + 3).min(area.height);
-    let area = Rect {
+    let sought = model.help.sought.to_lowercase();
+    let goes = |text: &str| text.to_lowercase().contains(&sought);
+    let mut rows = Vec::new();
+    let part = |rows: &mut Vec<(String, Role)>, title: &str, found: Vec<(String, String)>, name: usize| {
+        if found.is_empty() {
+            return;
+        }
+        rows.push((title.to_owned(), Role::Strong));
+        for (head, text) in found {
+            let head = left(&head, name, look.ascii);
+            for (i, line) in wrap(&text, room.saturating_sub(name + 1).max(10)).into_iter().enumerate() {
+                let lead = if i == 0 { head.clone() } else { " ".repeat(name) };
+                rows.push((format!("{lead} {line}"), Role::Text));
+            }
+        }
+    };
+    let keys = KEYS.iter().filter(|binding| !binding.shown.is_empty());
+    let keys = keys.map(|binding| {
+        let within = place(binding.within);
+        let within = if within == "everywhere" { String::new() } else { format!(" ({within})") };
+        (written(look, binding).to_owned(), format!("{}{within}", means(binding, model.guest)))
+    });
+    part(&mut rows, "keys", keys.filter(|(key, text)| goes(&format!("{key} {text}"))).collect(), KEY);
+    let notes = NOTES.iter().map(|note| (String::new(), (*note).to_owned()));
+    part(&mut rows, "figures", notes.filter(|(_, text)| goes(text)).collect(), 0);
+    let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
+    let terms = glossary::TERMS
+        .iter()
+        .map(|term| (format!("{}{}", term.name, unit(term.unit)), term.meaning.to_owned()));
+    part(&mut rows, "terms", terms.filter(|(name, text)| goes(&format!("{name} {text}"))).collect(), NAME);
+    let classes = Class::ALL.into_iter().map(|class| (class.words().to_owned(), class.meaning().to_owned()));
+    part(
+        &mut rows,
+        "parts of a trace",
+        classes.filter(|(name, text)| goes(&format!("{name} {text}"))).collect(),
+        NAME,
+    );
+    if rows.is_empty() {
+        rows.push((format!("nothing goes with `{}`", model.help.sought), Role::Dim));
+    }
+    rows
+}
+
+fn room(width: u16) -> usize {
+    usize::from(WIDEST.min(width).saturating_sub(4))
+}
+
+pub(super) fn count(model: &Model) -> usize {
+    rows(model, room(model.size.0)).len()
+}
+
+pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
+    let look = &model.look;
+    let rows = rows(model, room(area.width));
+    let wide = WIDEST.min(area.width);
+    let high = (rows.len() as u16 + 2).min(area.height);
+    let place = Rect {
         x: area.x + (area.width - wide) / 2,
         y: area.y + (area.height - high) / 2,
         width: wide,
         height: high,
     };
-    Clear.render(area, buffer);
-    buffer.set_style(area, look.style(Role::Text));
-    let inner = framed(look, titled(look, "keys"), area, buffer);
-    let room = usize::from(inner.width);
-    let rows = bindings
-        .iter()
-        .map(|binding| {
-            (
-                format!(" {} {}", left(shown(look, binding), 7, look.ascii), means(binding, model.guest)),
-                Role::Text,
-            )
-        })
-        .chain([(String::new(), Role::Text)])
-        .chain(notes.iter().map(|note| (format!(" {note}"), Role::Dim)));
-    for ((text, role), y) in rows.zip(inner.top()..inner.bottom()) {
-        put(buffer, inner.x, y, &cut(&text, room, look.ascii), look.style(role));
+    page.covered();
+    Clear.render(place, page);
+    page.set_style(place, look.style(Role::Text));
+    let title = match model.help.sought.as_str() {
+        "" => "help: type to search".to_owned(),
+        sought => format!("help: {sought}{}", look.either("▏", "_")),
+    };
+    let inner = framed(look, titled(look, &title), place, page);
+    let first = model.help.scroll.min(rows.len().saturating_sub(inner.height.into()));
+    for ((text, role), y) in rows.iter().skip(first).zip(inner.top()..inner.bottom()) {
+        let text = cut(text, usize::from(inner.width).saturating_sub(2), look.ascii);
+        put(page, inner.x + 1, y, &text, look.style(*role));
     }
+    let hidden = rows.len().saturating_sub(first + usize::from(inner.height));
+    let more =
+        if hidden > 0 { format!("{} {hidden} more rows  ", look.either("↓", "v")) } else { String::new() };
+    foot(look, &format!("{more}Esc leaves"), Role::Dim, place, page);
 }

@@ -7,6 +7,9 @@
 
 use std::collections::BTreeMap;
 
+#[path = "traces.rs"]
+pub mod traces;
+
 use record::{
     Arm, Audit, Better, Check, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Host, Instance,
     JourneyPlan, Line, Lint, Machine, Measured, Phase, PhasePlan, Proc, Score, StepPlan, Verdict, Window,
@@ -26,8 +29,7 @@ const JOURNEYS: [(&str, u64, &[&str]); 4] = [
     ("view-profile", 15, &["profile"]),
 ];
 const COMPONENTS: [&str; 5] = ["profile", "follower", "feed", "search", "photo"];
-const EDGES: [(&str, &str, f64, f64); 6] = [
-    ("client", "gateway", 120.0, 6.0),
+const EDGES: [(&str, &str, f64, f64); 5] = [
     ("gateway", "feed", 50.0, 9.0),
     ("feed", "follower", 50.0, 3.0),
     ("feed", "profile", 48.0, 2.5),
@@ -93,6 +95,8 @@ pub fn lines() -> Vec<Line> {
                 procs(arm, second).into_iter().for_each(|proc| say(Entry::Proc(proc)));
             }
         }
+        ours(second).into_iter().for_each(|proc| say(Entry::Proc(proc)));
+        traces::told(second).into_iter().for_each(&mut say);
         let cpu_stall = 12.0 + 3.0 * noise(u64::from(second));
         say(Entry::Host(Host {
             cpu_stall,
@@ -113,6 +117,10 @@ pub fn until(second: u32) -> Vec<Line> {
     lines().into_iter().filter(|line| line.t <= t).collect()
 }
 
+fn edge_names() -> Vec<String> {
+    EDGES.iter().map(|(caller, callee, ..)| format!("{caller}->{callee}")).collect()
+}
+
 fn header() -> Header {
     let arm = |letter, name: &str, instances: Vec<Instance>| Arm {
         letter,
@@ -123,8 +131,8 @@ fn header() -> Header {
         databases: if letter == 'A' { 1 } else { 5 },
         config_keys: instances.len() as u32 * 9,
         instances,
-        local_edges: Vec::new(),
-        remote_edges: Vec::new(),
+        local_edges: if letter == 'A' { edge_names() } else { Vec::new() },
+        remote_edges: if letter == 'A' { Vec::new() } else { edge_names() },
         ready_ms: if letter == 'A' { 412 } else { 1_630 },
     };
     let instance = |name: String, hosts: Vec<&str>, port| Instance {
@@ -158,7 +166,15 @@ fn header() -> Header {
         rounds: 1,
         machine: Machine { cores: 2, profile: "lab".to_owned(), ..Machine::default() },
         arms: vec![
-            arm('A', "mono", vec![instance("app#0".to_owned(), COMPONENTS.to_vec(), 7_001)]),
+            arm(
+                'A',
+                "mono",
+                vec![instance(
+                    "app#0".to_owned(),
+                    ["gateway"].into_iter().chain(COMPONENTS).collect(),
+                    7_001,
+                )],
+            ),
             arm('B', "micro", micro),
         ],
         phases: PHASES
@@ -273,16 +289,19 @@ fn window(
     if journey == 0 {
         window.probes = 5;
         window.stale = u64::from(arm == 'B' && second.is_multiple_of(4));
+        window.staleness =
+            (0..5).map(|i| if arm == 'B' { 20_000 + (seed(i + 30) * 60_000.0) as u64 } else { 1 }).collect();
     }
     window
 }
 
 fn edges(arm: char, second: u32) -> Vec<Edge> {
-    let of_arm = EDGES.iter().filter(|(caller, ..)| arm == 'B' || *caller == "client");
+    // In the monolith every call is a function call.
+    let of_arm = EDGES.iter().filter(|_| arm == 'B');
     of_arm
         .map(|(caller, callee, rps, ms)| {
-            let delayed = arm == 'B' && slow(second) && ["follower", "feed", "gateway"].contains(callee);
-            let struck = dead(second) && (arm == 'A' || *callee == "photo");
+            let delayed = slow(second) && ["follower", "feed"].contains(callee);
+            let struck = dead(second) && *callee == "photo";
             let wobble = 1.0 + 0.2 * noise(u64::from(second) + *rps as u64);
             Edge {
                 arm,
@@ -290,7 +309,8 @@ fn edges(arm: char, second: u32) -> Vec<Edge> {
                 callee: (*callee).to_owned(),
                 local: false,
                 effective_rps: *rps,
-                actual_rps: *rps,
+                // Every second call to what is slow is tried again.
+                actual_rps: if delayed && *callee == "follower" { rps * 1.5 } else { *rps },
                 errors_rps: if struck {
                     *rps
                 } else if delayed {
@@ -298,11 +318,11 @@ fn edges(arm: char, second: u32) -> Vec<Edge> {
                 } else {
                     0.0
                 },
-                retries_rps: 0.0,
+                retries_rps: if delayed && *callee == "follower" { rps * 0.5 } else { 0.0 },
                 p50_ms: (!struck).then_some(ms * wobble / 2.0 + if delayed { 180.0 } else { 0.0 }),
                 p99_ms: (!struck).then_some(ms * wobble * 2.0 + if delayed { 180.0 } else { 0.0 }),
                 breaker: if *callee == "photo" && struck { 2 } else { 0 },
-                queue: 0,
+                queue: if delayed { u64::from(second - 21) * 12 } else { 0 },
             }
         })
         .collect()
@@ -333,12 +353,34 @@ fn procs(arm: char, second: u32) -> Vec<Proc> {
             components: components.into_iter().map(str::to_owned).collect(),
             state: state.to_owned(),
             cpu_ns: u64::from(age) * if arm == 'A' { 150_000_000 } else { 70_000_000 },
+            run_queue_ns: u64::from(age) * 11_000_000,
             pss_kib: if state == "down" { 0 } else { 24_000 + u64::from(second) * 40 },
+            threads: 7,
+            fds: 40 + i as u32,
+            switches: u64::from(age) * 1_900,
+            db_bytes: if name.starts_with("gateway") { 0 } else { 3_000_000 + u64::from(second) * 4_096 },
             restarts,
             ..Proc::default()
         });
     }
     procs
+}
+
+/// The generator and the lab itself, which are no arm's.
+fn ours(second: u32) -> Vec<Proc> {
+    let proc = |pid, instance: &str, cpu_ms: u64, pss_kib| Proc {
+        arm: '-',
+        pid,
+        instance: instance.to_owned(),
+        state: "up".to_owned(),
+        cpu_ns: u64::from(second) * cpu_ms * 1_000_000,
+        pss_kib,
+        threads: 4,
+        fds: 60,
+        switches: u64::from(second) * 4_000,
+        ..Proc::default()
+    };
+    vec![proc(40_990, "generator", 210, 61_000), proc(40_980, "cleave", 42, 25_000)]
 }
 
 fn events() -> Vec<Line> {

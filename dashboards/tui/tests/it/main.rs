@@ -1,7 +1,11 @@
-//! The dashboard seen from outside: screens, text, keys and bytes of one synthetic run.
+//! The dashboard seen from outside: screens, keys, clicks, text and bytes of one synthetic run.
 
 mod fixture;
 mod keys;
+mod mouse;
 mod screens;
+mod sizes;
+mod still;
 mod terminal;
+mod terms;
 mod text;

@@ -1,48 +1,32 @@
-//! Screens as text and as roles, at the sizes the layouts are made for and at many others.
-
-use std::sync::Arc;
+//! Every tab at every size, as text and as the roles of its cells; and what a screen must show whatever it looks like.
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
-use ratatui::style::Color;
-use record::{Entry, Line};
-use tui::model::{Model, Msg, update};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use record::Entry;
+use tui::model::{Metric, Model, Over};
 use tui::style::{Look, Palette, Role, Theme};
-use tui::view::view;
+use tui::tab::Tab;
+use tui::update::{Msg, update};
 
 use crate::fixture;
+use crate::still::{after, drawn, rows, text};
 
-fn after(lines: Vec<Line>) -> Model {
-    let look = Look { palette: Palette::numbered(), ascii: false };
-    let mut model = Model { look, ..Model::default() };
-    update(&mut model, Msg::Lines(lines.into_iter().map(Arc::new).collect()));
-    model
-}
+/// The breakpoints of the layouts, and a screen beyond them.
+const SIZES: [(u16, u16); 6] = [(160, 50), (120, 40), (100, 30), (80, 24), (60, 20), (40, 12)];
 
-fn drawn(model: &Model, width: u16, height: u16) -> Buffer {
-    let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
-    let Ok(_) = terminal.draw(|frame| view(model, frame));
-    terminal.backend().buffer().clone()
-}
-
-fn rows(buffer: &Buffer, of: impl Fn(&ratatui::buffer::Cell) -> String) -> String {
-    let width = usize::from(buffer.area.width).max(1);
-    let rows =
-        buffer.content.chunks(width).map(|row| row.iter().map(&of).collect::<String>().trim_end().to_owned());
-    rows.collect::<Vec<_>>().join("\n")
-}
-
-fn text(buffer: &Buffer) -> String {
-    rows(buffer, |cell| cell.symbol().to_owned())
-}
-
-/// One letter of a role for every cell that shows something.
+/// One letter of a role for every cell that shows something; capital where it is marked.
 fn roles(buffer: &Buffer) -> String {
     rows(buffer, |cell| match cell.fg {
         _ if cell.symbol() == " " => " ".to_owned(),
-        Color::Indexed(role) => Role::ALL[usize::from(role)].letter().to_string(),
+        Color::Indexed(role) => {
+            let letter = Role::ALL[usize::from(role)].letter();
+            if cell.modifier.contains(Modifier::REVERSED) {
+                letter.to_uppercase().collect()
+            } else {
+                letter.to_string()
+            }
+        }
         other => panic!("a cell without a role: {other:?}"),
     })
 }
@@ -53,56 +37,135 @@ fn both(model: &Model, width: u16, height: u16) -> String {
     format!("{}\n{}\n{}", text(&buffer), "=".repeat(usize::from(width)), roles(&buffer))
 }
 
-#[test]
-fn slow_component_120x40() {
-    insta::assert_snapshot!(both(&after(fixture::until(31)), 120, 40));
-}
-
-#[test]
-fn crash_120x40() {
-    insta::assert_snapshot!(both(&after(fixture::until(43)), 120, 40));
-}
-
-#[test]
-fn crash_80x24() {
-    insta::assert_snapshot!(both(&after(fixture::until(39)), 80, 24));
-}
-
-#[test]
-fn crash_60x20() {
-    insta::assert_snapshot!(both(&after(fixture::until(39)), 60, 20));
-}
-
-#[test]
-fn crash_40x12() {
-    insta::assert_snapshot!(both(&after(fixture::until(39)), 40, 12));
-}
-
-#[test]
-fn sparklines_60x8() {
-    insta::assert_snapshot!(both(&after(fixture::until(43)), 60, 8));
-}
-
-#[test]
-fn one_line_20x5() {
-    insta::assert_snapshot!(both(&after(fixture::until(39)), 20, 5));
-}
-
-#[test]
-fn the_end_120x40() {
-    insta::assert_snapshot!(text(&drawn(&after(fixture::lines()), 120, 40)));
-}
-
-#[test]
-fn ascii_is_ascii() {
+fn tab(tab: Tab) {
     let mut model = after(fixture::until(43));
-    model.look.ascii = true;
-    for (width, height) in [(120, 40), (80, 24), (60, 20), (60, 8), (20, 5)] {
-        let text = text(&drawn(&model, width, height));
-        let other: String = text.chars().filter(|c| !c.is_ascii()).collect();
-        assert_eq!(other, "", "at {width}x{height}:\n{text}");
+    model.tab = tab;
+    for (width, height) in SIZES {
+        let name = format!("{}_{width}x{height}", tab.name().to_lowercase());
+        insta::assert_snapshot!(name, both(&model, width, height));
     }
-    insta::assert_snapshot!(text(&drawn(&model, 80, 24)));
+}
+
+#[test]
+fn live() {
+    tab(Tab::Live);
+}
+
+#[test]
+fn map() {
+    tab(Tab::Map);
+}
+
+#[test]
+fn score() {
+    tab(Tab::Score);
+}
+
+#[test]
+fn traces() {
+    tab(Tab::Traces);
+}
+
+#[test]
+fn procs() {
+    tab(Tab::Procs);
+}
+
+#[test]
+fn events() {
+    tab(Tab::Events);
+}
+
+#[test]
+fn predict() {
+    tab(Tab::Predict);
+}
+
+/// Enter on what is chosen: a trace and its twin, an edge, a score, an expectation, a chart alone.
+#[test]
+fn opened() {
+    let mut model = after(fixture::lines());
+    let press = |model: &mut Model, keys: &[KeyCode]| {
+        keys.iter().for_each(|key| drop(update(model, Msg::Key(*key, KeyModifiers::NONE))));
+    };
+    press(&mut model, &[KeyCode::Char('4'), KeyCode::Enter]);
+    insta::assert_snapshot!("opened_trace_160x50", both(&model, 160, 50));
+    insta::assert_snapshot!("opened_trace_80x24", both(&model, 80, 24));
+    press(&mut model, &[KeyCode::Char('3')]);
+    insta::assert_snapshot!("score_at_the_end_120x40", both(&model, 120, 40));
+    insta::assert_snapshot!("score_at_the_end_80x24", both(&model, 80, 24));
+    press(&mut model, &[KeyCode::Enter]);
+    insta::assert_snapshot!("opened_score_80x24", text(&drawn(&model, 80, 24)));
+    press(&mut model, &[KeyCode::Esc, KeyCode::PageDown, KeyCode::PageDown, KeyCode::Enter]);
+    insta::assert_snapshot!("opened_expectation_80x24", text(&drawn(&model, 80, 24)));
+    let mut model = after(fixture::until(31));
+    press(
+        &mut model,
+        &[KeyCode::Char('2'), KeyCode::Char('s'), KeyCode::Char('s'), KeyCode::Char('j'), KeyCode::Char('j')],
+    );
+    insta::assert_snapshot!("map_slow_120x40", both(&model, 120, 40));
+    press(&mut model, &[KeyCode::Enter]);
+    insta::assert_snapshot!("opened_edge_80x24", both(&model, 80, 24));
+    press(&mut model, &[KeyCode::Char('1'), KeyCode::Char('c'), KeyCode::Enter]);
+    insta::assert_snapshot!("opened_chart_80x24", both(&model, 80, 24));
+}
+
+#[test]
+fn small_screens_show_what_matters_most() {
+    insta::assert_snapshot!("sparklines_60x8", both(&after(fixture::until(43)), 60, 8));
+    insta::assert_snapshot!("one_line_20x5", both(&after(fixture::until(39)), 20, 5));
+    let mut model = after(fixture::until(43));
+    model.tab = Tab::Procs;
+    insta::assert_snapshot!("procs_60x8", text(&drawn(&model, 60, 8)));
+}
+
+/// What each theme makes of the same screen: a letter a colour, capital where it is bold.
+#[test]
+fn themes() {
+    let letter = |cell: &Cell| {
+        let letter = match cell.fg {
+            _ if cell.symbol() == " " => ' ',
+            Color::Reset => 'o',
+            Color::LightCyan => 'c',
+            Color::LightYellow | Color::Yellow => 'y',
+            Color::LightMagenta | Color::Magenta => 'm',
+            Color::LightRed | Color::Red => 'r',
+            Color::Blue => 'b',
+            other => panic!("a colour beyond the sixteen: {other:?}"),
+        };
+        let bold = cell.modifier.contains(Modifier::BOLD);
+        if bold { letter.to_ascii_uppercase().to_string() } else { letter.to_string() }
+    };
+    for (name, theme) in [("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)] {
+        let mut model = after(fixture::until(31));
+        model.look.palette = Palette::new(theme, false);
+        let shown = Tab::ALL.map(|tab| {
+            model.tab = tab;
+            rows(&drawn(&model, 60, 20), letter)
+        });
+        insta::assert_snapshot!(format!("theme_{name}_60x20"), shown.join("\n----\n"));
+    }
+}
+
+#[test]
+fn ascii_is_ascii_on_every_tab() {
+    let mut model = after(fixture::lines());
+    model.look.ascii = true;
+    let mut shown = Vec::new();
+    for tab in Tab::ALL {
+        model.tab = tab;
+        for over in [Over::Nothing, Over::Help, Over::Leave, Over::Typing] {
+            model.over = over;
+            for (width, height) in SIZES.into_iter().chain([(60, 8), (20, 5)]) {
+                let text = text(&drawn(&model, width, height));
+                let other: String = text.chars().filter(|c| !c.is_ascii()).collect();
+                assert_eq!(other, "", "{tab:?} {over:?} at {width}x{height}:\n{text}");
+            }
+        }
+        model.over = Over::Nothing;
+        shown.push(text(&drawn(&model, 80, 24)));
+    }
+    insta::assert_snapshot!("ascii_80x24", shown.join("\n"));
 }
 
 #[test]
@@ -114,17 +177,31 @@ fn paused_80x24_shows_the_past() {
     let then = text(&drawn(&paused, 80, 24));
     assert!(then.contains("PAUSED -12.0s"), "{then}");
     assert!(!then.contains("went down"), "the crash comes later:\n{then}");
+    paused.tab = Tab::Traces;
+    let traces = text(&drawn(&paused, 120, 40));
+    assert!(
+        traces.contains("1412") && !traces.contains("4560"),
+        "what was kept later is not there yet:\n{traces}"
+    );
 }
 
+/// Replaying a record to a moment shows what was shown at that moment.
 #[test]
-fn help_80x24_lists_every_key() {
-    let mut model = after(fixture::until(39));
-    update(&mut model, Msg::Key(KeyCode::Char('?'), KeyModifiers::NONE));
-    let text = text(&drawn(&model, 80, 24));
-    for binding in tui::keymap::KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
-        assert!(text.contains(binding.help), "{} is missing:\n{text}", binding.help);
+fn the_past_is_as_it_was() {
+    let mut whole = after(fixture::lines());
+    let then = after(fixture::until(30));
+    whole.cursor = Some(then.at());
+    // Windows are said again while answers come in, so what stands on them is known better later; the rest is as it was.
+    for tab in [Tab::Traces, Tab::Procs, Tab::Events] {
+        let mut then = then.clone();
+        (then.tab, whole.tab) = (tab, tab);
+        // Below the header, whose state says where one stands, and above the footer.
+        let body = |model: &Model| {
+            let screen = text(&drawn(model, 120, 40));
+            screen.lines().skip(2).take(36).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(body(&whole), body(&then), "{tab:?}");
     }
-    insta::assert_snapshot!(text);
 }
 
 /// A dead arm is a gap: its column of the chart holds no line.
@@ -142,28 +219,22 @@ fn a_dead_arm_leaves_a_gap() {
 }
 
 #[test]
-fn no_size_and_no_moment_panics() {
-    let models: Vec<Model> =
-        [0, 1, 23, 38, 60].into_iter().map(|second| after(fixture::until(second))).collect();
-    let empty = Model::default();
-    // 200 sizes, spread over 0..140 by 0..50 by steps that share no factor with either.
-    for i in 0..200_u32 {
-        let (width, height) = ((i * 37 % 141) as u16, (i * 23 % 51) as u16);
-        let mut model = models[i as usize % models.len()].clone();
-        model.help = i % 7 == 0;
-        model.swapped = i % 5 == 0;
-        model.look.ascii = i % 3 == 0;
-        drawn(&model, width, height);
-        drawn(&empty, width, height);
-    }
-    for (width, height) in
-        [(0, 0), (1, 1), (39, 6), (40, 5), (40, 6), (79, 24), (120, 35), (119, 36), (300, 100)]
-    {
-        models.iter().for_each(|model| drop(drawn(model, width, height)));
+fn every_metric_has_its_chart() {
+    let mut model = after(fixture::until(43));
+    for metric in Metric::ALL {
+        model.live.metric = metric;
+        for other_scale in [false, true] {
+            model.live.other_scale = other_scale;
+            let buffer = drawn(&model, 120, 40);
+            let dots = buffer.content.iter().filter(|cell| {
+                ('\u{2801}'..='\u{28ff}').contains(&cell.symbol().chars().next().unwrap_or(' '))
+            });
+            assert!(dots.count() > 20, "{metric:?} draws a line:\n{}", text(&buffer));
+        }
     }
 }
 
-/// Three arms: A stays, `c` changes what it is compared with.
+/// Three arms: A stays, `a` changes what it is compared with.
 #[test]
 fn a_third_arm_is_reached_by_key() {
     let mut lines = fixture::until(31);
@@ -174,7 +245,7 @@ fn a_third_arm_is_reached_by_key() {
     }
     let mut model = after(lines);
     assert!(text(&drawn(&model, 120, 40)).contains("B micro"));
-    update(&mut model, Msg::Key(KeyCode::Char('c'), KeyModifiers::NONE));
+    update(&mut model, Msg::Key(KeyCode::Char('a'), KeyModifiers::NONE));
     let screen = text(&drawn(&model, 120, 40));
     assert!(screen.contains("C duo") && !screen.contains("B micro"), "{screen}");
     assert!(screen.contains("p99 - "), "an arm without windows has no figures:\n{screen}");
@@ -186,4 +257,15 @@ fn without_colour_every_role_keeps_the_terminals() {
         let style = Palette::new(Theme::Dark, true).style(role);
         assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
     }
+}
+
+#[test]
+fn no_prediction_is_said_and_not_shown() {
+    let mut model = after(fixture::lines());
+    model.tab = Tab::Predict;
+    let screen = text(&drawn(&model, 120, 40));
+    assert!(screen.contains("This record holds no prediction"), "{screen}");
+    let body: String = screen.lines().skip(2).take(37).collect();
+    assert!(!body.chars().any(|c| c.is_ascii_digit()), "and no figure stands there:\n{screen}");
+    assert_eq!(model.look, Look { palette: Palette::numbered(), ascii: false });
 }

@@ -9,11 +9,17 @@ use std::sync::Arc;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use tui::model::{Model, Msg, update};
+use tui::model::Model;
 use tui::screen;
 use tui::style::{Look, Palette, Theme};
+use tui::update::{Msg, update};
+
+use tui::tab::Tab;
 
 use crate::fixture;
+
+/// A frame's bytes at 120x40 are to stay below this.
+const BUDGET: usize = 8 * 1024;
 
 #[derive(Clone, Default)]
 struct Bytes(Rc<RefCell<Vec<u8>>>);
@@ -33,13 +39,13 @@ impl Write for Bytes {
 fn session(look: Look) -> (Vec<u8>, Vec<u8>) {
     let bytes = Bytes::default();
     let mut out = bytes.clone();
-    screen::enter(&mut out).expect("a vector takes everything");
+    screen::enter(&mut out, true).expect("a vector takes everything");
     let viewport = Viewport::Fixed(Rect::new(0, 0, 120, 40));
     let mut terminal =
         Terminal::with_options(CrosstermBackend::new(out.clone()), TerminalOptions { viewport })
             .expect("a fixed size asks nobody");
     for second in [31, 43] {
-        let mut model = Model { look, ..Model::default() };
+        let mut model = Model { look, size: (120, 40), ..Model::default() };
         let lines = fixture::until(second).into_iter().map(Arc::new).collect();
         update(&mut model, Msg::Lines(lines));
         screen::draw(&mut terminal, &model).expect("a vector takes everything");
@@ -93,7 +99,51 @@ fn every_frame_is_one_synchronized_update() {
     assert_eq!((text.matches("\x1b[?2026h").count(), text.matches("\x1b[?2026l").count()), (2, 2));
     let second = text.rfind("\x1b[?2026h").expect("two frames");
     assert!(text.ends_with("\x1b[?2026l") && text[..second].ends_with("\x1b[?2026l"), "nothing outside");
-    assert!(text.len() - second < 16 * 1024, "a frame is small: {} bytes", text.len() - second);
+    assert!(text.len() - second < BUDGET, "a frame is small: {} bytes", text.len() - second);
+}
+
+/// Every second of the run, on every tab: what a terminal far away is sent.
+#[test]
+fn a_second_of_the_run_costs_few_bytes() {
+    let lines: Vec<Arc<record::Line>> = fixture::lines().into_iter().map(Arc::new).collect();
+    let mut most = Vec::new();
+    for tab in Tab::ALL {
+        let bytes = Bytes::default();
+        let viewport = Viewport::Fixed(Rect::new(0, 0, 120, 40));
+        let mut terminal =
+            Terminal::with_options(CrosstermBackend::new(bytes.clone()), TerminalOptions { viewport })
+                .expect("a fixed size asks nobody");
+        let mut model = Model { tab, size: (120, 40), ..Model::default() };
+        let mut frames = Vec::new();
+        for second in 0..=u64::from(fixture::LENGTH) {
+            let upto = fixture::LOAD_START + second * fixture::SECOND + 500_000_000;
+            let known = model.at();
+            let new = lines.iter().filter(|line| line.t <= upto && (line.t > known || known == 0));
+            update(&mut model, Msg::Lines(new.cloned().collect()));
+            bytes.0.borrow_mut().clear();
+            screen::draw(&mut terminal, &model).expect("a vector takes everything");
+            frames.push(bytes.0.borrow().len());
+        }
+        // The first draws the whole screen.
+        let largest = frames.iter().skip(1).max().copied().unwrap_or(0);
+        most.push((tab, largest));
+        assert!(largest > 0, "{tab:?} draws something");
+    }
+    assert!(most.iter().all(|(_, bytes)| *bytes <= BUDGET), "at most {BUDGET} bytes a frame: {most:?}");
+}
+
+#[test]
+fn the_mouse_is_asked_for_and_given_back() {
+    let mut asked = Vec::new();
+    screen::enter(&mut asked, true).expect("a vector takes everything");
+    let mut quiet = Vec::new();
+    screen::enter(&mut quiet, false).expect("a vector takes everything");
+    let mut left = Vec::new();
+    screen::leave(&mut left).expect("a vector takes everything");
+    let has = |bytes: &[u8], sought: &str| String::from_utf8_lossy(bytes).contains(sought);
+    assert!(has(&asked, "\x1b[?1000h") && !has(&quiet, "\x1b[?1000h"));
+    assert!(has(&left, "\x1b[?1000l"), "whoever did not ask gives it back as well");
+    assert!(!has(&asked, "\x1b[?1003h"), "moves are not asked for");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::{Better, Class, Measured, Score, Split, StepPlan};
 
-use super::{LATENCY, WATCHING, apart, name, of_ratio, pair};
+use super::{LATENCY, WATCHING, apart_of, name, of_ratio, pair};
 use crate::expect::{Unit, Window};
 use crate::stats::{self, Interval};
 use crate::tally::Tally;
@@ -113,7 +113,7 @@ fn row(tally: &Tally, steady: &Window, class: Class) -> Score {
     let finding = match ratio.and_then(|ratio| ratio.interval) {
         _ if incomplete => "spans were lost".into(),
         Some(interval) => of_ratio(interval),
-        None => apart(&arms),
+        None => apart_of(&arms),
     };
     Score {
         id: format!("trace_{}", id(class)),
@@ -208,7 +208,7 @@ fn culprit(tally: &Tally, steady: &Window, step: &StepPlan) -> Option<Score> {
         window: name(&during),
         ratio: None,
         beside: Some(words.join("; ")),
-        finding: apart(&arms),
+        finding: apart_of(&arms),
         arms,
     })
 }

@@ -1,0 +1,253 @@
+//! A metric over time in braille, on a scale that both arms share.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::canvas::{Canvas, put};
+use super::super::page::Page;
+use super::scale::Scale;
+use super::series::{self, Series};
+use super::span::Span;
+use crate::figures::{clock, name_of, number, right, width};
+use crate::model::{Metric, Model, Percentiles};
+use crate::run::{Place, SECOND};
+use crate::style::Role;
+
+/// Cells of the labels and the line left of the plot.
+pub(super) const GUTTER: u16 = 5;
+/// A shorter plot shows its median and p99 only.
+const ROOM_FOR_P999: u16 = 6;
+
+/// Latency limits the scenario sets for an arm: quantile and milliseconds.
+/// Expectations that only name a figure are limits; comparisons of arms are not.
+pub(super) fn limits(model: &Model, arm: char) -> Vec<(&str, f64)> {
+    let Some(header) = model.run.header.as_deref() else { return Vec::new() };
+    let Some(arm) = header.arms.iter().find(|a| a.letter == arm) else { return Vec::new() };
+    let mut limits: Vec<(&str, f64)> = Vec::new();
+    for plan in &header.expectations {
+        let Some((measure, rest)) = plan.text.split_once('<') else { continue };
+        let quantile = measure.split('(').next().unwrap_or("").trim();
+        if !["p50", "p99", "p999"].contains(&quantile) {
+            continue;
+        }
+        let named = measure.split_once(" for ").map(|(_, names)| names);
+        let concerns =
+            |names: &str| names.split(',').any(|n| n.trim() == arm.name || n.trim() == arm.topology);
+        if !named.is_none_or(concerns) {
+            continue;
+        }
+        let Some(ms) = milliseconds(rest.trim_start_matches('=').trim()) else { continue };
+        if !limits.contains(&(quantile, ms)) {
+            limits.push((quantile, ms));
+        }
+    }
+    limits
+}
+
+/// `150ms`, `1.5s`, `800us` at the beginning of a text.
+fn milliseconds(text: &str) -> Option<f64> {
+    let word = text.split_whitespace().next()?;
+    let unit = word.find(|c: char| c.is_ascii_alphabetic())?;
+    let value: f64 = word[..unit].parse().ok()?;
+    match &word[unit..] {
+        "s" => Some(value * 1_000.0),
+        "ms" => Some(value),
+        "us" => Some(value / 1_000.0),
+        _ => None,
+    }
+}
+
+/// Draws an arm's chart: marks and limits first, lines over them, the tail last,
+/// since the last colour of a cell wins.
+pub(super) fn draw(model: &Model, arm: char, scale: Scale, span: Span, area: Rect, page: &mut Page) {
+    let look = &model.look;
+    if area.width <= GUTTER + 2 || area.height < 4 {
+        return;
+    }
+    let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 2, ..area };
+    axes(model, scale, span, plot, page);
+    let metric = model.live.metric;
+    for (quantile, ms) in limits(model, arm).into_iter().filter(|_| metric == Metric::Latency) {
+        let y = row_of(scale, ms, plot);
+        let dash = look.either("┄", "-");
+        for x in plot.left()..plot.right() {
+            put(page, x, y, dash, look.style(Role::Limit));
+        }
+        let text = format!("{quantile}<{} ", series::label(metric, ms));
+        if width(&text) + 4 < usize::from(plot.width) {
+            put(page, plot.x, y, &text, look.style(Role::Limit));
+        }
+    }
+    let place = model.run.place(arm, model.at());
+    let ends = place.map_or_else(Vec::new, |place| lines(model, arm, place, scale, span, plot, page));
+    marks(model, arm, place, span, plot, page);
+    for (name, x, y, role) in spread(ends, plot) {
+        let x = (plot.x + x + 1).min(plot.right().saturating_sub(width(name) as u16));
+        put(page, x, y, name, look.style(role));
+    }
+    if let Some(place) = place {
+        let moment = |second: u32| place.start + u64::from(second) * SECOND;
+        page.is_time(plot, moment(span.from), moment(span.to));
+    }
+}
+
+fn row_of(scale: Scale, value: f64, plot: Rect) -> u16 {
+    let dots = f64::from(plot.height * 4 - 1);
+    plot.y + ((1.0 - scale.share(value)) * dots).round() as u16 / 4
+}
+
+fn axes(model: &Model, scale: Scale, span: Span, plot: Rect, buffer: &mut Buffer) {
+    let look = &model.look;
+    let frame = look.style(Role::Frame);
+    for y in plot.top()..plot.bottom() {
+        put(buffer, plot.x - 1, y, look.either("│", "|"), frame);
+    }
+    put(buffer, plot.x - 1, plot.bottom(), look.either("└", "+"), frame);
+    for x in plot.left()..plot.right() {
+        put(buffer, x, plot.bottom(), look.either("─", "-"), frame);
+    }
+    let mut taken: Vec<u16> = Vec::new();
+    let close = scale.close();
+    for (i, value) in scale.ticks().into_iter().enumerate() {
+        let y = row_of(scale, value, plot);
+        if taken.iter().all(|other| other.abs_diff(y) > u16::from(i >= close)) {
+            taken.push(y);
+            let label = series::label(model.live.metric, value);
+            put(buffer, plot.x - GUTTER, y, &right(&label, 4), look.style(Role::Dim));
+        }
+    }
+    let y = plot.bottom() + 1;
+    let (first, last) = (clock(span.from.into()), clock(span.to.into()));
+    put(buffer, plot.x, y, &first, look.style(Role::Dim));
+    if usize::from(plot.width) > width(&first) + width(&last) {
+        put(buffer, plot.right() - width(&last) as u16, y, &last, look.style(Role::Dim));
+    }
+    let middle = clock(u64::from(span.from + span.to) / 2);
+    if usize::from(plot.width) > 4 * (width(&middle) + 2) && (span.from + span.to).is_multiple_of(2) {
+        let x = plot.x + plot.width / 2 - width(&middle) as u16 / 2;
+        put(buffer, x, y, &middle, look.style(Role::Dim));
+    }
+}
+
+/// A line's name, the column and row it ends at, its role.
+type End = (&'static str, u16, u16, Role);
+
+/// The lines; returns where each ends, for its name.
+fn lines(
+    model: &Model,
+    arm: char,
+    place: Place,
+    scale: Scale,
+    span: Span,
+    plot: Rect,
+    buffer: &mut Buffer,
+) -> Vec<End> {
+    let percentiles = match model.live.percentiles {
+        Percentiles::All if plot.height < ROOM_FOR_P999 => Percentiles::Two,
+        asked => asked,
+    };
+    let mut all: Vec<&Series> = series::of(model.live.metric, percentiles).iter().collect();
+    // The last colour of a cell wins: the tail lies over the median, the far tail below both.
+    all.sort_by_key(|series| match series.role {
+        Role::FarTail => 0,
+        Role::Tail => 2,
+        _ => 1,
+    });
+    all.into_iter().filter_map(|series| line(model, arm, place, series, scale, span, plot, buffer)).collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "what, whose, when, how high and where")]
+fn line(
+    model: &Model,
+    arm: char,
+    place: Place,
+    series: &Series,
+    scale: Scale,
+    span: Span,
+    plot: Rect,
+    buffer: &mut Buffer,
+) -> Option<End> {
+    let mut canvas = Canvas::new(plot);
+    let mut before: Option<u16> = None;
+    let mut end = None;
+    for at in span.from..place.seconds.min(span.to) {
+        let Some(point) = (series.of)(model, arm, place, at) else {
+            before = None;
+            continue;
+        };
+        let (from, to) = (span.dot(at, canvas.width()), span.dot(at + 1, canvas.width()));
+        let y = ((1.0 - scale.share(point.value)) * f64::from(canvas.height() - 1)).round() as u16;
+        let role = if point.sure { series.role } else { Role::Dim };
+        for x in from..to.max(from + 1) {
+            canvas.dot(x, y, role);
+        }
+        if let Some(before) = before {
+            for y in before.min(y)..=before.max(y) {
+                canvas.dot(from, y, role);
+            }
+        }
+        before = Some(y);
+        end = Some((plot.y + y / 4, from / 2));
+    }
+    canvas.draw(&model.look, buffer);
+    end.map(|(y, x)| (name_of(series.term), x, y, series.role))
+}
+
+/// Moves names apart that would share a row: the higher line keeps the higher row.
+fn spread(mut ends: Vec<End>, plot: Rect) -> Vec<End> {
+    ends.sort_by_key(|(name, _, y, _)| (*y, std::cmp::Reverse(width(name)), std::cmp::Reverse(*name)));
+    let mut next = plot.y;
+    for (_, _, y, _) in &mut ends {
+        *y = (*y).max(next);
+        next = *y + 1;
+    }
+    let mut limit = plot.bottom();
+    for (_, _, y, _) in ends.iter_mut().rev() {
+        *y = (*y).min(limit.saturating_sub(1)).max(plot.y);
+        limit = *y;
+    }
+    ends
+}
+
+/// Steps at their times: number on top and on the axis, a dotted line where nothing
+/// else is drawn, a heavy axis while a fault lasts; `n/a` where the arm has no such target.
+fn marks(model: &Model, arm: char, place: Option<Place>, span: Span, plot: Rect, buffer: &mut Buffer) {
+    let look = &model.look;
+    let Some(header) = model.run.header.as_deref() else { return };
+    let begun = place.map_or(0, |place| model.at().saturating_sub(place.start));
+    for step in &header.steps {
+        let Some(x) = span.column(step.start_ns, plot.width).map(|x| plot.x + x) else { continue };
+        let spared = step.not_applicable.contains_key(&arm);
+        let style = look.style(if spared || step.start_ns > begun { Role::Dim } else { Role::Fault });
+        for y in plot.top()..plot.bottom() {
+            if buffer.cell((x, y)).is_some_and(|cell| cell.symbol() == " ") {
+                put(buffer, x, y, look.either("╎", ":"), style);
+            }
+        }
+        let name = number(step.number, look.ascii);
+        let top = if spared { format!("{name}n/a") } else { name.clone() };
+        let fits = usize::from(plot.right() - x) >= width(&top);
+        put(buffer, if fits { x } else { plot.right() - width(&top) as u16 }, plot.y, &top, style);
+        if !spared {
+            let end = span
+                .column((step.start_ns + step.length_ns).min(u64::from(span.to) * SECOND - 1), plot.width);
+            for x in x..=plot.x + end.unwrap_or(x - plot.x) {
+                put(buffer, x, plot.bottom(), look.either("━", "="), style);
+            }
+        }
+        let x = x.min(plot.right() - (width(&name) as u16).min(plot.width));
+        put(buffer, x, plot.bottom(), &name, style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_from_a_text() {
+        assert_eq!(milliseconds("150ms"), Some(150.0));
+        assert_eq!(milliseconds("1.5s held 3s"), Some(1_500.0));
+        assert_eq!(milliseconds("3 * p50(all)"), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! One row whole: what it is, how it comes about, every arm with samples and interval.
+
+use ratatui::layout::Rect;
+use record::{Better, Check, ExpectationPlan, Score, figures, glossary};
+
+use super::super::frame::{framed, titled};
+use super::super::live;
+use super::super::page::Page;
+use super::super::put;
+use super::{Item, verdict};
+use crate::figures::{count, value, wrap};
+use crate::model::Model;
+use crate::style::Role;
+
+/// Lines of words, each with its meaning.
+type Lines = Vec<(String, Role)>;
+
+pub(super) fn draw(model: &Model, item: &Item, area: Rect, page: &mut Page) {
+    let look = &model.look;
+    let (title, lines) = match item {
+        Item::Score(score) => (score.id.clone(), score_lines(model, score)),
+        Item::SoFar(row) => (row.term.to_owned(), so_far(model, row)),
+        Item::Check(plan, check) => {
+            (format!("expectation, line {}", plan.line), check_lines(model, plan, *check))
+        }
+    };
+    let inner = framed(look, titled(look, &title), area, page);
+    let room = usize::from(inner.width.saturating_sub(2)).min(110);
+    let rows = lines.into_iter().flat_map(|(text, role)| {
+        let lines = if text.is_empty() { vec![String::new()] } else { wrap(&text, room) };
+        lines.into_iter().map(move |line| (line, role))
+    });
+    for ((text, role), y) in rows.zip(inner.top()..inner.bottom()) {
+        let text = if look.ascii { text.replace('×', "x") } else { text };
+        put(page, inner.x + 1, y, &text, look.style(role));
+    }
+}
+
+const fn good(better: Better) -> &'static str {
+    match better {
+        Better::Higher => "more is better",
+        Better::Lower => "less is better",
+        Better::Neither => "neither is better; it explains others",
+    }
+}
+
+/// What the glossary says of an id, and which way is good.
+fn definition(id: &str, better: Better) -> Lines {
+    let meaning = glossary::term_of(id).map_or_else(
+        || format!("the glossary has no term for `{id}`"),
+        |term| format!("{}: {}", term.name, term.meaning),
+    );
+    vec![(meaning, Role::Text), (good(better).to_owned(), Role::Dim), (String::new(), Role::Text)]
+}
+
+fn score_lines(model: &Model, score: &Score) -> Lines {
+    let window =
+        if score.window == "whole" { "the whole run".to_owned() } else { format!("phase {}", score.window) };
+    let mut lines = vec![
+        (format!("{}, over {window}", score.measure), Role::Strong),
+        (format!("tests the claim: {}", score.claim), Role::Dim),
+    ];
+    lines.extend(definition(&score.id, score.better));
+    for (letter, of) in &score.arms {
+        let name = model.run.arm(*letter).map_or("", |arm| arm.name.as_str());
+        let interval = of.interval.map_or_else(
+            || "no interval".to_owned(),
+            |(low, high)| {
+                format!(
+                    "95 % interval {} to {}",
+                    value(Some(low), &score.unit),
+                    value(Some(high), &score.unit)
+                )
+            },
+        );
+        let text = format!(
+            "{letter} {name}: {}  n {}  {interval}",
+            value(of.value, &score.unit),
+            count(Some(of.n as f64))
+        );
+        lines.push((text, if of.value.is_some() { Role::Text } else { Role::Dim }));
+    }
+    lines.push((String::new(), Role::Text));
+    if let Some(ratio) = score.ratio {
+        lines.push((format!("B over A {}  n {}", figures::ratio(score), ratio.n), Role::Text));
+    }
+    if !score.finding.is_empty() {
+        let role = match figures::is_b_better(score) {
+            Some(true) => Role::Good,
+            Some(false) => Role::Error,
+            None => Role::Text,
+        };
+        lines.push((format!("finding: {}", score.finding), role));
+    }
+    if let Some(beside) = &score.beside {
+        lines.push((format!("beside it: {beside}"), Role::Dim));
+    }
+    lines
+}
+
+fn so_far(model: &Model, row: &live::score::Row) -> Lines {
+    let mut lines = vec![(format!("{}, this phase so far", row.name()), Role::Strong)];
+    lines.extend(definition(row.term, row.better));
+    let Some((first, other)) = model.shown() else { return lines };
+    let arms = [(first, row.a), (other, row.b)];
+    for (letter, figure) in arms.iter().take(if first == other { 1 } else { 2 }) {
+        let few = if figure.believable { "" } else { "  too few samples" };
+        lines.push((format!("{letter}: {}{few}", (row.show)(figure.value)), Role::Text));
+    }
+    lines.push(("Samples and intervals come with the scorecard, when the run has ended.".into(), Role::Dim));
+    lines
+}
+
+fn check_lines(model: &Model, plan: &ExpectationPlan, check: Option<&Check>) -> Lines {
+    let mut lines = vec![(plan.text.clone(), Role::Strong)];
+    if !plan.why.is_empty() {
+        lines.push((format!("because {}", plan.why), Role::Text));
+    }
+    let list = if plan.list == "valid" {
+        "if it does not hold the run is invalid"
+    } else {
+        "if it does not hold the run fails"
+    };
+    lines.extend([(list.to_owned(), Role::Dim), (String::new(), Role::Text)]);
+    let Some(check) = check else {
+        lines.push(("not judged yet".into(), Role::Dim));
+        return lines;
+    };
+    let arm = if check.arm == '-' { "between arms".to_owned() } else { format!("arm {}", check.arm) };
+    lines.push((
+        format!(
+            "{arm}: {} against {}, margin {}, n {}",
+            value(check.value, &check.unit),
+            value(check.limit, &check.unit),
+            figures::margin(check),
+            count(Some(check.n as f64))
+        ),
+        Role::Text,
+    ));
+    lines.push(verdict(&model.look, check));
+    if !check.reason.is_empty() {
+        lines.push((check.reason.clone(), Role::Text));
+    }
+    if let Some(since) = check.since_ns {
+        lines.push((format!("violated since {}", record::figures::clock_ns(since, 1)), Role::Error));
+    }
+    if let Some(term) = glossary::term_of("margin") {
+        lines.extend([(String::new(), Role::Text), (format!("margin: {}", term.meaning), Role::Dim)]);
+    }
+    lines
+}

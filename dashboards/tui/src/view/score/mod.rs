@@ -1,0 +1,253 @@
+//! Every trade-off and every expectation; before they are judged, the figures so far.
+
+mod detail;
+
+use ratatui::layout::{Constraint, Layout, Rect};
+use record::{Check, ExpectationPlan, Score, figures};
+
+use super::frame::{foot, framed, titled};
+use super::page::Page;
+use super::table::{Column, Row, Table};
+use super::{is_low, live};
+use crate::figures::{NO_DATA, count as counted, value};
+use crate::model::Model;
+use crate::style::{Look, Role};
+
+/// Heads of the two arms' columns: a letter is a piece of this.
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A row that can be chosen.
+pub(super) enum Item<'a> {
+    /// The scorecard's.
+    Score(&'a Score),
+    /// Before it is there: a figure of the phase so far.
+    SoFar(live::score::Row),
+    /// An expectation, with its last standing in one arm.
+    Check(&'a ExpectationPlan, Option<&'a Check>),
+}
+
+/// The rows: trade-offs, then expectations.
+fn items(model: &Model) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
+    let mut known: Vec<&Score> = model.run.scores(model.at()).map(|score| &**score).collect();
+    // A claim's rows stand together, claims in the order they come up.
+    let mut claims: Vec<&str> = Vec::new();
+    for score in &known {
+        if !claims.contains(&score.claim.as_str()) {
+            claims.push(&score.claim);
+        }
+    }
+    known.sort_by_key(|score| claims.iter().position(|claim| *claim == score.claim));
+    let mut scores: Vec<Item> = known.into_iter().map(Item::Score).collect();
+    if scores.is_empty() {
+        scores = live::score::rows(model).into_iter().map(Item::SoFar).collect();
+    }
+    let mut checks = Vec::new();
+    for (plan, standing) in model.run.checks(model.at()) {
+        if standing.is_empty() {
+            checks.push(Item::Check(plan, None));
+        }
+        checks.extend(standing.into_iter().map(|check| Item::Check(plan, Some(check))));
+    }
+    let passes = |item: &Item| match item {
+        Item::Score(score) => {
+            model.score.passes(&format!("{} {} {} {}", score.id, score.claim, score.measure, score.window))
+        }
+        Item::SoFar(row) => model.score.passes(&row.name()),
+        Item::Check(plan, check) => {
+            let verdict = check.map_or("pending", |check| check.verdict.word());
+            model.score.passes(&format!("{} {verdict}", plan.text))
+        }
+    };
+    scores.retain(passes);
+    checks.retain(passes);
+    (scores, checks)
+}
+
+pub(super) fn count(model: &Model) -> usize {
+    let (scores, checks) = items(model);
+    scores.len() + checks.len()
+}
+
+pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
+    let (scores, checks) = items(model);
+    let chosen = model.score.at(scores.len() + checks.len(), false);
+    if model.score.open
+        && let Some(item) = scores.iter().chain(&checks).nth(chosen)
+    {
+        return detail::draw(model, item, area, page);
+    }
+    if is_low(area) {
+        // One table has to do: the one with the chosen row.
+        match chosen < scores.len() || checks.is_empty() {
+            true => card(model, &scores, chosen, area, page),
+            false => standing(model, &checks, scores.len(), chosen, area, page),
+        };
+        return;
+    }
+    let below = if checks.is_empty() { 0 } else { (checks.len() as u16 + 3).min(area.height * 2 / 5) };
+    let [upper, lower]: [Rect; 2] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
+    let judged = scores.iter().any(|item| matches!(item, Item::Score(_)));
+    let title = if judged { "scorecard" } else { "this phase so far; the scorecard is judged at the end" };
+    let inner = framed(&model.look, titled(&model.look, title), upper, page);
+    let missing = card(model, &scores, chosen, inner, page);
+    let legend = model.look.either("▲ better ▼ worse", "^ better v worse");
+    let other = model.shown().map_or('B', |(_, other)| other);
+    let more = if missing > 0 {
+        format!("  {missing} more columns: Enter shows all of a row")
+    } else {
+        String::new()
+    };
+    foot(&model.look, &format!("{other}: {legend}{more}"), Role::Dim, upper, page);
+    if !checks.is_empty() {
+        let verdicts = || {
+            checks.iter().filter_map(|item| match item {
+                Item::Check(_, Some(check)) => Some(check.verdict),
+                _ => None,
+            })
+        };
+        let title = match verdicts().count() {
+            0 => "expectations: none is judged yet".to_owned(),
+            judged => {
+                let held = verdicts().filter(|verdict| *verdict == record::Verdict::Pass).count();
+                format!("expectations: {held} of {judged} checks hold")
+            }
+        };
+        let inner = framed(&model.look, titled(&model.look, &title), lower, page);
+        standing(model, &checks, scores.len(), chosen, inner, page);
+    }
+}
+
+/// The trade-offs; returns how many columns found no room.
+fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Page) -> usize {
+    let Some((first, other)) = model.shown() else { return 0 };
+    let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
+    let mut columns = vec![Column::rest("measure", 16), Column::values(head(first), 9, 0)];
+    if first != other {
+        columns.push(Column::values(head(other), 9, 0));
+        columns.push(Column::words("ratio [95 %]", 18, 1));
+    }
+    columns.extend([
+        Column::values("n", 6, 4),
+        Column::words("finding", 15, 2),
+        Column::words("window", 9, 5),
+    ]);
+    let mut rows = Vec::new();
+    let mut claim = "";
+    for item in items {
+        if let Item::Score(score) = item
+            && score.claim != claim
+        {
+            claim = &score.claim;
+            rows.push(Row::Text(format!(" {claim}"), Role::Strong));
+        }
+        let mut cells = match item {
+            Item::Score(score) => score_cells(&model.look, score, first, other),
+            Item::SoFar(row) => so_far_cells(&model.look, row),
+            Item::Check(..) => continue,
+        };
+        if first == other {
+            cells.drain(2..4);
+        }
+        rows.push(Row::Cells(cells));
+    }
+    Table { columns: &columns, rows: &rows, chosen, sort: None, before: 0 }.draw(&model.look, area, page)
+}
+
+fn score_cells(look: &Look, score: &Score, first: char, other: char) -> Vec<(String, Role)> {
+    let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
+    let shown = |arm: char| {
+        let of = measured(arm);
+        (value(of.value, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
+    };
+    let (sign, role) = match figures::is_b_better(score) {
+        Some(true) => (look.either("▲ ", "^ "), Role::Good),
+        Some(false) => (look.either("▼ ", "v "), Role::Error),
+        None => ("", Role::Dim),
+    };
+    let ratio = figures::ratio(score);
+    let ratio = if look.ascii { ratio.replace('×', "x") } else { ratio };
+    let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
+    vec![
+        (format!("  {}", score.measure), Role::Text),
+        shown(first),
+        shown(other),
+        (ratio, role),
+        (counted(Some(n as f64)), Role::Dim),
+        (format!("{sign}{}", score.finding), role),
+        (score.window.clone(), Role::Dim),
+    ]
+}
+
+fn so_far_cells(look: &Look, row: &live::score::Row) -> Vec<(String, Role)> {
+    let shown = |figure: live::score::Figure| {
+        let sure = figure.value.is_some() && figure.believable;
+        ((row.show)(figure.value), if sure { Role::Text } else { Role::Dim })
+    };
+    let (text, sign, role) = live::score::standing(look, row);
+    vec![
+        (format!("  {}", row.name()), Role::Text),
+        shown(row.a),
+        shown(row.b),
+        (format!("{text} {sign}"), role),
+        (String::new(), Role::Dim),
+        ("not judged yet".into(), Role::Dim),
+        ("so far".into(), Role::Dim),
+    ]
+}
+
+/// The expectations.
+fn standing(
+    model: &Model,
+    items: &[Item],
+    before: usize,
+    chosen: usize,
+    area: Rect,
+    page: &mut Page,
+) -> usize {
+    const COLUMNS: &[Column] = &[
+        Column::rest("expectation", 24),
+        Column::words("arm", 3, 0),
+        Column::values("value", 9, 0),
+        Column::values("limit", 9, 1),
+        Column::figure("margin", 8, 2),
+        Column::words("verdict", 14, 0),
+    ];
+    let cells = |item: &Item| match item {
+        Item::Check(plan, None) => vec![
+            (plan.text.clone(), Role::Text),
+            ("-".into(), Role::Dim),
+            (NO_DATA.into(), Role::Dim),
+            (NO_DATA.into(), Role::Dim),
+            (NO_DATA.into(), Role::Dim),
+            ("not judged yet".into(), Role::Dim),
+        ],
+        Item::Check(_, Some(check)) => vec![
+            (check.text.clone(), Role::Text),
+            (check.arm.to_string(), Role::Text),
+            (value(check.value, &check.unit), Role::Text),
+            (value(check.limit, &check.unit), Role::Text),
+            (figures::margin(check), Role::Text),
+            verdict(&model.look, check),
+        ],
+        Item::Score(_) | Item::SoFar(_) => Vec::new(),
+    };
+    let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();
+    Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
+}
+
+/// A verdict with its sign.
+fn verdict(look: &Look, check: &Check) -> (String, Role) {
+    use record::Verdict::{Fail, Inconclusive, Invalid, Pass};
+    let role = match check.verdict {
+        Pass => Role::Good,
+        Fail => Role::Error,
+        Inconclusive | Invalid => Role::Warn,
+    };
+    let sign = match (look.ascii, check.verdict) {
+        (true, Pass) => '+',
+        (true, Fail) => 'x',
+        (_, verdict) => verdict.sign(),
+    };
+    (format!("{sign} {}", check.verdict.word()), role)
+}

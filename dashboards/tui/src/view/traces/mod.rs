@@ -1,0 +1,203 @@
+//! Requests that were kept: a list, the one chosen span by span, and the same request in the other arm.
+
+mod waterfall;
+
+use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
+
+use ratatui::layout::{Constraint, Layout, Rect};
+use record::{Kept, Trace};
+
+use self::waterfall::Waterfall;
+use super::frame::{foot, framed, titled};
+use super::page::Page;
+use super::table::{Column, Row, Table};
+use super::{WIDE, is_low, put};
+use crate::figures::{value, wrap};
+use crate::model::{Model, Solo};
+use crate::run::{SECOND, TOP};
+use crate::style::Role;
+
+pub(super) const COLUMNS: &[Column] = &[
+    Column::words("arm", 3, 0),
+    Column::figure("felt", 8, 0),
+    Column::figure("trace_length", 8, 3),
+    Column::words("journey", 14, 0),
+    Column::words("phase", 10, 2),
+    Column::words("request", 8, 4),
+    Column::rest("why it was kept", 10),
+];
+
+/// Fewer rows than this have no room for a list and a request below it.
+const BOTH: u16 = 18;
+
+/// The kept requests up to the moment shown that pass the filter.
+pub(super) fn rows(model: &Model) -> Vec<Arc<Trace>> {
+    let mut traces: Vec<Arc<Trace>> = model.run.traces(model.at()).into_iter().cloned().collect();
+    let shown = if model.solo == Solo::Both { model.run.letters() } else { model.arms() };
+    let list = &model.traces.list;
+    traces.retain(|trace| {
+        // A component is found by the spans that went through it.
+        let through: Vec<&str> = trace.components().into_iter().collect();
+        let text = format!("{} {} {} {}", trace.journey, phase(model, trace), why(trace), through.join(" "));
+        shown.contains(&trace.arm) && list.passes(&text)
+    });
+    if let Some(column) = list.sort {
+        traces.sort_by(|a, b| order(column, a, b));
+    }
+    traces
+}
+
+/// Words rise, figures fall; what is equal stays slowest first.
+fn order(column: usize, a: &Trace, b: &Trace) -> Ordering {
+    match column {
+        0 => a.arm.cmp(&b.arm),
+        2 => Reverse(a.length()).cmp(&Reverse(b.length())),
+        3 => a.journey.cmp(&b.journey),
+        4 => (a.round, a.phase).cmp(&(b.round, b.phase)),
+        5 => a.request.cmp(&b.request),
+        6 => a.kept.cmp(&b.kept).then_with(|| a.error.cmp(&b.error)),
+        _ => Reverse(a.felt).cmp(&Reverse(b.felt)),
+    }
+}
+
+/// The trace shown whole, or chosen.
+pub(super) fn chosen(model: &Model) -> Option<Arc<Trace>> {
+    if let Some((arm, round, request)) = model.traces.shown
+        && let Some(trace) = model.run.trace(arm, round, request, model.at())
+    {
+        return Some(trace.clone());
+    }
+    let mut rows = rows(model);
+    let at = model.traces.list.at(rows.len(), false);
+    (at < rows.len()).then(|| rows.swap_remove(at))
+}
+
+fn phase<'a>(model: &'a Model, trace: &Trace) -> &'a str {
+    let phases = model.run.header.as_deref().map_or(&[][..], |header| &header.phases);
+    phases.get(trace.phase as usize).map_or("", |phase| &phase.name)
+}
+
+fn why(trace: &Trace) -> String {
+    match (trace.error.as_str(), trace.kept) {
+        ("", Kept::Error) => "failed".into(),
+        ("", Kept::Slow) => "slow".into(),
+        ("", Kept::Pair) => "kept in another arm".into(),
+        (error, _) => format!("failed: {error}"),
+    }
+}
+
+/// Nanoseconds as every view writes seconds.
+fn length(ns: u64) -> String {
+    value(Some(ns as f64 / SECOND as f64), "s")
+}
+
+pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
+    let rows = rows(model);
+    let chosen = chosen(model);
+    if model.traces.shown.is_some()
+        && let Some(trace) = &chosen
+    {
+        return beside(model, trace, area, page);
+    }
+    let Some(trace) = chosen else { return none(model, area, page) };
+    let below = if area.height >= BOTH { area.height / 2 } else { 0 };
+    let [upper, lower]: [Rect; 2] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
+    list(model, &rows, upper, page);
+    if below > 0 {
+        beside(model, &trace, lower, page);
+    }
+}
+
+fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
+    let look = &model.look;
+    let filter = match model.traces.list.filter.as_str() {
+        "" => String::new(),
+        filter => format!(" with `{filter}`"),
+    };
+    let title =
+        format!("requests kept{filter}: the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+    let inner = if is_low(area) { area } else { framed(look, titled(look, &title), area, page) };
+    let cells = |trace: &Arc<Trace>| {
+        let failed = !trace.error.is_empty();
+        let sign = if failed { look.either("✗ ", "x ") } else { "" };
+        Row::Cells(vec![
+            (trace.arm.to_string(), Role::Strong),
+            (length(trace.felt), Role::Text),
+            (length(trace.length()), Role::Text),
+            (trace.journey.clone(), Role::Text),
+            (phase(model, trace).to_owned(), Role::Dim),
+            (trace.request.to_string(), Role::Dim),
+            (format!("{sign}{}", why(trace)), if failed { Role::Error } else { Role::Dim }),
+        ])
+    };
+    let rows: Vec<Row> = traces.iter().map(cells).collect();
+    let chosen = model.traces.list.at(rows.len(), false);
+    Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 }
+        .draw(look, inner, page);
+}
+
+/// A request, and where there is room the same one in the other arm: beside it, or below.
+fn beside(model: &Model, trace: &Trace, area: Rect, page: &mut Page) {
+    let other = model.run.letters().into_iter().filter(|letter| *letter != trace.arm);
+    let shown = model.shown().map_or([' ', ' '], |(first, other)| [first, other]);
+    // The arm it is compared with, else any other that kept it.
+    let arms = shown.into_iter().filter(|letter| *letter != trace.arm).chain(other);
+    let twin = arms.filter_map(|arm| model.run.twin(trace, arm, model.at())).next();
+    let roomy = area.width >= WIDE.0 || area.height >= BOTH;
+    let twin = twin.filter(|_| roomy && model.solo == Solo::Both);
+    let direction =
+        if area.width >= WIDE.0 { Layout::horizontal::<[Constraint; 2]> } else { Layout::vertical };
+    let longest = trace.length().max(twin.map_or(0, |twin| twin.length()));
+    let draw = |trace: &Trace, area: Rect, page: &mut Page| {
+        let text = format!(
+            "{} {} request {}, {} {}",
+            trace.arm,
+            trace.journey,
+            trace.request,
+            crate::figures::name_of("felt"),
+            length(trace.felt)
+        );
+        let inner =
+            if area.height < 5 { area } else { framed(&model.look, titled(&model.look, &text), area, page) };
+        // Both on one scale: the shorter one looks shorter.
+        let split = model.run.split(trace, model.at()).map(|split| &**split);
+        Waterfall { trace, longest, split, scroll: model.traces.scroll }.draw(&model.look, inner, page);
+    };
+    match twin {
+        Some(twin) => {
+            let halves: [Rect; 2] = direction([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+            // A on the left, whichever was chosen.
+            let (left, right) = if twin.arm < trace.arm { (&**twin, trace) } else { (trace, &**twin) };
+            draw(left, halves[0], page);
+            draw(right, halves[1], page);
+        }
+        None => {
+            draw(trace, area, page);
+            if area.height >= 5 && model.run.letters().len() > 1 && model.solo == Solo::Both {
+                let text = if roomy { "not kept in another arm" } else { "s shows the other arm's" };
+                foot(&model.look, text, Role::Dim, area, page);
+            }
+        }
+    }
+}
+
+/// Why there is no request to show.
+fn none(model: &Model, area: Rect, page: &mut Page) {
+    let look = &model.look;
+    let inner = if is_low(area) { area } else { framed(look, titled(look, "requests kept"), area, page) };
+    let telemetry = model.run.header.as_deref().map_or("", |header| header.telemetry.as_str());
+    let text = if model.traces.list.filter.is_empty() {
+        format!(
+            "No request was kept up to this moment. The lab keeps the slowest and the failed ones of each journey as their \
+             traces come in; telemetry of this run: {telemetry}."
+        )
+    } else {
+        format!("No kept request goes with `{}`; Esc shows all.", model.traces.list.filter)
+    };
+    let lines = wrap(&text, usize::from(inner.width.saturating_sub(2)).clamp(10, 100));
+    for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
+        put(page, inner.x + 1, y, line, look.style(Role::Dim));
+    }
+}

@@ -1,0 +1,51 @@
+//! Every figure on the screen is defined, and the help says how.
+
+use crossterm::event::{KeyCode, KeyModifiers};
+use record::glossary;
+use tui::keymap::KEYS;
+use tui::model::Over;
+use tui::update::{Msg, update};
+
+use crate::fixture;
+use crate::still::{after, drawn, text};
+
+#[test]
+fn every_figure_shown_has_a_term() {
+    let shown = tui::view::figures_shown();
+    assert!(shown.len() > 25, "the tables were walked: {shown:?}");
+    for id in shown {
+        let term = glossary::term_of(id);
+        assert_eq!(term.map(|term| term.id), Some(id), "`{id}` is shown and not defined");
+    }
+}
+
+#[test]
+fn help_holds_every_key_and_every_term() {
+    let mut model = after(fixture::until(39));
+    update(&mut model, Msg::Key(KeyCode::Char('?'), KeyModifiers::NONE));
+    // High enough for all of it, and no wider than it, so that nothing stands beside it.
+    let all = text(&drawn(&model, 104, 400));
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let all = squeezed(&all.replace(['│', '╭', '╮', '╰', '╯'], " "));
+    for binding in KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
+        assert!(all.contains(&squeezed(binding.help)), "{} is missing:\n{all}", binding.help);
+    }
+    for term in glossary::TERMS {
+        assert!(all.contains(&squeezed(term.meaning)), "{} is missing:\n{all}", term.id);
+    }
+    insta::assert_snapshot!("help_80x24", text(&drawn(&model, 80, 24)));
+}
+
+#[test]
+fn help_is_searched_by_typing() {
+    let mut model = after(fixture::until(39));
+    for key in "?/retries".chars() {
+        update(&mut model, Msg::Key(KeyCode::Char(key), KeyModifiers::NONE));
+    }
+    let found = text(&drawn(&model, 80, 24));
+    assert!(found.contains("tries beyond the first") && !found.contains("median latency"), "{found}");
+    update(&mut model, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
+    assert_eq!((model.over, model.help.sought.as_str()), (Over::Help, ""), "Esc drops the search first");
+    update(&mut model, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
+    assert_eq!(model.over, Over::Nothing);
+}
