@@ -1,5 +1,7 @@
-//! Replays a record in real time, or without one the tests' synthetic run:
-//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii]`.
+//! Replays a record, or without one the tests' synthetic run:
+//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--panic]`.
+//!
+//! `--fast` tells everything at once; with `--panic` the key `r` panics, to see what is left of the terminal.
 
 #[path = "../tests/it/fixture.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
@@ -10,13 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-fn main() -> std::io::Result<()> {
+/// How the program ends by a signal, as the shell has it.
+const INTERRUPTED: i32 = 130;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let skip: u64 = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(0);
-    let ascii = arguments.iter().any(|argument| argument == "--ascii");
+    let skip = if has("--fast") { u64::MAX / fixture::SECOND / 2 } else { skip };
     let record = arguments.iter().find(|argument| argument.ends_with(".jsonl"));
     let lines = match record {
-        Some(path) => record::Reader::read_all(std::path::Path::new(path)).map_err(std::io::Error::other)?,
+        Some(path) => record::Reader::read_all(std::path::Path::new(path))?,
         None => fixture::lines(),
     };
     let (tell, told) = mpsc::channel();
@@ -32,19 +38,40 @@ fn main() -> std::io::Result<()> {
                 return;
             }
         }
+        // The screen stays until it is left.
+        while !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
     });
     if std::io::stdout().is_terminal() {
+        ctrlc::set_handler(|| {
+            tui::restore();
+            std::process::exit(INTERRUPTED);
+        })?;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let options = tui::Options { ascii, no_color, guest: true, ..tui::Options::default() };
-        tui::run(options, &told, |_| None)?;
-        left.store(true, Ordering::SeqCst);
+        let options = tui::Options {
+            ascii: has("--ascii"),
+            no_color,
+            guest: true,
+            pace: Some(1.0),
+            ..Default::default()
+        };
+        let panics = has("--panic");
+        tui::run(options, &told, |ask| match ask {
+            tui::Ask::Report if panics => panic!("asked to panic"),
+            tui::Ask::Report => Some("a demonstration has no report".into()),
+            tui::Ask::Quit(_) | tui::Ask::Pace(_) => None,
+        })?;
     } else {
         let mut printer = tui::plain::Printer::new(std::io::stdout());
-        for line in &told {
-            printer.line(&line)?;
+        left.store(true, Ordering::SeqCst);
+        for line in &lines {
+            printer.line(line)?;
         }
     }
+    left.store(true, Ordering::SeqCst);
     drop(told);
-    replay.join().expect("the replay does not panic");
-    tui::card::print(&mut std::io::stdout(), &lines, 80, std::io::stdout().is_terminal())
+    replay.join().map_err(|_| "the replay panicked")?;
+    tui::card::print(&mut std::io::stdout(), &lines, 80, std::io::stdout().is_terminal())?;
+    Ok(())
 }

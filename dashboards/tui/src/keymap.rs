@@ -291,7 +291,14 @@ pub const KEYS: &[Binding] = &[
     ),
     held(
         Mods::CONTROL,
-        key(EVERYWHERE, 'z', "Ctrl-Z", "", "gives the terminal to the shell; fg comes back", Action::Suspend),
+        key(
+            EVERYWHERE,
+            'z',
+            "Ctrl-Z",
+            "",
+            "gives the terminal to the shell until fg; a run started here stands still meanwhile",
+            Action::Suspend,
+        ),
     ),
 ];
 

@@ -103,8 +103,7 @@ pub(crate) fn svg(buffer: &Buffer) -> String {
             if reversed {
                 let _ = writeln!(
                     svg,
-                    "<rect class=\"r{}\" x=\"{left}\" y=\"{top}\" width=\"{span}\" height=\"{}\"/>",
-                    role.letter_name(),
+                    "<rect class=\"rt\" x=\"{left}\" y=\"{top}\" width=\"{span}\" height=\"{}\"/>",
                     CELL.1
                 );
             }

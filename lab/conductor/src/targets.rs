@@ -20,7 +20,7 @@ pub const FOLDER: &str = ".targets";
 /// The processes of one run, as Prometheus is told of them.
 pub struct Targets {
     run_id: String,
-    /// Named by our process: it plays one run at a time.
+    /// Named by our process and the run: whoever sweeps sees whether the writer lives.
     path: PathBuf,
     /// By address, the arm; empty for the lab itself.
     known: Mutex<BTreeMap<SocketAddr, String>>,
@@ -31,8 +31,9 @@ impl Targets {
     pub fn new(out: &Path, run_id: impl Into<String>) -> Self {
         let folder = out.join(FOLDER);
         sweep(&folder);
-        let path = folder.join(format!("{}.json", std::process::id()));
-        Self { run_id: run_id.into(), path, known: Mutex::default() }
+        let run_id = run_id.into();
+        let path = folder.join(format!("{}-{run_id}.json", std::process::id()));
+        Self { run_id, path, known: Mutex::default() }
     }
 
     /// Somebody serves `/metrics` there, on behalf of an arm; of the lab where `arm` is empty.
@@ -95,7 +96,7 @@ impl Drop for Targets {
 pub fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let pid = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u32>().ok());
+        let pid = path.file_name().and_then(|name| name.to_str()?.split_once('-')?.0.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Another run may have been faster.
             let _ = std::fs::remove_file(path);
@@ -139,7 +140,7 @@ mod tests {
         let folder = out.path().join(FOLDER);
         std::fs::create_dir(&folder).expect("a folder");
         // No process has this number: the kernel's greatest is 4,194,304.
-        let (dead, living) = (folder.join("4194305.json"), folder.join("1.json"));
+        let (dead, living) = (folder.join("4194305-r1.json"), folder.join("1-r1.json"));
         for path in [&dead, &living] {
             std::fs::write(path, "[]").expect("a file");
         }

@@ -229,8 +229,8 @@ impl Database {
         let database = self.clone();
         tasks.spawn("storage.keep_house", runtime::Fate::ShutDown, async move {
             loop {
-                tokio::time::sleep(EVERY).await;
                 telemetry::wal_bytes(database.wal_bytes());
+                tokio::time::sleep(EVERY).await;
                 if let Err(error) = database.forget(clock::wall_us() - FORGET_US).await {
                     tracing::warn!(%error, "old rows were not forgotten");
                 }

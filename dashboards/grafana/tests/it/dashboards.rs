@@ -126,6 +126,39 @@ fn queries_name_only_metrics_and_labels_that_the_code_has() {
 }
 
 #[test]
+fn bands_and_choices_name_what_the_code_has() {
+    let labels = |name: &str| names::LABELS.contains(&name);
+    for board in boards::all() {
+        let json = board.json();
+        for band in json["annotations"]["list"].as_array().expect("annotations") {
+            let found = promql::names(&promql::filled(band["expr"].as_str().expect("a query")));
+            assert!(
+                found.metrics.iter().all(|metric| FAMILIES.iter().any(|(name, ..)| name == metric)),
+                "{found:?}"
+            );
+            assert!(found.labels.iter().all(|label| labels(label)), "{found:?}");
+            for shown in ["titleFormat", "textFormat"] {
+                let label = band[shown].as_str().expect("text").trim_matches(['{', '}']);
+                assert!(labels(label), "{shown}: {label}");
+            }
+        }
+        for variable in json["templating"]["list"].as_array().expect("variables") {
+            let query = variable["query"]["query"].as_str().expect("a query");
+            let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+            let (series, label) =
+                inner.expect("a list of values").rsplit_once(", ").unwrap_or(("", inner.expect("as above")));
+            assert!(labels(label), "{query}");
+            let found = promql::names(&promql::filled(series));
+            let of_node = |metric: &String| names::NODE.iter().any(|name| metric.starts_with(name));
+            assert!(
+                found.metrics.iter().all(of_node) && found.labels.iter().all(|label| labels(label)),
+                "{query}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_figure_of_a_run_is_on_some_panel() {
     let queries: Vec<String> = boards::all()
         .iter()

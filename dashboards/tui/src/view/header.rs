@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::Widget;
 
 use super::live::newest_closed;
-use crate::figures::{clock, count, cut, ms, name_of, percent, width};
+use crate::figures::{NO_DATA, clock, count, cut, ms, name_of, percent, width};
 use crate::model::Model;
 use crate::run::SECOND;
 use crate::style::Role;
@@ -75,7 +75,10 @@ pub(super) fn doubts(model: &Model, room: u16) -> Vec<Vec<Piece<'static>>> {
     let lag_name = if room >= 120 { format!("{lag_name} p99 ") } else { format!("{lag_name} ") };
     let mut late = vec![
         dim_of(lag_name),
-        Piece::styled(format!("{}ms ", ms(lag)), look.style(if behind { Role::Error } else { Role::Text })),
+        Piece::styled(
+            lag.map_or(NO_DATA.into(), |_| format!("{}ms ", ms(lag))),
+            look.style(if behind { Role::Error } else { Role::Text }),
+        ),
     ];
     if lag.is_some() {
         let (word, role) = if behind { ("BEHIND", Role::Error) } else { ("ok", Role::Good) };

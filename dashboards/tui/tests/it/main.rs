@@ -9,3 +9,4 @@ mod still;
 mod terminal;
 mod terms;
 mod text;
+mod tmux;

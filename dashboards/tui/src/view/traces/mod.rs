@@ -38,9 +38,11 @@ pub(super) fn rows(model: &Model) -> Vec<Arc<Trace>> {
     let list = &model.traces.list;
     traces.retain(|trace| {
         // A component is found by the spans that went through it.
-        let through: Vec<&str> = trace.components().into_iter().collect();
-        let text = format!("{} {} {} {}", trace.journey, phase(model, trace), why(trace), through.join(" "));
-        shown.contains(&trace.arm) && list.passes(&text)
+        let text = || {
+            let through: Vec<&str> = trace.components().into_iter().collect();
+            format!("{} {} {} {}", trace.journey, phase(model, trace), why(trace), through.join(" "))
+        };
+        shown.contains(&trace.arm) && (list.filter.is_empty() || list.passes(&text()))
     });
     if let Some(column) = list.sort {
         traces.sort_by(|a, b| order(column, a, b));
@@ -63,14 +65,15 @@ fn order(column: usize, a: &Trace, b: &Trace) -> Ordering {
 
 /// The trace shown whole, or chosen.
 pub(super) fn chosen(model: &Model) -> Option<Arc<Trace>> {
-    if let Some((arm, round, request)) = model.traces.shown
-        && let Some(trace) = model.run.trace(arm, round, request, model.at())
-    {
-        return Some(trace.clone());
-    }
-    let mut rows = rows(model);
-    let at = model.traces.list.at(rows.len(), false);
-    (at < rows.len()).then(|| rows.swap_remove(at))
+    shown_whole(model).or_else(|| {
+        let rows = rows(model);
+        rows.get(model.traces.list.at(rows.len(), false)).cloned()
+    })
+}
+
+fn shown_whole(model: &Model) -> Option<Arc<Trace>> {
+    let (arm, round, request) = model.traces.shown?;
+    model.run.trace(arm, round, request, model.at()).cloned()
 }
 
 fn phase<'a>(model: &'a Model, trace: &Trace) -> &'a str {
@@ -94,7 +97,7 @@ fn length(ns: u64) -> String {
 
 pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let rows = rows(model);
-    let chosen = chosen(model);
+    let chosen = shown_whole(model).or_else(|| rows.get(model.traces.list.at(rows.len(), false)).cloned());
     if model.traces.shown.is_some()
         && let Some(trace) = &chosen
     {
