@@ -8,7 +8,7 @@ use super::super::live;
 use super::super::page::Page;
 use super::super::put;
 use super::{Item, verdict};
-use crate::figures::{count, value, wrap};
+use crate::figures::{count, load_clock, value, wrap};
 use crate::model::Model;
 use crate::style::Role;
 
@@ -142,7 +142,8 @@ fn check_lines(model: &Model, plan: &ExpectationPlan, check: Option<&Check>) -> 
         lines.push((check.reason.clone(), Role::Text));
     }
     if let Some(since) = check.since_ns {
-        lines.push((format!("violated since {}", record::figures::clock_ns(since, 1)), Role::Error));
+        let start = model.run.header.as_deref().map_or(0, |header| header.load_start_ns);
+        lines.push((format!("violated since {}", load_clock(since, start, 1)), Role::Error));
     }
     if let Some(term) = glossary::term_of("margin") {
         lines.extend([(String::new(), Role::Text), (format!("margin: {}", term.meaning), Role::Dim)]);
