@@ -17,7 +17,6 @@ pub const COLUMNS: &[Term] = &[
     word("expectation", "expectation", "an assertion of the scenario, at its line of the file"),
     word("value", "value", "left side of an expectation, as measured"),
     word("limit", "limit", "right side of an expectation"),
-    word("margin", "margin", "distance of the value from its limit; with a minus where it is beyond"),
     word(
         "verdict",
         "verdict",
