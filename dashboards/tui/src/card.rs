@@ -329,15 +329,14 @@ impl<W: Write> Card<'_, W> {
             self.title(claim)?;
             let heads = self.painted(Tone::Quiet, &columns.heads());
             writeln!(self.out, "{heads}")?;
-            let mut beside: Vec<(&str, &str)> = Vec::new();
+            let mut remarks: Vec<String> = Vec::new();
             for score in scores.iter().filter(|score| score.claim == claim) {
                 self.score(&columns, score)?;
-                let said = score.beside.as_deref().map(|text| (score.window.as_str(), text));
-                beside.extend(said.filter(|said| !beside.contains(said)));
+                remarks.extend(figures::remark(score).filter(|said| !remarks.contains(said)));
             }
             // Said once under the ratios it qualifies: it is the same for all of a window.
-            for (window, text) in beside {
-                self.wrapped("    ", Tone::Quiet, &format!("beside these ratios ({window}): {text}"))?;
+            for remark in remarks {
+                self.wrapped("    ", Tone::Quiet, &remark)?;
             }
         }
         let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B/A. n is the smallest of the arms.";

@@ -2,7 +2,7 @@
 //!
 //! - [`run`]: a run, from its plan to its verdict. Start here.
 //! - `stage`: its course, from the first process to the last line. `plan`: what is settled before.
-//!   `phases`: when they begin, and what each cost.
+//!   `phases`: when they begin, and what each cost. `stop`: what ends a run early.
 //! - [`seed`]: what is there when a run begins.
 //! - [`arm`]: one deployment: started, kept alive, ended. [`instance`]: one process of it.
 //! - [`children`]: child processes, tied to us twice.
@@ -41,6 +41,7 @@ pub mod run;
 pub mod sample;
 pub mod seed;
 mod stage;
+mod stop;
 pub mod targets;
 pub mod timeline;
 pub mod up;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use loadgen::{Message, Summary};
-use record::{Entry, EventKind, Tracing, Verdict};
+use record::{Entry, EventKind, Tracing};
 use runtime::clock;
 use scenario::Keeping;
-use scorecard::{Circumstances, judge};
+use scorecard::Circumstances;
 use tokio::sync::watch;
 use traffic::load::Model;
 
@@ -26,19 +26,6 @@ use crate::{finish, procfs};
 
 /// The load begins this long after everybody is ready: time for the word to arrive.
 const LEAD: Duration = Duration::from_millis(250);
-/// Longest run whatever a scenario says.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// Available memory below which every run stops, share of all.
-const LEAST_MEMORY: f64 = 0.10;
-/// Memory of everything the run started from which every run stops, share of the machine's.
-const MOST_MEMORY: f64 = 0.75;
-/// Room on the disk below which every run stops, MiB.
-const LEAST_DISK_MIB: u64 = 1_024;
-/// Files open on the machine from which every run stops, share of all it allows.
-const MOST_FILES: f64 = 0.90;
-/// Lateness of the generator at the median of the last seconds from which a run says nothing any more, us.
-const HOPELESS_US: u64 = 500_000;
-
 /// A run that has a stage to play on.
 pub(crate) struct Stage {
     pub(crate) order: Order,
@@ -382,46 +369,6 @@ impl Stage {
                 }
             }
         }
-    }
-
-    /// Why the run must stop now, if it must.
-    fn stop_reason(&self, start: Instant) -> Option<String> {
-        if self.lines.is_failing() {
-            return Some("the record cannot be written".to_owned());
-        }
-        let stop = &self.order.scenario.stop;
-        let limit = if stop.max_ns == 0 { LONGEST } else { Duration::from_nanos(stop.max_ns).min(LONGEST) };
-        let running = clock::now().saturating_duration_since(start);
-        if running > limit {
-            return Some(format!("longer than {}s", limit.as_secs()));
-        }
-        let host = procfs::host();
-        let all = procfs::machine().memory_mib;
-        if all > 0 && (host.memory_available_mib as f64) < LEAST_MEMORY * all as f64 {
-            return Some(format!("{} MiB of memory are left", host.memory_available_mib));
-        }
-        if let Some(held) = self.lines.ask(finish::pss_mib)
-            && all > 0
-            && held > MOST_MEMORY * all as f64
-        {
-            return Some(format!("the run holds {held:.0} of {all} MiB of memory"));
-        }
-        if let Some(left) = procfs::disk_free_mib(&self.folder).filter(|left| *left < LEAST_DISK_MIB) {
-            return Some(format!("{left} MiB are left on the disk"));
-        }
-        if let Some(share) = procfs::open_files_share().filter(|share| *share > MOST_FILES) {
-            return Some(format!("{:.0} % of all files the machine allows are open", share * 100.0));
-        }
-        let second = u32::try_from(running.as_secs()).unwrap_or(u32::MAX);
-        let late = self.lines.ask(|tally| finish::generator_late_us(tally, second)).flatten();
-        if let Some(late) = late.filter(|late| *late > HOPELESS_US) {
-            return Some(format!("the load generator is {} ms late", late / 1_000));
-        }
-        let holds = |condition: &scorecard::Expectation| {
-            let checks = self.lines.ask(|tally| judge::checks(tally, 0, condition)).unwrap_or_default();
-            checks.iter().any(|check| check.verdict == Verdict::Pass).then(|| condition.text.clone())
-        };
-        stop.when.iter().find_map(holds)
     }
 
     fn note_generator(&self, summary: Option<&Summary>, ended: &str) {

@@ -72,6 +72,13 @@ pub fn margin(check: &Check) -> String {
     format!("{sign}{:.0}%", share * 100.0)
 }
 
+/// What is said below a row, or once below all rows of its window that say the same.
+pub fn remark(score: &Score) -> Option<String> {
+    let text = score.beside.as_deref()?;
+    let about = if score.id.starts_with("culprit") { "what grew most" } else { "beside these ratios" };
+    Some(format!("{about} ({}): {text}", score.window))
+}
+
 /// Seconds as a clock: `02:31`; hours only when there are any.
 pub fn clock(seconds: u64) -> String {
     match seconds / 3_600 {

@@ -90,10 +90,10 @@ impl Page<'_> {
     }
 
     fn beside(&mut self, story: &Story) {
-        let mut beside: Vec<&str> = story.scores.iter().filter_map(|score| score.beside.as_deref()).collect();
-        beside.dedup();
-        for text in beside {
-            self.quiet(&format!("Beside these ratios: {text}"));
+        let mut remarks: Vec<String> = story.scores.iter().filter_map(figures::remark).collect();
+        remarks.dedup();
+        for remark in remarks {
+            self.quiet(&remark);
         }
     }
 
