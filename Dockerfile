@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The suite in images of its own: one build, then one image per program with that program and nothing else.
 #   docker build --target feed -t cleave/feed .
 # compose.yaml builds and starts all of them.

@@ -38,6 +38,13 @@ fn a_run_that_is_over_can_be_replayed_reported_and_checked() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("whole: every line is readable"), "{text}");
 
+    let (code, exported) = told(&cleave, &["record", "export", "last"]);
+    assert_eq!(code, Some(0), "{exported}");
+    assert!(exported.contains("\ncleave_run_info{run_id=") && exported.ends_with("# EOF\n"), "{exported}");
+    let (code, refused) = told(&cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
+    assert_eq!(code, Some(2));
+    assert!(refused.contains("choose another place with --to"), "{refused}");
+
     let (code, replayed) = told(&cleave, &["replay", "last"]);
     let (_, watched) = told(&cleave, &["watch", &folder]);
     assert_eq!(code, Some(0), "{replayed}");

@@ -185,7 +185,7 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
     let faults = live.range(bands[0]["expr"].as_str().expect("a query"), range(&lines));
     let acting = |step: &str| faults.iter().filter(|series| series["metric"]["step"] == step).count();
     assert_eq!((acting("slow-edge"), acting("silent-search"), acting("dead-photo")), (1, 2, 2), "{faults:?}");
-    labels_are_those_of_the_list(&live);
+    names_are_those_of_the_lists(&live);
 
     let up = live.range("count by (arm) (up{job=\"cleave\"} == 1)", range(&lines));
     let processes = |arm: &str| {
@@ -220,8 +220,18 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
     same_counts(&old, &lines);
 }
 
-/// Labels are closed sets: another one is a cost nobody decided on.
-fn labels_are_those_of_the_list(prometheus: &Prometheus) {
+/// Metrics and labels are closed sets: another one is a cost nobody decided on.
+fn names_are_those_of_the_lists(prometheus: &Prometheus) {
+    let of_run = grafana::families::FAMILIES.iter().map(|(name, ..)| *name);
+    let known: Vec<&str> = telemetry::names::NODE.iter().copied().chain(of_run).collect();
+    // Prometheus's own, and what the processes' library says of a process beyond what we show.
+    let foreign = |name: &str| name == "up" || name.starts_with("scrape_") || name.starts_with("process_");
+    let all = prometheus.client.get("/api/v1/label/__name__/values").json();
+    for name in all["data"].as_array().expect("names").iter().filter_map(Value::as_str) {
+        let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
+        let is_known = known.contains(&name) || base.is_some_and(|base| known.contains(&base));
+        assert!(is_known || foreign(name), "{name} is on no list");
+    }
     let all = prometheus.client.get("/api/v1/labels").json();
     // Prometheus's own.
     let foreign = ["__name__", "job"];
