@@ -75,12 +75,27 @@ fn a_page_needs_nothing_from_outside() {
 }
 
 #[test]
+fn a_long_run_of_many_arms_stays_below_its_limit() {
+    let size = |seconds, arms| page::page(&told(&crate::fixture::long(seconds, arms))).len();
+    let (usual, largest) = (size(120, 2), size(400, 8));
+    assert!(usual < 500_000, "two minutes of two arms: {usual} bytes");
+    assert!(largest < 2_000_000, "seven minutes of eight: {largest} bytes");
+    assert!(size(120, 4) < 1_000_000, "two minutes of four");
+}
+
+#[test]
 fn pictures_are_well_formed() {
     for html in pages() {
-        let mut rest = html.as_str();
         let mut pictures = 0;
+        let mut rest = html.as_str();
         while let Some(start) = rest.find("<svg") {
-            let end = start + rest[start..].find("</svg>").expect("closed") + "</svg>".len();
+            // Charts have a picture inside: the end is where as many have ended as begun.
+            let ends = rest[start..].match_indices("</svg>").map(|(at, end)| start + at + end.len());
+            let is_whole = |end: &usize| {
+                let svg = &rest[start..*end];
+                svg.matches("<svg").count() == svg.matches("</svg>").count()
+            };
+            let end = ends.into_iter().find(is_whole).expect("closed");
             let svg = &rest[start..end];
             roxmltree::Document::parse(svg).unwrap_or_else(|why| panic!("{why}: {svg}"));
             pictures += 1;
