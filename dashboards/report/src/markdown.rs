@@ -113,7 +113,11 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
             value(check.limit, &check.unit),
             value(margin(check), &check.unit),
             count(Some(check.n as f64)),
-            format!("{} {}", cell(&check.reason), cell(why)).trim().to_owned(),
+            [cell(&check.reason), cell(why)]
+                .into_iter()
+                .filter(|said| !said.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         ])
     };
     Part::table(&head, checks.iter().map(row).collect())
@@ -242,9 +246,16 @@ fn row_of(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Text that stays in its cell.
+/// Text that stays in its cell; in what it has as code nothing is markup.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
+    let text = text.replace('|', "\\|").replace('\n', " ");
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_closed = parts.len() % 2 == 1;
+    let part = |(at, part): (usize, &&str)| {
+        let is_code = is_closed && at % 2 == 1;
+        if is_code { (*part).to_owned() } else { part.replace('<', "&lt;") }
+    };
+    parts.iter().enumerate().map(part).collect::<Vec<_>>().join("`")
 }
 
 /// Text as code in a cell: nothing in it is markup, and it does not end early.
@@ -270,5 +281,7 @@ mod tests {
     #[test]
     fn code_ends_where_it_should() {
         assert_eq!(code("a`b|c\nd"), "`a'b\\|c d`");
+        assert_eq!(cell("`a < b` <i>"), "`a < b` &lt;i>");
+        assert_eq!(cell("not closed: `<i>"), "not closed: `&lt;i>");
     }
 }

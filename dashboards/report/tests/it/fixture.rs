@@ -211,7 +211,13 @@ pub fn lines() -> Vec<Line> {
         pss_mib_peak: 120.0,
         lines: BTreeMap::new(),
         dropped_updates: 0,
-        tracing: record::Tracing::default(),
+        tracing: record::Tracing {
+            spans: 90,
+            requests: 40,
+            kept: 2,
+            strays: 3,
+            ..record::Tracing::default()
+        },
     };
     say(end, Entry::End(Box::new(end_line)));
     lines

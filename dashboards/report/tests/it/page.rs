@@ -137,6 +137,9 @@ fn a_page_holds_every_section_in_its_order() {
         (6, 6)
     );
     assert!(html.contains("limit 150ms"), "the expectation's limit is drawn");
+    assert!(
+        html.contains("40 requests were put together from 90 spans, and 2 are kept in the record; 3 spans")
+    );
     assert!(html.contains("injected delay 180.0ms"), "the fault is in the slow trace");
 }
 
