@@ -21,6 +21,8 @@ const TOP: f64 = 22.0;
 const BOTTOM: f64 = 18.0;
 /// About what a letter takes at the size of small text.
 const LETTER: f64 = 6.0;
+/// Height of a line of small text.
+const LINE: f64 = 12.0;
 /// More points than this are drawn as the least and the greatest of each stretch: a spike stays a spike.
 const MOST_POINTS: usize = 1_000;
 /// A logarithmic axis spans at least so many decades.
@@ -224,6 +226,8 @@ impl Plot<'_> {
     fn limits(&self, svg: &mut String) {
         for (limit, text) in self.limits {
             let y = self.y(*limit);
+            // Below the line where above it there is the legend.
+            let words = if y < TOP + LINE { y + LINE - 2.0 } else { y - 3.0 };
             let _ = write!(
                 svg,
                 "<g class=\"limit\"><title>{}</title><line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
@@ -231,7 +235,7 @@ impl Plot<'_> {
                 escaped(text),
                 WIDTH - RIGHT,
                 WIDTH - RIGHT - 2.0,
-                y - 3.0,
+                words,
                 escaped(text.split(' ').next().unwrap_or_default()),
                 short(*limit),
                 escaped(self.unit)

@@ -26,7 +26,7 @@ impl Page<'_> {
             number("ready"),
         ]);
         for lane in 0..self.lanes.len() {
-            let Lane { story, letter, name } = &self.lanes[lane];
+            let Lane { story, letter, name, .. } = &self.lanes[lane];
             let Some(arm) = arm(story, *letter) else { continue };
             let processes: Vec<String> =
                 arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
@@ -51,7 +51,7 @@ impl Page<'_> {
 
     /// The tree of calls of a lane, with its figures at each moment.
     fn calls(&mut self, lane: usize) {
-        let Lane { story, letter, name } = &self.lanes[lane];
+        let Lane { story, letter, name, .. } = &self.lanes[lane];
         let (story, letter, name) = (*story, *letter, name.clone());
         let Some(arm) = arm(story, letter) else { return };
         let tree = tree(arm);
