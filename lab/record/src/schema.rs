@@ -12,7 +12,7 @@ mod words;
 
 pub use fit::{KEYWORDS, faults};
 pub use words::{
-    flag, letter, list, map_of, nullable, number, object, of, one_of, pair_of, share, text, texts, whole,
+    flag, letter, list, map_of, nullable, number, object, of, one_of, pair_of, text, texts, whole,
 };
 
 use serde_json::{Map, Value, json};
