@@ -7,10 +7,11 @@ mod mermaid;
 mod parts;
 
 use record::figures::{self, count, value};
-use record::{Check, Score, Verdict};
+use record::{Check, Score, Verdict, glossary};
 
 use crate::compare::{self, CheckPair, Comparison};
 use crate::story::{Series, Story, margin};
+use crate::sweep;
 use parts::{Part, fitted};
 
 /// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
@@ -36,9 +37,16 @@ pub fn markdown(story: &Story) -> String {
     let open: Vec<&Check> = story.checks.iter().filter(|check| check.verdict != Verdict::Pass).collect();
     let held: Vec<&Check> = story.checks.iter().filter(|check| check.verdict == Verdict::Pass).collect();
     parts.push(checks(story, &open));
-    let rows: Vec<&Score> = story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
-    parts.push(table(story, &rows));
-    parts.push(table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"));
+    if sweep::is_one(story) {
+        parts.push(of_sweep(story));
+    } else {
+        let rows: Vec<&Score> =
+            story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
+        parts.push(table(story, &rows));
+        parts.push(
+            table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"),
+        );
+    }
     parts.push(checks(story, &held).folded("what holds"));
     parts.push(how_it_went(story).folded("how it went"));
     parts.push(mermaid::topology(story).folded("who calls whom"));
@@ -140,6 +148,19 @@ fn table(story: &Story, scores: &[&Score]) -> Part {
             row_of(&cells)
         };
     Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
+}
+
+/// A line for each of many arms.
+fn of_sweep(story: &Story) -> Part {
+    let mut head = vec!["arm", "front"];
+    head.extend(sweep::COLUMNS.map(|id| glossary::term_by_id(id).map_or(id, |term| term.name)));
+    let row = |row: sweep::Row<'_>| {
+        let mut cells = vec![format!("{} {}", row.arm.letter, cell(&row.arm.name))];
+        cells.push(if row.is_on_front { "*".into() } else { String::new() });
+        cells.extend(row.values);
+        row_of(&cells)
+    };
+    Part::table(&head, sweep::rows(story).into_iter().map(row).collect())
 }
 
 fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {

@@ -22,11 +22,10 @@ use record::glossary;
 use crate::compare::Comparison;
 use crate::escaped;
 use crate::story::Story;
+use crate::sweep::MOST_BESIDE;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
-/// More lanes than this are a sweep: charts beside each other say nothing then.
-const MOST_CHARTED: usize = 8;
 
 /// The page of a run. The same record gives the same bytes.
 pub fn page(story: &Story) -> String {
@@ -124,12 +123,12 @@ impl<'a> Page<'a> {
         self.verdict();
         self.scorecard();
         self.expectations();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             self.charts();
             self.distribution();
         }
         self.topology();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             self.traces();
             self.routes();
             self.edges();

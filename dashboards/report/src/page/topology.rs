@@ -7,10 +7,11 @@ use record::{Arm, CLIENT};
 use scorecard::expect::Window;
 use scorecard::tally::Stretch;
 
-use super::{Lane, MOST_CHARTED, Page, cells, named, number, text};
+use super::{Lane, Page, cells, named, number, text};
 use crate::escaped;
 use crate::story::tables::EdgeRow;
 use crate::story::{Moment, Story};
+use crate::sweep::MOST_BESIDE;
 
 /// Deeper than this nobody calls; a circle of calls ends here.
 const MOST_LEVELS: usize = 8;
@@ -41,7 +42,7 @@ impl Page<'_> {
             self.say(format_args!("{row}"));
         }
         self.end_table();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             for lane in 0..self.lanes.len() {
                 self.calls(lane);
             }
