@@ -23,10 +23,12 @@ impl Page<'_> {
             let level = &self.runs[0].header().telemetry;
             self.quiet(&format!("No request of this run was kept: it was watched as `{level}`."));
         } else {
+            if self.runs.iter().any(|story| !story.traces.is_empty()) {
+                self.legend();
+            }
             for run in 0..self.runs.len() {
                 self.slowest(run);
             }
-            self.legend();
             self.parts();
         }
         self.close();
