@@ -121,7 +121,7 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
             value(check.limit, &check.unit),
             value(margin(check), &check.unit),
             count(Some(check.n as f64)),
-            [cell(&check.reason), cell(why)]
+            [story.since(check), cell(&check.reason), cell(why)]
                 .into_iter()
                 .filter(|said| !said.is_empty())
                 .collect::<Vec<_>>()
