@@ -11,9 +11,10 @@ pub fn annotations(story: &Story, file: &str) -> String {
     let mut text = String::new();
     for check in story.checks.iter().filter(|check| check.verdict != Verdict::Pass) {
         let (why, line) = story.reason_of(check);
-        let found = format!("{}: {} {why}", check.text, story.found(check));
+        let why = if why.is_empty() { String::new() } else { format!("; {why}") };
+        let found = format!("{}: {}{why}", check.text, story.found(check));
         let place = format!("file={},line={line}", property(file));
-        say(&mut text, story.standing(check), &place, found.trim_end());
+        say(&mut text, story.standing(check), &place, &found);
     }
     let whole = |title: &str| format!("file={},title={}", property(file), property(title));
     match &story.end {

@@ -1,6 +1,7 @@
 //! A run as documents: for people, for a pull request, for a test collector. Pure functions of its record.
 //!
 //! - [`story`]: what a record says, sorted for pages. [`compare`]: two of them, matched.
+//! - [`sweep`]: a run of many arms, a line for each.
 //! - [`page`]: one HTML file, its charts drawn by [`plot`].
 //! - [`markdown`]: for a CI summary.
 //! - [`mod@document`]: one JSON document.
@@ -17,6 +18,7 @@ pub mod markdown;
 pub mod page;
 pub mod plot;
 pub mod story;
+pub mod sweep;
 
 pub use compare::Comparison;
 pub use story::Story;

@@ -7,10 +7,11 @@ mod mermaid;
 mod parts;
 
 use record::figures::{self, count, value};
-use record::{Check, Score, Verdict};
+use record::{Check, Score, Verdict, glossary};
 
 use crate::compare::{self, CheckPair, Comparison};
 use crate::story::{Series, Story, margin};
+use crate::sweep;
 use parts::{Part, fitted};
 
 /// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
@@ -36,9 +37,16 @@ pub fn markdown(story: &Story) -> String {
     let open: Vec<&Check> = story.checks.iter().filter(|check| check.verdict != Verdict::Pass).collect();
     let held: Vec<&Check> = story.checks.iter().filter(|check| check.verdict == Verdict::Pass).collect();
     parts.push(checks(story, &open));
-    let rows: Vec<&Score> = story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
-    parts.push(table(story, &rows));
-    parts.push(table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"));
+    if sweep::is_one(story) {
+        parts.push(of_sweep(story));
+    } else {
+        let rows: Vec<&Score> =
+            story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
+        parts.push(table(story, &rows));
+        parts.push(
+            table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"),
+        );
+    }
     parts.push(checks(story, &held).folded("what holds"));
     parts.push(how_it_went(story).folded("how it went"));
     parts.push(mermaid::topology(story).folded("who calls whom"));
@@ -113,7 +121,11 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
             value(check.limit, &check.unit),
             value(margin(check), &check.unit),
             count(Some(check.n as f64)),
-            format!("{} {}", cell(&check.reason), cell(why)).trim().to_owned(),
+            [story.since(check), cell(&check.reason), cell(why)]
+                .into_iter()
+                .filter(|said| !said.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         ])
     };
     Part::table(&head, checks.iter().map(row).collect())
@@ -136,6 +148,19 @@ fn table(story: &Story, scores: &[&Score]) -> Part {
             row_of(&cells)
         };
     Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
+}
+
+/// A line for each of many arms.
+fn of_sweep(story: &Story) -> Part {
+    let mut head = vec!["arm", "front"];
+    head.extend(sweep::COLUMNS.map(|id| glossary::term_by_id(id).map_or(id, |term| term.name)));
+    let row = |row: sweep::Row<'_>| {
+        let mut cells = vec![format!("{} {}", row.arm.letter, cell(&row.arm.name))];
+        cells.push(if row.is_on_front { "*".into() } else { String::new() });
+        cells.extend(row.values);
+        row_of(&cells)
+    };
+    Part::table(&head, sweep::rows(story).into_iter().map(row).collect())
 }
 
 fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
@@ -242,9 +267,16 @@ fn row_of(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Text that stays in its cell.
+/// Text that stays in its cell; in what it has as code nothing is markup.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
+    let text = text.replace('|', "\\|").replace('\n', " ");
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_closed = parts.len() % 2 == 1;
+    let part = |(at, part): (usize, &&str)| {
+        let is_code = is_closed && at % 2 == 1;
+        if is_code { (*part).to_owned() } else { part.replace('<', "&lt;") }
+    };
+    parts.iter().enumerate().map(part).collect::<Vec<_>>().join("`")
 }
 
 /// Text as code in a cell: nothing in it is markup, and it does not end early.
@@ -270,5 +302,7 @@ mod tests {
     #[test]
     fn code_ends_where_it_should() {
         assert_eq!(code("a`b|c\nd"), "`a'b\\|c d`");
+        assert_eq!(cell("`a < b` <i>"), "`a < b` &lt;i>");
+        assert_eq!(cell("not closed: `<i>"), "not closed: `&lt;i>");
     }
 }

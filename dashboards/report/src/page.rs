@@ -22,11 +22,10 @@ use record::glossary;
 use crate::compare::Comparison;
 use crate::escaped;
 use crate::story::Story;
+use crate::sweep::MOST_BESIDE;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
-/// More lanes than this are a sweep: charts beside each other say nothing then.
-const MOST_CHARTED: usize = 8;
 
 /// The page of a run. The same record gives the same bytes.
 pub fn page(story: &Story) -> String {
@@ -44,6 +43,8 @@ struct Lane<'a> {
     letter: char,
     /// `A mono`, with its run where there are two.
     name: String,
+    /// Lanes of one number stand beside each other: all of a run, or an arm's two runs.
+    beside: usize,
 }
 
 struct Page<'a> {
@@ -83,23 +84,28 @@ const fn named<'a>(term: &'static str, name: &'a str) -> Column<'a> {
 
 impl<'a> Page<'a> {
     fn of(runs: Vec<&'a Story>, comparison: Option<&'a Comparison<'a>>) -> Self {
-        let lane = |story: &'a Story, letter: char, run: usize| {
+        let lane = |story: &'a Story, letter: char, run: usize, beside: usize| {
             let name = format!("{letter} {}", story.arm_name(letter));
             Lane {
                 story,
                 letter,
+                beside,
                 name: if comparison.is_some() { format!("{name}, run {}", run + 1) } else { name },
             }
         };
         let lanes = match comparison {
-            None => runs[0].header().arms.iter().map(|arm| lane(runs[0], arm.letter, 0)).collect(),
+            None => runs[0].header().arms.iter().map(|arm| lane(runs[0], arm.letter, 0, 0)).collect(),
             // An arm's runs stand beside each other.
-            Some(comparison) => comparison
-                .arms
-                .iter()
-                .flat_map(|arm| arm.letters.into_iter().enumerate())
-                .filter_map(|(run, letter)| Some(lane(comparison.runs[run], letter?, run)))
-                .collect(),
+            Some(comparison) => {
+                let arms = comparison.arms.iter().enumerate();
+                arms.flat_map(|(beside, arm)| {
+                    let runs = arm.letters.into_iter().enumerate();
+                    runs.filter_map(move |(run, letter)| {
+                        Some(lane(comparison.runs[run], letter?, run, beside))
+                    })
+                })
+                .collect()
+            }
         };
         Self {
             runs,
@@ -117,12 +123,12 @@ impl<'a> Page<'a> {
         self.verdict();
         self.scorecard();
         self.expectations();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             self.charts();
             self.distribution();
         }
         self.topology();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             self.traces();
             self.routes();
             self.edges();

@@ -21,6 +21,8 @@ const TOP: f64 = 22.0;
 const BOTTOM: f64 = 18.0;
 /// About what a letter takes at the size of small text.
 const LETTER: f64 = 6.0;
+/// Height of a line of small text.
+const LINE: f64 = 12.0;
 /// More points than this are drawn as the least and the greatest of each stretch: a spike stays a spike.
 const MOST_POINTS: usize = 1_000;
 /// A logarithmic axis spans at least so many decades.
@@ -77,7 +79,7 @@ pub struct Plot<'a> {
 impl Plot<'_> {
     /// The chart of a stretch of time, which all charts of a page show alike. `clock` says what a place along it is.
     pub fn draw(&self, clock: impl Fn(f64) -> String) -> String {
-        self.drawn(&format!(" data-zoom=\"\" data-width=\"{WIDTH}\" data-height=\"{HEIGHT}\""), clock)
+        self.drawn(" data-zoom=\"\"", clock)
     }
 
     /// The chart of anything else: what is below it is not a clock.
@@ -86,30 +88,31 @@ impl Plot<'_> {
     }
 
     fn drawn(&self, more: &str, place: impl Fn(f64) -> String) -> String {
-        let mut svg = self.open(more);
-        self.fill(&mut svg);
+        let label = escaped(&self.describe());
+        let inside = WIDTH - LEFT - RIGHT;
+        let mut svg = format!(
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\"{more}><title>{label}</title>"
+        );
+        self.scale(&mut svg);
+        self.limits(&mut svg);
+        // What lies along the axis has a picture of its own, so that it can be stretched without its words. Writing to
+        // a string does not fail.
+        let _ = write!(
+            svg,
+            "<svg x=\"{LEFT}\" y=\"0\" width=\"{inside}\" height=\"{HEIGHT}\" viewBox=\"{LEFT} 0 {inside} {HEIGHT}\" \
+             preserveAspectRatio=\"none\">"
+        );
+        self.bands(&mut svg);
+        for curve in self.curves {
+            self.curve(&mut svg, curve);
+        }
         self.pointed(&mut svg, place);
         svg.push_str("</svg>");
-        svg
-    }
-
-    fn open(&self, more: &str) -> String {
-        let label = escaped(&self.describe());
-        format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\"{more}><title>{label}</title>"
-        )
-    }
-
-    fn fill(&self, svg: &mut String) {
-        self.bands(svg);
-        self.axes(svg);
-        self.limits(svg);
-        // Writing to a string does not fail.
+        self.words(&mut svg);
         let _ = write!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"14\">{}</text>", escaped(self.title));
-        for curve in self.curves {
-            self.curve(svg, curve);
-        }
-        self.legend(svg);
+        self.legend(&mut svg);
+        svg.push_str("</svg>");
+        svg
     }
 
     /// For those who do not see it.
@@ -160,7 +163,7 @@ impl Plot<'_> {
         }
     }
 
-    fn axes(&self, svg: &mut String) {
+    fn scale(&self, svg: &mut String) {
         for tick in self.ticks() {
             let y = self.y(tick);
             let _ = write!(
@@ -173,53 +176,67 @@ impl Plot<'_> {
                 escaped(&format!("{}{}", short(tick), self.unit))
             );
         }
-        let mut written_to = 0.0;
-        for (second, name) in self.marks {
-            let x = self.x(*second);
-            // A short phase keeps its line and leaves its name out, where there is no room for it.
-            let name = if x < written_to { "" } else { name.as_str() };
-            written_to = f64::max(written_to, x + LETTER * name.chars().count() as f64);
-            let _ = write!(
-                svg,
-                "<line class=\"phase\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                HEIGHT - BOTTOM,
-                x + 2.0,
-                HEIGHT - 5.0,
-                escaped(name)
-            );
-        }
     }
 
+    /// What was done, and where phases begin.
     fn bands(&self, svg: &mut String) {
         for band in self.bands {
             let (from, to) = (self.x(band.from_s), self.x(band.to_s));
             let class = if band.is_fault { "fault" } else { "deed" };
-            let (absent, note) = if band.is_absent { (" absent", " n/a") } else { ("", "") };
+            let absent = if band.is_absent { " absent" } else { "" };
             let _ = write!(
                 svg,
-                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>\
-                 <text class=\"mark\" x=\"{:.1}\" y=\"{:.1}\">{}{note}</text>",
+                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>",
                 (to - from).max(1.5),
-                HEIGHT - TOP - BOTTOM,
-                from + 2.0,
-                TOP + 10.0,
-                band.number
+                HEIGHT - TOP - BOTTOM
             );
+        }
+        for (at, _) in self.marks {
+            let x = self.x(*at);
+            let _ = write!(
+                svg,
+                "<line class=\"phase\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>",
+                HEIGHT - BOTTOM
+            );
+        }
+    }
+
+    /// Numbers of what was done, and names below the axis; a script that stretches it moves them along.
+    fn words(&self, svg: &mut String) {
+        let mut say = |class: &str, x: f64, y: f64, text: &str| {
+            let text = escaped(text);
+            let _ =
+                write!(svg, "<text class=\"{class}\" data-x=\"\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
+        };
+        for band in self.bands {
+            let note = if band.is_absent { " n/a" } else { "" };
+            say("mark", self.x(band.from_s) + 2.0, TOP + 10.0, &format!("{}{note}", band.number));
+        }
+        let mut written_to = 0.0;
+        for (at, name) in self.marks {
+            let x = self.x(*at);
+            // A short phase keeps its line and leaves its name out, where there is no room for it.
+            if x >= written_to {
+                written_to = x + LETTER * name.chars().count() as f64;
+                say("tick", x + 2.0, HEIGHT - 5.0, name);
+            }
         }
     }
 
     fn limits(&self, svg: &mut String) {
         for (limit, text) in self.limits {
             let y = self.y(*limit);
+            // Below the line where above it there is the legend.
+            let words = if y < TOP + LINE { y + LINE - 2.0 } else { y - 3.0 };
             let _ = write!(
                 svg,
                 "<g class=\"limit\"><title>{}</title><line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">limit {}{}</text></g>",
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} limit {}{}</text></g>",
                 escaped(text),
                 WIDTH - RIGHT,
                 WIDTH - RIGHT - 2.0,
-                y - 3.0,
+                words,
+                escaped(text.split(' ').next().unwrap_or_default()),
                 short(*limit),
                 escaped(self.unit)
             );

@@ -147,18 +147,27 @@ impl Story {
         }
     }
 
+    /// `violated since 00:12.5`, on the load's clock as the charts have it; empty where it is not known.
+    pub fn since(&self, check: &Check) -> String {
+        check.since_ns.map_or_else(String::new, |ns| {
+            format!("violated since {}", figures::load_clock(ns, self.header().load_start_ns, 1))
+        })
+    }
+
     /// What a check found, in a sentence: `187.0ms where the limit is 150.0ms (n=4812)`.
     pub fn found(&self, check: &Check) -> String {
-        let since = check.since_ns.map_or_else(String::new, |ns| {
-            format!("; violated since {}", figures::load_clock(ns, self.header().load_start_ns, 1))
-        });
-        let reason = if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) };
-        format!(
-            "{} where the limit is {} (n={}){since}{reason}",
+        let mut found = format!(
+            "{} where the limit is {} (n={})",
             figures::value(check.value, &check.unit),
             figures::value(check.limit, &check.unit),
             figures::count(Some(check.n as f64)),
-        )
+        );
+        for more in [&self.since(check), &check.reason] {
+            if !more.is_empty() {
+                found += &format!("; {more}");
+            }
+        }
+        found
     }
 
     /// The name of an arm; its letter where the header does not know it.

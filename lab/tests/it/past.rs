@@ -122,12 +122,17 @@ fn two_runs_stand_beside_each_other_unless_one_is_none() {
 }
 
 #[test]
-fn a_torn_record_is_told_as_such_and_shown_as_far_as_it_goes() {
+fn a_strange_or_torn_record_is_told_as_such_and_shown_as_far_as_it_goes() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
     let whole = std::fs::read(&record).expect("readable");
+    // This program can read any word there; whoever reads by the schema would stumble.
+    let strange = String::from_utf8_lossy(&whole).replacen("\"list\":\"check\"", "\"list\":\"chess\"", 1);
+    std::fs::write(&record, strange).expect("writable");
+    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    assert!(code == Some(3) && text.contains("! line 1/expectations/0/list: \"chess\" is none of"), "{text}");
     std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
     let (code, text) = told(&cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(3), "{text}");

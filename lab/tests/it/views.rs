@@ -185,6 +185,13 @@ fn four_views_of_one_record_agree_to_the_digit() {
 }
 
 #[test]
+fn every_row_of_a_scorecard_has_a_term() {
+    for score in &Story::of(&lines()).expect("a header").scores {
+        assert!(record::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);
+    }
+}
+
+#[test]
 fn every_line_of_a_record_and_its_documents_fit_their_schemas() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
     let schema = record::schema::line();

@@ -102,6 +102,14 @@ const KINDS: &[Kind] = &[
     },
 ];
 
+/// What all charts of a kind have in common.
+struct Scale {
+    range: (f64, f64),
+    /// Seconds of the longest run.
+    longest: u32,
+    columns: usize,
+}
+
 /// What a lane's chart is drawn of.
 struct Drawn {
     series: Vec<Series>,
@@ -136,12 +144,14 @@ impl Page<'_> {
 
     /// The charts of a kind; whether there is anything in them.
     fn kind(&mut self, kind: &Kind, columns: usize) -> bool {
+        let longest = self.lanes.iter().map(|lane| lane.story.length_s()).max().unwrap_or(0);
         let drawn: Vec<Drawn> = self
             .lanes
             .iter()
-            .map(|lane| Drawn {
-                series: kind.lines.iter().map(|line| (line.3)(lane.story, lane.letter)).collect(),
-                limits: limits(lane, kind),
+            .map(|lane| {
+                let series =
+                    |line: &LineKind| lengthened((line.3)(lane.story, lane.letter), lane.story, longest);
+                Drawn { series: kind.lines.iter().map(series).collect(), limits: limits(lane, kind) }
             })
             .collect();
         let all = drawn.iter().flat_map(|drawn| &drawn.series);
@@ -150,8 +160,8 @@ impl Page<'_> {
         }
         self.terms.extend(kind.lines.iter().map(|line| line.2));
         let most = drawn.iter().flat_map(|drawn| &drawn.limits).map(|(limit, _)| *limit);
-        let range = range(all, most);
-        let svgs: Vec<String> = self
+        let scale = Scale { range: range(all, most), longest, columns };
+        let mut svgs: Vec<String> = self
             .lanes
             .iter()
             .zip(drawn)
@@ -159,11 +169,14 @@ impl Page<'_> {
                 let line =
                     |(line, points): (&LineKind, Series)| Curve { name: line.0, class: line.1, points };
                 let curves: Vec<Curve<'_>> = kind.lines.iter().zip(drawn.series).map(line).collect();
-                let title = format!("{}: {}", lane.name, kind.title);
-                draw(lane, &title, kind, range, columns, &drawn.limits, &curves)
+                draw(lane, kind, &scale, &drawn.limits, &curves)
             })
             .collect();
-        self.figures(&svgs);
+        let besides: Vec<usize> = self.lanes.iter().map(|lane| lane.beside).collect();
+        for group in besides.chunk_by(|one, other| one == other) {
+            let rest = svgs.split_off(group.len());
+            self.figures(&std::mem::replace(&mut svgs, rest));
+        }
         true
     }
 
@@ -210,13 +223,18 @@ impl Page<'_> {
     }
 }
 
+/// A series of a run on the axis of the longest: beyond its end there is nothing.
+fn lengthened(mut series: Series, story: &Story, longest: u32) -> Series {
+    let step = story.length_s().div_ceil(u32::try_from(series.len()).unwrap_or(u32::MAX).max(1)).max(1);
+    series.resize(longest.div_ceil(step) as usize, None);
+    series
+}
+
 /// A chart over the run's time.
 fn draw(
     lane: &Lane<'_>,
-    title: &str,
     kind: &Kind,
-    range: (f64, f64),
-    columns: usize,
+    scale: &Scale,
     limits: &[(f64, String)],
     curves: &[Curve<'_>],
 ) -> String {
@@ -235,16 +253,16 @@ fn draw(
     };
     let bands: Vec<Band> = header.steps.iter().map(band).collect();
     Plot {
-        title,
+        title: &format!("{}: {}", lane.name, kind.title),
         unit: kind.unit,
         is_logarithmic: kind.is_logarithmic,
-        range,
-        length: f64::from(lane.story.length_s()),
+        range: scale.range,
+        length: f64::from(scale.longest),
         marks: &phases,
         bands: &bands,
         limits,
         curves,
-        columns,
+        columns: scale.columns,
     }
     .draw(|second| figures::clock(second as u64))
 }

@@ -10,24 +10,35 @@ document.addEventListener("pointermove", (event) => {
   told.style.top = event.clientY + 14 + "px";
 });
 // All charts show the stretch that was dragged over in one of them; a double click shows all of it again.
-let from = null;
-const charts = [...document.querySelectorAll("svg[data-zoom]")];
-const place = (chart, event) => {
-  const box = chart.getBoundingClientRect(), view = chart.viewBox.baseVal;
-  return view.x + ((event.clientX - box.left) / box.width) * view.width;
-};
-const show = (x, width) => charts.forEach((chart) => {
-  chart.setAttribute("viewBox", `${x} 0 ${width} ${chart.dataset.height}`);
-  chart.setAttribute("preserveAspectRatio", width < +chart.dataset.width ? "none" : "xMidYMid");
+const charts = [...document.querySelectorAll("svg[data-zoom]")].map((chart) => {
+  const inside = chart.querySelector("svg");
+  const [left, wide] = [inside.x.baseVal.value, inside.width.baseVal.value];
+  const words = [...chart.querySelectorAll("text[data-x]")].map((text) => [text, +text.getAttribute("x")]);
+  return { chart, inside, left, wide, words };
 });
-charts.forEach((chart) => {
-  chart.addEventListener("pointerdown", (event) => { from = place(chart, event); });
+const show = (from, width) => charts.forEach(({ inside, left, wide, words }) => {
+  const height = inside.viewBox.baseVal.height;
+  inside.setAttribute("viewBox", `${from} 0 ${width} ${height}`);
+  words.forEach(([text, x]) => {
+    const at = left + ((x - from) / width) * wide;
+    text.setAttribute("x", at);
+    text.style.display = at < left || at > left + wide ? "none" : "";
+  });
+});
+let from = null;
+charts.forEach(({ chart, inside, left, wide }) => {
+  const place = (event) => {
+    const box = chart.getBoundingClientRect(), view = inside.viewBox.baseVal;
+    const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
+    return view.x + (Math.min(Math.max(x - left, 0), wide) / wide) * view.width;
+  };
+  chart.addEventListener("pointerdown", (event) => { from = place(event); });
   chart.addEventListener("pointerup", (event) => {
-    const to = place(chart, event);
-    if (from !== null && Math.abs(to - from) > 12) show(Math.min(from, to), Math.abs(to - from));
+    const to = place(event), least = inside.viewBox.baseVal.width / 40;
+    if (from !== null && Math.abs(to - from) > least) show(Math.min(from, to), Math.abs(to - from));
     from = null;
   });
-  chart.addEventListener("dblclick", () => show(0, +chart.dataset.width));
+  chart.addEventListener("dblclick", () => show(left, wide));
 });
 // The page's own figures as a file.
 const save = document.getElementById("save");

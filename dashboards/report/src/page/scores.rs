@@ -6,10 +6,11 @@ use record::figures::{self, count, load_clock, value};
 use record::glossary;
 use record::{Check, Score};
 
-use super::{Column, Page, named, number, text};
+use super::{Column, Page, cells, named, number, text};
 use crate::compare::{self, CheckPair, Row};
 use crate::escaped;
 use crate::story::{Story, margin};
+use crate::sweep;
 
 /// Two runs, by their names.
 const RUNS: [&str; 2] = ["run 1", "run 2"];
@@ -44,7 +45,7 @@ impl Page<'_> {
         }
         self.open("Scorecard");
         let windows = windows(&self.runs);
-        if windows.len() > 1 {
+        if windows.len() > 1 && !(self.comparison.is_none() && sweep::is_one(self.runs[0])) {
             self.say(format_args!(
                 "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
             ));
@@ -56,10 +57,30 @@ impl Page<'_> {
             }
         }
         match self.comparison {
+            None if sweep::is_one(self.runs[0]) => self.sweep(),
             None => self.scores_of_one(&windows),
             Some(comparison) => self.scores_of_two(comparison, &windows),
         }
         self.close();
+    }
+
+    /// A line for each of many arms.
+    fn sweep(&mut self) {
+        let story = self.runs[0];
+        let mut columns = vec![text("arm"), text("pareto_front")];
+        columns.extend(sweep::COLUMNS.map(number));
+        self.table(&columns);
+        for row in sweep::rows(story) {
+            self.say(format_args!(
+                "<tr><td>{} {}</td><td class=\"text\">{}</td>{}</tr>",
+                row.arm.letter,
+                escaped(&row.arm.name),
+                if row.is_on_front { "* no other is better in everything" } else { "" },
+                cells(&row.values)
+            ));
+        }
+        self.end_table();
+        self.quiet("The whole scorecard of so many arms is in the data of this page.");
     }
 
     fn scores_of_one(&mut self, windows: &[String]) {

@@ -7,10 +7,11 @@ use record::{Arm, CLIENT};
 use scorecard::expect::Window;
 use scorecard::tally::Stretch;
 
-use super::{Lane, MOST_CHARTED, Page, cells, named, number, text};
+use super::{Lane, Page, cells, named, number, text};
 use crate::escaped;
 use crate::story::tables::EdgeRow;
 use crate::story::{Moment, Story};
+use crate::sweep::MOST_BESIDE;
 
 /// Deeper than this nobody calls; a circle of calls ends here.
 const MOST_LEVELS: usize = 8;
@@ -26,7 +27,7 @@ impl Page<'_> {
             number("ready"),
         ]);
         for lane in 0..self.lanes.len() {
-            let Lane { story, letter, name } = &self.lanes[lane];
+            let Lane { story, letter, name, .. } = &self.lanes[lane];
             let Some(arm) = arm(story, *letter) else { continue };
             let processes: Vec<String> =
                 arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
@@ -41,7 +42,7 @@ impl Page<'_> {
             self.say(format_args!("{row}"));
         }
         self.end_table();
-        if self.lanes.len() <= MOST_CHARTED {
+        if self.lanes.len() <= MOST_BESIDE {
             for lane in 0..self.lanes.len() {
                 self.calls(lane);
             }
@@ -51,7 +52,7 @@ impl Page<'_> {
 
     /// The tree of calls of a lane, with its figures at each moment.
     fn calls(&mut self, lane: usize) {
-        let Lane { story, letter, name } = &self.lanes[lane];
+        let Lane { story, letter, name, .. } = &self.lanes[lane];
         let (story, letter, name) = (*story, *letter, name.clone());
         let Some(arm) = arm(story, letter) else { return };
         let tree = tree(arm);

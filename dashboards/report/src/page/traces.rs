@@ -23,27 +23,53 @@ impl Page<'_> {
             let level = &self.runs[0].header().telemetry;
             self.quiet(&format!("No request of this run was kept: it was watched as `{level}`."));
         } else {
+            if self.runs.iter().any(|story| !story.traces.is_empty()) {
+                self.legend();
+            }
             for run in 0..self.runs.len() {
                 self.slowest(run);
             }
-            self.legend();
             self.parts();
         }
         self.close();
+    }
+
+    /// How many requests the figures stand for, and what was lost on the way.
+    fn followed(&mut self, story: &Story) {
+        let Some(tracing) = story.end.as_ref().map(|end| end.tracing).filter(|tracing| tracing.requests > 0)
+        else {
+            return;
+        };
+        let mut told = format!(
+            "{} requests were put together from {} spans, and {} are kept in the record",
+            tracing.requests, tracing.spans, tracing.kept
+        );
+        for (n, what) in [
+            (tracing.errors_beyond, "failed ones were too many to keep"),
+            (tracing.strays, "spans belonged to no request of the run or came too late"),
+            (tracing.overflow, "spans were left out since too many requests were open"),
+            (tracing.not_forwarded, "spans were not taken by the collector"),
+        ] {
+            if n > 0 {
+                told += &format!("; {n} {what}");
+            }
+        }
+        self.quiet(&format!("{told}."));
     }
 
     /// The slowest requests of a run: the same request of every arm side by side, on one scale.
     fn slowest(&mut self, run: usize) {
         let story = self.runs[run];
         let slowest = slowest(story);
-        if slowest.is_empty() {
-            return;
-        }
-        self.terms.extend(["felt", "trace_length"]);
         let name = self.run_name(run);
         if !name.is_empty() {
             self.say(format_args!("<h3>{name}</h3>"));
         }
+        self.followed(story);
+        if slowest.is_empty() {
+            return;
+        }
+        self.terms.extend(["felt", "trace_length"]);
         for worst in slowest {
             let same: Vec<&Trace> =
                 story.traces.iter().filter(|trace| is_same_request(trace, worst)).collect();

@@ -138,7 +138,8 @@ impl Drawing<'_> {
         let level = self.level(index);
         let indent = 4.0 + 7.0 * level as f64;
         let room = ((NAMES - indent - 6.0) / (LETTER - 0.7)) as usize;
-        let name = shortened(&format!("{} {}", span.of, span.name), room);
+        let sign = if span.error.is_empty() { "" } else { "✗ " };
+        let name = shortened(&format!("{sign}{} {}", span.of, span.name), room);
         let style = style(span.class);
         let failed = if span.error.is_empty() { "" } else { " failed" };
         let _ = write!(
@@ -262,9 +263,17 @@ mod tests {
             (2, 1)
         );
         assert!(svg.contains("4.0ms in 2 operations: business work 2.0ms, database 2.0ms"), "{svg}");
-        assert!(svg.contains("SELECT &lt;x&gt;"), "{svg}");
+        assert!(svg.contains("feed SELECT &lt;x&gt;") && !svg.contains('✗'), "{svg}");
         // 246 wide; a trace of half the longest fills half of it.
         assert!(svg.contains("width=\"123.0\""), "{svg}");
+    }
+
+    #[test]
+    fn what_failed_has_a_sign() {
+        let mut spans = vec![span(None, "GET /v1/feed", 0, 4, Class::Unanswered)];
+        spans[0].error = "timeout".into();
+        let svg = draw("B micro", &trace(spans, Vec::new()), 4);
+        assert!(svg.contains("✗ feed GET") && svg.contains("failed: timeout"), "{svg}");
     }
 
     #[test]

@@ -26,25 +26,24 @@ impl Story {
     }
 
     fn quantile_ms(&self, arm: char, q: f64, which: fn(&record::Window) -> &Latencies) -> Series {
-        let back = if q >= 0.99 { P99_OVER_S } else { 1 };
-        self.each(1, |second| {
+        let back = if q >= 0.99 { P99_OVER_S as usize } else { 1 };
+        let mut seconds = vec![Latencies::default(); self.length_s() as usize];
+        self.each_window(arm, |second, window| seconds[second].merge(which(window)));
+        let quantile = |second: usize| {
             // Nothing came in this second: a gap, although its neighbours have values.
-            if self.latencies(arm, second..second + 1, which).is_empty() {
+            if seconds[second].is_empty() {
                 return None;
             }
-            let from = (second + 1).saturating_sub(back);
-            self.latencies(arm, from..second + 1, which).quantile(q).map(|us| us as f64 / 1e3)
-        })
+            let latencies = Latencies::merged(&seconds[(second + 1).saturating_sub(back)..=second]);
+            latencies.quantile(q).map(|us| us as f64 / 1e3)
+        };
+        (0..seconds.len()).map(quantile).collect()
     }
 
-    /// A histogram over some seconds, of all rounds.
-    fn latencies(
-        &self,
-        arm: char,
-        seconds: std::ops::Range<u32>,
-        which: fn(&record::Window) -> &Latencies,
-    ) -> Latencies {
-        self.tally.merged(arm, &Stretch { round: 0, seconds }, "all", which)
+    /// Looks once at every window of an arm within the load, with its second.
+    fn each_window(&self, arm: char, mut look: impl FnMut(usize, &record::Window)) {
+        let stretch = Stretch { round: 0, seconds: 0..self.length_s() };
+        self.tally.windows(arm, &stretch, |_| true).for_each(|window| look(window.second as usize, window));
     }
 
     /// Latencies of ok journeys over a window.
@@ -77,24 +76,24 @@ impl Story {
         self.percent(arm, |window| window.dropped)
     }
 
-    fn per_second(&self, arm: char, which: impl Fn(&record::Window) -> u64 + Copy) -> Series {
+    fn per_second(&self, arm: char, which: impl Fn(&record::Window) -> u64) -> Series {
         let rounds = f64::from(self.header().rounds.max(1));
         self.shares(arm, which).into_iter().map(|sums| sums.map(|(part, _)| part as f64 / rounds)).collect()
     }
 
-    fn percent(&self, arm: char, which: impl Fn(&record::Window) -> u64 + Copy) -> Series {
+    fn percent(&self, arm: char, which: impl Fn(&record::Window) -> u64) -> Series {
         let share = |(part, offered): (u64, u64)| part as f64 / offered as f64 * 100.0;
         self.shares(arm, which).into_iter().map(|sums| sums.map(share)).collect()
     }
 
     /// A count and the arrivals due, second by second; `None` where none were.
-    fn shares(&self, arm: char, which: impl Fn(&record::Window) -> u64 + Copy) -> Vec<Option<(u64, u64)>> {
-        let sums = |second| {
-            let stretch = Stretch { round: 0, seconds: second..second + 1 };
-            let offered = self.tally.sum(arm, &stretch, "all", |window| window.offered);
-            (offered > 0).then(|| (self.tally.sum(arm, &stretch, "all", which), offered))
-        };
-        (0..self.length_s()).map(sums).collect()
+    fn shares(&self, arm: char, which: impl Fn(&record::Window) -> u64) -> Vec<Option<(u64, u64)>> {
+        let mut sums = vec![(0, 0); self.length_s() as usize];
+        self.each_window(arm, |second, window| {
+            sums[second].0 += which(window);
+            sums[second].1 += window.offered;
+        });
+        sums.into_iter().map(|(part, offered)| (offered > 0).then_some((part, offered))).collect()
     }
 
     /// CPU of the arm's processes, cores, every two seconds.

@@ -79,3 +79,23 @@ fn an_arm_that_only_one_run_has_stands_alone() {
     assert_eq!(comparison.rows[0].arms[1].finding, "");
     assert!(page::comparison(&comparison).contains("B micro, run 1"));
 }
+
+#[test]
+fn runs_of_different_length_share_an_axis() {
+    let mut short = lines();
+    if let record::Entry::Header(header) = &mut short[0].entry {
+        header.phases[1].length_ns = 2_000_000_000;
+    }
+    let (one, two) = (story(), told(&short));
+    let html = page::comparison(&Comparison::of(&one, &two));
+    let end_of = |name: &str| -> f64 {
+        let chart = html.split(&format!("aria-label=\"{name}: latency")).nth(1).expect("a chart");
+        let path = chart.split("class=\"curve one\" d=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let last = path.expect("a line").rsplit('L').next().expect("a point");
+        last.split(' ').next().expect("its place").parse().expect("a number")
+    };
+    // 444 wide from 46 on: the last second of twenty, and the last of twelve on the same axis.
+    let place = |second: f64| 46.0 + 444.0 * second / 20.0;
+    assert!((end_of("B micro, run 1") - place(19.5)).abs() < 0.1, "{}", end_of("B micro, run 1"));
+    assert!((end_of("B micro, run 2") - place(11.5)).abs() < 0.1, "{}", end_of("B micro, run 2"));
+}

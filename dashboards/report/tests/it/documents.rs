@@ -98,7 +98,13 @@ fn a_check_says_since_when_it_is_violated_on_the_clock_of_the_charts() {
     let mut story = story();
     // 13.5 s of the run; its load began at 1 s.
     story.checks[0].since_ns = Some(13_500_000_000);
-    for text in [page::page(&story), junit::junit(&story), github::annotations(&story, "a.toml")] {
+    let texts = [
+        page::page(&story),
+        markdown::markdown(&story),
+        junit::junit(&story),
+        github::annotations(&story, "a.toml"),
+    ];
+    for text in texts {
         assert!(text.contains("00:12.5"), "{text}");
     }
 }

@@ -211,9 +211,74 @@ pub fn lines() -> Vec<Line> {
         pss_mib_peak: 120.0,
         lines: BTreeMap::new(),
         dropped_updates: 0,
-        tracing: record::Tracing::default(),
+        tracing: record::Tracing {
+            spans: 90,
+            requests: 40,
+            kept: 2,
+            strays: 3,
+            ..record::Tracing::default()
+        },
     };
     say(end, Entry::End(Box::new(end_line)));
+    lines
+}
+
+/// So many seconds of so many arms, no two alike, six journeys and five slow requests of forty operations each: as much
+/// as a run has to tell.
+pub fn long(seconds: u32, arms: usize) -> Vec<Line> {
+    let mut header = header();
+    let letters: Vec<char> = ('A'..).take(arms).collect();
+    let first = header.arms[1].clone();
+    header.arms = letters.iter().map(|letter| Arm { letter: *letter, ..first.clone() }).collect();
+    header.phases[1].length_ns = u64::from(seconds - 10) * SECOND;
+    // Making a histogram takes longer than all else here.
+    let kept: Vec<Latencies> =
+        (0..16_u64).map(|k| (0..18).map(|i| 1_000 + k * 2_900 * i).collect()).collect();
+    let mut lines = vec![Line { t: 0, entry: Entry::Header(Box::new(header)) }];
+    let mut say = |t: u64, entry: Entry| lines.push(Line { t, entry });
+    for (index, name) in [(0, "steady"), (1, "fault")] {
+        let phase = Phase { index, name: name.into(), round: 1, arms: String::new() };
+        say(SECOND * (1 + 10 * u64::from(index)), Entry::Phase(phase));
+    }
+    for (second, arm) in (0..seconds).flat_map(|second| letters.iter().map(move |arm| (second, *arm))) {
+        let t = SECOND * (1 + u64::from(second));
+        let varied = |of: u64| (u64::from(second) * 7_919 + u64::from(u32::from(arm)) * 104_729) % of;
+        for journey in 0..6_u64 {
+            let window = Window {
+                arm,
+                round: 1,
+                journey: format!("journey-{journey}"),
+                second,
+                offered: 20,
+                sent: 20,
+                ok: 18,
+                good: 10 + varied(9),
+                intended: kept[varied(16) as usize].clone(),
+                staleness: kept[varied(15) as usize].clone(),
+                closed: true,
+                ..Window::default()
+            };
+            say(t, Entry::Window(Box::new(window)));
+        }
+        let (cpu_ns, pss_kib) =
+            (u64::from(second) * 100_000_000 + varied(90_000_000), 30_000 + varied(9_000));
+        say(t, Entry::Proc(Proc { arm, instance: "feed#0".into(), cpu_ns, pss_kib, ..Proc::default() }));
+        let (caller, callee) = ("feed".to_owned(), "follower".to_owned());
+        say(
+            t,
+            Entry::Edge(Edge { arm, caller, callee, actual_rps: 20.0, queue: varied(40), ..Edge::default() }),
+        );
+    }
+    for (request, arm) in (0..5).flat_map(|request| letters.iter().map(move |arm| (request, *arm))) {
+        let mut trace = Trace { request, arm, ..trace('B') };
+        let child = trace.spans[1].clone();
+        trace.spans.extend((0..40_u64).map(|i| Span {
+            start: i * 1_000,
+            length: 9_000_000 + i,
+            ..child.clone()
+        }));
+        say(u64::from(seconds) * SECOND, Entry::Trace(Box::new(trace)));
+    }
     lines
 }
 

@@ -75,12 +75,27 @@ fn a_page_needs_nothing_from_outside() {
 }
 
 #[test]
+fn a_long_run_of_many_arms_stays_below_its_limit() {
+    let size = |seconds, arms| page::page(&told(&crate::fixture::long(seconds, arms))).len();
+    let (usual, largest) = (size(120, 2), size(400, 8));
+    assert!(usual < 500_000, "two minutes of two arms: {usual} bytes");
+    assert!(largest < 2_000_000, "seven minutes of eight: {largest} bytes");
+    assert!(size(120, 4) < 1_000_000, "two minutes of four");
+}
+
+#[test]
 fn pictures_are_well_formed() {
     for html in pages() {
-        let mut rest = html.as_str();
         let mut pictures = 0;
+        let mut rest = html.as_str();
         while let Some(start) = rest.find("<svg") {
-            let end = start + rest[start..].find("</svg>").expect("closed") + "</svg>".len();
+            // Charts have a picture inside: the end is where as many have ended as begun.
+            let ends = rest[start..].match_indices("</svg>").map(|(at, end)| start + at + end.len());
+            let is_whole = |end: &usize| {
+                let svg = &rest[start..*end];
+                svg.matches("<svg").count() == svg.matches("</svg>").count()
+            };
+            let end = ends.into_iter().find(is_whole).expect("closed");
             let svg = &rest[start..end];
             roxmltree::Document::parse(svg).unwrap_or_else(|why| panic!("{why}: {svg}"));
             pictures += 1;
@@ -122,6 +137,9 @@ fn a_page_holds_every_section_in_its_order() {
         (6, 6)
     );
     assert!(html.contains("limit 150ms"), "the expectation's limit is drawn");
+    assert!(
+        html.contains("40 requests were put together from 90 spans, and 2 are kept in the record; 3 spans")
+    );
     assert!(html.contains("injected delay 180.0ms"), "the fault is in the slow trace");
 }
 
@@ -180,8 +198,8 @@ fn markup_in_a_scenario_stays_text() {
     assert_eq!(data["series"][0]["B"]["latency_p50_ms"][12], 187.0);
 }
 
-#[test]
-fn a_sweep_of_many_arms_has_tables_and_no_charts() {
+/// Fourteen arms, of which the first is measured and worth having.
+fn lines_of_sweep() -> Vec<record::Line> {
     let mut lines = crate::fixture::lines();
     if let record::Entry::Header(header) = &mut lines[0].entry {
         for letter in 'C'..='N' {
@@ -189,7 +207,35 @@ fn a_sweep_of_many_arms_has_tables_and_no_charts() {
             header.arms.push(arm);
         }
     }
-    let html = page::page(&told(&lines));
+    let scores: Vec<record::Score> = lines
+        .iter()
+        .filter_map(|line| match &line.entry {
+            record::Entry::Score(score) => Some((**score).clone()),
+            _ => None,
+        })
+        .collect();
+    for (id, value) in [("pareto_front", 1.0), ("cpu_per_journey", 0.0041)] {
+        let measured = record::Measured { value: Some(value), n: 1, interval: None };
+        let arms = std::collections::BTreeMap::from([('A', measured)]);
+        let score = record::Score { id: id.into(), arms, ..scores[0].clone() };
+        lines.insert(1, record::Line { t: 0, entry: record::Entry::Score(Box::new(score)) });
+    }
+    lines
+}
+
+#[test]
+fn a_sweep_of_many_arms_has_tables_and_no_charts() {
+    let html = page::page(&told(&lines_of_sweep()));
     assert!(!html.contains("<h2>Timeline") && !html.contains("href=\"#timeline\""));
+    // A line for each of fourteen arms; those measured first, by what they cost.
+    assert_eq!(html.matches("no other is better in everything").count(), 1);
+    let lines: Vec<&str> =
+        html.lines().filter(|line| line.starts_with("<tr><td>") && line.contains("4.1ms")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("<td>A mono</td>"), "{lines:?}");
+    let markdown = report::markdown::markdown(&told(&lines_of_sweep()));
+    assert!(
+        markdown.contains("| A mono | * |") && markdown.contains("| N arm N |  | - | - | - | - |"),
+        "{markdown}"
+    );
     assert!(html.contains("<h2>Topology") && parsed(&html).errors.borrow().is_empty());
 }

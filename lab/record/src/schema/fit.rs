@@ -18,7 +18,6 @@ pub const KEYWORDS: &[&str] = &[
     "minLength",
     "maxLength",
     "minimum",
-    "maximum",
     "oneOf",
     "description",
     "title",
@@ -95,12 +94,8 @@ impl Fit<'_> {
         if schema.get("const").is_some_and(|only| only != value) {
             faults.push(format!("{place}: {} expected, {} found", schema["const"], short(value)));
         }
-        let beyond = |key: &str, is_wrong: fn(f64, f64) -> bool| {
-            let limit = schema[key].as_f64();
-            limit.zip(value.as_f64()).is_some_and(|(limit, value)| is_wrong(value, limit))
-        };
-        if beyond("minimum", |value, limit| value < limit) || beyond("maximum", |value, limit| value > limit)
-        {
+        let least = schema["minimum"].as_f64().zip(value.as_f64());
+        if least.is_some_and(|(least, value)| value < least) {
             faults.push(format!("{place}: {value} is out of bounds"));
         }
         let letters = value.as_str().map(|text| text.chars().count() as u64);

@@ -34,11 +34,6 @@ pub fn number(description: &str) -> Value {
     described(json!({ "type": "number" }), description)
 }
 
-/// A share, 0 to 1.
-pub fn share(description: &str) -> Value {
-    described(json!({ "type": "number", "minimum": 0, "maximum": 1 }), description)
-}
-
 /// True or false.
 pub fn flag(description: &str) -> Value {
     described(json!({ "type": "boolean" }), description)
