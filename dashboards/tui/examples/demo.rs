@@ -3,7 +3,7 @@
 //!
 //! `--fast` tells everything at once; with `--panic` the key `r` panics, to see what is left of the terminal.
 
-#[path = "../tests/it/fixture.rs"]
+#[path = "../tests/it/fixture/mod.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
 mod fixture;
 

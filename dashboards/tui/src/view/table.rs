@@ -160,7 +160,7 @@ impl Table<'_> {
 
     fn heads(&self, look: &Look, columns: &[(usize, usize)], area: Rect, page: &mut Page) {
         let mut x = area.x + SIGN as u16;
-        for (i, cells) in columns {
+        for (i, cells) in columns.iter().filter(|(_, cells)| *cells > 0) {
             let column = &self.columns[*i];
             let sorted = self.sort == Some(*i);
             let sign = if sorted { look.either("▾", "v") } else { "" };
@@ -183,7 +183,7 @@ impl Table<'_> {
         page: &mut Page,
     ) {
         let mut x = line.x + SIGN as u16;
-        for (i, room) in columns {
+        for (i, room) in columns.iter().filter(|(_, room)| *room > 0) {
             let column = &self.columns[*i];
             if let Some((text, role)) = cells.get(*i)
                 && x < line.right()

@@ -119,8 +119,7 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
         "" => String::new(),
         filter => format!(" with `{filter}`"),
     };
-    let title =
-        format!("requests kept{filter}: the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+    let title = format!("{} requests kept{filter}", traces.len());
     let inner = if is_low(area) { area } else { framed(look, titled(look, &title), area, page) };
     let cells = |trace: &Arc<Trace>| {
         let failed = !trace.error.is_empty();
@@ -137,8 +136,13 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
     };
     let rows: Vec<Row> = traces.iter().map(cells).collect();
     let chosen = model.traces.list.at(rows.len(), false);
-    Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 }
-        .draw(look, inner, page);
+    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 };
+    let missing = table.draw(look, inner, page);
+    if !is_low(area) {
+        let more = format!("{missing} more columns on a wider screen");
+        let what = format!("the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+        foot(look, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
+    }
 }
 
 /// A request, and where there is room the same one in the other arm: beside it, or below.

@@ -1,22 +1,29 @@
-//! The terminal while the dashboard has it: taken, written to, given back whatever happens.
+//! The screen while the dashboard has the terminal: keys and lines in, frames out.
+//!
+//! - [`terminal`]: the terminal taken, written to, given back whatever happens.
+//! - [`signals`]: stop and wake. [`meter`]: what all this takes.
 
-use std::cell::RefCell;
+mod meter;
+mod signals;
+mod terminal;
+
 use std::io::{self, Write};
-use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, mpsc};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use crossterm::{cursor, execute};
+use crossterm::execute;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use record::{Entry, Line};
-use signal_hook::consts::{SIGCONT, SIGTSTP};
 
-use crate::model::{Model, Own};
+use self::meter::{Meter, Throttle};
+use self::signals::Signals;
+use self::terminal::{BEGIN, END, Guard, Ink, is_taken, write_out};
+pub use self::terminal::{enter, leave, restore};
+use crate::model::Model;
 use crate::style::{Look, Palette};
 use crate::update::{Cmd, Msg, update};
 use crate::view::view;
@@ -24,28 +31,8 @@ use crate::{Ask, Options, shot};
 
 /// Between two draws: ten a second at most; more would show nothing new.
 const FRAME: Duration = Duration::from_millis(100);
-/// Between two steps of the wheel: touchpads send hundreds a second.
-const WHEEL: Duration = Duration::from_millis(20);
-/// What the dashboard takes is told over so long.
-const METERED: Duration = Duration::from_secs(1);
 /// Lines taken in before keys are looked at again: a minute of backlog must not make the screen deaf.
 const BATCH: usize = 4_096;
-/// How long giving the terminal back waits for a frame on its way: a terminal that takes longer is gone.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-/// Whether the alternate screen and raw mode are on. While they are not, a stop signal stops.
-static TAKEN: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-static ASIDE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
-/// Held by whoever writes to the terminal: a frame must not come after it was given back.
-static WRITING: Mutex<()> = Mutex::new(());
-
-/// Begin and end of a synchronized update (DEC private mode 2026): the
-/// terminal shows a frame whole or not at all.
-const BEGIN: &[u8] = b"\x1b[?2026h";
-const END: &[u8] = b"\x1b[?2026l";
-/// Presses and the wheel, with coordinates as decimal numbers (xterm modes 1000 and 1006). Moves are not asked for.
-const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
-const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
 /// How the screen was left.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +92,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
         let mut drawn: Option<Instant> = None;
         let mut wheel = Throttle::default();
         // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.
-        while TAKEN.load(Ordering::SeqCst) {
+        while is_taken() {
             let (batch, closed) = drain(lines);
             let said_before = |line: &&Arc<Line>| matches!(line.entry, Entry::Header(_) | Entry::Phase(_));
             self.left.before.extend(batch.iter().filter(said_before).cloned());
@@ -180,7 +167,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
             }
             Cmd::Suspend => {
                 restore();
-                signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+                signals::stop()?;
                 self.come_back()?;
             }
             Cmd::Leave(detached) => {
@@ -198,9 +185,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
 
     /// After a stop: the shell has had the terminal, and nothing of it is as it was left.
     fn come_back(&mut self) -> io::Result<()> {
-        // Whoever stopped us without a word left raw mode on in our books.
-        disable_raw_mode()?;
-        take(!self.options.no_mouse)?;
+        terminal::take_again(!self.options.no_mouse)?;
         self.signals.woken.store(false, Ordering::SeqCst);
         let size = self.terminal.size()?;
         update(&mut self.model, Msg::Resized(size.width, size.height));
@@ -224,117 +209,6 @@ fn heard(event: Event, wheel: &mut Throttle) -> Option<Msg> {
         Event::Resize(width, height) => Some(Msg::Resized(width, height)),
         _ => None,
     }
-}
-
-/// Lets one through now and then.
-#[derive(Default)]
-struct Throttle(Option<Instant>);
-
-impl Throttle {
-    fn passes(&mut self, now: Instant) -> bool {
-        let passes = self.0.is_none_or(|last| now.saturating_duration_since(last) >= WHEEL);
-        if passes {
-            self.0 = Some(now);
-        }
-        passes
-    }
-}
-
-/// What this thread takes.
-struct Meter {
-    since: Instant,
-    cpu_ns: u64,
-    frames: u32,
-    bytes: u64,
-}
-
-impl Meter {
-    fn since(now: Instant) -> Self {
-        Self { since: now, cpu_ns: runtime::clock::thread_cpu_ns(), frames: 0, bytes: 0 }
-    }
-
-    fn frame(&mut self, bytes: usize) {
-        self.frames += 1;
-        self.bytes += bytes as u64;
-    }
-
-    /// Once a second, what it was.
-    fn told(&mut self, now: Instant) -> Option<Own> {
-        let over = now.saturating_duration_since(self.since);
-        if over < METERED {
-            return None;
-        }
-        let before = std::mem::replace(self, Self::since(now));
-        let cpu_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
-        Some(Own {
-            cpu: Some(cpu_ns as f64 / over.as_nanos() as f64),
-            frames: before.frames,
-            bytes_per_frame: before.bytes.checked_div(before.frames.into()),
-        })
-    }
-}
-
-/// Stop and wake, as flags this thread looks at; where the screen is not held a stop signal stops, as everywhere.
-struct Signals {
-    stop: Arc<AtomicBool>,
-    woken: Arc<AtomicBool>,
-    ids: Vec<signal_hook::SigId>,
-}
-
-impl Signals {
-    fn hear() -> io::Result<Self> {
-        use signal_hook::flag;
-        static DEFAULT: Mutex<bool> = Mutex::new(false);
-        // The kernel's own default cannot be put back, so it is played from now on.
-        let mut played = DEFAULT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !*played {
-            flag::register_conditional_default(SIGTSTP, ASIDE.clone())?;
-            *played = true;
-        }
-        let (stop, woken) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let ids = vec![flag::register(SIGTSTP, stop.clone())?, flag::register(SIGCONT, woken.clone())?];
-        Ok(Self { stop, woken, ids })
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        for id in self.ids.drain(..) {
-            signal_hook::low_level::unregister(id);
-        }
-    }
-}
-
-/// What a frame is drawn into, before it is written at once.
-#[derive(Clone, Default)]
-struct Ink(Rc<RefCell<Vec<u8>>>);
-
-impl Ink {
-    fn take(&self) -> Vec<u8> {
-        self.0.take()
-    }
-}
-
-impl Write for Ink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Writes to the terminal at once, if it is still ours.
-fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let _writing = WRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !TAKEN.load(Ordering::SeqCst) {
-        return Ok(());
-    }
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
 }
 
 /// What is waiting in the channel, and whether it is closed and empty.
@@ -362,107 +236,4 @@ pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, model: &Mode
     terminal.draw(|frame| view(model, frame))?;
     terminal.backend_mut().write_all(END)?;
     Backend::flush(terminal.backend_mut())
-}
-
-/// Enters the alternate screen on a writer and hides the cursor; asks for the mouse if it is wanted.
-///
-/// # Errors
-/// What the writer says.
-pub fn enter(out: &mut impl Write, mouse: bool) -> io::Result<()> {
-    execute!(out, EnterAlternateScreen, cursor::Hide)?;
-    out.write_all(if mouse { MOUSE_ON } else { b"" })?;
-    out.flush()
-}
-
-/// Ends a frame that was cut short, gives back the mouse, leaves the alternate screen, shows the cursor.
-///
-/// # Errors
-/// What the writer says.
-pub fn leave(out: &mut impl Write) -> io::Result<()> {
-    out.write_all(END)?;
-    out.write_all(MOUSE_OFF)?;
-    execute!(out, LeaveAlternateScreen, cursor::Show)
-}
-
-/// Leaves the alternate screen and raw mode if they are on; safe to call from
-/// a panic hook or a signal thread, and more than once.
-pub fn restore() {
-    let _writing = patiently();
-    if TAKEN.swap(false, Ordering::SeqCst) {
-        ASIDE.store(true, Ordering::SeqCst);
-        // Where the terminal is gone there is nothing to give back.
-        let _ = leave(&mut io::stdout());
-        let _ = disable_raw_mode();
-    }
-}
-
-/// The lock of the writer; none where a frame is stuck on its way.
-fn patiently() -> Option<MutexGuard<'static, ()>> {
-    let until = runtime::clock::now() + PATIENCE;
-    loop {
-        match WRITING.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(std::sync::TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
-            Err(std::sync::TryLockError::WouldBlock) if runtime::clock::now() >= until => return None,
-            Err(std::sync::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
-        }
-    }
-}
-
-fn take(mouse: bool) -> io::Result<()> {
-    enable_raw_mode()?;
-    TAKEN.store(true, Ordering::SeqCst);
-    ASIDE.store(false, Ordering::SeqCst);
-    enter(&mut io::stdout(), mouse)
-}
-
-/// Holds the terminal; gives it back when dropped or on a panic.
-struct Guard;
-
-impl Guard {
-    fn take(mouse: bool) -> io::Result<Self> {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |panic| {
-                restore();
-                before(panic);
-            }));
-        });
-        let guard = Self;
-        take(mouse)?;
-        Ok(guard)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        restore();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wheel_is_heard_every_twenty_milliseconds() {
-        let start = runtime::clock::now();
-        let mut wheel = Throttle::default();
-        let passed = (0..100).filter(|ms| wheel.passes(start + Duration::from_millis(*ms))).count();
-        assert_eq!(passed, 5, "at 0, 20, 40, 60 and 80 ms");
-    }
-
-    #[test]
-    fn what_a_second_took_is_told_once_it_is_over() {
-        let start = runtime::clock::now();
-        let mut meter = Meter::since(start);
-        meter.frame(1_000);
-        meter.frame(3_000);
-        assert_eq!(meter.told(start + Duration::from_millis(999)), None);
-        let own = meter.told(start + METERED).expect("a second is over");
-        assert_eq!((own.frames, own.bytes_per_frame), (2, Some(2_000)));
-        let idle = meter.told(start + 2 * METERED).expect("another one");
-        assert_eq!((idle.frames, idle.bytes_per_frame), (0, None), "no frame is not a frame of nothing");
-    }
 }
