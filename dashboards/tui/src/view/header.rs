@@ -52,8 +52,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         left.push(Piece::styled(look.either("▏", "]"), look.style(Role::Frame)));
         left.push(Piece::raw(" "));
     }
-    left.push(Piece::raw(times));
-    left.push(Piece::raw("  "));
+    // Whether it is now that is shown matters more than when: time goes before the state is cut.
+    let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
+    if used + right <= usize::from(area.width) {
+        left.push(Piece::raw(times));
+        left.push(Piece::raw("  "));
+    }
     left.push(Piece::styled(state, look.style(state_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
 }

@@ -128,7 +128,8 @@ pub(crate) fn panels(model: &Model) -> Vec<Panel> {
 /// The text somebody means who copies: the focused panel's, or all of a tab that has none.
 pub(crate) fn focused_text(model: &Model) -> String {
     drawn(model, |page, area| {
-        let focused = (model.tab == Tab::Live).then(|| page.place_of(model.live.focus)).flatten();
+        let focused =
+            (model.tab == Tab::Live).then(|| page.place_of(model.live.focus.unwrap_or_default())).flatten();
         page.text(focused.unwrap_or(area))
     })
 }

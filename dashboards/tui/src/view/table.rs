@@ -46,6 +46,11 @@ impl Column {
         Self { term: None, words: head, cells, grows: true, right: false, rank: 0 }
     }
 
+    /// The same, where there is room for it at all.
+    pub(super) const fn rest_if_any(head: &'static str, cells: usize, rank: u8) -> Self {
+        Self { rank, ..Self::rest(head, cells) }
+    }
+
     /// What stands over it, as the glossary has it.
     pub(super) fn head(&self) -> &'static str {
         self.term.and_then(glossary::term_of).map_or(self.words, |term| term.name)

@@ -222,7 +222,7 @@ fn from_an_edge_to_its_slow_requests_and_to_jaeger() {
 fn enter_shows_the_focused_panel_alone() {
     let mut model = after(fixture::until(43));
     keys(&mut model, "jj");
-    assert_eq!(model.live.focus, Panel::Score);
+    assert_eq!(model.live.focus, Some(Panel::Score));
     press(&mut model, KeyCode::Enter);
     let screen = text(&drawn(&model, 120, 40));
     assert!(screen.contains("scorecard") && !screen.contains("timeline"), "{screen}");
