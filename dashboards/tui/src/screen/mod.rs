@@ -97,11 +97,11 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
             let said_before = |line: &&Arc<Line>| matches!(line.entry, Entry::Header(_) | Entry::Phase(_));
             self.left.before.extend(batch.iter().filter(said_before).cloned());
             let mut commands = update(&mut self.model, Msg::Lines(batch));
-            // Waits for a key for the rest of the frame, then takes every key there is before drawing once.
-            let now = runtime::clock::now();
-            let wait =
-                drawn.map_or(FRAME, |drawn| FRAME.saturating_sub(now.saturating_duration_since(drawn)));
-            let mut patience = if closed { Duration::ZERO } else { wait.max(Duration::from_millis(1)) };
+            // Waits for a key, no longer than the next frame may come, then takes every key there is before drawing once.
+            // With nothing to draw that is a whole frame's length: an idle screen wakes ten times a second.
+            self.dirty |= commands.contains(&Cmd::Draw);
+            let since = drawn.map(|drawn| runtime::clock::now().saturating_duration_since(drawn));
+            let mut patience = patience(self.dirty, since, closed);
             while event::poll(patience)? {
                 patience = Duration::ZERO;
                 if let Some(msg) = heard(event::read()?, &mut wheel) {
@@ -195,6 +195,15 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
     }
 }
 
+/// How long a key is waited for, with something to draw or without, so long after the last frame.
+fn patience(dirty: bool, since: Option<Duration>, closed: bool) -> Duration {
+    match (dirty, since) {
+        _ if closed => Duration::ZERO,
+        (false, _) => FRAME,
+        (true, since) => since.map_or(Duration::ZERO, |since| FRAME.saturating_sub(since)),
+    }
+}
+
 /// What an event of the terminal means, if anything.
 fn heard(event: Event, wheel: &mut Throttle) -> Option<Msg> {
     match event {
@@ -236,4 +245,19 @@ pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, model: &Mode
     terminal.draw(|frame| view(model, frame))?;
     terminal.backend_mut().write_all(END)?;
     Backend::flush(terminal.backend_mut())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_screen_sleeps_and_a_dirty_one_waits_for_its_frame() {
+        let ms = Duration::from_millis;
+        assert_eq!(patience(false, Some(ms(5_000)), false), FRAME, "idle for long is no reason to hurry");
+        assert_eq!(patience(true, Some(ms(30)), false), ms(70), "ten frames a second at most");
+        assert_eq!(patience(true, Some(ms(300)), false), Duration::ZERO);
+        assert_eq!(patience(true, None, false), Duration::ZERO, "the first frame is drawn at once");
+        assert_eq!(patience(false, None, true), Duration::ZERO, "a run that is over is left at once");
+    }
 }

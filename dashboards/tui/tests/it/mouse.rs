@@ -84,6 +84,8 @@ fn the_wheel_moves_the_choice() {
     update(&mut model, Msg::Wheel(false));
     update(&mut model, Msg::Wheel(false));
     assert_eq!(model.procs.selected, Some(0));
+    model.tab = Tab::Live;
+    assert_eq!(update(&mut model, Msg::Wheel(true)), [], "nothing scrolls there");
 }
 
 #[test]

@@ -222,6 +222,25 @@ fn ended_by_a_panic() {
 }
 
 #[test]
+fn a_live_run_is_left_to_itself() {
+    let Some(terminal) = terminal(80, 24) else { return };
+    // A minute of load, ten seconds of it gone: nobody waits for its end.
+    terminal.type_line(&format!("{} 10 --live", program()));
+    terminal.until("the dashboard", |screen| screen.contains("LIVE"));
+    terminal.keys(&["q"]);
+    terminal.until("the question", |screen| screen.contains("the run goes on"));
+    terminal.keys(&["Escape"]);
+    let no_question = |screen: &str| !screen.contains("the run goes on") && screen.contains("LIVE");
+    terminal.until("the dashboard again", no_question);
+    terminal.keys(&["q", "d"]);
+    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    let all = terminal.tmux(&["capture-pane", "-p", "-S", "-", "-t", "t"]);
+    let text = String::from_utf8_lossy(&all.stdout).into_owned();
+    assert!(text.contains("PHASE  steady"), "plain lines begin with what came before:\n{text}");
+    terminal.given_back("d");
+}
+
+#[test]
 fn ascii_without_colour_on_a_terminal() {
     let Some(terminal) = terminal(120, 40) else { return };
     terminal.type_line("export NO_COLOR=1");
