@@ -2,11 +2,10 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use record::glossary;
 
 use super::page::{Page, Target};
 use super::put;
-use crate::figures::{cut, left, right, width};
+use crate::figures::{cut, left, name_of, right, width};
 use crate::list::first_shown;
 use crate::style::{Look, Role};
 
@@ -53,7 +52,7 @@ impl Column {
 
     /// What stands over it, as the glossary has it.
     pub(super) fn head(&self) -> &'static str {
-        self.term.and_then(glossary::term_of).map_or(self.words, |term| term.name)
+        self.term.map_or(self.words, name_of)
     }
 }
 

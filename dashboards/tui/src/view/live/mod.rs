@@ -26,30 +26,6 @@ use crate::model::{Metric, Model, Panel};
 use crate::run::Second;
 use crate::style::Role;
 
-/// Ids of the terms of every figure shown here.
-pub(super) const TERMS: &[&str] = &[
-    "latency_p50",
-    "latency_p99",
-    "latency_p999",
-    "rate",
-    "errors",
-    "edge_queue",
-    "proc_cpu",
-    "staleness_p99",
-    "offered",
-    "timeout",
-    "dropped",
-    "generator_lag",
-    "cpu_stall",
-    "cpu_per_journey",
-    "proc_pss",
-    "stale_reads",
-    "edge_actual",
-    "edge_p99",
-    "edge_errors",
-    "breaker",
-];
-
 pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let whole = page.area;
     if whole.height < PANELS {

@@ -16,6 +16,16 @@ use crate::style::{Look, Role};
 /// Heads of the two arms' columns: a letter is a piece of this.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// Columns of the expectations.
+pub(super) const CHECKS: &[Column] = &[
+    Column::rest("expectation", 24),
+    Column::words("arm", 3, 0),
+    Column::values("value", 9, 0),
+    Column::values("limit", 9, 1),
+    Column::figure("margin", 8, 2),
+    Column::words("verdict", 14, 0),
+];
+
 /// Below, a row's sentence has no room.
 const SENTENCES: u16 = 100;
 
@@ -217,14 +227,6 @@ fn standing(
     area: Rect,
     page: &mut Page,
 ) -> usize {
-    const COLUMNS: &[Column] = &[
-        Column::rest("expectation", 24),
-        Column::words("arm", 3, 0),
-        Column::values("value", 9, 0),
-        Column::values("limit", 9, 1),
-        Column::figure("margin", 8, 2),
-        Column::words("verdict", 14, 0),
-    ];
     let cells = |item: &Item| match item {
         Item::Check(plan, None) => vec![
             (plan.text.clone(), Role::Text),
@@ -245,7 +247,7 @@ fn standing(
         Item::Score(_) | Item::SoFar(_) => Vec::new(),
     };
     let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();
-    Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
+    Table { columns: CHECKS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
 }
 
 /// A verdict with its sign.
