@@ -91,8 +91,10 @@ pub(super) fn doubts(model: &Model, room: u16) -> Vec<Vec<Piece<'static>>> {
     groups.push(late);
     let newest = header.arms.iter().filter_map(|arm| newest_closed(model, arm.letter));
     let offered = newest.map(|s| s.offered as f64).reduce(f64::max);
-    groups
-        .push(vec![dim_of(format!("{} ", name_of("offered"))), Piece::raw(format!("{}/s", count(offered)))]);
+    groups.push(vec![
+        dim_of(format!("{} ", name_of("offered"))),
+        Piece::raw(offered.map_or(NO_DATA.into(), |rate| format!("{}/s", count(Some(rate))))),
+    ]);
     let shown = model.shown();
     if let Some((first, other)) = shown.filter(|_| header.arms.len() > 2) {
         groups.push(vec![Piece::raw(format!("{first} and {other} of {}", header.arms.len()))]);

@@ -162,6 +162,9 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
         terminal.keys(&[key]);
         terminal.until(shown, |screen| screen.contains(shown));
     }
+    // A press of the left button in column 13 of row 2, as terminals tell it (xterm mode 1006): the second tab.
+    terminal.tmux(&["send-keys", "-t", "t", "-l", "\x1b[<0;13;2M"]);
+    terminal.until("the tab clicked on", |screen| screen.contains("[2 Map]"));
     terminal.keys(&["["]);
     terminal.until("pause at the last event", |screen| screen.contains("PAUSED"));
     terminal.keys(&["?"]);
