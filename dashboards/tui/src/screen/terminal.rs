@@ -88,11 +88,13 @@ pub fn leave(out: &mut impl Write) -> io::Result<()> {
 /// Leaves the alternate screen and raw mode if they are on; safe to call from
 /// a panic hook or a signal thread, and more than once.
 pub fn restore() {
-    let _writing = patiently();
+    let writing = patiently();
     if TAKEN.swap(false, Ordering::SeqCst) {
         ASIDE.store(true, Ordering::SeqCst);
-        // Where the terminal is gone there is nothing to give back.
-        let _ = leave(&mut io::stdout());
+        // Where the terminal is gone there is nothing to give back, and whoever waits for it holds standard output.
+        if writing.is_some() {
+            let _ = leave(&mut io::stdout());
+        }
         let _ = disable_raw_mode();
     }
 }
