@@ -187,17 +187,21 @@ impl Head {
             if left.load(Ordering::Relaxed) {
                 return false;
             }
-            let times = pace.times();
-            let now = runtime::clock::now();
-            let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.seen, now));
-            self.at += elapsed.as_nanos() as f64 * if times.is_finite() { times } else { 0.0 };
-            let ahead = t as f64 - self.at;
-            if times.is_infinite() || ahead <= 0.0 {
-                return true;
-            }
+            let Some(rest) = self.rest(t, runtime::clock::now(), pace.times()) else { return true };
             // The pace may change meanwhile: no longer than a look at a time.
-            std::thread::sleep(Duration::from_nanos((ahead / times) as u64).min(LOOK));
+            std::thread::sleep(rest.min(LOOK));
         }
+    }
+
+    /// Moves on to `now`, so many times as fast as the run went; how long it still is to `t`, `None` where it is reached.
+    fn rest(&mut self, t: u64, now: Instant, times: f64) -> Option<Duration> {
+        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.seen, now));
+        if times.is_infinite() {
+            return None;
+        }
+        self.at += elapsed.as_nanos() as f64 * times;
+        let ahead = t as f64 - self.at;
+        (ahead > 0.0).then(|| Duration::from_nanos((ahead / times) as u64))
     }
 }
 
@@ -207,6 +211,24 @@ mod tests {
 
     fn line(t: u64) -> Line {
         Line { t, entry: Entry::Host(record::Host::default()) }
+    }
+
+    #[test]
+    fn a_replay_goes_on_at_the_pace_of_each_moment() {
+        let begun = runtime::clock::now();
+        let after = |ms| begun + Duration::from_millis(ms);
+        let mut head = Head { at: 0.0, seen: begun };
+        let minute = 60_000_000_000;
+        assert_eq!(head.rest(minute, after(1_000), 1.0), Some(Duration::from_secs(59)));
+        // 59 s of the run are left; eight times as fast that takes 7.375 s, of which one goes by.
+        assert_eq!(head.rest(minute, after(2_000), 8.0), Some(Duration::from_millis(6_375)));
+        assert_eq!(
+            head.rest(minute, after(2_000), 0.25),
+            Some(Duration::from_secs(204)),
+            "and a quarter is slow"
+        );
+        assert_eq!(head.rest(minute, after(206_000), 0.25), None);
+        assert_eq!(head.rest(2 * minute, after(206_000), f64::INFINITY), None, "in a pipe nobody waits");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Replays a record, or without one the tests' synthetic run:
-//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--panic]`.
+//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--live] [--panic]`.
 //!
-//! `--fast` tells everything at once; with `--panic` the key `r` panics, to see what is left of the terminal.
+//! `--fast` tells everything at once, `--live` as if the run was made here; with `--panic` the key `r` panics, to see
+//! what is left of the terminal.
 
-#[path = "../tests/it/fixture.rs"]
+#[path = "../tests/it/fixture/mod.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
 mod fixture;
 
@@ -49,19 +50,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::process::exit(INTERRUPTED);
         })?;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let options = tui::Options {
-            ascii: has("--ascii"),
-            no_color,
-            guest: true,
-            pace: Some(1.0),
-            ..Default::default()
-        };
+        let (ascii, guest) = (has("--ascii"), !has("--live"));
+        let options =
+            tui::Options { ascii, no_color, guest, pace: guest.then_some(1.0), ..Default::default() };
         let panics = has("--panic");
-        tui::run(options, &told, |ask| match ask {
+        let shown = tui::run(options, &told, |ask| match ask {
             tui::Ask::Report if panics => panic!("asked to panic"),
             tui::Ask::Report => Some("a demonstration has no report".into()),
             tui::Ask::Quit(_) | tui::Ask::Pace(_) => None,
         })?;
+        if shown.detached {
+            let mut printer = tui::plain::Printer::new(std::io::stdout());
+            for line in shown.before.into_iter().chain(told.try_iter()) {
+                printer.line(&line)?;
+            }
+        }
     } else {
         let mut printer = tui::plain::Printer::new(std::io::stdout());
         left.store(true, Ordering::SeqCst);

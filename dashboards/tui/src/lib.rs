@@ -19,7 +19,7 @@ pub mod model;
 pub mod plain;
 mod run;
 pub mod screen;
-mod shot;
+pub mod shot;
 pub mod style;
 mod sweep;
 pub mod tab;

@@ -5,7 +5,7 @@
 pub struct List {
     /// The row chosen; `None` stays with the first, or in a log with the last.
     pub selected: Option<usize>,
-    /// Rows that do not contain this are left out; case does not matter.
+    /// Rows that do not contain each word of this are left out; case does not matter.
     pub filter: String,
     /// Index of the column rows are sorted by; `None` is the list's own order.
     pub sort: Option<usize>,
@@ -39,9 +39,10 @@ impl List {
         self.selected = None;
     }
 
-    /// Whether a row with this text is shown.
+    /// Whether a row with this text is shown: every word of the filter is in it.
     pub fn passes(&self, text: &str) -> bool {
-        self.filter.is_empty() || text.to_lowercase().contains(&self.filter.to_lowercase())
+        let text = text.to_lowercase();
+        self.filter.to_lowercase().split_whitespace().all(|word| text.contains(word))
     }
 }
 
@@ -77,6 +78,13 @@ mod tests {
         assert_eq!(list.sort, Some(2));
         list.sort_by(true, 0);
         assert_eq!(list.sort, None);
+    }
+
+    #[test]
+    fn a_filter_asks_for_every_word_in_any_order() {
+        let list = List { filter: "Slow home".into(), ..List::default() };
+        assert!(list.passes("home-feed slow 3031") && !list.passes("home-feed steady"));
+        assert!(List::default().passes("anything"));
     }
 
     #[test]

@@ -152,8 +152,8 @@ pub struct Live {
     pub percentiles: Percentiles,
     /// Which stretch of time.
     pub zoom: Zoom,
-    /// The panel that is copied, or shown alone.
-    pub focus: Panel,
+    /// The panel that is copied, or shown alone; the charts until another is focused.
+    pub focus: Option<Panel>,
     /// Whether it is shown alone.
     pub alone: bool,
 }

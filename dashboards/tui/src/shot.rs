@@ -21,7 +21,7 @@ const BASELINE: u32 = 14;
 ///
 /// # Errors
 /// What writing says.
-pub(crate) fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
+pub fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
     let moment = load_clock(model.at(), model.run.load_start(), 1).replace(':', "m");
     let name = format!("screen-{}-{moment}s", model.tab.name().to_lowercase());
     let buffer = view::screen(model);
@@ -39,7 +39,7 @@ pub(crate) fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
 }
 
 /// The buffer with colours and weights as a terminal shows them: Select Graphic Rendition (ECMA-48, 8.3.117).
-pub(crate) fn ansi(buffer: &Buffer) -> String {
+pub fn ansi(buffer: &Buffer) -> String {
     let mut text = String::new();
     let columns = usize::from(buffer.area.width).max(1);
     for row in buffer.content.chunks(columns) {
@@ -87,7 +87,7 @@ fn codes(cell: &Cell) -> String {
 
 /// A picture of a buffer whose cells have roles for colours ([`Palette::numbered`]): one file, no font of its own, dark
 /// on light and light on dark as whoever looks at it has set.
-pub(crate) fn svg(buffer: &Buffer) -> String {
+pub fn svg(buffer: &Buffer) -> String {
     let (columns, rows) = (u32::from(buffer.area.width), u32::from(buffer.area.height));
     let (wide, high) = (columns * CELL.0, rows * CELL.1);
     let mut svg = format!(

@@ -203,7 +203,7 @@ fn hit(model: &mut Model, target: Target) -> Vec<Cmd> {
         }
         Target::Row(row) => rows::click(model, row),
         Target::Panel(panel) => {
-            model.live.focus = panel;
+            model.live.focus = Some(panel);
             vec![Cmd::Draw]
         }
     }

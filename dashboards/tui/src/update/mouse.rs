@@ -21,6 +21,10 @@ pub(super) fn click(model: &mut Model, x: u16, y: u16) -> Vec<Cmd> {
 }
 
 pub(super) fn wheel(model: &mut Model, down: bool) -> Vec<Cmd> {
+    // Nothing scrolls there.
+    if model.over != Over::Help && model.list().is_none() {
+        return Vec::new();
+    }
     rows::step(model, if down { WHEEL } else { -WHEEL });
     vec![Cmd::Draw]
 }

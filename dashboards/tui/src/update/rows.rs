@@ -20,9 +20,10 @@ pub(super) fn step(model: &mut Model, by: isize) {
     }
     if model.tab == Tab::Live {
         let panels = view::panels(model);
-        let at = panels.iter().position(|panel| *panel == model.live.focus).unwrap_or(0);
+        let focus = model.live.focus.unwrap_or_default();
+        let at = panels.iter().position(|panel| *panel == focus).unwrap_or(0);
         let next = at.saturating_add_signed(by.signum()).min(panels.len().saturating_sub(1));
-        model.live.focus = panels.get(next).copied().unwrap_or_default();
+        model.live.focus = panels.get(next).copied();
         return;
     }
     if model.tab == Tab::Traces && model.traces.shown.is_some() {

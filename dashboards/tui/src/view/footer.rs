@@ -64,7 +64,16 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
         Action::Solo if model.solo == Solo::Other => "both arms",
         Action::Pace(_) if model.pace.is_none() => "",
         Action::Open if model.tab == Tab::Live && model.live.alone => "all panels",
+        Action::Close if is_in(model) => "back",
         Action::Scale if model.live.other_scale => "own scale",
         _ => binding.hint,
     }
+}
+
+/// Whether Esc leads out of something on this tab.
+fn is_in(model: &Model) -> bool {
+    let list = model.list().is_some_and(|list| list.open || !list.filter.is_empty());
+    let trace = model.tab == Tab::Traces && model.traces.shown.is_some();
+    let panel = model.tab == Tab::Live && model.live.alone;
+    model.over == Over::Nothing && (list || trace || panel)
 }

@@ -6,7 +6,7 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::{Block, Widget};
 
-use crate::figures::width;
+use crate::figures::{cut, width};
 use crate::style::{Look, Role};
 
 const ASCII: border::Set<'static> = border::Set {
@@ -20,13 +20,27 @@ const ASCII: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
-/// Draws a frame with its title, returns what is inside.
+/// Draws a frame with its title, returns what is inside. A title that does not fit says that something is missing.
 pub(super) fn framed(look: &Look, title: Line<'static>, area: Rect, buffer: &mut Buffer) -> Rect {
+    let title = fitted(look, title, usize::from(area.width.saturating_sub(2)));
     let set = if look.ascii { ASCII } else { border::ROUNDED };
     let block = Block::bordered().border_set(set).border_style(look.style(Role::Frame)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
     inner
+}
+
+fn fitted(look: &Look, title: Line<'static>, room: usize) -> Line<'static> {
+    if title.width() <= room {
+        return title;
+    }
+    let mut left = room;
+    let pieces = title.spans.into_iter().map(|piece| {
+        let text = cut(&piece.content, left, look.ascii);
+        left -= width(&text);
+        Piece::styled(text, piece.style)
+    });
+    Line::from(pieces.collect::<Vec<_>>())
 }
 
 /// A panel's plain title.

@@ -52,8 +52,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         left.push(Piece::styled(look.either("▏", "]"), look.style(Role::Frame)));
         left.push(Piece::raw(" "));
     }
-    left.push(Piece::raw(times));
-    left.push(Piece::raw("  "));
+    // Whether it is now that is shown matters more than when: time goes before the state is cut.
+    let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
+    if used + right <= usize::from(area.width) {
+        left.push(Piece::raw(times));
+        left.push(Piece::raw("  "));
+    }
     left.push(Piece::styled(state, look.style(state_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
 }
@@ -87,8 +91,10 @@ pub(super) fn doubts(model: &Model, room: u16) -> Vec<Vec<Piece<'static>>> {
     groups.push(late);
     let newest = header.arms.iter().filter_map(|arm| newest_closed(model, arm.letter));
     let offered = newest.map(|s| s.offered as f64).reduce(f64::max);
-    groups
-        .push(vec![dim_of(format!("{} ", name_of("offered"))), Piece::raw(format!("{}/s", count(offered)))]);
+    groups.push(vec![
+        dim_of(format!("{} ", name_of("offered"))),
+        Piece::raw(offered.map_or(NO_DATA.into(), |rate| format!("{}/s", count(Some(rate))))),
+    ]);
     let shown = model.shown();
     if let Some((first, other)) = shown.filter(|_| header.arms.len() > 2) {
         groups.push(vec![Piece::raw(format!("{first} and {other} of {}", header.arms.len()))]);

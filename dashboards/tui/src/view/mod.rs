@@ -128,7 +128,8 @@ pub(crate) fn panels(model: &Model) -> Vec<Panel> {
 /// The text somebody means who copies: the focused panel's, or all of a tab that has none.
 pub(crate) fn focused_text(model: &Model) -> String {
     drawn(model, |page, area| {
-        let focused = (model.tab == Tab::Live).then(|| page.place_of(model.live.focus)).flatten();
+        let focused =
+            (model.tab == Tab::Live).then(|| page.place_of(model.live.focus.unwrap_or_default())).flatten();
         page.text(focused.unwrap_or(area))
     })
 }
@@ -174,9 +175,9 @@ pub(crate) fn chosen_moment(model: &Model) -> Option<u64> {
     events::chosen(model)
 }
 
-/// Ids of the terms of every figure some tab shows: a test looks each up in the glossary.
+/// Ids of the terms of the tables' figures: a test looks each up in the glossary. Labels outside tables are looked up
+/// where they are written.
 pub fn figures_shown() -> Vec<&'static str> {
-    let tables = [traces::COLUMNS, procs::COLUMNS, map::COLUMNS].concat();
-    let columns = tables.iter().filter_map(|column| column.term);
-    columns.chain(live::TERMS.iter().copied()).collect()
+    let tables = [traces::COLUMNS, procs::COLUMNS, map::COLUMNS, score::CHECKS].concat();
+    tables.iter().filter_map(|column| column.term).collect()
 }

@@ -29,7 +29,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::figure("proc_restarts", 4, 2),
     Column::figure("proc_db", 9, 5),
     Column::words("port", 6, 7),
-    Column::rest("components", 0),
+    Column::rest_if_any("components", 10, 8),
 ];
 
 /// Who is no arm's: the generator, and we.

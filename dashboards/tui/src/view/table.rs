@@ -2,11 +2,10 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use record::glossary;
 
 use super::page::{Page, Target};
 use super::put;
-use crate::figures::{cut, left, right, width};
+use crate::figures::{cut, left, name_of, right, width};
 use crate::list::first_shown;
 use crate::style::{Look, Role};
 
@@ -46,9 +45,14 @@ impl Column {
         Self { term: None, words: head, cells, grows: true, right: false, rank: 0 }
     }
 
+    /// The same, where there is room for it at all.
+    pub(super) const fn rest_if_any(head: &'static str, cells: usize, rank: u8) -> Self {
+        Self { rank, ..Self::rest(head, cells) }
+    }
+
     /// What stands over it, as the glossary has it.
     pub(super) fn head(&self) -> &'static str {
-        self.term.and_then(glossary::term_of).map_or(self.words, |term| term.name)
+        self.term.map_or(self.words, name_of)
     }
 }
 
@@ -160,7 +164,7 @@ impl Table<'_> {
 
     fn heads(&self, look: &Look, columns: &[(usize, usize)], area: Rect, page: &mut Page) {
         let mut x = area.x + SIGN as u16;
-        for (i, cells) in columns {
+        for (i, cells) in columns.iter().filter(|(_, cells)| *cells > 0) {
             let column = &self.columns[*i];
             let sorted = self.sort == Some(*i);
             let sign = if sorted { look.either("▾", "v") } else { "" };
@@ -183,7 +187,7 @@ impl Table<'_> {
         page: &mut Page,
     ) {
         let mut x = line.x + SIGN as u16;
-        for (i, room) in columns {
+        for (i, room) in columns.iter().filter(|(_, room)| *room > 0) {
             let column = &self.columns[*i];
             if let Some((text, role)) = cells.get(*i)
                 && x < line.right()

@@ -219,10 +219,31 @@ fn from_an_edge_to_its_slow_requests_and_to_jaeger() {
 }
 
 #[test]
+fn a_request_is_seen_in_both_arms_where_they_fit_and_by_key_where_not() {
+    let mut model = after(fixture::lines());
+    keys(&mut model, "4");
+    press(&mut model, KeyCode::Enter);
+    assert_eq!(model.traces.shown, Some(('B', 1, 3_031)), "the slowest");
+    let shown = |model: &Model, width: u16, height: u16| {
+        let screen = text(&drawn(model, width, height));
+        ['A', 'B'].map(|arm| screen.contains(&format!("{arm} home-feed request 3031")))
+    };
+    assert_eq!(shown(&model, 120, 40), [true, true], "beside each other");
+    assert_eq!(shown(&model, 80, 24), [true, true], "one below the other");
+    assert_eq!(shown(&model, 80, 16), [false, true], "one fits: the one chosen");
+    keys(&mut model, "s");
+    assert_eq!(shown(&model, 80, 16), [true, false]);
+    keys(&mut model, "s");
+    assert_eq!(shown(&model, 80, 16), [false, true]);
+    press(&mut model, KeyCode::Esc);
+    assert_eq!(model.traces.shown, None);
+}
+
+#[test]
 fn enter_shows_the_focused_panel_alone() {
     let mut model = after(fixture::until(43));
     keys(&mut model, "jj");
-    assert_eq!(model.live.focus, Panel::Score);
+    assert_eq!(model.live.focus, Some(Panel::Score));
     press(&mut model, KeyCode::Enter);
     let screen = text(&drawn(&model, 120, 40));
     assert!(screen.contains("scorecard") && !screen.contains("timeline"), "{screen}");

@@ -4,6 +4,7 @@ mod fixture;
 mod keys;
 mod mouse;
 mod screens;
+mod shots;
 mod sizes;
 mod still;
 mod terminal;

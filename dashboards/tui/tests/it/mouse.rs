@@ -66,7 +66,7 @@ fn a_click_chooses_a_row_and_a_second_opens_it() {
 fn a_click_focuses_a_panel() {
     let mut model = after(fixture::until(43));
     click(&mut model, "scorecard, this");
-    assert_eq!(model.live.focus, Panel::Score);
+    assert_eq!(model.live.focus, Some(Panel::Score));
     let Some(Cmd::Copy(text)) =
         update(&mut model, Msg::Key(KeyCode::Char('y'), KeyModifiers::NONE)).into_iter().next()
     else {
@@ -84,6 +84,8 @@ fn the_wheel_moves_the_choice() {
     update(&mut model, Msg::Wheel(false));
     update(&mut model, Msg::Wheel(false));
     assert_eq!(model.procs.selected, Some(0));
+    model.tab = Tab::Live;
+    assert_eq!(update(&mut model, Msg::Wheel(true)), [], "nothing scrolls there");
 }
 
 #[test]

@@ -204,6 +204,18 @@ fn the_past_is_as_it_was() {
     }
 }
 
+/// Whoever watches the charts is told what the map would say.
+#[test]
+fn the_worst_finding_is_on_the_live_tab() {
+    let model = after(fixture::until(31));
+    for (width, height) in [(120, 40), (80, 24)] {
+        let screen = text(&drawn(&model, width, height));
+        assert!(screen.contains("feed->follower: retry amplif"), "{screen}");
+    }
+    let well = text(&drawn(&after(fixture::until(15)), 120, 40));
+    assert!(!well.contains("amplification"), "{well}");
+}
+
 /// A dead arm is a gap: its column of the chart holds no line.
 #[test]
 fn a_dead_arm_leaves_a_gap() {

@@ -162,6 +162,9 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
         terminal.keys(&[key]);
         terminal.until(shown, |screen| screen.contains(shown));
     }
+    // A press of the left button in column 13 of row 2, as terminals tell it (xterm mode 1006): the second tab.
+    terminal.tmux(&["send-keys", "-t", "t", "-l", "\x1b[<0;13;2M"]);
+    terminal.until("the tab clicked on", |screen| screen.contains("[2 Map]"));
     terminal.keys(&["["]);
     terminal.until("pause at the last event", |screen| screen.contains("PAUSED"));
     terminal.keys(&["?"]);
@@ -219,6 +222,25 @@ fn ended_by_a_panic() {
     let screen = terminal.until("the panic's own words", |screen| screen.contains("asked to panic"));
     assert!(!screen.contains("? help"), "they stand on the normal screen:\n{screen}");
     terminal.given_back("a panic");
+}
+
+#[test]
+fn a_live_run_is_left_to_itself() {
+    let Some(terminal) = terminal(80, 24) else { return };
+    // A minute of load, ten seconds of it gone: nobody waits for its end.
+    terminal.type_line(&format!("{} 10 --live", program()));
+    terminal.until("the dashboard", |screen| screen.contains("LIVE"));
+    terminal.keys(&["q"]);
+    terminal.until("the question", |screen| screen.contains("the run goes on"));
+    terminal.keys(&["Escape"]);
+    let no_question = |screen: &str| !screen.contains("the run goes on") && screen.contains("LIVE");
+    terminal.until("the dashboard again", no_question);
+    terminal.keys(&["q", "d"]);
+    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    let all = terminal.tmux(&["capture-pane", "-p", "-S", "-", "-t", "t"]);
+    let text = String::from_utf8_lossy(&all.stdout).into_owned();
+    assert!(text.contains("PHASE  steady"), "plain lines begin with what came before:\n{text}");
+    terminal.given_back("d");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span as Piece};
 use record::Edge;
 
-use super::super::frame::{framed, line};
+use super::super::frame::{foot, framed, line};
 use super::super::graph::{self, busy, failing, failing_role, tree};
 use super::super::put;
-use crate::figures::{count, left, ms, name_of, percent, right};
+use crate::detect::findings;
+use crate::figures::{count, cut, left, ms, name_of, percent, right};
 use crate::model::{Model, Solo};
 use crate::style::{Look, Role};
 
@@ -23,6 +24,7 @@ pub(super) fn map(model: &Model, title: impl Fn(&str) -> Line<'static>, area: Re
     let look = &model.look;
     let Some(arm) = arm(model) else { return };
     let inner = framed(look, title(&format!("{arm} service map: calls between processes")), area, buffer);
+    worst_finding(model, arm, area, buffer);
     let edges = busy(model, arm);
     let branches = tree(&edges);
     if branches.is_empty() {
@@ -70,6 +72,7 @@ pub(super) fn worst_first(
     let look = &model.look;
     let Some(arm) = arm(model) else { return };
     let inner = framed(look, title(&format!("{arm} edges, worst first")), area, buffer);
+    worst_finding(model, arm, area, buffer);
     let mut edges = busy(model, arm);
     // Open breakers, then failing, then slow.
     edges.sort_by(|a, b| {
@@ -95,6 +98,17 @@ pub(super) fn worst_first(
         pieces.extend(graph::instances(model, arm, &edge.callee));
         pieces.push(Piece::styled(graph::faults(model, arm, &edge.callee), look.style(Role::Fault)));
         line(pieces, inner.x, y, inner.width, buffer);
+    }
+}
+
+/// The worst of what the detectors say, in the panel's last row: the map's tab has all of it.
+fn worst_finding(model: &Model, arm: char, area: Rect, buffer: &mut Buffer) {
+    let found = findings(&model.run, arm, model.at());
+    if let Some(finding) = found.first() {
+        let room = usize::from(area.width).saturating_sub(8);
+        let more = if found.len() > 1 { format!(", and {} more", found.len() - 1) } else { String::new() };
+        let text = format!("{}{more}", finding.text);
+        foot(&model.look, &cut(&text, room, model.look.ascii), finding.role, area, buffer);
     }
 }
 

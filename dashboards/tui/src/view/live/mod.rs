@@ -26,36 +26,12 @@ use crate::model::{Metric, Model, Panel};
 use crate::run::Second;
 use crate::style::Role;
 
-/// Ids of the terms of every figure shown here.
-pub(super) const TERMS: &[&str] = &[
-    "latency_p50",
-    "latency_p99",
-    "latency_p999",
-    "rate",
-    "errors",
-    "edge_queue",
-    "proc_cpu",
-    "staleness_p99",
-    "offered",
-    "timeout",
-    "dropped",
-    "generator_lag",
-    "cpu_stall",
-    "cpu_per_journey",
-    "proc_pss",
-    "stale_reads",
-    "edge_actual",
-    "edge_p99",
-    "edge_errors",
-    "breaker",
-];
-
 pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let whole = page.area;
     if whole.height < PANELS {
         tiny(model, area, page);
     } else if model.live.alone {
-        panel(model, model.live.focus, area, page);
+        panel(model, model.live.focus.unwrap_or_default(), area, page);
     } else if whole.width >= WIDE.0 && whole.height >= WIDE.1 {
         wide(model, area, page);
     } else if whole.width >= TWO_ARMS {
@@ -67,7 +43,7 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
 
 /// A panel's title; the focused one says so.
 fn title(model: &Model, panel: Panel) -> impl Fn(&str) -> Line<'static> {
-    let (look, focused) = (model.look, model.live.focus == panel && model.live != Default::default());
+    let (look, focused) = (model.look, model.live.focus == Some(panel));
     move |text| {
         let sign = if focused { look.either("▸ ", "> ") } else { "" };
         titled(&look, &format!("{sign}{text}"))
@@ -256,7 +232,7 @@ fn chart_title(model: &Model, arm: char, against: Option<char>, room: u16) -> Li
         rest.push(Piece::styled(percent(share), look.style(role)));
         rest.push(Piece::raw(" "));
     }
-    let focused = model.live.focus == Panel::Charts && model.live != Default::default();
+    let focused = model.live.focus == Some(Panel::Charts);
     let sign = if focused { look.either("▸", ">") } else { " " };
     let taken: usize = rest.iter().map(|piece| width(&piece.content)).sum();
     let name_room = usize::from(room).saturating_sub(taken + 8).max(5);

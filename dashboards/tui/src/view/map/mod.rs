@@ -17,7 +17,7 @@ use crate::style::Role;
 
 /// Per edge, and in the same columns what there is of an instance.
 pub(super) const COLUMNS: &[Column] = &[
-    Column::rest("call", 22),
+    Column::rest("call", 20),
     Column::figure("edge_rps", 6, 2),
     Column::figure("edge_actual", 6, 1),
     Column::figure("edge_p50", 7, 5),
@@ -31,6 +31,8 @@ pub(super) const COLUMNS: &[Column] = &[
 
 /// Rows for findings where they have a panel of their own.
 const FINDINGS: u16 = 6;
+/// Fewer rows than this are the graph's alone, unless something is wrong.
+const SHORT: u16 = 14;
 
 pub(super) fn count(model: &Model) -> usize {
     tree::nodes(model).len()
@@ -59,10 +61,11 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         .iter()
         .flat_map(|arm| findings(&model.run, *arm, model.at()).into_iter().map(|f| (*arm, f)))
         .collect();
-    let high = if is_low(area) {
-        0
-    } else {
-        (found.len() as u16 + 2).clamp(3, FINDINGS.min(area.height / 3).max(3))
+    // On a short screen that nothing is wrong is said by the absence of a panel.
+    let short = area.height < SHORT && found.is_empty();
+    let high = match is_low(area) || short {
+        true => 0,
+        false => (found.len() as u16 + 2).clamp(3, FINDINGS.min(area.height / 3).max(3)),
     };
     let [upper, lower]: [Rect; 2] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(high)]).areas(area);
@@ -89,7 +92,9 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
             upper,
             page,
         );
-        wrong(model, &found, lower, page);
+        if high > 0 {
+            wrong(model, &found, lower, page);
+        }
     }
 }
 

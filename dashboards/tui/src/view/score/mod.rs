@@ -3,7 +3,7 @@
 mod detail;
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::{Check, ExpectationPlan, Score, figures};
+use record::{Check, ExpectationPlan, Score, figures, glossary};
 
 use super::frame::{foot, framed, titled};
 use super::page::Page;
@@ -15,6 +15,19 @@ use crate::style::{Look, Role};
 
 /// Heads of the two arms' columns: a letter is a piece of this.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Columns of the expectations.
+pub(super) const CHECKS: &[Column] = &[
+    Column::rest("expectation", 24),
+    Column::words("arm", 3, 0),
+    Column::values("value", 9, 0),
+    Column::values("limit", 9, 1),
+    Column::figure("margin", 8, 2),
+    Column::words("verdict", 14, 0),
+];
+
+/// Below, a row's sentence has no room.
+const SENTENCES: u16 = 100;
 
 /// A row that can be chosen.
 pub(super) enum Item<'a> {
@@ -142,7 +155,7 @@ fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Pag
             rows.push(Row::Text(format!(" {claim}"), Role::Strong));
         }
         let mut cells = match item {
-            Item::Score(score) => score_cells(&model.look, score, first, other),
+            Item::Score(score) => score_cells(&model.look, score, first, other, area.width < SENTENCES),
             Item::SoFar(row) => so_far_cells(&model.look, row),
             Item::Check(..) => continue,
         };
@@ -154,7 +167,16 @@ fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Pag
     Table { columns: &columns, rows: &rows, chosen, sort: None, before: 0 }.draw(&model.look, area, page)
 }
 
-fn score_cells(look: &Look, score: &Score, first: char, other: char) -> Vec<(String, Role)> {
+/// What a row is called where its sentence would be cut: its term, and what else its id says.
+fn short(score: &Score) -> String {
+    let Some(term) = glossary::term_of(&score.id) else { return score.measure.clone() };
+    match score.id[term.id.len()..].trim_start_matches(['_', '-']) {
+        "" => term.name.to_owned(),
+        rest => format!("{} {rest}", term.name),
+    }
+}
+
+fn score_cells(look: &Look, score: &Score, first: char, other: char, narrow: bool) -> Vec<(String, Role)> {
     let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
     let shown = |arm: char| {
         let of = measured(arm);
@@ -169,7 +191,7 @@ fn score_cells(look: &Look, score: &Score, first: char, other: char) -> Vec<(Str
     let ratio = if look.ascii { ratio.replace('×', "x") } else { ratio };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
     vec![
-        (format!("  {}", score.measure), Role::Text),
+        (format!("  {}", if narrow { short(score) } else { score.measure.clone() }), Role::Text),
         shown(first),
         shown(other),
         (ratio, role),
@@ -205,14 +227,6 @@ fn standing(
     area: Rect,
     page: &mut Page,
 ) -> usize {
-    const COLUMNS: &[Column] = &[
-        Column::rest("expectation", 24),
-        Column::words("arm", 3, 0),
-        Column::values("value", 9, 0),
-        Column::values("limit", 9, 1),
-        Column::figure("margin", 8, 2),
-        Column::words("verdict", 14, 0),
-    ];
     let cells = |item: &Item| match item {
         Item::Check(plan, None) => vec![
             (plan.text.clone(), Role::Text),
@@ -233,7 +247,7 @@ fn standing(
         Item::Score(_) | Item::SoFar(_) => Vec::new(),
     };
     let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();
-    Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
+    Table { columns: CHECKS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
 }
 
 /// A verdict with its sign.

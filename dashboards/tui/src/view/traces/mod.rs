@@ -13,7 +13,7 @@ use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table};
 use super::{WIDE, is_low, put};
-use crate::figures::{value, wrap};
+use crate::figures::{name_of, value, wrap};
 use crate::model::{Model, Solo};
 use crate::run::{SECOND, TOP};
 use crate::style::Role;
@@ -30,6 +30,8 @@ pub(super) const COLUMNS: &[Column] = &[
 
 /// Fewer rows than this have no room for a list and a request below it.
 const BOTH: u16 = 18;
+/// Fewer rows have no frame.
+const FRAMED: u16 = 5;
 
 /// The kept requests up to the moment shown that pass the filter.
 pub(super) fn rows(model: &Model) -> Vec<Arc<Trace>> {
@@ -96,20 +98,24 @@ fn length(ns: u64) -> String {
 }
 
 pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    let rows = rows(model);
-    let chosen = shown_whole(model).or_else(|| rows.get(model.traces.list.at(rows.len(), false)).cloned());
-    if model.traces.shown.is_some()
-        && let Some(trace) = &chosen
-    {
-        return beside(model, trace, area, page);
+    if let Some(trace) = shown_whole(model) {
+        return whole(model, &trace, area, page);
     }
-    let Some(trace) = chosen else { return none(model, area, page) };
+    let rows = rows(model);
+    let Some(trace) = rows.get(model.traces.list.at(rows.len(), false)) else {
+        return none(model, area, page);
+    };
     let below = if area.height >= BOTH { area.height / 2 } else { 0 };
     let [upper, lower]: [Rect; 2] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
     list(model, &rows, upper, page);
-    if below > 0 {
-        beside(model, &trace, lower, page);
+    if below == 0 {
+        return;
+    }
+    match twin(model, trace).filter(|_| model.solo == Solo::Both) {
+        Some(twin) if area.width >= WIDE.0 => pair(model, trace, twin, lower, page),
+        Some(_) => one(model, trace, "Enter shows the other arm's as well", lower, page),
+        None => one(model, trace, "", lower, page),
     }
 }
 
@@ -119,8 +125,7 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
         "" => String::new(),
         filter => format!(" with `{filter}`"),
     };
-    let title =
-        format!("requests kept{filter}: the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+    let title = format!("{} requests kept{filter}", traces.len());
     let inner = if is_low(area) { area } else { framed(look, titled(look, &title), area, page) };
     let cells = |trace: &Arc<Trace>| {
         let failed = !trace.error.is_empty();
@@ -137,53 +142,63 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
     };
     let rows: Vec<Row> = traces.iter().map(cells).collect();
     let chosen = model.traces.list.at(rows.len(), false);
-    Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 }
-        .draw(look, inner, page);
+    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 };
+    let missing = table.draw(look, inner, page);
+    if !is_low(area) {
+        let more = format!("{missing} more columns on a wider screen");
+        let what = format!("the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+        foot(look, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
+    }
 }
 
-/// A request, and where there is room the same one in the other arm: beside it, or below.
-fn beside(model: &Model, trace: &Trace, area: Rect, page: &mut Page) {
-    let other = model.run.letters().into_iter().filter(|letter| *letter != trace.arm);
-    let shown = model.shown().map_or([' ', ' '], |(first, other)| [first, other]);
-    // The arm it is compared with, else any other that kept it.
-    let arms = shown.into_iter().filter(|letter| *letter != trace.arm).chain(other);
-    let twin = arms.filter_map(|arm| model.run.twin(trace, arm, model.at())).next();
-    let roomy = area.width >= WIDE.0 || area.height >= BOTH;
-    let twin = twin.filter(|_| roomy && model.solo == Solo::Both);
-    let direction =
-        if area.width >= WIDE.0 { Layout::horizontal::<[Constraint; 2]> } else { Layout::vertical };
-    let longest = trace.length().max(twin.map_or(0, |twin| twin.length()));
-    let draw = |trace: &Trace, area: Rect, page: &mut Page| {
-        let text = format!(
-            "{} {} request {}, {} {}",
-            trace.arm,
-            trace.journey,
-            trace.request,
-            crate::figures::name_of("felt"),
-            length(trace.felt)
-        );
-        let inner =
-            if area.height < 5 { area } else { framed(&model.look, titled(&model.look, &text), area, page) };
-        // Both on one scale: the shorter one looks shorter.
-        let split = model.run.split(trace, model.at()).map(|split| &**split);
-        Waterfall { trace, longest, split, scroll: model.traces.scroll }.draw(&model.look, inner, page);
+/// The same request in the arm it is compared with, else in any other that kept it.
+fn twin<'a>(model: &'a Model, trace: &Trace) -> Option<&'a Trace> {
+    let compared = model.shown().map_or([trace.arm; 2], |(first, other)| [first, other]);
+    let arms = compared.into_iter().chain(model.run.letters()).filter(|arm| *arm != trace.arm);
+    arms.filter_map(|arm| model.run.twin(trace, arm, model.at())).map(|twin| &**twin).next()
+}
+
+/// The request opened: with its twin where both fit, else the arm's that `s` asks for.
+fn whole(model: &Model, trace: &Trace, area: Rect, page: &mut Page) {
+    let Some(twin) = twin(model, trace) else {
+        return one(model, trace, "not kept in another arm", area, page);
     };
-    match twin {
-        Some(twin) => {
-            let halves: [Rect; 2] = direction([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-            // A on the left, whichever was chosen.
-            let (left, right) = if twin.arm < trace.arm { (&**twin, trace) } else { (trace, &**twin) };
-            draw(left, halves[0], page);
-            draw(right, halves[1], page);
-        }
-        None => {
-            draw(trace, area, page);
-            if area.height >= 5 && model.run.letters().len() > 1 && model.solo == Solo::Both {
-                let text = if roomy { "not kept in another arm" } else { "s shows the other arm's" };
-                foot(&model.look, text, Role::Dim, area, page);
-            }
-        }
+    let fit = area.width >= WIDE.0 || area.height >= BOTH;
+    if fit && model.solo == Solo::Both {
+        return pair(model, trace, twin, area, page);
     }
+    let asked = model.arms().first().copied().filter(|_| model.solo != Solo::Both);
+    let shown = if asked == Some(twin.arm) { twin } else { trace };
+    one(model, shown, "s shows the other arm's", area, page);
+}
+
+/// Two arms' traces of one request, side by side or one below the other, the first arm's first.
+fn pair(model: &Model, trace: &Trace, twin: &Trace, area: Rect, page: &mut Page) {
+    let halves = [Constraint::Fill(1), Constraint::Fill(1)];
+    let halves: [Rect; 2] =
+        if area.width >= WIDE.0 { Layout::horizontal(halves) } else { Layout::vertical(halves) }.areas(area);
+    let (first, second) = if twin.arm < trace.arm { (twin, trace) } else { (trace, twin) };
+    // Both on one scale: the shorter one looks shorter.
+    let longest = first.length().max(second.length());
+    waterfall(model, first, longest, halves[0], page);
+    waterfall(model, second, longest, halves[1], page);
+}
+
+/// One request with a word below it.
+fn one(model: &Model, trace: &Trace, word: &str, area: Rect, page: &mut Page) {
+    waterfall(model, trace, trace.length(), area, page);
+    if !word.is_empty() && area.height >= FRAMED {
+        foot(&model.look, word, Role::Dim, area, page);
+    }
+}
+
+fn waterfall(model: &Model, trace: &Trace, longest: u64, area: Rect, page: &mut Page) {
+    let felt = format!("{} {}", name_of("felt"), length(trace.felt));
+    let title = format!("{} {} request {}, {felt}", trace.arm, trace.journey, trace.request);
+    let look = &model.look;
+    let inner = if area.height < FRAMED { area } else { framed(look, titled(look, &title), area, page) };
+    let split = model.run.split(trace, model.at()).map(|split| &**split);
+    Waterfall { trace, longest, split, scroll: model.traces.scroll }.draw(look, inner, page);
 }
 
 /// Why there is no request to show.

@@ -1,0 +1,263 @@
+//! The screen while the dashboard has the terminal: keys and lines in, frames out.
+//!
+//! - [`terminal`]: the terminal taken, written to, given back whatever happens.
+//! - [`signals`]: stop and wake. [`meter`]: what all this takes.
+
+mod meter;
+mod signals;
+mod terminal;
+
+use std::io::{self, Write};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
+use crossterm::execute;
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+use record::{Entry, Line};
+
+use self::meter::{Meter, Throttle};
+use self::signals::Signals;
+use self::terminal::{BEGIN, END, Guard, Ink, is_taken, write_out};
+pub use self::terminal::{enter, leave, restore};
+use crate::model::Model;
+use crate::style::{Look, Palette};
+use crate::update::{Cmd, Msg, update};
+use crate::view::view;
+use crate::{Ask, Options, shot};
+
+/// Between two draws: ten a second at most; more would show nothing new.
+const FRAME: Duration = Duration::from_millis(100);
+/// Lines taken in before keys are looked at again: a minute of backlog must not make the screen deaf.
+const BATCH: usize = 4_096;
+
+/// How the screen was left.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// The run goes on and is still to be watched, in another way: somebody detached, or a signal took the screen.
+    pub detached: bool,
+    /// The header, and the phases begun so far: what another view has to know of what came before.
+    pub before: Vec<Arc<Line>>,
+}
+
+/// Shows the run on the terminal until the channel closes or the user leaves.
+/// `ask` answers with what is to be said of it, if anything.
+/// Needs a thread of its own; standard input and output must be a terminal.
+///
+/// # Errors
+/// What the terminal says when it cannot be taken, read or written.
+pub fn run(
+    options: Options,
+    lines: &mpsc::Receiver<Arc<Line>>,
+    ask: impl FnMut(Ask) -> Option<String>,
+) -> io::Result<Left> {
+    let signals = Signals::hear()?;
+    let _guard = Guard::take(!options.no_mouse)?;
+    let ink = Ink::default();
+    let mut terminal = Terminal::new(CrosstermBackend::new(ink.clone()))?;
+    terminal.clear()?;
+    let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
+    let size = terminal.size()?;
+    let model = Model {
+        look,
+        guest: options.guest,
+        pace: options.pace,
+        size: (size.width, size.height),
+        ..Model::default()
+    };
+    let meter = Meter::since(runtime::clock::now());
+    let mut screen =
+        Screen { options, ask, terminal, ink, model, dirty: true, signals, meter, left: Left::default() };
+    screen.show(lines)?;
+    Ok(screen.left)
+}
+
+struct Screen<A> {
+    options: Options,
+    ask: A,
+    terminal: Terminal<CrosstermBackend<Ink>>,
+    ink: Ink,
+    model: Model,
+    dirty: bool,
+    signals: Signals,
+    meter: Meter,
+    left: Left,
+}
+
+impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
+    fn show(&mut self, lines: &mpsc::Receiver<Arc<Line>>) -> io::Result<()> {
+        let mut drawn: Option<Instant> = None;
+        let mut wheel = Throttle::default();
+        // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.
+        while is_taken() {
+            let (batch, closed) = drain(lines);
+            let said_before = |line: &&Arc<Line>| matches!(line.entry, Entry::Header(_) | Entry::Phase(_));
+            self.left.before.extend(batch.iter().filter(said_before).cloned());
+            let mut commands = update(&mut self.model, Msg::Lines(batch));
+            // Waits for a key, no longer than the next frame may come, then takes every key there is before drawing once.
+            // With nothing to draw that is a whole frame's length: an idle screen wakes ten times a second.
+            self.dirty |= commands.contains(&Cmd::Draw);
+            let since = drawn.map(|drawn| runtime::clock::now().saturating_duration_since(drawn));
+            let mut patience = patience(self.dirty, since, closed);
+            while event::poll(patience)? {
+                patience = Duration::ZERO;
+                if let Some(msg) = heard(event::read()?, &mut wheel) {
+                    commands.extend(update(&mut self.model, msg));
+                }
+            }
+            if self.signals.stop.swap(false, Ordering::SeqCst) {
+                commands.push(Cmd::Suspend);
+            }
+            for command in commands {
+                if self.carry_out(command)? {
+                    return Ok(());
+                }
+            }
+            if self.signals.woken.swap(false, Ordering::SeqCst) {
+                self.come_back()?;
+            }
+            if closed {
+                return Ok(());
+            }
+            let now = runtime::clock::now();
+            if let Some(own) = self.meter.told(now) {
+                update(&mut self.model, Msg::Own(own));
+            }
+            if self.dirty && drawn.is_none_or(|drawn| now.saturating_duration_since(drawn) >= FRAME) {
+                draw(&mut self.terminal, &self.model)?;
+                let frame = self.ink.take();
+                self.meter.frame(frame.len());
+                write_out(&frame)?;
+                self.dirty = false;
+                drawn = Some(now);
+            }
+        }
+        self.left.detached = true;
+        Ok(())
+    }
+
+    /// Does what is to be done; true where the screen is to be left.
+    fn carry_out(&mut self, command: Cmd) -> io::Result<bool> {
+        match command {
+            Cmd::Draw => self.dirty = true,
+            Cmd::Tell(what) => {
+                if let Some(text) = (self.ask)(what) {
+                    self.say(text);
+                }
+            }
+            Cmd::Copy(text) => {
+                let mut bytes = Vec::new();
+                execute!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+                write_out(&bytes)?;
+            }
+            Cmd::Shot => {
+                let text = match &self.options.folder {
+                    None => "this run has no folder to write to".to_owned(),
+                    Some(folder) => match shot::write(&self.model, folder) {
+                        Ok([text, ..]) => {
+                            format!("written: {}, and .ansi and .svg beside it", text.display())
+                        }
+                        Err(error) => format!("{} cannot be written to: {error}", folder.display()),
+                    },
+                };
+                self.say(text);
+            }
+            Cmd::Suspend => {
+                restore();
+                signals::stop()?;
+                self.come_back()?;
+            }
+            Cmd::Leave(detached) => {
+                self.left.detached = detached;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn say(&mut self, text: String) {
+        update(&mut self.model, Msg::Said(text));
+        self.dirty = true;
+    }
+
+    /// After a stop: the shell has had the terminal, and nothing of it is as it was left.
+    fn come_back(&mut self) -> io::Result<()> {
+        terminal::take_again(!self.options.no_mouse)?;
+        self.signals.woken.store(false, Ordering::SeqCst);
+        let size = self.terminal.size()?;
+        update(&mut self.model, Msg::Resized(size.width, size.height));
+        self.terminal.clear()?;
+        self.dirty = true;
+        Ok(())
+    }
+}
+
+/// How long a key is waited for, with something to draw or without, so long after the last frame.
+fn patience(dirty: bool, since: Option<Duration>, closed: bool) -> Duration {
+    match (dirty, since) {
+        _ if closed => Duration::ZERO,
+        (false, _) => FRAME,
+        (true, since) => since.map_or(Duration::ZERO, |since| FRAME.saturating_sub(since)),
+    }
+}
+
+/// What an event of the terminal means, if anything.
+fn heard(event: Event, wheel: &mut Throttle) -> Option<Msg> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Msg::Key(key.code, key.modifiers)),
+        Event::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => Some(Msg::Click(mouse.column, mouse.row)),
+            MouseEventKind::ScrollDown if wheel.passes(runtime::clock::now()) => Some(Msg::Wheel(true)),
+            MouseEventKind::ScrollUp if wheel.passes(runtime::clock::now()) => Some(Msg::Wheel(false)),
+            _ => None,
+        },
+        // The buffers follow the size by themselves; what the terminal reflowed has to go.
+        Event::Resize(width, height) => Some(Msg::Resized(width, height)),
+        _ => None,
+    }
+}
+
+/// What is waiting in the channel, and whether it is closed and empty.
+fn drain(lines: &mpsc::Receiver<Arc<Line>>) -> (Vec<Arc<Line>>, bool) {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH {
+        match lines.try_recv() {
+            Ok(line) => batch.push(line),
+            Err(mpsc::TryRecvError::Empty) => return (batch, false),
+            Err(mpsc::TryRecvError::Disconnected) => {
+                let closed = batch.is_empty();
+                return (batch, closed);
+            }
+        }
+    }
+    (batch, false)
+}
+
+/// One frame in one synchronized update.
+///
+/// # Errors
+/// What the writer says.
+pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, model: &Model) -> io::Result<()> {
+    terminal.backend_mut().write_all(BEGIN)?;
+    terminal.draw(|frame| view(model, frame))?;
+    terminal.backend_mut().write_all(END)?;
+    Backend::flush(terminal.backend_mut())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_screen_sleeps_and_a_dirty_one_waits_for_its_frame() {
+        let ms = Duration::from_millis;
+        assert_eq!(patience(false, Some(ms(5_000)), false), FRAME, "idle for long is no reason to hurry");
+        assert_eq!(patience(true, Some(ms(30)), false), ms(70), "ten frames a second at most");
+        assert_eq!(patience(true, Some(ms(300)), false), Duration::ZERO);
+        assert_eq!(patience(true, None, false), Duration::ZERO, "the first frame is drawn at once");
+        assert_eq!(patience(false, None, true), Duration::ZERO, "a run that is over is left at once");
+    }
+}
