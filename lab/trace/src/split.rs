@@ -8,7 +8,8 @@ use record::{Class, Part, Split, Trace};
 /// Of the slowest at most so many are looked at: a hundredth of 6,400 traces.
 const SLOWEST: usize = 64;
 
-type Parts = BTreeMap<(String, Class), u64>;
+/// A place and what its time is spent on, in order of place.
+type Parts = Vec<((String, Class), u64)>;
 
 /// The traces of one journey, arm and phase, added up.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +18,7 @@ pub struct Sum {
     length: f64,
     parts: BTreeMap<(String, Class), Moments>,
     /// The slowest, the fastest of them on top.
-    slowest: BinaryHeap<Reverse<(u64, Vec<((String, Class), u64)>)>>,
+    slowest: BinaryHeap<Reverse<(u64, Parts)>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +30,8 @@ struct Moments {
 impl Sum {
     /// Takes a trace in.
     pub fn add(&mut self, trace: &Trace) {
-        let mut parts = Parts::new();
-        for ((place, class), ns) in trace.by_place() {
-            parts.insert((place.to_owned(), class), ns);
-        }
+        let owned = |((place, class), ns): ((&str, Class), u64)| ((place.to_owned(), class), ns);
+        let parts: Parts = trace.by_place().into_iter().map(owned).collect();
         self.n += 1;
         self.length += trace.length() as f64;
         for (part, ns) in &parts {
@@ -40,7 +39,7 @@ impl Sum {
             moments.sum += *ns as f64;
             moments.squares += (*ns as f64).powi(2);
         }
-        self.slowest.push(Reverse((trace.length(), parts.into_iter().collect())));
+        self.slowest.push(Reverse((trace.length(), parts)));
         if self.slowest.len() > SLOWEST {
             self.slowest.pop();
         }

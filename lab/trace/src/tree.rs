@@ -22,7 +22,7 @@ pub struct Tree {
 
 /// Builds the tree. The order in which spans arrived makes no difference; one that arrived twice counts once.
 pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
-    observed.sort_by(|a, b| (a.start, a.end, a.id).cmp(&(b.start, b.end, b.id)));
+    observed.sort_by_key(|span| (span.start, span.end, span.id));
     let mut seen = BTreeSet::from([journey.span]);
     observed.retain(|span| seen.insert(span.id));
     let at: HashMap<u64, usize> = observed.iter().enumerate().map(|(i, span)| (span.id, i)).collect();
