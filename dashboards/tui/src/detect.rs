@@ -12,6 +12,8 @@ use crate::style::Role;
 const AMPLIFIED: f64 = 1.2;
 /// Fewer calls a second say nothing about a ratio.
 const FEWEST_CALLS: f64 = 1.0;
+/// Share of failed tries from which an edge is told: below, retries and users get over it.
+const FAILING: f64 = 0.05;
 /// Seconds a queue's growth is taken over: one second's is chance.
 const GROWTH_S: u64 = 5;
 /// Growth in calls a second, and length, from which a queue is told.
@@ -47,6 +49,7 @@ pub(crate) fn findings(run: &Run, arm: char, t: u64) -> Vec<Finding> {
         found.extend(breaker(run, arm, edge, t));
         found.extend(amplified(edge));
         found.extend(growing(run, arm, edge, t));
+        found.extend(failing(edge));
     }
     found.extend(culprits(&edges));
     // Sorting is stable: within one role the order above is kept.
@@ -92,6 +95,15 @@ fn growing(run: &Run, arm: char, edge: &Edge, t: u64) -> Option<Finding> {
     (rate >= GROWING).then(|| Finding {
         role: Role::Error,
         text: format!("{}: queue growing {rate:.0}/s, {} wait", name(edge), last.queue),
+    })
+}
+
+fn failing(edge: &Edge) -> Option<Finding> {
+    let share = edge.errors_rps / edge.actual_rps;
+    let told = edge.actual_rps >= FEWEST_CALLS && share >= FAILING;
+    told.then(|| Finding {
+        role: Role::Error,
+        text: format!("{}: {:.0} % of its tries fail", name(edge), share * 100.0),
     })
 }
 
@@ -155,6 +167,13 @@ mod tests {
         let storm = |_| Edge { actual_rps: 135.0, retries_rps: 85.0, ..edge("feed", "follower") };
         assert_eq!(told(storm, 1), ["feed->follower: retry amplification 2.7x, 50 calls/s are 135 tries/s"]);
         assert!(told(|_| edge("feed", "follower"), 1).is_empty());
+    }
+
+    #[test]
+    fn an_edge_that_fails_is_told_with_its_share() {
+        let fails = |_| Edge { errors_rps: 22.0, ..edge("feed", "photo") };
+        assert_eq!(told(fails, 1), ["feed->photo: 44 % of its tries fail"]);
+        assert!(told(|_| Edge { errors_rps: 1.0, ..edge("feed", "photo") }, 1).is_empty(), "one in fifty");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::frame::{foot, framed, titled};
 use super::graph;
 use super::is_low;
 use super::page::Page;
-use super::table::{Column, Row, Table};
+use super::table::{Column, Row, Table, more_columns};
 use crate::figures::{NO_DATA, count as counted, percent, value};
 use crate::model::Model;
 use crate::run::Rates;
@@ -198,8 +198,11 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         let own = model.own;
         let per_frame = own.bytes_per_frame.map_or_else(String::new, |bytes| format!(", {bytes} bytes each"));
         let frames = format!("dashboard: {} frames/s{per_frame}", own.frames);
-        let more =
-            if missing > 0 { format!("  {missing} more columns on a wider screen") } else { String::new() };
+        let more = if missing > 0 {
+            format!("  {} on a wider screen", more_columns(missing))
+        } else {
+            String::new()
+        };
         foot(look, &format!("{frames}{more}"), Role::Dim, area, page);
     }
 }

@@ -74,6 +74,11 @@ impl Row {
     }
 }
 
+/// How many columns found no room, in words.
+pub(super) fn more_columns(missing: usize) -> String {
+    format!("{missing} more column{}", if missing == 1 { "" } else { "s" })
+}
+
 /// What is drawn how.
 pub(super) struct Table<'a> {
     pub columns: &'a [Column],

@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use self::tree::Node;
 use super::frame::{foot, framed, titled};
 use super::page::Page;
-use super::table::{Column, Row, Table};
+use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
 use crate::detect::{Finding, findings};
 use crate::figures::{cut, wrap};
@@ -29,8 +29,8 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::words("instances", 22, 6),
 ];
 
-/// Rows for findings where they have a panel of their own.
-const FINDINGS: u16 = 6;
+/// Most rows of the panel of findings.
+const FINDINGS: u16 = 9;
 /// Fewer rows than this are the graph's alone, unless something is wrong.
 const SHORT: u16 = 14;
 
@@ -82,8 +82,11 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before: 0 }.draw(look, inner, page);
     if !is_low(area) {
         let signs = look.either("● up ◐ on its way ○ down", "* up ~ on its way o down");
-        let more =
-            if missing > 0 { format!("  {missing} more columns where there is room") } else { String::new() };
+        let more = if missing > 0 {
+            format!("  {} where there is room", more_columns(missing))
+        } else {
+            String::new()
+        };
         let text = format!("{signs}  ! slowest{more}");
         foot(
             look,

@@ -7,7 +7,7 @@ use record::{Check, ExpectationPlan, Score, figures, glossary};
 
 use super::frame::{foot, framed, titled};
 use super::page::Page;
-use super::table::{Column, Row, Table};
+use super::table::{Column, Row, Table, more_columns};
 use super::{is_low, live};
 use crate::figures::{NO_DATA, count as counted, value};
 use crate::model::Model;
@@ -107,7 +107,7 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let legend = model.look.either("▲ better ▼ worse", "^ better v worse");
     let other = model.shown().map_or('B', |(_, other)| other);
     let more = if missing > 0 {
-        format!("  {missing} more columns: Enter shows all of a row")
+        format!("  {}: Enter shows all of a row", more_columns(missing))
     } else {
         String::new()
     };

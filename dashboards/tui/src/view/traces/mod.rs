@@ -11,7 +11,7 @@ use record::{Kept, Trace};
 use self::waterfall::Waterfall;
 use super::frame::{foot, framed, titled};
 use super::page::Page;
-use super::table::{Column, Row, Table};
+use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
 use crate::figures::{name_of, value, wrap};
 use crate::model::{Model, Solo};
@@ -145,7 +145,7 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
     let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 };
     let missing = table.draw(look, inner, page);
     if !is_low(area) {
-        let more = format!("{missing} more columns on a wider screen");
+        let more = format!("{} on a wider screen", more_columns(missing));
         let what = format!("the {TOP} slowest and {TOP} failed of each journey, arm and phase");
         foot(look, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
     }
