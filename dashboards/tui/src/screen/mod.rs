@@ -31,6 +31,9 @@ use crate::{Ask, Options, shot};
 
 /// Between two draws: ten a second at most; more would show nothing new.
 const FRAME: Duration = Duration::from_millis(100);
+/// After one key the next is waited for so long: those that came together are taken together, and a wait of
+/// nothing would take none.
+const DRAIN: Duration = Duration::from_millis(1);
 /// Lines taken in before keys are looked at again: a minute of backlog must not make the screen deaf.
 const BATCH: usize = 4_096;
 
@@ -103,7 +106,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
             let since = drawn.map(|drawn| runtime::clock::now().saturating_duration_since(drawn));
             let mut patience = patience(self.dirty, since, closed);
             while event::poll(patience)? {
-                patience = Duration::ZERO;
+                patience = DRAIN;
                 if let Some(msg) = heard(event::read()?, &mut wheel) {
                     commands.extend(update(&mut self.model, msg));
                 }

@@ -258,3 +258,18 @@ fn ascii_without_colour_on_a_terminal() {
     terminal.keys(&["q"]);
     terminal.given_back("q");
 }
+
+#[test]
+fn a_terminal_that_is_closed_leaves_nobody_reading_it() {
+    let Some(terminal) = terminal(80, 24) else { return };
+    starts(&terminal, "");
+    let pid = terminal.pid();
+    // The window is closed: its processes are told, and what they read from is gone.
+    terminal.tmux(&["kill-server"]);
+    let begun = runtime::clock::now();
+    while std::path::Path::new("/proc").join(&pid).exists() {
+        let waited = runtime::clock::now().saturating_duration_since(begun);
+        assert!(waited < PATIENCE, "{pid} is still there after {} s", waited.as_secs());
+        std::thread::sleep(LOOK);
+    }
+}
