@@ -205,6 +205,9 @@ pub struct Replay {
     /// How many times as fast as it went, 0.25 to 16; in a pipe all is told at once.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
+    /// Instead of showing it, write the dashboard at this second of the load into the run's folder, as key S does.
+    #[arg(long, value_name = "SECOND")]
+    pub shot: Option<f64>,
     /// How the dashboard looks.
     #[command(flatten)]
     pub screen: Screen,

@@ -59,12 +59,29 @@ pub fn replay(asked: &cli::Replay) -> ExitCode {
         Ok(lines) => lines,
         Err(error) => return complain::error(&error),
     };
+    if let Some(second) = asked.shot {
+        return shot(asked.screen, folder, lines, second);
+    }
     // In a pipe nobody waits to see it go by.
     let pace = Pace::new(if is_screen() { asked.speed } else { f64::INFINITY });
     show(asked.screen, folder, Some(pace.clone()), move |tell, left| {
         play(lines, &pace, &tell, &left);
         Ok(())
     })
+}
+
+/// The dashboard at a second of the load, as files.
+fn shot(look: cli::Screen, folder: PathBuf, lines: Vec<Line>, second: f64) -> ExitCode {
+    let lines = lines.into_iter().map(Arc::new).collect();
+    match tui::shot::of_record(&look.options(true, folder), lines, second) {
+        Ok(paths) => {
+            for path in paths {
+                complain::say(format_args!("{}", path.display()));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain::error(&error),
+    }
 }
 
 fn is_screen() -> bool {

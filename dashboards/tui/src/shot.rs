@@ -3,14 +3,18 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
+use record::Line;
 
 use crate::figures::load_clock;
 use crate::model::Model;
 use crate::style::{Look, Palette, Role};
-use crate::view;
+use crate::update::{Msg, update};
+use crate::{Options, view};
 
 /// Cells of the picture, in its own units: most monospaced fonts are about three fifths as wide as high.
 const CELL: (u32, u32) = (9, 18);
@@ -36,6 +40,22 @@ pub fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
         std::fs::write(path, text)?;
     }
     Ok(paths)
+}
+
+/// The screen of a record at `second` of its load, 120 columns by 40 rows, as the key would write it.
+///
+/// # Errors
+/// Where the options name no folder, and what writing says.
+pub fn of_record(options: &Options, lines: Vec<Arc<Line>>, second: f64) -> io::Result<[PathBuf; 3]> {
+    let folder = options.folder.as_deref().ok_or_else(|| io::Error::other("no folder to write to"))?;
+    let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
+    let mut model = Model { look, guest: options.guest, size: (120, 40), ..Model::default() };
+    // Drawing is for whoever has a screen.
+    let _ = update(&mut model, Msg::Lines(lines));
+    let into = Duration::try_from_secs_f64(second).map_err(io::Error::other)?;
+    let ns = u64::try_from(into.as_nanos()).unwrap_or(u64::MAX);
+    model.cursor = Some(model.run.load_start().saturating_add(ns).min(model.run.now));
+    write(&model, folder)
 }
 
 /// The buffer with colours and weights as a terminal shows them: Select Graphic Rendition (ECMA-48, 8.3.117).

@@ -215,7 +215,7 @@ impl Run {
         let started = Collector::start(tasks, self.lines.clone(), scenario.plan(), onward).await;
         let collector = started.map_err(RunError::Collector)?;
         let (grpc, http) = (collector.grpc, collector.http);
-        let text = format!("spans are taken at {grpc} by OTLP/gRPC and at {http} by OTLP/HTTP");
+        let text = format!("OTLP: gRPC at {grpc}, HTTP at {http}");
         self.lines.event(EventKind::Log, 0, text);
         Ok(Some(collector))
     }
