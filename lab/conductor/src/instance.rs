@@ -27,9 +27,9 @@ use crate::reach;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Time a process has to drain before it is killed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
-/// glibc gives each thread an arena and returns little of it: a password's hash
-/// takes 7 MiB, and on eight threads in turn it would be kept eight times.
-const FEW_ARENAS: [&str; 2] = ["MALLOC_ARENA_MAX", "2"];
+/// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
+/// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
+const FRUGAL: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
 /// Niceness of every process of an arm: cores are shared 3 to 1 with whoever has none (sched(7)).
 const BEHIND_GENERATOR: u8 = 5;
 /// The greatest niceness.
@@ -307,7 +307,7 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
         name: format!("{}/{}", plan.name, instance.name),
         program: ground.program.clone(),
         arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
-        environment: vec![FEW_ARENAS.map(str::to_owned).into()],
+        environment: FRUGAL.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         log: instance.log.clone(),
     };
     let (running, stdout) = ground.spawner.spawn(spec).await?;
