@@ -27,6 +27,18 @@ impl Class {
     pub const ALL: [Self; 6] =
         [Self::Network, Self::Queue, Self::Work, Self::Database, Self::Injected, Self::Unanswered];
 
+    /// Its name, as records and ids have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Queue => "queue",
+            Self::Work => "work",
+            Self::Database => "database",
+            Self::Injected => "injected",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
     /// Its words.
     pub const fn words(self) -> &'static str {
         match self {

@@ -58,7 +58,7 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
         _ => Some(install_metrics(&options)?),
     };
     let provider = options.level.traces().then(|| {
-        let queue = options.span_queue.unwrap_or_else(|| queue(options.level));
+        let queue = queue(options.level);
         let exporting: Option<BatchSpanProcessor> = options.otlp_endpoint.clone().map(|endpoint| {
             batching(Split::new(endpoint, options.identity.clone(), counters.clone()), queue)
         });

@@ -127,8 +127,6 @@ pub struct Options {
     pub identity: Identity,
     /// Collector for OTLP over gRPC, `http://127.0.0.1:4317`; spans are not exported without one.
     pub otlp_endpoint: Option<String>,
-    /// Spans that may wait for the exporter; as many as the level asks for unless given.
-    pub span_queue: Option<usize>,
     /// Where log lines go.
     pub log: LogTo,
 }

@@ -189,7 +189,6 @@ async fn live(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
         level: config.telemetry,
         identity,
         otlp_endpoint: config.otlp.clone().or_else(telemetry::otlp_endpoint_from_env),
-        span_queue: None,
         log: LogTo::Stderr,
     };
     let telemetry = match telemetry::install(options) {

@@ -113,7 +113,7 @@ impl Page<'_> {
                 format!(
                     "<span class=\"key\"><svg viewBox=\"0 0 14 9\" width=\"14\" height=\"9\" aria-hidden=\"true\">\
                      <rect class=\"{}\" width=\"14\" height=\"9\"/></svg> {} {}</span>",
-                    waterfall::style(class),
+                    class.name(),
                     waterfall::letter(class),
                     class.words()
                 )

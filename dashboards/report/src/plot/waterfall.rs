@@ -36,18 +36,6 @@ pub const fn letter(class: Class) -> char {
     }
 }
 
-/// The style of a class.
-pub const fn style(class: Class) -> &'static str {
-    match class {
-        Class::Network => "network",
-        Class::Queue => "queue",
-        Class::Work => "work",
-        Class::Database => "database",
-        Class::Injected => "injected",
-        Class::Unanswered => "unanswered",
-    }
-}
-
 /// The waterfall of a trace; `longest` nanoseconds fill its width, so that traces beside each other have one scale.
 pub fn draw(title: &str, trace: &Trace, longest: u64) -> String {
     let shown = shown(trace);
@@ -140,7 +128,7 @@ impl Drawing<'_> {
         let room = ((NAMES - indent - 6.0) / (LETTER - 0.7)) as usize;
         let sign = if span.error.is_empty() { "" } else { "✗ " };
         let name = shortened(&format!("{sign}{} {}", span.of, span.name), room);
-        let style = style(span.class);
+        let style = span.class.name();
         let failed = if span.error.is_empty() { "" } else { " failed" };
         let _ = write!(
             svg,

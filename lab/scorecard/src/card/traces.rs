@@ -116,7 +116,7 @@ fn row(tally: &Tally, steady: &Window, class: Class) -> Score {
         None => apart_of(&arms),
     };
     Score {
-        id: format!("trace_{}", id(class)),
+        id: format!("trace_{}", class.name()),
         claim: LATENCY.into(),
         measure: format!("{} on the critical path of a journey, mean", class.words()),
         unit: Unit::Time.symbol().into(),
@@ -126,17 +126,6 @@ fn row(tally: &Tally, steady: &Window, class: Class) -> Score {
         beside: None,
         finding,
         arms,
-    }
-}
-
-const fn id(class: Class) -> &'static str {
-    match class {
-        Class::Network => "network",
-        Class::Queue => "queue",
-        Class::Work => "work",
-        Class::Database => "database",
-        Class::Injected => "injected",
-        Class::Unanswered => "unanswered",
     }
 }
 
