@@ -1,6 +1,7 @@
 //! The program cleave: list, explain, run, up, doctor; node and load are what it starts itself.
 //!
 //! - [`cli`]: the command line.
+//! - [`by_hand`]: a node that is started by its flags.
 //! - [`catalogue`]: scenarios by name or file.
 //! - [`run`]: a run, its views and its exit code. [`all`]: every scenario, one table.
 //! - [`capacity`]: what each arm can do, where the load is a share of it.
@@ -13,6 +14,7 @@
 //! - [`complain`]: errors, for the person at the keyboard.
 
 mod all;
+mod by_hand;
 mod capacity;
 mod catalogue;
 mod cli;
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         Command::Report(asked) => past::report(&asked),
         Command::Record { command } => past::record(&command),
         Command::Doctor(asked) => doctor::doctor(&asked),
-        Command::Node(asked) => match cli::node_config(&asked) {
+        Command::Node(asked) => match by_hand::config(&asked) {
             Ok(config) => suite::run(config, asked.config.is_some()),
             Err(text) => complain::usage(&text),
         },

@@ -194,6 +194,9 @@ pub struct Bystander {
     pub pid: u32,
 }
 
+/// Rates over less than this would be made of the time it takes to ask.
+const LEAST_S: f64 = 0.5;
+
 /// Samples once a second.
 pub struct Sampler {
     followers: BTreeMap<u32, Follower>,
@@ -225,7 +228,11 @@ impl Sampler {
     ) {
         let now = lines.now();
         let seconds = now.saturating_sub(self.at_ns) as f64 / 1e9;
-        self.at_ns = now;
+        // The first look comes at once, and the last whenever the load is over: they count, and have no rate.
+        let has_rates = seconds >= LEAST_S;
+        if has_rates {
+            self.at_ns = now;
+        }
         let mut pss_kib = 0;
         let mut cpu_ns = 0;
         for arm in arms {
@@ -256,7 +263,12 @@ impl Sampler {
                 cpu_ns += proc.cpu_ns;
                 lines.say_at(now, Entry::Proc(proc));
                 if let (Some(exposed), Health::Up) = (exposed, glance.health) {
-                    self.edges(arm.plan.letter, &instance.name, &exposed, seconds, now, lines);
+                    let (arm, name) = (arm.plan.letter, &instance.name);
+                    if has_rates {
+                        self.edges(arm, name, &exposed, seconds, now, lines);
+                    } else {
+                        self.begin(arm, name, exposed);
+                    }
                 }
             }
         }
@@ -272,7 +284,18 @@ impl Sampler {
             cpu_ns += proc.cpu_ns;
             lines.say_at(now, Entry::Proc(proc));
         }
-        self.host_line(pss_kib, cpu_ns, seconds, now, lines);
+        if has_rates {
+            self.host_line(pss_kib, cpu_ns, seconds, now, lines);
+        } else if self.ours_ns == 0 {
+            (self.host, self.ours_ns) = (procfs::host(), cpu_ns);
+        }
+    }
+
+    /// What later figures of an instance's edges are counted from, where nothing is known of them yet.
+    fn begin(&mut self, arm: char, instance: &str, exposed: Exposed) {
+        for ((caller, callee), totals) in exposed.edges {
+            self.edges.entry((arm, instance.to_owned(), caller, callee)).or_insert(totals);
+        }
     }
 
     fn figures(&mut self, pid: u32) -> Proc {
@@ -297,8 +320,7 @@ impl Sampler {
         for ((caller, callee), totals) in &exposed.edges {
             let key = (arm, instance.to_owned(), caller.clone(), callee.clone());
             let before = self.edges.insert(key, totals.clone()).unwrap_or_default();
-            let rate =
-                |now: f64, before: f64| if seconds > 0.0 { (now - before).max(0.0) / seconds } else { 0.0 };
+            let rate = |now: f64, before: f64| (now - before).max(0.0) / seconds;
             let window = totals.buckets.since(&before.buckets);
             let (tries, retries) = (rate(totals.tries, before.tries), rate(totals.retries, before.retries));
             lines.say_at(
@@ -323,9 +345,8 @@ impl Sampler {
 
     fn host_line(&mut self, pss_kib: u64, cpu_ns: u64, seconds: f64, now: u64, lines: &Lines) {
         let host = procfs::host();
-        let share = |now: u64, before: u64, unit: f64| {
-            if seconds > 0.0 { now.saturating_sub(before) as f64 / unit / seconds * 100.0 } else { 0.0 }
-        };
+        let share =
+            |now: u64, before: u64, unit: f64| now.saturating_sub(before) as f64 / unit / seconds * 100.0;
         let all = share(host.busy_ns, self.host.busy_ns, 1e9);
         let ours = share(cpu_ns, self.ours_ns, 1e9);
         lines.say_at(
