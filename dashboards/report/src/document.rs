@@ -9,7 +9,7 @@ use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
-use crate::story::{Story, margin};
+use crate::story::Story;
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -68,8 +68,6 @@ pub struct Judged<'a> {
     /// As the record has it.
     #[serde(flatten)]
     pub check: &'a Check,
-    /// Distance from the limit; negative beyond it.
-    pub margin: Option<f64>,
     /// Line of the scenario file.
     pub line: u32,
 }
@@ -95,11 +93,7 @@ pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
         schedule_digest: &header.schedule_digest,
         machine: &header.machine,
         arms: &header.arms,
-        checks: story
-            .checks
-            .iter()
-            .map(|check| Judged { check, margin: margin(check), line: story.reason_of(check).1 })
-            .collect(),
+        checks: story.checks.iter().map(|check| Judged { check, line: story.reason_of(check).1 }).collect(),
         scorecard: &story.scores,
         audits: &story.audits,
         lints: end.map_or(&[], |end| &end.lints),

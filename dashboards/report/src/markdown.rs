@@ -10,7 +10,7 @@ use record::figures::{self, count, value};
 use record::{Check, Score, Verdict, glossary};
 
 use crate::compare::{self, CheckPair, Comparison};
-use crate::story::{Series, Story, margin};
+use crate::story::{Series, Story};
 use crate::sweep;
 use parts::{Part, fitted};
 
@@ -119,7 +119,7 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
             check.arm.to_string(),
             value(check.value, &check.unit),
             value(check.limit, &check.unit),
-            value(margin(check), &check.unit),
+            value(check.margin, &check.unit),
             count(Some(check.n as f64)),
             [story.since(check), cell(&check.reason), cell(why)]
                 .into_iter()

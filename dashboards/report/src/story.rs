@@ -243,11 +243,3 @@ impl Story {
         windows
     }
 }
-
-/// How far a check's value is from its limit, in its unit; negative where it is beyond it.
-pub fn margin(check: &Check) -> Option<f64> {
-    let op = check.text.parse::<Expectation>().ok()?.op;
-    let (value, limit) = (check.value?, check.limit?);
-    let distance = (limit - value).abs();
-    Some(if op.holds(value, limit) { distance } else { -distance }).filter(|margin| margin.is_finite())
-}

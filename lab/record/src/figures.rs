@@ -1,6 +1,6 @@
 //! Numbers and verdicts for people, the same in every view: short, with their unit, and `-` where there is no data.
 
-use crate::{Better, Check, Score, Verdict};
+use crate::{Better, Score, Verdict};
 
 /// What stands where nothing was measured: never a zero.
 pub const NO_DATA: &str = "-";
@@ -53,23 +53,6 @@ pub fn ratio(score: &Score) -> String {
         .interval
         .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
     format!("×{}{interval}", times(value))
-}
-
-/// How far an expectation's value lies from its limit, in shares of the limit: `+94%` where it holds by so much,
-/// `-26%` where it misses; without a sign where neither can be said.
-pub fn margin(check: &Check) -> String {
-    let (Some(value), Some(limit)) = (check.value, check.limit) else { return NO_DATA.into() };
-    let share = (value - limit).abs() / limit.abs();
-    if !share.is_finite() {
-        // Of a limit of zero there are no shares.
-        return if value == limit { "0%".into() } else { NO_DATA.into() };
-    }
-    let sign = match check.verdict {
-        Verdict::Pass => "+",
-        Verdict::Fail => "-",
-        Verdict::Inconclusive | Verdict::Invalid => "",
-    };
-    format!("{sign}{:.0}%", share * 100.0)
 }
 
 /// What is said below a row, or once below all rows of its window that say the same.
@@ -136,29 +119,6 @@ pub fn is_b_better(score: &Score) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_margin_is_in_shares_of_the_limit() {
-        let margin = |value, limit, verdict| {
-            margin(&Check {
-                id: 0,
-                text: String::new(),
-                arm: 'A',
-                value: Some(value),
-                limit: Some(limit),
-                unit: "s".to_owned(),
-                n: 1,
-                verdict,
-                reason: String::new(),
-                since_ns: None,
-            })
-        };
-        // 9 ms of 150 ms: 141 are left, 94 % of the limit.
-        assert_eq!(margin(0.009, 0.15, Verdict::Pass), "+94%");
-        assert_eq!(margin(0.3, 0.15, Verdict::Fail), "-100%");
-        assert_eq!(margin(0.0, 0.0, Verdict::Pass), "0%");
-        assert_eq!(margin(1.0, 0.0, Verdict::Fail), NO_DATA);
-    }
 
     #[test]
     fn values_keep_their_unit_and_no_data_is_a_dash() {

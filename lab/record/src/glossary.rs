@@ -216,9 +216,9 @@ pub const TERMS: &[Term] = &[
     term(
         "margin",
         "margin",
-        "%",
+        "",
         Higher,
-        "distance of an expectation's value from its limit, over the limit; + where it holds, - where it does not",
+        "distance of an expectation's value from its limit, in their unit; negative where it is beyond the limit",
     ),
     term("prediction", "predicted", "", Neither, "the simulator's value for a row, and its error"),
 ];

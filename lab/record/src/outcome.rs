@@ -35,6 +35,9 @@ pub struct Check {
     pub limit: Option<f64>,
     /// Unit of both.
     pub unit: String,
+    /// How far the left side is from the right one, in that unit; negative beyond it. `None` where either is missing.
+    #[serde(default)]
+    pub margin: Option<f64>,
     /// Samples behind the left side.
     pub n: u64,
     /// Standing.

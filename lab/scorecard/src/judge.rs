@@ -85,6 +85,7 @@ fn against_limit(
         value: measured.value,
         limit: Some(limit),
         unit: unit_of(&left.kind),
+        margin: margin(expectation.op, measured.value, Some(limit)),
         n: measured.n,
         since_ns: if verdict == Verdict::Fail {
             crate::since::since(tally, expectation, left, factor, asked, limit)
@@ -110,6 +111,7 @@ fn against_measure(
         value,
         limit,
         unit: unit_of(&left.kind),
+        margin: margin(expectation.op, value, limit),
         n,
         verdict,
         reason,
@@ -143,6 +145,13 @@ fn against_measure(
         None => apart(&left.kind, one, left_factor, other, right_factor, expectation.op),
     };
     check(value, limit, n, standing)
+}
+
+/// How far a value is from its limit; negative beyond it. What never happened is at no distance from anything.
+fn margin(op: Op, value: Option<f64>, limit: Option<f64>) -> Option<f64> {
+    let (value, limit) = (value?, limit?);
+    let distance = (limit - value).abs();
+    Some(if op.holds(value, limit) { distance } else { -distance }).filter(|margin| margin.is_finite())
 }
 
 /// Two measures without pairs: they stand apart when their intervals do.

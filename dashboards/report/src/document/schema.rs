@@ -40,16 +40,15 @@ fn run() -> Value {
     )
 }
 
-/// The record's types that documents are made of, and a check with its margin and line.
+/// The record's types that documents are made of, and a check with its line.
 fn defs() -> Map<String, Value> {
     let mut defs = schema::defs();
     let used =
         ["machine", "instance", "arm", "interval", "verdict", "check", "measured", "score", "audit", "lint"];
     defs.retain(|name, _| used.contains(&name.as_str()));
     let mut judged = defs["check"].clone();
-    judged["properties"]["margin"] = nullable(number("distance from the limit; negative beyond it"));
     judged["properties"]["line"] = whole("line of the scenario file; 0 where it is not known");
-    judged["required"].as_array_mut().expect("a list").extend([json!("margin"), json!("line")]);
+    judged["required"].as_array_mut().expect("a list").push(json!("line"));
     defs.insert("judged".into(), judged);
     defs
 }

@@ -9,7 +9,7 @@ use record::{Check, Score};
 use super::{Column, Page, cells, named, number, text};
 use crate::compare::{self, CheckPair, Row};
 use crate::escaped;
-use crate::story::{Story, margin};
+use crate::story::Story;
 use crate::sweep;
 
 /// Two runs, by their names.
@@ -248,7 +248,7 @@ impl Page<'_> {
                 check.arm,
                 escaped(&value(check.value, &check.unit)),
                 escaped(&value(check.limit, &check.unit)),
-                escaped(&value(margin(check), &check.unit)),
+                escaped(&value(check.margin, &check.unit)),
                 count(Some(check.n as f64)),
                 verdict_cell(check),
                 since(story, check)
@@ -285,7 +285,7 @@ impl Page<'_> {
                             cells,
                             "<td>{}</td><td>{}</td>{}",
                             escaped(&value(check.value, &check.unit)),
-                            escaped(&value(margin(check), &check.unit)),
+                            escaped(&value(check.margin, &check.unit)),
                             verdict_cell(check)
                         );
                     }

@@ -161,7 +161,9 @@ pub fn lines() -> Vec<Line> {
         say(t, Entry::Edge(edge));
     }
     let check = |id, text: &str, value: f64, limit: f64, unit: &str, verdict, reason: &str| {
+        let sign = if verdict == Verdict::Fail { -1.0 } else { 1.0 };
         Entry::Check(Check {
+            margin: Some(sign * (limit - value).abs()),
             id,
             text: text.into(),
             arm: 'B',

@@ -16,6 +16,7 @@ pub(super) fn outcome() -> Vec<Def> {
             ("value", nullable(number("left side; null without samples"))),
             ("limit", nullable(number("right side"))),
             ("unit", text("unit of both: s, %, /s, B or nothing; % values are shares, 0 to 1")),
+            ("margin", nullable(number("distance of the value from the limit; negative beyond it"))),
             ("n", whole("samples behind the left side")),
             ("verdict", of("verdict")),
             ("reason", text("why it is inconclusive or invalid; empty else")),

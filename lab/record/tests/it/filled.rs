@@ -170,6 +170,7 @@ pub fn lines() -> Vec<Line> {
             value: Some(0.0),
             limit: Some(0.01),
             unit: "%".into(),
+            margin: Some(0.01),
             n: 1,
             verdict: Verdict::Pass,
             reason: String::new(),

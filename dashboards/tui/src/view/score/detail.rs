@@ -132,7 +132,7 @@ fn check_lines(model: &Model, plan: &ExpectationPlan, check: Option<&Check>) -> 
             "{arm}: {} against {}, margin {}, n {}",
             value(check.value, &check.unit),
             value(check.limit, &check.unit),
-            figures::margin(check),
+            value(check.margin, &check.unit),
             count(Some(check.n as f64))
         ),
         Role::Text,

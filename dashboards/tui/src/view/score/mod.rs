@@ -241,7 +241,7 @@ fn standing(
             (check.arm.to_string(), Role::Text),
             (value(check.value, &check.unit), Role::Text),
             (value(check.limit, &check.unit), Role::Text),
-            (figures::margin(check), Role::Text),
+            (value(check.margin, &check.unit), Role::Text),
             verdict(&model.look, check),
         ],
         Item::Score(_) | Item::SoFar(_) => Vec::new(),
