@@ -111,8 +111,11 @@ fn story(out: &Path, asked: &str) -> Result<(PathBuf, Story), String> {
 }
 
 fn story_in(folder: &Path) -> Result<Story, String> {
-    let lines = Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))?;
-    Story::of(&lines).map_err(|error| complain::chain(&error))
+    Story::of(&lines_in(folder)?).map_err(|error| complain::chain(&error))
+}
+
+fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
+    Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))
 }
 
 /// Writes the page of a run as far as its record goes, into its folder; says where, or why not.
@@ -145,13 +148,9 @@ pub fn record(asked: &RecordCommand) -> ExitCode {
 }
 
 fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
-    let folder = match find(out, run) {
-        Ok(folder) => folder,
-        Err(text) => return complain::usage(&text),
-    };
-    let lines = match Reader::read_all(&folder.join(RECORD)) {
+    let lines = match find(out, run).and_then(|folder| lines_in(&folder)) {
         Ok(lines) => lines,
-        Err(error) => return complain::error(&error),
+        Err(text) => return complain::usage(&text),
     };
     let Some(path) = to else {
         // Whoever read us may have gone.

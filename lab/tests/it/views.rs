@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 /// A row of the scorecard as a view shows it: its label, a value per arm, the ratio, the samples.
 type Row = (String, Vec<String>, String, String);
-/// An expectation: its text and arm, then value, limit, samples and verdict.
-type Check = (String, String, [String; 4]);
+/// An expectation: its text and arm, then value, limit, samples, verdict, and in documents the margin.
+type Check = (String, String, [String; 5]);
 /// Wide enough for every label to stand on its own line.
 const WIDE: u16 = 240;
 
@@ -51,6 +51,7 @@ fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
             value(check["limit"].as_f64(), &unit),
             count(check["n"].as_f64()),
             text(&check["verdict"]),
+            value(check["margin"].as_f64(), &unit),
         ];
         (text(&check["text"]), text(&check["arm"]), figures)
     };
@@ -94,7 +95,11 @@ fn of_page(html: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
             row.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).expect("its text");
         let text = self::cells(&format!("<td>{text}</td>")).remove(0);
         let verdict = cells[6].split_whitespace().nth(1).expect("a word").trim_end_matches(';').to_owned();
-        (text, cells[1].clone(), [cells[2].clone(), cells[3].clone(), cells[5].clone(), verdict])
+        (
+            text,
+            cells[1].clone(),
+            [cells[2].clone(), cells[3].clone(), cells[5].clone(), verdict, cells[4].clone()],
+        )
     });
     (scores.collect(), checks.collect())
 }
@@ -115,7 +120,11 @@ fn of_markdown(text: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
         let cells = cells(line);
         let text = cells[1].trim_start_matches('`').split("` line ").next().expect("its text").to_owned();
         let verdict = cells[0].split_whitespace().nth(1).expect("a word").to_owned();
-        (text, cells[2].clone(), [cells[3].clone(), cells[4].clone(), cells[6].clone(), verdict])
+        (
+            text,
+            cells[2].clone(),
+            [cells[3].clone(), cells[4].clone(), cells[6].clone(), verdict, cells[5].clone()],
+        )
     });
     (scores.collect(), checks.collect())
 }
@@ -138,7 +147,7 @@ fn of_card(text: &str, arms: usize, labels: &[String]) -> (Vec<Row>, Vec<Check>)
             let arm = words.last().copied().filter(|word| word.len() == 1).map(str::to_owned);
             words.truncate(words.len() - usize::from(arm.is_some()));
             let arm = arm.unwrap_or_else(|| "-".into());
-            checks.push((words.join(" "), arm, [found, limit, n, verdict.to_owned()]));
+            checks.push((words.join(" "), arm, [found, limit, n, verdict.to_owned(), String::new()]));
             continue;
         }
         let shown = |label: &&String| label.trim_end_matches(" (whole)").to_owned();
@@ -175,6 +184,12 @@ fn four_views_of_one_record_agree_to_the_digit() {
     assert!(json.0.len() > 25 && json.1.len() > 5, "{} rows, {} checks", json.0.len(), json.1.len());
     assert_eq!(sorted(of_page(&page::page(&story), arms)), json, "the page");
     assert_eq!(sorted(of_markdown(&markdown::markdown(&story), arms)), json, "Markdown");
+    // The terminal's scorecard has no room for margins; its tab of expectations has.
+    let mut json = json;
+    for (.., [.., margin]) in &mut json.1 {
+        margin.clear();
+    }
+    let json = sorted(json);
     let mut card = Vec::new();
     tui::card::print(&mut card, &lines, WIDE, false).expect("a vector takes everything");
     let card = String::from_utf8(card).expect("text");

@@ -163,3 +163,22 @@ fn drops_by_design_are_no_defect_of_the_run() {
     assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
     assert!(run.values("goodput(home-feed) in crash")[0] < Some(1.0), "they hurt goodput all the same");
 }
+
+#[test]
+fn a_margin_is_negative_beyond_the_limit() {
+    // Medians lie a little above 5 ms.
+    let run = Run::new().quiet(|_, _| 5_000);
+    for (text, sign) in [
+        ("p50(all) in steady < 8ms", 1.0),
+        ("p50(all) in steady < 4ms", -1.0),
+        ("p50(all) in steady >= 4ms", 1.0),
+        ("p50(all) in steady for micro <= 2 * p50(all) in steady for mono", 1.0),
+        ("p50(all) in steady for micro >= 2 * p50(all) in steady for mono", -1.0),
+    ] {
+        let check = &run.checks(text)[0];
+        let (value, limit) = (check.value.expect("samples"), check.limit.expect("a limit"));
+        let apart = if value < limit { limit - value } else { value - limit };
+        assert!(apart > 0.001, "{text}: {apart}");
+        assert_eq!(check.margin, Some(sign * apart), "{text}");
+    }
+}
