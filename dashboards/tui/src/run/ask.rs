@@ -103,13 +103,14 @@ impl Run {
         self.edges.get(&key).map_or(&[], |said| between(said, from, to))
     }
 
-    /// Calls that wait at an arm's edges in the second that ends at `to`; `None` where no edge was heard of.
+    /// Calls that wait at the edge where most do, in the second that ends at `to`, as the report has it; `None` where
+    /// no edge was heard of. What fetches events waits by nature.
     pub(crate) fn waiting(&self, arm: char, to: u64) -> Option<u64> {
         let newest = |said: &super::Said<Edge>| {
-            between(said, to.saturating_sub(SECOND) + 1, to).last().map(|(_, e)| e.queue)
+            let (_, edge) = between(said, to.saturating_sub(SECOND) + 1, to).last()?;
+            (!edge.caller.is_empty()).then_some(edge.queue)
         };
-        let known: Vec<u64> = self.edge_lines(arm).filter_map(newest).collect();
-        (!known.is_empty()).then(|| known.iter().sum())
+        self.edge_lines(arm).filter_map(newest).max()
     }
 
     fn edge_lines(&self, arm: char) -> impl Iterator<Item = &super::Said<Edge>> {
@@ -206,4 +207,24 @@ fn recent<T>(said: &[(u64, T)], t: u64) -> Option<&T> {
 fn between<T>(said: &[(u64, T)], from: u64, to: u64) -> &[(u64, T)] {
     let first = said.partition_point(|(at, _)| *at < from);
     &said[first..said.partition_point(|(at, _)| *at <= to).max(first)]
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Entry, Line};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_queue_is_an_edges_and_not_that_of_events() {
+        let edge = |caller: &str, callee: &str, queue| {
+            let edge =
+                Edge { arm: 'B', caller: caller.into(), callee: callee.into(), queue, ..Edge::default() };
+            Line { t: SECOND, entry: Entry::Edge(edge) }
+        };
+        let lines = [edge("feed", "photo", 3), edge("feed", "profile", 7), edge("", "feed", 40)];
+        let mut run = Run::default();
+        run.take(&lines);
+        assert_eq!((run.waiting('B', SECOND), run.waiting('A', SECOND)), (Some(7), None));
+    }
 }
