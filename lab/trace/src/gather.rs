@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use record::{Entry, Kept, Trace, Tracing};
+use record::{Entry, Kept, SLOWEST_KEPT, Trace, Tracing};
 
 use crate::observed::{Journey, Observed};
 use crate::split::Sum;
@@ -14,8 +14,6 @@ use crate::{path, tree};
 
 /// From a journey's end until its spans are looked at, ns: nodes export twice a second, a busy one later.
 pub const SETTLE_NS: u64 = 2_000_000_000;
-/// The slowest so many of each journey, arm and phase.
-const SLOWEST: usize = 3;
 /// Failed ones kept in each arm and phase: a storm has thousands that look alike.
 const ERRORS: u32 = 50;
 /// Spans held that have no journey yet: a second of a fully traced run at 1,000 journeys a second.
@@ -184,7 +182,7 @@ impl Gatherer {
         }
         let slowest = self.slowest.entry(cell).or_default();
         let at = slowest.partition_point(|felt| *felt < trace.felt);
-        if slowest.len() >= SLOWEST {
+        if slowest.len() >= SLOWEST_KEPT {
             if at == 0 {
                 return None;
             }

@@ -1,8 +1,6 @@
 //! The slowest requests, followed through the components: a waterfall of each beside the same request of the other
 //! arms; and where the time of all traces went.
 
-use std::cmp::Reverse;
-
 use record::figures::count;
 use record::{Class, Trace, glossary};
 
@@ -173,10 +171,8 @@ impl Page<'_> {
 
 /// The slowest requests that were kept, each once.
 fn slowest(story: &Story) -> Vec<&Trace> {
-    let mut traces: Vec<&Trace> = story.traces.iter().filter(|trace| !trace.spans.is_empty()).collect();
-    traces.sort_by_key(|trace| (Reverse(trace.felt), trace.arm, trace.round, trace.request));
     let mut slowest: Vec<&Trace> = Vec::new();
-    for trace in traces {
+    for trace in record::foremost(story.traces.iter().filter(|trace| !trace.spans.is_empty())) {
         if slowest.len() < REQUESTS && slowest.iter().all(|known| !is_same_request(known, trace)) {
             slowest.push(trace);
         }

@@ -15,7 +15,6 @@ use record::{Check, Edge, End, Entry, Event, Header, Host, Line, Proc, Score, Sp
 
 pub(crate) use self::ask::{Place, Rates};
 pub(crate) use self::second::{P999_SECONDS, Quantile, Second, believable};
-pub(crate) use self::told::TOP;
 
 /// Nanoseconds of a second.
 pub(crate) const SECOND: u64 = 1_000_000_000;

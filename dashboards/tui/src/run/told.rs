@@ -7,26 +7,13 @@ use record::{Check, ExpectationPlan, Score, Split, Trace};
 
 use super::Run;
 
-/// Traces listed of one journey in one arm, round and phase: the slowest.
-pub(crate) const TOP: usize = 10;
-
 /// An expectation with how it stands: not at all before it is first judged.
 type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
 
 impl Run {
     /// The kept requests known at `t`: of each journey, arm, round and phase the slowest and the failed, slowest first.
     pub(crate) fn traces(&self, t: u64) -> Vec<&Arc<Trace>> {
-        let mut known: Vec<&Arc<Trace>> = self.traces_until(t).collect();
-        known.sort_by_key(|trace| (std::cmp::Reverse(trace.felt), trace.arm, trace.request));
-        let mut counts: BTreeMap<(char, u32, u32, &str, bool), usize> = BTreeMap::new();
-        known.retain(|trace| {
-            let failed = !trace.error.is_empty();
-            let count =
-                counts.entry((trace.arm, trace.round, trace.phase, &trace.journey, failed)).or_default();
-            *count += 1;
-            *count <= TOP
-        });
-        known
+        record::foremost(self.traces_until(t))
     }
 
     /// The same request in another arm, if it was kept there by `t`.

@@ -6,7 +6,7 @@ use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::{Kept, Trace};
+use record::{Kept, SLOWEST_KEPT, Trace};
 
 use self::waterfall::Waterfall;
 use super::frame::{foot, framed, titled};
@@ -15,7 +15,7 @@ use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
 use crate::figures::{name_of, value, wrap};
 use crate::model::{Model, Solo};
-use crate::run::{SECOND, TOP};
+use crate::run::SECOND;
 use crate::style::Role;
 
 pub(super) const COLUMNS: &[Column] = &[
@@ -146,7 +146,7 @@ fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
     let missing = table.draw(look, inner, page);
     if !is_low(area) {
         let more = format!("{} on a wider screen", more_columns(missing));
-        let what = format!("the {TOP} slowest and {TOP} failed of each journey, arm and phase");
+        let what = format!("the {SLOWEST_KEPT} slowest of each journey, arm and phase, and what failed");
         foot(look, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
     }
 }
