@@ -5,11 +5,12 @@ use record::{Entry, Latencies};
 use crate::cleave::{Cleave, is_starved, scenario};
 
 /// 600 evenly spaced arrivals in 10 s, of which 60 are due while everything
-/// stands still for 1 s. The one due first waits 1 s, the last hardly at all:
-/// latency from the intended start is uniform between them, so the worst 1 % of
-/// all, the worst 6 of those 60, waited 0.9 s and more. Service times start when
-/// a request is sent: only what the 4 slots had under way saw the stall, and
-/// 4 of 600 is less than 1 %.
+/// stands still for 1 s. The one due first, at most a gap of 17 ms after the
+/// start, waits for the rest of it, the last hardly at all: latency from the
+/// intended start is uniform between them, so the worst 1 % of all, the worst 6
+/// of those 60, waited 0.9 s less a gap and more. Service times start when a
+/// request is sent: only what the 4 slots had under way saw the stall, and 4 of
+/// 600 is less than 1 %.
 #[test]
 fn a_stall_shows_from_the_intended_start_and_hides_in_service_times() {
     let cleave = Cleave::new();
@@ -27,7 +28,7 @@ fn a_stall_shows_from_the_intended_start_and_hides_in_service_times() {
     assert!((599..=600).contains(&intended.len()), "evenly spaced, none dropped: {}", intended.len());
     let (p99, max) = (ms(&intended, 0.99), ms(&intended, 1.0));
     assert!((850..1_500).contains(&p99), "p99 from the intended start: {p99} ms");
-    assert!(max >= 990, "the unluckiest arrival waited the whole second, not {max} ms");
+    assert!(max >= 980, "the unluckiest arrival waited the whole second but for a gap, not {max} ms");
     assert!(ms(&service, 0.99) * 3 < p99, "service p99 {} ms of {p99} ms", ms(&service, 0.99));
     let blamed = document["verdict"] == "invalid" && !is_starved(&document);
     assert!(!blamed, "a stall is the arm's doing, not the generator's: {}", document["lints"]);
