@@ -101,6 +101,18 @@ impl Terminal {
         children.split_whitespace().last().expect("it has started the program").to_owned()
     }
 
+    /// Waits until the kernel has stopped the program: one thread is told and stops the others, which read keys until
+    /// then.
+    fn until_stopped(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        // The state follows the name, which stands in brackets.
+        let is_stopped = |_: &str| {
+            std::fs::read_to_string(&stat)
+                .is_ok_and(|text| text.rsplit(')').next().is_some_and(|s| s.starts_with(" T")))
+        };
+        self.until("stop", is_stopped);
+    }
+
     fn signal(&self, signal: &str) {
         let done = Command::new("kill").args([signal, &self.pid()]).status();
         assert!(done.is_ok_and(|status| status.success()), "kill {signal}");
@@ -198,6 +210,7 @@ fn stopped_and_woken_at_80_by_24() {
     terminal.until("whole screen again", whole);
     // A stop nobody can hear: what the shell wrote meanwhile is drawn over.
     terminal.signal("-STOP");
+    terminal.until_stopped();
     terminal.type_line("fg");
     terminal.until("whole screen again", |screen| whole(screen) && !screen.contains("fg"));
     terminal.keys(&["q"]);
