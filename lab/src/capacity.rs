@@ -77,7 +77,7 @@ fn key(scenario: &Scenario) -> String {
     format!(
         "{} {text:016x} {} {} {}x {}",
         scenario.name,
-        env!("CARGO_PKG_VERSION"),
+        crate::VERSION,
         machine.profile,
         machine.cores,
         machine.cpu

@@ -12,7 +12,7 @@ use discovery::Place;
 /// microservices at the same time, under the same load and the same faults,
 /// and prints a scorecard with a verdict.
 #[derive(Parser)]
-#[command(name = "cleave", version, after_help = EXAMPLES)]
+#[command(name = "cleave", version = crate::VERSION, after_help = EXAMPLES)]
 pub struct Cleave {
     /// What to do.
     #[command(subcommand)]

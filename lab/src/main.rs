@@ -33,6 +33,9 @@ use clap::Parser;
 
 use crate::cli::{Cleave, Command, Described};
 
+/// Of this program, with the commit it was built from.
+const VERSION: &str = env!("CLEAVE_VERSION");
+
 fn main() -> ExitCode {
     let began = runtime::clock::now();
     let cleave = Cleave::parse();

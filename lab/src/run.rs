@@ -56,6 +56,7 @@ pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::R
         rounds: asked.rounds.unwrap_or(scenario.repeats),
         out: asked.out.clone(),
         program: std::env::current_exe()?,
+        version: crate::VERSION.to_owned(),
         command: std::env::args().collect(),
         began,
         notes: Vec::new(),

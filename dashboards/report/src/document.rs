@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::compare::{self, Comparison};
 use crate::story::Story;
+use crate::story::spells::Spell;
+use crate::sweep;
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -58,8 +60,39 @@ pub struct Document<'a> {
     pub scorecard: &'a [Score],
     /// Audits of acknowledged writes, one per arm.
     pub audits: &'a [Audit],
+    /// What was wrong in the arms, by arm; none for a sweep of many.
+    pub symptoms: Vec<Told>,
     /// Reasons not to believe the run.
     pub lints: &'a [Lint],
+}
+
+/// Something that was wrong for a while.
+#[derive(Serialize)]
+pub struct Told {
+    /// Whose.
+    pub arm: char,
+    /// What it is.
+    pub kind: &'static str,
+    /// Where.
+    pub place: String,
+    /// In words, as it was at its worst.
+    pub text: String,
+    /// Seconds of the load at whose end it was first there, last, and worst.
+    pub first_s: u32,
+    /// The last.
+    pub last_s: u32,
+    /// The worst.
+    pub worst_s: u32,
+    /// Seconds it was there.
+    pub seconds: u32,
+}
+
+impl From<Spell> for Told {
+    fn from(spell: Spell) -> Self {
+        let Spell { arm, symptom, first_s, last_s, worst_s, seconds } = spell;
+        let kind = symptom.kind.as_str();
+        Self { arm, kind, place: symptom.place, text: symptom.text, first_s, last_s, worst_s, seconds }
+    }
 }
 
 /// A check, and what its line of the scenario says.
@@ -96,8 +129,17 @@ pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
         checks: story.checks.iter().map(|check| Judged { check, line: story.reason_of(check).1 }).collect(),
         scorecard: &story.scores,
         audits: &story.audits,
+        symptoms: symptoms(story),
         lints: end.map_or(&[], |end| &end.lints),
     }
+}
+
+fn symptoms(story: &Story) -> Vec<Told> {
+    if sweep::is_one(story) {
+        return Vec::new();
+    }
+    let arms = story.header().arms.iter();
+    arms.flat_map(|arm| story.spells(arm.letter)).map(Told::from).collect()
 }
 
 /// Two runs.

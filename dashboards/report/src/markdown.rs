@@ -10,6 +10,7 @@ use record::figures::{self, count, value};
 use record::{Check, Score, Verdict, glossary};
 
 use crate::compare::{self, CheckPair, Comparison};
+use crate::story::spells::Spell;
 use crate::story::{Series, Story};
 use crate::sweep;
 use parts::{Part, fitted};
@@ -48,6 +49,9 @@ pub fn markdown(story: &Story) -> String {
         );
     }
     parts.push(checks(story, &held).folded("what holds"));
+    if !sweep::is_one(story) {
+        parts.push(symptoms(story).folded("what was wrong"));
+    }
     parts.push(how_it_went(story).folded("how it went"));
     parts.push(mermaid::topology(story).folded("who calls whom"));
     fitted(&first, parts, &again(story), LONGEST)
@@ -207,6 +211,23 @@ fn mark(is_better: Option<bool>) -> &'static str {
         Some(false) => "▼ ",
         None => "",
     }
+}
+
+/// What was wrong in each arm, and when.
+fn symptoms(story: &Story) -> Part {
+    let head = ["arm", "at its worst", "first", "last", "seconds"];
+    let row = |spell: Spell| {
+        let at = |second: u32| figures::clock(second.into());
+        row_of(&[
+            spell.arm.to_string(),
+            cell(&spell.symptom.text),
+            at(spell.first_s),
+            at(spell.last_s),
+            spell.seconds.to_string(),
+        ])
+    };
+    let arms = story.header().arms.iter();
+    Part::table(&head, arms.flat_map(|arm| story.spells(arm.letter)).map(row).collect())
 }
 
 /// Sparklines of every arm, and what was done when.

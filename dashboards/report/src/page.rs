@@ -132,6 +132,7 @@ impl<'a> Page<'a> {
             self.traces();
             self.routes();
             self.edges();
+            self.symptoms();
         }
         self.events();
         self.prediction();

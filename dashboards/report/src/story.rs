@@ -2,8 +2,10 @@
 //!
 //! - [`series`]: second by second, for charts.
 //! - [`tables`]: edges, journeys and traces over a stretch.
+//! - [`spells`]: what was wrong, and for how long.
 
 pub mod series;
+pub mod spells;
 pub mod tables;
 
 use std::collections::BTreeMap;

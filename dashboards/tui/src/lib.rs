@@ -6,12 +6,11 @@
 //! - [`model`]: its state; [`update`] alone changes it. Start here.
 //! - [`view`]: the screen as a pure function of the model, one file or folder a [`tab`].
 //! - [`keymap`]: every key, for dispatch, footer, help and docs/keys.md. [`list`]: where one stands in a list.
-//! - [`detect`]: what is wrong, in words. [`shot`]: the screen as files.
+//! - [`shot`]: the screen as files.
 //! - [`style`]: roles, themes, ASCII.
 //! - [`screen`]: the terminal taken and given back.
 
 pub mod card;
-mod detect;
 mod figures;
 pub mod keymap;
 pub mod list;

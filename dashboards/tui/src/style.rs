@@ -1,6 +1,7 @@
 //! Roles and how they look: meaning first, colour second, and never colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
+use record::symptom::Symptom;
 
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,11 @@ impl Role {
         Self::Fault,
         Self::Limit,
     ];
+
+    /// Of something that is wrong.
+    pub(crate) const fn of(symptom: &Symptom) -> Self {
+        if symptom.kind.is_error() { Self::Error } else { Self::Warn }
+    }
 
     /// A letter for it: how tests write styles down.
     pub const fn letter(self) -> char {

@@ -10,7 +10,7 @@
 //! - [`timeline`]: steps, as they are played. [`reach`]: whom they reach. `deeds`: what is done to
 //!   processes. `deploy`: copies that come and go. `proxy`: what connections suffer.
 //! - [`guardian`]: undoes what a dead conductor cannot. `cgroup`: quotas of CPU.
-//! - [`sample`]: what processes, edges and the host did, once a second.
+//! - [`sample`]: what processes, edges and the host did, once a second. `edges`: copies of a caller put together.
 //! - `collector`: spans of all nodes, put together to requests.
 //! - [`lines`]: where lines go. [`figures`], [`targets`]: a run as Prometheus sees it.
 //! - [`finish`](mod@finish): checks, scores, verdict.
@@ -23,6 +23,7 @@ pub mod children;
 mod collector;
 mod deeds;
 mod deploy;
+mod edges;
 pub mod exposition;
 pub mod figures;
 mod finish;

@@ -143,7 +143,7 @@ impl Stage {
             why: scenario.why.clone(),
             scenario_text: scenario.source.text.clone(),
             seed: self.order.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: self.order.version.clone(),
             command: self.order.command.clone(),
             wall_us: clock::wall_us() - i64::try_from(self.lines.now() / 1_000).unwrap_or(0),
             way: if self.order.interleaved { "interleaved" } else { "side by side" }.to_owned(),

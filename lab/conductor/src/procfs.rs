@@ -148,6 +148,22 @@ pub fn host() -> HostUsage {
     }
 }
 
+/// Time the hypervisor took, percent of all, from /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq,
+/// steal; guests count as user.
+fn steal_since_boot(stat: &str) -> f64 {
+    let ticks: Vec<f64> = stat
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .flat_map(str::parse)
+        .collect();
+    let all: f64 = ticks.iter().sum();
+    if all > 0.0 { ticks.get(7).copied().unwrap_or(0.0) / all * 100.0 } else { 0.0 }
+}
+
 /// The machine, for the record's header.
 pub fn machine() -> record::Machine {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -163,6 +179,10 @@ pub fn machine() -> record::Machine {
         cores: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         memory_mib: field(&meminfo, "MemTotal:").unwrap_or(0) / 1024,
         kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+        governor: fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+            .ok()
+            .map(|text| text.trim().to_owned()),
+        steal: steal_since_boot(&fs::read_to_string("/proc/stat").unwrap_or_default()),
         load_average: fs::read_to_string("/proc/loadavg")
             .ok()
             .and_then(|text| text.split_whitespace().next()?.parse().ok())
@@ -206,6 +226,13 @@ fn field(text: &str, label: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steal_is_a_share_of_all_time() {
+        let stat = "cpu  40 0 10 100 20 0 5 25 3 0\ncpu0 1 2 3\n";
+        assert_eq!(steal_since_boot(stat), 12.5);
+        assert_eq!(steal_since_boot(""), 0.0);
+    }
 
     #[test]
     fn work_of_an_ended_thread_still_counts() {

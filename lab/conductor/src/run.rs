@@ -42,7 +42,9 @@ pub struct Order {
     pub out: PathBuf,
     /// The program nodes and generator are started from.
     pub program: PathBuf,
-    /// Command line, for the record.
+    /// The program's version and command line, for the record.
+    pub version: String,
+    /// The command line.
     pub command: Vec<String>,
     /// When the program started.
     pub began: Instant,

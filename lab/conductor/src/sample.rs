@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use record::{Edge, Entry, Host, Proc};
+use record::{Entry, Host, Proc};
 
 use crate::arm::Arm;
-use crate::exposition::{Buckets, Sample, samples};
+use crate::edges::{Ends, Ledger, Side};
+use crate::exposition::{Sample, samples};
 use crate::http::Asker;
 use crate::instance::Health;
 use crate::lines::Lines;
@@ -17,21 +18,10 @@ use crate::procfs::{self, Follower, HostUsage};
 /// Time a node has to expose its metrics; a paused one never does.
 const SCRAPE: Duration = Duration::from_millis(500);
 
-/// Cumulative figures of one edge.
-#[derive(Clone, Debug, Default)]
-struct EdgeTotals {
-    tries: f64,
-    errors: f64,
-    retries: f64,
-    buckets: Buckets,
-    breaker: f64,
-    queue: f64,
-}
-
 /// What one node exposed.
 #[derive(Clone, Debug, Default)]
 pub struct Exposed {
-    edges: BTreeMap<(String, String), EdgeTotals>,
+    edges: BTreeMap<Ends, Side>,
     /// CPU by part, seconds.
     pub cpu_parts: BTreeMap<String, f64>,
     /// Time by part over billed requests, seconds.
@@ -59,7 +49,7 @@ impl Exposed {
 
     fn add(&mut self, sample: &Sample<'_>) {
         use telemetry::names;
-        let edge = |exposed: &mut Self, change: &dyn Fn(&mut EdgeTotals)| {
+        let edge = |exposed: &mut Self, change: &dyn Fn(&mut Side)| {
             let key = (sample.label(names::SERVICE).to_owned(), sample.label(names::PEER_SERVICE).to_owned());
             change(exposed.edges.entry(key).or_default());
         };
@@ -69,18 +59,18 @@ impl Exposed {
         match sample.name {
             "http_client_request_duration_seconds_count" => {
                 self.sent += value;
-                edge(self, &|totals| {
-                    totals.tries += value;
-                    totals.errors += if failed { value } else { 0.0 };
+                edge(self, &|side| {
+                    side.tries += value;
+                    side.errors += if failed { value } else { 0.0 };
                 });
             }
             "http_client_request_duration_seconds_bucket" => {
                 let bound = sample.label("le").to_owned();
-                edge(self, &|totals| totals.buckets.add(&bound, value));
+                edge(self, &|side| side.buckets.add(&bound, value));
             }
-            "retries_total" => edge(self, &|totals| totals.retries += value),
-            "circuit_state" => edge(self, &|totals| totals.breaker = totals.breaker.max(value)),
-            "pool_waiting" => edge(self, &|totals| totals.queue += value),
+            "retries_total" => edge(self, &|side| side.retries += value),
+            "circuit_state" => edge(self, &|side| side.breaker = side.breaker.max(value)),
+            "pool_waiting" => edge(self, &|side| side.queue += value),
             "http_server_request_duration_seconds_count" if sample.label(names::SERVICE) == "gateway" => {
                 self.door += value;
             }
@@ -200,7 +190,7 @@ const LEAST_S: f64 = 0.5;
 /// Samples once a second.
 pub struct Sampler {
     followers: BTreeMap<u32, Follower>,
-    edges: BTreeMap<(char, String, String, String), EdgeTotals>,
+    edges: Ledger,
     host: HostUsage,
     ours_ns: u64,
     at_ns: u64,
@@ -211,7 +201,7 @@ impl Sampler {
     pub fn new(lines: &Lines) -> Self {
         Self {
             followers: BTreeMap::new(),
-            edges: BTreeMap::new(),
+            edges: Ledger::default(),
             host: procfs::host(),
             ours_ns: 0,
             at_ns: lines.now(),
@@ -239,6 +229,8 @@ impl Sampler {
             let instances = arm.instances();
             let scrapes = instances.iter().map(|instance| expose(asker, instance.glance().listen));
             let exposed = futures_util::future::join_all(scrapes).await;
+            let letter = arm.plan.letter;
+            let mut callers = Vec::new();
             for (instance, exposed) in instances.iter().zip(exposed) {
                 let glance = instance.glance();
                 let db_bytes = instance
@@ -247,7 +239,7 @@ impl Sampler {
                     .first()
                     .map_or(0, |_| database_bytes(&arm.plan.config.data, &instance.process.name));
                 let proc = Proc {
-                    arm: arm.plan.letter,
+                    arm: letter,
                     pid: glance.pid,
                     instance: instance.name.clone(),
                     components: instance.hosts(),
@@ -263,13 +255,15 @@ impl Sampler {
                 cpu_ns += proc.cpu_ns;
                 lines.say_at(now, Entry::Proc(proc));
                 if let (Some(exposed), Health::Up) = (exposed, glance.health) {
-                    let (arm, name) = (arm.plan.letter, &instance.name);
                     if has_rates {
-                        self.edges(arm, name, &exposed, seconds, now, lines);
+                        callers.push((instance.name.clone(), exposed.edges));
                     } else {
-                        self.begin(arm, name, exposed);
+                        self.edges.begin(letter, &instance.name, exposed.edges);
                     }
                 }
+            }
+            for edge in self.edges.lines(letter, callers, seconds) {
+                lines.say_at(now, Entry::Edge(edge));
             }
         }
         for bystander in bystanders {
@@ -291,13 +285,6 @@ impl Sampler {
         }
     }
 
-    /// What later figures of an instance's edges are counted from, where nothing is known of them yet.
-    fn begin(&mut self, arm: char, instance: &str, exposed: Exposed) {
-        for ((caller, callee), totals) in exposed.edges {
-            self.edges.entry((arm, instance.to_owned(), caller, callee)).or_insert(totals);
-        }
-    }
-
     fn figures(&mut self, pid: u32) -> Proc {
         let usage = self.followers.entry(pid).or_default().sample(pid).unwrap_or_default();
         let (fds, sockets) = procfs::descriptors(pid);
@@ -313,33 +300,6 @@ impl Sampler {
             fds,
             sockets,
             ..Proc::default()
-        }
-    }
-
-    fn edges(&mut self, arm: char, instance: &str, exposed: &Exposed, seconds: f64, now: u64, lines: &Lines) {
-        for ((caller, callee), totals) in &exposed.edges {
-            let key = (arm, instance.to_owned(), caller.clone(), callee.clone());
-            let before = self.edges.insert(key, totals.clone()).unwrap_or_default();
-            let rate = |now: f64, before: f64| (now - before).max(0.0) / seconds;
-            let window = totals.buckets.since(&before.buckets);
-            let (tries, retries) = (rate(totals.tries, before.tries), rate(totals.retries, before.retries));
-            lines.say_at(
-                now,
-                Entry::Edge(Edge {
-                    arm,
-                    caller: caller.clone(),
-                    callee: callee.clone(),
-                    local: false,
-                    effective_rps: (tries - retries).max(0.0),
-                    actual_rps: tries,
-                    errors_rps: rate(totals.errors, before.errors),
-                    retries_rps: retries,
-                    p50_ms: window.quantile(0.5).map(|s| s * 1e3),
-                    p99_ms: window.quantile(0.99).map(|s| s * 1e3),
-                    breaker: totals.breaker as u8,
-                    queue: totals.queue as u64,
-                }),
-            );
         }
     }
 

@@ -167,8 +167,14 @@ pub struct Machine {
     pub memory_mib: u64,
     /// Kernel release.
     pub kernel: String,
+    /// How the first CPU's clock is governed; `None` where the kernel does not tell, as in most virtual machines.
+    #[serde(default)]
+    pub governor: Option<String>,
     /// Load average over a minute when the run started.
     pub load_average: f64,
+    /// CPU time the hypervisor took since the machine started, percent of all.
+    #[serde(default)]
+    pub steal: f64,
     /// `release`, `lab`, `debug`.
     pub profile: String,
 }
@@ -190,7 +196,7 @@ pub struct Header {
     pub scenario_text: String,
     /// The seed used.
     pub seed: u64,
-    /// Version of Cleave.
+    /// Version of Cleave, with the commit it was built from: `0.1.0+3f2a9c41d07b`, `.dirty` with changes.
     pub version: String,
     /// Command line.
     pub command: Vec<String>,

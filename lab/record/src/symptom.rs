@@ -1,13 +1,15 @@
-//! What is wrong, in words: retries that multiply, queues that grow, breakers that flap, one edge that makes the tail.
+//! What is wrong, in words: processes that are down, retries that multiply, queues that grow, breakers that flap, edges
+//! that fail, one edge that makes the tail. Every view says it from here.
 
 use std::collections::BTreeMap;
 
-use record::Edge;
+use crate::figures::{count, value};
+use crate::{Edge, Proc};
 
-use crate::figures::{count, ms};
-use crate::run::{Run, SECOND};
-use crate::style::Role;
-
+/// One second, ns.
+const SECOND: u64 = 1_000_000_000;
+/// An edge or process not heard of for so long is not known any more.
+pub const STALE_NS: u64 = 5 * SECOND;
 /// From so many tries a call on the load is the retries', not the users'.
 const AMPLIFIED: f64 = 1.2;
 /// Fewer calls a second say nothing about a ratio.
@@ -28,87 +30,160 @@ const CULPRIT: f64 = 0.8;
 /// A p99 below this is nobody's complaint, ms.
 const HARMLESS_MS: f64 = 20.0;
 
+/// What can be wrong at one place, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A process does not run.
+    Down,
+    /// A breaker keeps changing.
+    Flapping,
+    /// A breaker lets nothing through.
+    Open,
+    /// Retries multiply calls.
+    Amplified,
+    /// A queue grows.
+    Growing,
+    /// Tries fail.
+    Failing,
+    /// A process is paused or on its way.
+    NotUp,
+    /// An edge makes its caller's tail.
+    Culprit,
+}
+
+impl Kind {
+    /// Its word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Flapping => "breaker_flapping",
+            Self::Open => "breaker_open",
+            Self::Amplified => "retry_amplification",
+            Self::Growing => "queue_growing",
+            Self::Failing => "failing",
+            Self::NotUp => "not_up",
+            Self::Culprit => "culprit",
+        }
+    }
+
+    /// Whether it is more than a hint.
+    pub const fn is_error(self) -> bool {
+        !matches!(self, Self::NotUp | Self::Culprit)
+    }
+}
+
 /// Something wrong at one place.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Finding {
-    /// How bad.
-    pub role: Role,
+pub struct Symptom {
+    /// What it is.
+    pub kind: Kind,
+    /// Where: `feed#0`, or `feed->follower`.
+    pub place: String,
+    /// How much of it: greater is worse among those of one kind.
+    pub weight: f64,
     /// A sentence with the figures.
     pub text: String,
 }
 
-/// What is wrong in an arm at `t`, the worst first.
-pub(crate) fn findings(run: &Run, arm: char, t: u64) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for proc in run.procs(arm, t).filter(|proc| proc.state != "up") {
-        let role = if proc.state == "down" { Role::Error } else { Role::Warn };
-        found.push(Finding { role, text: format!("{} is {}", proc.instance, proc.state) });
+/// What is wrong in an arm at a moment, ns since the run's start; errors first, else in the order given. `edges` and
+/// `procs` are the seconds of each, oldest first.
+pub fn symptoms<'a>(
+    t: u64,
+    edges: impl IntoIterator<Item = &'a [(u64, Edge)]>,
+    procs: impl IntoIterator<Item = &'a [(u64, Proc)]>,
+) -> Vec<Symptom> {
+    let procs = procs.into_iter().filter_map(|said| until(said, t).last());
+    let mut found: Vec<Symptom> = procs.filter_map(|(_, proc)| not_up(proc)).collect();
+    let edges: Vec<&[(u64, Edge)]> = edges.into_iter().map(|said| until(said, t)).collect();
+    for said in &edges {
+        found.extend(breaker(said));
+        found.extend(amplified(said));
+        found.extend(growing(said));
+        found.extend(failing(said));
     }
-    let edges: Vec<&Edge> = run.edges(arm, t).collect();
-    for edge in &edges {
-        found.extend(breaker(run, arm, edge, t));
-        found.extend(amplified(edge));
-        found.extend(growing(run, arm, edge, t));
-        found.extend(failing(edge));
-    }
-    found.extend(culprits(&edges));
-    // Sorting is stable: within one role the order above is kept.
-    found.sort_by_key(|finding| finding.role != Role::Error);
+    found.extend(culprits(&edges.iter().filter_map(|said| now(said)).collect::<Vec<_>>()));
+    // Sorting is stable: among equals the order above is kept.
+    found.sort_by_key(|symptom| !symptom.kind.is_error());
     found
 }
 
-fn name(edge: &Edge) -> String {
+/// What was said up to a moment; nothing, where that is too long ago.
+fn until<T>(said: &[(u64, T)], t: u64) -> &[(u64, T)] {
+    let said = &said[..said.partition_point(|(at, _)| *at <= t)];
+    if said.last().is_some_and(|(at, _)| t - at <= STALE_NS) { said } else { &[] }
+}
+
+fn now(said: &[(u64, Edge)]) -> Option<&Edge> {
+    said.last().map(|(_, edge)| edge)
+}
+
+/// The last so many seconds.
+fn recent(said: &[(u64, Edge)], seconds: u64) -> &[(u64, Edge)] {
+    let from = said.last().map_or(0, |(t, _)| t.saturating_sub(seconds * SECOND));
+    &said[said.partition_point(|(t, _)| *t < from)..]
+}
+
+fn at(kind: Kind, edge: &Edge, weight: f64, what: &str) -> Symptom {
     let caller = if edge.caller.is_empty() { "(events)" } else { &edge.caller };
-    format!("{caller}->{}", edge.callee)
+    let place = format!("{caller}->{}", edge.callee);
+    let text = format!("{place}{what}");
+    Symptom { kind, place, weight, text }
 }
 
-fn breaker(run: &Run, arm: char, edge: &Edge, t: u64) -> Option<Finding> {
-    let recent = run.edge_between(arm, &edge.caller, &edge.callee, t.saturating_sub(FLAPS_S * SECOND), t);
-    let changes = recent.windows(2).filter(|pair| pair[0].1.breaker != pair[1].1.breaker).count();
+fn not_up(proc: &Proc) -> Option<Symptom> {
+    let kind = match proc.state.as_str() {
+        "up" => return None,
+        "down" => Kind::Down,
+        _ => Kind::NotUp,
+    };
+    let text = format!("{} is {}", proc.instance, proc.state);
+    Some(Symptom { kind, place: proc.instance.clone(), weight: 1.0, text })
+}
+
+fn breaker(said: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(said)?;
+    let lately = recent(said, FLAPS_S);
+    let changes = lately.windows(2).filter(|pair| pair[0].1.breaker != pair[1].1.breaker).count();
     if changes >= FLAPS {
-        let text = format!("{}: breaker flapping, {changes} changes in {FLAPS_S} s", name(edge));
-        return Some(Finding { role: Role::Error, text });
+        let what = format!(": breaker flapping, {changes} changes in {FLAPS_S} s");
+        return Some(at(Kind::Flapping, edge, changes as f64, &what));
     }
-    (edge.breaker == 2).then(|| Finding { role: Role::Error, text: format!("{}: breaker open", name(edge)) })
+    (edge.breaker == 2).then(|| at(Kind::Open, edge, 1.0, ": breaker open"))
 }
 
-fn amplified(edge: &Edge) -> Option<Finding> {
+fn amplified(said: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(said)?;
     let times = edge.actual_rps / edge.effective_rps;
     let told = edge.effective_rps >= FEWEST_CALLS && times >= AMPLIFIED;
     told.then(|| {
         let (calls, tries) = (count(Some(edge.effective_rps)), count(Some(edge.actual_rps)));
-        let text =
-            format!("{}: retry amplification {times:.1}x, {calls} calls/s are {tries} tries/s", name(edge));
-        Finding { role: Role::Error, text }
+        let what = format!(": retry amplification {times:.1}x, {calls} calls/s are {tries} tries/s");
+        at(Kind::Amplified, edge, times, &what)
     })
 }
 
-fn growing(run: &Run, arm: char, edge: &Edge, t: u64) -> Option<Finding> {
-    let recent = run.edge_between(arm, &edge.caller, &edge.callee, t.saturating_sub(GROWTH_S * SECOND), t);
-    let ((from, first), (to, last)) = (recent.first()?, recent.last()?);
+fn growing(said: &[(u64, Edge)]) -> Option<Symptom> {
+    let lately = recent(said, GROWTH_S);
+    let ((from, first), (to, last)) = (lately.first()?, lately.last()?);
     let seconds = (to - from) as f64 / SECOND as f64;
     // Two samples are no trend.
-    if recent.len() < 3 || last.queue < LONG {
+    if lately.len() < 3 || last.queue < LONG {
         return None;
     }
     let rate = (last.queue as f64 - first.queue as f64) / seconds;
-    (rate >= GROWING).then(|| Finding {
-        role: Role::Error,
-        text: format!("{}: queue growing {rate:.0}/s, {} wait", name(edge), last.queue),
-    })
+    let what = format!(": queue growing {rate:.0}/s, {} wait", last.queue);
+    (rate >= GROWING).then(|| at(Kind::Growing, last, rate, &what))
 }
 
-fn failing(edge: &Edge) -> Option<Finding> {
+fn failing(said: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(said)?;
     let share = edge.errors_rps / edge.actual_rps;
     let told = edge.actual_rps >= FEWEST_CALLS && share >= FAILING;
-    told.then(|| Finding {
-        role: Role::Error,
-        text: format!("{}: {:.0} % of its tries fail", name(edge), share * 100.0),
-    })
+    told.then(|| at(Kind::Failing, edge, share, &format!(": {:.0} % of its tries fail", share * 100.0)))
 }
 
 /// Of every component that is called, the one edge that makes its tail.
-fn culprits(edges: &[&Edge]) -> Vec<Finding> {
+fn culprits(edges: &[&Edge]) -> Vec<Symptom> {
     let mut felt: BTreeMap<&str, f64> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| !edge.caller.is_empty()) {
         if let Some(p99) = edge.p99_ms {
@@ -128,24 +203,15 @@ fn culprits(edges: &[&Edge]) -> Vec<Finding> {
         let share = own / parent;
         // Percentiles of different calls may exceed each other: then there is no share to tell.
         let told = parent >= HARMLESS_MS && (CULPRIT..=1.0).contains(&share);
-        told.then(|| Finding {
-            role: Role::Warn,
-            text: format!(
-                "{} is {:.0} % of {caller}'s p99: {} of {} ms",
-                name(edge),
-                share * 100.0,
-                ms(Some(own)),
-                ms(Some(parent))
-            ),
-        })
+        let ms = |ms: f64| value(Some(ms / 1e3), "s");
+        let what = format!(" is {:.0} % of {caller}'s p99: {} of {}", share * 100.0, ms(own), ms(parent));
+        told.then(|| at(Kind::Culprit, edge, own, &what))
     });
     told.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use record::{Entry, Line};
-
     use super::*;
 
     fn edge(caller: &str, callee: &str) -> Edge {
@@ -155,11 +221,8 @@ mod tests {
 
     /// One edge, second by second.
     fn told(of: impl Fn(u64) -> Edge, seconds: u64) -> Vec<String> {
-        let mut run = Run::default();
-        let lines: Vec<Line> =
-            (1..=seconds).map(|s| Line { t: s * SECOND, entry: Entry::Edge(of(s)) }).collect();
-        run.take(&lines);
-        findings(&run, 'B', seconds * SECOND).into_iter().map(|finding| finding.text).collect()
+        let said: Vec<(u64, Edge)> = (1..=seconds).map(|s| (s * SECOND, of(s))).collect();
+        symptoms(seconds * SECOND, [&said[..]], []).into_iter().map(|symptom| symptom.text).collect()
     }
 
     #[test]
@@ -195,19 +258,15 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_that_makes_a_tail_is_named() {
-        let mut run = Run::default();
-        let slow = |caller, callee, p99| Line {
-            t: SECOND,
-            entry: Entry::Edge(Edge { p99_ms: Some(p99), ..edge(caller, callee) }),
-        };
-        run.take(&[
-            slow("gateway", "feed", 192.0),
-            slow("feed", "follower", 186.0),
-            slow("feed", "profile", 4.0),
-        ]);
-        let texts: Vec<String> =
-            findings(&run, 'B', SECOND).into_iter().map(|finding| finding.text).collect();
-        assert_eq!(texts, ["feed->follower is 97 % of feed's p99: 186 of 192 ms"]);
+    fn the_edge_that_makes_a_tail_is_named_after_what_is_worse() {
+        let slow = |caller, callee, p99| [(SECOND, Edge { p99_ms: Some(p99), ..edge(caller, callee) })];
+        let door = slow("gateway", "feed", 192.0);
+        let (tail, other) = (slow("feed", "follower", 186.0), slow("feed", "profile", 4.0));
+        let down = [(SECOND, Proc { instance: "photo#0".into(), state: "down".into(), ..Proc::default() })];
+        let at = |t| symptoms(t, [&door[..], &tail[..], &other[..]], [&down[..]]);
+        assert!(at(0).is_empty() && at(9 * SECOND).is_empty(), "nothing is known then");
+        let found = at(SECOND);
+        let texts: Vec<&str> = found.iter().map(|symptom| symptom.text.as_str()).collect();
+        assert_eq!(texts, ["photo#0 is down", "feed->follower is 97 % of feed's p99: 186.0ms of 192.0ms"]);
     }
 }

@@ -25,7 +25,7 @@ pub struct Tally {
     windows: BTreeMap<Slot, Window>,
     starts: Vec<(u32, u32, String, u64)>,
     procs: BTreeMap<(char, String), Vec<(u64, Proc)>>,
-    edges: Vec<(u64, Edge)>,
+    edges: BTreeMap<(char, String, String), Vec<(u64, Edge)>>,
     hosts: Vec<(u64, Host)>,
     costs: Vec<Cost>,
     audits: BTreeMap<(char, u32), Audit>,
@@ -53,7 +53,7 @@ impl Tally {
             windows: BTreeMap::new(),
             starts: Vec::new(),
             procs: BTreeMap::new(),
-            edges: Vec::new(),
+            edges: BTreeMap::new(),
             hosts: Vec::new(),
             costs: Vec::new(),
             audits: BTreeMap::new(),
@@ -85,7 +85,10 @@ impl Tally {
                 let key = (proc.arm, proc.instance.clone());
                 self.procs.entry(key).or_default().push((line.t, proc.clone()));
             }
-            Entry::Edge(edge) => self.edges.push((line.t, edge.clone())),
+            Entry::Edge(edge) => {
+                let key = (edge.arm, edge.caller.clone(), edge.callee.clone());
+                self.edges.entry(key).or_default().push((line.t, edge.clone()));
+            }
             Entry::Host(host) => self.hosts.push((line.t, host.clone())),
             Entry::Cost(cost) => self.costs.push((**cost).clone()),
             Entry::Audit(audit) => {
@@ -251,10 +254,15 @@ impl Tally {
     /// Edge seconds in a stretch.
     pub fn edges<'a>(&'a self, arm: char, stretch: &Stretch) -> impl Iterator<Item = &'a Edge> + 'a {
         let ranges = self.run_time(arm, stretch);
-        self.edges
-            .iter()
-            .filter(move |(t, edge)| edge.arm == arm && ranges.iter().any(|range| range.contains(t)))
+        self.edge_histories(arm)
+            .flatten()
+            .filter(move |(t, _)| ranges.iter().any(|range| range.contains(t)))
             .map(|(_, edge)| edge)
+    }
+
+    /// The seconds of each edge of an arm, oldest first.
+    pub fn edge_histories(&self, arm: char) -> impl Iterator<Item = &[(u64, Edge)]> {
+        self.edges.iter().filter(move |((owner, ..), _)| *owner == arm).map(|(_, seconds)| seconds.as_slice())
     }
 
     /// Host seconds in a stretch of any arm.

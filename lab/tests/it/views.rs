@@ -200,6 +200,54 @@ fn four_views_of_one_record_agree_to_the_digit() {
 }
 
 #[test]
+fn what_was_wrong_is_said_the_same_everywhere() {
+    let story = Story::of(&lines()).expect("a header");
+    let clock = |value: &Value| record::figures::clock(value.as_u64().expect("a second"));
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let document = json!(document::document(&story, None));
+    let symptoms = document["symptoms"].as_array().expect("a list");
+    let told: Vec<[String; 5]> = symptoms
+        .iter()
+        .map(|it| {
+            let seconds = it["seconds"].to_string();
+            [text(&it["arm"]), text(&it["text"]), clock(&it["first_s"]), clock(&it["last_s"]), seconds]
+        })
+        .collect();
+    let killed = |arm: &str| told.iter().any(|row| row[0] == arm && row[1].ends_with("#0 is down"));
+    assert!(killed("A") && killed("B"), "photo was killed in both: {told:?}");
+
+    let markdown = markdown::markdown(&story);
+    let folded = markdown.split("<summary>what was wrong</summary>").nth(1).expect("it is folded");
+    let rows =
+        folded.split("</details>").next().expect("closed").lines().filter(|line| line.starts_with("| "));
+    let shown: Vec<[String; 5]> = rows
+        .skip(1)
+        .map(|row| {
+            let cells: Vec<String> = row.trim_matches(['|', ' ']).split(" | ").map(str::to_owned).collect();
+            cells.try_into().expect("five cells")
+        })
+        .collect();
+    assert_eq!(shown, told, "Markdown");
+
+    let page = page::page(&story);
+    let section = page.split("<section id=\"what-was-wrong\">").nth(1).expect("a section");
+    let rows = section
+        .split("</section>")
+        .next()
+        .expect("closed")
+        .lines()
+        .filter(|line| line.starts_with("<tr><td"));
+    let shown: Vec<[String; 5]> = rows
+        .map(|row| {
+            let [arm, text, first, _, last, seconds] = &cells(row)[..] else { panic!("six cells: {row}") };
+            let (letter, seconds) = (&arm[..1], seconds.trim_end_matches('s'));
+            [letter, text, first, last, seconds].map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(shown, told, "the page");
+}
+
+#[test]
 fn every_row_of_a_scorecard_has_a_term() {
     for score in &Story::of(&lines()).expect("a header").scores {
         assert!(record::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);

@@ -21,7 +21,7 @@ fn run() -> Value {
             ("scenario", text("the scenario's name")),
             ("title", text("its title")),
             ("seed", whole("the seed used")),
-            ("version", text("version of Cleave")),
+            ("version", text("version of Cleave, with the commit it was built from")),
             ("way", text("side by side, or interleaved")),
             ("rounds", whole("rounds of an interleaved run; 1 side by side")),
             ("verdict", or_null(of("verdict"), "null when interrupted")),
@@ -34,9 +34,27 @@ fn run() -> Value {
             ("checks", list(of("judged"), "how each expectation stands in the end")),
             ("scorecard", list(of("score"), "rows of the scorecard")),
             ("audits", list(of("audit"), "audits of acknowledged writes, one per arm")),
+            ("symptoms", list(of("symptom"), "what was wrong, by arm; none for a sweep of many arms")),
             ("lints", list(of("lint"), "reasons not to believe the run")),
         ],
         &[("run_dir", text("the run's folder"))],
+    )
+}
+
+fn symptom() -> Value {
+    let second = |which: &str| whole(&format!("second of the load at whose end it was {which}"));
+    object(
+        &[
+            ("arm", text("letter")),
+            ("kind", text("retry_amplification, queue_growing, breaker_open, ..")),
+            ("place", text("where: feed#0, or feed->follower")),
+            ("text", text("in words, as it was at its worst")),
+            ("first_s", second("first there")),
+            ("last_s", second("last there")),
+            ("worst_s", second("worst")),
+            ("seconds", whole("seconds at whose end it was there, rounds added up")),
+        ],
+        &[],
     )
 }
 
@@ -50,6 +68,7 @@ fn defs() -> Map<String, Value> {
     judged["properties"]["line"] = whole("line of the scenario file; 0 where it is not known");
     judged["required"].as_array_mut().expect("a list").push(json!("line"));
     defs.insert("judged".into(), judged);
+    defs.insert("symptom".into(), symptom());
     defs
 }
 

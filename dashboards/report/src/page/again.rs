@@ -100,7 +100,7 @@ impl Page<'_> {
         self.say(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
         self.quiet(&format!(
             "Cleave {}, {} build, telemetry {}; seed {}, schedule {} of {} arrivals per arm; {} x {}, {} MiB, Linux {}, \
-             load average {:.2} before the run.",
+             {}load average {:.2} before the run, {:.1} % of CPU time stolen since the machine started.",
             header.version,
             machine.profile,
             header.telemetry,
@@ -111,7 +111,9 @@ impl Page<'_> {
             machine.cpu,
             machine.memory_mib,
             machine.kernel,
-            machine.load_average
+            machine.governor.as_ref().map_or_else(String::new, |governor| format!("governor {governor}, ")),
+            machine.load_average,
+            machine.steal
         ));
         if run == 0 || header.scenario_text != self.runs[0].header().scenario_text {
             self.say(format_args!(

@@ -1,11 +1,12 @@
-//! Figures by journey and by edge, over the measured phases.
+//! Figures by journey and by edge, over the measured phases; what was wrong, over all of the load.
 
-use record::figures::{count, value};
+use record::figures::{clock, count, value};
 use scorecard::expect::Window;
 
 use super::{Page, cells, number, text};
 use crate::escaped;
 use crate::plot::percentiles::ENOUGH_BEYOND;
+use crate::story::spells::Spell;
 use crate::story::tables::{EdgeRow, RouteRow};
 
 impl Page<'_> {
@@ -108,6 +109,45 @@ impl Page<'_> {
                 ];
                 self.say(format_args!("<tr><td>{}</td>{}</tr>", escaped(lane), cells(&values)));
             }
+        }
+        self.end_table();
+        self.close();
+    }
+
+    pub(super) fn symptoms(&mut self) {
+        self.open("What was wrong");
+        let spells: Vec<(String, Spell)> = self
+            .lanes
+            .iter()
+            .flat_map(|lane| {
+                lane.story.spells(lane.letter).into_iter().map(|spell| (lane.name.clone(), spell))
+            })
+            .collect();
+        if spells.is_empty() {
+            self.quiet("Nothing that is looked for.");
+            self.close();
+            return;
+        }
+        let columns = [
+            text("arm"),
+            text("symptom"),
+            number("first_seen"),
+            number("worst_seen"),
+            number("last_seen"),
+            number("seen_s"),
+        ];
+        self.table(&columns);
+        for (lane, spell) in &spells {
+            let at = |second: u32| clock(second.into());
+            let class = if spell.symptom.kind.is_error() { "text" } else { "text quiet" };
+            let values =
+                [at(spell.first_s), at(spell.worst_s), at(spell.last_s), format!("{}s", spell.seconds)];
+            self.say(format_args!(
+                "<tr><td class=\"text\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
+                escaped(lane),
+                escaped(&spell.symptom.text),
+                cells(&values)
+            ));
         }
         self.end_table();
         self.close();

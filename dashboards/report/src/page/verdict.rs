@@ -42,11 +42,12 @@ impl Page<'_> {
         let peak = story.end.as_ref();
         let peak = peak.map_or_else(String::new, |end| format!(", at most {:.0} MiB", end.pss_mib_peak));
         self.say(format_args!(
-            "<p>{held} of {all} expectations hold. Seed {}, {}{rounds}, run {} of {}, on {} x {}, Linux {}{peak}.</p>",
+            "<p>{held} of {all} expectations hold. Seed {}, {}{rounds}, run {} of {}, Cleave {}, on {} x {}, Linux {}{peak}.</p>",
             header.seed,
             escaped(&header.way),
             escaped(&header.run_id),
             date(header.wall_us),
+            escaped(&header.version),
             header.machine.cores,
             escaped(&header.machine.cpu),
             escaped(&header.machine.kernel)

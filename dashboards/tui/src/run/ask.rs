@@ -1,11 +1,10 @@
 //! The run as it was at a moment.
 
+use record::symptom::{self, STALE_NS, Symptom};
 use record::{Edge, Event, Host, Proc};
 
 use super::{Run, SECOND, Second};
 
-/// An edge or process not heard of for so long is shown as unknown.
-const STALE_NS: u64 = 5 * SECOND;
 /// Two samples nearer than this make no rate: the last one of a run comes a moment after its neighbour.
 const NEAREST_NS: u64 = SECOND / 4;
 
@@ -101,6 +100,15 @@ impl Run {
     ) -> &[(u64, Edge)] {
         let key = (arm, caller.to_owned(), callee.to_owned());
         self.edges.get(&key).map_or(&[], |said| between(said, from, to))
+    }
+
+    /// What is wrong in an arm at `t`, the worst first.
+    pub(crate) fn symptoms(&self, arm: char, t: u64) -> Vec<Symptom> {
+        symptom::symptoms(
+            self.sampled_until(t),
+            self.edge_lines(arm).map(Vec::as_slice),
+            self.proc_lines(arm).map(Vec::as_slice),
+        )
     }
 
     /// Calls that wait at the edge where most do, in the second that ends at `to`, as the report has it; `None` where

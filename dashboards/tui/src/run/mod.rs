@@ -75,7 +75,10 @@ impl Run {
                 self.seconds.entry(key).or_default().entry(window.second).or_default().take(window);
                 self.dirty.entry(key).or_default().push(window.second);
             }
-            Entry::Edge(edge) => self.edge(t, edge),
+            Entry::Edge(edge) => {
+                let key = (edge.arm, edge.caller.clone(), edge.callee.clone());
+                self.edges.entry(key).or_default().push((t, edge.clone()));
+            }
             Entry::Proc(proc) => {
                 self.procs.entry((proc.arm, proc.instance.clone())).or_default().push((t, proc.clone()));
             }
@@ -89,25 +92,6 @@ impl Run {
             // A phase's begin is in the plan; costs and audits are told by scores and checks.
             Entry::Phase(_) | Entry::Cost(_) | Entry::Audit(_) => {}
         }
-    }
-
-    /// Every copy of a caller tells its side of an edge: sides of one moment are one edge. Rates and queues add up;
-    /// of percentiles and breakers the worst is kept, which is never better than the truth.
-    fn edge(&mut self, t: u64, edge: &Edge) {
-        let said = self.edges.entry((edge.arm, edge.caller.clone(), edge.callee.clone())).or_default();
-        let Some((_, there)) = said.last_mut().filter(|(at, _)| *at == t) else {
-            said.push((t, edge.clone()));
-            return;
-        };
-        there.effective_rps += edge.effective_rps;
-        there.actual_rps += edge.actual_rps;
-        there.errors_rps += edge.errors_rps;
-        there.retries_rps += edge.retries_rps;
-        there.queue += edge.queue;
-        there.breaker = there.breaker.max(edge.breaker);
-        let worst = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
-        there.p50_ms = worst(there.p50_ms, edge.p50_ms);
-        there.p99_ms = worst(there.p99_ms, edge.p99_ms);
     }
 
     fn settle(&mut self) {

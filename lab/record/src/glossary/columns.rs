@@ -60,6 +60,17 @@ pub const COLUMNS: &[Term] = &[
     ),
     word("clock", "clock", "moment on the load's clock; before its start with a minus"),
     word("number", "no.", "number of the step it belongs to, the same in every view"),
+    word(
+        "symptom",
+        "what was wrong",
+        "told at the end of each second of the load: a process down, a breaker open or flapping, calls multiplied by \
+         retries from 1.2, a queue that grows by 1/s over 5 s, tries failing from 5 %, an edge that makes 80 % of its \
+         caller's p99; as it was at its worst",
+    ),
+    word("first_seen", "first", "second of the load at whose end it was first there"),
+    word("last_seen", "last", "second of the load at whose end it was last there"),
+    word("worst_seen", "worst", "second of the load at whose end it was worst"),
+    Term { unit: "s", ..word("seen_s", "seconds", "seconds at whose end it was there, rounds added up") },
     word("event", "event", "what happened"),
     word("targets", "hit", "what it hit in each arm, or why it could not"),
     Term {

@@ -14,7 +14,9 @@ pub(super) fn header() -> Vec<Def> {
             ("cores", whole("logical CPUs the run might use")),
             ("memory_mib", whole("memory, MiB")),
             ("kernel", text("kernel release")),
+            ("governor", nullable(text("how the first CPU's clock is governed; null where nobody tells"))),
             ("load_average", number("load average over a minute when the run started")),
+            ("steal", number("CPU time the hypervisor took since the machine started, percent of all")),
             ("profile", text("build of Cleave: release, lab, debug")),
         ],
         &[],
@@ -94,7 +96,7 @@ pub(super) fn header() -> Vec<Def> {
             ("why", text("its claim")),
             ("scenario_text", text("its whole text")),
             ("seed", whole("the seed used")),
-            ("version", text("version of Cleave")),
+            ("version", text("version of Cleave, with the commit it was built from")),
             ("command", texts("command line")),
             (
                 "wall_us",

@@ -61,14 +61,7 @@ pub fn header(rounds: u32) -> Header {
         wall_us: 0,
         way: "side by side".into(),
         rounds,
-        machine: Machine {
-            cpu: String::new(),
-            cores: 2,
-            memory_mib: 1_000,
-            kernel: String::new(),
-            load_average: 0.0,
-            profile: String::new(),
-        },
+        machine: Machine { cores: 2, memory_mib: 1_000, ..Machine::default() },
         arms: vec![
             arm('A', "mono", &[&["gateway", "profile", "feed", "photo"]]),
             arm('B', "micro", &[&["gateway"], &["profile"], &["feed"], &["photo"]]),

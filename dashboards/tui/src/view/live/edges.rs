@@ -8,7 +8,6 @@ use record::Edge;
 use super::super::frame::{foot, framed, line};
 use super::super::graph::{self, busy, failing, failing_role, tree};
 use super::super::put;
-use crate::detect::findings;
 use crate::figures::{count, cut, left, ms, name_of, percent, right};
 use crate::model::{Model, Solo};
 use crate::style::{Look, Role};
@@ -24,7 +23,7 @@ pub(super) fn map(model: &Model, title: impl Fn(&str) -> Line<'static>, area: Re
     let look = &model.look;
     let Some(arm) = arm(model) else { return };
     let inner = framed(look, title(&format!("{arm} service map: calls between processes")), area, buffer);
-    worst_finding(model, arm, area, buffer);
+    worst_symptom(model, arm, area, buffer);
     let edges = busy(model, arm);
     let branches = tree(&edges);
     if branches.is_empty() {
@@ -72,7 +71,7 @@ pub(super) fn worst_first(
     let look = &model.look;
     let Some(arm) = arm(model) else { return };
     let inner = framed(look, title(&format!("{arm} edges, worst first")), area, buffer);
-    worst_finding(model, arm, area, buffer);
+    worst_symptom(model, arm, area, buffer);
     let mut edges = busy(model, arm);
     // Open breakers, then failing, then slow.
     edges.sort_by(|a, b| {
@@ -102,13 +101,13 @@ pub(super) fn worst_first(
 }
 
 /// The worst of what the detectors say, in the panel's last row: the map's tab has all of it.
-fn worst_finding(model: &Model, arm: char, area: Rect, buffer: &mut Buffer) {
-    let found = findings(&model.run, arm, model.at());
-    if let Some(finding) = found.first() {
+fn worst_symptom(model: &Model, arm: char, area: Rect, buffer: &mut Buffer) {
+    let found = model.run.symptoms(arm, model.at());
+    if let Some(symptom) = found.first() {
         let room = usize::from(area.width).saturating_sub(8);
         let more = if found.len() > 1 { format!(", and {} more", found.len() - 1) } else { String::new() };
-        let text = format!("{}{more}", finding.text);
-        foot(&model.look, &cut(&text, room, model.look.ascii), finding.role, area, buffer);
+        let text = format!("{}{more}", symptom.text);
+        foot(&model.look, &cut(&text, room, model.look.ascii), Role::of(symptom), area, buffer);
     }
 }
 

@@ -4,13 +4,13 @@ mod detail;
 mod tree;
 
 use ratatui::layout::{Constraint, Layout, Rect};
+use record::symptom::Symptom;
 
 use self::tree::Node;
 use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
-use crate::detect::{Finding, findings};
 use crate::figures::{cut, wrap};
 use crate::model::Model;
 use crate::style::Role;
@@ -29,8 +29,8 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::words("instances", 22, 6),
 ];
 
-/// Most rows of the panel of findings.
-const FINDINGS: u16 = 9;
+/// Most rows of the panel of what is wrong.
+const SYMPTOMS: u16 = 9;
 /// Fewer rows than this are the graph's alone, unless something is wrong.
 const SHORT: u16 = 14;
 
@@ -57,15 +57,15 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     }
     let look = &model.look;
     let arms = model.arms();
-    let found: Vec<(char, Finding)> = arms
+    let found: Vec<(char, Symptom)> = arms
         .iter()
-        .flat_map(|arm| findings(&model.run, *arm, model.at()).into_iter().map(|f| (*arm, f)))
+        .flat_map(|arm| model.run.symptoms(*arm, model.at()).into_iter().map(|symptom| (*arm, symptom)))
         .collect();
     // On a short screen that nothing is wrong is said by the absence of a panel.
     let short = area.height < SHORT && found.is_empty();
     let high = match is_low(area) || short {
         true => 0,
-        false => (found.len() as u16 + 2).clamp(3, FINDINGS.min(area.height / 3).max(3)),
+        false => (found.len() as u16 + 2).clamp(3, SYMPTOMS.min(area.height / 3).max(3)),
     };
     let [upper, lower]: [Rect; 2] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(high)]).areas(area);
@@ -101,8 +101,8 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     }
 }
 
-/// What the detectors say.
-fn wrong(model: &Model, found: &[(char, Finding)], area: Rect, page: &mut Page) {
+/// The panel of it.
+fn wrong(model: &Model, found: &[(char, Symptom)], area: Rect, page: &mut Page) {
     let look = &model.look;
     let inner = framed(look, titled(look, "what is wrong"), area, page);
     if found.is_empty() {
@@ -110,9 +110,9 @@ fn wrong(model: &Model, found: &[(char, Finding)], area: Rect, page: &mut Page) 
     }
     let room = usize::from(inner.height);
     let shown = if found.len() > room { room.saturating_sub(1) } else { found.len() };
-    for ((arm, finding), y) in found.iter().take(shown).zip(inner.top()..inner.bottom()) {
-        let text = cut(&format!(" {arm} {}", finding.text), inner.width.into(), look.ascii);
-        put(page, inner.x, y, &text, look.style(finding.role));
+    for ((arm, symptom), y) in found.iter().take(shown).zip(inner.top()..inner.bottom()) {
+        let text = cut(&format!(" {arm} {}", symptom.text), inner.width.into(), look.ascii);
+        put(page, inner.x, y, &text, look.style(Role::of(symptom)));
     }
     if shown < found.len() && inner.height > 0 {
         let text = format!(" and {} more", found.len() - shown);

@@ -1,0 +1,56 @@
+//! What was wrong in the run: when, for how long, and how it was at its worst.
+
+use std::collections::BTreeMap;
+
+use record::symptom::{Kind, Symptom, symptoms};
+use scorecard::tally::Stretch;
+
+use super::Story;
+
+/// Something that was wrong at one place of an arm for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spell {
+    /// Whose.
+    pub arm: char,
+    /// As it was at its worst.
+    pub symptom: Symptom,
+    /// Seconds of the load at whose end it was first and last there.
+    pub first_s: u32,
+    /// The last.
+    pub last_s: u32,
+    /// At whose end it was worst.
+    pub worst_s: u32,
+    /// Seconds it was there, rounds added up.
+    pub seconds: u32,
+}
+
+impl Story {
+    /// Everything that was wrong in an arm at the end of a second of the load; errors first, then as they came.
+    pub fn spells(&self, arm: char) -> Vec<Spell> {
+        let mut spells: BTreeMap<(Kind, String), Spell> = BTreeMap::new();
+        for second in 1..=self.length_s() {
+            let stretch = Stretch { round: 0, seconds: second - 1..second };
+            for range in self.tally.run_time(arm, &stretch) {
+                let procs = self.tally.procs(arm).map(|(_, said)| said);
+                for symptom in symptoms(range.end, self.tally.edge_histories(arm), procs) {
+                    let spell =
+                        spells.entry((symptom.kind, symptom.place.clone())).or_insert_with(|| Spell {
+                            arm,
+                            symptom: symptom.clone(),
+                            first_s: second,
+                            last_s: second,
+                            worst_s: second,
+                            seconds: 0,
+                        });
+                    (spell.last_s, spell.seconds) = (second, spell.seconds + 1);
+                    if symptom.weight > spell.symptom.weight {
+                        (spell.symptom, spell.worst_s) = (symptom, second);
+                    }
+                }
+            }
+        }
+        let mut spells: Vec<Spell> = spells.into_values().collect();
+        spells.sort_by_key(|spell| (!spell.symptom.kind.is_error(), spell.first_s));
+        spells
+    }
+}

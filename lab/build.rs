@@ -1,0 +1,41 @@
+//! The version as runs write it down: `0.1.0+3f2a9c41d07b`, with `.dirty` where files are not as they were committed,
+//! and without a commit where there is no git or no history.
+
+use std::process::Command;
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn main() {
+    // Whatever the program is made of, and where its history stands.
+    for path in [
+        "Cargo.lock",
+        "services",
+        "gateway",
+        "discovery",
+        "platform",
+        "loadgen",
+        "lab",
+        "dashboards",
+        "scenarios",
+    ] {
+        println!("cargo:rerun-if-changed=../{path}");
+    }
+    for file in ["HEAD", "logs/HEAD"] {
+        if let Some(path) =
+            git(&["rev-parse", "--git-path", file]).filter(|path| std::path::Path::new(path).exists())
+        {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    let mut version = env!("CARGO_PKG_VERSION").to_owned();
+    if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
+        version += &format!("+{commit}");
+        if git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changed| !changed.is_empty()) {
+            version += ".dirty";
+        }
+    }
+    println!("cargo:rustc-env=CLEAVE_VERSION={version}");
+}
