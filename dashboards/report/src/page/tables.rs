@@ -58,7 +58,11 @@ impl Page<'_> {
                     quantile(0.99),
                     quantile(0.999),
                 ];
-                self.say(format_args!("<tr><td>{}</td>{}</tr>", escaped(lane), cells(&values)));
+                self.say(format_args!(
+                    "<tr><td class=\"tight\">{}</td>{}</tr>",
+                    escaped(lane),
+                    cells(&values)
+                ));
             }
         }
         self.end_table();
@@ -107,7 +111,11 @@ impl Page<'_> {
                     count(Some(row.queue as f64)),
                     format!("{}s", row.open_s),
                 ];
-                self.say(format_args!("<tr><td>{}</td>{}</tr>", escaped(lane), cells(&values)));
+                self.say(format_args!(
+                    "<tr><td class=\"tight\">{}</td>{}</tr>",
+                    escaped(lane),
+                    cells(&values)
+                ));
             }
         }
         self.end_table();
@@ -143,7 +151,7 @@ impl Page<'_> {
             let values =
                 [at(spell.first_s), at(spell.worst_s), at(spell.last_s), format!("{}s", spell.seconds)];
             self.say(format_args!(
-                "<tr><td class=\"text\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
+                "<tr><td class=\"tight\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
                 escaped(lane),
                 escaped(&spell.symptom.text),
                 cells(&values)

@@ -159,7 +159,7 @@ impl Page<'_> {
             let places: Vec<String> =
                 parts.places.iter().map(|(place, ns)| format!("{place} {}", time(*ns))).collect();
             self.say(format_args!(
-                "<tr><td>{}</td>{}<td class=\"text quiet\">{}</td></tr>",
+                "<tr><td class=\"tight\">{}</td>{}<td class=\"text quiet\">{}</td></tr>",
                 escaped(&lane),
                 cells(&values),
                 escaped(&places.join(", "))
