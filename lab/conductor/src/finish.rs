@@ -1,9 +1,11 @@
 //! From what happened to the last line: plans for the header, hits, states, checks, scores, verdict.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use node::control::StateDigest;
 use record::{End, Entry, ExpectationPlan, JourneyPlan, Lint, StepPlan, Verdict};
 use scenario::{Assertion, Scenario};
 use scorecard::{Circumstances, judge};
@@ -110,45 +112,51 @@ pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, log: &Log) -> Vec<String
     unhit
 }
 
-/// The final state of each arm, by component; where all must agree they get
-/// time to, since events travel.
+/// The final state of each arm, by component. Where all must agree they get time to: until no event is under way, and
+/// those asked together say the same.
 pub(crate) async fn states(arms: &[Arc<Arm>], asker: &Asker, must_agree: bool) -> BTreeMap<char, String> {
     let until = runtime::clock::now() + SETTLE;
     loop {
         let mut states = BTreeMap::new();
+        let mut are_at_rest = true;
         for arm in arms {
-            if let Some(state) = state(arm, asker).await {
+            if let Some((state, waiting)) = state(arm, asker).await {
                 states.insert(arm.plan.letter, state);
+                are_at_rest &= waiting == 0;
             }
         }
         let mut digests = states.values();
         let first = digests.next();
         let agree = digests.all(|other| Some(other) == first);
-        if agree || !must_agree || runtime::clock::now() > until {
+        if (agree && are_at_rest) || !must_agree || runtime::clock::now() > until {
             return states;
         }
         tokio::time::sleep(COMPARE).await;
     }
 }
 
-async fn state(arm: &Arm, asker: &Asker) -> Option<String> {
+/// The state of an arm, and its events that somebody has not applied yet.
+async fn state(arm: &Arm, asker: &Asker) -> Option<(String, u64)> {
     let mut components = BTreeMap::new();
-    let mut seen: Vec<String> = Vec::new();
+    // Copies share a database, and each knows what consumers have told it: the best informed is right. One that
+    // answers is enough.
+    let mut waiting: BTreeMap<String, Option<u64>> = BTreeMap::new();
     for instance in arm.instances() {
-        // Copies share a database: one of them is asked.
-        if seen.contains(&instance.process.name) {
-            continue;
+        let known = waiting.entry(instance.process.name.clone()).or_default();
+        if let Some(digest) = digest(instance.glance().listen, asker).await {
+            components.extend(digest.components);
+            *known = (*known).into_iter().chain([digest.waiting]).min();
         }
-        seen.push(instance.process.name.clone());
-        let (status, body) = asker.get(instance.glance().listen?, "/control/digest", SETTLE).await.ok()?;
-        if !status.is_success() {
-            return None;
-        }
-        components.extend(serde_json::from_slice::<node::control::StateDigest>(&body).ok()?.components);
     }
+    let waiting = waiting.into_values().sum::<Option<u64>>()?;
     let parts: Vec<String> =
         components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();
-    Some(parts.join(" "))
+    Some((parts.join(" "), waiting))
+}
+
+async fn digest(addr: Option<SocketAddr>, asker: &Asker) -> Option<StateDigest> {
+    let (status, body) = asker.get(addr?, "/control/digest", SETTLE).await.ok()?;
+    status.is_success().then(|| serde_json::from_slice(&body).ok())?
 }
 
 /// Writes checks and scores, and says how the run ends.

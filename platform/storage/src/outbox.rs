@@ -183,6 +183,31 @@ impl Outbox {
         }
     }
 
+    /// Events that a consumer here known by name has not applied yet, or not yet said so; 0 when everybody is up to
+    /// date. Among copies that share the database, each knows what it was told itself.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn waiting(&self) -> Result<u64, StorageError> {
+        let least: Vec<(&'static str, i64)> = {
+            let applied = self.applied.lock().expect("no panic while held");
+            let position = |topic, consumer| applied.get(&(topic, consumer)).copied().unwrap_or(0);
+            let least = |(topic, consumers): (&&'static str, &BTreeSet<ComponentName>)| {
+                Some((*topic, consumers.iter().map(|consumer| position(*topic, *consumer)).min()?))
+            };
+            self.outward.0.iter().filter_map(least).collect()
+        };
+        let mut read = self.db.read().await?;
+        let mut waiting = 0;
+        for (topic, seq) in least {
+            let select =
+                sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM outbox WHERE topic = $1 AND seq > $2");
+            let select = select.bind(topic).bind(seq).fetch_one(&mut *read);
+            waiting += query("SELECT", "outbox", select).await?.cast_unsigned();
+        }
+        Ok(waiting)
+    }
+
     /// Drops the rows that all consumers have applied; returns how many.
     ///
     /// # Errors

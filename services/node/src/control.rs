@@ -13,7 +13,7 @@ use component::web::Refused;
 use contract::Refusal;
 use history::History;
 use serde::{Deserialize, Serialize};
-use storage::Database;
+use storage::{Bus, Database};
 use tokio::sync::Notify;
 
 /// What a node keeps, component by component, as digests without wall-clock fields.
@@ -21,12 +21,16 @@ use tokio::sync::Notify;
 pub struct StateDigest {
     /// Component and the hex digest of its tables.
     pub components: std::collections::BTreeMap<String, String>,
+    /// Events published here that somebody elsewhere has not applied yet, as far as this copy was told.
+    pub waiting: u64,
 }
 
 /// What the control routes reach.
 pub struct Controls {
     /// The node's database; none without components.
     pub db: Option<Database>,
+    /// What its components tell others.
+    pub bus: Option<Bus>,
     /// Services here.
     pub services: Vec<&'static Service<History>>,
     /// Asks the node to drain and leave.
@@ -62,7 +66,11 @@ async fn digest(State(controls): State<Arc<Controls>>) -> Result<Json<StateDiges
             components.insert(service.name.to_string(), format!("{digest:016x}"));
         }
     }
-    Ok(Json(StateDigest { components }))
+    let waiting = match &controls.bus {
+        Some(bus) => bus.outbox().waiting().await?,
+        None => 0,
+    };
+    Ok(Json(StateDigest { components, waiting }))
 }
 
 async fn drain(State(controls): State<Arc<Controls>>) -> &'static str {

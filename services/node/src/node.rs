@@ -174,6 +174,7 @@ impl Node {
         let ready = Arc::new(AtomicBool::new(true));
         let controls = Controls {
             db: db.clone(),
+            bus: bus.clone(),
             services: parts.services.clone(),
             leave: leave.clone(),
             token: config.token.clone(),

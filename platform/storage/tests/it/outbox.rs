@@ -22,10 +22,13 @@ async fn rows_go_when_all_have_applied_them_and_not_before() {
         publish(&db, &bus, number).await.expect("published");
     }
     let outbox = bus.outbox();
+    assert_eq!(outbox.waiting().await.expect("counts"), 5);
     outbox.applied(Posted::TOPIC, CONSUMER, 5);
+    assert_eq!(outbox.waiting().await.expect("counts"), 5, "for the other");
     assert_eq!(outbox.trim().await.expect("trims"), 0, "of the other consumer nothing is known");
     outbox.applied(Posted::TOPIC, ComponentName::of("stranger"), 1);
     outbox.applied(Posted::TOPIC, SEARCH, 3);
+    assert_eq!(outbox.waiting().await.expect("counts"), 2);
     assert_eq!(outbox.trim().await.expect("trims"), 3);
     outbox.applied(Posted::TOPIC, SEARCH, 2);
     assert_eq!(outbox.trim().await.expect("trims"), 0, "an old word takes nothing back");
@@ -43,6 +46,7 @@ async fn rows_for_whom_it_may_concern_stay() {
     let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([Posted::TOPIC]));
     publish(&db, &bus, 1).await.expect("published");
     bus.outbox().applied(Posted::TOPIC, CONSUMER, 1);
+    assert_eq!(bus.outbox().waiting().await.expect("counts"), 0, "nobody is waited for");
     assert_eq!(bus.outbox().trim().await.expect("trims"), 0);
 }
 
