@@ -31,7 +31,9 @@ fn main() {
         }
     }
     let mut version = env!("CARGO_PKG_VERSION").to_owned();
-    if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
+    // Without a history of its own a copy may lie within another's.
+    let is_ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
+    if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]).filter(|_| is_ours) {
         version += &format!("+{commit}");
         if git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changed| !changed.is_empty()) {
             version += ".dirty";
