@@ -216,8 +216,8 @@ impl Sampler {
         asker: &Asker,
         lines: &Lines,
     ) {
-        let now = lines.now();
-        let seconds = now.saturating_sub(self.at_ns) as f64 / 1e9;
+        let (now, before) = (lines.now(), self.at_ns);
+        let seconds = now.saturating_sub(before) as f64 / 1e9;
         // The first look comes at once, and the last whenever the load is over: they count, and have no rate.
         let has_rates = seconds >= LEAST_S;
         if has_rates {
@@ -258,11 +258,11 @@ impl Sampler {
                     if has_rates {
                         callers.push((instance.name.clone(), exposed.edges));
                     } else {
-                        self.edges.begin(letter, &instance.name, exposed.edges);
+                        self.edges.begin(letter, &instance.name, exposed.edges, now);
                     }
                 }
             }
-            for edge in self.edges.lines(letter, callers, seconds) {
+            for edge in self.edges.lines(letter, callers, before, now) {
                 lines.say_at(now, Entry::Edge(edge));
             }
         }
