@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::compare::{self, Comparison};
 use crate::story::Story;
 use crate::story::spells::Spell;
-use crate::sweep;
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -129,17 +128,9 @@ pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
         checks: story.checks.iter().map(|check| Judged { check, line: story.reason_of(check).1 }).collect(),
         scorecard: &story.scores,
         audits: &story.audits,
-        symptoms: symptoms(story),
+        symptoms: story.all_spells().into_iter().map(Told::from).collect(),
         lints: end.map_or(&[], |end| &end.lints),
     }
-}
-
-fn symptoms(story: &Story) -> Vec<Told> {
-    if sweep::is_one(story) {
-        return Vec::new();
-    }
-    let arms = story.header().arms.iter();
-    arms.flat_map(|arm| story.spells(arm.letter)).map(Told::from).collect()
 }
 
 /// Two runs.

@@ -49,9 +49,7 @@ pub fn markdown(story: &Story) -> String {
         );
     }
     parts.push(checks(story, &held).folded("what holds"));
-    if !sweep::is_one(story) {
-        parts.push(symptoms(story).folded("what was wrong"));
-    }
+    parts.push(symptoms(story).folded("what was wrong"));
     parts.push(how_it_went(story).folded("how it went"));
     parts.push(mermaid::topology(story).folded("who calls whom"));
     fitted(&first, parts, &again(story), LONGEST)
@@ -226,8 +224,7 @@ fn symptoms(story: &Story) -> Part {
             spell.seconds.to_string(),
         ])
     };
-    let arms = story.header().arms.iter();
-    Part::table(&head, arms.flat_map(|arm| story.spells(arm.letter)).map(row).collect())
+    Part::table(&head, story.all_spells().into_iter().map(row).collect())
 }
 
 /// Sparklines of every arm, and what was done when.

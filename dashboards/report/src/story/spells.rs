@@ -6,6 +6,7 @@ use record::symptom::{Kind, Symptom, symptoms};
 use scorecard::tally::Stretch;
 
 use super::Story;
+use crate::sweep;
 
 /// Something that was wrong at one place of an arm for a while.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,14 @@ pub struct Spell {
 }
 
 impl Story {
+    /// Everything that was wrong, arm by arm; nothing of a sweep, whose arms are too many to tell it of each.
+    pub fn all_spells(&self) -> Vec<Spell> {
+        if sweep::is_one(self) {
+            return Vec::new();
+        }
+        self.header().arms.iter().flat_map(|arm| self.spells(arm.letter)).collect()
+    }
+
     /// Everything that was wrong in an arm at the end of a second of the load; errors first, then as they came.
     pub fn spells(&self, arm: char) -> Vec<Spell> {
         let mut spells: BTreeMap<(Kind, String), Spell> = BTreeMap::new();
