@@ -22,6 +22,8 @@ const SCRAPE: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default)]
 pub struct Exposed {
     edges: BTreeMap<Ends, Side>,
+    /// Calls that wait for a connection to a callee.
+    queues: BTreeMap<String, f64>,
     /// CPU by part, seconds.
     pub cpu_parts: BTreeMap<String, f64>,
     /// Time by part over billed requests, seconds.
@@ -44,7 +46,15 @@ impl Exposed {
         for sample in samples(text) {
             exposed.add(&sample);
         }
+        exposed.share_queues();
         exposed
+    }
+
+    /// Connections are the process's: whoever in it calls the same callee waits in one queue, which is told of each.
+    fn share_queues(&mut self) {
+        for ((_, callee), side) in &mut self.edges {
+            side.queue = self.queues.get(callee).copied().unwrap_or(0.0);
+        }
     }
 
     fn add(&mut self, sample: &Sample<'_>) {
@@ -70,7 +80,9 @@ impl Exposed {
             }
             "retries_total" => edge(self, &|side| side.retries += value),
             "circuit_state" => edge(self, &|side| side.breaker = side.breaker.max(value)),
-            "pool_waiting" => edge(self, &|side| side.queue += value),
+            "pool_waiting" => {
+                *self.queues.entry(sample.label(names::PEER_SERVICE).to_owned()).or_default() += value;
+            }
             "http_server_request_duration_seconds_count" if sample.label(names::SERVICE) == "gateway" => {
                 self.door += value;
             }
@@ -345,12 +357,14 @@ http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo
 http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",error_type=\"timeout\"} 1
 http_server_request_duration_seconds_count{service=\"gateway\",http_route=\"/v1/feed\"} 5
 http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/feed\"} 5
+pool_waiting{peer_service=\"photo\"} 4
 cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
 otel_spans_ended_total{service=\"feed\"} 7
 ";
         let exposed = Exposed::read(text);
         let edge = &exposed.edges[&("feed".to_owned(), "photo".to_owned())];
-        assert_eq!((edge.tries, edge.errors), (10.0, 1.0));
+        assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
+        assert_eq!(exposed.edges.len(), 1, "a queue is no edge of nobody's");
         assert_eq!((exposed.door, exposed.sent), (5.0, 10.0));
         assert_eq!(exposed.cpu_parts["encoding"], 0.25);
         assert_eq!(exposed.spans, [7, 0, 0, 0]);
