@@ -13,7 +13,7 @@ use crate::run::{self, EXIT_INTERRUPTED, View};
 use crate::{catalogue, complain, document};
 
 /// How one scenario turned out.
-struct Told {
+struct ScenarioResult {
     name: String,
     seconds: u64,
     exit_code: u8,
@@ -26,12 +26,12 @@ struct Told {
 }
 
 /// `cleave run --all`.
-pub fn all(asked: &cli::Run, began: Instant) -> ExitCode {
+pub fn all(asked: &cli::Run, started_at: Instant) -> ExitCode {
     let interrupts = watch::Sender::new(0);
     if let Err(error) = run::on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for name in catalogue::names() {
         let scenario = match catalogue::find(&name) {
             Ok(scenario) => scenario,
@@ -39,21 +39,21 @@ pub fn all(asked: &cli::Run, began: Instant) -> ExitCode {
         };
         eprintln!("== {name}: {}", scenario.title);
         let started = runtime::clock::now();
-        let order = match run::order(asked, scenario, began) {
-            Ok(order) => order,
+        let options = match run::run_options(asked, scenario, started_at) {
+            Ok(options) => options,
             Err(error) => return complain::error(&error),
         };
-        let result = run::execute(order, View::Progress, &interrupts, cli::Screen::default());
+        let result = run::execute(options, View::Progress, &interrupts, cli::Screen::default());
         let seconds = started.elapsed().as_secs();
-        told.push(tell(name, seconds, result));
+        results.push(scenario_result(name, seconds, result));
         if *interrupts.borrow() > 0 {
             break;
         }
     }
-    let exit_code = worst(&told, *interrupts.borrow() > 0);
+    let exit_code = worst(&results, *interrupts.borrow() > 0);
     let printed = match asked.output {
-        Output::Json => print_json(&told, exit_code),
-        Output::Human => print_table(&told),
+        Output::Json => print_json(&results, exit_code),
+        Output::Human => print_table(&results),
     };
     match printed {
         Ok(()) => ExitCode::from(exit_code),
@@ -61,8 +61,12 @@ pub fn all(asked: &cli::Run, began: Instant) -> ExitCode {
     }
 }
 
-fn tell(name: String, seconds: u64, result: Result<conductor::Outcome, conductor::RunError>) -> Told {
-    let mut told = Told {
+fn scenario_result(
+    name: String,
+    seconds: u64,
+    result: Result<conductor::RunOutcome, conductor::RunError>,
+) -> ScenarioResult {
+    let mut scenario = ScenarioResult {
         name,
         seconds,
         exit_code: complain::EXIT_USAGE,
@@ -74,15 +78,15 @@ fn tell(name: String, seconds: u64, result: Result<conductor::Outcome, conductor
     };
     match result {
         Ok(outcome) => {
-            told.exit_code = outcome.exit_code;
-            told.verdict = outcome.verdict;
-            told.folder = outcome.folder.display().to_string();
+            scenario.exit_code = outcome.exit_code;
+            scenario.verdict = outcome.verdict;
+            scenario.folder = outcome.folder.display().to_string();
             let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
-            (told.open, told.lints) = what_is_open(&lines);
+            (scenario.open, scenario.lints) = what_is_open(&lines);
         }
-        Err(error) => told.error = Some(complain::chain(&error)),
+        Err(error) => scenario.error = Some(complain::chain(&error)),
     }
-    told
+    scenario
 }
 
 fn what_is_open(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
@@ -98,30 +102,30 @@ fn what_is_open(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
 }
 
 /// The exit code of all: interrupted, then what could not start, invalid, fail, inconclusive.
-fn worst(told: &[Told], interrupted: bool) -> u8 {
+fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
     if interrupted {
         return EXIT_INTERRUPTED;
     }
-    let has = |code: u8| told.iter().any(|told| told.exit_code == code);
+    let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == code);
     [complain::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
 }
 
-fn verdict_of(told: &Told) -> &'static str {
-    match told.verdict {
+fn verdict_of(scenario: &ScenarioResult) -> &'static str {
+    match scenario.verdict {
         Some(Verdict::Pass) => "pass",
         Some(Verdict::Fail) => "FAIL",
         Some(Verdict::Inconclusive) => "inconclusive",
         Some(Verdict::Invalid) => "INVALID",
-        None if told.error.is_some() => "no run",
+        None if scenario.error.is_some() => "no run",
         None => "interrupted",
     }
 }
 
-fn print_table(told: &[Told]) -> std::io::Result<()> {
+fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let width = told.iter().map(|told| told.name.len()).max().unwrap_or(0);
+    let width = results.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     writeln!(out)?;
-    for one in told {
+    for one in results {
         writeln!(out, "{:width$}  {:12}  {:>4}s", one.name, verdict_of(one), one.seconds)?;
         for check in &one.open {
             let value = check.value.map_or("none".to_owned(), |value| format!("{value:.4}"));
@@ -138,20 +142,20 @@ fn print_table(told: &[Told]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn print_json(told: &[Told], exit_code: u8) -> std::io::Result<()> {
-    let one = |told: &Told| {
+fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> {
+    let one = |scenario: &ScenarioResult| {
         json!({
-            "scenario": told.name,
-            "verdict": told.verdict,
-            "exit_code": told.exit_code,
-            "seconds": told.seconds,
-            "run_dir": told.folder,
-            "open": told.open,
-            "lints": told.lints,
-            "error": told.error,
+            "scenario": scenario.name,
+            "verdict": scenario.verdict,
+            "exit_code": scenario.exit_code,
+            "seconds": scenario.seconds,
+            "run_dir": scenario.folder,
+            "open": scenario.open,
+            "lints": scenario.lints,
+            "error": scenario.error,
         })
     };
-    let runs: Vec<_> = told.iter().map(one).collect();
+    let runs: Vec<_> = results.iter().map(one).collect();
     let document =
         json!({ "schema_version": document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
     let mut out = std::io::stdout().lock();

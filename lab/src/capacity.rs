@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use conductor::{Order, RunError};
+use conductor::{RunError, RunOptions};
 use contract::id::fnv1a64;
 use policy::units::{Rate, Span};
 use record::Entry;
@@ -24,55 +24,55 @@ const WARM_S: u32 = 1;
 /// Long enough for some hundred answers.
 const PROBE_S: u32 = 4;
 /// Of a closed loop, the most there may be: more than any arm does here.
-const MOST: f64 = 5_000.0;
+const MAX_RATE: f64 = 5_000.0;
 /// Where what was measured is kept, in the folder of runs.
-const KEPT: &str = "capacity.json";
+const CAPACITY_FILE: &str = "capacity.json";
 
 /// Good journeys per second by arm, by scenario and machine.
-type Kept = BTreeMap<String, BTreeMap<String, f64>>;
+type MeasuredCapacity = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// Makes the rate of an order absolute.
 ///
 /// # Errors
 /// When an arm cannot be measured.
-pub fn settle(order: &mut Order, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
-    let Rates::OfSlowest(share) = order.scenario.load.rate else { return Ok(()) };
-    let arms = chosen(order);
-    let path = order.out.join(KEPT);
-    let mut kept = read(&path);
-    let known = kept.entry(key(&order.scenario)).or_default();
+pub fn settle(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
+    let Rates::OfSlowest(share) = options.scenario.load.rate else { return Ok(()) };
+    let arms = chosen(options);
+    let path = options.out.join(CAPACITY_FILE);
+    let mut measured = read(&path);
+    let known = measured.entry(key(&options.scenario)).or_default();
     for arm in &arms {
         if !known.contains_key(arm) {
             eprintln!("measuring what {arm} can do");
-            known.insert(arm.clone(), measure(order, arm, interrupts)?);
+            known.insert(arm.clone(), measure(options, arm, interrupts)?);
         }
     }
-    let told: Vec<String> = arms.iter().map(|arm| format!("{arm} {:.0}/s", known[arm])).collect();
+    let listed: Vec<String> = arms.iter().map(|arm| format!("{arm} {:.0}/s", known[arm])).collect();
     let slowest = arms.iter().map(|arm| known[arm]).fold(f64::INFINITY, f64::min);
     let rate = Rate::per_second((share.get() * slowest).round().max(1.0));
-    let text = serde_json::to_vec_pretty(&kept).expect("plain data");
+    let text = serde_json::to_vec_pretty(&measured).expect("plain data");
     std::fs::write(&path, text).map_err(|source| RunError::Folder { path, source })?;
-    order.notes.push(format!("{share} of the slowest is {rate}: {}", told.join(", ")));
-    order.scenario.load.rate = Rates::One(Shape::level(rate));
+    options.notes.push(format!("{share} of the slowest is {rate}: {}", listed.join(", ")));
+    options.scenario.load.rate = Rates::One(Shape::level(rate));
     Ok(())
 }
 
-fn chosen(order: &Order) -> Vec<String> {
-    if order.arms.is_empty() {
-        order.scenario.default_arms().map(|arm| arm.name.clone()).collect()
+fn chosen(options: &RunOptions) -> Vec<String> {
+    if options.arms.is_empty() {
+        options.scenario.default_arms().map(|arm| arm.name.clone()).collect()
     } else {
-        order.arms.clone()
+        options.arms.clone()
     }
 }
 
 /// What is not readable was never measured.
-fn read(path: &Path) -> Kept {
+fn read(path: &Path) -> MeasuredCapacity {
     std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// A scenario's text, the program and the machine.
 fn key(scenario: &Scenario) -> String {
-    let machine = conductor::procfs::machine();
+    let machine = conductor::usage::machine();
     let text = fnv1a64(scenario.source.text.as_bytes(), 0);
     format!(
         "{} {text:016x} {} {} {}x {}",
@@ -85,14 +85,14 @@ fn key(scenario: &Scenario) -> String {
 }
 
 /// Good journeys per second of one arm, alone.
-fn measure(order: &Order, arm: &str, interrupts: &watch::Sender<u32>) -> Result<f64, RunError> {
-    let probe = Order {
-        scenario: alone(&order.scenario),
+fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> Result<f64, RunError> {
+    let probe = RunOptions {
+        scenario: alone(&options.scenario),
         arms: vec![arm.to_owned()],
         interleaved: false,
         rounds: 1,
-        out: order.out.join("capacity"),
-        ..order.clone()
+        out: options.out.join("capacity"),
+        ..options.clone()
     };
     let outcome = run::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
     let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
@@ -127,6 +127,6 @@ fn alone(scenario: &Scenario) -> Scenario {
     };
     alone.load.model = Model::Closed;
     alone.load.users = Some(Users { count: USERS, think: Span::default() });
-    alone.load.rate = Rates::One(Shape::level(Rate::per_second(MOST)));
+    alone.load.rate = Rates::One(Shape::level(Rate::per_second(MAX_RATE)));
     alone
 }

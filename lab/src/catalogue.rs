@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use conductor::reach::Reach;
+use conductor::targets::ResolvedTarget;
 use scenario::Scenario;
 use scenario::explain::Planned;
 
@@ -92,11 +92,11 @@ pub fn explain(asked: &str) -> ExitCode {
     let arms: Vec<Planned<'_>> = scenario.default_arms().map(planned).collect();
     let reach = |step: usize, arm: usize| {
         let Planned { arm, processes, .. } = &arms[arm];
-        let reached = conductor::run::reach_of(&scenario.steps[step], arm, processes, scenario.seed);
+        let reached = conductor::run::resolve_step(&scenario.steps[step], arm, processes, scenario.seed);
         match reached {
-            Reach::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
-            Reach::Outside => "outside of every process".to_owned(),
-            Reach::NotApplicable(reason) => format!("not applicable: {reason}"),
+            ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+            ResolvedTarget::Outside => "outside of every process".to_owned(),
+            ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };
     complain::say(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));

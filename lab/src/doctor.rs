@@ -38,14 +38,14 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         complain::say(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
         return ExitCode::SUCCESS;
     };
-    conductor::targets::sweep(&asked.out.join(conductor::targets::FOLDER));
+    conductor::scrape_targets::remove_stale(&asked.out.join(conductor::scrape_targets::FOLDER));
     let mut undone = 0;
     for run in runs.flatten() {
         let journal = run.path().join(guardian::JOURNAL);
         if !journal.exists() {
             continue;
         }
-        match guardian::left(&journal)
+        match guardian::open_actions(&journal)
             .and_then(|left| if left.is_empty() { Ok(0) } else { guardian::clean_up(&journal) })
         {
             Ok(0) => {}
@@ -61,7 +61,7 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
 }
 
 fn findings() -> Vec<Finding> {
-    let machine = conductor::procfs::machine();
+    let machine = conductor::usage::machine();
     let here = std::process::id();
     let finding = |what, found: String, missing: bool, without| Finding {
         what,
@@ -106,7 +106,7 @@ fn findings() -> Vec<Finding> {
         finding(
             "per-process memory",
             "/proc/PID/smaps_rollup".into(),
-            conductor::procfs::pss_kib(here).is_none(),
+            conductor::usage::pss_kib(here).is_none(),
             "no PSS: rows on memory are left out",
         ),
         finding(

@@ -18,9 +18,9 @@ use crate::run::{self, EXIT_INTERRUPTED, View};
 use crate::{catalogue, complain, document};
 
 /// CPU a planted arm and its rival burn for each request of feed: a tenth of it is what is to be found.
-const PLANTED: Span = Span::from_millis(4);
+const PLANTED_WORK: Span = Span::from_millis(4);
 /// Share of rows that may be called different when nothing is: the intervals are 95 % ones.
-const ALLOWED: f64 = 0.05;
+const MAX_DIFFERENT_SHARE: f64 = 0.05;
 
 /// What one row said over all runs.
 #[derive(Default)]
@@ -34,7 +34,7 @@ struct Row {
 }
 
 /// `cleave noise`.
-pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
+pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
     let scenario = match catalogue::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked))
     {
         Ok(scenario) => scenario,
@@ -50,11 +50,11 @@ pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
     for turn in 0..asked.runs {
         eprintln!("== run {} of {}", turn + 1, asked.runs);
         let asked_run = asked.as_run(scenario.seed + u64::from(turn));
-        let order = match run::order(&asked_run, scenario.clone(), began) {
-            Ok(order) => order,
+        let options = match run::run_options(&asked_run, scenario.clone(), started_at) {
+            Ok(options) => options,
             Err(error) => return complain::error(&error),
         };
-        let outcome = match run::execute(order, View::Silent, &interrupts, cli::Screen::default()) {
+        let outcome = match run::execute(options, View::Silent, &interrupts, cli::Screen::default()) {
             Ok(outcome) => outcome,
             Err(error) => return complain::error(&error),
         };
@@ -74,16 +74,16 @@ pub fn noise(asked: &cli::Noise, began: Instant) -> ExitCode {
         // Only its scores are of interest.
         let _ = std::fs::remove_dir_all(&outcome.folder);
     }
-    let told = match asked.output {
+    let printed = match asked.output {
         Output::Json => print_json(asked, &rows, found, done),
         Output::Human => print_table(asked, &rows, found, done),
     };
-    let wrong = wrongly(&rows);
-    match told {
+    let false_share = false_difference_share(&rows);
+    match printed {
         Err(error) => complain::error(&error),
         // Planted, it is to be found; else nothing is.
         Ok(()) if asked.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
-        Ok(()) => ExitCode::from(u8::from(wrong > ALLOWED)),
+        Ok(()) => ExitCode::from(u8::from(false_share > MAX_DIFFERENT_SHARE)),
     }
 }
 
@@ -96,9 +96,9 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     let named = |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), aside: false, ..arm.clone() };
     let (mut one, mut other) = (named("one"), named("other"));
     if asked.plant {
-        let tenth = PLANTED.duration() / 10;
-        plant(&mut one, PLANTED);
-        plant(&mut other, (PLANTED.duration() + tenth).into());
+        let tenth = PLANTED_WORK.duration() / 10;
+        plant(&mut one, PLANTED_WORK);
+        plant(&mut other, (PLANTED_WORK.duration() + tenth).into());
     }
     scenario.arms = vec![one, other];
     scenario.steps.clear();
@@ -138,7 +138,7 @@ fn note<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a S
 }
 
 /// Share of rows that were called different.
-fn wrongly(rows: &BTreeMap<String, Row>) -> f64 {
+fn false_difference_share(rows: &BTreeMap<String, Row>) -> f64 {
     let judged: u32 = rows.values().map(|row| row.judged).sum();
     let differs: u32 = rows.values().map(|row| row.differs).sum();
     f64::from(differs) / f64::from(judged.max(1))
@@ -166,7 +166,11 @@ fn print_table(
     if asked.plant {
         writeln!(out, "a tenth more work in one arm was found in {found} of {done} runs")
     } else {
-        writeln!(out, "{:.1} % of rows were called different though nothing was", wrongly(rows) * 100.0)
+        writeln!(
+            out,
+            "{:.1} % of rows were called different though nothing was",
+            false_difference_share(rows) * 100.0
+        )
     }
 }
 
@@ -183,7 +187,7 @@ fn print_json(
         "runs": done,
         "planted": asked.plant,
         "found": asked.plant.then_some(found),
-        "called_different": wrongly(rows),
+        "called_different": false_difference_share(rows),
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
     });
     let mut out = std::io::stdout().lock();

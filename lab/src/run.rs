@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use conductor::lines::Watch;
-use conductor::{Order, Outcome, Run, RunError};
+use conductor::record_writer::RecordSubscription;
+use conductor::{Run, RunError, RunOptions, RunOutcome};
 use record::Line;
 use scenario::{Scenario, Way};
 use tokio::sync::watch;
@@ -21,20 +21,20 @@ pub const EXIT_INTERRUPTED: u8 = 130;
 const COLUMNS: u16 = 80;
 
 /// `cleave run`.
-pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
+pub fn run(asked: &cli::Run, started_at: Instant) -> ExitCode {
     let Some(name) = asked.scenario.as_deref() else {
-        return all::all(asked, began);
+        return all::all(asked, started_at);
     };
     let scenario = match catalogue::find(name) {
         Ok(scenario) => scenario,
         Err(text) => return complain::usage(&text),
     };
-    let order = match order(asked, scenario, began) {
-        Ok(order) => order,
+    let options = match run_options(asked, scenario, started_at) {
+        Ok(options) => options,
         Err(error) => return complain::error(&error),
     };
     // Before any thread begins: one with company may not leave the machine's network.
-    if order.scenario.loses_packets()
+    if options.scenario.loses_packets()
         && let Err(error) = conductor::netns::enter()
     {
         eprintln!("no packets will be lost: {error}");
@@ -43,13 +43,13 @@ pub fn run(asked: &cli::Run, began: Instant) -> ExitCode {
     if let Err(error) = on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let result = execute(order, View::choose(asked), &interrupts, asked.screen);
+    let result = execute(options, View::choose(asked), &interrupts, asked.screen);
     finish(asked, result)
 }
 
 /// What is to be run.
-pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::Result<Order> {
-    Ok(Order {
+pub fn run_options(asked: &cli::Run, scenario: Scenario, started_at: Instant) -> std::io::Result<RunOptions> {
+    Ok(RunOptions {
         seed: asked.seed.unwrap_or(scenario.seed),
         arms: asked.arms.clone(),
         interleaved: asked.rounds.map_or(scenario.way == Way::Interleaved, |rounds| rounds > 1),
@@ -58,7 +58,7 @@ pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::R
         program: std::env::current_exe()?,
         version: crate::VERSION.to_owned(),
         command: std::env::args().collect(),
-        began,
+        started_at,
         notes: Vec::new(),
         scenario,
     })
@@ -66,25 +66,26 @@ pub fn order(asked: &cli::Run, scenario: Scenario, began: Instant) -> std::io::R
 
 /// Runs it, watched in one way or another.
 pub fn execute(
-    mut order: Order,
+    mut options: RunOptions,
     view: View,
     interrupts: &watch::Sender<u32>,
-    look: cli::Screen,
-) -> Result<Outcome, RunError> {
-    capacity::settle(&mut order, interrupts)?;
-    let run = Run::prepare(order, interrupts.subscribe())?;
+    screen_options: cli::Screen,
+) -> Result<RunOutcome, RunError> {
+    capacity::settle(&mut options, interrupts)?;
+    let run = Run::prepare(options, interrupts.subscribe())?;
     let folder = run.folder().to_owned();
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = built.map_err(|source| RunError::Folder { path: folder.clone(), source })?;
-    let watching = view.watch(run.lines().watch(), interrupts.clone(), look.options(false, folder));
+    let view_threads =
+        view.watch(run.record().subscribe(), interrupts.clone(), screen_options.options(false, folder));
     let result = runtime.block_on(run.run());
     // Views end when the lines do.
     drop(runtime);
-    watching.join();
+    view_threads.join();
     result
 }
 
-fn finish(asked: &cli::Run, result: Result<Outcome, RunError>) -> ExitCode {
+fn finish(asked: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error @ RunError::Interrupted) => {
@@ -98,11 +99,11 @@ fn finish(asked: &cli::Run, result: Result<Outcome, RunError>) -> ExitCode {
         Ok(lines) => lines,
         Err(error) => return complain::error(&error),
     };
-    let told = match asked.output {
+    let printed = match asked.output {
         Output::Json => document::print(&mut std::io::stdout().lock(), &outcome.folder, &lines),
         Output::Human => scorecard(&lines, &record),
     };
-    match told {
+    match printed {
         Ok(()) => ExitCode::from(outcome.exit_code),
         Err(error) => complain::error(&error),
     }
@@ -154,31 +155,36 @@ impl View {
     }
 
     /// Watches on a thread of its own: a view must not be able to alter a run.
-    fn watch(self, mut lines: Watch, interrupts: watch::Sender<u32>, options: tui::Options) -> Watching {
-        let (tell, told) = mpsc::sync_channel::<Arc<Line>>(8_192);
+    fn watch(
+        self,
+        mut lines: RecordSubscription,
+        interrupts: watch::Sender<u32>,
+        options: tui::Options,
+    ) -> ViewThreads {
+        let (sender, receiver) = mpsc::sync_channel::<Arc<Line>>(8_192);
         let forwarding = std::thread::spawn(move || {
             while let Some(line) = lines.blocking_next() {
-                if tell.send(line).is_err() {
+                if sender.send(line).is_err() {
                     return;
                 }
             }
         });
         let viewing = std::thread::spawn(move || match self {
-            Self::Screen => screen(told, &interrupts, options),
-            Self::Silent => told.into_iter().for_each(drop),
-            Self::Lines => plain(told, std::io::stdout()),
-            Self::Progress => plain(told, std::io::stderr()),
+            Self::Screen => screen(receiver, &interrupts, options),
+            Self::Silent => receiver.into_iter().for_each(drop),
+            Self::Lines => plain(receiver, std::io::stdout()),
+            Self::Progress => plain(receiver, std::io::stderr()),
         });
-        Watching { forwarding, viewing }
+        ViewThreads { forwarding, viewing }
     }
 }
 
-struct Watching {
+struct ViewThreads {
     forwarding: std::thread::JoinHandle<()>,
     viewing: std::thread::JoinHandle<()>,
 }
 
-impl Watching {
+impl ViewThreads {
     fn join(self) {
         // A view that panicked has restored the terminal and said so; the run goes on without it.
         let _ = self.forwarding.join();

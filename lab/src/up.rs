@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor::up::{Standing, UpOrder};
+use conductor::up::{SuiteSummary, UpOptions};
 use contract::Placement;
 use scenario::Arm;
 use tokio::sync::watch;
@@ -59,7 +59,7 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     if let Err(error) = crate::run::on_signals(interrupts.clone()) {
         return complain::error(&error);
     }
-    let order = UpOrder {
+    let options = UpOptions {
         arm,
         seed: asked.seed,
         load,
@@ -72,27 +72,27 @@ pub fn up(asked: &cli::Up) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain::error(&error),
     };
-    match runtime.block_on(conductor::up::up(order, interrupts.subscribe(), tell)) {
+    match runtime.block_on(conductor::up::up(options, interrupts.subscribe(), print_summary)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain::error(&error),
     }
 }
 
 /// Says where everything is, ready to be pasted.
-fn tell(standing: &Standing) {
-    println!("public door   {}", standing.public);
-    println!("user          {} ({}), password: {}", standing.handle, standing.user, standing.password);
-    println!("user token    {}", standing.user_token);
-    println!("run token     {}", standing.run_token);
-    println!("folder        {}", standing.folder.display());
+fn print_summary(summary: &SuiteSummary) {
+    println!("public door   {}", summary.public);
+    println!("user          {} ({}), password: {}", summary.handle, summary.user, summary.password);
+    println!("user token    {}", summary.user_token);
+    println!("run token     {}", summary.run_token);
+    println!("folder        {}", summary.folder.display());
     println!();
-    for (name, hosts, listen) in &standing.instances {
+    for (name, hosts, listen) in &summary.instances {
         println!("{name:12}  {listen}  {}", hosts.join(", "));
     }
     println!();
     println!(
         "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
-        standing.user_token, standing.public
+        summary.user_token, summary.public
     );
     println!("Ctrl-C ends it");
 }

@@ -12,18 +12,18 @@ use runtime::{Fate, Tasks};
 use tokio::sync::watch;
 
 use crate::children::Spawner;
+use crate::control::ControlClient;
 use crate::guardian::Guardian;
-use crate::http::Asker;
-use crate::instance::{ArmError, Health, Instance, change_config, launch, leave, prepare};
-use crate::lines::Lines;
-use crate::plan::{Planned, effective};
-use crate::reach::Field;
-use crate::targets::Targets;
+use crate::instance::{ArmError, Health, Instance, change_config, launch, prepare, stop};
+use crate::plan::{PlannedArm, effective_policies};
+use crate::record_writer::RecordWriter;
+use crate::scrape_targets::ScrapeTargets;
+use crate::targets::ArmLayout;
 
 /// An arm whose door has not answered by then does not start.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often readiness is asked for.
-const READY_EVERY: Duration = Duration::from_millis(10);
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What an arm is started from.
 #[derive(Clone, Debug)]
@@ -46,21 +46,21 @@ pub struct ArmPlan {
 
 /// What arms are started with.
 #[derive(Clone)]
-pub struct Ground {
+pub struct RunEnvironment {
     /// Starts children.
     pub spawner: Spawner,
     /// Owner of our tasks.
     pub tasks: Tasks,
     /// Asks nodes.
-    pub asker: Asker,
+    pub control: ControlClient,
     /// The program children are started from: ourselves.
     pub program: PathBuf,
     /// Undoes what we cannot undo when we are dead.
     pub guardian: Arc<Guardian>,
     /// Control groups made, to be removed.
-    pub groups: Arc<Mutex<Vec<PathBuf>>>,
+    pub cgroups: Arc<Mutex<Vec<PathBuf>>>,
     /// Where Prometheus finds the processes.
-    pub targets: Arc<Targets>,
+    pub scrape_targets: Arc<ScrapeTargets>,
 }
 
 /// A running arm.
@@ -70,9 +70,9 @@ pub struct Arm {
     /// The door.
     pub public: SocketAddr,
     /// Its processes' copies, in starting order; they come and go.
-    roster: RwLock<Vec<Arc<Instance>>>,
+    instances: RwLock<Vec<Arc<Instance>>>,
     registry: Option<SocketAddr>,
-    ending: watch::Sender<bool>,
+    shutdown: watch::Sender<bool>,
 }
 
 impl Arm {
@@ -82,8 +82,12 @@ impl Arm {
     /// # Errors
     /// When a process does not start or the arm does not get ready; what was
     /// started is ended again.
-    pub async fn start(ground: &Ground, plan: ArmPlan, lines: &Lines) -> Result<Self, ArmError> {
-        let ending = watch::Sender::new(false);
+    pub async fn start(
+        environment: &RunEnvironment,
+        plan: ArmPlan,
+        record: &RecordWriter,
+    ) -> Result<Self, ArmError> {
+        let shutdown = watch::Sender::new(false);
         let mut instances: Vec<Arc<Instance>> = Vec::new();
         let mut registry = None;
         let (first, others): (Vec<&ProcessPlan>, Vec<&ProcessPlan>) =
@@ -94,7 +98,7 @@ impl Arm {
                 for copy in 0..process.replicas {
                     let instance = Arc::new(prepare(&plan, process, copy, registry, &|_| {})?);
                     instances.push(instance.clone());
-                    starts.push((instance.clone(), launch(ground, &plan, instance)));
+                    starts.push((instance.clone(), launch(environment, &plan, instance)));
                 }
             }
             let (waiting, launched): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
@@ -103,24 +107,24 @@ impl Arm {
                     drop(instances);
                     return Err(error);
                 }
-                keep_alive(ground, &plan, instance, lines, ending.subscribe());
+                supervise(environment, &plan, instance, record, shutdown.subscribe());
             }
             registry = registry
-                .or_else(|| waiting.iter().find(|i| i.process.registry).and_then(|i| i.glance().listen));
+                .or_else(|| waiting.iter().find(|i| i.process.registry).and_then(|i| i.status().listen));
         }
-        let public = instances.iter().find_map(|instance| instance.glance().public).ok_or_else(|| {
+        let public = instances.iter().find_map(|instance| instance.status().public).ok_or_else(|| {
             ArmError::NotReady { arm: plan.name.clone(), reason: "no process has the public door".into() }
         })?;
-        let arm = Self { plan, public, roster: RwLock::new(instances), registry, ending };
-        arm.wait_ready(ground).await?;
+        let arm = Self { plan, public, instances: RwLock::new(instances), registry, shutdown };
+        arm.wait_ready(environment).await?;
         Ok(arm)
     }
 
-    async fn wait_ready(&self, ground: &Ground) -> Result<(), ArmError> {
-        let until = runtime::clock::now() + START_LIMIT;
+    async fn wait_ready(&self, environment: &RunEnvironment) -> Result<(), ArmError> {
+        let until = runtime::clock::now() + START_TIMEOUT;
         for probe in &self.plan.probes {
             loop {
-                let answer = ground.asker.get(self.public, probe, Duration::from_secs(2)).await;
+                let answer = environment.control.get(self.public, probe, Duration::from_secs(2)).await;
                 let reason = match answer {
                     Ok((status, _)) if status.is_success() => break,
                     Ok((status, body)) => {
@@ -131,7 +135,7 @@ impl Arm {
                 if runtime::clock::now() > until {
                     return Err(ArmError::NotReady { arm: self.plan.name.clone(), reason });
                 }
-                tokio::time::sleep(READY_EVERY).await;
+                tokio::time::sleep(READY_POLL_INTERVAL).await;
             }
         }
         Ok(())
@@ -139,15 +143,15 @@ impl Arm {
 
     /// Its processes' copies as they are now.
     pub fn instances(&self) -> Vec<Arc<Instance>> {
-        self.roster.read().expect("no panic while held").clone()
+        self.instances.read().expect("no panic while held").clone()
     }
 
     /// As far as targets go.
-    pub fn field(&self) -> Field {
+    pub fn layout(&self) -> ArmLayout {
         let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
         let cached = self.plan.config.services.iter().filter(|(_, service)| service.cache.is_some());
-        Field {
-            instances: self.instances().iter().map(|instance| instance.standing()).collect(),
+        ArmLayout {
+            instances: self.instances().iter().map(|instance| instance.target()).collect(),
             local_edges,
             remote_edges,
             cached: cached.map(|(name, _)| name.clone()).collect(),
@@ -163,29 +167,29 @@ impl Arm {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn add(
+    pub async fn add_copy(
         &self,
-        ground: &Ground,
+        environment: &RunEnvironment,
         process: &ProcessPlan,
-        lines: &Lines,
+        record: &RecordWriter,
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<Arc<Instance>, ArmError> {
         let number = |instance: &Arc<Instance>| instance.name.rsplit('#').next()?.parse::<u32>().ok();
         let copy = self.copies(&process.name).iter().filter_map(number).max().map_or(0, |last| last + 1);
         let instance = Arc::new(prepare(&self.plan, process, copy, self.registry, change)?);
-        self.roster.write().expect("no panic while held").push(instance.clone());
-        if let Err(error) = launch(ground, &self.plan, instance.clone()).await {
+        self.instances.write().expect("no panic while held").push(instance.clone());
+        if let Err(error) = launch(environment, &self.plan, instance.clone()).await {
             self.forget(&instance);
             return Err(error);
         }
-        keep_alive(ground, &self.plan, &instance, lines, self.ending.subscribe());
+        supervise(environment, &self.plan, &instance, record, self.shutdown.subscribe());
         Ok(instance)
     }
 
     /// Lets a copy finish what it has, and leave for good.
-    pub async fn remove(&self, ground: &Ground, instance: &Arc<Instance>) {
-        instance.set_leaving(true);
-        leave(ground, instance).await;
+    pub async fn remove_copy(&self, environment: &RunEnvironment, instance: &Arc<Instance>) {
+        instance.set_stopping(true);
+        stop(environment, instance).await;
         self.forget(instance);
     }
 
@@ -193,28 +197,28 @@ impl Arm {
     ///
     /// # Errors
     /// When it does not come back.
-    pub async fn recreate(
+    pub async fn recreate_copy(
         &self,
-        ground: &Ground,
+        environment: &RunEnvironment,
         instance: &Arc<Instance>,
-        lines: &Lines,
+        record: &RecordWriter,
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<(), ArmError> {
-        instance.set_leaving(true);
-        leave(ground, instance).await;
+        instance.set_stopping(true);
+        stop(environment, instance).await;
         change_config(instance, change)?;
-        launch(ground, &self.plan, instance.clone()).await?;
-        instance.set_leaving(false);
-        keep_alive(ground, &self.plan, instance, lines, self.ending.subscribe());
+        launch(environment, &self.plan, instance.clone()).await?;
+        instance.set_stopping(false);
+        supervise(environment, &self.plan, instance, record, self.shutdown.subscribe());
         Ok(())
     }
 
     fn forget(&self, instance: &Arc<Instance>) {
-        self.roster.write().expect("no panic while held").retain(|other| !Arc::ptr_eq(other, instance));
+        self.instances.write().expect("no panic while held").retain(|other| !Arc::ptr_eq(other, instance));
     }
 
     /// For the record's header.
-    pub(crate) fn describe(&self, planned: &Planned, ready_ms: u64) -> record::Arm {
+    pub(crate) fn describe(&self, planned: &PlannedArm, ready_ms: u64) -> record::Arm {
         let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
         let with_data = self.plan.processes.iter().filter(|process| !process.hosts.is_empty());
         record::Arm {
@@ -226,16 +230,16 @@ impl Arm {
                 .instances()
                 .iter()
                 .map(|instance| {
-                    let glance = instance.glance();
+                    let status = instance.status();
                     record::Instance {
                         name: instance.name.clone(),
                         hosts: instance.hosts(),
-                        port: glance.listen.map_or(0, |addr| addr.port()),
-                        public_port: glance.public.map(|addr| addr.port()),
+                        port: status.listen.map_or(0, |addr| addr.port()),
+                        public_port: status.public.map(|addr| addr.port()),
                     }
                 })
                 .collect(),
-            policies: effective(&self.plan.config.policies, &remote_edges),
+            policies: effective_policies(&self.plan.config.policies, &remote_edges),
             local_edges,
             remote_edges,
             databases: u32::try_from(with_data.count()).unwrap_or(u32::MAX),
@@ -246,8 +250,8 @@ impl Arm {
 
     /// Ends all processes: the door first, so that nobody's request is cut, the
     /// registry last.
-    pub async fn end(self, ground: &Ground) -> Vec<String> {
-        self.ending.send_replace(true);
+    pub async fn shut_down(self, environment: &RunEnvironment) -> Vec<String> {
+        self.shutdown.send_replace(true);
         let rank = |instance: &Instance| match (instance.process.gateway, instance.process.registry) {
             (true, _) => 0,
             (_, true) => 2,
@@ -255,62 +259,64 @@ impl Arm {
         };
         let instances = self.instances();
         for wave in 0..3 {
-            let leaving = instances.iter().filter(|instance| rank(instance) == wave);
-            futures_util::future::join_all(leaving.map(|instance| leave(ground, instance))).await;
+            let stopping = instances.iter().filter(|instance| rank(instance) == wave);
+            futures_util::future::join_all(stopping.map(|instance| stop(environment, instance))).await;
         }
-        for group in std::mem::take(&mut *ground.groups.lock().expect("no panic while held")) {
+        for group in std::mem::take(&mut *environment.cgroups.lock().expect("no panic while held")) {
             crate::cgroup::remove(&group);
         }
-        let alive =
-            |instance: &&Arc<Instance>| instance.running().is_some_and(|running| running.end().is_none());
+        let alive = |instance: &&Arc<Instance>| {
+            instance.running().is_some_and(|running| running.exit_status().is_none())
+        };
         instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
 }
 
 /// Watches an instance and brings it back as the scenario says.
-fn keep_alive(
-    ground: &Ground,
+fn supervise(
+    environment: &RunEnvironment,
     plan: &ArmPlan,
     instance: &Arc<Instance>,
-    lines: &Lines,
-    mut ending: watch::Receiver<bool>,
+    record: &RecordWriter,
+    mut shutdown: watch::Receiver<bool>,
 ) {
-    let (ground, plan, instance, lines) = (ground.clone(), plan.clone(), instance.clone(), lines.clone());
-    let tasks = ground.tasks.clone();
-    tasks.spawn("lab.keep_alive", Fate::ShutDown, async move {
+    let (environment, plan, instance, record) =
+        (environment.clone(), plan.clone(), instance.clone(), record.clone());
+    let tasks = environment.tasks.clone();
+    tasks.spawn("lab.supervise", Fate::ShutDown, async move {
         while let Some(running) = instance.running() {
             let status = tokio::select! {
-                status = running.ended() => status,
-                _ = ending.wait_for(|ending| *ending) => return,
+                status = running.wait() => status,
+                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
             };
             let since = runtime::clock::now();
             instance.state().health = Health::Down;
-            if instance.is_leaving() {
+            if instance.is_stopping() {
                 return;
             }
             let name = format!("{} {}", plan.letter, instance.name);
-            lines.event(
+            record.event(
                 EventKind::Health,
                 0,
-                format!("{name} went down: {}", crate::children::ending(status)),
+                format!("{name} went down: {}", crate::children::describe_exit(status)),
             );
-            let restarts = instance.glance().restarts;
+            let restarts = instance.status().restarts;
             let by_topology = plan.placement.restart.filter(|restart| restarts < restart.max);
-            let after = instance.take_back_after().or(by_topology.map(|restart| restart.after));
+            let after = instance.take_restart_delay().or(by_topology.map(|restart| restart.after));
             let Some(after) = after else { return };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(after)) => {}
-                _ = ending.wait_for(|ending| *ending) => return,
+                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
             }
             instance.state().restarts += 1;
-            match launch(&ground, &plan, instance.clone()).await {
+            match launch(&environment, &plan, instance.clone()).await {
                 Ok(()) => {
                     let gap = since.elapsed().as_secs_f64();
-                    lines.event(EventKind::Health, 0, format!("{name} down -> up after {gap:.2}s"));
+                    record.event(EventKind::Health, 0, format!("{name} down -> up after {gap:.2}s"));
                 }
                 Err(error) => {
-                    lines.event(EventKind::Health, 0, format!("{name} did not come back: {error}"));
-                    if instance.running().is_some_and(|running| running.end().is_none()) {
+                    record.event(EventKind::Health, 0, format!("{name} did not come back: {error}"));
+                    if instance.running().is_some_and(|running| running.exit_status().is_none()) {
                         return;
                     }
                 }

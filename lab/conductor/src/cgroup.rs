@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Shortest period of a quota, microseconds: a tenth of a core is not a stutter then.
-const PERIOD_US: f64 = 20_000.0;
+const MIN_PERIOD_US: f64 = 20_000.0;
 /// Shortest quota the kernel takes.
-const LEAST_US: f64 = 1_000.0;
+const MIN_QUOTA_US: f64 = 1_000.0;
 /// Longest period it takes.
-const LONGEST_US: f64 = 1_000_000.0;
+const MAX_PERIOD_US: f64 = 1_000_000.0;
 
 /// Where control groups of CPU are.
 fn root() -> Option<PathBuf> {
@@ -23,7 +23,7 @@ fn root() -> Option<PathBuf> {
 
 /// Where a group of this name would be, so that it can be written down before it is made; `None`
 /// where the machine has no quotas.
-pub fn place(name: &str) -> Option<PathBuf> {
+pub fn path_for(name: &str) -> Option<PathBuf> {
     Some(root()?.join(name))
 }
 
@@ -31,13 +31,13 @@ pub fn place(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Where this user may make none; nothing is left then.
-pub fn make(group: &Path, cores: f64) -> io::Result<()> {
+pub fn create(group: &Path, cores: f64) -> io::Result<()> {
     match std::fs::create_dir(group) {
         // A successor's, made for the one before it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,
     }
-    let (quota, period) = terms(cores);
+    let (quota, period) = quota_and_period(cores);
     let set = if group.join("cpu.max").exists() {
         std::fs::write(group.join("cpu.max"), format!("{quota} {period}"))
     } else {
@@ -48,9 +48,9 @@ pub fn make(group: &Path, cores: f64) -> io::Result<()> {
 }
 
 /// Quota and period of so many cores, microseconds.
-fn terms(cores: f64) -> (u64, u64) {
-    let period = (LEAST_US / cores).clamp(PERIOD_US, LONGEST_US);
-    ((cores * period).max(LEAST_US).round() as u64, period.round() as u64)
+fn quota_and_period(cores: f64) -> (u64, u64) {
+    let period = (MIN_QUOTA_US / cores).clamp(MIN_PERIOD_US, MAX_PERIOD_US);
+    ((cores * period).max(MIN_QUOTA_US).round() as u64, period.round() as u64)
 }
 
 /// Puts a process and all its threads into a group.
@@ -85,11 +85,11 @@ pub fn remove(group: &Path) {
 /// The group of this process, from the root of the groups of CPU: `/` when it is not known.
 fn own_group() -> String {
     let table = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    group_of_cpu(&table).unwrap_or("/").to_owned()
+    cpu_group(&table).unwrap_or("/").to_owned()
 }
 
 /// The path in a table like `/proc/self/cgroup`: of v1's `cpu` where it is there, else of v2.
-fn group_of_cpu(table: &str) -> Option<&str> {
+fn cpu_group(table: &str) -> Option<&str> {
     let rows = || table.lines().filter_map(|row| row.split_once(':')?.1.split_once(':'));
     let cpu = rows().find(|(controllers, _)| controllers.split(',').any(|name| name == "cpu"));
     cpu.or_else(|| rows().find(|(controllers, _)| controllers.is_empty())).map(|(_, path)| path)
@@ -97,8 +97,8 @@ fn group_of_cpu(table: &str) -> Option<&str> {
 
 /// Whether quotas can be set here.
 pub fn is_available() -> bool {
-    let group = place(&format!("cleave-probe-{}", std::process::id()));
-    group.is_some_and(|group| make(&group, 1.0).inspect(|()| remove(&group)).is_ok())
+    let group = path_for(&format!("cleave-probe-{}", std::process::id()));
+    group.is_some_and(|group| create(&group, 1.0).inspect(|()| remove(&group)).is_ok())
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_small_quota_has_a_long_period() {
         assert_eq!(
-            [1.5, 0.5, 0.02, 0.0001].map(terms),
+            [1.5, 0.5, 0.02, 0.0001].map(quota_and_period),
             [(30_000, 20_000), (10_000, 20_000), (1_000, 50_000), (1_000, 1_000_000)]
         );
     }
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn a_process_goes_back_to_the_group_it_came_from() {
         let mixed = "12:pids:/user\n4:cpu,cpuacct:/user/one\n0::/unified\n";
-        assert_eq!(group_of_cpu(mixed), Some("/user/one"));
-        assert_eq!(group_of_cpu("0::/user.slice/session:1\n"), Some("/user.slice/session:1"));
-        assert_eq!(group_of_cpu(""), None);
+        assert_eq!(cpu_group(mixed), Some("/user/one"));
+        assert_eq!(cpu_group("0::/user.slice/session:1\n"), Some("/user.slice/session:1"));
+        assert_eq!(cpu_group(""), None);
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 /// What to start.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub struct ChildSpec {
     /// Its name in messages: `micro/feed#0`.
     pub name: String,
     /// Program.
@@ -46,7 +46,7 @@ pub struct SpawnError {
 }
 
 /// How a child ended, in words: `exit 0`, `signal 9`.
-pub fn ending(status: ExitStatus) -> String {
+pub fn describe_exit(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
@@ -55,8 +55,8 @@ pub fn ending(status: ExitStatus) -> String {
 }
 
 /// A running child. Dropping it closes its lifeline, and so ends it.
-pub struct Running {
-    /// Process id, valid until [`Running::ended`] says otherwise.
+pub struct ChildProcess {
+    /// Process id, valid until [`ChildProcess::wait`] says otherwise.
     pub pid: u32,
     /// Its name.
     pub name: String,
@@ -64,7 +64,7 @@ pub struct Running {
     ended: watch::Receiver<Option<ExitStatus>>,
 }
 
-impl Running {
+impl ChildProcess {
     /// Sends a signal, if the child is still there.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Running {
     }
 
     /// Asks it to leave by closing its lifeline.
-    pub fn let_go(&mut self) {
+    pub fn close_lifeline(&mut self) {
         self.lifeline = None;
     }
 
@@ -89,7 +89,7 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub async fn ended(&self) -> ExitStatus {
+    pub async fn wait(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
         loop {
             if let Some(status) = *ended.borrow_and_update() {
@@ -103,19 +103,19 @@ impl Running {
     }
 
     /// How it ended, if it has.
-    pub fn end(&self) -> Option<ExitStatus> {
+    pub fn exit_status(&self) -> Option<ExitStatus> {
         *self.ended.borrow()
     }
 }
 
-type Started = Result<(Running, ChildStdout), SpawnError>;
-type Order = (Spec, oneshot::Sender<Started>);
+type SpawnResult = Result<(ChildProcess, ChildStdout), SpawnError>;
+type SpawnRequest = (ChildSpec, oneshot::Sender<SpawnResult>);
 
 /// The permanent thread that starts children.
 #[derive(Clone)]
 pub struct Spawner {
-    orders: mpsc::Sender<Order>,
-    living: Arc<Mutex<Vec<u32>>>,
+    requests: mpsc::Sender<SpawnRequest>,
+    alive: Arc<Mutex<Vec<u32>>>,
 }
 
 impl Default for Spawner {
@@ -130,15 +130,15 @@ impl Spawner {
     /// # Panics
     /// If the system refuses a thread at the very start.
     pub fn new() -> Self {
-        let (orders, inbox) = mpsc::channel::<Order>();
-        let living = Arc::new(Mutex::new(Vec::new()));
-        let theirs = living.clone();
+        let (requests, inbox) = mpsc::channel::<SpawnRequest>();
+        let alive = Arc::new(Mutex::new(Vec::new()));
+        let shared = alive.clone();
         std::thread::Builder::new()
             .name("spawner".into())
             .spawn(move || {
                 while let Ok((spec, answer)) = inbox.recv() {
                     // The asker may have left; then the child is dropped and leaves as well.
-                    let _ = answer.send(start(&spec, &theirs));
+                    let _ = answer.send(start(&spec, &shared));
                 }
                 // Children are tied to this thread: it must outlive the last handle.
                 loop {
@@ -146,31 +146,31 @@ impl Spawner {
                 }
             })
             .expect("the first thread of the lab");
-        Self { orders, living }
+        Self { requests, alive }
     }
 
     /// Starts a child; its standard output comes back for whoever reads it.
     ///
     /// # Errors
     /// When the program or its log cannot be opened.
-    pub async fn spawn(&self, spec: Spec) -> Started {
+    pub async fn spawn(&self, spec: ChildSpec) -> SpawnResult {
         let (answer, started) = oneshot::channel();
         let name = spec.name.clone();
         let gone = || SpawnError { name: name.clone(), source: io::Error::other("the spawner has ended") };
-        self.orders.send((spec, answer)).map_err(|_| gone())?;
+        self.requests.send((spec, answer)).map_err(|_| gone())?;
         started.await.map_err(|_| gone())?
     }
 
     /// Kills whatever is left, at once. For a second Ctrl-C.
     pub fn kill_all(&self) {
-        for pid in self.living.lock().expect("no panic while held").iter() {
+        for pid in self.alive.lock().expect("no panic while held").iter() {
             // It may have ended by itself in this moment; then there is nothing to do.
             let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
         }
     }
 }
 
-fn start(spec: &Spec, living: &Arc<Mutex<Vec<u32>>>) -> Started {
+fn start(spec: &ChildSpec, alive: &Arc<Mutex<Vec<u32>>>) -> SpawnResult {
     let failed = |source| SpawnError { name: spec.name.clone(), source };
     let log = File::options().create(true).append(true).open(&spec.log).map_err(failed)?;
     let mut child = Command::new(&spec.program)
@@ -186,31 +186,31 @@ fn start(spec: &Spec, living: &Arc<Mutex<Vec<u32>>>) -> Started {
     let pid = child.id();
     let stdout = child.stdout.take().expect("it was piped");
     let lifeline = child.stdin.take();
-    living.lock().expect("no panic while held").push(pid);
-    let (tell, ended) = watch::channel(None);
-    let living = living.clone();
+    alive.lock().expect("no panic while held").push(pid);
+    let (exited, ended) = watch::channel(None);
+    let alive = alive.clone();
     std::thread::Builder::new()
         .name("reaper".into())
         .stack_size(64 * 1024)
-        .spawn(move || reap(&mut child, &living, &tell))
+        .spawn(move || reap(&mut child, &alive, &exited))
         .map_err(failed)?;
-    Ok((Running { pid, name: spec.name.clone(), lifeline, ended }, stdout))
+    Ok((ChildProcess { pid, name: spec.name.clone(), lifeline, ended }, stdout))
 }
 
-fn reap(child: &mut Child, living: &Mutex<Vec<u32>>, tell: &watch::Sender<Option<ExitStatus>>) {
+fn reap(child: &mut Child, alive: &Mutex<Vec<u32>>, exited: &watch::Sender<Option<ExitStatus>>) {
     let pid = child.id();
     // Only this thread waits for the child, so an error means there is nothing to wait for.
     let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-    living.lock().expect("no panic while held").retain(|other| *other != pid);
-    tell.send_replace(Some(status));
+    alive.lock().expect("no panic while held").retain(|other| *other != pid);
+    exited.send_replace(Some(status));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sleeper(folder: &std::path::Path) -> Spec {
-        Spec {
+    fn sleeper(folder: &std::path::Path) -> ChildSpec {
+        ChildSpec {
             name: "sleeper".into(),
             program: "/bin/cat".into(),
             arguments: Vec::new(),
@@ -223,9 +223,9 @@ mod tests {
     async fn a_child_leaves_when_its_lifeline_closes() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut child, _stdout) = Spawner::new().spawn(sleeper(folder.path())).await.expect("starts");
-        assert!(child.end().is_none());
-        child.let_go();
-        assert_eq!(ending(child.ended().await), "exit 0");
+        assert!(child.exit_status().is_none());
+        child.close_lifeline();
+        assert_eq!(describe_exit(child.wait().await), "exit 0");
     }
 
     #[tokio::test]
@@ -233,14 +233,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (child, _stdout) = Spawner::new().spawn(sleeper(folder.path())).await.expect("starts");
         child.signal(Signal::SIGKILL).expect("still there");
-        assert_eq!(ending(child.ended().await), "signal 9");
+        assert_eq!(describe_exit(child.wait().await), "signal 9");
         child.signal(Signal::SIGKILL).expect("nothing left to do");
     }
 
     #[tokio::test]
     async fn a_missing_program_is_an_error_with_its_name() {
         let folder = tempfile::tempdir().expect("a folder");
-        let spec = Spec { program: "/nowhere/at/all".into(), ..sleeper(folder.path()) };
+        let spec = ChildSpec { program: "/nowhere/at/all".into(), ..sleeper(folder.path()) };
         let error = Spawner::new().spawn(spec).await.map(|_| ()).expect_err("no such program");
         assert_eq!(error.to_string(), "`sleeper` did not start");
     }

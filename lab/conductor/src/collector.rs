@@ -5,8 +5,8 @@
 //! - `forward`: the way to the user's collector, which may be dead.
 
 mod forward;
+mod otlp;
 mod spans;
-mod wire;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,23 +20,23 @@ use runtime::{Fate, Tasks, clock};
 use trace::{Gatherer, Journey};
 
 use self::forward::Forwarder;
-use crate::lines::Lines;
+use crate::record_writer::RecordWriter;
 
 /// How often what is whole by now is looked for.
-const LOOK: Duration = Duration::from_millis(250);
+const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Takes spans and journeys in. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Collector {
-    shared: Arc<Shared>,
+    shared: Arc<CollectorState>,
     /// OTLP over gRPC.
     pub grpc: SocketAddr,
     /// OTLP over HTTP.
     pub http: SocketAddr,
 }
 
-struct Shared {
-    lines: Lines,
+struct CollectorState {
+    record: RecordWriter,
     phases: Vec<PhasePlan>,
     gatherer: Mutex<Gatherer>,
     forwarder: Option<Forwarder>,
@@ -51,26 +51,26 @@ impl Collector {
     /// When no port can be had.
     pub async fn start(
         tasks: &Tasks,
-        lines: Lines,
+        record: RecordWriter,
         phases: Vec<PhasePlan>,
         onward: Option<String>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            lines,
+        let shared = Arc::new(CollectorState {
+            record,
             phases,
             gatherer: Mutex::default(),
             forwarder: onward.map(|endpoint| Forwarder::start(tasks, endpoint)),
             block: Mutex::default(),
         });
-        let grpc = wire::grpc(tasks, shared.clone()).await?;
-        let http = wire::http(tasks, shared.clone()).await?;
-        let looking = shared.clone();
+        let grpc = otlp::grpc(tasks, shared.clone()).await?;
+        let http = otlp::http(tasks, shared.clone()).await?;
+        let settling = shared.clone();
         tasks.spawn("lab.traces", Fate::ShutDown, async move {
-            let mut look = tokio::time::interval(LOOK);
-            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let mut interval = tokio::time::interval(SETTLE_INTERVAL);
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
-                look.tick().await;
-                looking.settle();
+                interval.tick().await;
+                settling.settle();
             }
         });
         Ok(Self { shared, grpc, http })
@@ -95,7 +95,7 @@ impl Collector {
     /// The round is over and its nodes have ended: whatever they had to say has been said.
     pub fn conclude(&self, round: u32) {
         let entries = self.shared.gatherer().conclude(round);
-        entries.into_iter().for_each(|entry| self.shared.lines.say(entry));
+        entries.into_iter().for_each(|entry| self.shared.record.append(entry));
     }
 
     /// Gives the way onward a last chance, and says what became of all spans.
@@ -108,9 +108,9 @@ impl Collector {
     }
 }
 
-impl Shared {
+impl CollectorState {
     /// Takes a request of any node in.
-    fn take(&self, request: ExportTraceServiceRequest) {
+    fn receive(&self, request: ExportTraceServiceRequest) {
         let spans = spans::observed(&request);
         if let Some(forwarder) = &self.forwarder {
             forwarder.send(request, spans.len() as u64);
@@ -119,9 +119,9 @@ impl Shared {
     }
 
     fn settle(&self) {
-        let now = self.lines.now();
+        let now = self.record.now();
         let entries = self.gatherer().settle(now);
-        entries.into_iter().for_each(|entry| self.lines.say(entry));
+        entries.into_iter().for_each(|entry| self.record.append(entry));
     }
 
     fn gatherer(&self) -> MutexGuard<'_, Gatherer> {

@@ -71,10 +71,13 @@ pub struct Buckets {
 impl Buckets {
     /// Adds one bucket sample of one series; series with equal bounds add up.
     pub fn add(&mut self, bound: &str, count: f64) {
-        self.put(if bound == "+Inf" { f64::INFINITY } else { bound.parse().unwrap_or(f64::INFINITY) }, count);
+        self.add_count(
+            if bound == "+Inf" { f64::INFINITY } else { bound.parse().unwrap_or(f64::INFINITY) },
+            count,
+        );
     }
 
-    fn put(&mut self, bound: f64, count: f64) {
+    fn add_count(&mut self, bound: f64, count: f64) {
         match self.bounds.binary_search_by(|(other, _)| other.total_cmp(&bound)) {
             Ok(at) => self.bounds[at].1 += count,
             Err(at) => self.bounds.insert(at, (bound, count)),
@@ -82,13 +85,13 @@ impl Buckets {
     }
 
     /// Adds another series of the same bounds.
-    pub fn join(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         if self.bounds.is_empty() {
             self.bounds.clone_from(&other.bounds);
             return;
         }
         for (bound, count) in &other.bounds {
-            self.put(*bound, *count);
+            self.add_count(*bound, *count);
         }
     }
 

@@ -11,24 +11,24 @@ use scenario::{Assertion, Scenario};
 use scorecard::{Circumstances, judge};
 
 use crate::arm::Arm;
-use crate::http::Asker;
-use crate::lines::Lines;
-use crate::reach::{self, Field, Reach};
-use crate::timeline::Log;
+use crate::control::ControlClient;
+use crate::record_writer::RecordWriter;
+use crate::targets::{self, ArmLayout, ResolvedTarget};
+use crate::timeline::StepLog;
 
 /// Time states of a run without faults have to become equal: events travel.
-const SETTLE: Duration = Duration::from_secs(5);
+const STATE_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often they are compared.
-const COMPARE: Duration = Duration::from_millis(200);
+const STATE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Share of time runnable tasks waited from which latencies of arms that ran
 /// side by side are not compared.
-const BUSY: f64 = 0.5;
+const NOISY_STALL_SHARE: f64 = 0.5;
 /// How far back a generator that is late is looked at.
-const LATELY_S: u32 = 5;
+const LAG_WINDOW_SECONDS: u32 = 5;
 
 /// The expectations, for the header.
-pub(crate) fn expectations(scenario: &Scenario) -> Vec<ExpectationPlan> {
-    all(scenario)
+pub(crate) fn expectation_plans(scenario: &Scenario) -> Vec<ExpectationPlan> {
+    assertions(scenario)
         .enumerate()
         .map(|(id, (list, assertion))| ExpectationPlan {
             id: u32::try_from(id).unwrap_or(u32::MAX),
@@ -40,13 +40,13 @@ pub(crate) fn expectations(scenario: &Scenario) -> Vec<ExpectationPlan> {
         .collect()
 }
 
-fn all(scenario: &Scenario) -> impl Iterator<Item = (&'static str, &Assertion)> {
+fn assertions(scenario: &Scenario) -> impl Iterator<Item = (&'static str, &Assertion)> {
     let valid = scenario.valid.iter().map(|assertion| ("valid", assertion));
     valid.chain(scenario.check.iter().map(|assertion| ("check", assertion)))
 }
 
 /// The journeys, for the header.
-pub(crate) fn journeys(scenario: &Scenario) -> Vec<JourneyPlan> {
+pub(crate) fn journey_plans(scenario: &Scenario) -> Vec<JourneyPlan> {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     scenario
         .load
@@ -61,42 +61,45 @@ pub(crate) fn journeys(scenario: &Scenario) -> Vec<JourneyPlan> {
 }
 
 /// The steps, for the header.
-pub(crate) fn steps(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepPlan> {
+pub(crate) fn step_plans(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepPlan> {
     let components = suite::components();
-    let field = |arm: &record::Arm| {
+    let layout = |arm: &record::Arm| {
         let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
         let processes = planned.placement.resolve(&components).ok()?;
-        Some(crate::run::field_of(planned, &processes))
+        Some(crate::run::planned_layout(planned, &processes))
     };
-    let fields: Vec<(char, Option<Field>)> = arms.iter().map(|arm| (arm.letter, field(arm))).collect();
+    let layouts: Vec<(char, Option<ArmLayout>)> = arms.iter().map(|arm| (arm.letter, layout(arm))).collect();
     let plan = |step: &scenario::Step| {
-        let reason = |(letter, field): &(char, Option<Field>)| match reach::reach(step, field.as_ref()?, seed)
-        {
-            Reach::Instances(_) | Reach::Outside => None,
-            Reach::NotApplicable(reason) => Some((*letter, reason)),
+        let reason = |(letter, layout): &(char, Option<ArmLayout>)| match targets::resolve(
+            step,
+            layout.as_ref()?,
+            seed,
+        ) {
+            ResolvedTarget::Instances(_) | ResolvedTarget::Outside => None,
+            ResolvedTarget::NotApplicable(reason) => Some((*letter, reason)),
         };
         StepPlan {
             number: step.number,
             id: step.id.clone(),
             text: format!("{} {}", step.on, step.action),
-            hits: reach::hits(step),
+            hits: targets::components_of(step),
             start_ns: step.start_ns,
             length_ns: step.length_ns,
             is_fault: step.action.fault().is_some(),
-            not_applicable: fields.iter().filter_map(reason).collect(),
+            not_applicable: layouts.iter().filter_map(reason).collect(),
         }
     };
     scenario.steps.iter().map(plan).collect()
 }
 
 /// Steps that had a target in an arm and hit nothing there. In rounds every arm has its turn.
-pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, log: &Log) -> Vec<String> {
+pub(crate) fn steps_without_hits(scenario: &Scenario, record: &RecordWriter, log: &StepLog) -> Vec<String> {
     let plans =
-        lines.ask(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
-    let mut unhit = Vec::new();
+        record.query(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
+    let mut steps_without_hits = Vec::new();
     // What was withheld is said by its reason.
     if !log.withheld.is_empty() {
-        return unhit;
+        return steps_without_hits;
     }
     for (step, plan) in scenario.steps.iter().zip(&plans.0) {
         let can = |arm: &&record::Arm| {
@@ -105,45 +108,50 @@ pub(crate) fn unhit(scenario: &Scenario, lines: &Lines, log: &Log) -> Vec<String
         };
         for arm in plans.1.iter().filter(can) {
             if log.hits.get(&(step.number, arm.letter)).copied().unwrap_or(0) == 0 {
-                unhit.push(format!("step {} (`{}`) hit nothing in {}", step.number, step.id, arm.name));
+                steps_without_hits
+                    .push(format!("step {} (`{}`) hit nothing in {}", step.number, step.id, arm.name));
             }
         }
     }
-    unhit
+    steps_without_hits
 }
 
 /// The final state of each arm, by component. Where all must agree they get time to: until no event is under way, and
 /// those asked together say the same.
-pub(crate) async fn states(arms: &[Arc<Arm>], asker: &Asker, must_agree: bool) -> BTreeMap<char, String> {
-    let until = runtime::clock::now() + SETTLE;
+pub(crate) async fn final_states(
+    arms: &[Arc<Arm>],
+    control: &ControlClient,
+    must_agree: bool,
+) -> BTreeMap<char, String> {
+    let until = runtime::clock::now() + STATE_SETTLE_TIMEOUT;
     loop {
         let mut states = BTreeMap::new();
-        let mut are_at_rest = true;
+        let mut is_settled = true;
         for arm in arms {
-            if let Some((state, waiting)) = state(arm, asker).await {
+            if let Some((state, waiting)) = final_state(arm, control).await {
                 states.insert(arm.plan.letter, state);
-                are_at_rest &= waiting == 0;
+                is_settled &= waiting == 0;
             }
         }
         let mut digests = states.values();
         let first = digests.next();
         let agree = digests.all(|other| Some(other) == first);
-        if (agree && are_at_rest) || !must_agree || runtime::clock::now() > until {
+        if (agree && is_settled) || !must_agree || runtime::clock::now() > until {
             return states;
         }
-        tokio::time::sleep(COMPARE).await;
+        tokio::time::sleep(STATE_POLL_INTERVAL).await;
     }
 }
 
 /// The state of an arm, and its events that somebody has not applied yet.
-async fn state(arm: &Arm, asker: &Asker) -> Option<(String, u64)> {
+async fn final_state(arm: &Arm, control: &ControlClient) -> Option<(String, u64)> {
     let mut components = BTreeMap::new();
     // Copies share a database, and each knows what consumers have told it: the best informed is right. One that
     // answers is enough.
     let mut waiting: BTreeMap<String, Option<u64>> = BTreeMap::new();
     for instance in arm.instances() {
         let known = waiting.entry(instance.process.name.clone()).or_default();
-        if let Some(digest) = digest(instance.glance().listen, asker).await {
+        if let Some(digest) = digest(instance.status().listen, control).await {
             components.extend(digest.components);
             *known = (*known).into_iter().chain([digest.waiting]).min();
         }
@@ -154,37 +162,38 @@ async fn state(arm: &Arm, asker: &Asker) -> Option<(String, u64)> {
     Some((parts.join(" "), waiting))
 }
 
-async fn digest(addr: Option<SocketAddr>, asker: &Asker) -> Option<StateDigest> {
-    let (status, body) = asker.get(addr?, "/control/digest", SETTLE).await.ok()?;
+async fn digest(addr: Option<SocketAddr>, control: &ControlClient) -> Option<StateDigest> {
+    let (status, body) = control.get(addr?, "/control/digest", STATE_SETTLE_TIMEOUT).await.ok()?;
     status.is_success().then(|| serde_json::from_slice(&body).ok())?
 }
 
 /// Writes checks and scores, and says how the run ends.
 pub(crate) fn conclude(
     scenario: &Scenario,
-    lines: &Lines,
+    record: &RecordWriter,
     notes: &Circumstances,
     interrupted: bool,
     tracing: record::Tracing,
 ) -> End {
     let (mut checks, mut valid) = (Vec::new(), Vec::new());
-    let noisy = lines.ask(is_noisy).unwrap_or(false);
-    for (id, (list, assertion)) in all(scenario).enumerate() {
+    let noisy = record.query(is_noisy).unwrap_or(false);
+    for (id, (list, assertion)) in assertions(scenario).enumerate() {
         let id = u32::try_from(id).unwrap_or(u32::MAX);
-        let mut stood = lines.ask(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
+        let mut results = record.query(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
         if noisy && !notes.interleaved {
-            judge::withhold(&mut stood, &assertion.that);
+            judge::withhold(&mut results, &assertion.that);
         }
-        if list == "valid" { valid.extend(stood) } else { checks.extend(stood) }
+        if list == "valid" { valid.extend(results) } else { checks.extend(results) }
     }
     for check in valid.iter().chain(&checks) {
-        lines.say(Entry::Check(check.clone()));
+        record.append(Entry::Check(check.clone()));
     }
-    for score in lines.ask(scorecard::scorecard).unwrap_or_default() {
-        lines.say(Entry::Score(Box::new(score)));
+    for score in record.query(scorecard::scorecard).unwrap_or_default() {
+        record.append(Entry::Score(Box::new(score)));
     }
-    let notes = Circumstances { noisy, no_symptom: no_symptom(scenario, lines, notes), ..notes.clone() };
-    let mut lints = lines.ask(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
+    let notes =
+        Circumstances { noisy, no_symptom: steps_without_symptom(scenario, record, notes), ..notes.clone() };
+    let mut lints = record.query(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
     for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
         lints.push(Lint {
             name: "valid".into(),
@@ -204,16 +213,16 @@ pub(crate) fn conclude(
         exit_code,
         generator_saturated: lints.iter().any(|lint| generator.contains(&lint.name.as_str())),
         noisy,
-        pss_mib_peak: lines.ask(peak_pss_mib).unwrap_or(0.0),
+        pss_mib_peak: record.query(peak_pss_mib).unwrap_or(0.0),
         lints,
-        lines: lines.counts(),
-        dropped_updates: lines.dropped(),
+        lines: record.counts(),
+        dropped_updates: record.dropped(),
         tracing,
     }
 }
 
 /// Steps that hit something and left no trace of it: each names what must be seen.
-fn no_symptom(scenario: &Scenario, lines: &Lines, notes: &Circumstances) -> Vec<String> {
+fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Circumstances) -> Vec<String> {
     if !notes.withheld.is_empty() {
         return Vec::new();
     }
@@ -221,7 +230,7 @@ fn no_symptom(scenario: &Scenario, lines: &Lines, notes: &Circumstances) -> Vec<
         let (from, to) =
             (step.start_ns / 1_000_000_000, (step.start_ns + step.length_ns).div_ceil(1_000_000_000));
         let that = that.over_seconds(u32::try_from(from).unwrap_or(0), u32::try_from(to).unwrap_or(u32::MAX));
-        let checks = lines.ask(|tally| judge::checks(tally, 0, &that)).unwrap_or_default();
+        let checks = record.query(|tally| judge::checks(tally, 0, &that)).unwrap_or_default();
         checks.iter().any(|check| check.verdict == Verdict::Pass)
     };
     let played = |step: &&scenario::Step| notes.degraded.iter().all(|(number, _)| *number != step.number);
@@ -236,13 +245,13 @@ fn no_symptom(scenario: &Scenario, lines: &Lines, notes: &Circumstances) -> Vec<
 fn is_noisy(tally: &scorecard::Tally) -> bool {
     let whole = tally.whole(&scorecard::expect::Window::Whole);
     let stalls: Vec<f64> = tally.hosts(&whole).map(|host| host.cpu_stall / 100.0).collect();
-    !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > BUSY
+    !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > NOISY_STALL_SHARE
 }
 
 /// Lateness of the generator's pacer at the median of the seconds before this one of the load, us.
-pub(crate) fn generator_late_us(tally: &scorecard::Tally, second: u32) -> Option<u64> {
-    let lately = scorecard::expect::Window::Seconds(second.saturating_sub(LATELY_S), second);
-    let window = tally.whole(&lately);
+pub(crate) fn generator_lag_us(tally: &scorecard::Tally, second: u32) -> Option<u64> {
+    let recent = scorecard::expect::Window::Seconds(second.saturating_sub(LAG_WINDOW_SECONDS), second);
+    let window = tally.whole(&recent);
     // Arms that take turns have their seconds one after another: the latest to be late counts.
     let late = |arm| tally.merged(arm, &window, "all", |window| &window.pace_lag).quantile(0.5);
     tally.letters().into_iter().filter_map(late).max()

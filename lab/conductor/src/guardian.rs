@@ -20,42 +20,42 @@ use nix::unistd::Pid;
 use runtime::limits::Limited;
 use serde::{Deserialize, Serialize};
 
-use crate::procfs;
+use crate::usage;
 
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.jsonl";
 
 /// A process that cannot be mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct ProcessIdentity {
     /// Its id, which may be used again.
     pub pid: u32,
     /// When it started, in clock ticks since boot: both together are used once.
     pub started: u64,
 }
 
-impl Identity {
+impl ProcessIdentity {
     /// The process of an id as it is now.
     pub fn of(pid: u32) -> Self {
-        Self { pid, started: procfs::started(pid).unwrap_or(0) }
+        Self { pid, started: usage::started(pid).unwrap_or(0) }
     }
 
     /// Whether that very process is still there.
-    fn lives(self) -> bool {
-        self.started != 0 && procfs::started(self.pid) == Some(self.started)
+    fn is_alive(self) -> bool {
+        self.started != 0 && usage::started(self.pid) == Some(self.started)
     }
 }
 
 /// How a deed is undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Undo {
+pub enum UndoAction {
     /// SIGCONT.
-    Continue(Identity),
+    Continue(ProcessIdentity),
     /// A limit is lifted.
-    Lift(Identity, #[serde(with = "limited")] Limited),
+    Lift(ProcessIdentity, #[serde(with = "limited")] Limited),
     /// SIGKILL: a child that must not outlive the run.
-    Kill(Identity),
+    Kill(ProcessIdentity),
     /// A control group is emptied and removed.
     Group(PathBuf),
 }
@@ -80,9 +80,9 @@ mod limited {
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum JournalEntry {
     /// Is about to be done.
-    Undo { id: u64, undo: Undo },
+    Undo { id: u64, undo: UndoAction },
     /// Has been undone.
     Done { id: u64 },
     /// Nothing is left to undo.
@@ -114,25 +114,25 @@ impl Guardian {
 
     /// Writes how a deed is undone, and has it on disk. `None` where it cannot be
     /// written: the deed is done all the same, for the processes die with us anyway.
-    pub fn about_to(&self, undo: &Undo) -> Option<u64> {
+    pub fn record_undo(&self, undo: &UndoAction) -> Option<u64> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.write(&Entry::Undo { id, undo: undo.clone() }).ok()?;
-        self.watch();
+        self.write(&JournalEntry::Undo { id, undo: undo.clone() }).ok()?;
+        self.start_once();
         Some(id)
     }
 
     /// Deeds that have been undone.
-    pub fn done(&self, ids: Vec<u64>) {
+    pub fn mark_undone(&self, ids: Vec<u64>) {
         for id in ids {
             // What cannot be written is undone once more, which does no harm.
-            let _ = self.write(&Entry::Done { id });
+            let _ = self.write(&JournalEntry::Done { id });
         }
     }
 
     /// The run is over, and nothing is left to undo.
-    pub fn clean(&self) {
+    pub fn close(&self) {
         if self.journal.lock().expect("no panic while held").is_some() {
-            let _ = self.write(&Entry::Clean);
+            let _ = self.write(&JournalEntry::Clean);
         }
         let guardian = self.process.lock().expect("no panic while held").take();
         if let Some(mut guardian) = guardian {
@@ -142,7 +142,7 @@ impl Guardian {
         }
     }
 
-    fn write(&self, entry: &Entry) -> io::Result<()> {
+    fn write(&self, entry: &JournalEntry) -> io::Result<()> {
         let mut journal = self.journal.lock().expect("no panic while held");
         if journal.is_none() {
             *journal = Some(File::options().create(true).append(true).open(&self.path)?);
@@ -155,7 +155,7 @@ impl Guardian {
     }
 
     /// Starts the guardian, once. It is no child like the others: it must outlive us.
-    fn watch(&self) {
+    fn start_once(&self) {
         let mut process = self.process.lock().expect("no panic while held");
         if process.is_some() {
             return;
@@ -174,7 +174,7 @@ impl Guardian {
 }
 
 /// The guardian's life: waits for the end of its standard input, then undoes what is left.
-pub fn guard(journal: &Path) -> io::Result<usize> {
+pub fn run(journal: &Path) -> io::Result<usize> {
     // Not in the conductor's session: what ends that must not end us.
     let _ = nix::unistd::setsid();
     let mut nothing = Vec::new();
@@ -188,13 +188,13 @@ pub fn guard(journal: &Path) -> io::Result<usize> {
 /// # Errors
 /// When the journal cannot be read or ended.
 pub fn clean_up(journal: &Path) -> io::Result<usize> {
-    let open = left(journal)?;
-    for undo in &open {
-        undo_one(undo);
+    let open = open_actions(journal)?;
+    for action in &open {
+        undo(action);
     }
     let mut file = File::options().append(true).open(journal)?;
     // The last line may be torn: ours begins anew.
-    let line = serde_json::to_string(&Entry::Clean).expect("an entry is plain data");
+    let line = serde_json::to_string(&JournalEntry::Clean).expect("an entry is plain data");
     file.write_all(format!("\n{line}\n").as_bytes())?;
     file.sync_data()?;
     Ok(open.len())
@@ -204,36 +204,36 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn left(journal: &Path) -> io::Result<Vec<Undo>> {
-    let mut open: Vec<(u64, Undo)> = Vec::new();
+pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
+    let mut open: Vec<(u64, UndoAction)> = Vec::new();
     for line in BufReader::new(File::open(journal)?).lines() {
         // A torn last line was never acted on: it is written before the deed.
-        match serde_json::from_str::<Entry>(&line?) {
-            Ok(Entry::Undo { id, undo }) => open.push((id, undo)),
-            Ok(Entry::Done { id }) => open.retain(|(other, _)| *other != id),
-            Ok(Entry::Clean) => open.clear(),
+        match serde_json::from_str::<JournalEntry>(&line?) {
+            Ok(JournalEntry::Undo { id, undo }) => open.push((id, undo)),
+            Ok(JournalEntry::Done { id }) => open.retain(|(other, _)| *other != id),
+            Ok(JournalEntry::Clean) => open.clear(),
             Err(_) => {}
         }
     }
     Ok(open.into_iter().map(|(_, undo)| undo).collect())
 }
 
-fn undo_one(undo: &Undo) {
-    let signal = |identity: &Identity, signal| {
-        if identity.lives() {
+fn undo(action: &UndoAction) {
+    let signal = |identity: &ProcessIdentity, signal| {
+        if identity.is_alive() {
             // It may have ended in this moment.
             let _ = kill(Pid::from_raw(identity.pid.cast_signed()), signal);
         }
     };
-    match undo {
-        Undo::Continue(identity) => signal(identity, Signal::SIGCONT),
-        Undo::Kill(identity) => signal(identity, Signal::SIGKILL),
-        Undo::Lift(identity, what) => {
-            if identity.lives() {
+    match action {
+        UndoAction::Continue(identity) => signal(identity, Signal::SIGCONT),
+        UndoAction::Kill(identity) => signal(identity, Signal::SIGKILL),
+        UndoAction::Lift(identity, what) => {
+            if identity.is_alive() {
                 let _ = runtime::limits::set(identity.pid, *what, None);
             }
         }
-        Undo::Group(path) => crate::cgroup::remove(path),
+        UndoAction::Group(path) => crate::cgroup::remove(path),
     }
 }
 
@@ -241,7 +241,7 @@ fn undo_one(undo: &Undo) {
 mod tests {
     use super::*;
 
-    fn write(path: &Path, entries: &[Entry]) {
+    fn write(path: &Path, entries: &[JournalEntry]) {
         let text: String =
             entries.iter().map(|entry| serde_json::to_string(entry).expect("plain") + "\n").collect();
         std::fs::write(path, text).expect("a folder of ours");
@@ -251,17 +251,17 @@ mod tests {
     fn a_journal_leaves_open_what_is_neither_done_nor_clean() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(JOURNAL);
-        let who = Identity { pid: 1, started: 1 };
-        let about = |id| Entry::Undo { id, undo: Undo::Continue(who) };
-        write(&path, &[about(1), about(2), Entry::Done { id: 1 }]);
-        assert_eq!(left(&path).expect("readable"), [Undo::Continue(who)]);
-        write(&path, &[about(1), Entry::Clean, about(2)]);
-        assert_eq!(left(&path).expect("readable").len(), 1, "a later block of the same run");
+        let process = ProcessIdentity { pid: 1, started: 1 };
+        let undo = |id| JournalEntry::Undo { id, undo: UndoAction::Continue(process) };
+        write(&path, &[undo(1), undo(2), JournalEntry::Done { id: 1 }]);
+        assert_eq!(open_actions(&path).expect("readable"), [UndoAction::Continue(process)]);
+        write(&path, &[undo(1), JournalEntry::Clean, undo(2)]);
+        assert_eq!(open_actions(&path).expect("readable").len(), 1, "a later block of the same run");
         let torn = std::fs::read_to_string(&path).expect("readable") + "{\"undo\":{\"id\":3,";
         std::fs::write(&path, torn).expect("a folder of ours");
-        assert_eq!(left(&path).expect("readable").len(), 1, "what is torn was never done");
+        assert_eq!(open_actions(&path).expect("readable").len(), 1, "what is torn was never done");
         assert_eq!(clean_up(&path).expect("readable"), 1);
-        assert!(left(&path).expect("readable").is_empty());
+        assert!(open_actions(&path).expect("readable").is_empty());
     }
 
     #[test]
@@ -271,16 +271,16 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("30").spawn().expect("sleep is everywhere");
         let pid = Pid::from_raw(child.id().cast_signed());
         kill(pid, Signal::SIGSTOP).expect("ours");
-        let stopped = |child: &std::process::Child| procfs::state(child.id()) == Some('T');
+        let stopped = |child: &std::process::Child| usage::state(child.id()) == Some('T');
         while !stopped(&child) {
             std::thread::yield_now();
         }
-        let identity = Identity::of(child.id());
-        let stranger = Identity { started: identity.started + 1, ..identity };
-        write(&path, &[Entry::Undo { id: 1, undo: Undo::Kill(stranger) }]);
+        let identity = ProcessIdentity::of(child.id());
+        let other = ProcessIdentity { started: identity.started + 1, ..identity };
+        write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Kill(other) }]);
         clean_up(&path).expect("readable");
         assert!(stopped(&child), "another process had that id");
-        write(&path, &[Entry::Undo { id: 1, undo: Undo::Continue(identity) }]);
+        write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Continue(identity) }]);
         clean_up(&path).expect("readable");
         while stopped(&child) {
             std::thread::yield_now();

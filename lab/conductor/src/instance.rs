@@ -1,6 +1,6 @@
 //! One copy of one process: started, looked at, signalled, ended.
 
-mod force;
+mod limits;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -18,26 +18,27 @@ use runtime::limits::Limited;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use crate::arm::{ArmPlan, Ground};
-use crate::children::{Running, SpawnError, Spec, ending};
-use crate::guardian::{Identity, Undo};
-use crate::reach;
+use crate::arm::{ArmPlan, RunEnvironment};
+use crate::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
+use crate::guardian::{ProcessIdentity, UndoAction};
+use crate::targets;
 
 /// A process that has not said it serves by then does not start.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time a process has to drain before it is killed.
-const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
 /// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
-const FRUGAL: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
 /// Niceness of every process of an arm: cores are shared 3 to 1 with whoever has none (sched(7)).
-const BEHIND_GENERATOR: u8 = 5;
+const ARM_NICENESS: u8 = 5;
 /// The greatest niceness.
-const LAST: u8 = 19;
+const MAX_NICENESS: u8 = 19;
 /// In the place of a step's number: what the topology says.
-const OF_TOPOLOGY: u32 = 0;
+const TOPOLOGY_STEP: u32 = 0;
 /// How long a child that closed its output may take to end.
-const END_LIMIT: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why an arm did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +56,14 @@ pub enum ArmError {
         source: std::io::Error,
     },
     /// A process ended or stayed silent instead of serving.
-    #[error("`{instance}` did not serve: {reason}{said}; its log is {log}")]
-    Silent {
+    #[error("`{instance}` did not serve: {reason}{last_lines}; its log is {log}")]
+    NotServing {
         /// Which.
         instance: String,
         /// What it did instead.
         reason: String,
         /// Its last words.
-        said: String,
+        last_lines: String,
         /// Where it may say more.
         log: PathBuf,
     },
@@ -78,7 +79,7 @@ pub enum ArmError {
 
 /// What a node says on its first line.
 #[derive(Clone, Copy, Debug, Deserialize)]
-struct Serving {
+struct ServingAddresses {
     listen: SocketAddr,
     public: Option<SocketAddr>,
 }
@@ -116,11 +117,11 @@ pub struct Instance {
     pub process: ProcessPlan,
     config: PathBuf,
     log: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<InstanceState>,
 }
 
-pub(crate) struct State {
-    running: Option<Arc<Running>>,
+pub(crate) struct InstanceState {
+    running: Option<Arc<ChildProcess>>,
     pub(crate) health: Health,
     listen: Option<SocketAddr>,
     public: Option<SocketAddr>,
@@ -132,28 +133,28 @@ pub(crate) struct State {
     limits: Vec<(u32, Limited, u64)>,
     /// Control groups it belongs to, by step, with the cores each leaves: the smallest holds. Step
     /// 0 is the topology.
-    groups: Vec<(u32, f64, PathBuf)>,
+    cgroups: Vec<(u32, f64, PathBuf)>,
     /// What the limits were before the first of them.
     before: Vec<(Limited, Option<u64>)>,
     /// It is meant to end: nobody brings it back.
-    leaving: bool,
+    stopping: bool,
     /// Wait before it is brought back, milliseconds, whatever the topology says.
-    back_after: Option<u64>,
+    restart_delay_ms: Option<u64>,
     /// Where it stands.
     zone: String,
     /// What it runs.
     build: String,
 }
 
-impl State {
+impl InstanceState {
     fn is_alive(&self) -> bool {
-        self.running.as_ref().is_some_and(|running| running.end().is_none())
+        self.running.as_ref().is_some_and(|running| running.exit_status().is_none())
     }
 }
 
 /// A glance at an instance.
 #[derive(Clone, Copy, Debug)]
-pub struct Glance {
+pub struct InstanceStatus {
     /// Process id, also of one that is gone.
     pub pid: u32,
     /// How it is.
@@ -168,9 +169,9 @@ pub struct Glance {
 
 impl Instance {
     /// How it is now.
-    pub fn glance(&self) -> Glance {
+    pub fn status(&self) -> InstanceStatus {
         let state = self.state();
-        Glance {
+        InstanceStatus {
             pid: state.pid,
             health: state.health,
             listen: state.listen,
@@ -194,13 +195,17 @@ impl Instance {
     }
 
     /// The process that runs now, so that it cannot be mistaken for another.
-    pub fn identity(&self) -> Identity {
-        Identity::of(self.state().pid)
+    pub fn identity(&self) -> ProcessIdentity {
+        ProcessIdentity::of(self.state().pid)
     }
 
     /// As far as targets go.
-    pub fn standing(&self) -> reach::Standing {
-        reach::Standing { name: self.name.clone(), hosts: self.hosts(), zone: self.state().zone.clone() }
+    pub fn target(&self) -> targets::InstanceTarget {
+        targets::InstanceTarget {
+            name: self.name.clone(),
+            hosts: self.hosts(),
+            zone: self.state().zone.clone(),
+        }
     }
 
     /// What it runs: a registered build.
@@ -209,23 +214,23 @@ impl Instance {
     }
 
     /// Whether it is meant to end.
-    pub fn is_leaving(&self) -> bool {
-        self.state().leaving
+    pub fn is_stopping(&self) -> bool {
+        self.state().stopping
     }
 
     /// Says whether it is meant to end.
-    pub(crate) fn set_leaving(&self, leaving: bool) {
-        self.state().leaving = leaving;
+    pub(crate) fn set_stopping(&self, stopping: bool) {
+        self.state().stopping = stopping;
     }
 
     /// The next death is followed by a restart so long after, whatever the topology says.
-    pub(crate) fn bring_back_after(&self, millis: u64) {
-        self.state().back_after = Some(millis);
+    pub(crate) fn restart_after(&self, millis: u64) {
+        self.state().restart_delay_ms = Some(millis);
     }
 
     /// How long after a death it is brought back, where a step said so.
-    pub(crate) fn take_back_after(&self) -> Option<u64> {
-        self.state().back_after.take()
+    pub(crate) fn take_restart_delay(&self) -> Option<u64> {
+        self.state().restart_delay_ms.take()
     }
 
     /// Sends SIGKILL.
@@ -236,20 +241,20 @@ impl Instance {
         self.running().map_or(Ok(()), |running| running.signal(Signal::SIGKILL))
     }
 
-    pub(crate) fn running(&self) -> Option<Arc<Running>> {
+    pub(crate) fn running(&self) -> Option<Arc<ChildProcess>> {
         self.state().running.clone()
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, InstanceState> {
         self.state.lock().expect("no panic while held")
     }
 }
 
 /// Every arm stands back behind the generator, further where the topology says so: an arrival is
 /// sent when it is due, however busy the arms keep the cores.
-fn standing_back(limits: Limits) -> Limits {
-    let nice = BEHIND_GENERATOR + limits.nice.unwrap_or(0);
-    Limits { nice: Some(nice.min(LAST)), ..limits }
+fn below_generator(limits: Limits) -> Limits {
+    let nice = ARM_NICENESS + limits.nice.unwrap_or(0);
+    Limits { nice: Some(nice.min(MAX_NICENESS)), ..limits }
 }
 
 /// Writes an instance's configuration; nothing runs yet. `change` makes it differ
@@ -267,7 +272,7 @@ pub(crate) fn prepare(
         process: process.clone(),
         processes: plan.processes.clone(),
         registry: registry.map(Into::into),
-        limits: standing_back(plan.placement.limits_of(&process.name)),
+        limits: below_generator(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..plan.config.clone()
     };
@@ -275,7 +280,7 @@ pub(crate) fn prepare(
     let (zone, build) = (config.zone.clone(), config.build.clone());
     let path = plan.folder.join(format!("{name}.json"));
     write_config(&path, &config)?;
-    let state = State {
+    let state = InstanceState {
         running: None,
         health: Health::Starting,
         listen: None,
@@ -283,11 +288,11 @@ pub(crate) fn prepare(
         restarts: 0,
         pid: 0,
         paused: 0,
-        groups: Vec::new(),
+        cgroups: Vec::new(),
         limits: Vec::new(),
         before: Vec::new(),
-        leaving: false,
-        back_after: None,
+        stopping: false,
+        restart_delay_ms: None,
         zone,
         build,
     };
@@ -302,15 +307,19 @@ fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
 
 /// Starts the process and waits for its first line; its ports are then written
 /// down, so that a restart comes back where everybody looks for it.
-pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instance>) -> Result<(), ArmError> {
-    let spec = Spec {
+pub(crate) async fn launch(
+    environment: &RunEnvironment,
+    plan: &ArmPlan,
+    instance: Arc<Instance>,
+) -> Result<(), ArmError> {
+    let spec = ChildSpec {
         name: format!("{}/{}", plan.name, instance.name),
-        program: ground.program.clone(),
+        program: environment.program.clone(),
         arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
-        environment: FRUGAL.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        environment: MALLOC_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         log: instance.log.clone(),
     };
-    let (running, stdout) = ground.spawner.spawn(spec).await?;
+    let (running, stdout) = environment.spawner.spawn(spec).await?;
     let running = Arc::new(running);
     {
         let mut state = instance.state();
@@ -319,32 +328,32 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
         state.running = Some(running.clone());
     }
     if let Some(cores) = plan.placement.limits_of(&instance.process.name).cpu {
-        keep_to_quota(ground, plan, &instance, cores);
+        apply_topology_quota(environment, plan, &instance, cores);
     }
-    let silent = |reason: String| ArmError::Silent {
+    let not_serving = |reason: String| ArmError::NotServing {
         instance: instance.name.clone(),
         reason,
-        said: last_words(&instance.log),
+        last_lines: last_log_lines(&instance.log),
         log: instance.log.clone(),
     };
     // A child that ends closes its output as well; how it ended says more.
     let serving = tokio::select! {
-        line = first_line(stdout) => match line {
+        line = read_first_line(stdout) => match line {
             Ok(serving) => serving,
-            Err(why) => return Err(match tokio::time::timeout(END_LIMIT, running.ended()).await {
-                Ok(status) => silent(format!("it ended with {}", ending(status))),
-                Err(_) => silent(why.to_string()),
+            Err(why) => return Err(match tokio::time::timeout(EXIT_TIMEOUT, running.wait()).await {
+                Ok(status) => not_serving(format!("it ended with {}", describe_exit(status))),
+                Err(_) => not_serving(why.to_string()),
             }),
         },
-        status = running.ended() => return Err(silent(format!("it ended with {}", ending(status)))),
-        () = tokio::time::sleep(START_LIMIT) => return Err(silent(format!("no word within {START_LIMIT:?}"))),
+        status = running.wait() => return Err(not_serving(format!("it ended with {}", describe_exit(status)))),
+        () = tokio::time::sleep(START_TIMEOUT) => return Err(not_serving(format!("no word within {START_TIMEOUT:?}"))),
     };
     let mut state = instance.state();
     if state.listen.is_none() {
         let mut config: NodeConfig = std::fs::read(&instance.config)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
-            .ok_or_else(|| silent("its configuration has gone".into()))?;
+            .ok_or_else(|| not_serving("its configuration has gone".into()))?;
         config.listen = serving.listen;
         config.public = serving.public.unwrap_or(config.public);
         write_config(&instance.config, &config)?;
@@ -354,34 +363,34 @@ pub(crate) async fn launch(ground: &Ground, plan: &ArmPlan, instance: Arc<Instan
     state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
     drop(state);
     // A run is worth more than its being watched; that nothing can be written was said when it began.
-    let _ = ground.targets.add(serving.listen, &plan.name);
-    instance.suffer_again();
+    let _ = environment.scrape_targets.add(serving.listen, &plan.name);
+    instance.reapply_limits();
     Ok(())
 }
 
 /// The topology's quota of CPU; a machine that has none makes the run inconclusive. A successor
 /// finds the group of the first.
-fn keep_to_quota(ground: &Ground, plan: &ArmPlan, instance: &Instance, cores: f64) {
-    if instance.state().groups.iter().any(|(step, ..)| *step == OF_TOPOLOGY) {
+fn apply_topology_quota(environment: &RunEnvironment, plan: &ArmPlan, instance: &Instance, cores: f64) {
+    if instance.state().cgroups.iter().any(|(step, ..)| *step == TOPOLOGY_STEP) {
         return;
     }
     let arm = plan.name.replace('/', "-");
     let name = format!("cleave-{}-{arm}-{}", plan.config.run_id, instance.name.replace('#', "-"));
-    let Some(group) = crate::cgroup::place(&name) else { return };
-    ground.guardian.about_to(&Undo::Group(group.clone()));
-    if crate::cgroup::make(&group, cores).is_ok() {
-        ground.groups.lock().expect("no panic while held").push(group.clone());
+    let Some(group) = crate::cgroup::path_for(&name) else { return };
+    environment.guardian.record_undo(&UndoAction::Group(group.clone()));
+    if crate::cgroup::create(&group, cores).is_ok() {
+        environment.cgroups.lock().expect("no panic while held").push(group.clone());
         // A process that has ended in this moment needs no quota.
-        let _ = instance.confine(OF_TOPOLOGY, cores, group);
+        let _ = instance.enter_cgroup(TOPOLOGY_STEP, cores, group);
     }
 }
 
 /// Changes what an instance will be when it is launched again; its ports stay.
 pub(crate) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig)) -> Result<(), ArmError> {
-    let wrong = |source| ArmError::Config { path: instance.config.clone(), source };
-    let text = std::fs::read(&instance.config).map_err(wrong)?;
+    let failed = |source| ArmError::Config { path: instance.config.clone(), source };
+    let text = std::fs::read(&instance.config).map_err(failed)?;
     let mut config: NodeConfig =
-        serde_json::from_slice(&text).map_err(|error| wrong(std::io::Error::other(error)))?;
+        serde_json::from_slice(&text).map_err(|error| failed(std::io::Error::other(error)))?;
     change(&mut config);
     write_config(&instance.config, &config)?;
     instance.state().build.clone_from(&config.build);
@@ -389,46 +398,49 @@ pub(crate) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig
 }
 
 /// What a log ends with: the error and its cause.
-fn last_words(log: &Path) -> String {
+fn last_log_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    let mut words: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
-    words.reverse();
-    if words.is_empty() { String::new() } else { format!(", saying: {}", words.join(", ")) }
+    let mut lines: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
+    lines.reverse();
+    if lines.is_empty() { String::new() } else { format!(", saying: {}", lines.join(", ")) }
 }
 
 /// The child's first line, read on a thread of its own: a pipe from the
 /// standard library, and the thread goes on to drain what else is printed.
-async fn first_line(stdout: ChildStdout) -> std::io::Result<Serving> {
-    let (tell, told) = oneshot::channel();
+async fn read_first_line(stdout: ChildStdout) -> std::io::Result<ServingAddresses> {
+    let (sender, first_line) = oneshot::channel();
     std::thread::Builder::new().name("first-line".into()).stack_size(64 * 1024).spawn(move || {
         let mut lines = BufReader::new(stdout).lines();
         let first = lines.next().unwrap_or_else(|| Err(std::io::Error::other("it closed its output")));
         // The asker may have given up.
-        let _ = tell.send(first);
+        let _ = sender.send(first);
         lines.map_while(Result::ok).for_each(drop);
     })?;
-    let line = told.await.map_err(std::io::Error::other)??;
+    let line = first_line.await.map_err(std::io::Error::other)??;
     serde_json::from_str(&line).map_err(std::io::Error::other)
 }
 
 /// Ends an instance: asked to drain, killed if it does not.
-pub(crate) async fn leave(ground: &Ground, instance: &Instance) {
+pub(crate) async fn stop(environment: &RunEnvironment, instance: &Instance) {
     let Some(running) = instance.running() else { return };
-    if running.end().is_some() {
+    if running.exit_status().is_some() {
         return;
     }
     // A paused process cannot drain.
-    if instance.glance().health == Health::Paused {
+    if instance.status().health == Health::Paused {
         let _ = running.signal(Signal::SIGCONT);
     }
-    if let Some(listen) = instance.glance().listen {
+    if let Some(listen) = instance.status().listen {
         // As when it was added.
-        let _ = ground.targets.remove(listen);
+        let _ = environment.scrape_targets.remove(listen);
         // A node that does not answer is killed below.
-        let _ = ground.asker.ask(listen, Method::POST, "/control/drain", "", Duration::from_secs(1)).await;
+        let _ = environment
+            .control
+            .request(listen, Method::POST, "/control/drain", "", Duration::from_secs(1))
+            .await;
     }
-    if tokio::time::timeout(LEAVE_LIMIT, running.ended()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIMEOUT, running.wait()).await.is_err() {
         let _ = running.signal(Signal::SIGKILL);
-        running.ended().await;
+        running.wait().await;
     }
 }

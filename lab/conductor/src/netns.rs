@@ -13,10 +13,10 @@ use nix::unistd::{getegid, geteuid};
 use policy::units::Ratio;
 
 /// Whether this process is in a network of its own.
-static INSIDE: AtomicBool = AtomicBool::new(false);
+static IN_NAMESPACE: AtomicBool = AtomicBool::new(false);
 
 /// Where system tools are, for users whose path leaves them out.
-const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+const TOOL_PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
 
 /// Moves this process and all it will start into a network of its own. Call it before any
 /// other thread begins: a process with threads may not enter a user namespace.
@@ -35,21 +35,21 @@ pub fn enter() -> io::Result<()> {
         std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
         std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     }
-    tool("ip", &["link", "set", "lo", "up"])?;
+    run_tool("ip", &["link", "set", "lo", "up"])?;
     // Whoever cannot lose a packet has no reason to be here.
-    drop(lose(9, Ratio::new(0.01))?);
-    INSIDE.store(true, Ordering::Relaxed);
+    drop(drop_packets(9, Ratio::new(0.01))?);
+    IN_NAMESPACE.store(true, Ordering::Relaxed);
     Ok(())
 }
 
 /// Whether packets can be lost here.
 pub fn is_inside() -> bool {
-    INSIDE.load(Ordering::Relaxed)
+    IN_NAMESPACE.load(Ordering::Relaxed)
 }
 
 /// Packets that are lost on their way to and from a port, for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Losing {
+pub(crate) struct PacketLossRule {
     port: u16,
     share: Ratio,
 }
@@ -59,40 +59,40 @@ pub(crate) struct Losing {
 ///
 /// # Errors
 /// When it refuses, or is not installed.
-pub(crate) fn lose(port: u16, share: Ratio) -> io::Result<Losing> {
-    let losing = Losing { port, share };
-    losing.rules("-A")?;
-    Ok(losing)
+pub(crate) fn drop_packets(port: u16, share: Ratio) -> io::Result<PacketLossRule> {
+    let rule = PacketLossRule { port, share };
+    rule.rules("-A")?;
+    Ok(rule)
 }
 
-impl Losing {
+impl PacketLossRule {
     fn rules(&self, verb: &str) -> io::Result<()> {
         let (port, share) = (self.port.to_string(), self.share.get().to_string());
         for side in ["--dport", "--sport"] {
             let filter = [verb, "INPUT", "-i", "lo", "-p", "tcp", side, &port];
             let chance = ["-m", "statistic", "--mode", "random", "--probability", &share, "-j", "DROP"];
-            tool("iptables", &[filter.as_slice(), chance.as_slice()].concat())?;
+            run_tool("iptables", &[filter.as_slice(), chance.as_slice()].concat())?;
         }
         Ok(())
     }
 }
 
-impl Drop for Losing {
+impl Drop for PacketLossRule {
     fn drop(&mut self) {
         // A rule that stays ends with the namespace.
         let _ = self.rules("-D");
     }
 }
 
-fn tool(name: &str, arguments: &[&str]) -> io::Result<()> {
+fn run_tool(name: &str, arguments: &[&str]) -> io::Result<()> {
     let mut command = Command::new(name);
-    command.args(arguments).env("PATH", PATH).env("XTABLES_LOCKFILE", "/dev/null");
+    command.args(arguments).env("PATH", TOOL_PATH).env("XTABLES_LOCKFILE", "/dev/null");
     let missing =
         |why: io::Error| io::Error::new(why.kind(), format!("`{name}` cannot be started, {why}; install it"));
     let output = command.stdin(Stdio::null()).output().map_err(missing)?;
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("{name}: {}", said.lines().next().unwrap_or("it failed"))))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{name}: {}", stderr.lines().next().unwrap_or("it failed"))))
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use record::Entry;
 
 use crate::arm::Arm;
-use crate::sample::{ArmTotals, totals};
+use crate::sampling::{ArmTotals, arm_totals};
 use crate::stage::Stage;
 
 /// What a phase cost an arm.
-pub(crate) struct CostOf {
+pub(crate) struct PhaseCost {
     arm: char,
     phase: String,
     totals: ArmTotals,
@@ -23,14 +23,14 @@ impl Stage {
         arms: &[Arc<Arm>],
         round: u32,
         start: Instant,
-        costs: &Mutex<Vec<CostOf>>,
+        costs: &Mutex<Vec<PhaseCost>>,
     ) {
         let letters: String = arms.iter().map(|arm| arm.plan.letter).collect();
-        let plan = self.order.scenario.plan();
+        let plan = self.options.scenario.plan();
         let mut before: Option<Vec<ArmTotals>> = None;
         for (index, phase) in plan.iter().enumerate() {
             tokio::time::sleep_until((start + Duration::from_nanos(phase.start_ns)).into()).await;
-            self.lines.say(Entry::Phase(record::Phase {
+            self.record.append(Entry::Phase(record::Phase {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 name: phase.name.clone(),
                 round,
@@ -38,34 +38,35 @@ impl Stage {
             }));
             let now = self.all_totals(arms).await;
             if let (Some(before), Some(last)) = (before.replace(now.clone()), index.checked_sub(1)) {
-                note_costs(costs, arms, &plan[last].name, &before, &now);
+                push_costs(costs, arms, &plan[last].name, &before, &now);
             }
         }
         if let (Some(before), Some(last)) = (before, plan.last()) {
             tokio::time::sleep_until((start + Duration::from_nanos(last.start_ns + last.length_ns)).into())
                 .await;
             let now = self.all_totals(arms).await;
-            note_costs(costs, arms, &last.name, &before, &now);
+            push_costs(costs, arms, &last.name, &before, &now);
         }
     }
 
     async fn all_totals(&self, arms: &[Arc<Arm>]) -> Vec<ArmTotals> {
-        futures_util::future::join_all(arms.iter().map(|arm| totals(arm, &self.ground.asker))).await
+        futures_util::future::join_all(arms.iter().map(|arm| arm_totals(arm, &self.environment.control)))
+            .await
     }
 
     /// Costs become lines once all windows are final: they are per journey.
-    pub(crate) fn say_costs(&self, round: u32, costs: Vec<CostOf>) {
-        for CostOf { arm, phase, totals } in costs {
+    pub(crate) fn append_costs(&self, round: u32, costs: Vec<PhaseCost>) {
+        for PhaseCost { arm, phase, totals } in costs {
             let window = scorecard::expect::Window::Phase(phase.clone());
             let journeys = self
-                .lines
-                .ask(|tally| {
-                    let stretch = scorecard::tally::Stretch { round, seconds: tally.seconds(&window) };
-                    tally.sum(arm, &stretch, "all", |window| window.sent)
+                .record
+                .query(|tally| {
+                    let seconds = scorecard::tally::Stretch { round, seconds: tally.seconds(&window) };
+                    tally.sum(arm, &seconds, "all", |window| window.sent)
                 })
                 .unwrap_or(0);
             let hops = if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 };
-            self.lines.say(Entry::Cost(Box::new(record::Cost {
+            self.record.append(Entry::Cost(Box::new(record::Cost {
                 arm,
                 round,
                 phase,
@@ -80,8 +81,8 @@ impl Stage {
     }
 }
 
-fn note_costs(
-    costs: &Mutex<Vec<CostOf>>,
+fn push_costs(
+    costs: &Mutex<Vec<PhaseCost>>,
     arms: &[Arc<Arm>],
     phase: &str,
     before: &[ArmTotals],
@@ -89,6 +90,6 @@ fn note_costs(
 ) {
     let mut costs = costs.lock().expect("no panic while held");
     for ((arm, before), now) in arms.iter().zip(before).zip(now) {
-        costs.push(CostOf { arm: arm.plan.letter, phase: phase.to_owned(), totals: now.since(before) });
+        costs.push(PhaseCost { arm: arm.plan.letter, phase: phase.to_owned(), totals: now.since(before) });
     }
 }

@@ -11,15 +11,15 @@ use runtime::clock;
 use traffic::load::{Model, Overload};
 
 use crate::arm::{Arm, ArmPlan};
-use crate::load::Generator;
-use crate::run::{RunError, level};
-use crate::seed::Seeded;
+use crate::generator::Generator;
+use crate::run::{RunError, telemetry_level};
+use crate::seed::SeededData;
 use crate::stage::Stage;
-use crate::{finish, procfs};
+use crate::{finish, usage};
 
 /// One arm as planned.
 #[derive(Clone)]
-pub(crate) struct Planned {
+pub(crate) struct PlannedArm {
     pub letter: char,
     pub topology: String,
     pub variant: String,
@@ -29,18 +29,18 @@ pub(crate) struct Planned {
 
 impl Stage {
     /// The arms asked for, in the order asked for: the first is A.
-    pub(crate) fn plan_arms(&self, seeded: &Seeded) -> Result<Vec<Planned>, RunError> {
-        let scenario = &self.order.scenario;
-        let chosen: Vec<&scenario::Arm> = if self.order.arms.is_empty() {
+    pub(crate) fn plan_arms(&self, seeded: &SeededData) -> Result<Vec<PlannedArm>, RunError> {
+        let scenario = &self.options.scenario;
+        let chosen: Vec<&scenario::Arm> = if self.options.arms.is_empty() {
             scenario.default_arms().collect()
         } else {
             let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
-            self.order.arms.iter().filter_map(find).collect()
+            self.options.arms.iter().filter_map(find).collect()
         };
         let mut planned = Vec::new();
         for (index, arm) in chosen.into_iter().enumerate() {
-            let letter = letter_of(index);
-            let processes = resolve(arm)?;
+            let letter = arm_letter(index);
+            let processes = processes_of(arm)?;
             let folder = self.folder.join(arm.name.replace('/', "-"));
             let config = NodeConfig {
                 run_id: self.id.clone(),
@@ -54,12 +54,12 @@ impl Stage {
                     feed_depth: scenario.load.feed.depth,
                     ..component::site::Knobs::default()
                 },
-                telemetry: level(arm.telemetry.unwrap_or(scenario.telemetry)),
+                telemetry: telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)),
                 otlp: self.collector.as_ref().map(|collector| format!("http://{}", collector.grpc)),
-                seed: self.order.seed,
+                seed: self.options.seed,
                 shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
-                cores: cores_of(scenario, letter),
-                ..config_of(arm, &processes)
+                cores: arm_cores(scenario, letter),
+                ..node_config(arm, &processes)
             };
             let plan = ArmPlan {
                 letter,
@@ -70,7 +70,7 @@ impl Stage {
                 folder,
                 probes: seeded.probes(),
             };
-            planned.push(Planned {
+            planned.push(PlannedArm {
                 letter,
                 topology: arm.topology.clone(),
                 variant: arm.variant.clone(),
@@ -83,7 +83,7 @@ impl Stage {
 
     /// What the generator is told to offer to these arms.
     pub(crate) fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> Plan {
-        let scenario = &self.order.scenario;
+        let scenario = &self.options.scenario;
         let timeout_us = u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
         let good = scenario
             .load
@@ -91,7 +91,7 @@ impl Stage {
             .map_or(timeout_us, |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX));
         Plan {
             run_id: self.id.clone(),
-            seed: self.order.seed,
+            seed: self.options.seed,
             round,
             phases: scenario.plan(),
             load: scenario.load.clone(),
@@ -108,9 +108,9 @@ impl Stage {
             good_within_us: good,
             timeout_us,
             audit: true,
-            sample: level(scenario.telemetry).ratio(),
+            sample: telemetry_level(scenario.telemetry).ratio(),
             workers: 2,
-            cores: others(scenario),
+            cores: generator_cores(scenario),
         }
     }
 
@@ -118,15 +118,15 @@ impl Stage {
     pub(crate) fn header(
         &self,
         arms: Vec<record::Arm>,
-        seeded: &Seeded,
+        seeded: &SeededData,
         generator: &Generator,
         ready_ms: u64,
         load_start_ns: u64,
     ) -> Header {
-        let scenario = &self.order.scenario;
-        let plan = finish::expectations(scenario);
+        let scenario = &self.options.scenario;
+        let plan = finish::expectation_plans(scenario);
         let schedule =
-            traffic::Schedule::new(self.order.seed, &scenario.plan(), &scenario.load, &seeded.data);
+            traffic::Schedule::new(self.options.seed, &scenario.plan(), &scenario.load, &seeded.data);
         let digest = schedule.digest();
         let mut notes = self.notes.lock().expect("no panic while held");
         if digest != generator.digest {
@@ -142,24 +142,24 @@ impl Stage {
             title: scenario.title.clone(),
             why: scenario.why.clone(),
             scenario_text: scenario.source.text.clone(),
-            seed: self.order.seed,
-            version: self.order.version.clone(),
-            command: self.order.command.clone(),
-            wall_us: clock::wall_us() - i64::try_from(self.lines.now() / 1_000).unwrap_or(0),
-            way: if self.order.interleaved { "interleaved" } else { "side by side" }.to_owned(),
-            rounds: self.order.rounds,
-            machine: procfs::machine(),
-            steps: finish::steps(scenario, &arms, self.order.seed),
+            seed: self.options.seed,
+            version: self.options.version.clone(),
+            command: self.options.command.clone(),
+            wall_us: clock::wall_us() - i64::try_from(self.record.now() / 1_000).unwrap_or(0),
+            way: if self.options.interleaved { "interleaved" } else { "side by side" }.to_owned(),
+            rounds: self.options.rounds,
+            machine: usage::machine(),
+            steps: finish::step_plans(scenario, &arms, self.options.seed),
             arms,
             phases: scenario.plan(),
-            journeys: finish::journeys(scenario),
+            journeys: finish::journey_plans(scenario),
             expectations: plan,
             schedule_digest: digest,
             planned: generator.planned,
             good_within_us: self.load_plan(&[], 1).good_within_us,
             load_start_ns,
             ready_ms,
-            telemetry: level(scenario.telemetry).to_string(),
+            telemetry: telemetry_level(scenario.telemetry).to_string(),
             budget_memory: scenario.budget.memory.map(|memory| memory.get()),
             closed: scenario.load.model == Model::Closed,
             popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
@@ -171,7 +171,7 @@ impl Stage {
 }
 
 /// Letters of arms: as many as there are groupings of five components.
-pub(crate) fn letter_of(index: usize) -> char {
+pub(crate) fn arm_letter(index: usize) -> char {
     (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?')
 }
 
@@ -180,7 +180,7 @@ fn push_below(arm: &scenario::Arm) -> Option<u32> {
 }
 
 /// What holds on each edge that crosses processes, with every blank filled in.
-pub(crate) fn effective(
+pub(crate) fn effective_policies(
     policies: &BTreeMap<String, policy::Policy>,
     edges: &[String],
 ) -> BTreeMap<String, serde_json::Value> {
@@ -196,13 +196,13 @@ pub(crate) fn effective(
 
 /// Whether an arm is a monolith with copies.
 fn has_copies(arm: &scenario::Arm) -> bool {
-    let processes = resolve(arm).unwrap_or_default();
+    let processes = processes_of(arm).unwrap_or_default();
     let with_data: Vec<&ProcessPlan> = processes.iter().filter(|process| !process.hosts.is_empty()).collect();
     with_data.len() == 1 && with_data[0].replicas > 1
 }
 
 /// The processes of an arm.
-pub(crate) fn resolve(arm: &scenario::Arm) -> Result<Vec<ProcessPlan>, RunError> {
+pub(crate) fn processes_of(arm: &scenario::Arm) -> Result<Vec<ProcessPlan>, RunError> {
     arm.placement.resolve(&suite::components()).map_err(|errors| {
         let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::UnknownArm(format!("topology `{}`: {}", arm.topology, text.join("; ")))
@@ -210,7 +210,7 @@ pub(crate) fn resolve(arm: &scenario::Arm) -> Result<Vec<ProcessPlan>, RunError>
 }
 
 /// What the nodes of an arm are told about it.
-pub(crate) fn config_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeConfig {
+pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeConfig {
     NodeConfig {
         arm: arm.name.clone(),
         topology: arm.topology.clone(),
@@ -224,28 +224,28 @@ pub(crate) fn config_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeC
 }
 
 /// Cores an arm keeps to: the same number for each, other ones where there are enough.
-fn cores_of(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
+fn arm_cores(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
     let Some(wanted) = scenario.budget.cores else { return Vec::new() };
     let all = runtime::limits::cores();
     let wanted = (wanted as usize).clamp(1, all.len().max(1));
     // Arms that take turns take the same cores, and leave the others to the generator.
     let turns = scenario.way == scenario::Way::SideBySide;
-    let turn = (0..52).filter(|_| turns).find(|index| letter_of(*index) == letter).unwrap_or(0) * wanted;
+    let turn = (0..52).filter(|_| turns).find(|index| arm_letter(*index) == letter).unwrap_or(0) * wanted;
     (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
 }
 
 /// Cores left to the generator, where arms that take turns have a budget.
-fn others(scenario: &scenario::Scenario) -> Vec<usize> {
+fn generator_cores(scenario: &scenario::Scenario) -> Vec<usize> {
     if scenario.way == scenario::Way::SideBySide || scenario.budget.cores.is_none() {
         return Vec::new();
     }
-    let taken = cores_of(scenario, 'A');
+    let taken = arm_cores(scenario, 'A');
     runtime::limits::cores().into_iter().filter(|core| !taken.contains(core)).collect()
 }
 
 /// The order of arms in a round: two arms ABBA AB .., more a Latin square
 /// ABC BCA CAB, so that no arm is always first.
-pub(crate) fn order_of(round: u32, arms: usize) -> Vec<usize> {
+pub(crate) fn round_order(round: u32, arms: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..arms).collect();
     if arms == 2 {
         if round.is_multiple_of(2) {
@@ -258,7 +258,7 @@ pub(crate) fn order_of(round: u32, arms: usize) -> Vec<usize> {
 }
 
 /// An arm that has not been started: what is known from its plan.
-pub(crate) fn outline(planned: &Planned) -> record::Arm {
+pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
     let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
     let copies =
         planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
@@ -278,7 +278,7 @@ pub(crate) fn outline(planned: &Planned) -> record::Arm {
         variant: planned.variant.clone(),
         config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
         instances,
-        policies: effective(&planned.plan.config.policies, &remote_edges),
+        policies: effective_policies(&planned.plan.config.policies, &remote_edges),
         local_edges,
         remote_edges,
         databases: u32::try_from(databases).unwrap_or(u32::MAX),
@@ -292,8 +292,8 @@ mod tests {
 
     #[test]
     fn rounds_are_balanced() {
-        assert_eq!((order_of(1, 2), order_of(2, 2)), (vec![0, 1], vec![1, 0]));
-        let square: Vec<_> = (1..=3).map(|round| order_of(round, 3)).collect();
+        assert_eq!((round_order(1, 2), round_order(2, 2)), (vec![0, 1], vec![1, 0]));
+        let square: Vec<_> = (1..=3).map(|round| round_order(round, 3)).collect();
         assert_eq!(square, [vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]]);
     }
 }

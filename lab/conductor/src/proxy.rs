@@ -18,29 +18,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Bytes moved at a time, and so the burst of a limited connection.
-const CHUNK: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 /// A limited connection sends so often at least, or a trickle would stand still.
-const TICK: Duration = Duration::from_millis(50);
+const SEND_INTERVAL: Duration = Duration::from_millis(50);
 /// Connections of an edge at once; a pool has 64.
-const CONNECTIONS: usize = 1_024;
+const MAX_CONNECTIONS: usize = 1_024;
 
 /// The arm, the edge and the copy a proxy stands before.
-pub(crate) type Key = (char, String, SocketAddr);
+pub(crate) type ProxyKey = (char, String, SocketAddr);
 /// The proxies of a run.
-pub(crate) type Proxies = Mutex<BTreeMap<Key, Arc<Proxy>>>;
+pub(crate) type Proxies = Mutex<BTreeMap<ProxyKey, Arc<Proxy>>>;
 
 /// A proxy before one address. Dropped, it closes its port and its connections.
 pub(crate) struct Proxy {
     /// Where it listens.
     pub addr: SocketAddr,
-    ills: watch::Sender<Vec<(u32, Ill)>>,
-    passed: Arc<AtomicU64>,
+    faults: watch::Sender<Vec<(u32, Ill)>>,
+    transfers: Arc<AtomicU64>,
     ending: watch::Sender<bool>,
 }
 
 /// What all connections of a proxy suffer now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Suffering {
+struct ConnectionEffect {
     /// Bytes a second, each way.
     rate: Option<u64>,
     blackhole: bool,
@@ -48,12 +48,12 @@ struct Suffering {
     cut: Option<u64>,
 }
 
-impl Suffering {
-    fn of(ills: &[(u32, Ill)]) -> Self {
+impl ConnectionEffect {
+    fn of(faults: &[(u32, Ill)]) -> Self {
         let mut all = Self::default();
         let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
-        for (_, ill) in ills {
-            match ill {
+        for (_, fault) in faults {
+            match fault {
                 Ill::Bandwidth(rate) => all.rate = least(all.rate, rate.get().max(1)),
                 Ill::Blackhole => all.blackhole = true,
                 // The kernel's work, before anything reaches the proxy.
@@ -73,26 +73,26 @@ impl Proxy {
     pub async fn open(tasks: &Tasks, to: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
-        let (ills, _) = watch::channel(Vec::new());
+        let (faults, _) = watch::channel(Vec::new());
         let (ending, mut ended) = watch::channel(false);
-        let passed = Arc::new(AtomicU64::new(0));
-        let proxy = Self { addr, ills: ills.clone(), passed: passed.clone(), ending };
+        let transfers = Arc::new(AtomicU64::new(0));
+        let proxy = Self { addr, faults: faults.clone(), transfers: transfers.clone(), ending };
         let owner = tasks.clone();
         tasks.spawn("lab.proxy", Fate::ShutDown, async move {
-            let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+            let permits = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
             loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
                     _ = ended.changed() => return,
                 };
-                let (Ok((caller, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else {
+                let (Ok((caller, _)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned()) else {
                     continue;
                 };
-                let (ills, passed, mut ended) = (ills.subscribe(), passed.clone(), ended.clone());
+                let (faults, transfers, mut ended) = (faults.subscribe(), transfers.clone(), ended.clone());
                 owner.spawn("lab.proxy.connection", Fate::ShutDown, async move {
-                    let _place = place;
+                    let _permit = permit;
                     tokio::select! {
-                        () = carry(caller, to, ills, passed) => {}
+                        () = forward(caller, to, faults, transfers) => {}
                         _ = ended.changed() => {}
                     }
                 });
@@ -102,22 +102,22 @@ impl Proxy {
     }
 
     /// Adds what a step does.
-    pub fn afflict(&self, step: u32, ill: Ill) {
-        self.ills.send_modify(|ills| {
-            ills.retain(|(other, _)| *other != step);
-            ills.push((step, ill));
+    pub fn add_fault(&self, step: u32, fault: Ill) {
+        self.faults.send_modify(|faults| {
+            faults.retain(|(other, _)| *other != step);
+            faults.push((step, fault));
         });
     }
 
     /// Takes it away; true where nothing is left.
-    pub fn relieve(&self, step: u32) -> bool {
-        self.ills.send_modify(|ills| ills.retain(|(other, _)| *other != step));
-        self.ills.borrow().is_empty()
+    pub fn remove_fault(&self, step: u32) -> bool {
+        self.faults.send_modify(|faults| faults.retain(|(other, _)| *other != step));
+        self.faults.borrow().is_empty()
     }
 
     /// Connections and pieces of data that went through, or were to.
-    pub fn passed(&self) -> u64 {
-        self.passed.load(Ordering::Relaxed)
+    pub fn transfers(&self) -> u64 {
+        self.transfers.load(Ordering::Relaxed)
     }
 }
 
@@ -128,21 +128,21 @@ impl Drop for Proxy {
 }
 
 /// One connection, both ways.
-async fn carry(
+async fn forward(
     caller: TcpStream,
     to: SocketAddr,
-    ills: watch::Receiver<Vec<(u32, Ill)>>,
-    passed: Arc<AtomicU64>,
+    faults: watch::Receiver<Vec<(u32, Ill)>>,
+    transfers: Arc<AtomicU64>,
 ) {
-    passed.fetch_add(1, Ordering::Relaxed);
+    transfers.fetch_add(1, Ordering::Relaxed);
     let Ok(callee) = TcpStream::connect(to).await else { return };
     for stream in [&caller, &callee] {
         // A small request must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
     }
     let ((from_caller, to_caller), (from_callee, to_callee)) = (caller.into_split(), callee.into_split());
-    let there = pump(from_caller, to_callee, ills.clone(), false, &passed);
-    let back = pump(from_callee, to_caller, ills, true, &passed);
+    let there = copy_with_faults(from_caller, to_callee, faults.clone(), false, &transfers);
+    let back = copy_with_faults(from_callee, to_caller, faults, true, &transfers);
     // Either side's end is the connection's end.
     tokio::select! {
         () = there => {}
@@ -150,39 +150,40 @@ async fn carry(
     }
 }
 
-async fn pump(
+async fn copy_with_faults(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    ills: watch::Receiver<Vec<(u32, Ill)>>,
+    faults: watch::Receiver<Vec<(u32, Ill)>>,
     answers: bool,
-    passed: &AtomicU64,
+    transfers: &AtomicU64,
 ) {
-    let mut chunk = vec![0; CHUNK];
-    let mut carried = 0_u64;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut sent = 0_u64;
     loop {
         let Ok(read @ 1..) = from.read(&mut chunk).await else { return };
-        passed.fetch_add(1, Ordering::Relaxed);
+        transfers.fetch_add(1, Ordering::Relaxed);
         let mut left = &chunk[..read];
         while !left.is_empty() {
-            let suffering = Suffering::of(&ills.borrow());
-            if suffering.blackhole {
+            let effect = ConnectionEffect::of(&faults.borrow());
+            if effect.blackhole {
                 // Swallowed; the socket stays open, and nobody is told.
                 break;
             }
-            let room = suffering.cut.filter(|_| answers).map_or(u64::MAX, |cut| cut.saturating_sub(carried));
+            let room = effect.cut.filter(|_| answers).map_or(u64::MAX, |cut| cut.saturating_sub(sent));
             if room == 0 {
                 return;
             }
-            let share =
-                suffering.rate.map_or(left.len(), |rate| (rate as f64 * TICK.as_secs_f64()).ceil() as usize);
+            let share = effect
+                .rate
+                .map_or(left.len(), |rate| (rate as f64 * SEND_INTERVAL.as_secs_f64()).ceil() as usize);
             let now = left.len().min(share.max(1)).min(usize::try_from(room).unwrap_or(usize::MAX));
             let began = clock::now();
             if to.write_all(&left[..now]).await.is_err() {
                 return;
             }
-            carried += now as u64;
+            sent += now as u64;
             left = &left[now..];
-            if let Some(rate) = suffering.rate {
+            if let Some(rate) = effect.rate {
                 let due = Duration::from_secs_f64(now as f64 / rate as f64);
                 tokio::time::sleep(due.saturating_sub(clock::now().saturating_duration_since(began))).await;
             }
@@ -209,17 +210,17 @@ mod tests {
         addr
     }
 
-    async fn say(stream: &mut TcpStream, bytes: usize) -> std::io::Result<usize> {
+    async fn exchange(stream: &mut TcpStream, bytes: usize) -> std::io::Result<usize> {
         stream.write_all(&vec![7; bytes]).await?;
-        let mut heard = 0;
-        let mut buffer = vec![0; CHUNK];
-        while heard < bytes {
+        let mut received = 0;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        while received < bytes {
             match stream.read(&mut buffer).await? {
                 0 => break,
-                read => heard += read,
+                read => received += read,
             }
         }
-        Ok(heard)
+        Ok(received)
     }
 
     #[tokio::test]
@@ -227,22 +228,22 @@ mod tests {
         let tasks = Tasks::new();
         let proxy = Proxy::open(&tasks, echo(&tasks).await).await.expect("a port");
         let mut stream = TcpStream::connect(proxy.addr).await.expect("it listens");
-        assert_eq!(say(&mut stream, 10_000).await.expect("passed on"), 10_000);
-        assert!(proxy.passed() > 0);
+        assert_eq!(exchange(&mut stream, 10_000).await.expect("passed on"), 10_000);
+        assert!(proxy.transfers() > 0);
         // Two limits: the smaller wins; 2,000 bytes a second each way take a second there and no less.
-        proxy.afflict(1, Ill::Bandwidth(Bytes::new(2_000)));
-        proxy.afflict(2, Ill::Bandwidth(Bytes::new(1 << 30)));
+        proxy.add_fault(1, Ill::Bandwidth(Bytes::new(2_000)));
+        proxy.add_fault(2, Ill::Bandwidth(Bytes::new(1 << 30)));
         let began = clock::now();
-        assert_eq!(say(&mut stream, 1_000).await.expect("slowly"), 1_000);
+        assert_eq!(exchange(&mut stream, 1_000).await.expect("slowly"), 1_000);
         assert!(
             clock::now().saturating_duration_since(began) >= Duration::from_millis(450),
             "1,000 bytes at 2,000/s"
         );
-        assert!(!proxy.relieve(1) && proxy.relieve(2), "nothing is left");
-        assert_eq!(say(&mut stream, 10_000).await.expect("as before"), 10_000);
-        proxy.afflict(3, Ill::Cut(Bytes::new(20_000)));
+        assert!(!proxy.remove_fault(1) && proxy.remove_fault(2), "nothing is left");
+        assert_eq!(exchange(&mut stream, 10_000).await.expect("as before"), 10_000);
+        proxy.add_fault(3, Ill::Cut(Bytes::new(20_000)));
         assert!(
-            say(&mut stream, 10_000).await.map_or(true, |heard| heard < 10_000),
+            exchange(&mut stream, 10_000).await.map_or(true, |received| received < 10_000),
             "21,000 bytes have come back"
         );
         tasks.finish(Duration::from_secs(1)).await;
@@ -253,9 +254,9 @@ mod tests {
         let tasks = Tasks::new();
         let proxy = Proxy::open(&tasks, echo(&tasks).await).await.expect("a port");
         let mut stream = TcpStream::connect(proxy.addr).await.expect("it listens");
-        assert_eq!(say(&mut stream, 100).await.expect("passed on"), 100);
-        proxy.afflict(1, Ill::Blackhole);
-        let silent = tokio::time::timeout(Duration::from_millis(200), say(&mut stream, 100)).await;
+        assert_eq!(exchange(&mut stream, 100).await.expect("passed on"), 100);
+        proxy.add_fault(1, Ill::Blackhole);
+        let silent = tokio::time::timeout(Duration::from_millis(200), exchange(&mut stream, 100)).await;
         assert!(silent.is_err(), "open, and silent");
         let addr = proxy.addr;
         drop(proxy);

@@ -11,23 +11,23 @@ use scenario::{Scenario, Watching};
 use telemetry::Level;
 use tokio::sync::watch;
 
-use crate::arm::Ground;
+use crate::arm::RunEnvironment;
 use crate::children::Spawner;
 use crate::collector::Collector;
-use crate::figures;
+use crate::control::ControlClient;
+use crate::generator::GeneratorError;
 use crate::guardian::Guardian;
-use crate::http::Asker;
 use crate::instance::ArmError;
-use crate::lines::Lines;
-use crate::load::LoadError;
-use crate::reach::{self, Field, Reach, Standing};
+use crate::metrics_endpoint;
+use crate::record_writer::RecordWriter;
+use crate::scrape_targets::ScrapeTargets;
 use crate::seed::SeedError;
 use crate::stage::Stage;
-use crate::targets::Targets;
+use crate::targets::{self, ArmLayout, InstanceTarget, ResolvedTarget};
 
 /// What to run.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct RunOptions {
     /// The scenario, checked.
     pub scenario: Scenario,
     /// Seed to use.
@@ -47,7 +47,7 @@ pub struct Order {
     /// The command line.
     pub command: Vec<String>,
     /// When the program started.
-    pub began: Instant,
+    pub started_at: Instant,
     /// What the record should say of how it came about.
     pub notes: Vec<String>,
 }
@@ -75,10 +75,10 @@ pub enum RunError {
     Arm(#[from] ArmError),
     /// The generator.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] GeneratorError),
     /// The figures of the run.
     #[error(transparent)]
-    Figures(#[from] transport::serve::BindError),
+    Metrics(#[from] transport::serve::BindError),
     /// The record.
     #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
     Record {
@@ -103,7 +103,7 @@ pub enum RunError {
 
 /// How a run ended.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// `None` when it was interrupted.
     pub verdict: Option<Verdict>,
     /// Exit code of the program.
@@ -117,10 +117,10 @@ pub type Interrupts = watch::Receiver<u32>;
 
 /// A prepared run: its folder and record exist, nothing has started.
 pub struct Run {
-    pub(crate) order: Order,
+    pub(crate) options: RunOptions,
     pub(crate) id: String,
     pub(crate) folder: PathBuf,
-    pub(crate) lines: Lines,
+    pub(crate) record: RecordWriter,
     pub(crate) interrupts: Interrupts,
 }
 
@@ -129,29 +129,29 @@ impl Run {
     ///
     /// # Errors
     /// When it cannot be written; nothing has been started then.
-    pub fn prepare(order: Order, interrupts: Interrupts) -> Result<Self, RunError> {
-        let names: Vec<&str> = order.scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
-        if let Some(unknown) = order.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
+    pub fn prepare(options: RunOptions, interrupts: Interrupts) -> Result<Self, RunError> {
+        let names: Vec<&str> = options.scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+        if let Some(unknown) = options.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
             return Err(RunError::UnknownArm(scenario::source::unknown("arm", unknown, names)));
         }
-        let id = id();
-        let folder = order.out.join(&id);
-        let wrong = |path: &Path| {
+        let id = run_id();
+        let folder = options.out.join(&id);
+        let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| RunError::Folder { path, source }
         };
-        std::fs::create_dir_all(&folder).map_err(wrong(&folder))?;
+        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         // A server may be started from anywhere: children are told absolute paths.
-        let folder = folder.canonicalize().map_err(wrong(&folder))?;
+        let folder = folder.canonicalize().map_err(failed(&folder))?;
         let path = folder.join("run.jsonl");
-        let writer = record::Writer::create(&path).map_err(wrong(&path))?;
-        let lines = Lines::new(order.began, writer);
-        Ok(Self { order, id, folder, lines, interrupts })
+        let writer = record::Writer::create(&path).map_err(failed(&path))?;
+        let record = RecordWriter::new(options.started_at, writer);
+        Ok(Self { options, id, folder, record, interrupts })
     }
 
     /// The run's lines, for whoever watches.
-    pub fn lines(&self) -> &Lines {
-        &self.lines
+    pub fn record(&self) -> &RecordWriter {
+        &self.record
     }
 
     /// The run's folder.
@@ -163,38 +163,38 @@ impl Run {
     ///
     /// # Errors
     /// When data, an arm or the generator does not come up.
-    pub async fn run(self) -> Result<Outcome, RunError> {
+    pub async fn run(self) -> Result<RunOutcome, RunError> {
         let tasks = Tasks::new();
-        let token = secret("token");
-        let ground = Ground {
+        let token = random_secret("token");
+        let environment = RunEnvironment {
             spawner: Spawner::new(),
             tasks: tasks.clone(),
-            asker: Asker::new(tasks.clone(), token.clone()),
-            program: self.order.program.clone(),
-            guardian: Arc::new(Guardian::new(&self.folder, &self.order.program)),
-            groups: Arc::default(),
-            targets: Arc::new(Targets::new(&self.order.out, self.id.as_str())),
+            control: ControlClient::new(tasks.clone(), token.clone()),
+            program: self.options.program.clone(),
+            guardian: Arc::new(Guardian::new(&self.folder, &self.options.program)),
+            cgroups: Arc::default(),
+            scrape_targets: Arc::new(ScrapeTargets::new(&self.options.out, self.id.as_str())),
         };
-        let figures = figures::serve(&tasks, &self.lines).await?;
-        if let Err(error) = ground.targets.add(figures, "") {
+        let metrics_addr = metrics_endpoint::serve(&tasks, &self.record).await?;
+        if let Err(error) = environment.scrape_targets.add(metrics_addr, "") {
             let text = format!("Prometheus is not told of this run: {error}");
-            self.lines.event(EventKind::Log, 0, text);
+            self.record.event(EventKind::Log, 0, text);
         }
         let mut interrupts = self.interrupts.clone();
-        let kill_all = ground.spawner.clone();
-        let at_once = async move {
+        let children = environment.spawner.clone();
+        let second_interrupt = async move {
             // The second Ctrl-C leaves at once, whatever is going on.
             if interrupts.wait_for(|count| *count >= 2).await.is_err() {
                 std::future::pending::<()>().await;
             }
-            kill_all.kill_all();
+            children.kill_all();
         };
         let folder = self.folder.clone();
         let collector = self.collector(&tasks).await?;
-        let stage = Stage::new(self, ground, token, collector);
+        let stage = Stage::new(self, environment, token, collector);
         let result = tokio::select! {
-            result = stage.play() => result,
-            () = at_once => Err(RunError::Interrupted),
+            result = stage.execute() => result,
+            () = second_interrupt => Err(RunError::Interrupted),
         };
         if let Err(RunError::Seed(_)) = result {
             // Nothing was started: there is nothing to keep a record of.
@@ -208,27 +208,28 @@ impl Run {
 impl Run {
     /// Where nodes send their spans, if any of them makes some.
     async fn collector(&self, tasks: &Tasks) -> Result<Option<Collector>, RunError> {
-        let scenario = &self.order.scenario;
-        let mut levels = scenario.arms.iter().map(|arm| level(arm.telemetry.unwrap_or(scenario.telemetry)));
+        let scenario = &self.options.scenario;
+        let mut levels =
+            scenario.arms.iter().map(|arm| telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)));
         if !levels.any(Level::traces) {
             return Ok(None);
         }
         let onward = telemetry::otlp_endpoint_from_env();
-        let started = Collector::start(tasks, self.lines.clone(), scenario.plan(), onward).await;
+        let started = Collector::start(tasks, self.record.clone(), scenario.plan(), onward).await;
         let collector = started.map_err(RunError::Collector)?;
         let (grpc, http) = (collector.grpc, collector.http);
         let text = format!("OTLP: gRPC at {grpc}, HTTP at {http}");
-        self.lines.event(EventKind::Log, 0, text);
+        self.record.event(EventKind::Log, 0, text);
         Ok(Some(collector))
     }
 }
 
 /// Names a run: when it began, and a few letters to tell two apart.
-fn id() -> String {
+fn run_id() -> String {
     let us = clock::wall_us();
     let seconds = us / 1_000_000;
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil_date(days);
     let tail = contract::Id::<()>::derived("run", &[&us.to_le_bytes(), &std::process::id().to_le_bytes()]);
     format!(
         "{year:04}{month:02}{day:02}-{:02}{:02}{:02}-{}",
@@ -240,7 +241,7 @@ fn id() -> String {
 }
 
 /// Year, month and day of a day since 1970 (Hinnant, chrono-Compatible Low-Level Date Algorithms).
-fn civil(days: i64) -> (i64, i64, i64) {
+fn civil_date(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let doe = z.rem_euclid(146_097);
@@ -252,7 +253,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// A secret of the run: from the kernel's randomness.
-pub(crate) fn secret(what: &str) -> String {
+pub(crate) fn random_secret(what: &str) -> String {
     use std::io::Read;
     let mut bytes = [0; 32];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
@@ -267,7 +268,7 @@ pub(crate) fn secret(what: &str) -> String {
 }
 
 /// Telemetry of nodes as the scenario says.
-pub(crate) fn level(watching: Watching) -> Level {
+pub(crate) fn telemetry_level(watching: Watching) -> Level {
     match watching {
         Watching::Off => Level::Off,
         Watching::Metrics => Level::Metrics,
@@ -277,24 +278,29 @@ pub(crate) fn level(watching: Watching) -> Level {
 }
 
 /// Where a step would act in an arm, for `explain`: the same rule as in a run.
-pub fn reach_of(step: &scenario::Step, arm: &scenario::Arm, processes: &[ProcessPlan], seed: u64) -> Reach {
-    reach::reach(step, &field_of(arm, processes), seed)
+pub fn resolve_step(
+    step: &scenario::Step,
+    arm: &scenario::Arm,
+    processes: &[ProcessPlan],
+    seed: u64,
+) -> ResolvedTarget {
+    targets::resolve(step, &planned_layout(arm, processes), seed)
 }
 
 /// An arm that is only planned, as far as targets go.
-pub(crate) fn field_of(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Field {
+pub(crate) fn planned_layout(arm: &scenario::Arm, processes: &[ProcessPlan]) -> ArmLayout {
     let (local_edges, remote_edges) = suite::catalogue::edges(processes);
     let copies = processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
-    let standing = |(process, copy): (&ProcessPlan, u32)| {
+    let instance = |(process, copy): (&ProcessPlan, u32)| {
         let mut hosts: Vec<String> = process.hosts.iter().map(ToString::to_string).collect();
         hosts.extend(process.gateway.then(|| "gateway".to_owned()));
         hosts.extend(process.registry.then(|| "registry".to_owned()));
         let zone = arm.placement.zone_of(&process.name, copy).to_owned();
-        Standing { name: format!("{}#{copy}", process.name), hosts, zone }
+        InstanceTarget { name: format!("{}#{copy}", process.name), hosts, zone }
     };
     let cached = arm.services.iter().filter(|(_, service)| service.cache.is_some());
-    Field {
-        instances: copies.map(standing).collect(),
+    ArmLayout {
+        instances: copies.map(instance).collect(),
         local_edges,
         remote_edges,
         cached: cached.map(|(name, _)| name.clone()).collect(),
@@ -307,8 +313,8 @@ mod tests {
 
     #[test]
     fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(20_453), (2025, 12, 31));
-        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil_date(0), (1970, 1, 1));
+        assert_eq!(civil_date(20_453), (2025, 12, 31));
+        assert_eq!(civil_date(11_016), (2000, 2, 29));
     }
 }

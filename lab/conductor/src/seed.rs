@@ -49,14 +49,14 @@ pub enum SeedError {
 }
 
 /// A data set and the history it stands for.
-pub struct Seeded {
+pub struct SeededData {
     /// As the generator knows it.
     pub data: Arc<Dataset>,
     history: History,
     pictures: Vec<(Bytes, Bytes)>,
 }
 
-impl Seeded {
+impl SeededData {
     /// The data set of a seed.
     pub fn generate(seed: u64, load: &Load) -> Self {
         let data = Arc::new(Dataset::generate(Seed(seed), load.size, &load.graph));
@@ -77,23 +77,23 @@ impl Seeded {
         if folder.is_dir() {
             return Ok(folder);
         }
-        let wrong = |path: &Path| {
+        let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| SeedError::Folder { path, source }
         };
         // Made beside and then renamed: a snapshot is there as a whole or not at all.
-        let making = snapshots.join(format!(".making-{}-{}", std::process::id(), layout(processes)));
-        std::fs::create_dir_all(&making).map_err(wrong(&making))?;
-        if let Err(error) = self.fill(&making, processes).await {
+        let partial = snapshots.join(format!(".making-{}-{}", std::process::id(), layout(processes)));
+        std::fs::create_dir_all(&partial).map_err(failed(&partial))?;
+        if let Err(error) = self.fill(&partial, processes).await {
             // What is half made only takes the room that may be lacking.
-            let _ = std::fs::remove_dir_all(&making);
+            let _ = std::fs::remove_dir_all(&partial);
             return Err(error);
         }
-        match std::fs::rename(&making, &folder) {
+        match std::fs::rename(&partial, &folder) {
             Ok(()) => {}
             // Another run was faster: its snapshot is the same.
             Err(_) if folder.is_dir() => {
-                std::fs::remove_dir_all(&making).map_err(wrong(&making))?;
+                std::fs::remove_dir_all(&partial).map_err(failed(&partial))?;
             }
             Err(source) => return Err(SeedError::Folder { path: folder, source }),
         }
@@ -102,9 +102,9 @@ impl Seeded {
 
     async fn fill(&self, folder: &Path, processes: &[ProcessPlan]) -> Result<(), SeedError> {
         let path = || folder.parent().unwrap_or(folder).to_owned();
-        let refused = |source| SeedError::Storage { path: path(), source };
-        suite::load::load(folder, processes, &self.history).await.map_err(refused)?;
-        let blobs = Blobs::open(&folder.join("blobs")).map_err(refused)?;
+        let rejected = |source| SeedError::Storage { path: path(), source };
+        suite::load::load(folder, processes, &self.history).await.map_err(rejected)?;
+        let blobs = Blobs::open(&folder.join("blobs")).map_err(rejected)?;
         for bytes in self.pictures.iter().flat_map(|(original, thumbnail)| [original, thumbnail]) {
             let put = blobs.put(bytes.clone()).await;
             put.map_err(|source| SeedError::Pictures { path: path(), source })?;

@@ -13,73 +13,78 @@ use scorecard::Circumstances;
 use tokio::sync::watch;
 use traffic::load::Model;
 
-use crate::arm::{Arm, Ground};
+use crate::arm::{Arm, RunEnvironment};
 use crate::collector::Collector;
-use crate::lines::Lines;
-use crate::load::Generator;
-use crate::plan::{Planned, order_of, outline};
-use crate::run::{Interrupts, Order, Outcome, Run, RunError, secret};
-use crate::sample::{Bystander, Sampler};
-use crate::seed::Seeded;
-use crate::timeline::{self, Play, SharedLog};
-use crate::{finish, procfs};
+use crate::generator::Generator;
+use crate::plan::{PlannedArm, describe_planned, round_order};
+use crate::record_writer::RecordWriter;
+use crate::run::{Interrupts, Run, RunError, RunOptions, RunOutcome, random_secret};
+use crate::sampling::{AuxiliaryProcess, Sampler};
+use crate::seed::SeededData;
+use crate::timeline::{self, SharedStepLog, StepContext};
+use crate::{finish, usage};
 
 /// The load begins this long after everybody is ready: time for the word to arrive.
-const LEAD: Duration = Duration::from_millis(250);
+const START_LEAD: Duration = Duration::from_millis(250);
 /// A run that has a stage to play on.
 pub(crate) struct Stage {
-    pub(crate) order: Order,
+    pub(crate) options: RunOptions,
     pub(crate) id: String,
     pub(crate) folder: PathBuf,
-    pub(crate) lines: Lines,
+    pub(crate) record: RecordWriter,
     interrupts: Interrupts,
-    pub(crate) ground: Ground,
+    pub(crate) environment: RunEnvironment,
     pub(crate) token: String,
     pub(crate) secret: String,
-    log: SharedLog,
+    log: SharedStepLog,
     /// Takes the spans of all nodes in; none where nobody traces.
     pub(crate) collector: Option<Collector>,
     pub(crate) notes: Mutex<Circumstances>,
     /// The state of the first arm that was asked, to compare the others with: when the
     /// load began, and, by shape of components, when it was over.
-    beginning: Mutex<Option<String>>,
-    state: Mutex<BTreeMap<String, String>>,
+    initial_state: Mutex<Option<String>>,
+    final_states: Mutex<BTreeMap<String, String>>,
 }
 
 impl Stage {
-    pub(crate) fn new(run: Run, ground: Ground, token: String, collector: Option<Collector>) -> Self {
-        let Run { order, id, folder, lines, interrupts } = run;
-        let notes = Circumstances { interleaved: order.interleaved, ..Circumstances::default() };
+    pub(crate) fn new(
+        run: Run,
+        environment: RunEnvironment,
+        token: String,
+        collector: Option<Collector>,
+    ) -> Self {
+        let Run { options, id, folder, record, interrupts } = run;
+        let notes = Circumstances { interleaved: options.interleaved, ..Circumstances::default() };
         Self {
-            order,
+            options,
             id,
             folder,
-            lines,
+            record,
             interrupts,
-            ground,
+            environment,
             token,
-            secret: secret("identity"),
-            log: SharedLog::default(),
+            secret: random_secret("identity"),
+            log: SharedStepLog::default(),
             collector,
             notes: Mutex::new(notes),
-            beginning: Mutex::default(),
-            state: Mutex::default(),
+            initial_state: Mutex::default(),
+            final_states: Mutex::default(),
         }
     }
 
-    pub(crate) async fn play(self) -> Result<Outcome, RunError> {
-        let load = self.order.scenario.load.clone();
-        let seed = self.order.seed;
-        let seeded = runtime::blocking(move || Seeded::generate(seed, &load)).await;
+    pub(crate) async fn execute(self) -> Result<RunOutcome, RunError> {
+        let load = self.options.scenario.load.clone();
+        let seed = self.options.seed;
+        let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
         let planned = self.plan_arms(&seeded)?;
         self.note_missing_quotas(&planned);
-        let result = if self.order.interleaved {
+        let result = if self.options.interleaved {
             self.interleaved(&planned, &seeded).await
         } else {
             self.side_by_side(&planned, &seeded).await
         };
         result?;
-        if let Some(error) = self.lines.take_failure() {
+        if let Some(error) = self.record.take_failure() {
             return Err(RunError::Record { path: self.folder, source: error });
         }
         let tracing = match &self.collector {
@@ -90,7 +95,7 @@ impl Stage {
     }
 
     /// A limit that this machine cannot keep is told: the arms are not what the file says.
-    fn note_missing_quotas(&self, planned: &[Planned]) {
+    fn note_missing_quotas(&self, planned: &[PlannedArm]) {
         let wanted =
             planned.iter().find(|arm| arm.plan.placement.limits.values().any(|limits| limits.cpu.is_some()));
         let Some(arm) = wanted.filter(|_| !crate::cgroup::is_available()) else { return };
@@ -101,44 +106,45 @@ impl Stage {
         self.notes.lock().expect("no panic while held").degraded.push((0, text));
     }
 
-    fn interrupted(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         *self.interrupts.borrow() > 0
     }
 
     /// Puts fresh data where an arm expects it.
-    async fn lay_data(&self, planned: &Planned, seeded: &Seeded) -> Result<(), RunError> {
-        let snapshots = self.order.out.join(".snapshots");
+    async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<(), RunError> {
+        let snapshots = self.options.out.join(".snapshots");
         let snapshot = seeded.snapshot(&snapshots, &planned.processes).await?;
         let data = planned.plan.config.data.clone();
-        let wrong = |source| RunError::Folder { path: data.clone(), source };
+        let failed = |source| RunError::Folder { path: data.clone(), source };
         if data.exists() {
-            if self.order.scenario.data == Keeping::Kept {
+            if self.options.scenario.data == Keeping::Kept {
                 return Ok(());
             }
-            std::fs::remove_dir_all(&data).map_err(wrong)?;
+            std::fs::remove_dir_all(&data).map_err(failed)?;
         }
-        storage::snapshot::restore(&snapshot, &data).map_err(wrong)
+        storage::snapshot::restore(&snapshot, &data).map_err(failed)
     }
 
-    async fn start(&self, planned: &Planned) -> Result<(Arc<Arm>, u64), RunError> {
-        let began = clock::now();
-        let arm = Arm::start(&self.ground, planned.plan.clone(), &self.lines).await?;
-        let ready_ms = u64::try_from(clock::now().saturating_duration_since(began).as_millis()).unwrap_or(0);
+    async fn start_arm(&self, planned: &PlannedArm) -> Result<(Arc<Arm>, u64), RunError> {
+        let started_at = clock::now();
+        let arm = Arm::start(&self.environment, planned.plan.clone(), &self.record).await?;
+        let ready_ms =
+            u64::try_from(clock::now().saturating_duration_since(started_at).as_millis()).unwrap_or(0);
         Ok((Arc::new(arm), ready_ms))
     }
 
     /// Ends arms, and with them a round: their last spans have come by then.
-    async fn end(&self, arms: Vec<Arc<Arm>>, round: u32) {
+    async fn end_arms(&self, arms: Vec<Arc<Arm>>, round: u32) {
         for arm in arms {
             match Arc::try_unwrap(arm) {
                 Ok(arm) => {
-                    let left = arm.end(&self.ground).await;
+                    let left = arm.shut_down(&self.environment).await;
                     let mut notes = self.notes.lock().expect("no panic while held");
                     notes.left_behind.extend(left.into_iter().map(|name| format!("{name} is still running")));
                 }
                 // Somebody still looks at it: that would be a defect of ours, and the lifeline ends it.
                 Err(arm) => {
-                    self.lines.event(EventKind::Log, 0, format!("arm {} was still in use", arm.plan.name))
+                    self.record.event(EventKind::Log, 0, format!("arm {} was still in use", arm.plan.name))
                 }
             }
         }
@@ -148,11 +154,11 @@ impl Stage {
     }
 
     /// All arms at the same moment, every arrival offered to all.
-    async fn side_by_side(&self, planned: &[Planned], seeded: &Seeded) -> Result<(), RunError> {
+    async fn side_by_side(&self, planned: &[PlannedArm], seeded: &SeededData) -> Result<(), RunError> {
         for arm in planned {
-            self.lay_data(arm, seeded).await?;
+            self.install_data(arm, seeded).await?;
         }
-        let started = futures_util::future::join_all(planned.iter().map(|arm| self.start(arm))).await;
+        let started = futures_util::future::join_all(planned.iter().map(|arm| self.start_arm(arm))).await;
         let mut arms = Vec::new();
         let mut ready = Vec::new();
         let mut failure = None;
@@ -166,7 +172,7 @@ impl Stage {
             }
         }
         if let Some(error) = failure {
-            self.end(arms, 1).await;
+            self.end_arms(arms, 1).await;
             return Err(error);
         }
         let described: Vec<record::Arm> = planned
@@ -175,35 +181,35 @@ impl Stage {
             .zip(&ready)
             .map(|((planned, arm), ready_ms)| arm.describe(planned, *ready_ms))
             .collect();
-        let result = self.block(&arms, seeded, 1, Some(described)).await;
-        self.end(arms, 1).await;
+        let result = self.run_block(&arms, seeded, 1, Some(described)).await;
+        self.end_arms(arms, 1).await;
         result
     }
 
     /// Arms one after another, in balanced order, each from fresh data.
-    async fn interleaved(&self, planned: &[Planned], seeded: &Seeded) -> Result<(), RunError> {
+    async fn interleaved(&self, planned: &[PlannedArm], seeded: &SeededData) -> Result<(), RunError> {
         let mut described: Option<Vec<record::Arm>> = Some(Vec::new());
-        for round in 1..=self.order.rounds {
-            for index in order_of(round, planned.len()) {
-                if self.interrupted() {
+        for round in 1..=self.options.rounds {
+            for index in round_order(round, planned.len()) {
+                if self.is_interrupted() {
                     return Ok(());
                 }
                 let arm = &planned[index];
-                self.lay_data(arm, seeded).await?;
-                let (running, ready_ms) = self.start(arm).await?;
+                self.install_data(arm, seeded).await?;
+                let (running, ready_ms) = self.start_arm(arm).await?;
                 let header = described.take().map(|_| {
-                    let describe = |other: &Planned| {
+                    let describe = |other: &PlannedArm| {
                         if other.letter == arm.letter {
                             running.describe(other, ready_ms)
                         } else {
-                            outline(other)
+                            describe_planned(other)
                         }
                     };
                     planned.iter().map(describe).collect()
                 });
                 let arms = vec![running];
-                let result = self.block(&arms, seeded, round, header).await;
-                self.end(arms, round).await;
+                let result = self.run_block(&arms, seeded, round, header).await;
+                self.end_arms(arms, round).await;
                 result?;
             }
         }
@@ -211,71 +217,71 @@ impl Stage {
     }
 
     /// One load on some arms. The first block of a run writes the header.
-    async fn block(
+    async fn run_block(
         &self,
         arms: &[Arc<Arm>],
-        seeded: &Seeded,
+        seeded: &SeededData,
         round: u32,
         header: Option<Vec<record::Arm>>,
     ) -> Result<(), RunError> {
-        let ready_ms = self.lines.now() / 1_000_000;
+        let ready_ms = self.record.now() / 1_000_000;
         let plan = self.load_plan(arms, round);
-        let mut generator = Generator::start(&self.ground, &plan, &self.folder).await?;
-        if self.interrupted() {
+        let mut generator = Generator::start(&self.environment, &plan, &self.folder).await?;
+        if self.is_interrupted() {
             return Err(RunError::Interrupted);
         }
-        self.compare_beginnings(arms, round).await;
+        self.compare_initial_states(arms, round).await;
         // One instant on three clocks: ours, the generator's, the record's.
-        let lead_ns = u64::try_from(LEAD.as_nanos()).unwrap_or(0);
-        let (start, start_mono_ns) = (clock::now() + LEAD, clock::mono_ns() + lead_ns);
-        let load_start_ns = self.lines.now() + lead_ns;
+        let lead_ns = u64::try_from(START_LEAD.as_nanos()).unwrap_or(0);
+        let (start, start_mono_ns) = (clock::now() + START_LEAD, clock::mono_ns() + lead_ns);
+        let load_start_ns = self.record.now() + lead_ns;
         if let Some(described) = header {
             let header = self.header(described, seeded, &generator, ready_ms, load_start_ns);
-            self.lines.say(Entry::Header(Box::new(header)));
-            for note in &self.order.notes {
-                self.lines.event(EventKind::Log, 0, note.clone());
+            self.record.append(Entry::Header(Box::new(header)));
+            for note in &self.options.notes {
+                self.record.event(EventKind::Log, 0, note.clone());
             }
         }
         if let Some(collector) = &self.collector {
             collector.begin(round, start, load_start_ns);
         }
-        generator.begin(start_mono_ns);
-        let bystanders = [
-            Bystander { name: "generator".into(), pid: generator.pid() },
-            Bystander { name: "cleave".into(), pid: std::process::id() },
+        generator.start_load(start_mono_ns);
+        let auxiliary = [
+            AuxiliaryProcess { name: "generator".into(), pid: generator.pid() },
+            AuxiliaryProcess { name: "cleave".into(), pid: std::process::id() },
         ];
         let (done, over) = watch::channel(false);
         let costs = Mutex::new(Vec::new());
-        let play = Play {
-            scenario: &self.order.scenario,
+        let context = StepContext {
+            scenario: &self.options.scenario,
             arms,
-            seed: self.order.seed,
+            seed: self.options.seed,
             t0: start,
-            ground: &self.ground,
-            lines: &self.lines,
+            environment: &self.environment,
+            record: &self.record,
             log: &self.log,
-            guardian: &self.ground.guardian,
+            guardian: &self.environment.guardian,
             proxies: Mutex::default(),
         };
-        let playing = async { tokio::join!(play.play(), self.phases(arms, round, start, &costs)) };
-        let sampling = self.sample(arms, &bystanders, over.clone());
-        let listening = self.listen(&mut generator, start, done);
-        let mut over_for_play = over.clone();
+        let playing = async { tokio::join!(context.run(), self.phases(arms, round, start, &costs)) };
+        let sampling = self.sample(arms, &auxiliary, over.clone());
+        let listening = self.follow_generator(&mut generator, start, done);
+        let mut over_for_steps = over.clone();
         let playing = async {
             tokio::select! {
                 _ = playing => {}
                 // Cut short: steps still to come are not played, lasting ones lapse by themselves.
-                () = until(&mut over_for_play, |over| *over) => {}
+                () = until(&mut over_for_steps, |over| *over) => {}
             }
         };
         let (summary, (), ()) = tokio::join!(listening, playing, sampling);
-        let ended = generator.ended().await;
+        let ended = generator.wait().await;
         self.note_generator(summary.as_deref(), &ended);
-        self.say_costs(round, costs.into_inner().expect("no panic while held"));
-        if !self.interrupted() {
-            self.compare_states(arms, round).await;
+        self.append_costs(round, costs.into_inner().expect("no panic while held"));
+        if !self.is_interrupted() {
+            self.compare_final_states(arms, round).await;
         }
-        drop(play);
+        drop(context);
         self.confirm_clean(arms).await;
         Ok(())
     }
@@ -284,30 +290,35 @@ impl Stage {
     async fn confirm_clean(&self, arms: &[Arc<Arm>]) {
         let mut left = Vec::new();
         for arm in arms {
-            left.extend(timeline::leases_left(arm, &self.ground).await);
+            left.extend(timeline::remaining_leases(arm, &self.environment).await);
             let stopped = |instance: &Arc<crate::instance::Instance>| {
-                let pid = instance.glance().pid;
-                (procfs::state(pid) == Some('T'))
+                let pid = instance.status().pid;
+                (usage::state(pid) == Some('T'))
                     .then(|| format!("{}/{} is stopped", arm.plan.name, instance.name))
             };
             left.extend(arm.instances().iter().filter_map(stopped));
         }
-        if self.interrupted() {
+        if self.is_interrupted() {
             // Cut short: what lasts lapses by itself, and the processes end now.
             left.clear();
         }
         self.notes.lock().expect("no panic while held").left_behind.extend(left);
     }
 
-    async fn sample(&self, arms: &[Arc<Arm>], bystanders: &[Bystander], mut over: watch::Receiver<bool>) {
-        let mut sampler = Sampler::new(&self.lines);
+    async fn sample(
+        &self,
+        arms: &[Arc<Arm>],
+        auxiliary: &[AuxiliaryProcess],
+        mut over: watch::Receiver<bool>,
+    ) {
+        let mut sampler = Sampler::new(&self.record);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             tokio::select! {
-                _ = tick.tick() => sampler.sample(arms, bystanders, &self.ground.asker, &self.lines).await,
+                _ = tick.tick() => sampler.sample(arms, auxiliary, &self.environment.control, &self.record).await,
                 () = until(&mut over, |over| *over) => {
-                    sampler.sample(arms, bystanders, &self.ground.asker, &self.lines).await;
+                    sampler.sample(arms, auxiliary, &self.environment.control, &self.record).await;
                     return;
                 }
             }
@@ -316,7 +327,7 @@ impl Stage {
 
     /// Writes what the generator says until it has said everything; cuts it
     /// short on Ctrl-C, on a stop condition, or when the time is up.
-    async fn listen(
+    async fn follow_generator(
         &self,
         generator: &mut Generator,
         start: Instant,
@@ -327,13 +338,13 @@ impl Stage {
         let mut cancelled = false;
         let mut look = tokio::time::interval(Duration::from_secs(1));
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let load_ends = start + Duration::from_nanos(self.order.scenario.length_ns());
+        let load_ends = start + Duration::from_nanos(self.options.scenario.length_ns());
         loop {
             let message = tokio::select! {
-                message = generator.next() => message,
+                message = generator.next_message() => message,
                 () = until(&mut interrupts, |count| *count > 0), if !cancelled => {
                     cancelled = true;
-                    self.lines.event(EventKind::Log, 0, "interrupted: ending in order");
+                    self.record.event(EventKind::Log, 0, "interrupted: ending in order");
                     generator.cancel();
                     continue;
                 }
@@ -343,7 +354,7 @@ impl Stage {
                     }
                     if !cancelled && let Some(reason) = self.stop_reason(start) {
                         cancelled = true;
-                        self.lines.event(EventKind::Log, 0, format!("stopped: {reason}"));
+                        self.record.event(EventKind::Log, 0, format!("stopped: {reason}"));
                         self.notes.lock().expect("no panic while held").generator.push(format!("the run was stopped: {reason}"));
                         generator.cancel();
                     }
@@ -351,13 +362,13 @@ impl Stage {
                 }
             };
             match message {
-                Some(Message::Window(window)) => self.lines.say(Entry::Window(window)),
+                Some(Message::Window(window)) => self.record.append(Entry::Window(window)),
                 Some(Message::Traced { journeys }) => {
                     if let Some(collector) = &self.collector {
                         collector.traced(journeys);
                     }
                 }
-                Some(Message::Audit(audit)) => self.lines.say(Entry::Audit(audit)),
+                Some(Message::Audit(audit)) => self.record.append(Entry::Audit(audit)),
                 Some(Message::Summary(said)) => summary = Some(said),
                 Some(Message::Failed { reason }) => {
                     self.notes.lock().expect("no panic while held").generator.push(reason);
@@ -390,9 +401,9 @@ impl Stage {
     }
 
     /// Every arm begins every round with the same data, whatever was there before (trap T7).
-    async fn compare_beginnings(&self, arms: &[Arc<Arm>], round: u32) {
-        for (arm, state) in finish::states(arms, &self.ground.asker, false).await {
-            let mut first = self.beginning.lock().expect("no panic while held");
+    async fn compare_initial_states(&self, arms: &[Arc<Arm>], round: u32) {
+        for (arm, state) in finish::final_states(arms, &self.environment.control, false).await {
+            let mut first = self.initial_state.lock().expect("no panic while held");
             let first = first.get_or_insert_with(|| state.clone());
             if state != *first {
                 let text = format!("{arm} began round {round} with {state}, and others with {first}");
@@ -403,17 +414,17 @@ impl Stage {
 
     /// On a trace without faults all arms must reach the same state. In a closed loop each arm decides
     /// how many come, and states are nobody's promise.
-    async fn compare_states(&self, arms: &[Arc<Arm>], round: u32) {
-        let scenario = &self.order.scenario;
+    async fn compare_final_states(&self, arms: &[Arc<Arm>], round: u32) {
+        let scenario = &self.options.scenario;
         let must_agree = scenario.steps.is_empty() && scenario.load.model == Model::Open;
-        let states = finish::states(arms, &self.ground.asker, must_agree).await;
+        let states = finish::final_states(arms, &self.environment.control, must_agree).await;
         for (arm, state) in &states {
-            if let Some(Some(audit)) = self.lines.ask(|tally| tally.audit_of(*arm, round).cloned()) {
+            if let Some(Some(audit)) = self.record.query(|tally| tally.audit_of(*arm, round).cloned()) {
                 let audit = record::Audit { state_digest: Some(state.clone()), ..audit };
-                self.lines.say(Entry::Audit(audit));
+                self.record.append(Entry::Audit(audit));
             }
         }
-        let mut known = self.state.lock().expect("no panic while held");
+        let mut known = self.final_states.lock().expect("no panic while held");
         for (letter, state) in &states {
             // A variant may keep other things on purpose, such as longer timelines.
             let arm = arms.iter().find(|arm| arm.plan.letter == *letter);
@@ -427,18 +438,19 @@ impl Stage {
         }
     }
 
-    fn judge(self, tracing: Tracing) -> Outcome {
+    fn judge(self, tracing: Tracing) -> RunOutcome {
         let mut notes = self.notes.into_inner().expect("no panic while held");
         let interrupted = *self.interrupts.borrow() > 0;
         let log = std::mem::take(&mut *self.log.lock().expect("no panic while held"));
-        notes.unhit.extend(finish::unhit(&self.order.scenario, &self.lines, &log));
-        notes.left_behind.extend(log.left);
+        notes.unhit.extend(finish::steps_without_hits(&self.options.scenario, &self.record, &log));
+        notes.left_behind.extend(log.not_cleaned_up);
         notes.withheld.extend(log.withheld);
         notes.degraded.extend(log.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
-        self.ground.guardian.clean();
-        let end = finish::conclude(&self.order.scenario, &self.lines, &notes, interrupted, tracing);
-        let outcome = Outcome { verdict: end.verdict, exit_code: end.exit_code, folder: self.folder.clone() };
-        self.lines.say(Entry::End(Box::new(end)));
+        self.environment.guardian.close();
+        let end = finish::conclude(&self.options.scenario, &self.record, &notes, interrupted, tracing);
+        let outcome =
+            RunOutcome { verdict: end.verdict, exit_code: end.exit_code, folder: self.folder.clone() };
+        self.record.append(Entry::End(Box::new(end)));
         outcome
     }
 }

@@ -1,151 +1,303 @@
-//! Where Prometheus finds the processes of a run: a file of theirs, kept true while it lasts.
-//!
-//! Ports are taken as they are free, and copies come and go; so the run writes what Prometheus calls
-//! a file of targets into `<out>/.targets` and takes it away at its end. A file whose writer is dead
-//! tells of ports that are somebody else's by now: the next run removes it.
-//! Source: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>.
+//! Whom a step reaches in an arm: names, resolved when it begins and again while it lasts.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use contract::ComponentName;
+use contract::id::{fnv1a64, mix};
+use fault::target::BROKER;
+use fault::{Pattern, Target};
+use scenario::{Action, Step};
 
-use serde_json::{Value, json};
-use telemetry::names;
-
-/// The folder below the one that runs go to.
-pub const FOLDER: &str = ".targets";
-
-/// The processes of one run, as Prometheus is told of them.
-pub struct Targets {
-    run_id: String,
-    /// Named by our process and the run: whoever sweeps sees whether the writer lives.
-    path: PathBuf,
-    /// By address, the arm; empty for the lab itself.
-    known: Mutex<BTreeMap<SocketAddr, String>>,
+/// An instance as far as targets go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceTarget {
+    /// `feed#0`.
+    pub name: String,
+    /// Components inside, door and registry included.
+    pub hosts: Vec<String>,
+    /// Where it stands; empty where nothing is said.
+    pub zone: String,
 }
 
-impl Targets {
-    /// Of a run whose folder lies in `out`. Nothing is written before there is somebody to find.
-    pub fn new(out: &Path, run_id: impl Into<String>) -> Self {
-        let folder = out.join(FOLDER);
-        sweep(&folder);
-        let run_id = run_id.into();
-        let path = folder.join(format!("{}-{run_id}.json", std::process::id()));
-        Self { run_id, path, known: Mutex::default() }
-    }
+/// An arm as far as targets go.
+#[derive(Clone, Debug, Default)]
+pub struct ArmLayout {
+    /// Its instances.
+    pub instances: Vec<InstanceTarget>,
+    /// Edges that are function calls, `caller->callee`.
+    pub local_edges: Vec<String>,
+    /// Edges that cross processes.
+    pub remote_edges: Vec<String>,
+    /// Components with a declared cache.
+    pub cached: Vec<String>,
+}
 
-    /// Somebody serves `/metrics` there, on behalf of an arm; of the lab where `arm` is empty.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn add(&self, addr: SocketAddr, arm: &str) -> io::Result<()> {
-        let mut known = self.known();
-        let is_news = known.insert(addr, arm.to_owned()).as_deref() != Some(arm);
-        if is_news { self.write(&known) } else { Ok(()) }
-    }
+/// Where a step acts in an arm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResolvedTarget {
+    /// On these instances.
+    Instances(Vec<String>),
+    /// On the machine, or on the users.
+    Outside,
+    /// Nowhere, for this reason.
+    NotApplicable(String),
+}
 
-    /// Nobody serves there any more.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn remove(&self, addr: SocketAddr) -> io::Result<()> {
-        let mut known = self.known();
-        let is_news = known.remove(&addr).is_some();
-        if is_news { self.write(&known) } else { Ok(()) }
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, String>> {
-        self.known.lock().expect("no panic while held")
-    }
-
-    fn write(&self, known: &BTreeMap<SocketAddr, String>) -> io::Result<()> {
-        let folder = self.path.parent().expect("a file lies in a folder");
-        std::fs::create_dir_all(folder)?;
-        // Replaced in one step: Prometheus reads it whenever the folder changes.
-        let fresh = self.path.with_extension("new");
-        std::fs::write(&fresh, serde_json::to_vec_pretty(&self.groups(known))?)?;
-        std::fs::rename(&fresh, &self.path)
-    }
-
-    fn groups(&self, known: &BTreeMap<SocketAddr, String>) -> Value {
-        let mut by_arm: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (addr, arm) in known {
-            by_arm.entry(arm).or_default().push(addr.to_string());
+/// Where a step acts in an arm. `seed` decides where only some are picked.
+pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
+    let Some(target) = step.target else { return ResolvedTarget::Outside };
+    let is_of_events = step.action.fault().is_some_and(fault::Fault::is_of_events);
+    let delivered = if is_of_events { event_publishers(layout).map(drop) } else { Ok(()) };
+    let found = match delivered.and_then(|()| select(target, layout)) {
+        Ok(found) => found,
+        Err(reason) => return ResolvedTarget::NotApplicable(reason),
+    };
+    match target {
+        Target::Host => ResolvedTarget::Outside,
+        _ if found.is_empty() => {
+            ResolvedTarget::NotApplicable(format!("nothing here is called `{}`", step.on))
         }
-        let group = |(arm, targets): (&str, Vec<String>)| {
-            let mut labels = json!({ names::RUN_ID: self.run_id });
-            if !arm.is_empty() {
-                labels[names::ARM] = arm.into();
+        _ if matches!(step.action, Action::Scale(_))
+            && found.iter().all(|name| has_one_port(name, layout)) =>
+        {
+            ResolvedTarget::NotApplicable(
+                "the door is in the same process: it has one port and cannot be copied".into(),
+            )
+        }
+        _ => ResolvedTarget::Instances(pick(step, found, seed)),
+    }
+}
+
+/// Copies of the callee a step's edge is about; empty where all are meant.
+pub fn callee_copies(target: Target, layout: &ArmLayout) -> Vec<String> {
+    match target {
+        Target::Edge { callee: callee @ (Pattern::Copy(..) | Pattern::Zone(_)), .. } => {
+            matching(callee, layout)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Instances that answer for the callee of an edge.
+pub fn callee_instances(target: Target, layout: &ArmLayout) -> Vec<String> {
+    match target {
+        Target::Edge { callee, .. } => matching(callee, layout),
+        _ => Vec::new(),
+    }
+}
+
+fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
+    match target {
+        Target::Edge { caller, callee } => {
+            check_is_remote(caller, callee, layout)?;
+            if matching(callee, layout).is_empty() {
+                return Ok(Vec::new());
             }
-            json!({ "targets": targets, "labels": labels })
-        };
-        by_arm.into_iter().map(group).collect()
+            Ok(matching(caller, layout))
+        }
+        Target::Node(Pattern::One(name)) if name == ComponentName::REGISTRY => {
+            let found = matching(Pattern::One(name), layout);
+            if found.is_empty() {
+                Err("there is no registry here: nobody needs to be found".into())
+            } else {
+                Ok(found)
+            }
+        }
+        Target::Node(Pattern::One(BROKER)) => event_publishers(layout),
+        Target::Node(pattern) => Ok(matching(pattern, layout)),
+        Target::Store(name) => Ok(matching(Pattern::One(name), layout)),
+        Target::Cache(name) if !layout.cached.iter().any(|cached| cached == name.as_str()) => {
+            Err(format!("`{name}` has no cache here"))
+        }
+        Target::Cache(name) => Ok(matching(Pattern::One(name), layout)),
+        Target::Host => Ok(Vec::new()),
     }
 }
 
-impl Drop for Targets {
-    fn drop(&mut self) {
-        // Never written where nobody was to be found.
-        let _ = std::fs::remove_file(&self.path);
+/// Processes that deliver events to each other.
+fn event_publishers(layout: &ArmLayout) -> Result<Vec<String>, String> {
+    let with_data = |instance: &&InstanceTarget| instance.hosts.iter().any(|host| !is_infrastructure(host));
+    let with_data: Vec<&InstanceTarget> = layout.instances.iter().filter(with_data).collect();
+    if with_data.iter().all(|instance| instance.hosts == with_data[0].hosts) {
+        return Err("events are applied in the transaction that publishes them here".into());
     }
+    Ok(with_data.into_iter().map(|instance| instance.name.clone()).collect())
 }
 
-/// Removes the files of processes that are no more.
-pub fn sweep(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let pid = path.file_name().and_then(|name| name.to_str()?.split_once('-')?.0.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            // Another run may have been faster.
-            let _ = std::fs::remove_file(path);
+fn has_one_port(name: &str, layout: &ArmLayout) -> bool {
+    let instance = layout.instances.iter().find(|instance| instance.name == name);
+    instance.is_some_and(|instance| instance.hosts.iter().any(|host| is_infrastructure(host)))
+}
+
+fn is_infrastructure(host: &str) -> bool {
+    host == ComponentName::GATEWAY.as_str() || host == ComponentName::REGISTRY.as_str()
+}
+
+/// An edge that is a function call has nothing a fault could act on.
+fn check_is_remote(caller: Pattern, callee: Pattern, layout: &ArmLayout) -> Result<(), String> {
+    let (from, to) = match (caller.name(), callee.name()) {
+        (Some(from), Some(to)) => (from, to),
+        (None, Some(to)) if caller == Pattern::Any => {
+            let alone = matching(callee, layout)
+                .iter()
+                .all(|name| layout.instances.len() == 1 && layout.instances[0].name == *name);
+            return if alone { Err(format!("every call to {to} is a function call here")) } else { Ok(()) };
+        }
+        _ if has_remote_edge(caller, callee, layout) => return Ok(()),
+        _ => return Err("no call crosses from the one to the other here".into()),
+    };
+    if layout.local_edges.contains(&format!("{from}->{to}")) {
+        return Err(format!("{from}->{to} is a function call here"));
+    }
+    Ok(())
+}
+
+/// Whether some call goes from one side to the other between two processes.
+fn has_remote_edge(caller: Pattern, callee: Pattern, layout: &ArmLayout) -> bool {
+    let hosts = |pattern| {
+        let names = matching(pattern, layout);
+        let instance = layout.instances.iter().filter(move |instance| names.contains(&instance.name));
+        instance.flat_map(|instance| instance.hosts.clone()).collect::<Vec<String>>()
+    };
+    let (from, to) = (hosts(caller), hosts(callee));
+    layout
+        .remote_edges
+        .iter()
+        .filter_map(|edge| edge.split_once("->"))
+        .any(|(a, b)| from.iter().any(|host| host == a) && to.iter().any(|host| host == b))
+}
+
+fn matching(pattern: Pattern, layout: &ArmLayout) -> Vec<String> {
+    let all = layout.instances.iter();
+    let names =
+        |found: Vec<&InstanceTarget>| found.into_iter().map(|instance| instance.name.clone()).collect();
+    match pattern {
+        Pattern::Any => names(all.collect()),
+        Pattern::Zone(zone) => names(all.filter(|instance| instance.zone == zone.as_str()).collect()),
+        Pattern::One(name) => {
+            let named = |instance: &&InstanceTarget| {
+                instance.hosts.iter().any(|host| host == name.as_str())
+                    || instance.name.split('#').next() == Some(name.as_str())
+            };
+            names(all.filter(named).collect())
+        }
+        Pattern::Copy(name, index) => {
+            let by_process = format!("{name}#{index}");
+            if layout.instances.iter().any(|instance| instance.name == by_process) {
+                return vec![by_process];
+            }
+            matching(Pattern::One(name), layout).into_iter().skip(index as usize).take(1).collect()
         }
     }
+}
+
+/// Some of those found, by the run's seed: the same ones in every arm that has them.
+fn pick(step: &Step, mut found: Vec<String>, seed: u64) -> Vec<String> {
+    let Some(pick) = step.pick else { return found };
+    let order = |name: &String| mix(fnv1a64(name.as_bytes(), mix(seed ^ fnv1a64(step.id.as_bytes(), 0))));
+    let wanted = pick.of(found.len());
+    found.sort_by_key(order);
+    found.truncate(wanted);
+    found.sort();
+    found
+}
+
+/// Components a step hits, for blast radius.
+pub fn components_of(step: &Step) -> Vec<String> {
+    step.target.and_then(Target::component).map(|name| name.to_string()).into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(path: &Path) -> Value {
-        serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON")
+    fn layout() -> ArmLayout {
+        let instance = |name: &str, hosts: &[&str], zone: &str| InstanceTarget {
+            name: name.into(),
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            zone: zone.into(),
+        };
+        ArmLayout {
+            instances: vec![
+                instance("registry#0", &["registry"], ""),
+                instance("gateway#0", &["gateway"], ""),
+                instance("people#0", &["profile", "follower"], "a"),
+                instance("feed#0", &["feed"], "a"),
+                instance("feed#1", &["feed"], "b"),
+            ],
+            local_edges: vec!["follower->profile".into()],
+            remote_edges: ["feed->profile", "feed->follower", "gateway->feed"].map(str::to_owned).to_vec(),
+            cached: vec!["profile".into()],
+        }
+    }
+
+    fn mono() -> ArmLayout {
+        let hosts = ["gateway", "profile", "feed"].map(str::to_owned).to_vec();
+        ArmLayout {
+            instances: vec![InstanceTarget { name: "app#0".into(), hosts, zone: String::new() }],
+            local_edges: vec!["feed->profile".into()],
+            remote_edges: Vec::new(),
+            cached: Vec::new(),
+        }
+    }
+
+    fn selected(text: &str, layout: &ArmLayout) -> Result<Vec<String>, String> {
+        select(text.parse().expect("a target"), layout)
     }
 
     #[test]
-    fn prometheus_is_told_who_serves_where_and_at_the_end_nothing() {
-        let out = tempfile::tempdir().expect("a folder");
-        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let targets = Targets::new(out.path(), "r1");
-        let path = targets.path.clone();
-        assert!(!path.exists(), "there is nobody yet");
-        for (port, arm) in [(3, ""), (2, "micro"), (1, "micro"), (9, "mono")] {
-            targets.add(addr(port), arm).expect("writes");
+    fn names_become_instances() {
+        for (text, names) in [
+            ("feed", &["feed#0", "feed#1"][..]),
+            ("feed#1", &["feed#1"]),
+            ("profile#0", &["people#0"]),
+            ("people#0", &["people#0"]),
+            ("people", &["people#0"]),
+            ("zone:a", &["people#0", "feed#0"]),
+            ("feed->profile", &["feed#0", "feed#1"]),
+            ("feed#1->profile", &["feed#1"]),
+            ("db:follower", &["people#0"]),
+            ("cache:profile", &["people#0"]),
+            ("broker", &["people#0", "feed#0", "feed#1"]),
+            ("registry", &["registry#0"]),
+            ("photo", &[]),
+        ] {
+            assert_eq!(
+                selected(text, &layout()).unwrap_or_else(|why| panic!("{text}: {why}")),
+                names,
+                "{text}"
+            );
         }
-        targets.remove(addr(9)).expect("writes");
+        let target = "zone:b->zone:a".parse().expect("a target");
+        assert_eq!(select(target, &layout()), Ok(vec!["feed#1".to_owned()]), "feed asks profile there");
+        assert_eq!(callee_copies(target, &layout()), ["people#0", "feed#0"]);
+    }
+
+    #[test]
+    fn events_are_delivered_where_processes_hold_different_things() {
         assert_eq!(
-            read(&path),
-            json!([
-                { "targets": ["127.0.0.1:3"], "labels": { "run_id": "r1" } },
-                { "targets": ["127.0.0.1:1", "127.0.0.1:2"], "labels": { "run_id": "r1", "arm": "micro" } },
-            ])
+            event_publishers(&layout()),
+            Ok(["people#0", "feed#0", "feed#1"].map(str::to_owned).to_vec())
         );
-        drop(targets);
-        assert_eq!(std::fs::read_dir(out.path().join(FOLDER)).expect("a folder").count(), 0);
+        assert!(event_publishers(&mono()).expect_err("one transaction").contains("in the transaction"));
     }
 
     #[test]
-    fn files_of_the_dead_are_swept_and_those_of_the_living_are_not() {
-        let out = tempfile::tempdir().expect("a folder");
-        let folder = out.path().join(FOLDER);
-        std::fs::create_dir(&folder).expect("a folder");
-        // No process has this number: the kernel's greatest is 4,194,304.
-        let (dead, living) = (folder.join("4194305-r1.json"), folder.join("1-r1.json"));
-        for path in [&dead, &living] {
-            std::fs::write(path, "[]").expect("a file");
+    fn what_has_nothing_to_act_on_says_why() {
+        for (text, layout, why) in [
+            ("follower->profile", layout(), "function call"),
+            ("cache:feed", layout(), "no cache"),
+            ("zone:a->zone:b", layout(), "no call crosses"),
+            ("feed->profile", mono(), "function call"),
+            ("*->profile", mono(), "function call"),
+            ("zone:a->zone:b", mono(), "no call crosses"),
+            ("registry", mono(), "no registry"),
+            ("broker", mono(), "in the transaction"),
+        ] {
+            assert!(selected(text, &layout).expect_err(text).contains(why), "{text}");
         }
-        drop(Targets::new(out.path(), "r2"));
-        assert!(!dead.exists());
-        assert!(living.exists(), "its writer may still run");
+        assert_eq!(
+            selected("gateway->feed", &mono()),
+            Ok(vec!["app#0".into()]),
+            "no local edge is listed here"
+        );
     }
 }

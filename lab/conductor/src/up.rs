@@ -8,18 +8,18 @@ use node::NodeConfig;
 use runtime::{Tasks, clock};
 use traffic::Load;
 
-use crate::arm::{Arm, ArmPlan, Ground};
+use crate::arm::{Arm, ArmPlan, RunEnvironment};
 use crate::children::Spawner;
+use crate::control::ControlClient;
 use crate::guardian::Guardian;
-use crate::http::Asker;
-use crate::lines::Lines;
-use crate::plan::{config_of, resolve};
-use crate::run::{Interrupts, RunError, secret};
-use crate::seed::Seeded;
-use crate::targets::Targets;
+use crate::plan::{node_config, processes_of};
+use crate::record_writer::RecordWriter;
+use crate::run::{Interrupts, RunError, random_secret};
+use crate::scrape_targets::ScrapeTargets;
+use crate::seed::SeededData;
 
 /// What to keep up.
-pub struct UpOrder {
+pub struct UpOptions {
     /// What to keep up.
     pub arm: scenario::Arm,
     /// Seed and size of its data.
@@ -38,7 +38,7 @@ pub struct UpOrder {
 
 /// What can be said about a suite that is up.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct SuiteSummary {
     /// The public door.
     pub public: String,
     /// Instances, what they hold, and their internal addresses.
@@ -62,67 +62,68 @@ pub struct Standing {
 /// # Errors
 /// When data or a process does not come up.
 pub async fn up(
-    order: UpOrder,
+    options: UpOptions,
     mut interrupts: Interrupts,
-    ready: impl FnOnce(&Standing),
+    ready: impl FnOnce(&SuiteSummary),
 ) -> Result<(), RunError> {
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
-    let token = secret("token");
-    let key = secret("identity");
-    let ground = Ground {
+    let token = random_secret("token");
+    let key = random_secret("identity");
+    let environment = RunEnvironment {
         spawner: Spawner::new(),
         tasks: tasks.clone(),
-        asker: Asker::new(tasks.clone(), token.clone()),
-        program: order.program.clone(),
-        guardian: Arc::new(Guardian::new(&order.out, &order.program)),
-        groups: Arc::default(),
-        targets: Arc::new(Targets::new(&order.out, run_id.as_str())),
+        control: ControlClient::new(tasks.clone(), token.clone()),
+        program: options.program.clone(),
+        guardian: Arc::new(Guardian::new(&options.out, &options.program)),
+        cgroups: Arc::default(),
+        scrape_targets: Arc::new(ScrapeTargets::new(&options.out, run_id.as_str())),
     };
-    let folder = order.out.join(format!("up-{}-{}", order.arm.name.replace('/', "-"), std::process::id()));
-    let wrong = |path: &PathBuf| {
+    let folder =
+        options.out.join(format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id()));
+    let failed = |path: &PathBuf| {
         let path = path.clone();
         move |source| RunError::Folder { path, source }
     };
-    std::fs::create_dir_all(&folder).map_err(wrong(&folder))?;
-    let folder = folder.canonicalize().map_err(wrong(&folder))?;
-    let processes = resolve(&order.arm)?;
-    let (load, seed) = (order.load.clone(), order.seed);
-    let seeded = runtime::blocking(move || Seeded::generate(seed, &load)).await;
-    let snapshot = seeded.snapshot(&order.out.join(".snapshots"), &processes).await?;
+    std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let folder = folder.canonicalize().map_err(failed(&folder))?;
+    let processes = processes_of(&options.arm)?;
+    let (load, seed) = (options.load.clone(), options.seed);
+    let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
+    let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &processes).await?;
     let data = folder.join("data");
-    storage::snapshot::restore(&snapshot, &data).map_err(wrong(&data))?;
+    storage::snapshot::restore(&snapshot, &data).map_err(failed(&data))?;
     let config = NodeConfig {
         run_id,
         scenario: "up".into(),
         data,
         secret: key.clone(),
         token: token.clone(),
-        telemetry: order.telemetry,
-        seed: order.seed,
-        public: order.public,
-        ..config_of(&order.arm, &processes)
+        telemetry: options.telemetry,
+        seed: options.seed,
+        public: options.public,
+        ..node_config(&options.arm, &processes)
     };
     let plan = ArmPlan {
         letter: 'A',
-        name: order.arm.name.clone(),
+        name: options.arm.name.clone(),
         processes,
-        placement: order.arm.placement.clone(),
+        placement: options.arm.placement.clone(),
         config,
         folder: folder.clone(),
         probes: seeded.probes(),
     };
-    let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(wrong(&folder))?;
-    let lines = Lines::new(clock::now(), writer);
-    let arm = Arc::new(Arm::start(&ground, plan, &lines).await?);
+    let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
+    let record = RecordWriter::new(clock::now(), writer);
+    let arm = Arc::new(Arm::start(&environment, plan, &record).await?);
     let user = &seeded.data.users[0];
     let principal = contract::Principal::new(user.id);
     let running = arm.instances();
     let instances = running.iter().map(|instance| {
-        let listen = instance.glance().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
+        let listen = instance.status().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
         (instance.name.clone(), instance.hosts(), listen)
     });
-    ready(&Standing {
+    ready(&SuiteSummary {
         public: format!("http://{}", arm.public),
         instances: instances.collect(),
         handle: user.handle.clone(),
@@ -135,7 +136,7 @@ pub async fn up(
     // A sender that is gone means that nobody can interrupt any more.
     let _ = interrupts.wait_for(|count| *count > 0).await;
     if let Ok(arm) = Arc::try_unwrap(arm) {
-        arm.end(&ground).await;
+        arm.shut_down(&environment).await;
     }
     tasks.finish(std::time::Duration::from_secs(1)).await;
     Ok(())

@@ -8,20 +8,20 @@ use std::time::Duration;
 use record::{Entry, Host, Proc};
 
 use crate::arm::Arm;
-use crate::edges::{Ends, Ledger, Side};
+use crate::control::ControlClient;
+use crate::edges::{CallerStats, EdgeCounters, EdgeKey};
 use crate::exposition::{Sample, samples};
-use crate::http::Asker;
 use crate::instance::Health;
-use crate::lines::Lines;
-use crate::procfs::{self, Follower, HostUsage};
+use crate::record_writer::RecordWriter;
+use crate::usage::{self, HostUsage, UsageTracker};
 
 /// Time a node has to expose its metrics; a paused one never does.
-const SCRAPE: Duration = Duration::from_millis(500);
+const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What one node exposed.
 #[derive(Clone, Debug, Default)]
-pub struct Exposed {
-    edges: BTreeMap<Ends, Side>,
+pub struct NodeMetrics {
+    edges: BTreeMap<EdgeKey, CallerStats>,
     /// Calls that wait for a connection to a callee.
     queues: BTreeMap<String, f64>,
     /// CPU by part, seconds.
@@ -31,60 +31,60 @@ pub struct Exposed {
     /// Billed requests.
     pub billed: f64,
     /// Requests served at the door.
-    pub door: f64,
+    pub gateway_requests: f64,
     /// Requests sent to other processes.
-    pub sent: f64,
+    pub outbound_requests: f64,
     spans: [u64; 4],
     work: BTreeMap<String, [u64; 2]>,
     cache: BTreeMap<String, [u64; 2]>,
 }
 
-impl Exposed {
+impl NodeMetrics {
     /// Reads an exposition.
-    pub fn read(text: &str) -> Self {
-        let mut exposed = Self::default();
+    pub fn parse(text: &str) -> Self {
+        let mut metrics = Self::default();
         for sample in samples(text) {
-            exposed.add(&sample);
+            metrics.add(&sample);
         }
-        exposed.share_queues();
-        exposed
+        metrics.assign_queues();
+        metrics
     }
 
     /// Connections are the process's: whoever in it calls the same callee waits in one queue, which is told of each.
-    fn share_queues(&mut self) {
-        for ((_, callee), side) in &mut self.edges {
-            side.queue = self.queues.get(callee).copied().unwrap_or(0.0);
+    fn assign_queues(&mut self) {
+        for ((_, callee), stats) in &mut self.edges {
+            stats.queue = self.queues.get(callee).copied().unwrap_or(0.0);
         }
     }
 
     fn add(&mut self, sample: &Sample<'_>) {
         use telemetry::names;
-        let edge = |exposed: &mut Self, change: &dyn Fn(&mut Side)| {
+        let edge = |metrics: &mut Self, change: &dyn Fn(&mut CallerStats)| {
             let key = (sample.label(names::SERVICE).to_owned(), sample.label(names::PEER_SERVICE).to_owned());
-            change(exposed.edges.entry(key).or_default());
+            change(metrics.edges.entry(key).or_default());
         };
         let failed = !sample.label(names::ERROR_TYPE).is_empty()
             || sample.label(names::HTTP_RESPONSE_STATUS_CODE).starts_with('5');
         let value = sample.value;
         match sample.name {
             "http_client_request_duration_seconds_count" => {
-                self.sent += value;
-                edge(self, &|side| {
-                    side.tries += value;
-                    side.errors += if failed { value } else { 0.0 };
+                self.outbound_requests += value;
+                edge(self, &|stats| {
+                    stats.tries += value;
+                    stats.errors += if failed { value } else { 0.0 };
                 });
             }
             "http_client_request_duration_seconds_bucket" => {
                 let bound = sample.label("le").to_owned();
-                edge(self, &|side| side.buckets.add(&bound, value));
+                edge(self, &|stats| stats.buckets.add(&bound, value));
             }
-            "retries_total" => edge(self, &|side| side.retries += value),
-            "circuit_state" => edge(self, &|side| side.breaker = side.breaker.max(value)),
+            "retries_total" => edge(self, &|stats| stats.retries += value),
+            "circuit_state" => edge(self, &|stats| stats.breaker = stats.breaker.max(value)),
             "pool_waiting" => {
                 *self.queues.entry(sample.label(names::PEER_SERVICE).to_owned()).or_default() += value;
             }
             "http_server_request_duration_seconds_count" if sample.label(names::SERVICE) == "gateway" => {
-                self.door += value;
+                self.gateway_requests += value;
             }
             "cost_cpu_seconds_total" => {
                 *self.cpu_parts.entry(sample.label("part").to_owned()).or_default() += value;
@@ -147,9 +147,9 @@ impl ArmTotals {
     }
 }
 
-async fn expose(asker: &Asker, addr: Option<SocketAddr>) -> Option<Exposed> {
-    let (status, body) = asker.get(addr?, "/metrics", SCRAPE).await.ok()?;
-    status.is_success().then(|| Exposed::read(&String::from_utf8_lossy(&body)))
+async fn scrape(control: &ControlClient, addr: Option<SocketAddr>) -> Option<NodeMetrics> {
+    let (status, body) = control.get(addr?, "/metrics", SCRAPE_TIMEOUT).await.ok()?;
+    status.is_success().then(|| NodeMetrics::parse(&String::from_utf8_lossy(&body)))
 }
 
 fn ns(seconds: f64) -> u64 {
@@ -157,26 +157,26 @@ fn ns(seconds: f64) -> u64 {
 }
 
 /// The figures of an arm since its processes started.
-pub async fn totals(arm: &Arm, asker: &Asker) -> ArmTotals {
+pub async fn arm_totals(arm: &Arm, control: &ControlClient) -> ArmTotals {
     let mut totals = ArmTotals::default();
     let instances = arm.instances();
-    let scrapes = instances.iter().map(|instance| expose(asker, instance.glance().listen));
-    for exposed in futures_util::future::join_all(scrapes).await.into_iter().flatten() {
-        for (part, seconds) in &exposed.cpu_parts {
+    let scrapes = instances.iter().map(|instance| scrape(control, instance.status().listen));
+    for metrics in futures_util::future::join_all(scrapes).await.into_iter().flatten() {
+        for (part, seconds) in &metrics.cpu_parts {
             *totals.cpu_parts_ns.entry(part.clone()).or_default() += ns(*seconds);
         }
-        for (part, seconds) in &exposed.wall_parts {
+        for (part, seconds) in &metrics.wall_parts {
             *totals.wall_parts_ns.entry(part.clone()).or_default() += ns(*seconds);
         }
-        totals.billed += exposed.billed as u64;
-        totals.requests += (exposed.door + exposed.sent) as u64;
+        totals.billed += metrics.billed as u64;
+        totals.requests += (metrics.gateway_requests + metrics.outbound_requests) as u64;
     }
     // What workers spent in tasks was sampled; the rest of their time is waking up, polling
     // sockets and going to sleep.
     let in_tasks: u64 = totals.cpu_parts_ns.values().sum();
     let mut workers_ns = 0;
     for instance in &instances {
-        let Some(usage) = Follower::default().sample(instance.glance().pid) else { continue };
+        let Some(usage) = UsageTracker::default().sample(instance.status().pid) else { continue };
         totals.cpu_total_ns += usage.cpu_ns;
         workers_ns += usage.cpu_workers_ns;
         // The database and the exporter work on threads of their own, which no poll sees.
@@ -189,7 +189,7 @@ pub async fn totals(arm: &Arm, asker: &Asker) -> ArmTotals {
 
 /// Someone outside the arms whose cost is shown as well: the generator, ourselves.
 #[derive(Clone, Debug)]
-pub struct Bystander {
+pub struct AuxiliaryProcess {
     /// `generator`, `cleave`.
     pub name: String,
     /// Its process.
@@ -197,26 +197,26 @@ pub struct Bystander {
 }
 
 /// Rates over less than this would be made of the time it takes to ask.
-const LEAST_S: f64 = 0.5;
+const MIN_RATE_SECONDS: f64 = 0.5;
 
 /// Samples once a second.
 pub struct Sampler {
-    followers: BTreeMap<u32, Follower>,
-    edges: Ledger,
+    followers: BTreeMap<u32, UsageTracker>,
+    edges: EdgeCounters,
     host: HostUsage,
-    ours_ns: u64,
+    accounted_cpu_ns: u64,
     at_ns: u64,
 }
 
 impl Sampler {
     /// A sampler whose first second begins now.
-    pub fn new(lines: &Lines) -> Self {
+    pub fn new(record: &RecordWriter) -> Self {
         Self {
             followers: BTreeMap::new(),
-            edges: Ledger::default(),
-            host: procfs::host(),
-            ours_ns: 0,
-            at_ns: lines.now(),
+            edges: EdgeCounters::default(),
+            host: usage::host(),
+            accounted_cpu_ns: 0,
+            at_ns: record.now(),
         }
     }
 
@@ -224,14 +224,14 @@ impl Sampler {
     pub async fn sample(
         &mut self,
         arms: &[Arc<Arm>],
-        bystanders: &[Bystander],
-        asker: &Asker,
-        lines: &Lines,
+        auxiliary: &[AuxiliaryProcess],
+        control: &ControlClient,
+        record: &RecordWriter,
     ) {
-        let (now, before) = (lines.now(), self.at_ns);
+        let (now, before) = (record.now(), self.at_ns);
         let seconds = now.saturating_sub(before) as f64 / 1e9;
         // The first look comes at once, and the last whenever the load is over: they count, and have no rate.
-        let has_rates = seconds >= LEAST_S;
+        let has_rates = seconds >= MIN_RATE_SECONDS;
         if has_rates {
             self.at_ns = now;
         }
@@ -239,12 +239,12 @@ impl Sampler {
         let mut cpu_ns = 0;
         for arm in arms {
             let instances = arm.instances();
-            let scrapes = instances.iter().map(|instance| expose(asker, instance.glance().listen));
-            let exposed = futures_util::future::join_all(scrapes).await;
+            let scrapes = instances.iter().map(|instance| scrape(control, instance.status().listen));
+            let metrics = futures_util::future::join_all(scrapes).await;
             let letter = arm.plan.letter;
             let mut callers = Vec::new();
-            for (instance, exposed) in instances.iter().zip(exposed) {
-                let glance = instance.glance();
+            for (instance, metrics) in instances.iter().zip(metrics) {
+                let status = instance.status();
                 let db_bytes = instance
                     .process
                     .hosts
@@ -252,54 +252,54 @@ impl Sampler {
                     .map_or(0, |_| database_bytes(&arm.plan.config.data, &instance.process.name));
                 let proc = Proc {
                     arm: letter,
-                    pid: glance.pid,
+                    pid: status.pid,
                     instance: instance.name.clone(),
                     components: instance.hosts(),
-                    state: glance.health.as_str().to_owned(),
-                    restarts: glance.restarts,
+                    state: status.health.as_str().to_owned(),
+                    restarts: status.restarts,
                     db_bytes,
-                    spans: exposed.as_ref().map_or([0; 4], |exposed| exposed.spans),
-                    cache: exposed.as_ref().map_or_else(BTreeMap::new, |exposed| exposed.cache.clone()),
-                    work: exposed.as_ref().map_or_else(BTreeMap::new, |exposed| exposed.work.clone()),
-                    ..self.figures(glance.pid)
+                    spans: metrics.as_ref().map_or([0; 4], |metrics| metrics.spans),
+                    cache: metrics.as_ref().map_or_else(BTreeMap::new, |metrics| metrics.cache.clone()),
+                    work: metrics.as_ref().map_or_else(BTreeMap::new, |metrics| metrics.work.clone()),
+                    ..self.process_line(status.pid)
                 };
                 pss_kib += proc.pss_kib;
                 cpu_ns += proc.cpu_ns;
-                lines.say_at(now, Entry::Proc(proc));
-                if let (Some(exposed), Health::Up) = (exposed, glance.health) {
+                record.append_at(now, Entry::Proc(proc));
+                if let (Some(metrics), Health::Up) = (metrics, status.health) {
                     if has_rates {
-                        callers.push((instance.name.clone(), exposed.edges));
+                        callers.push((instance.name.clone(), metrics.edges));
                     } else {
-                        self.edges.begin(letter, &instance.name, exposed.edges, now);
+                        self.edges.set_baseline(letter, &instance.name, metrics.edges, now);
                     }
                 }
             }
-            for edge in self.edges.lines(letter, callers, before, now) {
-                lines.say_at(now, Entry::Edge(edge));
+            for edge in self.edges.edges_since(letter, callers, before, now) {
+                record.append_at(now, Entry::Edge(edge));
             }
         }
-        for bystander in bystanders {
+        for process in auxiliary {
             let proc = Proc {
                 arm: '-',
-                pid: bystander.pid,
-                instance: bystander.name.clone(),
+                pid: process.pid,
+                instance: process.name.clone(),
                 state: Health::Up.as_str().to_owned(),
-                ..self.figures(bystander.pid)
+                ..self.process_line(process.pid)
             };
             pss_kib += proc.pss_kib;
             cpu_ns += proc.cpu_ns;
-            lines.say_at(now, Entry::Proc(proc));
+            record.append_at(now, Entry::Proc(proc));
         }
         if has_rates {
-            self.host_line(pss_kib, cpu_ns, seconds, now, lines);
-        } else if self.ours_ns == 0 {
-            (self.host, self.ours_ns) = (procfs::host(), cpu_ns);
+            self.host_line(pss_kib, cpu_ns, seconds, now, record);
+        } else if self.accounted_cpu_ns == 0 {
+            (self.host, self.accounted_cpu_ns) = (usage::host(), cpu_ns);
         }
     }
 
-    fn figures(&mut self, pid: u32) -> Proc {
+    fn process_line(&mut self, pid: u32) -> Proc {
         let usage = self.followers.entry(pid).or_default().sample(pid).unwrap_or_default();
-        let (fds, sockets) = procfs::descriptors(pid);
+        let (fds, sockets) = usage::descriptors(pid);
         Proc {
             pid,
             cpu_ns: usage.cpu_ns,
@@ -308,32 +308,32 @@ impl Sampler {
             run_queue_ns: usage.run_queue_ns,
             switches: usage.switches,
             threads: usage.threads,
-            pss_kib: procfs::pss_kib(pid).unwrap_or(0),
+            pss_kib: usage::pss_kib(pid).unwrap_or(0),
             fds,
             sockets,
             ..Proc::default()
         }
     }
 
-    fn host_line(&mut self, pss_kib: u64, cpu_ns: u64, seconds: f64, now: u64, lines: &Lines) {
-        let host = procfs::host();
+    fn host_line(&mut self, pss_kib: u64, cpu_ns: u64, seconds: f64, now: u64, record: &RecordWriter) {
+        let host = usage::host();
         let share =
             |now: u64, before: u64, unit: f64| now.saturating_sub(before) as f64 / unit / seconds * 100.0;
         let all = share(host.busy_ns, self.host.busy_ns, 1e9);
-        let ours = share(cpu_ns, self.ours_ns, 1e9);
-        lines.say_at(
+        let accounted = share(cpu_ns, self.accounted_cpu_ns, 1e9);
+        record.append_at(
             now,
             Entry::Host(Host {
                 cpu_stall: share(host.cpu_stall_us, self.host.cpu_stall_us, 1e6).min(100.0),
                 memory_available_mib: host.memory_available_mib,
                 steal: share(host.steal_ns, self.host.steal_ns, 1e9),
-                other_cpu: (all - ours).max(0.0),
+                other_cpu: (all - accounted).max(0.0),
                 pss_kib,
-                dropped_updates: lines.dropped(),
+                dropped_updates: record.dropped(),
             }),
         );
         self.host = host;
-        self.ours_ns = cpu_ns;
+        self.accounted_cpu_ns = cpu_ns;
     }
 }
 
@@ -361,13 +361,13 @@ pool_waiting{peer_service=\"photo\"} 4
 cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
 otel_spans_ended_total{service=\"feed\"} 7
 ";
-        let exposed = Exposed::read(text);
-        let edge = &exposed.edges[&("feed".to_owned(), "photo".to_owned())];
+        let metrics = NodeMetrics::parse(text);
+        let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];
         assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
-        assert_eq!(exposed.edges.len(), 1, "a queue is no edge of nobody's");
-        assert_eq!((exposed.door, exposed.sent), (5.0, 10.0));
-        assert_eq!(exposed.cpu_parts["encoding"], 0.25);
-        assert_eq!(exposed.spans, [7, 0, 0, 0]);
+        assert_eq!(metrics.edges.len(), 1, "a queue is no edge of nobody's");
+        assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 10.0));
+        assert_eq!(metrics.cpu_parts["encoding"], 0.25);
+        assert_eq!(metrics.spans, [7, 0, 0, 0]);
     }
 
     #[test]

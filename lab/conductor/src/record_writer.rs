@@ -9,34 +9,34 @@ use scorecard::Tally;
 use tokio::sync::broadcast;
 
 /// Lines a watcher may be behind before it loses some: a minute of a busy run.
-const WATCHED: usize = 8_192;
+const MAX_QUEUED_LINES: usize = 8_192;
 
 /// The run's lines. Cheap to clone.
 #[derive(Clone)]
-pub struct Lines {
+pub struct RecordWriter {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     began: Instant,
     inner: Mutex<Inner>,
-    watchers: broadcast::Sender<Arc<Line>>,
+    subscribers: broadcast::Sender<Arc<Line>>,
     dropped: AtomicU64,
 }
 
 /// Somebody who watches. A slow one loses lines, which are counted; the record
 /// loses none. Does not keep the lines alive.
-pub struct Watch {
+pub struct RecordSubscription {
     lines: broadcast::Receiver<Arc<Line>>,
     shared: Weak<Shared>,
 }
 
-impl Watch {
+impl RecordSubscription {
     /// The next line; `None` when there will be no more. Blocks its thread.
     pub fn blocking_next(&mut self) -> Option<Arc<Line>> {
         loop {
-            let heard = self.lines.blocking_recv();
-            if let Some(end) = self.take(heard) {
+            let received = self.lines.blocking_recv();
+            if let Some(end) = self.take(received) {
                 return end;
             }
         }
@@ -45,16 +45,16 @@ impl Watch {
     /// The next line; `None` when there will be no more.
     pub async fn next(&mut self) -> Option<Arc<Line>> {
         loop {
-            let heard = self.lines.recv().await;
-            if let Some(end) = self.take(heard) {
+            let received = self.lines.recv().await;
+            if let Some(end) = self.take(received) {
                 return end;
             }
         }
     }
 
     /// What was heard; `None` where lines were missed, which is counted, and the next is to be asked for.
-    fn take(&self, heard: Result<Arc<Line>, broadcast::error::RecvError>) -> Option<Option<Arc<Line>>> {
-        match heard {
+    fn take(&self, received: Result<Arc<Line>, broadcast::error::RecvError>) -> Option<Option<Arc<Line>>> {
+        match received {
             Ok(line) => Some(Some(line)),
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 if let Some(shared) = self.shared.upgrade() {
@@ -70,26 +70,26 @@ impl Watch {
 struct Inner {
     writer: Writer,
     tally: Option<Tally>,
-    early: Vec<Line>,
+    before_header: Vec<Line>,
     counts: std::collections::BTreeMap<String, u64>,
     /// The first failure to write: the run goes on to its end and then says so.
     failure: Option<std::io::Error>,
 }
 
-impl Lines {
+impl RecordWriter {
     /// Lines of a run that began at `began`.
     pub fn new(began: Instant, writer: Writer) -> Self {
         let inner = Inner {
             writer,
             tally: None,
-            early: Vec::new(),
+            before_header: Vec::new(),
             counts: std::collections::BTreeMap::new(),
             failure: None,
         };
         let shared = Shared {
             began,
             inner: Mutex::new(inner),
-            watchers: broadcast::channel(WATCHED).0,
+            subscribers: broadcast::channel(MAX_QUEUED_LINES).0,
             dropped: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
@@ -102,22 +102,22 @@ impl Lines {
     }
 
     /// Writes a line now.
-    pub fn say(&self, entry: Entry) {
-        self.say_at(self.now(), entry);
+    pub fn append(&self, entry: Entry) {
+        self.append_at(self.now(), entry);
     }
 
     /// Writes a line about an earlier moment. What is said before the header
     /// waits for it: a record begins with its header.
-    pub fn say_at(&self, t: u64, entry: Entry) {
+    pub fn append_at(&self, t: u64, entry: Entry) {
         let line = Line { t, entry };
         let mut inner = self.lock();
         if let Entry::Header(header) = &line.entry {
             inner.tally = Some(Tally::new((**header).clone()));
-            let early = std::mem::take(&mut inner.early);
+            let before_header = std::mem::take(&mut inner.before_header);
             self.write(&mut inner, line);
-            early.into_iter().for_each(|line| self.write(&mut inner, line));
+            before_header.into_iter().for_each(|line| self.write(&mut inner, line));
         } else if inner.tally.is_none() {
-            inner.early.push(line);
+            inner.before_header.push(line);
         } else {
             self.write(&mut inner, line);
         }
@@ -132,12 +132,12 @@ impl Lines {
             tally.add(&line);
         }
         // Nobody may be watching.
-        let _ = self.shared.watchers.send(Arc::new(line));
+        let _ = self.shared.subscribers.send(Arc::new(line));
     }
 
     /// Writes an event.
     pub fn event(&self, what: EventKind, number: u32, text: impl Into<String>) {
-        self.say(Entry::Event(Event {
+        self.append(Entry::Event(Event {
             number,
             what,
             active: None,
@@ -148,8 +148,11 @@ impl Lines {
     }
 
     /// Lines from now on.
-    pub fn watch(&self) -> Watch {
-        Watch { lines: self.shared.watchers.subscribe(), shared: Arc::downgrade(&self.shared) }
+    pub fn subscribe(&self) -> RecordSubscription {
+        RecordSubscription {
+            lines: self.shared.subscribers.subscribe(),
+            shared: Arc::downgrade(&self.shared),
+        }
     }
 
     /// Lines that watchers were too slow for.
@@ -158,8 +161,8 @@ impl Lines {
     }
 
     /// Asks the tally; `None` before the header is written.
-    pub fn ask<R>(&self, question: impl FnOnce(&Tally) -> R) -> Option<R> {
-        self.lock().tally.as_ref().map(question)
+    pub fn query<R>(&self, query: impl FnOnce(&Tally) -> R) -> Option<R> {
+        self.lock().tally.as_ref().map(query)
     }
 
     /// Lines by kind so far.

@@ -14,21 +14,21 @@ impl Instance {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn limit(&self, step: u32, what: Limited, to: u64) -> std::io::Result<()> {
+    pub fn add_limit(&self, step: u32, what: Limited, to: u64) -> std::io::Result<()> {
         self.state().limits.push((step, what, to));
-        self.keep_limits(what)
+        self.apply_limit(what)
     }
 
     /// Lifts what a step limited.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn lift(&self, step: u32, what: Limited) -> std::io::Result<()> {
+    pub fn remove_limit(&self, step: u32, what: Limited) -> std::io::Result<()> {
         self.state().limits.retain(|(other, kind, _)| (*other, *kind) != (step, what));
-        self.keep_limits(what)
+        self.apply_limit(what)
     }
 
-    fn keep_limits(&self, what: Limited) -> std::io::Result<()> {
+    fn apply_limit(&self, what: Limited) -> std::io::Result<()> {
         let mut state = self.state();
         let least = state.limits.iter().filter(|(_, kind, _)| *kind == what).map(|(.., to)| *to).min();
         if !state.is_alive() {
@@ -57,30 +57,30 @@ impl Instance {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(crate) fn confine(&self, step: u32, cores: f64, group: PathBuf) -> std::io::Result<()> {
-        self.state().groups.push((step, cores, group));
-        self.keep_group()
+    pub(crate) fn enter_cgroup(&self, step: u32, cores: f64, group: PathBuf) -> std::io::Result<()> {
+        self.state().cgroups.push((step, cores, group));
+        self.apply_cgroup()
     }
 
     /// Takes it out of the group of a step.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(crate) fn release(&self, step: u32) -> std::io::Result<()> {
+    pub(crate) fn leave_cgroup(&self, step: u32) -> std::io::Result<()> {
         let mut state = self.state();
-        let Some(at) = state.groups.iter().position(|(other, ..)| *other == step) else { return Ok(()) };
-        let (.., group) = state.groups.remove(at);
+        let Some(at) = state.cgroups.iter().position(|(other, ..)| *other == step) else { return Ok(()) };
+        let (.., group) = state.cgroups.remove(at);
         let pid = state.pid;
-        let (alive, alone) = (state.is_alive(), state.groups.is_empty());
+        let (alive, alone) = (state.is_alive(), state.cgroups.is_empty());
         drop(state);
-        let released = if alive && alone { crate::cgroup::leave(&group, pid) } else { self.keep_group() };
+        let left = if alive && alone { crate::cgroup::leave(&group, pid) } else { self.apply_cgroup() };
         // Whoever has ended meanwhile is in no group any more.
-        released.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
+        left.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
     }
 
-    fn keep_group(&self) -> std::io::Result<()> {
+    fn apply_cgroup(&self) -> std::io::Result<()> {
         let state = self.state();
-        let least = state.groups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
+        let least = state.cgroups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
         match least {
             Some((.., group)) if state.is_alive() => crate::cgroup::join(group, state.pid),
             _ => Ok(()),
@@ -88,9 +88,9 @@ impl Instance {
     }
 
     /// What is in force on a process that has just come (back) up.
-    pub(super) fn suffer_again(&self) {
+    pub(super) fn reapply_limits(&self) {
         // A process that is gone again needs no quota and no pause.
-        let _ = self.keep_group();
+        let _ = self.apply_cgroup();
         let state = self.state();
         if let Some(running) = state.running.as_ref().filter(|_| state.paused > 0) {
             let _ = running.signal(Signal::SIGSTOP);
@@ -100,7 +100,7 @@ impl Instance {
         self.state().before.clear();
         for kind in kinds {
             // A process that is gone again needs no limit.
-            let _ = self.keep_limits(kind);
+            let _ = self.apply_limit(kind);
         }
     }
 

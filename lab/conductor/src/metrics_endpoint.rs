@@ -14,16 +14,16 @@ use grafana::openmetrics;
 use runtime::{Fate, Tasks};
 use transport::serve::{self, BindError};
 
-use crate::lines::{Lines, Watch};
+use crate::record_writer::{RecordSubscription, RecordWriter};
 
 /// Serves the figures of a run on a free port of loopback until `tasks` close; returns where.
 ///
 /// # Errors
 /// When there is no free port.
-pub async fn serve(tasks: &Tasks, lines: &Lines) -> Result<SocketAddr, BindError> {
+pub async fn serve(tasks: &Tasks, record: &RecordWriter) -> Result<SocketAddr, BindError> {
     let listener = serve::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let figures = Arc::<Mutex<Figures>>::default();
-    tasks.spawn("lab.figures", Fate::ShutDown, follow(lines.watch(), figures.clone()));
+    tasks.spawn("lab.metrics", Fate::ShutDown, follow(record.subscribe(), figures.clone()));
     let answer = move || {
         let figures = figures.lock().expect("no panic while held");
         std::future::ready(([(CONTENT_TYPE, openmetrics::CONTENT_TYPE)], openmetrics::exposition(&figures)))
@@ -32,7 +32,7 @@ pub async fn serve(tasks: &Tasks, lines: &Lines) -> Result<SocketAddr, BindError
     Ok(serve::serve(tasks, listener, router, serve::Options::default()).addr())
 }
 
-async fn follow(mut lines: Watch, figures: Arc<Mutex<Figures>>) {
+async fn follow(mut lines: RecordSubscription, figures: Arc<Mutex<Figures>>) {
     while let Some(line) = lines.next().await {
         figures.lock().expect("no panic while held").add(&line);
     }

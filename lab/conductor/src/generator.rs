@@ -8,17 +8,17 @@ use std::time::Duration;
 use loadgen::{Message, Plan};
 use tokio::sync::mpsc;
 
-use crate::arm::Ground;
-use crate::children::{Running, SpawnError, Spec, ending};
+use crate::arm::RunEnvironment;
+use crate::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
 
 /// The generator's barrier has its own limit; this one is for a child that says nothing at all.
-const READY_LIMIT: Duration = Duration::from_secs(20);
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Messages that may wait for us: a second of a busy run.
-const WAITING: usize = 4_096;
+const MAX_QUEUED_MESSAGES: usize = 4_096;
 
 /// Why there is no load.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum GeneratorError {
     /// The child did not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -43,7 +43,7 @@ pub enum LoadError {
 
 /// A generator that stands ready.
 pub struct Generator {
-    running: Running,
+    running: ChildProcess,
     commands: Option<ChildStdin>,
     messages: mpsc::Receiver<Message>,
     /// Digest of the schedule it will offer.
@@ -57,36 +57,42 @@ impl Generator {
     ///
     /// # Errors
     /// When it does not start or does not get ready.
-    pub async fn start(ground: &Ground, plan: &Plan, folder: &Path) -> Result<Self, LoadError> {
+    pub async fn start(
+        environment: &RunEnvironment,
+        plan: &Plan,
+        folder: &Path,
+    ) -> Result<Self, GeneratorError> {
         let path = folder.join("load.json");
         let text = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
-        std::fs::write(&path, text).map_err(|source| LoadError::Plan { path: path.clone(), source })?;
+        std::fs::write(&path, text).map_err(|source| GeneratorError::Plan { path: path.clone(), source })?;
         let log = plan.log.clone();
-        let spec = Spec {
+        let spec = ChildSpec {
             name: "generator".into(),
-            program: ground.program.clone(),
+            program: environment.program.clone(),
             arguments: vec!["load".into(), path.into()],
             environment: Vec::new(),
             log: log.clone(),
         };
-        let (mut running, stdout) = ground.spawner.spawn(spec).await?;
+        let (mut running, stdout) = environment.spawner.spawn(spec).await?;
         let commands = running.take_stdin();
-        let (tell, messages) = mpsc::channel(WAITING);
+        let (sender, messages) = mpsc::channel(MAX_QUEUED_MESSAGES);
         std::thread::Builder::new()
             .name("generator".into())
             .spawn(move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                     let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
                     // Nobody listens any more: drain, so that the child can end.
-                    let _ = tell.blocking_send(message);
+                    let _ = sender.blocking_send(message);
                 }
             })
             .map_err(|source| SpawnError { name: "generator".into(), source })?;
         let mut generator = Self { running, commands, messages, digest: String::new(), planned: 0 };
-        match tokio::time::timeout(READY_LIMIT, generator.until_ready()).await {
+        match tokio::time::timeout(READY_TIMEOUT, generator.until_ready()).await {
             Ok(Ok(())) => Ok(generator),
-            Ok(Err(reason)) => Err(LoadError::NotReady { reason, log }),
-            Err(_) => Err(LoadError::NotReady { reason: format!("no word within {READY_LIMIT:?}"), log }),
+            Ok(Err(reason)) => Err(GeneratorError::NotReady { reason, log }),
+            Err(_) => {
+                Err(GeneratorError::NotReady { reason: format!("no word within {READY_TIMEOUT:?}"), log })
+            }
         }
     }
 
@@ -100,7 +106,7 @@ impl Generator {
                 Some(Message::Ready { .. }) => return Ok(()),
                 Some(Message::Failed { reason }) => return Err(reason),
                 Some(_) => {}
-                None => return Err(format!("it ended with {}", ending(self.running.ended().await))),
+                None => return Err(format!("it ended with {}", describe_exit(self.running.wait().await))),
             }
         }
     }
@@ -111,7 +117,7 @@ impl Generator {
     }
 
     /// Begins the load at an instant of CLOCK_MONOTONIC.
-    pub fn begin(&mut self, at_mono_ns: u64) {
+    pub fn start_load(&mut self, at_mono_ns: u64) {
         if let Some(commands) = &mut self.commands {
             // A child that is gone is noticed by its silence.
             let _ = writeln!(commands, "start {at_mono_ns}").and_then(|()| commands.flush());
@@ -124,12 +130,12 @@ impl Generator {
     }
 
     /// Its next message; `None` once it has said everything and left.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub async fn next_message(&mut self) -> Option<Message> {
         self.messages.recv().await
     }
 
     /// How it ended.
-    pub async fn ended(self) -> String {
-        ending(self.running.ended().await)
+    pub async fn wait(self) -> String {
+        describe_exit(self.running.wait().await)
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Cumulative figures of one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct ProcessUsage {
     /// CPU of all threads, living and gone, ns.
     pub cpu_ns: u64,
     /// Of it, threads of the database.
@@ -26,14 +26,14 @@ pub struct Usage {
 /// Follows one process: threads that end take their numbers with them, so the
 /// last value of each is kept.
 #[derive(Debug, Default)]
-pub struct Follower {
-    threads: HashMap<u32, Usage>,
+pub struct UsageTracker {
+    threads: HashMap<u32, ProcessUsage>,
 }
 
-impl Follower {
+impl UsageTracker {
     /// The process's figures now; what was read last where a thread has ended.
     /// `None` when the process is gone.
-    pub fn sample(&mut self, pid: u32) -> Option<Usage> {
+    pub fn sample(&mut self, pid: u32) -> Option<ProcessUsage> {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let mut living = 0;
         for task in tasks.flatten() {
@@ -43,7 +43,7 @@ impl Follower {
                 self.threads.insert(tid, usage);
             }
         }
-        let mut total = Usage { threads: living, ..Usage::default() };
+        let mut total = ProcessUsage { threads: living, ..ProcessUsage::default() };
         for usage in self.threads.values() {
             total.cpu_ns += usage.cpu_ns;
             total.cpu_db_ns += usage.cpu_db_ns;
@@ -57,13 +57,13 @@ impl Follower {
 }
 
 /// The three numbers of `schedstat`: time on a CPU, time waiting for one, ns, and slices.
-fn thread(task: &Path) -> Option<Usage> {
+fn thread(task: &Path) -> Option<ProcessUsage> {
     let schedstat = fs::read_to_string(task.join("schedstat")).ok()?;
     let mut numbers = schedstat.split_whitespace().map_while(|text| text.parse::<u64>().ok());
     let (cpu_ns, run_queue_ns, switches) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
     let of = |prefix: &str| if name.starts_with(prefix) { cpu_ns } else { 0 };
-    Some(Usage {
+    Some(ProcessUsage {
         cpu_ns,
         run_queue_ns,
         switches,
@@ -237,15 +237,15 @@ mod tests {
     #[test]
     fn work_of_an_ended_thread_still_counts() {
         let pid = std::process::id();
-        let mut follower = Follower::default();
+        let mut follower = UsageTracker::default();
         let before = follower.sample(pid).expect("we are here");
-        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
         let worker = std::thread::spawn(move || {
             let mut sum = 0_u64;
             for i in 0..20_000_000_u64 {
                 sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
             }
-            told.recv().expect("told to end");
+            finished.recv().expect("told to end");
             sum
         });
         // The sampler must see the thread once while it lives, after its work.
@@ -253,17 +253,17 @@ mod tests {
         while seen.cpu_ns < before.cpu_ns + 5_000_000 {
             seen = follower.sample(pid).expect("we are here");
         }
-        tell.send(()).expect("it waits");
+        finish.send(()).expect("it waits");
         worker.join().expect("it ends");
         assert!(follower.sample(pid).expect("we are here").cpu_ns >= seen.cpu_ns);
     }
 
     #[test]
     fn a_pid_that_is_gone_has_no_figures() {
-        let nobody = u32::MAX / 2;
-        assert_eq!(Follower::default().sample(nobody), None);
-        assert_eq!(pss_kib(nobody), None);
-        assert_eq!(state(nobody), None);
+        let unused_pid = u32::MAX / 2;
+        assert_eq!(UsageTracker::default().sample(unused_pid), None);
+        assert_eq!(pss_kib(unused_pid), None);
+        assert_eq!(state(unused_pid), None);
     }
 
     #[test]

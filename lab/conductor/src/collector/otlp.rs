@@ -25,20 +25,20 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
-use super::Shared;
+use super::CollectorState;
 
 /// An export of 512 spans is some 200 KiB; other exporters send more at a time.
-const MOST: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// OTLP over HTTP in binary protobuf.
 const PROTOBUF: &str = "application/x-protobuf";
 
 /// Takes spans over gRPC; returns where.
-pub(super) async fn grpc(tasks: &Tasks, shared: Arc<Shared>) -> io::Result<SocketAddr> {
+pub(super) async fn grpc(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
-    let service = TraceServiceServer::new(Receiver(shared))
+    let service = TraceServiceServer::new(TraceReceiver(shared))
         .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MOST);
+        .max_decoding_message_size(MAX_BODY_BYTES);
     let serving = tonic::transport::Server::builder()
         .add_service(service)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
@@ -50,47 +50,49 @@ pub(super) async fn grpc(tasks: &Tasks, shared: Arc<Shared>) -> io::Result<Socke
 }
 
 /// Takes spans over HTTP; returns where.
-pub(super) async fn http(tasks: &Tasks, shared: Arc<Shared>) -> io::Result<SocketAddr> {
+pub(super) async fn http(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
-    let router =
-        Router::new().route("/v1/traces", post(traces)).layer(DefaultBodyLimit::max(MOST)).with_state(shared);
+    let router = Router::new()
+        .route("/v1/traces", post(traces))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(shared);
     tasks.spawn("lab.otlp.http", Fate::ShutDown, async move {
         let _ = axum::serve(listener, router).await;
     });
     Ok(at)
 }
 
-struct Receiver(Arc<Shared>);
+struct TraceReceiver(Arc<CollectorState>);
 
 #[tonic::async_trait]
-impl TraceService for Receiver {
+impl TraceService for TraceReceiver {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
-        self.0.take(request.into_inner());
+        self.0.receive(request.into_inner());
         Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn traces(State(shared): State<Arc<CollectorState>>, headers: HeaderMap, body: Bytes) -> Response {
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let content = of(CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
     if content != PROTOBUF {
-        return refused(
+        return rejection(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             format!("`{content}` is not read here; send {PROTOBUF}"),
         );
     }
     let plain = match of(CONTENT_ENCODING) {
         "" | "identity" => body,
-        "gzip" => match unpacked(&body) {
+        "gzip" => match gunzip(&body) {
             Ok(plain) => plain,
-            Err(why) => return refused(StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")),
+            Err(why) => return rejection(StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")),
         },
         other => {
-            return refused(
+            return rejection(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("`{other}` is not unpacked here; send gzip or nothing"),
             );
@@ -98,26 +100,26 @@ async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     };
     match ExportTraceServiceRequest::decode(plain) {
         Ok(request) => {
-            shared.take(request);
-            let said = ExportTraceServiceResponse::default().encode_to_vec();
-            ([(CONTENT_TYPE, PROTOBUF)], said).into_response()
+            shared.receive(request);
+            let response = ExportTraceServiceResponse::default().encode_to_vec();
+            ([(CONTENT_TYPE, PROTOBUF)], response).into_response()
         }
         Err(why) => {
-            refused(StatusCode::BAD_REQUEST, format!("the body is no ExportTraceServiceRequest: {why}"))
+            rejection(StatusCode::BAD_REQUEST, format!("the body is no ExportTraceServiceRequest: {why}"))
         }
     }
 }
 
-fn refused(status: StatusCode, why: String) -> Response {
+fn rejection(status: StatusCode, why: String) -> Response {
     (status, why).into_response()
 }
 
-/// At most [`MOST`] bytes of it: a small body may unpack to anything.
-fn unpacked(body: &[u8]) -> io::Result<Bytes> {
+/// At most [`MAX_BODY_BYTES`] bytes of it: a small body may unpack to anything.
+fn gunzip(body: &[u8]) -> io::Result<Bytes> {
     let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(body).take(MOST as u64 + 1).read_to_end(&mut plain)?;
-    if plain.len() > MOST {
-        return Err(io::Error::other(format!("it unpacks to more than {} MiB", MOST >> 20)));
+    flate2::read::GzDecoder::new(body).take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut plain)?;
+    if plain.len() > MAX_BODY_BYTES {
+        return Err(io::Error::other(format!("it unpacks to more than {} MiB", MAX_BODY_BYTES >> 20)));
     }
     Ok(plain.into())
 }
@@ -135,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::collector::Collector;
-    use crate::lines::Lines;
+    use crate::record_writer::RecordWriter;
 
     /// Three spans.
     fn export() -> ExportTraceServiceRequest {
@@ -155,8 +157,8 @@ mod tests {
     async fn collector(tasks: &Tasks) -> (Collector, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let writer = record::Writer::create(&folder.path().join("run.jsonl")).expect("a record");
-        let lines = Lines::new(runtime::clock::now(), writer);
-        let started = Collector::start(tasks, lines, Vec::new(), None).await;
+        let record = RecordWriter::new(runtime::clock::now(), writer);
+        let started = Collector::start(tasks, record, Vec::new(), None).await;
         (started.expect("a free port"), folder)
     }
 
@@ -207,7 +209,7 @@ mod tests {
         let tasks = Tasks::new();
         let (collector, _folder) = collector(&tasks).await;
         let plain = export().encode_to_vec();
-        let bomb = gzip(&vec![0; MOST + 1]);
+        let bomb = gzip(&vec![0; MAX_BODY_BYTES + 1]);
         for (content, encoding, body, status, word) in [
             ("application/json", "identity", b"{}".to_vec(), 415, "application/x-protobuf"),
             (PROTOBUF, "zstd", plain.clone(), 415, "gzip"),
@@ -215,8 +217,8 @@ mod tests {
             (PROTOBUF, "gzip", bomb, 400, "16 MiB"),
             (PROTOBUF, "identity", vec![0xff; 20], 400, "ExportTraceServiceRequest"),
         ] {
-            let (said, text) = post(&tasks, collector.http, content, encoding, body).await;
-            assert_eq!(said, status, "{text}");
+            let (answered, text) = post(&tasks, collector.http, content, encoding, body).await;
+            assert_eq!(answered, status, "{text}");
             assert!(text.contains(word), "{text}");
         }
         assert_eq!(collector.finish().await.spans, 0);

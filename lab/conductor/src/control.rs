@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum ControlError {
     /// Nobody listens, or the connection broke.
     #[error("{addr} does not answer")]
     Connection {
@@ -36,12 +36,12 @@ pub enum AskError {
 
 /// Asks nodes, with the run's token.
 #[derive(Clone)]
-pub struct Asker {
+pub struct ControlClient {
     tasks: Tasks,
     token: String,
 }
 
-impl Asker {
+impl ControlClient {
     /// An asker whose connections belong to `tasks`.
     pub fn new(tasks: Tasks, token: impl Into<String>) -> Self {
         Self { tasks, token: token.into() }
@@ -52,21 +52,22 @@ impl Asker {
     /// # Errors
     /// When nobody listens, the connection breaks, or the limit passes. A
     /// status that means failure is an answer.
-    pub async fn ask(
+    pub async fn request(
         &self,
         addr: SocketAddr,
         method: Method,
         path: &str,
         body: impl Into<Bytes> + Send,
         limit: Duration,
-    ) -> Result<(StatusCode, Bytes), AskError> {
-        let broken = |source: Box<dyn std::error::Error + Send + Sync>| AskError::Connection { addr, source };
+    ) -> Result<(StatusCode, Bytes), ControlError> {
+        let connection_error =
+            |source: Box<dyn std::error::Error + Send + Sync>| ControlError::Connection { addr, source };
         let exchange = async {
-            let stream = TcpStream::connect(addr).await.map_err(|why| broken(why.into()))?;
-            stream.set_nodelay(true).map_err(|why| broken(why.into()))?;
+            let stream = TcpStream::connect(addr).await.map_err(|why| connection_error(why.into()))?;
+            stream.set_nodelay(true).map_err(|why| connection_error(why.into()))?;
             let (mut sender, connection) =
-                http1::handshake(TokioIo::new(stream)).await.map_err(|why| broken(why.into()))?;
-            self.tasks.spawn("lab.ask", Fate::ShutDown, async move {
+                http1::handshake(TokioIo::new(stream)).await.map_err(|why| connection_error(why.into()))?;
+            self.tasks.spawn("lab.control", Fate::ShutDown, async move {
                 // Its end is told to the sender, which is where we look.
                 let _ = connection.await;
             });
@@ -78,25 +79,25 @@ impl Asker {
                 .header(CONTENT_TYPE, "application/json")
                 .header("x-cleave-token", &self.token)
                 .body(Full::new(body.into()))
-                .map_err(|why| broken(why.into()))?;
-            let response = sender.send_request(request).await.map_err(|why| broken(why.into()))?;
+                .map_err(|why| connection_error(why.into()))?;
+            let response = sender.send_request(request).await.map_err(|why| connection_error(why.into()))?;
             let status = response.status();
-            let body = response.into_body().collect().await.map_err(|why| broken(why.into()))?;
+            let body = response.into_body().collect().await.map_err(|why| connection_error(why.into()))?;
             Ok((status, body.to_bytes()))
         };
-        tokio::time::timeout(limit, exchange).await.map_err(|_| AskError::Timeout { addr, limit })?
+        tokio::time::timeout(limit, exchange).await.map_err(|_| ControlError::Timeout { addr, limit })?
     }
 
     /// `GET`, for reading.
     ///
     /// # Errors
-    /// As [`Asker::ask`].
+    /// As [`ControlClient::request`].
     pub async fn get(
         &self,
         addr: SocketAddr,
         path: &str,
         limit: Duration,
-    ) -> Result<(StatusCode, Bytes), AskError> {
-        self.ask(addr, Method::GET, path, Bytes::new(), limit).await
+    ) -> Result<(StatusCode, Bytes), ControlError> {
+        self.request(addr, Method::GET, path, Bytes::new(), limit).await
     }
 }

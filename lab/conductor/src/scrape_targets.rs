@@ -1,0 +1,151 @@
+//! Where Prometheus finds the processes of a run: a file of theirs, kept true while it lasts.
+//!
+//! Ports are taken as they are free, and copies come and go; so the run writes what Prometheus calls
+//! a file of targets into `<out>/.targets` and takes it away at its end. A file whose writer is dead
+//! tells of ports that are somebody else's by now: the next run removes it.
+//! Source: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+use telemetry::names;
+
+/// The folder below the one that runs go to.
+pub const FOLDER: &str = ".targets";
+
+/// The processes of one run, as Prometheus is told of them.
+pub struct ScrapeTargets {
+    run_id: String,
+    /// Named by our process and the run: whoever sweeps sees whether the writer lives.
+    path: PathBuf,
+    /// By address, the arm; empty for the lab itself.
+    known: Mutex<BTreeMap<SocketAddr, String>>,
+}
+
+impl ScrapeTargets {
+    /// Of a run whose folder lies in `out`. Nothing is written before there is somebody to find.
+    pub fn new(out: &Path, run_id: impl Into<String>) -> Self {
+        let folder = out.join(FOLDER);
+        remove_stale(&folder);
+        let run_id = run_id.into();
+        let path = folder.join(format!("{}-{run_id}.json", std::process::id()));
+        Self { run_id, path, known: Mutex::default() }
+    }
+
+    /// Somebody serves `/metrics` there, on behalf of an arm; of the lab where `arm` is empty.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&self, addr: SocketAddr, arm: &str) -> io::Result<()> {
+        let mut known = self.known();
+        let is_changed = known.insert(addr, arm.to_owned()).as_deref() != Some(arm);
+        if is_changed { self.write(&known) } else { Ok(()) }
+    }
+
+    /// Nobody serves there any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn remove(&self, addr: SocketAddr) -> io::Result<()> {
+        let mut known = self.known();
+        let is_changed = known.remove(&addr).is_some();
+        if is_changed { self.write(&known) } else { Ok(()) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, String>> {
+        self.known.lock().expect("no panic while held")
+    }
+
+    fn write(&self, known: &BTreeMap<SocketAddr, String>) -> io::Result<()> {
+        let folder = self.path.parent().expect("a file lies in a folder");
+        std::fs::create_dir_all(folder)?;
+        // Replaced in one step: Prometheus reads it whenever the folder changes.
+        let fresh = self.path.with_extension("new");
+        std::fs::write(&fresh, serde_json::to_vec_pretty(&self.groups(known))?)?;
+        std::fs::rename(&fresh, &self.path)
+    }
+
+    fn groups(&self, known: &BTreeMap<SocketAddr, String>) -> Value {
+        let mut by_arm: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (addr, arm) in known {
+            by_arm.entry(arm).or_default().push(addr.to_string());
+        }
+        let group = |(arm, targets): (&str, Vec<String>)| {
+            let mut labels = json!({ names::RUN_ID: self.run_id });
+            if !arm.is_empty() {
+                labels[names::ARM] = arm.into();
+            }
+            json!({ "targets": targets, "labels": labels })
+        };
+        by_arm.into_iter().map(group).collect()
+    }
+}
+
+impl Drop for ScrapeTargets {
+    fn drop(&mut self) {
+        // Never written where nobody was to be found.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the files of processes that are no more.
+pub fn remove_stale(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let pid = path.file_name().and_then(|name| name.to_str()?.split_once('-')?.0.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Another run may have been faster.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> Value {
+        serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON")
+    }
+
+    #[test]
+    fn prometheus_is_told_who_serves_where_and_at_the_end_nothing() {
+        let out = tempfile::tempdir().expect("a folder");
+        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let targets = ScrapeTargets::new(out.path(), "r1");
+        let path = targets.path.clone();
+        assert!(!path.exists(), "there is nobody yet");
+        for (port, arm) in [(3, ""), (2, "micro"), (1, "micro"), (9, "mono")] {
+            targets.add(addr(port), arm).expect("writes");
+        }
+        targets.remove(addr(9)).expect("writes");
+        assert_eq!(
+            read(&path),
+            json!([
+                { "targets": ["127.0.0.1:3"], "labels": { "run_id": "r1" } },
+                { "targets": ["127.0.0.1:1", "127.0.0.1:2"], "labels": { "run_id": "r1", "arm": "micro" } },
+            ])
+        );
+        drop(targets);
+        assert_eq!(std::fs::read_dir(out.path().join(FOLDER)).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn files_of_the_dead_are_swept_and_those_of_the_living_are_not() {
+        let out = tempfile::tempdir().expect("a folder");
+        let folder = out.path().join(FOLDER);
+        std::fs::create_dir(&folder).expect("a folder");
+        // No process has this number: the kernel's greatest is 4,194,304.
+        let (dead, living) = (folder.join("4194305-r1.json"), folder.join("1-r1.json"));
+        for path in [&dead, &living] {
+            std::fs::write(path, "[]").expect("a file");
+        }
+        drop(ScrapeTargets::new(out.path(), "r2"));
+        assert!(!dead.exists());
+        assert!(living.exists(), "its writer may still run");
+    }
+}
