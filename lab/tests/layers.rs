@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/record", &["record"]),
     ("lab/trace", &["trace"]),
     ("loadgen/traffic", &["traffic"]),
+    ("lab/model", &["model"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
@@ -41,7 +42,8 @@ const WITHIN: &[(&str, &str)] = &[
 ];
 
 /// Rooms without clock, sockets or a runtime, and what would betray one.
-const PURE: &[&str] = &["policy", "contract", "traffic", "scorecard", "scenario", "trace", "*-api"];
+const PURE: &[&str] =
+    &["policy", "contract", "traffic", "record", "model", "scorecard", "scenario", "trace", "*-api"];
 const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", "tracing", "nix", "flume"];
 
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
@@ -49,6 +51,7 @@ const LABORATORY: &[&str] = &[
     "traffic",
     "record",
     "trace",
+    "model",
     "scorecard",
     "scenario",
     "loadgen",

@@ -3,7 +3,7 @@
 //! Two figures differ where their 95 % intervals do not overlap. That is a stricter rule than a test of the difference,
 //! which suits runs that were not made at the same time and share no stretch to pair.
 
-use record::figures;
+use model::format;
 use record::{Better, Check, Machine, Measured, Score, Verdict};
 use scorecard::card;
 
@@ -126,7 +126,7 @@ fn rows(runs: [&Story; 2], arms: &[ArmPair]) -> Vec<Row> {
                 };
                 Pair::of([measured(0), measured(1)], key.better)
             };
-            let ratio = |score: &Option<Score>| score.as_ref().map_or_else(String::new, figures::ratio);
+            let ratio = |score: &Option<Score>| score.as_ref().map_or_else(String::new, format::ratio);
             Row {
                 id: key.id.clone(),
                 claim: key.claim.clone(),

@@ -6,8 +6,9 @@
 mod mermaid;
 mod parts;
 
-use record::figures::{self, count, value};
-use record::{Check, Score, Verdict, glossary};
+use model::format::{self, count, value};
+use model::glossary;
+use record::{Check, Score, Verdict};
 
 use crate::compare::{self, CheckPair, Comparison};
 use crate::story::spells::Spell;
@@ -145,8 +146,8 @@ fn table(story: &Story, scores: &[&Score]) -> Part {
                 value(score.arms.get(&arm.letter).and_then(|measured| measured.value), &score.unit)
             }));
             let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-            let finding = format!("{}{}", mark(figures::is_b_better(score)), cell(&score.finding));
-            cells.extend([figures::ratio(score), count(Some(n as f64)), finding]);
+            let finding = format!("{}{}", mark(format::is_b_better(score)), cell(&score.finding));
+            cells.extend([format::ratio(score), count(Some(n as f64)), finding]);
             row_of(&cells)
         };
     Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
@@ -215,7 +216,7 @@ fn mark(is_better: Option<bool>) -> &'static str {
 fn symptoms(story: &Story) -> Part {
     let head = ["arm", "at its worst", "first", "last", "seconds"];
     let row = |spell: Spell| {
-        let at = |second: u32| figures::clock(second.into());
+        let at = |second: u32| format::clock(second.into());
         row_of(&[
             spell.arm.to_string(),
             cell(&spell.symptom.text),
@@ -244,7 +245,7 @@ fn how_it_went(story: &Story) -> Part {
         part.rows.push(format!(
             "{} at {}: {}\n",
             step.number,
-            figures::clock_ns(step.start_ns, 1),
+            format::clock_ns(step.start_ns, 1),
             fence(&step.text)
         ));
     }

@@ -17,7 +17,7 @@ mod verdict;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use record::glossary;
+use model::glossary;
 
 use crate::compare::Comparison;
 use crate::escaped;
@@ -252,5 +252,5 @@ fn cells(values: &[String]) -> String {
 
 /// Nanoseconds, as every view writes times.
 fn time(ns: f64) -> String {
-    record::figures::value(Some(ns / 1e9), "s")
+    model::format::value(Some(ns / 1e9), "s")
 }

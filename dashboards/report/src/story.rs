@@ -10,10 +10,9 @@ pub mod tables;
 
 use std::collections::BTreeMap;
 
-use record::figures;
+use model::{Run, Window, format};
 use record::{Audit, Check, End, Entry, Event, Header, Line, Score, Split, Trace, Verdict};
-use scorecard::Tally;
-use scorecard::expect::{Expectation, Window};
+use scorecard::Expectation;
 
 pub use series::Series;
 
@@ -35,7 +34,7 @@ impl std::error::Error for NoHeader {}
 /// A run, ready to be told.
 pub struct Story {
     /// Everything measured, for questions.
-    pub tally: Tally,
+    pub run: Run,
     /// How it ended; `None` when the record was cut short.
     pub end: Option<End>,
     /// The last standing of each expectation, in the order of the file.
@@ -67,9 +66,9 @@ impl Story {
     /// # Errors
     /// When it does not begin with a header.
     pub fn of(lines: &[Line]) -> Result<Self, NoHeader> {
-        let tally = Tally::of(lines).ok_or(NoHeader)?;
+        let run = Run::of(lines).ok_or(NoHeader)?;
         let mut story = Self {
-            tally,
+            run,
             end: None,
             checks: Vec::new(),
             scores: Vec::new(),
@@ -112,7 +111,7 @@ impl Story {
 
     /// What does not change in the run.
     pub fn header(&self) -> &Header {
-        &self.tally.header
+        &self.run.header
     }
 
     /// The verdict in a word, for runs that were cut short as well.
@@ -152,7 +151,7 @@ impl Story {
     /// `violated since 00:12.5`, on the load's clock as the charts have it; empty where it is not known.
     pub fn since(&self, check: &Check) -> String {
         check.since_ns.map_or_else(String::new, |ns| {
-            format!("violated since {}", figures::load_clock(ns, self.header().load_start_ns, 1))
+            format!("violated since {}", format::load_clock(ns, self.header().load_start_ns, 1))
         })
     }
 
@@ -160,9 +159,9 @@ impl Story {
     pub fn found(&self, check: &Check) -> String {
         let mut found = format!(
             "{} where the limit is {} (n={})",
-            figures::value(check.value, &check.unit),
-            figures::value(check.limit, &check.unit),
-            figures::count(Some(check.n as f64)),
+            format::value(check.value, &check.unit),
+            format::value(check.limit, &check.unit),
+            format::count(Some(check.n as f64)),
         );
         for more in [&self.since(check), &check.reason] {
             if !more.is_empty() {
@@ -199,7 +198,7 @@ impl Story {
     /// Seconds an expectation looks at: of its phases, or of the whole load.
     pub fn seconds_of(&self, check: &Check) -> f64 {
         let phases = check.text.parse::<Expectation>();
-        let named = phases.iter().flat_map(Expectation::phases).filter_map(|name| self.tally.phase(name));
+        let named = phases.iter().flat_map(Expectation::phases).filter_map(|name| self.run.phase(name));
         let ns: u64 = named.map(|phase| phase.length_ns).max().unwrap_or(0);
         if ns > 0 { ns as f64 / 1e9 } else { f64::from(self.length_s()) }
     }

@@ -1,6 +1,6 @@
 //! A run of many arms: a line for each, the ones worth having first. As columns of a scorecard they would fit no page.
 
-use record::figures::value;
+use model::format::value;
 use record::{Arm, Measured};
 
 use crate::story::Story;

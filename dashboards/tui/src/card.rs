@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use record::{Audit, Check, End, Entry, Header, Line, Score, Verdict, Window, figures};
+use model::format;
+use record::{Audit, Check, End, Entry, Header, Line, Score, Verdict, Window};
 
 use crate::figures::{NO_DATA, count, left, load_clock, right, value, width, wrap};
 use crate::sweep;
@@ -332,7 +333,7 @@ impl<W: Write> Card<'_, W> {
             let mut remarks: Vec<String> = Vec::new();
             for score in scores.iter().filter(|score| score.claim == claim) {
                 self.score(&columns, score)?;
-                remarks.extend(figures::remark(score).filter(|said| !remarks.contains(said)));
+                remarks.extend(format::remark(score).filter(|said| !remarks.contains(said)));
             }
             // Said once under the ratios it qualifies: it is the same for all of a window.
             for remark in remarks {
@@ -354,7 +355,7 @@ impl<W: Write> Card<'_, W> {
                 right(&value(measured.value, &score.unit), VALUE)
             })
             .collect();
-        let ratio = figures::ratio(score);
+        let ratio = format::ratio(score);
         let n = score.arms.values().map(|measured| measured.n).min();
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
         let (finding, rest) = match score.finding.as_str() {
@@ -414,7 +415,7 @@ impl Columns {
 
 /// Whether B is better, where the difference is one.
 fn standing(score: &Score) -> (char, Tone) {
-    match figures::is_b_better(score) {
+    match format::is_b_better(score) {
         Some(true) => ('▲', Tone::Good),
         Some(false) => ('▼', Tone::Bad),
         None if score.arms.values().filter(|measured| measured.value.is_some()).count() < 2 => {

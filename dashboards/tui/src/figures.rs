@@ -1,7 +1,7 @@
 //! Numbers for people as the terminal has room for them, and text cut to its cells. What all views share is the
 //! record's.
 
-pub(crate) use record::figures::{NO_DATA, clock, count, load_clock, value};
+pub(crate) use model::format::{NO_DATA, clock, count, load_clock, value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A latency in milliseconds without its unit: `0.42`, `9.4`, `187`.
@@ -42,7 +42,7 @@ pub(crate) fn number(number: u32, ascii: bool) -> String {
 /// How a figure is called: its term's name in the glossary. Every label of a figure on the screen comes through here,
 /// so that drawing all screens, as the tests do, finds one that is not defined.
 pub(crate) fn name_of(id: &str) -> &'static str {
-    let term = record::glossary::term_of(id).filter(|term| term.id == id);
+    let term = model::glossary::term_of(id).filter(|term| term.id == id);
     debug_assert!(term.is_some(), "`{id}` is shown and has no term in the glossary");
     term.map_or("", |term| term.name)
 }

@@ -1,7 +1,7 @@
 //! Roles and how they look: meaning first, colour second, and never colour alone.
 
+use model::incidents::Symptom;
 use ratatui::style::{Color, Modifier, Style};
-use record::symptom::Symptom;
 
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

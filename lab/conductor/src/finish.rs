@@ -242,15 +242,15 @@ fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Cir
     silent.collect()
 }
 
-fn is_noisy(tally: &scorecard::Tally) -> bool {
-    let whole = tally.whole(&scorecard::expect::Window::Whole);
+fn is_noisy(tally: &model::Run) -> bool {
+    let whole = tally.whole(&model::Window::Whole);
     let stalls: Vec<f64> = tally.hosts(&whole).map(|host| host.cpu_stall / 100.0).collect();
     !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > NOISY_STALL_SHARE
 }
 
 /// Lateness of the generator's pacer at the median of the seconds before this one of the load, us.
-pub(crate) fn generator_lag_us(tally: &scorecard::Tally, second: u32) -> Option<u64> {
-    let recent = scorecard::expect::Window::Seconds(second.saturating_sub(LAG_WINDOW_SECONDS), second);
+pub(crate) fn generator_lag_us(tally: &model::Run, second: u32) -> Option<u64> {
+    let recent = model::Window::Seconds(second.saturating_sub(LAG_WINDOW_SECONDS), second);
     let window = tally.whole(&recent);
     // Arms that take turns have their seconds one after another: the latest to be late counts.
     let late = |arm| tally.merged(arm, &window, "all", |window| &window.pace_lag).quantile(0.5);
@@ -258,11 +258,11 @@ pub(crate) fn generator_lag_us(tally: &scorecard::Tally, second: u32) -> Option<
 }
 
 /// PSS of everything now, the lab included, MiB.
-pub(crate) fn pss_mib(tally: &scorecard::Tally) -> f64 {
+pub(crate) fn pss_mib(tally: &model::Run) -> f64 {
     tally.all_hosts().map(|host| host.pss_kib).last().unwrap_or(0) as f64 / 1024.0
 }
 
 /// Highest PSS of everything, the lab included, MiB.
-fn peak_pss_mib(tally: &scorecard::Tally) -> f64 {
+fn peak_pss_mib(tally: &model::Run) -> f64 {
     tally.all_hosts().map(|host| host.pss_kib).max().unwrap_or(0) as f64 / 1024.0
 }

@@ -57,11 +57,11 @@ impl Stage {
     /// Costs become lines once all windows are final: they are per journey.
     pub(crate) fn append_costs(&self, round: u32, costs: Vec<PhaseCost>) {
         for PhaseCost { arm, phase, totals } in costs {
-            let window = scorecard::expect::Window::Phase(phase.clone());
+            let window = model::Window::Phase(phase.clone());
             let journeys = self
                 .record
                 .query(|tally| {
-                    let seconds = scorecard::tally::Stretch { round, seconds: tally.seconds(&window) };
+                    let seconds = model::TimeRange { round, seconds: tally.seconds(&window) };
                     tally.sum(arm, &seconds, "all", |window| window.sent)
                 })
                 .unwrap_or(0);

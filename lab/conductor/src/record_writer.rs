@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
+use model::Run;
 use record::{Entry, Event, EventKind, Line, Writer};
-use scorecard::Tally;
 use tokio::sync::broadcast;
 
 /// Lines a watcher may be behind before it loses some: a minute of a busy run.
@@ -69,7 +69,7 @@ impl RecordSubscription {
 
 struct Inner {
     writer: Writer,
-    tally: Option<Tally>,
+    tally: Option<Run>,
     before_header: Vec<Line>,
     counts: std::collections::BTreeMap<String, u64>,
     /// The first failure to write: the run goes on to its end and then says so.
@@ -112,7 +112,7 @@ impl RecordWriter {
         let line = Line { t, entry };
         let mut inner = self.lock();
         if let Entry::Header(header) = &line.entry {
-            inner.tally = Some(Tally::new((**header).clone()));
+            inner.tally = Some(Run::new((**header).clone()));
             let before_header = std::mem::take(&mut inner.before_header);
             self.write(&mut inner, line);
             before_header.into_iter().for_each(|line| self.write(&mut inner, line));
@@ -161,7 +161,7 @@ impl RecordWriter {
     }
 
     /// Asks the tally; `None` before the header is written.
-    pub fn query<R>(&self, query: impl FnOnce(&Tally) -> R) -> Option<R> {
+    pub fn query<R>(&self, query: impl FnOnce(&Run) -> R) -> Option<R> {
         self.lock().tally.as_ref().map(query)
     }
 

@@ -3,22 +3,17 @@
 //! - [`line`]: what a line says: header, phase, window, edge, proc, event. [`trace`]: requests followed through
 //!   the components. [`outcome`]: check, score, cost, audit, end.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
-//! - [`figures`]: numbers and verdicts for people, the same in every view.
-//! - [`glossary`]: what each number is and how it comes about. [`symptom`]: what is wrong at a moment, in words.
 //! - [`file`]: `run.jsonl`, written a line at a time, read while being written. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
-pub mod figures;
 pub mod file;
-pub mod glossary;
 pub mod histogram;
 pub mod line;
 pub mod outcome;
 pub mod schema;
-pub mod symptom;
 pub mod trace;
 
 pub use file::{ReadError, Reader, Writer};

@@ -20,6 +20,28 @@ pub enum Verdict {
     Invalid,
 }
 
+impl Verdict {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Inconclusive => "inconclusive",
+            Self::Fail => "fail",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Its sign beside the word: colour is never the only one.
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Pass => '✓',
+            Self::Fail => '✗',
+            Self::Inconclusive => '?',
+            Self::Invalid => '!',
+        }
+    }
+}
+
 /// How an expectation stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {

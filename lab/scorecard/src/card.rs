@@ -5,12 +5,12 @@ mod traces;
 
 use std::collections::BTreeMap;
 
+use model::{Run, SECOND, TimeRange};
 use record::{Better, Measured, Score};
 
 use crate::expect::{Kind, Unit, Window};
 use crate::measure::{measure, ratio, scaled};
 use crate::stats;
-use crate::tally::{SECOND, Stretch, Tally};
 
 /// What a row is, before it is measured.
 struct Row {
@@ -119,30 +119,30 @@ fn rows() -> Vec<Row> {
 
 /// Every row these lines can fill. `steady` is the phase undisturbed figures
 /// come from; fault rows come from the phases of their steps.
-pub fn scorecard(tally: &Tally) -> Vec<Score> {
-    let steady = steady(tally);
+pub fn scorecard(run: &Run) -> Vec<Score> {
+    let steady = steady(run);
     let mut scores = Vec::new();
     for row in rows() {
         let window = match row.claim {
             LATENCY | SCALE => &steady,
             _ => &Window::Whole,
         };
-        scores.push(score(tally, &row, window));
+        scores.push(score(run, &row, window));
     }
-    scores.extend(parts::rows(tally, &steady));
-    scores.extend(faults(tally));
-    scores.extend(capacity(tally, &steady));
-    scores.extend(complexity(tally));
-    scores.extend(traces::rows(tally, &steady));
-    scores.extend(watching(tally, &steady));
-    scores.extend(crate::front::rows(tally));
+    scores.extend(parts::rows(run, &steady));
+    scores.extend(faults(run));
+    scores.extend(capacity(run, &steady));
+    scores.extend(complexity(run));
+    scores.extend(traces::rows(run, &steady));
+    scores.extend(watching(run, &steady));
+    scores.extend(crate::front::rows(run));
     scores.retain(|score| score.arms.values().any(|measured| measured.value.is_some()));
     scores
 }
 
 /// The phase called `steady`, or the first measured one.
-fn steady(tally: &Tally) -> Window {
-    let phases = &tally.header.phases;
+fn steady(run: &Run) -> Window {
+    let phases = &run.header.phases;
     let named = phases.iter().find(|phase| phase.name == "steady" && phase.measure);
     named
         .or_else(|| phases.iter().find(|phase| phase.measure))
@@ -158,11 +158,11 @@ fn name(window: &Window) -> String {
     }
 }
 
-fn score(tally: &Tally, row: &Row, window: &Window) -> Score {
+fn score(run: &Run, row: &Row, window: &Window) -> Score {
     let arms: BTreeMap<char, Measured> =
-        tally.letters().into_iter().map(|arm| (arm, measure(tally, &row.kind, window, arm))).collect();
-    let ratio = pair(tally).and_then(|(a, b)| ratio(tally, &row.kind, window, a, b));
-    let beside = row.beside.then(|| parts::beside(tally, window)).flatten();
+        run.letters().into_iter().map(|arm| (arm, measure(run, &row.kind, window, arm))).collect();
+    let ratio = pair(run).and_then(|(a, b)| ratio(run, &row.kind, window, a, b));
+    let beside = row.beside.then(|| parts::beside(run, window)).flatten();
     Score {
         id: row.id.into(),
         claim: row.claim.into(),
@@ -179,8 +179,8 @@ fn score(tally: &Tally, row: &Row, window: &Window) -> Score {
 }
 
 /// The first two arms: ratios are B over A.
-fn pair(tally: &Tally) -> Option<(char, char)> {
-    match tally.letters()[..] {
+fn pair(run: &Run) -> Option<(char, char)> {
+    match run.letters()[..] {
         [a, b, ..] => Some((a, b)),
         _ => None,
     }
@@ -231,18 +231,18 @@ pub fn apart(one: &Measured, two: &Measured) -> &'static str {
 }
 
 /// Rows of each step: goodput while it lasted, and whom else it hurt.
-fn faults(tally: &Tally) -> Vec<Score> {
+fn faults(run: &Run) -> Vec<Score> {
     let mut scores = Vec::new();
-    for step in &tally.header.steps {
+    for step in &run.header.steps {
         let inside = |phase: &&record::PhasePlan| {
             (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns)
         };
-        let Some(phase) = tally.header.phases.iter().find(inside) else { continue };
+        let Some(phase) = run.header.phases.iter().find(inside) else { continue };
         let window = Window::Phase(phase.name.clone());
         let of = |id: String, measure: String, better: Better, kind: Kind| {
             let row =
                 Row { id: "", claim: ISOLATION, measure: "", unit: kind.unit(), better, kind, beside: false };
-            Score { id, measure, ..score(tally, &row, &window) }
+            Score { id, measure, ..score(run, &row, &window) }
         };
         scores.push(of(
             format!("goodput_{}", step.id),
@@ -262,7 +262,7 @@ fn faults(tally: &Tally) -> Vec<Score> {
 
 /// Journeys per second per core used, and per GiB held. The CPU of every stretch is known, so the first has
 /// an interval; memory has one highest value a run, so the second has none.
-fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
+fn capacity(run: &Run, window: &Window) -> Vec<Score> {
     let row = |id: &str, measure: &str, arms: BTreeMap<char, Measured>, finding: String| Score {
         id: id.into(),
         claim: SCALE.into(),
@@ -275,40 +275,40 @@ fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
         finding,
         arms,
     };
-    let (whole, blocks) = (tally.whole(window), tally.blocks(window));
+    let (whole, blocks) = (run.whole(window), run.blocks(window));
     // Journeys a second over cores is journeys over seconds of CPU.
-    let per_core = |arm: char, stretch: &Stretch| {
-        let cpu = tally.cpu_ns(arm, stretch).filter(|ns| *ns > 0)?;
-        Some(tally.sum(arm, stretch, "all", |w| w.good) as f64 * SECOND as f64 / cpu as f64)
+    let per_core = |arm: char, stretch: &TimeRange| {
+        let cpu = run.cpu_ns(arm, stretch).filter(|ns| *ns > 0)?;
+        Some(run.sum(arm, stretch, "all", |w| w.good) as f64 * SECOND as f64 / cpu as f64)
     };
     let of_blocks =
         |arm: char| -> Vec<Option<f64>> { blocks.iter().map(|block| per_core(arm, block)).collect() };
-    let cores: BTreeMap<char, Measured> = tally
+    let cores: BTreeMap<char, Measured> = run
         .letters()
         .into_iter()
         .map(|arm| {
             let known: Vec<f64> = of_blocks(arm).into_iter().flatten().collect();
             let measured = Measured {
                 value: per_core(arm, &whole),
-                n: tally.sum(arm, &whole, "all", |w| w.good),
+                n: run.sum(arm, &whole, "all", |w| w.good),
                 interval: stats::mean(&known).map(|(_, interval)| interval),
             };
             (arm, measured)
         })
         .collect();
-    let letters = tally.letters();
+    let letters = run.letters();
     let paired = match letters.as_slice() {
         [a, b, ..] => stats::paired_ratio(&of_blocks(*a), &of_blocks(*b)).map(|(_, interval)| interval),
         _ => None,
     };
     let found = paired.map_or_else(|| "no interval".into(), of_ratio);
     let held =
-        |arm: char| measure(tally, &Kind::Pss, window, arm).value.map(|bytes| bytes / f64::from(1 << 30));
-    let memory: BTreeMap<char, Measured> = tally
+        |arm: char| measure(run, &Kind::Pss, window, arm).value.map(|bytes| bytes / f64::from(1 << 30));
+    let memory: BTreeMap<char, Measured> = run
         .letters()
         .into_iter()
         .map(|arm| {
-            let rate = measure(tally, &Kind::Rate("all".into()), window, arm);
+            let rate = measure(run, &Kind::Rate("all".into()), window, arm);
             let divided = held(arm).filter(|gib| *gib > 0.0).map(|gib| scaled(rate, 1.0 / gib));
             (arm, Measured { interval: None, ..divided.unwrap_or_default() })
         })
@@ -321,10 +321,10 @@ fn capacity(tally: &Tally, window: &Window) -> Vec<Score> {
 }
 
 /// What there is to look after.
-fn complexity(tally: &Tally) -> Vec<Score> {
+fn complexity(run: &Run) -> Vec<Score> {
     let row =
         |id: &str, measure: &str, unit: Unit, is_exact: bool, value: &dyn Fn(&record::Arm) -> Option<f64>| {
-            let arms: BTreeMap<char, Measured> = tally
+            let arms: BTreeMap<char, Measured> = run
                 .header
                 .arms
                 .iter()
@@ -350,7 +350,7 @@ fn complexity(tally: &Tally) -> Vec<Score> {
         };
     let sockets = |arm: &record::Arm| {
         let most = |samples: &[(u64, record::Proc)]| samples.iter().map(|(_, proc)| proc.sockets).max();
-        let counts: Vec<u32> = tally.procs(arm.letter).filter_map(|(_, samples)| most(samples)).collect();
+        let counts: Vec<u32> = run.procs(arm.letter).filter_map(|(_, samples)| most(samples)).collect();
         (!counts.is_empty()).then(|| counts.iter().sum::<u32>().into())
     };
     vec![
@@ -368,10 +368,10 @@ fn complexity(tally: &Tally) -> Vec<Score> {
 }
 
 /// What watching costs.
-fn watching(tally: &Tally, window: &Window) -> Vec<Score> {
-    let whole = tally.whole(window);
+fn watching(run: &Run, window: &Window) -> Vec<Score> {
+    let whole = run.whole(window);
     let per_journey = |id: &str, measure: &str, unit: Unit, figure: &dyn Fn(char) -> Option<(f64, u64)>| {
-        let arms: BTreeMap<char, Measured> = tally
+        let arms: BTreeMap<char, Measured> = run
             .letters()
             .into_iter()
             .map(|arm| {
@@ -397,8 +397,8 @@ fn watching(tally: &Tally, window: &Window) -> Vec<Score> {
         }
     };
     let spans = |arm: char| {
-        let journeys = tally.sum(arm, &whole, "all", |w| w.sent);
-        let ranges = tally.run_time(arm, &whole);
+        let journeys = run.sum(arm, &whole, "all", |w| w.sent);
+        let ranges = run.run_time(arm, &whole);
         let ended = |samples: &[(u64, record::Proc)]| {
             let inside: Vec<u64> = samples
                 .iter()
@@ -407,11 +407,11 @@ fn watching(tally: &Tally, window: &Window) -> Vec<Score> {
                 .collect();
             inside.last().unwrap_or(&0).saturating_sub(*inside.first().unwrap_or(&0))
         };
-        let total: u64 = tally.procs(arm).map(|(_, samples)| ended(samples)).sum();
+        let total: u64 = run.procs(arm).map(|(_, samples)| ended(samples)).sum();
         (journeys > 0).then(|| (total as f64 / journeys as f64, journeys))
     };
     let cpu = |arm: char| {
-        let parts = parts::of(tally, window, arm)?;
+        let parts = parts::of(run, window, arm)?;
         Some((*parts.cpu.get("telemetry")?, parts.journeys))
     };
     vec![

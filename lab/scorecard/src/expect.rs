@@ -5,6 +5,7 @@ mod parse;
 
 use std::fmt;
 
+pub use model::Window;
 use serde::{Deserialize, Serialize};
 
 /// What a number is a number of. Both sides must agree.
@@ -61,20 +62,6 @@ impl Op {
             Self::Equal => left == right,
         }
     }
-}
-
-/// The stretch of the run a measure looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Window {
-    /// All measured phases.
-    Whole,
-    /// One phase.
-    Phase(String),
-    /// The last so many nanoseconds of the run.
-    Last(u64),
-    /// Seconds since the load's start, from and to: for conditions that are looked at
-    /// while a run goes on. Not written in files.
-    Seconds(u32, u32),
 }
 
 /// What is measured.

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use model::Run;
 use record::{Better, Measured, Score};
 
 use crate::expect::{Kind, Unit, Window};
 use crate::measure::measure;
-use crate::tally::Tally;
 
 /// From so many arms the front is looked for.
 const MANY: usize = 5;
@@ -17,14 +17,14 @@ const MANY: usize = 5;
 /// Share of journeys hurt that do not need the component whose process dies, averaged over
 /// components: from where everything lives and what the journeys of the run need. The door
 /// and the registry are left out; a death of theirs is everybody's in every deployment.
-pub fn bystanders(tally: &Tally, arm: char) -> Option<f64> {
-    let header = &tally.header;
+pub fn bystanders(run: &Run, arm: char) -> Option<f64> {
+    let header = &run.header;
     let plan = header.arms.iter().find(|plan| plan.letter == arm)?;
-    let whole = tally.whole(&Window::Whole);
+    let whole = run.whole(&Window::Whole);
     let weights: BTreeMap<&str, u64> = header
         .journeys
         .iter()
-        .map(|journey| (journey.name.as_str(), tally.sum(arm, &whole, &journey.name, |w| w.offered)))
+        .map(|journey| (journey.name.as_str(), run.sum(arm, &whole, &journey.name, |w| w.offered)))
         .collect();
     let infrastructure = |host: &String| host == "gateway" || host == "registry";
     let mut components: Vec<&String> =
@@ -51,13 +51,13 @@ pub fn bystanders(tally: &Tally, arm: char) -> Option<f64> {
 }
 
 /// What deployments are compared by; less is better in all of them.
-pub fn figures(tally: &Tally, arm: char) -> Option<[f64; 4]> {
-    let of = |kind: Kind| measure(tally, &kind, &Window::Whole, arm).value;
+pub fn figures(run: &Run, arm: char) -> Option<[f64; 4]> {
+    let of = |kind: Kind| measure(run, &kind, &Window::Whole, arm).value;
     Some([
         of(Kind::Latency(0.5, "all".into()))?,
         of(Kind::CpuPerJourney)?,
         of(Kind::Pss)?,
-        bystanders(tally, arm)?,
+        bystanders(run, arm)?,
     ])
 }
 
@@ -67,13 +67,13 @@ fn beats(one: &[f64; 4], other: &[f64; 4]) -> bool {
 }
 
 /// Rows of a run of many deployments; none for a run of few.
-pub(crate) fn rows(tally: &Tally) -> Vec<Score> {
-    let letters = tally.letters();
+pub(crate) fn rows(run: &Run) -> Vec<Score> {
+    let letters = run.letters();
     if letters.len() < MANY {
         return Vec::new();
     }
     let known: Vec<(char, [f64; 4])> =
-        letters.iter().filter_map(|arm| Some((*arm, figures(tally, *arm)?))).collect();
+        letters.iter().filter_map(|arm| Some((*arm, figures(run, *arm)?))).collect();
     let row = |id: &str, measure: &str, unit: Unit, better, value: &dyn Fn(usize) -> f64| {
         let arms: BTreeMap<char, Measured> = known
             .iter()

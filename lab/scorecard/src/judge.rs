@@ -1,11 +1,11 @@
 //! From measures to a verdict: how each expectation stands, what makes a run unbelievable, and what follows.
 
+use model::{Run, SECOND};
 use record::{Check, Lint, Measured, Verdict};
 
 use crate::expect::{Expectation, Kind, Measure, Op, Side, Unit};
 use crate::lints;
 use crate::measure::{measure, ratio};
-use crate::tally::{SECOND, Tally};
 
 /// Samples a share needs before it is believed.
 const MIN_SHARE: u64 = 100;
@@ -30,17 +30,17 @@ pub const fn exit_code(verdict: Verdict) -> u8 {
 }
 
 /// How an expectation stands: one check per arm it binds to, or one for a comparison of arms.
-pub fn checks(tally: &Tally, id: u32, expectation: &Expectation) -> Vec<Check> {
+pub fn checks(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
     let Side::Measure { factor, measure: left } = &expectation.left else { return Vec::new() };
     match &expectation.right {
         Side::Quantity { value, .. } => {
-            let arms = if left.kind.is_host() { vec!['-'] } else { bound(tally, left) };
+            let arms = if left.kind.is_host() { vec!['-'] } else { bound(run, left) };
             arms.into_iter()
-                .map(|arm| against_limit(tally, id, expectation, left, *factor, arm, *value))
+                .map(|arm| against_limit(run, id, expectation, left, *factor, arm, *value))
                 .collect()
         }
         Side::Measure { factor: right_factor, measure: right } => {
-            vec![against_measure(tally, id, expectation, (*factor, left), (*right_factor, right))]
+            vec![against_measure(run, id, expectation, (*factor, left), (*right_factor, right))]
         }
     }
 }
@@ -56,8 +56,8 @@ pub fn withhold(checks: &mut [Check], that: &Expectation) {
 }
 
 /// Arms a measure is bound to: those whose topology and variant are named, or all.
-pub(crate) fn bound(tally: &Tally, measure: &Measure) -> Vec<char> {
-    let arms = tally.header.arms.iter();
+pub(crate) fn bound(run: &Run, measure: &Measure) -> Vec<char> {
+    let arms = run.header.arms.iter();
     arms.filter(|arm| {
         measure.axes.iter().all(|axis| *axis == arm.topology || *axis == arm.variant || *axis == arm.name)
     })
@@ -66,7 +66,7 @@ pub(crate) fn bound(tally: &Tally, measure: &Measure) -> Vec<char> {
 }
 
 fn against_limit(
-    tally: &Tally,
+    run: &Run,
     id: u32,
     expectation: &Expectation,
     left: &Measure,
@@ -75,8 +75,8 @@ fn against_limit(
     limit: f64,
 ) -> Check {
     // A host measure is the same whichever arm is asked.
-    let asked = if arm == '-' { tally.letters().first().copied().unwrap_or('A') } else { arm };
-    let measured = crate::measure::scaled(measure(tally, &left.kind, &left.window, asked), factor);
+    let asked = if arm == '-' { run.letters().first().copied().unwrap_or('A') } else { arm };
+    let measured = crate::measure::scaled(measure(run, &left.kind, &left.window, asked), factor);
     let (verdict, reason) = judge(&left.kind, measured, expectation.op, limit);
     Check {
         id,
@@ -88,7 +88,7 @@ fn against_limit(
         margin: margin(expectation.op, measured.value, Some(limit)),
         n: measured.n,
         since_ns: if verdict == Verdict::Fail {
-            crate::since::since(tally, expectation, left, factor, asked, limit)
+            crate::since::since(run, expectation, left, factor, asked, limit)
         } else {
             None
         },
@@ -98,7 +98,7 @@ fn against_limit(
 }
 
 fn against_measure(
-    tally: &Tally,
+    run: &Run,
     id: u32,
     expectation: &Expectation,
     (left_factor, left): (f64, &Measure),
@@ -117,19 +117,19 @@ fn against_measure(
         reason,
         since_ns: None,
     };
-    let (lefts, rights) = (bound(tally, left), bound(tally, right));
+    let (lefts, rights) = (bound(run, left), bound(run, right));
     let ([a], [b]) = (lefts.as_slice(), rights.as_slice()) else {
         let reason = "each side of a comparison must name exactly one arm that is run".to_owned();
         return check(None, None, 0, (Verdict::Inconclusive, reason));
     };
-    let one = measure(tally, &left.kind, &left.window, *a);
-    let other = measure(tally, &right.kind, &right.window, *b);
+    let one = measure(run, &left.kind, &left.window, *a);
+    let other = measure(run, &right.kind, &right.window, *b);
     let n = one.n.min(other.n);
     let (value, limit) = (one.value.map(|v| v * left_factor), other.value.map(|v| v * right_factor));
     // The same measure in two arms: the ratio of paired blocks decides, since
     // whatever both arms felt cancels in it.
     let paired = (left.kind == right.kind && left.window == right.window)
-        .then(|| ratio(tally, &left.kind, &left.window, *b, *a))
+        .then(|| ratio(run, &left.kind, &left.window, *b, *a))
         .flatten()
         .filter(|ratio| ratio.interval.is_some());
     let standing = match paired {

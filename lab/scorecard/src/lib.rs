@@ -1,6 +1,5 @@
-//! From windows to measures, expectations and a verdict. Pure: lines of the run record in, lines out.
+//! From a run's model to measures, expectations and a verdict. Pure.
 //!
-//! - [`tally`]: the record's lines, sorted for questions.
 //! - [`expect`]: the grammar of expectations.
 //! - [`measure`]: what an arm did, with samples and interval.
 //! - [`judge`]: how expectations stand, and the verdict; `since`: from when on. [`lints`](mod@lints): what makes a run
@@ -19,10 +18,8 @@ pub mod lints;
 pub mod measure;
 mod since;
 pub mod stats;
-pub mod tally;
 
 pub use card::scorecard;
 pub use expect::Expectation;
 pub use judge::{checks, exit_code, verdict};
 pub use lints::{Circumstances, lints};
-pub use tally::Tally;

@@ -20,11 +20,11 @@
 //! | T16 a ratio of hollow work | `hollow_ratio` |
 //! | T17 a monolith without copies | `no_copies` |
 
+use model::Run;
 use record::{Lint, Verdict};
 
 use crate::expect::{Expectation, Kind, Measure, Op, Side, Window};
 use crate::judge;
-use crate::tally::Tally;
 
 /// What the lab itself knows about the run besides its lines.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ const SLOT_WAIT_US: u64 = 2_000;
 pub(crate) const TOO_BUSY: &str = "the machine was too busy to compare latencies side by side";
 
 /// Everything that makes the run invalid or inconclusive, whatever its checks say.
-pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
+pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     let mut lints = Vec::new();
     let mut invalid = |name: &str, text: String| {
         lints.push(Lint { name: name.into(), verdict: Verdict::Invalid, text });
@@ -87,11 +87,11 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     if let Some(text) = &circumstances.states_differ {
         invalid("final_states_differ", text.clone());
     }
-    let whole = tally.whole(&Window::Whole);
+    let whole = run.whole(&Window::Whole);
     let mut offered_by_arm = Vec::new();
-    for arm in &tally.header.arms {
+    for arm in &run.header.arms {
         let letter = arm.letter;
-        let sum = |which: fn(&record::Window) -> u64| tally.sum(letter, &whole, "all", which);
+        let sum = |which: fn(&record::Window) -> u64| run.sum(letter, &whole, "all", which);
         let (offered, sent, ok) = (sum(|w| w.offered), sum(|w| w.sent), sum(|w| w.ok));
         let failed = sum(|w| w.errors.values().sum());
         let (dropped, abandoned) = (sum(|w| w.dropped), sum(|w| w.abandoned));
@@ -105,15 +105,15 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
                 ),
             );
         }
-        if dropped > 0 && !tally.header.drops {
+        if dropped > 0 && !run.header.drops {
             invalid(
                 "queue_cap",
                 format!("{}: {dropped} arrivals found the queue full; raise `queue_cap`", arm.name),
             );
         }
-        for phase in tally.header.phases.iter().filter(|phase| phase.measure) {
-            let stretch = tally.whole(&Window::Phase(phase.name.clone()));
-            if tally.sum(letter, &stretch, "all", |w| w.offered) == 0 {
+        for phase in run.header.phases.iter().filter(|phase| phase.measure) {
+            let stretch = run.whole(&Window::Phase(phase.name.clone()));
+            if run.sum(letter, &stretch, "all", |w| w.offered) == 0 {
                 invalid("no_samples", format!("{}: nothing was offered in phase `{}`", arm.name, phase.name));
             }
         }
@@ -125,15 +125,15 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
                 format!("{}: {empty} of {pages} pages were empty; reads read nothing", arm.name),
             );
         }
-        let planned = tally.header.planned;
-        let measured_share = measured_share(tally);
+        let planned = run.header.planned;
+        let measured_share = measured_share(run);
         if (sent + dropped) as f64 * 1.0 < 0.98 * planned as f64 * measured_share {
             invalid("pace", format!("{}: {sent} sent of {planned} planned", arm.name));
         }
-        if let Some(text) = generator_lag(tally, letter) {
+        if let Some(text) = generator_lag(run, letter) {
             invalid("generator_lag", format!("{}: {text}", arm.name));
         }
-        if let Some(text) = generator_slots(tally, letter) {
+        if let Some(text) = generator_slots(run, letter) {
             invalid("generator_slots", format!("{}: {text}", arm.name));
         }
     }
@@ -144,31 +144,31 @@ pub fn lints(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
         lints.push(Lint { name: name.into(), verdict: Verdict::Invalid, text });
     };
     // In a closed loop the arms decide how many come.
-    if !tally.header.closed && offered_by_arm.windows(2).any(|pair| pair[0] != pair[1]) {
+    if !run.header.closed && offered_by_arm.windows(2).any(|pair| pair[0] != pair[1]) {
         invalid("unequal_load", format!("the arms were offered {offered_by_arm:?} arrivals"));
     }
-    if let Some(share) = generator_cpu(tally).filter(|share| *share > GENERATOR_CPU) {
+    if let Some(share) = generator_cpu(run).filter(|share| *share > GENERATOR_CPU) {
         invalid("generator_cpu", format!("the load generator used {:.0} % of all cores", share * 100.0));
     }
-    lints.extend(traps(tally, circumstances));
+    lints.extend(traps(run, circumstances));
     lints
 }
 
 /// The planned arrivals are counted over all rounds and phases; only measured ones are compared.
-fn measured_share(tally: &Tally) -> f64 {
-    let total: u64 = tally.header.phases.iter().map(|phase| phase.length_ns).sum();
+fn measured_share(run: &Run) -> f64 {
+    let total: u64 = run.header.phases.iter().map(|phase| phase.length_ns).sum();
     let measured: u64 =
-        tally.header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
+        run.header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
     // Phases may have rates of their own, so this is a floor with room, not an equality.
     if total == 0 { 0.0 } else { 0.9 * measured as f64 / total as f64 }
 }
 
 /// The generator's own lateness against what it measured (load-generation rules).
-fn generator_lag(tally: &Tally, arm: char) -> Option<String> {
-    let whole = tally.whole(&Window::Whole);
-    let mut lag = tally.merged(arm, &whole, "all", |w| &w.pace_lag);
-    lag.merge(&tally.merged(arm, &whole, "all", |w| &w.own_wait));
-    let felt = tally.merged(arm, &whole, "all", |w| &w.intended);
+fn generator_lag(run: &Run, arm: char) -> Option<String> {
+    let whole = run.whole(&Window::Whole);
+    let mut lag = run.merged(arm, &whole, "all", |w| &w.pace_lag);
+    lag.merge(&run.merged(arm, &whole, "all", |w| &w.own_wait));
+    let felt = run.merged(arm, &whole, "all", |w| &w.intended);
     let limit = |q: f64, floor_us: u64| Some(floor_us.max(felt.quantile(q)? / 10));
     let (p50, p99) = (lag.quantile(0.5)?, lag.quantile(0.99)?);
     if p99 > limit(0.99, 2_000)? {
@@ -179,11 +179,11 @@ fn generator_lag(tally: &Tally, arm: char) -> Option<String> {
 
 /// Waits for one of the generator's slots are an arm's doing while it stalls. Where most arrivals
 /// wait, and there are fewer slots than could be needed, they are the generator's.
-fn generator_slots(tally: &Tally, arm: char) -> Option<String> {
-    let (slots, needed) = tally.header.slots;
-    let whole = tally.whole(&Window::Whole);
-    let waits = tally.merged(arm, &whole, "all", |w| &w.slot_wait);
-    let most = waits.len() * 2 > tally.sum(arm, &whole, "all", |w| w.sent);
+fn generator_slots(run: &Run, arm: char) -> Option<String> {
+    let (slots, needed) = run.header.slots;
+    let whole = run.whole(&Window::Whole);
+    let waits = run.merged(arm, &whole, "all", |w| &w.slot_wait);
+    let most = waits.len() * 2 > run.sum(arm, &whole, "all", |w| w.sent);
     let waited = waits.quantile(0.5)?;
     (slots < needed && most && waited > SLOT_WAIT_US).then(|| {
         format!(
@@ -193,16 +193,16 @@ fn generator_slots(tally: &Tally, arm: char) -> Option<String> {
     })
 }
 
-fn generator_cpu(tally: &Tally) -> Option<f64> {
-    let (_, samples) = tally.procs('-').find(|(name, _)| *name == "generator")?;
+fn generator_cpu(run: &Run) -> Option<f64> {
+    let (_, samples) = run.procs('-').find(|(name, _)| *name == "generator")?;
     let (first, last) = (samples.first()?, samples.last()?);
-    let wall = last.0.saturating_sub(first.0) as f64 * f64::from(tally.header.machine.cores);
+    let wall = last.0.saturating_sub(first.0) as f64 * f64::from(run.header.machine.cores);
     (wall > 0.0).then(|| last.1.cpu_ns.saturating_sub(first.1.cpu_ns) as f64 / wall)
 }
 
 /// Claims of the scenario, read again from the record.
-fn claims(tally: &Tally) -> Vec<Expectation> {
-    let texts = tally.header.expectations.iter().filter(|plan| plan.list == "check");
+fn claims(run: &Run) -> Vec<Expectation> {
+    let texts = run.header.expectations.iter().filter(|plan| plan.list == "check");
     texts.filter_map(|plan| plan.text.parse().ok()).collect()
 }
 
@@ -228,15 +228,15 @@ fn is_cost(kind: &Kind) -> bool {
 }
 
 /// Traps that can be seen from what was planned and measured, beyond the generator's own.
-fn traps(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
+fn traps(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     let mut found = Vec::new();
     let mut lint = |name: &str, verdict, text: String| found.push(Lint { name: name.into(), verdict, text });
-    let header = &tally.header;
-    let claims = claims(tally);
+    let header = &run.header;
+    let claims = claims(run);
     if let Some(budget) = header.budget_memory {
         for arm in &header.arms {
             let held =
-                crate::measure::measure(tally, &Kind::Pss, &Window::Whole, arm.letter).value.unwrap_or(0.0);
+                crate::measure::measure(run, &Kind::Pss, &Window::Whole, arm.letter).value.unwrap_or(0.0);
             if held > budget as f64 {
                 let mib = |bytes: f64| bytes / 1_048_576.0;
                 let text =
@@ -283,10 +283,10 @@ fn traps(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
         lint("noisy", Verdict::Inconclusive, format!("{TOO_BUSY}: `{}`", claim.text));
     }
     if header.steps.iter().all(|step| !step.is_fault) {
-        let whole = tally.whole(&Window::Whole);
+        let whole = run.whole(&Window::Whole);
         for arm in &header.arms {
-            let offered = tally.sum(arm.letter, &whole, "all", |w| w.offered);
-            let ok = tally.sum(arm.letter, &whole, "all", |w| w.ok);
+            let offered = run.sum(arm.letter, &whole, "all", |w| w.offered);
+            let ok = run.sum(arm.letter, &whole, "all", |w| w.ok);
             if offered > 0 && ok * 2 < offered {
                 let text =
                     format!("{}: {ok} of {offered} journeys were answered, and nothing was broken", arm.name);
@@ -296,33 +296,33 @@ fn traps(tally: &Tally, circumstances: &Circumstances) -> Vec<Lint> {
     }
     for claim in &claims {
         let Some((left, right)) = compared(claim).filter(|(left, _)| is_cost(&left.kind)) else { continue };
-        let arms = judge::bound(tally, left).into_iter().chain(judge::bound(tally, right));
-        let hollow = arms.filter(|arm| !crate::card::parts::is_known(tally, *arm)).collect::<String>();
+        let arms = judge::bound(run, left).into_iter().chain(judge::bound(run, right));
+        let hollow = arms.filter(|arm| !crate::card::parts::is_known(run, *arm)).collect::<String>();
         if !hollow.is_empty() {
             let text = format!("`{}`: work, hops and hop cost of {hollow} are not known", claim.text);
             lint("hollow_ratio", Verdict::Inconclusive, text);
         }
     }
-    if let Some(text) = claims.iter().find_map(|claim| without_copies(tally, claim)) {
+    if let Some(text) = claims.iter().find_map(|claim| without_copies(run, claim)) {
         lint("no_copies", Verdict::Inconclusive, text);
     }
     found
 }
 
 /// A claim that services beat a monolith, where no monolith with copies is to be had.
-fn without_copies(tally: &Tally, claim: &Expectation) -> Option<String> {
+fn without_copies(run: &Run, claim: &Expectation) -> Option<String> {
     let (left, right) = compared(claim)?;
-    let (a, b) = (judge::bound(tally, left), judge::bound(tally, right));
+    let (a, b) = (judge::bound(run, left), judge::bound(run, right));
     let (one, other) = (*a.first()?, *b.first()?);
     let (winner, loser) = match (claim.op, left.kind.is_better_high()) {
         (Op::AtMost | Op::Below, false) | (Op::AtLeast | Op::Above, true) => (one, other),
         (Op::AtMost | Op::Below, true) | (Op::AtLeast | Op::Above, false) => (other, one),
         (Op::Equal, _) => return None,
     };
-    let arm = |letter: char| tally.header.arms.iter().find(|arm| arm.letter == letter);
+    let arm = |letter: char| run.header.arms.iter().find(|arm| arm.letter == letter);
     let split = arm(winner)?.databases > 1;
     let whole = arm(loser)?.databases == 1 && arm(loser)?.instances.len() == 1;
-    (split && whole && !tally.header.has_copies).then(|| {
+    (split && whole && !run.header.has_copies).then(|| {
         format!("`{}` beats a monolith without copies; write [topology.mono-x3] as well", claim.text)
     })
 }

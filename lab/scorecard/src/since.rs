@@ -3,7 +3,7 @@
 
 use crate::expect::{Expectation, Kind, Measure, Window};
 use crate::measure::measure;
-use crate::tally::{SECOND, Tally};
+use model::{Run, SECOND};
 
 /// Measures that mean something from a window's start to any second in it.
 const fn grows(kind: &Kind) -> bool {
@@ -22,22 +22,22 @@ const fn grows(kind: &Kind) -> bool {
 /// The moment, ns since the run's start. `None` for measures without one, for arms that take turns and so share no
 /// clock, and where the figure is not plainly beyond the limit in the end.
 pub(crate) fn since(
-    tally: &Tally,
+    run: &Run,
     that: &Expectation,
     left: &Measure,
     factor: f64,
     arm: char,
     limit: f64,
 ) -> Option<u64> {
-    if tally.header.rounds > 1 || !grows(&left.kind) {
+    if run.header.rounds > 1 || !grows(&left.kind) {
         return None;
     }
-    let seconds = tally.seconds(&left.window);
+    let seconds = run.seconds(&left.window);
     let is_violated = |until: u32| {
-        let so_far = measure(tally, &left.kind, &Window::Seconds(seconds.start, until), arm);
+        let so_far = measure(run, &left.kind, &Window::Seconds(seconds.start, until), arm);
         so_far.value.is_some_and(|value| !that.op.holds(value * factor, limit))
     };
     let last_good = (seconds.start + 1..=seconds.end).rev().find(|until| !is_violated(*until));
     let from = last_good.unwrap_or(seconds.start);
-    (from < seconds.end).then(|| tally.header.load_start_ns + u64::from(from) * SECOND)
+    (from < seconds.end).then(|| run.header.load_start_ns + u64::from(from) * SECOND)
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use record::figures::{count, value};
+use model::format::{count, value};
 use record::{Line, Reader};
 use report::{Story, document, markdown, page};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
         (
             label(&score.measure, &score.window),
             values,
-            record::figures::ratio(&score),
+            model::format::ratio(&score),
             count(samples.map(|n| n as f64)),
         )
     };
@@ -202,7 +202,7 @@ fn four_views_of_one_record_agree_to_the_digit() {
 #[test]
 fn what_was_wrong_is_said_the_same_everywhere() {
     let story = Story::of(&lines()).expect("a header");
-    let clock = |value: &Value| record::figures::clock(value.as_u64().expect("a second"));
+    let clock = |value: &Value| model::format::clock(value.as_u64().expect("a second"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let document = json!(document::document(&story, None));
     let symptoms = document["symptoms"].as_array().expect("a list");
@@ -250,7 +250,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
 #[test]
 fn every_row_of_a_scorecard_has_a_term() {
     for score in &Story::of(&lines()).expect("a header").scores {
-        assert!(record::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);
+        assert!(model::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The topology as a mermaid diagram: an arm holds processes, a process components; dotted arrows are function calls.
 
-use record::figures::{count, value};
+use model::Window;
+use model::format::{count, value};
 use record::{Arm, Instance};
-use scorecard::expect::Window;
 
 use super::parts::Part;
 use crate::story::Story;

@@ -1,7 +1,7 @@
 //! What happened, what was foretold, how to run it again; the data for programs, and what each word means.
 
-use record::figures::load_clock;
-use record::glossary::{self, Term};
+use model::format::load_clock;
+use model::glossary::{self, Term};
 use serde_json::{Value, json};
 
 use super::{Page, SCRIPT, number, text, traces};

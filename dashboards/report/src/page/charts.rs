@@ -1,8 +1,8 @@
 //! Charts: each kind drawn once for every lane, all lanes on one scale; and latency by percentile.
 
-use record::figures;
+use model::Window;
+use model::format;
 use record::{Latencies, PhasePlan, StepPlan};
-use scorecard::expect::Window;
 
 use super::{Lane, Page};
 
@@ -241,7 +241,7 @@ fn draw(
     let header = lane.story.header();
     let begins = |phase: &PhasePlan| {
         let second = phase.start_ns / 1_000_000_000;
-        (second as f64, format!("{} {}", figures::clock(second), phase.name))
+        (second as f64, format!("{} {}", format::clock(second), phase.name))
     };
     let phases: Vec<(f64, String)> = header.phases.iter().map(begins).collect();
     let band = |step: &StepPlan| Band {
@@ -264,7 +264,7 @@ fn draw(
         curves,
         columns: scale.columns,
     }
-    .draw(|second| figures::clock(second as u64))
+    .draw(|second| format::clock(second as u64))
 }
 
 /// What was done, by number.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use record::figures::{self, count, load_clock, value};
-use record::glossary;
+use model::format::{self, count, load_clock, value};
+use model::glossary;
 use record::{Check, Score};
 
 use super::{Column, Page, cells, named, number, text};
@@ -111,7 +111,7 @@ impl Page<'_> {
     }
 
     fn beside(&mut self, story: &Story) {
-        let mut remarks: Vec<String> = story.scores.iter().filter_map(figures::remark).collect();
+        let mut remarks: Vec<String> = story.scores.iter().filter_map(format::remark).collect();
         remarks.dedup();
         for remark in remarks {
             self.quiet(&remark);
@@ -130,7 +130,7 @@ impl Page<'_> {
                 escaped(&value(measured.value, &score.unit))
             );
         }
-        let (mark, class) = match figures::is_b_better(score) {
+        let (mark, class) = match format::is_b_better(score) {
             Some(true) => ("▲ ", "better"),
             Some(false) => ("▼ ", "worse"),
             None => ("", "quiet"),
@@ -138,7 +138,7 @@ impl Page<'_> {
         let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
         self.say(format_args!(
             "{row}<td>{}</td><td>{}</td><td class=\"text {class}\">{mark}{}</td></tr>",
-            escaped(&figures::ratio(score)),
+            escaped(&format::ratio(score)),
             count(Some(n as f64)),
             escaped(&score.finding)
         ));

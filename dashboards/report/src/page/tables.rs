@@ -1,7 +1,7 @@
 //! Figures by journey and by edge, over the measured phases; what was wrong, over all of the load.
 
-use record::figures::{clock, count, value};
-use scorecard::expect::Window;
+use model::Window;
+use model::format::{clock, count, value};
 
 use super::{Page, cells, number, text};
 use crate::escaped;

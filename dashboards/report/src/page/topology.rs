@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use record::figures::{count, value};
+use model::TimeRange;
+use model::Window;
+use model::format::{count, value};
 use record::{Arm, CLIENT};
-use scorecard::expect::Window;
-use scorecard::tally::Stretch;
 
 use super::{Lane, Page, cells, named, number, text};
 use crate::escaped;
@@ -153,7 +153,7 @@ fn below<'a>(
 /// Seconds of a phase in which a copy that holds a component was not up, as sampled once a second: the worst copy's.
 fn not_up(story: &Story, letter: char, component: &str, moment: &Moment) -> String {
     let window = Window::Phase(moment.phase.clone());
-    let ranges = story.tally.run_time(letter, &Stretch { round: 0, seconds: story.tally.seconds(&window) });
+    let ranges = story.run.run_time(letter, &TimeRange { round: 0, seconds: story.run.seconds(&window) });
     let seconds = |samples: &[(u64, record::Proc)]| {
         let inside = samples.iter().filter(|(t, _)| ranges.iter().any(|range| range.contains(t)));
         inside.filter(|(_, proc)| proc.state != "up").count()
@@ -162,7 +162,7 @@ fn not_up(story: &Story, letter: char, component: &str, moment: &Moment) -> Stri
         samples.iter().any(|(_, proc)| proc.components.iter().any(|one| one == component))
     };
     let worst = story
-        .tally
+        .run
         .procs(letter)
         .filter(|(_, samples)| holds(samples))
         .map(|(_, samples)| seconds(samples))

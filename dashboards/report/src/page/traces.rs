@@ -1,8 +1,9 @@
 //! The slowest requests, followed through the components: a waterfall of each beside the same request of the other
 //! arms; and where the time of all traces went.
 
-use record::figures::count;
-use record::{Class, Trace, glossary};
+use model::format::count;
+use model::glossary;
+use record::{Class, Trace};
 
 use super::{Lane, Page, cells, named, number, text, time};
 use crate::escaped;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use record::figures::value;
+use model::format::value;
 use record::{Class, Span, Trace};
 
 use super::{LETTER, WIDTH};

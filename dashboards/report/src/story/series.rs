@@ -1,8 +1,8 @@
 //! Figures of an arm, second by second of the load's clock: what charts draw.
 
+use model::TimeRange;
+use model::Window;
 use record::Latencies;
-use scorecard::expect::Window;
-use scorecard::tally::Stretch;
 
 use super::{SECOND, Story};
 
@@ -42,13 +42,13 @@ impl Story {
 
     /// Looks once at every window of an arm within the load, with its second.
     fn each_window(&self, arm: char, mut look: impl FnMut(usize, &record::Window)) {
-        let stretch = Stretch { round: 0, seconds: 0..self.length_s() };
-        self.tally.windows(arm, &stretch, |_| true).for_each(|window| look(window.second as usize, window));
+        let stretch = TimeRange { round: 0, seconds: 0..self.length_s() };
+        self.run.windows(arm, &stretch, |_| true).for_each(|window| look(window.second as usize, window));
     }
 
     /// Latencies of ok journeys over a window.
     pub fn all_latencies(&self, arm: char, window: &Window) -> Latencies {
-        self.tally.merged(arm, &self.tally.whole(window), "all", |window| &window.intended)
+        self.run.merged(arm, &self.run.whole(window), "all", |window| &window.intended)
     }
 
     /// Arrivals due per second, of one round.
@@ -100,8 +100,8 @@ impl Story {
     pub fn cpu_cores(&self, arm: char) -> Series {
         let rounds = f64::from(self.header().rounds.max(1));
         self.each(SAMPLED_S, |second| {
-            let stretch = Stretch { round: 0, seconds: second..second + SAMPLED_S };
-            let ns = self.tally.cpu_ns(arm, &stretch)?;
+            let stretch = TimeRange { round: 0, seconds: second..second + SAMPLED_S };
+            let ns = self.run.cpu_ns(arm, &stretch)?;
             Some(ns as f64 / SECOND as f64 / f64::from(SAMPLED_S) / rounds)
         })
     }
@@ -109,13 +109,12 @@ impl Story {
     /// Proportional set size of the arm's processes together, MiB, every two seconds: the highest of its rounds.
     pub fn memory_mib(&self, arm: char) -> Series {
         self.each(SAMPLED_S, |second| {
-            let ranges = self.tally.run_time(arm, &Stretch { round: 0, seconds: second..second + SAMPLED_S });
+            let ranges = self.run.run_time(arm, &TimeRange { round: 0, seconds: second..second + SAMPLED_S });
             let held = |range: &std::ops::Range<u64>| {
                 let last = |samples: &[(u64, record::Proc)]| {
                     samples.iter().rev().find(|(t, _)| range.contains(t)).map(|(_, proc)| proc.pss_kib)
                 };
-                let known: Vec<u64> =
-                    self.tally.procs(arm).filter_map(|(_, samples)| last(samples)).collect();
+                let known: Vec<u64> = self.run.procs(arm).filter_map(|(_, samples)| last(samples)).collect();
                 (!known.is_empty()).then(|| known.iter().sum::<u64>() as f64 / 1024.0)
             };
             ranges.iter().filter_map(held).reduce(f64::max)
@@ -125,9 +124,9 @@ impl Story {
     /// Calls that wait at the edge where most do, every two seconds; nothing where all calls are function calls.
     pub fn queue(&self, arm: char) -> Series {
         self.each(SAMPLED_S, |second| {
-            let stretch = Stretch { round: 0, seconds: second..second + SAMPLED_S };
+            let stretch = TimeRange { round: 0, seconds: second..second + SAMPLED_S };
             let crossing =
-                self.tally.edges(arm, &stretch).filter(|edge| !edge.local && !edge.caller.is_empty());
+                self.run.edges(arm, &stretch).filter(|edge| !edge.local && !edge.caller.is_empty());
             crossing.map(|edge| edge.queue as f64).reduce(f64::max)
         })
     }

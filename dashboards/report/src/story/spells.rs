@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use record::symptom::{Kind, Symptom, symptoms};
-use scorecard::tally::Stretch;
+use model::TimeRange;
+use model::incidents::{Kind, Symptom, symptoms};
 
 use super::Story;
 use crate::sweep;
@@ -38,10 +38,10 @@ impl Story {
     pub fn spells(&self, arm: char) -> Vec<Spell> {
         let mut spells: BTreeMap<(Kind, String), Spell> = BTreeMap::new();
         for second in 1..=self.length_s() {
-            let stretch = Stretch { round: 0, seconds: second - 1..second };
-            for range in self.tally.run_time(arm, &stretch) {
-                let procs = self.tally.procs(arm).map(|(_, said)| said);
-                for symptom in symptoms(range.end, self.tally.edge_histories(arm), procs) {
+            let stretch = TimeRange { round: 0, seconds: second - 1..second };
+            for range in self.run.run_time(arm, &stretch) {
+                let procs = self.run.procs(arm).map(|(_, said)| said);
+                for symptom in symptoms(range.end, self.run.edge_histories(arm), procs) {
                     let spell =
                         spells.entry((symptom.kind, symptom.place.clone())).or_insert_with(|| Spell {
                             arm,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::Window;
 use record::{Class, Edge, Latencies, Split};
-use scorecard::expect::Window;
 
 use super::Story;
 
@@ -117,8 +117,8 @@ impl Story {
     /// Calls of each edge that crosses processes over a window.
     pub fn edges(&self, arm: char, window: &Window) -> Vec<EdgeRow> {
         let mut rows: BTreeMap<(&str, &str), EdgeRow> = BTreeMap::new();
-        let stretch = self.tally.whole(window);
-        for edge in self.tally.edges(arm, &stretch).filter(|edge| !edge.caller.is_empty()) {
+        let stretch = self.run.whole(window);
+        for edge in self.run.edges(arm, &stretch).filter(|edge| !edge.caller.is_empty()) {
             rows.entry((&edge.caller, &edge.callee)).or_insert_with(|| EdgeRow::new(edge)).add(edge);
         }
         rows.into_values().filter(|row| row.tries > 0.0 || row.queue > 0).collect()
@@ -126,15 +126,15 @@ impl Story {
 
     /// Each journey over a window, in the order of the plan, then those no plan names.
     pub fn routes(&self, arm: char, window: &Window) -> Vec<RouteRow> {
-        let stretch = self.tally.whole(window);
+        let stretch = self.run.whole(window);
         let seen: BTreeSet<&str> =
-            self.tally.windows(arm, &stretch, |_| true).map(|window| window.journey.as_str()).collect();
+            self.run.windows(arm, &stretch, |_| true).map(|window| window.journey.as_str()).collect();
         let planned: Vec<&str> = self.header().journeys.iter().map(|plan| plan.name.as_str()).collect();
         let unplanned = seen.iter().copied().filter(|journey| !planned.contains(journey));
         let named = planned.iter().copied().filter(|journey| seen.contains(journey)).chain(unplanned);
         let row = |journey: &str| {
             let sum = |which: fn(&record::Window) -> u64| -> u64 {
-                self.tally.windows(arm, &stretch, |name| name == journey).map(which).sum()
+                self.run.windows(arm, &stretch, |name| name == journey).map(which).sum()
             };
             RouteRow {
                 journey: journey.to_owned(),
@@ -143,7 +143,7 @@ impl Story {
                 failed: sum(|window| window.offered.saturating_sub(window.ok)),
                 timeouts: sum(|window| window.errors.get("timeout").copied().unwrap_or(0)),
                 latencies: Latencies::merged(
-                    self.tally.windows(arm, &stretch, |name| name == journey).map(|window| &window.intended),
+                    self.run.windows(arm, &stretch, |name| name == journey).map(|window| &window.intended),
                 ),
             }
         };

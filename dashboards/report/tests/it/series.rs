@@ -15,7 +15,7 @@ fn a_second_in_which_nobody_was_answered_is_a_gap_in_every_line() {
         offered: 20,
         ..Window::default()
     };
-    story.tally.add(&Line { t: 0, entry: Entry::Window(Box::new(dead)) });
+    story.run.add(&Line { t: 0, entry: Entry::Window(Box::new(dead)) });
     for q in [0.5, 0.99] {
         let series = story.latency_ms('A', q);
         assert_eq!((series[11].is_some(), series[12], series[13].is_some()), (true, None, true), "{q}");

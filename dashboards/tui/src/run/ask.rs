@@ -1,6 +1,6 @@
 //! The run as it was at a moment.
 
-use record::symptom::{self, STALE_NS, Symptom};
+use model::incidents::{self, STALE_NS, Symptom};
 use record::{Edge, Event, Host, Proc};
 
 use super::{Run, SECOND, Second};
@@ -104,7 +104,7 @@ impl Run {
 
     /// What is wrong in an arm at `t`, the worst first.
     pub(crate) fn symptoms(&self, arm: char, t: u64) -> Vec<Symptom> {
-        symptom::symptoms(
+        incidents::symptoms(
             self.sampled_until(t),
             self.edge_lines(arm).map(Vec::as_slice),
             self.proc_lines(arm).map(Vec::as_slice),

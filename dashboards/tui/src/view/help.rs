@@ -1,8 +1,9 @@
 //! Every key and every term, with a search.
 
+use model::glossary;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use record::{Class, glossary};
+use record::Class;
 
 use super::footer::written;
 use super::frame::{foot, framed, titled};

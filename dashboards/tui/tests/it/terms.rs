@@ -1,7 +1,7 @@
 //! Every figure on the screen is defined, and the help says how.
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use record::glossary;
+use model::glossary;
 use tui::keymap::KEYS;
 use tui::model::Over;
 use tui::update::{Msg, update};

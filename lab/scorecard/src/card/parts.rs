@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use model::{Run, SECOND};
 use record::{Better, Measured, Score};
 
 use super::{LATENCY, name, pair};
 use crate::expect::{Unit, Window};
-use crate::tally::{SECOND, Tally};
 
 /// CPU and time of an arm over a window, by part, per journey, seconds.
 pub(super) struct Parts {
@@ -19,10 +19,10 @@ pub(super) struct Parts {
 }
 
 /// Those of an arm; `None` without a journey.
-pub(super) fn of(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
+pub(super) fn of(run: &Run, window: &Window, arm: char) -> Option<Parts> {
     let (mut cpu, mut wall) = (BTreeMap::<String, f64>::new(), BTreeMap::<String, f64>::new());
     let (mut journeys, mut billed, mut cpu_total, mut requests) = (0, 0, 0, 0.0);
-    for cost in tally.costs(arm, window) {
+    for cost in run.costs(arm, window) {
         journeys += cost.journeys;
         billed += cost.billed;
         cpu_total += cost.cpu_total_ns;
@@ -52,8 +52,8 @@ pub(super) fn of(tally: &Tally, window: &Window, arm: char) -> Option<Parts> {
 
 /// Whether it is known where an arm's CPU went: without it a ratio says nothing. Threads of
 /// databases are known by name; the work of components only where it is watched.
-pub(crate) fn is_known(tally: &Tally, arm: char) -> bool {
-    let known = of(tally, &Window::Whole, arm);
+pub(crate) fn is_known(run: &Run, arm: char) -> bool {
+    let known = of(run, &Window::Whole, arm);
     known.is_some_and(|parts| parts.cpu.get("business").is_some_and(|seconds| *seconds > 0.0))
 }
 
@@ -63,13 +63,13 @@ const CROSSING: [&str; 4] = ["encoding", "transport", "queueing", "waking"];
 const WORK: [&str; 2] = ["business", "database"];
 
 /// `work 0.41ms · hop 0.12ms x 5.1 hops` for each arm.
-pub(super) fn beside(tally: &Tally, window: &Window) -> Option<String> {
-    let texts: Vec<String> = tally
+pub(super) fn beside(run: &Run, window: &Window) -> Option<String> {
+    let texts: Vec<String> = run
         .header
         .arms
         .iter()
         .map(|arm| {
-            let parts = of(tally, window, arm.letter)?;
+            let parts = of(run, window, arm.letter)?;
             let sum = |names: &[&str]| names.iter().filter_map(|part| parts.cpu.get(*part)).sum::<f64>();
             let hop = if parts.hops > 0.0 { sum(&CROSSING) / parts.hops } else { 0.0 };
             Some(format!(
@@ -85,9 +85,9 @@ pub(super) fn beside(tally: &Tally, window: &Window) -> Option<String> {
 }
 
 /// Where the CPU and the time of a journey go, part by part.
-pub(super) fn rows(tally: &Tally, window: &Window) -> Vec<Score> {
+pub(super) fn rows(run: &Run, window: &Window) -> Vec<Score> {
     let all: Vec<(char, Option<Parts>)> =
-        tally.letters().into_iter().map(|arm| (arm, of(tally, window, arm))).collect();
+        run.letters().into_iter().map(|arm| (arm, of(run, window, arm))).collect();
     let names = |which: fn(&Parts) -> &BTreeMap<String, f64>| -> Vec<String> {
         let mut names: Vec<String> =
             all.iter().flat_map(|(_, p)| p.iter().flat_map(|p| which(p).keys().cloned())).collect();
@@ -106,7 +106,7 @@ pub(super) fn rows(tally: &Tally, window: &Window) -> Vec<Score> {
                 (*arm, measured)
             })
             .collect();
-        let difference = pair(tally).and_then(|(a, b)| Some(arms.get(&b)?.value? - arms.get(&a)?.value?));
+        let difference = pair(run).and_then(|(a, b)| Some(arms.get(&b)?.value? - arms.get(&a)?.value?));
         Score {
             id,
             claim: LATENCY.into(),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use model::Run;
 use record::{Better, Class, Measured, Score, Split, StepPlan};
 
 use super::{LATENCY, WATCHING, apart_of, name, of_ratio, pair};
 use crate::expect::{Unit, Window};
 use crate::stats::{self, Interval};
-use crate::tally::Tally;
 
 /// Growth, as a share of the whole mean, below which nobody is accused.
 const NOTICEABLE: f64 = 0.1;
@@ -25,14 +25,14 @@ struct Pooled<'a> {
 
 impl<'a> Pooled<'a> {
     /// Of one round, or of all.
-    fn of(tally: &'a Tally, arm: char, window: &Window, round: Option<u32>) -> Self {
+    fn of(run: &'a Run, arm: char, window: &Window, round: Option<u32>) -> Self {
         let mut pooled = Self::default();
         let within = |split: &&Split| {
             split.arm == arm
                 && round.is_none_or(|round| round == split.round)
-                && is_within(tally, split, window)
+                && is_within(run, split, window)
         };
-        for split in tally.splits().filter(within) {
+        for split in run.splits().filter(within) {
             pooled.n += split.n;
             let n = split.n as f64;
             for part in &split.parts {
@@ -69,8 +69,8 @@ impl<'a> Pooled<'a> {
     }
 }
 
-fn is_within(tally: &Tally, split: &Split, window: &Window) -> bool {
-    let Some(phase) = tally.header.phases.get(split.phase as usize) else { return false };
+fn is_within(run: &Run, split: &Split, window: &Window) -> bool {
+    let Some(phase) = run.header.phases.get(split.phase as usize) else { return false };
     match window {
         Window::Phase(name) => phase.name == *name,
         _ => phase.measure,
@@ -78,27 +78,24 @@ fn is_within(tally: &Tally, split: &Split, window: &Window) -> bool {
 }
 
 /// Where a journey's time went, class by class, and one row per fault: did the traces name what it hit?
-pub(super) fn rows(tally: &Tally, steady: &Window) -> Vec<Score> {
-    if tally.splits().next().is_none() {
+pub(super) fn rows(run: &Run, steady: &Window) -> Vec<Score> {
+    if run.splits().next().is_none() {
         return Vec::new();
     }
-    let mut scores: Vec<Score> = Class::ALL.iter().map(|class| row(tally, steady, *class)).collect();
+    let mut scores: Vec<Score> = Class::ALL.iter().map(|class| row(run, steady, *class)).collect();
     let zero = |score: &Score| score.arms.values().all(|measured| measured.value.is_none_or(|v| v == 0.0));
     scores.retain(|score| !zero(score));
-    scores.extend(tally.header.steps.iter().filter_map(|step| culprit(tally, steady, step)));
+    scores.extend(run.header.steps.iter().filter_map(|step| culprit(run, steady, step)));
     scores
 }
 
-fn row(tally: &Tally, steady: &Window, class: Class) -> Score {
-    let arms: BTreeMap<char, Measured> = tally
-        .letters()
-        .into_iter()
-        .map(|arm| (arm, Pooled::of(tally, arm, steady, None).class(class)))
-        .collect();
-    let ratio = pair(tally).and_then(|(a, b)| {
+fn row(run: &Run, steady: &Window, class: Class) -> Score {
+    let arms: BTreeMap<char, Measured> =
+        run.letters().into_iter().map(|arm| (arm, Pooled::of(run, arm, steady, None).class(class))).collect();
+    let ratio = pair(run).and_then(|(a, b)| {
         let of_round = |arm: char| -> Vec<Option<f64>> {
-            let rounds = 1..=tally.header.rounds;
-            rounds.map(|round| Pooled::of(tally, arm, steady, Some(round)).class(class).value).collect()
+            let rounds = 1..=run.header.rounds;
+            rounds.map(|round| Pooled::of(run, arm, steady, Some(round)).class(class).value).collect()
         };
         // Rounds are blocks of their own; without enough of them the spread of single traces has to do.
         match stats::paired_ratio(&of_round(a), &of_round(b)) {
@@ -109,7 +106,7 @@ fn row(tally: &Tally, steady: &Window, class: Class) -> Score {
             None => quotient(arms.get(&a)?, arms.get(&b)?),
         }
     });
-    let incomplete = tally.letters().into_iter().any(|arm| tally.spans_lost(arm) > 0);
+    let incomplete = run.letters().into_iter().any(|arm| run.spans_lost(arm) > 0);
     let finding = match ratio.and_then(|ratio| ratio.interval) {
         _ if incomplete => "spans were lost".into(),
         Some(interval) => of_ratio(interval),
@@ -146,21 +143,21 @@ fn quotient(a: &Measured, b: &Measured) -> Option<Measured> {
 
 /// What grew most between the steady phase and the fault's is taken for the culprit; right is what touches a
 /// component that the fault hits. Where nothing was hit there is nothing to name.
-fn culprit(tally: &Tally, steady: &Window, step: &StepPlan) -> Option<Score> {
+fn culprit(run: &Run, steady: &Window, step: &StepPlan) -> Option<Score> {
     let inside = |phase: &&record::PhasePlan| {
         (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns)
     };
-    let during = Window::Phase(tally.header.phases.iter().find(inside)?.name.clone());
+    let during = Window::Phase(run.header.phases.iter().find(inside)?.name.clone());
     if !step.is_fault || step.hits.is_empty() || during == *steady {
         return None;
     }
     let mut arms = BTreeMap::new();
     let mut words = Vec::new();
-    for arm in tally.letters() {
+    for arm in run.letters() {
         if step.not_applicable.contains_key(&arm) {
             continue;
         }
-        let (before, after) = (Pooled::of(tally, arm, steady, None), Pooled::of(tally, arm, &during, None));
+        let (before, after) = (Pooled::of(run, arm, steady, None), Pooled::of(run, arm, &during, None));
         let known = before.means();
         let grown = |(part, mean): (Part<'_>, f64)| {
             let growth = mean - known.get(&part).copied().unwrap_or(0.0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::{Arm, Audit, Class, Cost, Entry, Header, Instance, JourneyPlan, Latencies, Line, Machine, Part};
 use record::{Phase, PhasePlan, Proc, Split, StepPlan, Window};
-use scorecard::{Circumstances, Expectation, Tally};
+use scorecard::{Circumstances, Expectation};
 
 pub const SECOND: u64 = 1_000_000_000;
 
@@ -96,7 +96,7 @@ pub fn header(rounds: u32) -> Header {
 
 /// A run being told.
 pub struct Run {
-    tally: Tally,
+    tally: model::Run,
     rounds: u32,
 }
 
@@ -107,7 +107,7 @@ impl Run {
     }
 
     pub fn of_rounds(rounds: u32) -> Self {
-        let mut run = Self { tally: Tally::new(header(rounds)), rounds };
+        let mut run = Self { tally: model::Run::new(header(rounds)), rounds };
         for round in 1..=rounds {
             for (index, phase) in run.tally.header.phases.clone().iter().enumerate() {
                 let entry = Entry::Phase(Phase {
@@ -244,7 +244,7 @@ impl Run {
         self
     }
 
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &model::Run {
         &self.tally
     }
 

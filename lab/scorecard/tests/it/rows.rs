@@ -171,7 +171,7 @@ fn spans_that_nobody_took_make_no_figure() {
 fn every_row_has_its_term_in_the_glossary() {
     let rows = scorecard().into_iter().chain(scorecard::scorecard(traced().tally()));
     for row in rows {
-        let term = record::glossary::term_of(&row.id);
+        let term = model::glossary::term_of(&row.id);
         assert!(term.is_some(), "`{}` is not in the glossary", row.id);
     }
 }

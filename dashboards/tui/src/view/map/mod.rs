@@ -3,8 +3,8 @@
 mod detail;
 mod tree;
 
+use model::incidents::Symptom;
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::symptom::Symptom;
 
 use self::tree::Node;
 use super::frame::{foot, framed, titled};

@@ -1,7 +1,8 @@
 //! One row whole: what it is, how it comes about, every arm with samples and interval.
 
+use model::{format, glossary};
 use ratatui::layout::Rect;
-use record::{Better, Check, ExpectationPlan, Score, figures, glossary};
+use record::{Better, Check, ExpectationPlan, Score};
 
 use super::super::frame::{framed, titled};
 use super::super::live;
@@ -82,10 +83,10 @@ fn score_lines(model: &Model, score: &Score) -> Lines {
     }
     lines.push((String::new(), Role::Text));
     if let Some(ratio) = score.ratio {
-        lines.push((format!("B over A {}  n {}", figures::ratio(score), ratio.n), Role::Text));
+        lines.push((format!("B over A {}  n {}", format::ratio(score), ratio.n), Role::Text));
     }
     if !score.finding.is_empty() {
-        let role = match figures::is_b_better(score) {
+        let role = match format::is_b_better(score) {
             Some(true) => Role::Good,
             Some(false) => Role::Error,
             None => Role::Text,

@@ -2,8 +2,9 @@
 
 mod detail;
 
+use model::{format, glossary};
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::{Check, ExpectationPlan, Score, figures, glossary};
+use record::{Check, ExpectationPlan, Score};
 
 use super::frame::{foot, framed, titled};
 use super::page::Page;
@@ -182,12 +183,12 @@ fn score_cells(look: &Look, score: &Score, first: char, other: char, narrow: boo
         let of = measured(arm);
         (value(of.value, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
     };
-    let (sign, role) = match figures::is_b_better(score) {
+    let (sign, role) = match format::is_b_better(score) {
         Some(true) => (look.either("▲ ", "^ "), Role::Good),
         Some(false) => (look.either("▼ ", "v "), Role::Error),
         None => ("", Role::Dim),
     };
-    let ratio = figures::ratio(score);
+    let ratio = format::ratio(score);
     let ratio = if look.ascii { ratio.replace('×', "x") } else { ratio };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
     vec![

@@ -1,6 +1,6 @@
-//! Numbers and verdicts for people, the same in every view: short, with their unit, and `-` where there is no data.
+//! Numbers for people, the same in every view: short, with their unit, and `-` where there is no data.
 
-use crate::{Better, Score, Verdict};
+use record::{Better, Score};
 
 /// What stands where nothing was measured: never a zero.
 pub const NO_DATA: &str = "-";
@@ -80,28 +80,6 @@ pub fn clock_ns(ns: u64, digits: usize) -> String {
 pub fn load_clock(t: u64, load_start: u64, digits: usize) -> String {
     let sign = if t < load_start { "-" } else { "" };
     format!("{sign}{}", clock_ns(t.abs_diff(load_start), digits))
-}
-
-impl Verdict {
-    /// Its word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Inconclusive => "inconclusive",
-            Self::Fail => "fail",
-            Self::Invalid => "invalid",
-        }
-    }
-
-    /// Its sign beside the word: colour is never the only one.
-    pub const fn sign(self) -> char {
-        match self {
-            Self::Pass => '✓',
-            Self::Fail => '✗',
-            Self::Inconclusive => '?',
-            Self::Invalid => '!',
-        }
-    }
 }
 
 /// Whether B is better than A: only where the finding is that they differ.

@@ -4,7 +4,7 @@ mod columns;
 
 pub use columns::COLUMNS;
 
-use crate::{Better, Class};
+use record::{Better, Class};
 
 /// One kind of number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The lines of a record, sorted for questions.
+//! The fold of a record's lines, and its questions over a window.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,19 +7,17 @@ use record::{
     Audit, Cost, Edge, Entry, Event, Header, Host, Latencies, Line, PhasePlan, Proc, Split, Window,
 };
 
-use crate::expect;
-
-/// One second, ns.
-pub(crate) const SECOND: u64 = 1_000_000_000;
+use crate::SECOND;
+use crate::window::{self, Seconds, TimeRange};
 /// An interval comes from at most this many stretches of a phase.
 const BLOCKS: u32 = 10;
 
 /// Where a window of one journey belongs.
 type Slot = (char, u32, u32, String);
 
-/// Everything the views ask about, as far as the record has come.
+/// A run, as far as its record has come.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct Run {
     /// What does not change.
     pub header: Header,
     windows: BTreeMap<Slot, Window>,
@@ -33,20 +31,8 @@ pub struct Tally {
     splits: Vec<Split>,
 }
 
-/// A stretch of phase time, in whole seconds since the load's start.
-pub type Seconds = Range<u32>;
-
-/// A second of one round: the smallest stretch figures are kept for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// Round, from 1; 0 for all rounds.
-    pub round: u32,
-    /// Which seconds of it.
-    pub seconds: Seconds,
-}
-
-impl Tally {
-    /// An empty tally of a run.
+impl Run {
+    /// A run of which only the header is known.
     pub fn new(header: Header) -> Self {
         Self {
             header,
@@ -66,9 +52,9 @@ impl Tally {
     pub fn of(lines: &[Line]) -> Option<Self> {
         let mut lines = lines.iter();
         let Entry::Header(header) = &lines.next()?.entry else { return None };
-        let mut tally = Self::new((**header).clone());
-        lines.for_each(|line| tally.add(line));
-        Some(tally)
+        let mut run = Self::new((**header).clone());
+        lines.for_each(|line| run.add(line));
+        Some(run)
     }
 
     /// Takes a line in. Windows may come again with more in them; the last counts.
@@ -135,7 +121,7 @@ impl Tally {
 
     /// The seconds of a window; `whole` is all measured phases, from the first
     /// to the end of the last.
-    pub fn seconds(&self, window: &expect::Window) -> Seconds {
+    pub fn seconds(&self, window: &window::Window) -> Seconds {
         let of = |phase: &PhasePlan| {
             let start = second(phase.start_ns);
             start..second(phase.start_ns + phase.length_ns)
@@ -143,38 +129,38 @@ impl Tally {
         let measured = || self.header.phases.iter().filter(|phase| phase.measure).map(of);
         let end = measured().map(|seconds| seconds.end).max().unwrap_or(0);
         match window {
-            expect::Window::Phase(name) => self.phase(name).map_or(0..0, of),
-            expect::Window::Whole => measured().map(|seconds| seconds.start).min().unwrap_or(0)..end,
-            expect::Window::Seconds(from, to) => *from..*to,
-            expect::Window::Last(ns) => end.saturating_sub(second(*ns))..end,
+            window::Window::Phase(name) => self.phase(name).map_or(0..0, of),
+            window::Window::Whole => measured().map(|seconds| seconds.start).min().unwrap_or(0)..end,
+            window::Window::Seconds(from, to) => *from..*to,
+            window::Window::Last(ns) => end.saturating_sub(second(*ns))..end,
         }
     }
 
     /// A window cut into stretches of their own, for intervals: by round where
     /// the run had at least three, else by time.
-    pub fn blocks(&self, window: &expect::Window) -> Vec<Stretch> {
+    pub fn blocks(&self, window: &window::Window) -> Vec<TimeRange> {
         let seconds = self.seconds(window);
         if self.header.rounds >= 3 {
             return (1..=self.header.rounds)
-                .map(|round| Stretch { round, seconds: seconds.clone() })
+                .map(|round| TimeRange { round, seconds: seconds.clone() })
                 .collect();
         }
         let length = seconds.end - seconds.start;
         let count = length.min(BLOCKS);
         let cut = |i: u32| seconds.start + length * i / count.max(1);
-        (0..count).map(|i| Stretch { round: 0, seconds: cut(i)..cut(i + 1) }).collect()
+        (0..count).map(|i| TimeRange { round: 0, seconds: cut(i)..cut(i + 1) }).collect()
     }
 
     /// All rounds of a window.
-    pub fn whole(&self, window: &expect::Window) -> Stretch {
-        Stretch { round: 0, seconds: self.seconds(window) }
+    pub fn whole(&self, window: &window::Window) -> TimeRange {
+        TimeRange { round: 0, seconds: self.seconds(window) }
     }
 
     /// The windows of an arm in a stretch whose journeys are selected.
     pub fn windows<'a>(
         &'a self,
         arm: char,
-        stretch: &'a Stretch,
+        stretch: &'a TimeRange,
         selected: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a Window> + 'a {
         self.windows.values().filter(move |window| {
@@ -189,7 +175,7 @@ impl Tally {
     pub fn merged(
         &self,
         arm: char,
-        stretch: &Stretch,
+        stretch: &TimeRange,
         selector: &str,
         which: impl Fn(&Window) -> &Latencies,
     ) -> Latencies {
@@ -197,13 +183,13 @@ impl Tally {
     }
 
     /// One of a window's counts, summed over a stretch.
-    pub fn sum(&self, arm: char, stretch: &Stretch, selector: &str, which: impl Fn(&Window) -> u64) -> u64 {
+    pub fn sum(&self, arm: char, stretch: &TimeRange, selector: &str, which: impl Fn(&Window) -> u64) -> u64 {
         self.windows(arm, stretch, |journey| self.selects(selector, journey)).map(which).sum()
     }
 
     /// Stretches of run time, ns, that phase seconds fall on for an arm: one a
     /// round, since interleaved arms take turns.
-    pub fn run_time(&self, arm: char, stretch: &Stretch) -> Vec<Range<u64>> {
+    pub fn run_time(&self, arm: char, stretch: &TimeRange) -> Vec<Range<u64>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for (index, round, arms, t) in &self.starts {
             let Some(phase) = self.header.phases.get(*index as usize) else { continue };
@@ -219,13 +205,13 @@ impl Tally {
     }
 
     /// CPU an arm's processes spent in a stretch, ns; `None` when they were not sampled in it.
-    pub fn cpu_ns(&self, arm: char, stretch: &Stretch) -> Option<u64> {
+    pub fn cpu_ns(&self, arm: char, stretch: &TimeRange) -> Option<u64> {
         self.grown(arm, stretch, |proc| proc.cpu_ns)
     }
 
     /// How much a cumulative figure of an arm's processes grew in a stretch; `None`
     /// when they were not sampled in it.
-    pub fn grown(&self, arm: char, stretch: &Stretch, figure: impl Fn(&Proc) -> u64 + Copy) -> Option<u64> {
+    pub fn grown(&self, arm: char, stretch: &TimeRange, figure: impl Fn(&Proc) -> u64 + Copy) -> Option<u64> {
         let ranges = self.run_time(arm, stretch);
         let mut total = 0;
         let mut sampled = false;
@@ -252,7 +238,7 @@ impl Tally {
     }
 
     /// Edge seconds in a stretch.
-    pub fn edges<'a>(&'a self, arm: char, stretch: &Stretch) -> impl Iterator<Item = &'a Edge> + 'a {
+    pub fn edges<'a>(&'a self, arm: char, stretch: &TimeRange) -> impl Iterator<Item = &'a Edge> + 'a {
         let ranges = self.run_time(arm, stretch);
         self.edge_histories(arm)
             .flatten()
@@ -266,7 +252,7 @@ impl Tally {
     }
 
     /// Host seconds in a stretch of any arm.
-    pub fn hosts<'a>(&'a self, stretch: &Stretch) -> impl Iterator<Item = &'a Host> + 'a {
+    pub fn hosts<'a>(&'a self, stretch: &TimeRange) -> impl Iterator<Item = &'a Host> + 'a {
         let ranges: Vec<_> = self.letters().iter().flat_map(|arm| self.run_time(*arm, stretch)).collect();
         self.hosts
             .iter()
@@ -280,12 +266,12 @@ impl Tally {
     }
 
     /// Cost figures of an arm over the phases of a window.
-    pub fn costs<'a>(&'a self, arm: char, window: &'a expect::Window) -> impl Iterator<Item = &'a Cost> + 'a {
+    pub fn costs<'a>(&'a self, arm: char, window: &'a window::Window) -> impl Iterator<Item = &'a Cost> + 'a {
         self.costs.iter().filter(move |cost| {
             cost.arm == arm
                 && match window {
-                    expect::Window::Phase(name) => cost.phase == *name,
-                    expect::Window::Whole | expect::Window::Last(_) | expect::Window::Seconds(..) => {
+                    window::Window::Phase(name) => cost.phase == *name,
+                    window::Window::Whole | window::Window::Last(_) | window::Window::Seconds(..) => {
                         self.phase(&cost.phase).is_some_and(|phase| phase.measure)
                     }
                 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::figures::{count, value};
-use crate::{Edge, Proc};
+use record::{Edge, Proc};
 
-/// One second, ns.
-const SECOND: u64 = 1_000_000_000;
+use crate::SECOND;
+use crate::format::{count, value};
+
 /// An edge or process not heard of for so long is not known any more.
 pub const STALE_NS: u64 = 5 * SECOND;
 /// From so many tries a call on the load is the retries', not the users'.
