@@ -72,7 +72,7 @@ fn read(path: &Path) -> MeasuredCapacity {
 
 /// A scenario's text, the program and the machine.
 fn key(scenario: &Scenario) -> String {
-    let machine = conductor::usage::machine();
+    let machine = conductor::process::usage::machine();
     let text = fnv1a64(scenario.source.text.as_bytes(), 0);
     format!(
         "{} {text:016x} {} {} {}x {}",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use conductor::targets::ResolvedTarget;
+use conductor::steps::targets::ResolvedTarget;
 use scenario::Scenario;
 use scenario::explain::Planned;
 

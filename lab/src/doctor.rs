@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use conductor::guardian;
+use conductor::process::guardian;
 
 use crate::{cli, complain};
 
@@ -38,7 +38,9 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         complain::say(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
         return ExitCode::SUCCESS;
     };
-    conductor::scrape_targets::remove_stale(&asked.out.join(conductor::scrape_targets::FOLDER));
+    conductor::observe::scrape_targets::remove_stale(
+        &asked.out.join(conductor::observe::scrape_targets::FOLDER),
+    );
     let mut undone = 0;
     for run in runs.flatten() {
         let journal = run.path().join(guardian::JOURNAL);
@@ -61,7 +63,7 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
 }
 
 fn findings() -> Vec<Finding> {
-    let machine = conductor::usage::machine();
+    let machine = conductor::process::usage::machine();
     let here = std::process::id();
     let finding = |what, found: String, missing: bool, without| Finding {
         what,
@@ -71,7 +73,7 @@ fn findings() -> Vec<Finding> {
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
     // Last of all: whoever enters has left the network of the machine.
-    let losing = conductor::netns::enter();
+    let losing = conductor::process::netns::enter();
     vec![
         finding(
             "cpu",
@@ -106,7 +108,7 @@ fn findings() -> Vec<Finding> {
         finding(
             "per-process memory",
             "/proc/PID/smaps_rollup".into(),
-            conductor::usage::pss_kib(here).is_none(),
+            conductor::process::usage::pss_kib(here).is_none(),
             "no PSS: rows on memory are left out",
         ),
         finding(
@@ -117,12 +119,12 @@ fn findings() -> Vec<Finding> {
         ),
         finding(
             "control groups",
-            if conductor::cgroup::is_available() {
+            if conductor::process::cgroup::is_available() {
                 "cpu quotas can be set".into()
             } else {
                 "none of ours".into()
             },
-            !conductor::cgroup::is_available(),
+            !conductor::process::cgroup::is_available(),
             "`cpu-quota` and `limits.cpu` are left out, and such a run is inconclusive",
         ),
         finding(

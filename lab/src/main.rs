@@ -64,7 +64,7 @@ fn main() -> ExitCode {
             Ok(config) => suite::run(config, asked.config.is_some()),
             Err(text) => complain::usage(&text),
         },
-        Command::Guard { journal } => match conductor::guardian::run(&journal) {
+        Command::Guard { journal } => match conductor::process::guardian::run(&journal) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => complain::error(&error),
         },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use conductor::record_writer::RecordSubscription;
+use conductor::observe::record_writer::RecordSubscription;
 use conductor::{Run, RunError, RunOptions, RunOutcome};
 use record::Line;
 use scenario::{Scenario, Way};
@@ -35,7 +35,7 @@ pub fn run(asked: &cli::Run, started_at: Instant) -> ExitCode {
     };
     // Before any thread begins: one with company may not leave the machine's network.
     if options.scenario.loses_packets()
-        && let Err(error) = conductor::netns::enter()
+        && let Err(error) = conductor::process::netns::enter()
     {
         eprintln!("no packets will be lost: {error}");
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor::up::{SuiteSummary, UpOptions};
+use conductor::run::up::{SuiteSummary, UpOptions};
 use contract::Placement;
 use scenario::Arm;
 use tokio::sync::watch;
@@ -72,7 +72,7 @@ pub fn up(asked: &cli::Up) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain::error(&error),
     };
-    match runtime.block_on(conductor::up::up(options, interrupts.subscribe(), print_summary)) {
+    match runtime.block_on(conductor::run::up::up(options, interrupts.subscribe(), print_summary)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain::error(&error),
     }

@@ -9,9 +9,9 @@ use runtime::limits::Limited;
 use scenario::Step;
 
 use crate::arm::Arm;
-use crate::guardian::UndoAction;
-use crate::instance::Instance;
-use crate::timeline::StepContext;
+use crate::arm::instance::Instance;
+use crate::process::guardian::UndoAction;
+use crate::steps::timeline::StepContext;
 
 /// A process that crashes in a loop comes back so soon where the topology says nothing.
 const CRASHLOOP_RESTART_MS: u64 = 500;
@@ -124,9 +124,9 @@ async fn quota(
     for instance in instances {
         let name = instance.name.replace('#', "-");
         let name = format!("cleave-{}-step-{}-{letter}-{name}", arm.plan.config.run_id, step.number);
-        let made = crate::cgroup::path_for(&name).map(|group| {
+        let made = crate::process::cgroup::path_for(&name).map(|group| {
             let entry = context.guardian.record_undo(&UndoAction::Group(group.clone()));
-            (crate::cgroup::create(&group, cores), group, entry)
+            (crate::process::cgroup::create(&group, cores), group, entry)
         });
         let Some((Ok(()), group, entry)) = made else {
             context.mark_degraded(step, letter, "this machine lets us make no control group");
@@ -143,7 +143,7 @@ async fn quota(
             let text = format!("{letter} {} is still confined: {error}", instance.name);
             context.log.lock().expect("no panic while held").not_cleaned_up.push(text);
         }
-        crate::cgroup::remove(&group);
+        crate::process::cgroup::remove(&group);
         context.guardian.mark_undone(entry.into_iter().collect());
     }
 }
@@ -180,7 +180,7 @@ fn journal(
 
 async fn stop(context: &StepContext<'_>, instance: &Arc<Instance>, within: Duration) {
     instance.set_stopping(true);
-    let stopping = crate::instance::stop(context.environment, instance);
+    let stopping = crate::arm::instance::stop(context.environment, instance);
     if tokio::time::timeout(within, stopping).await.is_err() {
         // It had its time.
         let _ = instance.kill();

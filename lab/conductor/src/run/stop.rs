@@ -6,8 +6,9 @@ use record::Verdict;
 use runtime::clock;
 use scorecard::judge;
 
-use crate::stage::Stage;
-use crate::{finish, usage};
+use crate::process::usage;
+use crate::run::finish;
+use crate::run::stage::Stage;
 
 /// Longest run whatever a scenario says.
 const MAX_RUN: Duration = Duration::from_secs(30 * 60);

@@ -73,7 +73,8 @@ impl Instance {
         let pid = state.pid;
         let (alive, alone) = (state.is_alive(), state.cgroups.is_empty());
         drop(state);
-        let left = if alive && alone { crate::cgroup::leave(&group, pid) } else { self.apply_cgroup() };
+        let left =
+            if alive && alone { crate::process::cgroup::leave(&group, pid) } else { self.apply_cgroup() };
         // Whoever has ended meanwhile is in no group any more.
         left.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
     }
@@ -82,7 +83,7 @@ impl Instance {
         let state = self.state();
         let least = state.cgroups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
         match least {
-            Some((.., group)) if state.is_alive() => crate::cgroup::join(group, state.pid),
+            Some((.., group)) if state.is_alive() => crate::process::cgroup::join(group, state.pid),
             _ => Ok(()),
         }
     }

@@ -9,10 +9,10 @@ use record::EventKind;
 use scenario::Step;
 
 use crate::arm::Arm;
-use crate::netns::{self, PacketLossRule};
-use crate::proxy::{Proxy, ProxyKey};
-use crate::targets;
-use crate::timeline::StepContext;
+use crate::process::netns::{self, PacketLossRule};
+use crate::steps::proxy::{Proxy, ProxyKey};
+use crate::steps::targets;
+use crate::steps::timeline::StepContext;
 
 impl StepContext<'_> {
     /// Puts proxies on an edge and callers on the detour, until the step ends.

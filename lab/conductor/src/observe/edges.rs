@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::Edge;
 
-use crate::exposition::Buckets;
+use crate::observe::exposition::Buckets;
 
 /// Who calls whom.
 pub type EdgeKey = (String, String);

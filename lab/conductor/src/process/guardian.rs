@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use runtime::limits::Limited;
 use serde::{Deserialize, Serialize};
 
-use crate::usage;
+use crate::process::usage;
 
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.jsonl";
@@ -233,7 +233,7 @@ fn undo(action: &UndoAction) {
                 let _ = runtime::limits::set(identity.pid, *what, None);
             }
         }
-        UndoAction::Group(path) => crate::cgroup::remove(path),
+        UndoAction::Group(path) => crate::process::cgroup::remove(path),
     }
 }
 

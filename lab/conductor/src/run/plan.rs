@@ -11,11 +11,12 @@ use runtime::clock;
 use traffic::load::{Model, Overload};
 
 use crate::arm::{Arm, ArmPlan};
-use crate::generator::Generator;
+use crate::process::usage;
+use crate::run::finish;
+use crate::run::generator::Generator;
+use crate::run::seed::SeededData;
+use crate::run::stage::Stage;
 use crate::run::{RunError, telemetry_level};
-use crate::seed::SeededData;
-use crate::stage::Stage;
-use crate::{finish, usage};
 
 /// One arm as planned.
 #[derive(Clone)]

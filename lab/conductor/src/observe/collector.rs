@@ -20,7 +20,7 @@ use runtime::{Fate, Tasks, clock};
 use trace::{Gatherer, Journey};
 
 use self::forward::Forwarder;
-use crate::record_writer::RecordWriter;
+use crate::observe::record_writer::RecordWriter;
 
 /// How often what is whole by now is looked for.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(250);

@@ -9,7 +9,7 @@ use loadgen::{Message, Plan};
 use tokio::sync::mpsc;
 
 use crate::arm::RunEnvironment;
-use crate::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
+use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
 
 /// The generator's barrier has its own limit; this one is for a child that says nothing at all.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);

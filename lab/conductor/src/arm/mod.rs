@@ -1,4 +1,11 @@
-//! One arm: its processes, started in order, kept alive as the scenario says, ended together.
+//! One deployment and its instances: started in order, supervised as the scenario asks, shut down together.
+//!
+//! - [`Arm`]: its instances as they come and go. Start here.
+//! - [`instance`]: one copy of one process.
+//! - [`children`]: child processes, tied to the lab twice.
+
+pub mod children;
+pub mod instance;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,14 +18,14 @@ use record::EventKind;
 use runtime::{Fate, Tasks};
 use tokio::sync::watch;
 
-use crate::children::Spawner;
-use crate::control::ControlClient;
-use crate::guardian::Guardian;
-use crate::instance::{ArmError, Health, Instance, change_config, launch, prepare, stop};
-use crate::plan::{PlannedArm, effective_policies};
-use crate::record_writer::RecordWriter;
-use crate::scrape_targets::ScrapeTargets;
-use crate::targets::ArmLayout;
+use crate::arm::children::Spawner;
+use crate::arm::instance::{ArmError, Health, Instance, change_config, launch, prepare, stop};
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::scrape_targets::ScrapeTargets;
+use crate::process::control::ControlClient;
+use crate::process::guardian::Guardian;
+use crate::run::plan::{PlannedArm, effective_policies};
+use crate::steps::targets::ArmLayout;
 
 /// An arm whose door has not answered by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -263,7 +270,7 @@ impl Arm {
             futures_util::future::join_all(stopping.map(|instance| stop(environment, instance))).await;
         }
         for group in std::mem::take(&mut *environment.cgroups.lock().expect("no panic while held")) {
-            crate::cgroup::remove(&group);
+            crate::process::cgroup::remove(&group);
         }
         let alive = |instance: &&Arc<Instance>| {
             instance.running().is_some_and(|running| running.exit_status().is_none())
@@ -298,7 +305,7 @@ fn supervise(
             record.event(
                 EventKind::Health,
                 0,
-                format!("{name} went down: {}", crate::children::describe_exit(status)),
+                format!("{name} went down: {}", crate::arm::children::describe_exit(status)),
             );
             let restarts = instance.status().restarts;
             let by_topology = plan.placement.restart.filter(|restart| restarts < restart.max);

@@ -8,12 +8,12 @@ use std::time::Duration;
 use record::{Entry, Host, Proc};
 
 use crate::arm::Arm;
-use crate::control::ControlClient;
-use crate::edges::{CallerStats, EdgeCounters, EdgeKey};
-use crate::exposition::{Sample, samples};
-use crate::instance::Health;
-use crate::record_writer::RecordWriter;
-use crate::usage::{self, HostUsage, UsageTracker};
+use crate::arm::instance::Health;
+use crate::observe::edges::{CallerStats, EdgeCounters, EdgeKey};
+use crate::observe::exposition::{Sample, samples};
+use crate::observe::record_writer::RecordWriter;
+use crate::process::control::ControlClient;
+use crate::process::usage::{self, HostUsage, UsageTracker};
 
 /// Time a node has to expose its metrics; a paused one never does.
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);

@@ -18,10 +18,10 @@ use runtime::limits::Limited;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
 use crate::arm::{ArmPlan, RunEnvironment};
-use crate::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
-use crate::guardian::{ProcessIdentity, UndoAction};
-use crate::targets;
+use crate::process::guardian::{ProcessIdentity, UndoAction};
+use crate::steps::targets;
 
 /// A process that has not said it serves by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -376,9 +376,9 @@ fn apply_topology_quota(environment: &RunEnvironment, plan: &ArmPlan, instance: 
     }
     let arm = plan.name.replace('/', "-");
     let name = format!("cleave-{}-{arm}-{}", plan.config.run_id, instance.name.replace('#', "-"));
-    let Some(group) = crate::cgroup::path_for(&name) else { return };
+    let Some(group) = crate::process::cgroup::path_for(&name) else { return };
     environment.guardian.record_undo(&UndoAction::Group(group.clone()));
-    if crate::cgroup::create(&group, cores).is_ok() {
+    if crate::process::cgroup::create(&group, cores).is_ok() {
         environment.cgroups.lock().expect("no panic while held").push(group.clone());
         // A process that has ended in this moment needs no quota.
         let _ = instance.enter_cgroup(TOPOLOGY_STEP, cores, group);

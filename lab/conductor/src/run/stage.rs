@@ -14,15 +14,16 @@ use tokio::sync::watch;
 use traffic::load::Model;
 
 use crate::arm::{Arm, RunEnvironment};
-use crate::collector::Collector;
-use crate::generator::Generator;
-use crate::plan::{PlannedArm, describe_planned, round_order};
-use crate::record_writer::RecordWriter;
+use crate::observe::collector::Collector;
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::sampling::{AuxiliaryProcess, Sampler};
+use crate::process::usage;
+use crate::run::finish;
+use crate::run::generator::Generator;
+use crate::run::plan::{PlannedArm, describe_planned, round_order};
+use crate::run::seed::SeededData;
 use crate::run::{Interrupts, Run, RunError, RunOptions, RunOutcome, random_secret};
-use crate::sampling::{AuxiliaryProcess, Sampler};
-use crate::seed::SeededData;
-use crate::timeline::{self, SharedStepLog, StepContext};
-use crate::{finish, usage};
+use crate::steps::timeline::{self, SharedStepLog, StepContext};
 
 /// The load begins this long after everybody is ready: time for the word to arrive.
 const START_LEAD: Duration = Duration::from_millis(250);
@@ -98,7 +99,7 @@ impl Stage {
     fn note_missing_quotas(&self, planned: &[PlannedArm]) {
         let wanted =
             planned.iter().find(|arm| arm.plan.placement.limits.values().any(|limits| limits.cpu.is_some()));
-        let Some(arm) = wanted.filter(|_| !crate::cgroup::is_available()) else { return };
+        let Some(arm) = wanted.filter(|_| !crate::process::cgroup::is_available()) else { return };
         let text = format!(
             "{}: `limits.cpu` takes a control group, and this machine lets us make none",
             arm.plan.name
@@ -291,7 +292,7 @@ impl Stage {
         let mut left = Vec::new();
         for arm in arms {
             left.extend(timeline::remaining_leases(arm, &self.environment).await);
-            let stopped = |instance: &Arc<crate::instance::Instance>| {
+            let stopped = |instance: &Arc<crate::arm::instance::Instance>| {
                 let pid = instance.status().pid;
                 (usage::state(pid) == Some('T'))
                     .then(|| format!("{}/{} is stopped", arm.plan.name, instance.name))

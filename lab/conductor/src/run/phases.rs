@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use record::Entry;
 
 use crate::arm::Arm;
-use crate::sampling::{ArmTotals, arm_totals};
-use crate::stage::Stage;
+use crate::observe::sampling::{ArmTotals, arm_totals};
+use crate::run::stage::Stage;
 
 /// What a phase cost an arm.
 pub(crate) struct PhaseCost {

@@ -8,15 +8,15 @@ use node::NodeConfig;
 use runtime::{Tasks, clock};
 use traffic::Load;
 
+use crate::arm::children::Spawner;
 use crate::arm::{Arm, ArmPlan, RunEnvironment};
-use crate::children::Spawner;
-use crate::control::ControlClient;
-use crate::guardian::Guardian;
-use crate::plan::{node_config, processes_of};
-use crate::record_writer::RecordWriter;
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::scrape_targets::ScrapeTargets;
+use crate::process::control::ControlClient;
+use crate::process::guardian::Guardian;
+use crate::run::plan::{node_config, processes_of};
+use crate::run::seed::SeededData;
 use crate::run::{Interrupts, RunError, random_secret};
-use crate::scrape_targets::ScrapeTargets;
-use crate::seed::SeededData;
 
 /// What to keep up.
 pub struct UpOptions {

@@ -17,8 +17,8 @@ use scenario::Step;
 use scenario::action::{Action, Build, Deploy, Reconfigure, Takeover};
 
 use crate::arm::Arm;
-use crate::instance::{ArmError, Instance};
-use crate::timeline::StepContext;
+use crate::arm::instance::{ArmError, Instance};
+use crate::steps::timeline::StepContext;
 
 /// Leases that a build brings along begin so.
 pub(crate) const BUILD_LEASE_PREFIX: &str = "build:";

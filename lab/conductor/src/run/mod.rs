@@ -1,4 +1,20 @@
-//! A run, from its plan to its verdict.
+//! A run, from its options to its verdict.
+//!
+//! - [`Run`]: prepared, then run to its verdict. Start here.
+//! - `stage`: its course, from the first process to the last line. `plan`: what is settled before.
+//! - [`seed`]: the data a run begins with. [`generator`]: the load generator as a child.
+//! - `phases`: when phases begin, and what each cost. `stop`: what ends a run early.
+//! - `finish`: checks, scores, verdict.
+//! - [`up`]: a suite that stays up, for trying things out.
+
+mod finish;
+pub mod generator;
+mod phases;
+pub(crate) mod plan;
+pub mod seed;
+mod stage;
+mod stop;
+pub mod up;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,18 +28,18 @@ use telemetry::Level;
 use tokio::sync::watch;
 
 use crate::arm::RunEnvironment;
-use crate::children::Spawner;
-use crate::collector::Collector;
-use crate::control::ControlClient;
-use crate::generator::GeneratorError;
-use crate::guardian::Guardian;
-use crate::instance::ArmError;
-use crate::metrics_endpoint;
-use crate::record_writer::RecordWriter;
-use crate::scrape_targets::ScrapeTargets;
-use crate::seed::SeedError;
-use crate::stage::Stage;
-use crate::targets::{self, ArmLayout, InstanceTarget, ResolvedTarget};
+use crate::arm::children::Spawner;
+use crate::arm::instance::ArmError;
+use crate::observe::collector::Collector;
+use crate::observe::metrics_endpoint;
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::scrape_targets::ScrapeTargets;
+use crate::process::control::ControlClient;
+use crate::process::guardian::Guardian;
+use crate::run::generator::GeneratorError;
+use crate::run::seed::SeedError;
+use crate::run::stage::Stage;
+use crate::steps::targets::{self, ArmLayout, InstanceTarget, ResolvedTarget};
 
 /// What to run.
 #[derive(Clone, Debug)]

@@ -136,8 +136,8 @@ mod tests {
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
     use super::*;
-    use crate::collector::Collector;
-    use crate::record_writer::RecordWriter;
+    use crate::observe::collector::Collector;
+    use crate::observe::record_writer::RecordWriter;
 
     /// Three spans.
     fn export() -> ExportTraceServiceRequest {

@@ -11,13 +11,14 @@ use record::{Entry, Event, EventKind, Verdict};
 use scenario::{Action, Scenario, Step};
 use scorecard::{Expectation, judge};
 
+use crate::arm::instance::Instance;
 use crate::arm::{Arm, RunEnvironment};
-use crate::guardian::Guardian;
-use crate::instance::Instance;
-use crate::proxy::Proxies;
-use crate::record_writer::RecordWriter;
-use crate::targets::{self, ResolvedTarget};
-use crate::{deploy, process_faults};
+use crate::observe::record_writer::RecordWriter;
+use crate::process::guardian::Guardian;
+use crate::steps::deploy;
+use crate::steps::process_faults;
+use crate::steps::proxy::Proxies;
+use crate::steps::targets::{self, ResolvedTarget};
 
 /// A target forgets a lease this long after the last renewal: whoever renews
 /// it is dead then.
@@ -425,7 +426,7 @@ impl StepContext<'_> {
             return;
         }
         let threads = fault.standing(Target::Host).burners;
-        let spec = crate::children::ChildSpec {
+        let spec = crate::arm::children::ChildSpec {
             name: "burner".into(),
             program: self.environment.program.clone(),
             arguments: vec!["burn".into(), threads.to_string().into()],

@@ -14,7 +14,7 @@ use grafana::openmetrics;
 use runtime::{Fate, Tasks};
 use transport::serve::{self, BindError};
 
-use crate::record_writer::{RecordSubscription, RecordWriter};
+use crate::observe::record_writer::{RecordSubscription, RecordWriter};
 
 /// Serves the figures of a run on a free port of loopback until `tasks` close; returns where.
 ///

@@ -11,10 +11,10 @@ use scenario::{Assertion, Scenario};
 use scorecard::{Circumstances, judge};
 
 use crate::arm::Arm;
-use crate::control::ControlClient;
-use crate::record_writer::RecordWriter;
-use crate::targets::{self, ArmLayout, ResolvedTarget};
-use crate::timeline::StepLog;
+use crate::observe::record_writer::RecordWriter;
+use crate::process::control::ControlClient;
+use crate::steps::targets::{self, ArmLayout, ResolvedTarget};
+use crate::steps::timeline::StepLog;
 
 /// Time states of a run without faults have to become equal: events travel.
 const STATE_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,15 @@
+//! What is written each second, and where it is written.
+//!
+//! - [`record_writer`]: the record's file, its subscribers, and the tally that judges. Start here.
+//! - [`sampling`]: what processes, edges and the host did, once a second.
+//! - [`exposition`]: the text format of `/metrics`. `edges`: all copies of a caller as one edge.
+//! - `collector`: spans of all nodes, assembled to requests.
+//! - [`metrics_endpoint`], [`scrape_targets`]: a run as Prometheus sees it.
+
+pub(crate) mod collector;
+pub(crate) mod edges;
+pub mod exposition;
+pub mod metrics_endpoint;
+pub mod record_writer;
+pub mod sampling;
+pub mod scrape_targets;
