@@ -158,9 +158,9 @@ async fn clusters(State(door): State<Gateway>) -> Json<Value> {
 async fn breakers(State(door): State<Gateway>) -> Json<Value> {
     by_component(&door, |remote| {
         let state = match remote.circuit() {
-            breaker::State::Closed => "closed",
-            breaker::State::HalfOpen => "half-open",
-            breaker::State::Open => "open",
+            breaker::BreakerState::Closed => "closed",
+            breaker::BreakerState::HalfOpen => "half-open",
+            breaker::BreakerState::Open => "open",
         };
         json!({ "breaker": state, "retries_left": remote.balance(), "policy": remote.policy })
     })

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use policy::admit::{Admission, AdmitOptions, Entry};
+use policy::admission::{AdmissionControl, AdmissionDecision, AdmissionOptions};
 use runtime::clock;
 use tokio::sync::oneshot;
 
-/// The door's places and the queue before them. [`Admission`] decides; here is the waiting.
+/// The door's places and the queue before them. [`AdmissionControl`] decides; here is the waiting.
 pub(crate) struct House(Arc<Shared>);
 
 struct Shared {
@@ -15,7 +15,7 @@ struct Shared {
 }
 
 struct State {
-    admission: Admission,
+    admission: AdmissionControl,
     queue: VecDeque<Waiter>,
 }
 
@@ -42,8 +42,8 @@ pub(crate) struct Place(Arc<Shared>);
 
 impl House {
     /// An empty house.
-    pub fn new(options: AdmitOptions) -> Self {
-        let state = State { admission: Admission::new(options), queue: VecDeque::new() };
+    pub fn new(options: AdmissionOptions) -> Self {
+        let state = State { admission: AdmissionControl::new(options), queue: VecDeque::new() };
         Self(Arc::new(Shared { state: Mutex::new(state) }))
     }
 
@@ -51,10 +51,10 @@ impl House {
     pub fn knock(&self) -> Knock {
         let mut state = self.0.state();
         state.forget_the_gone();
-        match state.admission.arrive() {
-            Entry::Serve => Knock::In(Place(self.0.clone())),
-            Entry::Shed => Knock::Shed,
-            Entry::Wait => {
+        match state.admission.on_arrival() {
+            AdmissionDecision::Serve => Knock::In(Place(self.0.clone())),
+            AdmissionDecision::Shed => Knock::Shed,
+            AdmissionDecision::Wait => {
                 let (turn, told) = oneshot::channel();
                 state.queue.push_back(Waiter { since_ns: clock::now_ns(), turn });
                 Knock::Wait(Turn(told))
@@ -87,7 +87,7 @@ impl State {
         let before = self.queue.len();
         self.queue.retain(|waiter| !waiter.turn.is_closed());
         for _ in self.queue.len()..before {
-            self.admission.give_up();
+            self.admission.on_abandoned();
         }
     }
 }
@@ -98,11 +98,11 @@ impl Drop for Place {
         {
             let mut state = self.0.state();
             state.forget_the_gone();
-            state.admission.done();
+            state.admission.on_done();
             while let Some(waiter) = state.queue.pop_front() {
                 let now_ns = clock::now_ns();
-                let entry = state.admission.leave_queue(now_ns - waiter.since_ns, now_ns);
-                let served = entry == Entry::Serve;
+                let entry = state.admission.on_dequeue(now_ns - waiter.since_ns, now_ns);
+                let served = entry == AdmissionDecision::Serve;
                 told.push((waiter.turn, served.then(|| Self(self.0.clone()))));
                 if served {
                     break;
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn house(limit: u32, queue: u32) -> House {
-        House::new(AdmitOptions { limit, queue, ..AdmitOptions::default() })
+        House::new(AdmissionOptions { limit, queue, ..AdmissionOptions::default() })
     }
 
     fn enter(house: &House) -> Place {

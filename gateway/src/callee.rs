@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use axum::Router;
 use contract::{ComponentName, Refusal};
-use policy::breaker::{Admit, Breaker, Pass, State};
+use policy::breaker::{Breaker, BreakerState, Generation, Permission};
 use policy::budget::RetryBudget;
-use policy::bulkhead::{Bulkhead, Place};
-use policy::{Effective, Picker};
+use policy::bulkhead::{Bulkhead, BulkheadPermit};
+use policy::{EffectivePolicy, Picker};
 use runtime::clock;
 use telemetry::EdgeMetrics;
 use transport::{Cluster, Endpoint};
@@ -38,7 +38,7 @@ pub(crate) enum Way {
 
 /// The edge from the door to a component in other processes.
 pub(crate) struct Remote {
-    pub policy: Effective,
+    pub policy: EffectivePolicy,
     pub metrics: Arc<EdgeMetrics>,
     pub cluster: Arc<Cluster>,
     name: ComponentName,
@@ -49,7 +49,7 @@ pub(crate) struct Remote {
 }
 
 impl Callee {
-    pub fn new(name: ComponentName, upstream: Upstream, policy: Effective) -> Self {
+    pub fn new(name: ComponentName, upstream: Upstream, policy: EffectivePolicy) -> Self {
         let way = match upstream {
             Upstream::Local(router) => Way::Local(router),
             Upstream::Cluster(cluster) => Way::Remote(Box::new(Remote::new(name, cluster, policy))),
@@ -59,7 +59,7 @@ impl Callee {
 }
 
 impl Remote {
-    fn new(name: ComponentName, cluster: Arc<Cluster>, policy: Effective) -> Self {
+    fn new(name: ComponentName, cluster: Arc<Cluster>, policy: EffectivePolicy) -> Self {
         Self {
             metrics: EdgeMetrics::of(ComponentName::GATEWAY, name),
             cluster,
@@ -99,23 +99,23 @@ impl Remote {
     }
 
     /// Where the breaker stands; closed where there is none.
-    pub fn circuit(&self) -> State {
-        self.breaker.as_ref().map_or(State::Closed, |breaker| locked(breaker).state())
+    pub fn circuit(&self) -> BreakerState {
+        self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| locked(breaker).state())
     }
 
     /// Whether a try may be made. The probe must be told how it ended.
     pub fn admit(&self) -> Result<Probe<'_>, Refusal> {
-        let Some(breaker) = &self.breaker else { return Ok(Probe { remote: self, pass: None }) };
+        let Some(breaker) = &self.breaker else { return Ok(Probe { remote: self, generation: None }) };
         let admitted = {
             let mut breaker = locked(breaker);
             let before = breaker.state();
             let admitted = breaker.admit(clock::now_ns());
-            self.note(before, breaker.state());
+            self.record(before, breaker.state());
             admitted
         };
         match admitted {
-            Admit::Yes(pass) => Ok(Probe { remote: self, pass: Some(pass) }),
-            Admit::No(left_ns) => {
+            Permission::Granted(generation) => Ok(Probe { remote: self, generation: Some(generation) }),
+            Permission::Denied(left_ns) => {
                 self.metrics.shed("circuit_open");
                 let message = format!("`{}` has failed too often and is left alone", self.name);
                 let mut refusal = Refusal::unavailable("circuit_open", message);
@@ -126,9 +126,9 @@ impl Remote {
     }
 
     /// A place among the requests this component may have from here.
-    pub fn enter(&self) -> Result<Option<Place>, Refusal> {
+    pub fn enter(&self) -> Result<Option<BulkheadPermit>, Refusal> {
         let Some(bulkhead) = &self.bulkhead else { return Ok(None) };
-        bulkhead.enter().map(Some).ok_or_else(|| {
+        bulkhead.try_acquire().map(Some).ok_or_else(|| {
             self.metrics.shed("bulkhead");
             let message = format!("`{}` has as many requests under way as it may have", self.name);
             let mut refusal = Refusal::unavailable("bulkhead_full", message);
@@ -137,7 +137,7 @@ impl Remote {
         })
     }
 
-    fn note(&self, before: State, after: State) {
+    fn record(&self, before: BreakerState, after: BreakerState) {
         if before != after {
             self.metrics.circuit(after.gauge());
             tracing::warn!(callee = %self.name, ?before, ?after, "circuit breaker");
@@ -149,25 +149,25 @@ impl Remote {
 pub(crate) struct Probe<'a> {
     remote: &'a Remote,
     /// Until it is told how the try ended; none without a breaker.
-    pass: Option<Pass>,
+    generation: Option<Generation>,
 }
 
 impl Probe<'_> {
     /// How the try ended.
     pub fn tell(mut self, ok: bool) {
-        if let Some((breaker, pass)) = self.remote.breaker.as_ref().zip(self.pass.take()) {
+        if let Some((breaker, generation)) = self.remote.breaker.as_ref().zip(self.generation.take()) {
             let mut breaker = locked(breaker);
             let before = breaker.state();
-            breaker.on_result(clock::now_ns(), pass, ok);
-            self.remote.note(before, breaker.state());
+            breaker.on_result(clock::now_ns(), generation, ok);
+            self.remote.record(before, breaker.state());
         }
     }
 }
 
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
-        if let Some((breaker, pass)) = self.remote.breaker.as_ref().zip(self.pass) {
-            locked(breaker).forget(pass);
+        if let Some((breaker, generation)) = self.remote.breaker.as_ref().zip(self.generation) {
+            locked(breaker).release(generation);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use contract::ComponentName;
 use http::Request;
-use policy::admit::AdmitOptions;
+use policy::admission::AdmissionOptions;
 use policy::{EdgePattern, Policy, for_edge};
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
@@ -29,7 +29,7 @@ pub struct Options {
     /// Faults in force.
     pub faults: Arc<fault::Table>,
     /// How many requests may be inside, and how many may wait.
-    pub admit: AdmitOptions,
+    pub admit: AdmissionOptions,
     /// Bodies up to this many bytes are kept for another try; longer ones stream.
     pub keep_body: u64,
 }
@@ -41,7 +41,7 @@ impl Options {
             token,
             policies: Vec::new(),
             faults: Arc::default(),
-            admit: AdmitOptions::default(),
+            admit: AdmissionOptions::default(),
             // As linkerd keeps; a photo is longer, a JSON body shorter.
             keep_body: 64 * 1024,
         }

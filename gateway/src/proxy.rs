@@ -11,7 +11,7 @@ use http::header::{ALLOW, CONNECTION};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
-use policy::retry::{Outcome, Promise, backoff, may_retry};
+use policy::retry::{AttemptOutcome, Idempotency, backoff, may_retry};
 use runtime::cost::{self, Part};
 use runtime::{chance, clock};
 use telemetry::{ServerMetrics, Wait, names};
@@ -201,7 +201,11 @@ impl Gateway {
         let Some(endpoint) = remote.pick(avoid) else {
             let failed = Failed::NotSent(NotSent::Nobody(visit.target.callee.name));
             remote.metrics.attempt(Err(failed.kind()), Duration::ZERO);
-            return Tried { answer: Err(failed.refusal()), outcome: Some(Outcome::NotSent), endpoint: None };
+            return Tried {
+                answer: Err(failed.refusal()),
+                outcome: Some(AttemptOutcome::NotSent),
+                endpoint: None,
+            };
         };
         let addr = endpoint.host().to_str().unwrap_or_default();
         let (method, name) = (visit.method.as_str(), visit.target.callee.name);
@@ -215,9 +219,9 @@ impl Gateway {
         telemetry::client_end(&span, result);
         remote.metrics.attempt(result, clock::now() - started);
         let outcome = match &sent {
-            Ok(response) => Outcome::Status(response.status().as_u16()),
-            Err(Failed::NotSent(_)) => Outcome::NotSent,
-            Err(_) => Outcome::SentNoResponse,
+            Ok(response) => AttemptOutcome::Status(response.status().as_u16()),
+            Err(Failed::NotSent(_)) => AttemptOutcome::NotSent,
+            Err(_) => AttemptOutcome::SentNoResponse,
         };
         // A try that the client's own body has spoiled says nothing about the component.
         if upload.blame(until.remaining(clock::now()).is_none()).is_none() {
@@ -268,7 +272,7 @@ impl Trial<'_> {
         let make = || Some(self.visit.request(self.upload.lend()?, Some(self.endpoint.host()), &terms));
         let request = make().unwrap_or_default();
         // One free try on another connection, for what may be repeated and has nothing to carry.
-        let repeatable = self.visit.promise == Promise::Repeatable && self.upload.is_whole();
+        let repeatable = self.visit.idempotency == Idempotency::Idempotent && self.upload.is_whole();
         let remake = || repeatable.then(make).flatten();
         attempt::send(self.endpoint, request, self.until.instant(), remake).await
     }
@@ -296,7 +300,7 @@ impl Trial<'_> {
 struct Tried {
     answer: Result<Response<Body>, Refusal>,
     /// `None` when it was held back here on purpose, and is not tried again.
-    outcome: Option<Outcome>,
+    outcome: Option<AttemptOutcome>,
     endpoint: Option<Arc<Endpoint>>,
 }
 
@@ -317,8 +321,8 @@ fn again(
 ) -> Option<Duration> {
     let outcome = tried.outcome?;
     // A stream can be sent again only if nobody has read from it.
-    let sendable = upload.is_whole() || (outcome == Outcome::NotSent && upload.is_untouched());
-    if tries >= remote.policy.attempts || !sendable || !may_retry(outcome, visit.promise) {
+    let sendable = upload.is_whole() || (outcome == AttemptOutcome::NotSent && upload.is_untouched());
+    if tries >= remote.policy.attempts || !sendable || !may_retry(outcome, visit.idempotency) {
         return None;
     }
     let left = deadline.remaining(clock::now())?;

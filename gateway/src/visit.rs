@@ -10,7 +10,7 @@ use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use policy::deadline::remaining_ms;
-use policy::retry::Promise;
+use policy::retry::Idempotency;
 use runtime::chance;
 use transport::serve::Peer;
 use transport::{Body, headers, sanitize};
@@ -69,7 +69,7 @@ pub(crate) struct Visit {
     headers: HeaderMap,
     /// `None` when the client has stopped waiting already.
     pub deadline: Option<Deadline>,
-    pub promise: Promise,
+    pub idempotency: Idempotency,
     pub trace: TraceContext,
     /// The key of all dice that are thrown for this request.
     pub request: u64,
@@ -85,7 +85,7 @@ impl Visit {
         let request = request_id(&head.headers);
         let trace = headers::trace(&head.headers);
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
-        let promise = if repeatable { Promise::Repeatable } else { Promise::Once };
+        let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
         let peer =
             head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
 
@@ -105,7 +105,7 @@ impl Visit {
             host,
             headers: head.headers,
             deadline,
-            promise,
+            idempotency,
             trace,
             request,
             billed: mix(request).is_multiple_of(BILLED_ONE_IN),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use conductor::{RunError, RunOptions};
 use contract::id::fnv1a64;
-use policy::units::{Rate, Span};
+use policy::units::{HumanDuration, Rate};
 use record::Entry;
 use scenario::{Phase, Scenario, Stop};
 use tokio::sync::watch;
@@ -114,7 +114,7 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
 fn alone(scenario: &Scenario) -> Scenario {
     let phase = |name: &str, seconds: u32, measure| Phase {
         name: name.to_owned(),
-        length: Span::from_millis(u64::from(seconds) * 1_000),
+        length: HumanDuration::from_millis(u64::from(seconds) * 1_000),
         measure,
     };
     let mut alone = Scenario {
@@ -126,7 +126,7 @@ fn alone(scenario: &Scenario) -> Scenario {
         ..scenario.clone()
     };
     alone.load.model = Model::Closed;
-    alone.load.users = Some(Users { count: USERS, think: Span::default() });
+    alone.load.users = Some(Users { count: USERS, think: HumanDuration::default() });
     alone.load.rate = Rates::One(Shape::level(Rate::per_second(MAX_RATE)));
     alone
 }

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use policy::Service;
-use policy::service::{Dist, Work};
-use policy::units::Span;
+use policy::ServiceOptions;
+use policy::service::{Distribution, SimulatedWork};
+use policy::units::HumanDuration;
 use record::{Entry, Score};
 use scenario::{Arm, Scenario, Way};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::run::{self, EXIT_INTERRUPTED, View};
 use crate::{catalogue, complain, document};
 
 /// CPU a planted arm and its rival burn for each request of feed: a tenth of it is what is to be found.
-const PLANTED_WORK: Span = Span::from_millis(4);
+const PLANTED_WORK: HumanDuration = HumanDuration::from_millis(4);
 /// Share of rows that may be called different when nothing is: the intervals are 95 % ones.
 const MAX_DIFFERENT_SHARE: f64 = 0.05;
 
@@ -112,10 +112,10 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     Ok(scenario)
 }
 
-fn plant(arm: &mut Arm, mean: Span) {
-    let work = Work { dist: Dist::Constant, mean, cpu: true, offload: false, share: None };
+fn plant(arm: &mut Arm, mean: HumanDuration) {
+    let work = SimulatedWork { dist: Distribution::Constant, mean, cpu: true, offload: false, share: None };
     let feed = arm.services.remove("feed").unwrap_or_default();
-    arm.services.insert("feed".to_owned(), Service { work: Some(work), ..feed });
+    arm.services.insert("feed".to_owned(), ServiceOptions { work: Some(work), ..feed });
 }
 
 /// Notes the rows of a run; whether CPU or median latency was found to differ.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use policy::Policy;
-use policy::units::{Factor, Ratio, Span};
+use policy::units::{Factor, HumanDuration, Ratio};
 use scorecard::Expectation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -75,7 +75,7 @@ pub struct Strategy {
     pub share: Option<Ratio>,
     /// How long a canary is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Span>,
+    pub hold: Option<HumanDuration>,
     /// What must hold for the canary to take over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promote_if: Option<Condition>,
@@ -210,7 +210,7 @@ impl Strategy {
 
     /// How long a canary is watched, ns.
     pub fn hold_ns(&self) -> u64 {
-        self.hold.map_or(5_000_000_000, Span::nanos)
+        self.hold.map_or(5_000_000_000, HumanDuration::nanos)
     }
 
     /// Whether a failed deploy is taken back by itself.

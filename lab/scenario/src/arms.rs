@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use contract::Placement;
-use policy::{EdgePattern, Policy, Service};
+use policy::{EdgePattern, Policy, ServiceOptions};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -78,7 +78,7 @@ fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
 /// The sections as those who carry them out read them.
 struct Read {
     topologies: Vec<(String, Placement)>,
-    services: BTreeMap<String, Service>,
+    services: BTreeMap<String, ServiceOptions>,
     policies: BTreeMap<String, Policy>,
 }
 
@@ -238,11 +238,11 @@ impl Reader<'_> {
         topologies
     }
 
-    fn services(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, Service> {
+    fn services(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, ServiceOptions> {
         let mut services = BTreeMap::new();
         for (name, span, value) in tables {
             self.known_component(span.clone(), &name, &[]);
-            if let Some(service) = self.checked(value, span, Service::faults) {
+            if let Some(service) = self.checked(value, span, ServiceOptions::diagnostics) {
                 if service.cache.is_some() {
                     self.written.cached.push(name.clone());
                 }
@@ -263,7 +263,7 @@ impl Reader<'_> {
                 }
                 Err(error) => self.fault(span.clone(), error.to_string()),
             }
-            if let Some(policy) = self.checked(value, span, Policy::faults) {
+            if let Some(policy) = self.checked(value, span, Policy::diagnostics) {
                 policies.insert(name, policy);
             }
         }

@@ -1,6 +1,6 @@
 //! `[expect]` and `[stop]`: what must hold, and what ends a run.
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -99,7 +99,7 @@ impl Reader<'_> {
             self.fault(span, "`stop` is a table; write [stop] and below it max = \"90s\"");
             return Stop::default();
         };
-        let max: Option<Span> = self.take(&mut table, "max");
+        let max: Option<HumanDuration> = self.take(&mut table, "max");
         let mut when = Vec::new();
         if let Some(value) = remove(&mut table, "when") {
             let span = value.span();

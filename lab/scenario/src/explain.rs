@@ -151,7 +151,7 @@ fn policies(arm: &Arm, edges: &[String]) -> Vec<String> {
 /// What components are shaped to, where the first arm says so, with Little's law beside it.
 fn shapes(scenario: &Scenario) -> Vec<String> {
     let Some(arm) = scenario.default_arms().next() else { return Vec::new() };
-    let shape = |(name, service): (&String, &policy::Service)| {
+    let shape = |(name, service): (&String, &policy::ServiceOptions)| {
         let (slots, work) = (service.slots?, service.work?);
         let capacity = service.capacity()?;
         let needed = scenario.load.peak_rate() * work.mean.duration().as_secs_f64();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use contract::Placement;
-use policy::units::{Bytes, Ratio, Span};
-use policy::{Policy, Service};
+use policy::units::{ByteSize, HumanDuration, Ratio};
+use policy::{Policy, ServiceOptions};
 use scorecard::Expectation;
 use serde::Deserialize;
 use traffic::load::Load;
@@ -65,7 +65,7 @@ pub struct Arm {
     /// Which component lives where.
     pub placement: Placement,
     /// Shapes of components.
-    pub services: BTreeMap<String, Service>,
+    pub services: BTreeMap<String, ServiceOptions>,
     /// Policies by edge pattern.
     pub policies: BTreeMap<String, Policy>,
     /// How much is watched here, where the variant says otherwise than the file.
@@ -116,7 +116,7 @@ pub struct Phase {
     pub name: String,
     /// Its length.
     #[serde(rename = "for")]
-    pub length: Span,
+    pub length: HumanDuration,
     /// Whether its figures count.
     #[serde(default = "yes")]
     pub measure: bool,
@@ -206,7 +206,7 @@ pub struct Budget {
     /// Cores all its processes share, by affinity.
     pub cores: Option<u32>,
     /// Memory all its processes together may hold.
-    pub memory: Option<Bytes>,
+    pub memory: Option<ByteSize>,
     /// Greatest share of an arm's copies that faults may hit at once.
     pub blast: Option<Ratio>,
     /// Faults in force at once.
@@ -275,6 +275,6 @@ impl Scenario {
 }
 
 /// A length in nanoseconds.
-pub(crate) fn ns(span: Span) -> u64 {
+pub(crate) fn ns(span: HumanDuration) -> u64 {
     u64::try_from(std::time::Duration::from(span).as_nanos()).unwrap_or(u64::MAX)
 }

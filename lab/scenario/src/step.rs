@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use fault::{Pattern, Place, Target};
-use policy::units::Span;
+use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -62,8 +62,8 @@ impl Reader<'_> {
         let phase: Option<String> = self.take(&mut table, "in");
         let at: Option<String> = self.take(&mut table, "at");
         let on: Option<String> = self.take(&mut table, "on");
-        let length: Option<Span> = self.take(&mut table, "for");
-        let ramp: Option<Span> = self.take(&mut table, "ramp");
+        let length: Option<HumanDuration> = self.take(&mut table, "for");
+        let ramp: Option<HumanDuration> = self.take(&mut table, "ramp");
         let pick = remove(&mut table, "pick").and_then(|value| self.pick(&value));
         let until = remove(&mut table, "until").and_then(|value| self.condition(value, source));
         let symptom = remove(&mut table, "symptom").and_then(|value| self.condition(value, source));
@@ -158,7 +158,7 @@ impl Reader<'_> {
         at_place: Range<usize>,
         phases: &[Phase],
     ) -> Option<(usize, u64)> {
-        let offset = match at.map(|text| text.strip_prefix('+').unwrap_or(text).parse::<Span>()) {
+        let offset = match at.map(|text| text.strip_prefix('+').unwrap_or(text).parse::<HumanDuration>()) {
             None => Some(0),
             Some(Ok(offset)) => Some(ns(offset)),
             Some(Err(_)) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use policy::units::Bytes;
+use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
@@ -50,7 +50,7 @@ impl Restart {
 pub struct Limits {
     /// Data it may have (RLIMIT_DATA): beyond it an allocation fails and the process aborts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Bytes>,
+    pub memory: Option<ByteSize>,
     /// Cores it may use, by a quota of the kernel where there is one to set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,

@@ -1,23 +1,23 @@
 //! What only somebody outside a process can do to it.
 
-use policy::units::{Bytes, Span};
+use policy::units::{ByteSize, HumanDuration};
 
 /// A deed of the conductor. Lasting ones are undone by their opposite when the
 /// last lease on them ends; each names what is in force, never a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Deed {
     /// SIGKILL, once. With a time, it is back so long after, whatever the topology says.
-    Kill(Option<Span>),
+    Kill(Option<HumanDuration>),
     /// Asked to leave, given so long, then killed.
-    Stop(Span),
+    Stop(HumanDuration),
     /// Asked to leave, and started again.
     Restart,
     /// Killed again every so often.
-    Crashloop(Span),
+    Crashloop(HumanDuration),
     /// SIGSTOP, then SIGCONT.
     Pause,
     /// RLIMIT_DATA.
-    Memory(Bytes),
+    Memory(ByteSize),
     /// RLIMIT_NOFILE.
     Files(u64),
     /// Share of one core a cgroup leaves to it; where there is none to use, degraded.

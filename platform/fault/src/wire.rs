@@ -1,16 +1,16 @@
 //! What happens on a connection, byte by byte: the work of a proxy on the edge, or of the kernel before it.
 
-use policy::units::{Bytes, Ratio};
+use policy::units::{ByteSize, Ratio};
 
 /// An ill of a connection. Of several limits the smallest wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ill {
     /// So many bytes a second, each way.
-    Bandwidth(Bytes),
+    Bandwidth(ByteSize),
     /// What is sent is swallowed; the socket stays open.
     Blackhole,
     /// The connection ends after so many bytes of answers.
-    Cut(Bytes),
+    Cut(ByteSize),
     /// The kernel loses this share of packets on their way to and from the proxy.
     Loss(Ratio),
 }

@@ -101,17 +101,17 @@ impl EndpointLoad {
     /// The average now, nanoseconds: it decays towards nothing while idle, so
     /// that an endpoint once slow is tried again.
     pub fn ewma_ns(&self, now_ns: u64) -> f64 {
-        f64::from_bits(self.ewma.load(Ordering::Relaxed)) * self.fade(now_ns)
+        f64::from_bits(self.ewma.load(Ordering::Relaxed)) * self.decay(now_ns)
     }
 
-    fn fade(&self, now_ns: u64) -> f64 {
+    fn decay(&self, now_ns: u64) -> f64 {
         let idle = now_ns.saturating_sub(self.last_ns.load(Ordering::Relaxed));
         (-(idle as f64) / DECAY_NS as f64).exp()
     }
 
     /// A slower sample replaces the average, a faster one decays in.
     fn observe(&self, now_ns: u64, sample_ns: f64) {
-        let weight = self.fade(now_ns);
+        let weight = self.decay(now_ns);
         let old = f64::from_bits(self.ewma.load(Ordering::Relaxed));
         let new = if sample_ns > old { sample_ns } else { old * weight + sample_ns * (1.0 - weight) };
         self.ewma.store(new.to_bits(), Ordering::Relaxed);
@@ -122,11 +122,11 @@ impl EndpointLoad {
     pub fn cost(&self, now_ns: u64) -> f64 {
         // One nanosecond keeps endpoints without samples apart by their requests in flight.
         let load = (self.ewma_ns(now_ns) + 1.0) * (f64::from(self.inflight()) + 1.0);
-        load / self.ramp(now_ns)
+        load / self.slow_start_share(now_ns)
     }
 
     /// Share of its full weight an endpoint has, from 10 % on joining.
-    fn ramp(&self, now_ns: u64) -> f64 {
+    fn slow_start_share(&self, now_ns: u64) -> f64 {
         let joined = self.joined_ns.load(Ordering::Relaxed);
         if joined == 0 {
             return 1.0;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::units::{Ratio, Span, UnitError};
+use crate::units::{HumanDuration, Ratio, UnitError};
 
 /// How far back a breaker looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Window {
     /// The last so many calls: `"20 calls"`.
     Calls(u32),
     /// The calls of this long: `"10s"`.
-    Time(Span),
+    Time(HumanDuration),
 }
 
 impl FromStr for Window {
@@ -57,7 +57,7 @@ pub struct BreakerOptions {
     /// How far back it looks.
     pub window: Window,
     /// How long it stays open.
-    pub open: Span,
+    pub open: HumanDuration,
     /// Calls let through half-open; all must succeed. Without a limit it flaps.
     pub probes: u32,
     /// Calls it needs to have seen.
@@ -68,8 +68,8 @@ impl Default for BreakerOptions {
     fn default() -> Self {
         Self {
             errors: Ratio::new(0.5),
-            window: Window::Time(Span::from_millis(10_000)),
-            open: Span::from_millis(5_000),
+            window: Window::Time(HumanDuration::from_millis(10_000)),
+            open: HumanDuration::from_millis(5_000),
             probes: 3,
             minimum: 20,
         }
@@ -78,7 +78,7 @@ impl Default for BreakerOptions {
 
 /// Where a breaker stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum BreakerState {
     /// Calls go through.
     Closed,
     /// A few probes go through.
@@ -87,7 +87,7 @@ pub enum State {
     Open,
 }
 
-impl State {
+impl BreakerState {
     /// For the gauge: 0 closed, 1 half-open, 2 open.
     pub const fn gauge(self) -> u8 {
         match self {
@@ -100,17 +100,17 @@ impl State {
 
 /// Whether a call may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admit {
+pub enum Permission {
     /// It may; how it ended is told with this.
-    Yes(Pass),
+    Granted(Generation),
     /// Not before so many nanoseconds have passed.
-    No(u64),
+    Denied(u64),
 }
 
 /// Names the stretch of a breaker's life a call was admitted in: how a call ended
 /// that began before the breaker opened says nothing about the probes after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass(u32);
+pub struct Generation(u32);
 
 /// Slots of a time window.
 const SLOTS: usize = 10;
@@ -119,24 +119,24 @@ const SLOTS: usize = 10;
 #[derive(Debug)]
 pub struct Breaker {
     options: BreakerOptions,
-    state: State,
+    state: BreakerState,
     /// Counts its changes of state.
-    stretch: u32,
+    generation: u32,
     opened_ns: u64,
     probes_out: u32,
     probes_ok: u32,
-    seen: Seen,
+    seen: CallWindow,
 }
 
 #[derive(Debug)]
-enum Seen {
+enum CallWindow {
     /// The last calls, true for failures, and where the next is written.
     Calls { ring: Vec<bool>, next: usize },
     /// Calls and failures by slot of the window, and the number of the slot written last.
     Time { slots: [(u32, u32); SLOTS], current: u64 },
 }
 
-impl Seen {
+impl CallWindow {
     fn new(window: Window) -> Self {
         match window {
             Window::Calls(calls) => Self::Calls { ring: Vec::with_capacity(calls as usize), next: 0 },
@@ -148,92 +148,100 @@ impl Seen {
 impl Breaker {
     /// A closed breaker that has seen nothing.
     pub fn new(options: BreakerOptions) -> Self {
-        let seen = Seen::new(options.window);
-        Self { options, state: State::Closed, stretch: 0, opened_ns: 0, probes_out: 0, probes_ok: 0, seen }
+        let seen = CallWindow::new(options.window);
+        Self {
+            options,
+            state: BreakerState::Closed,
+            generation: 0,
+            opened_ns: 0,
+            probes_out: 0,
+            probes_ok: 0,
+            seen,
+        }
     }
 
     /// Where it stands.
-    pub const fn state(&self) -> State {
+    pub const fn state(&self) -> BreakerState {
         self.state
     }
 
     /// Whether a call may be made now. A call that may must be followed by
     /// [`Breaker::on_result`] or [`Breaker::forget`].
-    pub fn admit(&mut self, now_ns: u64) -> Admit {
-        if self.state == State::Open {
+    pub fn admit(&mut self, now_ns: u64) -> Permission {
+        if self.state == BreakerState::Open {
             let left = (self.opened_ns + self.options.open.nanos()).saturating_sub(now_ns);
             if left > 0 {
-                return Admit::No(left);
+                return Permission::Denied(left);
             }
             (self.probes_out, self.probes_ok) = (0, 0);
-            self.turn(State::HalfOpen);
+            self.transition(BreakerState::HalfOpen);
         }
-        if self.state == State::HalfOpen {
+        if self.state == BreakerState::HalfOpen {
             if self.probes_out >= self.options.probes.max(1) {
-                return Admit::No(self.options.open.nanos() / 10);
+                return Permission::Denied(self.options.open.nanos() / 10);
             }
             self.probes_out += 1;
         }
-        Admit::Yes(Pass(self.stretch))
+        Permission::Granted(Generation(self.generation))
     }
 
     /// How an admitted call ended.
-    pub fn on_result(&mut self, now_ns: u64, pass: Pass, ok: bool) {
-        if pass.0 != self.stretch {
+    pub fn on_result(&mut self, now_ns: u64, generation: Generation, ok: bool) {
+        if generation.0 != self.generation {
             return;
         }
         match self.state {
-            State::Closed => {
-                self.note(now_ns, !ok);
+            BreakerState::Closed => {
+                self.record(now_ns, !ok);
                 let (calls, failures) = self.count(now_ns);
-                let full = calls >= self.options.minimum.min(self.most_calls());
+                let full = calls >= self.options.minimum.min(self.window_calls());
                 if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) && failures > 0
                 {
                     self.open(now_ns);
                 }
             }
-            State::HalfOpen if ok => {
+            BreakerState::HalfOpen if ok => {
                 self.probes_ok += 1;
                 if self.probes_ok >= self.options.probes.max(1) {
-                    self.turn(State::Closed);
-                    self.seen = Seen::new(self.options.window);
+                    self.transition(BreakerState::Closed);
+                    self.seen = CallWindow::new(self.options.window);
                 }
             }
-            State::HalfOpen => self.open(now_ns),
+            BreakerState::HalfOpen => self.open(now_ns),
             // Nothing is admitted while it is open.
-            State::Open => {}
+            BreakerState::Open => {}
         }
     }
 
     /// An admitted call was given up without a result: its probe is free again.
-    pub fn forget(&mut self, pass: Pass) {
-        if pass.0 == self.stretch && self.state == State::HalfOpen {
+    pub fn release(&mut self, generation: Generation) {
+        if generation.0 == self.generation && self.state == BreakerState::HalfOpen {
             self.probes_out = self.probes_out.saturating_sub(1);
         }
     }
 
     fn open(&mut self, now_ns: u64) {
-        self.turn(State::Open);
+        self.transition(BreakerState::Open);
         self.opened_ns = now_ns;
     }
 
-    fn turn(&mut self, state: State) {
+    fn transition(&mut self, state: BreakerState) {
         self.state = state;
-        self.stretch = self.stretch.wrapping_add(1);
+        self.generation = self.generation.wrapping_add(1);
     }
 
     /// A window of few calls never holds the minimum.
-    const fn most_calls(&self) -> u32 {
+    const fn window_calls(&self) -> u32 {
         match self.options.window {
             Window::Calls(calls) => calls,
             Window::Time(_) => u32::MAX,
         }
     }
 
-    fn note(&mut self, now_ns: u64, failed: bool) {
+    fn record(&mut self, now_ns: u64, failed: bool) {
         let slot = self.slot(now_ns);
         match &mut self.seen {
-            Seen::Calls { ring, next } => {
+            CallWindow::Calls { ring, next } => {
                 if ring.len() < ring.capacity() {
                     ring.push(failed);
                 } else {
@@ -241,7 +249,7 @@ impl Breaker {
                     *next = (*next + 1) % ring.len();
                 }
             }
-            Seen::Time { slots, current } => {
+            CallWindow::Time { slots, current } => {
                 for step in 1..=slot.saturating_sub(*current).min(SLOTS as u64) {
                     slots[((*current + step) % SLOTS as u64) as usize] = (0, 0);
                 }
@@ -262,10 +270,10 @@ impl Breaker {
 
     fn count(&self, now_ns: u64) -> (u32, u32) {
         match &self.seen {
-            Seen::Calls { ring, .. } => {
+            CallWindow::Calls { ring, .. } => {
                 (ring.len() as u32, ring.iter().map(|failed| u32::from(*failed)).sum())
             }
-            Seen::Time { slots, current } => {
+            CallWindow::Time { slots, current } => {
                 debug_assert!(*current >= self.slot(now_ns), "counted right after a note");
                 slots.iter().fold((0, 0), |sum, slot| (sum.0 + slot.0, sum.1 + slot.1))
             }
@@ -285,18 +293,18 @@ mod tests {
     }
 
     /// A call that must be admitted.
-    fn admitted(breaker: &mut Breaker, now_ns: u64) -> Pass {
+    fn admitted(breaker: &mut Breaker, now_ns: u64) -> Generation {
         match breaker.admit(now_ns) {
-            Admit::Yes(pass) => pass,
-            Admit::No(left_ns) => panic!("refused for another {left_ns} ns"),
+            Permission::Granted(generation) => generation,
+            Permission::Denied(left_ns) => panic!("refused for another {left_ns} ns"),
         }
     }
 
     /// Calls that all end alike.
     fn calls(breaker: &mut Breaker, count: u32, now_ns: u64, ok: bool) {
         for _ in 0..count {
-            let pass = admitted(breaker, now_ns);
-            breaker.on_result(now_ns, pass, ok);
+            let generation = admitted(breaker, now_ns);
+            breaker.on_result(now_ns, generation, ok);
         }
     }
 
@@ -306,13 +314,13 @@ mod tests {
         for call in 0..20 {
             calls(&mut breaker, 1, 0, call % 2 == 0);
         }
-        assert_eq!(breaker.state(), State::Open, "ten of twenty failed");
-        assert_eq!(breaker.admit(SECOND), Admit::No(4 * SECOND));
+        assert_eq!(breaker.state(), BreakerState::Open, "ten of twenty failed");
+        assert_eq!(breaker.admit(SECOND), Permission::Denied(4 * SECOND));
         let later = 5 * SECOND;
         let probes = [0; 3].map(|_| admitted(&mut breaker, later));
-        assert!(matches!(breaker.admit(later), Admit::No(_)), "three probes, no more");
-        probes.into_iter().for_each(|pass| breaker.on_result(later, pass, true));
-        assert_eq!(breaker.state(), State::Closed);
+        assert!(matches!(breaker.admit(later), Permission::Denied(_)), "three probes, no more");
+        probes.into_iter().for_each(|generation| breaker.on_result(later, generation, true));
+        assert_eq!(breaker.state(), BreakerState::Closed);
         admitted(&mut breaker, later);
     }
 
@@ -321,7 +329,7 @@ mod tests {
         let mut breaker = breaker("10s");
         calls(&mut breaker, 20, 0, false);
         calls(&mut breaker, 1, 5 * SECOND, false);
-        assert!(matches!(breaker.admit(6 * SECOND), Admit::No(_)));
+        assert!(matches!(breaker.admit(6 * SECOND), Permission::Denied(_)));
     }
 
     #[test]
@@ -329,8 +337,8 @@ mod tests {
         let mut breaker = breaker("10s");
         calls(&mut breaker, 20, 0, false);
         for _ in 0..10 {
-            let pass = admitted(&mut breaker, 5 * SECOND);
-            breaker.forget(pass);
+            let generation = admitted(&mut breaker, 5 * SECOND);
+            breaker.release(generation);
         }
     }
 
@@ -341,11 +349,11 @@ mod tests {
         calls(&mut breaker, 20, 0, false);
         let later = 5 * SECOND;
         let probe = admitted(&mut breaker, later);
-        slow.into_iter().for_each(|pass| breaker.on_result(later, pass, true));
-        assert_eq!(breaker.state(), State::HalfOpen, "three old answers close nothing");
+        slow.into_iter().for_each(|generation| breaker.on_result(later, generation, true));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen, "three old answers close nothing");
         breaker.on_result(later, probe, true);
         calls(&mut breaker, 2, later, true);
-        assert_eq!(breaker.state(), State::Closed, "three probes do");
+        assert_eq!(breaker.state(), BreakerState::Closed, "three probes do");
     }
 
     #[test]
@@ -354,8 +362,8 @@ mod tests {
         calls(&mut breaker, 15, 0, false);
         // Eleven seconds later the window holds only these.
         calls(&mut breaker, 19, 11 * SECOND, false);
-        assert_eq!(breaker.state(), State::Closed, "nineteen are fewer than the minimum");
+        assert_eq!(breaker.state(), BreakerState::Closed, "nineteen are fewer than the minimum");
         calls(&mut breaker, 1, 11 * SECOND, false);
-        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 }

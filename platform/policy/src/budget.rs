@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Rate, Ratio, Span};
+use crate::units::{HumanDuration, Rate, Ratio};
 
 /// `{ ratio = "10%", min = "1/s", window = "10s" }`
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,12 +13,16 @@ pub struct BudgetOptions {
     /// Retries always allowed, so that a quiet edge may retry at all.
     pub min: Rate,
     /// What is not used within it is lost.
-    pub window: Span,
+    pub window: HumanDuration,
 }
 
 impl Default for BudgetOptions {
     fn default() -> Self {
-        Self { ratio: Ratio::new(0.1), min: Rate::per_second(1.0), window: Span::from_millis(10_000) }
+        Self {
+            ratio: Ratio::new(0.1),
+            min: Rate::per_second(1.0),
+            window: HumanDuration::from_millis(10_000),
+        }
     }
 }
 

@@ -17,10 +17,10 @@ impl Bulkhead {
     }
 
     /// A place, or none.
-    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+    pub fn try_acquire(self: &Arc<Self>) -> Option<BulkheadPermit> {
         let take = |taken: u32| (taken < self.limit).then_some(taken + 1);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
-        Some(Place(self.clone()))
+        Some(BulkheadPermit(self.clone()))
     }
 
     /// Places taken.
@@ -31,9 +31,9 @@ impl Bulkhead {
 
 /// A place; free again when dropped.
 #[derive(Debug)]
-pub struct Place(Arc<Bulkhead>);
+pub struct BulkheadPermit(Arc<Bulkhead>);
 
-impl Drop for Place {
+impl Drop for BulkheadPermit {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn places_are_limited_and_come_back() {
         let bulkhead = Arc::new(Bulkhead::new(2));
-        let (one, two) = (bulkhead.enter(), bulkhead.enter());
-        assert!(one.is_some() && two.is_some() && bulkhead.enter().is_none());
+        let (one, two) = (bulkhead.try_acquire(), bulkhead.try_acquire());
+        assert!(one.is_some() && two.is_some() && bulkhead.try_acquire().is_none());
         drop(one);
-        assert!(bulkhead.enter().is_some());
+        assert!(bulkhead.try_acquire().is_some());
         drop(two);
         assert_eq!(bulkhead.taken(), 0);
     }

@@ -1,14 +1,14 @@
 //! Arithmetic of the `x-deadline-ms` header: *remaining* milliseconds, so that clocks are never compared.
 
 /// Shortest deadline taken seriously, ms.
-pub const SHORTEST_MS: u64 = 1;
+pub const MIN_DEADLINE_MS: u64 = 1;
 /// Longest, ms.
-pub const LONGEST_MS: u64 = 30_000;
+pub const MAX_DEADLINE_MS: u64 = 30_000;
 
 /// The time a request has, ms: the client's word, at most the route's. Garbage
 /// counts as no word. `None` when the client has stopped waiting.
 pub fn remaining_ms(header: Option<&str>, route_ms: u64) -> Option<u64> {
-    let route_ms = route_ms.clamp(SHORTEST_MS, LONGEST_MS);
+    let route_ms = route_ms.clamp(MIN_DEADLINE_MS, MAX_DEADLINE_MS);
     match header.map(str::trim).map(str::parse::<i64>) {
         Some(Ok(given)) if given <= 0 => None,
         Some(Ok(given)) => Some(given.unsigned_abs().min(route_ms)),
@@ -47,7 +47,7 @@ mod tests {
         ] {
             assert_eq!(remaining_ms(header, 2_000), expected, "{header:?}");
         }
-        assert_eq!(remaining_ms(None, 1_000_000), Some(LONGEST_MS));
+        assert_eq!(remaining_ms(None, 1_000_000), Some(MAX_DEADLINE_MS));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use crate::budget::BudgetOptions;
 use crate::hedge::HedgeOptions;
 use crate::retry::Jitter;
 use crate::throttle::ThrottleOptions;
-use crate::units::Span;
+use crate::units::HumanDuration;
 
 /// What happens to a call whose caller has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Cancel {
+pub enum Cancellation {
     /// It is dropped, as hyper does by itself; that alone hides a retry storm.
     #[default]
     Propagate,
@@ -30,13 +30,13 @@ pub enum Cancel {
 pub struct Policy {
     /// Limit of one try.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
     /// Tries, the first included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// First wait between tries, doubling.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff: Option<Span>,
+    pub backoff: Option<HumanDuration>,
     /// What retries are paid from; unset, they are free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetOptions>,
@@ -45,7 +45,7 @@ pub struct Policy {
     pub deadline: Option<bool>,
     /// What happens when the caller has gone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancel: Option<Cancel>,
+    pub cancel: Option<Cancellation>,
     /// Calls under way at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bulkhead: Option<u32>,
@@ -74,19 +74,19 @@ pub const MAX_ATTEMPTS: u32 = 5;
 
 /// A policy with every blank filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Effective {
+pub struct EffectivePolicy {
     /// Limit of one try; what is left of the deadline where unset.
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
     /// 1 to [`MAX_ATTEMPTS`]. Two by default: one retry rides over a restart.
     pub attempts: u32,
     /// 10 ms by default.
-    pub backoff: Span,
+    pub backoff: HumanDuration,
     /// 10 %, at least 1/s, over 10 s by default (Google SRE book).
     pub budget: Option<BudgetOptions>,
     /// On by default.
     pub deadline: bool,
     /// `propagate` by default.
-    pub cancel: Cancel,
+    pub cancel: Cancellation,
     /// None by default.
     pub bulkhead: Option<u32>,
     /// 50 % of the calls of 10 s by default, unless `attempts` is set.
@@ -104,7 +104,7 @@ pub struct Effective {
 }
 
 /// In a line, for people: what is not there is left out, what is on by default is said.
-impl fmt::Display for Effective {
+impl fmt::Display for EffectivePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
             1 => f.write_str("1 try")?,
@@ -114,7 +114,7 @@ impl fmt::Display for Effective {
             write!(f, " of {timeout}")?;
         }
         if self.attempts > 1 {
-            match (self.backoff == Span::default(), self.jitter) {
+            match (self.backoff == HumanDuration::default(), self.jitter) {
                 (true, _) => f.write_str(", no wait between")?,
                 (false, Jitter::Full) => write!(f, ", up to {} between, doubling", self.backoff)?,
                 (false, Jitter::Equal) => write!(f, ", half to all of {} between, doubling", self.backoff)?,
@@ -148,7 +148,7 @@ impl fmt::Display for Effective {
         if !self.deadline {
             f.write_str(", no deadline")?;
         }
-        if self.cancel == Cancel::Detach {
+        if self.cancel == Cancellation::Detach {
             f.write_str(", goes on when its caller leaves")?;
         }
         if self.fallback {
@@ -179,11 +179,11 @@ impl Policy {
     }
 
     /// What is wrong with it, with the right choices; empty when nothing is.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+    pub fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
         let mut refuse = |wrong: bool, sentence: String| {
             if wrong {
-                faults.push(sentence);
+                diagnostics.push(sentence);
             }
         };
         let attempts = self.attempts.unwrap_or(1);
@@ -194,16 +194,16 @@ impl Policy {
             ),
         );
         refuse(
-            self.timeout == Some(Span::default()),
+            self.timeout == Some(HumanDuration::default()),
             "timeout: nobody answers in no time; write \"250ms\"".into(),
         );
         refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
-        faults
+        diagnostics
     }
 
     /// With the defaults filled in. Whoever sets `attempts` without a budget or
     /// a breaker gets none: a naive retry must be possible to show.
-    pub fn effective(&self) -> Effective {
+    pub fn effective(&self) -> EffectivePolicy {
         let budget = if self.attempts.is_some() {
             self.budget
         } else {
@@ -214,10 +214,10 @@ impl Policy {
         } else {
             self.breaker.or_else(|| Some(BreakerOptions::default()))
         };
-        Effective {
+        EffectivePolicy {
             timeout: self.timeout,
             attempts: self.attempts.unwrap_or(2).clamp(1, MAX_ATTEMPTS),
-            backoff: self.backoff.unwrap_or(Span::from_millis(10)),
+            backoff: self.backoff.unwrap_or(HumanDuration::from_millis(10)),
             budget,
             deadline: self.deadline.unwrap_or(true),
             cancel: self.cancel.unwrap_or_default(),
@@ -241,15 +241,15 @@ pub struct EdgePattern {
 
 /// Text that is no edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotAnEdge(String);
+pub struct EdgeParseError(String);
 
-impl fmt::Display for NotAnEdge {
+impl fmt::Display for EdgeParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is no edge; write \"feed->follower\", \"*->photo\" or \"*->*\"", self.0)
     }
 }
 
-impl std::error::Error for NotAnEdge {}
+impl std::error::Error for EdgeParseError {}
 
 impl EdgePattern {
     /// Whether an edge is meant.
@@ -266,10 +266,10 @@ impl EdgePattern {
 }
 
 impl FromStr for EdgePattern {
-    type Err = NotAnEdge;
+    type Err = EdgeParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnEdge> {
-        let wrong = || NotAnEdge(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, EdgeParseError> {
+        let wrong = || EdgeParseError(text.to_owned());
         let (caller, callee) = text.split_once("->").ok_or_else(wrong)?;
         let side = |part: &str| match part.trim() {
             "*" => Ok(None),
@@ -322,11 +322,11 @@ mod tests {
         let edge = for_edge(&table, "feed", "follower");
         assert_eq!(
             (edge.timeout, edge.attempts, edge.cancel),
-            (Some(Span::from_millis(250)), Some(4), Some(Cancel::Detach))
+            (Some(HumanDuration::from_millis(250)), Some(4), Some(Cancellation::Detach))
         );
         assert_eq!(edge.effective().budget, None, "four naive attempts are not budgeted");
         let other = for_edge(&table, "feed", "photo");
-        assert_eq!((other.timeout, other.attempts), (Some(Span::from_millis(1_100)), None));
+        assert_eq!((other.timeout, other.attempts), (Some(HumanDuration::from_millis(1_100)), None));
         assert_eq!(other.effective().budget, Some(BudgetOptions::default()));
     }
 

@@ -5,14 +5,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::budget::{BudgetOptions, RetryBudget};
-use crate::units::{Rate, Ratio, Span};
+use crate::units::{HumanDuration, Rate, Ratio};
 
 /// `{ after = "50ms", extra = "5%" }`
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HedgeOptions {
     /// How long the first try may take before a second is sent.
-    pub after: Span,
+    pub after: HumanDuration,
     /// Second tries per call, at most.
     #[serde(default = "HedgeOptions::extra")]
     pub extra: Ratio,
@@ -26,7 +26,7 @@ impl HedgeOptions {
     /// What second tries are paid from. One a second is always allowed, or a quiet
     /// edge could never hedge.
     pub fn budget(&self) -> RetryBudget {
-        let (min, window) = (Rate::per_second(1.0), Span::from_millis(10_000));
+        let (min, window) = (Rate::per_second(1.0), HumanDuration::from_millis(10_000));
         RetryBudget::new(BudgetOptions { ratio: self.extra, min, window })
     }
 }

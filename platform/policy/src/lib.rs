@@ -6,13 +6,13 @@
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
-//! - [`admit`]: how many may come in.
+//! - [`admission`]: how many may come in.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
 //!
 //! Times are nanoseconds given by the caller, random bits come from the caller.
 
-pub mod admit;
+pub mod admission;
 pub mod balance;
 pub mod breaker;
 pub mod budget;
@@ -27,5 +27,5 @@ pub mod throttle;
 pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};
-pub use edge::{Cancel, EdgePattern, Effective, Policy, for_edge};
-pub use service::Service;
+pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
+pub use service::ServiceOptions;

@@ -3,28 +3,28 @@
 use crate::balance::EndpointLoad;
 
 /// Failures in a row (Envoy's default).
-pub const CONSECUTIVE: u32 = 5;
+pub const CONSECUTIVE_FAILURES: u32 = 5;
 /// First time out, ns; the n-th time is n times as long.
-pub const BASE_NS: u64 = 3_000_000_000;
+pub const BASE_EJECTION_NS: u64 = 3_000_000_000;
 /// Longest time out, ns.
-pub const LONGEST_NS: u64 = 30_000_000_000;
+pub const MAX_EJECTION_NS: u64 = 30_000_000_000;
 /// Share of a cluster that may be out at once; one always may.
-pub const MAX_EJECTED: f64 = 0.5;
+pub const MAX_EJECTED_SHARE: f64 = 0.5;
 
 /// Whether an endpoint's latest failure takes it out, and until when, ns.
 /// `refused` means it did not accept the connection: no use asking again at once.
-pub fn verdict(
+pub fn ejected_until_ns(
     load: &EndpointLoad,
     refused: bool,
     ejected: usize,
     cluster: usize,
     now_ns: u64,
 ) -> Option<u64> {
-    let streak = load.fail_streak() >= CONSECUTIVE || refused;
-    let room = ejected == 0 || ((ejected + 1) as f64) <= MAX_EJECTED * cluster as f64;
+    let streak = load.fail_streak() >= CONSECUTIVE_FAILURES || refused;
+    let room = ejected == 0 || ((ejected + 1) as f64) <= MAX_EJECTED_SHARE * cluster as f64;
     // The last one standing is asked even when it fails: its answer is better than none.
     (streak && room && cluster > 1 && !load.is_ejected(now_ns))
-        .then(|| now_ns + (BASE_NS * u64::from(load.ejections() + 1)).min(LONGEST_NS))
+        .then(|| now_ns + (BASE_EJECTION_NS * u64::from(load.ejections() + 1)).min(MAX_EJECTION_NS))
 }
 
 #[cfg(test)]
@@ -39,28 +39,31 @@ mod tests {
 
     #[test]
     fn five_in_a_row_or_one_refused_connection() {
-        assert_eq!(verdict(&failing(4), false, 0, 3, 0), None);
-        assert_eq!(verdict(&failing(5), false, 0, 3, 0), Some(BASE_NS));
-        assert_eq!(verdict(&failing(1), true, 0, 3, 0), Some(BASE_NS));
+        assert_eq!(ejected_until_ns(&failing(4), false, 0, 3, 0), None);
+        assert_eq!(ejected_until_ns(&failing(5), false, 0, 3, 0), Some(BASE_EJECTION_NS));
+        assert_eq!(ejected_until_ns(&failing(1), true, 0, 3, 0), Some(BASE_EJECTION_NS));
         let mended = failing(4);
         mended.succeeded(0, 1);
         mended.failed(0, 0, None);
-        assert_eq!(verdict(&mended, false, 0, 3, 0), None, "a success breaks the streak");
+        assert_eq!(ejected_until_ns(&mended, false, 0, 3, 0), None, "a success breaks the streak");
     }
 
     #[test]
     fn each_time_it_is_out_longer() {
         let load = failing(5);
-        load.eject(BASE_NS);
-        (0..5).for_each(|_| load.failed(BASE_NS, 0, None));
-        assert_eq!(verdict(&load, false, 0, 3, BASE_NS), Some(BASE_NS + 2 * BASE_NS));
+        load.eject(BASE_EJECTION_NS);
+        (0..5).for_each(|_| load.failed(BASE_EJECTION_NS, 0, None));
+        assert_eq!(
+            ejected_until_ns(&load, false, 0, 3, BASE_EJECTION_NS),
+            Some(BASE_EJECTION_NS + 2 * BASE_EJECTION_NS)
+        );
     }
 
     #[test]
     fn half_of_a_cluster_at_most_and_never_the_only_one() {
-        assert_eq!(verdict(&failing(5), false, 2, 4, 0), None);
-        assert!(verdict(&failing(5), false, 1, 4, 0).is_some());
-        assert!(verdict(&failing(5), false, 0, 2, 0).is_some(), "one of two may go");
-        assert_eq!(verdict(&failing(5), true, 0, 1, 0), None);
+        assert_eq!(ejected_until_ns(&failing(5), false, 2, 4, 0), None);
+        assert!(ejected_until_ns(&failing(5), false, 1, 4, 0).is_some());
+        assert!(ejected_until_ns(&failing(5), false, 0, 2, 0).is_some(), "one of two may go");
+        assert_eq!(ejected_until_ns(&failing(5), true, 0, 1, 0), None);
     }
 }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// With less time left than this, nanoseconds, a try is not worth starting.
 pub const MIN_LEFT_NS: u64 = 10_000_000;
 /// Longest wait between tries, ns.
-pub const LONGEST_BACKOFF_NS: u64 = 250_000_000;
+pub const MAX_BACKOFF_NS: u64 = 250_000_000;
 
 /// How a try ended, as far as trying again is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// Nothing was sent: anything may be tried again.
     NotSent,
     /// It was sent and nothing came back.
@@ -22,11 +22,11 @@ pub enum Outcome {
 
 /// What a repeat may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Promise {
+pub enum Idempotency {
     /// A read, or a write with an idempotency key.
-    Repeatable,
+    Idempotent,
     /// Anything else.
-    Once,
+    NotIdempotent,
 }
 
 /// How the wait between tries is spread.
@@ -43,11 +43,13 @@ pub enum Jitter {
 }
 
 /// Whether a try that ended so may be made again.
-pub const fn may_retry(outcome: Outcome, promise: Promise) -> bool {
+pub const fn may_retry(outcome: AttemptOutcome, idempotency: Idempotency) -> bool {
     match outcome {
-        Outcome::NotSent => true,
-        Outcome::SentNoResponse | Outcome::Status(502..=504) => matches!(promise, Promise::Repeatable),
-        Outcome::Status(_) | Outcome::BodyBroken => false,
+        AttemptOutcome::NotSent => true,
+        AttemptOutcome::SentNoResponse | AttemptOutcome::Status(502..=504) => {
+            matches!(idempotency, Idempotency::Idempotent)
+        }
+        AttemptOutcome::Status(_) | AttemptOutcome::BodyBroken => false,
     }
 }
 
@@ -55,7 +57,7 @@ pub const fn may_retry(outcome: Outcome, promise: Promise) -> bool {
 /// cap ("Exponential Backoff and Jitter", AWS Architecture Blog 2015). `None`
 /// when too little time would be left for the try.
 pub fn backoff(base_ns: u64, jitter: Jitter, n: u32, bits: u64, left_ns: u64) -> Option<u64> {
-    let cap = base_ns.saturating_mul(1 << n.saturating_sub(1).min(20)).min(LONGEST_BACKOFF_NS.max(base_ns));
+    let cap = base_ns.saturating_mul(1 << n.saturating_sub(1).min(20)).min(MAX_BACKOFF_NS.max(base_ns));
     let share = |of: u64| u64::try_from((u128::from(of) * u128::from(bits)) >> 64).unwrap_or(of);
     let wait = match jitter {
         Jitter::Full => share(cap),
@@ -71,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_write_without_a_key_is_tried_again_only_if_nothing_was_sent() {
-        use Outcome::{BodyBroken, NotSent, SentNoResponse, Status};
+        use AttemptOutcome::{BodyBroken, NotSent, SentNoResponse, Status};
         for (outcome, repeatable, once) in [
             (NotSent, true, true),
             (SentNoResponse, true, false),
@@ -80,8 +82,8 @@ mod tests {
             (Status(404), false, false),
             (BodyBroken, false, false),
         ] {
-            assert_eq!(may_retry(outcome, Promise::Repeatable), repeatable, "{outcome:?}");
-            assert_eq!(may_retry(outcome, Promise::Once), once, "{outcome:?}");
+            assert_eq!(may_retry(outcome, Idempotency::Idempotent), repeatable, "{outcome:?}");
+            assert_eq!(may_retry(outcome, Idempotency::NotIdempotent), once, "{outcome:?}");
         }
     }
 
@@ -91,7 +93,7 @@ mod tests {
         let longest = |n| backoff(10_000_000, Jitter::Full, n, u64::MAX, second).expect("time enough");
         assert_eq!(longest(1), 9_999_999);
         assert_eq!(longest(2), 19_999_999);
-        assert_eq!(longest(30), LONGEST_BACKOFF_NS - 1);
+        assert_eq!(longest(30), MAX_BACKOFF_NS - 1);
         assert_eq!(backoff(0, Jitter::Full, 3, u64::MAX, second), Some(0));
         assert_eq!(backoff(10_000_000, Jitter::Full, 1, u64::MAX, 15_000_000), None, "5 ms would be left");
         assert_eq!(backoff(10_000_000, Jitter::Equal, 1, 0, second), Some(5_000_000));

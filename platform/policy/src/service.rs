@@ -5,17 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Ratio, Span};
+use crate::units::{HumanDuration, Ratio};
 
 /// More waiting calls than this is a run that diverged, whatever the file says.
 pub const QUEUE_CAP: u32 = 50_000;
 /// Each connection owns a thread.
-const MOST_CONNECTIONS: u32 = 64;
+const MAX_CONNECTIONS: u32 = 64;
 
 /// `[service.S]`, of every copy of the component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Service {
+pub struct ServiceOptions {
     /// Calls worked on at once; unlimited where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
@@ -24,13 +24,13 @@ pub struct Service {
     pub queue: Option<u32>,
     /// What each call does besides its real work.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub work: Option<Work>,
+    pub work: Option<SimulatedWork>,
     /// A look-aside cache before the component's store.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache: Option<Cache>,
+    pub cache: Option<SimulatedCache>,
     /// Shape of the store behind it: slots, queue and work of a fill.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<Store>,
+    pub store: Option<SimulatedStore>,
     /// For feed: authors with fewer followers are fanned out on write, the others merged on read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_below: Option<u32>,
@@ -47,7 +47,7 @@ pub struct Service {
 /// How the work of calls is spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Dist {
+pub enum Distribution {
     /// Exponential: many short, few long.
     #[default]
     Exp,
@@ -64,12 +64,12 @@ pub enum Dist {
 /// `{ dist = "exp", mean = "20ms" }`: a sampled wait that holds the slot, or as much CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Work {
+pub struct SimulatedWork {
     /// How it is spread.
     #[serde(default)]
-    pub dist: Dist,
+    pub dist: Distribution,
     /// Its mean.
-    pub mean: Span,
+    pub mean: HumanDuration,
     /// Burns CPU instead of waiting; on the thread that serves the call, which
     /// stalls whatever else that thread serves.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -85,11 +85,11 @@ pub struct Work {
 /// `{ ttl = "500s", warm = true }`: what is read often is kept nearby.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Cache {
+pub struct SimulatedCache {
     /// How long an entry is fresh; for ever where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Span>,
-    /// Entries kept at most; [`Cache::ENTRIES`] where unset.
+    pub ttl: Option<HumanDuration>,
+    /// Entries kept at most; [`SimulatedCache::ENTRIES`] where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u32>,
     /// Whether every key is warm when the run begins.
@@ -106,7 +106,7 @@ pub struct Cache {
     pub keep_late: bool,
 }
 
-impl Cache {
+impl SimulatedCache {
     /// Entries of a cache that does not say.
     pub const ENTRIES: u32 = 100_000;
 }
@@ -115,17 +115,17 @@ impl Cache {
 /// cache. It never cancels: what was asked of it is done, whoever has left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Store {
+pub struct SimulatedStore {
     /// Fills worked on at once.
     pub slots: u32,
     /// Fills that may wait; [`QUEUE_CAP`] where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<u32>,
     /// What a fill takes.
-    pub work: Work,
+    pub work: SimulatedWork,
     /// How long the component waits for a fill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -134,23 +134,23 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// A work's spread beyond its mean is cut here, so that one draw cannot outlast a run.
-const LONGEST: f64 = 100.0;
+const MAX_TIMES_MEAN: f64 = 100.0;
 
-impl Work {
+impl SimulatedWork {
     /// The work of a call, ns, by inverse transform of `unit` in [0, 1): one draw
     /// per call, the same in every arm.
     pub fn sample_ns(&self, unit: f64) -> u64 {
         let mean = self.mean.nanos() as f64;
         let factor = match self.dist {
-            Dist::Exp => -(1.0 - unit).ln(),
-            Dist::Constant => 1.0,
-            Dist::Uniform => 2.0 * unit,
+            Distribution::Exp => -(1.0 - unit).ln(),
+            Distribution::Constant => 1.0,
+            Distribution::Uniform => 2.0 * unit,
             // exp(z - 1/2) has mean 1 for a standard normal z.
-            Dist::Lognormal => (normal(unit) - 0.5).exp(),
+            Distribution::Lognormal => (normal(unit) - 0.5).exp(),
             // Scale (alpha - 1) / alpha gives mean 1.
-            Dist::Pareto => (1.0 / 3.0) * (1.0 - unit).powf(-1.0 / 1.5),
+            Distribution::Pareto => (1.0 / 3.0) * (1.0 - unit).powf(-1.0 / 1.5),
         };
-        (mean * factor.clamp(0.0, LONGEST)) as u64
+        (mean * factor.clamp(0.0, MAX_TIMES_MEAN)) as u64
     }
 }
 
@@ -164,7 +164,7 @@ pub fn normal(unit: f64) -> f64 {
     sign * (t - numerator / denominator)
 }
 
-impl Service {
+impl ServiceOptions {
     /// Whether calls go through it unshaped.
     pub fn is_plain(&self) -> bool {
         self.slots.is_none() && self.work.is_none() && self.cache.is_none()
@@ -178,11 +178,11 @@ impl Service {
     }
 
     /// What is wrong with it, with the right choices; empty when nothing is.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+    pub fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
         let mut refuse = |wrong: bool, sentence: &str| {
             if wrong {
-                faults.push(sentence.to_owned());
+                diagnostics.push(sentence.to_owned());
             }
         };
         let range = 1..=QUEUE_CAP;
@@ -193,7 +193,7 @@ impl Service {
         refuse(self.queue.is_some_and(|queue| queue > QUEUE_CAP), "queue: at most 50000 calls may wait");
         refuse(self.queue.is_some() && self.slots.is_none(), "queue: calls wait for slots; write slots = 8");
         refuse(
-            self.pool.is_some_and(|pool| !(1..=MOST_CONNECTIONS).contains(&pool)),
+            self.pool.is_some_and(|pool| !(1..=MAX_CONNECTIONS).contains(&pool)),
             "pool: a pool holds 1 to 64 connections",
         );
         refuse(
@@ -202,10 +202,10 @@ impl Service {
         );
         refuse(self.store.is_some_and(|store| store.slots == 0), "store: it has at least 1 slot");
         for work in [self.work, self.store.map(|store| store.work)].into_iter().flatten() {
-            refuse(work.mean == Span::default(), "work: its mean is nothing; write mean = \"20ms\"");
+            refuse(work.mean == HumanDuration::default(), "work: its mean is nothing; write mean = \"20ms\"");
             refuse(work.offload && !work.cpu, "work: only CPU is offloaded; write cpu = true as well");
         }
-        faults
+        diagnostics
     }
 }
 
@@ -213,7 +213,7 @@ impl Service {
 mod tests {
     use super::*;
 
-    fn service(text: &str) -> Service {
+    fn service(text: &str) -> ServiceOptions {
         toml::from_str(text).unwrap_or_else(|why| panic!("{text}: {why}"))
     }
 
@@ -227,8 +227,20 @@ mod tests {
 
     #[test]
     fn every_spread_has_the_mean_it_declares() {
-        for dist in [Dist::Exp, Dist::Constant, Dist::Uniform, Dist::Lognormal, Dist::Pareto] {
-            let work = Work { dist, mean: Span::from_millis(20), cpu: false, offload: false, share: None };
+        for dist in [
+            Distribution::Exp,
+            Distribution::Constant,
+            Distribution::Uniform,
+            Distribution::Lognormal,
+            Distribution::Pareto,
+        ] {
+            let work = SimulatedWork {
+                dist,
+                mean: HumanDuration::from_millis(20),
+                cpu: false,
+                offload: false,
+                share: None,
+            };
             let draws = 100_000;
             let sum: f64 =
                 (0..draws).map(|i| work.sample_ns((f64::from(i) + 0.5) / f64::from(draws)) as f64).sum();
@@ -257,9 +269,9 @@ mod tests {
             ("work = { mean = \"1ms\", offload = true }", "cpu = true"),
             ("store = { slots = 1, work = { mean = \"1ms\" } }", "asked by a cache"),
         ] {
-            let faults = service(text).faults().join("\n");
-            assert!(faults.contains(part), "{text}: {faults}");
+            let diagnostics = service(text).diagnostics().join("\n");
+            assert!(diagnostics.contains(part), "{text}: {diagnostics}");
         }
-        assert!(toml::from_str::<Service>("slot = 1").is_err());
+        assert!(toml::from_str::<ServiceOptions>("slot = 1").is_err());
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Ratio, Span};
+use crate::units::{HumanDuration, Ratio};
 
 /// Slots of the window.
 const SLOTS: usize = 20;
@@ -16,7 +16,7 @@ pub struct ThrottleOptions {
     /// Requests let through for each that is accepted.
     pub k: f64,
     /// How far back it looks.
-    pub window: Span,
+    pub window: HumanDuration,
     /// Share let through whatever is turned away: after a blackout nothing has been
     /// accepted, and without a floor nothing would ever be sent again.
     pub probe: Ratio,
@@ -24,7 +24,7 @@ pub struct ThrottleOptions {
 
 impl Default for ThrottleOptions {
     fn default() -> Self {
-        Self { k: 2.0, window: Span::from_millis(120_000), probe: Ratio::new(0.01) }
+        Self { k: 2.0, window: HumanDuration::from_millis(120_000), probe: Ratio::new(0.01) }
     }
 }
 

@@ -21,13 +21,13 @@ impl fmt::Display for UnitError {
 impl std::error::Error for UnitError {}
 
 /// The longest span that makes sense in a run: a day.
-const LONGEST: Duration = Duration::from_secs(86_400);
+const MAX_DURATION: Duration = Duration::from_secs(86_400);
 
 /// A length of time: `"250us"`, `"250ms"`, `"2s"`, `"1.5m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(Duration);
+pub struct HumanDuration(Duration);
 
-impl Span {
+impl HumanDuration {
     /// A span of whole milliseconds.
     pub const fn from_millis(ms: u64) -> Self {
         Self(Duration::from_millis(ms))
@@ -44,19 +44,19 @@ impl Span {
     }
 }
 
-impl From<Duration> for Span {
+impl From<Duration> for HumanDuration {
     fn from(duration: Duration) -> Self {
-        Self(duration.min(LONGEST))
+        Self(duration.min(MAX_DURATION))
     }
 }
 
-impl From<Span> for Duration {
-    fn from(span: Span) -> Self {
+impl From<HumanDuration> for Duration {
+    fn from(span: HumanDuration) -> Self {
         span.0
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -73,7 +73,7 @@ impl FromStr for Span {
             _ => return Err(wrong()),
         };
         let seconds = number.parse::<f64>().map_err(|_| wrong())? * scale;
-        if seconds > LONGEST.as_secs_f64() {
+        if seconds > MAX_DURATION.as_secs_f64() {
             return Err(UnitError(format!("`{text}` is longer than a day, the longest a run may last")));
         }
         // Nanoseconds are rounded: 0.1 s is not a binary fraction.
@@ -81,7 +81,7 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ns = self.0.as_nanos();
         let (value, unit) = match ns {
@@ -137,12 +137,12 @@ impl fmt::Display for Ratio {
 pub struct Rate(f64);
 
 /// More than this is a slip of the finger on one machine.
-const FASTEST: f64 = 1e6;
+const MAX_PER_SECOND: f64 = 1e6;
 
 impl Rate {
     /// So many per second; negative and absurd rates are cut.
     pub const fn per_second(rate: f64) -> Self {
-        Self(if rate.is_nan() { 0.0 } else { rate.clamp(0.0, FASTEST) })
+        Self(if rate.is_nan() { 0.0 } else { rate.clamp(0.0, MAX_PER_SECOND) })
     }
 
     /// Per second.
@@ -166,7 +166,7 @@ impl FromStr for Rate {
         if !rate.is_finite() || rate < 0.0 {
             return Err(wrong());
         }
-        if rate > FASTEST {
+        if rate > MAX_PER_SECOND {
             return Err(UnitError(format!(
                 "`{text}` is more than a million a second, which no machine here offers"
             )));
@@ -188,7 +188,7 @@ pub struct Factor(f64);
 impl Factor {
     /// So many times; below 1 is cut to 1, above a million to that.
     pub const fn new(times: f64) -> Self {
-        Self(if times.is_nan() { 1.0 } else { times.clamp(1.0, FASTEST) })
+        Self(if times.is_nan() { 1.0 } else { times.clamp(1.0, MAX_PER_SECOND) })
     }
 
     /// At least 1.
@@ -203,7 +203,7 @@ impl FromStr for Factor {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let wrong = || UnitError(format!("`{text}` is no factor; write \"10x\", from 1x up"));
         let times: f64 = text.trim().trim_end_matches('x').trim().parse().map_err(|_| wrong())?;
-        if (1.0..=FASTEST).contains(&times) { Ok(Self(times)) } else { Err(wrong()) }
+        if (1.0..=MAX_PER_SECOND).contains(&times) { Ok(Self(times)) } else { Err(wrong()) }
     }
 }
 
@@ -215,9 +215,9 @@ impl fmt::Display for Factor {
 
 /// An amount of memory or of data: `"512B"`, `"64KiB"`, `"4MiB"`, `"1GiB"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(u64);
+pub struct ByteSize(u64);
 
-impl Bytes {
+impl ByteSize {
     /// So many bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
@@ -231,7 +231,7 @@ impl Bytes {
 
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-impl FromStr for Bytes {
+impl FromStr for ByteSize {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -245,7 +245,7 @@ impl FromStr for Bytes {
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = BYTE_UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
         let (unit, size) = whole.unwrap_or(("B", 1));
@@ -254,9 +254,9 @@ impl fmt::Display for Bytes {
 }
 
 /// Reads a quantity from text; anything else is refused with the right form.
-struct Written<T>(&'static str, PhantomData<T>);
+struct QuantityVisitor<T>(&'static str, PhantomData<T>);
 
-impl<T: FromStr<Err = UnitError>> Visitor<'_> for Written<T> {
+impl<T: FromStr<Err = UnitError>> Visitor<'_> for QuantityVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,15 +268,15 @@ impl<T: FromStr<Err = UnitError>> Visitor<'_> for Written<T> {
     }
 }
 
-impl Serialize for Span {
+impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Written("a length of time such as \"250ms\"", PhantomData))
+        deserializer.deserialize_str(QuantityVisitor("a length of time such as \"250ms\"", PhantomData))
     }
 }
 
@@ -310,7 +310,7 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Written("a rate such as \"280/s\"", PhantomData))
+        deserializer.deserialize_str(QuantityVisitor("a rate such as \"280/s\"", PhantomData))
     }
 }
 
@@ -322,19 +322,19 @@ impl Serialize for Factor {
 
 impl<'de> Deserialize<'de> for Factor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Written("a factor such as \"10x\"", PhantomData))
+        deserializer.deserialize_str(QuantityVisitor("a factor such as \"10x\"", PhantomData))
     }
 }
 
-impl Serialize for Bytes {
+impl Serialize for ByteSize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Bytes {
+impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Written("a size such as \"4MiB\"", PhantomData))
+        deserializer.deserialize_str(QuantityVisitor("a size such as \"4MiB\"", PhantomData))
     }
 }
 
@@ -345,15 +345,15 @@ mod tests {
     #[test]
     fn factors_and_sizes_read_and_print() {
         assert_eq!("10x".parse::<Factor>().expect("a factor").to_string(), "10x");
-        assert_eq!("4MiB".parse::<Bytes>().expect("a size"), Bytes::new(4 << 20));
+        assert_eq!("4MiB".parse::<ByteSize>().expect("a size"), ByteSize::new(4 << 20));
         for (text, shown) in [("64KiB", "64KiB"), ("1.5KiB", "1536B"), ("2048MiB", "2GiB"), ("0B", "0B")] {
-            assert_eq!(text.parse::<Bytes>().expect(text).to_string(), shown);
+            assert_eq!(text.parse::<ByteSize>().expect(text).to_string(), shown);
         }
         for bad in ["0.5x", "x", "", "-2x", "1e9x"] {
             assert!(bad.parse::<Factor>().is_err(), "{bad}");
         }
         for bad in ["4", "4MB", "-1KiB", "9000000GiB", "é"] {
-            assert!(bad.parse::<Bytes>().is_err(), "{bad}");
+            assert!(bad.parse::<ByteSize>().is_err(), "{bad}");
         }
     }
 
@@ -366,11 +366,11 @@ mod tests {
             ("1m", 60_000, "1m"),
             ("90s", 90_000, "90s"),
         ] {
-            let span: Span = text.parse().expect(text);
-            assert_eq!((span, span.to_string().as_str()), (Span::from_millis(ms), shown));
+            let span: HumanDuration = text.parse().expect(text);
+            assert_eq!((span, span.to_string().as_str()), (HumanDuration::from_millis(ms), shown));
         }
         for bad in ["", "5", "ms", "-1s", "1 fortnight", "1e400s", "999999h", "é"] {
-            assert!(bad.parse::<Span>().is_err(), "{bad}");
+            assert!(bad.parse::<HumanDuration>().is_err(), "{bad}");
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use contract::{CallContext, Refusal, RefusalKind};
 use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use policy::retry::Outcome;
+use policy::retry::AttemptOutcome;
 use runtime::clock;
 use runtime::cost::{self, Bill, Part};
 use tokio::time::timeout_at;
@@ -53,10 +53,10 @@ pub enum NotSent {
 
 impl Failed {
     /// For whoever decides whether to try again.
-    pub const fn outcome(&self) -> Outcome {
+    pub const fn outcome(&self) -> AttemptOutcome {
         match self {
-            Self::NotSent(_) => Outcome::NotSent,
-            Self::Broke(_) | Self::TimedOut => Outcome::SentNoResponse,
+            Self::NotSent(_) => AttemptOutcome::NotSent,
+            Self::Broke(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
         }
     }
 

@@ -121,7 +121,7 @@ impl Endpoint {
         let Some(peers) = self.peers.upgrade() else { return };
         let all = &peers.load().all;
         let ejected = all.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();
-        if let Some(until_ns) = outlier::verdict(&self.load, refused, ejected, all.len(), now_ns) {
+        if let Some(until_ns) = outlier::ejected_until_ns(&self.load, refused, ejected, all.len(), now_ns) {
             self.load.eject(until_ns);
             let out_ms = (until_ns - now_ns) / 1_000_000;
             tracing::warn!(instance = %self.instance.id, out_ms, "failing; left alone for a while");

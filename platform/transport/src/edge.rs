@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use contract::{ComponentName, Refusal};
 use fault::Table;
 use http::HeaderValue;
-use policy::breaker::{Breaker, State};
+use policy::breaker::{Breaker, BreakerState};
 use policy::budget::RetryBudget;
 use policy::bulkhead::Bulkhead;
 use policy::throttle::Throttle;
-use policy::{Effective, Picker};
+use policy::{EffectivePolicy, Picker};
 use telemetry::EdgeMetrics;
 
 use crate::cluster::{Cluster, Endpoint};
@@ -19,7 +19,7 @@ use crate::switchboard::Board;
 pub struct Edge {
     pub(crate) caller: ComponentName,
     pub(crate) callee: ComponentName,
-    pub(crate) policy: Effective,
+    pub(crate) policy: EffectivePolicy,
     pub(crate) faults: Arc<Table>,
     pub(crate) token: Option<HeaderValue>,
     /// Version of the messages spoken here.
@@ -57,14 +57,14 @@ impl Edge {
     }
 
     /// The policy in force, with every blank filled in: printed in the run record.
-    pub fn policy(&self) -> &Effective {
+    pub fn policy(&self) -> &EffectivePolicy {
         &self.policy
     }
 
     /// Where the breaker stands; closed where there is none.
-    pub fn circuit(&self) -> State {
+    pub fn circuit(&self) -> BreakerState {
         let state = |breaker: &Mutex<Breaker>| breaker.lock().expect("no panic while held").state();
-        self.breaker.as_ref().map_or(State::Closed, state)
+        self.breaker.as_ref().map_or(BreakerState::Closed, state)
     }
 
     pub(crate) fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use contract::id::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Refusal};
 use fault::{Side, Table};
-use policy::Service;
-use policy::service::{QUEUE_CAP, Store, Work};
+use policy::ServiceOptions;
+use policy::service::{QUEUE_CAP, SimulatedStore, SimulatedWork};
 use runtime::cost::{self, Part};
 use runtime::{Tasks, chance, clock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -32,7 +32,7 @@ pub(crate) type Shapes = BTreeMap<ComponentName, Arc<Shape>>;
 pub(crate) struct Shape {
     component: ComponentName,
     seed: u64,
-    work: Option<Work>,
+    work: Option<SimulatedWork>,
     slots: Option<Slots>,
     cache: Option<Arc<Cache>>,
     /// Owner of fills: they outlive those who asked for them.
@@ -40,7 +40,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub fn new(component: ComponentName, options: &Service, seed: u64, tasks: Tasks) -> Self {
+    pub fn new(component: ComponentName, options: &ServiceOptions, seed: u64, tasks: Tasks) -> Self {
         let slots = options.slots.map(|slots| Slots::new(component, slots, options.queue));
         let cache = options.cache.map(|cache| Arc::new(Cache::new(component, cache, options.store)));
         Self { component, seed, work: options.work, slots, cache, tasks }
@@ -49,7 +49,8 @@ impl Shape {
     /// Reads through the cache, where there is one; `slow` stretches the store's work.
     async fn read(&self, key: u64, cx: &CallContext, slow: f64, flushes: u64) -> Result<(), Refusal> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let work_ns = |store: &Store| (store.work.sample_ns(self.draw(b"fill", cx)) as f64 * slow) as u64;
+        let work_ns =
+            |store: &SimulatedStore| (store.work.sample_ns(self.draw(b"fill", cx)) as f64 * slow) as u64;
         cache.read(key, work_ns, flushes, &self.tasks).await
     }
 

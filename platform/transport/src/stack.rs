@@ -20,7 +20,7 @@ use bytes::Bytes;
 use contract::{Call, CallContext, Repeat};
 use futures_util::future::BoxFuture;
 use http::Uri;
-use policy::retry::Promise;
+use policy::retry::Idempotency;
 
 use crate::carrier::http::Http;
 use crate::cluster::Endpoint;
@@ -42,7 +42,7 @@ pub(crate) struct Parcel {
     pub name: &'static str,
     /// `/call/{NAME}`.
     pub uri: Uri,
-    pub promise: Promise,
+    pub idempotency: Idempotency,
     pub cx: CallContext,
     pub codec: Codec,
     pub body: Bytes,
@@ -54,11 +54,11 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     /// What repeating `C` may do, given the context it is made in.
-    pub fn promise<C: Call>(cx: &CallContext) -> Promise {
+    pub fn idempotency<C: Call>(cx: &CallContext) -> Idempotency {
         match C::REPEAT {
-            Repeat::Safe => Promise::Repeatable,
-            Repeat::Keyed if cx.key.is_some() => Promise::Repeatable,
-            Repeat::Keyed | Repeat::Never => Promise::Once,
+            Repeat::Safe => Idempotency::Idempotent,
+            Repeat::Keyed if cx.key.is_some() => Idempotency::Idempotent,
+            Repeat::Keyed | Repeat::Never => Idempotency::NotIdempotent,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use contract::id::mix;
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::Table;
-use policy::{Cancel, EdgePattern, Effective, Policy, Service};
+use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions};
 use runtime::{Tasks, clock};
 
 use crate::calls::{Arrival, Entry};
@@ -33,7 +33,7 @@ pub struct SwitchboardOptions {
     /// The run's token; calls without it are refused.
     pub token: Arc<str>,
     /// Shapes of components, as the scenario declares them.
-    pub services: BTreeMap<String, Service>,
+    pub services: BTreeMap<String, ServiceOptions>,
     /// Version of the messages spoken here; others are not understood.
     pub schema: u32,
     /// This copy of its process: `photo#0`.
@@ -69,7 +69,8 @@ struct Registered {
 impl Switchboard {
     /// A switchboard that nobody answers on yet.
     pub fn new(options: SwitchboardOptions) -> Self {
-        let any_detach = options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancel::Detach));
+        let any_detach =
+            options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancellation::Detach));
         let detached = Tasks::new();
         let shaped = options.hosts.iter().filter_map(|host| {
             let service = options.services.get(host.as_str()).filter(|service| !service.is_plain())?;
@@ -133,13 +134,13 @@ impl Board {
     }
 
     /// The policy of an edge, with every blank filled in.
-    pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> Effective {
+    pub fn policy(&self, caller: ComponentName, callee: ComponentName) -> EffectivePolicy {
         policy::for_edge(&self.options.policies, caller.as_str(), callee.as_str()).effective()
     }
 
     /// Whether work of `callee` goes on when `caller` leaves.
     pub fn detaches(&self, caller: ComponentName, callee: ComponentName) -> bool {
-        self.any_detach && self.policy(caller, callee).cancel == Cancel::Detach
+        self.any_detach && self.policy(caller, callee).cancel == Cancellation::Detach
     }
 
     /// Whether questions about many are asked one by one, because a fault says so.

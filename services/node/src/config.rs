@@ -8,7 +8,7 @@ use component::site::Knobs;
 use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan};
 use discovery::Place;
-use policy::{Policy, Service};
+use policy::{Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
@@ -49,7 +49,7 @@ pub struct NodeConfig {
     /// Policies by edge pattern, as in the scenario.
     pub policies: BTreeMap<String, Policy>,
     /// Shapes of components, as in the scenario.
-    pub services: BTreeMap<String, Service>,
+    pub services: BTreeMap<String, ServiceOptions>,
     /// What this process may use.
     pub limits: Limits,
     /// Cores it keeps to; all of them where empty.
@@ -162,10 +162,12 @@ mod tests {
         config.process.hosts = ["feed", "photo"].map(ComponentName::of).to_vec();
         assert_eq!(config.readers(), None);
         for (name, pool) in [("feed", 3), ("search", 5)] {
-            config.services.insert(name.into(), Service { pool: Some(pool), ..Service::default() });
+            config
+                .services
+                .insert(name.into(), ServiceOptions { pool: Some(pool), ..ServiceOptions::default() });
         }
         assert_eq!(config.readers(), Some(3), "search lives elsewhere");
-        config.services.insert("photo".into(), Service { pool: Some(2), ..Service::default() });
+        config.services.insert("photo".into(), ServiceOptions { pool: Some(2), ..ServiceOptions::default() });
         assert_eq!(config.readers(), Some(5));
     }
 }

@@ -193,7 +193,7 @@ async fn copy_with_faults(
 
 #[cfg(test)]
 mod tests {
-    use policy::units::Bytes;
+    use policy::units::ByteSize;
 
     use super::*;
 
@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(exchange(&mut stream, 10_000).await.expect("passed on"), 10_000);
         assert!(proxy.transfers() > 0);
         // Two limits: the smaller wins; 2,000 bytes a second each way take a second there and no less.
-        proxy.add_fault(1, Ill::Bandwidth(Bytes::new(2_000)));
-        proxy.add_fault(2, Ill::Bandwidth(Bytes::new(1 << 30)));
+        proxy.add_fault(1, Ill::Bandwidth(ByteSize::new(2_000)));
+        proxy.add_fault(2, Ill::Bandwidth(ByteSize::new(1 << 30)));
         let began = clock::now();
         assert_eq!(exchange(&mut stream, 1_000).await.expect("slowly"), 1_000);
         assert!(
@@ -241,7 +241,7 @@ mod tests {
         );
         assert!(!proxy.remove_fault(1) && proxy.remove_fault(2), "nothing is left");
         assert_eq!(exchange(&mut stream, 10_000).await.expect("as before"), 10_000);
-        proxy.add_fault(3, Ill::Cut(Bytes::new(20_000)));
+        proxy.add_fault(3, Ill::Cut(ByteSize::new(20_000)));
         assert!(
             exchange(&mut stream, 10_000).await.map_or(true, |received| received < 10_000),
             "21,000 bytes have come back"

@@ -10,7 +10,7 @@ mod shape;
 
 use std::path::PathBuf;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 pub use self::mix::Mix;
@@ -41,7 +41,7 @@ pub struct Users {
     pub count: u32,
     /// How long each thinks between two journeys.
     #[serde(default)]
-    pub think: Span,
+    pub think: HumanDuration,
 }
 
 /// How arrivals are spread.
@@ -163,13 +163,13 @@ pub struct Load {
     pub mix: Mix,
     /// Longest a user waits for an answer, its body included.
     #[serde(default = "Load::default_timeout")]
-    pub timeout: Span,
+    pub timeout: HumanDuration,
     /// Times a user tries in all: a failed page is loaded again at once.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub attempts: u32,
     /// An ok answer later than this is not good; `timeout` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub good_within: Option<Span>,
+    pub good_within: Option<HumanDuration>,
     /// How many users, photos and edges there are.
     #[serde(default)]
     pub size: Size,
@@ -211,7 +211,7 @@ const fn is_one(attempts: &u32) -> bool {
 /// More than this no generator on one machine offers honestly, per second and arm.
 const FASTEST: f64 = 20_000.0;
 /// Longest user patience, which is also how long a run may take to drain.
-const LONGEST_TIMEOUT: Span = Span::from_millis(30_000);
+const LONGEST_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
 /// A slot is a request in flight; more than this measures the generator.
 const MOST_SLOTS: usize = 1_000;
 /// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
@@ -240,8 +240,8 @@ impl Load {
         "trace",
     ];
 
-    fn default_timeout() -> Span {
-        Span::from_millis(5_000)
+    fn default_timeout() -> HumanDuration {
+        HumanDuration::from_millis(5_000)
     }
 
     /// What is wrong with it, with the right choices; empty when nothing is.
@@ -260,7 +260,7 @@ impl Load {
         );
         let span = self.timeout;
         refuse(
-            span > LONGEST_TIMEOUT || span < Span::from_millis(1),
+            span > LONGEST_TIMEOUT || span < HumanDuration::from_millis(1),
             format!("timeout: {span} is out of range; write 1ms to {LONGEST_TIMEOUT}"),
         );
         refuse(
@@ -279,7 +279,7 @@ impl Load {
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
-            good > span || good == Span::default(),
+            good > span || good == HumanDuration::default(),
             format!(
                 "good_within: {good} can never be told; write more than 0s and at most the timeout, {span}"
             ),
@@ -411,7 +411,7 @@ mod tests {
     fn a_rate_is_all_a_load_needs() {
         let load = read("rate = \"10/s\"").expect("reads");
         assert_eq!(load.faults(&["steady"]), Vec::<String>::new());
-        assert_eq!((load.size, load.timeout), (Size::Standard, Span::from_millis(5_000)));
+        assert_eq!((load.size, load.timeout), (Size::Standard, HumanDuration::from_millis(5_000)));
         assert_eq!((load.feed.depth, load.feed.page, load.feed.push_below), (800, 20, 1_000));
     }
 

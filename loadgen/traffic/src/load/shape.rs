@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use policy::units::{Factor, Rate, Ratio, Span, UnitError};
+use policy::units::{Factor, HumanDuration, Rate, Ratio, UnitError};
 use serde::{Deserialize, Serialize, de};
 
 /// The rate over a phase, as a scenario writes it.
@@ -25,7 +25,7 @@ pub enum Shape {
         /// Height of the wave over the mean, a share of it.
         amplitude: Ratio,
         /// Length of a day.
-        period: Span,
+        period: HumanDuration,
     },
     /// `"50/s flash-crowd 5x rise 2s hold 20s decay 10s"`, from the phase's start on.
     FlashCrowd {
@@ -34,19 +34,19 @@ pub enum Shape {
         /// How many times as many come.
         by: Factor,
         /// How long it takes to grow.
-        rise: Span,
+        rise: HumanDuration,
         /// How long it stays.
-        hold: Span,
+        hold: HumanDuration,
         /// How long it takes to fall back.
-        decay: Span,
+        decay: HumanDuration,
     },
 }
 
 const AMPLITUDE: f64 = 0.6;
-const PERIOD: Span = Span::from_millis(60_000);
-const RISE: Span = Span::from_millis(2_000);
-const HOLD: Span = Span::from_millis(20_000);
-const DECAY: Span = Span::from_millis(10_000);
+const PERIOD: HumanDuration = HumanDuration::from_millis(60_000);
+const RISE: HumanDuration = HumanDuration::from_millis(2_000);
+const HOLD: HumanDuration = HumanDuration::from_millis(20_000);
+const DECAY: HumanDuration = HumanDuration::from_millis(10_000);
 
 impl Default for Shape {
     fn default() -> Self {
@@ -125,7 +125,7 @@ impl Shape {
     }
 }
 
-fn ns(span: Span) -> f64 {
+fn ns(span: HumanDuration) -> f64 {
     span.duration().as_nanos() as f64
 }
 
@@ -170,13 +170,13 @@ impl FromStr for Shape {
 fn told<'t, const N: usize>(
     text: &str,
     mut words: impl Iterator<Item = &'t str>,
-    usual: [(&str, Span); N],
-) -> Result<[Span; N], UnitError> {
+    usual: [(&str, HumanDuration); N],
+) -> Result<[HumanDuration; N], UnitError> {
     let mut spans = usual.map(|(_, span)| span);
     while let Some(word) = words.next() {
         let index = usual.iter().position(|(name, _)| *name == word).ok_or_else(|| no_rate(text))?;
-        let span: Span = words.next().ok_or_else(|| no_rate(text))?.parse()?;
-        if span == Span::default() {
+        let span: HumanDuration = words.next().ok_or_else(|| no_rate(text))?.parse()?;
+        if span == HumanDuration::default() {
             return Err(no_rate(text));
         }
         spans[index] = span;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -14,10 +14,10 @@ use crate::{Place, Standing, Target};
 pub struct Clock {
     /// Ahead by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    ahead: Option<Span>,
+    ahead: Option<HumanDuration>,
     /// Behind by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    behind: Option<Span>,
+    behind: Option<HumanDuration>,
 }
 
 impl Kind for Clock {
@@ -28,7 +28,7 @@ impl Kind for Clock {
     const HAS_SIZE: bool = true;
 
     fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
-        let ms = |span: Option<Span>| span.map_or(0, |span| span.duration().as_millis() as i64);
+        let ms = |span: Option<HumanDuration>| span.map_or(0, |span| span.duration().as_millis() as i64);
         standing.clock_ms += ((ms(self.ahead) - ms(self.behind)) as f64 * strength) as i64;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -13,7 +13,7 @@ use crate::{Deed, Place};
 #[serde(deny_unknown_fields)]
 pub struct Crashloop {
     /// Time between deaths.
-    period: Span,
+    period: HumanDuration,
 }
 
 impl Kind for Crashloop {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Bytes;
+use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -14,7 +14,7 @@ use crate::wire::Ill;
 #[serde(deny_unknown_fields)]
 pub struct Cut {
     /// Bytes that still come through.
-    after: Bytes,
+    after: ByteSize,
 }
 
 impl Kind for Cut {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use policy::service::normal;
-use policy::units::{Ratio, Span};
+use policy::units::{Ratio, HumanDuration};
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Hit, Kind};
@@ -15,14 +15,14 @@ use crate::{Place, Verdict};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Delay {
-    by: Span,
+    by: HumanDuration,
     jitter: Option<Jitter>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    by: Span,
+    by: HumanDuration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jitter: Option<Spread>,
 }
@@ -31,7 +31,7 @@ struct Written {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Spread {
-    Even(Span),
+    Even(HumanDuration),
     Shaped(Jitter),
 }
 
@@ -43,10 +43,10 @@ struct Jitter {
     dist: Dist,
     /// Half the width, standard deviation, or mean of the tail.
     #[serde(default)]
-    spread: Span,
+    spread: HumanDuration,
     /// What was measured somewhere, in any order: quantiles at even distances, of which one is added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    values: Vec<Span>,
+    values: Vec<HumanDuration>,
     /// How much of a call's deviation is that of the call before it (AR(1)).
     #[serde(default)]
     correlation: Ratio,
@@ -100,7 +100,7 @@ impl Delay {
 }
 
 /// The value at a place from 0 to 1 in what was measured, straight between neighbours.
-fn quantile(sorted: &[Span], at: f64) -> Duration {
+fn quantile(sorted: &[HumanDuration], at: f64) -> Duration {
     let place = at * (sorted.len() - 1) as f64;
     let low = sorted[place as usize].duration();
     let high = sorted[(place as usize + 1).min(sorted.len() - 1)].duration();
@@ -130,7 +130,7 @@ impl TryFrom<Written> for Delay {
             Some(Jitter { dist, values, .. }) if *dist != Dist::Empirical && !values.is_empty() => {
                 Err("`values` are those of dist = \"empirical\"; leave them out".into())
             }
-            Some(Jitter { dist, spread, .. }) if *dist != Dist::Empirical && *spread == Span::default() => {
+            Some(Jitter { dist, spread, .. }) if *dist != Dist::Empirical && *spread == HumanDuration::default() => {
                 Err("a jitter has its size; write spread = \"20ms\"".into())
             }
             _ => Ok(Self { by, jitter }),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -13,7 +13,7 @@ use crate::{Place, Standing, Target};
 #[serde(deny_unknown_fields)]
 pub struct DiskSlow {
     /// By so much.
-    by: Span,
+    by: HumanDuration,
 }
 
 impl Kind for DiskSlow {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -22,7 +22,7 @@ pub struct Kill {
 #[serde(deny_unknown_fields)]
 pub struct Back {
     /// Counted from the kill.
-    pub after: Span,
+    pub after: HumanDuration,
 }
 
 impl Kind for Kill {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Bytes;
+use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Hit, Kind};
@@ -13,7 +13,7 @@ use crate::{Place, Verdict};
 #[serde(deny_unknown_fields)]
 pub struct Leak {
     /// Bytes a call leaves behind.
-    size: Bytes,
+    size: ByteSize,
 }
 
 impl Kind for Leak {

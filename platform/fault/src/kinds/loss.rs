@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::{Ratio, Span};
+use policy::units::{Ratio, HumanDuration};
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Hit, Kind};
@@ -20,12 +20,12 @@ pub struct Loss {
     loss: Ratio,
     /// Retransmission timeout: Linux's minimum unless given.
     #[serde(default = "rto")]
-    rto: Span,
+    rto: HumanDuration,
 }
 
 /// TCP_RTO_MIN of Linux.
-const fn rto() -> Span {
-    Span::from_millis(200)
+const fn rto() -> HumanDuration {
+    HumanDuration::from_millis(200)
 }
 
 impl Kind for Loss {

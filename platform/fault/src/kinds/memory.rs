@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Bytes;
+use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -13,7 +13,7 @@ use crate::{Deed, Place};
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Data it may have.
-    limit: Bytes,
+    limit: ByteSize,
 }
 
 impl Kind for Memory {

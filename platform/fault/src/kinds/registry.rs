@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -23,7 +23,7 @@ struct Written {
     answers: Answers,
     /// How late, where it is slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    by: Option<Span>,
+    by: Option<HumanDuration>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl fmt::Display for Registry {
             Directory::Empty => f.write_str("answers nobody"),
             Directory::Stale => f.write_str("answers what it knew"),
             Directory::Wrong => f.write_str("answers wrong addresses"),
-            Directory::Slow(by) => write!(f, "answers {} late", Span::from(by)),
+            Directory::Slow(by) => write!(f, "answers {} late", HumanDuration::from(by)),
         }
     }
 }

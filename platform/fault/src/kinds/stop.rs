@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Span;
+use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -14,11 +14,11 @@ use crate::{Deed, Place};
 pub struct Stop {
     /// Time it has to drain.
     #[serde(default = "within")]
-    within: Span,
+    within: HumanDuration,
 }
 
-const fn within() -> Span {
-    Span::from_millis(3_000)
+const fn within() -> HumanDuration {
+    HumanDuration::from_millis(3_000)
 }
 
 impl Kind for Stop {

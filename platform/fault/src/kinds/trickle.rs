@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use policy::units::Bytes;
+use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::{Carried, Kind};
@@ -15,11 +15,11 @@ use crate::wire::Ill;
 pub struct Trickle {
     /// Bytes a second.
     #[serde(default = "rate")]
-    rate: Bytes,
+    rate: ByteSize,
 }
 
-const fn rate() -> Bytes {
-    Bytes::new(512)
+const fn rate() -> ByteSize {
+    ByteSize::new(512)
 }
 
 impl Kind for Trickle {

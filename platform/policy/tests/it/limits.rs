@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use policy::admit::{Admission, AdmitOptions, Entry};
-use policy::breaker::{Admit, Breaker, BreakerOptions, State, Window};
+use policy::admission::{AdmissionControl, AdmissionDecision, AdmissionOptions};
+use policy::breaker::{Breaker, BreakerOptions, BreakerState, Permission, Window};
 use policy::budget::{BudgetOptions, RetryBudget};
 use policy::bulkhead::Bulkhead;
-use policy::deadline::{LONGEST_MS, remaining_ms};
-use policy::retry::{LONGEST_BACKOFF_NS, MIN_LEFT_NS, backoff};
-use policy::units::{Rate, Ratio, Span};
+use policy::deadline::{MAX_DEADLINE_MS, remaining_ms};
+use policy::retry::{MAX_BACKOFF_NS, MIN_LEFT_NS, backoff};
+use policy::units::{HumanDuration, Rate, Ratio};
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -26,17 +26,24 @@ fn ten_requests_at_ten_per_cent_pay_for_one_retry() {
 
 #[test]
 fn an_empty_house_forgets_that_its_queue_once_stood() {
-    let mut house = Admission::new(AdmitOptions { limit: 1, ..AdmitOptions::default() });
-    let wait = |house: &mut Admission, now: u64| {
-        assert_eq!((house.arrive(), house.arrive()), (Entry::Serve, Entry::Wait));
-        house.done();
-        let entry = house.leave_queue(6 * MS, now);
-        house.done();
+    let mut admission = AdmissionControl::new(AdmissionOptions { limit: 1, ..AdmissionOptions::default() });
+    let wait = |admission: &mut AdmissionControl, now: u64| {
+        assert_eq!(
+            (admission.on_arrival(), admission.on_arrival()),
+            (AdmissionDecision::Serve, AdmissionDecision::Wait)
+        );
+        admission.on_done();
+        let entry = admission.on_dequeue(6 * MS, now);
+        admission.on_done();
         entry
     };
-    assert_eq!(wait(&mut house, SECOND), Entry::Serve, "one wait of 6 ms, then nobody is here");
+    assert_eq!(
+        wait(&mut admission, SECOND),
+        AdmissionDecision::Serve,
+        "one wait of 6 ms, then nobody is here"
+    );
     // Ten seconds of an empty house later: the queue has not been standing.
-    assert_eq!(wait(&mut house, 11 * SECOND), Entry::Serve);
+    assert_eq!(wait(&mut admission, 11 * SECOND), AdmissionDecision::Serve);
 }
 
 #[test]
@@ -46,7 +53,7 @@ fn a_bulkhead_holds_among_threads() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..5_000 {
-                    let place = bulkhead.enter();
+                    let place = bulkhead.try_acquire();
                     most.fetch_max(bulkhead.taken(), Ordering::Relaxed);
                     drop(place);
                 }
@@ -71,7 +78,7 @@ proptest! {
     ) {
         let (ratio, min) = (f64::from(percent) / 100.0, f64::from(min));
         let options =
-            BudgetOptions { ratio: Ratio::new(ratio), min: Rate::per_second(min), window: Span::from_millis(10_000) };
+            BudgetOptions { ratio: Ratio::new(ratio), min: Rate::per_second(min), window: HumanDuration::from_millis(10_000) };
         let mut budget = RetryBudget::new(options);
         let (mut now, mut requests, mut retries) = (0, Vec::new(), Vec::new());
         for (gap, request) in steps {
@@ -93,7 +100,7 @@ proptest! {
     fn a_breaker_lets_probes_through_by_number_and_always_heals(
         steps in history(),
         probes in 1_u32..5,
-        window in prop_oneof![(1_u32..40).prop_map(Window::Calls), Just(Window::Time(Span::from_millis(10_000)))],
+        window in prop_oneof![(1_u32..40).prop_map(Window::Calls), Just(Window::Time(HumanDuration::from_millis(10_000)))],
     ) {
         let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
         let mut breaker = Breaker::new(options);
@@ -103,53 +110,53 @@ proptest! {
             now += gap;
             let before = breaker.state();
             if step == 0 {
-                if let Admit::Yes(pass) = breaker.admit(now) { out.push_back(pass) }
-            } else if let Some(pass) = out.pop_front() {
-                if step == 3 { breaker.forget(pass) } else { breaker.on_result(now, pass, step == 1) }
+                if let Permission::Granted(generation) = breaker.admit(now) { out.push_back(generation) }
+            } else if let Some(generation) = out.pop_front() {
+                if step == 3 { breaker.release(generation) } else { breaker.on_result(now, generation, step == 1) }
             }
             prop_assert!(breaker.state().gauge() <= 2);
-            prop_assert!(before != State::Open || breaker.state() != State::Closed, "a probe comes between");
+            prop_assert!(before != BreakerState::Open || breaker.state() != BreakerState::Closed, "a probe comes between");
         }
-        out.into_iter().for_each(|pass| breaker.on_result(now, pass, false));
+        out.into_iter().for_each(|generation| breaker.on_result(now, generation, false));
         // A success may be the call that fills the window and opens it, so it may take two rests.
         for _ in 0..3 {
             now += 60 * SECOND;
             for _ in 0..probes {
                 let admitted = breaker.admit(now);
-                let Admit::Yes(pass) = admitted else { panic!("a rested breaker refuses: {admitted:?}") };
-                breaker.on_result(now, pass, true);
-                if breaker.state() == State::Open { break }
+                let Permission::Granted(generation) = admitted else { panic!("a rested breaker refuses: {admitted:?}") };
+                breaker.on_result(now, generation, true);
+                if breaker.state() == BreakerState::Open { break }
             }
         }
-        prop_assert_eq!(breaker.state(), State::Closed, "well callees get their calls back");
+        prop_assert_eq!(breaker.state(), BreakerState::Closed, "well callees get their calls back");
     }
 
     #[test]
     fn a_half_open_breaker_never_has_more_probes_out(probes in 1_u32..6, asked in 1_u32..50) {
         let mut breaker = Breaker::new(BreakerOptions { probes, ..BreakerOptions::default() });
         for _ in 0..20 {
-            if let Admit::Yes(pass) = breaker.admit(0) { breaker.on_result(0, pass, false) }
+            if let Permission::Granted(generation) = breaker.admit(0) { breaker.on_result(0, generation, false) }
         }
-        let is_admitted = |_: &u32| matches!(breaker.admit(5 * SECOND), Admit::Yes(_));
+        let is_admitted = |_: &u32| matches!(breaker.admit(5 * SECOND), Permission::Granted(_));
         let admitted = (0..asked).filter(is_admitted).count() as u32;
         prop_assert_eq!(admitted, asked.min(probes));
     }
 
     #[test]
     fn a_house_is_never_fuller_than_it_may_be(steps in history(), limit in 0_u32..4, queue in 0_u32..4) {
-        let mut house = Admission::new(AdmitOptions { limit, queue, ..AdmitOptions::default() });
+        let mut admission = AdmissionControl::new(AdmissionOptions { limit, queue, ..AdmissionOptions::default() });
         let mut now = 0;
         for (gap, step, waited) in steps {
             now += gap;
-            let (serving, waiting) = house.counts();
+            let (serving, waiting) = admission.counts();
             match step {
-                0 => { house.arrive(); }
-                1 if serving > 0 => { house.done(); }
-                2 if waiting > 0 && serving < limit => { house.leave_queue(waited as u64 % (50 * MS), now); }
-                3 if waiting > 0 => house.give_up(),
+                0 => { admission.on_arrival(); }
+                1 if serving > 0 => { admission.on_done(); }
+                2 if waiting > 0 && serving < limit => { admission.on_dequeue(waited as u64 % (50 * MS), now); }
+                3 if waiting > 0 => admission.on_abandoned(),
                 _ => {}
             }
-            let (serving, waiting) = house.counts();
+            let (serving, waiting) = admission.counts();
             prop_assert!(serving <= limit && waiting <= queue, "{serving} served, {waiting} waiting");
         }
     }
@@ -159,17 +166,17 @@ proptest! {
         base in 0..2 * SECOND, n in 0_u32..100, bits: u64, left in 0..60 * SECOND,
     ) {
         if let Some(wait) = backoff(base, policy::retry::Jitter::Full, n, bits, left) {
-            prop_assert!(wait <= LONGEST_BACKOFF_NS.max(base));
+            prop_assert!(wait <= MAX_BACKOFF_NS.max(base));
             prop_assert!(wait + MIN_LEFT_NS <= left);
         } else {
-            prop_assert!(left < LONGEST_BACKOFF_NS.max(base) + MIN_LEFT_NS, "with time enough there is a wait");
+            prop_assert!(left < MAX_BACKOFF_NS.max(base) + MIN_LEFT_NS, "with time enough there is a wait");
         }
     }
 
     #[test]
     fn nobody_gets_more_time_than_the_route_gives(header in "[-+0-9a-z ]{0,22}", route_ms: u64) {
         if let Some(ms) = remaining_ms(Some(&header), route_ms) {
-            prop_assert!((1..=LONGEST_MS).contains(&ms) && ms <= route_ms.max(1));
+            prop_assert!((1..=MAX_DEADLINE_MS).contains(&ms) && ms <= route_ms.max(1));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What holds of every policy, whatever happens: properties over drawn histories.
 
-mod choosing;
+mod balance;
 mod limits;
-mod written;
+mod parsing;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use contract::{Answer, Call, CallContext, Pending, Refusal, RefusalKind};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use policy::retry::Promise;
+use policy::retry::Idempotency;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::time::timeout_at;
@@ -46,7 +46,7 @@ impl<C: Call> Answer<C> for Remote<C> {
             let parcel = Parcel {
                 name: C::NAME,
                 uri: self.uri.clone(),
-                promise: Parcel::promise::<C>(cx),
+                idempotency: Parcel::idempotency::<C>(cx),
                 cx: cx.asked_by(self.edge.caller),
                 codec: self.codec,
                 body: self.codec.encode(&call),
@@ -83,7 +83,7 @@ impl Http {
     async fn exchange(&self, endpoint: &Arc<Endpoint>, parcel: &Parcel) -> Result<Bytes, Failure> {
         let until = parcel.cx.deadline.instant();
         let make = || self.request(endpoint, parcel);
-        let again = || (parcel.promise == Promise::Repeatable).then(make);
+        let again = || (parcel.idempotency == Idempotency::Idempotent).then(make);
         let response =
             attempt::send(endpoint, make(), until, again).await.map_err(|failed| failure(&failed))?;
         let (head, body) = response.into_parts();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use contract::id::mix;
 use contract::{ComponentName, Refusal};
-use policy::service::{Cache as Options, Store};
+use policy::service::{SimulatedCache as Options, SimulatedStore};
 use runtime::cost::{self, Part};
 use runtime::{Fate, Tasks, clock};
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ pub(crate) struct Cache {
 }
 
 struct Filler {
-    options: Store,
+    options: SimulatedStore,
     slots: Slots,
 }
 
@@ -66,8 +66,8 @@ enum Found {
 }
 
 impl Cache {
-    pub fn new(component: ComponentName, options: Options, store: Option<Store>) -> Self {
-        let filler = |options: Store| {
+    pub fn new(component: ComponentName, options: Options, store: Option<SimulatedStore>) -> Self {
+        let filler = |options: SimulatedStore| {
             Arc::new(Filler { options, slots: Slots::new(component, options.slots, options.queue) })
         };
         Self { component, options, store: store.map(filler), state: Mutex::default() }
@@ -81,7 +81,7 @@ impl Cache {
     pub async fn read(
         self: &Arc<Self>,
         key: u64,
-        work_ns: impl Fn(&Store) -> u64,
+        work_ns: impl Fn(&SimulatedStore) -> u64,
         flushes: u64,
         tasks: &Tasks,
     ) -> Result<(), Refusal> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::Refusal;
-use policy::breaker::{Admit, Breaker, Pass};
+use policy::breaker::{Breaker, Generation, Permission};
 use runtime::clock;
 
 use super::{Layer, Parcel, Sent};
@@ -25,7 +25,7 @@ impl<L> Broken<L> {
 struct Probe<'a> {
     edge: &'a Edge,
     breaker: &'a Mutex<Breaker>,
-    pass: Pass,
+    generation: Generation,
     told: bool,
 }
 
@@ -34,7 +34,7 @@ impl Probe<'_> {
         self.told = true;
         let mut breaker = self.breaker.lock().expect("no panic while held");
         let before = breaker.state();
-        breaker.on_result(clock::now_ns(), self.pass, ok);
+        breaker.on_result(clock::now_ns(), self.generation, ok);
         let after = breaker.state();
         drop(breaker);
         if before != after {
@@ -48,7 +48,7 @@ impl Probe<'_> {
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.breaker.lock().expect("no panic while held").forget(self.pass);
+            self.breaker.lock().expect("no panic while held").release(self.generation);
         }
     }
 }
@@ -66,9 +66,9 @@ impl<L: Layer> Layer for Broken<L> {
                 }
                 admitted
             };
-            let pass = match admitted {
-                Admit::Yes(pass) => pass,
-                Admit::No(left_ns) => {
+            let generation = match admitted {
+                Permission::Granted(generation) => generation,
+                Permission::Denied(left_ns) => {
                     self.edge.metrics.shed("circuit_open");
                     let mut refusal =
                         Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
@@ -76,7 +76,7 @@ impl<L: Layer> Layer for Broken<L> {
                     return Err(Failure::new(refusal, Came::Shed("circuit_open")));
                 }
             };
-            let probe = Probe { edge: &self.edge, breaker, pass, told: false };
+            let probe = Probe { edge: &self.edge, breaker, generation, told: false };
             let result = self.inner.send(parcel).await;
             match &result {
                 Ok(_) => probe.tell(true),

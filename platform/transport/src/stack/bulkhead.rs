@@ -22,7 +22,7 @@ impl<L: Layer> Layer for Walled<L> {
     fn send(&self, parcel: Parcel) -> Sent<'_> {
         let Some(bulkhead) = &self.edge.bulkhead else { return self.inner.send(parcel) };
         Box::pin(async move {
-            let Some(_place) = bulkhead.enter() else {
+            let Some(_place) = bulkhead.try_acquire() else {
                 self.edge.metrics.shed("bulkhead");
                 let refusal = Refusal::unavailable("bulkhead_full", "as many calls are under way as may be");
                 return Err(Failure::new(refusal, Came::Shed("bulkhead")));

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::{Either, select};
-use policy::retry::Promise;
+use policy::retry::Idempotency;
 use runtime::clock;
 use tokio::time::sleep;
 
@@ -36,7 +36,7 @@ impl<L> Hedged<L> {
 impl<L: Layer> Layer for Hedged<L> {
     fn send(&self, parcel: Parcel) -> Sent<'_> {
         // Only what may happen twice is sent twice.
-        let hedge = self.edge.policy.hedge.filter(|_| parcel.promise == Promise::Repeatable);
+        let hedge = self.edge.policy.hedge.filter(|_| parcel.idempotency == Idempotency::Idempotent);
         let Some(hedge) = hedge else { return self.inner.send(parcel) };
         Box::pin(async move {
             if let Some(budget) = &self.edge.hedges {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::RefusalKind;
-use policy::retry::{Outcome, Promise, backoff, may_retry};
+use policy::retry::{AttemptOutcome, Idempotency, backoff, may_retry};
 use runtime::{chance, clock};
 use tokio::time::sleep;
 
@@ -23,7 +23,7 @@ impl<L> Retry<L> {
 
     /// How long to wait before try `n + 1` of a call that failed so; `None` to leave it.
     fn again(&self, failure: &Failure, parcel: &Parcel, n: u32) -> Option<Duration> {
-        if n >= self.edge.policy.attempts || !worth_another(failure, parcel.promise) {
+        if n >= self.edge.policy.attempts || !worth_another(failure, parcel.idempotency) {
             return None;
         }
         let left = parcel.cx.deadline.remaining(clock::now())?;
@@ -40,15 +40,15 @@ impl<L> Retry<L> {
     }
 }
 
-fn worth_another(failure: &Failure, promise: Promise) -> bool {
+fn worth_another(failure: &Failure, idempotency: Idempotency) -> bool {
     let outcome = match failure.came {
         Came::Shed(_) => return false,
-        Came::NotSent(_) => Outcome::NotSent,
-        Came::Unanswered(_) => Outcome::SentNoResponse,
-        Came::Answered => Outcome::Status(failure.refusal.kind.status()),
-        Came::Begun => Outcome::BodyBroken,
+        Came::NotSent(_) => AttemptOutcome::NotSent,
+        Came::Unanswered(_) => AttemptOutcome::SentNoResponse,
+        Came::Answered => AttemptOutcome::Status(failure.refusal.kind.status()),
+        Came::Begun => AttemptOutcome::BodyBroken,
     };
-    may_retry(outcome, promise)
+    may_retry(outcome, idempotency)
 }
 
 /// "Nothing was done" is true of the last try only: where an earlier one may

@@ -174,7 +174,7 @@ impl Pair {
 
     /// The same, with a greeter of this shape: `[service.greeter]` of a scenario.
     pub async fn shaped(carrier: Carrier, policy: &str, service: &str) -> Self {
-        let service: policy::Service = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
+        let service: policy::ServiceOptions = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
         let (tasks, clusters) = (Tasks::new(), Clusters::new());
         let (edge_faults, component_faults) = (Arc::new(Table::new()), Arc::new(Table::new()));
         let greeter = Arc::new(Greeter::default());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::{CallContext, Carrier, RefusalKind};
 use fault::{Match, ShareOf};
-use policy::breaker::State;
+use policy::breaker::BreakerState;
 
 use crate::pair::{GREETER, Greet, HOST, Pair, Ponder, Sign, dead_port, lease, patient, put, until, within};
 
@@ -89,7 +89,7 @@ async fn a_breaker_opens_half_opens_and_closes() {
     for _ in 0..10 {
         pair.greet(&patient()).await.expect_err("everything is aborted");
     }
-    assert_eq!(edge.circuit(), State::Open, "ten of ten failed");
+    assert_eq!(edge.circuit(), BreakerState::Open, "ten of ten failed");
     let refusal = pair.greet(&patient()).await.expect_err("open");
     assert_eq!((refusal.code.as_ref(), hits(&pair)), ("circuit_open", 10), "and nothing was sent");
     assert!(refusal.retry_after.is_some_and(|wait| wait <= Duration::from_millis(100)));
@@ -97,9 +97,9 @@ async fn a_breaker_opens_half_opens_and_closes() {
     pair.edge_faults.end("test");
     tokio::time::sleep(Duration::from_millis(100)).await;
     pair.greet(&patient()).await.expect("the first probe");
-    assert_eq!(edge.circuit(), State::HalfOpen, "one of two probes is back");
+    assert_eq!(edge.circuit(), BreakerState::HalfOpen, "one of two probes is back");
     pair.greet(&patient()).await.expect("the second probe");
-    assert_eq!(edge.circuit(), State::Closed);
+    assert_eq!(edge.circuit(), BreakerState::Closed);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_bulkhead_lets_so_many_in() {
     pair.greet(&patient()).await.expect("the places are free again");
     assert_eq!(
         pair.here.edge(HOST, GREETER).circuit(),
-        State::Closed,
+        BreakerState::Closed,
         "a bulkhead says nothing of the callee"
     );
 }

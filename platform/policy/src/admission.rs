@@ -2,31 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::Span;
+use crate::units::HumanDuration;
 
 /// `{ limit = 512, queue = 128, target = "5ms", interval = "100ms" }`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AdmitOptions {
+pub struct AdmissionOptions {
     /// Requests served at once.
     pub limit: u32,
     /// Requests that may wait.
     pub queue: u32,
     /// Waiting longer than this all the time means the queue stands, not drains.
-    pub target: Span,
+    pub target: HumanDuration,
     /// How long it must have stood.
-    pub interval: Span,
+    pub interval: HumanDuration,
 }
 
-impl Default for AdmitOptions {
+impl Default for AdmissionOptions {
     fn default() -> Self {
-        Self { limit: 512, queue: 128, target: Span::from_millis(5), interval: Span::from_millis(100) }
+        Self {
+            limit: 512,
+            queue: 128,
+            target: HumanDuration::from_millis(5),
+            interval: HumanDuration::from_millis(100),
+        }
     }
 }
 
 /// What becomes of a request at the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum AdmissionDecision {
     /// It is served.
     Serve,
     /// It waits.
@@ -37,38 +42,38 @@ pub enum Entry {
 
 /// The counts behind admission, and CoDel's memory (Nichols & Jacobson 2012).
 #[derive(Debug)]
-pub struct Admission {
-    options: AdmitOptions,
+pub struct AdmissionControl {
+    options: AdmissionOptions,
     serving: u32,
     waiting: u32,
     /// When the shortest wait first stayed above the target; 0 while it has not.
     standing_since_ns: u64,
 }
 
-impl Admission {
+impl AdmissionControl {
     /// An empty house.
-    pub const fn new(options: AdmitOptions) -> Self {
+    pub const fn new(options: AdmissionOptions) -> Self {
         Self { options, serving: 0, waiting: 0, standing_since_ns: 0 }
     }
 
     /// A request arrives.
-    pub fn arrive(&mut self) -> Entry {
+    pub fn on_arrival(&mut self) -> AdmissionDecision {
         if self.serving < self.options.limit && self.waiting == 0 {
             self.serving += 1;
             // Nobody waits, so the queue has drained.
             self.standing_since_ns = 0;
-            Entry::Serve
+            AdmissionDecision::Serve
         } else if self.waiting < self.options.queue {
             self.waiting += 1;
-            Entry::Wait
+            AdmissionDecision::Wait
         } else {
-            Entry::Shed
+            AdmissionDecision::Shed
         }
     }
 
     /// A request at the head of the queue has waited `waited_ns` and a place is
     /// free: it is served, or dropped because the queue has been standing.
-    pub fn leave_queue(&mut self, waited_ns: u64, now_ns: u64) -> Entry {
+    pub fn on_dequeue(&mut self, waited_ns: u64, now_ns: u64) -> AdmissionDecision {
         self.waiting = self.waiting.saturating_sub(1);
         if waited_ns <= self.options.target.nanos() {
             self.standing_since_ns = 0;
@@ -77,19 +82,19 @@ impl Admission {
         } else if now_ns.saturating_sub(self.standing_since_ns) >= self.options.interval.nanos() {
             // Drop one and look again an interval later.
             self.standing_since_ns = now_ns;
-            return Entry::Shed;
+            return AdmissionDecision::Shed;
         }
         self.serving += 1;
-        Entry::Serve
+        AdmissionDecision::Serve
     }
 
     /// A waiting request gave up.
-    pub fn give_up(&mut self) {
+    pub fn on_abandoned(&mut self) {
         self.waiting = self.waiting.saturating_sub(1);
     }
 
     /// A request was answered. True when somebody waits for the place.
-    pub fn done(&mut self) -> bool {
+    pub fn on_done(&mut self) -> bool {
         self.serving = self.serving.saturating_sub(1);
         self.waiting > 0
     }
@@ -108,19 +113,23 @@ mod tests {
 
     #[test]
     fn places_then_queue_then_no() {
-        let mut admission = Admission::new(AdmitOptions { limit: 1, queue: 1, ..AdmitOptions::default() });
-        let entries = [admission.arrive(), admission.arrive(), admission.arrive()];
-        assert_eq!(entries, [Entry::Serve, Entry::Wait, Entry::Shed]);
-        assert!(admission.done(), "somebody waits");
-        assert_eq!(admission.leave_queue(MS, 0), Entry::Serve);
+        let mut admission =
+            AdmissionControl::new(AdmissionOptions { limit: 1, queue: 1, ..AdmissionOptions::default() });
+        let entries = [admission.on_arrival(), admission.on_arrival(), admission.on_arrival()];
+        assert_eq!(entries, [AdmissionDecision::Serve, AdmissionDecision::Wait, AdmissionDecision::Shed]);
+        assert!(admission.on_done(), "somebody waits");
+        assert_eq!(admission.on_dequeue(MS, 0), AdmissionDecision::Serve);
         assert_eq!(admission.counts(), (1, 0));
     }
 
     #[test]
     fn a_standing_queue_is_thinned_and_a_draining_one_is_not() {
-        let mut admission =
-            Admission::new(AdmitOptions { limit: 1_000, queue: 1_000, ..AdmitOptions::default() });
-        let mut shed = |waited: u64, now: u64| admission.leave_queue(waited, now) == Entry::Shed;
+        let mut admission = AdmissionControl::new(AdmissionOptions {
+            limit: 1_000,
+            queue: 1_000,
+            ..AdmissionOptions::default()
+        });
+        let mut shed = |waited: u64, now: u64| admission.on_dequeue(waited, now) == AdmissionDecision::Shed;
         assert!(!shed(50 * MS, MS), "the first long wait");
         assert!(!shed(50 * MS, 100 * MS), "not yet an interval");
         assert!(shed(50 * MS, 101 * MS), "an interval of nothing but long waits");

@@ -1,6 +1,6 @@
 //! What a scenario writes is what a node reads: quantities and policies survive the journey.
 
-use policy::units::{Rate, Ratio, Span};
+use policy::units::{HumanDuration, Rate, Ratio};
 use policy::{EdgePattern, Policy, for_edge};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ fn close(one: f64, other: f64) -> bool {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    span: Option<Span>,
+    span: Option<HumanDuration>,
     ratio: Option<Ratio>,
     rate: Option<Rate>,
 }
@@ -37,8 +37,8 @@ fn a_bare_number_is_refused_with_the_right_form() {
 proptest! {
     #[test]
     fn spans_survive_to_the_nanosecond(ns in 0..=DAY_NS) {
-        let span = Span::from(std::time::Duration::from_nanos(ns));
-        prop_assert_eq!(span.to_string().parse::<Span>(), Ok(span));
+        let span = HumanDuration::from(std::time::Duration::from_nanos(ns));
+        prop_assert_eq!(span.to_string().parse::<HumanDuration>(), Ok(span));
     }
 
     #[test]
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn no_text_upsets_the_readers(text in ".{0,12}") {
-        let _any = (text.parse::<Span>().is_ok(), text.parse::<Ratio>().is_ok(), text.parse::<Rate>().is_ok());
+        let _any = (text.parse::<HumanDuration>().is_ok(), text.parse::<Ratio>().is_ok(), text.parse::<Rate>().is_ok());
         if let Ok(pattern) = text.parse::<EdgePattern>() {
             prop_assert_eq!(pattern.to_string().parse::<EdgePattern>(), Ok(pattern));
         }
@@ -67,7 +67,7 @@ proptest! {
         timeout_ms in proptest::option::of(0_u64..5_000),
         bulkhead in proptest::option::of(0_u32..99),
     ) {
-        let policy = Policy { attempts, bulkhead, timeout: timeout_ms.map(Span::from_millis), ..Policy::default() };
+        let policy = Policy { attempts, bulkhead, timeout: timeout_ms.map(HumanDuration::from_millis), ..Policy::default() };
         prop_assert_eq!(policy.over(&Policy::default()), policy.clone());
         prop_assert_eq!(Policy::default().over(&policy), policy.clone());
         let table = [("*->photo".parse().expect("an edge"), policy.clone())];
