@@ -12,7 +12,7 @@ use photo_api::{Photo, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::{ProfilesByIds, UserId};
 use testkit::fakes::Roster;
 use testkit::{Client, Here, Subject};
-use transport::Switchboard;
+use transport::CallRouter;
 
 /// Followers of everybody: users 1 to 100.
 const FOLLOWERS: u64 = 100;
@@ -55,7 +55,7 @@ impl Answer<PhotosByIds> for Surroundings {
     }
 }
 
-fn surroundings(calls: &Switchboard) {
+fn surroundings(calls: &CallRouter) {
     let all = Arc::new(Surroundings);
     calls.answer::<CountsOf>(all.clone());
     calls.answer::<FollowersOf>(all.clone());

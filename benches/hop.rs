@@ -7,13 +7,13 @@ use contract::{Answer, Carrier, ComponentName};
 use criterion::Criterion;
 use profile_api::{ProfilesByIds, UserId};
 use testkit::fakes::Roster;
-use transport::{Clusters, Switchboard, SwitchboardOptions};
+use transport::{CallRouter, CallRouterOptions, Clusters};
 
 const CALLER: ComponentName = ComponentName::of("feed");
 const CALLEE: ComponentName = ComponentName::of("profile");
 
-fn board(carrier: Carrier, hosts: &[ComponentName], clusters: Clusters) -> Switchboard {
-    Switchboard::new(SwitchboardOptions {
+fn board(carrier: Carrier, hosts: &[ComponentName], clusters: Clusters) -> CallRouter {
+    CallRouter::new(CallRouterOptions {
         carrier,
         clusters,
         services: Default::default(),

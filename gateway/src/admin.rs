@@ -169,7 +169,7 @@ async fn breakers(State(door): State<Gateway>) -> Json<Value> {
 async fn pools(State(door): State<Gateway>) -> Json<Value> {
     by_component(&door, |remote| {
         let describe = |endpoint: &Arc<transport::Endpoint>| {
-            let figures = endpoint.pool.figures();
+            let figures = endpoint.pool.stats();
             json!({
                 "id": endpoint.instance.id,
                 "idle": figures.idle,

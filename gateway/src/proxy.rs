@@ -18,9 +18,9 @@ use telemetry::{ServerMetrics, Wait, names};
 use tokio::time::{sleep, timeout_at};
 use tower::ServiceExt;
 use tracing::Instrument;
-use transport::attempt::{self, Failed, NotSent};
-use transport::injury::{self, Injury, Suffered};
-use transport::{Body, Endpoint, headers, refused, sanitize};
+use transport::attempt::{self, AttemptError, NotSentReason};
+use transport::fault_injection::{self, AppliedFault, FaultOutcome};
+use transport::{Body, Endpoint, headers, refusal_response, sanitize};
 
 use crate::admission::{Knock, Place};
 use crate::callee::{Remote, Way};
@@ -82,7 +82,7 @@ impl Gateway {
             Found::Nothing => {
                 let refusal =
                     Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
-                Err(Box::new(refused::response(&refusal)))
+                Err(Box::new(refusal_response::encode(&refusal)))
             }
             Found::OtherMethods(methods) => {
                 let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
@@ -105,14 +105,14 @@ impl Gateway {
         let route = &visit.target.route;
         let Some(deadline) = visit.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
-            return refused::response(&Refusal::too_late());
+            return refusal_response::encode(&Refusal::too_late());
         };
         if body.size_hint().lower() > route.max_body {
             return blamed(Blame::TooLarge, route.max_body);
         }
         let place = match self.enter(deadline).await {
             Ok(place) => place,
-            Err(refusal) => return refused::response(&refusal),
+            Err(refusal) => return refusal_response::encode(&refusal),
         };
         let body = body.limited(route.max_body);
         let upload = match Upload::take(body, self.0.options.keep_body, deadline.instant()).await {
@@ -127,7 +127,7 @@ impl Gateway {
         if let Some(blame) = upload.blame(deadline.remaining(clock::now()).is_none()) {
             return blamed(blame, route.max_body);
         }
-        let mut response = answer.unwrap_or_else(|refusal| refused::response(&refusal));
+        let mut response = answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal));
         sanitize::strip_hop_by_hop(response.headers_mut());
         if visit.billed {
             response.headers_mut().remove(headers::SERVER_TIMING);
@@ -199,7 +199,7 @@ impl Gateway {
             .timeout
             .map_or(deadline, |limit| deadline.earlier(Deadline::after(started, limit.duration())));
         let Some(endpoint) = remote.pick(avoid) else {
-            let failed = Failed::NotSent(NotSent::Nobody(visit.target.callee.name));
+            let failed = AttemptError::NotSent(NotSentReason::NoEndpoint(visit.target.callee.name));
             remote.metrics.attempt(Err(failed.kind()), Duration::ZERO);
             return Tried {
                 answer: Err(failed.refusal()),
@@ -215,12 +215,12 @@ impl Gateway {
             .instrument(span.clone())
             .await;
 
-        let result = sent.as_ref().map(|response| response.status().as_u16()).map_err(Failed::kind);
+        let result = sent.as_ref().map(|response| response.status().as_u16()).map_err(AttemptError::kind);
         telemetry::client_end(&span, result);
         remote.metrics.attempt(result, clock::now() - started);
         let outcome = match &sent {
             Ok(response) => AttemptOutcome::Status(response.status().as_u16()),
-            Err(Failed::NotSent(_)) => AttemptOutcome::NotSent,
+            Err(AttemptError::NotSent(_)) => AttemptOutcome::NotSent,
             Err(_) => AttemptOutcome::SentNoResponse,
         };
         // A try that the client's own body has spoiled says nothing about the component.
@@ -235,7 +235,7 @@ impl Gateway {
         }
     }
 
-    async fn send(&self, trial: &Trial<'_>) -> Result<Response<Body>, Failed> {
+    async fn send(&self, trial: &Trial<'_>) -> Result<Response<Body>, AttemptError> {
         let faults = &self.0.options.faults;
         if faults.is_empty() {
             return trial.reach().await;
@@ -244,15 +244,15 @@ impl Gateway {
         let cx = trial.visit.context(trial.until, trial.tries);
         let callee = trial.visit.target.callee.name;
         let copy = Some(trial.endpoint.instance.id.as_str());
-        let way = injury::Way { side: Side::Caller, callee, route: &route, copy };
+        let point = fault_injection::InjectionPoint { side: Side::Caller, callee, route: &route, copy };
         // As if the component or the network had said so: the policies must not know better.
-        match injury::suffer(faults, way, &cx).await {
-            Ok(Suffered::NOTHING) => trial.reach().await,
-            Ok(suffered) => trial.suffer(suffered).await,
-            Err(Injury::Aborted(refusal)) => Ok(refused::response(&refusal)),
+        match fault_injection::apply_faults(faults, point, &cx).await {
+            Ok(AppliedFault::NONE) => trial.reach().await,
+            Ok(applied) => trial.apply_faults(applied).await,
+            Err(FaultOutcome::Aborted(refusal)) => Ok(refusal_response::encode(&refusal)),
             // A broken connection cannot be told from one whose answer was lost in time.
-            Err(Injury::Hung | Injury::Reset) => Err(Failed::TimedOut),
-            Err(Injury::Refused) => Err(Failed::NotSent(NotSent::Nobody(callee))),
+            Err(FaultOutcome::Hung | FaultOutcome::Reset) => Err(AttemptError::TimedOut),
+            Err(FaultOutcome::Refused) => Err(AttemptError::NotSent(NotSentReason::NoEndpoint(callee))),
         }
     }
 }
@@ -267,7 +267,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    async fn reach(&self) -> Result<Response<Body>, Failed> {
+    async fn reach(&self) -> Result<Response<Body>, AttemptError> {
         let terms = Terms::new(self.until, clock::now(), self.tries, telemetry::current_trace());
         let make = || Some(self.visit.request(self.upload.lend()?, Some(self.endpoint.host()), &terms));
         let request = make().unwrap_or_default();
@@ -278,19 +278,19 @@ impl Trial<'_> {
     }
 
     /// What becomes of it and of its answer on the way back.
-    async fn suffer(&self, suffered: Suffered) -> Result<Response<Body>, Failed> {
+    async fn apply_faults(&self, applied: AppliedFault) -> Result<Response<Body>, AttemptError> {
         let sent = self.reach().await;
-        if suffered.twice && self.upload.is_whole() {
+        if applied.twice && self.upload.is_whole() {
             discard(self.reach().await.map_err(|failed| failed.refusal()));
         }
-        if suffered.answer_lost {
-            injury::hang(self.until).await;
-            return Err(Failed::TimedOut);
+        if applied.answer_lost {
+            fault_injection::hang_until(self.until).await;
+            return Err(AttemptError::TimedOut);
         }
-        let Some(how) = suffered.spoilt else { return sent };
+        let Some(how) = applied.spoilt else { return sent };
         let (mut head, body) = sent?.into_parts();
-        let body = body.bytes(MAX_SPOILT).await.map_err(|_| Failed::TimedOut)?;
-        let body = injury::spoil(how, &body);
+        let body = body.bytes(MAX_SPOILT).await.map_err(|_| AttemptError::TimedOut)?;
+        let body = fault_injection::corrupt(how, &body);
         head.headers.remove(http::header::CONTENT_LENGTH);
         Ok(Response::from_parts(head, Body::full(body)))
     }
@@ -360,7 +360,7 @@ async fn call(
         Ok(Err(_panic)) => {
             Err(Refusal::new(RefusalKind::Lost, "connection_lost", "the component broke off while answering"))
         }
-        Err(_) => Err(Failed::TimedOut.refusal()),
+        Err(_) => Err(AttemptError::TimedOut.refusal()),
     }
 }
 
@@ -369,7 +369,7 @@ fn blamed(blame: Blame, max_body: u64) -> Response<Body> {
     match blame {
         Blame::TooLarge => {
             let message = format!("this route takes bodies of up to {max_body} bytes");
-            refused::response(&Refusal::new(RefusalKind::TooLarge, "body_too_large", message))
+            refusal_response::encode(&Refusal::new(RefusalKind::TooLarge, "body_too_large", message))
         }
         Blame::TooSlow => TurnedAway {
             status: StatusCode::REQUEST_TIMEOUT,
@@ -389,7 +389,8 @@ fn blamed(blame: Blame, max_body: u64) -> Response<Body> {
 impl TurnedAway {
     /// As JSON; `close` where the connection cannot be trusted any further.
     fn response(self, close: bool) -> Response<Body> {
-        let mut response = refused::response(&Refusal::new(RefusalKind::BadRequest, self.code, self.message));
+        let mut response =
+            refusal_response::encode(&Refusal::new(RefusalKind::BadRequest, self.code, self.message));
         *response.status_mut() = self.status;
         if close {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -16,7 +16,7 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
     // The component behind its own door: it answers with a bill when asked for one.
-    let behind = echo(Hits::default()).layer(transport::door::layer(crate::town::PHOTO));
+    let behind = echo(Hits::default()).layer(transport::server_layer::layer(crate::town::PHOTO));
     let copy = copy(&tasks, behind).await;
     let routes = vec![gateway::Route::new("GET", "/v1/echo/{counted}", crate::town::PHOTO)];
     let tuning = crate::town::Tuning { routes: Some(routes), ..Default::default() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contract::{Answer, Call, ComponentName, Event};
 use runtime::Tasks;
 use storage::{Blobs, Bus, Database, Subscriber};
-use transport::Switchboard;
+use transport::CallRouter;
 
 use crate::Identity;
 
@@ -49,7 +49,7 @@ pub struct Site {
     /// What the scenario turned.
     pub knobs: Knobs,
     /// The way to everybody else.
-    pub calls: Switchboard,
+    pub calls: CallRouter,
 }
 
 impl Site {

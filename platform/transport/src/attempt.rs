@@ -14,9 +14,9 @@ use runtime::clock;
 use runtime::cost::{self, Bill, Part};
 use tokio::time::timeout_at;
 
-use crate::cluster::{Cluster, Endpoint, Flight};
-use crate::pool::{Lease, PoolError};
-use crate::{Body, headers, refused};
+use crate::cluster::{Cluster, Endpoint, InFlight};
+use crate::pool::{PoolError, PooledConnection};
+use crate::{Body, headers, refusal_response};
 
 /// A response's body may be silent this long.
 const BODY_IDLE: Duration = Duration::from_secs(10);
@@ -25,13 +25,13 @@ const MAX_ANSWER: u64 = 16 << 20;
 
 /// How a try failed before there was a response. A status is a response.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum AttemptError {
     /// The endpoint has seen nothing of it: any request may be tried elsewhere.
     #[error("the request was not sent")]
-    NotSent(#[source] NotSent),
+    NotSent(#[source] NotSentReason),
     /// It may have happened: only what may be repeated may be tried again.
     #[error("the connection broke after the request was sent")]
-    Broke(#[source] hyper::Error),
+    ConnectionLost(#[source] hyper::Error),
     /// Sent, and no head of a response in time.
     #[error("no answer in time")]
     TimedOut,
@@ -39,7 +39,7 @@ pub enum Failed {
 
 /// Why nothing was sent.
 #[derive(Debug, thiserror::Error)]
-pub enum NotSent {
+pub enum NotSentReason {
     /// No connection.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -48,29 +48,29 @@ pub enum NotSent {
     Closed(#[source] hyper::Error),
     /// The cluster has nobody to ask.
     #[error("`{0}` has no endpoint")]
-    Nobody(contract::ComponentName),
+    NoEndpoint(contract::ComponentName),
 }
 
-impl Failed {
+impl AttemptError {
     /// For whoever decides whether to try again.
     pub const fn outcome(&self) -> AttemptOutcome {
         match self {
             Self::NotSent(_) => AttemptOutcome::NotSent,
-            Self::Broke(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
+            Self::ConnectionLost(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
         }
     }
 
     /// As a caller is told.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::NotSent(NotSent::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
+            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
                 Refusal::unavailable("pool_full", "every connection to the callee is in use")
             }
-            Self::NotSent(NotSent::Nobody(name)) => {
+            Self::NotSent(NotSentReason::NoEndpoint(name)) => {
                 Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
             }
             Self::NotSent(_) => Refusal::unavailable("unreachable", "the callee does not accept connections"),
-            Self::Broke(_) => Refusal::new(
+            Self::ConnectionLost(_) => Refusal::new(
                 RefusalKind::Lost,
                 "connection_lost",
                 "the connection broke after the call was sent",
@@ -86,10 +86,10 @@ impl Failed {
     /// For `error.type` of spans and metrics.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::NotSent(NotSent::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
-            Self::NotSent(NotSent::Nobody(_)) => "no_endpoint",
+            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
+            Self::NotSent(NotSentReason::NoEndpoint(_)) => "no_endpoint",
             Self::NotSent(_) => "connect",
-            Self::Broke(_) => "connection_lost",
+            Self::ConnectionLost(_) => "connection_lost",
             Self::TimedOut => "timeout",
         }
     }
@@ -110,21 +110,21 @@ pub async fn send(
     request: Request<Body>,
     until: Instant,
     again: impl FnOnce() -> Option<Request<Body>>,
-) -> Result<Response<Body>, Failed> {
+) -> Result<Response<Body>, AttemptError> {
     let sure = !request.method().is_idempotent();
-    fly(endpoint.take_off(), endpoint, request, until, sure, again).await
+    send_in_flight(endpoint.begin_request(), endpoint, request, until, sure, again).await
 }
 
 /// [`send`], with its arguments spelled out: `sure` where a request must not
 /// meet a connection that has been closed.
-pub(crate) async fn fly(
-    flight: Flight,
+pub(crate) async fn send_in_flight(
+    flight: InFlight,
     endpoint: &Endpoint,
     request: Request<Body>,
     until: Instant,
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
-) -> Result<Response<Body>, Failed> {
+) -> Result<Response<Body>, AttemptError> {
     let billed = cost::is_billed();
     let ask_for_bill = |mut request: Request<Body>| {
         if billed {
@@ -145,8 +145,8 @@ pub(crate) async fn fly(
     };
     let answer = cost::part(Part::Transport, answer).await;
     match &answer {
-        Ok(response) => flight.landed(response.status(), retry_after(response.headers())),
-        Err(failed) => flight.lost(failed),
+        Ok(response) => flight.on_response(response.status(), retry_after(response.headers())),
+        Err(failed) => flight.on_failure(failed),
     }
     answer.map(|response| response.map(|body| body.guarded(flight)))
 }
@@ -157,39 +157,39 @@ async fn exchange(
     until: Instant,
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
-) -> Result<Response<Body>, Failed> {
+) -> Result<Response<Body>, AttemptError> {
     let mut again = Some(again);
     loop {
         // One free retry; it must not meet another connection of the same age.
         let fresh = again.is_none();
         let checkout = if fresh {
-            endpoint.pool.connect_anew(until).await
+            endpoint.pool.connect_new(until).await
         } else {
             endpoint.pool.checkout(until, sure).await
         };
-        let mut lease = checkout.map_err(|why| Failed::NotSent(why.into()))?;
-        let Ok(answer) = timeout_at(until.into(), lease.send(request)).await else {
-            return Err(Failed::TimedOut);
+        let mut pooled = checkout.map_err(|why| AttemptError::NotSent(why.into()))?;
+        let Ok(answer) = timeout_at(until.into(), pooled.send(request)).await else {
+            return Err(AttemptError::TimedOut);
         };
         let mut error = match answer {
-            Ok(response) => return Ok(attach(response, lease).await),
+            Ok(response) => return Ok(attach(response, pooled).await),
             Err(error) => error,
         };
         let message = error.take_message();
-        let again = again.take().filter(|_| lease.is_reused());
+        let again = again.take().filter(|_| pooled.is_reused());
         request = match (message, again) {
             (Some(message), Some(_)) => message,
-            (Some(_), None) => return Err(Failed::NotSent(NotSent::Closed(error.into_error()))),
-            (None, Some(again)) => again().ok_or_else(|| Failed::Broke(error.into_error()))?,
-            (None, None) => return Err(Failed::Broke(error.into_error())),
+            (Some(_), None) => return Err(AttemptError::NotSent(NotSentReason::Closed(error.into_error()))),
+            (None, Some(again)) => again().ok_or_else(|| AttemptError::ConnectionLost(error.into_error()))?,
+            (None, None) => return Err(AttemptError::ConnectionLost(error.into_error())),
         };
     }
 }
 
 /// The connection goes with the body; back to the pool at once if there is none.
-async fn attach(response: Response<hyper::body::Incoming>, lease: Lease) -> Response<Body> {
+async fn attach(response: Response<hyper::body::Incoming>, pooled: PooledConnection) -> Response<Body> {
     let (head, incoming) = response.into_parts();
-    let mut body = Body::from_wire(incoming, lease).idle_after(BODY_IDLE);
+    let mut body = Body::from_wire(incoming, pooled).idle_after(BODY_IDLE);
     poll_fn(|cx| {
         body.finish_if_empty(cx);
         Poll::Ready(())
@@ -210,31 +210,34 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// # Errors
 /// The callee's refusal, or why there was no answer.
 pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -> Result<Bytes, Refusal> {
-    let endpoint =
-        cluster.pick(None).ok_or_else(|| Failed::NotSent(NotSent::Nobody(cluster.name())).refusal())?;
+    let endpoint = cluster
+        .pick(None)
+        .ok_or_else(|| AttemptError::NotSent(NotSentReason::NoEndpoint(cluster.name())).refusal())?;
     let make = || {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = path.parse().ok()?;
-        headers::emit(cx, clock::now(), request.headers_mut());
+        headers::write_context(cx, clock::now(), request.headers_mut());
         request.headers_mut().insert(headers::TOKEN, HeaderValue::from_str(token).ok()?);
         request.headers_mut().insert(HOST, endpoint.host().clone());
         Some(request)
     };
     let request = make().ok_or_else(|| Refusal::internal(format!("`{path}` is no path")))?;
     let until = cx.deadline.instant();
-    let flight = endpoint.take_off_aside();
-    let response =
-        fly(flight, &endpoint, request, until, false, make).await.map_err(|failed| failed.refusal())?;
+    let flight = endpoint.begin_unmeasured();
+    let response = send_in_flight(flight, &endpoint, request, until, false, make)
+        .await
+        .map_err(|failed| failed.refusal())?;
     let (head, body) = response.into_parts();
-    let bytes =
-        timeout_at(until.into(), body.bytes(MAX_ANSWER)).await.map_err(|_| Failed::TimedOut.refusal())?;
+    let bytes = timeout_at(until.into(), body.bytes(MAX_ANSWER))
+        .await
+        .map_err(|_| AttemptError::TimedOut.refusal())?;
     let bytes = bytes.map_err(|why| {
         Refusal::new(RefusalKind::Lost, "answer_broken_off", format!("`{}`: {why}", cluster.name()))
     })?;
     if head.status == StatusCode::OK {
         Ok(bytes)
     } else {
-        Err(refused::read(head.status, &head.headers, &bytes))
+        Err(refusal_response::decode(head.status, &head.headers, &bytes))
     }
 }

@@ -14,7 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::pool::Lease;
+use crate::pool::PooledConnection;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,7 +27,7 @@ pub struct Body {
     seen: u64,
     limit: u64,
     idle: Option<Idle>,
-    lease: Option<Lease>,
+    pooled: Option<PooledConnection>,
     guard: Option<Box<dyn Any + Send>>,
 }
 
@@ -68,7 +68,7 @@ impl BodyError {
 
 impl Body {
     fn of(inner: Inner) -> Self {
-        Self { inner, seen: 0, limit: u64::MAX, idle: None, lease: None, guard: None }
+        Self { inner, seen: 0, limit: u64::MAX, idle: None, pooled: None, guard: None }
     }
 
     /// No bytes.
@@ -116,8 +116,8 @@ impl Body {
     }
 
     /// The connection it comes from.
-    pub(crate) fn from_wire(incoming: Incoming, lease: Lease) -> Self {
-        Self { lease: Some(lease), ..Self::of(Inner::Incoming(incoming)) }
+    pub(crate) fn from_wire(incoming: Incoming, pooled: PooledConnection) -> Self {
+        Self { pooled: Some(pooled), ..Self::of(Inner::Incoming(incoming)) }
     }
 
     /// Bytes of data that have passed.
@@ -144,8 +144,8 @@ impl Body {
 
     /// Gives the connection back and lets the guards go.
     fn finish(&mut self, cx: &mut Context<'_>) {
-        if let Some(lease) = self.lease.take() {
-            lease.finish(cx);
+        if let Some(pooled) = self.pooled.take() {
+            pooled.finish(cx);
         }
         self.guard = None;
         self.idle = None;
@@ -169,10 +169,10 @@ impl Body {
             Inner::Incoming(body) => {
                 let mut polled = Pin::new(&mut *body).poll_frame(cx);
                 if polled.is_pending()
-                    && let Some(lease) = &mut self.lease
+                    && let Some(pooled) = &mut self.pooled
                 {
                     // Nobody else moves the bytes of this connection.
-                    lease.drive(cx);
+                    pooled.drive(cx);
                     polled = Pin::new(body).poll_frame(cx);
                 }
                 polled.map_err(|error| BodyError::Broken(error.into()))
@@ -208,13 +208,13 @@ impl HttpBody for Body {
         let this = &mut *self;
         // A length that is declared is refused before any of it is read.
         if this.seen.saturating_add(this.size_hint().lower()) > this.limit {
-            this.lease = None;
+            this.pooled = None;
             return Poll::Ready(Some(Err(BodyError::TooLarge(this.limit))));
         }
         let Poll::Ready(polled) = this.poll_inner(cx) else {
             let Some(idle) = &mut this.idle else { return Poll::Pending };
             let error = ready!(idle.poll(cx));
-            this.lease = None;
+            this.pooled = None;
             return Poll::Ready(Some(Err(error)));
         };
         if let Some(idle) = &mut this.idle {
@@ -235,7 +235,7 @@ impl HttpBody for Body {
             // hyper does not poll again once a body says that it is at its end.
             None => this.finish(cx),
             Some(Ok(_)) => this.finish_if_empty(cx),
-            Some(Err(_)) => this.lease = None,
+            Some(Err(_)) => this.pooled = None,
         }
         Poll::Ready(answer)
     }

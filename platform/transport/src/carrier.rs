@@ -1,6 +1,6 @@
 //! The ways a call can go.
 //!
-//! Whichever it is, the callee's side is the same: `Receiver::receive`.
+//! Whichever it is, the callee's side is the same: `CallHandler::handle`.
 
 pub mod http;
 pub mod local;
@@ -14,30 +14,30 @@ use runtime::{clock, scope};
 
 use crate::codec::Codec;
 use crate::headers;
-use crate::shape::Threshold;
+use crate::server_stack::ServerStack;
 
 /// A component's answer to one call, and what every call to it meets.
-pub(crate) struct Receiver<C: Call> {
+pub(crate) struct CallHandler<C: Call> {
     service: Arc<dyn Answer<C>>,
-    threshold: Threshold,
+    server_stack: ServerStack,
 }
 
-impl<C: Call> Receiver<C> {
-    pub fn new(service: Arc<dyn Answer<C>>, threshold: Threshold) -> Self {
-        Self { service, threshold }
+impl<C: Call> CallHandler<C> {
+    pub fn new(service: Arc<dyn Answer<C>>, server_stack: ServerStack) -> Self {
+        Self { service, server_stack }
     }
 
     /// The callee's side of a call: too late before any work, a place, the
     /// component's own faults, then its answer in its own scope.
-    pub async fn receive(&self, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
+    pub async fn handle(&self, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
         let answer = async {
-            self.threshold.on_time(cx)?;
-            if self.threshold.is_clear() {
+            self.server_stack.on_time(cx)?;
+            if self.server_stack.is_clear() {
                 return self.service.answer(cx, call).await;
             }
-            let inside = self.threshold.cross(C::NAME, cx, || key_of(&call)).await?;
+            let admitted = self.server_stack.admit(C::NAME, cx, || key_of(&call)).await?;
             let reply = self.service.answer(cx, call).await;
-            inside.leave().await;
+            admitted.finish().await;
             reply
         };
         scope::within(callee::<C>(), answer).await
@@ -46,7 +46,7 @@ impl<C: Call> Receiver<C> {
 
 /// The context of a function call. Where the edge passes no deadline on, the callee
 /// works for a caller who has gone, as it would across a network.
-fn asked(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext {
+fn local_context(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext {
     let mut cx = cx.asked_by(caller);
     if !deadline {
         cx.deadline = Deadline::after(clock::now(), headers::MAX_DEADLINE);
@@ -55,7 +55,7 @@ fn asked(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext
 }
 
 /// Work for somebody who has stopped waiting is refused.
-pub(crate) fn in_time(cx: &CallContext) -> Result<(), Refusal> {
+pub(crate) fn check_deadline(cx: &CallContext) -> Result<(), Refusal> {
     match cx.deadline.remaining(clock::now()) {
         Some(_) => Ok(()),
         None => Err(Refusal::too_late()),

@@ -16,7 +16,7 @@ use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
 use crate::BodyError;
-use crate::attempt::{Failed, NotSent};
+use crate::attempt::{AttemptError, NotSentReason};
 use crate::pool::{self, Detours, Pool, PoolError};
 
 /// What an instance says of itself, or the registry of it.
@@ -89,7 +89,7 @@ pub struct Endpoint {
     state: AtomicU8,
     host: HeaderValue,
     /// The cluster's list, to judge its failures among its peers.
-    peers: Weak<ArcSwap<Lists>>,
+    peers: Weak<ArcSwap<EndpointLists>>,
 }
 
 impl Endpoint {
@@ -104,15 +104,15 @@ impl Endpoint {
     }
 
     /// A request begins.
-    pub(crate) fn take_off(self: &Arc<Self>) -> Flight {
+    pub(crate) fn begin_request(self: &Arc<Self>) -> InFlight {
         self.load.begin();
-        Flight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: true }
+        InFlight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: true }
     }
 
     /// A request begins that waits on purpose, such as a long poll: its
     /// duration says nothing of the endpoint, only its failure does.
-    pub(crate) fn take_off_aside(self: &Arc<Self>) -> Flight {
-        Flight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: false }
+    pub(crate) fn begin_unmeasured(self: &Arc<Self>) -> InFlight {
+        InFlight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: false }
     }
 
     fn failed(&self, took_ns: u64, retry_after: Option<Duration>, refused: bool) {
@@ -130,15 +130,15 @@ impl Endpoint {
 }
 
 /// A request at an endpoint. It is in flight until this is dropped, at the end of the body.
-pub(crate) struct Flight {
+pub(crate) struct InFlight {
     endpoint: Arc<Endpoint>,
     started_ns: u64,
     measured: bool,
 }
 
-impl Flight {
+impl InFlight {
     /// The response has begun: this is where latency is taken.
-    pub fn landed(&self, status: StatusCode, retry_after: Option<Duration>) {
+    pub fn on_response(&self, status: StatusCode, retry_after: Option<Duration>) {
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             self.endpoint.failed(self.took_ns(), retry_after, false);
         } else if self.measured {
@@ -147,12 +147,12 @@ impl Flight {
     }
 
     /// There was none.
-    pub fn lost(&self, why: &Failed) {
+    pub fn on_failure(&self, why: &AttemptError) {
         if BodyError::behind(why).is_some() {
             // The request's own body broke off; the endpoint has had no part in it.
             return;
         }
-        let refused = matches!(why, Failed::NotSent(NotSent::Pool(PoolError::Connect { .. })));
+        let refused = matches!(why, AttemptError::NotSent(NotSentReason::Pool(PoolError::Connect { .. })));
         self.endpoint.failed(self.took_ns(), None, refused);
     }
 
@@ -161,7 +161,7 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for InFlight {
     fn drop(&mut self) {
         if self.measured {
             self.endpoint.load.end();
@@ -170,10 +170,10 @@ impl Drop for Flight {
 }
 
 #[derive(Debug, Default)]
-struct Lists {
+struct EndpointLists {
     all: Arc<Vec<Arc<Endpoint>>>,
     /// The ready ones; the suspects where nobody is ready, the draining ones after them.
-    asked: Vec<Arc<Endpoint>>,
+    eligible: Vec<Arc<Endpoint>>,
 }
 
 /// The copies of one component, kept up to date by whoever knows.
@@ -182,7 +182,7 @@ pub struct Cluster {
     name: ComponentName,
     options: pool::Options,
     detours: Arc<Detours>,
-    lists: Arc<ArcSwap<Lists>>,
+    lists: Arc<ArcSwap<EndpointLists>>,
     picker: Picker,
     changes: watch::Sender<u64>,
     updating: Mutex<()>,
@@ -191,11 +191,11 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster without endpoints.
     pub fn new(name: ComponentName, options: pool::Options) -> Self {
-        Self::through(name, options, Arc::default())
+        Self::with_detours(name, options, Arc::default())
     }
 
     /// A cluster that is reached by some detours.
-    fn through(name: ComponentName, options: pool::Options, detours: Arc<Detours>) -> Self {
+    fn with_detours(name: ComponentName, options: pool::Options, detours: Arc<Detours>) -> Self {
         let (lists, picker, updating) = Default::default();
         Self { name, options, detours, lists, picker, changes: watch::Sender::new(0), updating }
     }
@@ -240,7 +240,7 @@ impl Cluster {
             })
             .collect();
         let in_state = |state| all.iter().filter(move |e| e.state() == state).cloned().collect::<Vec<_>>();
-        let asked = [State::Ready, State::Suspect, State::Draining]
+        let eligible = [State::Ready, State::Suspect, State::Draining]
             .into_iter()
             .map(in_state)
             .find(|list| !list.is_empty())
@@ -251,7 +251,7 @@ impl Cluster {
         {
             leaving.pool.close_idle();
         }
-        self.lists.store(Arc::new(Lists { all: Arc::new(all), asked }));
+        self.lists.store(Arc::new(EndpointLists { all: Arc::new(all), eligible }));
         self.changes.send_modify(|revision| *revision += 1);
     }
 
@@ -271,22 +271,28 @@ impl Cluster {
     /// The same, by another rule than the cluster's own.
     pub fn pick_by(&self, picker: &Picker, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
         let lists = self.lists.load();
-        let asked = &lists.asked;
-        if let [only] = asked.as_slice() {
+        let eligible = &lists.eligible;
+        if let [only] = eligible.as_slice() {
             return Some(only.clone());
         }
-        if asked.iter().any(|endpoint| endpoint.instance.weight != asked[0].instance.weight) {
-            let class = self.weigh(asked, avoid);
-            return Self::among(&class, picker, avoid);
+        if eligible.iter().any(|endpoint| endpoint.instance.weight != eligible[0].instance.weight) {
+            let class = self.draw_weight_class(eligible, avoid);
+            return Self::pick_among(&class, picker, avoid);
         }
-        Self::among(asked, picker, avoid)
+        Self::pick_among(eligible, picker, avoid)
     }
 
     /// The copies of one weight, drawn by the weight of all of them: a canary gets its
     /// share of requests however fast it is. Whoever failed before is drawn last.
-    fn weigh(&self, asked: &[Arc<Endpoint>], avoid: Option<&Arc<Endpoint>>) -> Vec<Arc<Endpoint>> {
-        let others: Vec<_> =
-            asked.iter().filter(|endpoint| avoid.is_none_or(|avoid| !Arc::ptr_eq(endpoint, avoid))).collect();
+    fn draw_weight_class(
+        &self,
+        eligible: &[Arc<Endpoint>],
+        avoid: Option<&Arc<Endpoint>>,
+    ) -> Vec<Arc<Endpoint>> {
+        let others: Vec<_> = eligible
+            .iter()
+            .filter(|endpoint| avoid.is_none_or(|avoid| !Arc::ptr_eq(endpoint, avoid)))
+            .collect();
         let total: u64 = others.iter().map(|endpoint| u64::from(endpoint.instance.weight)).sum();
         let mut at = ((u128::from(chance::bits()) * u128::from(total)) >> 64) as u64;
         let drawn = others.iter().find(|endpoint| {
@@ -299,26 +305,27 @@ impl Cluster {
         others.into_iter().filter(|endpoint| Some(endpoint.instance.weight) == weight).cloned().collect()
     }
 
-    fn among(
-        asked: &[Arc<Endpoint>],
+    fn pick_among(
+        eligible: &[Arc<Endpoint>],
         picker: &Picker,
         avoid: Option<&Arc<Endpoint>>,
     ) -> Option<Arc<Endpoint>> {
-        if let [only] = asked {
+        if let [only] = eligible {
             return Some(only.clone());
         }
-        let avoid = avoid.and_then(|avoid| asked.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
-        let index = picker.pick(asked, |endpoint| &endpoint.load, clock::now_ns(), chance::bits(), avoid)?;
-        asked.get(index).cloned()
+        let avoid = avoid.and_then(|avoid| eligible.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
+        let index =
+            picker.pick(eligible, |endpoint| &endpoint.load, clock::now_ns(), chance::bits(), avoid)?;
+        eligible.get(index).cloned()
     }
 }
 
 /// All clusters a process knows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Clusters(Arc<Known>);
+pub struct Clusters(Arc<ClustersInner>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct ClustersInner {
     options: pool::Options,
     detours: Arc<Detours>,
     clusters: Mutex<HashMap<ComponentName, Arc<Cluster>>>,
@@ -332,13 +339,13 @@ impl Clusters {
 
     /// No clusters, with pools of these limits.
     pub fn with(options: pool::Options) -> Self {
-        Self(Arc::new(Known { options, ..Known::default() }))
+        Self(Arc::new(ClustersInner { options, ..ClustersInner::default() }))
     }
 
     /// The cluster of a component; an empty one if nothing is known of it yet.
     pub fn get(&self, name: ComponentName) -> Arc<Cluster> {
         let mut clusters = self.0.clusters.lock().expect("no panic while held");
-        let make = || Arc::new(Cluster::through(name, self.0.options, self.0.detours.clone()));
+        let make = || Arc::new(Cluster::with_detours(name, self.0.options, self.0.detours.clone()));
         clusters.entry(name).or_insert_with(make).clone()
     }
 
@@ -368,8 +375,8 @@ mod tests {
         Cluster::new(ComponentName::of("photo"), pool::Options::default())
     }
 
-    fn asked(cluster: &Cluster) -> Vec<String> {
-        cluster.lists.load().asked.iter().map(|endpoint| endpoint.instance.id.clone()).collect()
+    fn eligible(cluster: &Cluster) -> Vec<String> {
+        cluster.lists.load().eligible.iter().map(|endpoint| endpoint.instance.id.clone()).collect()
     }
 
     #[test]
@@ -390,11 +397,11 @@ mod tests {
         let (ready, suspect) = (at("r", 1, State::Ready), at("s", 2, State::Suspect));
         let (draining, starting) = (at("d", 3, State::Draining), at("n", 4, State::Starting));
         cluster.update(vec![starting.clone(), draining.clone(), suspect.clone(), ready]);
-        assert_eq!(asked(&cluster), ["r"]);
+        assert_eq!(eligible(&cluster), ["r"]);
         cluster.update(vec![starting.clone(), draining.clone(), suspect]);
-        assert_eq!(asked(&cluster), ["s"]);
+        assert_eq!(eligible(&cluster), ["s"]);
         cluster.update(vec![starting.clone(), draining]);
-        assert_eq!(asked(&cluster), ["d"]);
+        assert_eq!(eligible(&cluster), ["d"]);
         cluster.update(vec![starting]);
         assert!(cluster.pick(None).is_none());
     }
@@ -405,7 +412,7 @@ mod tests {
         cluster.update(vec![at("a", 1, State::Ready), at("b", 2, State::Ready)]);
         let bad = cluster.endpoints()[0].clone();
         for _ in 0..5 {
-            bad.take_off().landed(StatusCode::INTERNAL_SERVER_ERROR, None);
+            bad.begin_request().on_response(StatusCode::INTERNAL_SERVER_ERROR, None);
         }
         assert!(bad.load.is_ejected(clock::now_ns()));
         assert_eq!(bad.load.inflight(), 0);

@@ -14,7 +14,7 @@ use fault::control::{Hits, Listed, MAX_TTL_MS, Put};
 use http::StatusCode;
 use runtime::clock;
 
-use crate::{calls, refused};
+use crate::{inbound_calls, refusal_response};
 
 /// `PUT` and `GET /control/leases`, `DELETE /control/leases/{id}`, `GET /control/hits`.
 pub fn router(table: Arc<Table>, token: Arc<str>) -> Router {
@@ -28,18 +28,18 @@ pub fn router(table: Arc<Table>, token: Arc<str>) -> Router {
 
 async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
-    if calls::has_token(&head, &token) {
+    if inbound_calls::has_token(&head, &token) {
         return next.run(Request::from_parts(head, body)).await;
     }
     let refusal =
         Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");
-    refused::response(&refusal).map(Into::into)
+    refusal_response::encode(&refusal).map(Into::into)
 }
 
 async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Response {
     if put.ttl_ms > MAX_TTL_MS {
         let message = format!("a lease holds at most {MAX_TTL_MS} ms; renew it");
-        return refused::response(&Refusal::bad_request("ttl_too_long", message)).map(Into::into);
+        return refusal_response::encode(&Refusal::bad_request("ttl_too_long", message)).map(Into::into);
     }
     let now_ns = clock::now_ns();
     table.sweep(now_ns);
@@ -47,7 +47,7 @@ async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Re
     for lease in put.leases {
         if let Err(full) = table.put_begun(lease, Duration::from_millis(put.ttl_ms), began_ns, now_ns) {
             let refusal = Refusal::new(RefusalKind::Conflict, "table_full", full.to_string());
-            return refused::response(&refusal).map(Into::into);
+            return refusal_response::encode(&refusal).map(Into::into);
         }
     }
     Json(table.list(now_ns)).into_response()
@@ -61,7 +61,7 @@ async fn end(State(table): State<Arc<Table>>, Path(id): Path<String>) -> Respons
     if table.end(&id) {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        refused::response(&Refusal::not_found("lease")).map(Into::into)
+        refusal_response::encode(&Refusal::not_found("lease")).map(Into::into)
     }
 }
 

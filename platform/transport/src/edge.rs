@@ -12,8 +12,8 @@ use policy::throttle::Throttle;
 use policy::{EffectivePolicy, Picker};
 use telemetry::EdgeMetrics;
 
+use crate::call_router::RouterState;
 use crate::cluster::{Cluster, Endpoint};
-use crate::switchboard::Board;
 
 /// One caller and one callee: the policy between them, and what it remembers.
 pub struct Edge {
@@ -28,7 +28,7 @@ pub struct Edge {
     pub(crate) budget: Option<Mutex<RetryBudget>>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
     /// What second tries are paid from.
-    pub(crate) hedges: Option<Mutex<RetryBudget>>,
+    pub(crate) hedge_budget: Option<Mutex<RetryBudget>>,
     pub(crate) throttle: Option<Mutex<Throttle>>,
     pub(crate) metrics: Arc<EdgeMetrics>,
     cluster: Arc<Cluster>,
@@ -36,21 +36,21 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(caller: ComponentName, callee: ComponentName, board: &Board) -> Self {
-        let policy = board.policy(caller, callee);
+    pub(crate) fn new(caller: ComponentName, callee: ComponentName, router_state: &RouterState) -> Self {
+        let policy = router_state.policy(caller, callee);
         Self {
             caller,
             callee,
-            faults: board.options.faults.clone(),
-            schema: board.options.schema,
-            token: HeaderValue::from_str(&board.options.token).ok(),
+            faults: router_state.options.faults.clone(),
+            schema: router_state.options.schema,
+            token: HeaderValue::from_str(&router_state.options.token).ok(),
             breaker: policy.breaker.map(|options| Mutex::new(Breaker::new(options))),
             budget: policy.budget.map(|options| Mutex::new(RetryBudget::new(options))),
             bulkhead: policy.bulkhead.map(|places| Arc::new(Bulkhead::new(places))),
-            hedges: policy.hedge.map(|options| Mutex::new(options.budget())),
+            hedge_budget: policy.hedge.map(|options| Mutex::new(options.budget())),
             throttle: policy.throttle.map(|options| Mutex::new(Throttle::new(options))),
             metrics: EdgeMetrics::of(caller, callee),
-            cluster: board.options.clusters.get(callee),
+            cluster: router_state.options.clusters.get(callee),
             picker: Picker::new(policy.balance),
             policy,
         }
@@ -74,16 +74,16 @@ impl Edge {
 
 /// A call's end without a reply, as the layers see it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CallFailure {
     pub refusal: Refusal,
-    pub came: Came,
+    pub progress: Progress,
     /// Who was asked, so that another may be next.
     pub endpoint: Option<Arc<Endpoint>>,
 }
 
 /// How far the call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Came {
+pub(crate) enum Progress {
     /// It was held back here, on purpose: `circuit_open`, `bulkhead`. Not tried again.
     Shed(&'static str),
     /// Nothing was sent, for this reason.
@@ -93,20 +93,20 @@ pub(crate) enum Came {
     /// It was answered with the refusal.
     Answered,
     /// The answer broke off.
-    Begun,
+    ResponseStarted,
 }
 
-impl Failure {
-    pub fn new(refusal: Refusal, came: Came) -> Self {
-        Self { refusal, came, endpoint: None }
+impl CallFailure {
+    pub fn new(refusal: Refusal, progress: Progress) -> Self {
+        Self { refusal, progress, endpoint: None }
     }
 
     /// For metrics: the status where there was one, else the reason.
     pub fn result(&self) -> Result<u16, &'static str> {
-        match self.came {
-            Came::Answered => Ok(self.refusal.kind.status()),
-            Came::Shed(why) | Came::NotSent(why) | Came::Unanswered(why) => Err(why),
-            Came::Begun => Err("broken_off"),
+        match self.progress {
+            Progress::Answered => Ok(self.refusal.kind.status()),
+            Progress::Shed(why) | Progress::NotSent(why) | Progress::Unanswered(why) => Err(why),
+            Progress::ResponseStarted => Err("broken_off"),
         }
     }
 }

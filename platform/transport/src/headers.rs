@@ -83,7 +83,7 @@ pub(crate) fn call_context(headers: &HeaderMap, deadline: Deadline) -> CallConte
 
 /// Writes the context of a call to another component. The trace is that of
 /// the current span where there is one.
-pub(crate) fn emit(cx: &CallContext, now: Instant, headers: &mut HeaderMap) {
+pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut HeaderMap) {
     let left = cx.deadline.remaining(now).unwrap_or_default();
     // Rounded up: a callee must not give up before its caller does.
     headers.insert(DEADLINE, HeaderValue::from(left.as_micros().div_ceil(1_000) as u64));
@@ -168,7 +168,7 @@ mod tests {
             attempt: 2,
         };
         let mut headers = HeaderMap::new();
-        emit(&cx, now, &mut headers);
+        write_context(&cx, now, &mut headers);
         // 1,500.2 ms are rounded up to 1,501.
         assert_eq!(headers[DEADLINE], "1501");
         let back = call_context(&headers, deadline(&headers, now).expect("not over"));

@@ -105,7 +105,7 @@ pub enum PoolError {
 
 /// What a pool is doing, for gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct PoolStats {
     /// Connections without a request.
     pub idle: usize,
     /// Connections with one, or being made.
@@ -142,12 +142,12 @@ struct State {
 }
 
 struct Idle {
-    wire: Box<Wire>,
+    open: Box<OpenConnection>,
     since: Instant,
 }
 
 /// An open connection: the side to speak into, and what moves the bytes.
-struct Wire {
+struct OpenConnection {
     sender: SendRequest<Body>,
     connection: Connection<Probed, Body>,
     probe: Probe,
@@ -158,24 +158,24 @@ struct Wire {
 
 /// What a waiting request gets: a connection, or leave to make one.
 enum Grant {
-    Lease(Lease),
-    Slot(Slot),
+    Connection(PooledConnection),
+    Slot(ConnectionSlot),
 }
 
-enum Step {
-    Try(Lease),
-    Connect(Slot),
+enum CheckoutStep {
+    Try(PooledConnection),
+    Connect(ConnectionSlot),
     Wait(oneshot::Receiver<Grant>),
 }
 
 /// One of `max_connections`. Dropped, it goes to whoever waits longest.
-struct Slot(Option<Arc<Shared>>);
+struct ConnectionSlot(Option<Arc<Shared>>);
 
 /// A connection in use by one request. Dropped, it is closed: whatever was on
 /// it is not finished.
-pub(crate) struct Lease {
-    wire: Box<Wire>,
-    slot: Slot,
+pub(crate) struct PooledConnection {
+    open: Box<OpenConnection>,
+    slot: ConnectionSlot,
     reused: bool,
 }
 
@@ -188,49 +188,49 @@ impl Pool {
 
     /// A connection, at the latest at `until`. `sure` asks the kernel whether a
     /// kept one is still open: for requests that must not be sent twice.
-    pub(crate) async fn checkout(&self, until: Instant, sure: bool) -> Result<Lease, PoolError> {
+    pub(crate) async fn checkout(&self, until: Instant, sure: bool) -> Result<PooledConnection, PoolError> {
         loop {
-            let mut lease = match self.step(false)? {
-                Step::Try(lease) => lease,
-                Step::Connect(slot) => return self.connect(slot, until).await,
-                Step::Wait(turn) => match self.wait(turn, until).await? {
-                    Grant::Lease(lease) => lease,
+            let mut pooled = match self.step(false)? {
+                CheckoutStep::Try(pooled) => pooled,
+                CheckoutStep::Connect(slot) => return self.connect(slot, until).await,
+                CheckoutStep::Wait(turn) => match self.wait(turn, until).await? {
+                    Grant::Connection(pooled) => pooled,
                     Grant::Slot(slot) => return self.connect(slot, until).await,
                 },
             };
-            if lease.is_alive(sure).await {
+            if pooled.is_alive(sure).await {
                 self.0.reused.fetch_add(1, Ordering::Relaxed);
-                return Ok(lease);
+                return Ok(pooled);
             }
         }
     }
 
     /// A connection that nobody has used, after one of the kept ones turned out
     /// to be dead: the endpoint has restarted or tidied up, so the others are closed.
-    pub(crate) async fn connect_anew(&self, until: Instant) -> Result<Lease, PoolError> {
+    pub(crate) async fn connect_new(&self, until: Instant) -> Result<PooledConnection, PoolError> {
         let slot = match self.step(true)? {
-            Step::Try(lease) => lease.slot,
-            Step::Connect(slot) => slot,
-            Step::Wait(turn) => match self.wait(turn, until).await? {
-                Grant::Lease(lease) => lease.slot,
+            CheckoutStep::Try(pooled) => pooled.slot,
+            CheckoutStep::Connect(slot) => slot,
+            CheckoutStep::Wait(turn) => match self.wait(turn, until).await? {
+                Grant::Connection(pooled) => pooled.slot,
                 Grant::Slot(slot) => slot,
             },
         };
         self.connect(slot, until).await
     }
 
-    fn step(&self, anew: bool) -> Result<Step, PoolError> {
+    fn step(&self, anew: bool) -> Result<CheckoutStep, PoolError> {
         let _closed_outside_the_lock;
         let mut state = self.0.state.lock().expect("no panic while held");
         let youngest = state.idle.pop();
         match youngest {
-            Some(Idle { wire, since })
+            Some(Idle { open, since })
                 if !anew
                     && clock::now() - since < self.0.options.idle_timeout
-                    && wire.via == self.0.detours.of(self.0.addr) =>
+                    && open.via == self.0.detours.of(self.0.addr) =>
             {
                 self.0.metrics.idle.decrement(1.0);
-                Ok(Step::Try(Lease { wire, slot: self.0.slot(), reused: true }))
+                Ok(CheckoutStep::Try(PooledConnection { open, slot: self.0.slot(), reused: true }))
             }
             youngest => {
                 // The youngest was too old or goes another way, hence all do.
@@ -240,7 +240,7 @@ impl Pool {
                 _closed_outside_the_lock = (youngest, std::mem::take(&mut state.idle));
                 if state.open < self.0.options.max_connections {
                     state.open += 1;
-                    return Ok(Step::Connect(self.0.slot()));
+                    return Ok(CheckoutStep::Connect(self.0.slot()));
                 }
                 state.waiting.retain(|waiter| !waiter.is_closed());
                 if state.waiting.len() >= self.0.options.max_waiting {
@@ -248,12 +248,12 @@ impl Pool {
                 }
                 let (grant, turn) = oneshot::channel();
                 state.waiting.push_back(grant);
-                Ok(Step::Wait(turn))
+                Ok(CheckoutStep::Wait(turn))
             }
         }
     }
 
-    async fn connect(&self, slot: Slot, until: Instant) -> Result<Lease, PoolError> {
+    async fn connect(&self, slot: ConnectionSlot, until: Instant) -> Result<PooledConnection, PoolError> {
         let addr = self.0.addr;
         let via = self.0.detours.of(addr);
         let refused = |source| PoolError::Connect { addr, source };
@@ -272,8 +272,8 @@ impl Pool {
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         self.0.metrics.connects.increment(1);
-        let wire = Box::new(Wire { sender, connection, probe, via, ended: false });
-        Ok(Lease { wire, slot, reused: false })
+        let open = Box::new(OpenConnection { sender, connection, probe, via, ended: false });
+        Ok(PooledConnection { open, slot, reused: false })
     }
 
     async fn wait(&self, turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
@@ -297,9 +297,9 @@ impl Pool {
     }
 
     /// What it is doing.
-    pub fn figures(&self) -> Figures {
+    pub fn stats(&self) -> PoolStats {
         let state = self.0.state.lock().expect("no panic while held");
-        Figures {
+        PoolStats {
             idle: state.idle.len(),
             active: state.open - state.idle.len(),
             waiting: state.waiting.len(),
@@ -331,13 +331,13 @@ impl Drop for Waiting<'_> {
 
 impl Shared {
     /// One of the connections counted in `open`, in use.
-    fn slot(self: &Arc<Self>) -> Slot {
+    fn slot(self: &Arc<Self>) -> ConnectionSlot {
         self.metrics.active.increment(1.0);
-        Slot(Some(self.clone()))
+        ConnectionSlot(Some(self.clone()))
     }
 }
 
-impl Lease {
+impl PooledConnection {
     /// Whether it had a request before: then a failure may only mean that the
     /// other side closed it meanwhile.
     pub fn is_reused(&self) -> bool {
@@ -349,7 +349,7 @@ impl Lease {
         &mut self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let Wire { sender, connection, ended, .. } = &mut *self.wire;
+        let OpenConnection { sender, connection, ended, .. } = &mut *self.open;
         let mut response = pin!(sender.try_send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = response.as_mut().poll(cx) {
@@ -363,13 +363,13 @@ impl Lease {
 
     /// Moves bytes, both ways.
     pub fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.wire.connection, &mut self.wire.ended, cx);
+        drive(&mut self.open.connection, &mut self.open.ended, cx);
     }
 
     /// The response has ended: keeps the connection for the next request, if it is good for one.
     pub fn finish(mut self, cx: &mut Context<'_>) {
         self.drive(cx);
-        if self.wire.ended || !self.wire.sender.is_ready() {
+        if self.open.ended || !self.open.sender.is_ready() {
             return;
         }
         self.give_back();
@@ -377,11 +377,11 @@ impl Lease {
 
     async fn is_alive(&mut self, sure: bool) -> bool {
         if sure {
-            self.wire.probe.ask();
+            self.open.probe.ask();
         }
         poll_fn(|cx| {
             self.drive(cx);
-            Poll::Ready(!self.wire.ended && self.wire.sender.is_ready())
+            Poll::Ready(!self.open.ended && self.open.sender.is_ready())
         })
         .await
     }
@@ -399,17 +399,17 @@ impl Lease {
                 state.open -= stale.len();
                 shared.metrics.idle.increment(1.0 - stale.len() as f64);
                 shared.metrics.active.decrement(1.0);
-                let Self { wire, mut slot, .. } = self;
+                let Self { open, mut slot, .. } = self;
                 slot.0 = None;
-                state.idle.push(Idle { wire, since: now });
+                state.idle.push(Idle { open, since: now });
                 break;
             };
             drop(state);
             self.reused = true;
-            match waiter.send(Grant::Lease(self)) {
+            match waiter.send(Grant::Connection(self)) {
                 Ok(()) => break,
                 // It gave up meanwhile; the next one, then.
-                Err(Grant::Lease(lease)) => self = lease,
+                Err(Grant::Connection(pooled)) => self = pooled,
                 Err(Grant::Slot(_)) => break,
             }
         }
@@ -423,7 +423,7 @@ fn drive(connection: &mut Connection<Probed, Body>, ended: &mut bool, cx: &mut C
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let Some(shared) = self.0.take() else { return };
         loop {
@@ -437,7 +437,7 @@ impl Drop for Slot {
             match waiter.send(Grant::Slot(Self(Some(shared.clone())))) {
                 Ok(()) => return,
                 Err(Grant::Slot(mut slot)) => slot.0 = None,
-                Err(Grant::Lease(_)) => return,
+                Err(Grant::Connection(_)) => return,
             }
         }
     }

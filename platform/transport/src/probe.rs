@@ -50,7 +50,7 @@ impl Probed {
         (Self { io: TokioIo::new(stream), probe: probe.clone() }, probe)
     }
 
-    fn look(&self) -> Poll<io::Result<()>> {
+    fn peek(&self) -> Poll<io::Result<()>> {
         let mut byte = [MaybeUninit::uninit()];
         match SockRef::from(self.io.inner()).peek(&mut byte) {
             Ok(0) => Poll::Ready(Ok(())),
@@ -75,7 +75,7 @@ impl Read for Probed {
             || self.probe.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if read.is_pending() && asked() {
             // Nothing filled in is how an end is told.
-            ready!(self.look())?;
+            ready!(self.peek())?;
             return Poll::Ready(Ok(()));
         }
         read

@@ -223,7 +223,7 @@ where
             }
         };
         failing = false;
-        let Some(place) = Place::take(&shared, peer.ip(), permit) else { continue };
+        let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else { continue };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
         // Every task is the top of its own account, as transport until it says otherwise.
         tasks.spawn("transport.connection", Fate::ShutDown, connection);
@@ -231,14 +231,14 @@ where
 }
 
 /// A connection's place among those allowed; given back when dropped.
-struct Place {
+struct ConnectionPermit {
     shared: Arc<Shared>,
     peer: IpAddr,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
-    fn take(shared: &Arc<Shared>, peer: IpAddr, permit: OwnedSemaphorePermit) -> Option<Self> {
+impl ConnectionPermit {
+    fn acquire(shared: &Arc<Shared>, peer: IpAddr, permit: OwnedSemaphorePermit) -> Option<Self> {
         if let Some(most) = shared.options.max_per_peer {
             let mut peers = shared.peers.lock().expect("no panic while held");
             let count = peers.entry(peer).or_default();
@@ -252,7 +252,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         if self.shared.options.max_per_peer.is_some() {
             let mut peers = self.shared.peers.lock().expect("no panic while held");
@@ -272,7 +272,7 @@ async fn connection<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
     service: S,
-    place: Place,
+    place: ConnectionPermit,
     mut phase: watch::Receiver<Phase>,
 ) where
     S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,

@@ -12,7 +12,7 @@ mod hedge;
 mod retry;
 mod throttle;
 mod timeout;
-mod watch;
+mod trace;
 
 use std::sync::Arc;
 
@@ -22,22 +22,22 @@ use futures_util::future::BoxFuture;
 use http::Uri;
 use policy::retry::Idempotency;
 
-use crate::carrier::http::Http;
+use crate::carrier::http::HttpCarrier;
 use crate::cluster::Endpoint;
 use crate::codec::Codec;
-use crate::edge::{Edge, Failure};
+use crate::edge::{CallFailure, Edge};
 
 /// What a call comes to: its reply as bytes.
-pub(crate) type Sent<'a> = BoxFuture<'a, Result<Bytes, Failure>>;
+pub(crate) type CallFuture<'a> = BoxFuture<'a, Result<Bytes, CallFailure>>;
 
 /// One layer around the next.
 pub(crate) trait Layer: Send + Sync {
-    fn send(&self, parcel: Parcel) -> Sent<'_>;
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_>;
 }
 
 /// A call on its way down, encoded once however often it is tried.
 #[derive(Clone)]
-pub(crate) struct Parcel {
+pub(crate) struct OutboundCall {
     /// Its name.
     pub name: &'static str,
     /// `/call/{NAME}`.
@@ -52,7 +52,7 @@ pub(crate) struct Parcel {
     pub to: Option<Arc<Endpoint>>,
 }
 
-impl Parcel {
+impl OutboundCall {
     /// What repeating `C` may do, given the context it is made in.
     pub fn idempotency<C: Call>(cx: &CallContext) -> Idempotency {
         match C::REPEAT {
@@ -65,15 +65,15 @@ impl Parcel {
 
 /// The layers of an edge. Read upwards: the last is the first a call meets.
 pub(crate) fn stack(edge: &Arc<Edge>) -> Arc<dyn Layer> {
-    let call = Http::new(edge.clone());
-    let call = fault::Faults::over(call, edge.clone());
-    let call = timeout::TryTimeout::over(call, edge.clone());
-    let call = bulkhead::Walled::over(call, edge.clone());
-    let call = breaker::Broken::over(call, edge.clone());
-    let call = throttle::Throttled::over(call, edge.clone());
-    let call = hedge::Hedged::over(call, edge.clone());
-    let call = retry::Retry::over(call, edge.clone());
-    let call = watch::Watched::over(call, edge.clone());
-    let call = deadline::InTime::over(call, edge.clone());
+    let call = HttpCarrier::new(edge.clone());
+    let call = fault::FaultLayer::over(call, edge.clone());
+    let call = timeout::TryTimeoutLayer::over(call, edge.clone());
+    let call = bulkhead::BulkheadLayer::over(call, edge.clone());
+    let call = breaker::BreakerLayer::over(call, edge.clone());
+    let call = throttle::ThrottleLayer::over(call, edge.clone());
+    let call = hedge::HedgeLayer::over(call, edge.clone());
+    let call = retry::RetryLayer::over(call, edge.clone());
+    let call = trace::TraceLayer::over(call, edge.clone());
+    let call = deadline::DeadlineLayer::over(call, edge.clone());
     Arc::new(call)
 }

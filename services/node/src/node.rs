@@ -21,7 +21,7 @@ use telemetry::Telemetry;
 use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
-use transport::{Clusters, Switchboard, SwitchboardOptions};
+use transport::{CallRouter, CallRouterOptions, Clusters};
 
 use crate::config::{NodeConfig, database_path};
 use crate::control::{self, Controls};
@@ -93,7 +93,7 @@ pub struct Node {
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
     db: Option<Database>,
-    calls: Switchboard,
+    calls: CallRouter,
     tasks: Tasks,
     leave: Arc<Notify>,
     component: ComponentName,
@@ -119,7 +119,7 @@ impl Node {
         }
         let clusters = Clusters::new();
         let token: Arc<str> = config.token.as_str().into();
-        let calls = Switchboard::new(SwitchboardOptions {
+        let calls = CallRouter::new(CallRouterOptions {
             carrier: config.carrier,
             clusters: clusters.clone(),
             policies: policies.clone(),
@@ -287,7 +287,7 @@ struct Ground<'a> {
     /// Where the registry is, or will be once this process serves.
     registry: Option<Place>,
     tasks: &'a Tasks,
-    calls: &'a Switchboard,
+    calls: &'a CallRouter,
     clusters: &'a Clusters,
     token: &'a Arc<str>,
 }
@@ -332,7 +332,7 @@ impl Ground<'_> {
                 calls: self.calls.clone(),
             };
             let opened = runtime::scope::within(service.name, (service.open)(&site)).await?;
-            rest = rest.merge(opened.layer(self.calls.door(service.name)));
+            rest = rest.merge(opened.layer(self.calls.server_layer(service.name)));
         }
         for service in &self.parts.services {
             let turn = Arc::new(Mutex::new(()));

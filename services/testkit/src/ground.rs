@@ -10,7 +10,7 @@ use history::History;
 use runtime::Tasks;
 use storage::{Blobs, Bus, Database, Outward};
 use tempfile::TempDir;
-use transport::Switchboard;
+use transport::CallRouter;
 use transport::cluster::Clusters;
 
 use crate::client::context;
@@ -20,7 +20,7 @@ pub struct Subject {
     /// The service.
     pub service: &'static Service<History>,
     /// The answers of the components it asks, which are not there.
-    pub fakes: fn(&Switchboard),
+    pub fakes: fn(&CallRouter),
     /// What its tables hold at the start.
     pub history: fn() -> History,
     /// The service as a program of its own: `env!("CARGO_BIN_EXE_<name>")`.
@@ -52,7 +52,7 @@ pub(crate) struct Process {
     pub db: Database,
     pub bus: Bus,
     pub tasks: Tasks,
-    pub calls: Switchboard,
+    pub calls: CallRouter,
     pub identity: Arc<Identity>,
     pub clusters: Clusters,
     folder: TempDir,
@@ -72,7 +72,7 @@ impl Process {
         let bus =
             Bus::new(db.clone(), Outward::to_whom_it_may_concern(outward.iter().map(|topic| topic.name)));
         let clusters = Clusters::new();
-        let calls = Switchboard::new(transport::SwitchboardOptions {
+        let calls = CallRouter::new(transport::CallRouterOptions {
             carrier,
             clusters: clusters.clone(),
             services: Default::default(),
@@ -103,7 +103,7 @@ impl Process {
             calls: self.calls.clone(),
         };
         let router = (service.open)(&site).await.expect("it opens");
-        router.layer(Extension(self.identity.clone())).layer(self.calls.door(service.name))
+        router.layer(Extension(self.identity.clone())).layer(self.calls.server_layer(service.name))
     }
 
     /// Publishes from here, in a transaction of its own.

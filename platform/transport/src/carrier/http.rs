@@ -12,12 +12,12 @@ use runtime::cost::{self, Part};
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
-use crate::attempt::{self, Failed, NotSent};
+use crate::attempt::{self, AttemptError, NotSentReason};
 use crate::cluster::Endpoint;
 use crate::codec::Codec;
-use crate::edge::{Came, Edge, Failure};
-use crate::stack::{Layer, Parcel, Sent, stack};
-use crate::{Body, headers, refused};
+use crate::edge::{CallFailure, Edge, Progress};
+use crate::stack::{CallFuture, Layer, OutboundCall, stack};
+use crate::{Body, headers, refusal_response};
 
 /// The version of messages that goes without saying.
 pub(crate) const FIRST_SCHEMA: u32 = 1;
@@ -25,7 +25,7 @@ pub(crate) const FIRST_SCHEMA: u32 = 1;
 const MAX_REPLY: u64 = 16 << 20;
 
 /// Answers from another process, through the layers.
-pub(crate) struct Remote<C: Call> {
+pub(crate) struct RemoteClient<C: Call> {
     edge: Arc<Edge>,
     stack: Arc<dyn Layer>,
     codec: Codec,
@@ -33,27 +33,27 @@ pub(crate) struct Remote<C: Call> {
     call: std::marker::PhantomData<fn(C)>,
 }
 
-impl<C: Call> Remote<C> {
+impl<C: Call> RemoteClient<C> {
     pub fn new(edge: Arc<Edge>, codec: Codec) -> Self {
         let uri = format!("/call/{}", C::NAME).parse().expect("names of calls are plain");
         Self { stack: stack(&edge), edge, codec, uri, call: std::marker::PhantomData }
     }
 }
 
-impl<C: Call> Answer<C> for Remote<C> {
+impl<C: Call> Answer<C> for RemoteClient<C> {
     fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
         Box::pin(async move {
-            let parcel = Parcel {
+            let outbound = OutboundCall {
                 name: C::NAME,
                 uri: self.uri.clone(),
-                idempotency: Parcel::idempotency::<C>(cx),
+                idempotency: OutboundCall::idempotency::<C>(cx),
                 cx: cx.asked_by(self.edge.caller),
                 codec: self.codec,
                 body: self.codec.encode(&call),
                 avoid: None,
                 to: None,
             };
-            let reply = match self.stack.send(parcel).await {
+            let reply = match self.stack.send(outbound).await {
                 Ok(reply) => reply,
                 Err(failure) => {
                     let stead = self.edge.policy.fallback && failure.refusal.kind.is_failure();
@@ -71,19 +71,23 @@ impl<C: Call> Answer<C> for Remote<C> {
 }
 
 /// The innermost layer: one try at one endpoint.
-pub(crate) struct Http {
+pub(crate) struct HttpCarrier {
     edge: Arc<Edge>,
 }
 
-impl Http {
+impl HttpCarrier {
     pub fn new(edge: Arc<Edge>) -> Self {
         Self { edge }
     }
 
-    async fn exchange(&self, endpoint: &Arc<Endpoint>, parcel: &Parcel) -> Result<Bytes, Failure> {
-        let until = parcel.cx.deadline.instant();
-        let make = || self.request(endpoint, parcel);
-        let again = || (parcel.idempotency == Idempotency::Idempotent).then(make);
+    async fn exchange(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        outbound: &OutboundCall,
+    ) -> Result<Bytes, CallFailure> {
+        let until = outbound.cx.deadline.instant();
+        let make = || self.request(endpoint, outbound);
+        let again = || (outbound.idempotency == Idempotency::Idempotent).then(make);
         let response =
             attempt::send(endpoint, make(), until, again).await.map_err(|failed| failure(&failed))?;
         let (head, body) = response.into_parts();
@@ -92,25 +96,27 @@ impl Http {
             Ok(Ok(body)) => body,
             Ok(Err(why)) => {
                 let refusal = Refusal::new(RefusalKind::Lost, "reply_broken_off", why.to_string());
-                return Err(Failure::new(refusal, Came::Begun));
+                return Err(CallFailure::new(refusal, Progress::ResponseStarted));
             }
-            Err(_) => return Err(Failure::new(Failed::TimedOut.refusal(), Came::Begun)),
+            Err(_) => {
+                return Err(CallFailure::new(AttemptError::TimedOut.refusal(), Progress::ResponseStarted));
+            }
         };
         if head.status == StatusCode::OK {
             return Ok(body);
         }
-        Err(Failure::new(refused::read(head.status, &head.headers, &body), Came::Answered))
+        Err(CallFailure::new(refusal_response::decode(head.status, &head.headers, &body), Progress::Answered))
     }
 
-    fn request(&self, endpoint: &Endpoint, parcel: &Parcel) -> Request<Body> {
-        let mut request = Request::new(Body::full(parcel.body.clone()));
+    fn request(&self, endpoint: &Endpoint, outbound: &OutboundCall) -> Request<Body> {
+        let mut request = Request::new(Body::full(outbound.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = parcel.uri.clone();
+        *request.uri_mut() = outbound.uri.clone();
         let headers = request.headers_mut();
         headers.reserve(12);
         headers.insert(HOST, endpoint.host().clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(parcel.codec.content_type()));
-        headers::emit(&parcel.cx, clock::now(), headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(outbound.codec.content_type()));
+        headers::write_context(&outbound.cx, clock::now(), headers);
         if !self.edge.policy.deadline {
             // The callee is told nothing of the caller's patience, and works on without it.
             headers.insert(headers::DEADLINE, HeaderValue::from(headers::MAX_DEADLINE.as_millis() as u64));
@@ -125,28 +131,28 @@ impl Http {
     }
 }
 
-impl Layer for Http {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
+impl Layer for HttpCarrier {
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
         Box::pin(async move {
-            let settled = parcel.to.clone();
-            let Some(endpoint) = settled.or_else(|| self.edge.pick(parcel.avoid.as_ref())) else {
-                return Err(failure(&Failed::NotSent(NotSent::Nobody(self.edge.callee))));
+            let settled = outbound.to.clone();
+            let Some(endpoint) = settled.or_else(|| self.edge.pick(outbound.avoid.as_ref())) else {
+                return Err(failure(&AttemptError::NotSent(NotSentReason::NoEndpoint(self.edge.callee))));
             };
             let addr = endpoint.host().to_str().unwrap_or_default();
-            let resend = u32::from(parcel.cx.attempt);
-            let span = telemetry::client_span("POST", parcel.uri.path(), self.edge.callee, addr, resend);
-            let result = self.exchange(&endpoint, &parcel).instrument(span.clone()).await;
-            telemetry::client_end(&span, result.as_ref().map_or_else(Failure::result, |_| Ok(200)));
-            result.map_err(|failure| Failure { endpoint: Some(endpoint.clone()), ..failure })
+            let resend = u32::from(outbound.cx.attempt);
+            let span = telemetry::client_span("POST", outbound.uri.path(), self.edge.callee, addr, resend);
+            let result = self.exchange(&endpoint, &outbound).instrument(span.clone()).await;
+            telemetry::client_end(&span, result.as_ref().map_or_else(CallFailure::result, |_| Ok(200)));
+            result.map_err(|failure| CallFailure { endpoint: Some(endpoint.clone()), ..failure })
         })
     }
 }
 
-fn failure(failed: &Failed) -> Failure {
+fn failure(failed: &AttemptError) -> CallFailure {
     let kind = failed.kind();
-    let came = match failed {
-        Failed::NotSent(_) => Came::NotSent(kind),
-        Failed::Broke(_) | Failed::TimedOut => Came::Unanswered(kind),
+    let progress = match failed {
+        AttemptError::NotSent(_) => Progress::NotSent(kind),
+        AttemptError::ConnectionLost(_) | AttemptError::TimedOut => Progress::Unanswered(kind),
     };
-    Failure::new(failed.refusal(), came)
+    CallFailure::new(failed.refusal(), progress)
 }

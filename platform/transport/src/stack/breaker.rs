@@ -7,15 +7,15 @@ use contract::Refusal;
 use policy::breaker::{Breaker, Generation, Permission};
 use runtime::clock;
 
-use super::{Layer, Parcel, Sent};
-use crate::edge::{Came, Edge, Failure};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::edge::{CallFailure, Edge, Progress};
 
-pub(super) struct Broken<L> {
+pub(super) struct BreakerLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Broken<L> {
+impl<L> BreakerLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
@@ -26,12 +26,12 @@ struct Probe<'a> {
     edge: &'a Edge,
     breaker: &'a Mutex<Breaker>,
     generation: Generation,
-    told: bool,
+    reported: bool,
 }
 
 impl Probe<'_> {
-    fn tell(mut self, ok: bool) {
-        self.told = true;
+    fn report(mut self, ok: bool) {
+        self.reported = true;
         let mut breaker = self.breaker.lock().expect("no panic while held");
         let before = breaker.state();
         breaker.on_result(clock::now_ns(), self.generation, ok);
@@ -47,15 +47,15 @@ impl Probe<'_> {
 
 impl Drop for Probe<'_> {
     fn drop(&mut self) {
-        if !self.told {
+        if !self.reported {
             self.breaker.lock().expect("no panic while held").release(self.generation);
         }
     }
 }
 
-impl<L: Layer> Layer for Broken<L> {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
-        let Some(breaker) = &self.edge.breaker else { return self.inner.send(parcel) };
+impl<L: Layer> Layer for BreakerLayer<L> {
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
+        let Some(breaker) = &self.edge.breaker else { return self.inner.send(outbound) };
         Box::pin(async move {
             let admitted = {
                 let mut breaker = breaker.lock().expect("no panic while held");
@@ -73,16 +73,16 @@ impl<L: Layer> Layer for Broken<L> {
                     let mut refusal =
                         Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
                     refusal.retry_after = Some(Duration::from_nanos(left_ns));
-                    return Err(Failure::new(refusal, Came::Shed("circuit_open")));
+                    return Err(CallFailure::new(refusal, Progress::Shed("circuit_open")));
                 }
             };
-            let probe = Probe { edge: &self.edge, breaker, generation, told: false };
-            let result = self.inner.send(parcel).await;
+            let probe = Probe { edge: &self.edge, breaker, generation, reported: false };
+            let result = self.inner.send(outbound).await;
             match &result {
-                Ok(_) => probe.tell(true),
+                Ok(_) => probe.report(true),
                 // Held back on this side: the callee has had no part in it.
-                Err(Failure { came: Came::Shed(_), .. }) => drop(probe),
-                Err(failure) => probe.tell(!failure.refusal.kind.is_failure()),
+                Err(CallFailure { progress: Progress::Shed(_), .. }) => drop(probe),
+                Err(failure) => probe.report(!failure.refusal.kind.is_failure()),
             }
             result
         })

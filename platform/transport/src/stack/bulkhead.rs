@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use contract::Refusal;
 
-use super::{Layer, Parcel, Sent};
-use crate::edge::{Came, Edge, Failure};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::edge::{CallFailure, Edge, Progress};
 
-pub(super) struct Walled<L> {
+pub(super) struct BulkheadLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Walled<L> {
+impl<L> BulkheadLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
 }
 
-impl<L: Layer> Layer for Walled<L> {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
-        let Some(bulkhead) = &self.edge.bulkhead else { return self.inner.send(parcel) };
+impl<L: Layer> Layer for BulkheadLayer<L> {
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
+        let Some(bulkhead) = &self.edge.bulkhead else { return self.inner.send(outbound) };
         Box::pin(async move {
             let Some(_place) = bulkhead.try_acquire() else {
                 self.edge.metrics.shed("bulkhead");
                 let refusal = Refusal::unavailable("bulkhead_full", "as many calls are under way as may be");
-                return Err(Failure::new(refusal, Came::Shed("bulkhead")));
+                return Err(CallFailure::new(refusal, Progress::Shed("bulkhead")));
             };
-            self.inner.send(parcel).await
+            self.inner.send(outbound).await
         })
     }
 }

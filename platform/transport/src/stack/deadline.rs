@@ -6,38 +6,38 @@ use contract::{Deadline, Refusal};
 use runtime::clock;
 use tokio::time::timeout_at;
 
-use super::{Layer, Parcel, Sent};
-use crate::carrier::in_time;
-use crate::edge::{Came, Edge, Failure};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::carrier::check_deadline;
+use crate::edge::{CallFailure, Edge, Progress};
 use crate::headers::MAX_DEADLINE;
 
-pub(super) struct InTime<L> {
+pub(super) struct DeadlineLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> InTime<L> {
+impl<L> DeadlineLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
 }
 
-impl<L: Layer> Layer for InTime<L> {
-    fn send(&self, mut parcel: Parcel) -> Sent<'_> {
+impl<L: Layer> Layer for DeadlineLayer<L> {
+    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
         if !self.edge.policy.deadline {
             // Switched off to show what it is good for: nobody is told how long anybody waits.
-            parcel.cx.deadline = Deadline::after(clock::now(), MAX_DEADLINE);
-            return self.inner.send(parcel);
+            outbound.cx.deadline = Deadline::after(clock::now(), MAX_DEADLINE);
+            return self.inner.send(outbound);
         }
         Box::pin(async move {
-            if let Err(refusal) = in_time(&parcel.cx) {
+            if let Err(refusal) = check_deadline(&outbound.cx) {
                 telemetry::deadline_refused(self.edge.caller);
-                return Err(Failure::new(refusal, Came::Shed("deadline")));
+                return Err(CallFailure::new(refusal, Progress::Shed("deadline")));
             }
-            let until = parcel.cx.deadline.instant();
-            match timeout_at(until.into(), self.inner.send(parcel)).await {
+            let until = outbound.cx.deadline.instant();
+            match timeout_at(until.into(), self.inner.send(outbound)).await {
                 Ok(result) => result,
-                Err(_) => Err(Failure::new(Refusal::too_late(), Came::Unanswered("timeout"))),
+                Err(_) => Err(CallFailure::new(Refusal::too_late(), Progress::Unanswered("timeout"))),
             }
         })
     }

@@ -5,68 +5,78 @@ use std::sync::Arc;
 use contract::Refusal;
 use fault::Side;
 
-use super::{Layer, Parcel, Sent};
-use crate::attempt::Failed;
-use crate::edge::{Came, Edge, Failure};
-use crate::injury::{self, Injury, Suffered, Way, suffer};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::attempt::AttemptError;
+use crate::edge::{CallFailure, Edge, Progress};
+use crate::fault_injection::{self, AppliedFault, FaultOutcome, InjectionPoint, apply_faults};
 
-pub(super) struct Faults<L> {
+pub(super) struct FaultLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Faults<L> {
+impl<L> FaultLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
 }
 
-impl<L: Layer> Layer for Faults<L> {
-    fn send(&self, mut parcel: Parcel) -> Sent<'_> {
+impl<L: Layer> Layer for FaultLayer<L> {
+    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
         let Edge { faults, callee, .. } = &*self.edge;
         if faults.is_empty() {
-            return self.inner.send(parcel);
+            return self.inner.send(outbound);
         }
         Box::pin(async move {
             // Some faults are between two copies: whom to ask is decided before.
-            parcel.to = self.edge.pick(parcel.avoid.as_ref());
-            let to = parcel.to.clone();
+            outbound.to = self.edge.pick(outbound.avoid.as_ref());
+            let to = outbound.to.clone();
             let copy = to.as_ref().map(|endpoint| endpoint.instance.id.as_str());
-            let way = Way { side: Side::Caller, callee: *callee, route: parcel.name, copy };
-            let result = match suffer(faults, way, &parcel.cx).await {
-                Ok(suffered) => self.suffering(suffered, parcel).await,
-                Err(injury) => Err(failure(injury)),
+            let point = InjectionPoint { side: Side::Caller, callee: *callee, route: outbound.name, copy };
+            let result = match apply_faults(faults, point, &outbound.cx).await {
+                Ok(applied) => self.apply(applied, outbound).await,
+                Err(outcome) => Err(failure(outcome)),
             };
-            result.map_err(|failure| Failure { endpoint: failure.endpoint.or(to), ..failure })
+            result.map_err(|failure| CallFailure { endpoint: failure.endpoint.or(to), ..failure })
         })
     }
 }
 
-impl<L: Layer> Faults<L> {
-    async fn suffering(&self, suffered: Suffered, parcel: Parcel) -> Result<bytes::Bytes, Failure> {
-        let deadline = parcel.cx.deadline;
-        let again = suffered.twice.then(|| parcel.clone());
+impl<L: Layer> FaultLayer<L> {
+    async fn apply(
+        &self,
+        applied: AppliedFault,
+        outbound: OutboundCall,
+    ) -> Result<bytes::Bytes, CallFailure> {
+        let deadline = outbound.cx.deadline;
+        let again = applied.twice.then(|| outbound.clone());
         let result = match again {
-            Some(again) => futures_util::join!(self.inner.send(parcel), self.inner.send(again)).0,
-            None => self.inner.send(parcel).await,
+            Some(again) => futures_util::join!(self.inner.send(outbound), self.inner.send(again)).0,
+            None => self.inner.send(outbound).await,
         };
-        if suffered.answer_lost {
-            injury::hang(deadline).await;
-            return Err(failure(Injury::Hung));
+        if applied.answer_lost {
+            fault_injection::hang_until(deadline).await;
+            return Err(failure(FaultOutcome::Hung));
         }
-        match suffered.spoilt {
-            Some(how) => result.map(|answer| injury::spoil(how, &answer)),
+        match applied.spoilt {
+            Some(how) => result.map(|answer| fault_injection::corrupt(how, &answer)),
             None => result,
         }
     }
 }
 
 /// As if the callee or the network had said so: the policies above must not know better.
-fn failure(injury: Injury) -> Failure {
-    match injury {
-        Injury::Aborted(refusal) => Failure::new(refusal, Came::Answered),
-        Injury::Hung => Failure::new(Failed::TimedOut.refusal(), Came::Unanswered("timeout")),
-        Injury::Refused => Failure::new(Refusal::from(Injury::Refused), Came::NotSent("connect")),
-        Injury::Reset => Failure::new(Refusal::from(Injury::Reset), Came::Unanswered("connection_lost")),
+fn failure(outcome: FaultOutcome) -> CallFailure {
+    match outcome {
+        FaultOutcome::Aborted(refusal) => CallFailure::new(refusal, Progress::Answered),
+        FaultOutcome::Hung => {
+            CallFailure::new(AttemptError::TimedOut.refusal(), Progress::Unanswered("timeout"))
+        }
+        FaultOutcome::Refused => {
+            CallFailure::new(Refusal::from(FaultOutcome::Refused), Progress::NotSent("connect"))
+        }
+        FaultOutcome::Reset => {
+            CallFailure::new(Refusal::from(FaultOutcome::Reset), Progress::Unanswered("connection_lost"))
+        }
     }
 }

@@ -8,48 +8,48 @@ use policy::retry::Idempotency;
 use runtime::clock;
 use tokio::time::sleep;
 
-use super::{Layer, Parcel, Sent};
+use super::{CallFuture, Layer, OutboundCall};
 use crate::edge::Edge;
 
 /// Marks a second try in the number of the try: it has dice of its own, and
 /// nobody retries on its behalf.
-const SECOND: u8 = 0x40;
+const HEDGED_ATTEMPT: u8 = 0x40;
 
-pub(super) struct Hedged<L> {
+pub(super) struct HedgeLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Hedged<L> {
+impl<L> HedgeLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
 
-    fn paid(&self) -> bool {
-        let paid = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
+    fn withdraw(&self) -> bool {
+        let withdraw = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
             budget.lock().expect("no panic while held").withdraw(clock::now_ns())
         };
-        self.edge.hedges.as_ref().is_none_or(paid)
+        self.edge.hedge_budget.as_ref().is_none_or(withdraw)
     }
 }
 
-impl<L: Layer> Layer for Hedged<L> {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
+impl<L: Layer> Layer for HedgeLayer<L> {
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
         // Only what may happen twice is sent twice.
-        let hedge = self.edge.policy.hedge.filter(|_| parcel.idempotency == Idempotency::Idempotent);
-        let Some(hedge) = hedge else { return self.inner.send(parcel) };
+        let hedge = self.edge.policy.hedge.filter(|_| outbound.idempotency == Idempotency::Idempotent);
+        let Some(hedge) = hedge else { return self.inner.send(outbound) };
         Box::pin(async move {
-            if let Some(budget) = &self.edge.hedges {
+            if let Some(budget) = &self.edge.hedge_budget {
                 budget.lock().expect("no panic while held").deposit(clock::now_ns());
             }
-            let mut again = parcel.clone();
-            again.cx.attempt |= SECOND;
-            let first = pin!(self.inner.send(parcel));
+            let mut again = outbound.clone();
+            again.cx.attempt |= HEDGED_ATTEMPT;
+            let first = pin!(self.inner.send(outbound));
             let first = match select(first, pin!(sleep(hedge.after.duration()))).await {
                 Either::Left((result, _)) => return result,
                 Either::Right(((), first)) => first,
             };
-            if !self.paid() {
+            if !self.withdraw() {
                 return first.await;
             }
             self.edge.metrics.retry();

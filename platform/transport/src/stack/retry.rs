@@ -4,31 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::RefusalKind;
-use policy::retry::{AttemptOutcome, Idempotency, backoff, may_retry};
+use policy::retry::{AttemptOutcome, Idempotency, backoff as wait_ns, may_retry};
 use runtime::{chance, clock};
 use tokio::time::sleep;
 
-use super::{Layer, Parcel, Sent};
-use crate::edge::{Came, Edge, Failure};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::edge::{CallFailure, Edge, Progress};
 
-pub(super) struct Retry<L> {
+pub(super) struct RetryLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Retry<L> {
+impl<L> RetryLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
 
     /// How long to wait before try `n + 1` of a call that failed so; `None` to leave it.
-    fn again(&self, failure: &Failure, parcel: &Parcel, n: u32) -> Option<Duration> {
-        if n >= self.edge.policy.attempts || !worth_another(failure, parcel.idempotency) {
+    fn backoff(&self, failure: &CallFailure, outbound: &OutboundCall, n: u32) -> Option<Duration> {
+        if n >= self.edge.policy.attempts || !is_retryable(failure, outbound.idempotency) {
             return None;
         }
-        let left = parcel.cx.deadline.remaining(clock::now())?;
+        let left = outbound.cx.deadline.remaining(clock::now())?;
         let base_ns = self.edge.policy.backoff.nanos();
-        let wait = backoff(base_ns, self.edge.policy.jitter, n, chance::bits(), left.as_nanos() as u64)?;
+        let wait = wait_ns(base_ns, self.edge.policy.jitter, n, chance::bits(), left.as_nanos() as u64)?;
         let paid = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
             budget.lock().expect("no panic while held").withdraw(clock::now_ns())
         };
@@ -40,52 +40,52 @@ impl<L> Retry<L> {
     }
 }
 
-fn worth_another(failure: &Failure, idempotency: Idempotency) -> bool {
-    let outcome = match failure.came {
-        Came::Shed(_) => return false,
-        Came::NotSent(_) => AttemptOutcome::NotSent,
-        Came::Unanswered(_) => AttemptOutcome::SentNoResponse,
-        Came::Answered => AttemptOutcome::Status(failure.refusal.kind.status()),
-        Came::Begun => AttemptOutcome::BodyBroken,
+fn is_retryable(failure: &CallFailure, idempotency: Idempotency) -> bool {
+    let outcome = match failure.progress {
+        Progress::Shed(_) => return false,
+        Progress::NotSent(_) => AttemptOutcome::NotSent,
+        Progress::Unanswered(_) => AttemptOutcome::SentNoResponse,
+        Progress::Answered => AttemptOutcome::Status(failure.refusal.kind.status()),
+        Progress::ResponseStarted => AttemptOutcome::BodyBroken,
     };
     may_retry(outcome, idempotency)
 }
 
 /// "Nothing was done" is true of the last try only: where an earlier one may
 /// have happened, its refusal is the honest one.
-fn conclude(last: Failure, doubtful: Option<Failure>) -> Failure {
-    match doubtful {
-        Some(doubtful) if last.refusal.kind == RefusalKind::Unavailable => doubtful,
+fn conclude(last: CallFailure, ambiguous: Option<CallFailure>) -> CallFailure {
+    match ambiguous {
+        Some(ambiguous) if last.refusal.kind == RefusalKind::Unavailable => ambiguous,
         _ => last,
     }
 }
 
-impl<L: Layer> Layer for Retry<L> {
-    fn send(&self, mut parcel: Parcel) -> Sent<'_> {
+impl<L: Layer> Layer for RetryLayer<L> {
+    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
         // Retries multiply from layer to layer, so nobody retries on behalf of a retry.
-        if parcel.cx.attempt > 0 || self.edge.policy.attempts == 1 {
-            return self.inner.send(parcel);
+        if outbound.cx.attempt > 0 || self.edge.policy.attempts == 1 {
+            return self.inner.send(outbound);
         }
         Box::pin(async move {
             if let Some(budget) = &self.edge.budget {
                 budget.lock().expect("no panic while held").deposit(clock::now_ns());
             }
-            let (mut tries, mut doubtful) = (0, None);
+            let (mut tries, mut ambiguous) = (0, None);
             loop {
-                let failure = match self.inner.send(parcel.clone()).await {
+                let failure = match self.inner.send(outbound.clone()).await {
                     Ok(reply) => return Ok(reply),
                     Err(failure) => failure,
                 };
                 tries += 1;
-                let Some(wait) = self.again(&failure, &parcel, tries) else {
-                    return Err(conclude(failure, doubtful));
+                let Some(wait) = self.backoff(&failure, &outbound, tries) else {
+                    return Err(conclude(failure, ambiguous));
                 };
                 sleep(wait).await;
                 self.edge.metrics.retry();
-                parcel.cx.attempt += 1;
-                parcel.avoid.clone_from(&failure.endpoint);
+                outbound.cx.attempt += 1;
+                outbound.avoid.clone_from(&failure.endpoint);
                 if failure.refusal.kind.may_have_happened() {
-                    doubtful = Some(failure);
+                    ambiguous = Some(failure);
                 }
             }
         })

@@ -6,15 +6,15 @@ use contract::{Refusal, RefusalKind};
 use policy::throttle::Throttle;
 use runtime::{chance, clock};
 
-use super::{Layer, Parcel, Sent};
-use crate::edge::{Came, Edge, Failure};
+use super::{CallFuture, Layer, OutboundCall};
+use crate::edge::{CallFailure, Edge, Progress};
 
-pub(super) struct Throttled<L> {
+pub(super) struct ThrottleLayer<L> {
     inner: L,
     edge: Arc<Edge>,
 }
 
-impl<L> Throttled<L> {
+impl<L> ThrottleLayer<L> {
     pub fn over(inner: L, edge: Arc<Edge>) -> Self {
         Self { inner, edge }
     }
@@ -25,26 +25,28 @@ fn locked(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
 }
 
 /// Overload is what throttling is about; any other answer is an accepted call.
-fn turned_away(failure: &Failure) -> bool {
-    match failure.came {
-        Came::Answered => failure.refusal.kind == RefusalKind::Unavailable,
-        Came::Shed(_) | Came::NotSent(_) | Came::Unanswered(_) | Came::Begun => true,
+fn is_overload(failure: &CallFailure) -> bool {
+    match failure.progress {
+        Progress::Answered => failure.refusal.kind == RefusalKind::Unavailable,
+        Progress::Shed(_) | Progress::NotSent(_) | Progress::Unanswered(_) | Progress::ResponseStarted => {
+            true
+        }
     }
 }
 
-impl<L: Layer> Layer for Throttled<L> {
-    fn send(&self, parcel: Parcel) -> Sent<'_> {
-        let Some(throttle) = &self.edge.throttle else { return self.inner.send(parcel) };
+impl<L: Layer> Layer for ThrottleLayer<L> {
+    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
+        let Some(throttle) = &self.edge.throttle else { return self.inner.send(outbound) };
         Box::pin(async move {
             let die = (chance::bits() >> 11) as f64 / (1u64 << 53) as f64;
             if !locked(throttle).admits(clock::now_ns(), die) {
                 self.edge.metrics.shed("throttle");
                 let refusal =
                     Refusal::unavailable("throttled", "the callee turns most calls away; held back");
-                return Err(Failure::new(refusal, Came::Shed("throttle")));
+                return Err(CallFailure::new(refusal, Progress::Shed("throttle")));
             }
-            let result = self.inner.send(parcel).await;
-            if !result.as_ref().is_err_and(turned_away) {
+            let result = self.inner.send(outbound).await;
+            if !result.as_ref().is_err_and(is_overload) {
                 locked(throttle).accepted(clock::now_ns());
             }
             result

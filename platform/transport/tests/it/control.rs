@@ -69,7 +69,7 @@ async fn leases_come_and_go_by_http() {
 /// A component's public face: one route, behind its door.
 fn face(pair: &Pair) -> Router {
     let hello = || async { runtime::scope::component().to_string() };
-    Router::new().route("/v1/greetings/{name}", get(hello)).layer(pair.there.door(GREETER))
+    Router::new().route("/v1/greetings/{name}", get(hello)).layer(pair.there.server_layer(GREETER))
 }
 
 async fn knock(router: &Router, headers: &[(&str, &str)]) -> Response<Body> {

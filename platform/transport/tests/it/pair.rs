@@ -15,7 +15,7 @@ use runtime::{Tasks, clock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use transport::serve::{self, Server};
-use transport::{Clusters, Instance, Switchboard, SwitchboardOptions};
+use transport::{CallRouter, CallRouterOptions, Clusters, Instance};
 
 pub const HOST: ComponentName = ComponentName::of("host");
 pub const GREETER: ComponentName = ComponentName::of("greeter");
@@ -146,8 +146,8 @@ impl Answer<Ponder> for Greeter {
 
 /// A side that asks and a side that answers, one process or two.
 pub struct Pair {
-    pub here: Switchboard,
-    pub there: Switchboard,
+    pub here: CallRouter,
+    pub there: CallRouter,
     /// Faults on the asking side: those of edges.
     pub edge_faults: Arc<Table>,
     /// Faults on the answering side: those of components.
@@ -179,7 +179,7 @@ impl Pair {
         let (edge_faults, component_faults) = (Arc::new(Table::new()), Arc::new(Table::new()));
         let greeter = Arc::new(Greeter::default());
         let board = |faults: &Arc<Table>, hosts: Vec<ComponentName>| {
-            Switchboard::new(SwitchboardOptions {
+            CallRouter::new(CallRouterOptions {
                 carrier,
                 clusters: clusters.clone(),
                 services: [(GREETER.to_string(), service.clone())].into(),

@@ -19,7 +19,7 @@ use runtime::Tasks;
 use runtime::chance::Stream;
 use storage::{Blobs, Bus, Database, Synchronous};
 use tempfile::TempDir;
-use transport::Switchboard;
+use transport::CallRouter;
 use transport::cluster::Clusters;
 
 use crate::world::{self, MovingGraph};
@@ -127,7 +127,7 @@ impl Plot {
 struct Stage {
     db: Database,
     bus: Bus,
-    calls: Switchboard,
+    calls: CallRouter,
     graph: Arc<MovingGraph>,
     _tasks: Tasks,
     _folder: TempDir,
@@ -149,7 +149,7 @@ impl Stage {
         db.migrate(feed::NAME, feed::SERVICE.migrations).await.expect("migrates");
         let bus = Bus::new(db.clone(), storage::Outward::default());
         let hosts = feed::SERVICE.asks.iter().map(|name| ComponentName::of(name)).chain([feed::NAME]);
-        let calls = Switchboard::new(transport::SwitchboardOptions {
+        let calls = CallRouter::new(transport::CallRouterOptions {
             carrier: Carrier::Local,
             clusters: Clusters::new(),
             services: Default::default(),

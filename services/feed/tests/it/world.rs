@@ -9,7 +9,7 @@ use follower_api::{Counts, CountsOf, Followers, FollowersOf, PopularFollowedBy};
 use photo_api::{Photo, PhotoId, PhotosByIds};
 use profile_api::{ProfilesByIds, UserId};
 use testkit::fakes::Roster;
-use transport::Switchboard;
+use transport::CallRouter;
 
 /// Has 5,000 followers.
 pub const STAR: UserId = UserId::new(500);
@@ -79,11 +79,11 @@ impl Answer<PopularFollowedBy> for StillGraph {
 }
 
 /// The still picture.
-pub fn still(calls: &Switchboard) {
+pub fn still(calls: &CallRouter) {
     answer_with(calls, Arc::new(StillGraph));
 }
 
-fn answer_with<G>(calls: &Switchboard, graph: Arc<G>)
+fn answer_with<G>(calls: &CallRouter, graph: Arc<G>)
 where
     G: Answer<CountsOf> + Answer<FollowersOf> + Answer<PopularFollowedBy>,
 {
@@ -103,7 +103,7 @@ pub struct MovingGraph {
 
 impl MovingGraph {
     /// Lets it answer.
-    pub fn answers(self: &Arc<Self>, calls: &Switchboard) {
+    pub fn answers(self: &Arc<Self>, calls: &CallRouter) {
         answer_with(calls, self.clone());
     }
 

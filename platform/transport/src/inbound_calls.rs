@@ -15,41 +15,41 @@ use runtime::{clock, scope};
 use telemetry::ServerMetrics;
 use tracing::Instrument;
 
-use crate::carrier::{Receiver, callee};
+use crate::call_router::RouterState;
+use crate::carrier::{CallHandler, callee};
 use crate::codec::Codec;
-use crate::door::{Terms, Worked, wants_bill, work};
-use crate::switchboard::Board;
-use crate::{Body, BodyError, headers, refused};
+use crate::server_layer::{WorkContext, WorkOutput, wants_bill, work};
+use crate::{Body, BodyError, headers, refusal_response};
 
 /// Largest call, bytes. Photos do not travel by call.
 const MAX_CALL: u64 = 8 << 20;
 
 /// A call that is answered here, as bytes.
-pub(crate) struct Entry {
+pub(crate) struct CallRoute {
     component: ComponentName,
     /// `/call/{NAME}`, which is also its route in metrics and spans.
     route: String,
-    arrival: Box<dyn Arrives>,
+    raw_handler: Box<dyn RawCallHandler>,
     metrics: Arc<ServerMetrics>,
 }
 
 /// A call of any type, arriving as bytes.
-pub(crate) trait Arrives: Send + Sync {
+pub(crate) trait RawCallHandler: Send + Sync {
     fn name(&self) -> &'static str;
     fn component(&self) -> ComponentName;
-    fn arrive<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes>;
+    fn handle_raw<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes>;
 }
 
 /// Decodes, lets the component answer, encodes.
-pub(crate) struct Arrival<C: Call>(Arc<Receiver<C>>);
+pub(crate) struct DecodingHandler<C: Call>(Arc<CallHandler<C>>);
 
-impl<C: Call> Arrival<C> {
-    pub fn new(receiver: Arc<Receiver<C>>) -> Self {
-        Self(receiver)
+impl<C: Call> DecodingHandler<C> {
+    pub fn new(handler: Arc<CallHandler<C>>) -> Self {
+        Self(handler)
     }
 }
 
-impl<C: Call> Arrives for Arrival<C> {
+impl<C: Call> RawCallHandler for DecodingHandler<C> {
     fn name(&self) -> &'static str {
         C::NAME
     }
@@ -58,42 +58,42 @@ impl<C: Call> Arrives for Arrival<C> {
         callee::<C>()
     }
 
-    fn arrive<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes> {
+    fn handle_raw<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes> {
         Box::pin(async move {
             let call = codec.decode(&body).map_err(|why| {
                 let cause = std::error::Error::source(&why).map(ToString::to_string).unwrap_or_default();
                 Refusal::bad_request("call_unreadable", format!("`{}`: {why}: {cause}", C::NAME))
             })?;
-            let reply = self.0.receive(cx, call).await?;
+            let reply = self.0.handle(cx, call).await?;
             Ok(codec.encode(&reply))
         })
     }
 }
 
-impl Entry {
-    pub fn new(arrival: impl Arrives + 'static) -> Self {
-        let (component, route) = (arrival.component(), format!("/call/{}", arrival.name()));
+impl CallRoute {
+    pub fn new(raw_handler: impl RawCallHandler + 'static) -> Self {
+        let (component, route) = (raw_handler.component(), format!("/call/{}", raw_handler.name()));
         let metrics = ServerMetrics::of(component, "POST", &route);
-        Self { component, route, arrival: Box::new(arrival), metrics }
+        Self { component, route, raw_handler: Box::new(raw_handler), metrics }
     }
 }
 
-pub(crate) fn router(board: Arc<Board>) -> Router {
-    Router::new().route("/call/{name}", post(call)).with_state(board)
+pub(crate) fn router(router_state: Arc<RouterState>) -> Router {
+    Router::new().route("/call/{name}", post(call)).with_state(router_state)
 }
 
-async fn call(State(board): State<Arc<Board>>, request: Request) -> Response<axum::body::Body> {
+async fn call(State(router_state): State<Arc<RouterState>>, request: Request) -> Response<axum::body::Body> {
     let started = clock::now();
     let (head, body) = request.into_parts();
-    let response = match open(&board, &head) {
-        Err(refusal) => refused::response(&refusal),
+    let response = match open(&router_state, &head) {
+        Err(refusal) => refusal_response::encode(&refusal),
         Ok(entry) => {
             let path = head.uri.path();
             let trace = headers::trace(&head.headers);
             let _active = entry.metrics.begin();
             let span =
                 scope::enter(entry.component, || telemetry::server_span("POST", &entry.route, path, trace));
-            let response = answer(&board, &entry, &head, body.into()).instrument(span.clone()).await;
+            let response = answer(&router_state, &entry, &head, body.into()).instrument(span.clone()).await;
             telemetry::server_end(&span, response.status().as_u16());
             entry.metrics.record(response.status().as_u16(), clock::now() - started);
             response
@@ -103,38 +103,44 @@ async fn call(State(board): State<Arc<Board>>, request: Request) -> Response<axu
 }
 
 /// Only for those who know the token; what is not answered here is said so.
-fn open(board: &Board, head: &Parts) -> Result<Arc<Entry>, Refusal> {
-    if !has_token(head, &board.options.token) {
+fn open(router_state: &RouterState, head: &Parts) -> Result<Arc<CallRoute>, Refusal> {
+    if !has_token(head, &router_state.options.token) {
         let message = "calls between components carry the run's token";
         return Err(Refusal::new(RefusalKind::Unauthenticated, "run_token_required", message));
     }
-    let (spoken, understood) = (headers::schema(&head.headers), board.options.schema);
+    let (spoken, understood) = (headers::schema(&head.headers), router_state.options.schema);
     if spoken != understood {
         let message = format!("messages of version {spoken} are not understood here, only {understood}");
         return Err(Refusal::bad_request("schema_unknown", message));
     }
     let name = head.uri.path().strip_prefix("/call/").unwrap_or_default();
-    board.entry(name).ok_or_else(|| Refusal::not_found("call"))
+    router_state.entry(name).ok_or_else(|| Refusal::not_found("call"))
 }
 
-async fn answer(board: &Arc<Board>, entry: &Arc<Entry>, head: &Parts, body: Body) -> Response<Body> {
+async fn answer(
+    router_state: &Arc<RouterState>,
+    entry: &Arc<CallRoute>,
+    head: &Parts,
+    body: Body,
+) -> Response<Body> {
     let (cx, codec, body) = match read(entry, head, body).await {
         Ok(read) => read,
-        Err(refusal) => return refused::response(&refusal),
+        Err(refusal) => return refusal_response::encode(&refusal),
     };
-    let terms = Terms { caller: cx.from, bill: wants_bill(&head.headers) };
+    let context = WorkContext { caller: cx.from, bill: wants_bill(&head.headers) };
     let asked = {
         let entry = entry.clone();
-        async move { cost::part(Part::Business, entry.arrival.arrive(&cx, codec, body)).await }
+        async move { cost::part(Part::Business, entry.raw_handler.handle_raw(&cx, codec, body)).await }
     };
-    let Worked { output, bill } = work(Some(board), entry.component, terms, asked, is_work).await;
+    let WorkOutput { output, bill } =
+        work(Some(router_state), entry.component, context, asked, is_work).await;
     let mut response = match output {
         Ok(bytes) => {
             let mut response = Response::new(Body::full(bytes));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(codec.content_type()));
             response
         }
-        Err(refusal) => refused::response(&refusal),
+        Err(refusal) => refusal_response::encode(&refusal),
     };
     if let Some(bill) = bill {
         response.headers_mut().insert(headers::SERVER_TIMING, bill);
@@ -150,7 +156,7 @@ fn is_work(output: &Result<Bytes, Refusal>) -> bool {
 }
 
 /// The deadline is looked at first: a late call's body is not worth reading.
-async fn read(entry: &Entry, head: &Parts, body: Body) -> Result<(CallContext, Codec, Bytes), Refusal> {
+async fn read(entry: &CallRoute, head: &Parts, body: Body) -> Result<(CallContext, Codec, Bytes), Refusal> {
     let deadline = headers::deadline(&head.headers, clock::now()).ok_or_else(|| {
         telemetry::deadline_refused(entry.component);
         Refusal::too_late()

@@ -10,18 +10,18 @@ use fault::Table;
 use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions};
 use runtime::{Tasks, clock};
 
-use crate::calls::{Arrival, Entry};
-use crate::carrier::local::Local;
-use crate::carrier::wire::Wire;
-use crate::carrier::{Receiver, callee, http};
+use crate::carrier::local::LocalClient;
+use crate::carrier::wire::WireClient;
+use crate::carrier::{CallHandler, callee, http};
 use crate::cluster::Clusters;
 use crate::codec::Codec;
-use crate::door::Door;
 use crate::edge::Edge;
-use crate::shape::{Shape, Shapes, Threshold};
+use crate::inbound_calls::{CallRoute, DecodingHandler};
+use crate::server_layer::ServerLayer;
+use crate::server_stack::{ServerStack, SimulatedServer, SimulatedServers};
 
 /// What a process's switchboard is made from.
-pub struct SwitchboardOptions {
+pub struct CallRouterOptions {
     /// How calls travel between processes; `wire` also encodes those within.
     pub carrier: Carrier,
     /// Where the other components are.
@@ -46,39 +46,39 @@ pub struct SwitchboardOptions {
 
 /// Finds the way from a caller to whoever answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Switchboard(Arc<Board>);
+pub struct CallRouter(Arc<RouterState>);
 
-pub(crate) struct Board {
-    pub options: SwitchboardOptions,
+pub(crate) struct RouterState {
+    pub options: CallRouterOptions,
     /// By the name of the call.
-    answers: RwLock<HashMap<&'static str, Registered>>,
+    answers: RwLock<HashMap<&'static str, RegisteredCall>>,
     edges: Mutex<HashMap<(ComponentName, ComponentName), Arc<Edge>>>,
     /// Work that goes on although its caller has left.
     pub detached: Tasks,
     /// Whether any policy asks for that, so that most processes need not look.
     any_detach: bool,
-    shapes: Shapes,
+    simulated: SimulatedServers,
 }
 
-struct Registered {
-    /// An `Arc<Receiver<C>>`.
-    receiver: Box<dyn Any + Send + Sync>,
-    entry: Arc<Entry>,
+struct RegisteredCall {
+    /// An `Arc<CallHandler<C>>`.
+    handler: Box<dyn Any + Send + Sync>,
+    entry: Arc<CallRoute>,
 }
 
-impl Switchboard {
+impl CallRouter {
     /// A switchboard that nobody answers on yet.
-    pub fn new(options: SwitchboardOptions) -> Self {
+    pub fn new(options: CallRouterOptions) -> Self {
         let any_detach =
             options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancellation::Detach));
         let detached = Tasks::new();
-        let shaped = options.hosts.iter().filter_map(|host| {
+        let simulated = options.hosts.iter().filter_map(|host| {
             let service = options.services.get(host.as_str()).filter(|service| !service.is_plain())?;
-            Some((*host, Arc::new(Shape::new(*host, service, options.seed, detached.clone()))))
+            Some((*host, Arc::new(SimulatedServer::new(*host, service, options.seed, detached.clone()))))
         });
-        let shapes = shaped.collect();
+        let simulated = simulated.collect();
         let (answers, edges) = Default::default();
-        Self(Arc::new(Board { options, answers, edges, detached, any_detach, shapes }))
+        Self(Arc::new(RouterState { options, answers, edges, detached, any_detach, simulated }))
     }
 
     /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
@@ -86,9 +86,9 @@ impl Switchboard {
     /// # Panics
     /// When somebody answers `C` already: two answers are a slip of the catalogue.
     pub fn answer<C: Call>(&self, service: Arc<dyn Answer<C>>) {
-        let receiver = Arc::new(Receiver::<C>::new(service, self.0.threshold(callee::<C>())));
-        let entry = Arc::new(Entry::new(Arrival::new(receiver.clone())));
-        let registered = Registered { receiver: Box::new(receiver), entry };
+        let handler = Arc::new(CallHandler::<C>::new(service, self.0.server_stack(callee::<C>())));
+        let entry = Arc::new(CallRoute::new(DecodingHandler::new(handler.clone())));
+        let registered = RegisteredCall { handler: Box::new(handler), entry };
         let before = self.0.answers.write().expect("no panic while held").insert(C::NAME, registered);
         assert!(before.is_none(), "`{}` has two answers in one process", C::NAME);
     }
@@ -96,18 +96,18 @@ impl Switchboard {
     /// Whoever answers `C`, for questions of `caller`. The way is found at the
     /// first question, so components may be opened in any order.
     pub fn ask<C: Call>(&self, caller: ComponentName) -> Arc<dyn Answer<C>> {
-        Arc::new(Line::<C> { board: self.0.clone(), caller, way: OnceLock::new() })
+        Arc::new(LazyClient::<C> { router_state: self.0.clone(), caller, client: OnceLock::new() })
     }
 
     /// `POST /call/{name}` for everything answered here. Needs the run's token.
     pub fn router(&self) -> axum::Router {
-        crate::calls::router(self.0.clone())
+        crate::inbound_calls::router(self.0.clone())
     }
 
-    /// What a component's public routes stand behind: [`Door`] with this
+    /// What a component's public routes stand behind: [`ServerLayer`] with this
     /// process's faults and cancellation policies.
-    pub fn door(&self, component: ComponentName) -> Door {
-        Door::on(component, self.0.clone())
+    pub fn server_layer(&self, component: ComponentName) -> ServerLayer {
+        ServerLayer::on(component, self.0.clone())
     }
 
     /// What a caller knows of a callee: breaker, budget, bulkhead.
@@ -122,15 +122,15 @@ impl Switchboard {
     }
 }
 
-impl Board {
-    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+impl RouterState {
+    pub fn entry(&self, name: &str) -> Option<Arc<CallRoute>> {
         self.answers.read().expect("no panic while held").get(name).map(|registered| registered.entry.clone())
     }
 
     /// What calls to a component that lives here meet.
-    pub fn threshold(&self, component: ComponentName) -> Threshold {
-        let shape = self.shapes.get(&component).cloned();
-        Threshold::new(component, self.options.faults.clone(), shape, self.options.copy.clone())
+    pub fn server_stack(&self, component: ComponentName) -> ServerStack {
+        let simulated = self.simulated.get(&component).cloned();
+        ServerStack::new(component, self.options.faults.clone(), simulated, self.options.copy.clone())
     }
 
     /// The policy of an edge, with every blank filled in.
@@ -159,18 +159,18 @@ impl Board {
         edge.clone()
     }
 
-    fn receiver<C: Call>(&self) -> Option<Arc<Receiver<C>>> {
+    fn handler<C: Call>(&self) -> Option<Arc<CallHandler<C>>> {
         let answers = self.answers.read().expect("no panic while held");
-        answers.get(C::NAME)?.receiver.downcast_ref::<Arc<Receiver<C>>>().cloned()
+        answers.get(C::NAME)?.handler.downcast_ref::<Arc<CallHandler<C>>>().cloned()
     }
 
-    fn way<C: Call>(&self, caller: ComponentName) -> Result<Arc<dyn Answer<C>>, Refusal> {
+    fn client<C: Call>(&self, caller: ComponentName) -> Result<Arc<dyn Answer<C>>, Refusal> {
         let callee = callee::<C>();
         if !self.options.hosts.contains(&callee) {
             let codec = Codec::of(self.options.carrier);
-            return Ok(Arc::new(http::Remote::<C>::new(self.edge(caller, callee), codec)));
+            return Ok(Arc::new(http::RemoteClient::<C>::new(self.edge(caller, callee), codec)));
         }
-        let receiver = self.receiver::<C>().ok_or_else(|| {
+        let handler = self.handler::<C>().ok_or_else(|| {
             Refusal::unavailable(
                 "not_open",
                 format!("`{callee}` lives here and does not answer `{}` yet", C::NAME),
@@ -178,40 +178,40 @@ impl Board {
         })?;
         let deadline = self.policy(caller, callee).deadline;
         Ok(match self.options.carrier {
-            Carrier::Wire => Arc::new(Wire::new(caller, receiver, deadline)),
+            Carrier::Wire => Arc::new(WireClient::new(caller, handler, deadline)),
             Carrier::Local | Carrier::Json | Carrier::Binary => {
-                Arc::new(Local::new(caller, receiver, deadline))
+                Arc::new(LocalClient::new(caller, handler, deadline))
             }
         })
     }
 }
 
 /// A way that is found when it is first needed.
-struct Line<C: Call> {
-    board: Arc<Board>,
+struct LazyClient<C: Call> {
+    router_state: Arc<RouterState>,
     caller: ComponentName,
-    way: OnceLock<Arc<dyn Answer<C>>>,
+    client: OnceLock<Arc<dyn Answer<C>>>,
 }
 
-impl<C: Call> Answer<C> for Line<C> {
+impl<C: Call> Answer<C> for LazyClient<C> {
     fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply> {
-        let way = match self.way.get() {
-            Some(way) => way,
-            None => match self.board.way::<C>(self.caller) {
-                Ok(way) => self.way.get_or_init(|| way),
+        let client = match self.client.get() {
+            Some(client) => client,
+            None => match self.router_state.client::<C>(self.caller) {
+                Ok(client) => self.client.get_or_init(|| client),
                 Err(refusal) => return Box::pin(std::future::ready(Err(refusal))),
             },
         };
-        if self.board.is_chatty(callee::<C>()) {
-            return Box::pin(one_by_one(way, cx, call));
+        if self.router_state.is_chatty(callee::<C>()) {
+            return Box::pin(one_by_one(client, cx, call));
         }
-        way.answer(cx, call)
+        client.answer(cx, call)
     }
 }
 
 /// N+1: a question about many, asked item by item.
 async fn one_by_one<C: Call>(
-    way: &Arc<dyn Answer<C>>,
+    client: &Arc<dyn Answer<C>>,
     cx: &CallContext,
     call: C,
 ) -> Result<C::Reply, Refusal> {
@@ -220,10 +220,10 @@ async fn one_by_one<C: Call>(
     for (turn, item) in items.into_iter().enumerate() {
         // Each has dice of its own.
         let cx = CallContext { request: mix(cx.request ^ mix(turn as u64)), ..cx.clone() };
-        replies.push(way.answer(&cx, item).await?);
+        replies.push(client.answer(&cx, item).await?);
     }
     match C::joined(replies) {
         Some(reply) => Ok(reply),
-        None => way.answer(cx, call).await,
+        None => client.answer(cx, call).await,
     }
 }

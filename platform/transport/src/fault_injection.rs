@@ -8,11 +8,11 @@ use runtime::cost::{self, Part};
 use tokio::time::{sleep, sleep_until};
 use tracing::Instrument;
 
-use crate::refused;
+use crate::refusal_response;
 
 /// What a call that goes on has suffered, or is still to suffer on its way back.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Suffered {
+pub struct AppliedFault {
     /// How many times longer its work takes.
     pub slow: f64,
     /// It is sent a second time, and that answer thrown away.
@@ -23,13 +23,13 @@ pub struct Suffered {
     pub spoilt: Option<Spoilt>,
 }
 
-impl Suffered {
+impl AppliedFault {
     /// Nothing.
-    pub const NOTHING: Self = Self { slow: 1.0, twice: false, answer_lost: false, spoilt: None };
+    pub const NONE: Self = Self { slow: 1.0, twice: false, answer_lost: false, spoilt: None };
 }
 
 /// The end of a call at the hands of a fault.
-pub enum Injury {
+pub enum FaultOutcome {
     /// Answered by the fault, as if by the callee.
     Aborted(Refusal),
     /// Not answered for as long as anybody waited.
@@ -40,13 +40,15 @@ pub enum Injury {
     Reset,
 }
 
-impl From<Injury> for Refusal {
-    fn from(injury: Injury) -> Self {
-        match injury {
-            Injury::Aborted(refusal) => refusal,
-            Injury::Hung => Self::too_late(),
-            Injury::Refused => Self::unavailable("unreachable", "the component does not accept connections"),
-            Injury::Reset => Self::new(
+impl From<FaultOutcome> for Refusal {
+    fn from(outcome: FaultOutcome) -> Self {
+        match outcome {
+            FaultOutcome::Aborted(refusal) => refusal,
+            FaultOutcome::Hung => Self::too_late(),
+            FaultOutcome::Refused => {
+                Self::unavailable("unreachable", "the component does not accept connections")
+            }
+            FaultOutcome::Reset => Self::new(
                 contract::RefusalKind::Lost,
                 "connection_lost",
                 "the component broke off while answering",
@@ -57,7 +59,7 @@ impl From<Injury> for Refusal {
 
 /// A call that faults are asked about.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
+pub struct InjectionPoint<'a> {
     /// Which end asks.
     pub side: Side,
     /// Who answers.
@@ -75,11 +77,15 @@ pub struct Way<'a> {
 ///
 /// # Panics
 /// Where a fault says so.
-pub async fn suffer(table: &Table, way: Way<'_>, cx: &CallContext) -> Result<Suffered, Injury> {
+pub async fn apply_faults(
+    table: &Table,
+    point: InjectionPoint<'_>,
+    cx: &CallContext,
+) -> Result<AppliedFault, FaultOutcome> {
     if table.is_empty() {
-        return Ok(Suffered::NOTHING);
+        return Ok(AppliedFault::NONE);
     }
-    let Way { side, callee, route, copy } = way;
+    let InjectionPoint { side, callee, route, copy } = point;
     let site = Site {
         caller: cx.from,
         callee,
@@ -92,7 +98,7 @@ pub async fn suffer(table: &Table, way: Way<'_>, cx: &CallContext) -> Result<Suf
     };
     let verdict = table.verdict(&site, clock::now_ns());
     if verdict.is_clear() {
-        return Ok(Suffered::NOTHING);
+        return Ok(AppliedFault::NONE);
     }
     let kind = verdict.name();
     let (service, peer) = match side {
@@ -101,33 +107,33 @@ pub async fn suffer(table: &Table, way: Way<'_>, cx: &CallContext) -> Result<Suf
     };
     telemetry::fault_injected(service, peer, kind);
     let span = telemetry::fault_span(kind, verdict.delay);
-    let injury = async {
+    let outcome = async {
         if !verdict.delay.is_zero() {
             sleep(verdict.delay).await;
         }
         leak(verdict.leaked);
         match verdict.end {
-            None => Ok(Suffered {
+            None => Ok(AppliedFault {
                 slow: verdict.slow,
                 twice: verdict.twice,
                 answer_lost: verdict.answer_lost,
                 spoilt: verdict.spoilt,
             }),
-            Some(End::Abort(status)) => Err(Injury::Aborted(refused::injected(status))),
+            Some(End::Abort(status)) => Err(FaultOutcome::Aborted(refusal_response::injected(status))),
             Some(End::Hang) => {
-                hang(cx.deadline).await;
-                Err(Injury::Hung)
+                hang_until(cx.deadline).await;
+                Err(FaultOutcome::Hung)
             }
-            Some(End::Refuse) => Err(Injury::Refused),
-            Some(End::Reset) => Err(Injury::Reset),
-            Some(End::Panic(dies)) => die(dies),
+            Some(End::Refuse) => Err(FaultOutcome::Refused),
+            Some(End::Reset) => Err(FaultOutcome::Reset),
+            Some(End::Panic(dies)) => panic_or_abort(dies),
         }
     };
-    cost::part(Part::Injected, injury).instrument(span).await
+    cost::part(Part::Injected, outcome).instrument(span).await
 }
 
 /// Not before the caller has given up; nobody is left to hear an answer.
-pub async fn hang(deadline: Deadline) {
+pub async fn hang_until(deadline: Deadline) {
     sleep_until(deadline.instant().into()).await;
 }
 
@@ -145,7 +151,7 @@ fn leak(bytes: u64) {
 }
 
 #[expect(clippy::panic, reason = "a fault that panics is asked for by name")]
-fn die(dies: Dies) -> ! {
+fn panic_or_abort(dies: Dies) -> ! {
     match dies {
         Dies::Task => panic!("an injected fault"),
         Dies::Process => std::process::abort(),
@@ -153,14 +159,14 @@ fn die(dies: Dies) -> ! {
 }
 
 /// An answer after what a fault does to it.
-pub fn spoil(how: Spoilt, answer: &[u8]) -> Bytes {
+pub fn corrupt(how: Spoilt, answer: &[u8]) -> Bytes {
     match how {
         Spoilt::Bytes => {
             answer.iter().enumerate().map(|(i, byte)| if i % 7 == 3 { byte ^ 0x55 } else { *byte }).collect()
         }
         Spoilt::Values => match serde_json::from_slice::<serde_json::Value>(answer) {
             Ok(mut value) => {
-                misstate(&mut value);
+                falsify(&mut value);
                 serde_json::to_vec(&value).expect("it came from JSON").into()
             }
             // Not JSON: one bit of a byte in the middle is as near to a wrong value as it gets.
@@ -174,7 +180,7 @@ pub fn spoil(how: Spoilt, answer: &[u8]) -> Bytes {
 }
 
 /// Every number is one more than it was, every truth its opposite.
-fn misstate(value: &mut serde_json::Value) {
+fn falsify(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
         Value::Bool(truth) => *truth = !*truth,
@@ -185,8 +191,8 @@ fn misstate(value: &mut serde_json::Value) {
                 *value = Value::from(n + 1.0);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(misstate),
-        Value::Object(fields) => fields.values_mut().for_each(misstate),
+        Value::Array(items) => items.iter_mut().for_each(falsify),
+        Value::Object(fields) => fields.values_mut().for_each(falsify),
         Value::Null | Value::String(_) => {}
     }
 }
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn spoilt_bytes_cannot_be_read_and_spoilt_values_can() {
         let answer = br#"{"count":41,"ok":true,"name":"x"}"#;
-        assert!(serde_json::from_slice::<serde_json::Value>(&spoil(Spoilt::Bytes, answer)).is_err());
-        assert_eq!(&spoil(Spoilt::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);
+        assert!(serde_json::from_slice::<serde_json::Value>(&corrupt(Spoilt::Bytes, answer)).is_err());
+        assert_eq!(&corrupt(Spoilt::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);
     }
 }

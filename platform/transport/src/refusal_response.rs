@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Body;
 
 #[derive(Serialize, Deserialize)]
-struct Written<'a> {
+struct ErrorDocument<'a> {
     #[serde(borrow)]
     error: Error<'a>,
 }
@@ -26,9 +26,9 @@ struct Error<'a> {
 }
 
 /// The answer that says no.
-pub fn response(refusal: &Refusal) -> Response<Body> {
+pub fn encode(refusal: &Refusal) -> Response<Body> {
     let error = Error { code: refusal.code.as_ref().into(), message: refusal.message.as_ref().into() };
-    let text = serde_json::to_vec(&Written { error }).expect("two strings are JSON");
+    let text = serde_json::to_vec(&ErrorDocument { error }).expect("two strings are JSON");
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = StatusCode::from_u16(refusal.kind.status()).expect("kinds have real statuses");
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -41,10 +41,12 @@ pub fn response(refusal: &Refusal) -> Response<Body> {
 }
 
 /// Reads the no of another process, however little of it came across.
-pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Refusal {
+pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Refusal {
     let kind = RefusalKind::from_status(status.as_u16());
-    let mut refusal = match serde_json::from_slice::<Written<'_>>(body) {
-        Ok(Written { error }) => Refusal::new(kind, error.code.into_owned(), error.message.into_owned()),
+    let mut refusal = match serde_json::from_slice::<ErrorDocument<'_>>(body) {
+        Ok(ErrorDocument { error }) => {
+            Refusal::new(kind, error.code.into_owned(), error.message.into_owned())
+        }
         Err(_) => {
             Refusal::new(kind, "unexplained", format!("the callee answered {status} and did not say why"))
         }
@@ -68,15 +70,15 @@ mod tests {
     async fn a_refusal_reads_back_what_it_says() {
         let mut said = Refusal::not_found("photo");
         said.retry_after = Some(Duration::from_millis(1_200));
-        let (head, body) = response(&said).into_parts();
-        let heard = read(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
+        let (head, body) = encode(&said).into_parts();
+        let heard = decode(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
         // Retry-After counts whole seconds: 1.2 s is 2.
         assert_eq!(heard, Refusal { retry_after: Some(Duration::from_secs(2)), ..said });
     }
 
     #[test]
     fn a_bare_status_is_a_refusal_as_well() {
-        let heard = read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &Bytes::from_static(b"<html>"));
+        let heard = decode(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &Bytes::from_static(b"<html>"));
         assert_eq!((heard.kind, heard.code.as_ref()), (RefusalKind::Lost, "unexplained"));
     }
 }

@@ -23,11 +23,11 @@ use super::Slots;
 pub(crate) struct Cache {
     component: ComponentName,
     options: Options,
-    store: Option<Arc<Filler>>,
+    store: Option<Arc<Store>>,
     state: Mutex<State>,
 }
 
-struct Filler {
+struct Store {
     options: SimulatedStore,
     slots: Slots,
 }
@@ -37,13 +37,13 @@ struct State {
     /// When each warm key was filled, ns; before the run for those that were warm.
     filled: HashMap<u64, i64>,
     /// Fills under way that may be shared: told once they are done.
-    flights: HashMap<u64, watch::Receiver<Flight>>,
+    fills: HashMap<u64, watch::Receiver<FillState>>,
     /// Flushes seen so far.
     flushes: u64,
 }
 
 /// An entry that was flushed and is kept to be served stale.
-const LONG_AGO: i64 = i64::MIN;
+const FLUSHED: i64 = i64::MIN;
 
 fn now_ns() -> i64 {
     clock::now_ns().cast_signed()
@@ -51,7 +51,7 @@ fn now_ns() -> i64 {
 
 /// How a fill stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flight {
+enum FillState {
     Under,
     Done,
     Refused,
@@ -59,7 +59,7 @@ enum Flight {
 
 /// What a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum Lookup {
     Fresh,
     Stale,
     Nothing,
@@ -67,10 +67,10 @@ enum Found {
 
 impl Cache {
     pub fn new(component: ComponentName, options: Options, store: Option<SimulatedStore>) -> Self {
-        let filler = |options: SimulatedStore| {
-            Arc::new(Filler { options, slots: Slots::new(component, options.slots, options.queue) })
+        let with_slots = |options: SimulatedStore| {
+            Arc::new(Store { options, slots: Slots::new(component, options.slots, options.queue) })
         };
-        Self { component, options, store: store.map(filler), state: Mutex::default() }
+        Self { component, options, store: store.map(with_slots), state: Mutex::default() }
     }
 
     /// Reads through the cache: at once where the key is warm, else from the store.
@@ -85,33 +85,37 @@ impl Cache {
         flushes: u64,
         tasks: &Tasks,
     ) -> Result<(), Refusal> {
-        let found = self.look(key, flushes);
+        let found = self.lookup(key, flushes);
         telemetry::cache_read(
             self.component,
-            found == Found::Fresh || (found == Found::Stale && self.options.serve_stale),
+            found == Lookup::Fresh || (found == Lookup::Stale && self.options.serve_stale),
         );
         let Some(store) = &self.store else {
             self.fill(key);
             return Ok(());
         };
-        let flight = match found {
-            Found::Fresh => return Ok(()),
-            Found::Stale if self.options.serve_stale => {
+        let fill_state = match found {
+            Lookup::Fresh => return Ok(()),
+            Lookup::Stale if self.options.serve_stale => {
                 // Refreshed behind the caller's back, once at a time.
-                let _behind = self.depart(key, store, work_ns(&store.options), true, tasks);
+                let _behind = self.start_fill(key, store, work_ns(&store.options), true, tasks);
                 return Ok(());
             }
-            Found::Stale | Found::Nothing => {
-                self.depart(key, store, work_ns(&store.options), self.options.single_flight, tasks)
+            Lookup::Stale | Lookup::Nothing => {
+                self.start_fill(key, store, work_ns(&store.options), self.options.single_flight, tasks)
             }
         };
         let patience = store.options.timeout.map_or(Duration::from_secs(30), |span| span.duration());
-        let mut flight = flight;
-        let waiting =
-            async { flight.wait_for(|flight| *flight != Flight::Under).await.map(|flight| *flight) };
+        let mut fill_state = fill_state;
+        let waiting = async {
+            fill_state
+                .wait_for(|fill_state| *fill_state != FillState::Under)
+                .await
+                .map(|fill_state| *fill_state)
+        };
         match cost::part(Part::Queueing, timeout(patience, waiting)).await {
-            Ok(Ok(Flight::Done)) => Ok(()),
-            Ok(Ok(Flight::Refused | Flight::Under) | Err(_)) => {
+            Ok(Ok(FillState::Done)) => Ok(()),
+            Ok(Ok(FillState::Refused | FillState::Under) | Err(_)) => {
                 telemetry::shed(self.component, "store_full");
                 Err(Refusal::unavailable("store_full", "as many reads wait for the store as may"))
             }
@@ -123,31 +127,31 @@ impl Cache {
         self.state.lock().expect("no panic while held")
     }
 
-    fn look(&self, key: u64, flushes: u64) -> Found {
+    fn lookup(&self, key: u64, flushes: u64) -> Lookup {
         let now = now_ns();
         let mut state = self.state();
         if state.flushes < flushes {
             state.flushes = flushes;
             // Who serves stale answers keeps what was flushed, as no longer fresh.
             if self.options.serve_stale {
-                state.filled.values_mut().for_each(|filled| *filled = LONG_AGO);
+                state.filled.values_mut().for_each(|filled| *filled = FLUSHED);
             } else {
                 state.filled.clear();
             }
         }
         let ttl = self.options.ttl.map_or(i64::MAX, |ttl| ttl.nanos().cast_signed());
         match state.filled.get(&key) {
-            Some(filled) if *filled > LONG_AGO && now.saturating_sub(*filled) < ttl => Found::Fresh,
+            Some(filled) if *filled > FLUSHED && now.saturating_sub(*filled) < ttl => Lookup::Fresh,
             // Kept for as long again, or serving stale would have nothing to serve.
-            Some(_) => Found::Stale,
+            Some(_) => Lookup::Stale,
             // Warm from before the run, each key of another age, until somebody flushes it.
             None if self.options.warm && state.flushes == 0 && state.filled.len() < self.entries() => {
                 let age = if ttl == i64::MAX { 0 } else { (mix(key) % ttl.cast_unsigned()).cast_signed() };
                 state.filled.insert(key, now.saturating_sub(age));
-                Found::Fresh
+                Lookup::Fresh
             }
-            None if self.options.warm && self.options.serve_stale => Found::Stale,
-            None => Found::Nothing,
+            None if self.options.warm && self.options.serve_stale => Lookup::Stale,
+            None => Lookup::Nothing,
         }
     }
 
@@ -168,22 +172,24 @@ impl Cache {
 
     /// Asks the store, as a task of its own: nothing cancels it. `shared` joins a fill
     /// of the same key that is under way.
-    fn depart(
+    fn start_fill(
         self: &Arc<Self>,
         key: u64,
-        store: &Arc<Filler>,
+        store: &Arc<Store>,
         work_ns: u64,
         shared: bool,
         tasks: &Tasks,
-    ) -> watch::Receiver<Flight> {
+    ) -> watch::Receiver<FillState> {
         let mut state = self.state();
-        if shared && let Some(flight) = state.flights.get(&key).filter(|flight| flight.has_changed().is_ok())
+        if shared
+            && let Some(fill_state) =
+                state.fills.get(&key).filter(|fill_state| fill_state.has_changed().is_ok())
         {
-            return flight.clone();
+            return fill_state.clone();
         }
-        let (tell, flight) = watch::channel(Flight::Under);
+        let (tell, fill_state) = watch::channel(FillState::Under);
         if shared {
-            state.flights.insert(key, flight.clone());
+            state.fills.insert(key, fill_state.clone());
         }
         drop(state);
         let (cache, store) = (self.clone(), store.clone());
@@ -191,20 +197,21 @@ impl Cache {
             let result = match store.slots.enter().await {
                 Ok(_slot) => {
                     sleep(Duration::from_nanos(work_ns)).await;
-                    Flight::Done
+                    FillState::Done
                 }
-                Err(_) => Flight::Refused,
+                Err(_) => FillState::Refused,
             };
             // A shared flight is kept in the table of flights as well; that copy waits for nobody.
             let waiting = tell.receiver_count() > usize::from(shared);
-            if result == Flight::Done && (waiting || cache.options.keep_late || cache.options.serve_stale) {
+            if result == FillState::Done && (waiting || cache.options.keep_late || cache.options.serve_stale)
+            {
                 cache.fill(key);
             }
             if shared {
-                cache.state().flights.remove(&key);
+                cache.state().fills.remove(&key);
             }
             tell.send_replace(result);
         });
-        flight
+        fill_state
     }
 }

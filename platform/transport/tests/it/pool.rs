@@ -9,7 +9,7 @@ use http::{Method, Request};
 use runtime::{Fate, Tasks, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use transport::attempt::{self, Failed, NotSent};
+use transport::attempt::{self, AttemptError, NotSentReason};
 use transport::pool::{self, PoolError};
 use transport::{Body, BodyError, Clusters, Endpoint, Instance, serve};
 
@@ -61,7 +61,7 @@ fn get(endpoint: &Endpoint) -> Request<Body> {
     request
 }
 
-async fn ask(endpoint: &Arc<Endpoint>) -> Result<Vec<u8>, Failed> {
+async fn ask(endpoint: &Arc<Endpoint>) -> Result<Vec<u8>, AttemptError> {
     let until = clock::now() + Duration::from_secs(10);
     let response = attempt::send(endpoint, get(endpoint), until, || Some(get(endpoint))).await?;
     Ok(response.into_body().bytes(1 << 20).await.expect("a whole body").to_vec())
@@ -86,10 +86,10 @@ async fn an_upstream_that_hangs_up_after_every_third_answer_fails_nobody() {
         }
     });
     futures_util::future::join_all(lanes).await;
-    let figures = endpoint.pool.figures();
+    let stats = endpoint.pool.stats();
     // 400 requests at three a connection: at least 134 connections, and reuse in between.
-    assert!(figures.connects >= 134, "{figures:?}");
-    assert!(figures.reused >= 134, "{figures:?}");
+    assert!(stats.connects >= 134, "{stats:?}");
+    assert!(stats.reused >= 134, "{stats:?}");
     assert_eq!(endpoint.load.inflight(), 0);
     tasks.close();
 }
@@ -101,9 +101,9 @@ async fn one_connection_serves_one_caller() {
         pair.greet(&patient()).await.expect("an answer");
     }
     let endpoint = pair.clusters.get(crate::pair::GREETER).endpoints()[0].clone();
-    let figures = endpoint.pool.figures();
-    assert_eq!((figures.connects, figures.reused), (1, 49), "{figures:?}");
-    assert_eq!((figures.idle, figures.active, figures.waiting), (1, 0, 0));
+    let stats = endpoint.pool.stats();
+    assert_eq!((stats.connects, stats.reused), (1, 49), "{stats:?}");
+    assert_eq!((stats.idle, stats.active, stats.waiting), (1, 0, 0));
 }
 
 #[tokio::test]
@@ -120,13 +120,13 @@ async fn a_body_left_early_takes_its_connection_along() {
     let until_then = clock::now() + Duration::from_secs(10);
     let response = attempt::send(&endpoint, get(&endpoint), until_then, || None).await.expect("a head");
     assert_eq!(
-        (endpoint.pool.figures().active, endpoint.load.inflight()),
+        (endpoint.pool.stats().active, endpoint.load.inflight()),
         (1, 1),
         "in use until the body ends"
     );
     drop(response);
-    assert_eq!((endpoint.pool.figures().active, endpoint.load.inflight()), (0, 0));
-    assert_eq!(endpoint.pool.figures().idle, 0, "half an answer is on it");
+    assert_eq!((endpoint.pool.stats().active, endpoint.load.inflight()), (0, 0));
+    assert_eq!(endpoint.pool.stats().idle, 0, "half an answer is on it");
     tasks.close();
 }
 
@@ -150,19 +150,22 @@ async fn a_full_pool_makes_wait_and_then_refuses() {
     .await;
     let options = pool::Options { max_connections: 1, max_waiting: 1, ..pool::Options::default() };
     let endpoint = endpoint(&Clusters::with(options), addr);
-    let figures = || endpoint.pool.figures();
+    let stats = || endpoint.pool.stats();
     let (first, second) = (ask(&endpoint), ask(&endpoint));
     let third = async {
-        until("one at work, one waiting", || figures().active == 1 && figures().waiting == 1).await;
+        until("one at work, one waiting", || stats().active == 1 && stats().waiting == 1).await;
         let refused = ask(&endpoint).await.expect_err("no third");
-        assert!(matches!(refused, Failed::NotSent(NotSent::Pool(PoolError::Full(1)))), "{refused:?}");
+        assert!(
+            matches!(refused, AttemptError::NotSent(NotSentReason::Pool(PoolError::Full(1)))),
+            "{refused:?}"
+        );
         opened.notify_one();
         until("the first is served", || count.load(Ordering::SeqCst) == 1).await;
         opened.notify_one();
     };
     let (first, second, ()) = tokio::join!(first, second, third);
     assert_eq!((first.expect("served"), second.expect("served")), (b"ok".to_vec(), b"ok".to_vec()));
-    assert_eq!(figures().connects, 1, "the second had the first one's connection");
+    assert_eq!(stats().connects, 1, "the second had the first one's connection");
     tasks.close();
 }
 
@@ -181,7 +184,7 @@ async fn an_idle_connection_ages_out() {
     ask(&endpoint).await.expect("an answer");
     tokio::time::sleep(Duration::from_millis(20)).await;
     ask(&endpoint).await.expect("an answer");
-    assert_eq!(endpoint.pool.figures().connects, 2);
+    assert_eq!(endpoint.pool.stats().connects, 2);
     tasks.close();
 }
 
@@ -254,7 +257,7 @@ async fn silence_ends_at_the_deadline() {
     let endpoint = endpoint(&Clusters::new(), addr);
     let until = clock::now() + Duration::from_millis(30);
     let failed = attempt::send(&endpoint, get(&endpoint), until, || None).await.expect_err("silence");
-    assert!(matches!(failed, Failed::TimedOut), "{failed:?}");
+    assert!(matches!(failed, AttemptError::TimedOut), "{failed:?}");
     assert_eq!(endpoint.load.fail_streak(), 1);
     tasks.close();
 }

@@ -22,14 +22,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::injury::{self, Way};
-use crate::shape::cache::Cache;
+use crate::fault_injection::{self, InjectionPoint};
+use crate::server_stack::cache::Cache;
 
 /// The shapes of the components of a process.
-pub(crate) type Shapes = BTreeMap<ComponentName, Arc<Shape>>;
+pub(crate) type SimulatedServers = BTreeMap<ComponentName, Arc<SimulatedServer>>;
 
 /// A component as a scenario shapes it. Shared by its calls and its public routes.
-pub(crate) struct Shape {
+pub(crate) struct SimulatedServer {
     component: ComponentName,
     seed: u64,
     work: Option<SimulatedWork>,
@@ -39,7 +39,7 @@ pub(crate) struct Shape {
     tasks: Tasks,
 }
 
-impl Shape {
+impl SimulatedServer {
     pub fn new(component: ComponentName, options: &ServiceOptions, seed: u64, tasks: Tasks) -> Self {
         let slots = options.slots.map(|slots| Slots::new(component, slots, options.queue));
         let cache = options.cache.map(|cache| Arc::new(Cache::new(component, cache, options.store)));
@@ -127,18 +127,18 @@ impl Slots {
         Ok(Slot { _permit: permit })
     }
 
-    fn queue(&self) -> Option<Turn<'_>> {
+    fn queue(&self) -> Option<QueueEntry<'_>> {
         let take = |waiting: u32| (waiting < self.limit).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
         telemetry::queue_depth(self.component, "slots").increment(1.0);
-        Some(Turn(self))
+        Some(QueueEntry(self))
     }
 }
 
 /// A place in the queue; given up when dropped.
-struct Turn<'a>(&'a Slots);
+struct QueueEntry<'a>(&'a Slots);
 
-impl Drop for Turn<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
         telemetry::queue_depth(self.0.component, "slots").decrement(1.0);
@@ -147,34 +147,34 @@ impl Drop for Turn<'_> {
 
 /// What calls to a component meet on its side.
 #[derive(Clone)]
-pub(crate) struct Threshold {
+pub(crate) struct ServerStack {
     component: ComponentName,
     faults: Arc<Table>,
-    shape: Option<Arc<Shape>>,
+    simulated: Option<Arc<SimulatedServer>>,
     /// This copy of its process: `photo#0`.
     copy: Arc<str>,
 }
 
-/// A call that is inside, until [`Inside::leave`].
-pub(crate) struct Inside {
+/// A call that is inside, until [`AdmittedCall::finish`].
+pub(crate) struct AdmittedCall {
     slow: f64,
     started: std::time::Instant,
     _slot: Option<Slot>,
 }
 
-impl Threshold {
+impl ServerStack {
     pub fn new(
         component: ComponentName,
         faults: Arc<Table>,
-        shape: Option<Arc<Shape>>,
+        simulated: Option<Arc<SimulatedServer>>,
         copy: Arc<str>,
     ) -> Self {
-        Self { component, faults, shape, copy }
+        Self { component, faults, simulated, copy }
     }
 
     /// Whether nothing stands between a call and its work.
     pub fn is_clear(&self) -> bool {
-        self.shape.is_none() && self.faults.is_empty()
+        self.simulated.is_none() && self.faults.is_empty()
     }
 
     /// Lets a call in. `route` is its name, or method and template; `key` says what it
@@ -182,15 +182,15 @@ impl Threshold {
     ///
     /// # Errors
     /// The queue is full, the deadline passed in it, or a fault ends the call.
-    pub async fn cross(
+    pub async fn admit(
         &self,
         route: &str,
         cx: &CallContext,
         key: impl FnOnce() -> u64,
-    ) -> Result<Inside, Refusal> {
+    ) -> Result<AdmittedCall, Refusal> {
         // A component that asks itself is inside already; a second slot could wait for the first.
-        let shape = self.shape.as_ref().filter(|_| cx.from != self.component);
-        let slot = match shape.and_then(|shape| shape.slots.as_ref()) {
+        let simulated = self.simulated.as_ref().filter(|_| cx.from != self.component);
+        let slot = match simulated.and_then(|simulated| simulated.slots.as_ref()) {
             Some(slots) => {
                 let slot = slots.enter().await?;
                 self.on_time(cx)?;
@@ -200,33 +200,34 @@ impl Threshold {
         };
         let mut slow = 1.0;
         if !self.faults.is_empty() {
-            let way = Way { side: Side::Callee, callee: self.component, route, copy: Some(&self.copy) };
-            slow = injury::suffer(&self.faults, way, cx).await?.slow;
+            let point =
+                InjectionPoint { side: Side::Callee, callee: self.component, route, copy: Some(&self.copy) };
+            slow = fault_injection::apply_faults(&self.faults, point, cx).await?.slow;
             self.on_time(cx)?;
         }
-        if let Some(shape) = shape.filter(|shape| shape.cache.is_some()) {
+        if let Some(simulated) = simulated.filter(|simulated| simulated.cache.is_some()) {
             let flushes = self.faults.orders("cache-flush", self.component);
-            shape.read(key(), cx, slow, flushes).await?;
+            simulated.read(key(), cx, slow, flushes).await?;
         }
-        if let Some(shape) = shape
-            && shape.work(cx, slow).await
+        if let Some(simulated) = simulated
+            && simulated.work(cx, slow).await
         {
             // What was declared has been stretched; the real work is left as it is.
             slow = 1.0;
         }
-        Ok(Inside { slow, started: clock::now(), _slot: slot })
+        Ok(AdmittedCall { slow, started: clock::now(), _slot: slot })
     }
 
     /// Work for somebody who has stopped waiting is refused.
     pub fn on_time(&self, cx: &CallContext) -> Result<(), Refusal> {
-        crate::carrier::in_time(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
+        crate::carrier::check_deadline(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
     }
 }
 
-impl Inside {
+impl AdmittedCall {
     /// The work is done. A component that is slow without declared work takes
     /// as many times longer than it took.
-    pub async fn leave(self) {
+    pub async fn finish(self) {
         if self.slow > 1.0 {
             let took = clock::now().saturating_duration_since(self.started);
             cost::part(Part::Injected, sleep(took.mul_f64(self.slow - 1.0))).await;

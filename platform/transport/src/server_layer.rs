@@ -17,26 +17,26 @@ use telemetry::ServerMetrics;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::switchboard::Board;
-use crate::{headers, refused};
+use crate::call_router::RouterState;
+use crate::{headers, refusal_response};
 
 /// A door without faults and detached work: spans, metrics, deadline and bill
-/// only. A node uses [`crate::Switchboard::door`].
-pub fn layer(component: ComponentName) -> Door {
-    Door { component, board: None }
+/// only. A node uses [`crate::CallRouter::server_layer`].
+pub fn layer(component: ComponentName) -> ServerLayer {
+    ServerLayer { component, router_state: None }
 }
 
 /// The layer around a component's public routes. Put it on the router with
 /// `layer`, so that it sees which route matched.
 #[derive(Clone)]
-pub struct Door {
+pub struct ServerLayer {
     component: ComponentName,
-    board: Option<Arc<Board>>,
+    router_state: Option<Arc<RouterState>>,
 }
 
-impl Door {
-    pub(crate) fn on(component: ComponentName, board: Arc<Board>) -> Self {
-        Self { component, board: Some(board) }
+impl ServerLayer {
+    pub(crate) fn on(component: ComponentName, router_state: Arc<RouterState>) -> Self {
+        Self { component, router_state: Some(router_state) }
     }
 
     async fn pass<S>(self, service: S, request: Request) -> Response
@@ -56,7 +56,7 @@ impl Door {
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
         let _active = metrics.begin();
         let response = match self.admit(request.headers()) {
-            Err(refusal) => refused::response(&refusal).map(Into::into),
+            Err(refusal) => refusal_response::encode(&refusal).map(Into::into),
             Ok(()) => self.work(service, request, route).instrument(span.clone()).await,
         };
         let status = response.status().as_u16();
@@ -81,31 +81,34 @@ impl Door {
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
         S::Future: Send,
     {
-        let terms =
-            Terms { caller: headers::public_caller(request.headers()), bill: wants_bill(request.headers()) };
-        let threshold = self.board.as_ref().map(|board| board.threshold(self.component));
-        let threshold = threshold.filter(|threshold| !threshold.is_clear());
-        let route = threshold.as_ref().map(|_| format!("{} {route}", request.method()));
+        let context = WorkContext {
+            caller: headers::public_caller(request.headers()),
+            bill: wants_bill(request.headers()),
+        };
+        let server_stack =
+            self.router_state.as_ref().map(|router_state| router_state.server_stack(self.component));
+        let server_stack = server_stack.filter(|server_stack| !server_stack.is_clear());
+        let route = server_stack.as_ref().map(|_| format!("{} {route}", request.method()));
         let handled = async move {
-            let inside = match threshold.zip(route) {
-                Some((threshold, route)) => {
+            let admitted = match server_stack.zip(route) {
+                Some((server_stack, route)) => {
                     let (cx, key) = (headers::public_context(request.headers()), key_of(&request));
-                    match threshold.cross(&route, &cx, || key).await {
-                        Ok(inside) => Some(inside),
-                        Err(refusal) => return refused::response(&refusal).map(Into::into),
+                    match server_stack.admit(&route, &cx, || key).await {
+                        Ok(admitted) => Some(admitted),
+                        Err(refusal) => return refusal_response::encode(&refusal).map(Into::into),
                     }
                 }
                 None => None,
             };
             let Ok(()) = std::future::poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(response) = cost::part(Part::Business, service.call(request)).await;
-            if let Some(inside) = inside {
-                inside.leave().await;
+            if let Some(admitted) = admitted {
+                admitted.finish().await;
             }
             response
         };
-        let Worked { output: mut response, bill } =
-            work(self.board.as_ref(), self.component, terms, handled, is_work).await;
+        let WorkOutput { output: mut response, bill } =
+            work(self.router_state.as_ref(), self.component, context, handled, is_work).await;
         if let Some(bill) = bill {
             response.headers_mut().insert(headers::SERVER_TIMING, bill);
         }
@@ -115,7 +118,7 @@ impl Door {
 
 /// What a caller asked for besides the answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct WorkContext {
     pub caller: ComponentName,
     /// It wants to know what the answer cost.
     pub bill: bool,
@@ -126,7 +129,7 @@ pub(crate) fn wants_bill(headers: &HeaderMap) -> bool {
 }
 
 /// Work done, and its bill if one was asked for.
-pub(crate) struct Worked<T> {
+pub(crate) struct WorkOutput<T> {
     pub output: T,
     pub bill: Option<HeaderValue>,
 }
@@ -135,31 +138,31 @@ pub(crate) struct Worked<T> {
 /// is a task of its own and goes on when the caller leaves; otherwise it is
 /// dropped together with the caller's connection.
 pub(crate) async fn work<T, F>(
-    board: Option<&Arc<Board>>,
+    router_state: Option<&Arc<RouterState>>,
     component: ComponentName,
-    terms: Terms,
+    context: WorkContext,
     work: F,
     is_work: fn(&T) -> bool,
-) -> Worked<T>
+) -> WorkOutput<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     // In one process the door's own ledger is open already.
-    let bill = terms.bill && !cost::is_billed();
+    let bill = context.bill && !cost::is_billed();
     let work = scope::within(component, async move {
         if bill {
             let (output, bill) = cost::billed(work).await;
-            Worked { output, bill: HeaderValue::from_str(&bill.to_header()).ok() }
+            WorkOutput { output, bill: HeaderValue::from_str(&bill.to_header()).ok() }
         } else {
-            Worked { output: work.await, bill: None }
+            WorkOutput { output: work.await, bill: None }
         }
     });
-    match board {
-        Some(board) if board.detaches(terms.caller, component) => {
+    match router_state {
+        Some(router_state) if router_state.detaches(context.caller, component) => {
             let waited_for = Arc::new(());
             let waiting = Arc::downgrade(&waited_for);
-            let task = board.detached.spawn("transport.detached", Fate::Finish, async move {
+            let task = router_state.detached.spawn("transport.detached", Fate::Finish, async move {
                 let worked = work.await;
                 if is_work(&worked.output) {
                     telemetry::work_done(component, waiting.strong_count() == 0);
@@ -200,22 +203,22 @@ fn is_work(response: &Response) -> bool {
     !matches!(response.status().as_u16(), 503 | 504)
 }
 
-impl<S> Layer<S> for Door {
-    type Service = Behind<S>;
+impl<S> Layer<S> for ServerLayer {
+    type Service = ServerLayerService<S>;
 
-    fn layer(&self, service: S) -> Behind<S> {
-        Behind { door: self.clone(), service }
+    fn layer(&self, service: S) -> ServerLayerService<S> {
+        ServerLayerService { server_layer: self.clone(), service }
     }
 }
 
-/// A service behind a [`Door`].
+/// A service behind a [`ServerLayer`].
 #[derive(Clone)]
-pub struct Behind<S> {
-    door: Door,
+pub struct ServerLayerService<S> {
+    server_layer: ServerLayer,
     service: S,
 }
 
-impl<S> Service<Request> for Behind<S>
+impl<S> Service<Request> for ServerLayerService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -229,7 +232,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (door, service) = (self.door.clone(), self.service.clone());
-        Box::pin(async move { Ok(door.pass(service, request).await) })
+        let (server_layer, service) = (self.server_layer.clone(), self.service.clone());
+        Box::pin(async move { Ok(server_layer.pass(service, request).await) })
     }
 }
