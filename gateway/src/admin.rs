@@ -29,12 +29,12 @@ use serde_json::{Value, json};
 use telemetry::Telemetry;
 use transport::headers;
 
-use crate::callee::{Callee, Remote, Way};
+use crate::backend::{Backend, Location, Remote};
 use crate::config::RouteTable;
 use crate::gateway::Gateway;
 
 /// A table of a thousand routes is some hundred kilobytes.
-const BODY_MAX: usize = 1 << 20;
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 impl Gateway {
     /// The operator's side. `/metrics` is there if `telemetry` is.
@@ -52,7 +52,7 @@ impl Gateway {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(readyz))
             .merge(changes)
-            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(self.clone());
         match telemetry {
             Some(telemetry) => admin.merge(telemetry::router(telemetry)),
@@ -113,7 +113,7 @@ async fn roll_back(State(door): State<Gateway>, Path(rev): Path<u64>) -> Respons
 
 async fn drain(State(door): State<Gateway>) -> Json<Value> {
     door.begin_drain();
-    let (inside, waiting) = door.0.house.counts();
+    let (inside, waiting) = door.0.admission.counts();
     Json(json!({ "draining": true, "inside": inside, "waiting": waiting }))
 }
 
@@ -127,11 +127,11 @@ async fn readyz(State(door): State<Gateway>) -> Response {
 
 /// One JSON object per component behind a network, in order of name.
 fn by_component(door: &Gateway, describe: impl Fn(&Remote) -> Value) -> Json<Value> {
-    let describe = |callee: &Arc<Callee>| match &callee.way {
-        Way::Remote(remote) => (callee.name.to_string(), describe(remote)),
-        Way::Local(_) => (callee.name.to_string(), json!("local")),
+    let describe = |backend: &Arc<Backend>| match &backend.location {
+        Location::Remote(remote) => (backend.name.to_string(), describe(remote)),
+        Location::Local(_) => (backend.name.to_string(), json!("local")),
     };
-    Json(Value::Object(door.callees().iter().map(describe).collect()))
+    Json(Value::Object(door.backends().iter().map(describe).collect()))
 }
 
 async fn clusters(State(door): State<Gateway>) -> Json<Value> {

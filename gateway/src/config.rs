@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 /// First path segments that belong to the inside of the suite. They are never
 /// public, whatever a table says.
-const INSIDE: [&str; 5] = ["call", "outbox", "control", "metrics", "fault"];
+const INTERNAL_SEGMENTS: [&str; 5] = ["call", "outbox", "control", "metrics", "fault"];
 /// Shortest and longest deadline of a route, milliseconds.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 1..=30_000;
 /// Largest body a route may take, bytes.
-const BODY_MAX: u64 = 64 << 20;
+const MAX_BODY_BYTES: u64 = 64 << 20;
 
 /// All public routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ impl RouteTable {
         let mut trees: BTreeMap<&str, matchit::Router<usize>> = BTreeMap::new();
         for (n, route) in self.routes.iter().enumerate() {
             let at = |field: &str| format!("routes[{n}].{field}");
-            if let Some(wrong) = route.method.as_deref().and_then(method_fault) {
+            if let Some(wrong) = route.method.as_deref().and_then(method_error) {
                 errors.push(error(at("method"), wrong));
             }
             if !known(route.component) {
@@ -104,14 +104,14 @@ impl RouteTable {
                     format!("{given} is out of range; give {least} to {most}"),
                 ));
             }
-            if route.max_body > BODY_MAX {
+            if route.max_body > MAX_BODY_BYTES {
                 let given = route.max_body;
                 errors.push(error(
                     at("max_body"),
-                    format!("{given} bytes is too much; give at most {BODY_MAX}"),
+                    format!("{given} bytes is too much; give at most {MAX_BODY_BYTES}"),
                 ));
             }
-            if let Some(wrong) = path_fault(&route.path) {
+            if let Some(wrong) = path_error(&route.path) {
                 errors.push(error(at("path"), wrong));
                 continue;
             }
@@ -134,13 +134,13 @@ impl RouteTable {
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-fn method_fault(name: &str) -> Option<String> {
+fn method_error(name: &str) -> Option<String> {
     let choices = || METHODS.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     let known = METHODS.iter().any(|method| method.as_str() == name);
     (!known).then(|| format!("unknown method `{name}`; methods: {}", choices()))
 }
 
-fn path_fault(path: &str) -> Option<String> {
+fn path_error(path: &str) -> Option<String> {
     let Some(rest) = path.strip_prefix('/') else {
         return Some(format!("`{path}` must begin with `/`"));
     };
@@ -148,7 +148,7 @@ fn path_fault(path: &str) -> Option<String> {
     if first.is_empty() || first.contains('{') {
         return Some(format!("`{path}`: spell the first segment out, so that nothing inside becomes public"));
     }
-    if INSIDE.contains(&first) {
+    if INTERNAL_SEGMENTS.contains(&first) {
         return Some(format!("`/{first}` belongs to the inside of the suite and is never public"));
     }
     if path.len() > 1 && path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
@@ -176,7 +176,7 @@ mod tests {
     const FEED: ComponentName = ComponentName::of("feed");
     const PHOTO: ComponentName = ComponentName::of("photo");
 
-    fn faults(routes: Vec<Route>) -> Vec<String> {
+    fn errors(routes: Vec<Route>) -> Vec<String> {
         let known = |name: ComponentName| [FEED, PHOTO].contains(&name);
         RouteTable { routes }.validate(&known).iter().map(ToString::to_string).collect()
     }
@@ -191,12 +191,12 @@ mod tests {
             Route::new("DELETE", "/v1/photos/{photo}", PHOTO),
             Route::new("GET", "/v1/photos/{id}/original", PHOTO),
         ];
-        assert_eq!(faults(routes), [""; 0]);
+        assert_eq!(errors(routes), [""; 0]);
     }
 
     #[test]
     fn every_fault_is_said_at_once_with_its_place() {
-        let text = faults(vec![
+        let text = errors(vec![
             Route::new("GTE", "/v1/feed", FEED),
             Route::new("GET", "v1/feed", FEED),
             Route::new("GET", "/{anything}", FEED),
@@ -221,6 +221,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
-        assert_eq!(faults(Vec::new()), ["routes: the table is empty; list at least one route"]);
+        assert_eq!(errors(Vec::new()), ["routes: the table is empty; list at least one route"]);
     }
 }

@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use transport::Body;
 use transport::serve::{self, Server};
 
-use crate::admission::House;
-use crate::callee::{Callee, Upstream};
+use crate::admission_queue::AdmissionQueue;
+use crate::backend::{Backend, Upstream};
 use crate::config::{ConfigError, RouteTable};
 use crate::table::{Resolve, Table};
 
@@ -55,17 +55,17 @@ pub struct Gateway(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub options: Options,
     pub table: Table,
-    pub house: House,
-    callees: Arc<Callees>,
+    pub admission: AdmissionQueue,
+    backends: Arc<Backends>,
     draining: AtomicBool,
     server: OnceLock<Server>,
 }
 
 /// Every component a table has named so far.
-struct Callees {
+struct Backends {
     find: Box<dyn Fn(ComponentName) -> Option<Upstream> + Send + Sync>,
     policies: Vec<(EdgePattern, Policy)>,
-    known: Mutex<HashMap<ComponentName, Arc<Callee>>>,
+    known: Mutex<HashMap<ComponentName, Arc<Backend>>>,
 }
 
 impl Gateway {
@@ -79,20 +79,20 @@ impl Gateway {
         routes: RouteTable,
         find: impl Fn(ComponentName) -> Option<Upstream> + Send + Sync + 'static,
     ) -> Result<Self, Vec<ConfigError>> {
-        let callees = Arc::new(Callees {
+        let backends = Arc::new(Backends {
             find: Box::new(find),
             policies: options.policies.clone(),
             known: Mutex::default(),
         });
-        let resolving = callees.clone();
+        let resolving = backends.clone();
         let resolve: Resolve = Box::new(move |name| resolving.get(name));
         let table = Table::new(routes, resolve)?;
-        let house = House::new(options.admit);
+        let admission = AdmissionQueue::new(options.admit);
         let shared = Shared {
             options,
             table,
-            house,
-            callees,
+            admission,
+            backends,
             draining: AtomicBool::new(false),
             server: OnceLock::new(),
         };
@@ -146,25 +146,25 @@ impl Gateway {
     }
 
     /// Every component a table has named so far, by name.
-    pub(crate) fn callees(&self) -> Vec<Arc<Callee>> {
-        let mut callees: Vec<_> = self.0.callees.known().values().cloned().collect();
-        callees.sort_by_key(|callee| callee.name);
-        callees
+    pub(crate) fn backends(&self) -> Vec<Arc<Backend>> {
+        let mut backends: Vec<_> = self.0.backends.known().values().cloned().collect();
+        backends.sort_by_key(|backend| backend.name);
+        backends
     }
 }
 
-impl Callees {
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentName, Arc<Callee>>> {
+impl Backends {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentName, Arc<Backend>>> {
         self.known.lock().expect("no panic while held")
     }
 
-    fn get(&self, name: ComponentName) -> Option<Arc<Callee>> {
-        if let Some(callee) = self.known().get(&name) {
-            return Some(callee.clone());
+    fn get(&self, name: ComponentName) -> Option<Arc<Backend>> {
+        if let Some(backend) = self.known().get(&name) {
+            return Some(backend.clone());
         }
         let upstream = (self.find)(name)?;
         let policy = for_edge(&self.policies, ComponentName::GATEWAY.as_str(), name.as_str()).effective();
-        let callee = Arc::new(Callee::new(name, upstream, policy));
-        Some(self.known().entry(name).or_insert(callee).clone())
+        let backend = Arc::new(Backend::new(name, upstream, policy));
+        Some(self.known().entry(name).or_insert(backend).clone())
     }
 }

@@ -1,10 +1,10 @@
 //! The public door: routing, balancing, admission, retries, drain. Forwards; does not parse bodies.
 //!
 //! - `proxy`: one request, from its first byte to its last. Start here.
-//! - `visit`: what the door makes of a request's head.
-//! - `upload`: a request's body, kept for another try or streamed.
-//! - `admission`: who may come in.
-//! - `callee`: a component behind the door: policy, breaker, budget; or a router in this process.
+//! - `request_context`: what the door makes of a request's head.
+//! - `request_body`: a request's body, kept for another try or streamed.
+//! - `admission_queue`: who may come in.
+//! - `backend`: a component behind the door: policy, breaker, budget; or a router in this process.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
 //! - [`admin`]: the operator's side, on a port of its own.
 //!
@@ -12,15 +12,15 @@
 //! operator's side only.
 
 pub mod admin;
-mod admission;
-mod callee;
+mod admission_queue;
+mod backend;
 pub mod config;
 mod gateway;
 mod proxy;
+mod request_body;
+mod request_context;
 pub mod table;
-mod upload;
-mod visit;
 
-pub use callee::Upstream;
+pub use backend::Upstream;
 pub use config::{ConfigError, Route, RouteTable};
 pub use gateway::{Gateway, Options};

@@ -22,23 +22,23 @@ use transport::attempt::{self, AttemptError, NotSentReason};
 use transport::fault_injection::{self, AppliedFault, FaultOutcome};
 use transport::{Body, Endpoint, headers, refusal_response, sanitize};
 
-use crate::admission::{Knock, Place};
-use crate::callee::{Remote, Way};
+use crate::admission_queue::{Admission, Permit};
+use crate::backend::{Location, Remote};
 use crate::gateway::Gateway;
-use crate::table::{Found, Target};
-use crate::upload::{Blame, Upload};
-use crate::visit::{Terms, TurnedAway, Visit, screen};
+use crate::request_body::{BodyFailure, RequestBody};
+use crate::request_context::{AttemptHeaders, Rejection, RequestContext, screen};
+use crate::table::{ResolvedRoute, RouteMatch};
 
 /// The status under which a request is counted whose client left before the
 /// answer (nginx's convention).
-const CLIENT_GONE: u16 = 499;
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// When a shed client may come back.
-const COME_BACK: Duration = Duration::from_secs(1);
+const SHED_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A failed answer up to this long is read to its end, so that its connection can be kept.
-const DISCARD: u64 = 16 * 1024;
+const MAX_DISCARDED_BYTES: u64 = 16 * 1024;
 
 /// A damaged answer is read whole; nobody asks for larger ones under faults.
-const MAX_SPOILT: u64 = 16 << 20;
+const MAX_CORRUPTED_BYTES: u64 = 16 << 20;
 
 impl Gateway {
     /// Answers one request of the public port.
@@ -47,46 +47,46 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let host = match screen(&head) {
             Ok(host) => host,
-            Err(away) => return turned_away(&head, arrived, away.response(true)),
+            Err(away) => return count_unrouted(&head, arrived, away.response(true)),
         };
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
-            return turned_away(&head, arrived, status_only(StatusCode::NO_CONTENT));
+            return count_unrouted(&head, arrived, status_only(StatusCode::NO_CONTENT));
         }
         let target = match self.target(&head) {
             Ok(target) => target,
-            Err(response) => return turned_away(&head, arrived, *response),
+            Err(response) => return count_unrouted(&head, arrived, *response),
         };
 
         let path = head.uri.path();
         let trace = headers::trace(&head.headers);
         let span = telemetry::server_span(head.method.as_str(), &target.route.path, path, trace);
-        let mut counted = Counted::begin(target.metrics(&head.method), arrived);
-        let visit = Visit::new(head, host, target, arrived);
-        let serving = self.serve_visit(&visit, body).instrument(span.clone());
-        let response = if visit.billed {
+        let mut request_count = RequestCount::begin(target.metrics(&head.method), arrived);
+        let request = RequestContext::new(head, host, target, arrived);
+        let serving = self.serve_request(&request, body).instrument(span.clone());
+        let response = if request.billed {
             let (response, bill) = cost::billed(serving).await;
-            telemetry::bill(&visit.target.route.path, &bill);
+            telemetry::bill(&request.target.route.path, &bill);
             response
         } else {
             serving.await
         };
         telemetry::server_end(&span, response.status().as_u16());
-        counted.status = response.status().as_u16();
-        response.map(|body| body.guarded(counted))
+        request_count.status = response.status().as_u16();
+        response.map(|body| body.guarded(request_count))
     }
 
-    fn target(&self, head: &Parts) -> Result<Arc<Target>, Box<Response<Body>>> {
+    fn target(&self, head: &Parts) -> Result<Arc<ResolvedRoute>, Box<Response<Body>>> {
         let table = self.0.table.load();
         match table.find(&head.method, head.uri.path()) {
-            Found::Target(target) => Ok(target.clone()),
-            Found::Nothing => {
+            RouteMatch::Matched(target) => Ok(target.clone()),
+            RouteMatch::Nothing => {
                 let refusal =
                     Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
                 Err(Box::new(refusal_response::encode(&refusal)))
             }
-            Found::OtherMethods(methods) => {
+            RouteMatch::OtherMethods(methods) => {
                 let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-                let away = TurnedAway {
+                let away = Rejection {
                     status: StatusCode::METHOD_NOT_ALLOWED,
                     code: "method_not_allowed",
                     message: "this path is there, but not for this method; see `Allow`",
@@ -101,56 +101,57 @@ impl Gateway {
     }
 
     /// A routed request: deadline, size, admission, body, and then the component.
-    async fn serve_visit(&self, visit: &Visit, body: Body) -> Response<Body> {
-        let route = &visit.target.route;
-        let Some(deadline) = visit.deadline else {
+    async fn serve_request(&self, request: &RequestContext, body: Body) -> Response<Body> {
+        let route = &request.target.route;
+        let Some(deadline) = request.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
             return refusal_response::encode(&Refusal::too_late());
         };
         if body.size_hint().lower() > route.max_body {
-            return blamed(Blame::TooLarge, route.max_body);
+            return body_refused(BodyFailure::TooLarge, route.max_body);
         }
-        let place = match self.enter(deadline).await {
-            Ok(place) => place,
+        let permit = match self.enter(deadline).await {
+            Ok(permit) => permit,
             Err(refusal) => return refusal_response::encode(&refusal),
         };
         let body = body.limited(route.max_body);
-        let upload = match Upload::take(body, self.0.options.keep_body, deadline.instant()).await {
-            Ok(upload) => upload,
-            Err(blame) => return blamed(blame, route.max_body),
+        let body = match RequestBody::take(body, self.0.options.keep_body, deadline.instant()).await {
+            Ok(body) => body,
+            Err(body_failure) => return body_refused(body_failure, route.max_body),
         };
-        let answer = match &visit.target.callee.way {
-            Way::Remote(remote) => self.forward(remote, visit, &upload, deadline).await,
-            Way::Local(router) => call(router.clone(), visit, &upload, deadline).await,
+        let answer = match &request.target.backend.location {
+            Location::Remote(remote) => self.forward(remote, request, &body, deadline).await,
+            Location::Local(router) => call(router.clone(), request, &body, deadline).await,
         };
         // Whatever the component made of half a body, the client is told what was wrong with it.
-        if let Some(blame) = upload.blame(deadline.remaining(clock::now()).is_none()) {
-            return blamed(blame, route.max_body);
+        if let Some(body_failure) = body.failure(deadline.remaining(clock::now()).is_none()) {
+            return body_refused(body_failure, route.max_body);
         }
         let mut response = answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal));
         sanitize::strip_hop_by_hop(response.headers_mut());
-        if visit.billed {
+        if request.billed {
             response.headers_mut().remove(headers::SERVER_TIMING);
         }
-        response.map(|body| body.guarded(place))
+        response.map(|body| body.guarded(permit))
     }
 
     /// Shed before queueing: a late answer costs as much as none.
-    async fn enter(&self, deadline: Deadline) -> Result<Place, Refusal> {
+    async fn enter(&self, deadline: Deadline) -> Result<Permit, Refusal> {
         let overloaded = |message| {
             let mut refusal = Refusal::unavailable("overloaded", message);
-            refusal.retry_after = Some(COME_BACK);
+            refusal.retry_after = Some(SHED_RETRY_AFTER);
             refusal
         };
-        match self.0.house.knock() {
-            Knock::In(place) => Ok(place),
-            Knock::Shed => Err(overloaded("as many requests are inside and waiting as may be")),
-            Knock::Wait(turn) => {
-                let waiting = cost::part(Part::Queueing, timeout_at(deadline.instant().into(), turn.come()));
+        match self.0.admission.request_permit() {
+            Admission::Granted(permit) => Ok(permit),
+            Admission::Shed => Err(overloaded("as many requests are inside and waiting as may be")),
+            Admission::Queued(turn) => {
+                let waiting =
+                    cost::part(Part::Queueing, timeout_at(deadline.instant().into(), turn.granted()));
                 let started = clock::now();
-                let place = waiting.instrument(telemetry::wait_span(Wait::Queue)).await;
+                let permit = waiting.instrument(telemetry::wait_span(Wait::Queue)).await;
                 telemetry::queue_wait(ComponentName::GATEWAY, "admission", clock::now() - started);
-                place.map_err(|_| Refusal::too_late())?.ok_or_else(|| overloaded("the queue stands still"))
+                permit.map_err(|_| Refusal::too_late())?.ok_or_else(|| overloaded("the queue stands still"))
             }
         }
     }
@@ -159,17 +160,17 @@ impl Gateway {
     async fn forward(
         &self,
         remote: &Remote,
-        visit: &Visit,
-        upload: &Upload,
+        request: &RequestContext,
+        body: &RequestBody,
         deadline: Deadline,
     ) -> Result<Response<Body>, Refusal> {
         remote.deposit();
         let mut tries = 0;
         let mut avoid = None;
         loop {
-            let tried = self.try_once(remote, visit, upload, deadline, tries, avoid.as_ref()).await;
+            let tried = self.try_once(remote, request, body, deadline, tries, avoid.as_ref()).await;
             tries += 1;
-            let Some(wait) = again(remote, &tried, visit, upload, deadline, tries) else {
+            let Some(wait) = again(remote, &tried, request, body, deadline, tries) else {
                 return tried.answer;
             };
             discard(tried.answer);
@@ -183,13 +184,13 @@ impl Gateway {
     async fn try_once(
         &self,
         remote: &Remote,
-        visit: &Visit,
-        upload: &Upload,
+        request: &RequestContext,
+        body: &RequestBody,
         deadline: Deadline,
         tries: u32,
         avoid: Option<&Arc<Endpoint>>,
     ) -> Tried {
-        let (probe, place) = match remote.admit().and_then(|probe| Ok((probe, remote.enter()?))) {
+        let (probe, permit) = match remote.admit().and_then(|probe| Ok((probe, remote.enter()?))) {
             Ok(admitted) => admitted,
             Err(refusal) => return Tried::held_back(refusal),
         };
@@ -199,7 +200,7 @@ impl Gateway {
             .timeout
             .map_or(deadline, |limit| deadline.earlier(Deadline::after(started, limit.duration())));
         let Some(endpoint) = remote.pick(avoid) else {
-            let failed = AttemptError::NotSent(NotSentReason::NoEndpoint(visit.target.callee.name));
+            let failed = AttemptError::NotSent(NotSentReason::NoEndpoint(request.target.backend.name));
             remote.metrics.attempt(Err(failed.kind()), Duration::ZERO);
             return Tried {
                 answer: Err(failed.refusal()),
@@ -208,10 +209,10 @@ impl Gateway {
             };
         };
         let addr = endpoint.host().to_str().unwrap_or_default();
-        let (method, name) = (visit.method.as_str(), visit.target.callee.name);
-        let span = telemetry::client_span(method, &visit.target.route.path, name, addr, tries);
+        let (method, name) = (request.method.as_str(), request.target.backend.name);
+        let span = telemetry::client_span(method, &request.target.route.path, name, addr, tries);
         let sent = self
-            .send(&Trial { endpoint: &endpoint, visit, upload, until, tries })
+            .send(&Trial { endpoint: &endpoint, request, body, until, tries })
             .instrument(span.clone())
             .await;
 
@@ -224,10 +225,10 @@ impl Gateway {
             Err(_) => AttemptOutcome::SentNoResponse,
         };
         // A try that the client's own body has spoiled says nothing about the component.
-        if upload.blame(until.remaining(clock::now()).is_none()).is_none() {
-            probe.tell(result.is_ok_and(|status| status < 500));
+        if body.failure(until.remaining(clock::now()).is_none()).is_none() {
+            probe.report(result.is_ok_and(|status| status < 500));
         }
-        let answer = sent.map(|response| response.map(|body| body.guarded(place)));
+        let answer = sent.map(|response| response.map(|body| body.guarded(permit)));
         Tried {
             answer: answer.map_err(|failed| failed.refusal()),
             outcome: Some(outcome),
@@ -240,9 +241,9 @@ impl Gateway {
         if faults.is_empty() {
             return trial.reach().await;
         }
-        let route = format!("{} {}", trial.visit.method, trial.visit.target.route.path);
-        let cx = trial.visit.context(trial.until, trial.tries);
-        let callee = trial.visit.target.callee.name;
+        let route = format!("{} {}", trial.request.method, trial.request.target.route.path);
+        let cx = trial.request.context(trial.until, trial.tries);
+        let callee = trial.request.target.backend.name;
         let copy = Some(trial.endpoint.instance.id.as_str());
         let point = fault_injection::InjectionPoint { side: Side::Caller, callee, route: &route, copy };
         // As if the component or the network had said so: the policies must not know better.
@@ -260,19 +261,21 @@ impl Gateway {
 /// One try at one copy.
 struct Trial<'a> {
     endpoint: &'a Arc<Endpoint>,
-    visit: &'a Visit,
-    upload: &'a Upload,
+    request: &'a RequestContext,
+    body: &'a RequestBody,
     until: Deadline,
     tries: u32,
 }
 
 impl Trial<'_> {
     async fn reach(&self) -> Result<Response<Body>, AttemptError> {
-        let terms = Terms::new(self.until, clock::now(), self.tries, telemetry::current_trace());
-        let make = || Some(self.visit.request(self.upload.lend()?, Some(self.endpoint.host()), &terms));
+        let attempt_headers =
+            AttemptHeaders::new(self.until, clock::now(), self.tries, telemetry::current_trace());
+        let make =
+            || Some(self.request.request(self.body.lend()?, Some(self.endpoint.host()), &attempt_headers));
         let request = make().unwrap_or_default();
         // One free try on another connection, for what may be repeated and has nothing to carry.
-        let repeatable = self.visit.idempotency == Idempotency::Idempotent && self.upload.is_whole();
+        let repeatable = self.request.idempotency == Idempotency::Idempotent && self.body.is_whole();
         let remake = || repeatable.then(make).flatten();
         attempt::send(self.endpoint, request, self.until.instant(), remake).await
     }
@@ -280,7 +283,7 @@ impl Trial<'_> {
     /// What becomes of it and of its answer on the way back.
     async fn apply_faults(&self, applied: AppliedFault) -> Result<Response<Body>, AttemptError> {
         let sent = self.reach().await;
-        if applied.twice && self.upload.is_whole() {
+        if applied.twice && self.body.is_whole() {
             discard(self.reach().await.map_err(|failed| failed.refusal()));
         }
         if applied.answer_lost {
@@ -289,7 +292,7 @@ impl Trial<'_> {
         }
         let Some(how) = applied.spoilt else { return sent };
         let (mut head, body) = sent?.into_parts();
-        let body = body.bytes(MAX_SPOILT).await.map_err(|_| AttemptError::TimedOut)?;
+        let body = body.bytes(MAX_CORRUPTED_BYTES).await.map_err(|_| AttemptError::TimedOut)?;
         let body = fault_injection::corrupt(how, &body);
         head.headers.remove(http::header::CONTENT_LENGTH);
         Ok(Response::from_parts(head, Body::full(body)))
@@ -314,15 +317,15 @@ impl Tried {
 fn again(
     remote: &Remote,
     tried: &Tried,
-    visit: &Visit,
-    upload: &Upload,
+    request: &RequestContext,
+    body: &RequestBody,
     deadline: Deadline,
     tries: u32,
 ) -> Option<Duration> {
     let outcome = tried.outcome?;
     // A stream can be sent again only if nobody has read from it.
-    let sendable = upload.is_whole() || (outcome == AttemptOutcome::NotSent && upload.is_untouched());
-    if tries >= remote.policy.attempts || !sendable || !may_retry(outcome, visit.idempotency) {
+    let sendable = body.is_whole() || (outcome == AttemptOutcome::NotSent && body.is_untouched());
+    if tries >= remote.policy.attempts || !sendable || !may_retry(outcome, request.idempotency) {
         return None;
     }
     let left = deadline.remaining(clock::now())?;
@@ -339,20 +342,20 @@ fn again(
 /// A failed answer that is here already is read, which keeps its connection; else it is dropped.
 fn discard(answer: Result<Response<Body>, Refusal>) {
     if let Ok(response) = answer {
-        let _whole = response.into_body().bytes(DISCARD).now_or_never();
+        let _whole = response.into_body().bytes(MAX_DISCARDED_BYTES).now_or_never();
     }
 }
 
 /// The component is in this process: the same request, and a function call.
 async fn call(
     router: axum::Router,
-    visit: &Visit,
-    upload: &Upload,
+    request: &RequestContext,
+    body: &RequestBody,
     deadline: Deadline,
 ) -> Result<Response<Body>, Refusal> {
-    let terms = Terms::new(deadline, clock::now(), 0, telemetry::current_trace());
-    let body = upload.lend().unwrap_or_default();
-    let request = visit.request(body, None, &terms).map(axum::body::Body::from);
+    let attempt_headers = AttemptHeaders::new(deadline, clock::now(), 0, telemetry::current_trace());
+    let body = body.lend().unwrap_or_default();
+    let request = request.request(body, None, &attempt_headers).map(axum::body::Body::from);
     let answered = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
     match timeout_at(deadline.instant().into(), answered).await {
         Ok(Ok(Ok(response))) => Ok(response.map(Body::from)),
@@ -365,19 +368,19 @@ async fn call(
 }
 
 /// What is wrong with the request's body, as the client is told.
-fn blamed(blame: Blame, max_body: u64) -> Response<Body> {
-    match blame {
-        Blame::TooLarge => {
+fn body_refused(body_failure: BodyFailure, max_body: u64) -> Response<Body> {
+    match body_failure {
+        BodyFailure::TooLarge => {
             let message = format!("this route takes bodies of up to {max_body} bytes");
             refusal_response::encode(&Refusal::new(RefusalKind::TooLarge, "body_too_large", message))
         }
-        Blame::TooSlow => TurnedAway {
+        BodyFailure::TooSlow => Rejection {
             status: StatusCode::REQUEST_TIMEOUT,
             code: "body_too_slow",
             message: "the rest of the request's body did not come in time",
         }
         .response(true),
-        Blame::Broken => TurnedAway {
+        BodyFailure::Broken => Rejection {
             status: StatusCode::BAD_REQUEST,
             code: "body_broken",
             message: "the request's body broke off or is framed wrongly",
@@ -386,7 +389,7 @@ fn blamed(blame: Blame, max_body: u64) -> Response<Body> {
     }
 }
 
-impl TurnedAway {
+impl Rejection {
     /// As JSON; `close` where the connection cannot be trusted any further.
     fn response(self, close: bool) -> Response<Body> {
         let mut response =
@@ -406,27 +409,27 @@ fn status_only(status: StatusCode) -> Response<Body> {
 }
 
 /// Counts a request that matched no route, under one label for all of them.
-fn turned_away(head: &Parts, arrived: Instant, response: Response<Body>) -> Response<Body> {
+fn count_unrouted(head: &Parts, arrived: Instant, response: Response<Body>) -> Response<Body> {
     let metrics = ServerMetrics::of(ComponentName::GATEWAY, head.method.as_str(), names::UNMATCHED);
     metrics.record(response.status().as_u16(), clock::now() - arrived);
     response
 }
 
 /// Counts a request when its answer has ended; one that never got an answer, as given up.
-struct Counted {
+struct RequestCount {
     metrics: Arc<ServerMetrics>,
     arrived: Instant,
     status: u16,
     _active: telemetry::metrics::Active,
 }
 
-impl Counted {
+impl RequestCount {
     fn begin(metrics: Arc<ServerMetrics>, arrived: Instant) -> Self {
-        Self { arrived, status: CLIENT_GONE, _active: metrics.begin(), metrics }
+        Self { arrived, status: CLIENT_CLOSED_REQUEST, _active: metrics.begin(), metrics }
     }
 }
 
-impl Drop for Counted {
+impl Drop for RequestCount {
     fn drop(&mut self) {
         self.metrics.record(self.status, clock::now() - self.arrived);
     }

@@ -12,19 +12,19 @@ use contract::ComponentName;
 use http::Method;
 use telemetry::ServerMetrics;
 
-use crate::callee::Callee;
+use crate::backend::Backend;
 use crate::config::{ConfigError, Route, RouteTable};
 
 /// Tables one can go back to.
-const KEPT: usize = 8;
+const MAX_REVISIONS: usize = 8;
 
 /// A route, resolved: who answers and where it is counted.
-pub struct Target {
+pub struct ResolvedRoute {
     /// As configured.
     pub route: Route,
     /// Who answers.
-    pub(crate) callee: Arc<Callee>,
-    /// Rate, errors and durations, by method, in the order of [`Target::metrics`].
+    pub(crate) backend: Arc<Backend>,
+    /// Rate, errors and durations, by method, in the order of [`ResolvedRoute::metrics`].
     metrics: Vec<(Method, Arc<ServerMetrics>)>,
 }
 
@@ -34,14 +34,14 @@ pub struct Snapshot {
     pub rev: u64,
     /// As configured.
     pub config: RouteTable,
-    trees: Vec<(Method, matchit::Router<Arc<Target>>)>,
-    any: matchit::Router<Arc<Target>>,
+    trees: Vec<(Method, matchit::Router<Arc<ResolvedRoute>>)>,
+    any: matchit::Router<Arc<ResolvedRoute>>,
 }
 
 /// What a method and path lead to.
-pub enum Found<'a> {
+pub enum RouteMatch<'a> {
     /// A route.
-    Target(&'a Arc<Target>),
+    Matched(&'a Arc<ResolvedRoute>),
     /// The path, but only under these methods.
     OtherMethods(Vec<Method>),
     /// No such path.
@@ -57,12 +57,12 @@ pub struct Table {
 }
 
 /// Finds a component; `None` if it cannot be reached from here.
-pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Callee>> + Send + Sync>;
+pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Backend>> + Send + Sync>;
 
 /// No table of that number is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no table {rev} is kept; there are {}", list(.kept))]
-pub struct NotKept {
+pub struct UnknownRevision {
     /// What was asked for.
     pub rev: u64,
     /// What there is.
@@ -96,7 +96,7 @@ impl Table {
         let mut kept = self.kept.lock().expect("no panic while held");
         let rev = kept.back().map_or(1, |last| last.rev + 1);
         let snapshot = Arc::new(Snapshot::build(rev, config, &self.resolve)?);
-        if kept.len() == KEPT {
+        if kept.len() == MAX_REVISIONS {
             kept.pop_front();
         }
         kept.push_back(snapshot.clone());
@@ -108,13 +108,13 @@ impl Table {
     ///
     /// # Errors
     /// When it is not kept any more.
-    pub fn roll_back(&self, rev: u64) -> Result<u64, NotKept> {
+    pub fn roll_back(&self, rev: u64) -> Result<u64, UnknownRevision> {
         let found = {
             let kept = self.kept.lock().expect("no panic while held");
             let found = kept.iter().find(|snapshot| snapshot.rev == rev);
             found.map(|snapshot| snapshot.config.clone()).ok_or_else(|| kept.iter().map(|s| s.rev).collect())
         };
-        let config = found.map_err(|kept| NotKept { rev, kept })?;
+        let config = found.map_err(|kept| UnknownRevision { rev, kept })?;
         Ok(self.replace(config).expect("it was valid, and upstreams do not go away"))
     }
 
@@ -134,8 +134,8 @@ impl Snapshot {
             Self { rev, config: RouteTable::default(), trees: Vec::new(), any: matchit::Router::new() };
         for route in &config.routes {
             let method = route.method.as_deref().map(|name| name.parse::<Method>().expect("validated"));
-            let callee = resolve(route.component).expect("validated");
-            let target = Arc::new(Target::new(route.clone(), method.as_ref(), callee));
+            let backend = resolve(route.component).expect("validated");
+            let target = Arc::new(ResolvedRoute::new(route.clone(), method.as_ref(), backend));
             let tree = match method {
                 None => &mut snapshot.any,
                 Some(method) => snapshot.tree_of(method),
@@ -146,7 +146,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    fn tree_of(&mut self, method: Method) -> &mut matchit::Router<Arc<Target>> {
+    fn tree_of(&mut self, method: Method) -> &mut matchit::Router<Arc<ResolvedRoute>> {
         let known = self.trees.iter().position(|(m, _)| *m == method);
         let n = known.unwrap_or_else(|| {
             self.trees.push((method, matchit::Router::new()));
@@ -156,17 +156,17 @@ impl Snapshot {
     }
 
     /// Finds the target of a request.
-    pub fn find(&self, method: &Method, path: &str) -> Found<'_> {
+    pub fn find(&self, method: &Method, path: &str) -> RouteMatch<'_> {
         if let Some(target) = self.at(method, path) {
-            return Found::Target(target);
+            return RouteMatch::Matched(target);
         }
         if method == Method::HEAD
             && let Some(target) = self.at(&Method::GET, path)
         {
-            return Found::Target(target);
+            return RouteMatch::Matched(target);
         }
         if let Ok(found) = self.any.at(path) {
-            return Found::Target(found.value);
+            return RouteMatch::Matched(found.value);
         }
         let others: Vec<Method> = self
             .trees
@@ -174,17 +174,17 @@ impl Snapshot {
             .filter(|(_, tree)| tree.at(path).is_ok())
             .map(|(method, _)| method.clone())
             .collect();
-        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+        if others.is_empty() { RouteMatch::Nothing } else { RouteMatch::OtherMethods(others) }
     }
 
-    fn at(&self, method: &Method, path: &str) -> Option<&Arc<Target>> {
+    fn at(&self, method: &Method, path: &str) -> Option<&Arc<ResolvedRoute>> {
         let (_, tree) = self.trees.iter().find(|(m, _)| m == method)?;
         tree.at(path).ok().map(|found| found.value)
     }
 }
 
-impl Target {
-    fn new(route: Route, method: Option<&Method>, callee: Arc<Callee>) -> Self {
+impl ResolvedRoute {
+    fn new(route: Route, method: Option<&Method>, backend: Arc<Backend>) -> Self {
         let methods = match method {
             Some(method) if *method == Method::GET => vec![Method::GET, Method::HEAD],
             Some(method) => vec![method.clone()],
@@ -195,7 +195,7 @@ impl Target {
             (method, metrics)
         };
         let metrics = methods.into_iter().map(of).collect();
-        Self { route, callee, metrics }
+        Self { route, backend, metrics }
     }
 
     /// Where a request of this method is counted; registered when the table was built.

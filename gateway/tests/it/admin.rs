@@ -9,13 +9,13 @@ use runtime::{Fate, Tasks};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::speak::{Answer, exchange, get, request};
-use crate::town::{Hits, PHOTO, TOKEN, Town, bounded, cluster_of, copy, echo, routes, until};
+use crate::fixture::{Hits, PHOTO, TOKEN, TestGateway, bounded, cluster_of, copy, echo, routes, until};
+use crate::raw_client::{Answer, exchange, get, request};
 
-async fn change(town: &Town, method: &str, path: &str, body: &Value) -> Answer {
+async fn change(fixture: &TestGateway, method: &str, path: &str, body: &Value) -> Answer {
     let fields = format!("x-cleave-token: {TOKEN}\r\ncontent-type: application/json\r\n");
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    exchange(town.admin, request(method, path, &fields, &body)).await
+    exchange(fixture.admin, request(method, path, &fields, &body)).await
 }
 
 fn table(routes: Vec<Route>) -> Value {
@@ -36,20 +36,20 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
     };
     let copy =
         copy(&tasks, Router::new().route("/v1/echo/{id}", any(held)).route("/v1/new", any("new"))).await;
-    let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
-    let addr = town.addr;
+    let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
+    let addr = fixture.addr;
     let waiting = tasks.spawn("test.inside", Fate::Finish, async move { get(addr, "/v1/echo/7").await });
     until("the request inside", || inside.count() == 1).await;
 
-    let answer = change(&town, "PUT", "/routes", &table(vec![Route::new("GET", "/v1/new", PHOTO)])).await;
+    let answer = change(&fixture, "PUT", "/routes", &table(vec![Route::new("GET", "/v1/new", PHOTO)])).await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "rev": 2 })));
-    assert_eq!(get(town.addr, "/v1/echo/8").await.status, 404);
-    assert_eq!(get(town.addr, "/v1/new").await.body, b"new");
+    assert_eq!(get(fixture.addr, "/v1/echo/8").await.status, 404);
+    assert_eq!(get(fixture.addr, "/v1/new").await.body, b"new");
     free.notify_one();
     let answer = bounded("the one inside", waiting).await.expect("no panic").expect("not cut");
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"as before"[..]));
 
-    let pools = get(town.admin, "/pools").await.json();
+    let pools = get(fixture.admin, "/pools").await.json();
     assert_eq!(
         pools["photo"][0]["connects"], 2,
         "pools outlive tables: two at once, and no more since: {pools}"
@@ -58,44 +58,44 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
 
 #[tokio::test]
 async fn an_invalid_table_changes_nothing_and_says_everything() {
-    let town = Town::open(Upstream::Local(echo(Hits::default()))).await;
+    let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
     let mut bad = vec![Route::new("GET", "/call/x", PHOTO), Route::new("GTE", "/v1/x", PHOTO)];
     bad.push(Route::new("GET", "/v1/y", contract::ComponentName::of("fed")));
-    let answer = change(&town, "PUT", "/routes", &table(bad)).await;
+    let answer = change(&fixture, "PUT", "/routes", &table(bad)).await;
     assert_eq!((answer.status, answer.code().as_str()), (422, "table_invalid"));
     let places: Vec<_> =
         answer.json()["errors"].as_array().expect("a list").iter().map(|e| e["at"].clone()).collect();
     assert_eq!(places, ["routes[0].path", "routes[1].method", "routes[2].component"]);
     let typo = json!({ "routes": [{ "path": "/v1/x", "component": "photo", "dedline_ms": 5 }] });
-    assert_eq!(change(&town, "PUT", "/routes", &typo).await.status, 422);
-    assert_eq!(get(town.admin, "/routes").await.json()["rev"], 1);
-    assert_eq!(get(town.addr, "/v1/echo/7").await.status, 200);
+    assert_eq!(change(&fixture, "PUT", "/routes", &typo).await.status, 422);
+    assert_eq!(get(fixture.admin, "/routes").await.json()["rev"], 1);
+    assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 200);
 }
 
 #[tokio::test]
 async fn the_last_eight_tables_are_kept_to_go_back_to() {
-    let town = Town::open(Upstream::Local(echo(Hits::default()))).await;
+    let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
     for _ in 2..=10 {
         let only = table(vec![Route::new("GET", "/v1/broken", PHOTO)]);
-        assert_eq!(change(&town, "PUT", "/routes", &only).await.status, 200);
+        assert_eq!(change(&fixture, "PUT", "/routes", &only).await.status, 200);
     }
     let kept: Vec<u64> = (3..=10).collect();
-    assert_eq!(get(town.admin, "/routes").await.json()["kept"], json!(kept));
-    let answer = change(&town, "POST", "/routes/rollback/1", &Value::Null).await;
+    assert_eq!(get(fixture.admin, "/routes").await.json()["kept"], json!(kept));
+    let answer = change(&fixture, "POST", "/routes/rollback/1", &Value::Null).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "table_not_kept"));
 
-    assert_eq!(change(&town, "PUT", "/routes", &table(routes())).await.json()["rev"], 11);
-    assert_eq!(get(town.addr, "/v1/echo/7").await.status, 200);
-    assert_eq!(change(&town, "POST", "/routes/rollback/10", &Value::Null).await.json()["rev"], 12);
-    assert_eq!(get(town.addr, "/v1/echo/7").await.status, 404);
+    assert_eq!(change(&fixture, "PUT", "/routes", &table(routes())).await.json()["rev"], 11);
+    assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 200);
+    assert_eq!(change(&fixture, "POST", "/routes/rollback/10", &Value::Null).await.json()["rev"], 12);
+    assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 404);
 }
 
 #[tokio::test]
 async fn changes_need_the_token_and_looking_does_not() {
-    let town = Town::open(Upstream::Local(echo(Hits::default()))).await;
+    let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
     for (method, path) in [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("POST", "/drain")] {
         for fields in ["", "x-cleave-token: wrong\r\n", "x-cleave-token: the-run's-toker\r\n"] {
-            let answer = exchange(town.admin, request(method, path, fields, b"")).await;
+            let answer = exchange(fixture.admin, request(method, path, fields, b"")).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),
                 (401, "token_required"),
@@ -104,11 +104,11 @@ async fn changes_need_the_token_and_looking_does_not() {
         }
     }
     for path in ["/routes", "/clusters", "/breakers", "/pools", "/healthz", "/readyz"] {
-        assert_eq!(get(town.admin, path).await.status, 200, "{path}");
-        assert_eq!(get(town.addr, path).await.status, 404, "{path} is not public");
+        assert_eq!(get(fixture.admin, path).await.status, 200, "{path}");
+        assert_eq!(get(fixture.addr, path).await.status, 404, "{path} is not public");
     }
-    assert!(town.door.is_ready());
-    assert_eq!(change(&town, "POST", "/drain", &Value::Null).await.status, 200);
-    assert_eq!(get(town.admin, "/readyz").await.status, 503);
-    assert_eq!(get(town.addr, "/v1/echo/7").await.field("connection"), Some("close"));
+    assert!(fixture.door.is_ready());
+    assert_eq!(change(&fixture, "POST", "/drain", &Value::Null).await.status, 200);
+    assert_eq!(get(fixture.admin, "/readyz").await.status, 503);
+    assert_eq!(get(fixture.addr, "/v1/echo/7").await.field("connection"), Some("close"));
 }

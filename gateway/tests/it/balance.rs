@@ -13,8 +13,8 @@ use policy::{Balance, Policy};
 use runtime::{Fate, Tasks};
 use tokio::sync::Semaphore;
 
-use crate::speak::{get, post};
-use crate::town::{Hits, PHOTO, Town, Tuning, cluster_of, copy, echo, options, until};
+use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, cluster_of, copy, echo, options, until};
+use crate::raw_client::{get, post};
 
 fn answering(status: StatusCode, after: Duration, hits: Hits) -> Router {
     let answer = move || {
@@ -43,10 +43,10 @@ async fn a_replica_that_fails_fast_is_no_black_hole() {
         copy(&tasks, answering(StatusCode::OK, work, fine.clone())).await,
     ];
     let cluster = cluster_of(&copies.map(|copy| copy.addr()));
-    let town = Town::tuned(Upstream::Cluster(cluster), tuned(Policy::default())).await;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster), tuned(Policy::default())).await;
     let mut failed = 0;
     for _ in 0..40 {
-        let answers = join_all((0..8).map(|_| get(town.addr, "/v1/echo/7"))).await;
+        let answers = join_all((0..8).map(|_| get(fixture.addr, "/v1/echo/7"))).await;
         failed += answers.iter().filter(|answer| answer.status == 500).count();
     }
     assert_eq!((failed, good.count() + fine.count()), (bad.count(), 320 - bad.count()));
@@ -64,15 +64,15 @@ async fn five_failures_in_a_row_are_enough() {
     ];
     let policy = Policy { balance: Some(Balance::RoundRobin), ..Policy::default() };
     let cluster = cluster_of(&copies.map(|copy| copy.addr()));
-    let town = Town::tuned(Upstream::Cluster(cluster), tuned(policy)).await;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster), tuned(policy)).await;
     let started = runtime::clock::now();
     for _ in 0..40 {
-        get(town.addr, "/v1/echo/7").await;
+        get(fixture.addr, "/v1/echo/7").await;
     }
     // Turn by turn it would be 20. Out for 3 s after five; should the test take longer, five more.
     let returns = (runtime::clock::now() - started).as_secs() as usize / 3;
     assert!((5..=5 * (returns + 1)).contains(&bad.count()), "{}", bad.count());
-    let clusters = get(town.admin, "/clusters").await.json();
+    let clusters = get(fixture.admin, "/clusters").await.json();
     assert_eq!(clusters["photo"][0]["ejections"], 1 + returns as u64, "{clusters}");
 }
 
@@ -83,16 +83,16 @@ async fn an_edge_that_mostly_fails_is_left_alone() {
     let breaker = BreakerOptions { minimum: 10, ..BreakerOptions::default() };
     let policy = Policy { breaker: Some(breaker), ..Policy::default() };
     let tuning = Tuning { policy: Some(policy), ..Tuning::default() };
-    let town = Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
     for _ in 0..10 {
-        assert_eq!(get(town.addr, "/v1/echo/7").await.status, 500);
+        assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 500);
     }
-    let answer = get(town.addr, "/v1/echo/7").await;
+    let answer = get(fixture.addr, "/v1/echo/7").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "circuit_open"));
     let wait: u64 = answer.field("retry-after").expect("when to come back").parse().expect("seconds");
     assert!((1..=5).contains(&wait), "open for 5 s: {wait}");
     assert_eq!(hits.count(), 10);
-    assert_eq!(get(town.admin, "/breakers").await.json()["photo"]["breaker"], "open");
+    assert_eq!(get(fixture.admin, "/breakers").await.json()["photo"]["breaker"], "open");
 }
 
 #[tokio::test]
@@ -108,8 +108,8 @@ async fn the_full_house_says_so_at_once() {
     let mut options = options();
     (options.admit.limit, options.admit.queue) = (2, 0);
     let tuning = Tuning { options: Some(options), ..Tuning::default() };
-    let town = Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
-    let addr = town.addr;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let addr = fixture.addr;
     let visit = || tasks.spawn("test.visit", Fate::Finish, async move { get(addr, "/v1/echo/7").await });
     let inside = [visit(), visit()];
     until("two inside", || hits.count() == 2).await;
@@ -126,8 +126,8 @@ async fn the_full_house_says_so_at_once() {
 
 #[tokio::test]
 async fn a_cluster_without_anybody_is_unavailable() {
-    let town = Town::open(Upstream::Cluster(cluster_of(&[]))).await;
-    let answer = get(town.addr, "/v1/echo/7").await;
+    let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[]))).await;
+    let answer = get(fixture.addr, "/v1/echo/7").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "no_endpoint"));
 }
 
@@ -138,14 +138,14 @@ async fn faults_of_the_doors_edges_bite_below_its_policies() {
     let faults = Arc::new(fault::Table::new());
     let options = gateway::Options { faults: faults.clone(), ..options() };
     let tuning = Tuning { options: Some(options), ..Tuning::default() };
-    let town = Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
     let lease = serde_json::json!({
         "id": "once", "fault": { "do": "abort", "status": 503 }, "target": format!("gateway->{PHOTO}"),
         "matching": { "first": 1 },
     });
     let lease = serde_json::from_value(lease).expect("a lease");
     faults.put(lease, Duration::from_secs(60), runtime::clock::now_ns()).expect("room");
-    assert_eq!(get(town.addr, "/v1/echo/7").await.status, 200, "the retry rides over one abort");
+    assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 200, "the retry rides over one abort");
     assert_eq!(hits.count(), 1, "which the component never saw");
 
     let lease = serde_json::json!({
@@ -153,6 +153,6 @@ async fn faults_of_the_doors_edges_bite_below_its_policies() {
     });
     let lease = serde_json::from_value(lease).expect("a lease");
     faults.put(lease, Duration::from_secs(60), runtime::clock::now_ns()).expect("room");
-    let answer = post(town.addr, "/v1/echo", "", b"x").await;
+    let answer = post(fixture.addr, "/v1/echo", "", b"x").await;
     assert_eq!((answer.status, answer.code().as_str(), hits.count()), (503, "fault_injected", 1));
 }

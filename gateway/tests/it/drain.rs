@@ -8,13 +8,13 @@ use axum::routing::any;
 use gateway::Upstream;
 use runtime::{Fate, Tasks};
 
-use crate::speak::{Line, request};
-use crate::town::{Hits, Town, bounded, cluster_of, copy, draining, echo, instances, until};
+use crate::fixture::{Hits, TestGateway, bounded, cluster_of, copy, draining, echo, instances, until};
+use crate::raw_client::{RawConnection, request};
 
 /// Asks over kept connections, reads and writes in turn, until the door asks
 /// it to leave or `stop` is set. Answers how many requests were served.
 async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
-    let mut line = Line::open(addr).await;
+    let mut line = RawConnection::open(addr).await;
     let mut write = false;
     while !stop.load(Ordering::Relaxed) {
         write = !write;
@@ -23,8 +23,8 @@ async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits
         } else {
             request("GET", "/v1/echo/7", "", b"")
         };
-        line.say(raw).await;
-        let answer = line.hear(false).await.expect("a request that was sent is answered");
+        line.send(raw).await;
+        let answer = line.receive(false).await.expect("a request that was sent is answered");
         assert_eq!((answer.status, answer.whole), (200, true), "{answer:?}");
         served.hit();
         if answer.field("connection") == Some("close") {
@@ -38,15 +38,17 @@ async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits
 async fn a_door_that_closes_under_load_fails_nobody() {
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
-    let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
+    let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
     let visitors: Vec<_> = (0..8)
-        .map(|_| tasks.spawn("test.visitor", Fate::Finish, visitor(town.addr, stop.clone(), served.clone())))
+        .map(|_| {
+            tasks.spawn("test.visitor", Fate::Finish, visitor(fixture.addr, stop.clone(), served.clone()))
+        })
         .collect();
     until("load", || served.count() > 200).await;
-    town.door.begin_drain();
-    assert_eq!(crate::speak::get(town.admin, "/readyz").await.status, 503);
-    assert_eq!(bounded("the drain", town.door.drain()).await, 0, "nobody was cut off");
+    fixture.door.begin_drain();
+    assert_eq!(crate::raw_client::get(fixture.admin, "/readyz").await.status, 503);
+    assert_eq!(bounded("the drain", fixture.door.drain()).await, 0, "nobody was cut off");
     for visitor in visitors {
         bounded("a visitor", visitor).await.expect("not one failed request");
     }
@@ -57,10 +59,12 @@ async fn replicas_are_replaced_under_load_and_nobody_notices() {
     let tasks = Tasks::new();
     let old = [copy(&tasks, echo(Hits::default())).await, copy(&tasks, echo(Hits::default())).await];
     let cluster = cluster_of(&old.each_ref().map(|copy| copy.addr()));
-    let town = Town::open(Upstream::Cluster(cluster.clone())).await;
+    let fixture = TestGateway::open(Upstream::Cluster(cluster.clone())).await;
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
     let visitors: Vec<_> = (0..8)
-        .map(|_| tasks.spawn("test.visitor", Fate::Finish, visitor(town.addr, stop.clone(), served.clone())))
+        .map(|_| {
+            tasks.spawn("test.visitor", Fate::Finish, visitor(fixture.addr, stop.clone(), served.clone()))
+        })
         .collect();
     let mut addrs = old.each_ref().map(|copy| copy.addr());
     for (n, leaving) in old.into_iter().enumerate() {
@@ -108,9 +112,9 @@ async fn a_client_that_leaves_takes_its_request_along() {
         }
     };
     let copy = copy(&tasks, Router::new().route("/v1/echo/{id}", any(endless))).await;
-    let town = Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
-    let mut line = Line::open(town.addr).await;
-    line.say(request("GET", "/v1/echo/7", "", b"")).await;
+    let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
+    let mut line = RawConnection::open(fixture.addr).await;
+    line.send(request("GET", "/v1/echo/7", "", b"")).await;
     until("the request", || asked.count() == 1).await;
     drop(line);
     until("its end, two hops further", || dropped.load(Ordering::SeqCst)).await;

@@ -3,23 +3,23 @@
 use gateway::Upstream;
 use serde_json::json;
 
-use crate::speak::{Line, exchange, request};
-use crate::town::{Hits, Town, cluster_of, copy, echo};
+use crate::fixture::{Hits, TestGateway, cluster_of, copy, echo};
+use crate::raw_client::{RawConnection, exchange, request};
 
-async fn town(hits: &Hits) -> (Town, runtime::Tasks) {
+async fn fixture(hits: &Hits) -> (TestGateway, runtime::Tasks) {
     let tasks = runtime::Tasks::new();
     let copy = copy(&tasks, echo(hits.clone())).await;
-    (Town::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await, tasks)
+    (TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await, tasks)
 }
 
 #[tokio::test]
 async fn forged_claims_are_replaced_by_ours() {
-    let (town, _tasks) = town(&Hits::default()).await;
+    let (fixture, _tasks) = fixture(&Hits::default()).await;
     let forged = "x-cleave-principal: 0000000000007\r\nx-cleave-token: guess\r\nx-cleave-caller: feed\r\n\
                   x-cleave-bill: 1\r\nx-forwarded-for: 10.1.2.3\r\nforwarded: for=10.1.2.3\r\n\
                   x-forwarded-host: evil\r\nx-retry-attempt: 2\r\nx-cleave-request: 00000000000000a1\r\n\
                   authorization: Bearer t\r\n";
-    let answer = exchange(town.addr, request("GET", "/v1/echo/7", forged, b"")).await;
+    let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", forged, b"")).await;
     let fields = &answer.json()["fields"];
     assert_eq!(fields["x-forwarded-for"], "127.0.0.1");
     assert_eq!(fields["x-forwarded-host"], "cleave");
@@ -33,27 +33,27 @@ async fn forged_claims_are_replaced_by_ours() {
 
 #[tokio::test]
 async fn what_concerns_one_connection_ends_with_it() {
-    let (town, _tasks) = town(&Hits::default()).await;
+    let (fixture, _tasks) = fixture(&Hits::default()).await;
     // `Connection` also lists headers that must not be strippable after we have set them.
     let fields = "connection: close, x-forwarded-for, x-cleave-request, x-secret\r\nx-secret: 1\r\nte: trailers\r\n\
                   upgrade: websocket\r\nproxy-connection: keep-alive\r\nkeep-alive: 5\r\n";
-    let mut line = Line::open(town.addr).await;
-    line.say(request("GET", "/v1/echo/7", fields, b"")).await;
-    let told = line.hear(false).await.expect("an answer").json();
+    let mut line = RawConnection::open(fixture.addr).await;
+    line.send(request("GET", "/v1/echo/7", fields, b"")).await;
+    let told = line.receive(false).await.expect("an answer").json();
     for gone in ["connection", "x-secret", "te", "upgrade", "proxy-connection", "keep-alive"] {
         assert!(told["fields"].get(gone).is_none(), "{gone}: {told}");
     }
     assert_eq!(told["fields"]["x-forwarded-for"], "127.0.0.1");
     assert!(told["fields"].get("x-cleave-request").is_some());
     assert!(line.is_closed().await, "the client asked for that");
-    let pools = crate::speak::get(town.admin, "/pools").await.json();
+    let pools = crate::raw_client::get(fixture.admin, "/pools").await.json();
     assert_eq!(pools["photo"][0]["idle"], 1, "and the connection behind the door was kept: {pools}");
 }
 
 #[tokio::test]
 async fn ambiguous_requests_are_refused_and_the_connection_closed() {
     let hits = Hits::default();
-    let (town, _tasks) = town(&hits).await;
+    let (fixture, _tasks) = fixture(&hits).await;
     let close = [
         ("GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400, "host_invalid"),
         ("GET /v1/echo/7 HTTP/1.1\r\n\r\n", 400, "host_invalid"),
@@ -76,9 +76,9 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
         ("GET /v1/echo/7 HTTP/1.1\r\nhost : a\r\n\r\n", 400, ""),
     ];
     for (raw, status, code) in close {
-        let mut line = Line::open(town.addr).await;
-        line.say(raw).await;
-        let answer = line.hear(false).await.expect("an answer");
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(raw).await;
+        let answer = line.receive(false).await.expect("an answer");
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{raw}");
         assert!(line.is_closed().await, "{raw}");
     }
@@ -87,38 +87,39 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn what_is_unusual_and_sound_is_served() {
-    let (town, _tasks) = town(&Hits::default()).await;
-    let absolute = exchange(town.addr, "GET http://shop:99/v1/echo/7 HTTP/1.1\r\nhost: cleave\r\n\r\n").await;
+    let (fixture, _tasks) = fixture(&Hits::default()).await;
+    let absolute =
+        exchange(fixture.addr, "GET http://shop:99/v1/echo/7 HTTP/1.1\r\nhost: cleave\r\n\r\n").await;
     assert_eq!(absolute.json()["uri"], "/v1/echo/7");
     assert_eq!(absolute.json()["fields"]["x-forwarded-host"], "shop:99", "the URI outranks `Host`");
 
-    let options = exchange(town.addr, "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let options = exchange(fixture.addr, "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(options.status, 204);
 
     let patient =
         "POST /v1/echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello";
-    let answer = exchange(town.addr, patient).await;
+    let answer = exchange(fixture.addr, patient).await;
     assert_eq!((answer.status, &answer.json()["body"]), (200, &json!("hello")));
     assert!(answer.json()["fields"].get("expect").is_none(), "that was between the client and us");
 
     let smuggled = "POST /v1/echo HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\ntransfer-encoding: chunked\r\n\r\n\
                     0\r\n\r\nGET /v1/echo/smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut line = Line::open(town.addr).await;
-    line.say(smuggled).await;
-    let answer = line.hear(false).await.expect("an answer");
+    let mut line = RawConnection::open(fixture.addr).await;
+    line.send(smuggled).await;
+    let answer = line.receive(false).await.expect("an answer");
     assert_eq!((answer.status, &answer.json()["length"]), (200, &json!(0)));
-    assert!(line.hear(false).await.is_none(), "one answer, and the connection is over");
+    assert!(line.receive(false).await.is_none(), "one answer, and the connection is over");
 }
 
 #[tokio::test]
 async fn a_trace_is_taken_over() {
-    let (town, _tasks) = town(&Hits::default()).await;
+    let (fixture, _tasks) = fixture(&Hits::default()).await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let fields = format!("traceparent: {trace}\r\n");
-    let told = exchange(town.addr, request("GET", "/v1/echo/7", &fields, b"")).await.json();
+    let told = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await.json();
     let passed_on = told["fields"]["traceparent"].as_str().expect("a trace");
     assert_eq!(passed_on[..35], trace[..35], "the same trace, whoever its last span is");
     let told =
-        exchange(town.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
+        exchange(fixture.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
     assert_ne!(told["fields"]["traceparent"], "nonsense");
 }

@@ -2,11 +2,11 @@
 
 mod admin;
 mod balance;
-mod both;
 mod drain;
-mod figures;
+mod fixture;
 mod hygiene;
+mod metrics;
 mod outcomes;
+mod raw_client;
+mod remote_and_local;
 mod retries;
-mod speak;
-mod town;

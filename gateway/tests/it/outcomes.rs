@@ -6,8 +6,8 @@ use gateway::Upstream;
 use runtime::{Fate, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::speak::{Line, get, request};
-use crate::town::{Town, cluster_of, listen};
+use crate::fixture::{TestGateway, cluster_of, listen};
+use crate::raw_client::{RawConnection, get, request};
 
 /// Answers every request with these bytes, then closes.
 async fn saying(tasks: &Tasks, said: &'static [u8]) -> SocketAddr {
@@ -38,11 +38,11 @@ async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
         (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfull", 200, true),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfull\r\n0\r\n\r\n", 200, true),
     ] {
-        let town = Town::open(Upstream::Cluster(cluster_of(&[saying(&tasks, said).await]))).await;
-        let mut line = Line::open(town.addr).await;
-        line.say(request("GET", "/v1/echo/7", "", b"")).await;
+        let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[saying(&tasks, said).await]))).await;
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(request("GET", "/v1/echo/7", "", b"")).await;
         let text = String::from_utf8_lossy(said);
-        match line.hear(false).await {
+        match line.receive(false).await {
             Some(answer) => assert_eq!((answer.status, answer.whole), (status, whole), "{text}: {answer:?}"),
             // The head was still in our buffer when the rest was lost.
             None => assert!(!whole, "{text}"),
@@ -62,6 +62,6 @@ async fn endless_interim_answers_end_at_the_deadline() {
             }
         }
     });
-    let town = Town::open(Upstream::Cluster(cluster_of(&[addr]))).await;
-    assert_eq!(get(town.addr, "/v1/slow").await.status, 504);
+    let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[addr]))).await;
+    assert_eq!(get(fixture.addr, "/v1/slow").await.status, 504);
 }

@@ -11,8 +11,8 @@ use runtime::Tasks;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::speak::{exchange, get, post, request};
-use crate::town::{Hits, Town, Tuning, bounded, cluster_of, copy, echo, listen, nobody};
+use crate::fixture::{Hits, TestGateway, Tuning, bounded, cluster_of, copy, echo, listen, refusing_addr};
+use crate::raw_client::{exchange, get, post, request};
 
 /// Three tries, paid for, and a breaker that stays out of the way.
 fn three_tries() -> Tuning {
@@ -39,10 +39,10 @@ fn failing(failures: usize, status: u16, hits: Hits) -> Router {
     Router::new().route("/v1/echo", any(answer.clone())).route("/v1/echo/{id}", any(answer))
 }
 
-async fn behind(router: Router, tuning: Tuning) -> (Town, Tasks) {
+async fn behind(router: Router, tuning: Tuning) -> (TestGateway, Tasks) {
     let tasks = Tasks::new();
     let copy = copy(&tasks, router).await;
-    (Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
+    (TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
 }
 
 #[tokio::test]
@@ -51,10 +51,10 @@ async fn a_refused_connection_is_tried_elsewhere_even_for_a_write() {
     let alive = copy(&tasks, echo(hits.clone())).await;
     // Whichever is picked first, every request is answered by the one that lives.
     for round in 0..10 {
-        let (_taken, refusing) = nobody();
+        let (_taken, refusing) = refusing_addr();
         let upstream = Upstream::Cluster(cluster_of(&[refusing, alive.addr()]));
-        let town = Town::tuned(upstream, three_tries()).await;
-        let answer = post(town.addr, "/v1/echo", "", b"hello").await;
+        let fixture = TestGateway::tuned(upstream, three_tries()).await;
+        let answer = post(fixture.addr, "/v1/echo", "", b"hello").await;
         assert_eq!((answer.status, &answer.json()["body"]), (200, &json!("hello")), "round {round}");
         assert_eq!(hits.count(), round + 1, "and answered once");
     }
@@ -66,9 +66,10 @@ async fn a_long_upload_survives_a_refused_connection() {
     let alive = copy(&tasks, echo(hits.clone())).await;
     let body = vec![b'x'; 1 << 20];
     for _ in 0..10 {
-        let (_taken, refusing) = nobody();
-        let town = Town::tuned(Upstream::Cluster(cluster_of(&[refusing, alive.addr()])), three_tries()).await;
-        let answer = post(town.addr, "/v1/large", "", &body).await;
+        let (_taken, refusing) = refusing_addr();
+        let fixture =
+            TestGateway::tuned(Upstream::Cluster(cluster_of(&[refusing, alive.addr()])), three_tries()).await;
+        let answer = post(fixture.addr, "/v1/large", "", &body).await;
         assert_eq!((answer.status, &answer.json()["length"]), (200, &json!(1 << 20)));
     }
 }
@@ -81,8 +82,8 @@ async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
         ("POST", "/v1/echo", "", 503, 1),
     ] {
         let hits = Hits::default();
-        let (town, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;
-        let answer = exchange(town.addr, request(method, path, fields, b"")).await;
+        let (fixture, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;
+        let answer = exchange(fixture.addr, request(method, path, fields, b"")).await;
         assert_eq!((answer.status, hits.count()), (status, tries), "{method} {fields}");
         // The component is told which try it sees, so that it does not retry on our behalf.
         assert_eq!(answer.body, (tries - 1).to_string().as_bytes());
@@ -92,25 +93,25 @@ async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
 #[tokio::test]
 async fn an_error_of_the_component_is_an_answer() {
     let hits = Hits::default();
-    let (town, _tasks) = behind(failing(1, 500, hits.clone()), three_tries()).await;
-    assert_eq!((get(town.addr, "/v1/echo/7").await.status, hits.count()), (500, 1));
+    let (fixture, _tasks) = behind(failing(1, 500, hits.clone()), three_tries()).await;
+    assert_eq!((get(fixture.addr, "/v1/echo/7").await.status, hits.count()), (500, 1));
 }
 
 #[tokio::test]
 async fn tries_are_counted_and_the_last_answer_is_passed_on() {
     let hits = Hits::default();
-    let (town, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
-    assert_eq!((get(town.addr, "/v1/echo/7").await.status, hits.count()), (503, 3));
+    let (fixture, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
+    assert_eq!((get(fixture.addr, "/v1/echo/7").await.status, hits.count()), (503, 3));
 }
 
 #[tokio::test]
 async fn when_everything_fails_the_budget_bounds_the_storm() {
     let hits = Hits::default();
-    let (town, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
+    let (fixture, _tasks) = behind(failing(usize::MAX, 503, hits.clone()), three_tries()).await;
     let started = runtime::clock::now();
     let requests = 300;
     for _ in 0..requests {
-        assert_eq!(get(town.addr, "/v1/echo/7").await.status, 503);
+        assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 503);
     }
     let seconds = (runtime::clock::now() - started).as_secs() as usize + 1;
     let retries = hits.count() - requests;
@@ -135,10 +136,10 @@ async fn a_write_that_may_have_happened_is_not_repeated() {
             }
         }
     });
-    let town = Town::tuned(Upstream::Cluster(cluster_of(&[addr])), three_tries()).await;
-    let answer = post(town.addr, "/v1/echo", "", b"x").await;
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[addr])), three_tries()).await;
+    let answer = post(fixture.addr, "/v1/echo", "", b"x").await;
     assert_eq!((answer.status, answer.code().as_str(), hits.count()), (502, "connection_lost", 1));
-    let answer = post(town.addr, "/v1/echo", "idempotency-key: k\r\n", b"x").await;
+    let answer = post(fixture.addr, "/v1/echo", "idempotency-key: k\r\n", b"x").await;
     assert_eq!((answer.status, hits.count()), (502, 1 + 3), "with a key it is");
 }
 
@@ -158,13 +159,13 @@ async fn a_stale_connection_costs_nobody_anything() {
         }
     });
     let policy = Policy { attempts: Some(1), ..Policy::default() };
-    let town = Town::tuned(
+    let fixture = TestGateway::tuned(
         Upstream::Cluster(cluster_of(&[addr])),
         Tuning { policy: Some(policy), ..Tuning::default() },
     )
     .await;
     for n in 0..50 {
-        let answer = bounded("an answer", get(town.addr, "/v1/echo/7")).await;
+        let answer = bounded("an answer", get(fixture.addr, "/v1/echo/7")).await;
         assert_eq!(answer.status, 200, "request {n}, without a single retry allowed");
     }
 }

@@ -25,12 +25,12 @@ pub enum Upstream {
 }
 
 /// A component as the door knows it.
-pub(crate) struct Callee {
+pub(crate) struct Backend {
     pub name: ComponentName,
-    pub way: Way,
+    pub location: Location,
 }
 
-pub(crate) enum Way {
+pub(crate) enum Location {
     Remote(Box<Remote>),
     /// Breaker, budget and retries are for networks; a function call has none.
     Local(Router),
@@ -48,13 +48,13 @@ pub(crate) struct Remote {
     bulkhead: Option<Arc<Bulkhead>>,
 }
 
-impl Callee {
+impl Backend {
     pub fn new(name: ComponentName, upstream: Upstream, policy: EffectivePolicy) -> Self {
-        let way = match upstream {
-            Upstream::Local(router) => Way::Local(router),
-            Upstream::Cluster(cluster) => Way::Remote(Box::new(Remote::new(name, cluster, policy))),
+        let location = match upstream {
+            Upstream::Local(router) => Location::Local(router),
+            Upstream::Cluster(cluster) => Location::Remote(Box::new(Remote::new(name, cluster, policy))),
         };
-        Self { name, way }
+        Self { name, location }
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) struct Probe<'a> {
 
 impl Probe<'_> {
     /// How the try ended.
-    pub fn tell(mut self, ok: bool) {
+    pub fn report(mut self, ok: bool) {
         if let Some((breaker, generation)) = self.remote.breaker.as_ref().zip(self.generation.take()) {
             let mut breaker = locked(breaker);
             let before = breaker.state();

@@ -23,7 +23,7 @@ use transport::{Cluster, Instance, cluster, pool};
 pub const PHOTO: ComponentName = ComponentName::of("photo");
 pub const TOKEN: &str = "the-run's-token";
 
-pub struct Town {
+pub struct TestGateway {
     _tasks: Tasks,
     pub door: Gateway,
     pub addr: SocketAddr,
@@ -38,7 +38,7 @@ pub struct Tuning {
     pub routes: Option<Vec<Route>>,
 }
 
-impl Town {
+impl TestGateway {
     pub async fn open(upstream: Upstream) -> Self {
         Self::tuned(upstream, Tuning::default()).await
     }
@@ -106,7 +106,7 @@ pub fn draining(instance: Instance) -> Instance {
 
 /// An address that refuses connections for as long as the socket is kept: it
 /// is taken, and nobody listens.
-pub fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+pub fn refusing_addr() -> (tokio::net::TcpSocket, SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let addr = socket.local_addr().expect("bound");
@@ -192,7 +192,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(crate::speak::PATIENCE, future)
+    tokio::time::timeout(crate::raw_client::TIMEOUT, future)
         .await
         .unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

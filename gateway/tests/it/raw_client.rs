@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Waiting longer than this for anything is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer, and whether it came to its proper end.
 #[derive(Debug)]
@@ -36,25 +36,25 @@ impl Answer {
 }
 
 /// A connection that is kept.
-pub struct Line {
+pub struct RawConnection {
     stream: TcpStream,
     ahead: Vec<u8>,
 }
 
-impl Line {
+impl RawConnection {
     pub async fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.expect("connects");
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, ahead: Vec::new() }
     }
 
-    pub async fn say(&mut self, raw: impl AsRef<[u8]>) {
+    pub async fn send(&mut self, raw: impl AsRef<[u8]>) {
         self.stream.write_all(raw.as_ref()).await.expect("writes");
     }
 
     /// The next answer; `None` when the connection ended without one.
-    pub async fn hear(&mut self, to_head: bool) -> Option<Answer> {
-        timeout(PATIENCE, self.answer(to_head)).await.expect("an answer in time")
+    pub async fn receive(&mut self, to_head: bool) -> Option<Answer> {
+        timeout(TIMEOUT, self.answer(to_head)).await.expect("an answer in time")
     }
 
     async fn answer(&mut self, to_head: bool) -> Option<Answer> {
@@ -118,7 +118,7 @@ impl Line {
 
     /// Whether the other side has closed.
     pub async fn is_closed(&mut self) -> bool {
-        self.ahead.is_empty() && !timeout(PATIENCE, self.more()).await.expect("an end in time")
+        self.ahead.is_empty() && !timeout(TIMEOUT, self.more()).await.expect("an end in time")
     }
 
     /// Reads on; `false` at the end, however it came about.
@@ -141,9 +141,9 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 /// One exchange on one connection.
 pub async fn exchange(addr: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
     let raw = raw.as_ref();
-    let mut line = Line::open(addr).await;
-    line.say(raw).await;
-    line.hear(raw.starts_with(b"HEAD ")).await.expect("an answer")
+    let mut line = RawConnection::open(addr).await;
+    line.send(raw).await;
+    line.receive(raw.starts_with(b"HEAD ")).await.expect("an answer")
 }
 
 /// A well-formed request with these header lines, each ending in CRLF.

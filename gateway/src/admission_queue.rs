@@ -8,7 +8,7 @@ use runtime::clock;
 use tokio::sync::oneshot;
 
 /// The door's places and the queue before them. [`AdmissionControl`] decides; here is the waiting.
-pub(crate) struct House(Arc<Shared>);
+pub(crate) struct AdmissionQueue(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
@@ -21,26 +21,26 @@ struct State {
 
 struct Waiter {
     since_ns: u64,
-    turn: oneshot::Sender<Option<Place>>,
+    turn: oneshot::Sender<Option<Permit>>,
 }
 
 /// What becomes of somebody who knocks.
-pub(crate) enum Knock {
+pub(crate) enum Admission {
     /// Come in.
-    In(Place),
+    Granted(Permit),
     /// Wait here.
-    Wait(Turn),
+    Queued(QueuedRequest),
     /// There is no place, and no use in waiting.
     Shed,
 }
 
 /// A place in the queue. Dropping it leaves the queue.
-pub(crate) struct Turn(oneshot::Receiver<Option<Place>>);
+pub(crate) struct QueuedRequest(oneshot::Receiver<Option<Permit>>);
 
 /// A place in the house; goes to the next in the queue when dropped.
-pub(crate) struct Place(Arc<Shared>);
+pub(crate) struct Permit(Arc<Shared>);
 
-impl House {
+impl AdmissionQueue {
     /// An empty house.
     pub fn new(options: AdmissionOptions) -> Self {
         let state = State { admission: AdmissionControl::new(options), queue: VecDeque::new() };
@@ -48,16 +48,16 @@ impl House {
     }
 
     /// Asks for a place.
-    pub fn knock(&self) -> Knock {
+    pub fn request_permit(&self) -> Admission {
         let mut state = self.0.state();
-        state.forget_the_gone();
+        state.drop_abandoned();
         match state.admission.on_arrival() {
-            AdmissionDecision::Serve => Knock::In(Place(self.0.clone())),
-            AdmissionDecision::Shed => Knock::Shed,
+            AdmissionDecision::Serve => Admission::Granted(Permit(self.0.clone())),
+            AdmissionDecision::Shed => Admission::Shed,
             AdmissionDecision::Wait => {
                 let (turn, told) = oneshot::channel();
                 state.queue.push_back(Waiter { since_ns: clock::now_ns(), turn });
-                Knock::Wait(Turn(told))
+                Admission::Queued(QueuedRequest(told))
             }
         }
     }
@@ -68,9 +68,9 @@ impl House {
     }
 }
 
-impl Turn {
+impl QueuedRequest {
     /// Waits for a place; `None` when the queue has been standing for too long.
-    pub async fn come(self) -> Option<Place> {
+    pub async fn granted(self) -> Option<Permit> {
         self.0.await.ok().flatten()
     }
 }
@@ -83,7 +83,7 @@ impl Shared {
 
 impl State {
     /// Those who stopped waiting make room for those who come.
-    fn forget_the_gone(&mut self) {
+    fn drop_abandoned(&mut self) {
         let before = self.queue.len();
         self.queue.retain(|waiter| !waiter.turn.is_closed());
         for _ in self.queue.len()..before {
@@ -92,12 +92,12 @@ impl State {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut told = Vec::new();
         {
             let mut state = self.0.state();
-            state.forget_the_gone();
+            state.drop_abandoned();
             state.admission.on_done();
             while let Some(waiter) = state.queue.pop_front() {
                 let now_ns = clock::now_ns();
@@ -110,8 +110,8 @@ impl Drop for Place {
             }
         }
         // Outside the lock: a waiter that left in between drops its place right here.
-        for (turn, place) in told {
-            let _gone = turn.send(place);
+        for (turn, permit) in told {
+            let _gone = turn.send(permit);
         }
     }
 }
@@ -120,58 +120,61 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn house(limit: u32, queue: u32) -> House {
-        House::new(AdmissionOptions { limit, queue, ..AdmissionOptions::default() })
+    fn admission(limit: u32, queue: u32) -> AdmissionQueue {
+        AdmissionQueue::new(AdmissionOptions { limit, queue, ..AdmissionOptions::default() })
     }
 
-    fn enter(house: &House) -> Place {
-        match house.knock() {
-            Knock::In(place) => place,
+    fn enter(admission: &AdmissionQueue) -> Permit {
+        match admission.request_permit() {
+            Admission::Granted(permit) => permit,
             _ => panic!("there is a place"),
         }
     }
 
-    fn queue(house: &House) -> Turn {
-        match house.knock() {
-            Knock::Wait(turn) => turn,
+    fn queue(admission: &AdmissionQueue) -> QueuedRequest {
+        match admission.request_permit() {
+            Admission::Queued(turn) => turn,
             _ => panic!("there is no place, but a queue"),
         }
     }
 
     #[tokio::test]
     async fn a_place_goes_to_whoever_waits_longest() {
-        let house = house(1, 2);
-        let first = enter(&house);
-        let (second, third) = (queue(&house), queue(&house));
-        assert!(matches!(house.knock(), Knock::Shed), "one served, two waiting, and no more");
+        let admission = admission(1, 2);
+        let first = enter(&admission);
+        let (second, third) = (queue(&admission), queue(&admission));
+        assert!(
+            matches!(admission.request_permit(), Admission::Shed),
+            "one served, two waiting, and no more"
+        );
         drop(first);
-        let second = second.come().await.expect("its turn");
-        assert_eq!(house.counts(), (1, 1));
+        let second = second.granted().await.expect("its turn");
+        assert_eq!(admission.counts(), (1, 1));
         drop(second);
-        drop(third.come().await.expect("its turn"));
-        assert_eq!(house.counts(), (0, 0));
+        drop(third.granted().await.expect("its turn"));
+        assert_eq!(admission.counts(), (0, 0));
     }
 
     #[tokio::test]
     async fn whoever_stops_waiting_leaves_no_trace() {
-        let house = house(1, 1);
-        let first = enter(&house);
-        drop(queue(&house));
-        let next = queue(&house);
+        let admission = admission(1, 1);
+        let first = enter(&admission);
+        drop(queue(&admission));
+        let next = queue(&admission);
         drop(first);
-        drop(next.come().await.expect("its turn"));
-        assert_eq!(house.counts(), (0, 0));
+        drop(next.granted().await.expect("its turn"));
+        assert_eq!(admission.counts(), (0, 0));
     }
 
     #[tokio::test]
     async fn a_turn_that_nobody_takes_goes_on() {
-        let house = house(1, 2);
-        let first = enter(&house);
-        let (gone, last) = (queue(&house), queue(&house));
+        let admission = admission(1, 2);
+        let first = enter(&admission);
+        let (gone, last) = (queue(&admission), queue(&admission));
         // Its turn comes, and it leaves without having looked.
         drop(first);
         drop(gone);
-        drop(last.come().await.expect("its turn"));
-        assert_eq!(house.counts(), (0, 0));
+        drop(last.granted().await.expect("its turn"));
+        assert_eq!(admission.counts(), (0, 0));
     }
 }

@@ -15,7 +15,7 @@ use runtime::chance;
 use transport::serve::Peer;
 use transport::{Body, headers, sanitize};
 
-use crate::table::Target;
+use crate::table::ResolvedRoute;
 
 /// One request in so many is billed: enough for a mean per route within
 /// seconds, at an eighth of the ledger's cost.
@@ -23,7 +23,7 @@ const BILLED_ONE_IN: u64 = 8;
 
 /// Why a request goes no further than its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TurnedAway {
+pub(crate) struct Rejection {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: &'static str,
@@ -31,8 +31,8 @@ pub(crate) struct TurnedAway {
 
 /// Refuses what two readers could understand differently, before any route is
 /// looked up. Returns the host the request is addressed to.
-pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
-    let no = |status, code, message| Err(TurnedAway { status, code, message });
+pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
+    let no = |status, code, message| Err(Rejection { status, code, message });
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return no(StatusCode::METHOD_NOT_ALLOWED, "method_refused", "this door is no tunnel and no mirror");
     }
@@ -59,8 +59,8 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
 }
 
 /// A request on its way through, without its body.
-pub(crate) struct Visit {
-    pub target: Arc<Target>,
+pub(crate) struct RequestContext {
+    pub target: Arc<ResolvedRoute>,
     pub method: Method,
     /// Path and query only: whoever wrote the request in absolute form, we do not.
     uri: Uri,
@@ -76,9 +76,14 @@ pub(crate) struct Visit {
     pub billed: bool,
 }
 
-impl Visit {
+impl RequestContext {
     /// Reads the head, then strips it.
-    pub fn new(mut head: Parts, host: Option<HeaderValue>, target: Arc<Target>, arrived: Instant) -> Self {
+    pub fn new(
+        mut head: Parts,
+        host: Option<HeaderValue>,
+        target: Arc<ResolvedRoute>,
+        arrived: Instant,
+    ) -> Self {
         let given = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let budget = remaining_ms(given(&headers::DEADLINE), target.route.deadline_ms);
         let deadline = budget.map(|ms| Deadline::after(arrived, std::time::Duration::from_millis(ms)));
@@ -114,16 +119,21 @@ impl Visit {
 
     /// The request as one try sends it. `to` is the `Host` of whoever is asked;
     /// `None` in this process.
-    pub fn request(&self, body: Body, to: Option<&HeaderValue>, terms: &Terms) -> Request<Body> {
+    pub fn request(
+        &self,
+        body: Body,
+        to: Option<&HeaderValue>,
+        attempt_headers: &AttemptHeaders,
+    ) -> Request<Body> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
-        fields.insert(headers::DEADLINE, HeaderValue::from(terms.left_ms));
-        if terms.attempt > 0 {
-            fields.insert(headers::ATTEMPT, HeaderValue::from(terms.attempt));
+        fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.left_ms));
+        if attempt_headers.attempt > 0 {
+            fields.insert(headers::ATTEMPT, HeaderValue::from(attempt_headers.attempt));
         }
-        let trace = if terms.trace.is_valid() { terms.trace } else { self.trace };
+        let trace = if attempt_headers.trace.is_valid() { attempt_headers.trace } else { self.trace };
         if let Some(trace) = trace.is_valid().then(|| HeaderValue::try_from(trace.header()).ok()).flatten() {
             fields.insert(headers::TRACEPARENT, trace);
         }
@@ -144,7 +154,7 @@ impl Visit {
 }
 
 /// What one try adds to the request.
-pub(crate) struct Terms {
+pub(crate) struct AttemptHeaders {
     /// How long anybody will wait for this try, milliseconds.
     pub left_ms: u64,
     /// Tries before it.
@@ -153,7 +163,7 @@ pub(crate) struct Terms {
     pub trace: TraceContext,
 }
 
-impl Terms {
+impl AttemptHeaders {
     pub fn new(until: Deadline, now: Instant, attempt: u32, trace: TraceContext) -> Self {
         let left = until.remaining(now).unwrap_or_default();
         // Rounded up: a callee must not give up before its caller does.

@@ -17,7 +17,7 @@ use transport::{Body, BodyError};
 
 /// What is wrong with a body, by the client's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Blame {
+pub(crate) enum BodyFailure {
     /// More bytes than the route takes.
     TooLarge,
     /// It did not come in time.
@@ -26,7 +26,7 @@ pub(crate) enum Blame {
     Broken,
 }
 
-impl From<&BodyError> for Blame {
+impl From<&BodyError> for BodyFailure {
     fn from(error: &BodyError) -> Self {
         match error {
             BodyError::TooLarge(_) => Self::TooLarge,
@@ -37,24 +37,24 @@ impl From<&BodyError> for Blame {
 }
 
 /// A body, to be sent once or more often.
-pub(crate) enum Upload {
+pub(crate) enum RequestBody {
     /// All of it is here.
     Whole(Bytes),
     /// It passes through.
-    Stream(Arc<Stream>),
+    Stream(Arc<SharedStream>),
 }
 
-pub(crate) struct Stream {
+pub(crate) struct SharedStream {
     /// What was read before the body turned out to be long.
     start: Mutex<Option<(Bytes, Body)>>,
     size: SizeHint,
     ended: AtomicBool,
-    blame: Mutex<Option<Blame>>,
+    failure: Mutex<Option<BodyFailure>>,
 }
 
-impl Upload {
+impl RequestBody {
     /// Reads up to `keep` bytes; a longer body becomes a stream that begins with them.
-    pub async fn take(mut body: Body, keep: u64, until: Instant) -> Result<Self, Blame> {
+    pub async fn take(mut body: Body, keep: u64, until: Instant) -> Result<Self, BodyFailure> {
         let size = body.size_hint();
         if body.is_end_stream() {
             return Ok(Self::Whole(Bytes::new()));
@@ -64,10 +64,10 @@ impl Upload {
         }
         let mut kept = Bytes::new();
         loop {
-            let frame = timeout_at(until.into(), body.frame()).await.map_err(|_| Blame::TooSlow)?;
+            let frame = timeout_at(until.into(), body.frame()).await.map_err(|_| BodyFailure::TooSlow)?;
             let Some(frame) = frame else { return Ok(Self::Whole(kept)) };
             // Trailers of a request that is kept whole are not passed on.
-            let Ok(data) = frame.map_err(|error| Blame::from(&error))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|error| BodyFailure::from(&error))?.into_data() else { continue };
             kept = joined(kept, data);
             if kept.len() as u64 > keep {
                 return Ok(Self::stream(kept, body, size));
@@ -76,11 +76,11 @@ impl Upload {
     }
 
     fn stream(kept: Bytes, body: Body, size: SizeHint) -> Self {
-        Self::Stream(Arc::new(Stream {
+        Self::Stream(Arc::new(SharedStream {
             start: Mutex::new(Some((kept, body))),
             size,
             ended: AtomicBool::new(false),
-            blame: Mutex::default(),
+            failure: Mutex::default(),
         }))
     }
 
@@ -89,7 +89,7 @@ impl Upload {
         match self {
             Self::Whole(bytes) => Some(Body::full(bytes.clone())),
             Self::Stream(stream) if stream.is_untouched() => {
-                Some(Body::other(Lent { stream: stream.clone(), kept: Bytes::new(), rest: None }))
+                Some(Body::other(LentStream { stream: stream.clone(), kept: Bytes::new(), rest: None }))
             }
             Self::Stream(_) => None,
         }
@@ -110,11 +110,11 @@ impl Upload {
 
     /// What the client did wrong while its body was passing through. One that
     /// was not through when `late` is to blame for that.
-    pub fn blame(&self, late: bool) -> Option<Blame> {
+    pub fn failure(&self, late: bool) -> Option<BodyFailure> {
         let Self::Stream(stream) = self else { return None };
-        let blame = *stream.blame.lock().expect("no panic while held");
+        let failure = *stream.failure.lock().expect("no panic while held");
         let stuck = late && !stream.is_untouched() && !stream.ended.load(Ordering::Acquire);
-        blame.or(stuck.then_some(Blame::TooSlow))
+        failure.or(stuck.then_some(BodyFailure::TooSlow))
     }
 }
 
@@ -127,20 +127,20 @@ fn joined(kept: Bytes, data: Bytes) -> Bytes {
     both.freeze()
 }
 
-impl Stream {
+impl SharedStream {
     fn is_untouched(&self) -> bool {
         self.start.lock().expect("no panic while held").is_some()
     }
 }
 
 /// The stream in the hands of one try, taken over with the first read.
-struct Lent {
-    stream: Arc<Stream>,
+struct LentStream {
+    stream: Arc<SharedStream>,
     kept: Bytes,
     rest: Option<Body>,
 }
 
-impl HttpBody for Lent {
+impl HttpBody for LentStream {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -160,7 +160,9 @@ impl HttpBody for Lent {
         match &frame {
             Some(Ok(_)) => this.stream.ended.store(rest.is_end_stream(), Ordering::Release),
             None => this.stream.ended.store(true, Ordering::Release),
-            Some(Err(error)) => *this.stream.blame.lock().expect("no panic while held") = Some(error.into()),
+            Some(Err(error)) => {
+                *this.stream.failure.lock().expect("no panic while held") = Some(error.into())
+            }
         }
         Poll::Ready(frame)
     }
@@ -205,54 +207,54 @@ mod tests {
         Body::other(StreamBody::new(stream::iter(frames)))
     }
 
-    async fn take(body: Body, keep: u64) -> Result<Upload, Blame> {
-        Upload::take(body, keep, clock::now() + Duration::from_secs(10)).await
+    async fn take(body: Body, keep: u64) -> Result<RequestBody, BodyFailure> {
+        RequestBody::take(body, keep, clock::now() + Duration::from_secs(10)).await
     }
 
-    async fn read(upload: &Upload) -> Option<Bytes> {
-        Some(upload.lend()?.bytes(100).await.expect("whole"))
+    async fn read(body: &RequestBody) -> Option<Bytes> {
+        Some(body.lend()?.bytes(100).await.expect("whole"))
     }
 
     #[tokio::test]
     async fn a_small_body_is_sent_as_often_as_one_likes() {
         for body in [Body::full("hello"), chunked(&["he", "llo"]), chunked(&["hello"])] {
-            let upload = take(body, 5).await.expect("small");
-            assert!(upload.is_whole());
-            assert_eq!(read(&upload).await.as_deref(), Some(&b"hello"[..]));
-            assert_eq!(read(&upload).await.as_deref(), Some(&b"hello"[..]));
+            let body = take(body, 5).await.expect("small");
+            assert!(body.is_whole());
+            assert_eq!(read(&body).await.as_deref(), Some(&b"hello"[..]));
+            assert_eq!(read(&body).await.as_deref(), Some(&b"hello"[..]));
         }
     }
 
     #[tokio::test]
     async fn a_large_body_is_lent_again_until_somebody_reads() {
         for body in [Body::full("hello!"), chunked(&["he", "llo!"]), chunked(&["h", "ello", "!"])] {
-            let upload = take(body, 5).await.expect("not too large");
-            assert!(!upload.is_whole());
-            drop(upload.lend().expect("untouched"));
-            assert_eq!(upload.blame(true), None, "nobody asked for it yet");
-            assert_eq!(read(&upload).await.as_deref(), Some(&b"hello!"[..]));
-            assert!(upload.lend().is_none());
-            assert_eq!(upload.blame(true), None, "it came through");
+            let body = take(body, 5).await.expect("not too large");
+            assert!(!body.is_whole());
+            drop(body.lend().expect("untouched"));
+            assert_eq!(body.failure(true), None, "nobody asked for it yet");
+            assert_eq!(read(&body).await.as_deref(), Some(&b"hello!"[..]));
+            assert!(body.lend().is_none());
+            assert_eq!(body.failure(true), None, "it came through");
         }
     }
 
     #[tokio::test]
     async fn a_known_length_stays_known() {
-        let upload = take(Body::full("hello!"), 5).await.expect("not too large");
-        assert_eq!(upload.lend().expect("untouched").size_hint().exact(), Some(6));
+        let body = take(Body::full("hello!"), 5).await.expect("not too large");
+        assert_eq!(body.lend().expect("untouched").size_hint().exact(), Some(6));
     }
 
     #[tokio::test]
     async fn too_much_is_noticed_while_reading_and_while_streaming() {
-        assert_eq!(take(chunked(&["hell", "o!"]).limited(4), 5).await.err(), Some(Blame::TooLarge));
-        let upload = take(chunked(&["hello!", "!!"]).limited(7), 5).await.expect("the first piece fits");
-        assert!(upload.lend().expect("untouched").bytes(100).await.is_err());
-        assert_eq!(upload.blame(false), Some(Blame::TooLarge));
+        assert_eq!(take(chunked(&["hell", "o!"]).limited(4), 5).await.err(), Some(BodyFailure::TooLarge));
+        let body = take(chunked(&["hello!", "!!"]).limited(7), 5).await.expect("the first piece fits");
+        assert!(body.lend().expect("untouched").bytes(100).await.is_err());
+        assert_eq!(body.failure(false), Some(BodyFailure::TooLarge));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_to_blame() {
         let silent = || Body::other(StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyError>>()));
-        assert_eq!(take(silent(), 5).await.err(), Some(Blame::TooSlow));
+        assert_eq!(take(silent(), 5).await.err(), Some(BodyFailure::TooSlow));
     }
 }

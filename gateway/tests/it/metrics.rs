@@ -7,8 +7,8 @@ use gateway::Upstream;
 use runtime::Tasks;
 use telemetry::{Level, LogTo, Options};
 
-use crate::speak::{exchange, request};
-use crate::town::{Hits, Town, cluster_of, copy, echo, until};
+use crate::fixture::{Hits, TestGateway, cluster_of, copy, echo, until};
+use crate::raw_client::{exchange, request};
 
 #[tokio::test]
 async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
@@ -16,16 +16,16 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
     // The component behind its own door: it answers with a bill when asked for one.
-    let behind = echo(Hits::default()).layer(transport::server_layer::layer(crate::town::PHOTO));
+    let behind = echo(Hits::default()).layer(transport::server_layer::layer(crate::fixture::PHOTO));
     let copy = copy(&tasks, behind).await;
-    let routes = vec![gateway::Route::new("GET", "/v1/echo/{counted}", crate::town::PHOTO)];
-    let tuning = crate::town::Tuning { routes: Some(routes), ..Default::default() };
-    let town = Town::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let routes = vec![gateway::Route::new("GET", "/v1/echo/{counted}", crate::fixture::PHOTO)];
+    let tuning = crate::fixture::Tuning { routes: Some(routes), ..Default::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
 
     let mut billed = 0;
     for id in 1..=64_u64 {
         let fields = format!("x-cleave-request: {id:016x}\r\n");
-        let answer = exchange(town.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
+        let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
         let asked = answer.json()["fields"].get("x-cleave-bill").is_some();
         assert_eq!(asked, mix(id).is_multiple_of(8), "by the id alone, so the same in every arm");
         billed += usize::from(asked);
@@ -33,7 +33,7 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     }
     assert!(billed > 0);
     // A method that no other test sends: handles made before the recorder was installed count nowhere.
-    assert_eq!(exchange(town.addr, request("PATCH", "/v1/nowhere/else", "", b"")).await.status, 404);
+    assert_eq!(exchange(fixture.addr, request("PATCH", "/v1/nowhere/else", "", b"")).await.status, 404);
 
     let route = r#"http_route="/v1/echo/{counted}""#;
     let line = |name: &str, parts: &[&str]| {
