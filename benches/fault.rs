@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use criterion::Criterion;
-use fault::{Fault, Lease, Side, Site, Table};
+use fault::{CallSite, Fault, Lease, LeaseTable, Side};
 
 fn lease(target: &str) -> Lease {
     let fault: Fault =
@@ -24,7 +24,7 @@ fn lease(target: &str) -> Lease {
 }
 
 pub fn fault(criterion: &mut Criterion) {
-    let site = Site {
+    let site = CallSite {
         caller: ComponentName::of("feed"),
         callee: ComponentName::of("follower"),
         side: Side::Caller,
@@ -38,11 +38,11 @@ pub fn fault(criterion: &mut Criterion) {
     for (name, target) in
         [("none", None), ("elsewhere", Some("feed->photo")), ("here", Some("feed->follower"))]
     {
-        let table = Table::new();
+        let table = LeaseTable::new();
         if let Some(target) = target {
             table.put(lease(target), Duration::from_secs(3_600), 0).expect("there is room");
         }
-        group.bench_function(name, |bencher| bencher.iter(|| table.verdict(&site, 1)));
+        group.bench_function(name, |bencher| bencher.iter(|| table.call_fault(&site, 1)));
     }
     group.finish();
 }

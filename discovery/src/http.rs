@@ -25,7 +25,7 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use fault::standing::Directory;
+use fault::active::RegistryAnswer;
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -141,11 +141,11 @@ async fn token(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 /// A registry that answers errors, or late, because a fault says so.
 async fn ailing(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let how = shared.ails();
-    if how == Some(Directory::Error) {
+    if how == Some(RegistryAnswer::Error) {
         let message = "an injected fault answers instead".to_owned();
         return Refusal(StatusCode::SERVICE_UNAVAILABLE, "fault_injected", message).into_response();
     }
-    if let Some(Directory::Slow(by)) = how {
+    if let Some(RegistryAnswer::Slow(by)) = how {
         tokio::time::sleep(by).await;
     }
     next.run(request).await
@@ -307,9 +307,9 @@ impl Follower {
                     changed.ok()?;
                     let how = self.ailing.borrow_and_update().as_ref().map(|ailment| ailment.how);
                     match how {
-                        Some(Directory::Error) => return None,
+                        Some(RegistryAnswer::Error) => return None,
                         // It goes on from where it is, later.
-                        Some(Directory::Slow(_)) => continue,
+                        Some(RegistryAnswer::Slow(_)) => continue,
                         _ => {}
                     }
                     // Told anew, wrongly or rightly; well again, it begins with a snapshot.
@@ -323,7 +323,7 @@ impl Follower {
                 changed = self.changes.changed() => changed.ok()?,
             }
             match self.shared.ails() {
-                Some(Directory::Slow(by)) => tokio::time::sleep(by).await,
+                Some(RegistryAnswer::Slow(by)) => tokio::time::sleep(by).await,
                 Some(_) => continue,
                 None => {}
             }
@@ -347,7 +347,7 @@ fn event<T: Serialize>(kind: &str, id: EventId, data: &T) -> SseEvent {
 
 impl Shared {
     /// How it ails, if it does.
-    fn ails(&self) -> Option<Directory> {
+    fn ails(&self) -> Option<RegistryAnswer> {
         self.ailing().borrow().as_ref().map(|ailment| ailment.how)
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract::ComponentName;
-use fault::standing::Directory;
+use fault::active::RegistryAnswer;
 use runtime::{Fate, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
 /// A wrong answer, and what was known when it began.
 #[derive(Clone, Debug)]
 pub(crate) struct Ailment {
-    pub how: Directory,
+    pub how: RegistryAnswer,
     knew: Snapshot,
 }
 
@@ -107,7 +107,7 @@ impl Registry {
     }
 
     /// From now on answers wrongly, or rightly again. Watchers are told anew.
-    pub fn ail(&self, how: Option<Directory>) {
+    pub fn ail(&self, how: Option<RegistryAnswer>) {
         let ailing = &self.shared.ailing;
         if ailing.borrow().as_ref().map(|ailment| ailment.how) != how {
             let knew = self.shared.snapshot(&Watched::All);
@@ -175,14 +175,16 @@ impl Shared {
         let Ailment { how, knew } = ailing.as_ref()?;
         let mut snapshot = self.store().snapshot(watched);
         match how {
-            Directory::Error | Directory::Slow(_) => return None,
-            Directory::Empty => snapshot.instances.clear(),
-            Directory::Stale => {
+            RegistryAnswer::Error | RegistryAnswer::Slow(_) => return None,
+            RegistryAnswer::Empty => snapshot.instances.clear(),
+            RegistryAnswer::Stale => {
                 snapshot.instances =
                     knew.instances.iter().filter(|i| watched.has(&i.service)).cloned().collect();
             }
             // The discard port: nobody listens there.
-            Directory::Wrong => snapshot.instances.iter_mut().for_each(|instance| instance.addr.set_port(9)),
+            RegistryAnswer::Wrong => {
+                snapshot.instances.iter_mut().for_each(|instance| instance.addr.set_port(9))
+            }
         }
         Some(snapshot)
     }

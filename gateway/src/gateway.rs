@@ -27,7 +27,7 @@ pub struct Options {
     /// Policies of edges; those of `gateway->..` count here.
     pub policies: Vec<(EdgePattern, Policy)>,
     /// Faults in force.
-    pub faults: Arc<fault::Table>,
+    pub faults: Arc<fault::LeaseTable>,
     /// How many requests may be inside, and how many may wait.
     pub admit: AdmissionOptions,
     /// Bodies up to this many bytes are kept for another try; longer ones stream.

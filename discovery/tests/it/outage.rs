@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discovery::{Watch, Watcher};
-use fault::standing::Directory;
+use fault::active::RegistryAnswer;
 use runtime::Tasks;
 use transport::cluster::{self, Clusters};
 
@@ -32,7 +32,7 @@ async fn a_slow_registry_brings_news_late_and_loses_nobody() {
     until("the instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
     // Renewals go out every third of a lease and arrive with half of one to spare.
     let late = LEASE / 6;
-    life.registry.ail(Some(Directory::Slow(late)));
+    life.registry.ail(Some(RegistryAnswer::Slow(late)));
     let began = runtime::clock::now();
     let _second = announce(&tasks, life.addr, "photo#1", 4002);
     until("the second", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;

@@ -135,7 +135,7 @@ async fn a_cluster_without_anybody_is_unavailable() {
 async fn faults_of_the_doors_edges_bite_below_its_policies() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let copy = copy(&tasks, echo(hits.clone())).await;
-    let faults = Arc::new(fault::Table::new());
+    let faults = Arc::new(fault::LeaseTable::new());
     let options = gateway::Options { faults: faults.clone(), ..options() };
     let tuning = Tuning { options: Some(options), ..Tuning::default() };
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;

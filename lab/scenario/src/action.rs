@@ -154,7 +154,7 @@ pub(crate) const ACTIONS: [(&str, &[&str]); 6] = [
 
 /// Everything `do = ".."` may say.
 pub fn verbs() -> impl Iterator<Item = &'static str> {
-    fault::Fault::verbs().iter().copied().chain(ACTIONS.iter().map(|(verb, _)| *verb))
+    fault::Fault::names().iter().copied().chain(ACTIONS.iter().map(|(verb, _)| *verb))
 }
 
 /// Fields of a verb; `None` when there is no such verb.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use contract::ProcessPlan;
-use fault::Deed;
+use fault::ProcessFault;
 use policy::EdgePattern;
 use traffic::load::{Model, Rates};
 
@@ -165,7 +165,9 @@ fn shapes(scenario: &Scenario) -> Vec<String> {
 
 /// What the scenario asks of the machine, and what happens without it.
 fn privileges(scenario: &Scenario) -> String {
-    let quota = scenario.faults().any(|fault| matches!(fault.deed(), Some(Deed::Quota(_))))
+    let quota = scenario
+        .faults()
+        .any(|fault| matches!(fault.process_fault(), Some(ProcessFault::CpuQuota(_))))
         || scenario.arms.iter().any(|arm| arm.placement.limits.values().any(|limits| limits.cpu.is_some()));
     let mut wanted = Vec::new();
     wanted.extend(quota.then_some("control groups for quotas of CPU"));

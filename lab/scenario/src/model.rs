@@ -265,7 +265,7 @@ impl Scenario {
 
     /// Whether the kernel is to lose packets: that takes a network of the run's own.
     pub fn loses_packets(&self) -> bool {
-        self.faults().any(|fault| matches!(fault.ill(), Some(fault::Ill::Loss(_))))
+        self.faults().any(|fault| matches!(fault.connection_fault(), Some(fault::ConnectionFault::Loss(_))))
     }
 
     /// The arms that are run when nobody chooses: those not set aside.

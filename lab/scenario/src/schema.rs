@@ -272,7 +272,7 @@ fn step() -> Value {
             json!({ "description": "other side of a partition, or how many", "oneOf": [{ "type": "string" }, { "type": "integer" }] }),
         ),
     ];
-    let names = fault::Fault::verbs().iter().filter_map(|verb| action::fields(verb));
+    let names = fault::Fault::names().iter().filter_map(|verb| action::fields(verb));
     let fields = names.chain(ACTIONS.iter().map(|(_, fields)| *fields)).flatten();
     for field in fields {
         if known.iter().all(|(name, _)| name != field) {

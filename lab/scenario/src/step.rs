@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fault::{Pattern, Place, Target};
+use fault::{Pattern, Target, TargetKind};
 use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
@@ -252,7 +252,7 @@ impl Reader<'_> {
             self.fault(place, format!("`do` is a verb: {}", verbs.join(", ")));
             return None;
         };
-        if fault::Fault::verbs().contains(&verb.as_str()) {
+        if fault::Fault::names().contains(&verb.as_str()) {
             return self.rest_of(Spanned::new(span, DeValue::Table(table)), misspelt).map(Action::Fault);
         }
         table.remove("do");
@@ -336,7 +336,7 @@ impl Reader<'_> {
 fn accepts(action: &Action, target: Target) -> Result<(), String> {
     match action {
         Action::Fault(fault) => fault.accepts(&target),
-        _ if target.place() == Place::Node => Ok(()),
+        _ if target.kind() == TargetKind::Node => Ok(()),
         _ => Err(format!("`{target}` is not made of copies; name a component such as `photo`")),
     }
 }

@@ -15,7 +15,7 @@ pub const MAX_TTL_MS: u64 = 30_000;
 /// know nothing about what a restarted process remembers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Put {
+pub struct PutLeases {
     /// The leases; others stay as they are.
     pub leases: Vec<Lease>,
     /// How long they hold from now, milliseconds; at most [`MAX_TTL_MS`].
@@ -27,7 +27,7 @@ pub struct Put {
 
 /// A lease in force, as `GET /control/leases` lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct LeaseStatus {
     /// The lease.
     pub lease: Lease,
     /// How long it still holds, milliseconds.
@@ -38,7 +38,7 @@ pub struct Listed {
 
 /// Calls hit by each lease since the process started, ended leases included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hits {
+pub struct HitCounts {
     /// Lease id and its count.
     pub hits: Vec<(String, u64)>,
 }

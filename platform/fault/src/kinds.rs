@@ -1,22 +1,22 @@
-//! The catalogue of faults. A new kind is a file here that implements [`Kind`], and its line below.
+//! The catalogue of faults. A new kind is a file here that implements [`FaultKind`], and its line below.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::matching::Dice;
-use crate::target::Place;
-use crate::{Deed, Ill, Standing, Target, Verdict};
+use crate::target::TargetKind;
+use crate::{ActiveFaults, CallFault, ConnectionFault, ProcessFault, Target};
 
 /// Who carries a kind out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
+pub enum Actuator {
     /// The process that is hit, call by call.
-    Calls,
+    CallPath,
     /// The process that is hit, for as long as the lease holds.
     Process,
     /// A proxy between caller and callee.
-    Wire,
+    Proxy,
     /// The conductor, from outside: with signals and limits.
     Conductor,
 }
@@ -31,51 +31,51 @@ pub struct Hit {
     pub strength: f64,
     /// What the last call under the same lease suffered of this kind, -1 to 1: for
     /// ills that come in waves. The kind leaves its own.
-    pub wave: f64,
+    pub previous_draw: f64,
 }
 
 /// What every kind knows about itself. It describes; others carry out.
-pub trait Kind: fmt::Debug + fmt::Display {
+pub trait FaultKind: fmt::Debug + fmt::Display {
     /// Who carries it out.
-    const CARRIED: Carried;
+    const ACTUATOR: Actuator;
     /// Whether it lasts, and so needs `for` in a scenario.
     const LASTS: bool;
     /// Its fields in a scenario, for "did you mean".
     const FIELDS: &'static [&'static str];
     /// What it can act on.
-    const ON: &'static [Place];
+    const TARGETS: &'static [TargetKind];
     /// Whether it has a size that a ramp can grow.
     const HAS_SIZE: bool = false;
     /// Whether whoever asks carries it out rather than whoever answers: then every process hears of it.
-    const BY_ASKERS: bool = false;
+    const CALLER_SIDE: bool = false;
     /// Whether it is counted each time it strikes, by whoever carries it out, rather than once when it begins.
-    const STRIKES: bool = false;
+    const COUNTS_HITS: bool = false;
     /// Adds its part to what a call must suffer, and returns the wave it leaves.
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        let _untouched = verdict;
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        let _untouched = fault;
+        hit.previous_draw
     }
     /// Whether a hit takes along the process that counts it: then its death is what is counted.
-    fn is_deadly(&self) -> bool {
+    fn kills_process(&self) -> bool {
         false
     }
     /// Adds its part to what a process must suffer.
-    fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
-        let _untouched = (target, strength, standing);
+    fn activate(&self, target: Target, strength: f64, active: &mut ActiveFaults) {
+        let _untouched = (target, strength, active);
     }
     /// Whether it acts on the events a component hears of from other processes: where all share one
     /// transaction there are none.
-    const OF_EVENTS: bool = false;
+    const ACTS_ON_EVENTS: bool = false;
     /// Who carries it out there, where that depends on what it acts on.
-    fn carried_on(_: Place) -> Carried {
-        Self::CARRIED
+    fn actuator_on(_: TargetKind) -> Actuator {
+        Self::ACTUATOR
     }
     /// What a proxy does to the connections of an edge.
-    fn ill(&self) -> Option<Ill> {
+    fn connection_fault(&self) -> Option<ConnectionFault> {
         None
     }
     /// What the conductor does.
-    fn deed(&self) -> Option<Deed> {
+    fn process_fault(&self) -> Option<ProcessFault> {
         None
     }
 }
@@ -94,7 +94,7 @@ macro_rules! kinds {
 
         impl Fault {
             /// What `do = ".."` may say, in the order of the catalogue.
-            pub const fn verbs() -> &'static [&'static str] {
+            pub const fn names() -> &'static [&'static str] {
                 &[$($name),+]
             }
 
@@ -104,53 +104,53 @@ macro_rules! kinds {
             }
 
             /// Who carries it out.
-            pub const fn carried(&self) -> Carried {
-                match self { $(Self::$variant(_) => <$variant as Kind>::CARRIED,)+ }
+            pub const fn actuator(&self) -> Actuator {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::ACTUATOR,)+ }
             }
 
             /// Who carries it out on what it acts on.
-            pub fn carried_on(&self, place: Place) -> Carried {
-                match self { $(Self::$variant(_) => <$variant as Kind>::carried_on(place),)+ }
+            pub fn actuator_on(&self, target: TargetKind) -> Actuator {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::actuator_on(target),)+ }
             }
 
             /// Whether it lasts, and so needs `for` in a scenario.
             pub const fn lasts(&self) -> bool {
-                match self { $(Self::$variant(_) => <$variant as Kind>::LASTS,)+ }
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::LASTS,)+ }
             }
 
             /// Fields of the kind called `name`; `None` when there is no such kind.
             pub fn fields(name: &str) -> Option<&'static [&'static str]> {
-                match name { $($name => Some(<$variant as Kind>::FIELDS),)+ _ => None }
+                match name { $($name => Some(<$variant as FaultKind>::FIELDS),)+ _ => None }
             }
 
             /// Whether every process hears of it, because whoever asks carries it out.
-            pub const fn is_by_askers(&self) -> bool {
-                match self { $(Self::$variant(_) => <$variant as Kind>::BY_ASKERS,)+ }
+            pub const fn is_caller_side(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::CALLER_SIDE,)+ }
             }
 
             /// Whether a hit takes along the process that counts it.
-            pub fn is_deadly(&self) -> bool {
-                match self { $(Self::$variant(kind) => kind.is_deadly(),)+ }
+            pub fn kills_process(&self) -> bool {
+                match self { $(Self::$variant(kind) => kind.kills_process(),)+ }
             }
 
             /// Whether it acts on the events a component hears of from other processes.
-            pub const fn is_of_events(&self) -> bool {
-                match self { $(Self::$variant(_) => <$variant as Kind>::OF_EVENTS,)+ }
+            pub const fn acts_on_events(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::ACTS_ON_EVENTS,)+ }
             }
 
             /// Whether it is counted each time it strikes rather than once when it begins.
-            pub(crate) const fn strikes(&self) -> bool {
-                match self { $(Self::$variant(_) => <$variant as Kind>::STRIKES,)+ }
+            pub(crate) const fn counts_hits(&self) -> bool {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::COUNTS_HITS,)+ }
             }
 
             /// Whether it has a size that a ramp can grow.
             pub(crate) const fn has_size(&self) -> bool {
-                match self { $(Self::$variant(_) => <$variant as Kind>::HAS_SIZE,)+ }
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::HAS_SIZE,)+ }
             }
 
             /// What it can act on.
-            pub const fn places(&self) -> &'static [Place] {
-                match self { $(Self::$variant(_) => <$variant as Kind>::ON,)+ }
+            pub const fn target_kinds(&self) -> &'static [TargetKind] {
+                match self { $(Self::$variant(_) => <$variant as FaultKind>::TARGETS,)+ }
             }
 
             /// Whether it can act on `target`.
@@ -158,36 +158,36 @@ macro_rules! kinds {
             /// # Errors
             /// When it cannot, as a sentence: signals are sent to processes, not to edges.
             pub fn accepts(&self, target: &Target) -> Result<(), String> {
-                if self.places().contains(&target.place()) {
+                if self.target_kinds().contains(&target.kind()) {
                     return Ok(());
                 }
-                let choices: Vec<String> = self.places().iter().map(ToString::to_string).collect();
+                let choices: Vec<String> = self.target_kinds().iter().map(ToString::to_string).collect();
                 Err(format!("`{}` does not act on `{target}`; name {}", self.name(), choices.join(" or ")))
             }
 
             /// What a proxy does to connections, where one carries it out.
-            pub fn ill(&self) -> Option<Ill> {
-                match self { $(Self::$variant(kind) => kind.ill(),)+ }
+            pub fn connection_fault(&self) -> Option<ConnectionFault> {
+                match self { $(Self::$variant(kind) => kind.connection_fault(),)+ }
             }
 
             /// What the conductor does, where it is the one who does it.
-            pub fn deed(&self) -> Option<Deed> {
-                match self { $(Self::$variant(kind) => kind.deed(),)+ }
+            pub fn process_fault(&self) -> Option<ProcessFault> {
+                match self { $(Self::$variant(kind) => kind.process_fault(),)+ }
             }
 
-            pub(crate) fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-                match self { $(Self::$variant(kind) => kind.apply(hit, verdict),)+ }
+            pub(crate) fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+                match self { $(Self::$variant(kind) => kind.apply(hit, fault),)+ }
             }
 
             /// What it alone makes a process suffer.
-            pub fn standing(&self, target: Target) -> Standing {
-                let mut standing = Standing::default();
-                self.stand(target, 1.0, &mut standing);
-                standing
+            pub fn effect_on(&self, target: Target) -> ActiveFaults {
+                let mut active = ActiveFaults::default();
+                self.activate(target, 1.0, &mut active);
+                active
             }
 
-            pub(crate) fn stand(&self, target: Target, strength: f64, standing: &mut Standing) {
-                match self { $(Self::$variant(kind) => kind.stand(target, strength, standing),)+ }
+            pub(crate) fn activate(&self, target: Target, strength: f64, active: &mut ActiveFaults) {
+                match self { $(Self::$variant(kind) => kind.activate(target, strength, active),)+ }
             }
         }
 
@@ -240,7 +240,7 @@ kinds! {
     Outage in outage as "outage",
 }
 
-pub use kill::Back;
+pub use kill::Restore;
 
 #[cfg(test)]
 mod tests {
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn no_kind_has_a_field_that_chooses_calls() {
-        for verb in Fault::verbs() {
+        for verb in Fault::names() {
             let fields = Fault::fields(verb).expect("a kind");
             let taken = fields.iter().find(|field| crate::Match::FIELDS.contains(field));
             assert_eq!(taken, None, "`{verb}`: a scenario reads it as the choice of calls");
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn fields_are_known_by_kind() {
-        for name in Fault::verbs() {
+        for name in Fault::names() {
             assert!(Fault::fields(name).is_some(), "{name}");
         }
         assert_eq!(Fault::fields("delay"), Some(&["by", "jitter"][..]));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Match, Pattern, Side, Site, Target};
+use crate::{CallSite, Fault, Match, Pattern, Side, Target};
 
 /// A fault, whom it hits, and the dice by which: all that a process needs to
 /// injure itself. It holds for as long as somebody renews it.
@@ -41,12 +41,12 @@ pub struct Lease {
 
 impl Lease {
     /// Whether the copy that is asked is one of those meant.
-    pub(crate) fn means(&self, site: &Site<'_>) -> bool {
+    pub(crate) fn covers(&self, site: &CallSite<'_>) -> bool {
         if site.side == Side::Callee {
             return true;
         }
         let by_pattern = match self.target {
-            Target::Edge { callee: Pattern::Copy(..), .. } if self.copies.is_empty() => {
+            Target::Edge { callee: Pattern::Instance(..), .. } if self.copies.is_empty() => {
                 site.copy.is_some_and(|copy| self.target.to_string().ends_with(&format!("->{copy}")))
             }
             _ => true,

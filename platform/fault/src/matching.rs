@@ -9,7 +9,7 @@ use contract::id::{fnv1a64, mix};
 use policy::units::Ratio;
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::Site;
+use crate::call::CallSite;
 
 /// What a share is a share of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +27,14 @@ pub enum ShareOf {
 /// Which calls are hit; all of them unless something is set. At most one of
 /// `share`, `every` and `first`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "MatchFields", into = "MatchFields")]
 pub struct Match {
-    which: Which,
+    selection: Selection,
     route: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Which {
+enum Selection {
     #[default]
     All,
     Share(Ratio, ShareOf),
@@ -44,7 +44,7 @@ enum Which {
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Written {
+struct MatchFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     share: Option<Ratio>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,7 @@ impl Match {
 
     /// A share of the calls, of the requests or of the users.
     pub fn share(share: Ratio, of: ShareOf) -> Self {
-        Self { which: Which::Share(share, of), route: None }
+        Self { selection: Selection::Share(share, of), route: None }
     }
 
     /// Each `n`th call on every edge: how many is exact, which ones is not reproducible.
@@ -72,12 +72,12 @@ impl Match {
     /// For 0.
     pub fn every(n: u64) -> Self {
         assert!(n > 0, "every 0th call is none");
-        Self { which: Which::Every(n), route: None }
+        Self { selection: Selection::Every(n), route: None }
     }
 
     /// The first `n` calls on every edge.
     pub fn first(n: u64) -> Self {
-        Self { which: Which::First(n), route: None }
+        Self { selection: Selection::First(n), route: None }
     }
 
     /// Only this call or route: `follower.followers_of`, `GET /v1/feed`.
@@ -88,28 +88,28 @@ impl Match {
 
     /// What a share is counted in, for reports; `None` where no share is drawn.
     pub fn share_of(&self) -> Option<ShareOf> {
-        match self.which {
-            Which::Share(_, of) => Some(of),
+        match self.selection {
+            Selection::Share(_, of) => Some(of),
             _ => None,
         }
     }
 
     /// Whether the call at `site` is hit.
-    pub(crate) fn hits(&self, site: &Site<'_>, dice: Dice, counts: &Counts) -> bool {
+    pub(crate) fn hits(&self, site: &CallSite<'_>, dice: Dice, counts: &CallCounts) -> bool {
         if self.route.as_deref().is_some_and(|route| route != site.route) {
             return false;
         }
-        match self.which {
-            Which::All => true,
-            Which::Share(share, _) => unit(dice.draw("share")) < share.get(),
-            Which::Every(n) => counts.next(site).is_multiple_of(n),
-            Which::First(n) => counts.next(site) <= n,
+        match self.selection {
+            Selection::All => true,
+            Selection::Share(share, _) => unit(dice.draw("share")) < share.get(),
+            Selection::Every(n) => counts.next(site).is_multiple_of(n),
+            Selection::First(n) => counts.next(site) <= n,
         }
     }
 
     /// What the dice of a call depend on. Background work has no request; it
     /// draws by turn, which keeps the share and gives up reproducing it.
-    pub(crate) fn key(&self, site: &Site<'_>, counts: &Counts) -> u64 {
+    pub(crate) fn key(&self, site: &CallSite<'_>, counts: &CallCounts) -> u64 {
         let request = match site.request {
             0 => mix(counts.turn.fetch_add(1, Ordering::Relaxed)),
             request => request,
@@ -122,34 +122,34 @@ impl Match {
     }
 }
 
-impl TryFrom<Written> for Match {
+impl TryFrom<MatchFields> for Match {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
-        let Written { share, share_of, every, first, route } = written;
-        let which = match (share, every, first) {
-            (None, None, None) => Which::All,
-            (Some(share), None, None) => Which::Share(share, share_of.unwrap_or_default()),
+    fn try_from(fields: MatchFields) -> Result<Self, String> {
+        let MatchFields { share, share_of, every, first, route } = fields;
+        let selection = match (share, every, first) {
+            (None, None, None) => Selection::All,
+            (Some(share), None, None) => Selection::Share(share, share_of.unwrap_or_default()),
             (None, Some(0), None) => return Err("`every = 0` hits nothing; give 1 or more".into()),
-            (None, Some(n), None) => Which::Every(n),
-            (None, None, Some(n)) => Which::First(n),
+            (None, Some(n), None) => Selection::Every(n),
+            (None, None, Some(n)) => Selection::First(n),
             _ => return Err("give at most one of `share`, `every` and `first`".into()),
         };
         if share_of.is_some() && share.is_none() {
             return Err("`share_of` needs a `share`".into());
         }
-        Ok(Self { which, route })
+        Ok(Self { selection, route })
     }
 }
 
-impl From<Match> for Written {
-    fn from(Match { which, route }: Match) -> Self {
-        let written = Self { route, ..Self::default() };
-        match which {
-            Which::All => written,
-            Which::Share(share, of) => Self { share: Some(share), share_of: Some(of), ..written },
-            Which::Every(n) => Self { every: Some(n), ..written },
-            Which::First(n) => Self { first: Some(n), ..written },
+impl From<Match> for MatchFields {
+    fn from(Match { selection, route }: Match) -> Self {
+        let fields = Self { route, ..Self::default() };
+        match selection {
+            Selection::All => fields,
+            Selection::Share(share, of) => Self { share: Some(share), share_of: Some(of), ..fields },
+            Selection::Every(n) => Self { every: Some(n), ..fields },
+            Selection::First(n) => Self { first: Some(n), ..fields },
         }
     }
 }
@@ -178,14 +178,14 @@ pub(crate) fn unit(bits: u64) -> f64 {
 
 /// Counters of a lease, by edge.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct CallCounts {
     by_edge: Mutex<HashMap<(ComponentName, ComponentName), u64>>,
     turn: AtomicU64,
 }
 
-impl Counts {
+impl CallCounts {
     /// Which call this is on its edge, from 1.
-    fn next(&self, site: &Site<'_>) -> u64 {
+    fn next(&self, site: &CallSite<'_>) -> u64 {
         let mut counts = self.by_edge.lock().expect("no panic while held");
         let count = counts.entry((site.caller, site.callee)).or_default();
         *count += 1;

@@ -7,49 +7,49 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use contract::ComponentName;
 
-use crate::control::{Listed, MAX_TTL_MS};
-use crate::kinds::{Carried, Hit};
-use crate::matching::{Counts, Dice, unit};
-use crate::{Lease, Site, Standing, Verdict};
+use crate::control::{LeaseStatus, MAX_TTL_MS};
+use crate::kinds::{Actuator, Hit};
+use crate::matching::{CallCounts, Dice, unit};
+use crate::{ActiveFaults, CallFault, CallSite, Lease};
 
 /// Leases in force at once; a scenario has a handful.
 const MAX_LEASES: usize = 64;
 /// Lease ids whose hits are remembered; a run has at most hundreds of steps.
-const MAX_REMEMBERED: usize = 1_024;
+const MAX_HIT_COUNTERS: usize = 1_024;
 
 /// The leases of a process. What a call suffers is computed from those in
 /// force at that moment; nothing is ever undone.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct LeaseTable {
     /// Number of entries in `active`, so that an empty table costs one relaxed load.
     len: AtomicUsize,
     /// In order of application.
-    active: ArcSwap<Vec<Arc<Active>>>,
+    active: ArcSwap<Vec<Arc<ActiveLease>>>,
     /// Every lease seen, in the order of first sight. Also serialises writers.
-    ledger: Mutex<Vec<(String, Arc<AtomicU64>)>>,
+    hit_counts: Mutex<Vec<(String, Arc<AtomicU64>)>>,
     /// One-shots that have come: kind, and component where one was named.
-    orders: Mutex<Vec<(&'static str, Option<ComponentName>)>>,
-    tell: OnceLock<Tell>,
+    one_shots: Mutex<Vec<(&'static str, Option<ComponentName>)>>,
+    listener: OnceLock<ChangeListener>,
 }
 
 /// Whoever wants to know of changes.
-struct Tell(Box<dyn Fn() + Send + Sync>);
+struct ChangeListener(Box<dyn Fn() + Send + Sync>);
 
-impl std::fmt::Debug for Tell {
+impl std::fmt::Debug for ChangeListener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tell")
+        f.write_str("ChangeListener")
     }
 }
 
 #[derive(Debug)]
-struct Active {
+struct ActiveLease {
     lease: Lease,
     until_ns: AtomicU64,
     began_ns: u64,
     hits: Arc<AtomicU64>,
-    counts: Counts,
-    /// Bits of the last call's wave.
-    wave: AtomicU64,
+    counts: CallCounts,
+    /// Bits of the last call's last_draw.
+    last_draw: AtomicU64,
 }
 
 /// More leases than a process holds.
@@ -57,8 +57,8 @@ struct Active {
 #[error("{MAX_LEASES} leases are in force already; end one first")]
 pub struct TableFull;
 
-impl Active {
-    fn holds(&self, now_ns: u64) -> bool {
+impl ActiveLease {
+    fn is_active(&self, now_ns: u64) -> bool {
         now_ns < self.until_ns.load(Ordering::Relaxed)
     }
 
@@ -73,7 +73,7 @@ impl Active {
     }
 }
 
-impl Table {
+impl LeaseTable {
     /// An empty table.
     pub fn new() -> Self {
         Self::default()
@@ -85,18 +85,18 @@ impl Table {
     }
 
     /// What the call at `site` must suffer. `now_ns` is monotonic nanoseconds
-    /// of any origin, the same as in [`Table::put`].
-    pub fn verdict(&self, site: &Site<'_>, now_ns: u64) -> Verdict {
-        let mut verdict = Verdict::default();
+    /// of any origin, the same as in [`LeaseTable::put`].
+    pub fn call_fault(&self, site: &CallSite<'_>, now_ns: u64) -> CallFault {
+        let mut fault = CallFault::default();
         if self.is_empty() {
-            return verdict;
+            return fault;
         }
         for active in self.active.load().iter() {
             let lease = &active.lease;
-            if lease.fault.carried() != Carried::Calls
-                || !active.holds(now_ns)
+            if lease.fault.actuator() != Actuator::CallPath
+                || !active.is_active(now_ns)
                 || !lease.target.covers(site)
-                || !lease.means(site)
+                || !lease.covers(site)
             {
                 continue;
             }
@@ -111,54 +111,54 @@ impl Table {
                 strength = 1.0;
             }
             active.hits.fetch_add(1, Ordering::Relaxed);
-            let wave = f64::from_bits(active.wave.load(Ordering::Relaxed));
-            let wave = lease.fault.apply(Hit { dice, strength, wave }, &mut verdict);
-            active.wave.store(wave.to_bits(), Ordering::Relaxed);
-            if verdict.end.is_some() {
+            let previous_draw = f64::from_bits(active.last_draw.load(Ordering::Relaxed));
+            let draw = lease.fault.apply(Hit { dice, strength, previous_draw }, &mut fault);
+            active.last_draw.store(draw.to_bits(), Ordering::Relaxed);
+            if fault.end.is_some() {
                 break;
             }
         }
-        verdict
+        fault
     }
 
     /// What the process must suffer, whatever it is asked.
-    pub fn standing(&self, now_ns: u64) -> Standing {
-        let mut standing = Standing::default();
+    pub fn active_faults(&self, now_ns: u64) -> ActiveFaults {
+        let mut faults = ActiveFaults::default();
         if self.is_empty() {
-            return standing;
+            return faults;
         }
-        for active in self.active.load().iter().filter(|active| active.holds(now_ns)) {
+        for active in self.active.load().iter().filter(|active| active.is_active(now_ns)) {
             let Lease { fault, target, detours, .. } = &active.lease;
-            if fault.carried() == Carried::Process {
-                fault.stand(*target, active.strength(now_ns), &mut standing);
+            if fault.actuator() == Actuator::Process {
+                fault.activate(*target, active.strength(now_ns), &mut faults);
             }
-            standing.detours.extend(detours);
+            faults.detours.extend(detours);
         }
-        standing
+        faults
     }
 
     /// An ill of the process has struck so many times: counted for every lease of that kind in force.
-    pub fn struck(&self, kind: &str, times: u64) {
+    pub fn count_hits(&self, kind: &str, times: u64) {
         for active in self.active.load().iter().filter(|active| active.lease.fault.name() == kind) {
             active.hits.fetch_add(times, Ordering::Relaxed);
         }
     }
 
     /// How often a one-shot of this kind has come for a component.
-    pub fn orders(&self, kind: &str, component: ComponentName) -> u64 {
-        let orders = self.orders.lock().expect("no panic while held");
-        let meant = |order: &&(&'static str, Option<ComponentName>)| {
-            order.0 == kind && order.1.is_none_or(|name| name == component)
+    pub fn one_shot_count(&self, kind: &str, component: ComponentName) -> u64 {
+        let one_shots = self.one_shots.lock().expect("no panic while held");
+        let meant = |one_shot: &&(&'static str, Option<ComponentName>)| {
+            one_shot.0 == kind && one_shot.1.is_none_or(|name| name == component)
         };
-        orders.iter().filter(meant).count() as u64
+        one_shots.iter().filter(meant).count() as u64
     }
 
-    /// Calls `tell` whenever a lease comes or goes, on the thread that puts or ends it.
+    /// Calls `listener` whenever a lease comes or goes, on the thread that puts or ends it.
     ///
     /// # Panics
     /// When somebody is told already.
-    pub fn on_change(&self, tell: impl Fn() + Send + Sync + 'static) {
-        assert!(self.tell.set(Tell(Box::new(tell))).is_ok(), "one process, one listener");
+    pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        assert!(self.listener.set(ChangeListener(Box::new(listener))).is_ok(), "one process, one listener");
     }
 
     /// Puts a lease in force until `now_ns + ttl`, or renews it. A lease that
@@ -167,21 +167,21 @@ impl Table {
     /// # Errors
     /// When the table is full.
     pub fn put(&self, lease: Lease, ttl: Duration, now_ns: u64) -> Result<(), TableFull> {
-        self.put_begun(lease, ttl, now_ns, now_ns)
+        self.put_started(lease, ttl, now_ns, now_ns)
     }
 
-    /// [`Table::put`] of a lease that began earlier, as a restarted process hears of it.
+    /// [`LeaseTable::put`] of a lease that began earlier, as a restarted process hears of it.
     ///
     /// # Errors
     /// When the table is full.
-    pub fn put_begun(
+    pub fn put_started(
         &self,
         lease: Lease,
         ttl: Duration,
         began_ns: u64,
         now_ns: u64,
     ) -> Result<(), TableFull> {
-        let mut ledger = self.ledger.lock().expect("no panic while held");
+        let mut hit_counts = self.hit_counts.lock().expect("no panic while held");
         let until_ns = now_ns + ttl.min(Duration::from_millis(MAX_TTL_MS)).as_nanos() as u64;
         let active = self.active.load_full();
         if let Some(known) = active.iter().find(|known| known.lease == lease) {
@@ -190,27 +190,34 @@ impl Table {
         }
         let mut next: Vec<_> = active
             .iter()
-            .filter(|other| other.lease.id != lease.id && other.holds(now_ns))
+            .filter(|other| other.lease.id != lease.id && other.is_active(now_ns))
             .cloned()
             .collect();
         if next.len() >= MAX_LEASES {
             return Err(TableFull);
         }
-        let hits = remember(&mut ledger, &lease.id);
-        match lease.fault.carried() {
+        let hits = hit_counter(&mut hit_counts, &lease.id);
+        match lease.fault.actuator() {
             // Counted when they bite.
-            Carried::Calls | Carried::Wire | Carried::Conductor => {}
-            Carried::Process if lease.fault.strikes() => {}
-            Carried::Process => {
+            Actuator::CallPath | Actuator::Proxy | Actuator::Conductor => {}
+            Actuator::Process if lease.fault.counts_hits() => {}
+            Actuator::Process => {
                 hits.fetch_add(1, Ordering::Relaxed);
             }
         }
         if !lease.fault.lasts() {
-            let mut orders = self.orders.lock().expect("no panic while held");
-            orders.push((lease.fault.name(), lease.target.component()));
+            let mut one_shots = self.one_shots.lock().expect("no panic while held");
+            one_shots.push((lease.fault.name(), lease.target.component()));
         }
-        let (counts, wave) = Default::default();
-        next.push(Arc::new(Active { lease, until_ns: until_ns.into(), began_ns, hits, counts, wave }));
+        let (counts, last_draw) = Default::default();
+        next.push(Arc::new(ActiveLease {
+            lease,
+            until_ns: until_ns.into(),
+            began_ns,
+            hits,
+            counts,
+            last_draw,
+        }));
         next.sort_by(|a, b| (a.lease.order, &a.lease.id).cmp(&(b.lease.order, &b.lease.id)));
         self.store(next);
         Ok(())
@@ -219,10 +226,10 @@ impl Table {
     /// Puts a lease in force for as long as the process lives: a defect of its build,
     /// not a fault that ends.
     pub fn install(&self, lease: Lease) {
-        let mut ledger = self.ledger.lock().expect("no panic while held");
-        let hits = remember(&mut ledger, &lease.id);
-        let (counts, wave) = Default::default();
-        let active = Active { lease, until_ns: u64::MAX.into(), began_ns: 0, hits, counts, wave };
+        let mut hit_counts = self.hit_counts.lock().expect("no panic while held");
+        let hits = hit_counter(&mut hit_counts, &lease.id);
+        let (counts, last_draw) = Default::default();
+        let active = ActiveLease { lease, until_ns: u64::MAX.into(), began_ns: 0, hits, counts, last_draw };
         let mut next = self.active.load_full().to_vec();
         next.push(Arc::new(active));
         self.store(next);
@@ -233,36 +240,36 @@ impl Table {
     pub fn renew(&self, id: &str, ttl: Duration, now_ns: u64) -> bool {
         let until_ns = now_ns + ttl.min(Duration::from_millis(MAX_TTL_MS)).as_nanos() as u64;
         let active = self.active.load();
-        let known = active.iter().find(|active| active.lease.id == id && active.holds(now_ns));
+        let known = active.iter().find(|active| active.lease.id == id && active.is_active(now_ns));
         known.inspect(|active| active.until_ns.store(until_ns, Ordering::Relaxed)).is_some()
     }
 
     /// Ends a lease. `false` when there is none of this id.
     pub fn end(&self, id: &str) -> bool {
-        self.keep(|active| active.lease.id != id)
+        self.retain(|active| active.lease.id != id)
     }
 
     /// Forgets leases that have lapsed. They bite no more from the moment they
     /// lapse; this only makes the table empty, and so free, again.
     pub fn sweep(&self, now_ns: u64) {
         if !self.is_empty() {
-            self.keep(|active| active.holds(now_ns));
+            self.retain(|active| active.is_active(now_ns));
         }
     }
 
     /// Calls hit by each lease since the process started, in the order the
     /// leases came, ended ones included.
     pub fn hits(&self) -> Vec<(String, u64)> {
-        let ledger = self.ledger.lock().expect("no panic while held");
-        ledger.iter().map(|(id, hits)| (id.clone(), hits.load(Ordering::Relaxed))).collect()
+        let hit_counts = self.hit_counts.lock().expect("no panic while held");
+        hit_counts.iter().map(|(id, hits)| (id.clone(), hits.load(Ordering::Relaxed))).collect()
     }
 
     /// The leases in force, in order of application.
-    pub fn list(&self, now_ns: u64) -> Vec<Listed> {
+    pub fn list(&self, now_ns: u64) -> Vec<LeaseStatus> {
         let active = self.active.load();
-        let holding = active.iter().filter(|active| active.holds(now_ns));
-        holding
-            .map(|active| Listed {
+        let in_force = active.iter().filter(|active| active.is_active(now_ns));
+        in_force
+            .map(|active| LeaseStatus {
                 lease: active.lease.clone(),
                 left_ms: active.until_ns.load(Ordering::Relaxed).saturating_sub(now_ns) / 1_000_000,
                 hits: active.hits.load(Ordering::Relaxed),
@@ -270,8 +277,8 @@ impl Table {
             .collect()
     }
 
-    fn keep(&self, wanted: impl Fn(&Active) -> bool) -> bool {
-        let _writer = self.ledger.lock().expect("no panic while held");
+    fn retain(&self, wanted: impl Fn(&ActiveLease) -> bool) -> bool {
+        let _writer = self.hit_counts.lock().expect("no panic while held");
         let active = self.active.load_full();
         let next: Vec<_> = active.iter().filter(|active| wanted(active)).cloned().collect();
         let changed = next.len() != active.len();
@@ -281,24 +288,24 @@ impl Table {
         changed
     }
 
-    fn store(&self, next: Vec<Arc<Active>>) {
+    fn store(&self, next: Vec<Arc<ActiveLease>>) {
         let len = next.len();
         self.active.store(Arc::new(next));
         self.len.store(len, Ordering::Relaxed);
-        if let Some(tell) = self.tell.get() {
-            (tell.0)();
+        if let Some(listener) = self.listener.get() {
+            (listener.0)();
         }
     }
 }
 
-fn remember(ledger: &mut Vec<(String, Arc<AtomicU64>)>, id: &str) -> Arc<AtomicU64> {
-    if let Some((_, hits)) = ledger.iter().find(|(known, _)| known == id) {
+fn hit_counter(hit_counts: &mut Vec<(String, Arc<AtomicU64>)>, id: &str) -> Arc<AtomicU64> {
+    if let Some((_, hits)) = hit_counts.iter().find(|(known, _)| known == id) {
         return hits.clone();
     }
-    if ledger.len() == MAX_REMEMBERED {
-        ledger.remove(0);
+    if hit_counts.len() == MAX_HIT_COUNTERS {
+        hit_counts.remove(0);
     }
     let hits = Arc::new(AtomicU64::new(0));
-    ledger.push((id.to_owned(), hits.clone()));
+    hit_counts.push((id.to_owned(), hits.clone()));
     hits
 }

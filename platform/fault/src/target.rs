@@ -6,7 +6,7 @@ use std::str::FromStr;
 use contract::ComponentName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::verdict::{Side, Site};
+use crate::call::{CallSite, Side};
 
 /// One end of an edge, or the whole of a target: who is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,9 +14,9 @@ pub enum Pattern {
     /// `*`.
     Any,
     /// `feed`; `feed#*` says the same.
-    One(ComponentName),
+    Component(ComponentName),
     /// `feed#0`: one copy of a component, or of the process so called.
-    Copy(ComponentName, u32),
+    Instance(ComponentName, u32),
     /// `zone:a`: whoever stands there.
     Zone(ComponentName),
 }
@@ -45,7 +45,7 @@ pub enum Target {
 
 /// The sorts of target a kind may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum TargetKind {
     /// An edge.
     Edge,
     /// A component, a copy, a zone, the gateway.
@@ -71,7 +71,7 @@ pub const BROKER: ComponentName = ComponentName::of("broker");
     "`{0}` is no target; write `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
      `cache:profile`, `gateway`, `registry`, `broker` or `host`"
 )]
-pub struct NotATarget(String);
+pub struct TargetParseError(String);
 
 impl Pattern {
     /// Whether calls of or to a component may be meant. Which *copy* is meant was
@@ -79,7 +79,7 @@ impl Pattern {
     pub fn matches(self, name: ComponentName) -> bool {
         match self {
             Self::Any | Self::Zone(_) => true,
-            Self::One(one) | Self::Copy(one, _) => one == name,
+            Self::Component(one) | Self::Instance(one, _) => one == name,
         }
     }
 
@@ -87,7 +87,7 @@ impl Pattern {
     pub fn name(self) -> Option<ComponentName> {
         match self {
             Self::Any | Self::Zone(_) => None,
-            Self::One(name) | Self::Copy(name, _) => Some(name),
+            Self::Component(name) | Self::Instance(name, _) => Some(name),
         }
     }
 
@@ -103,24 +103,26 @@ impl Target {
         let (first, second) = match self {
             Self::Edge { caller, callee } => (Some(caller), Some(callee)),
             Self::Node(pattern) => (Some(pattern), None),
-            Self::Store(name) | Self::Cache(name) => (Some(Pattern::One(name)), None),
+            Self::Store(name) | Self::Cache(name) => (Some(Pattern::Component(name)), None),
             Self::Host => (None, None),
         };
         first.into_iter().chain(second)
     }
 
     /// What sort of target it is.
-    pub fn place(self) -> Place {
+    pub fn kind(self) -> TargetKind {
         match self {
-            Self::Edge { .. } => Place::Edge,
-            Self::Node(Pattern::One(name) | Pattern::Copy(name, _)) if name == ComponentName::REGISTRY => {
-                Place::Registry
+            Self::Edge { .. } => TargetKind::Edge,
+            Self::Node(Pattern::Component(name) | Pattern::Instance(name, _))
+                if name == ComponentName::REGISTRY =>
+            {
+                TargetKind::Registry
             }
-            Self::Node(Pattern::One(BROKER)) => Place::Broker,
-            Self::Node(_) => Place::Node,
-            Self::Store(_) => Place::Store,
-            Self::Cache(_) => Place::Cache,
-            Self::Host => Place::Host,
+            Self::Node(Pattern::Component(BROKER)) => TargetKind::Broker,
+            Self::Node(_) => TargetKind::Node,
+            Self::Store(_) => TargetKind::Store,
+            Self::Cache(_) => TargetKind::Cache,
+            Self::Host => TargetKind::Host,
         }
     }
 
@@ -135,14 +137,14 @@ impl Target {
     }
 
     /// Whether a call at `site` is meant.
-    pub(crate) fn covers(self, site: &Site<'_>) -> bool {
+    pub(crate) fn covers(self, site: &CallSite<'_>) -> bool {
         match (self, site.side) {
             (Self::Edge { caller, callee }, Side::Caller) => {
                 caller.matches(site.caller) && callee.matches(site.callee)
             }
             (Self::Node(pattern), Side::Callee) => {
                 // A process may be called otherwise than what it holds; the lease came to it alone.
-                matches!(pattern, Pattern::Copy(..)) && site.is_process(pattern)
+                matches!(pattern, Pattern::Instance(..)) && site.is_process(pattern)
                     || pattern.matches(site.callee)
             }
             _ => false,
@@ -151,20 +153,20 @@ impl Target {
 }
 
 impl FromStr for Pattern {
-    type Err = NotATarget;
+    type Err = TargetParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let wrong = || NotATarget(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, TargetParseError> {
+        let wrong = || TargetParseError(text.to_owned());
         let text = text.trim();
         if let Some(zone) = text.strip_prefix("zone:") {
             return if is_name(zone) { Ok(Self::Zone(ComponentName::intern(zone))) } else { Err(wrong()) };
         }
         match text.split_once('#') {
             None if text == "*" => Ok(Self::Any),
-            None if is_name(text) => Ok(Self::One(ComponentName::intern(text))),
-            Some((name, "*")) if is_name(name) => Ok(Self::One(ComponentName::intern(name))),
+            None if is_name(text) => Ok(Self::Component(ComponentName::intern(text))),
+            Some((name, "*")) if is_name(name) => Ok(Self::Component(ComponentName::intern(name))),
             Some((name, index)) if is_name(name) => {
-                Ok(Self::Copy(ComponentName::intern(name), index.parse().map_err(|_| wrong())?))
+                Ok(Self::Instance(ComponentName::intern(name), index.parse().map_err(|_| wrong())?))
             }
             _ => Err(wrong()),
         }
@@ -172,10 +174,10 @@ impl FromStr for Pattern {
 }
 
 impl FromStr for Target {
-    type Err = NotATarget;
+    type Err = TargetParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let wrong = || NotATarget(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, TargetParseError> {
+        let wrong = || TargetParseError(text.to_owned());
         let text = text.trim();
         if let Some((caller, callee)) = text.split_once("->") {
             let side = |part: &str| part.parse::<Pattern>().map_err(|_| wrong());
@@ -208,8 +210,8 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("*"),
-            Self::One(name) => f.write_str(name.as_str()),
-            Self::Copy(name, index) => write!(f, "{name}#{index}"),
+            Self::Component(name) => f.write_str(name.as_str()),
+            Self::Instance(name, index) => write!(f, "{name}#{index}"),
             Self::Zone(zone) => write!(f, "zone:{zone}"),
         }
     }
@@ -227,7 +229,7 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Edge => "an edge such as `feed->photo`",
@@ -261,24 +263,24 @@ mod tests {
     #[test]
     fn targets_read_back_what_they_print() {
         for (text, printed, place) in [
-            ("feed->follower", "feed->follower", Place::Edge),
-            ("feed#* -> follower", "feed->follower", Place::Edge),
-            ("feed#0->photo", "feed#0->photo", Place::Edge),
-            ("zone:a->zone:b", "zone:a->zone:b", Place::Edge),
-            ("*->photo", "*->photo", Place::Edge),
-            ("follower", "follower", Place::Node),
-            ("follower#*", "follower", Place::Node),
-            ("photo#0", "photo#0", Place::Node),
-            ("zone:a", "zone:a", Place::Node),
-            ("gateway", "gateway", Place::Node),
-            ("registry", "registry", Place::Registry),
-            ("broker", "broker", Place::Broker),
-            ("db:photo", "db:photo", Place::Store),
-            ("cache:profile", "cache:profile", Place::Cache),
-            ("host", "host", Place::Host),
+            ("feed->follower", "feed->follower", TargetKind::Edge),
+            ("feed#* -> follower", "feed->follower", TargetKind::Edge),
+            ("feed#0->photo", "feed#0->photo", TargetKind::Edge),
+            ("zone:a->zone:b", "zone:a->zone:b", TargetKind::Edge),
+            ("*->photo", "*->photo", TargetKind::Edge),
+            ("follower", "follower", TargetKind::Node),
+            ("follower#*", "follower", TargetKind::Node),
+            ("photo#0", "photo#0", TargetKind::Node),
+            ("zone:a", "zone:a", TargetKind::Node),
+            ("gateway", "gateway", TargetKind::Node),
+            ("registry", "registry", TargetKind::Registry),
+            ("broker", "broker", TargetKind::Broker),
+            ("db:photo", "db:photo", TargetKind::Store),
+            ("cache:profile", "cache:profile", TargetKind::Cache),
+            ("host", "host", TargetKind::Host),
         ] {
             let target: Target = text.parse().unwrap_or_else(|why| panic!("{why}"));
-            assert_eq!((target.to_string().as_str(), target.place()), (printed, place));
+            assert_eq!((target.to_string().as_str(), target.kind()), (printed, place));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use contract::id::mix;
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
-use fault::Table;
+use fault::LeaseTable;
 use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions};
 use runtime::{Tasks, clock};
 
@@ -29,7 +29,7 @@ pub struct CallRouterOptions {
     /// Policies of edges; the most specific pattern wins.
     pub policies: Vec<(EdgePattern, Policy)>,
     /// Faults in force.
-    pub faults: Arc<Table>,
+    pub faults: Arc<LeaseTable>,
     /// The run's token; calls without it are refused.
     pub token: Arc<str>,
     /// Shapes of components, as the scenario declares them.
@@ -146,9 +146,9 @@ impl RouterState {
     /// Whether questions about many are asked one by one, because a fault says so.
     fn is_chatty(&self, callee: ComponentName) -> bool {
         let faults = &self.options.faults;
-        let chatty = !faults.is_empty() && faults.standing(clock::now_ns()).chatty.contains(&callee);
+        let chatty = !faults.is_empty() && faults.active_faults(clock::now_ns()).chatty.contains(&callee);
         if chatty {
-            faults.struck("chatty", 1);
+            faults.count_hits("chatty", 1);
         }
         chatty
     }

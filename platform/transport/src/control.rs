@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use contract::{Refusal, RefusalKind};
-use fault::Table;
-use fault::control::{Hits, Listed, MAX_TTL_MS, Put};
+use fault::LeaseTable;
+use fault::control::{HitCounts, LeaseStatus, MAX_TTL_MS, PutLeases};
 use http::StatusCode;
 use runtime::clock;
 
 use crate::{inbound_calls, refusal_response};
 
 /// `PUT` and `GET /control/leases`, `DELETE /control/leases/{id}`, `GET /control/hits`.
-pub fn router(table: Arc<Table>, token: Arc<str>) -> Router {
+pub fn router(table: Arc<LeaseTable>, token: Arc<str>) -> Router {
     Router::new()
         .route("/control/leases", put(put_leases).get(list))
         .route("/control/leases/{id}", delete(end))
@@ -36,7 +36,7 @@ async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next)
     refusal_response::encode(&refusal).map(Into::into)
 }
 
-async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Response {
+async fn put_leases(State(table): State<Arc<LeaseTable>>, Json(put): Json<PutLeases>) -> Response {
     if put.ttl_ms > MAX_TTL_MS {
         let message = format!("a lease holds at most {MAX_TTL_MS} ms; renew it");
         return refusal_response::encode(&Refusal::bad_request("ttl_too_long", message)).map(Into::into);
@@ -45,7 +45,7 @@ async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Re
     table.sweep(now_ns);
     let began_ns = now_ns.saturating_sub(put.age_ms.saturating_mul(1_000_000));
     for lease in put.leases {
-        if let Err(full) = table.put_begun(lease, Duration::from_millis(put.ttl_ms), began_ns, now_ns) {
+        if let Err(full) = table.put_started(lease, Duration::from_millis(put.ttl_ms), began_ns, now_ns) {
             let refusal = Refusal::new(RefusalKind::Conflict, "table_full", full.to_string());
             return refusal_response::encode(&refusal).map(Into::into);
         }
@@ -53,11 +53,11 @@ async fn put_leases(State(table): State<Arc<Table>>, Json(put): Json<Put>) -> Re
     Json(table.list(now_ns)).into_response()
 }
 
-async fn list(State(table): State<Arc<Table>>) -> Json<Vec<Listed>> {
+async fn list(State(table): State<Arc<LeaseTable>>) -> Json<Vec<LeaseStatus>> {
     Json(table.list(clock::now_ns()))
 }
 
-async fn end(State(table): State<Arc<Table>>, Path(id): Path<String>) -> Response {
+async fn end(State(table): State<Arc<LeaseTable>>, Path(id): Path<String>) -> Response {
     if table.end(&id) {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -65,7 +65,7 @@ async fn end(State(table): State<Arc<Table>>, Path(id): Path<String>) -> Respons
     }
 }
 
-async fn hits(State(table): State<Arc<Table>>) -> Json<Hits> {
+async fn hits(State(table): State<Arc<LeaseTable>>) -> Json<HitCounts> {
     table.sweep(clock::now_ns());
-    Json(Hits { hits: table.hits() })
+    Json(HitCounts { hits: table.hits() })
 }

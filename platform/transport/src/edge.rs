@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use contract::{ComponentName, Refusal};
-use fault::Table;
+use fault::LeaseTable;
 use http::HeaderValue;
 use policy::breaker::{Breaker, BreakerState};
 use policy::budget::RetryBudget;
@@ -20,7 +20,7 @@ pub struct Edge {
     pub(crate) caller: ComponentName,
     pub(crate) callee: ComponentName,
     pub(crate) policy: EffectivePolicy,
-    pub(crate) faults: Arc<Table>,
+    pub(crate) faults: Arc<LeaseTable>,
     pub(crate) token: Option<HeaderValue>,
     /// Version of the messages spoken here.
     pub(crate) schema: u32,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use contract::{CallContext, ComponentName, Deadline, Refusal};
-use fault::{Dies, End, Side, Site, Spoilt, Table};
+use fault::{CallSite, Corruption, End, LeaseTable, PanicScope, Side};
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::time::{sleep, sleep_until};
@@ -20,7 +20,7 @@ pub struct AppliedFault {
     /// Its answer does not come back.
     pub answer_lost: bool,
     /// What is done to its answer.
-    pub spoilt: Option<Spoilt>,
+    pub spoilt: Option<Corruption>,
 }
 
 impl AppliedFault {
@@ -78,7 +78,7 @@ pub struct InjectionPoint<'a> {
 /// # Panics
 /// Where a fault says so.
 pub async fn apply_faults(
-    table: &Table,
+    table: &LeaseTable,
     point: InjectionPoint<'_>,
     cx: &CallContext,
 ) -> Result<AppliedFault, FaultOutcome> {
@@ -86,7 +86,7 @@ pub async fn apply_faults(
         return Ok(AppliedFault::NONE);
     }
     let InjectionPoint { side, callee, route, copy } = point;
-    let site = Site {
+    let site = CallSite {
         caller: cx.from,
         callee,
         side,
@@ -96,28 +96,28 @@ pub async fn apply_faults(
         principal: cx.principal,
         copy,
     };
-    let verdict = table.verdict(&site, clock::now_ns());
-    if verdict.is_clear() {
+    let fault = table.call_fault(&site, clock::now_ns());
+    if fault.is_clear() {
         return Ok(AppliedFault::NONE);
     }
-    let kind = verdict.name();
+    let kind = fault.name();
     let (service, peer) = match side {
         Side::Caller => (cx.from, callee),
         Side::Callee => (callee, cx.from),
     };
     telemetry::fault_injected(service, peer, kind);
-    let span = telemetry::fault_span(kind, verdict.delay);
+    let span = telemetry::fault_span(kind, fault.delay);
     let outcome = async {
-        if !verdict.delay.is_zero() {
-            sleep(verdict.delay).await;
+        if !fault.delay.is_zero() {
+            sleep(fault.delay).await;
         }
-        leak(verdict.leaked);
-        match verdict.end {
+        leak(fault.leaked_bytes);
+        match fault.end {
             None => Ok(AppliedFault {
-                slow: verdict.slow,
-                twice: verdict.twice,
-                answer_lost: verdict.answer_lost,
-                spoilt: verdict.spoilt,
+                slow: fault.slow,
+                twice: fault.duplicated,
+                answer_lost: fault.answer_lost,
+                spoilt: fault.corruption,
             }),
             Some(End::Abort(status)) => Err(FaultOutcome::Aborted(refusal_response::injected(status))),
             Some(End::Hang) => {
@@ -151,20 +151,20 @@ fn leak(bytes: u64) {
 }
 
 #[expect(clippy::panic, reason = "a fault that panics is asked for by name")]
-fn panic_or_abort(dies: Dies) -> ! {
+fn panic_or_abort(dies: PanicScope) -> ! {
     match dies {
-        Dies::Task => panic!("an injected fault"),
-        Dies::Process => std::process::abort(),
+        PanicScope::Task => panic!("an injected fault"),
+        PanicScope::Process => std::process::abort(),
     }
 }
 
 /// An answer after what a fault does to it.
-pub fn corrupt(how: Spoilt, answer: &[u8]) -> Bytes {
+pub fn corrupt(how: Corruption, answer: &[u8]) -> Bytes {
     match how {
-        Spoilt::Bytes => {
+        Corruption::Bytes => {
             answer.iter().enumerate().map(|(i, byte)| if i % 7 == 3 { byte ^ 0x55 } else { *byte }).collect()
         }
-        Spoilt::Values => match serde_json::from_slice::<serde_json::Value>(answer) {
+        Corruption::Values => match serde_json::from_slice::<serde_json::Value>(answer) {
             Ok(mut value) => {
                 falsify(&mut value);
                 serde_json::to_vec(&value).expect("it came from JSON").into()
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn spoilt_bytes_cannot_be_read_and_spoilt_values_can() {
         let answer = br#"{"count":41,"ok":true,"name":"x"}"#;
-        assert!(serde_json::from_slice::<serde_json::Value>(&corrupt(Spoilt::Bytes, answer)).is_err());
-        assert_eq!(&corrupt(Spoilt::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);
+        assert!(serde_json::from_slice::<serde_json::Value>(&corrupt(Corruption::Bytes, answer)).is_err());
+        assert_eq!(&corrupt(Corruption::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use contract::id::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Refusal};
-use fault::{Side, Table};
+use fault::{LeaseTable, Side};
 use policy::ServiceOptions;
 use policy::service::{QUEUE_CAP, SimulatedStore, SimulatedWork};
 use runtime::cost::{self, Part};
@@ -149,7 +149,7 @@ impl Drop for QueueEntry<'_> {
 #[derive(Clone)]
 pub(crate) struct ServerStack {
     component: ComponentName,
-    faults: Arc<Table>,
+    faults: Arc<LeaseTable>,
     simulated: Option<Arc<SimulatedServer>>,
     /// This copy of its process: `photo#0`.
     copy: Arc<str>,
@@ -165,7 +165,7 @@ pub(crate) struct AdmittedCall {
 impl ServerStack {
     pub fn new(
         component: ComponentName,
-        faults: Arc<Table>,
+        faults: Arc<LeaseTable>,
         simulated: Option<Arc<SimulatedServer>>,
         copy: Arc<str>,
     ) -> Self {
@@ -206,7 +206,7 @@ impl ServerStack {
             self.on_time(cx)?;
         }
         if let Some(simulated) = simulated.filter(|simulated| simulated.cache.is_some()) {
-            let flushes = self.faults.orders("cache-flush", self.component);
+            let flushes = self.faults.one_shot_count("cache-flush", self.component);
             simulated.read(key(), cx, slow, flushes).await?;
         }
         if let Some(simulated) = simulated

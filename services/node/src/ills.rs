@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use discovery::{Registrar, Registry};
-use fault::{Standing, Table};
+use fault::{ActiveFaults, LeaseTable};
 use runtime::{Fate, Tasks, clock};
 use storage::{Ailing, Database};
 use tokio::sync::Notify;
@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// What the ills of a process reach.
 pub(crate) struct Ills {
-    pub faults: Arc<Table>,
+    pub faults: Arc<LeaseTable>,
     pub db: Option<Database>,
     pub clusters: Clusters,
     /// What `/readyz` says.
@@ -34,7 +34,7 @@ struct Held {
     burning: u32,
     lock: Option<storage::Tx>,
     readers: Vec<storage::Read>,
-    before: Standing,
+    before: ActiveFaults,
 }
 
 impl Ills {
@@ -48,8 +48,8 @@ impl Ills {
             loop {
                 let now_ns = clock::now_ns();
                 self.faults.sweep(now_ns);
-                let standing = self.faults.standing(now_ns);
-                self.carry_out(&mut held, standing).await;
+                let active = self.faults.active_faults(now_ns);
+                self.carry_out(&mut held, active).await;
                 if self.faults.is_empty() {
                     changed.notified().await;
                 } else {
@@ -60,33 +60,33 @@ impl Ills {
         });
     }
 
-    async fn carry_out(&self, held: &mut Held, standing: Standing) {
-        burn(held, standing.burners);
+    async fn carry_out(&self, held: &mut Held, active: ActiveFaults) {
+        burn(held, active.burners);
         self.note_strikes();
-        if standing != held.before {
-            clock::shift_wall(standing.clock_ms);
-            self.ready.store(!standing.not_ready, Ordering::Release);
-            if standing.not_ready != held.before.not_ready
+        if active != held.before {
+            clock::shift_wall(active.clock_ms);
+            self.ready.store(!active.not_ready, Ordering::Release);
+            if active.not_ready != held.before.not_ready
                 && let Some(registrar) = &self.registrar
             {
-                registrar.set_ready(!standing.not_ready);
+                registrar.set_ready(!active.not_ready);
             }
             if let Some(registry) = &self.registry {
-                registry.ail(standing.directory);
+                registry.ail(active.registry);
             }
-            self.clusters.set_detours(standing.detours.clone());
+            self.clusters.set_detours(active.detours.clone());
             if let Some(db) = &self.db {
                 db.ills().set(Ailing {
-                    slow: standing.disk.slow,
-                    full: standing.disk.full,
-                    broken: standing.disk.broken,
-                    mute: standing.mute,
-                    poisoned: standing.poisoned.clone(),
-                    dead_letters: standing.dead_letters,
-                    reordered: standing.reordered.clone(),
+                    slow: active.disk.slow,
+                    full: active.disk.full,
+                    broken: active.disk.broken,
+                    mute: active.delivery_stopped,
+                    poisoned: active.poisoned.clone(),
+                    dead_letters: active.dead_letters,
+                    reordered: active.reordered.clone(),
                 });
             }
-            held.before = standing;
+            held.before = active;
         }
         let Some(db) = &self.db else { return };
         match (held.before.db_locked, held.lock.is_some()) {
@@ -111,7 +111,7 @@ impl Ills {
     /// What struck since the last look is counted for the leases that asked for it.
     fn note_strikes(&self) {
         for (kind, times) in self.db.iter().flat_map(|db| db.ills().struck()) {
-            self.faults.struck(kind, times);
+            self.faults.count_hits(kind, times);
         }
     }
 }

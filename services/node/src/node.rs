@@ -113,7 +113,7 @@ impl Node {
         runtime::chance::seed_process(config.seed);
         let tasks = Tasks::new();
         let policies = policies(&config)?;
-        let faults = Arc::<fault::Table>::default();
+        let faults = Arc::<fault::LeaseTable>::default();
         for defect in &config.defects {
             faults.install(defect.clone());
         }

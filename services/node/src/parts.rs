@@ -78,7 +78,7 @@ pub struct DoorSite {
     /// Policies of the topology, by edge.
     pub policies: Vec<(EdgePattern, Policy)>,
     /// Leases of this process.
-    pub faults: Arc<fault::Table>,
+    pub faults: Arc<fault::LeaseTable>,
     /// The run's token.
     pub token: Arc<str>,
 }

@@ -79,7 +79,7 @@ impl Process {
             copy: "test#0".into(),
             schema: 1,
             policies: Vec::new(),
-            faults: Arc::new(fault::Table::default()),
+            faults: Arc::new(fault::LeaseTable::default()),
             token: RUN_TOKEN.into(),
             hosts,
             seed: 42,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fault::{Fault, Ill};
+use fault::{ConnectionFault, Fault};
 use record::EventKind;
 use scenario::Step;
 
@@ -23,9 +23,9 @@ impl StepContext<'_> {
         arm: &Arc<Arm>,
         end: Instant,
     ) {
-        let (Some(target), Some(ill)) = (step.target, fault.ill()) else { return };
+        let (Some(target), Some(ill)) = (step.target, fault.connection_fault()) else { return };
         let letter = arm.plan.letter;
-        if matches!(ill, Ill::Loss(_)) && !netns::is_inside() {
+        if matches!(ill, ConnectionFault::Loss(_)) && !netns::is_inside() {
             return self.mark_degraded(step, letter, "this machine gives us no network to lose packets in");
         }
         let callees = targets::callee_instances(target, &arm.layout());
@@ -75,9 +75,9 @@ impl StepContext<'_> {
 }
 
 /// The kernel's part of an ill, where it has one.
-fn packet_loss_rule(proxy: &Proxy, ill: Ill) -> std::io::Result<Option<PacketLossRule>> {
+fn packet_loss_rule(proxy: &Proxy, ill: ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
     match ill {
-        Ill::Loss(share) => netns::drop_packets(proxy.addr.port(), share).map(Some),
+        ConnectionFault::Loss(share) => netns::drop_packets(proxy.addr.port(), share).map(Some),
         _ => Ok(None),
     }
 }

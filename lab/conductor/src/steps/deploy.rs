@@ -36,7 +36,7 @@ fn build_leases(build: Build, component: Option<ComponentName>, seed: u64) -> (V
         id: format!("{BUILD_LEASE_PREFIX}{}", build.name()),
         order: 0,
         fault,
-        target: Target::Node(component.map_or(Pattern::Any, Pattern::One)),
+        target: Target::Node(component.map_or(Pattern::Any, Pattern::Component)),
         matching,
         copies: Vec::new(),
         detours: Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fault::{Deed, Fault};
+use fault::{Fault, ProcessFault};
 use record::EventKind;
 use runtime::limits::Limited;
 use scenario::Step;
@@ -25,7 +25,7 @@ pub(crate) async fn apply(
     names: &[String],
     end: Instant,
 ) {
-    let Some(deed) = fault.deed() else { return };
+    let Some(deed) = fault.process_fault() else { return };
     let letter = arm.plan.letter;
     let instances: Vec<Arc<Instance>> =
         arm.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect();
@@ -49,18 +49,18 @@ pub(crate) async fn apply(
         }
     };
     match deed {
-        Deed::Kill(back) => apply_each(&|instance| {
+        ProcessFault::Kill(back) => apply_each(&|instance| {
             if let Some(back) = back {
                 instance.restart_after(u64::try_from(back.duration().as_millis()).unwrap_or(u64::MAX));
             }
             instance.kill()
         }),
-        Deed::Stop(within) => {
+        ProcessFault::Stop(within) => {
             let stopping = instances.iter().map(|instance| stop(context, instance, within.duration()));
             futures_util::future::join_all(stopping).await;
             context.hit(step, letter, instances.len() as u64);
         }
-        Deed::Restart => {
+        ProcessFault::Restart => {
             for instance in &instances {
                 match arm.recreate_copy(context.environment, instance, context.record, &|_| {}).await {
                     Ok(()) => context.hit(step, letter, 1),
@@ -68,7 +68,7 @@ pub(crate) async fn apply(
                 }
             }
         }
-        Deed::Crashloop(every) => {
+        ProcessFault::Crashloop(every) => {
             while runtime::clock::now() < end && !context.has_ended_early(step, letter) {
                 apply_each(&|instance| {
                     if arm.plan.placement.restart.is_none() {
@@ -80,15 +80,15 @@ pub(crate) async fn apply(
                 context.wait_until(step, letter, next.min(end)).await;
             }
         }
-        Deed::Pause => {
+        ProcessFault::Pause => {
             let entries = journal(context, &instances, &|instance| UndoAction::Continue(instance.identity()));
             apply_each(&Instance::pause);
             context.wait_until(step, letter, end).await;
             undo_each(&Instance::resume);
             context.guardian.mark_undone(entries);
         }
-        Deed::Quota(cores) => quota(context, step, arm, &instances, cores, end).await,
-        Deed::Memory(limit) => {
+        ProcessFault::CpuQuota(cores) => quota(context, step, arm, &instances, cores, end).await,
+        ProcessFault::Memory(limit) => {
             limited(
                 context,
                 step,
@@ -102,7 +102,7 @@ pub(crate) async fn apply(
             )
             .await
         }
-        Deed::Files(limit) => {
+        ProcessFault::OpenFiles(limit) => {
             limited(context, step, letter, &instances, Limited::Files, limit, end, &apply_each, &undo_each)
                 .await
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fault::Ill;
+use fault::ConnectionFault;
 use runtime::{Fate, Tasks, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -33,7 +33,7 @@ pub(crate) type Proxies = Mutex<BTreeMap<ProxyKey, Arc<Proxy>>>;
 pub(crate) struct Proxy {
     /// Where it listens.
     pub addr: SocketAddr,
-    faults: watch::Sender<Vec<(u32, Ill)>>,
+    faults: watch::Sender<Vec<(u32, ConnectionFault)>>,
     transfers: Arc<AtomicU64>,
     ending: watch::Sender<bool>,
 }
@@ -49,16 +49,16 @@ struct ConnectionEffect {
 }
 
 impl ConnectionEffect {
-    fn of(faults: &[(u32, Ill)]) -> Self {
+    fn of(faults: &[(u32, ConnectionFault)]) -> Self {
         let mut all = Self::default();
         let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
         for (_, fault) in faults {
             match fault {
-                Ill::Bandwidth(rate) => all.rate = least(all.rate, rate.get().max(1)),
-                Ill::Blackhole => all.blackhole = true,
+                ConnectionFault::Bandwidth(rate) => all.rate = least(all.rate, rate.get().max(1)),
+                ConnectionFault::Blackhole => all.blackhole = true,
                 // The kernel's work, before anything reaches the proxy.
-                Ill::Loss(_) => {}
-                Ill::Cut(after) => all.cut = least(all.cut, after.get()),
+                ConnectionFault::Loss(_) => {}
+                ConnectionFault::Cut(after) => all.cut = least(all.cut, after.get()),
             }
         }
         all
@@ -102,7 +102,7 @@ impl Proxy {
     }
 
     /// Adds what a step does.
-    pub fn add_fault(&self, step: u32, fault: Ill) {
+    pub fn add_fault(&self, step: u32, fault: ConnectionFault) {
         self.faults.send_modify(|faults| {
             faults.retain(|(other, _)| *other != step);
             faults.push((step, fault));
@@ -131,7 +131,7 @@ impl Drop for Proxy {
 async fn forward(
     caller: TcpStream,
     to: SocketAddr,
-    faults: watch::Receiver<Vec<(u32, Ill)>>,
+    faults: watch::Receiver<Vec<(u32, ConnectionFault)>>,
     transfers: Arc<AtomicU64>,
 ) {
     transfers.fetch_add(1, Ordering::Relaxed);
@@ -153,7 +153,7 @@ async fn forward(
 async fn copy_with_faults(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    faults: watch::Receiver<Vec<(u32, Ill)>>,
+    faults: watch::Receiver<Vec<(u32, ConnectionFault)>>,
     answers: bool,
     transfers: &AtomicU64,
 ) {
@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(exchange(&mut stream, 10_000).await.expect("passed on"), 10_000);
         assert!(proxy.transfers() > 0);
         // Two limits: the smaller wins; 2,000 bytes a second each way take a second there and no less.
-        proxy.add_fault(1, Ill::Bandwidth(ByteSize::new(2_000)));
-        proxy.add_fault(2, Ill::Bandwidth(ByteSize::new(1 << 30)));
+        proxy.add_fault(1, ConnectionFault::Bandwidth(ByteSize::new(2_000)));
+        proxy.add_fault(2, ConnectionFault::Bandwidth(ByteSize::new(1 << 30)));
         let began = clock::now();
         assert_eq!(exchange(&mut stream, 1_000).await.expect("slowly"), 1_000);
         assert!(
@@ -241,7 +241,7 @@ mod tests {
         );
         assert!(!proxy.remove_fault(1) && proxy.remove_fault(2), "nothing is left");
         assert_eq!(exchange(&mut stream, 10_000).await.expect("as before"), 10_000);
-        proxy.add_fault(3, Ill::Cut(ByteSize::new(20_000)));
+        proxy.add_fault(3, ConnectionFault::Cut(ByteSize::new(20_000)));
         assert!(
             exchange(&mut stream, 10_000).await.map_or(true, |received| received < 10_000),
             "21,000 bytes have come back"
@@ -255,7 +255,7 @@ mod tests {
         let proxy = Proxy::open(&tasks, echo(&tasks).await).await.expect("a port");
         let mut stream = TcpStream::connect(proxy.addr).await.expect("it listens");
         assert_eq!(exchange(&mut stream, 100).await.expect("passed on"), 100);
-        proxy.add_fault(1, Ill::Blackhole);
+        proxy.add_fault(1, ConnectionFault::Blackhole);
         let silent = tokio::time::timeout(Duration::from_millis(200), exchange(&mut stream, 100)).await;
         assert!(silent.is_err(), "open, and silent");
         let addr = proxy.addr;

@@ -44,8 +44,8 @@ pub enum ResolvedTarget {
 /// Where a step acts in an arm. `seed` decides where only some are picked.
 pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
     let Some(target) = step.target else { return ResolvedTarget::Outside };
-    let is_of_events = step.action.fault().is_some_and(fault::Fault::is_of_events);
-    let delivered = if is_of_events { event_publishers(layout).map(drop) } else { Ok(()) };
+    let acts_on_events = step.action.fault().is_some_and(fault::Fault::acts_on_events);
+    let delivered = if acts_on_events { event_publishers(layout).map(drop) } else { Ok(()) };
     let found = match delivered.and_then(|()| select(target, layout)) {
         Ok(found) => found,
         Err(reason) => return ResolvedTarget::NotApplicable(reason),
@@ -69,7 +69,7 @@ pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
 /// Copies of the callee a step's edge is about; empty where all are meant.
 pub fn callee_copies(target: Target, layout: &ArmLayout) -> Vec<String> {
     match target {
-        Target::Edge { callee: callee @ (Pattern::Copy(..) | Pattern::Zone(_)), .. } => {
+        Target::Edge { callee: callee @ (Pattern::Instance(..) | Pattern::Zone(_)), .. } => {
             matching(callee, layout)
         }
         _ => Vec::new(),
@@ -93,21 +93,21 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
             }
             Ok(matching(caller, layout))
         }
-        Target::Node(Pattern::One(name)) if name == ComponentName::REGISTRY => {
-            let found = matching(Pattern::One(name), layout);
+        Target::Node(Pattern::Component(name)) if name == ComponentName::REGISTRY => {
+            let found = matching(Pattern::Component(name), layout);
             if found.is_empty() {
                 Err("there is no registry here: nobody needs to be found".into())
             } else {
                 Ok(found)
             }
         }
-        Target::Node(Pattern::One(BROKER)) => event_publishers(layout),
+        Target::Node(Pattern::Component(BROKER)) => event_publishers(layout),
         Target::Node(pattern) => Ok(matching(pattern, layout)),
-        Target::Store(name) => Ok(matching(Pattern::One(name), layout)),
+        Target::Store(name) => Ok(matching(Pattern::Component(name), layout)),
         Target::Cache(name) if !layout.cached.iter().any(|cached| cached == name.as_str()) => {
             Err(format!("`{name}` has no cache here"))
         }
-        Target::Cache(name) => Ok(matching(Pattern::One(name), layout)),
+        Target::Cache(name) => Ok(matching(Pattern::Component(name), layout)),
         Target::Host => Ok(Vec::new()),
     }
 }
@@ -172,19 +172,19 @@ fn matching(pattern: Pattern, layout: &ArmLayout) -> Vec<String> {
     match pattern {
         Pattern::Any => names(all.collect()),
         Pattern::Zone(zone) => names(all.filter(|instance| instance.zone == zone.as_str()).collect()),
-        Pattern::One(name) => {
+        Pattern::Component(name) => {
             let named = |instance: &&InstanceTarget| {
                 instance.hosts.iter().any(|host| host == name.as_str())
                     || instance.name.split('#').next() == Some(name.as_str())
             };
             names(all.filter(named).collect())
         }
-        Pattern::Copy(name, index) => {
+        Pattern::Instance(name, index) => {
             let by_process = format!("{name}#{index}");
             if layout.instances.iter().any(|instance| instance.name == by_process) {
                 return vec![by_process];
             }
-            matching(Pattern::One(name), layout).into_iter().skip(index as usize).take(1).collect()
+            matching(Pattern::Component(name), layout).into_iter().skip(index as usize).take(1).collect()
         }
     }
 }

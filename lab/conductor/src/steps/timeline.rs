@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fault::{Carried, Fault, Lease, Target};
+use fault::{Actuator, Fault, Lease, Target};
 use hyper::Method;
 use record::{Entry, Event, EventKind, Verdict};
 use scenario::{Action, Scenario, Step};
@@ -130,15 +130,15 @@ impl StepContext<'_> {
         let end = start + Duration::from_nanos(step.length_ns);
         match &step.action {
             Action::Fault(fault) => {
-                match step.target.map_or(fault.carried(), |t| fault.carried_on(t.place())) {
+                match step.target.map_or(fault.actuator(), |t| fault.actuator_on(t.kind())) {
                     _ if step.target == Some(Target::Host) => {
                         self.burn_host_cpu(step, fault, end, letter).await
                     }
-                    Carried::Calls | Carried::Process => {
+                    Actuator::CallPath | Actuator::Process => {
                         self.hold_lease(step, fault, arm, end, Vec::new()).await
                     }
-                    Carried::Wire => self.apply_connection_fault(step, fault, arm, end).await,
-                    Carried::Conductor => process_faults::apply(self, step, fault, arm, &names, end).await,
+                    Actuator::Proxy => self.apply_connection_fault(step, fault, arm, end).await,
+                    Actuator::Conductor => process_faults::apply(self, step, fault, arm, &names, end).await,
                 }
             }
             Action::Scale(scale) => deploy::scale(self, step, scale.to, arm, &names).await,
@@ -341,7 +341,7 @@ impl StepContext<'_> {
         let mut leased: BTreeMap<SocketAddr, u64> = BTreeMap::new();
         let mut deaths = DeathCounter::default();
         loop {
-            if fault.is_deadly() {
+            if fault.kills_process() {
                 self.hit(step, letter, deaths.ended(&self.instances_of(step, arm)));
             }
             let left = end.saturating_duration_since(runtime::clock::now());
@@ -380,7 +380,7 @@ impl StepContext<'_> {
             let pause = RENEWAL_INTERVAL.min(end.saturating_duration_since(runtime::clock::now()));
             self.wait_until(step, letter, runtime::clock::now() + pause).await;
         }
-        if fault.is_deadly() {
+        if fault.kills_process() {
             self.hit(step, letter, deaths.ended(&self.instances_of(step, arm)));
         }
         for (addr, mut seen) in leased {
@@ -393,7 +393,7 @@ impl StepContext<'_> {
     }
 
     fn instances_of(&self, step: &Step, arm: &Arm) -> Vec<Arc<Instance>> {
-        let everywhere = step.action.fault().is_some_and(Fault::is_by_askers);
+        let everywhere = step.action.fault().is_some_and(Fault::is_caller_side);
         match targets::resolve(step, &arm.layout(), self.seed) {
             ResolvedTarget::Instances(_) if everywhere => arm.instances(),
             ResolvedTarget::Instances(names) => {
@@ -407,7 +407,7 @@ impl StepContext<'_> {
         let Ok((_, body)) = self.environment.control.get(addr, "/control/hits", CONTROL_TIMEOUT).await else {
             return 0;
         };
-        let Ok(answer) = serde_json::from_slice::<fault::control::Hits>(&body) else { return 0 };
+        let Ok(answer) = serde_json::from_slice::<fault::control::HitCounts>(&body) else { return 0 };
         answer.hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
     }
 
@@ -425,7 +425,7 @@ impl StepContext<'_> {
             self.hit(step, letter, 1);
             return;
         }
-        let threads = fault.standing(Target::Host).burners;
+        let threads = fault.effect_on(Target::Host).burners;
         let spec = crate::arm::children::ChildSpec {
             name: "burner".into(),
             program: self.environment.program.clone(),
@@ -455,14 +455,17 @@ fn new_hits(seen: &mut u64, now: u64) -> u64 {
 
 /// Hits of a lease in the list a process answers a renewal with.
 fn lease_hits(body: &[u8], id: &str) -> u64 {
-    let listed = serde_json::from_slice::<Vec<fault::control::Listed>>(body).unwrap_or_default();
+    let listed = serde_json::from_slice::<Vec<fault::control::LeaseStatus>>(body).unwrap_or_default();
     listed.iter().filter(|listed| listed.lease.id == id).map(|listed| listed.hits).sum()
 }
 
 fn put_body(lease: &Lease, ttl: Duration, age: Duration) -> Vec<u8> {
     let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    let put =
-        fault::control::Put { leases: vec![lease.clone()], ttl_ms: millis(ttl).max(1), age_ms: millis(age) };
+    let put = fault::control::PutLeases {
+        leases: vec![lease.clone()],
+        ttl_ms: millis(ttl).max(1),
+        age_ms: millis(age),
+    };
     serde_json::to_vec(&put).expect("a lease is plain data")
 }
 
@@ -479,7 +482,7 @@ pub(crate) async fn remaining_leases(arm: &Arm, environment: &RunEnvironment) ->
         else {
             continue;
         };
-        let Ok(listed) = serde_json::from_slice::<Vec<fault::control::Listed>>(&body) else { continue };
+        let Ok(listed) = serde_json::from_slice::<Vec<fault::control::LeaseStatus>>(&body) else { continue };
         // What a build brings along is not a fault that ends.
         let ending = listed.iter().filter(|listed| !listed.lease.id.starts_with(deploy::BUILD_LEASE_PREFIX));
         left.extend(ending.filter(|_| status.is_success()).map(|listed| {

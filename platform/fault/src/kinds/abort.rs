@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{End, Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{End, TargetKind, CallFault};
 
 /// Answers an HTTP status at once. The first abort wins and ends the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "AbortFields", into = "AbortFields")]
 pub struct Abort {
     status: u16,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct AbortFields {
     status: u16,
 }
 
@@ -26,14 +26,14 @@ impl Abort {
     /// # Errors
     /// When the status is no refusal: 400 to 599.
     pub fn with(status: u16) -> Result<Self, String> {
-        Written { status }.try_into()
+        AbortFields { status }.try_into()
     }
 }
 
-impl TryFrom<Written> for Abort {
+impl TryFrom<AbortFields> for Abort {
     type Error = String;
 
-    fn try_from(Written { status }: Written) -> Result<Self, String> {
+    fn try_from(AbortFields { status }: AbortFields) -> Result<Self, String> {
         if (400..600).contains(&status) {
             Ok(Self { status })
         } else {
@@ -42,21 +42,21 @@ impl TryFrom<Written> for Abort {
     }
 }
 
-impl From<Abort> for Written {
+impl From<Abort> for AbortFields {
     fn from(Abort { status }: Abort) -> Self {
         Self { status }
     }
 }
 
-impl Kind for Abort {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Abort {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["status"];
-    const ON: &'static [Place] = &[Place::Edge, Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Node];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.end = Some(End::Abort(self.status));
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.end = Some(End::Abort(self.status));
+        hit.previous_draw
     }
 }
 

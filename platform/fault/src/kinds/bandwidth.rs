@@ -5,9 +5,9 @@ use std::fmt;
 use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
-use crate::wire::Ill;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
+use crate::connection::ConnectionFault;
 
 /// A token bucket on every connection of the edge, each way. The smallest limit wins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,14 +17,14 @@ pub struct Bandwidth {
     rate: ByteSize,
 }
 
-impl Kind for Bandwidth {
-    const CARRIED: Carried = Carried::Wire;
+impl FaultKind for Bandwidth {
+    const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["rate"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn ill(&self) -> Option<Ill> {
-        Some(Ill::Bandwidth(self.rate))
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Bandwidth(self.rate))
     }
 }
 

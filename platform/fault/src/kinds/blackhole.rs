@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
-use crate::wire::Ill;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
+use crate::connection::ConnectionFault;
 
 /// The socket stays open on both sides: half-open, until somebody's timeout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blackhole {}
 
-impl Kind for Blackhole {
-    const CARRIED: Carried = Carried::Wire;
+impl FaultKind for Blackhole {
+    const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn ill(&self) -> Option<Ill> {
-        Some(Ill::Blackhole)
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Blackhole)
     }
 }
 

@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
 
 /// One-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheFlush {}
 
-impl Kind for CacheFlush {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for CacheFlush {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Cache];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Cache];
 }
 
 impl fmt::Display for CacheFlush {

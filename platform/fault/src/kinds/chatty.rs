@@ -4,24 +4,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// N+1: nanoseconds in one process, milliseconds on the wire. On the component that is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chatty {}
 
-impl Kind for Chatty {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Chatty {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
-    const STRIKES: bool = true;
+    const COUNTS_HITS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Node];
-    const BY_ASKERS: bool = true;
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
+    const CALLER_SIDE: bool = true;
 
-    fn stand(&self, target: Target, _: f64, standing: &mut Standing) {
-        standing.chatty.extend(target.component());
+    fn activate(&self, target: Target, _: f64, active: &mut ActiveFaults) {
+        active.chatty.extend(target.component());
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// The wall clock only: timeouts and leases count by the monotonic one, which nobody shifts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,16 +20,16 @@ pub struct Clock {
     behind: Option<HumanDuration>,
 }
 
-impl Kind for Clock {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Clock {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["ahead", "behind"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
     const HAS_SIZE: bool = true;
 
-    fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
+    fn activate(&self, _: Target, strength: f64, active: &mut ActiveFaults) {
         let ms = |span: Option<HumanDuration>| span.map_or(0, |span| span.duration().as_millis() as i64);
-        standing.clock_ms += ((ms(self.ahead) - ms(self.behind)) as f64 * strength) as i64;
+        active.clock_ms += ((ms(self.ahead) - ms(self.behind)) as f64 * strength) as i64;
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{Place, Spoilt, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{TargetKind, Corruption, CallFault};
 
 /// `bytes` flips bytes, so that the answer cannot be read; `values` leaves it readable
 /// and its numbers wrong, which is worse.
@@ -26,18 +26,18 @@ enum Mode {
     Values,
 }
 
-impl Kind for Corrupt {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Corrupt {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["mode"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.spoilt = Some(match self.mode {
-            Mode::Bytes => Spoilt::Bytes,
-            Mode::Values => Spoilt::Values,
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.corruption = Some(match self.mode {
+            Mode::Bytes => Corruption::Bytes,
+            Mode::Values => Corruption::Values,
         });
-        hit.wave
+        hit.previous_draw
     }
 }
 

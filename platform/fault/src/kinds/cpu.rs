@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// On a component, threads inside its process: they compete with its work. On `host`, a
 /// process of its own: it steals cores from everybody.
@@ -21,15 +21,15 @@ const fn one() -> u32 {
     1
 }
 
-impl Kind for Cpu {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Cpu {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["threads"];
-    const ON: &'static [Place] = &[Place::Node, Place::Host];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Host];
     const HAS_SIZE: bool = true;
 
-    fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
-        standing.burners += (f64::from(self.threads) * strength).ceil() as u32;
+    fn activate(&self, _: Target, strength: f64, active: &mut ActiveFaults) {
+        active.burners += (f64::from(self.threads) * strength).ceil() as u32;
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::Ratio;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// By control group, where the machine lets us make one; `cleave doctor` says whether it does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,14 @@ pub struct CpuQuota {
     quota: Ratio,
 }
 
-impl Kind for CpuQuota {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for CpuQuota {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["quota"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Quota(self.quota.get()))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::CpuQuota(self.quota.get()))
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// Killed every so often, brought back as the topology says.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,14 @@ pub struct Crashloop {
     period: HumanDuration,
 }
 
-impl Kind for Crashloop {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Crashloop {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["period"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Crashloop(self.period))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Crashloop(self.period))
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
-use crate::wire::Ill;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
+use crate::connection::ConnectionFault;
 
 /// After so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,14 +17,14 @@ pub struct Cut {
     after: ByteSize,
 }
 
-impl Kind for Cut {
-    const CARRIED: Carried = Carried::Wire;
+impl FaultKind for Cut {
+    const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["after"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn ill(&self) -> Option<Ill> {
-        Some(Ill::Cut(self.after))
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Cut(self.after))
     }
 }
 

@@ -4,22 +4,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// Writers wait; readers go on, as they do in a database with a write-ahead log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DbLock {}
 
-impl Kind for DbLock {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for DbLock {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Store];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Store];
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        standing.db_locked = true;
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        active.db_locked = true;
     }
 }
 

@@ -7,13 +7,13 @@ use policy::service::normal;
 use policy::units::{Ratio, HumanDuration};
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
+use super::{Actuator, Hit, FaultKind};
 use crate::matching::unit;
-use crate::{Place, Verdict};
+use crate::{TargetKind, CallFault};
 
 /// Waits before the call goes on. Delays of several leases add up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "DelayFields", into = "DelayFields")]
 pub struct Delay {
     by: HumanDuration,
     jitter: Option<Jitter>,
@@ -21,18 +21,18 @@ pub struct Delay {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct DelayFields {
     by: HumanDuration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    jitter: Option<Spread>,
+    jitter: Option<JitterSyntax>,
 }
 
 /// A jitter as written: `"20ms"`, or `{ dist = "pareto", spread = "40ms", correlation = "25%" }`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Spread {
-    Even(HumanDuration),
-    Shaped(Jitter),
+enum JitterSyntax {
+    Width(HumanDuration),
+    Full(Jitter),
 }
 
 /// How delays differ from call to call.
@@ -40,7 +40,7 @@ enum Spread {
 #[serde(deny_unknown_fields)]
 struct Jitter {
     #[serde(default)]
-    dist: Dist,
+    dist: Distribution,
     /// Half the width, standard deviation, or mean of the tail.
     #[serde(default)]
     spread: HumanDuration,
@@ -55,7 +55,7 @@ struct Jitter {
 /// Shapes of jitter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Dist {
+enum Distribution {
     /// Even in `by` ± `spread`.
     #[default]
     Uniform,
@@ -70,9 +70,9 @@ enum Dist {
 }
 
 /// More values than this are a file, not a line.
-const MOST_VALUES: usize = 100;
+const MAX_VALUES: usize = 100;
 /// One draw is cut at so many times its spread, or a Pareto's could outlast a run.
-const LONGEST: f64 = 50.0;
+const MAX_SPREADS: f64 = 50.0;
 
 impl Delay {
     /// Exactly `by`.
@@ -82,19 +82,19 @@ impl Delay {
 
     /// The wait of one call, and the wave it leaves: a number from 0 to 1 that says
     /// where in the spread it lay.
-    fn wait(&self, hit: Hit) -> (Duration, f64) {
+    fn draw(&self, hit: Hit) -> (Duration, f64) {
         let by = self.by.duration();
-        let Some(Jitter { dist, spread, values, correlation }) = &self.jitter else { return (by, hit.wave) };
+        let Some(Jitter { dist, spread, values, correlation }) = &self.jitter else { return (by, hit.previous_draw) };
         let (fresh, r) = (unit(hit.dice.draw("jitter")), correlation.get());
-        let at = if hit.wave > 0.0 { r * hit.wave + (1.0 - r) * fresh } else { fresh };
+        let at = if hit.previous_draw > 0.0 { r * hit.previous_draw + (1.0 - r) * fresh } else { fresh };
         let factor = match dist {
-            Dist::Uniform => 2.0 * at - 1.0,
-            Dist::Normal => normal(at),
-            Dist::Lognormal => (normal(at) - 0.5).exp(),
-            Dist::Pareto => (1.0 / 3.0) * (1.0 - at).max(1e-9).powf(-1.0 / 1.5),
-            Dist::Empirical => return (by + quantile(values, at), at.max(f64::MIN_POSITIVE)),
+            Distribution::Uniform => 2.0 * at - 1.0,
+            Distribution::Normal => normal(at),
+            Distribution::Lognormal => (normal(at) - 0.5).exp(),
+            Distribution::Pareto => (1.0 / 3.0) * (1.0 - at).max(1e-9).powf(-1.0 / 1.5),
+            Distribution::Empirical => return (by + quantile(values, at), at.max(f64::MIN_POSITIVE)),
         };
-        let shift = spread.duration().as_secs_f64() * factor.clamp(-LONGEST, LONGEST);
+        let shift = spread.duration().as_secs_f64() * factor.clamp(-MAX_SPREADS, MAX_SPREADS);
         (Duration::from_secs_f64((by.as_secs_f64() + shift).max(0.0)), at.max(f64::MIN_POSITIVE))
     }
 }
@@ -107,30 +107,30 @@ fn quantile(sorted: &[HumanDuration], at: f64) -> Duration {
     low + (high - low).mul_f64(place.fract())
 }
 
-impl TryFrom<Written> for Delay {
+impl TryFrom<DelayFields> for Delay {
     type Error = String;
 
-    fn try_from(Written { by, jitter }: Written) -> Result<Self, String> {
+    fn try_from(DelayFields { by, jitter }: DelayFields) -> Result<Self, String> {
         let jitter = jitter.map(|jitter| match jitter {
-            Spread::Even(spread) => {
-                Jitter { dist: Dist::Uniform, spread, values: Vec::new(), correlation: Ratio::default() }
+            JitterSyntax::Width(spread) => {
+                Jitter { dist: Distribution::Uniform, spread, values: Vec::new(), correlation: Ratio::default() }
             }
-            Spread::Shaped(mut jitter) => {
+            JitterSyntax::Full(mut jitter) => {
                 jitter.values.sort_unstable();
                 jitter
             }
         });
         match &jitter {
-            Some(Jitter { dist: Dist::Uniform, spread, .. }) if *spread > by => {
+            Some(Jitter { dist: Distribution::Uniform, spread, .. }) if *spread > by => {
                 Err(format!("a jitter of {spread} is longer than the delay of {by}; no call can be early"))
             }
-            Some(Jitter { dist: Dist::Empirical, values, .. }) if !(2..=MOST_VALUES).contains(&values.len()) => {
-                Err(format!("an empirical jitter has 2 to {MOST_VALUES} measured values; write values = [\"1ms\", \"3ms\", \"80ms\"]"))
+            Some(Jitter { dist: Distribution::Empirical, values, .. }) if !(2..=MAX_VALUES).contains(&values.len()) => {
+                Err(format!("an empirical jitter has 2 to {MAX_VALUES} measured values; write values = [\"1ms\", \"3ms\", \"80ms\"]"))
             }
-            Some(Jitter { dist, values, .. }) if *dist != Dist::Empirical && !values.is_empty() => {
+            Some(Jitter { dist, values, .. }) if *dist != Distribution::Empirical && !values.is_empty() => {
                 Err("`values` are those of dist = \"empirical\"; leave them out".into())
             }
-            Some(Jitter { dist, spread, .. }) if *dist != Dist::Empirical && *spread == HumanDuration::default() => {
+            Some(Jitter { dist, spread, .. }) if *dist != Distribution::Empirical && *spread == HumanDuration::default() => {
                 Err("a jitter has its size; write spread = \"20ms\"".into())
             }
             _ => Ok(Self { by, jitter }),
@@ -138,27 +138,27 @@ impl TryFrom<Written> for Delay {
     }
 }
 
-impl From<Delay> for Written {
+impl From<Delay> for DelayFields {
     fn from(Delay { by, jitter }: Delay) -> Self {
-        let plain = |jitter: &Jitter| jitter.dist == Dist::Uniform && jitter.correlation.get() == 0.0;
+        let plain = |jitter: &Jitter| jitter.dist == Distribution::Uniform && jitter.correlation.get() == 0.0;
         let spread = |jitter: Jitter| {
-            if plain(&jitter) { Spread::Even(jitter.spread) } else { Spread::Shaped(jitter) }
+            if plain(&jitter) { JitterSyntax::Width(jitter.spread) } else { JitterSyntax::Full(jitter) }
         };
         Self { by, jitter: jitter.map(spread) }
     }
 }
 
-impl Kind for Delay {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Delay {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["by", "jitter"];
-    const ON: &'static [Place] = &[Place::Edge, Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Node];
     const HAS_SIZE: bool = true;
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        let (wait, wave) = self.wait(hit);
-        verdict.delay += wait.mul_f64(hit.strength);
-        wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        let (wait, draw) = self.draw(hit);
+        fault.delay += wait.mul_f64(hit.strength);
+        draw
     }
 }
 
@@ -167,9 +167,9 @@ impl fmt::Display for Delay {
         write!(f, "delay by {}", self.by)?;
         match &self.jitter {
             None => Ok(()),
-            Some(Jitter { dist: Dist::Uniform | Dist::Normal, spread, .. }) => write!(f, " ± {spread}"),
-            Some(Jitter { dist: Dist::Lognormal | Dist::Pareto, spread, .. }) => write!(f, " + {spread}"),
-            Some(Jitter { dist: Dist::Empirical, values, .. }) => {
+            Some(Jitter { dist: Distribution::Uniform | Distribution::Normal, spread, .. }) => write!(f, " ± {spread}"),
+            Some(Jitter { dist: Distribution::Lognormal | Distribution::Pareto, spread, .. }) => write!(f, " + {spread}"),
+            Some(Jitter { dist: Distribution::Empirical, values, .. }) => {
                 write!(f, " + {} to {}", values[0], values[values.len() - 1])
             }
         }
@@ -183,12 +183,12 @@ mod tests {
 
     fn waits(toml: &str, calls: u64) -> Vec<f64> {
         let delay: Delay = toml::from_str(toml).expect(toml);
-        let mut wave = 0.0;
+        let mut previous_draw = 0.0;
         (0..calls)
             .map(|key| {
-                let hit = Hit { dice: Dice::new(7, "slow", key), strength: 1.0, wave };
-                let (wait, next) = delay.wait(hit);
-                wave = next;
+                let hit = Hit { dice: Dice::new(7, "slow", key), strength: 1.0, previous_draw };
+                let (wait, next) = delay.draw(hit);
+                previous_draw = next;
                 wait.as_secs_f64() * 1e3
             })
             .collect()

@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// Writes fail; reads go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskFull {}
 
-impl Kind for DiskFull {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for DiskFull {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
-    const STRIKES: bool = true;
+    const COUNTS_HITS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Store];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Store];
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        standing.disk.full = true;
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        active.disk.full = true;
     }
 }
 

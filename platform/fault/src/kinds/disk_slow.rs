@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// Delays of several leases add up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,16 +16,16 @@ pub struct DiskSlow {
     by: HumanDuration,
 }
 
-impl Kind for DiskSlow {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for DiskSlow {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
-    const STRIKES: bool = true;
+    const COUNTS_HITS: bool = true;
     const FIELDS: &'static [&'static str] = &["by"];
-    const ON: &'static [Place] = &[Place::Store];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Store];
     const HAS_SIZE: bool = true;
 
-    fn stand(&self, _: Target, strength: f64, standing: &mut Standing) {
-        standing.disk.slow += self.by.duration().mul_f64(strength);
+    fn activate(&self, _: Target, strength: f64, active: &mut ActiveFaults) {
+        active.disk.slow += self.by.duration().mul_f64(strength);
     }
 }
 

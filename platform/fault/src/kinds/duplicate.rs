@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{TargetKind, CallFault};
 
 /// Both arrive; the second answer is thrown away. Tests that a repeat has one effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicate {}
 
-impl Kind for Duplicate {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Duplicate {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.twice = true;
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.duplicated = true;
+        hit.previous_draw
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// RLIMIT_NOFILE of the running process: clients connect and hang in the backlog.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,14 +15,14 @@ pub struct Fds {
     limit: u64,
 }
 
-impl Kind for Fds {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Fds {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["limit"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Files(self.limit))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::OpenFiles(self.limit))
     }
 }
 

@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{End, Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{End, TargetKind, CallFault};
 
 /// Never answers, and keeps whatever slot the call holds until its caller gives up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hang {}
 
-impl Kind for Hang {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Hang {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Edge, Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Node];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.end = Some(End::Hang);
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.end = Some(End::Hang);
+        hit.previous_draw
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// One-shot. In a monolith it takes everything along; works on a paused process, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,25 +14,25 @@ use crate::{Deed, Place};
 pub struct Kill {
     /// Brings the process back, whatever the topology says about restarts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restart: Option<Back>,
+    pub restart: Option<Restore>,
 }
 
 /// When a killed process comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Back {
+pub struct Restore {
     /// Counted from the kill.
     pub after: HumanDuration,
 }
 
-impl Kind for Kill {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Kill {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &["restart"];
-    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Kill(self.restart.map(|back| back.after)))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Kill(self.restart.map(|restore| restore.after)))
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{TargetKind, CallFault};
 
 /// Touched page by page, or it would not be there. It stays until the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,16 +16,16 @@ pub struct Leak {
     size: ByteSize,
 }
 
-impl Kind for Leak {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Leak {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["size"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
     const HAS_SIZE: bool = true;
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.leaked += (self.size.get() as f64 * hit.strength) as u64;
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.leaked_bytes += (self.size.get() as f64 * hit.strength) as u64;
+        hit.previous_draw
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use policy::units::{Ratio, HumanDuration};
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
+use super::{Actuator, Hit, FaultKind};
 use crate::matching::unit;
-use crate::{Place, Verdict};
+use crate::{TargetKind, CallFault};
 
 /// Modelled above the stream: a call that loses a packet waits for one retransmission
 /// timeout, doubled for each further loss in a row. Dropping bytes of a TCP stream
@@ -28,24 +28,24 @@ const fn rto() -> HumanDuration {
     HumanDuration::from_millis(200)
 }
 
-impl Kind for Loss {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Loss {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["loss", "rto"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
     const HAS_SIZE: bool = true;
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
         let mut wait = self.rto.duration();
         let loss = self.loss.get() * hit.strength;
         for lost in ["loss.1", "loss.2", "loss.3"] {
             if unit(hit.dice.draw(lost)) >= loss {
                 break;
             }
-            verdict.delay += wait;
+            fault.delay += wait;
             wait *= 2;
         }
-        hit.wave
+        hit.previous_draw
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// RLIMIT_DATA of the running process: beyond it an allocation fails and the process aborts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,14 @@ pub struct Memory {
     limit: ByteSize,
 }
 
-impl Kind for Memory {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Memory {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["limit"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Memory(self.limit))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Memory(self.limit))
     }
 }
 

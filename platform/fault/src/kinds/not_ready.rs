@@ -4,22 +4,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// Its health endpoint, and so the registry, take it out of rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotReady {}
 
-impl Kind for NotReady {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for NotReady {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        standing.not_ready = true;
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        active.not_ready = true;
     }
 }
 

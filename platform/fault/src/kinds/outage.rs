@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind, ActiveFaults, Target};
 
 /// Of the delivery of events nothing is lost: it is delivered when the outage ends. The registry and
 /// the gateway are stopped where they stand: connections are accepted, and nothing is answered.
@@ -13,22 +13,22 @@ use crate::{Deed, Place, Standing, Target};
 #[serde(deny_unknown_fields)]
 pub struct Outage {}
 
-impl Kind for Outage {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Outage {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Broker, Place::Registry, Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Broker, TargetKind::Registry, TargetKind::Node];
 
-    fn carried_on(place: Place) -> Carried {
-        if place == Place::Broker { Self::CARRIED } else { Carried::Conductor }
+    fn actuator_on(target: TargetKind) -> Actuator {
+        if target == TargetKind::Broker { Self::ACTUATOR } else { Actuator::Conductor }
     }
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        standing.mute = true;
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        active.delivery_stopped = true;
     }
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Pause)
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Pause)
     }
 }
 

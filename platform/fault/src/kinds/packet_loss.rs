@@ -5,9 +5,9 @@ use std::fmt;
 use policy::units::Ratio;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
-use crate::wire::Ill;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
+use crate::connection::ConnectionFault;
 
 /// By the packet filter, in a network namespace of the run's own; `cleave doctor` says whether
 /// this machine lets us. [`super::Loss`] is the model of it that needs nothing.
@@ -18,14 +18,14 @@ pub struct PacketLoss {
     loss: Ratio,
 }
 
-impl Kind for PacketLoss {
-    const CARRIED: Carried = Carried::Wire;
+impl FaultKind for PacketLoss {
+    const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["loss"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn ill(&self) -> Option<Ill> {
-        Some(Ill::Loss(self.loss))
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Loss(self.loss))
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{Dies, End, Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{PanicScope, End, TargetKind, CallFault};
 
 /// `task` takes the call along, `process` everything the process holds: in a monolith the whole application.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,22 +25,22 @@ enum Mode {
     Process,
 }
 
-impl Kind for Panic {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Panic {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["mode"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn is_deadly(&self) -> bool {
+    fn kills_process(&self) -> bool {
         matches!(self.mode, Mode::Process)
     }
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.end = Some(End::Panic(match self.mode {
-            Mode::Task => Dies::Task,
-            Mode::Process => Dies::Process,
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.end = Some(End::Panic(match self.mode {
+            Mode::Task => PanicScope::Task,
+            Mode::Process => PanicScope::Process,
         }));
-        hit.wave
+        hit.previous_draw
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{End, Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{End, TargetKind, CallFault};
 
 /// `to`: the request is lost and the work not done. `from`: the answer is lost and the
 /// work done, which is what breaks consistency. `both`: neither side hears the other.
@@ -41,19 +41,19 @@ enum Mode {
     Refuse,
 }
 
-impl Kind for Partition {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Partition {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["direction", "mode"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
         match (self.direction, self.mode) {
-            (Direction::From, _) => verdict.answer_lost = true,
-            (Direction::To | Direction::Both, Mode::Refuse) => verdict.end = Some(End::Refuse),
-            (Direction::To | Direction::Both, Mode::Hang) => verdict.end = Some(End::Hang),
+            (Direction::From, _) => fault.answer_lost = true,
+            (Direction::To | Direction::Both, Mode::Refuse) => fault.end = Some(End::Refuse),
+            (Direction::To | Direction::Both, Mode::Hang) => fault.end = Some(End::Hang),
         }
-        hit.wave
+        hit.previous_draw
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// Connections are still accepted by the kernel; nothing is answered. Pauses
 /// count: the process goes on when the last lease ends.
@@ -13,14 +13,14 @@ use crate::{Deed, Place};
 #[serde(deny_unknown_fields)]
 pub struct Pause {}
 
-impl Kind for Pause {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Pause {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Pause)
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Pause)
     }
 }
 

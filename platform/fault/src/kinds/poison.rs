@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// Again and again, unless it is set aside after some tries: `dead_letters = true`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,17 +16,17 @@ pub struct Poison {
     dead_letters: bool,
 }
 
-impl Kind for Poison {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Poison {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
-    const STRIKES: bool = true;
-    const OF_EVENTS: bool = true;
+    const COUNTS_HITS: bool = true;
+    const ACTS_ON_EVENTS: bool = true;
     const FIELDS: &'static [&'static str] = &["dead_letters"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
 
-    fn stand(&self, target: Target, _: f64, standing: &mut Standing) {
-        standing.poisoned.extend(target.component());
-        standing.dead_letters |= self.dead_letters;
+    fn activate(&self, target: Target, _: f64, active: &mut ActiveFaults) {
+        active.poisoned.extend(target.component());
+        active.dead_letters |= self.dead_letters;
     }
 }
 

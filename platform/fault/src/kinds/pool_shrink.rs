@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// The smallest limit wins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,15 +15,15 @@ pub struct PoolShrink {
     to: u32,
 }
 
-impl Kind for PoolShrink {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for PoolShrink {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["to"];
-    const ON: &'static [Place] = &[Place::Store];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Store];
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        let limit = standing.readers.map_or(self.to, |limit| limit.min(self.to));
-        standing.readers = Some(limit);
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        let limit = active.readers.map_or(self.to, |limit| limit.min(self.to));
+        active.readers = Some(limit);
     }
 }
 

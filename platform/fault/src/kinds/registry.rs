@@ -5,19 +5,19 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::standing::Directory;
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::active::RegistryAnswer;
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// The lab's DNS fault: an error, nobody, what it knew before, an address where nobody listens, or the
 /// right answer late.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
-pub struct Registry(Directory);
+#[serde(try_from = "RegistryFields", into = "RegistryFields")]
+pub struct Registry(RegistryAnswer);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RegistryFields {
     /// How it answers.
     #[serde(default)]
     answers: Answers,
@@ -37,55 +37,55 @@ enum Answers {
     Slow,
 }
 
-impl TryFrom<Written> for Registry {
+impl TryFrom<RegistryFields> for Registry {
     type Error = String;
 
-    fn try_from(Written { answers, by }: Written) -> Result<Self, String> {
-        let directory = match (answers, by) {
-            (Answers::Slow, Some(by)) => Directory::Slow(by.duration()),
+    fn try_from(RegistryFields { answers, by }: RegistryFields) -> Result<Self, String> {
+        let registry = match (answers, by) {
+            (Answers::Slow, Some(by)) => RegistryAnswer::Slow(by.duration()),
             (Answers::Slow, None) => return Err("how slow? write by = \"2s\"".into()),
             (_, Some(_)) => return Err("`by` belongs to answers = \"slow\"; leave it out".into()),
-            (Answers::Error, None) => Directory::Error,
-            (Answers::Empty, None) => Directory::Empty,
-            (Answers::Stale, None) => Directory::Stale,
-            (Answers::Wrong, None) => Directory::Wrong,
+            (Answers::Error, None) => RegistryAnswer::Error,
+            (Answers::Empty, None) => RegistryAnswer::Empty,
+            (Answers::Stale, None) => RegistryAnswer::Stale,
+            (Answers::Wrong, None) => RegistryAnswer::Wrong,
         };
-        Ok(Self(directory))
+        Ok(Self(registry))
     }
 }
 
-impl From<Registry> for Written {
-    fn from(Registry(directory): Registry) -> Self {
-        let (answers, by) = match directory {
-            Directory::Error => (Answers::Error, None),
-            Directory::Empty => (Answers::Empty, None),
-            Directory::Stale => (Answers::Stale, None),
-            Directory::Wrong => (Answers::Wrong, None),
-            Directory::Slow(by) => (Answers::Slow, Some(by.into())),
+impl From<Registry> for RegistryFields {
+    fn from(Registry(registry): Registry) -> Self {
+        let (answers, by) = match registry {
+            RegistryAnswer::Error => (Answers::Error, None),
+            RegistryAnswer::Empty => (Answers::Empty, None),
+            RegistryAnswer::Stale => (Answers::Stale, None),
+            RegistryAnswer::Wrong => (Answers::Wrong, None),
+            RegistryAnswer::Slow(by) => (Answers::Slow, Some(by.into())),
         };
         Self { answers, by }
     }
 }
 
-impl Kind for Registry {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Registry {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["answers", "by"];
-    const ON: &'static [Place] = &[Place::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Registry];
 
-    fn stand(&self, _: Target, _: f64, standing: &mut Standing) {
-        standing.directory = Some(self.0);
+    fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
+        active.registry = Some(self.0);
     }
 }
 
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Directory::Error => f.write_str("answers errors"),
-            Directory::Empty => f.write_str("answers nobody"),
-            Directory::Stale => f.write_str("answers what it knew"),
-            Directory::Wrong => f.write_str("answers wrong addresses"),
-            Directory::Slow(by) => write!(f, "answers {} late", HumanDuration::from(by)),
+            RegistryAnswer::Error => f.write_str("answers errors"),
+            RegistryAnswer::Empty => f.write_str("answers nobody"),
+            RegistryAnswer::Stale => f.write_str("answers what it knew"),
+            RegistryAnswer::Wrong => f.write_str("answers wrong addresses"),
+            RegistryAnswer::Slow(by) => write!(f, "answers {} late", HumanDuration::from(by)),
         }
     }
 }

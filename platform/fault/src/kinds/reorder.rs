@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Place, Standing, Target};
+use super::{Actuator, FaultKind};
+use crate::{TargetKind, ActiveFaults, Target};
 
 /// On the component that hears of events: of each `window` of them, the last comes first.
 /// None is lost; whoever counts on their order is found out.
@@ -22,16 +22,16 @@ const fn four() -> NonZeroU32 {
     NonZeroU32::new(4).unwrap()
 }
 
-impl Kind for Reorder {
-    const CARRIED: Carried = Carried::Process;
+impl FaultKind for Reorder {
+    const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["window"];
-    const ON: &'static [Place] = &[Place::Node];
-    const STRIKES: bool = true;
-    const OF_EVENTS: bool = true;
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
+    const COUNTS_HITS: bool = true;
+    const ACTS_ON_EVENTS: bool = true;
 
-    fn stand(&self, target: Target, _: f64, standing: &mut Standing) {
-        standing.reordered.extend(target.component().map(|name| (name, self.window.get())));
+    fn activate(&self, target: Target, _: f64, active: &mut ActiveFaults) {
+        active.reordered.extend(target.component().map(|name| (name, self.window.get())));
     }
 }
 

@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{End, Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{End, TargetKind, CallFault};
 
 /// The caller cannot know whether it happened; the callee never saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {}
 
-impl Kind for Reset {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Reset {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.end = Some(End::Reset);
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.end = Some(End::Reset);
+        hit.previous_draw
     }
 }
 

@@ -4,22 +4,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// One-shot. In a monolith the whole application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {}
 
-impl Kind for Restart {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Restart {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &[];
-    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Restart)
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Restart)
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::Factor;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Hit, Kind};
-use crate::{Place, Verdict};
+use super::{Actuator, Hit, FaultKind};
+use crate::{TargetKind, CallFault};
 
 /// Multiplies the work of the component. `delay` adds on an edge, `slow` multiplies
 /// in the callee. Factors of several leases multiply.
@@ -23,16 +23,16 @@ impl Slow {
     }
 }
 
-impl Kind for Slow {
-    const CARRIED: Carried = Carried::Calls;
+impl FaultKind for Slow {
+    const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["by"];
-    const ON: &'static [Place] = &[Place::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node];
     const HAS_SIZE: bool = true;
 
-    fn apply(&self, hit: Hit, verdict: &mut Verdict) -> f64 {
-        verdict.slow *= 1.0 + (self.by.get() - 1.0) * hit.strength;
-        hit.wave
+    fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
+        fault.slow *= 1.0 + (self.by.get() - 1.0) * hit.strength;
+        hit.previous_draw
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use policy::units::HumanDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::{Deed, Place};
+use super::{Actuator, FaultKind};
+use crate::{ProcessFault, TargetKind};
 
 /// One-shot: SIGTERM's manners, by the control port.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,14 +21,14 @@ const fn within() -> HumanDuration {
     HumanDuration::from_millis(3_000)
 }
 
-impl Kind for Stop {
-    const CARRIED: Carried = Carried::Conductor;
+impl FaultKind for Stop {
+    const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &["within"];
-    const ON: &'static [Place] = &[Place::Node, Place::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
 
-    fn deed(&self) -> Option<Deed> {
-        Some(Deed::Stop(self.within))
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::Stop(self.within))
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use policy::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Kind};
-use crate::Place;
-use crate::wire::Ill;
+use super::{Actuator, FaultKind};
+use crate::TargetKind;
+use crate::connection::ConnectionFault;
 
 /// 512 bytes a second unless given: enough to keep every idle timeout from firing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,14 +22,14 @@ const fn rate() -> ByteSize {
     ByteSize::new(512)
 }
 
-impl Kind for Trickle {
-    const CARRIED: Carried = Carried::Wire;
+impl FaultKind for Trickle {
+    const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["rate"];
-    const ON: &'static [Place] = &[Place::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
 
-    fn ill(&self) -> Option<Ill> {
-        Some(Ill::Bandwidth(self.rate))
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Bandwidth(self.rate))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::{ComponentName, Principal};
 use fault::kinds::{Abort, Delay, Hang};
-use fault::{End, Fault, Lease, Match, ShareOf, Side, Site, Table};
+use fault::{CallSite, End, Fault, Lease, LeaseTable, Match, ShareOf, Side};
 
 const FEED: ComponentName = ComponentName::of("feed");
 const FOLLOWER: ComponentName = ComponentName::of("follower");
@@ -36,8 +36,8 @@ fn abort(status: u16) -> Fault {
     Fault::Abort(Abort::with(status).expect("a failure"))
 }
 
-fn call(side: Side, request: u64) -> Site<'static> {
-    Site {
+fn call(side: Side, request: u64) -> CallSite<'static> {
+    CallSite {
         caller: FEED,
         callee: FOLLOWER,
         side,
@@ -49,8 +49,8 @@ fn call(side: Side, request: u64) -> Site<'static> {
     }
 }
 
-fn hit(table: &Table, site: &Site<'_>) -> bool {
-    !table.verdict(site, 0).is_clear()
+fn hit(table: &LeaseTable, site: &CallSite<'_>) -> bool {
+    !table.call_fault(site, 0).is_clear()
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn edges_hit_callers_and_components_hit_callees() {
         ("follower#0", false, true),
         ("feed", false, false),
     ] {
-        let table = Table::new();
+        let table = LeaseTable::new();
         table.put(lease("x", target, delay(1)), TTL, 0).expect("room");
         assert_eq!(hit(&table, &call(Side::Caller, 1)), caller, "{target}");
         assert_eq!(hit(&table, &call(Side::Callee, 1)), callee, "{target}");
@@ -73,9 +73,9 @@ fn edges_hit_callers_and_components_hit_callees() {
 
 #[test]
 fn a_lease_lapses_unless_renewed() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     table.put(lease("slow", "follower", delay(1)), TTL, 0).expect("room");
-    let suffers = |now_ns| !table.verdict(&call(Side::Callee, 1), now_ns).is_clear();
+    let suffers = |now_ns| !table.call_fault(&call(Side::Callee, 1), now_ns).is_clear();
     // Three seconds from 0, the end itself excluded.
     assert!(suffers(3 * SECOND - 1));
     assert!(!suffers(3 * SECOND));
@@ -92,15 +92,15 @@ fn a_lease_lapses_unless_renewed() {
 
 #[test]
 fn no_lease_is_granted_for_longer_than_half_a_minute() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     table.put(lease("slow", "follower", delay(1)), Duration::from_secs(3_600), 0).expect("room");
-    assert!(table.verdict(&call(Side::Callee, 1), 30 * SECOND).is_clear());
+    assert!(table.call_fault(&call(Side::Callee, 1), 30 * SECOND).is_clear());
 }
 
 #[test]
 fn overlapping_delays_add_and_the_sum_is_recomputed() {
-    let table = Table::new();
-    let total = || table.verdict(&call(Side::Callee, 1), 0).delay.as_millis();
+    let table = LeaseTable::new();
+    let total = || table.call_fault(&call(Side::Callee, 1), 0).delay.as_millis();
     table.put(lease("one", "follower", delay(100)), TTL, 0).expect("room");
     table.put(lease("two", "follower", delay(30)), TTL, 0).expect("room");
     assert_eq!(total(), 130);
@@ -113,12 +113,12 @@ fn overlapping_delays_add_and_the_sum_is_recomputed() {
 
 #[test]
 fn overlapping_slows_multiply_and_each_ends_by_itself() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     let slow = |by: f64| Fault::Slow(toml::from_str(&format!("by = \"{by}x\"")).expect("a factor"));
     for (id, by) in [("two", 2.0), ("three", 3.0)] {
         table.put(lease(id, "follower", slow(by)), TTL, 0).expect("room");
     }
-    let now = || table.verdict(&call(Side::Callee, 1), 0).slow;
+    let now = || table.call_fault(&call(Side::Callee, 1), 0).slow;
     assert_eq!(now(), 6.0);
     table.end("two");
     assert_eq!(now(), 3.0, "exactly what the other alone does");
@@ -128,23 +128,23 @@ fn overlapping_slows_multiply_and_each_ends_by_itself() {
 
 #[test]
 fn the_first_end_in_file_order_wins() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     let at = |order, lease: Lease| Lease { order, ..lease };
     // Put in another order than they apply in.
     table.put(at(3, lease("c", "follower", delay(7))), TTL, 0).expect("room");
     table.put(at(2, lease("b", "follower", abort(503))), TTL, 0).expect("room");
     table.put(at(4, lease("d", "follower", Fault::Hang(Hang {}))), TTL, 0).expect("room");
     table.put(at(1, lease("a", "follower", delay(5))), TTL, 0).expect("room");
-    let verdict = table.verdict(&call(Side::Callee, 1), 0);
-    assert_eq!(verdict.delay, Duration::from_millis(5), "the delay behind the abort is never reached");
-    assert_eq!(verdict.end, Some(End::Abort(503)));
+    let fault = table.call_fault(&call(Side::Callee, 1), 0);
+    assert_eq!(fault.delay, Duration::from_millis(5), "the delay behind the abort is never reached");
+    assert_eq!(fault.end, Some(End::Abort(503)));
     let hits = table.hits().into_iter().filter(|(_, n)| *n > 0).map(|(id, _)| id).collect::<BTreeSet<_>>();
     assert_eq!(hits.into_iter().collect::<Vec<_>>(), ["a", "b"]);
 }
 
 #[test]
 fn a_lease_put_again_keeps_its_count_and_another_of_its_name_replaces_it() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     let first = Lease { matching: Match::first(2), ..lease("x", "follower", abort(500)) };
     table.put(first.clone(), TTL, 0).expect("room");
     assert!(hit(&table, &call(Side::Callee, 1)));
@@ -159,7 +159,7 @@ fn a_lease_put_again_keeps_its_count_and_another_of_its_name_replaces_it() {
 
 #[test]
 fn a_full_table_says_so() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     for n in 0..64 {
         table.put(lease(&n.to_string(), "follower", delay(1)), TTL, 0).expect("room for 64");
     }
@@ -170,11 +170,11 @@ fn a_full_table_says_so() {
 
 #[test]
 fn every_third_is_exact_on_each_edge() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     table
         .put(Lease { matching: Match::every(3), ..lease("x", "*->follower", abort(500)) }, TTL, 0)
         .expect("room");
-    let other = |request| Site { caller: ComponentName::of("search"), ..call(Side::Caller, request) };
+    let other = |request| CallSite { caller: ComponentName::of("search"), ..call(Side::Caller, request) };
     // 9 calls on one edge and 4 on another: 3 + 1 hits, counted apart.
     let feed = (0..9).filter(|&n| hit(&table, &call(Side::Caller, n))).count();
     let search = (0..4).filter(|&n| hit(&table, &other(n))).count();
@@ -183,15 +183,15 @@ fn every_third_is_exact_on_each_edge() {
 
 #[test]
 fn a_route_narrows_the_target() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     let matching = Match::default().on_route("follower.followers_of");
     table.put(Lease { matching, ..lease("x", "follower", delay(1)) }, TTL, 0).expect("room");
     assert!(hit(&table, &call(Side::Callee, 1)));
-    assert!(!hit(&table, &Site { route: "follower.counts", ..call(Side::Callee, 1) }));
+    assert!(!hit(&table, &CallSite { route: "follower.counts", ..call(Side::Callee, 1) }));
 }
 
-fn thirty_percent(of: ShareOf) -> Table {
-    let table = Table::new();
+fn thirty_percent(of: ShareOf) -> LeaseTable {
+    let table = LeaseTable::new();
     let matching = Match::share("30%".parse().expect("a ratio"), of);
     table.put(Lease { matching, ..lease("x", "feed->follower", abort(503)) }, TTL, 0).expect("room");
     table
@@ -207,7 +207,7 @@ fn a_share_is_a_share() {
 
 #[test]
 fn a_retry_draws_again_only_where_calls_are_counted() {
-    let retry = |n| Site { attempt: 1, ..call(Side::Caller, n) };
+    let retry = |n| CallSite { attempt: 1, ..call(Side::Caller, n) };
     let differs = |of| {
         let table = thirty_percent(of);
         (1..=1_000).filter(|&n| hit(&table, &call(Side::Caller, n)) != hit(&table, &retry(n))).count()
@@ -221,7 +221,8 @@ fn a_retry_draws_again_only_where_calls_are_counted() {
 #[test]
 fn users_suffer_throughout_or_never() {
     let table = thirty_percent(ShareOf::Users);
-    let user = |n: u64, user: u64| Site { principal: Some(Principal::new(user)), ..call(Side::Caller, n) };
+    let user =
+        |n: u64, user: u64| CallSite { principal: Some(Principal::new(user)), ..call(Side::Caller, n) };
     for who in 0..50 {
         let fates: BTreeSet<bool> = (1..20).map(|n| hit(&table, &user(n, who))).collect();
         assert_eq!(fates.len(), 1, "user {who}");
@@ -255,7 +256,7 @@ fn the_same_seed_hits_the_same_requests_on_one_thread_and_on_eight() {
 #[test]
 fn another_seed_hits_others() {
     let with = |seed| {
-        let table = Table::new();
+        let table = LeaseTable::new();
         let matching = Match::share("30%".parse().expect("a ratio"), ShareOf::Requests);
         table
             .put(Lease { matching, seed, ..lease("x", "feed->follower", abort(503)) }, TTL, 0)
@@ -274,12 +275,12 @@ fn background_work_suffers_its_share_as_well() {
 
 #[test]
 fn what_strikes_is_counted_when_it_does_and_what_only_lasts_when_it_begins() {
-    let table = Table::new();
+    let table = LeaseTable::new();
     let fault = |text: &str| toml::from_str::<Fault>(text).expect(text);
     table.put(lease("full", "db:follower", fault("do = \"disk-full\"")), TTL, 0).expect("room");
     table.put(lease("burn", "follower", fault("do = \"cpu\"")), TTL, 0).expect("room");
     let hits = |id: &str| table.list(0).into_iter().find(|listed| listed.lease.id == id).map(|l| l.hits);
     assert_eq!((hits("full"), hits("burn")), (Some(0), Some(1)));
-    table.struck("disk-full", 3);
+    table.count_hits("disk-full", 3);
     assert_eq!((hits("full"), hits("burn")), (Some(3), Some(1)), "nobody wrote before");
 }

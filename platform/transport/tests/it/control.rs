@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use contract::Carrier;
-use fault::control::{Hits, Listed, Put};
-use fault::{Match, Table};
+use fault::control::{HitCounts, LeaseStatus, PutLeases};
+use fault::{LeaseTable, Match};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -34,11 +34,12 @@ async fn json<T: serde::de::DeserializeOwned>(response: Response<Body>) -> T {
 
 #[tokio::test]
 async fn leases_come_and_go_by_http() {
-    let table = Arc::new(Table::new());
+    let table = Arc::new(LeaseTable::new());
     let router = transport::control::router(table.clone(), TOKEN.into());
     let slow = lease("greeter", "do = \"delay\"\nby = \"1ms\"", Match::default());
     let body = |ttl_ms| {
-        serde_json::to_string(&Put { leases: vec![slow.clone()], ttl_ms, age_ms: 0 }).expect("plain data")
+        serde_json::to_string(&PutLeases { leases: vec![slow.clone()], ttl_ms, age_ms: 0 })
+            .expect("plain data")
     };
 
     let closed = ask(&router, Method::PUT, "/control/leases", "guess", body(3_000)).await;
@@ -48,15 +49,15 @@ async fn leases_come_and_go_by_http() {
     assert_eq!(endless.status(), StatusCode::BAD_REQUEST);
     assert!(table.is_empty());
 
-    let listed: Vec<Listed> =
+    let listed: Vec<LeaseStatus> =
         json(ask(&router, Method::PUT, "/control/leases", TOKEN, body(3_000)).await).await;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].lease, slow);
     assert!((2_000..=3_000).contains(&listed[0].left_ms), "{}", listed[0].left_ms);
-    let again: Vec<Listed> =
+    let again: Vec<LeaseStatus> =
         json(ask(&router, Method::GET, "/control/leases", TOKEN, String::new()).await).await;
     assert_eq!(again.len(), 1);
-    let hits: Hits = json(ask(&router, Method::GET, "/control/hits", TOKEN, String::new()).await).await;
+    let hits: HitCounts = json(ask(&router, Method::GET, "/control/hits", TOKEN, String::new()).await).await;
     assert_eq!(hits.hits, [("test".to_owned(), 0)]);
 
     let ended = ask(&router, Method::DELETE, "/control/leases/test", TOKEN, String::new()).await;

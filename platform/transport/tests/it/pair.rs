@@ -9,7 +9,7 @@ use std::time::Duration;
 use contract::{
     Answer, Call, CallContext, Carrier, ComponentName, Deadline, Pending, Principal, Refusal, Repeat,
 };
-use fault::{Fault, Lease, Match, Table};
+use fault::{Fault, Lease, LeaseTable, Match};
 use policy::{EdgePattern, Policy};
 use runtime::{Tasks, clock};
 use serde::{Deserialize, Serialize};
@@ -149,9 +149,9 @@ pub struct Pair {
     pub here: CallRouter,
     pub there: CallRouter,
     /// Faults on the asking side: those of edges.
-    pub edge_faults: Arc<Table>,
+    pub edge_faults: Arc<LeaseTable>,
     /// Faults on the answering side: those of components.
-    pub component_faults: Arc<Table>,
+    pub component_faults: Arc<LeaseTable>,
     pub greeter: Arc<Greeter>,
     pub clusters: Clusters,
     pub server: Option<Server>,
@@ -176,9 +176,9 @@ impl Pair {
     pub async fn shaped(carrier: Carrier, policy: &str, service: &str) -> Self {
         let service: policy::ServiceOptions = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
         let (tasks, clusters) = (Tasks::new(), Clusters::new());
-        let (edge_faults, component_faults) = (Arc::new(Table::new()), Arc::new(Table::new()));
+        let (edge_faults, component_faults) = (Arc::new(LeaseTable::new()), Arc::new(LeaseTable::new()));
         let greeter = Arc::new(Greeter::default());
-        let board = |faults: &Arc<Table>, hosts: Vec<ComponentName>| {
+        let board = |faults: &Arc<LeaseTable>, hosts: Vec<ComponentName>| {
             CallRouter::new(CallRouterOptions {
                 carrier,
                 clusters: clusters.clone(),
@@ -249,7 +249,7 @@ pub fn lease(target: &str, fault: &str, matching: Match) -> Lease {
     }
 }
 
-pub fn put(table: &Table, lease: Lease) {
+pub fn put(table: &LeaseTable, lease: Lease) {
     table.put(lease, Duration::from_secs(30), clock::now_ns()).expect("room");
 }
 

@@ -156,7 +156,7 @@ impl Stage {
             copy: "test#0".into(),
             schema: 1,
             policies: Vec::new(),
-            faults: Arc::new(fault::Table::default()),
+            faults: Arc::new(fault::LeaseTable::default()),
             token: "of this test".into(),
             hosts: hosts.collect(),
             seed: 1,

@@ -4,7 +4,7 @@ use policy::units::{ByteSize, Ratio};
 
 /// An ill of a connection. Of several limits the smallest wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ill {
+pub enum ConnectionFault {
     /// So many bytes a second, each way.
     Bandwidth(ByteSize),
     /// What is sent is swallowed; the socket stays open.

@@ -17,7 +17,7 @@ pub enum Side {
 
 /// Where a call is, and everything the dice depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Site<'a> {
+pub struct CallSite<'a> {
     /// Who asks.
     pub caller: ComponentName,
     /// Who answers.
@@ -37,10 +37,10 @@ pub struct Site<'a> {
     pub copy: Option<&'a str>,
 }
 
-impl Site<'_> {
+impl CallSite<'_> {
     /// Whether the process that answers is the one named.
     pub(crate) fn is_process(&self, pattern: Pattern) -> bool {
-        let Pattern::Copy(name, index) = pattern else { return false };
+        let Pattern::Instance(name, index) = pattern else { return false };
         let parts = self.copy.and_then(|copy| copy.split_once('#'));
         parts.is_some_and(|(process, n)| process == name.as_str() && n.parse() == Ok(index))
     }
@@ -58,12 +58,12 @@ pub enum End {
     /// The connection breaks after the call was sent; the callee never saw it.
     Reset,
     /// Whoever does the work panics: its task dies, or the whole process.
-    Panic(Dies),
+    Panic(PanicScope),
 }
 
 /// What a panic takes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dies {
+pub enum PanicScope {
     /// The task that serves the call.
     Task,
     /// The process.
@@ -85,7 +85,7 @@ impl End {
 
 /// What is done to an answer on its way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoilt {
+pub enum Corruption {
     /// Bytes are flipped: it cannot be read.
     Bytes,
     /// It can be read, and its numbers are wrong.
@@ -95,7 +95,7 @@ pub enum Spoilt {
 /// What a call must suffer: first the delay, then the end, if there is one; what
 /// comes after is done to a call that goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
+pub struct CallFault {
     /// Sum of all delays.
     pub delay: Duration,
     /// The first end.
@@ -103,30 +103,30 @@ pub struct Verdict {
     /// How many times longer the work takes: the product of all factors.
     pub slow: f64,
     /// The call is sent twice.
-    pub twice: bool,
+    pub duplicated: bool,
     /// The call arrives and is worked on; its answer does not come back.
     pub answer_lost: bool,
     /// What is done to its answer.
-    pub spoilt: Option<Spoilt>,
+    pub corruption: Option<Corruption>,
     /// Bytes that are never given back.
-    pub leaked: u64,
+    pub leaked_bytes: u64,
 }
 
-impl Default for Verdict {
+impl Default for CallFault {
     fn default() -> Self {
         Self {
             delay: Duration::ZERO,
             end: None,
             slow: 1.0,
-            twice: false,
+            duplicated: false,
             answer_lost: false,
-            spoilt: None,
-            leaked: 0,
+            corruption: None,
+            leaked_bytes: 0,
         }
     }
 }
 
-impl Verdict {
+impl CallFault {
     /// Nothing happens.
     pub fn is_clear(&self) -> bool {
         *self == Self::default()
@@ -137,9 +137,9 @@ impl Verdict {
         match self {
             Self { end: Some(end), .. } => end.name(),
             Self { answer_lost: true, .. } => "answer_lost",
-            Self { spoilt: Some(_), .. } => "corrupt",
-            Self { twice: true, .. } => "duplicate",
-            Self { leaked: 1.., .. } => "leak",
+            Self { corruption: Some(_), .. } => "corrupt",
+            Self { duplicated: true, .. } => "duplicate",
+            Self { leaked_bytes: 1.., .. } => "leak",
             Self { slow, .. } if *slow > 1.0 => "slow",
             Self { .. } => "delay",
         }

@@ -5,7 +5,7 @@ use policy::units::{ByteSize, HumanDuration};
 /// A deed of the conductor. Lasting ones are undone by their opposite when the
 /// last lease on them ends; each names what is in force, never a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Deed {
+pub enum ProcessFault {
     /// SIGKILL, once. With a time, it is back so long after, whatever the topology says.
     Kill(Option<HumanDuration>),
     /// Asked to leave, given so long, then killed.
@@ -19,12 +19,12 @@ pub enum Deed {
     /// RLIMIT_DATA.
     Memory(ByteSize),
     /// RLIMIT_NOFILE.
-    Files(u64),
+    OpenFiles(u64),
     /// Share of one core a cgroup leaves to it; where there is none to use, degraded.
-    Quota(f64),
+    CpuQuota(f64),
 }
 
-impl Deed {
+impl ProcessFault {
     /// What it is called when it is told.
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,8 +34,8 @@ impl Deed {
             Self::Crashloop(_) => "killed again and again",
             Self::Pause => "paused",
             Self::Memory(_) => "limited in memory",
-            Self::Files(_) => "limited in open files",
-            Self::Quota(_) => "limited in CPU",
+            Self::OpenFiles(_) => "limited in open files",
+            Self::CpuQuota(_) => "limited in CPU",
         }
     }
 }

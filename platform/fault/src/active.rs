@@ -10,7 +10,7 @@ use contract::ComponentName;
 
 /// What the file system says to the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Disk {
+pub struct DiskFault {
     /// Writes fail: no space is left.
     pub full: bool,
     /// Every operation fails.
@@ -21,7 +21,7 @@ pub struct Disk {
 
 /// How a registry answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Directory {
+pub enum RegistryAnswer {
     /// With an error.
     Error,
     /// That there is nobody.
@@ -36,7 +36,7 @@ pub enum Directory {
 
 /// The ills of a process, by component where they have one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct ActiveFaults {
     /// Threads that burn CPU.
     pub burners: u32,
     /// How far the wall clock is off, milliseconds.
@@ -44,7 +44,7 @@ pub struct Standing {
     /// Whether it says it is not ready.
     pub not_ready: bool,
     /// The disk below the database.
-    pub disk: Disk,
+    pub disk: DiskFault,
     /// A write transaction is held all the time.
     pub db_locked: bool,
     /// Connections that may read at once: the smallest limit.
@@ -58,9 +58,9 @@ pub struct Standing {
     /// Components whose batch calls are made one item at a time.
     pub chatty: Vec<ComponentName>,
     /// No events are delivered from here.
-    pub mute: bool,
+    pub delivery_stopped: bool,
     /// How the registry here answers.
-    pub directory: Option<Directory>,
+    pub registry: Option<RegistryAnswer>,
     /// Addresses, and where to connect instead: proxies that spoil what passes.
     pub detours: Vec<(SocketAddr, SocketAddr)>,
 }
