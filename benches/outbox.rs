@@ -7,7 +7,7 @@ use contract::{CallContext, ComponentName, Event, Pending};
 use criterion::Criterion;
 use photo_api::{PhotoDeleted, PhotoId};
 use profile_api::UserId;
-use storage::{Bus, Consumer, Database, Outward, Source, Subscriber, Tx};
+use storage::{Bus, Consumer, Database, OutboundTopics, Source, Subscriber, Tx};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ pub fn outbox(criterion: &mut Criterion) {
     let runtime = runtime();
     let folder = TempDir::new().expect("a temporary folder");
     let db = runtime.block_on(database(&folder, "publisher.db"));
-    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([PhotoDeleted::TOPIC]));
+    let bus = Bus::new(db.clone(), OutboundTopics::without_known_consumers([PhotoDeleted::TOPIC]));
     let mut number = 0;
     let mut group = criterion.benchmark_group("outbox");
     group.sample_size(20);
@@ -62,9 +62,9 @@ pub fn outbox(criterion: &mut Criterion) {
 
     // A publisher of its own, so that there is no backlog to catch up with.
     let db = runtime.block_on(database(&folder, "fresh-publisher.db"));
-    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([PhotoDeleted::TOPIC]));
+    let bus = Bus::new(db.clone(), OutboundTopics::without_known_consumers([PhotoDeleted::TOPIC]));
     let theirs = runtime.block_on(database(&folder, "consumer.db"));
-    let their_bus = Bus::new(theirs.clone(), Outward::default());
+    let their_bus = Bus::new(theirs.clone(), OutboundTopics::default());
     let consumer_name = ComponentName::of("feed");
     let (tell, mut told) = watch::channel(0);
     their_bus.subscribe::<PhotoDeleted, _>(consumer_name, Arc::new(Counting(tell)));
@@ -75,7 +75,7 @@ pub fn outbox(criterion: &mut Criterion) {
         publisher: ComponentName::of("photo"),
         source: Arc::new(bus.outbox().clone()) as Arc<dyn Source>,
         topics: vec![PhotoDeleted::TOPIC],
-        turn: Arc::default(),
+        apply_lock: Arc::default(),
     };
     runtime.block_on(async { consumer.start(&their_bus, &tasks) });
     let mut sent = 0;

@@ -6,7 +6,7 @@ use contract::id::fnv1a64;
 use contract::{CallContext, ComponentName, Principal, Refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use storage::{Tx, once};
+use storage::{Tx, idempotency};
 
 /// One write: who asks for what, under which `Idempotency-Key`. Without a key
 /// nothing is remembered, and a repeat happens again.
@@ -41,7 +41,7 @@ impl KeyedWrite {
     /// 422 when the key came with another write; storage's own refusals.
     pub async fn replay<R: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<R>, Refusal> {
         let Some(key) = &self.key else { return Ok(None) };
-        once::replay(tx, self.component, self.principal, key, self.fingerprint).await
+        idempotency::stored_reply(tx, self.component, self.principal, key, self.fingerprint).await
     }
 
     /// Keeps the reply for repeats, in the transaction of the write.
@@ -50,6 +50,6 @@ impl KeyedWrite {
     /// Storage's own refusals.
     pub async fn remember<R: Serialize>(&self, tx: &mut Tx, reply: &R) -> Result<(), Refusal> {
         let Some(key) = &self.key else { return Ok(()) };
-        once::remember(tx, self.component, self.principal, key, self.fingerprint, reply).await
+        idempotency::store_reply(tx, self.component, self.principal, key, self.fingerprint, reply).await
     }
 }

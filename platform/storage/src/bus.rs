@@ -13,7 +13,7 @@ use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
 use runtime::{Tasks, scope};
 use tracing::Instrument;
 
-use crate::{Database, Outbox, Outward, Tx};
+use crate::{Database, OutboundTopics, Outbox, Tx};
 
 /// Hears of every `E`.
 pub trait Subscriber<E: Event>: Send + Sync + 'static {
@@ -35,12 +35,12 @@ pub trait Subscriber<E: Event>: Send + Sync + 'static {
     ) -> Pending<'a, ()>;
 }
 
-type Erased = Box<dyn Any + Send + Sync>;
+type AnyEvent = Box<dyn Any + Send + Sync>;
 type Gathered = Box<dyn Any + Send>;
 
 /// A subscriber of some event, behind one type.
 pub(crate) trait Handler: Send + Sync {
-    fn decode(&self, envelope: &Envelope) -> Result<Erased, serde_json::Error>;
+    fn decode(&self, envelope: &Envelope) -> Result<AnyEvent, serde_json::Error>;
     fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a (dyn Any + Send + Sync))
     -> Pending<'a, Gathered>;
     fn apply<'a>(
@@ -52,7 +52,7 @@ pub(crate) trait Handler: Send + Sync {
     ) -> Pending<'a, ()>;
 }
 
-struct Typed<E, S> {
+struct TypedHandler<E, S> {
     subscriber: Arc<S>,
     event: PhantomData<fn() -> E>,
 }
@@ -61,9 +61,9 @@ fn downcast<E: Event>(event: &(dyn Any + Send + Sync)) -> &E {
     event.downcast_ref().expect("a topic has one event type")
 }
 
-impl<E: Event, S: Subscriber<E>> Handler for Typed<E, S> {
-    fn decode(&self, envelope: &Envelope) -> Result<Erased, serde_json::Error> {
-        envelope.open::<E>().map(|event| Box::new(event) as Erased)
+impl<E: Event, S: Subscriber<E>> Handler for TypedHandler<E, S> {
+    fn decode(&self, envelope: &Envelope) -> Result<AnyEvent, serde_json::Error> {
+        envelope.open::<E>().map(|event| Box::new(event) as AnyEvent)
     }
 
     fn gather<'a>(
@@ -102,9 +102,9 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// A bus over a database. Of `outward` topics rows are kept for others.
-    pub fn new(db: Database, outward: Outward) -> Self {
-        Self { outbox: Outbox::new(db, outward), subscriptions: Arc::default() }
+    /// A bus over a database. Of `outbound` topics rows are kept for others.
+    pub fn new(db: Database, outbound: OutboundTopics) -> Self {
+        Self { outbox: Outbox::new(db, outbound), subscriptions: Arc::default() }
     }
 
     /// Publishes after the commit of what is told instead of in it.
@@ -120,7 +120,7 @@ impl Bus {
     /// Subscribes a component of this process. Whether it hears inside the
     /// publisher's transaction or from a [`crate::Consumer`] is the placement's affair.
     pub fn subscribe<E: Event, S: Subscriber<E>>(&self, component: ComponentName, subscriber: Arc<S>) {
-        let handler: Arc<dyn Handler> = Arc::new(Typed::<E, S> { subscriber, event: PhantomData });
+        let handler: Arc<dyn Handler> = Arc::new(TypedHandler::<E, S> { subscriber, event: PhantomData });
         let mut subscriptions = self.subscriptions.write().expect("no panic while held");
         subscriptions.entry(E::TOPIC).or_default().push(Subscription { component, handler });
     }
@@ -147,13 +147,13 @@ impl Bus {
         event: &E,
     ) -> Result<(), Refusal> {
         let publisher = ComponentName::of(E::COMPONENT);
-        self.outbox.keep(cx, tx, id, event).await?;
-        let heard_from = cx.asked_by(publisher);
+        self.outbox.append(cx, tx, id, event).await?;
+        let subscriber_cx = cx.asked_by(publisher);
         for Subscription { component, handler } in self.subscribers(E::TOPIC) {
             let span = telemetry::call_span(E::TOPIC, component, "local");
             let effect = async {
-                let gathered = handler.gather(&heard_from, event).await?;
-                handler.apply(&heard_from, tx, event, gathered).await
+                let gathered = handler.gather(&subscriber_cx, event).await?;
+                handler.apply(&subscriber_cx, tx, event, gathered).await
             };
             scope::within(component, effect.instrument(span)).await?;
         }

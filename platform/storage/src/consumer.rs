@@ -18,19 +18,19 @@ use crate::bus::Subscription;
 use crate::{Bus, Database, Source, StorageError, query};
 
 /// Events in one pull.
-const LIMIT: u32 = 64;
+const MAX_PULL_EVENTS: u32 = 64;
 /// Longest wait for a first event.
-const WAIT: Duration = Duration::from_secs(10);
+const PULL_WAIT: Duration = Duration::from_secs(10);
 /// The same where copies share the consumer's database: the lease is renewed between pulls.
-const WAIT_SHARED: Duration = Duration::from_millis(800);
+const SHARED_PULL_WAIT: Duration = Duration::from_millis(800);
 /// Time an event's handler has.
-const HANDLING: Duration = Duration::from_secs(10);
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(10);
 /// First wait after a failure; doubles.
-const BACKOFF: Duration = Duration::from_millis(50);
+const MIN_BACKOFF: Duration = Duration::from_millis(50);
 /// Longest wait after a failure.
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// Tries of an event that is refused for what it is, before it is given up.
-const TRIES: u32 = 5;
+const MAX_TRIES: u32 = 5;
 /// A copy that has not renewed for this long has lost its lease, microseconds.
 const LEASE_US: i64 = 3_000_000;
 
@@ -48,15 +48,15 @@ pub struct Consumer {
     /// Which of its topics.
     pub topics: Vec<&'static str>,
     /// Shared by all consumers of the component: one event at a time.
-    pub turn: Arc<Mutex<()>>,
+    pub apply_lock: Arc<Mutex<()>>,
 }
 
 /// A consumer at work.
-struct Working {
+struct ConsumerLoop {
     consumer: Consumer,
     subscriptions: HashMap<&'static str, Subscription>,
     /// All topics, as the source is asked for them.
-    asked: String,
+    topic_list: String,
     /// This copy, among those that share the database.
     holder: String,
 }
@@ -77,28 +77,28 @@ impl Consumer {
             )
         };
         let subscriptions = self.topics.iter().map(subscribed).collect();
-        let asked = self.topics.join(",");
+        let topic_list = self.topics.join(",");
         let holder = format!("{}-{}", std::process::id(), clock::mono_ns());
-        let working = Working { consumer: self, subscriptions, asked, holder };
-        let life = scope::within(component, async move { working.run().await });
-        tasks.spawn("storage.consume", Fate::ShutDown, life);
+        let consumer_loop = ConsumerLoop { consumer: self, subscriptions, topic_list, holder };
+        let task = scope::within(component, async move { consumer_loop.run().await });
+        tasks.spawn("storage.consume", Fate::ShutDown, task);
     }
 }
 
-impl Working {
+impl ConsumerLoop {
     async fn run(self) {
         let mut failures = 0;
-        let patience = if self.consumer.db.is_shared() { WAIT_SHARED } else { WAIT };
+        let pull_wait = if self.consumer.db.is_shared() { SHARED_PULL_WAIT } else { PULL_WAIT };
         // After a start and after a failure it may be another database that answers:
         // that is asked without waiting for an event.
         let mut wait = Duration::ZERO;
         loop {
-            match self.round(wait).await {
-                Ok(()) => (failures, wait) = (0, patience),
+            match self.pull_once(wait).await {
+                Ok(()) => (failures, wait) = (0, pull_wait),
                 Err(refusal) => {
                     failures += 1;
                     wait = Duration::ZERO;
-                    tracing::debug!(topics = self.asked, publisher = %self.consumer.publisher, %refusal, "no events for now");
+                    tracing::debug!(topics = self.topic_list, publisher = %self.consumer.publisher, %refusal, "no events for now");
                     tokio::time::sleep(backoff(failures)).await;
                 }
             }
@@ -106,14 +106,14 @@ impl Working {
     }
 
     /// One pull and its events.
-    async fn round(&self, wait: Duration) -> Result<(), Refusal> {
+    async fn pull_once(&self, wait: Duration) -> Result<(), Refusal> {
         if self.consumer.db.is_shared() && !self.hold_lease().await? {
             // Another copy consumes; it may die.
             tokio::time::sleep(Duration::from_micros(LEASE_US.cast_unsigned() / 3)).await;
             return Ok(());
         }
         let (after, epoch) = self.offset().await?;
-        let batch = self.consumer.source.pull(&self.asked, after, LIMIT, wait).await?;
+        let batch = self.consumer.source.pull(&self.topic_list, after, MAX_PULL_EVENTS, wait).await?;
         if epoch != batch.epoch {
             // Another database than before: its positions mean something else.
             // What was applied of it already is known by its marks.
@@ -122,30 +122,30 @@ impl Working {
                 return Ok(());
             }
         }
-        let order = self.consumer.db.ills().order(self.consumer.component, batch.rows.len());
-        let mut taken = vec![false; batch.rows.len()];
+        let order = self.consumer.db.faults().delivery_order(self.consumer.component, batch.rows.len());
+        let mut applied = vec![false; batch.rows.len()];
         for index in order {
-            taken[index] = true;
+            applied[index] = true;
             // The offset stays before the first that is missing: after a crash it is delivered
             // again, and those that came before their time are known by their marks.
-            let without_gap = taken.iter().take_while(|taken| **taken).count();
-            let upto =
-                without_gap.checked_sub(1).filter(|last| *last >= index).map(|last| batch.rows[last].seq);
-            self.take_or_bury(&batch.rows[index], upto).await?;
+            let contiguous = applied.iter().take_while(|applied| **applied).count();
+            let offset =
+                contiguous.checked_sub(1).filter(|last| *last >= index).map(|last| batch.rows[last].seq);
+            self.apply_or_dead_letter(&batch.rows[index], offset).await?;
         }
         Ok(())
     }
 
     /// Tries until it is applied, or given up for what it is.
-    async fn take_or_bury(&self, envelope: &Envelope, upto: Option<i64>) -> Result<(), Refusal> {
+    async fn apply_or_dead_letter(&self, envelope: &Envelope, offset: Option<i64>) -> Result<(), Refusal> {
         let mut tries = 0;
         loop {
-            match self.take(envelope, upto).await {
+            match self.apply(envelope, offset).await {
                 Ok(()) => return Ok(()),
                 Err(refusal) => {
                     tries += 1;
-                    if is_poison(&refusal) && tries >= TRIES {
-                        return Ok(self.bury(envelope, upto, &refusal).await?);
+                    if is_permanent(&refusal) && tries >= MAX_TRIES {
+                        return Ok(self.dead_letter(envelope, offset, &refusal).await?);
                     }
                     tokio::time::sleep(backoff(tries)).await;
                 }
@@ -153,13 +153,13 @@ impl Working {
         }
     }
 
-    /// Applies an event and moves the offset to `upto`, where no earlier one is missing.
-    async fn take(&self, envelope: &Envelope, upto: Option<i64>) -> Result<(), Refusal> {
+    /// Applies an event and moves the offset to `offset`, where no earlier one is missing.
+    async fn apply(&self, envelope: &Envelope, offset: Option<i64>) -> Result<(), Refusal> {
         let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
         let work = async {
             let began = clock::now();
-            self.consumer.db.ills().taste(self.consumer.component)?;
-            let _turn = self.consumer.turn.lock().await;
+            self.consumer.db.faults().check_event(self.consumer.component)?;
+            let _guard = self.consumer.apply_lock.lock().await;
             let topic = envelope.topic.as_ref();
             let unreadable =
                 |why: String| Refusal::bad_request("event_unreadable", format!("{topic}: {why}"));
@@ -169,16 +169,16 @@ impl Working {
                 .ok_or_else(|| unreadable("nobody here subscribes to it".into()))?;
             let handler = &subscription.handler;
             let event = handler.decode(envelope).map_err(|why| unreadable(why.to_string()))?;
-            let deadline = Deadline::after(began, HANDLING);
+            let deadline = Deadline::after(began, HANDLER_TIMEOUT);
             let mut cx = CallContext::background(self.consumer.publisher, deadline);
             cx.request = envelope.seq.cast_unsigned();
             // Whoever was asked may be down: that is not the event's fault.
-            let gathered = handler.gather(&cx, &*event).await.map_err(not_poison)?;
+            let gathered = handler.gather(&cx, &*event).await.map_err(as_transient)?;
             let mut tx = self.consumer.db.write().await?;
-            if let Some(seq) = upto
+            if let Some(seq) = offset
                 && !self.advance(&mut tx, seq).await?
             {
-                // Delivered again, or another copy was faster. Positions are taken in
+                // Delivered again, or another copy was faster. Positions are applied in
                 // order, so what comes next in the batch is next for whoever is first.
                 return Ok(());
             }
@@ -247,14 +247,14 @@ impl Working {
     }
 
     /// Gives an event up, where it can be found and is counted, and goes on.
-    async fn bury(
+    async fn dead_letter(
         &self,
         envelope: &Envelope,
-        upto: Option<i64>,
+        offset: Option<i64>,
         refusal: &Refusal,
     ) -> Result<(), StorageError> {
         let mut tx = self.consumer.db.write().await?;
-        if let Some(seq) = upto {
+        if let Some(seq) = offset {
             self.advance(&mut tx, seq).await?;
         }
         let insert = sqlx::query(
@@ -295,13 +295,13 @@ impl Working {
     }
 }
 
-/// A failure of whoever was asked, as something that passes.
-fn not_poison(refusal: Refusal) -> Refusal {
+/// A failure of whoever was topic_list, as something that passes.
+fn as_transient(refusal: Refusal) -> Refusal {
     if refusal.kind.is_failure() { Refusal { kind: RefusalKind::Unavailable, ..refusal } } else { refusal }
 }
 
 /// Whether a refusal is about the event rather than about the moment.
-fn is_poison(refusal: &Refusal) -> bool {
+fn is_permanent(refusal: &Refusal) -> bool {
     !matches!(
         refusal.kind,
         RefusalKind::Unavailable | RefusalKind::DeadlineExceeded | RefusalKind::Lost | RefusalKind::TooMany
@@ -309,5 +309,5 @@ fn is_poison(refusal: &Refusal) -> bool {
 }
 
 fn backoff(failures: u32) -> Duration {
-    BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACKOFF_MAX)
+    MIN_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_BACKOFF)
 }

@@ -15,8 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument;
 
-use crate::engine::{Pool, Read};
-use crate::ills::Ills;
+use crate::engine::{Pool, ReadConnection};
+use crate::fault::FaultInjector;
 use crate::tx::{Tx, query};
 use crate::{StorageError, schema};
 
@@ -58,11 +58,11 @@ impl Options {
 }
 
 /// Wait for the lock of another process before giving up.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Wait for a connection of ours before giving up.
-const ACQUIRE: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
-const STATEMENTS: usize = 256;
+const STATEMENT_CACHE_CAPACITY: usize = 256;
 
 /// A database. Cheap to clone; all clones share its writer.
 #[derive(Clone)]
@@ -73,13 +73,13 @@ pub struct Database {
 struct Inner {
     writer: Pool,
     readers: Pool,
-    turn: Arc<Semaphore>,
+    writer_turn: Arc<Semaphore>,
     committed: Arc<Notify>,
     epoch: String,
     path: PathBuf,
     shared: bool,
     max_readers: u32,
-    ills: Ills,
+    faults: FaultInjector,
 }
 
 impl Database {
@@ -102,13 +102,13 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
-            .busy_timeout(BUSY)
-            .statement_cache_capacity(STATEMENTS)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
             .foreign_keys(true);
         let pool = |connections: u32| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(ACQUIRE)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
@@ -120,13 +120,13 @@ impl Database {
             inner: Arc::new(Inner {
                 writer,
                 readers,
-                turn: Arc::new(Semaphore::new(1)),
+                writer_turn: Arc::new(Semaphore::new(1)),
                 committed: Arc::new(Notify::new()),
                 epoch: String::new(),
                 path: path.to_owned(),
                 shared: options.shared,
                 max_readers: options.readers.max(1),
-                ills: Ills::default(),
+                faults: FaultInjector::default(),
             }),
         };
         database.migrate(schema::OWNER, schema::MIGRATIONS).await?;
@@ -164,9 +164,9 @@ impl Database {
     pub async fn write(&self) -> Result<Tx, StorageError> {
         let began = clock::now();
         let inner = &self.inner;
-        inner.ills.operation(true).await?;
+        inner.faults.check_operation(true).await?;
         let waiting = async {
-            let permit = inner.turn.clone().acquire_owned().await.expect("the turn is never closed");
+            let permit = inner.writer_turn.clone().acquire_owned().await.expect("the turn is never closed");
             let tx = inner.writer.begin_with("BEGIN IMMEDIATE").await?;
             Ok::<_, StorageError>((permit, tx))
         };
@@ -180,9 +180,9 @@ impl Database {
     ///
     /// # Errors
     /// When none gets free in time.
-    pub async fn read(&self) -> Result<Read, StorageError> {
+    pub async fn read(&self) -> Result<ReadConnection, StorageError> {
         let began = clock::now();
-        self.inner.ills.operation(false).await?;
+        self.inner.faults.check_operation(false).await?;
         let span = telemetry::wait_span(telemetry::Wait::Pool);
         let read = cost::part(Part::Queueing, self.inner.readers.acquire().instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "readers", clock::now().saturating_duration_since(began));
@@ -190,8 +190,8 @@ impl Database {
     }
 
     /// What ails it on purpose.
-    pub fn ills(&self) -> &Ills {
-        &self.inner.ills
+    pub fn faults(&self) -> &FaultInjector {
+        &self.inner.faults
     }
 
     /// Connections that read, at most.
@@ -222,23 +222,23 @@ impl Database {
     }
 
     /// Keeps the log short and forgets what is too old to matter.
-    pub fn keep_house(&self, tasks: &Tasks) {
+    pub fn start_maintenance(&self, tasks: &Tasks) {
         /// A repeat with the same key comes within minutes, not days.
-        const FORGET_US: i64 = 24 * 3_600 * 1_000_000;
-        const EVERY: Duration = Duration::from_secs(30);
+        const RETENTION_US: i64 = 24 * 3_600 * 1_000_000;
+        const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
         let database = self.clone();
-        tasks.spawn("storage.keep_house", runtime::Fate::ShutDown, async move {
+        tasks.spawn("storage.maintenance", runtime::Fate::ShutDown, async move {
             loop {
                 telemetry::wal_bytes(database.wal_bytes());
-                tokio::time::sleep(EVERY).await;
-                if let Err(error) = database.forget(clock::wall_us() - FORGET_US).await {
+                tokio::time::sleep(MAINTENANCE_INTERVAL).await;
+                if let Err(error) = database.delete_older_than(clock::wall_us() - RETENTION_US).await {
                     tracing::warn!(%error, "old rows were not forgotten");
                 }
             }
         });
     }
 
-    async fn forget(&self, before_us: i64) -> Result<(), StorageError> {
+    async fn delete_older_than(&self, before_us: i64) -> Result<(), StorageError> {
         let mut tx = self.write().await?;
         let done = sqlx::query("DELETE FROM storage_done WHERE created_us < $1").bind(before_us);
         query("DELETE", "storage_done", done.execute(tx.conn())).await?;

@@ -7,4 +7,4 @@ pub type Connection = sqlx::SqliteConnection;
 /// Connections.
 pub type Pool = sqlx::SqlitePool;
 /// A reading connection on loan.
-pub type Read = sqlx::pool::PoolConnection<Engine>;
+pub type ReadConnection = sqlx::pool::PoolConnection<Engine>;

@@ -3,7 +3,7 @@
 //! - [`database`]: one file, one fair writer, a few readers.
 //! - [`tx`]: a write transaction, and queries with their span, metric and cost.
 //! - [`migrate`]: tables, each component's own.
-//! - [`once`]: writes that take effect once, however often they are sent.
+//! - [`idempotency`]: writes that take effect once, however often they are sent.
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
 //! - [`outbox`]: events kept for other databases, pulled in order, trimmed when all have applied them.
 //! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
@@ -19,9 +19,9 @@ pub mod consumer;
 pub mod database;
 pub mod engine;
 pub mod error;
-mod ills;
+mod fault;
+pub mod idempotency;
 pub mod migrate;
-pub mod once;
 pub mod outbox;
 mod schema;
 pub mod snapshot;
@@ -31,9 +31,9 @@ pub use blobs::Blobs;
 pub use bus::{Bus, Subscriber};
 pub use consumer::Consumer;
 pub use database::{Database, Options, Synchronous};
-pub use engine::{Connection, Engine, Pool, Read};
+pub use engine::{Connection, Engine, Pool, ReadConnection};
 pub use error::StorageError;
-pub use ills::{Ailing, Ills};
+pub use fault::{FaultInjector, StorageFaults};
 pub use migrate::Migration;
-pub use outbox::{Batch, Outbox, Outward, Source};
+pub use outbox::{Batch, OutboundTopics, Outbox, Source};
 pub use tx::{Tx, query};

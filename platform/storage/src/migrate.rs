@@ -29,7 +29,7 @@ impl Migration {
 }
 
 /// Changes when storage's own tables do.
-pub fn own_checksum() -> u64 {
+pub fn schema_checksum() -> u64 {
     crate::schema::MIGRATIONS.iter().fold(0, |sum, step| sum.rotate_left(7) ^ step.checksum())
 }
 

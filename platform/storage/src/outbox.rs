@@ -14,17 +14,17 @@ use crate::engine::Engine;
 use crate::{Database, StorageError, Tx, query};
 
 /// How often a waiting pull looks by itself when other processes commit to the same file.
-const LOOK_SHARED: Duration = Duration::from_millis(20);
+const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// And when none does: only against a missed wake-up.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Topics that other databases hear of, each with its consumers there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outward(BTreeMap<&'static str, BTreeSet<ComponentName>>);
+pub struct OutboundTopics(BTreeMap<&'static str, BTreeSet<ComponentName>>);
 
-impl Outward {
+impl OutboundTopics {
     /// Topics for consumers nobody has named: their rows are kept for good.
-    pub fn to_whom_it_may_concern(topics: impl IntoIterator<Item = &'static str>) -> Self {
+    pub fn without_known_consumers(topics: impl IntoIterator<Item = &'static str>) -> Self {
         Self(topics.into_iter().map(|topic| (topic, BTreeSet::new())).collect())
     }
 
@@ -66,37 +66,37 @@ pub trait Source: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Outbox {
     db: Database,
-    outward: Arc<Outward>,
+    outbound: Arc<OutboundTopics>,
     /// By topic and consumer, up to where it has applied all. Only what was
     /// heard since the start: a trim that comes later than it could is no harm.
     applied: Arc<Mutex<HashMap<(&'static str, ComponentName), i64>>>,
     /// Owner of publications that come after the commit; none where the outbox is what it should be.
-    late: Option<Tasks>,
+    dual_write: Option<Tasks>,
 }
 
 /// How long a broker would take to acknowledge, where events are published after the
 /// commit of what they tell: the window in which a crash loses them.
-const LATE: Duration = Duration::from_millis(10);
+const DUAL_WRITE_DELAY: Duration = Duration::from_millis(10);
 
 impl Outbox {
-    pub(crate) fn new(db: Database, outward: Outward) -> Self {
-        Self { db, outward: Arc::new(outward), applied: Arc::default(), late: None }
+    pub(crate) fn new(db: Database, outbound: OutboundTopics) -> Self {
+        Self { db, outbound: Arc::new(outbound), applied: Arc::default(), dual_write: None }
     }
 
     /// Publishes after the commit instead of in it: the dual write that loses events.
     pub(crate) fn dual_write(&mut self, tasks: Tasks) {
-        self.late = Some(tasks);
+        self.dual_write = Some(tasks);
     }
 
     /// Keeps an event for others, if others hear of it.
-    pub(crate) async fn keep<E: Event>(
+    pub(crate) async fn append<E: Event>(
         &self,
         cx: &CallContext,
         tx: &mut Tx,
         id: String,
         event: &E,
     ) -> Result<(), StorageError> {
-        if !self.outward.has(E::TOPIC) {
+        if !self.outbound.has(E::TOPIC) {
             return Ok(());
         }
         let span = telemetry::producer_span(E::TOPIC, &id);
@@ -104,10 +104,10 @@ impl Outbox {
             let current = telemetry::current_trace();
             let trace = if current.is_valid() { current } else { cx.trace };
             let envelope = Envelope::seal(event, id.clone(), Some(trace), clock::wall_us());
-            if let Some(tasks) = &self.late {
+            if let Some(tasks) = &self.dual_write {
                 let (db, tasks) = (self.db.clone(), tasks.clone());
-                tx.when_committed(move || {
-                    tasks.spawn("storage.dual_write", Fate::ShutDown, publish_late(db, envelope));
+                tx.on_commit(move || {
+                    tasks.spawn("storage.dual_write", Fate::ShutDown, publish_after_commit(db, envelope));
                 });
                 return Ok(());
             }
@@ -124,22 +124,22 @@ impl Outbox {
     /// When the database refuses.
     pub async fn pull(&self, topics: &str, after: i64, limit: u32, wait: Duration) -> Result<Batch, Refusal> {
         let until = clock::now() + wait;
-        let look = if self.db.is_shared() { LOOK_SHARED } else { LOOK };
+        let interval = if self.db.is_shared() { SHARED_POLL_INTERVAL } else { POLL_INTERVAL };
         loop {
             // Registered before looking, so that a commit in between is not missed.
             let committed = self.db.committed().notified();
             tokio::pin!(committed);
             committed.as_mut().enable();
-            let mute = self.db.ills().is_mute();
-            let rows = if mute { Vec::new() } else { self.rows(topics, after, limit).await? };
+            let delivery_stopped = self.db.faults().is_delivery_stopped();
+            let rows = if delivery_stopped { Vec::new() } else { self.rows(topics, after, limit).await? };
             let left = until.saturating_duration_since(clock::now());
             if !rows.is_empty() || left.is_zero() {
                 let next = rows.last().map_or(after, |row| row.seq);
                 return Ok(Batch { epoch: self.db.epoch().to_owned(), rows, next });
             }
             // Either way we look again: the time-out is no failure.
-            let look = if mute { LOOK_SHARED } else { look };
-            let _ = tokio::time::timeout(left.min(look), committed).await;
+            let interval = if delivery_stopped { SHARED_POLL_INTERVAL } else { interval };
+            let _ = tokio::time::timeout(left.min(interval), committed).await;
         }
     }
 
@@ -175,7 +175,7 @@ impl Outbox {
     pub fn applied(&self, topics: &str, consumer: ComponentName, seq: i64) {
         let mut applied = self.applied.lock().expect("no panic while held");
         for topic in topics.split(',') {
-            let known = self.outward.0.get_key_value(topic);
+            let known = self.outbound.0.get_key_value(topic);
             if let Some((topic, _)) = known.filter(|(_, consumers)| consumers.contains(&consumer)) {
                 let at = applied.entry((topic, consumer)).or_default();
                 *at = seq.max(*at);
@@ -195,7 +195,7 @@ impl Outbox {
             let least = |(topic, consumers): (&&'static str, &BTreeSet<ComponentName>)| {
                 Some((*topic, consumers.iter().map(|consumer| position(*topic, *consumer)).min()?))
             };
-            self.outward.0.iter().filter_map(least).collect()
+            self.outbound.0.iter().filter_map(least).collect()
         };
         let mut read = self.db.read().await?;
         let mut waiting = 0;
@@ -220,7 +220,7 @@ impl Outbox {
                 let least = positions.collect::<Option<Vec<i64>>>()?.into_iter().min()?;
                 (least > 0).then_some((*topic, least))
             };
-            self.outward.0.iter().filter_map(least).collect()
+            self.outbound.0.iter().filter_map(least).collect()
         };
         if done.is_empty() {
             return Ok(0);
@@ -240,9 +240,9 @@ impl Outbox {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn measure(&self, component: ComponentName) -> Result<(), StorageError> {
+    pub async fn record_metrics(&self, component: ComponentName) -> Result<(), StorageError> {
         let mut read = self.db.read().await?;
-        for topic in self.outward.0.keys() {
+        for topic in self.outbound.0.keys() {
             let select = sqlx::query_as::<_, (i64, Option<i64>)>(
                 "SELECT COUNT(*), MIN(created_us) FROM outbox WHERE topic = $1",
             )
@@ -273,13 +273,13 @@ async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
     .bind(&envelope.traceparent)
     .bind(envelope.created_us);
     query("INSERT", "outbox", insert.execute(tx.conn())).await?;
-    tx.has_published();
+    tx.mark_published();
     Ok(())
 }
 
 /// The second write of a dual write. What fails here is lost, as it would be elsewhere.
-async fn publish_late(db: Database, envelope: Envelope) {
-    tokio::time::sleep(LATE).await;
+async fn publish_after_commit(db: Database, envelope: Envelope) {
+    tokio::time::sleep(DUAL_WRITE_DELAY).await;
     let published = async {
         let mut tx = db.write().await?;
         insert(&mut tx, &envelope).await?;

@@ -16,20 +16,20 @@ use crate::engine::{Connection, Engine};
 pub struct Tx {
     /// Ended before the turn passes on: fields are dropped in this order.
     tx: Transaction<'static, Engine>,
-    _turn: OwnedSemaphorePermit,
+    _writer_permit: OwnedSemaphorePermit,
     committed: Arc<Notify>,
     published: bool,
     /// What is done once it is durable.
-    after: Vec<Box<dyn FnOnce() + Send>>,
+    on_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
     pub(crate) fn new(
         tx: Transaction<'static, Engine>,
-        turn: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         committed: Arc<Notify>,
     ) -> Self {
-        Self { tx, _turn: turn, committed, published: false, after: Vec::new() }
+        Self { tx, _writer_permit: permit, committed, published: false, on_commit: Vec::new() }
     }
 
     /// The connection, for queries.
@@ -38,12 +38,12 @@ impl Tx {
     }
 
     /// Does something once it is durable, and never if it does not become so.
-    pub(crate) fn when_committed(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.after.push(Box::new(then));
+    pub(crate) fn on_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.on_commit.push(Box::new(then));
     }
 
     /// An event was written: whoever waits for events is woken by the commit.
-    pub(crate) const fn has_published(&mut self) {
+    pub(crate) const fn mark_published(&mut self) {
         self.published = true;
     }
 
@@ -52,14 +52,14 @@ impl Tx {
     /// # Errors
     /// [`StorageError::Lost`] when it is not known whether it happened.
     pub async fn commit(self) -> Result<(), StorageError> {
-        let Self { tx, _turn, committed, published, after } = self;
+        let Self { tx, _writer_permit, committed, published, on_commit } = self;
         let commit = async { tx.commit().await };
         let result = query("COMMIT", "transaction", commit).await;
         if published && result.is_ok() {
             committed.notify_waiters();
         }
         if result.is_ok() {
-            after.into_iter().for_each(|then| then());
+            on_commit.into_iter().for_each(|then| then());
         }
         result.map_err(|error| match error {
             StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),

@@ -26,7 +26,7 @@ pub struct StateDigest {
 }
 
 /// What the control routes reach.
-pub struct Controls {
+pub struct ControlState {
     /// The node's database; none without components.
     pub db: Option<Database>,
     /// What its components tell others.
@@ -40,12 +40,12 @@ pub struct Controls {
 }
 
 /// `GET /control/digest`, `POST /control/drain`.
-pub fn router(controls: Arc<Controls>) -> Router {
+pub fn router(state: Arc<ControlState>) -> Router {
     Router::new()
         .route("/control/digest", get(digest))
         .route("/control/drain", post(drain))
-        .layer(middleware::from_fn_with_state(Arc::<str>::from(controls.token.as_str()), with_token))
-        .with_state(controls)
+        .layer(middleware::from_fn_with_state(Arc::<str>::from(state.token.as_str()), with_token))
+        .with_state(state)
 }
 
 /// Lets only requests with the run's token through. An empty token opens nothing.
@@ -58,22 +58,22 @@ pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, 
     }
 }
 
-async fn digest(State(controls): State<Arc<Controls>>) -> Result<Json<StateDigest>, Refused> {
+async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDigest>, Refused> {
     let mut components = std::collections::BTreeMap::new();
-    if let Some(db) = &controls.db {
-        for service in &controls.services {
+    if let Some(db) = &state.db {
+        for service in &state.services {
             let digest = (service.digest)(db).await?;
             components.insert(service.name.to_string(), format!("{digest:016x}"));
         }
     }
-    let waiting = match &controls.bus {
+    let waiting = match &state.bus {
         Some(bus) => bus.outbox().waiting().await?,
         None => 0,
     };
     Ok(Json(StateDigest { components, waiting }))
 }
 
-async fn drain(State(controls): State<Arc<Controls>>) -> &'static str {
-    controls.leave.notify_one();
+async fn drain(State(state): State<Arc<ControlState>>) -> &'static str {
+    state.leave.notify_one();
     "draining\n"
 }

@@ -1,7 +1,7 @@
 //! A process: its components, their database, its doors, its end. Knows no service by name.
 //!
 //! - [`config`]: what a process is told when it starts.
-//! - [`parts`]: what it is made of: services, and perhaps the public door.
+//! - [`contents`]: what it is made of: services, and perhaps the public door.
 //! - [`node`](mod@node): opens them, serves them, closes them.
 //! - [`control`]: what the lab may ask a node, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
@@ -10,16 +10,16 @@
 //!
 //! Start with [`node::Node::start`].
 
-mod check;
 pub mod config;
+pub mod contents;
 pub mod control;
-mod ills;
+mod fault_actuator;
 pub mod node;
 pub mod outbox;
-pub mod parts;
 pub mod program;
+mod readiness;
 
 pub use config::{NodeConfig, database_path};
+pub use contents::{GatewayContext, GatewayFactory, NodeContents, PublicGateway};
 pub use node::{Node, NodeError};
-pub use parts::{Door, DoorSite, Doorway, Parts};
 pub use program::{program, run};

@@ -24,24 +24,24 @@ use transport::serve::{self, BindError, Server};
 use transport::{CallRouter, CallRouterOptions, Clusters};
 
 use crate::config::{NodeConfig, database_path};
-use crate::control::{self, Controls};
-use crate::ills::Ills;
+use crate::contents::{GatewayContext, NodeContents, PublicGateway};
+use crate::control::{self, ControlState};
+use crate::fault_actuator::FaultActuator;
 use crate::outbox::{self, HttpSource};
-use crate::parts::{Door, DoorSite, Parts};
 
 /// Time tasks have to end after the doors are closed.
-const GRACE: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long a door of the lab tells its clients to go before it closes: their
 /// pools are ours and close at once.
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a node waits for the registry before it goes by its memory.
-const FIRST_NEWS: Duration = Duration::from_secs(2);
+const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
-const UPKEEP: Duration = Duration::from_secs(2);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 /// How often the outbox is trimmed: seldom, a transaction is dear and rows are small.
-const TRIM: Duration = Duration::from_secs(30);
+const TRIM_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum NodeError {
     Policy(String),
     /// It listens on all addresses, and none of them leads to the registry.
     #[error("no address of this machine leads to the registry at {registry}; is its name known here?")]
-    Nowhere {
+    NoRouteToRegistry {
         /// Where it should be.
         registry: Place,
         /// Why.
@@ -88,7 +88,7 @@ pub enum NodeError {
 pub struct Node {
     internal: Server,
     public: Option<Server>,
-    door: Option<Box<dyn Door>>,
+    door: Option<Box<dyn PublicGateway>>,
     registry: Option<Registry>,
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
@@ -107,7 +107,7 @@ impl Node {
     /// When a port, a database or a component does not open.
     pub async fn start(
         config: NodeConfig,
-        parts: Parts,
+        contents: NodeContents,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, NodeError> {
         runtime::chance::seed_process(config.seed);
@@ -134,9 +134,9 @@ impl Node {
         let listener = serve::bind(config.listen).await?;
         let here = listener.local_addr().map_err(|source| BindError { addr: config.listen, source })?;
         let registry = config.registry.clone().or_else(|| config.process.registry.then(|| here.into()));
-        let ground = Ground {
+        let builder = NodeBuilder {
             config: &config,
-            parts: &parts,
+            contents: &contents,
             registry,
             tasks: &tasks,
             calls: &calls,
@@ -145,8 +145,8 @@ impl Node {
         };
         let mut rest = Router::new();
         let (mut db, mut bus) = (None, None);
-        if !parts.services.is_empty() {
-            let opened = ground.open_components().await?;
+        if !contents.services.is_empty() {
+            let opened = builder.open_components().await?;
             rest = opened.rest;
             db = Some(opened.db);
             bus = Some(opened.bus);
@@ -156,10 +156,10 @@ impl Node {
         if let Some(registry) = &registry {
             registry.start(&tasks);
         }
-        let watcher = ground.watch_others()?;
-        let door = match &parts.doorway {
-            Some(doorway) => {
-                let site = DoorSite {
+        let watcher = builder.watch_dependencies()?;
+        let door = match &contents.gateway {
+            Some(gateway) => {
+                let site = GatewayContext {
                     hosts: config.hosts().to_vec(),
                     rest: rest.clone(),
                     clusters: clusters.clone(),
@@ -167,15 +167,15 @@ impl Node {
                     faults: faults.clone(),
                     token: token.clone(),
                 };
-                Some(doorway.open(site).map_err(NodeError::Routes)?)
+                Some(gateway.open(site).map_err(NodeError::Routes)?)
             }
             None => None,
         };
         let ready = Arc::new(AtomicBool::new(true));
-        let controls = Controls {
+        let state = ControlState {
             db: db.clone(),
             bus: bus.clone(),
-            services: parts.services.clone(),
+            services: contents.services.clone(),
             leave: leave.clone(),
             token: config.token.clone(),
         };
@@ -183,7 +183,7 @@ impl Node {
             .merge(rest)
             .merge(calls.router())
             .merge(transport::control::router(faults.clone(), token.clone()))
-            .merge(control::router(Arc::new(controls)))
+            .merge(control::router(Arc::new(state)))
             .merge(telemetry::router(telemetry.clone()))
             .merge(health(ready.clone()));
         if let Some(bus) = &bus {
@@ -203,14 +203,14 @@ impl Node {
 
         if let Some(watcher) = &watcher {
             // Without a registry the last snapshot on disk has to do.
-            let _ = tokio::time::timeout(FIRST_NEWS, watcher.heard()).await;
+            let _ = tokio::time::timeout(FIRST_SNAPSHOT_TIMEOUT, watcher.heard()).await;
         }
-        let registrar = ground.announce(internal.addr()).await?;
+        let registrar = builder.announce(internal.addr()).await?;
         let public = match &door {
             Some(door) => Some(door.serve(&tasks, serve::bind(config.public).await?, serve_options())),
             None => None,
         };
-        let ills = Ills {
+        let actuator = FaultActuator {
             faults,
             db: db.clone(),
             clusters: clusters.clone(),
@@ -218,13 +218,13 @@ impl Node {
             registrar: registrar.clone(),
             registry: registry.clone(),
         };
-        ills.start(&tasks);
+        actuator.start(&tasks);
         if let Some(bus) = &bus {
-            trim(&tasks, bus.clone());
+            start_trimming(&tasks, bus.clone());
         }
-        keep_up(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
+        start_upkeep(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
         if let Some(db) = &db {
-            db.keep_house(&tasks);
+            db.start_maintenance(&tasks);
         }
         Ok(Self {
             internal,
@@ -252,13 +252,13 @@ impl Node {
     }
 
     /// Resolves when somebody with the token asks the node to leave.
-    pub async fn asked_to_leave(&self) {
+    pub async fn shutdown_requested(&self) {
         self.leave.notified().await;
     }
 
     /// Leaves: takes its announcement back, lets requests under way end, stops
     /// consuming, sends its last spans, closes its databases.
-    pub async fn leave(self) {
+    pub async fn shut_down(self) {
         if let Some(registrar) = &self.registrar {
             registrar.deregister().await;
         }
@@ -270,8 +270,8 @@ impl Node {
             registry.close();
         }
         telemetry::drain_aborted(self.internal.finish().await as u64);
-        self.calls.detached().finish(GRACE).await;
-        self.tasks.finish(GRACE).await;
+        self.calls.detached().finish(SHUTDOWN_GRACE).await;
+        self.tasks.finish(SHUTDOWN_GRACE).await;
         let counts = self.telemetry.shutdown().await;
         tracing::info!(component = %self.component, ?counts, "left");
         if let Some(db) = &self.db {
@@ -281,9 +281,9 @@ impl Node {
 }
 
 /// What the opening of a node's parts has in common.
-struct Ground<'a> {
+struct NodeBuilder<'a> {
     config: &'a NodeConfig,
-    parts: &'a Parts,
+    contents: &'a NodeContents,
     /// Where the registry is, or will be once this process serves.
     registry: Option<Place>,
     tasks: &'a Tasks,
@@ -292,15 +292,15 @@ struct Ground<'a> {
     token: &'a Arc<str>,
 }
 
-struct Opened {
+struct OpenComponents {
     rest: Router,
     db: Database,
     bus: Bus,
 }
 
-impl Ground<'_> {
+impl NodeBuilder<'_> {
     /// Opens the components that live here, in catalogue order.
-    async fn open_components(&self) -> Result<Opened, NodeError> {
+    async fn open_components(&self) -> Result<OpenComponents, NodeError> {
         let config = self.config;
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
@@ -313,13 +313,13 @@ impl Ground<'_> {
             .await
             .map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
-        let mut bus = Bus::new(db.clone(), self.parts.outward.clone());
+        let mut bus = Bus::new(db.clone(), self.contents.outbound.clone());
         if !config.knobs.outbox {
             bus.dual_write(self.tasks.clone());
         }
         let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
-        for service in &self.parts.services {
+        for service in &self.contents.services {
             db.migrate(service.name, service.migrations).await.map_err(wrong)?;
             let site = Site {
                 name: service.name,
@@ -334,9 +334,9 @@ impl Ground<'_> {
             let opened = runtime::scope::within(service.name, (service.open)(&site)).await?;
             rest = rest.merge(opened.layer(self.calls.server_layer(service.name)));
         }
-        for service in &self.parts.services {
-            let turn = Arc::new(Mutex::new(()));
-            for (publisher, topics) in self.parts.inward(service) {
+        for service in &self.contents.services {
+            let apply_lock = Arc::new(Mutex::new(()));
+            for (publisher, topics) in self.contents.consumed_topics(service) {
                 let source: Arc<dyn Source> = Arc::new(HttpSource {
                     publisher,
                     consumer: service.name,
@@ -349,18 +349,18 @@ impl Ground<'_> {
                     publisher,
                     source,
                     topics,
-                    turn: turn.clone(),
+                    apply_lock: apply_lock.clone(),
                 };
                 consumer.start(&bus, self.tasks);
             }
         }
-        Ok(Opened { rest: rest.layer(Extension(identity)), db, bus })
+        Ok(OpenComponents { rest: rest.layer(Extension(identity)), db, bus })
     }
 
     /// Follows the registry for every component that somebody here needs and that lives elsewhere.
-    fn watch_others(&self) -> Result<Option<Watcher>, NodeError> {
+    fn watch_dependencies(&self) -> Result<Option<Watcher>, NodeError> {
         let config = self.config;
-        let elsewhere = self.parts.elsewhere();
+        let elsewhere = self.contents.remote_dependencies();
         let Some(registry) = self.registry.clone().filter(|_| !elsewhere.is_empty()) else {
             // One of several has to know where the others are; alone, their absence is what is asked for.
             let lost = !elsewhere.is_empty() && config.processes.len() > 1;
@@ -374,13 +374,13 @@ impl Ground<'_> {
     /// Announces the components that live here.
     async fn announce(&self, listen: SocketAddr) -> Result<Option<Registrar>, NodeError> {
         let config = self.config;
-        let Some(registry) = self.registry.clone().filter(|_| !self.parts.services.is_empty()) else {
+        let Some(registry) = self.registry.clone().filter(|_| !self.contents.services.is_empty()) else {
             return Ok(None);
         };
-        let addr = reached_at(listen, &registry)
+        let addr = advertised_address(listen, &registry)
             .await
-            .map_err(|source| NodeError::Nowhere { registry: registry.clone(), source })?;
-        let services = self.parts.services.iter().map(|service| ServiceName::from(service.name));
+            .map_err(|source| NodeError::NoRouteToRegistry { registry: registry.clone(), source })?;
+        let services = self.contents.services.iter().map(|service| ServiceName::from(service.name));
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let id =
             InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
@@ -398,7 +398,7 @@ impl Ground<'_> {
 
 /// Where others find a listener: where it listens; on all addresses, at the one that the registry is
 /// reached from. The kernel chooses it when a datagram socket is connected, and nothing is sent (udp(7)).
-async fn reached_at(listen: SocketAddr, registry: &Place) -> std::io::Result<SocketAddr> {
+async fn advertised_address(listen: SocketAddr, registry: &Place) -> std::io::Result<SocketAddr> {
     if !listen.ip().is_unspecified() {
         return Ok(listen);
     }
@@ -447,13 +447,13 @@ async fn wrong_method() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, Refused(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
-fn keep_up(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {
+fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {
     tasks.spawn("telemetry.upkeep", Fate::ShutDown, async move {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
             telemetry.upkeep();
             if let Some((bus, component)) = &bus
-                && let Err(error) = bus.outbox().measure(*component).await
+                && let Err(error) = bus.outbox().record_metrics(*component).await
             {
                 tracing::warn!(%error, "the outbox could not be measured");
             }
@@ -462,10 +462,10 @@ fn keep_up(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, Component
 }
 
 /// Drops what every consumer has applied.
-fn trim(tasks: &Tasks, bus: Bus) {
+fn start_trimming(tasks: &Tasks, bus: Bus) {
     tasks.spawn("outbox.trim", Fate::ShutDown, async move {
         loop {
-            tokio::time::sleep(TRIM).await;
+            tokio::time::sleep(TRIM_INTERVAL).await;
             if let Err(error) = bus.outbox().trim().await {
                 tracing::warn!(%error, "the outbox could not be trimmed");
             }
@@ -482,7 +482,7 @@ mod tests {
         let registry: Place = "127.0.0.1:7000".parse().expect("a place");
         let reached = |listen: &str| {
             let (listen, registry) = (listen.parse().expect("an address"), registry.clone());
-            async move { reached_at(listen, &registry).await.expect("loopback is there").to_string() }
+            async move { advertised_address(listen, &registry).await.expect("loopback is there").to_string() }
         };
         assert_eq!(reached("0.0.0.0:7100").await, "127.0.0.1:7100");
         assert_eq!(reached("127.0.0.2:7100").await, "127.0.0.2:7100", "where it listens, it is found");

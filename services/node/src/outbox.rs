@@ -20,7 +20,7 @@ const MAX_ROWS: u32 = 256;
 /// Longest wait for a first event. The conductor's drain is shorter, and cancels it.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Time for the answer to travel, on top of the wait.
-const SLACK: Duration = Duration::from_secs(2);
+const TRAVEL_ALLOWANCE: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Pull {
@@ -67,7 +67,7 @@ impl Source for HttpSource {
             let (wait_ms, consumer) = (wait.as_millis(), self.consumer);
             let path =
                 format!("/outbox/{topics}?after={after}&limit={limit}&wait_ms={wait_ms}&consumer={consumer}");
-            let deadline = Deadline::after(runtime::clock::now(), wait + SLACK);
+            let deadline = Deadline::after(runtime::clock::now(), wait + TRAVEL_ALLOWANCE);
             let cx = CallContext::background(self.consumer, deadline);
             let body =
                 transport::attempt::get(&self.clusters.get(self.publisher), &cx, &path, &self.token).await?;

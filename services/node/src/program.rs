@@ -14,7 +14,7 @@ use runtime::limits::Limited;
 use telemetry::{Identity, LogTo, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Doorway, Node, NodeConfig, Parts, check};
+use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 
 /// Something is wrong with the configuration or the machine.
 const EXIT_FAILED: u8 = 2;
@@ -26,7 +26,7 @@ const EXIT_FAILED: u8 = 2;
 #[command(after_help = "Examples:
   feed --data /var/lib/feed
   feed --registry 127.0.0.1:7000 --listen 127.0.0.1:7100")]
-struct Alone {
+struct ProgramArgs {
     /// A configuration file; then the program also ends with its standard input.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -59,9 +59,9 @@ struct Alone {
 #[command(after_help = "Examples:
   gateway --registry 127.0.0.1:7000
   gateway --registry registry:7000 --public 0.0.0.0:8080")]
-struct AloneDoor {
+struct GatewayArgs {
     #[command(flatten)]
-    alone: Alone,
+    alone: ProgramArgs,
     /// Port for the public.
     #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
     public: SocketAddr,
@@ -69,38 +69,42 @@ struct AloneDoor {
 
 /// The whole `main` of a service: reads the command line, runs until told to leave.
 pub fn program(service: &'static Service<History>) -> ExitCode {
-    Alone::parse().start(ProcessPlan::holding(service.name), Parts::alone(service), no_public())
+    ProgramArgs::parse().start(
+        ProcessPlan::holding(service.name),
+        NodeContents::single(service),
+        default_public(),
+    )
 }
 
 /// The whole `main` of a registry.
 pub fn registry() -> ExitCode {
-    let process = ProcessPlan { registry: true, ..holding_nothing("registry") };
-    Alone::parse().start(process, Parts::default(), no_public())
+    let process = ProcessPlan { registry: true, ..empty_process("registry") };
+    ProgramArgs::parse().start(process, NodeContents::default(), default_public())
 }
 
-/// The whole `main` of a gateway that leads where `doorway` does.
-pub fn door(doorway: Box<dyn Doorway>) -> ExitCode {
-    let process = ProcessPlan { gateway: true, ..holding_nothing("gateway") };
-    let AloneDoor { alone, public } = AloneDoor::parse();
-    alone.start(process, Parts { doorway: Some(doorway), ..Parts::default() }, public)
+/// The whole `main` of a gateway that leads where `gateway` does.
+pub fn gateway(gateway: Box<dyn GatewayFactory>) -> ExitCode {
+    let process = ProcessPlan { gateway: true, ..empty_process("gateway") };
+    let GatewayArgs { alone, public } = GatewayArgs::parse();
+    alone.start(process, NodeContents { gateway: Some(gateway), ..NodeContents::default() }, public)
 }
 
-fn no_public() -> SocketAddr {
+fn default_public() -> SocketAddr {
     NodeConfig::default().public
 }
 
-fn holding_nothing(name: &str) -> ProcessPlan {
+fn empty_process(name: &str) -> ProcessPlan {
     ProcessPlan { name: name.into(), hosts: Vec::new(), gateway: false, registry: false, replicas: 1 }
 }
 
-impl Alone {
-    fn start(self, process: ProcessPlan, parts: Parts, public: SocketAddr) -> ExitCode {
+impl ProgramArgs {
+    fn start(self, process: ProcessPlan, contents: NodeContents, public: SocketAddr) -> ExitCode {
         if self.check {
-            return check::ready(self.listen);
+            return readiness::probe(self.listen);
         }
         let lifeline = self.config.is_some();
         match self.into_config(process, public) {
-            Ok(config) => run(config, parts, lifeline),
+            Ok(config) => run(config, contents, lifeline),
             Err(text) => {
                 eprintln!("{text}");
                 ExitCode::from(EXIT_FAILED)
@@ -131,11 +135,11 @@ impl Alone {
 /// Runs a node until it is told to leave: by whoever started it closing its
 /// standard input, by a signal, or by the lab. Prints one line of JSON with its
 /// ports once it serves.
-pub fn run(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
+pub fn run(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCode {
     if lifeline {
         runtime::lifeline::die_with_parent();
     }
-    if let Err(error) = limit(&config) {
+    if let Err(error) = apply_limits(&config) {
         return failed(&error);
     }
     let built = tokio::runtime::Builder::new_multi_thread()
@@ -145,13 +149,13 @@ pub fn run(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
         .enable_all()
         .build();
     match built {
-        Ok(runtime) => runtime.block_on(live(config, parts, lifeline)),
+        Ok(runtime) => runtime.block_on(serve(config, contents, lifeline)),
         Err(error) => failed(&error),
     }
 }
 
 /// Keeps to what the topology gives it, before any thread starts.
-fn limit(config: &NodeConfig) -> std::io::Result<()> {
+fn apply_limits(config: &NodeConfig) -> std::io::Result<()> {
     if !config.cores.is_empty() {
         runtime::limits::keep_to(&config.cores)?;
     }
@@ -177,7 +181,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(EXIT_FAILED)
 }
 
-async fn live(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
+async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCode {
     let identity = Identity {
         run_id: config.run_id.clone(),
         scenario: config.scenario.clone(),
@@ -195,7 +199,7 @@ async fn live(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
         Ok(telemetry) => Arc::new(telemetry),
         Err(error) => return failed(&error),
     };
-    let node = match Node::start(config, parts, telemetry).await {
+    let node = match Node::start(config, contents, telemetry).await {
         Ok(node) => node,
         Err(error) => return failed(&error),
     };
@@ -217,11 +221,11 @@ async fn live(config: NodeConfig, parts: Parts, lifeline: bool) -> ExitCode {
             // Whoever started us is gone: there is nobody to drain for.
             return ExitCode::SUCCESS;
         }
-        () = node.asked_to_leave() => {}
+        () = node.shutdown_requested() => {}
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-    node.leave().await;
+    node.shut_down().await;
     // The thread that waits for standard input cannot be woken; leaving ends it.
     std::process::exit(0)
 }

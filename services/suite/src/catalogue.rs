@@ -3,8 +3,8 @@
 use component::Service;
 use contract::{ComponentName, ProcessPlan};
 use history::History;
-use node::{Doorway, Parts};
-use storage::Outward;
+use node::{GatewayFactory, NodeContents};
+use storage::OutboundTopics;
 
 use crate::door::FrontDoor;
 
@@ -23,23 +23,23 @@ pub fn hosted(hosts: &[ComponentName]) -> impl Iterator<Item = &'static Service<
 }
 
 /// What the process that holds these is made of.
-pub fn parts(hosts: &[ComponentName], gateway: bool) -> Parts {
-    Parts {
+pub fn parts(hosts: &[ComponentName], gateway: bool) -> NodeContents {
+    NodeContents {
         services: hosted(hosts).collect(),
-        outward: outward_topics(hosts),
-        doorway: gateway.then(|| Box::new(FrontDoor) as Box<dyn Doorway>),
+        outbound: outward_topics(hosts),
+        gateway: gateway.then(|| Box::new(FrontDoor) as Box<dyn GatewayFactory>),
     }
 }
 
 /// Topics published here, with those who consume them in another database.
-fn outward_topics(hosts: &[ComponentName]) -> Outward {
-    let mut outward = Outward::default();
+fn outward_topics(hosts: &[ComponentName]) -> OutboundTopics {
+    let mut outbound = OutboundTopics::default();
     for consumer in CATALOGUE.iter().filter(|service| !hosts.contains(&service.name)) {
         for topic in consumer.consumes.iter().filter(|topic| hosts.contains(&topic.publisher)) {
-            outward.add(topic.name, consumer.name);
+            outbound.add(topic.name, consumer.name);
         }
     }
-    outward
+    outbound
 }
 
 /// How a placement is spelled in the record: which edges are function calls
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_monolith_has_no_outward_topic_and_services_have_all() {
         let all = components();
-        assert_eq!(outward_topics(&all), Outward::default());
+        assert_eq!(outward_topics(&all), OutboundTopics::default());
         let photo = outward_topics(&[ComponentName::of("photo")]);
         assert_eq!(photo.topics().collect::<Vec<_>>(), ["PhotoDeleted", "PhotoPosted"]);
     }
@@ -119,7 +119,9 @@ mod tests {
 
     #[test]
     fn a_process_watches_whom_it_needs() {
-        let names = |parts: Parts| parts.elsewhere().into_iter().map(|n| n.as_str()).collect::<Vec<_>>();
+        let names = |parts: NodeContents| {
+            parts.remote_dependencies().into_iter().map(|n| n.as_str()).collect::<Vec<_>>()
+        };
         let all = components();
         assert!(names(parts(&all, true)).is_empty(), "a monolith has everybody");
         assert_eq!(names(parts(&[], true)).len(), all.len(), "the door alone leads to all");

@@ -5,7 +5,7 @@ use contract::ComponentName;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway::{Gateway, RouteTable, Upstream};
-use node::{Door, DoorSite, Doorway};
+use node::{GatewayContext, GatewayFactory, PublicGateway};
 use runtime::Tasks;
 use tokio::net::TcpListener;
 use transport::serve::{self, Server};
@@ -28,12 +28,12 @@ pub fn route_table() -> RouteTable {
 /// Leads to every service of the catalogue: those here are called, the others forwarded to.
 pub struct FrontDoor;
 
-impl Doorway for FrontDoor {
-    fn leads_to(&self) -> Vec<ComponentName> {
+impl GatewayFactory for FrontDoor {
+    fn upstreams(&self) -> Vec<ComponentName> {
         catalogue::components()
     }
 
-    fn open(&self, site: DoorSite) -> Result<Box<dyn Door>, String> {
+    fn open(&self, site: GatewayContext) -> Result<Box<dyn PublicGateway>, String> {
         let mut options = gateway::Options::new(site.token);
         options.policies = site.policies;
         options.faults = site.faults;
@@ -53,7 +53,7 @@ impl Doorway for FrontDoor {
 
 struct Open(Gateway);
 
-impl Door for Open {
+impl PublicGateway for Open {
     fn admin(&self) -> Router {
         self.0.admin(None)
     }

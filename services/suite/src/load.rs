@@ -31,5 +31,5 @@ pub async fn load(data: &Path, processes: &[ProcessPlan], history: &History) -> 
 /// Changes when any table does: data laid out for other tables is of no use.
 pub fn schema_checksum() -> u64 {
     let steps = catalogue::CATALOGUE.iter().flat_map(|service| service.migrations);
-    steps.fold(storage::migrate::own_checksum(), |sum, step| sum.rotate_left(7) ^ step.checksum())
+    steps.fold(storage::migrate::schema_checksum(), |sum, step| sum.rotate_left(7) ^ step.checksum())
 }

@@ -8,7 +8,7 @@ use component::{Identity, Service, Site};
 use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
-use storage::{Blobs, Bus, Database, Outward};
+use storage::{Blobs, Bus, Database, OutboundTopics};
 use tempfile::TempDir;
 use transport::CallRouter;
 use transport::cluster::Clusters;
@@ -63,14 +63,16 @@ pub(crate) const RUN_TOKEN: &str = "the test's own token";
 pub(crate) const SECRET: &str = "the test's own secret";
 
 impl Process {
-    /// A process that hosts `hosts` and tells others of `outward`.
-    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outward: &[Topic]) -> Self {
+    /// A process that hosts `hosts` and tells others of `outbound`.
+    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outbound: &[Topic]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())
             .await
             .expect("a fresh database opens");
-        let bus =
-            Bus::new(db.clone(), Outward::to_whom_it_may_concern(outward.iter().map(|topic| topic.name)));
+        let bus = Bus::new(
+            db.clone(),
+            OutboundTopics::without_known_consumers(outbound.iter().map(|topic| topic.name)),
+        );
         let clusters = Clusters::new();
         let calls = CallRouter::new(transport::CallRouterOptions {
             carrier,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract::Pending;
-use storage::{Ailing, Batch, Bus, Options, Outbox, Outward, Source};
+use storage::{Batch, Bus, Options, OutboundTopics, Outbox, Source, StorageFaults};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -14,7 +14,7 @@ use crate::ground::*;
 async fn whoever_shares_the_database_hears_in_the_transaction_or_not_at_all() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "one").await;
-    let bus = Bus::new(db.clone(), Outward::default());
+    let bus = Bus::new(db.clone(), OutboundTopics::default());
     bus.subscribe::<Posted, _>(CONSUMER, Arc::new(Ledger { hates: Some(13), ..Ledger::default() }));
     publish(&db, &bus, 1).await.expect("published");
     assert_eq!(heard(&db).await, [1], "no later than the commit");
@@ -33,7 +33,7 @@ async fn whoever_shares_the_database_hears_in_the_transaction_or_not_at_all() {
 async fn another_database_hears_everything_once_and_in_order() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));
     for number in 1..=20 {
         publish(&ours, &bus, number).await.expect("published");
@@ -52,7 +52,7 @@ async fn another_database_hears_everything_once_and_in_order() {
 async fn a_repeated_write_publishes_nothing_new() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "ours").await;
-    let bus = outward(&db);
+    let bus = outbound(&db);
     publish(&db, &bus, 1).await.expect("published");
     publish(&db, &bus, 1).await.expect("a repeat is no fault");
     assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [1]);
@@ -75,7 +75,7 @@ impl Source for Stuttering {
 async fn what_is_delivered_again_is_not_applied_again() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     for number in 1..=5 {
         publish(&ours, &bus, number).await.expect("published");
     }
@@ -91,7 +91,7 @@ async fn what_is_delivered_again_is_not_applied_again() {
 async fn an_event_nobody_can_apply_is_put_aside_and_the_next_goes_on() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     for number in 1..=3 {
         publish(&ours, &bus, number).await.expect("published");
     }
@@ -108,11 +108,11 @@ async fn an_event_nobody_can_apply_is_put_aside_and_the_next_goes_on() {
 async fn events_out_of_order_are_all_applied_and_none_twice() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     for number in 1..=7 {
         publish(&ours, &bus, number).await.expect("published");
     }
-    theirs.ills().set(Ailing { reordered: vec![(CONSUMER, 3)], ..Ailing::default() });
+    theirs.faults().set(StorageFaults { reordered: vec![(CONSUMER, 3)], ..StorageFaults::default() });
     let tasks = consume(&theirs, &Arc::default(), Arc::new(Stuttering(bus.outbox().clone())));
     eventually("seven events", async || heard(&theirs).await.len() >= 7).await;
     publish(&ours, &bus, 8).await.expect("published");
@@ -130,7 +130,7 @@ async fn events_out_of_order_are_all_applied_and_none_twice() {
 async fn an_event_waits_for_whom_its_handler_asks() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     let ledger = Arc::new(Ledger::default());
     ledger.alone.store(true, Ordering::SeqCst);
     let tasks = consume(&theirs, &ledger, Arc::new(bus.outbox().clone()));
@@ -150,7 +150,7 @@ async fn a_replaced_database_is_heard_from_its_beginning() {
     let theirs = database(&folder, "theirs").await;
     for (name, first) in [("before", 1), ("after", 11)] {
         let ours = database(&folder, name).await;
-        let bus = outward(&ours);
+        let bus = outbound(&ours);
         for number in first..first + 3 {
             publish(&ours, &bus, number).await.expect("published");
         }
@@ -168,7 +168,7 @@ async fn a_replaced_database_is_heard_from_its_beginning() {
 async fn copies_of_a_consumer_share_its_events() {
     let folder = TempDir::new().expect("a folder");
     let ours = database(&folder, "ours").await;
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     let shared = Options { shared: true, ..Options::default() };
     let (one, other) = (open(&folder, "theirs", shared).await, open(&folder, "theirs", shared).await);
     let source: Arc<dyn Source> = Arc::new(bus.outbox().clone());

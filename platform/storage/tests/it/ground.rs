@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::{CallContext, ComponentName, Deadline, Event, Pending, Refusal};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
-use storage::{Bus, Consumer, Database, Migration, Options, Outward, Source, Subscriber, Tx};
+use storage::{Bus, Consumer, Database, Migration, Options, OutboundTopics, Source, Subscriber, Tx};
 use tempfile::TempDir;
 
 pub const PUBLISHER: ComponentName = ComponentName::of("photo");
@@ -65,11 +65,11 @@ pub async fn open(folder: &TempDir, name: &str, options: Options) -> Database {
 }
 
 /// A bus whose two topics others hear of.
-pub fn outward(db: &Database) -> Bus {
-    let mut outward = Outward::default();
-    outward.add(Posted::TOPIC, CONSUMER);
-    outward.add(Withdrawn::TOPIC, CONSUMER);
-    Bus::new(db.clone(), outward)
+pub fn outbound(db: &Database) -> Bus {
+    let mut outbound = OutboundTopics::default();
+    outbound.add(Posted::TOPIC, CONSUMER);
+    outbound.add(Withdrawn::TOPIC, CONSUMER);
+    Bus::new(db.clone(), outbound)
 }
 
 /// Publishes, with a row of the publisher's own in the same transaction.
@@ -147,7 +147,7 @@ impl Subscriber<Withdrawn> for Ledger {
 
 /// Starts a consumer of everything `source` has, into `db`.
 pub fn consume(db: &Database, ledger: &Arc<Ledger>, source: Arc<dyn Source>) -> Tasks {
-    let (bus, tasks) = (Bus::new(db.clone(), Outward::default()), Tasks::new());
+    let (bus, tasks) = (Bus::new(db.clone(), OutboundTopics::default()), Tasks::new());
     bus.subscribe::<Posted, _>(CONSUMER, ledger.clone());
     bus.subscribe::<Withdrawn, _>(CONSUMER, ledger.clone());
     let consumer = Consumer {
@@ -156,7 +156,7 @@ pub fn consume(db: &Database, ledger: &Arc<Ledger>, source: Arc<dyn Source>) -> 
         publisher: PUBLISHER,
         source,
         topics: vec![Posted::TOPIC, Withdrawn::TOPIC],
-        turn: Arc::default(),
+        apply_lock: Arc::default(),
     };
     consumer.start(&bus, &tasks);
     tasks

@@ -28,7 +28,7 @@ async fn a_life() {
         storage::Database::open(&path, storage::Options::default()).await.expect("a database opens")
     };
     let (ours, theirs) = (open("ours").await, open("theirs").await);
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     let _consuming = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()) as Arc<dyn Source>);
     let first: i64 = numbers(&ours, "SELECT COALESCE(MAX(number), 0) FROM said").await[0];
     for number in first.cast_unsigned() + 1.. {
@@ -65,7 +65,7 @@ async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
     let said = numbers(&ours, "SELECT number FROM said ORDER BY number").await;
     assert!(acknowledged.iter().all(|number| said.contains(number)), "an acknowledged write is gone");
-    let bus = outward(&ours);
+    let bus = outbound(&ours);
     let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));
     eventually("the rest", async || heard(&theirs).await.len() >= said.len()).await;
     tasks.finish(Duration::from_secs(1)).await;

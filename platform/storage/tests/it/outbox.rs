@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{ComponentName, Event};
-use storage::{Bus, Outward};
+use storage::{Bus, OutboundTopics};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -14,10 +14,10 @@ const SEARCH: ComponentName = ComponentName::of("search");
 async fn rows_go_when_all_have_applied_them_and_not_before() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "ours").await;
-    let mut outward = Outward::default();
-    outward.add(Posted::TOPIC, CONSUMER);
-    outward.add(Posted::TOPIC, SEARCH);
-    let bus = Bus::new(db.clone(), outward);
+    let mut outbound = OutboundTopics::default();
+    outbound.add(Posted::TOPIC, CONSUMER);
+    outbound.add(Posted::TOPIC, SEARCH);
+    let bus = Bus::new(db.clone(), outbound);
     for number in 1..=5 {
         publish(&db, &bus, number).await.expect("published");
     }
@@ -43,7 +43,7 @@ async fn rows_go_when_all_have_applied_them_and_not_before() {
 async fn rows_for_whom_it_may_concern_stay() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "ours").await;
-    let bus = Bus::new(db.clone(), Outward::to_whom_it_may_concern([Posted::TOPIC]));
+    let bus = Bus::new(db.clone(), OutboundTopics::without_known_consumers([Posted::TOPIC]));
     publish(&db, &bus, 1).await.expect("published");
     bus.outbox().applied(Posted::TOPIC, CONSUMER, 1);
     assert_eq!(bus.outbox().waiting().await.expect("counts"), 0, "nobody is waited for");
@@ -54,7 +54,7 @@ async fn rows_for_whom_it_may_concern_stay() {
 async fn a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "ours").await;
-    let bus = outward(&db);
+    let bus = outbound(&db);
     let waiting = bus.outbox().pull(Posted::TOPIC, 0, 2, Duration::from_secs(30));
     let (batch, published) = tokio::join!(waiting, publish(&db, &bus, 1));
     published.expect("published");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use contract::{ComponentName, RefusalKind};
-use storage::{Blobs, Migration, once, snapshot};
+use storage::{Blobs, Migration, idempotency, snapshot};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -34,20 +34,23 @@ async fn a_repeat_gets_the_first_reply() {
     let db = database(&folder, "one").await;
     let (ada, bob, print) = (1, 2, 77);
     let mut tx = db.write().await.expect("the turn");
-    let known: Option<String> = once::replay(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
+    let known: Option<String> =
+        idempotency::stored_reply(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
     assert_eq!(known, None, "the first time");
-    once::remember(&mut tx, CONSUMER, ada, "key", print, &"done").await.expect("kept");
+    idempotency::store_reply(&mut tx, CONSUMER, ada, "key", print, &"done").await.expect("kept");
     tx.commit().await.expect("commits");
 
     let mut tx = db.write().await.expect("the turn");
-    let again: Option<String> = once::replay(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
+    let again: Option<String> =
+        idempotency::stored_reply(&mut tx, CONSUMER, ada, "key", print).await.expect("readable");
     assert_eq!(again.as_deref(), Some("done"));
-    let other = once::replay::<String>(&mut tx, CONSUMER, ada, "key", print + 1).await;
+    let other = idempotency::stored_reply::<String>(&mut tx, CONSUMER, ada, "key", print + 1).await;
     assert_eq!(other.expect_err("another write under the same key").kind, RefusalKind::Unprocessable);
     for (component, who, key) in
         [(CONSUMER, bob, "key"), (CONSUMER, ada, "other"), (ComponentName::of("search"), ada, "key")]
     {
-        let mine: Option<String> = once::replay(&mut tx, component, who, key, print).await.expect("readable");
+        let mine: Option<String> =
+            idempotency::stored_reply(&mut tx, component, who, key, print).await.expect("readable");
         assert_eq!(mine, None, "keys are each user's and component's own");
     }
 }
@@ -57,10 +60,11 @@ async fn a_reply_that_was_rolled_back_was_never_given() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "one").await;
     let mut tx = db.write().await.expect("the turn");
-    once::remember(&mut tx, CONSUMER, 1, "key", 77, &"done").await.expect("kept");
+    idempotency::store_reply(&mut tx, CONSUMER, 1, "key", 77, &"done").await.expect("kept");
     drop(tx);
     let mut tx = db.write().await.expect("the turn");
-    let known: Option<String> = once::replay(&mut tx, CONSUMER, 1, "key", 77).await.expect("readable");
+    let known: Option<String> =
+        idempotency::stored_reply(&mut tx, CONSUMER, 1, "key", 77).await.expect("readable");
     assert_eq!(known, None);
 }
 
@@ -107,7 +111,7 @@ async fn a_restored_database_is_its_own() {
     let folder = TempDir::new().expect("a folder");
     let kept = TempDir::new_in(folder.path()).expect("a folder");
     let db = database(&kept, "one.db").await;
-    let bus = outward(&db);
+    let bus = outbound(&db);
     publish(&db, &bus, 1).await.expect("published");
     db.checkpoint_and_close().await.expect("closes");
     let blobs = Blobs::open(&kept.path().join("blobs")).expect("opens");
@@ -117,7 +121,7 @@ async fn a_restored_database_is_its_own() {
     snapshot::restore(kept.path(), &copy).expect("copies");
     let restored = storage::Database::open(&copy.join("one.db"), storage::Options::default()).await;
     let restored = restored.expect("opens");
-    publish(&restored, &outward(&restored), 2).await.expect("published");
+    publish(&restored, &outbound(&restored), 2).await.expect("published");
     assert_eq!(numbers(&restored, "SELECT number FROM said").await, [1, 2]);
     let original = database(&kept, "one.db").await;
     assert_eq!(numbers(&original, "SELECT number FROM said").await, [1], "the snapshot stays as it was");

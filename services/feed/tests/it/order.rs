@@ -147,7 +147,7 @@ impl Stage {
         let quick = storage::Options { synchronous: Synchronous::Off, ..storage::Options::default() };
         let db = Database::open(&folder.path().join("feed.db"), quick).await.expect("opens");
         db.migrate(feed::NAME, feed::SERVICE.migrations).await.expect("migrates");
-        let bus = Bus::new(db.clone(), storage::Outward::default());
+        let bus = Bus::new(db.clone(), storage::OutboundTopics::default());
         let hosts = feed::SERVICE.asks.iter().map(|name| ComponentName::of(name)).chain([feed::NAME]);
         let calls = CallRouter::new(transport::CallRouterOptions {
             carrier: Carrier::Local,

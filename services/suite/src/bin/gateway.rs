@@ -1,5 +1,5 @@
 //! The gateway as a program of its own. It knows every service's routes, and none of their rules runs here.
 
 fn main() -> std::process::ExitCode {
-    node::program::door(Box::new(suite::door::FrontDoor))
+    node::program::gateway(Box::new(suite::door::FrontDoor))
 }

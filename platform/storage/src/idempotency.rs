@@ -14,7 +14,7 @@ use crate::{StorageError, Tx, query};
 ///
 /// # Errors
 /// 422 when the key came with another write.
-pub async fn replay<R: DeserializeOwned>(
+pub async fn stored_reply<R: DeserializeOwned>(
     tx: &mut Tx,
     component: ComponentName,
     principal: u64,
@@ -45,7 +45,7 @@ pub async fn replay<R: DeserializeOwned>(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn remember<R: Serialize>(
+pub async fn store_reply<R: Serialize>(
     tx: &mut Tx,
     component: ComponentName,
     principal: u64,

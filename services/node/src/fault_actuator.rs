@@ -7,15 +7,15 @@ use std::time::Duration;
 use discovery::{Registrar, Registry};
 use fault::{ActiveFaults, LeaseTable};
 use runtime::{Fate, Tasks, clock};
-use storage::{Ailing, Database};
+use storage::{Database, StorageFaults};
 use tokio::sync::Notify;
 use transport::Clusters;
 
 /// Leases that lapse are noticed this late at the latest; those that come or are ended, at once.
-const LOOK: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the ills of a process reach.
-pub(crate) struct Ills {
+pub(crate) struct FaultActuator {
     pub faults: Arc<LeaseTable>,
     pub db: Option<Database>,
     pub clusters: Clusters,
@@ -29,44 +29,44 @@ pub(crate) struct Ills {
 
 /// What is held while an ill lasts.
 #[derive(Default)]
-struct Held {
+struct HeldResources {
     burners: Arc<AtomicU32>,
     burning: u32,
     lock: Option<storage::Tx>,
-    readers: Vec<storage::Read>,
-    before: ActiveFaults,
+    readers: Vec<storage::ReadConnection>,
+    previous: ActiveFaults,
 }
 
-impl Ills {
+impl FaultActuator {
     /// Carries them out until the process ends.
     pub fn start(self, tasks: &Tasks) {
         let changed = Arc::new(Notify::new());
-        let tell = changed.clone();
-        self.faults.on_change(move || tell.notify_one());
-        tasks.spawn("fault.ills", Fate::ShutDown, async move {
-            let mut held = Held::default();
+        let notify = changed.clone();
+        self.faults.on_change(move || notify.notify_one());
+        tasks.spawn("fault.actuator", Fate::ShutDown, async move {
+            let mut held = HeldResources::default();
             loop {
                 let now_ns = clock::now_ns();
                 self.faults.sweep(now_ns);
                 let active = self.faults.active_faults(now_ns);
-                self.carry_out(&mut held, active).await;
+                self.apply(&mut held, active).await;
                 if self.faults.is_empty() {
                     changed.notified().await;
                 } else {
                     // Ramps grow, leases lapse: looked at again either way.
-                    let _ = tokio::time::timeout(LOOK, changed.notified()).await;
+                    let _ = tokio::time::timeout(POLL_INTERVAL, changed.notified()).await;
                 }
             }
         });
     }
 
-    async fn carry_out(&self, held: &mut Held, active: ActiveFaults) {
-        burn(held, active.burners);
-        self.note_strikes();
-        if active != held.before {
+    async fn apply(&self, held: &mut HeldResources, active: ActiveFaults) {
+        set_burners(held, active.burners);
+        self.count_hits();
+        if active != held.previous {
             clock::shift_wall(active.clock_ms);
             self.ready.store(!active.not_ready, Ordering::Release);
-            if active.not_ready != held.before.not_ready
+            if active.not_ready != held.previous.not_ready
                 && let Some(registrar) = &self.registrar
             {
                 registrar.set_ready(!active.not_ready);
@@ -76,31 +76,31 @@ impl Ills {
             }
             self.clusters.set_detours(active.detours.clone());
             if let Some(db) = &self.db {
-                db.ills().set(Ailing {
+                db.faults().set(StorageFaults {
                     slow: active.disk.slow,
                     full: active.disk.full,
                     broken: active.disk.broken,
-                    mute: active.delivery_stopped,
+                    delivery_stopped: active.delivery_stopped,
                     poisoned: active.poisoned.clone(),
                     dead_letters: active.dead_letters,
                     reordered: active.reordered.clone(),
                 });
             }
-            held.before = active;
+            held.previous = active;
         }
         let Some(db) = &self.db else { return };
-        match (held.before.db_locked, held.lock.is_some()) {
+        match (held.previous.db_locked, held.lock.is_some()) {
             // Taking the lock waits for whoever has it now: tried again at the next look.
             (true, false) => {
-                held.lock = tokio::time::timeout(LOOK, db.write()).await.ok().and_then(Result::ok)
+                held.lock = tokio::time::timeout(POLL_INTERVAL, db.write()).await.ok().and_then(Result::ok)
             }
             (false, true) => held.lock = None,
             _ => {}
         }
-        let keep = held.before.readers.map_or(0, |limit| db.readers().saturating_sub(limit)) as usize;
+        let keep = held.previous.readers.map_or(0, |limit| db.readers().saturating_sub(limit)) as usize;
         held.readers.truncate(keep);
         while held.readers.len() < keep {
-            match tokio::time::timeout(LOOK, db.read()).await {
+            match tokio::time::timeout(POLL_INTERVAL, db.read()).await {
                 Ok(Ok(read)) => held.readers.push(read),
                 // All are in use just now.
                 _ => break,
@@ -109,15 +109,15 @@ impl Ills {
     }
 
     /// What struck since the last look is counted for the leases that asked for it.
-    fn note_strikes(&self) {
-        for (kind, times) in self.db.iter().flat_map(|db| db.ills().struck()) {
+    fn count_hits(&self) {
+        for (kind, times) in self.db.iter().flat_map(|db| db.faults().take_hits()) {
             self.faults.count_hits(kind, times);
         }
     }
 }
 
 /// Threads that compete with everything else this process does.
-fn burn(held: &mut Held, wanted: u32) {
+fn set_burners(held: &mut HeldResources, wanted: u32) {
     held.burners.store(wanted, Ordering::Relaxed);
     while held.burning < wanted {
         let (limit, number) = (held.burners.clone(), held.burning);

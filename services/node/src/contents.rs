@@ -10,41 +10,42 @@ use futures_util::future::BoxFuture;
 use history::History;
 use policy::{EdgePattern, Policy};
 use runtime::Tasks;
-use storage::Outward;
+use storage::OutboundTopics;
 use tokio::net::TcpListener;
 use transport::Clusters;
 use transport::serve::{self, Server};
 
 /// Everything a node opens; by default nothing, which is what a registry needs.
 #[derive(Default)]
-pub struct Parts {
+pub struct NodeContents {
     /// The services that live here, in the order they are opened.
     pub services: Vec<&'static Service<History>>,
     /// Topics published here that somebody in another database consumes: only
     /// these need outbox rows.
-    pub outward: Outward,
+    pub outbound: OutboundTopics,
     /// The public door, where it is here.
-    pub doorway: Option<Box<dyn Doorway>>,
+    pub gateway: Option<Box<dyn GatewayFactory>>,
 }
 
-impl Parts {
+impl NodeContents {
     /// One service by itself: whoever else there may be, everything it publishes is for them.
-    pub fn alone(service: &'static Service<History>) -> Self {
-        let outward = Outward::to_whom_it_may_concern(service.publishes.iter().map(|topic| topic.name));
-        Self { services: vec![service], outward, doorway: None }
+    pub fn single(service: &'static Service<History>) -> Self {
+        let outbound =
+            OutboundTopics::without_known_consumers(service.publishes.iter().map(|topic| topic.name));
+        Self { services: vec![service], outbound, gateway: None }
     }
 
     /// Components of other processes that somebody here calls or listens to.
-    pub fn elsewhere(&self) -> BTreeSet<ComponentName> {
+    pub fn remote_dependencies(&self) -> BTreeSet<ComponentName> {
         let asked = self.services.iter().flat_map(|service| service.asks).map(|name| ComponentName::of(name));
         let heard = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
-        let led_to = self.doorway.iter().flat_map(|doorway| doorway.leads_to());
+        let upstreams = self.gateway.iter().flat_map(|gateway| gateway.upstreams());
         let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
-        asked.chain(heard).chain(led_to).filter(|name| !here(name)).collect()
+        asked.chain(heard).chain(upstreams).filter(|name| !here(name)).collect()
     }
 
     /// Topics a service here consumes from other databases, by who publishes them.
-    pub fn inward(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
+    pub fn consumed_topics(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
         let publishers: BTreeSet<ComponentName> =
             service.consumes.iter().map(|topic| topic.publisher).collect();
         let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
@@ -57,18 +58,18 @@ impl Parts {
 }
 
 /// Where a door leads and how it is opened: the business of another room.
-pub trait Doorway: Send + Sync {
+pub trait GatewayFactory: Send + Sync {
     /// Components behind it.
-    fn leads_to(&self) -> Vec<ComponentName>;
+    fn upstreams(&self) -> Vec<ComponentName>;
     /// Makes the door.
     ///
     /// # Errors
     /// A sentence with every fault of its routes.
-    fn open(&self, site: DoorSite) -> Result<Box<dyn Door>, String>;
+    fn open(&self, site: GatewayContext) -> Result<Box<dyn PublicGateway>, String>;
 }
 
 /// What a door is given.
-pub struct DoorSite {
+pub struct GatewayContext {
     /// Components in this process.
     pub hosts: Vec<ComponentName>,
     /// Their REST faces.
@@ -84,7 +85,7 @@ pub struct DoorSite {
 }
 
 /// An open door.
-pub trait Door: Send + Sync {
+pub trait PublicGateway: Send + Sync {
     /// The operator's side; never on the public port.
     fn admin(&self) -> Router;
     /// Lets the public in.
