@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 
 /// Life of a token, seconds: longer than any run, shorter than a working day.
-const LIFE_S: i64 = 4 * 3600;
+const TOKEN_LIFETIME_SECONDS: i64 = 4 * 3600;
 
 /// Makes tokens at log-in and checks them at the door.
 pub struct Identity {
@@ -34,7 +34,8 @@ impl Identity {
     /// # Errors
     /// Never for plain claims; a library that cannot sign is an internal refusal.
     pub fn token(&self, principal: Principal) -> Result<String, Refusal> {
-        let claims = Claims { sub: principal, exp: runtime::clock::wall_us() / 1_000_000 + LIFE_S };
+        let claims =
+            Claims { sub: principal, exp: runtime::clock::wall_us() / 1_000_000 + TOKEN_LIFETIME_SECONDS };
         encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .map_err(|error| Refusal::internal(format!("the token could not be signed: {error}")))
     }

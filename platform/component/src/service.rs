@@ -5,7 +5,7 @@ use contract::{ComponentName, Refusal, Topic};
 use futures_util::future::BoxFuture;
 use storage::{Database, Migration, StorageError, Tx};
 
-use crate::Site;
+use crate::ServiceContext;
 
 /// A public route, as the gateway's table and the metrics know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,11 @@ pub struct Service<H: 'static> {
     /// Topics it consumes.
     pub consumes: &'static [Topic],
     /// Components it may ask, for maps and for the edges a topology has.
-    pub asks: &'static [&'static str],
+    pub calls: &'static [&'static str],
     /// Its tables.
     pub migrations: &'static [Migration],
     /// Opens it: registers answers and subscriptions, returns its REST face.
-    pub open: for<'a> fn(&'a Site) -> BoxFuture<'a, Result<Router, OpenError>>,
+    pub open: for<'a> fn(&'a ServiceContext) -> BoxFuture<'a, Result<Router, OpenError>>,
     /// Fills its tables in key order, inside one transaction.
     pub load: for<'a> fn(&'a mut Tx, &'a H) -> BoxFuture<'a, Result<(), StorageError>>,
     /// What it keeps, as one digest that leaves wall-clock fields out: equal

@@ -20,48 +20,48 @@ use crate::Identity;
 
 /// A refusal on its way out: `{"error":{"code":"..","message":".."}}`.
 #[derive(Debug)]
-pub struct Refused(pub Refusal);
+pub struct RefusalResponse(pub Refusal);
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for RefusalResponse {
     fn from(refusal: Refusal) -> Self {
         Self(refusal)
     }
 }
 
-impl From<storage::StorageError> for Refused {
+impl From<storage::StorageError> for RefusalResponse {
     fn from(error: storage::StorageError) -> Self {
         Self(error.into())
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for RefusalResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.kind.status()).expect("kinds have real statuses");
         let body = serde_json::json!({ "error": { "code": self.0.code, "message": self.0.message } });
         let mut response = (status, Json(body)).into_response();
         if let Some(wait) = self.0.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(round_up_seconds(wait)));
         }
         response
     }
 }
 
 /// `Retry-After` counts whole seconds; rounding down would invite a herd.
-fn seconds_up(wait: Duration) -> u64 {
+fn round_up_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// What a route answers.
-pub type Answered<T> = Result<T, Refused>;
+pub type RestResult<T> = Result<T, RefusalResponse>;
 
 /// The request's context as the door made it: deadline, trace, key, and the
 /// user where a valid token came along.
-pub struct Asker(pub CallContext);
+pub struct Caller(pub CallContext);
 
-impl<S: Send + Sync> FromRequestParts<S> for Asker {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RefusalResponse> {
         let mut cx = transport::headers::public_context(&parts.headers);
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let identity = parts
@@ -74,31 +74,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// Like [`Asker`], where nobody may ask without a token.
-pub struct Member(pub CallContext, pub Principal);
+/// Like [`Caller`], where nobody may ask without a token.
+pub struct AuthenticatedCaller(pub CallContext, pub Principal);
 
-impl<S: Send + Sync> FromRequestParts<S> for Member {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedCaller {
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let Asker(cx) = Asker::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
+        let Caller(cx) = Caller::from_request_parts(parts, state).await?;
         let principal = cx.principal.ok_or_else(Refusal::unauthenticated)?;
         Ok(Self(cx, principal))
     }
 }
 
-/// Like [`Member`], for writes: an `Idempotency-Key` makes them safe to repeat.
+/// Like [`AuthenticatedCaller`], for writes: an `Idempotency-Key` makes them safe to repeat.
 /// Without one the write happens, and a repeat happens again.
-pub struct Writer(pub CallContext, pub Principal);
+pub struct AuthenticatedWriter(pub CallContext, pub Principal);
 
 /// Longest `Idempotency-Key`, bytes: a UUID with room to spare.
-const MAX_KEY: usize = 128;
+const MAX_KEY_BYTES: usize = 128;
 
-impl<S: Send + Sync> FromRequestParts<S> for Writer {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedWriter {
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let Member(cx, principal) = Member::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
+        let AuthenticatedCaller(cx, principal) =
+            AuthenticatedCaller::from_request_parts(parts, state).await?;
         check_key(&cx)?;
         Ok(Self(cx, principal))
     }
@@ -110,9 +111,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
 /// 400 for a key that is empty or too long.
 pub fn check_key(cx: &CallContext) -> Result<(), Refusal> {
     match &cx.key {
-        Some(key) if key.is_empty() || key.len() > MAX_KEY => Err(Refusal::bad_request(
+        Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES => Err(Refusal::bad_request(
             "key_invalid",
-            format!("an Idempotency-Key has 1 to {MAX_KEY} bytes; send a UUID"),
+            format!("an Idempotency-Key has 1 to {MAX_KEY_BYTES} bytes; send a UUID"),
         )),
         _ => Ok(()),
     }
@@ -123,15 +124,15 @@ fn bearer(value: &HeaderValue) -> Result<&str, Refusal> {
 }
 
 /// A JSON body, read with errors in our own shape.
-pub struct Body<T>(pub T);
+pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Refused;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = RefusalResponse;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, RefusalResponse> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Refused(body_refusal(&rejection))),
+            Err(rejection) => Err(RefusalResponse(body_refusal(&rejection))),
         }
     }
 }
@@ -150,17 +151,17 @@ fn body_refusal(rejection: &JsonRejection) -> Refusal {
 ///
 /// # Errors
 /// 400 with the parameter's name.
-pub fn id<Kind>(name: &'static str, text: &str) -> Result<contract::Id<Kind>, Refusal> {
+pub fn parse_id<Kind>(name: &'static str, text: &str) -> Result<contract::Id<Kind>, Refusal> {
     text.parse().map_err(|why| Refusal::bad_request("id_invalid", format!("`{name}`: {why}")))
 }
 
 /// The one parameter of a path, percent-decoded.
-pub struct Param(pub String);
+pub struct PathParam(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Param {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for PathParam {
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|why| Refusal::bad_request("path_invalid", why.body_text()))?;
@@ -176,36 +177,38 @@ struct PageQuery {
 }
 
 /// Items on a page unless asked otherwise.
-pub const PAGE: u32 = 20;
+pub const DEFAULT_PAGE_ITEMS: u32 = 20;
 /// Items on a page at most.
-pub const PAGE_MAX: u32 = 100;
+pub const MAX_PAGE_ITEMS: u32 = 100;
 
 /// A page request, its cursor not yet opened.
 #[derive(Clone, Debug)]
-pub struct Paging {
-    /// 1 to [`PAGE_MAX`].
+pub struct PageRequest {
+    /// 1 to [`MAX_PAGE_ITEMS`].
     pub limit: u32,
     cursor: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Paging {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
         let Query(query) = Query::<PageQuery>::from_request_parts(parts, state)
             .await
             .map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
         let limit = match query.limit.as_deref() {
-            None => PAGE,
-            Some(text) => text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
-                Refusal::bad_request("limit_invalid", format!("`limit` is 1 to {PAGE_MAX}"))
-            })?,
+            None => DEFAULT_PAGE_ITEMS,
+            Some(text) => {
+                text.parse().ok().filter(|n| (1..=MAX_PAGE_ITEMS).contains(n)).ok_or_else(|| {
+                    Refusal::bad_request("limit_invalid", format!("`limit` is 1 to {MAX_PAGE_ITEMS}"))
+                })?
+            }
         };
         Ok(Self { limit, cursor: query.cursor })
     }
 }
 
-impl Paging {
+impl PageRequest {
     /// Where the previous page ended: the sort key of its last item, so that
     /// items added or removed meanwhile shift nothing.
     ///
@@ -240,7 +243,7 @@ impl<T> Page<T> {
     pub fn cut<K: Serialize>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
-        let next = items.last().filter(|_| more).map(|last| seal(&key(last)));
+        let next = items.last().filter(|_| more).map(|last| encode_cursor(&key(last)));
         Self { items, next }
     }
 
@@ -251,7 +254,7 @@ impl<T> Page<T> {
 }
 
 /// A cursor for a sort key: opaque to clients, stable for us.
-pub fn seal<K: Serialize>(key: &K) -> String {
+pub fn encode_cursor<K: Serialize>(key: &K) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("sort keys are plain data"))
 }
 
@@ -261,10 +264,10 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_and_a_foreign_one_is_400() {
-        let paging = Paging { limit: 20, cursor: Some(seal(&(5_i64, 7_u64))) };
+        let paging = PageRequest { limit: 20, cursor: Some(encode_cursor(&(5_i64, 7_u64))) };
         assert_eq!(paging.after::<(i64, u64)>().expect("ours"), Some((5, 7)));
-        for bad in ["%%%", "bm90IGpzb24", &seal(&"text")] {
-            let paging = Paging { limit: 20, cursor: Some(bad.to_owned()) };
+        for bad in ["%%%", "bm90IGpzb24", &encode_cursor(&"text")] {
+            let paging = PageRequest { limit: 20, cursor: Some(bad.to_owned()) };
             let refusal = paging.after::<(i64, u64)>().expect_err("not ours");
             assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (400, "cursor_invalid"), "{bad}");
         }
@@ -275,12 +278,12 @@ mod tests {
         let page = |n: u32| Page::cut((0..n).collect(), 20, |item| *item);
         assert!(page(20).next.is_none());
         assert_eq!(page(21).items.len(), 20);
-        assert_eq!(page(21).next, Some(seal(&19)));
+        assert_eq!(page(21).next, Some(encode_cursor(&19)));
     }
 
     #[test]
     fn retry_after_rounds_up() {
-        assert_eq!(seconds_up(Duration::from_millis(1)), 1);
-        assert_eq!(seconds_up(Duration::from_secs(2)), 2);
+        assert_eq!(round_up_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(round_up_seconds(Duration::from_secs(2)), 2);
     }
 }

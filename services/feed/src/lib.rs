@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use component::{OpenError, Service, Site};
+use component::{OpenError, Service, ServiceContext};
 use contract::{Answer, ComponentName, Topic};
 use feed_api::{HomeFeed, PhotosOf};
 use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
@@ -54,9 +54,9 @@ pub static SERVICE: Service<History> = Service {
         Topic::of::<Unfollowed>(),
         Topic::of::<ProfileDeleted>(),
     ],
-    asks: &["follower", "photo", "profile"],
+    calls: &["follower", "photo", "profile"],
     migrations: store::MIGRATIONS,
-    open: |site| open(site).boxed(),
+    open: |context| open(context).boxed(),
     load: |tx, history| bulk::load(tx, history).boxed(),
     digest: |db| bulk::digest(db).boxed(),
 };
@@ -82,29 +82,29 @@ pub struct Feed {
 
 impl Feed {
     /// The component on its ground.
-    pub fn open(site: &Site) -> Self {
+    pub fn open(context: &ServiceContext) -> Self {
         Self {
-            db: site.db.clone(),
-            push_below: site.knobs.push_below.into(),
-            merge_from: u64::from(site.knobs.push_below) * 3 / 4,
-            depth: site.knobs.feed_depth as usize,
-            counts: site.ask(),
-            followers: site.ask(),
-            popular: site.ask(),
-            photos: site.ask(),
-            profiles: site.ask(),
+            db: context.db.clone(),
+            push_below: context.settings.push_below.into(),
+            merge_from: u64::from(context.settings.push_below) * 3 / 4,
+            depth: context.settings.feed_depth as usize,
+            counts: context.client(),
+            followers: context.client(),
+            popular: context.client(),
+            photos: context.client(),
+            profiles: context.client(),
         }
     }
 }
 
-async fn open(site: &Site) -> Result<Router, OpenError> {
-    let feed = Arc::new(Feed::open(site));
-    site.answer::<HomeFeed, _>(&feed);
-    site.answer::<PhotosOf, _>(&feed);
-    site.subscribe::<PhotoPosted, _>(&feed);
-    site.subscribe::<PhotoDeleted, _>(&feed);
-    site.subscribe::<Followed, _>(&feed);
-    site.subscribe::<Unfollowed, _>(&feed);
-    site.subscribe::<ProfileDeleted, _>(&feed);
+async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
+    let feed = Arc::new(Feed::open(context));
+    context.answer::<HomeFeed, _>(&feed);
+    context.answer::<PhotosOf, _>(&feed);
+    context.subscribe::<PhotoPosted, _>(&feed);
+    context.subscribe::<PhotoDeleted, _>(&feed);
+    context.subscribe::<Followed, _>(&feed);
+    context.subscribe::<Unfollowed, _>(&feed);
+    context.subscribe::<ProfileDeleted, _>(&feed);
     Ok(routes::router(feed))
 }

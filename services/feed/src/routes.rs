@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use component::Route;
-use component::web::{self, Answered, Asker, Member, Page, Paging, Param};
+use component::web::{self, AuthenticatedCaller, Caller, Page, PageRequest, PathParam, RestResult};
 use contract::Answer;
 use feed_api::{FeedItem, FeedPage, HomeFeed, PhotosOf};
 
@@ -27,23 +27,23 @@ type Component = State<Arc<Feed>>;
 
 async fn home(
     State(feed): Component,
-    Member(cx, user): Member,
-    paging: Paging,
-) -> Answered<Json<Page<FeedItem>>> {
+    AuthenticatedCaller(cx, user): AuthenticatedCaller,
+    paging: PageRequest,
+) -> RestResult<Json<Page<FeedItem>>> {
     let call = HomeFeed { user, after: paging.after()?, limit: paging.limit };
     Ok(Json(page(feed.answer(&cx, call).await?)))
 }
 
 async fn photos(
     State(feed): Component,
-    Asker(cx): Asker,
-    Param(id): Param,
-    paging: Paging,
-) -> Answered<Json<Page<FeedItem>>> {
-    let call = PhotosOf { user: web::id("id", &id)?, after: paging.after()?, limit: paging.limit };
+    Caller(cx): Caller,
+    PathParam(id): PathParam,
+    paging: PageRequest,
+) -> RestResult<Json<Page<FeedItem>>> {
+    let call = PhotosOf { user: web::parse_id("id", &id)?, after: paging.after()?, limit: paging.limit };
     Ok(Json(page(feed.answer(&cx, call).await?)))
 }
 
 fn page(page: FeedPage) -> Page<FeedItem> {
-    Page { items: page.items, next: page.next.map(|position| web::seal(&position)) }
+    Page { items: page.items, next: page.next.map(|position| web::encode_cursor(&position)) }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use component::web::{Page, Paging};
-use component::{KeyedWrite, Site};
+use component::web::{Page, PageRequest};
+use component::{IdempotentWrite, ServiceContext};
 use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use follower_api::{Counts, CountsOf, Followed, Followers, FollowersOf, PopularFollowedBy, Unfollowed};
 use profile_api::{Profile, ProfilesByIds, UserId};
@@ -57,8 +57,8 @@ pub struct People {
 
 impl Graph {
     /// The component on its ground.
-    pub fn open(site: &Site) -> Self {
-        Self { db: site.db.clone(), bus: site.bus.clone(), profiles: site.ask::<ProfilesByIds>() }
+    pub fn open(context: &ServiceContext) -> Self {
+        Self { db: context.db.clone(), bus: context.bus.clone(), profiles: context.client::<ProfilesByIds>() }
     }
 
     /// Adds the edge from `me` to `user`, if it is not there.
@@ -88,12 +88,12 @@ impl Graph {
             let sentence = "nobody follows themselves; give another user's id";
             return Err(Refusal::new(RefusalKind::Unprocessable, "follow_self", sentence));
         }
-        let write = KeyedWrite::new(NAME, cx, me, &(change, user));
+        let write = IdempotentWrite::new(NAME, cx, me, &(change, user));
         // Asked before the transaction, so that the one writer never waits for
         // a hop; heard after the repeat, which is owed its first reply.
         let both = self.both_exist(cx, me, user).await;
         let mut tx = self.db.write().await?;
-        if let Some(first) = write.replay(&mut tx).await? {
+        if let Some(first) = write.stored_reply(&mut tx).await? {
             return Ok(first);
         }
         both?;
@@ -119,7 +119,7 @@ impl Graph {
         }
         let followers = store::counts(tx.conn(), user).await?.followers;
         let reply = Following { user, following: change == Change::Add, followers };
-        write.remember(&mut tx, &reply).await?;
+        write.store_reply(&mut tx, &reply).await?;
         tx.commit().await?;
         Ok(reply)
     }
@@ -144,7 +144,7 @@ impl Graph {
         cx: &CallContext,
         user: UserId,
         direction: Direction,
-        paging: &Paging,
+        paging: &PageRequest,
     ) -> Result<People, Refusal> {
         let after = paging.after::<UserId>()?;
         let mut read = self.db.read().await?;

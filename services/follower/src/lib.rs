@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use component::{OpenError, Service, Site};
+use component::{OpenError, Service, ServiceContext};
 use contract::{Call, ComponentName, Topic};
 use follower_api::{CountsOf, Followed, FollowersOf, PopularFollowedBy, Unfollowed};
 use futures_util::FutureExt;
@@ -31,18 +31,18 @@ pub static SERVICE: Service<History> = Service {
     routes: routes::ROUTES,
     publishes: &[Topic::of::<Followed>(), Topic::of::<Unfollowed>()],
     consumes: &[Topic::of::<ProfileDeleted>()],
-    asks: &[ProfilesByIds::COMPONENT],
+    calls: &[ProfilesByIds::COMPONENT],
     migrations: store::MIGRATIONS,
-    open: |site| open(site).boxed(),
+    open: |context| open(context).boxed(),
     load: |tx, history| store::load(tx, history).boxed(),
     digest: |db| store::digest(db).boxed(),
 };
 
-async fn open(site: &Site) -> Result<Router, OpenError> {
-    let graph = Arc::new(Graph::open(site));
-    site.answer::<FollowersOf, _>(&graph);
-    site.answer::<CountsOf, _>(&graph);
-    site.answer::<PopularFollowedBy, _>(&graph);
-    site.subscribe::<ProfileDeleted, _>(&graph);
+async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
+    let graph = Arc::new(Graph::open(context));
+    context.answer::<FollowersOf, _>(&graph);
+    context.answer::<CountsOf, _>(&graph);
+    context.answer::<PopularFollowedBy, _>(&graph);
+    context.subscribe::<ProfileDeleted, _>(&graph);
     Ok(routes::router(graph))
 }

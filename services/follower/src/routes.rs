@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use component::Route;
-use component::web::{self, Answered, Asker, Paging, Param, Writer};
+use component::web::{self, AuthenticatedWriter, Caller, PageRequest, PathParam, RestResult};
 
 use crate::graph::{Following, Graph, People};
 use crate::store::Direction;
@@ -36,34 +36,34 @@ type Component = State<Arc<Graph>>;
 
 async fn follow(
     State(graph): Component,
-    Writer(cx, me): Writer,
-    Param(id): Param,
-) -> Answered<Json<Following>> {
-    Ok(Json(graph.follow(&cx, me, web::id("id", &id)?).await?))
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    PathParam(id): PathParam,
+) -> RestResult<Json<Following>> {
+    Ok(Json(graph.follow(&cx, me, web::parse_id("id", &id)?).await?))
 }
 
 async fn unfollow(
     State(graph): Component,
-    Writer(cx, me): Writer,
-    Param(id): Param,
-) -> Answered<Json<Following>> {
-    Ok(Json(graph.unfollow(&cx, me, web::id("id", &id)?).await?))
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    PathParam(id): PathParam,
+) -> RestResult<Json<Following>> {
+    Ok(Json(graph.unfollow(&cx, me, web::parse_id("id", &id)?).await?))
 }
 
 async fn followers(
     State(graph): Component,
-    Asker(cx): Asker,
-    Param(id): Param,
-    paging: Paging,
-) -> Answered<Json<People>> {
-    Ok(Json(graph.people(&cx, web::id("id", &id)?, Direction::In, &paging).await?))
+    Caller(cx): Caller,
+    PathParam(id): PathParam,
+    paging: PageRequest,
+) -> RestResult<Json<People>> {
+    Ok(Json(graph.people(&cx, web::parse_id("id", &id)?, Direction::In, &paging).await?))
 }
 
 async fn following(
     State(graph): Component,
-    Asker(cx): Asker,
-    Param(id): Param,
-    paging: Paging,
-) -> Answered<Json<People>> {
-    Ok(Json(graph.people(&cx, web::id("id", &id)?, Direction::Out, &paging).await?))
+    Caller(cx): Caller,
+    PathParam(id): PathParam,
+    paging: PageRequest,
+) -> RestResult<Json<People>> {
+    Ok(Json(graph.people(&cx, web::parse_id("id", &id)?, Direction::Out, &paging).await?))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use component::site::Knobs;
+use component::service_context::Settings;
 use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan};
 use discovery::Place;
@@ -67,7 +67,7 @@ pub struct NodeConfig {
     /// Other processes may open its database: copies come and go.
     pub shared: bool,
     /// What the scenario turned in the components.
-    pub knobs: Knobs,
+    pub settings: Settings,
     /// How much is watched.
     pub telemetry: Level,
     /// Where spans go; nowhere when unset.
@@ -113,7 +113,7 @@ impl Default for NodeConfig {
             schema: 1,
             weight: 1_000,
             shared: false,
-            knobs: Knobs::default(),
+            settings: Settings::default(),
             telemetry: Level::default(),
             otlp: None,
             seed: 42,

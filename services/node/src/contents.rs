@@ -37,7 +37,8 @@ impl NodeContents {
 
     /// Components of other processes that somebody here calls or listens to.
     pub fn remote_dependencies(&self) -> BTreeSet<ComponentName> {
-        let asked = self.services.iter().flat_map(|service| service.asks).map(|name| ComponentName::of(name));
+        let asked =
+            self.services.iter().flat_map(|service| service.calls).map(|name| ComponentName::of(name));
         let heard = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
         let upstreams = self.gateway.iter().flat_map(|gateway| gateway.upstreams());
         let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
@@ -65,7 +66,7 @@ pub trait GatewayFactory: Send + Sync {
     ///
     /// # Errors
     /// A sentence with every fault of its routes.
-    fn open(&self, site: GatewayContext) -> Result<Box<dyn PublicGateway>, String>;
+    fn open(&self, context: GatewayContext) -> Result<Box<dyn PublicGateway>, String>;
 }
 
 /// What a door is given.

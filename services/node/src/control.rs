@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use component::Service;
-use component::web::Refused;
+use component::web::RefusalResponse;
 use contract::Refusal;
 use history::History;
 use serde::{Deserialize, Serialize};
@@ -54,11 +54,11 @@ pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, 
     if given == Some(token.as_bytes()) && !token.is_empty() {
         next.run(request).await
     } else {
-        Refused(Refusal::unauthenticated()).into_response()
+        RefusalResponse(Refusal::unauthenticated()).into_response()
     }
 }
 
-async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDigest>, Refused> {
+async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDigest>, RefusalResponse> {
     let mut components = std::collections::BTreeMap::new();
     if let Some(db) = &state.db {
         for service in &state.services {

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
-use component::web::Refused;
-use component::{Identity, OpenError, Site};
+use component::web::RefusalResponse;
+use component::{Identity, OpenError, ServiceContext};
 use contract::{ComponentName, Refusal, RefusalKind};
 use discovery::model::{Epoch, InstanceId, ServiceName};
 use discovery::{Place, Registrar, Registration, Registry, Watch, Watcher};
@@ -159,7 +159,7 @@ impl Node {
         let watcher = builder.watch_dependencies()?;
         let door = match &contents.gateway {
             Some(gateway) => {
-                let site = GatewayContext {
+                let context = GatewayContext {
                     hosts: config.hosts().to_vec(),
                     rest: rest.clone(),
                     clusters: clusters.clone(),
@@ -167,7 +167,7 @@ impl Node {
                     faults: faults.clone(),
                     token: token.clone(),
                 };
-                Some(gateway.open(site).map_err(NodeError::Routes)?)
+                Some(gateway.open(context).map_err(NodeError::Routes)?)
             }
             None => None,
         };
@@ -314,24 +314,24 @@ impl NodeBuilder<'_> {
             .map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
         let mut bus = Bus::new(db.clone(), self.contents.outbound.clone());
-        if !config.knobs.outbox {
+        if !config.settings.outbox {
             bus.dual_write(self.tasks.clone());
         }
         let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
         for service in &self.contents.services {
             db.migrate(service.name, service.migrations).await.map_err(wrong)?;
-            let site = Site {
+            let context = ServiceContext {
                 name: service.name,
                 db: db.clone(),
                 bus: bus.clone(),
                 blobs: blobs.clone(),
                 tasks: self.tasks.clone(),
                 identity: identity.clone(),
-                knobs: config.knobs.clone(),
+                settings: config.settings.clone(),
                 calls: self.calls.clone(),
             };
-            let opened = runtime::scope::within(service.name, (service.open)(&site)).await?;
+            let opened = runtime::scope::within(service.name, (service.open)(&context)).await?;
             rest = rest.merge(opened.layer(self.calls.server_layer(service.name)));
         }
         for service in &self.contents.services {
@@ -438,13 +438,13 @@ fn health(ready: Arc<AtomicBool>) -> Router {
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
 }
 
-async fn no_such_path() -> Refused {
-    Refused(Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here"))
+async fn no_such_path() -> RefusalResponse {
+    RefusalResponse(Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here"))
 }
 
 async fn wrong_method() -> impl IntoResponse {
     let sentence = "this path is there, but not for this method; see `Allow`";
-    (StatusCode::METHOD_NOT_ALLOWED, Refused(Refusal::bad_request("method_not_allowed", sentence)))
+    (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
 fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::middleware;
 use axum::routing::get;
 use axum::{Json, Router};
-use component::web::Refused;
+use component::web::RefusalResponse;
 use contract::{CallContext, ComponentName, Deadline, Pending, Refusal, RefusalKind};
 use serde::Deserialize;
 use storage::{Batch, Bus, Source};
@@ -42,7 +42,7 @@ async fn pull(
     State(bus): State<Bus>,
     Path(topics): Path<String>,
     Query(pull): Query<Pull>,
-) -> Result<Json<Batch>, Refused> {
+) -> Result<Json<Batch>, RefusalResponse> {
     let wait = Duration::from_millis(pull.wait_ms).min(MAX_WAIT);
     let outbox = bus.outbox();
     outbox.applied(&topics, ComponentName::intern(&pull.consumer), pull.after);

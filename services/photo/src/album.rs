@@ -1,7 +1,7 @@
 //! What can be done with a photo.
 
 use bytes::Bytes;
-use component::{KeyedWrite, Site};
+use component::{IdempotentWrite, ServiceContext};
 use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::UserId;
@@ -62,11 +62,11 @@ pub struct Liking {
 
 impl Album {
     /// The component on its ground.
-    pub fn open(site: &Site) -> Self {
+    pub fn open(context: &ServiceContext) -> Self {
         Self {
-            db: site.db.clone(),
-            bus: site.bus.clone(),
-            blobs: site.blobs.clone(),
+            db: context.db.clone(),
+            bus: context.bus.clone(),
+            blobs: context.blobs.clone(),
             darkroom: Darkroom::default(),
         }
     }
@@ -87,11 +87,11 @@ impl Album {
         let size = bytes.len() as u64;
         let content = self.darkroom.fingerprint(bytes.clone()).await;
         let write =
-            KeyedWrite::new(NAME, cx, author, &("post", format.media_type(), content, &caption, &tags));
+            IdempotentWrite::new(NAME, cx, author, &("post", format.media_type(), content, &caption, &tags));
 
         // A photo that is there already is most likely a repeat: not worth decoding again.
         if self.exists(id).await?
-            && let Some(first) = write.replay(&mut self.db.write().await?).await?
+            && let Some(first) = write.stored_reply(&mut self.db.write().await?).await?
         {
             return Ok(first);
         }
@@ -113,14 +113,14 @@ impl Album {
         };
 
         let mut tx = self.db.write().await?;
-        if let Some(first) = write.replay(&mut tx).await? {
+        if let Some(first) = write.stored_reply(&mut tx).await? {
             return Ok(first);
         }
         self.must_exist(&mut tx, author).await?;
         store::insert(tx.conn(), &photo, &files).await?;
         let event = PhotoPosted { photo };
         self.bus.publish(cx, &mut tx, format!("PhotoPosted/{id}"), &event).await?;
-        write.remember(&mut tx, &event.photo).await?;
+        write.store_reply(&mut tx, &event.photo).await?;
         tx.commit().await?;
         Ok(event.photo)
     }
@@ -167,15 +167,15 @@ impl Album {
         id: PhotoId,
         liked: bool,
     ) -> Result<Liking, Refusal> {
-        let write = KeyedWrite::new(NAME, cx, liker, &("like", id, liked));
+        let write = IdempotentWrite::new(NAME, cx, liker, &("like", id, liked));
         let mut tx = self.db.write().await?;
-        if let Some(first) = write.replay(&mut tx).await? {
+        if let Some(first) = write.stored_reply(&mut tx).await? {
             return Ok(first);
         }
         self.must_exist(&mut tx, liker).await?;
         let likes = store::set_like(tx.conn(), id, liker, liked).await?.ok_or_else(no_photo)?;
         let liking = Liking { likes: likes.count, version: likes.version, liked };
-        write.remember(&mut tx, &liking).await?;
+        write.store_reply(&mut tx, &liking).await?;
         tx.commit().await?;
         Ok(liking)
     }
@@ -185,9 +185,9 @@ impl Album {
     /// # Errors
     /// 404, or 403 when it is somebody else's.
     pub async fn delete(&self, cx: &CallContext, me: UserId, id: PhotoId) -> Result<(), Refusal> {
-        let write = KeyedWrite::new(NAME, cx, me, &("delete", id));
+        let write = IdempotentWrite::new(NAME, cx, me, &("delete", id));
         let mut tx = self.db.write().await?;
-        if let Some(()) = write.replay(&mut tx).await? {
+        if let Some(()) = write.stored_reply(&mut tx).await? {
             return Ok(());
         }
         let author = store::author(tx.conn(), id).await?.ok_or_else(no_photo)?;
@@ -197,7 +197,7 @@ impl Album {
         }
         store::delete(tx.conn(), id).await?;
         self.tell_deleted(cx, &mut tx, PhotoDeleted { id, author }).await?;
-        write.remember(&mut tx, &()).await?;
+        write.store_reply(&mut tx, &()).await?;
         tx.commit().await?;
         Ok(())
     }

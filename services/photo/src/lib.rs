@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use component::{OpenError, Service, Site};
+use component::{OpenError, Service, ServiceContext};
 use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
@@ -41,16 +41,16 @@ pub static SERVICE: Service<History> = Service {
     routes: routes::ROUTES,
     publishes: &[Topic::of::<PhotoPosted>(), Topic::of::<PhotoDeleted>()],
     consumes: &[Topic::of::<ProfileDeleted>()],
-    asks: &[],
+    calls: &[],
     migrations: store::MIGRATIONS,
-    open: |site| open(site).boxed(),
+    open: |context| open(context).boxed(),
     load: |tx, history| store::load(tx, history).boxed(),
     digest: |db| store::digest(db).boxed(),
 };
 
-async fn open(site: &Site) -> Result<Router, OpenError> {
-    let album = Arc::new(Album::open(site));
-    site.answer::<PhotosByIds, _>(&album);
-    site.subscribe::<ProfileDeleted, _>(&album);
+async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
+    let album = Arc::new(Album::open(context));
+    context.answer::<PhotosByIds, _>(&album);
+    context.subscribe::<ProfileDeleted, _>(&album);
     Ok(routes::router(album))
 }

@@ -14,7 +14,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use bytes::{Bytes, BytesMut};
 use component::Route;
-use component::web::{self, Answered, Asker, Param, Refused, Writer};
+use component::web::{self, AuthenticatedWriter, Caller, PathParam, RefusalResponse, RestResult};
 use contract::{CallContext, Refusal, RefusalKind};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -67,10 +67,10 @@ struct About {
 
 async fn post_photo(
     State(album): Component,
-    Writer(cx, me): Writer,
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
     about: Result<Query<About>, QueryRejection>,
     request: Request,
-) -> Answered<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
+) -> RestResult<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
     let _place = album.darkroom.enter()?;
     let (parts, body) = request.into_parts();
@@ -113,25 +113,42 @@ async fn whole(cx: &CallContext, mut body: Body) -> Result<Bytes, Refusal> {
 }
 
 fn photo_id(text: &str) -> Result<PhotoId, Refusal> {
-    web::id("id", text)
+    web::parse_id("id", text)
 }
 
-async fn view(State(album): Component, Asker(cx): Asker, Param(id): Param) -> Answered<Json<View>> {
+async fn view(
+    State(album): Component,
+    Caller(cx): Caller,
+    PathParam(id): PathParam,
+) -> RestResult<Json<View>> {
     Ok(Json(album.view(&cx, photo_id(&id)?).await?))
 }
 
-async fn thumbnail(State(album): Component, Param(id): Param, headers: HeaderMap) -> Answered<Response> {
+async fn thumbnail(
+    State(album): Component,
+    PathParam(id): PathParam,
+    headers: HeaderMap,
+) -> RestResult<Response> {
     let files = album.files(photo_id(&id)?).await?;
     file(&album, &headers, &files.thumbnail, Format::Jpeg.media_type()).await
 }
 
-async fn original(State(album): Component, Param(id): Param, headers: HeaderMap) -> Answered<Response> {
+async fn original(
+    State(album): Component,
+    PathParam(id): PathParam,
+    headers: HeaderMap,
+) -> RestResult<Response> {
     let files = album.files(photo_id(&id)?).await?;
     file(&album, &headers, &files.original, &files.media_type).await
 }
 
 /// Bytes that never change under their key, which is their `ETag` (RFC 9110, section 8.8.3).
-async fn file(album: &Album, headers: &HeaderMap, key: &str, media_type: &str) -> Result<Response, Refused> {
+async fn file(
+    album: &Album,
+    headers: &HeaderMap,
+    key: &str,
+    media_type: &str,
+) -> Result<Response, RefusalResponse> {
     let etag = format!("\"{key}\"");
     let cached = [(ETAG, etag.as_str()), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -145,15 +162,27 @@ async fn file(album: &Album, headers: &HeaderMap, key: &str, media_type: &str) -
     Ok((cached, [(CONTENT_TYPE, media_type)], bytes).into_response())
 }
 
-async fn like(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<Json<Liking>> {
+async fn like(
+    State(album): Component,
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    PathParam(id): PathParam,
+) -> RestResult<Json<Liking>> {
     Ok(Json(album.like(&cx, me, photo_id(&id)?, true).await?))
 }
 
-async fn unlike(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<Json<Liking>> {
+async fn unlike(
+    State(album): Component,
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    PathParam(id): PathParam,
+) -> RestResult<Json<Liking>> {
     Ok(Json(album.like(&cx, me, photo_id(&id)?, false).await?))
 }
 
-async fn delete(State(album): Component, Writer(cx, me): Writer, Param(id): Param) -> Answered<StatusCode> {
+async fn delete(
+    State(album): Component,
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    PathParam(id): PathParam,
+) -> RestResult<StatusCode> {
     album.delete(&cx, me, photo_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

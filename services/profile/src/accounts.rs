@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use component::{Identity, KeyedWrite, Site};
+use component::{IdempotentWrite, Identity, ServiceContext};
 use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds, UserId};
 use serde::{Deserialize, Serialize};
@@ -68,9 +68,14 @@ impl Accounts {
     ///
     /// # Errors
     /// When `argon2_kib` is impossible.
-    pub fn open(site: &Site) -> Result<Self, Refusal> {
-        let passwords = Passwords::new(site.knobs.argon2_kib)?;
-        Ok(Self { db: site.db.clone(), bus: site.bus.clone(), identity: site.identity.clone(), passwords })
+    pub fn open(context: &ServiceContext) -> Result<Self, Refusal> {
+        let passwords = Passwords::new(context.settings.argon2_kib)?;
+        Ok(Self {
+            db: context.db.clone(),
+            bus: context.bus.clone(),
+            identity: context.identity.clone(),
+            passwords,
+        })
     }
 
     /// Opens an account. A repeat gives the same user and a token made anew:
@@ -86,12 +91,12 @@ impl Accounts {
         let id = UserId::derived("user", &[new.handle.as_bytes()]);
         let profile = Profile { id, handle: new.handle, name: new.name, bio: new.bio, version: 1 };
         // The password is no part of what is remembered; a repeat proves it below.
-        let write = KeyedWrite::new(NAME, cx, id, &("sign_up", &profile));
+        let write = IdempotentWrite::new(NAME, cx, id, &("sign_up", &profile));
 
         // Hashed before the transaction: the one writer never waits for argon2.
         let hash = self.passwords.hash(cx, new.password.clone()).await?;
         let mut tx = self.db.write().await?;
-        if let Some(first) = write.replay::<Profile>(&mut tx).await? {
+        if let Some(first) = write.stored_reply::<Profile>(&mut tx).await? {
             let kept = store::password(tx.conn(), id).await?.ok_or_else(gone)?;
             drop(tx);
             let proven = self.passwords.matches(cx, new.password, Some(kept)).await?;
@@ -102,7 +107,7 @@ impl Accounts {
         }
         let event = ProfileCreated { profile };
         self.bus.publish(cx, &mut tx, format!("ProfileCreated/{id}"), &event).await?;
-        write.remember(&mut tx, &event.profile).await?;
+        write.store_reply(&mut tx, &event.profile).await?;
         tx.commit().await?;
         self.session(event.profile)
     }
@@ -155,16 +160,16 @@ impl Accounts {
             let sentence = "give a `name`, a `bio` or both";
             return Err(Refusal::new(RefusalKind::Unprocessable, "nothing_to_change", sentence));
         }
-        let write = KeyedWrite::new(NAME, cx, me, &("edit", &edit));
+        let write = IdempotentWrite::new(NAME, cx, me, &("edit", &edit));
         let mut tx = self.db.write().await?;
-        if let Some(first) = write.replay(&mut tx).await? {
+        if let Some(first) = write.stored_reply(&mut tx).await? {
             return Ok(first);
         }
         let profile = store::edit(tx.conn(), me, &edit).await?.ok_or_else(gone)?;
         let id = format!("ProfileChanged/{me}/{}", profile.version);
         let event = ProfileChanged { profile };
         self.bus.publish(cx, &mut tx, id, &event).await?;
-        write.remember(&mut tx, &event.profile).await?;
+        write.store_reply(&mut tx, &event.profile).await?;
         tx.commit().await?;
         Ok(event.profile)
     }
@@ -174,16 +179,16 @@ impl Accounts {
     /// # Errors
     /// 401 once the account is gone.
     pub async fn delete(&self, cx: &CallContext, me: UserId) -> Result<(), Refusal> {
-        let write = KeyedWrite::new(NAME, cx, me, &"delete");
+        let write = IdempotentWrite::new(NAME, cx, me, &"delete");
         let mut tx = self.db.write().await?;
-        if let Some(()) = write.replay(&mut tx).await? {
+        if let Some(()) = write.stored_reply(&mut tx).await? {
             return Ok(());
         }
         if !store::retire(tx.conn(), me).await? {
             return Err(gone());
         }
         self.bus.publish(cx, &mut tx, format!("ProfileDeleted/{me}"), &ProfileDeleted { id: me }).await?;
-        write.remember(&mut tx, &()).await?;
+        write.store_reply(&mut tx, &()).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use component::{OpenError, Service, Site};
+use component::{OpenError, Service, ServiceContext};
 use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
@@ -36,17 +36,17 @@ pub static SERVICE: Service<History> = Service {
     routes: routes::ROUTES,
     publishes: &[Topic::of::<ProfileCreated>(), Topic::of::<ProfileChanged>(), Topic::of::<ProfileDeleted>()],
     consumes: &[],
-    asks: &[],
+    calls: &[],
     migrations: store::MIGRATIONS,
-    open: |site| open(site).boxed(),
+    open: |context| open(context).boxed(),
     load: |tx, history| store::load(tx, history).boxed(),
     digest: |db| store::digest(db).boxed(),
 };
 
-async fn open(site: &Site) -> Result<Router, OpenError> {
-    let accounts = Accounts::open(site)
+async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
+    let accounts = Accounts::open(context)
         .map(Arc::new)
         .map_err(|source| OpenError::Refused { component: NAME, source })?;
-    site.answer::<ProfilesByIds, _>(&accounts);
+    context.answer::<ProfilesByIds, _>(&accounts);
     Ok(routes::router(accounts))
 }

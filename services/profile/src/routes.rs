@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use component::Route;
-use component::web::{self, Answered, Asker, Body, Param, Writer};
+use component::web::{self, AuthenticatedWriter, Caller, JsonBody, PathParam, RestResult};
 use http::StatusCode;
 use profile_api::Profile;
 
@@ -41,38 +41,45 @@ type Component = State<Arc<Accounts>>;
 
 async fn sign_up(
     State(accounts): Component,
-    Asker(cx): Asker,
-    Body(new): Body<NewAccount>,
-) -> Answered<(StatusCode, Json<Session>)> {
+    Caller(cx): Caller,
+    JsonBody(new): JsonBody<NewAccount>,
+) -> RestResult<(StatusCode, Json<Session>)> {
     web::check_key(&cx)?;
     Ok((StatusCode::CREATED, Json(accounts.sign_up(&cx, new).await?)))
 }
 
 async fn log_in(
     State(accounts): Component,
-    Asker(cx): Asker,
-    Body(credentials): Body<Credentials>,
-) -> Answered<Json<Session>> {
+    Caller(cx): Caller,
+    JsonBody(credentials): JsonBody<Credentials>,
+) -> RestResult<Json<Session>> {
     Ok(Json(accounts.log_in(&cx, credentials).await?))
 }
 
-async fn by_id(State(accounts): Component, _: Asker, Param(id): Param) -> Answered<Json<Profile>> {
-    Ok(Json(accounts.by_id(web::id("id", &id)?).await?))
+async fn by_id(State(accounts): Component, _: Caller, PathParam(id): PathParam) -> RestResult<Json<Profile>> {
+    Ok(Json(accounts.by_id(web::parse_id("id", &id)?).await?))
 }
 
-async fn by_handle(State(accounts): Component, _: Asker, Param(handle): Param) -> Answered<Json<Profile>> {
+async fn by_handle(
+    State(accounts): Component,
+    _: Caller,
+    PathParam(handle): PathParam,
+) -> RestResult<Json<Profile>> {
     Ok(Json(accounts.by_handle(&handle).await?))
 }
 
 async fn edit(
     State(accounts): Component,
-    Writer(cx, me): Writer,
-    Body(edit): Body<Edit>,
-) -> Answered<Json<Profile>> {
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+    JsonBody(edit): JsonBody<Edit>,
+) -> RestResult<Json<Profile>> {
     Ok(Json(accounts.edit(&cx, me, edit).await?))
 }
 
-async fn delete(State(accounts): Component, Writer(cx, me): Writer) -> Answered<StatusCode> {
+async fn delete(
+    State(accounts): Component,
+    AuthenticatedWriter(cx, me): AuthenticatedWriter,
+) -> RestResult<StatusCode> {
     accounts.delete(&cx, me).await?;
     Ok(StatusCode::NO_CONTENT)
 }

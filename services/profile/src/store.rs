@@ -1,7 +1,7 @@
 //! Tables and queries.
 
 use component::Digest;
-use component::site::Knobs;
+use component::service_context::Settings;
 use futures_util::TryStreamExt;
 use history::History;
 use profile_api::{Profile, UserId};
@@ -125,7 +125,7 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
         return Ok(());
     }
     let seeded = history.password.clone();
-    let kib = Knobs::default().argon2_kib;
+    let kib = Settings::default().argon2_kib;
     let hash = runtime::blocking(move || passwords::hash_now(&seeded, kib))
         .await
         .map_err(|refusal| StorageError::Other(sqlx::Error::Encode(refusal.into())))?;

@@ -1,6 +1,6 @@
 //! What can be looked for.
 
-use component::Site;
+use component::ServiceContext;
 use contract::{Answer, CallContext, Pending, Refusal};
 use search_api::{FindPeople, FindPhotos, PersonHit, PhotoHit};
 use storage::Database;
@@ -28,8 +28,8 @@ const LIMIT_MAX: u32 = 100;
 
 impl Finder {
     /// The component on its ground.
-    pub fn open(site: &Site) -> Self {
-        Self { db: site.db.clone() }
+    pub fn open(context: &ServiceContext) -> Self {
+        Self { db: context.db.clone() }
     }
 
     /// Photos whose caption or tags hold every term. Best match first (BM25,

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use component::{OpenError, Service, Site};
+use component::{OpenError, Service, ServiceContext};
 use contract::{ComponentName, Topic};
 use futures_util::FutureExt;
 use history::History;
@@ -43,21 +43,21 @@ pub static SERVICE: Service<History> = Service {
         Topic::of::<ProfileChanged>(),
         Topic::of::<ProfileDeleted>(),
     ],
-    asks: &[],
+    calls: &[],
     migrations: store::MIGRATIONS,
-    open: |site| open(site).boxed(),
+    open: |context| open(context).boxed(),
     load: |tx, history| store::load(tx, history).boxed(),
     digest: |db| store::digest(db).boxed(),
 };
 
-async fn open(site: &Site) -> Result<Router, OpenError> {
-    let finder = Arc::new(Finder::open(site));
-    site.answer::<FindPhotos, _>(&finder);
-    site.answer::<FindPeople, _>(&finder);
-    site.subscribe::<PhotoPosted, _>(&finder);
-    site.subscribe::<PhotoDeleted, _>(&finder);
-    site.subscribe::<ProfileCreated, _>(&finder);
-    site.subscribe::<ProfileChanged, _>(&finder);
-    site.subscribe::<ProfileDeleted, _>(&finder);
+async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
+    let finder = Arc::new(Finder::open(context));
+    context.answer::<FindPhotos, _>(&finder);
+    context.answer::<FindPeople, _>(&finder);
+    context.subscribe::<PhotoPosted, _>(&finder);
+    context.subscribe::<PhotoDeleted, _>(&finder);
+    context.subscribe::<ProfileCreated, _>(&finder);
+    context.subscribe::<ProfileChanged, _>(&finder);
+    context.subscribe::<ProfileDeleted, _>(&finder);
     Ok(routes::router(finder))
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use component::Route;
-use component::web::{Answered, Asker, Page, Paging, Refused, seal};
+use component::web::{Caller, Page, PageRequest, RefusalResponse, RestResult, encode_cursor};
 use contract::Refusal;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
@@ -40,9 +40,9 @@ struct Question {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Question {
-    type Rejection = Refused;
+    type Rejection = RefusalResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
         #[derive(Deserialize)]
         struct Fields {
             #[serde(default)]
@@ -63,10 +63,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Question {
 
 async fn search(
     State(finder): State<Arc<Finder>>,
-    _: Asker,
+    _: Caller,
     question: Question,
-    paging: Paging,
-) -> Answered<Response> {
+    paging: PageRequest,
+) -> RestResult<Response> {
     let offset = paging.after::<u32>()?.unwrap_or(0);
     if offset > OFFSET_MAX {
         return Err(
@@ -83,6 +83,7 @@ async fn search(
 fn page<T: Serialize>(mut items: Vec<T>, offset: u32, limit: u32) -> Response {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
-    let next = Some(offset + limit).filter(|next| more && *next <= OFFSET_MAX).map(|next| seal(&next));
+    let next =
+        Some(offset + limit).filter(|next| more && *next <= OFFSET_MAX).map(|next| encode_cursor(&next));
     Json(Page { items, next }).into_response()
 }

@@ -58,7 +58,7 @@ pub fn edges(processes: &[ProcessPlan]) -> (Vec<String>, Vec<String>) {
     };
     for service in CATALOGUE {
         edge(ComponentName::GATEWAY, service.name);
-        for callee in service.asks {
+        for callee in service.calls {
             edge(service.name, ComponentName::of(callee));
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Extension, Router};
-use component::site::Knobs;
-use component::{Identity, Service, Site};
+use component::service_context::Settings;
+use component::{Identity, Service, ServiceContext};
 use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
@@ -30,7 +30,7 @@ pub struct Subject {
 impl Subject {
     /// The components whose answers are fakes.
     pub(crate) fn absent(&self) -> Vec<ComponentName> {
-        self.service.asks.iter().copied().map(ComponentName::of).collect()
+        self.service.calls.iter().copied().map(ComponentName::of).collect()
     }
 
     /// Fills its tables.
@@ -43,8 +43,8 @@ impl Subject {
 }
 
 /// Settings that keep tests quick: the argon2 of a debug build takes seconds at full memory.
-pub(crate) fn knobs() -> Knobs {
-    Knobs { argon2_kib: 64, ..Knobs::default() }
+pub(crate) fn settings() -> Settings {
+    Settings { argon2_kib: 64, ..Settings::default() }
 }
 
 /// A folder with a database, a bus, and a switchboard: what one process has.
@@ -94,17 +94,17 @@ impl Process {
     pub async fn open(&self, subject: &Subject) -> Router {
         let service = subject.service;
         subject.load(&self.db).await;
-        let site = Site {
+        let context = ServiceContext {
             name: service.name,
             db: self.db.clone(),
             bus: self.bus.clone(),
             blobs: Blobs::open(&self.folder.path().join("blobs")).expect("a fresh folder opens"),
             tasks: self.tasks.clone(),
             identity: self.identity.clone(),
-            knobs: knobs(),
+            settings: settings(),
             calls: self.calls.clone(),
         };
-        let router = (service.open)(&site).await.expect("it opens");
+        let router = (service.open)(&context).await.expect("it opens");
         router.layer(Extension(self.identity.clone())).layer(self.calls.server_layer(service.name))
     }
 

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use transport::cluster::Instance;
 
 use crate::client::context;
-use crate::ground::{Process, RUN_TOKEN, SECRET, knobs};
+use crate::ground::{Process, RUN_TOKEN, SECRET, settings};
 use crate::{Client, Reply, Request, Subject};
 
 /// The service on one side; its fakes, the registry and the story on the other.
@@ -84,7 +84,7 @@ async fn launch(subject: &Subject, folder: &TempDir, registry: SocketAddr) -> (C
         data: folder.path().to_owned(),
         secret: SECRET.to_owned(),
         token: RUN_TOKEN.to_owned(),
-        knobs: knobs(),
+        settings: settings(),
         ..NodeConfig::default()
     };
     let file = folder.path().join("node.json");

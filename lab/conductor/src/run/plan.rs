@@ -49,11 +49,11 @@ impl Stage {
                 data: folder.join("data"),
                 secret: self.secret.clone(),
                 token: self.token.clone(),
-                knobs: component::site::Knobs {
+                settings: component::service_context::Settings {
                     push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
                     outbox: arm.services.values().all(|service| service.outbox != Some(false)),
                     feed_depth: scenario.load.feed.depth,
-                    ..component::site::Knobs::default()
+                    ..component::service_context::Settings::default()
                 },
                 telemetry: telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)),
                 otlp: self.collector.as_ref().map(|collector| format!("http://{}", collector.grpc)),

@@ -24,7 +24,7 @@ pub struct UpOptions {
     pub arm: scenario::Arm,
     /// Seed and size of its data.
     pub seed: u64,
-    /// Data and knobs come from here.
+    /// Data and settings come from here.
     pub load: Load,
     /// Where its folder goes.
     pub out: PathBuf,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::Identity;
-use component::site::{Knobs, Site};
+use component::service_context::{ServiceContext, Settings};
 use contract::{CallContext, Carrier, ComponentName, Deadline, Event, Refusal, RefusalKind};
 use feed_api::HomeFeed;
 use follower_api::{Followed, Unfollowed};
@@ -148,7 +148,7 @@ impl Stage {
         let db = Database::open(&folder.path().join("feed.db"), quick).await.expect("opens");
         db.migrate(feed::NAME, feed::SERVICE.migrations).await.expect("migrates");
         let bus = Bus::new(db.clone(), storage::OutboundTopics::default());
-        let hosts = feed::SERVICE.asks.iter().map(|name| ComponentName::of(name)).chain([feed::NAME]);
+        let hosts = feed::SERVICE.calls.iter().map(|name| ComponentName::of(name)).chain([feed::NAME]);
         let calls = CallRouter::new(transport::CallRouterOptions {
             carrier: Carrier::Local,
             clusters: Clusters::new(),
@@ -164,17 +164,17 @@ impl Stage {
         let graph = Arc::new(MovingGraph::default());
         graph.answers(&calls);
         let tasks = Tasks::new();
-        let site = Site {
+        let context = ServiceContext {
             name: feed::NAME,
             db: db.clone(),
             bus: bus.clone(),
             blobs: Blobs::open(folder.path()).expect("opens"),
             tasks: tasks.clone(),
             identity: Arc::new(Identity::new(b"of this test")),
-            knobs: Knobs { push_below: PUSH_BELOW, feed_depth, ..Knobs::default() },
+            settings: Settings { push_below: PUSH_BELOW, feed_depth, ..Settings::default() },
             calls: calls.clone(),
         };
-        let _routes = (feed::SERVICE.open)(&site).await.expect("opens");
+        let _routes = (feed::SERVICE.open)(&context).await.expect("opens");
         Self { db, bus, calls, graph, _tasks: tasks, _folder: folder }
     }
 

@@ -240,7 +240,7 @@ async fn a_wrong_question_is_refused_by_code(client: impl Client) {
     ] {
         client.send(get(format!("/v1/search?{question}"))).await.refused(400, code);
     }
-    let far = component::web::seal(&10_001);
+    let far = component::web::encode_cursor(&10_001);
     client.send(get(format!("/v1/search?q=sea&cursor={far}"))).await.refused(400, "cursor_invalid");
     let choices = client.send(get("/v1/search?q=sea&in=albums")).await.expect(400).to_string();
     assert!(choices.contains("photos") && choices.contains("people"), "{choices}");

@@ -12,7 +12,7 @@ use crate::Identity;
 /// Settings a scenario may turn that change what a component does, not what it is.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Knobs {
+pub struct Settings {
     /// Authors with fewer followers are fanned out on write, the others merged on read.
     pub push_below: u32,
     /// Timelines are trimmed to this many entries.
@@ -23,7 +23,7 @@ pub struct Knobs {
     pub argon2_kib: u32,
 }
 
-impl Default for Knobs {
+impl Default for Settings {
     fn default() -> Self {
         // 800 is Twitter's published trim; 7 MiB with five passes is one of OWASP's choices for argon2id.
         Self { push_below: 1_000, feed_depth: 800, outbox: true, argon2_kib: 7 * 1024 }
@@ -33,7 +33,7 @@ impl Default for Knobs {
 /// The ground a component stands on. Whether the others it asks are a function
 /// call or a hop away is not visible from here.
 #[derive(Clone)]
-pub struct Site {
+pub struct ServiceContext {
     /// The component being opened.
     pub name: ComponentName,
     /// Its database; shared with whoever shares the process.
@@ -47,14 +47,14 @@ pub struct Site {
     /// Makes and checks tokens.
     pub identity: Arc<Identity>,
     /// What the scenario turned.
-    pub knobs: Knobs,
+    pub settings: Settings,
     /// The way to everybody else.
     pub calls: CallRouter,
 }
 
-impl Site {
+impl ServiceContext {
     /// Whoever answers `C`, wherever it lives.
-    pub fn ask<C: Call>(&self) -> Arc<dyn Answer<C>> {
+    pub fn client<C: Call>(&self) -> Arc<dyn Answer<C>> {
         self.calls.ask::<C>(self.name)
     }
 

@@ -10,7 +10,7 @@ use storage::{Tx, idempotency};
 
 /// One write: who asks for what, under which `Idempotency-Key`. Without a key
 /// nothing is remembered, and a repeat happens again.
-pub struct KeyedWrite {
+pub struct IdempotentWrite {
     component: ComponentName,
     principal: u64,
     key: Option<Arc<str>>,
@@ -20,7 +20,7 @@ pub struct KeyedWrite {
 /// FNV-1a's offset basis.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-impl KeyedWrite {
+impl IdempotentWrite {
     /// The write `what`, in which the verb and every argument stand: one key
     /// with another `what` is refused. Never put a secret in.
     pub fn new(
@@ -39,7 +39,7 @@ impl KeyedWrite {
     ///
     /// # Errors
     /// 422 when the key came with another write; storage's own refusals.
-    pub async fn replay<R: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<R>, Refusal> {
+    pub async fn stored_reply<R: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<R>, Refusal> {
         let Some(key) = &self.key else { return Ok(None) };
         idempotency::stored_reply(tx, self.component, self.principal, key, self.fingerprint).await
     }
@@ -48,7 +48,7 @@ impl KeyedWrite {
     ///
     /// # Errors
     /// Storage's own refusals.
-    pub async fn remember<R: Serialize>(&self, tx: &mut Tx, reply: &R) -> Result<(), Refusal> {
+    pub async fn store_reply<R: Serialize>(&self, tx: &mut Tx, reply: &R) -> Result<(), Refusal> {
         let Some(key) = &self.key else { return Ok(()) };
         idempotency::store_reply(tx, self.component, self.principal, key, self.fingerprint, reply).await
     }
