@@ -16,18 +16,18 @@ pub mod watcher;
 
 use std::time::Duration;
 
-use runtime::chance;
+use runtime::random;
 
 /// Full jitter: anywhere between nothing and `first x 2^failures`, capped
 /// (Brooker, "Exponential Backoff and Jitter", AWS 2015).
 fn backoff(first: Duration, cap: Duration, failures: u32) -> Duration {
     let ceiling = first.saturating_mul(1 << failures.min(16)).min(cap);
-    ceiling.mul_f64(chance::unit(chance::bits()))
+    ceiling.mul_f64(random::unit(random::bits()))
 }
 
 /// `period` give or take a fifth, so that those who started together do not call together.
 fn jittered(period: Duration) -> Duration {
-    period.mul_f64(0.8 + 0.4 * chance::unit(chance::bits()))
+    period.mul_f64(0.8 + 0.4 * random::unit(random::bits()))
 }
 
 #[cfg(test)]

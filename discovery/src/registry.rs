@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use fault::active::RegistryAnswer;
-use runtime::{Fate, Tasks, clock, scope};
+use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -97,7 +97,7 @@ impl Registry {
             shared.closed.send_replace(true);
         };
         // Finish, not ShutDown: its last line ends the watches.
-        scope::enter(ComponentName::REGISTRY, || tasks.spawn("registry.sweep", Fate::Finish, sweep));
+        scope::enter(ComponentName::REGISTRY, || tasks.spawn("registry.sweep", ShutdownPolicy::Drain, sweep));
     }
 
     /// Ends all watches. Before the drain of a server that hosts this registry:

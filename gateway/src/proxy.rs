@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use policy::retry::{AttemptOutcome, Idempotency, backoff, may_retry};
 use runtime::cost::{self, Part};
-use runtime::{chance, clock};
+use runtime::{clock, random};
 use telemetry::{ServerMetrics, Wait, names};
 use tokio::time::{sleep, timeout_at};
 use tower::ServiceExt;
@@ -64,8 +64,8 @@ impl Gateway {
         let request = RequestContext::new(head, host, target, arrived);
         let serving = self.serve_request(&request, body).instrument(span.clone());
         let response = if request.billed {
-            let (response, bill) = cost::billed(serving).await;
-            telemetry::bill(&request.target.route.path, &bill);
+            let (response, bill) = cost::with_ledger(serving).await;
+            telemetry::record_cost_breakdown(&request.target.route.path, &bill);
             response
         } else {
             serving.await
@@ -333,7 +333,7 @@ fn again(
         remote.policy.backoff.nanos(),
         remote.policy.jitter,
         tries,
-        chance::bits(),
+        random::bits(),
         left.as_nanos() as u64,
     )?;
     remote.withdraw().then(|| Duration::from_nanos(wait))
@@ -420,7 +420,7 @@ struct RequestCount {
     metrics: Arc<ServerMetrics>,
     arrived: Instant,
     status: u16,
-    _active: telemetry::metrics::Active,
+    _active: telemetry::metrics::ActiveRequestGuard,
 }
 
 impl RequestCount {

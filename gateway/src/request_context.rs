@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use policy::deadline::remaining_ms;
 use policy::retry::Idempotency;
-use runtime::chance;
+use runtime::random;
 use transport::serve::Peer;
 use transport::{Body, headers, sanitize};
 
@@ -181,7 +181,7 @@ fn request_id(fields: &HeaderMap) -> u64 {
     let id = match (fields.get(headers::REQUEST), fields.get(headers::KEY)) {
         (Some(id), _) => number(id).unwrap_or_else(|| hashed(id)),
         (None, Some(key)) => hashed(key),
-        (None, None) => chance::bits(),
+        (None, None) => random::bits(),
     };
     id.max(1)
 }

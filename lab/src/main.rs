@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             Err(error) => complain::error(&error),
         },
         Command::Burn { threads } => {
-            runtime::limits::burn(threads);
+            runtime::limits::burn_cpu(threads);
             ExitCode::SUCCESS
         }
         Command::Load { plan } => loadgen::main(&plan),

@@ -60,7 +60,7 @@ pub fn main(plan: &Path) -> ExitCode {
         return failed(format!("signals cannot be handled: {error}"));
     }
     if !plan.cores.is_empty()
-        && let Err(error) = runtime::limits::keep_to(&plan.cores)
+        && let Err(error) = runtime::limits::set_affinity(&plan.cores)
     {
         return failed(format!("the generator cannot keep to cores {:?}: {error}", plan.cores));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -76,7 +76,7 @@ impl Registrar {
         let closing = tasks.closing();
         let on_close = goal.clone();
         // Finish, not ShutDown: taking the announcement back is what it does last.
-        tasks.spawn("registry.announce", Fate::Finish, async move {
+        tasks.spawn("registry.announce", ShutdownPolicy::Drain, async move {
             let announce = announcer.run(goals, told);
             tokio::pin!(announce, closing);
             tokio::select! {

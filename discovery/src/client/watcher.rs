@@ -15,7 +15,7 @@ use contract::ComponentName;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use transport::cluster::{self, Clusters};
@@ -78,10 +78,10 @@ impl Watcher {
         let (told, changes) = watch::channel(None);
         if let Some(file) = watch.file.clone() {
             let remember = memory::remember(file, known.snapshot.clone(), changes.clone());
-            tasks.spawn("registry.remember", Fate::ShutDown, remember);
+            tasks.spawn("registry.remember", ShutdownPolicy::Cancel, remember);
         }
         let follower = Follower { watch, clusters, known: known.clone(), told, view: View::default() };
-        tasks.spawn("registry.watch", Fate::ShutDown, follower.run());
+        tasks.spawn("registry.watch", ShutdownPolicy::Cancel, follower.run());
         Self { known, changes }
     }
 

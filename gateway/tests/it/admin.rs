@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 use gateway::{Route, RouteTable, Upstream};
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -38,7 +38,8 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
         copy(&tasks, Router::new().route("/v1/echo/{id}", any(held)).route("/v1/new", any("new"))).await;
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
     let addr = fixture.addr;
-    let waiting = tasks.spawn("test.inside", Fate::Finish, async move { get(addr, "/v1/echo/7").await });
+    let waiting =
+        tasks.spawn("test.inside", ShutdownPolicy::Drain, async move { get(addr, "/v1/echo/7").await });
     until("the request inside", || inside.count() == 1).await;
 
     let answer = change(&fixture, "PUT", "/routes", &table(vec![Route::new("GET", "/v1/new", PHOTO)])).await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use gateway::Upstream;
 use policy::breaker::BreakerOptions;
 use policy::{Balance, Policy};
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::Semaphore;
 
 use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, cluster_of, copy, echo, options, until};
@@ -110,7 +110,8 @@ async fn the_full_house_says_so_at_once() {
     let tuning = Tuning { options: Some(options), ..Tuning::default() };
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
     let addr = fixture.addr;
-    let visit = || tasks.spawn("test.visit", Fate::Finish, async move { get(addr, "/v1/echo/7").await });
+    let visit =
+        || tasks.spawn("test.visit", ShutdownPolicy::Drain, async move { get(addr, "/v1/echo/7").await });
     let inside = [visit(), visit()];
     until("two inside", || hits.count() == 2).await;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::routing::any;
 use gateway::Upstream;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 
 use crate::fixture::{Hits, TestGateway, bounded, cluster_of, copy, draining, echo, instances, until};
 use crate::raw_client::{RawConnection, request};
@@ -42,7 +42,11 @@ async fn a_door_that_closes_under_load_fails_nobody() {
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
     let visitors: Vec<_> = (0..8)
         .map(|_| {
-            tasks.spawn("test.visitor", Fate::Finish, visitor(fixture.addr, stop.clone(), served.clone()))
+            tasks.spawn(
+                "test.visitor",
+                ShutdownPolicy::Drain,
+                visitor(fixture.addr, stop.clone(), served.clone()),
+            )
         })
         .collect();
     until("load", || served.count() > 200).await;
@@ -63,7 +67,11 @@ async fn replicas_are_replaced_under_load_and_nobody_notices() {
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
     let visitors: Vec<_> = (0..8)
         .map(|_| {
-            tasks.spawn("test.visitor", Fate::Finish, visitor(fixture.addr, stop.clone(), served.clone()))
+            tasks.spawn(
+                "test.visitor",
+                ShutdownPolicy::Drain,
+                visitor(fixture.addr, stop.clone(), served.clone()),
+            )
         })
         .collect();
     let mut addrs = old.each_ref().map(|copy| copy.addr());

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use contract::id::mix;
 use gateway::Upstream;
 use runtime::Tasks;
-use telemetry::{Level, LogTo, Options};
+use telemetry::{Level, LogTarget, Options};
 
 use crate::fixture::{Hits, TestGateway, cluster_of, copy, echo, until};
 use crate::raw_client::{exchange, request};
 
 #[tokio::test]
 async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
-    let options = Options { level: Level::Metrics, log: LogTo::Nowhere, ..Options::default() };
+    let options = Options { level: Level::Metrics, log: LogTarget::Nowhere, ..Options::default() };
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
     // The component behind its own door: it answers with a bill when asked for one.

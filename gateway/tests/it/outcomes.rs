@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gateway::Upstream;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{TestGateway, cluster_of, listen};
@@ -13,7 +13,7 @@ use crate::raw_client::{RawConnection, get, request};
 async fn saying(tasks: &Tasks, said: &'static [u8]) -> SocketAddr {
     let listener = listen().await;
     let addr = listener.local_addr().expect("bound");
-    tasks.spawn("test.saying", Fate::ShutDown, async move {
+    tasks.spawn("test.saying", ShutdownPolicy::Cancel, async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
             let mut request = [0; 4_096];
@@ -54,7 +54,7 @@ async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
 async fn endless_interim_answers_end_at_the_deadline() {
     let (tasks, listener) = (Tasks::new(), listen().await);
     let addr = listener.local_addr().expect("bound");
-    tasks.spawn("test.interim", Fate::ShutDown, async move {
+    tasks.spawn("test.interim", ShutdownPolicy::Cancel, async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
             while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {

@@ -127,7 +127,7 @@ async fn a_write_that_may_have_happened_is_not_repeated() {
     let listener = listen().await;
     let (addr, hits, tasks) = (listener.local_addr().expect("bound"), Hits::default(), Tasks::new());
     let counted = hits.clone();
-    tasks.spawn("test.hang-up", runtime::Fate::ShutDown, async move {
+    tasks.spawn("test.hang-up", runtime::ShutdownPolicy::Cancel, async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
             let mut request = [0; 4_096];
@@ -148,7 +148,7 @@ async fn a_stale_connection_costs_nobody_anything() {
     // Answers one request per connection and closes it without having said so.
     let listener = listen().await;
     let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());
-    tasks.spawn("test.fickle", runtime::Fate::ShutDown, async move {
+    tasks.spawn("test.fickle", runtime::ShutdownPolicy::Cancel, async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
             let mut request = [0; 4_096];

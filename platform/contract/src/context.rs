@@ -111,7 +111,7 @@ impl CallContext {
     }
 
     /// The same request, asked on by another component.
-    pub fn asked_by(&self, from: ComponentName) -> Self {
+    pub fn called_by(&self, from: ComponentName) -> Self {
         Self { from, ..self.clone() }
     }
 }

@@ -19,7 +19,7 @@ pub enum PrincipalKind {}
 pub type Principal = Id<PrincipalKind>;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const LENGTH: usize = 13;
+const ID_CHARS: usize = 13;
 /// One bit stays free, so that an id fits a signed BIGINT.
 const MASK: u64 = (1 << 63) - 1;
 
@@ -103,9 +103,9 @@ impl<Kind> Hash for Id<Kind> {
 
 impl<Kind> fmt::Display for Id<Kind> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [b'0'; LENGTH];
+        let mut text = [b'0'; ID_CHARS];
         for (i, slot) in text.iter_mut().enumerate() {
-            *slot = ALPHABET[(self.0 >> (5 * (LENGTH - 1 - i))) as usize & 31];
+            *slot = ALPHABET[(self.0 >> (5 * (ID_CHARS - 1 - i))) as usize & 31];
         }
         f.pad(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
     }
@@ -119,30 +119,30 @@ impl<Kind> fmt::Debug for Id<Kind> {
 
 /// What was read is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAnId;
+pub struct IdParseError;
 
-impl fmt::Display for NotAnId {
+impl fmt::Display for IdParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an id is {LENGTH} characters of Crockford base32")
+        write!(f, "an id is {ID_CHARS} characters of Crockford base32")
     }
 }
 
-impl std::error::Error for NotAnId {}
+impl std::error::Error for IdParseError {}
 
 impl<Kind> FromStr for Id<Kind> {
-    type Err = NotAnId;
+    type Err = IdParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text.len() != LENGTH {
-            return Err(NotAnId);
+    fn from_str(text: &str) -> Result<Self, IdParseError> {
+        if text.len() != ID_CHARS {
+            return Err(IdParseError);
         }
         let mut value: u128 = 0;
         for byte in text.bytes() {
-            let digit = ALPHABET.iter().position(|&c| c == byte).ok_or(NotAnId)?;
+            let digit = ALPHABET.iter().position(|&c| c == byte).ok_or(IdParseError)?;
             value = value << 5 | digit as u128;
         }
         if value > u128::from(MASK) {
-            return Err(NotAnId);
+            return Err(IdParseError);
         }
         Ok(Self::new(value as u64))
     }
@@ -177,7 +177,7 @@ mod tests {
     fn an_id_reads_back_what_it_prints() {
         for raw in [0, 1, 31, 32, u64::MAX, 0x0123_4567_89ab_cdef] {
             let id = Principal::new(raw);
-            assert_eq!(id.to_string().len(), LENGTH);
+            assert_eq!(id.to_string().len(), ID_CHARS);
             assert_eq!(id.to_string().parse(), Ok(id));
         }
     }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn text_that_is_no_id_is_refused() {
         for bad in ["", "short", "zzzzzzzzzzzzz", "000000000000I", "0000000000000000"] {
-            assert_eq!(bad.parse::<Principal>(), Err(NotAnId), "{bad}");
+            assert_eq!(bad.parse::<Principal>(), Err(IdParseError), "{bad}");
         }
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct ComponentName(&'static str);
 
 /// Names known at once: a catalogue has a handful, a run's topologies some hundred.
-const MOST: usize = 4_096;
+const MAX_NAMES: usize = 4_096;
 
 static NAMES: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
 
@@ -39,7 +39,7 @@ impl ComponentName {
         if let Some(known) = names.get(name) {
             return Self(known);
         }
-        if names.len() >= MOST {
+        if names.len() >= MAX_NAMES {
             // Whoever makes names up gets none of its own: memory is for real ones.
             return Self("unnamed");
         }

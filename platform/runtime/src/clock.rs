@@ -25,19 +25,21 @@ pub fn ns_of(instant: Instant) -> u64 {
 }
 
 /// How far the wall clock is off on purpose, microseconds.
-static OFF_US: AtomicI64 = AtomicI64::new(0);
+static WALL_OFFSET_US: AtomicI64 = AtomicI64::new(0);
 
 /// Sets the wall clock of this process ahead, or behind where negative, by milliseconds.
 /// A fault; the monotonic clock, and so every timeout and lease, stays as it is.
 pub fn shift_wall(by_ms: i64) {
-    OFF_US.store(by_ms.saturating_mul(1_000), Ordering::Relaxed);
+    WALL_OFFSET_US.store(by_ms.saturating_mul(1_000), Ordering::Relaxed);
 }
 
 /// Microseconds since the Unix epoch; for stamps, never for durations.
 #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
 pub fn wall_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX).saturating_add(OFF_US.load(Ordering::Relaxed))
+    i64::try_from(since.as_micros())
+        .unwrap_or(i64::MAX)
+        .saturating_add(WALL_OFFSET_US.load(Ordering::Relaxed))
 }
 
 /// Nanoseconds of CLOCK_MONOTONIC: comparable between processes of one host.

@@ -7,14 +7,14 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// A limit of a process that can be changed while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Limited {
+pub enum ResourceLimit {
     /// RLIMIT_DATA, bytes: beyond it an allocation fails.
     Data,
     /// RLIMIT_NOFILE: descriptors open at once.
     Files,
 }
 
-impl Limited {
+impl ResourceLimit {
     const fn resource(self) -> Resource {
         match self {
             Self::Data => Resource::Data,
@@ -28,7 +28,7 @@ impl Limited {
 ///
 /// # Errors
 /// When the process is gone or not ours.
-pub fn set(pid: u32, what: Limited, to: Option<u64>) -> io::Result<Option<u64>> {
+pub fn set(pid: u32, what: ResourceLimit, to: Option<u64>) -> io::Result<Option<u64>> {
     let pid = Pid::from_raw(pid.cast_signed());
     let hard = read(pid, what)?.maximum;
     let current = to.map(|to| hard.map_or(to, |hard| to.min(hard))).or(hard);
@@ -36,14 +36,14 @@ pub fn set(pid: u32, what: Limited, to: Option<u64>) -> io::Result<Option<u64>> 
 }
 
 /// The limit as it is.
-fn read(pid: Option<Pid>, what: Limited) -> io::Result<Rlimit> {
+fn read(pid: Option<Pid>, what: ResourceLimit) -> io::Result<Rlimit> {
     match pid {
         None => Ok(rustix::process::getrlimit(what.resource())),
         Some(pid) => {
             let text = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero()))?;
             let name = match what {
-                Limited::Data => "Max data size",
-                Limited::Files => "Max open files",
+                ResourceLimit::Data => "Max data size",
+                ResourceLimit::Files => "Max open files",
             };
             let line = text.lines().find_map(|line| line.strip_prefix(name));
             let mut words = line.unwrap_or_default().split_whitespace();
@@ -58,12 +58,12 @@ fn read(pid: Option<Pid>, what: Limited) -> io::Result<Rlimit> {
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn stand_back(nice: u8) -> io::Result<()> {
+pub fn set_nice(nice: u8) -> io::Result<()> {
     Ok(setpriority_process(None, i32::from(nice))?)
 }
 
 /// Cores this process may run on.
-pub fn cores() -> Vec<usize> {
+pub fn allowed_cores() -> Vec<usize> {
     let set = sched_getaffinity(None).unwrap_or_default();
     (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
 }
@@ -72,14 +72,14 @@ pub fn cores() -> Vec<usize> {
 ///
 /// # Errors
 /// When none of them is there, or the kernel refuses.
-pub fn keep_to(cores: &[usize]) -> io::Result<()> {
+pub fn set_affinity(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
 }
 
 /// Burns CPU on so many threads until the process ends, or whoever started it does.
-pub fn burn(threads: u32) {
+pub fn burn_cpu(threads: u32) {
     crate::lifeline::die_with_parent();
     for _ in 0..threads {
         std::thread::spawn(|| {
@@ -104,16 +104,16 @@ mod tests {
             let line = text.lines().find(|line| line.starts_with("Max open files")).expect("listed");
             line.split_whitespace().nth(3).map(str::to_owned)
         };
-        let before = set(child.id(), Limited::Files, Some(20)).expect("ours");
+        let before = set(child.id(), ResourceLimit::Files, Some(20)).expect("ours");
         assert_eq!(limits(&child).as_deref(), Some("20"));
-        set(child.id(), Limited::Files, before).expect("ours");
+        set(child.id(), ResourceLimit::Files, before).expect("ours");
         assert_eq!(limits(&child), before.map(|n| n.to_string()));
         child.kill().and_then(|()| child.wait()).expect("it ends");
-        assert!(set(child.id(), Limited::Files, Some(20)).is_err(), "nobody there");
+        assert!(set(child.id(), ResourceLimit::Files, Some(20)).is_err(), "nobody there");
     }
 
     #[test]
     fn this_process_runs_somewhere() {
-        assert!(!cores().is_empty());
+        assert!(!allowed_cores().is_empty());
     }
 }

@@ -22,8 +22,8 @@ pub fn component() -> ComponentName {
 }
 
 /// Runs `future` as part of a component.
-pub fn within<F: Future>(component: ComponentName, future: F) -> Within<F> {
-    Within { component, future: Box::pin(future) }
+pub fn within<F: Future>(component: ComponentName, future: F) -> ComponentScope<F> {
+    ComponentScope { component, future: Box::pin(future) }
 }
 
 /// Runs a function as part of a component.
@@ -33,12 +33,12 @@ pub fn enter<R>(component: ComponentName, f: impl FnOnce() -> R) -> R {
 }
 
 /// A future that belongs to a component. Does not cross a bare spawn; ours carries it.
-pub struct Within<F> {
+pub struct ComponentScope<F> {
     component: ComponentName,
     future: Pin<Box<F>>,
 }
 
-impl<F: Future> Future for Within<F> {
+impl<F: Future> Future for ComponentScope<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

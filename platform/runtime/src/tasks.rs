@@ -13,11 +13,11 @@ use crate::{clock, cost, scope};
 
 /// What happens to a task at shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ShutdownPolicy {
     /// It is dropped where it stands.
-    ShutDown,
+    Cancel,
     /// It is waited for, up to the grace period.
-    Finish,
+    Drain,
 }
 
 /// Owner of tasks. Cheap to clone; all clones own the same tasks.
@@ -39,9 +39,9 @@ impl Default for Tasks {
 }
 
 /// Counts a task out, also when it panics or is dropped.
-struct Leaving(Arc<Shared>);
+struct TaskGuard(Arc<Shared>);
 
-impl Drop for Leaving {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
         if self.0.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.finished.notify_waiters();
@@ -63,22 +63,27 @@ impl Tasks {
     /// Starts a task. The component, the span and the accounting of the caller
     /// go along; a bare spawn would lose them.
     #[expect(clippy::disallowed_methods, reason = "this is the spawn with an owner")]
-    pub fn spawn<F>(&self, name: &'static str, fate: Fate, future: F) -> JoinHandle<Option<F::Output>>
+    pub fn spawn<F>(
+        &self,
+        name: &'static str,
+        policy: ShutdownPolicy,
+        future: F,
+    ) -> JoinHandle<Option<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let component = scope::component();
         let closing = self.closing();
-        let leaving = (fate == Fate::Finish).then(|| {
+        let guard = (policy == ShutdownPolicy::Drain).then(|| {
             self.shared.unfinished.fetch_add(1, Ordering::AcqRel);
-            Leaving(self.shared.clone())
+            TaskGuard(self.shared.clone())
         });
-        let life = async move {
-            let _leaving = leaving;
-            match fate {
-                Fate::Finish => Some(future.await),
-                Fate::ShutDown => tokio::select! {
+        let task = async move {
+            let _guard = guard;
+            match policy {
+                ShutdownPolicy::Drain => Some(future.await),
+                ShutdownPolicy::Cancel => tokio::select! {
                     biased;
                     () = closing => {
                         tracing::trace!(task = name, "dropped at shutdown");
@@ -88,8 +93,8 @@ impl Tasks {
                 },
             }
         };
-        let life = scope::within(component, life.in_current_span());
-        tokio::spawn(cost::root(cost::Part::Transport, life))
+        let task = scope::within(component, task.in_current_span());
+        tokio::spawn(cost::root(cost::Part::Transport, task))
     }
 
     /// Begins the shutdown: tasks that shut down are dropped, the others are
@@ -139,7 +144,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     let span = tracing::Span::current();
     let work = move || {
         let _entered = span.enter();
-        scope::enter(component, || cost::cpu::whole(part, work))
+        scope::enter(component, || cost::cpu::measure_blocking(part, work))
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
@@ -162,8 +167,8 @@ mod tests {
     async fn a_task_that_shuts_down_is_dropped_and_one_that_finishes_is_waited_for() {
         let tasks = Tasks::new();
         let (tell, told) = oneshot::channel::<()>();
-        let dropped = tasks.spawn("test.endless", Fate::ShutDown, std::future::pending::<()>());
-        let finishing = tasks.spawn("test.finish", Fate::Finish, async move { told.await.is_ok() });
+        let dropped = tasks.spawn("test.endless", ShutdownPolicy::Cancel, std::future::pending::<()>());
+        let finishing = tasks.spawn("test.finish", ShutdownPolicy::Drain, async move { told.await.is_ok() });
         tasks.close();
         assert_eq!(dropped.await.expect("no panic"), None);
         tell.send(()).expect("it waits");
@@ -174,7 +179,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_straggler_is_counted() {
         let tasks = Tasks::new();
-        tasks.spawn("test.straggler", Fate::Finish, std::future::pending::<()>());
+        tasks.spawn("test.straggler", ShutdownPolicy::Drain, std::future::pending::<()>());
         assert_eq!(tasks.finish(Duration::from_millis(10)).await, 1);
     }
 
@@ -183,7 +188,7 @@ mod tests {
         let feed = ComponentName::of("feed");
         let tasks = Tasks::new();
         let (spawned, blocked) = scope::within(feed, async {
-            let task = tasks.spawn("test.scope", Fate::Finish, async { scope::component() });
+            let task = tasks.spawn("test.scope", ShutdownPolicy::Drain, async { scope::component() });
             (task.await.expect("no panic"), blocking(scope::component).await)
         })
         .await;

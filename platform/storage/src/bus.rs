@@ -148,7 +148,7 @@ impl Bus {
     ) -> Result<(), Refusal> {
         let publisher = ComponentName::of(E::COMPONENT);
         self.outbox.append(cx, tx, id, event).await?;
-        let subscriber_cx = cx.asked_by(publisher);
+        let subscriber_cx = cx.called_by(publisher);
         for Subscription { component, handler } in self.subscribers(E::TOPIC) {
             let span = telemetry::call_span(E::TOPIC, component, "local");
             let effect = async {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{CallContext, ComponentName, Deadline, Envelope, Refusal, RefusalKind};
-use runtime::{Fate, Tasks, clock, cost, scope};
+use runtime::{ShutdownPolicy, Tasks, clock, cost, scope};
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
@@ -81,7 +81,7 @@ impl Consumer {
         let holder = format!("{}-{}", std::process::id(), clock::mono_ns());
         let consumer_loop = ConsumerLoop { consumer: self, subscriptions, topic_list, holder };
         let task = scope::within(component, async move { consumer_loop.run().await });
-        tasks.spawn("storage.consume", Fate::ShutDown, task);
+        tasks.spawn("storage.consume", ShutdownPolicy::Cancel, task);
     }
 }
 

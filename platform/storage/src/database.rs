@@ -227,7 +227,7 @@ impl Database {
         const RETENTION_US: i64 = 24 * 3_600 * 1_000_000;
         const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
         let database = self.clone();
-        tasks.spawn("storage.maintenance", runtime::Fate::ShutDown, async move {
+        tasks.spawn("storage.maintenance", runtime::ShutdownPolicy::Cancel, async move {
             loop {
                 telemetry::wal_bytes(database.wal_bytes());
                 tokio::time::sleep(MAINTENANCE_INTERVAL).await;

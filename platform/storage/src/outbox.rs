@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
 use tracing::Instrument;
@@ -107,7 +107,11 @@ impl Outbox {
             if let Some(tasks) = &self.dual_write {
                 let (db, tasks) = (self.db.clone(), tasks.clone());
                 tx.on_commit(move || {
-                    tasks.spawn("storage.dual_write", Fate::ShutDown, publish_after_commit(db, envelope));
+                    tasks.spawn(
+                        "storage.dual_write",
+                        ShutdownPolicy::Cancel,
+                        publish_after_commit(db, envelope),
+                    );
                 });
                 return Ok(());
             }

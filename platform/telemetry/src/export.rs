@@ -20,14 +20,14 @@ use opentelemetry_sdk::trace::{
 use tokio::runtime::Handle;
 
 use crate::names::attr;
-use crate::options::Identity;
+use crate::options::ProcessLabels;
 
 /// Spans sent together.
-const BATCH: usize = 512;
+const MAX_BATCH_SPANS: usize = 512;
 /// Longest time a span waits for others.
-const DELAY: Duration = Duration::from_millis(500);
+const BATCH_DELAY: Duration = Duration::from_millis(500);
 /// Longest time an export may take.
-const TIMEOUT: Duration = Duration::from_secs(3);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of the spans of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,18 +69,18 @@ impl Counters {
 
 /// Names the component of every span, counts the ended ones, and hands them on.
 #[derive(Debug)]
-pub(crate) struct Counting<P> {
+pub(crate) struct CountingProcessor<P> {
     inner: Option<P>,
     counters: Arc<Counters>,
 }
 
-impl<P> Counting<P> {
+impl<P> CountingProcessor<P> {
     pub(crate) fn new(inner: Option<P>, counters: Arc<Counters>) -> Self {
         Self { inner, counters }
     }
 }
 
-impl<P: SpanProcessor> SpanProcessor for Counting<P> {
+impl<P: SpanProcessor> SpanProcessor for CountingProcessor<P> {
     fn on_start(&self, span: &mut Span, cx: &Context) {
         span.set_attribute(KeyValue::new(attr::COMPONENT, runtime::scope::component().as_str()));
         if let Some(inner) = &self.inner {
@@ -108,18 +108,18 @@ impl<P: SpanProcessor> SpanProcessor for Counting<P> {
 
 /// Splits a batch by component and exports each part under its own resource.
 #[derive(Debug)]
-pub(crate) struct Split {
+pub(crate) struct SplitExporter {
     endpoint: String,
-    identity: Identity,
+    labels: ProcessLabels,
     counters: Arc<Counters>,
     exporters: Mutex<HashMap<String, Arc<Otlp>>>,
     /// Connections live in the async runtime; batches come from a thread outside it.
     runtime: Handle,
 }
 
-impl Split {
-    pub(crate) fn new(endpoint: String, identity: Identity, counters: Arc<Counters>) -> Self {
-        Self { endpoint, identity, counters, exporters: Mutex::default(), runtime: Handle::current() }
+impl SplitExporter {
+    pub(crate) fn new(endpoint: String, labels: ProcessLabels, counters: Arc<Counters>) -> Self {
+        Self { endpoint, labels, counters, exporters: Mutex::default(), runtime: Handle::current() }
     }
 
     fn exporter(&self, component: &str) -> Option<Arc<Otlp>> {
@@ -131,11 +131,11 @@ impl Split {
         let mut exporter = Otlp::builder()
             .with_tonic()
             .with_endpoint(self.endpoint.clone())
-            .with_timeout(TIMEOUT)
+            .with_timeout(EXPORT_TIMEOUT)
             .with_retry_policy(RetryPolicy::disabled())
             .build()
             .ok()?;
-        exporter.set_resource(&resource(component, &self.identity));
+        exporter.set_resource(&resource(component, &self.labels));
         let exporter = Arc::new(exporter);
         exporters.insert(component.to_owned(), exporter.clone());
         Some(exporter)
@@ -143,7 +143,7 @@ impl Split {
 }
 
 /// One component's resource: `service.name` is the component, inside a monolith too.
-fn resource(component: &str, identity: &Identity) -> Resource {
+fn resource(component: &str, labels: &ProcessLabels) -> Resource {
     Resource::builder_empty()
         .with_attributes([
             KeyValue::new("service.name", component.to_owned()),
@@ -151,13 +151,13 @@ fn resource(component: &str, identity: &Identity) -> Resource {
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
             KeyValue::new(
                 "service.instance.id",
-                format!("{}/{}/{}", identity.run_id, identity.arm, identity.instance),
+                format!("{}/{}/{}", labels.run_id, labels.arm, labels.instance),
             ),
             KeyValue::new("deployment.environment.name", "lab"),
-            KeyValue::new(attr::RUN_ID, identity.run_id.clone()),
-            KeyValue::new(attr::SCENARIO, identity.scenario.clone()),
-            KeyValue::new(attr::ARM, identity.arm.clone()),
-            KeyValue::new(attr::TOPOLOGY, identity.topology.clone()),
+            KeyValue::new(attr::RUN_ID, labels.run_id.clone()),
+            KeyValue::new(attr::SCENARIO, labels.scenario.clone()),
+            KeyValue::new(attr::ARM, labels.arm.clone()),
+            KeyValue::new(attr::TOPOLOGY, labels.topology.clone()),
         ])
         .build()
 }
@@ -168,7 +168,7 @@ fn component_of(span: &SpanData) -> String {
     marked.map_or_else(|| runtime::scope::UNSCOPED.to_string(), |attribute| attribute.value.to_string())
 }
 
-impl SpanExporter for Split {
+impl SpanExporter for SplitExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let mut parts: HashMap<String, Vec<SpanData>> = HashMap::new();
         for span in batch {
@@ -193,12 +193,12 @@ impl SpanExporter for Split {
     }
 }
 
-/// The batch processor around a [`Split`], with a queue that holds a busy run.
-pub(crate) fn batching(split: Split, queue: usize) -> BatchSpanProcessor {
+/// The batch processor around a [`SplitExporter`], with a queue that holds a busy run.
+pub(crate) fn batching(split: SplitExporter, queue: usize) -> BatchSpanProcessor {
     let config = BatchConfigBuilder::default()
         .with_max_queue_size(queue)
-        .with_max_export_batch_size(BATCH.min(queue))
-        .with_scheduled_delay(DELAY)
+        .with_max_export_batch_size(MAX_BATCH_SPANS.min(queue))
+        .with_scheduled_delay(BATCH_DELAY)
         .build();
     BatchSpanProcessor::builder(split).with_batch_config(config).build()
 }

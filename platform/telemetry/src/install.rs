@@ -12,18 +12,18 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::export::{Counters, Counting, SpanCounts, Split, batching};
+use crate::export::{Counters, CountingProcessor, SpanCounts, SplitExporter, batching};
 use crate::names;
-use crate::options::{LogTo, Options};
-use crate::sampler::Head;
+use crate::options::{LogTarget, Options};
+use crate::sampler::HeadSampler;
 
 /// Spans that may wait for the exporter where all requests are traced: 65,536 (about 25 MB, the queue is laid
 /// out when it is made) lost nothing at 40,000 spans a second, the SDK's 2,048 lost up to half.
-const SPAN_QUEUE: f64 = 65_536.0;
+const MAX_QUEUE_SPANS: f64 = 65_536.0;
 /// And at least: two batches of one export.
-const LEAST_QUEUE: f64 = 2_048.0;
+const MIN_QUEUE_SPANS: f64 = 2_048.0;
 /// The exporter's own library events must not become spans: that would feed back.
-const QUIET: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,hyper=off,hyper_util=off,h2=off,tonic=off,tower=off,sqlx=warn";
+const SPAN_FILTER: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,hyper=off,hyper_util=off,h2=off,tonic=off,tower=off,sqlx=warn";
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +60,11 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
     let provider = options.level.traces().then(|| {
         let queue = queue(options.level);
         let exporting: Option<BatchSpanProcessor> = options.otlp_endpoint.clone().map(|endpoint| {
-            batching(Split::new(endpoint, options.identity.clone(), counters.clone()), queue)
+            batching(SplitExporter::new(endpoint, options.labels.clone(), counters.clone()), queue)
         });
         SdkTracerProvider::builder()
-            .with_sampler(Head { ratio: options.level.ratio() })
-            .with_span_processor(Counting::new(exporting, counters.clone()))
+            .with_sampler(HeadSampler { ratio: options.level.ratio() })
+            .with_span_processor(CountingProcessor::new(exporting, counters.clone()))
             .build()
     });
     let traces = provider.as_ref().map(|provider| {
@@ -73,7 +73,7 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(EnvFilter::new(QUIET))
+            .with_filter(EnvFilter::new(SPAN_FILTER))
     });
     let log = log_layer(&options.log)?;
     Registry::default().with(traces).with(log).try_init().map_err(|_| InstallError::Twice)?;
@@ -82,7 +82,7 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
 
 /// A queue for the spans of the share that is sampled.
 fn queue(level: crate::Level) -> usize {
-    (SPAN_QUEUE * level.ratio()).max(LEAST_QUEUE) as usize
+    (MAX_QUEUE_SPANS * level.ratio()).max(MIN_QUEUE_SPANS) as usize
 }
 
 fn install_metrics(options: &Options) -> Result<PrometheusHandle, InstallError> {
@@ -90,25 +90,25 @@ fn install_metrics(options: &Options) -> Result<PrometheusHandle, InstallError> 
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &names::BUCKETS)
         .map_err(wrong)?
-        .add_global_label(names::ARM, options.identity.arm.clone())
-        .add_global_label(names::INSTANCE, options.identity.instance.clone())
+        .add_global_label(names::ARM, options.labels.arm.clone())
+        .add_global_label(names::INSTANCE, options.labels.instance.clone())
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
     Ok(handle)
 }
 
-fn log_layer<S>(log: &LogTo) -> Result<Option<Box<dyn Layer<S> + Send + Sync>>, InstallError>
+fn log_layer<S>(log: &LogTarget) -> Result<Option<Box<dyn Layer<S> + Send + Sync>>, InstallError>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
 {
     // Warnings and worse: a log line a request would be a cost of its own.
     let filter = || EnvFilter::try_from_env("CLEAVE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let json = tracing_subscriber::fmt::layer().event_format(crate::log::Json);
+    let json = tracing_subscriber::fmt::layer().event_format(crate::log::JsonFormat);
     Ok(match log {
-        LogTo::Nowhere => None,
-        LogTo::Stderr => Some(json.with_writer(std::io::stderr).with_filter(filter()).boxed()),
-        LogTo::File(path) => {
+        LogTarget::Nowhere => None,
+        LogTarget::Stderr => Some(json.with_writer(std::io::stderr).with_filter(filter()).boxed()),
+        LogTarget::File(path) => {
             let file = File::options().create(true).append(true).open(path).map_err(InstallError::Log)?;
             Some(json.with_writer(Arc::new(file)).with_filter(filter()).boxed())
         }
@@ -124,7 +124,7 @@ impl Telemetry {
     /// All metrics, in the Prometheus text format.
     pub fn render(&self) -> String {
         let Some(prometheus) = &self.prometheus else { return String::new() };
-        self.gather();
+        self.collect();
         prometheus.run_upkeep();
         prometheus.render()
     }
@@ -138,7 +138,7 @@ impl Telemetry {
     }
 
     /// Figures that are read rather than recorded.
-    fn gather(&self) {
+    fn collect(&self) {
         for (component, parts) in runtime::cost::cpu_by_component() {
             for (part, ns) in runtime::cost::Part::ALL.into_iter().zip(parts) {
                 gauge!(names::COST_CPU, names::SERVICE => component.as_str(), names::PART => part.as_str())

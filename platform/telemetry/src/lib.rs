@@ -23,11 +23,11 @@ use std::sync::Arc;
 pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
-    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, bill, cache_read, db_operation,
-    deadline_refused, discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth,
-    queue_wait, shed, wal_bytes, work_done,
+    EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, cache_read, db_operation, deadline_refused,
+    discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait,
+    record_cost_breakdown, shed, wal_bytes, work_done,
 };
-pub use options::{Identity, Level, LogTo, NotALevel, Options, otlp_endpoint_from_env};
+pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels, otlp_endpoint_from_env};
 pub use spans::{
     Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span,
     producer_span, server_end, server_span, wait_span,

@@ -10,9 +10,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// One event, one line.
-pub(crate) struct Json;
+pub(crate) struct JsonFormat;
 
-impl<S, N> FormatEvent<S, N> for Json
+impl<S, N> FormatEvent<S, N> for JsonFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -23,7 +23,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields { text: String::new() };
+        let mut fields = FieldWriter { text: String::new() };
         event.record(&mut fields);
         let metadata = event.metadata();
         write!(
@@ -32,7 +32,7 @@ where
             runtime::clock::wall_us(),
             metadata.level(),
             runtime::scope::component(),
-            Quoted(metadata.target()),
+            JsonString(metadata.target()),
             fields.text
         )?;
         let context = opentelemetry::Context::current();
@@ -51,36 +51,36 @@ where
     }
 }
 
-struct Fields {
+struct FieldWriter {
     text: String,
 }
 
-impl Visit for Fields {
+impl Visit for FieldWriter {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text += &format!(",{}:{}", Quoted(field.name()), Quoted(&format!("{value:?}")));
+        self.text += &format!(",{}:{}", JsonString(field.name()), JsonString(&format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text += &format!(",{}:{}", Quoted(field.name()), Quoted(value));
+        self.text += &format!(",{}:{}", JsonString(field.name()), JsonString(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.text += &format!(",{}:{value}", Quoted(field.name()));
+        self.text += &format!(",{}:{value}", JsonString(field.name()));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.text += &format!(",{}:{value}", Quoted(field.name()));
+        self.text += &format!(",{}:{value}", JsonString(field.name()));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.text += &format!(",{}:{value}", Quoted(field.name()));
+        self.text += &format!(",{}:{value}", JsonString(field.name()));
     }
 }
 
 /// A JSON string (RFC 8259, section 7).
-struct Quoted<'a>(&'a str);
+struct JsonString<'a>(&'a str);
 
-impl fmt::Display for Quoted<'_> {
+impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"")?;
         for c in self.0.chars() {
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn strings_are_quoted_as_json() {
         let text = "a \"b\" \\ \n \u{1} é";
-        let quoted = Quoted(text).to_string();
+        let quoted = JsonString(text).to_string();
         assert_eq!(serde_json::from_str::<String>(&quoted).expect("JSON"), text);
     }
 }

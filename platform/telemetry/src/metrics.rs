@@ -68,16 +68,16 @@ impl ServerMetrics {
     }
 
     /// A request came in; it is active until the guard is dropped.
-    pub fn begin(&self) -> Active {
+    pub fn begin(&self) -> ActiveRequestGuard {
         self.active.increment(1.0);
-        Active(self.active.clone())
+        ActiveRequestGuard(self.active.clone())
     }
 }
 
 /// A request being served.
-pub struct Active(Gauge);
+pub struct ActiveRequestGuard(Gauge);
 
-impl Drop for Active {
+impl Drop for ActiveRequestGuard {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
@@ -326,11 +326,11 @@ pub fn discovery_staleness(since: Duration) {
 }
 
 /// A request's bill, at the door.
-pub fn bill(route: &str, bill: &runtime::cost::Bill) {
+pub fn record_cost_breakdown(route: &str, breakdown: &runtime::cost::CostBreakdown) {
     static PARTS: Cache<(Arc<str>, &'static str), Gauge> = Cache::new();
     let route: Arc<str> = Arc::from(route);
     for part in runtime::cost::Part::ALL {
-        let ns = bill.of(part);
+        let ns = breakdown.of(part);
         if ns > 0 {
             // A counter of seconds: the facade's counters are whole numbers, its gauges are not.
             let made = || gauge!(names::COST_WALL, names::HTTP_ROUTE => route.to_string(), names::PART => part.as_str());

@@ -57,12 +57,12 @@ impl fmt::Display for Level {
 /// Text that is no level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no telemetry level; write off, metrics, sampled(0.1) or full")]
-pub struct NotALevel(String);
+pub struct LevelParseError(String);
 
 impl FromStr for Level {
-    type Err = NotALevel;
+    type Err = LevelParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotALevel> {
+    fn from_str(text: &str) -> Result<Self, LevelParseError> {
         let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
         match text {
             "off" => Ok(Self::Off),
@@ -74,7 +74,7 @@ impl FromStr for Level {
                 .and_then(|rest| rest.strip_suffix(')'))
                 .and_then(ratio)
                 .map(Self::Sampled)
-                .ok_or_else(|| NotALevel(text.to_owned())),
+                .ok_or_else(|| LevelParseError(text.to_owned())),
         }
     }
 }
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Level {
 
 /// Who a process is, in a run.
 #[derive(Clone, Debug, Default)]
-pub struct Identity {
+pub struct ProcessLabels {
     /// The run.
     pub run_id: String,
     /// The scenario.
@@ -108,7 +108,7 @@ pub struct Identity {
 
 /// Where log lines go.
 #[derive(Clone, Debug, Default)]
-pub enum LogTo {
+pub enum LogTarget {
     /// Standard error, which the lab keeps as a file.
     #[default]
     Stderr,
@@ -124,11 +124,11 @@ pub struct Options {
     /// How much is watched.
     pub level: Level,
     /// On whose behalf.
-    pub identity: Identity,
+    pub labels: ProcessLabels,
     /// Collector for OTLP over gRPC, `http://127.0.0.1:4317`; spans are not exported without one.
     pub otlp_endpoint: Option<String>,
     /// Where log lines go.
-    pub log: LogTo,
+    pub log: LogTarget,
 }
 
 /// The collector of the standard variable, if it is set and not empty.

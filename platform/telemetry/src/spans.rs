@@ -13,11 +13,11 @@ use crate::metrics::known_method;
 
 /// The context of the current span, for whoever sends a request on.
 pub fn current_trace() -> TraceContext {
-    of(&Span::current())
+    context_of(&Span::current())
 }
 
 /// The context of a span; none where nothing is traced.
-pub fn of(span: &Span) -> TraceContext {
+pub fn context_of(span: &Span) -> TraceContext {
     let context = span.context();
     let span = context.span();
     let context = span.span_context();

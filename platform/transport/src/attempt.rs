@@ -11,7 +11,7 @@ use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use policy::retry::AttemptOutcome;
 use runtime::clock;
-use runtime::cost::{self, Bill, Part};
+use runtime::cost::{self, CostBreakdown, Part};
 use tokio::time::timeout_at;
 
 use crate::cluster::{Cluster, Endpoint, InFlight};
@@ -125,7 +125,7 @@ pub(crate) async fn send_in_flight(
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
-    let billed = cost::is_billed();
+    let billed = cost::has_ledger();
     let ask_for_bill = |mut request: Request<Body>| {
         if billed {
             request.headers_mut().insert(headers::BILL, HeaderValue::from_static("1"));
@@ -139,7 +139,7 @@ pub(crate) async fn send_in_flight(
             && let Some(bill) =
                 response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
         {
-            cost::remote(Bill::from_header(bill));
+            cost::record_remote(CostBreakdown::from_header(bill));
         }
         answer
     };

@@ -47,7 +47,7 @@ impl<C: Call> CallHandler<C> {
 /// The context of a function call. Where the edge passes no deadline on, the callee
 /// works for a caller who has gone, as it would across a network.
 fn local_context(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext {
-    let mut cx = cx.asked_by(caller);
+    let mut cx = cx.called_by(caller);
     if !deadline {
         cx.deadline = Deadline::after(clock::now(), headers::MAX_DEADLINE);
     }

@@ -11,7 +11,7 @@ use contract::ComponentName;
 use http::{HeaderValue, StatusCode};
 use policy::balance::median_ns;
 use policy::{EndpointLoad, Picker, outlier};
-use runtime::{chance, clock};
+use runtime::{clock, random};
 use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
@@ -294,7 +294,7 @@ impl Cluster {
             .filter(|endpoint| avoid.is_none_or(|avoid| !Arc::ptr_eq(endpoint, avoid)))
             .collect();
         let total: u64 = others.iter().map(|endpoint| u64::from(endpoint.instance.weight)).sum();
-        let mut at = ((u128::from(chance::bits()) * u128::from(total)) >> 64) as u64;
+        let mut at = ((u128::from(random::bits()) * u128::from(total)) >> 64) as u64;
         let drawn = others.iter().find(|endpoint| {
             let weight = u64::from(endpoint.instance.weight);
             let here = at < weight;
@@ -315,7 +315,7 @@ impl Cluster {
         }
         let avoid = avoid.and_then(|avoid| eligible.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
         let index =
-            picker.pick(eligible, |endpoint| &endpoint.load, clock::now_ns(), chance::bits(), avoid)?;
+            picker.pick(eligible, |endpoint| &endpoint.load, clock::now_ns(), random::bits(), avoid)?;
         eligible.get(index).cloned()
     }
 }

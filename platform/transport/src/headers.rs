@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use contract::id::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use runtime::{chance, clock};
+use runtime::{clock, random};
 
 /// Remaining milliseconds until nobody waits any more; no clocks are compared.
 pub const DEADLINE: HeaderName = HeaderName::from_static("x-deadline-ms");
@@ -55,7 +55,7 @@ pub fn public_context(headers: &HeaderMap) -> CallContext {
     let key = text(headers, &KEY).map(Arc::<str>::from);
     let request = request(headers).unwrap_or_else(|| match &key {
         Some(key) => mix(fnv1a64(key.as_bytes(), 0xcbf2_9ce4_8422_2325)).max(1),
-        None => chance::bits().max(1),
+        None => random::bits().max(1),
     });
     CallContext {
         deadline,

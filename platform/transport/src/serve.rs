@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -118,7 +118,7 @@ where
         room: Arc::new(Semaphore::new(options.max_connections)),
     });
     let accepting = accept(tasks.clone(), listener, service, shared.clone());
-    tasks.spawn("transport.accept", Fate::ShutDown, accepting);
+    tasks.spawn("transport.accept", ShutdownPolicy::Cancel, accepting);
     Server { addr, shared }
 }
 
@@ -226,7 +226,7 @@ where
         let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else { continue };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
         // Every task is the top of its own account, as transport until it says otherwise.
-        tasks.spawn("transport.connection", Fate::ShutDown, connection);
+        tasks.spawn("transport.connection", ShutdownPolicy::Cancel, connection);
     }
 }
 

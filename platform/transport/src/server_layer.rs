@@ -12,7 +12,7 @@ use contract::id::fnv1a64;
 use contract::{ComponentName, Refusal};
 use http::{HeaderMap, HeaderValue};
 use runtime::cost::{self, Part};
-use runtime::{Fate, clock, scope};
+use runtime::{ShutdownPolicy, clock, scope};
 use telemetry::ServerMetrics;
 use tower::{Layer, Service};
 use tracing::Instrument;
@@ -149,10 +149,10 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     // In one process the door's own ledger is open already.
-    let bill = context.bill && !cost::is_billed();
+    let bill = context.bill && !cost::has_ledger();
     let work = scope::within(component, async move {
         if bill {
-            let (output, bill) = cost::billed(work).await;
+            let (output, bill) = cost::with_ledger(work).await;
             WorkOutput { output, bill: HeaderValue::from_str(&bill.to_header()).ok() }
         } else {
             WorkOutput { output: work.await, bill: None }
@@ -162,7 +162,7 @@ where
         Some(router_state) if router_state.detaches(context.caller, component) => {
             let waited_for = Arc::new(());
             let waiting = Arc::downgrade(&waited_for);
-            let task = router_state.detached.spawn("transport.detached", Fate::Finish, async move {
+            let task = router_state.detached.spawn("transport.detached", ShutdownPolicy::Drain, async move {
                 let worked = work.await;
                 if is_work(&worked.output) {
                     telemetry::work_done(component, waiting.strong_count() == 0);

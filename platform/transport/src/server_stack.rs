@@ -17,7 +17,7 @@ use fault::{LeaseTable, Side};
 use policy::ServiceOptions;
 use policy::service::{QUEUE_CAP, SimulatedStore, SimulatedWork};
 use runtime::cost::{self, Part};
-use runtime::{Tasks, chance, clock};
+use runtime::{Tasks, clock, random};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::Instrument;
@@ -58,7 +58,7 @@ impl SimulatedServer {
     /// same demands, and a try that was too long is not too long again for ever.
     fn draw(&self, purpose: &[u8], cx: &CallContext) -> f64 {
         // Background work has no request; its dice need not be reproducible.
-        let request = if cx.request == 0 { chance::bits() } else { cx.request };
+        let request = if cx.request == 0 { random::bits() } else { cx.request };
         let key = request ^ mix(u64::from(cx.attempt));
         let bits = mix(fnv1a64(purpose, mix(self.seed ^ fnv1a64(self.component.as_str().as_bytes(), key))));
         (bits >> 11) as f64 / (1u64 << 53) as f64

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use discovery::{Registrar, Registry};
 use fault::{ActiveFaults, LeaseTable};
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use storage::{Database, StorageFaults};
 use tokio::sync::Notify;
 use transport::Clusters;
@@ -43,7 +43,7 @@ impl FaultActuator {
         let changed = Arc::new(Notify::new());
         let notify = changed.clone();
         self.faults.on_change(move || notify.notify_one());
-        tasks.spawn("fault.actuator", Fate::ShutDown, async move {
+        tasks.spawn("fault.actuator", ShutdownPolicy::Cancel, async move {
             let mut held = HeldResources::default();
             loop {
                 let now_ns = clock::now_ns();

@@ -15,7 +15,7 @@ use contract::{ComponentName, Refusal, RefusalKind};
 use discovery::model::{Epoch, InstanceId, ServiceName};
 use discovery::{Place, Registrar, Registration, Registry, Watch, Watcher};
 use policy::EdgePattern;
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
 use telemetry::Telemetry;
 use tokio::net::UdpSocket;
@@ -110,7 +110,7 @@ impl Node {
         contents: NodeContents,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, NodeError> {
-        runtime::chance::seed_process(config.seed);
+        runtime::random::seed_process(config.seed);
         let tasks = Tasks::new();
         let policies = policies(&config)?;
         let faults = Arc::<fault::LeaseTable>::default();
@@ -448,7 +448,7 @@ async fn wrong_method() -> impl IntoResponse {
 }
 
 fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {
-    tasks.spawn("telemetry.upkeep", Fate::ShutDown, async move {
+    tasks.spawn("telemetry.upkeep", ShutdownPolicy::Cancel, async move {
         loop {
             tokio::time::sleep(UPKEEP_INTERVAL).await;
             telemetry.upkeep();
@@ -463,7 +463,7 @@ fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, Comp
 
 /// Drops what every consumer has applied.
 fn start_trimming(tasks: &Tasks, bus: Bus) {
-    tasks.spawn("outbox.trim", Fate::ShutDown, async move {
+    tasks.spawn("outbox.trim", ShutdownPolicy::Cancel, async move {
         loop {
             tokio::time::sleep(TRIM_INTERVAL).await;
             if let Err(error) = bus.outbox().trim().await {

@@ -10,8 +10,8 @@ use component::Service;
 use contract::ProcessPlan;
 use discovery::Place;
 use history::History;
-use runtime::limits::Limited;
-use telemetry::{Identity, LogTo, Options};
+use runtime::limits::ResourceLimit;
+use telemetry::{LogTarget, Options, ProcessLabels};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
@@ -157,16 +157,16 @@ pub fn run(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCo
 /// Keeps to what the topology gives it, before any thread starts.
 fn apply_limits(config: &NodeConfig) -> std::io::Result<()> {
     if !config.cores.is_empty() {
-        runtime::limits::keep_to(&config.cores)?;
+        runtime::limits::set_affinity(&config.cores)?;
     }
     if let Some(nice) = config.limits.nice {
-        runtime::limits::stand_back(nice)?;
+        runtime::limits::set_nice(nice)?;
     }
     if let Some(memory) = config.limits.memory {
-        runtime::limits::set(0, Limited::Data, Some(memory.get()))?;
+        runtime::limits::set(0, ResourceLimit::Data, Some(memory.get()))?;
     }
     if let Some(files) = config.limits.fds {
-        runtime::limits::set(0, Limited::Files, Some(files))?;
+        runtime::limits::set(0, ResourceLimit::Files, Some(files))?;
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 }
 
 async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCode {
-    let identity = Identity {
+    let labels = ProcessLabels {
         run_id: config.run_id.clone(),
         scenario: config.scenario.clone(),
         arm: config.arm.clone(),
@@ -191,9 +191,9 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
     };
     let options = Options {
         level: config.telemetry,
-        identity,
+        labels,
         otlp_endpoint: config.otlp.clone().or_else(telemetry::otlp_endpoint_from_env),
-        log: LogTo::Stderr,
+        log: LogTarget::Stderr,
     };
     let telemetry = match telemetry::install(options) {
         Ok(telemetry) => Arc::new(telemetry),

@@ -5,7 +5,7 @@ use component::{IdempotentWrite, ServiceContext};
 use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::UserId;
-use runtime::{chance, clock};
+use runtime::{clock, random};
 use serde::{Deserialize, Serialize};
 use storage::{Blobs, Bus, Database, Tx};
 
@@ -82,7 +82,7 @@ impl Album {
         let (caption, tags) = (words::caption(&caption)?, words::tags(&tags)?);
         let id = match &cx.key {
             Some(key) => PhotoId::derived("photo", &[&author.raw().to_le_bytes(), key.as_bytes()]),
-            None => PhotoId::new(chance::bits()),
+            None => PhotoId::new(random::bits()),
         };
         let size = bytes.len() as u64;
         let content = self.darkroom.fingerprint(bytes.clone()).await;

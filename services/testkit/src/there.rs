@@ -8,7 +8,7 @@ use std::time::Duration;
 use contract::{Call, Carrier, ComponentName, Event, Principal, ProcessPlan, Refusal};
 use discovery::{Epoch, InstanceId, Registrar, Registration, Registry, ServiceName};
 use node::{NodeConfig, database_path};
-use runtime::Fate;
+use runtime::ShutdownPolicy;
 use storage::{Database, Source};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -112,7 +112,7 @@ impl Client for There {
         let stream = hyper_util::rt::TokioIo::new(stream);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(stream).await.expect("it speaks HTTP/1.1");
-        self.ours.tasks.spawn("testkit.connection", Fate::ShutDown, async move {
+        self.ours.tasks.spawn("testkit.connection", ShutdownPolicy::Cancel, async move {
             // An error here shows as an error of the request itself.
             let _ = connection.await;
         });

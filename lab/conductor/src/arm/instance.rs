@@ -14,7 +14,7 @@ use contract::placement::Limits;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use node::NodeConfig;
-use runtime::limits::Limited;
+use runtime::limits::ResourceLimit;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -130,12 +130,12 @@ pub(crate) struct InstanceState {
     /// Leases on pausing: the process goes on when the last has ended.
     paused: u32,
     /// Limits in force, by step: they hold for a successor as well.
-    limits: Vec<(u32, Limited, u64)>,
+    limits: Vec<(u32, ResourceLimit, u64)>,
     /// Control groups it belongs to, by step, with the cores each leaves: the smallest holds. Step
     /// 0 is the topology.
     cgroups: Vec<(u32, f64, PathBuf)>,
     /// What the limits were before the first of them.
-    before: Vec<(Limited, Option<u64>)>,
+    before: Vec<(ResourceLimit, Option<u64>)>,
     /// It is meant to end: nobody brings it back.
     stopping: bool,
     /// Wait before it is brought back, milliseconds, whatever the topology says.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use contract::{ComponentName, Placement, ProcessPlan};
 use node::NodeConfig;
 use record::EventKind;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 
 use crate::arm::children::Spawner;
@@ -290,7 +290,7 @@ fn supervise(
     let (environment, plan, instance, record) =
         (environment.clone(), plan.clone(), instance.clone(), record.clone());
     let tasks = environment.tasks.clone();
-    tasks.spawn("lab.supervise", Fate::ShutDown, async move {
+    tasks.spawn("lab.supervise", ShutdownPolicy::Cancel, async move {
         while let Some(running) = instance.running() {
             let status = tokio::select! {
                 status = running.wait() => status,

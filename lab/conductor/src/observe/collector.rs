@@ -16,7 +16,7 @@ use contract::TraceContext;
 use loadgen::Traced;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use trace::{Gatherer, Journey};
 
 use self::forward::Forwarder;
@@ -65,7 +65,7 @@ impl Collector {
         let grpc = otlp::grpc(tasks, shared.clone()).await?;
         let http = otlp::http(tasks, shared.clone()).await?;
         let settling = shared.clone();
-        tasks.spawn("lab.traces", Fate::ShutDown, async move {
+        tasks.spawn("lab.traces", ShutdownPolicy::Cancel, async move {
             let mut interval = tokio::time::interval(SETTLE_INTERVAL);
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {

@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use grafana::figures::Figures;
 use grafana::openmetrics;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use transport::serve::{self, BindError};
 
 use crate::observe::record_writer::{RecordSubscription, RecordWriter};
@@ -23,7 +23,7 @@ use crate::observe::record_writer::{RecordSubscription, RecordWriter};
 pub async fn serve(tasks: &Tasks, record: &RecordWriter) -> Result<SocketAddr, BindError> {
     let listener = serve::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let figures = Arc::<Mutex<Figures>>::default();
-    tasks.spawn("lab.metrics", Fate::ShutDown, follow(record.subscribe(), figures.clone()));
+    tasks.spawn("lab.metrics", ShutdownPolicy::Cancel, follow(record.subscribe(), figures.clone()));
     let answer = move || {
         let figures = figures.lock().expect("no panic while held");
         std::future::ready(([(CONTENT_TYPE, openmetrics::CONTENT_TYPE)], openmetrics::exposition(&figures)))

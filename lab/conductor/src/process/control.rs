@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::TcpStream;
 
 /// Why a question got no answer.
@@ -67,7 +67,7 @@ impl ControlClient {
             stream.set_nodelay(true).map_err(|why| connection_error(why.into()))?;
             let (mut sender, connection) =
                 http1::handshake(TokioIo::new(stream)).await.map_err(|why| connection_error(why.into()))?;
-            self.tasks.spawn("lab.control", Fate::ShutDown, async move {
+            self.tasks.spawn("lab.control", ShutdownPolicy::Cancel, async move {
                 // Its end is told to the sender, which is where we look.
                 let _ = connection.await;
             });

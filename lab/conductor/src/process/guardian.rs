@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runtime::limits::Limited;
+use runtime::limits::ResourceLimit;
 use serde::{Deserialize, Serialize};
 
 use crate::process::usage;
@@ -53,7 +53,7 @@ pub enum UndoAction {
     /// SIGCONT.
     Continue(ProcessIdentity),
     /// A limit is lifted.
-    Lift(ProcessIdentity, #[serde(with = "limited")] Limited),
+    Lift(ProcessIdentity, #[serde(with = "limited")] ResourceLimit),
     /// SIGKILL: a child that must not outlive the run.
     Kill(ProcessIdentity),
     /// A control group is emptied and removed.
@@ -61,19 +61,23 @@ pub enum UndoAction {
 }
 
 mod limited {
-    use runtime::limits::Limited;
+    use runtime::limits::ResourceLimit;
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-    pub fn serialize<S: Serializer>(what: &Limited, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(what: &ResourceLimit, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match what {
-            Limited::Data => "data",
-            Limited::Files => "files",
+            ResourceLimit::Data => "data",
+            ResourceLimit::Files => "files",
         })
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limited, D::Error> {
-        Ok(if String::deserialize(deserializer)? == "data" { Limited::Data } else { Limited::Files })
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceLimit, D::Error> {
+        Ok(if String::deserialize(deserializer)? == "data" {
+            ResourceLimit::Data
+        } else {
+            ResourceLimit::Files
+        })
     }
 }
 

@@ -227,7 +227,7 @@ pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Nod
 /// Cores an arm keeps to: the same number for each, other ones where there are enough.
 fn arm_cores(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
     let Some(wanted) = scenario.budget.cores else { return Vec::new() };
-    let all = runtime::limits::cores();
+    let all = runtime::limits::allowed_cores();
     let wanted = (wanted as usize).clamp(1, all.len().max(1));
     // Arms that take turns take the same cores, and leave the others to the generator.
     let turns = scenario.way == scenario::Way::SideBySide;
@@ -241,7 +241,7 @@ fn generator_cores(scenario: &scenario::Scenario) -> Vec<usize> {
         return Vec::new();
     }
     let taken = arm_cores(scenario, 'A');
-    runtime::limits::cores().into_iter().filter(|core| !taken.contains(core)).collect()
+    runtime::limits::allowed_cores().into_iter().filter(|core| !taken.contains(core)).collect()
 }
 
 /// The order of arms in a round: two arms ABBA AB .., more a Latin square

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fault::{Fault, ProcessFault};
 use record::EventKind;
-use runtime::limits::Limited;
+use runtime::limits::ResourceLimit;
 use scenario::Step;
 
 use crate::arm::Arm;
@@ -94,7 +94,7 @@ pub(crate) async fn apply(
                 step,
                 letter,
                 &instances,
-                Limited::Data,
+                ResourceLimit::Data,
                 limit.get(),
                 end,
                 &apply_each,
@@ -103,8 +103,18 @@ pub(crate) async fn apply(
             .await
         }
         ProcessFault::OpenFiles(limit) => {
-            limited(context, step, letter, &instances, Limited::Files, limit, end, &apply_each, &undo_each)
-                .await
+            limited(
+                context,
+                step,
+                letter,
+                &instances,
+                ResourceLimit::Files,
+                limit,
+                end,
+                &apply_each,
+                &undo_each,
+            )
+            .await
         }
     }
 }
@@ -156,7 +166,7 @@ async fn limited(
     step: &Step,
     letter: char,
     instances: &[Arc<Instance>],
-    what: Limited,
+    what: ResourceLimit,
     to: u64,
     end: Instant,
     apply_each: &dyn Fn(Act<'_>),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fault::ConnectionFault;
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,7 +78,7 @@ impl Proxy {
         let transfers = Arc::new(AtomicU64::new(0));
         let proxy = Self { addr, faults: faults.clone(), transfers: transfers.clone(), ending };
         let owner = tasks.clone();
-        tasks.spawn("lab.proxy", Fate::ShutDown, async move {
+        tasks.spawn("lab.proxy", ShutdownPolicy::Cancel, async move {
             let permits = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
             loop {
                 let accepted = tokio::select! {
@@ -89,7 +89,7 @@ impl Proxy {
                     continue;
                 };
                 let (faults, transfers, mut ended) = (faults.subscribe(), transfers.clone(), ended.clone());
-                owner.spawn("lab.proxy.connection", Fate::ShutDown, async move {
+                owner.spawn("lab.proxy.connection", ShutdownPolicy::Cancel, async move {
                     let _permit = permit;
                     tokio::select! {
                         () = forward(caller, to, faults, transfers) => {}
@@ -201,7 +201,7 @@ mod tests {
     async fn echo(tasks: &Tasks) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let addr = listener.local_addr().expect("bound");
-        tasks.spawn("echo", Fate::ShutDown, async move {
+        tasks.spawn("echo", ShutdownPolicy::Cancel, async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (mut from, mut to) = stream.split();
                 let _ = tokio::io::copy(&mut from, &mut to).await;

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract::ComponentName;
 
 use super::Part;
-use crate::{chance, clock, scope};
+use crate::{clock, random, scope};
 
 /// One poll in so many is measured, and counts as often.
-const EVERY: u64 = 16;
+const SAMPLE_STRIDE: u64 = 16;
 
 thread_local! {
     /// What the thread is at, and since when; `None` while not measured.
@@ -60,7 +60,7 @@ fn charge(part: Part, ns: u64) {
 pub(crate) fn boundary() {
     if let Some(probe) = PROBE.get() {
         let now = clock::thread_cpu_ns();
-        charge(PART.get(), now.saturating_sub(probe.since_ns) * EVERY);
+        charge(PART.get(), now.saturating_sub(probe.since_ns) * SAMPLE_STRIDE);
         // Read again: the charge itself is nobody's work.
         PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns() }));
     }
@@ -72,12 +72,12 @@ pub(crate) fn current() -> Part {
 }
 
 /// Puts the previous part back, also when a poll panics.
-pub(crate) struct Charged {
+pub(crate) struct PartGuard {
     before: Part,
     ends_probe: bool,
 }
 
-impl Drop for Charged {
+impl Drop for PartGuard {
     fn drop(&mut self) {
         boundary();
         PART.set(self.before);
@@ -88,21 +88,21 @@ impl Drop for Charged {
 }
 
 /// Enters a part.
-pub(crate) fn enter(part: Part) -> Charged {
+pub(crate) fn enter(part: Part) -> PartGuard {
     boundary();
-    Charged { before: PART.replace(part), ends_probe: false }
+    PartGuard { before: PART.replace(part), ends_probe: false }
 }
 
 /// Enters a top-level poll and decides whether it is measured. The stride is
 /// drawn, so that a rhythm in the polls cannot hide from it.
-pub(crate) fn begin_root(part: Part) -> Charged {
+pub(crate) fn begin_root(part: Part) -> PartGuard {
     let nested = PROBE.get().is_some();
     let mut charged = enter(part);
     if !nested {
         let until = UNTIL.get();
         if until == 0 {
-            // Uniform in 0 to 2 EVERY - 2: the mean stride is EVERY.
-            UNTIL.set(chance::bits() % (2 * EVERY - 1));
+            // Uniform in 0 to 2 SAMPLE_STRIDE - 2: the mean stride is SAMPLE_STRIDE.
+            UNTIL.set(random::bits() % (2 * SAMPLE_STRIDE - 1));
             PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns() }));
             charged.ends_probe = true;
         } else {
@@ -113,14 +113,14 @@ pub(crate) fn begin_root(part: Part) -> Charged {
 }
 
 /// Measures work that is long enough to be measured every time: a blocking job.
-pub(crate) fn whole<R>(part: Part, work: impl FnOnce() -> R) -> R {
-    struct Ended(Part, u64);
-    impl Drop for Ended {
+pub(crate) fn measure_blocking<R>(part: Part, work: impl FnOnce() -> R) -> R {
+    struct ChargeGuard(Part, u64);
+    impl Drop for ChargeGuard {
         fn drop(&mut self) {
             charge(self.0, clock::thread_cpu_ns().saturating_sub(self.1));
         }
     }
-    let _ended = Ended(part, clock::thread_cpu_ns());
+    let _ended = ChargeGuard(part, clock::thread_cpu_ns());
     work()
 }
 

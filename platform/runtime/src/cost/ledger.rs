@@ -11,13 +11,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use super::{Bill, Part};
+use super::{CostBreakdown, Part};
 use crate::clock;
 
 /// A request with more spans than this is billed for the first ones only.
 const MAX_SPANS: usize = 512;
 /// No end yet.
-const OPEN: u64 = u64::MAX;
+const OPEN_END_NS: u64 = u64::MAX;
 
 /// A stretch of a request.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ struct Span {
     start_ns: u64,
     end_ns: u64,
     /// What the callee says its share of this span went to.
-    remote: Option<Bill>,
+    remote: Option<CostBreakdown>,
 }
 
 type Spans = Arc<Mutex<Vec<Span>>>;
@@ -37,18 +37,18 @@ thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether the request at hand is billed: then the callee is asked for its bill.
-pub fn is_billed() -> bool {
+/// Whether the request at hand is billed: then the callee is asked for its breakdown.
+pub fn has_ledger() -> bool {
     LEDGER.with_borrow(Option::is_some)
 }
 
 /// Notes the bill of a callee, inside the part that waited for it.
-pub fn remote(bill: Bill) {
+pub fn record_remote(breakdown: CostBreakdown) {
     LEDGER.with_borrow(|ledger| {
         if let Some(spans) = ledger {
             let mut spans = spans.lock().expect("no panic while held");
             if let Some(span) = spans.get_mut(CURRENT.get()) {
-                span.remote = Some(bill);
+                span.remote = Some(breakdown);
             }
         }
     });
@@ -56,37 +56,42 @@ pub fn remote(bill: Bill) {
 
 /// Runs a request with a ledger and says where its time went. What no part
 /// claims is transport.
-pub async fn billed<F: Future>(future: F) -> (F::Output, Bill) {
-    let root =
-        Span { parent: 0, part: Part::Transport, start_ns: clock::now_ns(), end_ns: OPEN, remote: None };
+pub async fn with_ledger<F: Future>(future: F) -> (F::Output, CostBreakdown) {
+    let root = Span {
+        parent: 0,
+        part: Part::Transport,
+        start_ns: clock::now_ns(),
+        end_ns: OPEN_END_NS,
+        remote: None,
+    };
     let spans: Spans = Arc::new(Mutex::new(vec![root]));
-    let output = Billed { spans: spans.clone(), future: Box::pin(future) }.await;
+    let output = LedgerFuture { spans: spans.clone(), future: Box::pin(future) }.await;
     let mut spans = spans.lock().expect("no panic while held");
     spans[0].end_ns = clock::now_ns();
     (output, critical_path(&spans))
 }
 
-struct Billed<F> {
+struct LedgerFuture<F> {
     spans: Spans,
     future: Pin<Box<F>>,
 }
 
-impl<F: Future> Future for Billed<F> {
+impl<F: Future> Future for LedgerFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let spans = self.spans.clone();
-        let _restore = Restore { ledger: LEDGER.replace(Some(spans)), current: CURRENT.replace(0) };
+        let _restore = RestoreGuard { ledger: LEDGER.replace(Some(spans)), current: CURRENT.replace(0) };
         self.future.as_mut().poll(cx)
     }
 }
 
-struct Restore {
+struct RestoreGuard {
     ledger: Option<Spans>,
     current: usize,
 }
 
-impl Drop for Restore {
+impl Drop for RestoreGuard {
     fn drop(&mut self) {
         LEDGER.set(self.ledger.take());
         CURRENT.set(self.current);
@@ -94,13 +99,13 @@ impl Drop for Restore {
 }
 
 /// An open span; dropping it ends it.
-pub(crate) struct Open {
+pub(crate) struct OpenSpan {
     spans: Spans,
     index: usize,
 }
 
 /// Opens a span below the current one, if the request is billed.
-pub(crate) fn open(part: Part) -> Option<Open> {
+pub(crate) fn open(part: Part) -> Option<OpenSpan> {
     LEDGER.with_borrow(|ledger| {
         let shared = ledger.as_ref()?;
         let mut spans = shared.lock().expect("no panic while held");
@@ -108,27 +113,27 @@ pub(crate) fn open(part: Part) -> Option<Open> {
             return None;
         }
         let start_ns = clock::now_ns();
-        spans.push(Span { parent: CURRENT.get(), part, start_ns, end_ns: OPEN, remote: None });
-        Some(Open { spans: shared.clone(), index: spans.len() - 1 })
+        spans.push(Span { parent: CURRENT.get(), part, start_ns, end_ns: OPEN_END_NS, remote: None });
+        Some(OpenSpan { spans: shared.clone(), index: spans.len() - 1 })
     })
 }
 
 /// The span is current until dropped.
-pub(crate) struct Entered(usize);
+pub(crate) struct CurrentSpanGuard(usize);
 
-impl Open {
-    pub(crate) fn enter(&self) -> Entered {
-        Entered(CURRENT.replace(self.index))
+impl OpenSpan {
+    pub(crate) fn enter(&self) -> CurrentSpanGuard {
+        CurrentSpanGuard(CURRENT.replace(self.index))
     }
 }
 
-impl Drop for Entered {
+impl Drop for CurrentSpanGuard {
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenSpan {
     fn drop(&mut self) {
         let mut spans = self.spans.lock().expect("no panic while held");
         spans[self.index].end_ns = clock::now_ns();
@@ -136,19 +141,26 @@ impl Drop for Open {
 }
 
 /// Charges every nanosecond of the first span to exactly one part.
-fn critical_path(spans: &[Span]) -> Bill {
+fn critical_path(spans: &[Span]) -> CostBreakdown {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
     for (index, span) in spans.iter().enumerate().skip(1) {
         children[span.parent].push(index);
     }
-    let mut bill = Bill::default();
-    walk(spans, &children, 0, spans[0].start_ns, spans[0].end_ns, &mut bill);
-    bill
+    let mut breakdown = CostBreakdown::default();
+    walk(spans, &children, 0, spans[0].start_ns, spans[0].end_ns, &mut breakdown);
+    breakdown
 }
 
 /// Charges `from..to` of a span: to its children where the request waited for
 /// them, else to itself. Ties: the later start, then the earlier span.
-fn walk(spans: &[Span], children: &[Vec<usize>], index: usize, from: u64, to: u64, bill: &mut Bill) {
+fn walk(
+    spans: &[Span],
+    children: &[Vec<usize>],
+    index: usize,
+    from: u64,
+    to: u64,
+    breakdown: &mut CostBreakdown,
+) {
     let mut cursor = to;
     let mut own = 0;
     let mut left: Vec<usize> = children[index].clone();
@@ -166,29 +178,29 @@ fn walk(spans: &[Span], children: &[Vec<usize>], index: usize, from: u64, to: u6
             continue;
         }
         own += cursor - end;
-        walk(spans, children, child, start, end, bill);
+        walk(spans, children, child, start, end, breakdown);
         cursor = start;
         left.retain(|other| *other != child);
     }
     own += cursor.saturating_sub(from);
-    charge_own(&spans[index], own, bill);
+    charge_own(&spans[index], own, breakdown);
 }
 
 /// A span's own time, split as the callee's bill says: what the callee did not
 /// have is the way there and back.
-fn charge_own(span: &Span, own: u64, bill: &mut Bill) {
+fn charge_own(span: &Span, own: u64, breakdown: &mut CostBreakdown) {
     let duration = span.end_ns.saturating_sub(span.start_ns).max(1);
     let mut rest = own;
     if let Some(remote) = &span.remote {
         // A callee cannot have taken longer than we waited; clocks of one host agree.
         let total = u128::from(remote.total().max(duration));
-        for (slot, ns) in bill.wall_ns.iter_mut().zip(remote.wall_ns) {
+        for (slot, ns) in breakdown.wall_ns.iter_mut().zip(remote.wall_ns) {
             let share = u64::try_from(u128::from(own) * u128::from(ns) / total).unwrap_or(0);
             *slot += share;
             rest -= share;
         }
     }
-    bill.wall_ns[span.part as usize] += rest;
+    breakdown.wall_ns[span.part as usize] += rest;
 }
 
 #[cfg(test)]
@@ -209,19 +221,19 @@ mod tests {
             span(0, Part::Database, 10, 40),
             span(0, Part::Encoding, 20, 90),
         ];
-        let bill = critical_path(&spans);
-        assert_eq!(bill.of(Part::Encoding), 70);
-        assert_eq!(bill.of(Part::Database), 10, "only what came before the longer one");
-        assert_eq!(bill.of(Part::Transport), 20);
+        let breakdown = critical_path(&spans);
+        assert_eq!(breakdown.of(Part::Encoding), 70);
+        assert_eq!(breakdown.of(Part::Database), 10, "only what came before the longer one");
+        assert_eq!(breakdown.of(Part::Transport), 20);
     }
 
     #[test]
     fn a_callees_bill_is_taken_out_of_the_wait() {
         let mut call = span(0, Part::Transport, 0, 100);
-        call.remote = Some(Bill { wall_ns: [0, 0, 0, 30, 40, 0, 0] });
-        let bill = critical_path(&[span(0, Part::Business, 0, 100), call]);
+        call.remote = Some(CostBreakdown { wall_ns: [0, 0, 0, 30, 40, 0, 0] });
+        let breakdown = critical_path(&[span(0, Part::Business, 0, 100), call]);
         assert_eq!(
-            (bill.of(Part::Database), bill.of(Part::Business), bill.of(Part::Transport)),
+            (breakdown.of(Part::Database), breakdown.of(Part::Business), breakdown.of(Part::Transport)),
             (30, 40, 30)
         );
     }
@@ -234,12 +246,12 @@ mod tests {
                     .await;
             })
             .await;
-            is_billed()
+            has_ledger()
         };
-        let (inside, bill) = billed(work).await;
-        assert!(inside && !is_billed());
-        assert!(bill.of(Part::Database) >= 5_000_000, "{bill:?}");
-        assert_eq!(bill.total(), bill.wall_ns.iter().sum::<u64>());
+        let (inside, breakdown) = with_ledger(work).await;
+        assert!(inside && !has_ledger());
+        assert!(breakdown.of(Part::Database) >= 5_000_000, "{breakdown:?}");
+        assert_eq!(breakdown.total(), breakdown.wall_ns.iter().sum::<u64>());
     }
 
     proptest! {
@@ -252,7 +264,7 @@ mod tests {
             for (parent, part, a, b, remote) in raw {
                 let parent = parent.index(spans.len());
                 let mut child = span(parent, Part::ALL[part], a.min(b), a.max(b));
-                child.remote = remote.then_some(Bill { wall_ns: [1, 2, 3, 4, 5, 6, 7] });
+                child.remote = remote.then_some(CostBreakdown { wall_ns: [1, 2, 3, 4, 5, 6, 7] });
                 spans.push(child);
             }
             prop_assert_eq!(critical_path(&spans).total(), 1_000);

@@ -2,9 +2,9 @@
 //!
 //! - [`cpu`]: one poll in sixteen is measured with the thread's CPU clock, nested parts exclusively.
 //! - [`ledger`]: a request's spans, and the critical path through them.
-//! - [`Bill`]: the time of a request by part, as it travels back to the caller.
+//! - [`CostBreakdown`]: the time of a request by part, as it travels back to the caller.
 
-pub mod bill;
+pub mod breakdown;
 pub mod cpu;
 pub mod ledger;
 
@@ -12,9 +12,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub use bill::Bill;
+pub use breakdown::CostBreakdown;
 pub use cpu::{cpu_by_component, cpu_totals};
-pub use ledger::{billed, is_billed, remote};
+pub use ledger::{has_ledger, record_remote, with_ledger};
 
 /// Where CPU and time go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them, in the order of a bill.
+    /// All of them, in the order of a breakdown.
     pub const ALL: [Self; 7] = [
         Self::Encoding,
         Self::Transport,
@@ -62,17 +62,17 @@ impl Part {
 }
 
 /// The top of a task or a connection: decides, poll by poll, which are measured.
-pub fn root<F: Future>(part: Part, future: F) -> Root<F> {
-    Root { part, future: Box::pin(future) }
+pub fn root<F: Future>(part: Part, future: F) -> RootFuture<F> {
+    RootFuture { part, future: Box::pin(future) }
 }
 
 /// See [`root`].
-pub struct Root<F> {
+pub struct RootFuture<F> {
     part: Part,
     future: Pin<Box<F>>,
 }
 
-impl<F: Future> Future for Root<F> {
+impl<F: Future> Future for RootFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -90,7 +90,7 @@ pub fn part<F: Future>(part: Part, future: F) -> PartFuture<F> {
 /// See [`part`].
 pub struct PartFuture<F> {
     part: Part,
-    span: Option<ledger::Open>,
+    span: Option<ledger::OpenSpan>,
     future: Pin<Box<F>>,
 }
 
@@ -103,7 +103,7 @@ impl<F: Future> Future for PartFuture<F> {
         if this.span.is_none() {
             this.span = ledger::open(this.part);
         }
-        let _current = this.span.as_ref().map(ledger::Open::enter);
+        let _current = this.span.as_ref().map(ledger::OpenSpan::enter);
         let poll = this.future.as_mut().poll(cx);
         if poll.is_ready() {
             drop(_current);
@@ -117,6 +117,6 @@ impl<F: Future> Future for PartFuture<F> {
 pub fn run<R>(part: Part, work: impl FnOnce() -> R) -> R {
     let _charged = cpu::enter(part);
     let span = ledger::open(part);
-    let _current = span.as_ref().map(ledger::Open::enter);
+    let _current = span.as_ref().map(ledger::OpenSpan::enter);
     work()
 }

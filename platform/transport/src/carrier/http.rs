@@ -47,7 +47,7 @@ impl<C: Call> Answer<C> for RemoteClient<C> {
                 name: C::NAME,
                 uri: self.uri.clone(),
                 idempotency: OutboundCall::idempotency::<C>(cx),
-                cx: cx.asked_by(self.edge.caller),
+                cx: cx.called_by(self.edge.caller),
                 codec: self.codec,
                 body: self.codec.encode(&call),
                 avoid: None,

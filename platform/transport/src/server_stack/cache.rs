@@ -13,7 +13,7 @@ use contract::id::mix;
 use contract::{ComponentName, Refusal};
 use policy::service::{SimulatedCache as Options, SimulatedStore};
 use runtime::cost::{self, Part};
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -193,7 +193,7 @@ impl Cache {
         }
         drop(state);
         let (cache, store) = (self.clone(), store.clone());
-        tasks.spawn("transport.fill", Fate::ShutDown, async move {
+        tasks.spawn("transport.fill", ShutdownPolicy::Cancel, async move {
             let result = match store.slots.enter().await {
                 Ok(_slot) => {
                     sleep(Duration::from_nanos(work_ns)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::RefusalKind;
 use policy::retry::{AttemptOutcome, Idempotency, backoff as wait_ns, may_retry};
-use runtime::{chance, clock};
+use runtime::{clock, random};
 use tokio::time::sleep;
 
 use super::{CallFuture, Layer, OutboundCall};
@@ -28,7 +28,7 @@ impl<L> RetryLayer<L> {
         }
         let left = outbound.cx.deadline.remaining(clock::now())?;
         let base_ns = self.edge.policy.backoff.nanos();
-        let wait = wait_ns(base_ns, self.edge.policy.jitter, n, chance::bits(), left.as_nanos() as u64)?;
+        let wait = wait_ns(base_ns, self.edge.policy.jitter, n, random::bits(), left.as_nanos() as u64)?;
         let paid = |budget: &std::sync::Mutex<policy::budget::RetryBudget>| {
             budget.lock().expect("no panic while held").withdraw(clock::now_ns())
         };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract::{Refusal, RefusalKind};
 use policy::throttle::Throttle;
-use runtime::{chance, clock};
+use runtime::{clock, random};
 
 use super::{CallFuture, Layer, OutboundCall};
 use crate::edge::{CallFailure, Edge, Progress};
@@ -38,7 +38,7 @@ impl<L: Layer> Layer for ThrottleLayer<L> {
     fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
         let Some(throttle) = &self.edge.throttle else { return self.inner.send(outbound) };
         Box::pin(async move {
-            let die = (chance::bits() >> 11) as f64 / (1u64 << 53) as f64;
+            let die = (random::bits() >> 11) as f64 / (1u64 << 53) as f64;
             if !locked(throttle).admits(clock::now_ns(), die) {
                 self.edge.metrics.shed("throttle");
                 let refusal =

@@ -53,7 +53,7 @@ async fn a_call_is_answered_and_its_context_goes_along(pair: Pair) {
     };
     let greeting = pair.greet(&cx).await.expect("an answer");
     assert_eq!(greeting.text, "hello ada! ");
-    assert_eq!(greeting.asked_by, "host", "the one who asks, not the one who asked before");
+    assert_eq!(greeting.called_by, "host", "the one who asks, not the one who asked before");
     assert_eq!(greeting.principal, Some(Principal::new(77)));
     assert_eq!(greeting.key.as_deref(), Some("once"));
     assert_eq!((greeting.request, greeting.attempt), (0xfeed, 1));

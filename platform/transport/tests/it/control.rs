@@ -114,7 +114,7 @@ async fn a_components_faults_bite_at_its_public_face_as_well() {
 async fn a_bill_is_made_out_on_request() {
     let pair = Pair::start(Carrier::Json).await;
     put(&pair.component_faults, lease("greeter", "do = \"delay\"\nby = \"20ms\"", Match::default()));
-    let (greeting, bill) = runtime::cost::billed(pair.greet(&crate::pair::patient())).await;
+    let (greeting, bill) = runtime::cost::with_ledger(pair.greet(&crate::pair::patient())).await;
     greeting.expect("an answer");
     // The callee's wait came back with its answer and is not counted as transport.
     let injected = Duration::from_nanos(bill.of(runtime::cost::Part::Injected));

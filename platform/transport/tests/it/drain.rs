@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::Carrier;
-use runtime::{Fate, clock};
+use runtime::{ShutdownPolicy, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::cluster::State;
@@ -27,7 +27,7 @@ async fn a_rolling_restart_under_load_fails_nobody() {
     let lanes: Vec<_> = (0..8)
         .map(|_| {
             let (sign, over, sent) = (pair.ask::<Sign>(), over.clone(), sent.clone());
-            pair.tasks.spawn("test.lane", Fate::Finish, async move {
+            pair.tasks.spawn("test.lane", ShutdownPolicy::Drain, async move {
                 while !over.load(Ordering::SeqCst) {
                     sign.answer(&patient(), Sign { name: "ada".into() }).await.expect("nobody fails");
                     sent.fetch_add(1, Ordering::SeqCst);

@@ -38,7 +38,7 @@ impl Call for Greet {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Greeting {
     pub text: String,
-    pub asked_by: String,
+    pub called_by: String,
     pub principal: Option<Principal>,
     pub key: Option<String>,
     pub attempt: u8,
@@ -110,7 +110,7 @@ impl Answer<Greet> for Greeter {
             self.done.fetch_add(1, Ordering::SeqCst);
             Ok(Greeting {
                 text,
-                asked_by: cx.from.to_string(),
+                called_by: cx.from.to_string(),
                 principal: cx.principal,
                 key: cx.key.as_deref().map(str::to_owned),
                 attempt: cx.attempt,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::{Carrier, ComponentName};
 use http::{Method, Request};
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::attempt::{self, AttemptError, NotSentReason};
@@ -28,10 +28,10 @@ where
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let addr = listener.local_addr().expect("bound");
     let owner = tasks.clone();
-    tasks.spawn("test.upstream", Fate::ShutDown, async move {
+    tasks.spawn("test.upstream", ShutdownPolicy::Cancel, async move {
         while let Ok((stream, _)) = listener.accept().await {
             let connection = each(stream);
-            owner.spawn("test.connection", Fate::ShutDown, connection);
+            owner.spawn("test.connection", ShutdownPolicy::Cancel, connection);
         }
     });
     addr

@@ -16,7 +16,7 @@ use follower_api::{Followed, Unfollowed};
 use photo_api::{PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{ProfileDeleted, UserId};
 use runtime::Tasks;
-use runtime::chance::Stream;
+use runtime::random::RandomStream;
 use storage::{Blobs, Bus, Database, Synchronous};
 use tempfile::TempDir;
 use transport::CallRouter;
@@ -47,7 +47,7 @@ enum Told {
 }
 
 impl Plot {
-    fn new(chance: &mut Stream) -> Self {
+    fn new(chance: &mut RandomStream) -> Self {
         let mut below = |n: u64| chance.next_u64() % n;
         let mut plot =
             Self { follows: Vec::new(), photos: Vec::new(), leaver: UserId::new(1 + below(USERS)) };
@@ -190,7 +190,7 @@ impl Stage {
 
     /// Tells the plot, drawing at every step which topic speaks next and how
     /// far `follower` is ahead.
-    async fn tell(&self, plot: &Plot, chance: &mut Stream) {
+    async fn tell(&self, plot: &Plot, chance: &mut RandomStream) {
         let mut below = |n: usize| (chance.next_u64() % n as u64) as usize;
         let (follow, unfollow) = plot.turns();
         let (deletes, posts): (Vec<usize>, Vec<usize>) =
@@ -268,12 +268,12 @@ impl Stage {
 #[tokio::test]
 async fn any_order_of_events_ends_in_one_state() {
     for seed in 0..32 {
-        let plot = Plot::new(&mut Stream::new(seed, "plot"));
+        let plot = Plot::new(&mut RandomStream::new(seed, "plot"));
         let depth = DEPTHS[seed as usize % 2];
         let mut digests = HashMap::new();
         for telling in 0..3 {
             let stage = Stage::open(depth).await;
-            stage.tell(&plot, &mut Stream::new(seed * 10 + telling, "telling")).await;
+            stage.tell(&plot, &mut RandomStream::new(seed * 10 + telling, "telling")).await;
             let digest = (feed::SERVICE.digest)(&stage.db).await.expect("reads");
             digests.insert(digest, telling);
             for reader in (1..=USERS).map(UserId::new).filter(|reader| *reader != plot.leaver) {

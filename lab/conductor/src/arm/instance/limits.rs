@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
-use runtime::limits::Limited;
+use runtime::limits::ResourceLimit;
 
 use super::{Health, Instance};
 
@@ -14,7 +14,7 @@ impl Instance {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn add_limit(&self, step: u32, what: Limited, to: u64) -> std::io::Result<()> {
+    pub fn add_limit(&self, step: u32, what: ResourceLimit, to: u64) -> std::io::Result<()> {
         self.state().limits.push((step, what, to));
         self.apply_limit(what)
     }
@@ -23,12 +23,12 @@ impl Instance {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn remove_limit(&self, step: u32, what: Limited) -> std::io::Result<()> {
+    pub fn remove_limit(&self, step: u32, what: ResourceLimit) -> std::io::Result<()> {
         self.state().limits.retain(|(other, kind, _)| (*other, *kind) != (step, what));
         self.apply_limit(what)
     }
 
-    fn apply_limit(&self, what: Limited) -> std::io::Result<()> {
+    fn apply_limit(&self, what: ResourceLimit) -> std::io::Result<()> {
         let mut state = self.state();
         let least = state.limits.iter().filter(|(_, kind, _)| *kind == what).map(|(.., to)| *to).min();
         if !state.is_alive() {
@@ -97,7 +97,7 @@ impl Instance {
             let _ = running.signal(Signal::SIGSTOP);
         }
         drop(state);
-        let kinds: Vec<Limited> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
+        let kinds: Vec<ResourceLimit> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
         self.state().before.clear();
         for kind in kinds {
             // A process that is gone again needs no limit.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use runtime::{Fate, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::mpsc;
 use tonic::transport::{Channel, Endpoint};
 
@@ -38,7 +38,7 @@ impl Forwarder {
     pub fn start(tasks: &Tasks, endpoint: String) -> Self {
         let (exports, queue) = mpsc::channel(MAX_QUEUED_EXPORTS);
         let counters = Arc::<ForwardCounters>::default();
-        tasks.spawn("lab.otlp.forward", Fate::ShutDown, forward(endpoint, queue, counters.clone()));
+        tasks.spawn("lab.otlp.forward", ShutdownPolicy::Cancel, forward(endpoint, queue, counters.clone()));
         Self { exports, counters }
     }
 

@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
-use runtime::{Fate, Tasks};
+use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
@@ -42,7 +42,7 @@ pub(super) async fn grpc(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Resu
     let serving = tonic::transport::Server::builder()
         .add_service(service)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
-    tasks.spawn("lab.otlp.grpc", Fate::ShutDown, async move {
+    tasks.spawn("lab.otlp.grpc", ShutdownPolicy::Cancel, async move {
         // Ends with the run; a connection that breaks is the node's to count.
         let _ = serving.await;
     });
@@ -57,7 +57,7 @@ pub(super) async fn http(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Resu
         .route("/v1/traces", post(traces))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(shared);
-    tasks.spawn("lab.otlp.http", Fate::ShutDown, async move {
+    tasks.spawn("lab.otlp.http", ShutdownPolicy::Cancel, async move {
         let _ = axum::serve(listener, router).await;
     });
     Ok(at)
@@ -171,7 +171,7 @@ mod tests {
     ) -> (u16, String) {
         let stream = tokio::net::TcpStream::connect(to).await.expect("it listens");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
-        tasks.spawn("test.connection", Fate::ShutDown, async move {
+        tasks.spawn("test.connection", ShutdownPolicy::Cancel, async move {
             // Its end is told to the sender.
             let _ = connection.await;
         });

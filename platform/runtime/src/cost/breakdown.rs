@@ -4,12 +4,12 @@ use super::Part;
 
 /// Nanoseconds by part, in the order of [`Part::ALL`]; they sum to the request's duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bill {
+pub struct CostBreakdown {
     /// By part.
     pub wall_ns: [u64; Part::ALL.len()],
 }
 
-impl Bill {
+impl CostBreakdown {
     /// Of one part.
     pub fn of(&self, part: Part) -> u64 {
         self.wall_ns[part as usize]
@@ -36,7 +36,7 @@ impl Bill {
 
     /// Reads the header; entries we do not know are left out.
     pub fn from_header(header: &str) -> Self {
-        let mut bill = Self::default();
+        let mut breakdown = Self::default();
         for entry in header.split(',') {
             let mut fields = entry.trim().split(';');
             let Some(part) =
@@ -48,10 +48,10 @@ impl Bill {
             if let Some(ms) =
                 dur.and_then(|text| text.parse::<f64>().ok()).filter(|ms| (0.0..1e9).contains(ms))
             {
-                bill.wall_ns[part as usize] += (ms * 1e6).round() as u64;
+                breakdown.wall_ns[part as usize] += (ms * 1e6).round() as u64;
             }
         }
-        bill
+        breakdown
     }
 }
 
@@ -61,15 +61,18 @@ mod tests {
 
     #[test]
     fn the_header_reads_back() {
-        let bill = Bill { wall_ns: [1, 2_500_000, 0, 999_999_999, 123_456, 0, 7] };
-        assert_eq!(Bill::from_header(&bill.to_header()), bill);
-        assert_eq!(Bill::default().to_header(), "");
+        let breakdown = CostBreakdown { wall_ns: [1, 2_500_000, 0, 999_999_999, 123_456, 0, 7] };
+        assert_eq!(CostBreakdown::from_header(&breakdown.to_header()), breakdown);
+        assert_eq!(CostBreakdown::default().to_header(), "");
     }
 
     #[test]
     fn strangers_and_nonsense_are_left_out() {
         let header =
             "cdn-cache;dur=5, encoding;desc=\"x\";dur=1.5, business;dur=-3, database;dur=abc, transport";
-        assert_eq!(Bill::from_header(header), Bill { wall_ns: [1_500_000, 0, 0, 0, 0, 0, 0] });
+        assert_eq!(
+            CostBreakdown::from_header(header),
+            CostBreakdown { wall_ns: [1_500_000, 0, 0, 0, 0, 0, 0] }
+        );
     }
 }

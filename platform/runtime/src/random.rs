@@ -14,16 +14,16 @@ static SEED: AtomicU64 = AtomicU64::new(42);
 static THREADS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static BITS: RefCell<Stream> = RefCell::new(Stream::numbered(
+    static BITS: RefCell<RandomStream> = RefCell::new(RandomStream::numbered(
         SEED.load(Ordering::Relaxed),
         THREADS.fetch_add(1, Ordering::Relaxed),
     ));
 }
 
 /// A stream of its own for each purpose: adding one never disturbs another.
-pub struct Stream(Xoshiro256PlusPlus);
+pub struct RandomStream(Xoshiro256PlusPlus);
 
-impl Stream {
+impl RandomStream {
     /// The stream called `label` of a seed.
     pub fn new(seed: u64, label: &str) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(mix(seed ^ fnv1a64(label.as_bytes(), BASIS))))
@@ -51,7 +51,7 @@ pub fn unit(bits: u64) -> f64 {
 
 /// Bits for a policy's dice, from a stream of the thread's own.
 pub fn bits() -> u64 {
-    BITS.with_borrow_mut(Stream::next_u64)
+    BITS.with_borrow_mut(RandomStream::next_u64)
 }
 
 /// Sets the seed of threads that have not drawn yet; called once at start.
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn streams_repeat_and_differ_by_label() {
         let take = |seed, label| -> Vec<u64> {
-            let mut stream = Stream::new(seed, label);
+            let mut stream = RandomStream::new(seed, label);
             (0..8).map(|_| stream.next_u64()).collect()
         };
         assert_eq!(take(1, "feed"), take(1, "feed"));
