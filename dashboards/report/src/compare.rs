@@ -5,7 +5,7 @@
 
 use model::format;
 use record::{Better, Check, Machine, Measured, Score, Verdict};
-use scorecard::card;
+use scorecard::finding;
 
 use crate::story::Story;
 
@@ -144,13 +144,13 @@ impl Pair {
     fn of(runs: [Option<Measured>; 2], better: Better) -> Self {
         let (finding, values) = match runs {
             [Some(one), Some(two)] => match (one.value, two.value) {
-                (Some(a), Some(b)) => (card::apart(&one, &two), Some((a, b))),
+                (Some(a), Some(b)) => (finding::apart(&one, &two), Some((a, b))),
                 _ => ("not measured", None),
             },
             _ => ("", None),
         };
         let is_second_better =
-            values.filter(|(a, b)| finding == card::DIFFERS && a != b).and_then(|(a, b)| match better {
+            values.filter(|(a, b)| finding == finding::DIFFERS && a != b).and_then(|(a, b)| match better {
                 Better::Higher => Some(b > a),
                 Better::Lower => Some(b < a),
                 Better::Neither => None,

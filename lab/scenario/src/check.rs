@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use scorecard::expect::{Kind, Measure, Side, Window};
+use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
 use crate::read::Reader;
@@ -12,52 +12,35 @@ use crate::source::{Source, unknown};
 pub(crate) fn whole(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
     for (that, span) in std::mem::take(&mut reader.claims) {
         for side in [&that.left, &that.right] {
-            if let Side::Measure { measure, .. } = side {
-                names(reader, measure, load, &|word| source.word_within(&span, word));
+            if let Side::Measure { query, .. } = side {
+                names(reader, query, load, &|word| source.word_within(&span, word));
             }
         }
     }
 }
 
-fn names(
-    reader: &mut Reader<'_>,
-    measure: &Measure,
-    load: Option<&Load>,
-    place: &dyn Fn(&str) -> Range<usize>,
-) {
-    if let Window::Phase(phase) = &measure.window {
+fn names(reader: &mut Reader<'_>, query: &Query, load: Option<&Load>, place: &dyn Fn(&str) -> Range<usize>) {
+    if let Window::Phase(phase) = &query.window {
         known(reader, "phase", phase, &reader.written.phases.clone(), place);
     }
-    for axis in &measure.axes {
+    for axis in &query.axes {
         known(reader, "arm", axis, &reader.written.axes.clone(), place);
     }
-    match &measure.kind {
-        Kind::Latency(_, journey)
-        | Kind::Goodput(journey)
-        | Kind::Rate(journey)
-        | Kind::Errors(journey)
-        | Kind::Availability(journey)
-        | Kind::Recovery(journey)
-        | Kind::Slower(journey, _)
-        | Kind::Capacity(journey, _) => {
+    match &query.argument {
+        Argument::None => {}
+        Argument::Journey(journey) | Argument::JourneyAndTime(journey, _) => {
             if let Some(load) = load {
                 selector(reader, load, journey, place);
             }
         }
-        Kind::BlastRadius(step)
-        | Kind::TimeToDetect(step)
-        | Kind::TimeToRollback(step)
-        | Kind::TimeToFinish(step) => blast(reader, step, place),
-        Kind::Wasted(name) | Kind::CacheHits(name) => reader.known_component(place(name), name, &[]),
-        Kind::CpuOf(name) | Kind::PssOf(name) => {
-            reader.known_component(place(name), name, &["gateway", "registry"])
-        }
-        Kind::Attempts(caller, callee) | Kind::BreakerOpen(caller, callee) => {
+        Argument::Step(step) => step_of(reader, step, place),
+        Argument::Component(name) => reader.known_component(place(name), name, &[]),
+        Argument::Process(name) => reader.known_component(place(name), name, &["gateway", "registry"]),
+        Argument::Edge(caller, callee) => {
             for name in [caller, callee] {
                 reader.known_component(place(name), name, &["gateway"]);
             }
         }
-        _ => {}
     }
 }
 
@@ -75,7 +58,7 @@ fn known(
 }
 
 /// A step goes by its id or by its number.
-fn blast(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<usize>) {
+fn step_of(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<usize>) {
     let steps = reader.written.steps.clone();
     let numbered = step.parse::<usize>().is_ok_and(|number| (1..=steps.len()).contains(&number));
     if numbered {

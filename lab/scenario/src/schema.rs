@@ -285,9 +285,11 @@ fn step() -> Value {
 /// The schema, with the catalogue's components where they can stand.
 pub fn schema(components: &[ComponentName]) -> Value {
     let names: Vec<&str> = components.iter().map(|name| name.as_str()).collect();
+    let forms: Vec<String> = scorecard::measures::CATALOGUE.iter().map(|measure| measure.form()).collect();
+    let that = text(&format!("what must hold, such as errors(all) < 1%; measures: {}", forms.join(", ")));
     let assertion = json!({ "oneOf": [
-        { "type": "string" },
-        table(&[("that", text("what must hold")), ("why", text("why it should"))], &["that"]),
+        that,
+        table(&[("that", that), ("why", text("why it should"))], &["that"]),
     ] });
     let assertions = json!({ "type": "array", "items": assertion });
     let services = json!({ "type": "object", "additionalProperties": false, "properties":

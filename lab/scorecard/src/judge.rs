@@ -1,18 +1,17 @@
-//! From measures to a verdict: how each expectation stands, what makes a run unbelievable, and what follows.
+//! From measures to a verdict: how each expectation stands, and what follows for the run.
 
-use model::{Run, SECOND};
+use model::Run;
+use model::format::value as shown;
 use record::{Check, Lint, Measured, Verdict};
 
-use crate::expect::{Expectation, Kind, Measure, Op, Side, Unit};
+use crate::expect::{Expectation, Op, Query, Side};
 use crate::lints;
-use crate::measure::{measure, ratio};
+use crate::measure::{Measure, Property};
+use crate::onset::onset;
+use crate::value::scaled;
 
-/// Samples a share needs before it is believed.
-const MIN_SHARE: u64 = 100;
-/// Samples a 99th percentile needs.
-const MIN_P99: u64 = 1_000;
-/// Samples a 99.9th percentile needs.
-const MIN_P999: u64 = 10_000;
+/// Arm of a check that is of no single arm.
+const NO_ARM: char = '-';
 
 /// Program exit codes, the same in every mode.
 pub const EXIT_USAGE: u8 = 2;
@@ -31,120 +30,110 @@ pub const fn exit_code(verdict: Verdict) -> u8 {
 
 /// How an expectation stands: one check per arm it binds to, or one for a comparison of arms.
 pub fn checks(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
-    let Side::Measure { factor, measure: left } = &expectation.left else { return Vec::new() };
+    let Side::Measure { factor, query: left } = &expectation.left else { return Vec::new() };
+    let judge = Judge { run, id, expectation, left, factor: *factor };
     match &expectation.right {
         Side::Quantity { value, .. } => {
-            let arms = if left.kind.is_host() { vec!['-'] } else { bound(run, left) };
-            arms.into_iter()
-                .map(|arm| against_limit(run, id, expectation, left, *factor, arm, *value))
-                .collect()
+            let arms = if left.measure.has(Property::OfHost) { vec![NO_ARM] } else { left.arms(run) };
+            arms.into_iter().map(|arm| judge.against_limit(arm, *value)).collect()
         }
-        Side::Measure { factor: right_factor, measure: right } => {
-            vec![against_measure(run, id, expectation, (*factor, left), (*right_factor, right))]
-        }
+        Side::Measure { factor, query } => vec![judge.against_measure(*factor, query)],
     }
 }
 
-/// What is left of checks where two arms shared a machine that was too busy for both:
-/// comparisons of latencies are not judged, whichever way they went.
-pub fn withhold(checks: &mut [Check], that: &Expectation) {
-    if lints::compares_latencies(that) {
+/// Comparisons of latencies are inconclusive, whichever way they went, where two arms shared a machine that was too
+/// busy for both.
+pub fn mark_inconclusive(checks: &mut [Check], expectation: &Expectation) {
+    if lints::compares_latencies(expectation) {
         for check in checks {
             (check.verdict, check.reason) = (Verdict::Inconclusive, lints::TOO_BUSY.to_owned());
         }
     }
 }
 
-/// Arms a measure is bound to: those whose topology and variant are named, or all.
-pub(crate) fn bound(run: &Run, measure: &Measure) -> Vec<char> {
-    let arms = run.header.arms.iter();
-    arms.filter(|arm| {
-        measure.axes.iter().all(|axis| *axis == arm.topology || *axis == arm.variant || *axis == arm.name)
-    })
-    .map(|arm| arm.letter)
-    .collect()
-}
-
-fn against_limit(
-    run: &Run,
+/// An expectation and its left side.
+struct Judge<'a> {
+    run: &'a Run,
     id: u32,
-    expectation: &Expectation,
-    left: &Measure,
+    expectation: &'a Expectation,
+    left: &'a Query,
     factor: f64,
-    arm: char,
-    limit: f64,
-) -> Check {
-    // A host measure is the same whichever arm is asked.
-    let asked = if arm == '-' { run.letters().first().copied().unwrap_or('A') } else { arm };
-    let measured = crate::measure::scaled(measure(run, &left.kind, &left.window, asked), factor);
-    let (verdict, reason) = judge(&left.kind, measured, expectation.op, limit);
-    Check {
-        id,
-        text: expectation.text.clone(),
-        arm,
-        value: measured.value,
-        limit: Some(limit),
-        unit: unit_of(&left.kind),
-        margin: margin(expectation.op, measured.value, Some(limit)),
-        n: measured.n,
-        since_ns: if verdict == Verdict::Fail {
-            crate::since::since(run, expectation, left, factor, asked, limit)
-        } else {
-            None
-        },
-        verdict,
-        reason,
-    }
 }
 
-fn against_measure(
-    run: &Run,
-    id: u32,
-    expectation: &Expectation,
-    (left_factor, left): (f64, &Measure),
-    (right_factor, right): (f64, &Measure),
-) -> Check {
-    let check = |value, limit, n, (verdict, reason): (Verdict, String)| Check {
-        id,
-        text: expectation.text.clone(),
-        arm: '-',
-        value,
-        limit,
-        unit: unit_of(&left.kind),
-        margin: margin(expectation.op, value, limit),
-        n,
-        verdict,
-        reason,
-        since_ns: None,
-    };
-    let (lefts, rights) = (bound(run, left), bound(run, right));
-    let ([a], [b]) = (lefts.as_slice(), rights.as_slice()) else {
-        let reason = "each side of a comparison must name exactly one arm that is run".to_owned();
-        return check(None, None, 0, (Verdict::Inconclusive, reason));
-    };
-    let one = measure(run, &left.kind, &left.window, *a);
-    let other = measure(run, &right.kind, &right.window, *b);
-    let n = one.n.min(other.n);
-    let (value, limit) = (one.value.map(|v| v * left_factor), other.value.map(|v| v * right_factor));
-    // The same measure in two arms: the ratio of paired blocks decides, since
-    // whatever both arms felt cancels in it.
-    let paired = (left.kind == right.kind && left.window == right.window)
-        .then(|| ratio(run, &left.kind, &left.window, *b, *a))
-        .flatten()
-        .filter(|ratio| ratio.interval.is_some());
-    let standing = match paired {
-        Some(ratio) => {
-            let mut standing =
-                judge(&left.kind, Measured { n, ..ratio }, expectation.op, right_factor / left_factor);
-            if standing.0 == Verdict::Inconclusive && standing.1.is_empty() {
-                let (low, high) = ratio.interval.unwrap_or_default();
-                standing.1 = format!("the ratio's interval {low:.2} to {high:.2} straddles {right_factor}");
-            }
-            standing
+impl Judge<'_> {
+    fn against_limit(&self, arm: char, limit: f64) -> Check {
+        let (measure, op) = (self.left.measure, self.expectation.op);
+        // A measure of the host is the same in every arm.
+        let of_arm = if arm == NO_ARM { self.run.letters().first().copied().unwrap_or('A') } else { arm };
+        let selection = self.left.of(self.run, of_arm);
+        let measured = scaled(measure.measure(&selection), self.factor);
+        let (verdict, reason) = judge(measure, measured, op, limit);
+        let is_failed = verdict == Verdict::Fail;
+        let holds = |value: f64| op.holds(value * self.factor, limit);
+        Check {
+            since_ns: is_failed.then(|| onset(measure, &selection, holds)).flatten(),
+            ..self.check(arm, measured.value, Some(limit), measured.n, verdict, reason)
         }
-        None => apart(&left.kind, one, left_factor, other, right_factor, expectation.op),
-    };
-    check(value, limit, n, standing)
+    }
+
+    fn against_measure(&self, right_factor: f64, right: &Query) -> Check {
+        let (left, measure, op) = (self.left, self.left.measure, self.expectation.op);
+        let (lefts, rights) = (left.arms(self.run), right.arms(self.run));
+        let ([a], [b]) = (lefts.as_slice(), rights.as_slice()) else {
+            let reason = "each side of a comparison must name exactly one arm that is run";
+            return self.check(NO_ARM, None, None, 0, Verdict::Inconclusive, reason.into());
+        };
+        let one = scaled(measure.measure(&left.of(self.run, *a)), self.factor);
+        let other = scaled(right.measure.measure(&right.of(self.run, *b)), right_factor);
+        let n = one.n.min(other.n);
+        // The same measure in two arms: the ratio of paired blocks decides, since
+        // what both arms felt cancels in it.
+        let is_same =
+            *measure == *right.measure && left.argument == right.argument && left.window == right.window;
+        let paired = is_same
+            .then(|| measure.ratio(&left.of(self.run, *b), &left.of(self.run, *a)))
+            .flatten()
+            .filter(|ratio| ratio.interval.is_some());
+        let (verdict, reason) = match paired {
+            Some(ratio) => {
+                let (verdict, reason) =
+                    judge(measure, Measured { n, ..ratio }, op, right_factor / self.factor);
+                if verdict == Verdict::Inconclusive && reason.is_empty() {
+                    let (low, high) = ratio.interval.unwrap_or_default();
+                    let text = format!("the ratio's interval {low:.2} to {high:.2} straddles {right_factor}");
+                    (verdict, text)
+                } else {
+                    (verdict, reason)
+                }
+            }
+            None => apart(measure, one, other, op),
+        };
+        self.check(NO_ARM, one.value, other.value, n, verdict, reason)
+    }
+
+    fn check(
+        &self,
+        arm: char,
+        value: Option<f64>,
+        limit: Option<f64>,
+        n: u64,
+        verdict: Verdict,
+        reason: String,
+    ) -> Check {
+        Check {
+            id: self.id,
+            text: self.expectation.text.clone(),
+            arm,
+            value,
+            limit,
+            unit: self.left.measure.unit.symbol().to_owned(),
+            margin: margin(self.expectation.op, value, limit),
+            n,
+            verdict,
+            reason,
+            since_ns: None,
+        }
+    }
 }
 
 /// How far a value is from its limit; negative beyond it. What never happened is at no distance from anything.
@@ -155,15 +144,15 @@ fn margin(op: Op, value: Option<f64>, limit: Option<f64>) -> Option<f64> {
 }
 
 /// Two measures without pairs: they stand apart when their intervals do.
-fn apart(kind: &Kind, one: Measured, k: f64, other: Measured, m: f64, op: Op) -> (Verdict, String) {
+fn apart(measure: &Measure, one: Measured, other: Measured, op: Op) -> (Verdict, String) {
     let (Some(left), Some(right)) = (one.value, other.value) else {
         return (Verdict::Inconclusive, "no samples".into());
     };
-    if let Some(reason) = too_few(kind, one.n.min(other.n)) {
+    if let Some(reason) = too_few(measure, one.n.min(other.n)) {
         return (Verdict::Inconclusive, reason);
     }
-    let (left_low, left_high) = one.interval.map_or((left * k, left * k), |(l, h)| (l * k, h * k));
-    let (right_low, right_high) = other.interval.map_or((right * m, right * m), |(l, h)| (l * m, h * m));
+    let (left_low, left_high) = one.interval.unwrap_or((left, left));
+    let (right_low, right_high) = other.interval.unwrap_or((right, right));
     let corners =
         [(left_low, right_low), (left_low, right_high), (left_high, right_low), (left_high, right_high)];
     let holding = corners.iter().filter(|(l, r)| op.holds(*l, *r)).count();
@@ -175,9 +164,9 @@ fn apart(kind: &Kind, one: Measured, k: f64, other: Measured, m: f64, op: Op) ->
 }
 
 /// One measured value against a limit.
-fn judge(kind: &Kind, measured: Measured, op: Op, limit: f64) -> (Verdict, String) {
+fn judge(measure: &Measure, measured: Measured, op: Op, limit: f64) -> (Verdict, String) {
     let Some(value) = measured.value else { return (Verdict::Inconclusive, "no samples".into()) };
-    if let Some(reason) = too_few(kind, measured.n) {
+    if let Some(reason) = too_few(measure, measured.n) {
         return (Verdict::Inconclusive, reason);
     }
     // `== 0` is about what was seen: no interval of an estimate is a point.
@@ -186,59 +175,16 @@ fn judge(kind: &Kind, measured: Measured, op: Op, limit: f64) -> (Verdict, Strin
     match (op.holds(low, limit), op.holds(high, limit)) {
         (true, true) => (Verdict::Pass, String::new()),
         (false, false) => (Verdict::Fail, String::new()),
-        _ => (
-            Verdict::Inconclusive,
-            format!("the interval {} to {} straddles the limit", show(kind, low), show(kind, high)),
-        ),
+        _ => {
+            let [low, high] = [low, high].map(|end| shown(Some(end), measure.unit.symbol()));
+            (Verdict::Inconclusive, format!("the interval {low} to {high} straddles the limit"))
+        }
     }
 }
 
-fn too_few(kind: &Kind, n: u64) -> Option<String> {
-    let needed = match kind {
-        Kind::Latency(q, _) | Kind::Staleness(q) if *q >= 0.999 => MIN_P999,
-        Kind::Latency(q, _) | Kind::Staleness(q) if *q >= 0.99 => MIN_P99,
-        Kind::Latency(..)
-        | Kind::Staleness(_)
-        | Kind::Goodput(_)
-        | Kind::Errors(_)
-        | Kind::Availability(_)
-        | Kind::Rate(_)
-        | Kind::CpuPerJourney
-        | Kind::Cost
-        | Kind::BlastRadius(_)
-        | Kind::Wasted(_)
-        | Kind::CacheHits(_)
-        | Kind::Slower(..)
-        | Kind::StaleReads => MIN_SHARE,
-        _ => 1,
-    };
+fn too_few(measure: &Measure, n: u64) -> Option<String> {
+    let needed = measure.min_samples;
     (n < needed).then(|| format!("{n} samples; it takes {needed}"))
-}
-
-fn unit_of(kind: &Kind) -> String {
-    kind.unit().symbol().to_owned()
-}
-
-/// A value of a measure, for people.
-pub fn show(kind: &Kind, value: f64) -> String {
-    show_unit(kind.unit(), value)
-}
-
-/// A value in a unit, for people.
-pub fn show_unit(unit: Unit, value: f64) -> String {
-    if !value.is_finite() {
-        return "never".to_owned();
-    }
-    match unit {
-        Unit::Time if value >= 1.0 => format!("{value:.2}s"),
-        Unit::Time if value >= 1e-3 => format!("{:.1}ms", value * 1e3),
-        Unit::Time => format!("{:.0}us", value * 1e6),
-        Unit::Share => format!("{:.1}%", value * 100.0),
-        Unit::Rate => format!("{value:.1}/s"),
-        Unit::Bytes => format!("{:.1}MiB", value / 1_048_576.0),
-        Unit::Count if value.fract() == 0.0 => format!("{value:.0}"),
-        Unit::Count => format!("{value:.2}"),
-    }
 }
 
 /// The run's verdict: invalid before fail before inconclusive before pass.
@@ -258,9 +204,4 @@ const fn precedence(verdict: Verdict) -> u8 {
         Verdict::Fail => 2,
         Verdict::Invalid => 3,
     }
-}
-
-/// Seconds a run has been going, for stop conditions with `held`.
-pub const fn seconds(ns: u64) -> u64 {
-    ns / SECOND
 }

@@ -76,17 +76,6 @@ pub fn paired_ratio(a: &[Option<f64>], b: &[Option<f64>]) -> Option<(f64, Interv
     Some((mean.exp(), (low.exp(), high.exp())))
 }
 
-/// What an interval says about `value op limit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// The whole interval lies on the good side.
-    Holds,
-    /// The whole interval lies on the other.
-    Violated,
-    /// It straddles the limit.
-    Open,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

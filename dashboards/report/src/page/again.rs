@@ -157,11 +157,11 @@ impl Page<'_> {
         self.end_table();
         self.say(format_args!("<details><summary>measures of expectations</summary>"));
         self.table(&[text("expectation"), text("meaning")]);
-        for (form, means) in scorecard::expect::MEASURES {
+        for measure in scorecard::measures::CATALOGUE {
             self.say(format_args!(
                 "<tr><td><code>{}</code></td><td class=\"text\">{}</td></tr>",
-                escaped(form),
-                escaped(means)
+                escaped(&measure.form()),
+                escaped(measure.meaning)
             ));
         }
         self.end_table();

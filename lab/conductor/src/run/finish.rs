@@ -181,7 +181,7 @@ pub(crate) fn conclude(
         let id = u32::try_from(id).unwrap_or(u32::MAX);
         let mut results = record.query(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
         if noisy && !notes.interleaved {
-            judge::withhold(&mut results, &assertion.that);
+            judge::mark_inconclusive(&mut results, &assertion.that);
         }
         if list == "valid" { valid.extend(results) } else { checks.extend(results) }
     }

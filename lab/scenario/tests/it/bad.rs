@@ -14,7 +14,7 @@ const WRITE: &str = "WRITE_COMPLAINTS";
 fn complaint_of(name: &str, toml: &str) -> Option<String> {
     let said = read(&format!("{name}.toml"), toml).err()?.to_string();
     let verbs: Vec<&str> = scenario::action::verbs().collect();
-    let measures: Vec<&str> = scorecard::expect::MEASURES.iter().map(|(form, _)| *form).collect();
+    let measures: Vec<String> = scorecard::measures::CATALOGUE.iter().map(|one| one.form()).collect();
     Some(said.replace(&verbs.join(", "), "{verbs}").replace(&measures.join(", "), "{measures}"))
 }
 

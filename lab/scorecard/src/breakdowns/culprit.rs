@@ -1,0 +1,88 @@
+//! Whether traces alone name what a fault hits. What grew most between the steady phase and the fault's is taken for
+//! the culprit; right is what touches a component that the fault hits.
+
+use std::collections::BTreeMap;
+
+use model::Window;
+use model::format::value;
+use model::glossary::Term;
+use record::{Better, Score, StepPlan};
+
+use super::Breakdown;
+use super::trace_sums::{Part, TraceSums};
+use crate::card::{Card, name_of};
+use crate::finding;
+use crate::measure::{Claim, Unit};
+use crate::selection::phase_of;
+use crate::value::plain;
+
+/// Growth, as a share of the whole mean, below which no place is named.
+const MIN_GROWTH: f64 = 0.1;
+
+/// `culprit_<step>` for each fault.
+pub(super) const CULPRIT: Breakdown = Breakdown {
+    terms: &[Term {
+        id: "culprit",
+        name: "culprit named",
+        unit: "",
+        better: Better::Higher,
+        meaning: "1 where what grew most on the critical path, against the steady phase, touches what the fault hits",
+    }],
+    rows: |card| card.run.header.steps.iter().filter_map(|step| row(card, step)).collect(),
+};
+
+/// The row of one step; `None` where it hits nothing, or no trace was kept.
+fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
+    let run = card.run;
+    let during = Window::Phase(phase_of(&run.header, step)?.name.clone());
+    if !step.is_fault || step.hits.is_empty() || during == card.steady {
+        return None;
+    }
+    let mut arms = BTreeMap::new();
+    let mut words = Vec::new();
+    for arm in run.letters().into_iter().filter(|arm| !step.not_applicable.contains_key(arm)) {
+        let before = TraceSums::of(run, arm, &card.steady, None);
+        let after = TraceSums::of(run, arm, &during, None);
+        if before.n == 0 || after.n == 0 {
+            continue;
+        }
+        let is_right = match grown_most(&before, &after) {
+            Some((growth, (place, class))) => {
+                let growth = value(Some(growth / 1e9), Unit::Time.symbol());
+                words.push(format!("{arm}: {place} {} +{growth}", class.words()));
+                place.split("->").any(|end| step.hits.iter().any(|hit| hit == end))
+            }
+            None => {
+                words.push(format!("{arm}: nothing grew by a tenth"));
+                false
+            }
+        };
+        arms.insert(arm, plain(Some(f64::from(u8::from(is_right))), after.n));
+    }
+    if arms.is_empty() {
+        return None;
+    }
+    Some(Score {
+        id: format!("culprit_{}", step.id),
+        claim: Claim::Monitoring.words().into(),
+        measure: format!("traces alone name what {} hits", step.id),
+        unit: Unit::Count.symbol().into(),
+        better: Better::Higher,
+        window: name_of(&during),
+        ratio: None,
+        beside: Some(words.join("; ")),
+        finding: finding::of_intervals(&arms).into(),
+        arms,
+    })
+}
+
+/// The part that grew most, if by enough, with its growth in ns.
+fn grown_most<'a>(before: &TraceSums<'a>, after: &TraceSums<'a>) -> Option<(f64, Part<'a>)> {
+    let known = before.means();
+    let grown = |(part, mean): (Part<'a>, f64)| {
+        let growth = mean - known.get(&part).copied().unwrap_or(0.0);
+        (growth > 0.0).then_some((growth, part))
+    };
+    let most = after.means().into_iter().filter_map(grown).max_by(|a, b| a.0.total_cmp(&b.0));
+    most.filter(|(growth, _)| *growth > MIN_GROWTH * known.values().sum::<f64>())
+}

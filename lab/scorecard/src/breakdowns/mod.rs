@@ -1,0 +1,27 @@
+//! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
+//! the culprit of each fault, the front of many groupings. Each is a file and a line in [`BREAKDOWNS`].
+
+mod cpu_parts;
+mod culprit;
+mod front;
+mod trace_sums;
+mod trace_time;
+
+pub(crate) use cpu_parts::{CpuParts, context, is_known};
+
+use model::glossary::Term;
+use record::Score;
+
+use crate::card::Card;
+
+/// A family of rows.
+pub(crate) struct Breakdown {
+    /// What the glossary says of them: the ids of rows begin with these.
+    pub terms: &'static [Term],
+    /// The rows of a run.
+    pub rows: fn(&Card<'_>) -> Vec<Score>,
+}
+
+/// All of them, in the order of the scorecard.
+pub(crate) const BREAKDOWNS: &[&Breakdown] =
+    &[&cpu_parts::CPU_PARTS, &trace_time::TRACE_TIME, &culprit::CULPRIT, &front::FRONT];

@@ -1,0 +1,143 @@
+//! The tokens of an expectation: words, numbers, quantities with a unit.
+
+use super::ExpectError;
+use crate::measure::Unit;
+
+/// Units a number may have: symbol, factor to the base unit.
+const UNITS: [(&str, f64, Unit); 11] = [
+    ("%", 0.01, Unit::Share),
+    ("/s", 1.0, Unit::Rate),
+    ("ms", 1e-3, Unit::Time),
+    ("us", 1e-6, Unit::Time),
+    ("min", 60.0, Unit::Time),
+    ("KiB", 1024.0, Unit::Bytes),
+    ("MiB", 1_048_576.0, Unit::Bytes),
+    ("GiB", 1_073_741_824.0, Unit::Bytes),
+    ("s", 1.0, Unit::Time),
+    ("m", 60.0, Unit::Time),
+    ("B", 1.0, Unit::Bytes),
+];
+
+/// A text, and how far it has been read.
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Byte offset of what comes next.
+    pub const fn position(&self) -> usize {
+        self.at
+    }
+
+    pub fn error(&self, message: impl Into<String>) -> ExpectError {
+        ExpectError { at: self.at.min(self.text.len()), message: message.into() }
+    }
+
+    /// What is left, blanks skipped.
+    pub fn rest(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let trimmed = rest.trim_start();
+        self.at += rest.len() - trimmed.len();
+        trimmed
+    }
+
+    /// Takes `token` if it comes next.
+    pub fn eat(&mut self, token: &str) -> bool {
+        let is_next = self.rest().starts_with(token);
+        if is_next {
+            self.at += token.len();
+        }
+        is_next
+    }
+
+    /// A word: letters, digits and what names hold.
+    pub fn word(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-.#".contains(c))).unwrap_or(rest.len());
+        // `a->b` is two words and an arrow: a hyphen before `>` is not part of the first.
+        let end =
+            rest[..end].strip_suffix('-').filter(|_| rest[end..].starts_with('>')).map_or(end, str::len);
+        self.at += end;
+        &rest[..end]
+    }
+
+    /// Takes `word` if it comes next.
+    pub fn eat_word(&mut self, word: &str) -> bool {
+        let before = self.at;
+        if self.word() == word {
+            return true;
+        }
+        self.at = before;
+        false
+    }
+
+    pub fn number(&mut self) -> Option<f64> {
+        let rest = self.rest();
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+        let value: f64 = rest[..end].parse().ok()?;
+        self.at += end;
+        Some(value)
+    }
+
+    /// A factor and its `*`; `None`, and nothing taken, where something else comes next.
+    pub fn factor(&mut self) -> Option<f64> {
+        let before = self.at;
+        if let Some(factor) = self.number() {
+            if self.eat("*") {
+                return Some(factor);
+            }
+            self.at = before;
+        }
+        None
+    }
+
+    /// Whether a number comes next.
+    pub fn is_number(&mut self) -> bool {
+        let before = self.at;
+        let is_number = self.number().is_some();
+        self.at = before;
+        is_number
+    }
+
+    /// A number in base units, and which unit it is of.
+    pub fn quantity(&mut self) -> Result<(f64, Unit), ExpectError> {
+        let value = self.number().ok_or_else(|| self.error("expected a number"))?;
+        for (symbol, scale, unit) in UNITS {
+            if self.text[self.at..].starts_with(symbol) {
+                self.at += symbol.len();
+                return Ok((value * scale, unit));
+            }
+        }
+        Ok((value, Unit::Count))
+    }
+
+    /// A time, ns.
+    pub fn duration(&mut self) -> Result<u64, ExpectError> {
+        match self.quantity()? {
+            (value, Unit::Time) => Ok((value * 1e9) as u64),
+            _ => Err(self.error("expected a duration such as 10s")),
+        }
+    }
+
+    /// What stands in brackets; `None` without brackets, or with nothing in them.
+    pub fn brackets(&mut self) -> Result<Option<&'a str>, ExpectError> {
+        if !self.eat("(") {
+            return Ok(None);
+        }
+        let rest = self.rest();
+        let end = rest.find(')').ok_or_else(|| self.error("the bracket is never closed"))?;
+        self.at += end + 1;
+        Ok(Some(rest[..end].trim()).filter(|inside| !inside.is_empty()))
+    }
+
+    /// Refuses what is left.
+    pub fn end(&mut self) -> Result<(), ExpectError> {
+        let rest = self.rest();
+        if rest.is_empty() { Ok(()) } else { Err(self.error(format!("`{rest}` does not belong here"))) }
+    }
+}

@@ -1,0 +1,78 @@
+//! Every number a view shows, with its unit and how it is computed: what the measures and the breakdowns say of their
+//! rows, and the model's words. Help and glossaries are drawn from here.
+
+use std::sync::LazyLock;
+
+use model::glossary::{self, COLUMNS, Term};
+
+use crate::breakdowns::BREAKDOWNS;
+use crate::card;
+
+/// All of them, in the order views list them.
+static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
+    let mut terms: Vec<Term> = Vec::new();
+    let of_rows = card::rows().map(|(measure, row)| Term {
+        id: row.id,
+        name: row.name,
+        unit: measure.unit.symbol(),
+        better: measure.better,
+        meaning: measure.meaning,
+    });
+    let of_breakdowns = BREAKDOWNS.iter().flat_map(|breakdown| breakdown.terms.iter().copied());
+    for term in of_rows.chain(of_breakdowns).chain(glossary::TERMS.iter().copied()) {
+        // A measure with two rows has one term.
+        if terms.iter().all(|known| known.id != term.id) {
+            terms.push(term);
+        }
+    }
+    terms
+});
+
+/// All terms, in the order views list them.
+pub fn terms() -> &'static [Term] {
+    &TERMS
+}
+
+/// What an id means; a score's id may go on after its term's: `goodput_kill-feed`.
+pub fn term_of(id: &str) -> Option<&'static Term> {
+    let is_its = |term: &&Term| {
+        id.strip_prefix(term.id).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-']))
+    };
+    terms().iter().filter(is_its).max_by_key(|term| term.id.len())
+}
+
+/// The term or column of exactly this id.
+pub fn term_by_id(id: &str) -> Option<&'static Term> {
+    terms().iter().chain(COLUMNS).find(|term| term.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_means_its_longest_term() {
+        let meant = |id| term_of(id).map(|term| term.id);
+        assert_eq!(meant("goodput_kill-feed"), Some("goodput"));
+        assert_eq!(meant("cpu_total"), Some("cpu_total"));
+        assert_eq!(meant("cpu_encoding"), Some("cpu"));
+        assert_eq!(meant("goodputs"), None);
+    }
+
+    #[test]
+    fn no_term_is_defined_twice() {
+        let columns = COLUMNS.iter().map(|column| column.id);
+        let mut ids: Vec<&str> = terms().iter().map(|term| term.id).chain(columns).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+        for (measure, row) in card::rows() {
+            let term = term_by_id(row.id).expect("a row has a term");
+            assert_eq!(
+                (term.name, term.meaning),
+                (row.name, measure.meaning),
+                "`{}` has another term",
+                row.id
+            );
+        }
+    }
+}
