@@ -1,4 +1,4 @@
-//! A run of another terminal, or of another day, on this screen: the same lines, the same views.
+//! `cleave watch` and `cleave replay`: a run of another terminal, or one that is over, shown by the views of a live run.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use record::{Entry, Line, ReadError, Reader};
 
 use crate::{cli, complain, past, run};
 
-/// How often a record that is being written is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a record that is being written is looked at for more.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a run may take from its folder to the first line of its record.
-const BEGINNING: Duration = Duration::from_secs(30);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Lines on their way to the screen: it takes thousands at a time.
-const WAITING: usize = 8_192;
+const CHANNEL_LINES: usize = 8_192;
 
-/// Whether a view is still there.
-type Left = Arc<AtomicBool>;
+/// Set when the view is closed.
+type Closed = Arc<AtomicBool>;
 
-/// How many times as fast a record is told, which keys change while it is.
+/// How many times as fast as the run a record is replayed. Keys change it during the replay.
 #[derive(Clone, Debug)]
 struct Pace(Arc<AtomicU64>);
 
@@ -46,7 +46,7 @@ pub fn watch(asked: &cli::Watch) -> ExitCode {
         Err(text) => return complain::usage(&text),
     };
     let path = folder.join(past::RECORD);
-    show(asked.screen, folder, None, move |tell, left| follow(&path, &tell, &left))
+    show(asked.screen, folder, None, move |lines, closed| follow(&path, &lines, &closed))
 }
 
 /// `cleave replay`.
@@ -55,19 +55,20 @@ pub fn replay(asked: &cli::Replay) -> ExitCode {
         Ok(folder) => folder,
         Err(text) => return complain::usage(&text),
     };
-    let lines = match Reader::read_all(&folder.join(past::RECORD)) {
-        Ok(lines) => lines,
+    let path = folder.join(past::RECORD);
+    if let Some(second) = asked.shot {
+        return match Reader::read_all(&path) {
+            Ok(lines) => shot(asked.screen, folder, lines, second),
+            Err(error) => complain::error(&error),
+        };
+    }
+    let reader = match Reader::open(&path) {
+        Ok(reader) => reader,
         Err(error) => return complain::error(&error),
     };
-    if let Some(second) = asked.shot {
-        return shot(asked.screen, folder, lines, second);
-    }
-    // In a pipe nobody waits to see it go by.
+    // A pipe is not read at the run's pace.
     let pace = Pace::new(if is_screen() { asked.speed } else { f64::INFINITY });
-    show(asked.screen, folder, Some(pace.clone()), move |tell, left| {
-        play(lines, &pace, &tell, &left);
-        Ok(())
-    })
+    show(asked.screen, folder, Some(pace.clone()), move |lines, closed| play(reader, &pace, &lines, &closed))
 }
 
 /// The dashboard at a second of the load, as files.
@@ -88,31 +89,31 @@ fn is_screen() -> bool {
     std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
 }
 
-/// A view of what a thread feeds; the screen stays until it is left.
+/// A view of the lines that a thread sends; the screen stays until it is closed.
 fn show(
     look: cli::Screen,
     folder: PathBuf,
     pace: Option<Pace>,
-    feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Left) -> Result<(), ReadError> + Send + 'static,
+    feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Closed) -> Result<(), ReadError> + Send + 'static,
 ) -> ExitCode {
     let screen = is_screen();
-    // A view of somebody else's run has nothing to end in order: the terminal is given back, and that is all.
-    let gone = || {
+    // A view of another program's run has no run to end: it restores the terminal and exits.
+    let interrupted = || {
         tui::restore();
         std::process::exit(i32::from(run::EXIT_INTERRUPTED));
     };
-    if screen && let Err(error) = ctrlc::set_handler(gone) {
+    if screen && let Err(error) = ctrlc::set_handler(interrupted) {
         return complain::error(&error);
     }
-    let (tell, told) = mpsc::sync_channel::<Arc<Line>>(WAITING);
-    let left = Left::default();
-    let seen = left.clone();
+    let (sender, lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
+    let closed = Closed::default();
+    let is_closed = closed.clone();
     let feeding = std::thread::spawn(move || {
-        // Held until the view is left: a closed channel ends the screen.
-        let held = screen.then(|| tell.clone());
-        let fed = feed(tell, seen.clone());
-        while held.is_some() && !seen.load(Ordering::Relaxed) {
-            std::thread::sleep(LOOK);
+        // Kept until the view is closed: a channel without a sender ends the screen.
+        let kept = screen.then(|| sender.clone());
+        let fed = feed(sender, is_closed.clone());
+        while kept.is_some() && !is_closed.load(Ordering::Relaxed) {
+            std::thread::sleep(POLL_INTERVAL);
         }
         fed
     });
@@ -129,84 +130,91 @@ fn show(
             tui::Ask::Report => Some(past::page_now(&folder)),
             tui::Ask::Quit(_) => None,
         };
-        tui::run(options, &told, ask).map(drop)
+        tui::run(options, &lines, ask).map(drop)
     } else {
         let mut printer = tui::plain::Printer::new(std::io::stdout());
-        told.iter().try_for_each(|line| printer.line(&line))
+        lines.iter().try_for_each(|line| printer.line(&line))
     };
-    // Whoever feeds may wait for room in the channel.
-    drop(told);
-    left.store(true, Ordering::Relaxed);
+    // The feeding thread may be waiting for room in the channel.
+    drop(lines);
+    closed.store(true, Ordering::Relaxed);
     let fed = feeding.join().unwrap_or(Ok(()));
     match (fed, shown) {
         (Err(error), _) => complain::error(&error),
         (Ok(()), Err(error)) if screen => complain::error(&error),
-        // Whoever read us has gone.
+        // The pipe was closed at its other end.
         (Ok(()), _) => ExitCode::SUCCESS,
     }
 }
 
-/// Tells the lines of a record as they are written, until its end.
-fn follow(path: &Path, tell: &mpsc::SyncSender<Arc<Line>>, left: &AtomicBool) -> Result<(), ReadError> {
-    let patience = runtime::clock::now() + BEGINNING;
+/// Sends the lines of a record as they are written, until its end.
+fn follow(path: &Path, lines: &mpsc::SyncSender<Arc<Line>>, closed: &AtomicBool) -> Result<(), ReadError> {
+    let deadline = runtime::clock::now() + HEADER_TIMEOUT;
     let mut reader = loop {
         match Reader::open(path) {
             Ok(reader) => break reader,
             // Its header is not written yet.
             Err(ReadError::NoHeader { .. } | ReadError::Io { .. })
-                if runtime::clock::now() < patience && !left.load(Ordering::Relaxed) =>
+                if runtime::clock::now() < deadline && !closed.load(Ordering::Relaxed) =>
             {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL_INTERVAL);
             }
             Err(error) => return Err(error),
         }
     };
-    while !left.load(Ordering::Relaxed) {
+    while !closed.load(Ordering::Relaxed) {
         let Some(line) = reader.next_line()? else {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
             continue;
         };
         let is_end = matches!(line.entry, Entry::End(_));
-        if tell.send(Arc::new(line)).is_err() || is_end {
+        if lines.send(Arc::new(line)).is_err() || is_end {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Tells the lines of a record when they were written, so many times as fast.
-fn play(lines: Vec<Line>, pace: &Pace, tell: &mpsc::SyncSender<Arc<Line>>, left: &AtomicBool) {
-    // What came before the load is not waited for again.
-    let start = lines.iter().find_map(|line| match &line.entry {
-        Entry::Header(header) => Some(header.load_start_ns),
-        _ => None,
-    });
-    let mut head = Head { at: start.unwrap_or(0) as f64, seen: runtime::clock::now() };
-    for line in lines {
-        if !head.reach(line.t, pace, left) || tell.send(Arc::new(line)).is_err() {
-            return;
+/// Sends the lines of a record at the moments they were written, so many times as fast. Reads no further than the
+/// replay has come, so that the first frame of a long record is as soon as that of a short one.
+fn play(
+    record: impl IntoIterator<Item = Result<Line, ReadError>>,
+    pace: &Pace,
+    lines: &mpsc::SyncSender<Arc<Line>>,
+    closed: &AtomicBool,
+) -> Result<(), ReadError> {
+    let mut head = Head { at: 0.0, seen: runtime::clock::now() };
+    for line in record {
+        let line = line?;
+        if let Entry::Header(header) = &line.entry {
+            // The replay begins with the load: what came before it is shown at once.
+            head.at = header.load_start_ns as f64;
+        }
+        if !head.reach(line.t, pace, closed) || lines.send(Arc::new(line)).is_err() {
+            break;
         }
     }
+    Ok(())
 }
 
-/// Where a replay stands.
+/// How far a replay has come.
 struct Head {
-    /// The moment of the run it has come to, ns.
+    /// The moment of the run that is shown, ns.
     at: f64,
-    /// When that was.
+    /// When it was shown.
     seen: Instant,
 }
 
 impl Head {
-    /// Waits until the replay has come to `t`, ns, at the pace of each moment; false when the view was left meanwhile.
-    fn reach(&mut self, t: u64, pace: &Pace, left: &AtomicBool) -> bool {
+    /// Waits until the replay has come to `t`, ns, at the pace of each moment; false when the view was closed meanwhile.
+    fn reach(&mut self, t: u64, pace: &Pace, closed: &AtomicBool) -> bool {
         loop {
-            if left.load(Ordering::Relaxed) {
+            if closed.load(Ordering::Relaxed) {
                 return false;
             }
             let Some(rest) = self.rest(t, runtime::clock::now(), pace.times()) else { return true };
-            // The pace may change meanwhile: no longer than a look at a time.
-            std::thread::sleep(rest.min(LOOK));
+            // The pace may change meanwhile.
+            std::thread::sleep(rest.min(POLL_INTERVAL));
         }
     }
 
@@ -245,19 +253,34 @@ mod tests {
             "and a quarter is slow"
         );
         assert_eq!(head.rest(minute, after(206_000), 0.25), None);
-        assert_eq!(head.rest(2 * minute, after(206_000), f64::INFINITY), None, "in a pipe nobody waits");
+        assert_eq!(head.rest(2 * minute, after(206_000), f64::INFINITY), None, "a pipe is not read at a pace");
     }
 
     #[test]
-    fn a_replay_tells_every_line_in_its_order_and_ends_with_the_view() {
-        let (tell, told) = mpsc::sync_channel(16);
-        play((0..10).map(line).collect(), &Pace::new(f64::INFINITY), &tell, &AtomicBool::new(false));
-        drop(tell);
-        assert_eq!(told.into_iter().map(|line| line.t).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
-        let (tell, told) = mpsc::sync_channel(16);
-        // An hour later nobody looks any more.
-        play(vec![line(0), line(3_600_000_000_000)], &Pace::new(1.0), &tell, &AtomicBool::new(true));
-        drop(tell);
-        assert_eq!(told.into_iter().count(), 0);
+    fn a_replay_sends_every_line_in_order_and_ends_with_the_view() {
+        let (sender, lines) = mpsc::sync_channel(16);
+        let record = (0..10).map(|t| Ok(line(t)));
+        play(record, &Pace::new(f64::INFINITY), &sender, &AtomicBool::new(false)).expect("no error");
+        drop(sender);
+        assert_eq!(lines.into_iter().map(|line| line.t).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        let (sender, lines) = mpsc::sync_channel(16);
+        // An hour later the view is closed.
+        let record = [line(0), line(3_600_000_000_000)].map(Ok);
+        play(record, &Pace::new(1.0), &sender, &AtomicBool::new(true)).expect("no error");
+        drop(sender);
+        assert_eq!(lines.into_iter().count(), 0);
+    }
+
+    #[test]
+    fn a_replay_reads_no_further_than_it_shows() {
+        let (sender, lines) = mpsc::sync_channel(1);
+        let mut read = 0;
+        let record = (0..1_000).map(|t| {
+            read += 1;
+            Ok(line(t))
+        });
+        drop(lines);
+        play(record, &Pace::new(f64::INFINITY), &sender, &AtomicBool::new(false)).expect("no error");
+        assert_eq!(read, 1, "the view is closed");
     }
 }

@@ -1,14 +1,18 @@
 //! Latencies as they are kept and merged: an HDR histogram's recorded values.
 //!
-//! In memory only the values that occurred are held, since a window of one
-//! second has a hundred samples and a dense histogram 139 KB. On the wire it is
-//! HDR V2, deflated, in base64, which every HDR tool reads.
+//! In memory only the values that occurred are held, eight bytes each, since a
+//! window of one second has a hundred samples and a dense histogram 139 KB. On
+//! the wire it is HDR V2, deflated, in base64, which every HDR tool reads.
+
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2DeflateSerializer};
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use crate::hdr;
 
 /// Longest latency told apart, microseconds: one minute.
 pub const MAX_US: u64 = 60_000_000;
@@ -27,20 +31,23 @@ pub fn recorder() -> Histogram<u64> {
 /// Latencies in microseconds with their counts, by rising value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies {
-    counts: Vec<(u64, u64)>,
+    /// A minute in microseconds takes 26 bits; a count stops at `u32::MAX`, five days of 10,000 a second that all took
+    /// as long.
+    counts: Vec<(u32, u32)>,
 }
 
 impl Latencies {
     /// What a recorder holds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
+        let steps = histogram.iter_recorded();
         let counts =
-            histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
+            steps.map(|step| (narrow(step.value_iterated_to()), narrow(step.count_at_value()))).collect();
         Self { counts }
     }
 
     /// Samples.
     pub fn len(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
+        self.iter().map(|(_, count)| count).sum()
     }
 
     /// No samples.
@@ -57,10 +64,10 @@ impl Latencies {
         }
         let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
         let mut seen = 0;
-        for (value, count) in &self.counts {
+        for (value, count) in self.iter() {
             seen += count;
             if seen >= rank {
-                return Some(*value);
+                return Some(value);
             }
         }
         None
@@ -69,25 +76,25 @@ impl Latencies {
     /// Mean, microseconds; `None` without samples.
     pub fn mean(&self) -> Option<f64> {
         let total = self.len();
-        let sum: u128 = self.counts.iter().map(|(v, c)| u128::from(*v) * u128::from(*c)).sum();
+        let sum: u128 = self.iter().map(|(v, c)| u128::from(v) * u128::from(c)).sum();
         (total > 0).then(|| sum as f64 / total as f64)
     }
 
     /// The largest sample, microseconds.
     pub fn max(&self) -> Option<u64> {
-        self.counts.last().map(|(value, _)| *value)
+        self.counts.last().map(|(value, _)| u64::from(*value))
     }
 
     /// Share of samples at or below `limit_us`; `None` without samples.
     pub fn share_within(&self, limit_us: u64) -> Option<f64> {
         let total = self.len();
-        let within: u64 = self.counts.iter().take_while(|(v, _)| *v <= limit_us).map(|(_, c)| c).sum();
+        let within: u64 = self.iter().take_while(|(v, _)| *v <= limit_us).map(|(_, c)| c).sum();
         (total > 0).then(|| within as f64 / total as f64)
     }
 
     /// How many lie above a limit, microseconds.
     pub fn above(&self, limit_us: u64) -> u64 {
-        self.counts.iter().filter(|(us, _)| *us > limit_us).map(|(_, count)| count).sum()
+        self.iter().filter(|(us, _)| *us > limit_us).map(|(_, count)| count).sum()
     }
 
     /// Adds another window's samples: percentiles are merged, then computed.
@@ -101,7 +108,7 @@ impl Latencies {
         loop {
             match (left.peek(), right.peek()) {
                 (Some(a), Some(b)) if a.0 == b.0 => {
-                    merged.push((a.0, a.1 + b.1));
+                    merged.push((a.0, a.1.saturating_add(b.1)));
                     left.next();
                     right.next();
                 }
@@ -134,8 +141,12 @@ impl Latencies {
 
     /// The values that occurred with their counts, by rising value.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts.iter().copied()
+        self.counts.iter().map(|(value, count)| (u64::from(*value), u64::from(*count)))
     }
+}
+
+fn narrow(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 impl FromIterator<u64> for Latencies {
@@ -155,8 +166,8 @@ impl Serialize for Latencies {
             return serializer.serialize_str("");
         }
         let mut histogram = recorder();
-        for (value, count) in &self.counts {
-            histogram.saturating_record_n(*value, *count);
+        for (value, count) in self.iter() {
+            histogram.saturating_record_n(value, count);
         }
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(ser::Error::custom)?;
@@ -166,15 +177,26 @@ impl Serialize for Latencies {
 
 impl<'de> Deserialize<'de> for Latencies {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(Self::default());
+        struct Text;
+
+        impl de::Visitor<'_> for Text {
+            type Value = Latencies;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an HDR histogram in base64, or an empty string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Latencies, E> {
+                if text.is_empty() {
+                    return Ok(Latencies::default());
+                }
+                let counts = hdr::decode(text.as_bytes()).map_err(E::custom)?;
+                Ok(Latencies { counts })
+            }
         }
-        let bytes = STANDARD.decode(text.as_bytes()).map_err(de::Error::custom)?;
-        let histogram: Histogram<u64> = HdrReader::new()
-            .deserialize(&mut bytes.as_slice())
-            .map_err(|why| de::Error::custom(format!("{why:?}")))?;
-        Ok(Self::of(&histogram))
+
+        // The text itself is not kept: borrowed from the line, where it has no escapes.
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -3,24 +3,32 @@
 //! - [`line`]: what a line says: header, phase, window, edge, proc, event. [`trace`]: requests followed through
 //!   the components. [`outcome`]: check, score, cost, audit, end.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
-//! - [`file`]: `run.jsonl`, written a line at a time, read while being written. [`mod@schema`]: for other readers.
+//! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
+//!   [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
-pub mod file;
+mod hdr;
 pub mod histogram;
+pub mod index;
+pub mod kind;
 pub mod line;
 pub mod outcome;
+pub mod reader;
 pub mod schema;
 pub mod trace;
+pub mod writer;
 
-pub use file::{ReadError, Reader, Writer};
 pub use histogram::Latencies;
+pub use index::{Index, Place};
+pub use kind::Kind;
 pub use line::*;
 pub use outcome::*;
+pub use reader::{ReadError, Reader};
 pub use trace::*;
+pub use writer::Writer;
 
 /// Major version of the format: readers refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,45 +1,12 @@
-//! `run.jsonl`: written a line at a time, read while being written.
+//! Reads `run.jsonl`, while it is being written as well.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::{Entry, Line, SCHEMA_VERSION};
-
-/// Appends lines. Each is one write, so that a reader sees whole lines and a
-/// crash tears at most the last.
-pub struct Writer {
-    file: File,
-    path: PathBuf,
-    buffer: Vec<u8>,
-}
-
-impl Writer {
-    /// A new record at `path`.
-    ///
-    /// # Errors
-    /// When the file exists already or cannot be made.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let file = File::options().create_new(true).append(true).open(path)?;
-        Ok(Self { file, path: path.to_owned(), buffer: Vec::new() })
-    }
-
-    /// Appends a line.
-    ///
-    /// # Errors
-    /// When the disk refuses it.
-    pub fn write(&mut self, line: &Line) -> io::Result<()> {
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, line)?;
-        self.buffer.push(b'\n');
-        self.file.write_all(&self.buffer)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
+use crate::index::PIECE_BYTES;
+use crate::kind::Head;
+use crate::{Kind, Line, Place, SCHEMA_VERSION};
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +26,7 @@ pub enum ReadError {
         /// Which file.
         path: PathBuf,
         /// From 1.
-        line: usize,
+        line: u64,
         /// Why.
         #[source]
         source: serde_json::Error,
@@ -84,8 +51,12 @@ pub enum ReadError {
 pub struct Reader {
     lines: BufReader<File>,
     path: PathBuf,
-    number: usize,
-    torn: String,
+    /// After the last whole line that was read.
+    place: Place,
+    /// The line being read; without its rest where it is torn.
+    line: Vec<u8>,
+    /// Kinds asked for; empty for all.
+    wanted: Vec<Kind>,
 }
 
 impl Reader {
@@ -95,8 +66,9 @@ impl Reader {
     /// When the file is missing, is no record, or has another major version.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+        let mut lines = BufReader::with_capacity(PIECE_BYTES, File::open(path).map_err(io_error)?);
         let mut first = String::new();
-        BufReader::new(File::open(path).map_err(io_error)?).read_line(&mut first).map_err(io_error)?;
+        lines.read_line(&mut first).map_err(io_error)?;
         let header: serde_json::Value =
             serde_json::from_str(&first).map_err(|_| ReadError::NoHeader { path: path.to_owned() })?;
         if header["kind"] != "header" {
@@ -106,12 +78,38 @@ impl Reader {
         if found != u64::from(SCHEMA_VERSION) {
             return Err(ReadError::Version { path: path.to_owned(), found });
         }
-        let lines = BufReader::new(File::open(path).map_err(io_error)?);
-        Ok(Self { lines, path: path.to_owned(), number: 0, torn: String::new() })
+        lines.seek(SeekFrom::Start(0)).map_err(io_error)?;
+        let path = path.to_owned();
+        Ok(Self { lines, path, place: Place::default(), line: Vec::new(), wanted: Vec::new() })
     }
 
-    /// The next whole line of a kind we know; `None` at the end of what is
-    /// written so far. A torn last line waits for its rest.
+    /// Reads lines of these kinds only: the others cost a look at their first bytes.
+    #[must_use]
+    pub fn only(mut self, kinds: &[Kind]) -> Self {
+        self.wanted = kinds.to_vec();
+        self
+    }
+
+    /// Goes to a place that an [`crate::Index`] of this record knows.
+    ///
+    /// # Errors
+    /// When the file cannot be read there.
+    pub fn seek(&mut self, place: Place) -> Result<(), ReadError> {
+        self.lines
+            .seek(SeekFrom::Start(place.bytes))
+            .map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
+        self.line.clear();
+        self.place = place;
+        Ok(())
+    }
+
+    /// After the last whole line that was read.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The next whole line of a kind we know and were asked for; `None` at the end of what is written so far. A torn
+    /// last line waits for its rest.
     ///
     /// # Errors
     /// When a whole line is not a line of a record.
@@ -119,21 +117,30 @@ impl Reader {
         loop {
             let read = self
                 .lines
-                .read_line(&mut self.torn)
+                .read_until(b'\n', &mut self.line)
                 .map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
-            if read == 0 || !self.torn.ends_with('\n') {
+            if read == 0 || !self.line.ends_with(b"\n") {
                 return Ok(None);
             }
-            self.number += 1;
-            let text = std::mem::take(&mut self.torn);
-            match serde_json::from_str::<Line>(&text) {
-                Ok(line) => return Ok(Some(line)),
-                Err(source) if is_unknown_kind(&text) => drop(source),
-                Err(source) => {
-                    return Err(ReadError::Line { path: self.path.clone(), line: self.number, source });
-                }
+            self.place.bytes += self.line.len() as u64;
+            self.place.lines += 1;
+            let line = self.line();
+            self.line.clear();
+            if let Some(line) = line? {
+                return Ok(Some(line));
             }
         }
+    }
+
+    /// The line just read; `None` where it is of a kind that is unknown or not asked for.
+    fn line(&self) -> Result<Option<Line>, ReadError> {
+        let line = || {
+            let head = Head::of(&self.line)?;
+            let is_wanted =
+                self.wanted.is_empty() || head.kind.is_some_and(|kind| self.wanted.contains(&kind));
+            if is_wanted { head.line(&self.line) } else { Ok(None) }
+        };
+        line().map_err(|source| ReadError::Line { path: self.path.clone(), line: self.place.lines, source })
     }
 
     /// All lines there are.
@@ -141,46 +148,16 @@ impl Reader {
     /// # Errors
     /// As [`Reader::next_line`].
     pub fn read_all(path: &Path) -> Result<Vec<Line>, ReadError> {
-        let mut reader = Self::open(path)?;
-        let mut lines = Vec::new();
-        while let Some(line) = reader.next_line()? {
-            lines.push(line);
-        }
-        Ok(lines)
+        Self::open(path)?.collect()
     }
 }
 
-/// Kinds a later minor version may add are skipped.
-fn is_unknown_kind(text: &str) -> bool {
-    const KNOWN: [&str; 14] = [
-        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "trace",
-        "split", "audit", "end",
-    ];
-    serde_json::from_str::<serde_json::Value>(text)
-        .ok()
-        .and_then(|line| line["kind"].as_str().map(|kind| !KNOWN.contains(&kind)))
-        .unwrap_or(false)
-}
+impl Iterator for Reader {
+    type Item = Result<Line, ReadError>;
 
-impl Entry {
-    /// The kind's name, as in the file.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Header(_) => "header",
-            Self::Phase(_) => "phase",
-            Self::Window(_) => "window",
-            Self::Edge(_) => "edge",
-            Self::Proc(_) => "proc",
-            Self::Host(_) => "host",
-            Self::Event(_) => "event",
-            Self::Check(_) => "check",
-            Self::Score(_) => "score",
-            Self::Cost(_) => "cost",
-            Self::Trace(_) => "trace",
-            Self::Split(_) => "split",
-            Self::Audit(_) => "audit",
-            Self::End(_) => "end",
-        }
+    /// The next line, up to the end of what is written so far.
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_line().transpose()
     }
 }
 
@@ -189,7 +166,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::{Header, Phase};
+    use crate::{Entry, Header, Phase, Writer};
 
     fn header() -> Line {
         let json = serde_json::json!({
