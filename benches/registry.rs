@@ -1,8 +1,8 @@
 //! What a watcher reads, and what a heartbeat costs, with a hundred instances announced.
 
 use criterion::Criterion;
-use discovery::model::{RegistryEpoch, Watched};
-use discovery::store::{Cmd, Rules, Store};
+use discovery::instance::{RegistryEpoch, WatchFilter};
+use discovery::registry_state::{Command, RegistryState, Rules};
 use discovery::{Epoch, Instance, InstanceId, ServiceName, State};
 
 fn instance(n: u16) -> Instance {
@@ -21,11 +21,11 @@ fn instance(n: u16) -> Instance {
 }
 
 pub fn registry(criterion: &mut Criterion) {
-    let mut store = Store::new(RegistryEpoch(1), Rules::default());
+    let mut store = RegistryState::new(RegistryEpoch(1), Rules::default());
     for n in 0..100 {
-        store.apply(Cmd::Register(instance(n)), 1).expect("each is new");
+        store.apply(Command::Register(instance(n)), 1).expect("each is new");
     }
-    let watched = Watched::These([ServiceName::new("feed").expect("a name")].into());
+    let watched = WatchFilter::Only([ServiceName::new("feed").expect("a name")].into());
     let now = store.at();
     let key = instance(7).key();
     let mut group = criterion.benchmark_group("registry");
@@ -33,7 +33,7 @@ pub fn registry(criterion: &mut Criterion) {
     group.bench_function("nothing new", |bencher| bencher.iter(|| store.since(Some(now), &watched)));
     let mut renewing = store.clone();
     group.bench_function("renew", |bencher| {
-        bencher.iter(|| renewing.apply(Cmd::Renew(key.clone(), Epoch(1)), 2).expect("it is registered"));
+        bencher.iter(|| renewing.apply(Command::Renew(key.clone(), Epoch(1)), 2).expect("it is registered"));
     });
     group.finish();
 }

@@ -2,16 +2,16 @@
 //!
 //! - [`registrar`]: registers, renews, registers again, drains, leaves.
 //! - [`watcher`]: follows the watch and feeds the clusters that requests pick from.
-//! - `view`: what a watcher believes; pure.
+//! - `membership`: what a watcher believes; pure.
 //! - `sse`: server-sent events, cut out of a byte stream; pure.
-//! - `memory`: the last snapshot on disk.
-//! - `link`: one HTTP/1.1 connection to the registry.
+//! - `snapshot_file`: the last snapshot on disk.
+//! - `connection`: one HTTP/1.1 connection to the registry.
 
-mod link;
-mod memory;
+mod connection;
+mod membership;
 pub mod registrar;
+mod snapshot_file;
 mod sse;
-mod view;
 pub mod watcher;
 
 use std::time::Duration;

@@ -9,9 +9,9 @@ use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::http;
-use crate::model::{EventId, RegistryEpoch, Snapshot, Watched};
-use crate::store::{CatchUp, Cmd, Event, Refused, Rules, Store};
+use crate::api;
+use crate::instance::{EventId, RegistryEpoch, Snapshot, WatchFilter};
+use crate::registry_state::{CatchUp, Command, CommandError, Event, RegistryState, Rules};
 
 /// How a registry is set up.
 #[derive(Clone, Debug)]
@@ -21,9 +21,9 @@ pub struct Options {
     /// What the store goes by.
     pub rules: Rules,
     /// How often lapsed leases are looked for.
-    pub sweep: Duration,
+    pub sweep_interval: Duration,
     /// How often an idle watch says that it is alive.
-    pub heartbeat: Duration,
+    pub heartbeat_interval: Duration,
 }
 
 impl Options {
@@ -32,8 +32,8 @@ impl Options {
         Self {
             token,
             rules: Rules::default(),
-            sweep: Duration::from_millis(100),
-            heartbeat: Duration::from_secs(1),
+            sweep_interval: Duration::from_millis(100),
+            heartbeat_interval: Duration::from_secs(1),
         }
     }
 }
@@ -46,18 +46,18 @@ pub struct Registry {
 
 pub(crate) struct Shared {
     pub(crate) options: Options,
-    store: Mutex<Store>,
+    store: Mutex<RegistryState>,
     changed: watch::Sender<EventId>,
     closed: watch::Sender<bool>,
     /// How it answers wrongly, where a fault says so.
-    ailing: watch::Sender<Option<Ailment>>,
+    injected: watch::Sender<Option<RegistryFault>>,
 }
 
 /// A wrong answer, and what was known when it began.
 #[derive(Clone, Debug)]
-pub(crate) struct Ailment {
-    pub how: RegistryAnswer,
-    knew: Snapshot,
+pub(crate) struct RegistryFault {
+    pub mode: RegistryAnswer,
+    known_before: Snapshot,
 }
 
 impl Registry {
@@ -65,16 +65,16 @@ impl Registry {
     /// of an earlier life notice.
     pub fn new(options: Options) -> Self {
         let epoch = RegistryEpoch(u64::try_from(clock::wall_us()).unwrap_or_default());
-        let store = Store::new(epoch, options.rules);
+        let store = RegistryState::new(epoch, options.rules);
         let (changed, _) = watch::channel(store.at());
         let (closed, _) = watch::channel(false);
-        let (ailing, _) = watch::channel(None);
-        Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, ailing }) }
+        let (injected, _) = watch::channel(None);
+        Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, injected }) }
     }
 
-    /// Its HTTP face; see [`crate::http`].
+    /// Its HTTP face; see [`crate::api`].
     pub fn router(&self) -> axum::Router {
-        http::router(self.shared.clone())
+        api::router(self.shared.clone())
     }
 
     /// Starts the sweep, which ends with the tasks, and the watches with it.
@@ -82,7 +82,7 @@ impl Registry {
         let shared = self.shared.clone();
         let closing = tasks.closing();
         let sweep = async move {
-            let mut tick = tokio::time::interval(shared.options.sweep);
+            let mut tick = tokio::time::interval(shared.options.sweep_interval);
             // After a pause one sweep is enough; the store sees the gap.
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             tokio::pin!(closing);
@@ -90,7 +90,7 @@ impl Registry {
                 tokio::select! {
                     () = &mut closing => break,
                     _ = tick.tick() => {
-                        shared.apply(Cmd::Sweep).expect("a sweep is never refused");
+                        shared.apply(Command::Sweep).expect("a sweep is never refused");
                     }
                 }
             }
@@ -107,23 +107,23 @@ impl Registry {
     }
 
     /// From now on answers wrongly, or rightly again. Watchers are told anew.
-    pub fn ail(&self, how: Option<RegistryAnswer>) {
-        let ailing = &self.shared.ailing;
-        if ailing.borrow().as_ref().map(|ailment| ailment.how) != how {
-            let knew = self.shared.snapshot(&Watched::All);
-            ailing.send_replace(how.map(|how| Ailment { how, knew }));
+    pub fn set_fault(&self, mode: Option<RegistryAnswer>) {
+        let injected = &self.shared.injected;
+        if injected.borrow().as_ref().map(|fault| fault.mode) != mode {
+            let known_before = self.shared.snapshot(&WatchFilter::All);
+            injected.send_replace(mode.map(|mode| RegistryFault { mode, known_before }));
         }
     }
 
     /// Everything it knows now.
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.snapshot(&Watched::All)
+        self.shared.snapshot(&WatchFilter::All)
     }
 }
 
 impl Shared {
     /// Applies a command now, tells the log what is worth telling and wakes the watchers.
-    pub(crate) fn apply(&self, cmd: Cmd) -> Result<EventId, Refused> {
+    pub(crate) fn apply(&self, cmd: Command) -> Result<EventId, CommandError> {
         let (events, at) = {
             let mut store = self.store();
             let events = store.apply(cmd, clock::now_ns())?;
@@ -137,9 +137,9 @@ impl Shared {
                     tracing::warn!(suspects, "too many leases lapsed at once; kept as suspects");
                 }
                 Event::Recovered => tracing::info!("no suspects left"),
-                Event::StoodStill { gap_ns } => {
+                Event::SweepStalled { stall_ns } => {
                     tracing::warn!(
-                        gap_ms = gap_ns / 1_000_000,
+                        gap_ms = stall_ns / 1_000_000,
                         "the registry stood still; all leases start again"
                     );
                 }
@@ -155,31 +155,31 @@ impl Shared {
         Ok(at)
     }
 
-    pub(crate) fn snapshot(&self, watched: &Watched) -> Snapshot {
+    pub(crate) fn snapshot(&self, watched: &WatchFilter) -> Snapshot {
         self.store().snapshot(watched)
     }
 
     /// What a watcher lacks, and where it stands after that.
-    pub(crate) fn since(&self, seen: Option<EventId>, watched: &Watched) -> (CatchUp, EventId) {
+    pub(crate) fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> (CatchUp, EventId) {
         let store = self.store();
         (store.since(seen, watched), store.at())
     }
 
-    pub(crate) fn ailing(&self) -> watch::Receiver<Option<Ailment>> {
-        self.ailing.subscribe()
+    pub(crate) fn injected(&self) -> watch::Receiver<Option<RegistryFault>> {
+        self.injected.subscribe()
     }
 
     /// What an ailing registry says it knows; `None` while it is well.
-    pub(crate) fn misled(&self, watched: &Watched) -> Option<Snapshot> {
-        let ailing = self.ailing.borrow();
-        let Ailment { how, knew } = ailing.as_ref()?;
+    pub(crate) fn falsified_snapshot(&self, watched: &WatchFilter) -> Option<Snapshot> {
+        let injected = self.injected.borrow();
+        let RegistryFault { mode, known_before } = injected.as_ref()?;
         let mut snapshot = self.store().snapshot(watched);
-        match how {
+        match mode {
             RegistryAnswer::Error | RegistryAnswer::Slow(_) => return None,
             RegistryAnswer::Empty => snapshot.instances.clear(),
             RegistryAnswer::Stale => {
                 snapshot.instances =
-                    knew.instances.iter().filter(|i| watched.has(&i.service)).cloned().collect();
+                    known_before.instances.iter().filter(|i| watched.includes(&i.service)).cloned().collect();
             }
             // The discard port: nobody listens there.
             RegistryAnswer::Wrong => {
@@ -197,7 +197,7 @@ impl Shared {
         self.closed.subscribe()
     }
 
-    fn store(&self) -> MutexGuard<'_, Store> {
+    fn store(&self) -> MutexGuard<'_, RegistryState> {
         self.store.lock().expect("the store does not panic")
     }
 }

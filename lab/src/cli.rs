@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use discovery::Place;
+use discovery::Location;
 
 /// Should this stay one program, or become services, and what does each choice cost?
 ///
@@ -403,7 +403,7 @@ pub struct Node {
     pub registry_here: bool,
     /// Where the registry is, when other processes hold the rest.
     #[arg(long)]
-    pub registry: Option<Place>,
+    pub registry: Option<Location>,
     /// Internal port.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,

@@ -253,7 +253,11 @@ mod tests {
             "and a quarter is slow"
         );
         assert_eq!(head.rest(minute, after(206_000), 0.25), None);
-        assert_eq!(head.rest(2 * minute, after(206_000), f64::INFINITY), None, "a pipe is not read at a pace");
+        assert_eq!(
+            head.rest(2 * minute, after(206_000), f64::INFINITY),
+            None,
+            "a pipe is not read at a pace"
+        );
     }
 
     #[test]

@@ -10,43 +10,43 @@ use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::link::{Link, LinkError};
+use super::connection::{ClientError, RegistryClient};
 use super::{backoff, jittered};
-use crate::http::{Holder, Renewals, Renewed};
-use crate::model::{Instance, InstanceId, Key, ServiceName, State};
-use crate::place::Place;
+use crate::api::{LeaseHolder, RenewalReply, RenewalRequest};
+use crate::instance::{Instance, InstanceId, Key, ServiceName, State};
+use crate::location::Location;
 
 /// Tries to leave before the lease is left to end by itself.
-const LEAVE_TRIES: u32 = 3;
+const DEREGISTER_ATTEMPTS: u32 = 3;
 /// First wait after a failure; doubles up to the renewal period.
-const BACKOFF: Duration = Duration::from_millis(50);
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
 /// What is announced, and where.
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// Where the registry listens.
-    pub registry: Place,
+    pub registry: Location,
     /// The run's token.
     pub token: Arc<str>,
     /// One instance per service of this process; they share id, epoch and address.
     pub instances: Vec<Instance>,
     /// How often leases are renewed, give or take a fifth. A third of the lease
     /// leaves room for two lost renewals.
-    pub renew: Duration,
+    pub renew_interval: Duration,
 }
 
 impl Registration {
     /// Announces `services` under one id and address, renewing each second.
     pub fn new(
-        registry: impl Into<Place>,
+        registry: impl Into<Location>,
         token: Arc<str>,
         services: impl IntoIterator<Item = ServiceName>,
         id: InstanceId,
-        epoch: crate::model::Epoch,
+        epoch: crate::instance::Epoch,
         addr: SocketAddr,
     ) -> Self {
         let instances = services.into_iter().map(|s| Instance::new(s, id.clone(), epoch, addr)).collect();
-        Self { registry: registry.into(), token, instances, renew: Duration::from_secs(1) }
+        Self { registry: registry.into(), token, instances, renew_interval: Duration::from_secs(1) }
     }
 }
 
@@ -69,15 +69,15 @@ impl Registrar {
     /// Begins to announce. Never fails: a registry that is away is waited for.
     pub fn start(tasks: &Tasks, registration: Registration) -> Self {
         let (goal, goals) = watch::channel(Goal::Listed(State::Ready));
-        let (told, reached) = watch::channel(None);
+        let (reached_tx, reached) = watch::channel(None);
         let goal = Arc::new(goal);
-        let link = Link::new(registration.registry.clone(), Some(registration.token.clone()));
-        let announcer = Announcer { registration, link, listed: BTreeMap::new() };
+        let client = RegistryClient::new(registration.registry.clone(), Some(registration.token.clone()));
+        let announcer = Announcer { registration, client, registered: BTreeMap::new() };
         let closing = tasks.closing();
         let on_close = goal.clone();
         // Finish, not ShutDown: taking the announcement back is what it does last.
         tasks.spawn("registry.announce", ShutdownPolicy::Drain, async move {
-            let announce = announcer.run(goals, told);
+            let announce = announcer.run(goals, reached_tx);
             tokio::pin!(announce, closing);
             tokio::select! {
                 () = &mut announce => return,
@@ -92,13 +92,13 @@ impl Registrar {
 
     /// Waits until every service is registered.
     pub async fn registered(&self) {
-        self.reach(Goal::Listed(State::Ready)).await;
+        self.wait_for(Goal::Listed(State::Ready)).await;
     }
 
     /// Asks for no new picks and waits until the registry has said so to its watchers.
     pub async fn drain(&self) {
         self.goal.send_replace(Goal::Listed(State::Draining));
-        self.reach(Goal::Listed(State::Draining)).await;
+        self.wait_for(Goal::Listed(State::Draining)).await;
     }
 
     /// Says whether this process wants new picks; waits for nobody.
@@ -116,10 +116,10 @@ impl Registrar {
     /// Takes the announcement back; returns when the registry knows or cannot be told.
     pub async fn deregister(&self) {
         self.goal.send_replace(Goal::Gone);
-        self.reach(Goal::Gone).await;
+        self.wait_for(Goal::Gone).await;
     }
 
-    async fn reach(&self, goal: Goal) {
+    async fn wait_for(&self, goal: Goal) {
         let mut reached = self.reached.clone();
         // An error means that the announcer has ended, after which nothing can be waited for.
         let _ended = reached.wait_for(|reached| *reached == Some(goal)).await;
@@ -128,15 +128,15 @@ impl Registrar {
 
 struct Announcer {
     registration: Registration,
-    link: Link,
+    client: RegistryClient,
     /// What the registry was last told of each service.
-    listed: BTreeMap<ServiceName, State>,
+    registered: BTreeMap<ServiceName, State>,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum AnnounceError {
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Client(#[from] ClientError),
     #[error("a later epoch of this instance is registered; waiting for its lease to end")]
     Superseded,
     #[error("the registry refused with {0}: {1}")]
@@ -144,28 +144,28 @@ enum AnnounceError {
 }
 
 impl Announcer {
-    async fn run(mut self, mut goals: watch::Receiver<Goal>, told: watch::Sender<Option<Goal>>) {
+    async fn run(mut self, mut goals: watch::Receiver<Goal>, reached_tx: watch::Sender<Option<Goal>>) {
         let mut failures = 0;
         loop {
             let goal = *goals.borrow_and_update();
-            let wait = match self.pursue(goal).await {
+            let wait = match self.advance(goal).await {
                 Ok(()) => {
                     if failures > 0 {
                         tracing::info!("the registry answers again");
                     }
                     failures = 0;
-                    told.send_replace(Some(goal));
-                    jittered(self.registration.renew)
+                    reached_tx.send_replace(Some(goal));
+                    jittered(self.registration.renew_interval)
                 }
                 Err(error) => {
                     if failures == 0 {
                         tracing::warn!(error = &error as &dyn std::error::Error, "not announced");
                     }
                     failures += 1;
-                    backoff(BACKOFF, self.registration.renew, failures)
+                    backoff(FIRST_BACKOFF, self.registration.renew_interval, failures)
                 }
             };
-            if goal == Goal::Gone && (failures == 0 || failures >= LEAVE_TRIES) {
+            if goal == Goal::Gone && (failures == 0 || failures >= DEREGISTER_ATTEMPTS) {
                 return;
             }
             tokio::select! {
@@ -181,13 +181,13 @@ impl Announcer {
     }
 
     /// Brings the registry from what it was last told to `goal`, or renews.
-    async fn pursue(&mut self, goal: Goal) -> Result<(), AnnounceError> {
+    async fn advance(&mut self, goal: Goal) -> Result<(), AnnounceError> {
         match goal {
             Goal::Gone => self.leave().await,
             Goal::Listed(state) => {
                 self.renew().await?;
                 for instance in self.registration.instances.clone() {
-                    if self.listed.get(&instance.service) != Some(&state) {
+                    if self.registered.get(&instance.service) != Some(&state) {
                         self.register(Instance { state, ..instance }).await?;
                     }
                 }
@@ -198,9 +198,9 @@ impl Announcer {
 
     async fn register(&mut self, instance: Instance) -> Result<(), AnnounceError> {
         let path = path_of(&instance.key());
-        match self.link.ask(Method::PUT, &path, Some(&instance.announcement())).await? {
+        match self.client.send(Method::PUT, &path, Some(&instance.announcement())).await? {
             (StatusCode::OK, _) => {
-                self.listed.insert(instance.service, instance.state);
+                self.registered.insert(instance.service, instance.state);
                 Ok(())
             }
             (StatusCode::CONFLICT, _) => Err(AnnounceError::Superseded),
@@ -210,33 +210,34 @@ impl Announcer {
 
     /// Renews what is listed and forgets what the registry has forgotten.
     async fn renew(&mut self) -> Result<(), AnnounceError> {
-        let holders = self.registration.instances.iter().filter(|i| self.listed.contains_key(&i.service));
-        let leases: Vec<Holder> = holders
-            .map(|i| Holder { service: i.service.clone(), id: i.id.clone(), epoch: i.epoch })
+        let holders = self.registration.instances.iter().filter(|i| self.registered.contains_key(&i.service));
+        let leases: Vec<LeaseHolder> = holders
+            .map(|i| LeaseHolder { service: i.service.clone(), id: i.id.clone(), epoch: i.epoch })
             .collect();
         if leases.is_empty() {
             return Ok(());
         }
-        let (status, body) = self.link.ask(Method::POST, "/v1/renew", Some(&Renewals { leases })).await?;
+        let (status, body) =
+            self.client.send(Method::POST, "/v1/renew", Some(&RenewalRequest { leases })).await?;
         if status != StatusCode::OK {
             return Err(refused(status, &body));
         }
-        let renewed: Renewed =
-            serde_json::from_slice(&body).map_err(|error| LinkError::Unreadable(Box::new(error)))?;
-        let unknown: BTreeSet<ServiceName> = renewed.unknown.into_iter().map(|key| key.service).collect();
-        self.listed.retain(|service, _| !unknown.contains(service));
+        let reply: RenewalReply =
+            serde_json::from_slice(&body).map_err(|error| ClientError::Unreadable(Box::new(error)))?;
+        let unknown: BTreeSet<ServiceName> = reply.unknown.into_iter().map(|key| key.service).collect();
+        self.registered.retain(|service, _| !unknown.contains(service));
         Ok(())
     }
 
     async fn leave(&mut self) -> Result<(), AnnounceError> {
         for instance in self.registration.instances.clone() {
-            if !self.listed.contains_key(&instance.service) {
+            if !self.registered.contains_key(&instance.service) {
                 continue;
             }
             let path = format!("{}?epoch={}", path_of(&instance.key()), instance.epoch.0);
-            match self.link.ask::<()>(Method::DELETE, &path, None).await? {
+            match self.client.send::<()>(Method::DELETE, &path, None).await? {
                 (StatusCode::NO_CONTENT | StatusCode::NOT_FOUND, _) => {
-                    self.listed.remove(&instance.service);
+                    self.registered.remove(&instance.service);
                 }
                 (status, body) => return Err(refused(status, &body)),
             }

@@ -1,11 +1,11 @@
 //! Server-sent events, read as they arrive (WHATWG HTML, section 9.2).
 
 /// Longest line, bytes. A snapshot of 1,000 instances is some 200 kB.
-const LINE_MAX: usize = 4 << 20;
+const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub(crate) struct SseEvent {
     pub id: String,
     pub event: String,
     pub data: String,
@@ -13,24 +13,24 @@ pub(crate) struct Frame {
 
 /// The stream sent a line that never ends.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a line of the watch is longer than {LINE_MAX} bytes")]
-pub(crate) struct TooLong;
+#[error("a line of the watch is longer than {MAX_LINE_BYTES} bytes")]
+pub(crate) struct LineTooLong;
 
 /// Cuts bytes into events, whatever the chunks.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub(crate) struct SseParser {
     line: Vec<u8>,
-    frame: Frame,
+    frame: SseEvent,
 }
 
-impl Reader {
+impl SseParser {
     /// Takes a chunk, returns the events it completes. Comments complete nothing.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Frame>, TooLong> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, LineTooLong> {
         let mut frames = Vec::new();
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
-            if self.line.len() > LINE_MAX {
-                return Err(TooLong);
+            if self.line.len() > MAX_LINE_BYTES {
+                return Err(LineTooLong);
             }
             if self.line.last() == Some(&b'\n') {
                 let line = std::mem::take(&mut self.line);
@@ -40,7 +40,7 @@ impl Reader {
         Ok(frames)
     }
 
-    fn line(&mut self, line: &str) -> Option<Frame> {
+    fn line(&mut self, line: &str) -> Option<SseEvent> {
         if line.is_empty() {
             let frame = std::mem::take(&mut self.frame);
             return (!frame.data.is_empty()).then_some(frame);
@@ -69,22 +69,22 @@ mod tests {
     fn the_cut_of_chunks_does_not_matter() {
         let text = b": hello\n\nevent: snapshot\nid: 1-2\ndata: {\"a\":1}\n\n:\n\nevent:delta\r\nid:1-3\r\ndata: x\r\ndata: y\r\n\r\n";
         let expected = [
-            Frame { id: "1-2".into(), event: "snapshot".into(), data: "{\"a\":1}".into() },
-            Frame { id: "1-3".into(), event: "delta".into(), data: "x\ny".into() },
+            SseEvent { id: "1-2".into(), event: "snapshot".into(), data: "{\"a\":1}".into() },
+            SseEvent { id: "1-3".into(), event: "delta".into(), data: "x\ny".into() },
         ];
         for size in 1..=text.len() {
-            let mut reader = Reader::default();
+            let mut parser = SseParser::default();
             let frames: Vec<_> =
-                text.chunks(size).flat_map(|chunk| reader.push(chunk).expect("short lines")).collect();
+                text.chunks(size).flat_map(|chunk| parser.push(chunk).expect("short lines")).collect();
             assert_eq!(frames, expected, "chunks of {size}");
         }
     }
 
     #[test]
     fn a_line_without_end_is_refused() {
-        let mut reader = Reader::default();
-        let chunk = vec![b'x'; LINE_MAX];
-        assert_eq!(reader.push(&chunk), Ok(Vec::new()));
-        assert_eq!(reader.push(b"x"), Err(TooLong));
+        let mut parser = SseParser::default();
+        let chunk = vec![b'x'; MAX_LINE_BYTES];
+        assert_eq!(parser.push(&chunk), Ok(Vec::new()));
+        assert_eq!(parser.push(b"x"), Err(LineTooLong));
     }
 }

@@ -20,16 +20,16 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use transport::cluster::{self, Clusters};
 
-use super::link::{Link, LinkError, Wire};
-use super::sse::{Frame, Reader, TooLong};
-use super::view::{OutOfOrder, Touched, View};
-use super::{backoff, memory};
-use crate::model::{Delta, EventId, Instance, ServiceName, Snapshot, State};
-use crate::place::Place;
+use super::connection::{ClientError, ConnectionDriver, RegistryClient};
+use super::membership::{ChangedServices, MembershipView, SequenceGap};
+use super::sse::{LineTooLong, SseEvent, SseParser};
+use super::{backoff, snapshot_file};
+use crate::instance::{Delta, EventId, Instance, ServiceName, Snapshot, State};
+use crate::location::Location;
 
-/// First wait before another connection; doubles up to [`BACKOFF_CAP`].
-const BACKOFF: Duration = Duration::from_millis(50);
-const BACKOFF_CAP: Duration = Duration::from_secs(2);
+/// First wait before another connection; doubles up to [`MAX_BACKOFF`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// How often doubts are reconsidered and the staleness gauge is set.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -37,62 +37,63 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// Where the registry listens.
-    pub registry: Place,
+    pub registry: Location,
     /// The services to hear of, and whose clusters to feed; none for all, without clusters.
     pub services: Vec<ComponentName>,
     /// A stream without a sign of life for this long is dead. Three heartbeats.
-    pub silence: Duration,
+    pub idle_timeout: Duration,
     /// Where the last snapshot is kept for a cold start without a registry.
     pub file: Option<PathBuf>,
 }
 
 impl Watch {
     /// Watches `services`, without a file.
-    pub fn new(registry: impl Into<Place>, services: Vec<ComponentName>) -> Self {
-        Self { registry: registry.into(), services, silence: Duration::from_secs(3), file: None }
+    pub fn new(registry: impl Into<Location>, services: Vec<ComponentName>) -> Self {
+        Self { registry: registry.into(), services, idle_timeout: Duration::from_secs(3), file: None }
     }
 }
 
 /// A handle on what the watcher knows.
 #[derive(Clone)]
 pub struct Watcher {
-    known: Arc<Known>,
+    state: Arc<WatcherState>,
     changes: watch::Receiver<Option<EventId>>,
 }
 
-struct Known {
+struct WatcherState {
     snapshot: Arc<ArcSwap<Snapshot>>,
     /// When the registry last gave a sign of life; 0 for never.
-    heard_ns: AtomicU64,
+    last_contact_ns: AtomicU64,
     started_ns: u64,
 }
 
 impl Watcher {
     /// Begins to watch and to feed `clusters`.
     pub fn start(tasks: &Tasks, watch: Watch, clusters: Clusters) -> Self {
-        let known = Arc::new(Known {
+        let state = Arc::new(WatcherState {
             snapshot: Arc::default(),
-            heard_ns: AtomicU64::new(0),
+            last_contact_ns: AtomicU64::new(0),
             started_ns: clock::now_ns(),
         });
-        let (told, changes) = watch::channel(None);
+        let (position_tx, changes) = watch::channel(None);
         if let Some(file) = watch.file.clone() {
-            let remember = memory::remember(file, known.snapshot.clone(), changes.clone());
-            tasks.spawn("registry.remember", ShutdownPolicy::Cancel, remember);
+            let save_changes = snapshot_file::save_changes(file, state.snapshot.clone(), changes.clone());
+            tasks.spawn("registry.save_snapshot", ShutdownPolicy::Cancel, save_changes);
         }
-        let follower = Follower { watch, clusters, known: known.clone(), told, view: View::default() };
-        tasks.spawn("registry.watch", ShutdownPolicy::Cancel, follower.run());
-        Self { known, changes }
+        let task =
+            WatchTask { watch, clusters, state: state.clone(), position_tx, view: MembershipView::default() };
+        tasks.spawn("registry.watch", ShutdownPolicy::Cancel, task.run());
+        Self { state, changes }
     }
 
     /// What it believes now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.known.snapshot.load_full()
+        self.state.snapshot.load_full()
     }
 
     /// How long ago the registry gave a sign of life.
     pub fn staleness(&self) -> Duration {
-        self.known.staleness()
+        self.state.staleness()
     }
 
     /// Told with every change; `None` until the registry has been heard.
@@ -101,16 +102,16 @@ impl Watcher {
     }
 
     /// Waits for the registry's first snapshot.
-    pub async fn heard(&self) {
+    pub async fn first_snapshot(&self) {
         let mut changes = self.changes.clone();
         // An error means that the watcher has ended, after which nothing can be waited for.
         let _ended = changes.wait_for(Option::is_some).await;
     }
 }
 
-impl Known {
+impl WatcherState {
     fn staleness(&self) -> Duration {
-        let since = match self.heard_ns.load(Ordering::Relaxed) {
+        let since = match self.last_contact_ns.load(Ordering::Relaxed) {
             0 => self.started_ns,
             heard => heard,
         };
@@ -121,123 +122,123 @@ impl Known {
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Client(#[from] ClientError),
     #[error("the registry refused the watch with {0}")]
     Refused(StatusCode),
     #[error("the registry ended the watch")]
     Ended,
     #[error("no sign of life on the watch for {0:?}")]
-    Silent(Duration),
+    Timeout(Duration),
     #[error("the watch sent an event that is no event of ours")]
     Unreadable(#[source] Option<serde_json::Error>),
     #[error(transparent)]
-    TooLong(#[from] TooLong),
+    LineTooLong(#[from] LineTooLong),
     #[error(transparent)]
-    OutOfOrder(#[from] OutOfOrder),
+    SequenceGap(#[from] SequenceGap),
 }
 
-struct Follower {
+struct WatchTask {
     watch: Watch,
     clusters: Clusters,
-    known: Arc<Known>,
-    told: watch::Sender<Option<EventId>>,
-    view: View,
+    state: Arc<WatcherState>,
+    position_tx: watch::Sender<Option<EventId>>,
+    view: MembershipView,
 }
 
-impl Follower {
+impl WatchTask {
     async fn run(mut self) {
         if let Some(file) = self.watch.file.clone()
-            && let Some(snapshot) = memory::recall(file).await
+            && let Some(snapshot) = snapshot_file::load(file).await
         {
             tracing::info!(instances = snapshot.instances.len(), "starting from the last run's snapshot");
-            self.view = View::remembered(snapshot);
+            self.view = MembershipView::from_file(snapshot);
             self.publish(self.services());
         }
         let mut failures = 0;
         loop {
-            let before = self.known.heard_ns.load(Ordering::Relaxed);
-            let Err(error) = self.follow().await;
-            let heard = self.known.heard_ns.load(Ordering::Relaxed) != before;
-            if heard || failures == 0 {
+            let before = self.state.last_contact_ns.load(Ordering::Relaxed);
+            let Err(error) = self.watch_once().await;
+            let had_contact = self.state.last_contact_ns.load(Ordering::Relaxed) != before;
+            if had_contact || failures == 0 {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the watch broke; serving what is known"
                 );
             }
-            if matches!(error, WatchError::OutOfOrder(_) | WatchError::Unreadable(_)) {
-                self.view.start_over();
+            if matches!(error, WatchError::SequenceGap(_) | WatchError::Unreadable(_)) {
+                self.view.reset_position();
             }
-            failures = if heard { 0 } else { failures + 1 };
-            let wait = sleep(backoff(BACKOFF, BACKOFF_CAP, failures));
-            self.ticking(wait).await;
+            failures = if had_contact { 0 } else { failures + 1 };
+            let wait = sleep(backoff(FIRST_BACKOFF, MAX_BACKOFF, failures));
+            self.while_ticking(wait).await;
         }
     }
 
     /// One connection, until it breaks.
-    async fn follow(&mut self) -> Result<std::convert::Infallible, WatchError> {
+    async fn watch_once(&mut self) -> Result<std::convert::Infallible, WatchError> {
         let names: Vec<&str> = self.watch.services.iter().map(|name| name.as_str()).collect();
         let query = if names.is_empty() { String::new() } else { format!("?services={}", names.join(",")) };
         let path = format!("/v1/watch{query}");
-        let link = Link::new(self.watch.registry.clone(), None);
-        let opening = link.open(&path, self.view.at().map(|at| at.to_string()));
-        let (response, mut wire) = self.ticking(opening).await?;
+        let client = RegistryClient::new(self.watch.registry.clone(), None);
+        let opening = client.open(&path, self.view.at().map(|at| at.to_string()));
+        let (response, mut driver) = self.while_ticking(opening).await?;
         if response.status() != StatusCode::OK {
             return Err(WatchError::Refused(response.status()));
         }
-        self.heard();
+        self.note_contact();
         let mut body = response.into_body();
-        let mut reader = Reader::default();
+        let mut parser = SseParser::default();
         loop {
-            let silence = self.watch.silence;
-            let chunk = self.ticking(timeout(silence, chunk(&mut wire, &mut body))).await;
-            let chunk = chunk.map_err(|_| WatchError::Silent(silence))??;
-            self.heard();
-            for frame in reader.push(&chunk)? {
-                let touched = self.take(frame)?;
-                self.publish(touched);
+            let idle_timeout = self.watch.idle_timeout;
+            let chunk = self.while_ticking(timeout(idle_timeout, chunk(&mut driver, &mut body))).await;
+            let chunk = chunk.map_err(|_| WatchError::Timeout(idle_timeout))??;
+            self.note_contact();
+            for frame in parser.push(&chunk)? {
+                let changed = self.handle_event(frame)?;
+                self.publish(changed);
             }
         }
     }
 
-    fn take(&mut self, frame: Frame) -> Result<Touched, WatchError> {
+    fn handle_event(&mut self, frame: SseEvent) -> Result<ChangedServices, WatchError> {
         let unreadable = |error| WatchError::Unreadable(Some(error));
         match frame.event.as_str() {
             "snapshot" => {
                 let snapshot: Snapshot = serde_json::from_str(&frame.data).map_err(unreadable)?;
-                let touched = self.view.take_snapshot(snapshot, clock::now_ns());
+                let changed = self.view.apply_snapshot(snapshot, clock::now_ns());
                 if self.view.held() > 0 {
                     let held = self.view.held();
                     tracing::warn!(held, "the registry has forgotten instances; they are kept for one lease");
                 }
-                Ok(touched)
+                Ok(changed)
             }
             "delta" => {
                 let id = frame.id.parse().map_err(|()| WatchError::Unreadable(None))?;
                 let delta: Delta = serde_json::from_str(&frame.data).map_err(unreadable)?;
-                Ok(self.view.take_delta(id, delta)?)
+                Ok(self.view.apply_delta(id, delta)?)
             }
             // A later registry may say more than we know.
-            _ => Ok(Touched::new()),
+            _ => Ok(ChangedServices::new()),
         }
     }
 
     /// Lets everybody see what has changed.
-    fn publish(&mut self, touched: Touched) {
-        self.known.snapshot.store(Arc::new(self.view.snapshot()));
+    fn publish(&mut self, changed: ChangedServices) {
+        self.state.snapshot.store(Arc::new(self.view.snapshot()));
         for component in &self.watch.services {
             let service = ServiceName::from(*component);
-            if touched.contains(&service) {
-                let instances = self.view.instances(&service).into_iter().map(for_cluster).collect();
+            if changed.contains(&service) {
+                let instances = self.view.instances(&service).into_iter().map(to_cluster_instance).collect();
                 self.clusters.get(*component).update(instances);
             }
         }
         if let Some(at) = self.view.at() {
-            self.told.send_replace(Some(at));
+            self.position_tx.send_replace(Some(at));
         }
     }
 
     /// Waits for `future`; meanwhile doubts end, the gauge moves, the file is written.
-    async fn ticking<F: Future>(&mut self, future: F) -> F::Output {
+    async fn while_ticking<F: Future>(&mut self, future: F) -> F::Output {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut future = std::pin::pin!(future);
@@ -247,33 +248,33 @@ impl Follower {
                 output = &mut future => return output,
                 _ = tick.tick() => {}
             }
-            let over = self.view.tick(clock::now_ns());
-            if !over.is_empty() {
-                self.publish(over);
+            let expired = self.view.tick(clock::now_ns());
+            if !expired.is_empty() {
+                self.publish(expired);
             }
-            telemetry::discovery_staleness(self.known.staleness());
+            telemetry::discovery_staleness(self.state.staleness());
         }
     }
 
-    fn heard(&self) {
-        self.known.heard_ns.store(clock::now_ns().max(1), Ordering::Relaxed);
+    fn note_contact(&self) {
+        self.state.last_contact_ns.store(clock::now_ns().max(1), Ordering::Relaxed);
     }
 
-    fn services(&self) -> Touched {
+    fn services(&self) -> ChangedServices {
         self.watch.services.iter().map(|component| ServiceName::from(*component)).collect()
     }
 }
 
-async fn chunk(wire: &mut Wire, body: &mut Incoming) -> Result<bytes::Bytes, WatchError> {
+async fn chunk(driver: &mut ConnectionDriver, body: &mut Incoming) -> Result<bytes::Bytes, WatchError> {
     loop {
-        let frame = wire.drive(body.frame()).await.ok_or(WatchError::Ended)?;
-        if let Ok(data) = frame.map_err(LinkError::Broken)?.into_data() {
+        let frame = driver.drive(body.frame()).await.ok_or(WatchError::Ended)?;
+        if let Ok(data) = frame.map_err(ClientError::Broken)?.into_data() {
             return Ok(data);
         }
     }
 }
 
-fn for_cluster(instance: Instance) -> cluster::Instance {
+fn to_cluster_instance(instance: Instance) -> cluster::Instance {
     cluster::Instance {
         id: instance.id.into(),
         epoch: instance.epoch.0,

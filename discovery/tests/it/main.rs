@@ -2,5 +2,5 @@
 
 mod api;
 mod outage;
-mod town;
+mod test_registry;
 mod watching;

@@ -8,67 +8,69 @@ use runtime::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::cluster::{self, Clusters};
 
-use crate::town::{FEED, LEASE, Life, PHOTO, announce, bounded, follow, ids, until};
+use crate::test_registry::{
+    FEED, LEASE, PHOTO, TestRegistry, announce, ids, wait_until, watch_services, with_timeout,
+};
 
 #[tokio::test]
 async fn an_instance_added_is_seen_and_one_that_leaves_is_gone() {
-    let (life, tasks) = (Life::begin(), Tasks::new());
-    let (watcher, clusters) = follow(&tasks, life.addr);
-    bounded("the first snapshot", watcher.heard()).await;
+    let (server, tasks) = (TestRegistry::begin(), Tasks::new());
+    let (watcher, clusters) = watch_services(&tasks, server.addr);
+    with_timeout("the first snapshot", watcher.first_snapshot()).await;
     assert_eq!(ids(&clusters, PHOTO), [""; 0]);
 
-    let first = announce(&tasks, life.addr, "photo#0", 4001);
-    until("the first instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
-    let _second = announce(&tasks, life.addr, "photo#1", 4002);
-    until("the second instance", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
+    let first = announce(&tasks, server.addr, "photo#0", 4001);
+    wait_until("the first instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
+    let _second = announce(&tasks, server.addr, "photo#1", 4002);
+    wait_until("the second instance", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
     assert_eq!(ids(&clusters, FEED), [""; 0], "nobody announced a feed");
 
-    bounded("draining", first.drain()).await;
+    with_timeout("draining", first.drain()).await;
     let draining = |c: &Clusters| {
         let endpoints = c.get(PHOTO).endpoints();
         endpoints.iter().any(|e| *e.instance.id == *"photo#0" && e.state() == cluster::State::Draining)
     };
-    until("the draining state", || draining(&clusters)).await;
-    bounded("deregistering", first.deregister()).await;
-    until("the departure", || ids(&clusters, PHOTO) == ["photo#1"]).await;
+    wait_until("the draining state", || draining(&clusters)).await;
+    with_timeout("deregistering", first.deregister()).await;
+    wait_until("the departure", || ids(&clusters, PHOTO) == ["photo#1"]).await;
 }
 
 #[tokio::test]
 async fn closing_the_tasks_takes_the_announcement_back() {
-    let (life, ours, others) = (Life::begin(), Tasks::new(), Tasks::new());
-    let (_watcher, clusters) = follow(&others, life.addr);
-    bounded("registering", announce(&ours, life.addr, "photo#0", 4001).registered()).await;
-    until("the announcement", || ids(&clusters, PHOTO) == ["photo#0"]).await;
+    let (server, ours, others) = (TestRegistry::begin(), Tasks::new(), Tasks::new());
+    let (_watcher, clusters) = watch_services(&others, server.addr);
+    with_timeout("registering", announce(&ours, server.addr, "photo#0", 4001).registered()).await;
+    wait_until("the announcement", || ids(&clusters, PHOTO) == ["photo#0"]).await;
     ours.close();
     assert_eq!(ours.finish(Duration::from_secs(10)).await, 0, "nothing had to be cut");
-    assert!(life.registry.snapshot().instances.is_empty(), "at once, not when the lease ends");
-    until("the departure", || ids(&clusters, PHOTO).is_empty()).await;
+    assert!(server.registry.snapshot().instances.is_empty(), "at once, not when the lease ends");
+    wait_until("the departure", || ids(&clusters, PHOTO).is_empty()).await;
 }
 
 #[tokio::test]
 async fn silence_of_an_instance_ends_its_lease() {
-    let (life, ours, others) = (Life::begin(), Tasks::new(), Tasks::new());
-    let (_watcher, clusters) = follow(&others, life.addr);
+    let (server, ours, others) = (TestRegistry::begin(), Tasks::new(), Tasks::new());
+    let (_watcher, clusters) = watch_services(&others, server.addr);
     // Registered once by hand and never renewed: nobody is behind it.
-    let silent = crate::town::instance(PHOTO, "silent", 1, 4001);
-    let status = crate::api::put(life.addr, &silent).await;
+    let silent = crate::test_registry::instance(PHOTO, "silent", 1, 4001);
+    let status = crate::api::put(server.addr, &silent).await;
     assert_eq!(status, 200);
-    let lively = announce(&ours, life.addr, "lively", 4002);
-    bounded("registering", lively.registered()).await;
-    until("both", || ids(&clusters, PHOTO).len() == 2).await;
-    until("the end of the lease", || ids(&clusters, PHOTO) == ["lively"]).await;
+    let lively = announce(&ours, server.addr, "lively", 4002);
+    with_timeout("registering", lively.registered()).await;
+    wait_until("both", || ids(&clusters, PHOTO).len() == 2).await;
+    wait_until("the end of the lease", || ids(&clusters, PHOTO) == ["lively"]).await;
 }
 
 #[tokio::test]
-async fn a_stream_without_a_sign_of_life_is_given_up() {
+async fn a_stream_without_a_sign_of_server_is_given_up() {
     // Answers the watch with one snapshot and then says nothing, with the connection open.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());
-    let watch = Watch { silence: LEASE, ..Watch::new(addr, vec![PHOTO]) };
+    let watch = Watch { idle_timeout: LEASE, ..Watch::new(addr, vec![PHOTO]) };
     let watcher = Watcher::start(&tasks, watch, Clusters::new());
     let mut mute = Vec::new();
     for connection in 0..2 {
-        let (mut stream, _) = bounded("a connection", listener.accept()).await.expect("accepts");
+        let (mut stream, _) = with_timeout("a connection", listener.accept()).await.expect("accepts");
         let mut request = vec![0; 1024];
         let length = stream.read(&mut request).await.expect("a request");
         let request = String::from_utf8_lossy(&request[..length]).to_ascii_lowercase();
@@ -78,7 +80,7 @@ async fn a_stream_without_a_sign_of_life_is_given_up() {
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: snapshot\nid: 9-4\ndata: {data}\n\n"
         );
         stream.write_all(answer.as_bytes()).await.expect("writes");
-        bounded("the snapshot", watcher.heard()).await;
+        with_timeout("the snapshot", watcher.first_snapshot()).await;
         mute.push(stream);
     }
 }
@@ -91,8 +93,8 @@ async fn a_registry_that_closes_ends_its_watches() {
     let listener = transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let options = transport::serve::Options { drain_grace: LEASE / 10, ..Default::default() };
     let server = transport::serve::serve(&tasks, listener, registry.router(), options);
-    let (watcher, _clusters) = follow(&tasks, server.addr());
-    bounded("the first snapshot", watcher.heard()).await;
+    let (watcher, _clusters) = watch_services(&tasks, server.addr());
+    with_timeout("the first snapshot", watcher.first_snapshot()).await;
     registry.close();
-    assert_eq!(bounded("the drain", server.finish()).await, 0, "the watch had to be cut");
+    assert_eq!(with_timeout("the drain", server.finish()).await, 0, "the watch had to be cut");
 }

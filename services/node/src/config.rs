@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use component::service_context::Settings;
 use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan};
-use discovery::Place;
+use discovery::Location;
 use policy::{Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
@@ -34,7 +34,7 @@ pub struct NodeConfig {
     /// How calls travel between processes, and whether those within are encoded.
     pub carrier: Carrier,
     /// Where the registry is, for processes that are not alone: an address, or a host's name and a port.
-    pub registry: Option<Place>,
+    pub registry: Option<Location>,
     /// Internal port: calls, outbox, metrics, control. On loopback unless others have to reach it from
     /// elsewhere; on all addresses (`0.0.0.0`) it is announced at the one that the registry is reached from.
     pub listen: SocketAddr,

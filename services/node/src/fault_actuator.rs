@@ -72,7 +72,7 @@ impl FaultActuator {
                 registrar.set_ready(!active.not_ready);
             }
             if let Some(registry) = &self.registry {
-                registry.ail(active.registry);
+                registry.set_fault(active.registry);
             }
             self.clusters.set_detours(active.detours.clone());
             if let Some(db) = &self.db {

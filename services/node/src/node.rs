@@ -12,8 +12,8 @@ use axum::{Extension, Router};
 use component::web::RefusalResponse;
 use component::{Identity, OpenError, ServiceContext};
 use contract::{ComponentName, Refusal, RefusalKind};
-use discovery::model::{Epoch, InstanceId, ServiceName};
-use discovery::{Place, Registrar, Registration, Registry, Watch, Watcher};
+use discovery::instance::{Epoch, InstanceId, ServiceName};
+use discovery::{Location, Registrar, Registration, Registry, Watch, Watcher};
 use policy::EdgePattern;
 use runtime::{ShutdownPolicy, Tasks, clock};
 use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
@@ -74,7 +74,7 @@ pub enum NodeError {
     #[error("no address of this machine leads to the registry at {registry}; is its name known here?")]
     NoRouteToRegistry {
         /// Where it should be.
-        registry: Place,
+        registry: Location,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -203,7 +203,7 @@ impl Node {
 
         if let Some(watcher) = &watcher {
             // Without a registry the last snapshot on disk has to do.
-            let _ = tokio::time::timeout(FIRST_SNAPSHOT_TIMEOUT, watcher.heard()).await;
+            let _ = tokio::time::timeout(FIRST_SNAPSHOT_TIMEOUT, watcher.first_snapshot()).await;
         }
         let registrar = builder.announce(internal.addr()).await?;
         let public = match &door {
@@ -285,7 +285,7 @@ struct NodeBuilder<'a> {
     config: &'a NodeConfig,
     contents: &'a NodeContents,
     /// Where the registry is, or will be once this process serves.
-    registry: Option<Place>,
+    registry: Option<Location>,
     tasks: &'a Tasks,
     calls: &'a CallRouter,
     clusters: &'a Clusters,
@@ -398,7 +398,7 @@ impl NodeBuilder<'_> {
 
 /// Where others find a listener: where it listens; on all addresses, at the one that the registry is
 /// reached from. The kernel chooses it when a datagram socket is connected, and nothing is sent (udp(7)).
-async fn advertised_address(listen: SocketAddr, registry: &Place) -> std::io::Result<SocketAddr> {
+async fn advertised_address(listen: SocketAddr, registry: &Location) -> std::io::Result<SocketAddr> {
     if !listen.ip().is_unspecified() {
         return Ok(listen);
     }
@@ -479,7 +479,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_on_all_addresses_is_found_where_the_registry_is_reached_from() {
-        let registry: Place = "127.0.0.1:7000".parse().expect("a place");
+        let registry: Location = "127.0.0.1:7000".parse().expect("a place");
         let reached = |listen: &str| {
             let (listen, registry) = (listen.parse().expect("an address"), registry.clone());
             async move { advertised_address(listen, &registry).await.expect("loopback is there").to_string() }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser;
 use component::Service;
 use contract::ProcessPlan;
-use discovery::Place;
+use discovery::Location;
 use history::History;
 use runtime::limits::ResourceLimit;
 use telemetry::{LogTarget, Options, ProcessLabels};
@@ -35,7 +35,7 @@ struct ProgramArgs {
     listen: SocketAddr,
     /// Where the registry is, which knows the other services: an address, or a host's name and a port.
     #[arg(long, env = "CLEAVE_REGISTRY")]
-    registry: Option<Place>,
+    registry: Option<Location>,
     /// Folder of the database and photo bytes.
     #[arg(long, env = "CLEAVE_DATA", default_value = "data")]
     data: PathBuf,

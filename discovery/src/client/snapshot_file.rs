@@ -10,13 +10,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::model::{EventId, Snapshot};
+use crate::instance::{EventId, Snapshot};
 
 /// The file is written at most this often: an fsync is not free.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads the file; whatever is wrong with it, the registry will tell anyway.
-pub(crate) async fn recall(file: PathBuf) -> Option<Snapshot> {
+pub(crate) async fn load(file: PathBuf) -> Option<Snapshot> {
     let read = runtime::blocking(move || match fs::read(&file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -32,7 +32,7 @@ pub(crate) async fn recall(file: PathBuf) -> Option<Snapshot> {
 }
 
 /// Writes every change, at most once a second.
-pub(crate) async fn remember(
+pub(crate) async fn save_changes(
     file: PathBuf,
     snapshot: Arc<ArcSwap<Snapshot>>,
     mut changes: watch::Receiver<Option<EventId>>,
@@ -42,7 +42,7 @@ pub(crate) async fn remember(
         if let Err(error) = runtime::blocking(move || write(&file, &snapshot)).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the registry snapshot was not written");
         }
-        sleep(WRITE_EVERY).await;
+        sleep(WRITE_INTERVAL).await;
     }
 }
 
@@ -58,18 +58,18 @@ fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Rev;
+    use crate::instance::Revision;
 
     #[test]
     fn what_was_written_is_read_and_what_is_torn_is_not_believed() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("starts");
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("registry.json");
-        assert_eq!(runtime.block_on(recall(file.clone())), None, "none yet");
-        let snapshot = Snapshot { rev: Rev(7), ..Snapshot::default() };
+        assert_eq!(runtime.block_on(load(file.clone())), None, "none yet");
+        let snapshot = Snapshot { rev: Revision(7), ..Snapshot::default() };
         write(&file, &snapshot).expect("writes");
-        assert_eq!(runtime.block_on(recall(file.clone())), Some(snapshot));
+        assert_eq!(runtime.block_on(load(file.clone())), Some(snapshot));
         fs::write(&file, b"{\"rev\": 7").expect("writes");
-        assert_eq!(runtime.block_on(recall(file)), None);
+        assert_eq!(runtime.block_on(load(file)), None);
     }
 }

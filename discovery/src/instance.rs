@@ -8,12 +8,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Longest service name or instance id, bytes: both become labels and URL segments.
-const NAME_MAX: usize = 64;
+const MAX_NAME_BYTES: usize = 64;
 
 /// A name was empty, too long, or had a character that labels and URLs do not carry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no {1}; use 1 to {NAME_MAX} of a-z A-Z 0-9 . _ : # -")]
-pub struct BadName(String, &'static str);
+#[error("`{0}` is no {1}; use 1 to {MAX_NAME_BYTES} of a-z A-Z 0-9 . _ : # -")]
+pub struct NameParseError(String, &'static str);
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
@@ -27,10 +27,10 @@ macro_rules! name {
             ///
             /// # Errors
             /// When it is empty, too long, or has other characters than labels and URLs carry.
-            pub fn new(text: &str) -> Result<Self, BadName> {
+            pub fn new(text: &str) -> Result<Self, NameParseError> {
                 let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:#-".contains(&b);
-                if text.is_empty() || text.len() > NAME_MAX || !text.bytes().all(fits) {
-                    return Err(BadName(text.chars().take(NAME_MAX).collect(), $what));
+                if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.bytes().all(fits) {
+                    return Err(NameParseError(text.chars().take(MAX_NAME_BYTES).collect(), $what));
                 }
                 Ok(Self(text.into()))
             }
@@ -42,8 +42,8 @@ macro_rules! name {
         }
 
         impl TryFrom<String> for $type {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<Self, BadName> {
+            type Error = NameParseError;
+            fn try_from(text: String) -> Result<Self, NameParseError> {
                 Self::new(&text)
             }
         }
@@ -91,9 +91,9 @@ pub struct Epoch(pub u64);
 /// Position in the registry's history; grows by one with every change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Rev(pub u64);
+pub struct Revision(pub u64);
 
-impl Rev {
+impl Revision {
     /// The one after it.
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -112,7 +112,7 @@ pub struct EventId {
     /// Life of the registry.
     pub registry: RegistryEpoch,
     /// Position within it.
-    pub rev: Rev,
+    pub rev: Revision,
 }
 
 impl fmt::Display for EventId {
@@ -128,7 +128,7 @@ impl FromStr for EventId {
         let (registry, rev) = text.split_once('-').ok_or(())?;
         Ok(Self {
             registry: RegistryEpoch(registry.parse().map_err(|_| ())?),
-            rev: Rev(rev.parse().map_err(|_| ())?),
+            rev: Revision(rev.parse().map_err(|_| ())?),
         })
     }
 }
@@ -168,7 +168,7 @@ pub struct Instance {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// Share of traffic relative to its peers.
-    #[serde(default = "one")]
+    #[serde(default = "default_weight")]
     pub weight: u32,
     /// Anything else, typed by whoever reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -178,7 +178,7 @@ pub struct Instance {
     pub state: State,
 }
 
-fn one() -> u32 {
+fn default_weight() -> u32 {
     1
 }
 
@@ -221,7 +221,7 @@ pub struct Announcement {
     pub zone: String,
     #[serde(default)]
     pub version: String,
-    #[serde(default = "one")]
+    #[serde(default = "default_weight")]
     pub weight: u32,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -257,7 +257,7 @@ impl fmt::Display for Key {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The revision it leads to.
-    pub rev: Rev,
+    pub rev: Revision,
     /// New or changed.
     pub put: Vec<Instance>,
     /// Gone.
@@ -266,9 +266,9 @@ pub struct Delta {
 
 impl Delta {
     /// What of it concerns the watched services; `None` if nothing does.
-    pub fn about(&self, watched: &Watched) -> Option<Self> {
-        let put: Vec<_> = self.put.iter().filter(|i| watched.has(&i.service)).cloned().collect();
-        let del: Vec<_> = self.del.iter().filter(|k| watched.has(&k.service)).cloned().collect();
+    pub fn filtered(&self, watched: &WatchFilter) -> Option<Self> {
+        let put: Vec<_> = self.put.iter().filter(|i| watched.includes(&i.service)).cloned().collect();
+        let del: Vec<_> = self.del.iter().filter(|k| watched.includes(&k.service)).cloned().collect();
         (!put.is_empty() || !del.is_empty()).then_some(Self { rev: self.rev, put, del })
     }
 }
@@ -279,7 +279,7 @@ pub struct Snapshot {
     /// Life of the registry.
     pub registry: RegistryEpoch,
     /// Position within it.
-    pub rev: Rev,
+    pub rev: Revision,
     /// How long a lease lasts, milliseconds.
     pub lease_ms: u64,
     /// Whether lapsed instances are being kept because too many lapsed at once.
@@ -290,19 +290,19 @@ pub struct Snapshot {
 
 /// Which services somebody wants to hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Watched {
+pub enum WatchFilter {
     /// Every one.
     All,
     /// These.
-    These(Vec<ServiceName>),
+    Only(Vec<ServiceName>),
 }
 
-impl Watched {
+impl WatchFilter {
     /// Whether `service` is among them.
-    pub fn has(&self, service: &ServiceName) -> bool {
+    pub fn includes(&self, service: &ServiceName) -> bool {
         match self {
             Self::All => true,
-            Self::These(names) => names.contains(service),
+            Self::Only(names) => names.contains(service),
         }
     }
 }
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn an_event_id_reads_back_what_it_prints() {
-        let id = EventId { registry: RegistryEpoch(1_700_000_000_000_000), rev: Rev(42) };
+        let id = EventId { registry: RegistryEpoch(1_700_000_000_000_000), rev: Revision(42) };
         assert_eq!(id.to_string().parse(), Ok(id));
         for bad in ["", "42", "-", "1-", "-1", "1-2-3", "a-b"] {
             assert!(bad.parse::<EventId>().is_err(), "{bad}");

@@ -12,59 +12,59 @@ use serde::{Deserialize, Serialize};
 /// `127.0.0.1:7000`, or `registry:7000`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Place(Arc<str>);
+pub struct Location(Arc<str>);
 
 /// Text that is no place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no place to connect to; write an address or a host's name, and a port, as in registry:7000"
 )]
-pub struct NotAPlace(String);
+pub struct LocationParseError(String);
 
-impl Place {
+impl Location {
     /// As it was written: what a connection is made to.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl From<SocketAddr> for Place {
+impl From<SocketAddr> for Location {
     fn from(addr: SocketAddr) -> Self {
         Self(addr.to_string().into())
     }
 }
 
-impl FromStr for Place {
-    type Err = NotAPlace;
+impl FromStr for Location {
+    type Err = LocationParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+    fn from_str(text: &str) -> Result<Self, LocationParseError> {
         if text.parse::<SocketAddr>().is_ok() {
             return Ok(Self(text.into()));
         }
         // Letters, digits, hyphens and dots (RFC 1123, section 2.1), and what container engines add.
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let is_place = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_location = text.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && host.chars().all(is_of_name) && port.parse::<u16>().is_ok_and(|port| port > 0)
         });
-        if is_place { Ok(Self(text.into())) } else { Err(NotAPlace(text.to_owned())) }
+        if is_location { Ok(Self(text.into())) } else { Err(LocationParseError(text.to_owned())) }
     }
 }
 
-impl TryFrom<String> for Place {
-    type Error = NotAPlace;
+impl TryFrom<String> for Location {
+    type Error = LocationParseError;
 
-    fn try_from(text: String) -> Result<Self, NotAPlace> {
+    fn try_from(text: String) -> Result<Self, LocationParseError> {
         text.parse()
     }
 }
 
-impl From<Place> for String {
-    fn from(place: Place) -> Self {
-        place.as_str().to_owned()
+impl From<Location> for String {
+    fn from(location: Location) -> Self {
+        location.as_str().to_owned()
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -77,15 +77,15 @@ mod tests {
     #[test]
     fn addresses_and_names_with_a_port_are_places_and_nothing_else_is() {
         for right in ["127.0.0.1:7000", "[::1]:7000", "registry:7000", "registry.suite_default:1"] {
-            let place: Place = right.parse().unwrap_or_else(|why| panic!("{why}"));
-            assert_eq!(place.to_string(), right);
-            let json = serde_json::to_string(&place).expect("a string");
-            assert_eq!(serde_json::from_str::<Place>(&json).expect("reads back"), place);
+            let location: Location = right.parse().unwrap_or_else(|why| panic!("{why}"));
+            assert_eq!(location.to_string(), right);
+            let json = serde_json::to_string(&location).expect("a string");
+            assert_eq!(serde_json::from_str::<Location>(&json).expect("reads back"), location);
         }
         for wrong in
             ["", "registry", ":7000", "registry:", "registry:0", "registry:70000", "a b:1", "http://a:1"]
         {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Location>().is_err(), "{wrong}");
         }
     }
 }

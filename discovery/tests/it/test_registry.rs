@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ComponentName;
-use discovery::store::Rules;
+use discovery::registry_state::Rules;
 use discovery::{
     Epoch, Instance, InstanceId, Options, Registrar, Registration, Registry, ServiceName, Watch, Watcher,
 };
@@ -15,20 +15,20 @@ use transport::cluster::Clusters;
 
 pub const PHOTO: ComponentName = ComponentName::of("photo");
 pub const FEED: ComponentName = ComponentName::of("feed");
-pub const TOKEN: &str = "the-run's-token";
+pub const TOKEN_HEADER: &str = "the-run's-token";
 /// A tenth of the real one, so that tests see leases end.
 pub const LEASE: Duration = Duration::from_millis(300);
 
 /// A registry in a runtime of its own; dropping that kills tasks and sockets
 /// between two instructions, as SIGKILL would.
-pub struct Life {
+pub struct TestRegistry {
     pub addr: SocketAddr,
     pub registry: Registry,
     runtime: Option<tokio::runtime::Runtime>,
     _tasks: Tasks,
 }
 
-impl Life {
+impl TestRegistry {
     pub fn begin() -> Self {
         Self::begin_at(([127, 0, 0, 1], 0).into())
     }
@@ -36,8 +36,12 @@ impl Life {
     pub fn begin_at(addr: SocketAddr) -> Self {
         let lease_ns = LEASE.as_nanos() as u64;
         let rules = Rules { lease_ns, ..Rules::default() };
-        let options =
-            Options { rules, sweep: LEASE / 30, heartbeat: LEASE / 3, ..Options::new(Arc::from(TOKEN)) };
+        let options = Options {
+            rules,
+            sweep_interval: LEASE / 30,
+            heartbeat_interval: LEASE / 3,
+            ..Options::new(Arc::from(TOKEN_HEADER))
+        };
         let listener = TcpListener::bind(addr).expect("a free port");
         listener.set_nonblocking(true).expect("a socket option");
         let addr = listener.local_addr().expect("bound");
@@ -64,7 +68,7 @@ impl Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for TestRegistry {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -81,19 +85,19 @@ pub fn instance(service: ComponentName, id: &str, epoch: u64, port: u16) -> Inst
 pub fn announce(tasks: &Tasks, registry: SocketAddr, id: &str, port: u16) -> Registrar {
     let mut registration = Registration::new(
         registry,
-        Arc::from(TOKEN),
+        Arc::from(TOKEN_HEADER),
         [ServiceName::from(PHOTO)],
         InstanceId::new(id).expect("plain"),
         Epoch(1),
         ([127, 0, 0, 1], port).into(),
     );
-    registration.renew = LEASE / 3;
+    registration.renew_interval = LEASE / 3;
     Registrar::start(tasks, registration)
 }
 
-pub fn follow(tasks: &Tasks, registry: SocketAddr) -> (Watcher, Clusters) {
+pub fn watch_services(tasks: &Tasks, registry: SocketAddr) -> (Watcher, Clusters) {
     let clusters = Clusters::new();
-    let watch = Watch { silence: LEASE, ..Watch::new(registry, vec![PHOTO, FEED]) };
+    let watch = Watch { idle_timeout: LEASE, ..Watch::new(registry, vec![PHOTO, FEED]) };
     (Watcher::start(tasks, watch, clusters.clone()), clusters)
 }
 
@@ -106,16 +110,16 @@ pub fn ids(clusters: &Clusters, component: ComponentName) -> Vec<String> {
 }
 
 /// Waits for a condition; ten seconds without it is a failure.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    bounded(what, waiting).await;
+    with_timeout(what, waiting).await;
 }
 
-pub async fn bounded<F: Future>(what: &str, future: F) -> F::Output {
+pub async fn with_timeout<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(10), future)
         .await
         .unwrap_or_else(|_| panic!("waited in vain: {what}"))

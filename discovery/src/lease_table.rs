@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// When each holder's lease ends. Times are nanoseconds given by the caller.
 #[derive(Clone, Debug)]
-pub struct Leases<K> {
+pub struct LeaseTable<K> {
     ends: BTreeMap<K, u64>,
     in_order: BTreeSet<(u64, K)>,
 }
 
-impl<K> Default for Leases<K> {
+impl<K> Default for LeaseTable<K> {
     fn default() -> Self {
         Self { ends: BTreeMap::new(), in_order: BTreeSet::new() }
     }
 }
 
-impl<K: Clone + Ord> Leases<K> {
+impl<K: Clone + Ord> LeaseTable<K> {
     /// Gives or renews a lease until `end_ns`.
     pub fn grant(&mut self, holder: &K, end_ns: u64) {
         self.end(holder);
@@ -66,7 +66,7 @@ impl<K: Clone + Ord> Leases<K> {
 /// When so many lapse at once that the registry doubts its own ears (Eureka's
 /// self-preservation, with the lower bound it lacks).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Preservation {
+pub struct SelfPreservation {
     /// Fewer lapses than this are deaths. Without a bound, killing a lone
     /// replica, 100 % of its service, would be disbelieved.
     pub min_lapses: usize,
@@ -76,7 +76,7 @@ pub struct Preservation {
     pub total_share: f64,
 }
 
-impl Default for Preservation {
+impl Default for SelfPreservation {
     fn default() -> Self {
         Self { min_lapses: 3, service_share: 0.5, total_share: 0.15 }
     }
@@ -84,14 +84,14 @@ impl Default for Preservation {
 
 /// Processes heard and not heard, of one service or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct LivenessCounts {
     /// Lapsed within the last lease.
     pub lapsed: usize,
     /// Still heard.
     pub heard: usize,
 }
 
-impl Census {
+impl LivenessCounts {
     fn share(self) -> f64 {
         match self.lapsed + self.heard {
             0 => 0.0,
@@ -100,9 +100,13 @@ impl Census {
     }
 }
 
-impl Preservation {
+impl SelfPreservation {
     /// Whether the lapses of the last lease are too many to believe.
-    pub fn doubts(&self, all: Census, services: impl IntoIterator<Item = Census>) -> bool {
+    pub fn is_triggered(
+        &self,
+        all: LivenessCounts,
+        services: impl IntoIterator<Item = LivenessCounts>,
+    ) -> bool {
         all.lapsed >= self.min_lapses
             && (all.share() > self.total_share
                 || services.into_iter().any(|service| service.share() > self.service_share))
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_lease_lapses_once_and_not_if_renewed() {
-        let mut leases = Leases::default();
+        let mut leases = LeaseTable::default();
         leases.grant(&"a", 10);
         leases.grant(&"b", 10);
         leases.grant(&"a", 20);
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn extending_all_never_shortens() {
-        let mut leases = Leases::default();
+        let mut leases = LeaseTable::default();
         leases.grant(&"short", 10);
         leases.grant(&"long", 90);
         leases.extend_all(50);
@@ -138,16 +142,16 @@ mod tests {
 
     #[test]
     fn doubt_needs_three_lapses_and_a_share() {
-        let rule = Preservation::default();
-        let census = |lapsed, heard| Census { lapsed, heard };
+        let rule = SelfPreservation::default();
+        let counts = |lapsed, heard| LivenessCounts { lapsed, heard };
         // The lone replica of its service, and both of two: deaths.
-        assert!(!rule.doubts(census(1, 9), [census(1, 0)]));
-        assert!(!rule.doubts(census(2, 8), [census(2, 0)]));
+        assert!(!rule.is_triggered(counts(1, 9), [counts(1, 0)]));
+        assert!(!rule.is_triggered(counts(2, 8), [counts(2, 0)]));
         // 3 of 20 are exactly 15 %, of which none is half of its service: deaths.
-        assert!(!rule.doubts(census(3, 17), [census(3, 17)]));
+        assert!(!rule.is_triggered(counts(3, 17), [counts(3, 17)]));
         // 3 of 19 are 15.8 %.
-        assert!(rule.doubts(census(3, 16), [census(3, 16)]));
+        assert!(rule.is_triggered(counts(3, 16), [counts(3, 16)]));
         // 3 of 100 in all, but 3 of 5 of one service.
-        assert!(rule.doubts(census(3, 97), [census(3, 2), census(0, 95)]));
+        assert!(rule.is_triggered(counts(3, 97), [counts(3, 2), counts(0, 95)]));
     }
 }

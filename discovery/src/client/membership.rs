@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Delta, EventId, Instance, Key, RegistryEpoch, Rev, ServiceName, Snapshot, State};
+use crate::instance::{Delta, EventId, Instance, Key, RegistryEpoch, Revision, ServiceName, Snapshot, State};
 
 /// A watcher's picture of the registry.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct View {
+pub(crate) struct MembershipView {
     /// Where the watch goes on from; `None` before the first snapshot and after a mishap.
     at: Option<EventId>,
     /// Whose word the instances are; `None` while they are only remembered.
@@ -18,17 +18,17 @@ pub(crate) struct View {
 }
 
 /// Services whose instances changed.
-pub(crate) type Touched = BTreeSet<ServiceName>;
+pub(crate) type ChangedServices = BTreeSet<ServiceName>;
 
 /// The delta does not follow what was seen: take a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the watch went backwards or changed its registry; starting over with a snapshot")]
-pub(crate) struct OutOfOrder;
+pub(crate) struct SequenceGap;
 
-impl View {
+impl MembershipView {
     /// What a process believed when it last wrote its file. Nobody knows whether
     /// they still live, so all are suspects until the first snapshot.
-    pub fn remembered(snapshot: Snapshot) -> Self {
+    pub fn from_file(snapshot: Snapshot) -> Self {
         let suspects = snapshot.instances.into_iter().map(|i| Instance { state: State::Suspect, ..i });
         Self {
             lease_ms: snapshot.lease_ms,
@@ -43,7 +43,7 @@ impl View {
     }
 
     /// Forgets where it stood, not what it knows.
-    pub fn start_over(&mut self) {
+    pub fn reset_position(&mut self) {
         self.at = None;
     }
 
@@ -56,7 +56,7 @@ impl View {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             registry: self.registry.unwrap_or_default(),
-            rev: self.at.map_or(Rev(0), |at| at.rev),
+            rev: self.at.map_or(Revision(0), |at| at.rev),
             lease_ms: self.lease_ms,
             preserving: false,
             instances: self.instances.values().cloned().collect(),
@@ -67,21 +67,21 @@ impl View {
     /// missing because the registry has just started, or because a whole service
     /// is suddenly empty, is kept for one lease. Everybody alive has to renew,
     /// and so to register again, within that time.
-    pub fn take_snapshot(&mut self, snapshot: Snapshot, now_ns: u64) -> Touched {
+    pub fn apply_snapshot(&mut self, snapshot: Snapshot, now_ns: u64) -> ChangedServices {
         let reborn = self.registry != Some(snapshot.registry);
         let may_doubt = self.registry.is_some();
         self.at = Some(EventId { registry: snapshot.registry, rev: snapshot.rev });
         self.registry = Some(snapshot.registry);
         self.lease_ms = snapshot.lease_ms;
 
-        let told: BTreeMap<Key, Instance> = snapshot.instances.into_iter().map(|i| (i.key(), i)).collect();
-        let populated: Touched = told.keys().map(|key| key.service.clone()).collect();
-        let known = std::mem::replace(&mut self.instances, told);
+        let listed: BTreeMap<Key, Instance> = snapshot.instances.into_iter().map(|i| (i.key(), i)).collect();
+        let populated: ChangedServices = listed.keys().map(|key| key.service.clone()).collect();
+        let known = std::mem::replace(&mut self.instances, listed);
         let held = std::mem::take(&mut self.held);
-        let mut touched = Touched::new();
-        for (key, told) in &self.instances {
-            if known.get(key) != Some(told) {
-                touched.insert(key.service.clone());
+        let mut changed = ChangedServices::new();
+        for (key, listed) in &self.instances {
+            if known.get(key) != Some(listed) {
+                changed.insert(key.service.clone());
             }
         }
         for (key, instance) in known {
@@ -95,36 +95,36 @@ impl View {
                 self.held.insert(key.clone(), until);
                 self.instances.insert(key, instance);
             } else {
-                touched.insert(key.service);
+                changed.insert(key.service);
             }
         }
-        touched
+        changed
     }
 
     /// Applies a change.
-    pub fn take_delta(&mut self, id: EventId, delta: Delta) -> Result<Touched, OutOfOrder> {
-        let at = self.at.ok_or(OutOfOrder)?;
+    pub fn apply_delta(&mut self, id: EventId, delta: Delta) -> Result<ChangedServices, SequenceGap> {
+        let at = self.at.ok_or(SequenceGap)?;
         if at.registry != id.registry || delta.rev <= at.rev {
-            return Err(OutOfOrder);
+            return Err(SequenceGap);
         }
         self.at = Some(id);
-        let mut touched = Touched::new();
+        let mut changed = ChangedServices::new();
         for key in delta.del {
             self.held.remove(&key);
             self.instances.remove(&key);
-            touched.insert(key.service);
+            changed.insert(key.service);
         }
         for instance in delta.put {
             let key = instance.key();
             self.held.remove(&key);
-            touched.insert(key.service.clone());
+            changed.insert(key.service.clone());
             self.instances.insert(key, instance);
         }
-        Ok(touched)
+        Ok(changed)
     }
 
     /// Believes the absence that has lasted.
-    pub fn tick(&mut self, now_ns: u64) -> Touched {
+    pub fn tick(&mut self, now_ns: u64) -> ChangedServices {
         let over: Vec<Key> =
             self.held.iter().filter(|(_, until)| **until <= now_ns).map(|(key, _)| key.clone()).collect();
         for key in &over {
@@ -145,7 +145,7 @@ mod tests {
     use std::slice;
 
     use super::*;
-    use crate::model::{Epoch, InstanceId};
+    use crate::instance::{Epoch, InstanceId};
 
     const S: u64 = 1_000_000_000;
 
@@ -157,7 +157,7 @@ mod tests {
     fn snapshot(registry: u64, rev: u64, instances: &[Instance]) -> Snapshot {
         Snapshot {
             registry: RegistryEpoch(registry),
-            rev: Rev(rev),
+            rev: Revision(rev),
             lease_ms: 3_000,
             preserving: false,
             instances: instances.to_vec(),
@@ -165,14 +165,14 @@ mod tests {
     }
 
     fn delta(rev: u64, put: &[Instance], del: &[Instance]) -> Delta {
-        Delta { rev: Rev(rev), put: put.to_vec(), del: del.iter().map(Instance::key).collect() }
+        Delta { rev: Revision(rev), put: put.to_vec(), del: del.iter().map(Instance::key).collect() }
     }
 
     fn id(registry: u64, rev: u64) -> EventId {
-        EventId { registry: RegistryEpoch(registry), rev: Rev(rev) }
+        EventId { registry: RegistryEpoch(registry), rev: Revision(rev) }
     }
 
-    fn ids(view: &View, service: &str) -> Vec<String> {
+    fn ids(view: &MembershipView, service: &str) -> Vec<String> {
         let service = ServiceName::new(service).expect("plain");
         view.instances(&service).iter().map(|i| i.id.to_string()).collect()
     }
@@ -180,43 +180,44 @@ mod tests {
     #[test]
     fn deltas_follow_a_snapshot() {
         let (a, b) = (instance("photo", "a"), instance("photo", "b"));
-        let mut view = View::default();
+        let mut view = MembershipView::default();
         assert_eq!(
-            view.take_delta(id(1, 1), delta(1, slice::from_ref(&a), &[])),
-            Err(OutOfOrder),
+            view.apply_delta(id(1, 1), delta(1, slice::from_ref(&a), &[])),
+            Err(SequenceGap),
             "nothing to follow"
         );
-        view.take_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
-        view.take_delta(id(1, 7), delta(7, &[b], &[a])).expect("later");
+        view.apply_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
+        view.apply_delta(id(1, 7), delta(7, &[b], &[a])).expect("later");
         assert_eq!(ids(&view, "photo"), ["b"]);
         assert_eq!(view.at(), Some(id(1, 7)));
     }
 
     #[test]
     fn another_registry_or_an_older_revision_is_not_followed() {
-        let mut view = View::default();
-        view.take_snapshot(snapshot(1, 5, &[instance("photo", "a")]), 0);
+        let mut view = MembershipView::default();
+        view.apply_snapshot(snapshot(1, 5, &[instance("photo", "a")]), 0);
         for wrong in [id(2, 6), id(1, 5), id(1, 4)] {
-            assert_eq!(view.take_delta(wrong, delta(wrong.rev.0, &[], &[])), Err(OutOfOrder), "{wrong}");
+            assert_eq!(view.apply_delta(wrong, delta(wrong.rev.0, &[], &[])), Err(SequenceGap), "{wrong}");
         }
         assert_eq!(ids(&view, "photo"), ["a"]);
     }
 
     #[test]
     fn a_later_snapshot_of_the_same_registry_is_believed_at_once() {
-        let mut view = View::default();
-        view.take_snapshot(snapshot(1, 5, &[instance("photo", "a"), instance("photo", "b")]), 0);
-        let touched = view.take_snapshot(snapshot(1, 5000, &[instance("photo", "b")]), 0);
+        let mut view = MembershipView::default();
+        view.apply_snapshot(snapshot(1, 5, &[instance("photo", "a"), instance("photo", "b")]), 0);
+        let changed = view.apply_snapshot(snapshot(1, 5000, &[instance("photo", "b")]), 0);
         assert_eq!(ids(&view, "photo"), ["b"]);
-        assert_eq!(touched.len(), 1);
+        assert_eq!(changed.len(), 1);
     }
 
     #[test]
     fn another_registrys_snapshot_replaces_the_view_within_one_lease() {
-        let mut view = View::default();
-        view.take_snapshot(snapshot(1, 50, &[instance("photo", "a"), instance("feed", "f")]), 0);
-        let touched = view.take_snapshot(snapshot(2, 3, &[instance("photo", "b"), instance("feed", "f")]), 0);
-        assert_eq!(touched.len(), 1, "feed is as it was");
+        let mut view = MembershipView::default();
+        view.apply_snapshot(snapshot(1, 50, &[instance("photo", "a"), instance("feed", "f")]), 0);
+        let changed =
+            view.apply_snapshot(snapshot(2, 3, &[instance("photo", "b"), instance("feed", "f")]), 0);
+        assert_eq!(changed.len(), 1, "feed is as it was");
         assert_eq!(ids(&view, "photo"), ["a", "b"], "a may be about to register again");
         assert_eq!(view.at(), Some(id(2, 3)), "the revision went back and the watch goes on from there");
         view.tick(3 * S);
@@ -226,14 +227,14 @@ mod tests {
     #[test]
     fn sudden_emptiness_is_believed_after_one_lease() {
         for registry in [1, 2] {
-            let mut view = View::default();
-            view.take_snapshot(snapshot(1, 5, &[instance("photo", "a")]), 0);
-            view.take_snapshot(snapshot(registry, 6, &[]), S);
+            let mut view = MembershipView::default();
+            view.apply_snapshot(snapshot(1, 5, &[instance("photo", "a")]), 0);
+            view.apply_snapshot(snapshot(registry, 6, &[]), S);
             assert_eq!(ids(&view, "photo"), ["a"]);
             view.tick(4 * S - 1);
             assert_eq!(ids(&view, "photo"), ["a"], "1 s + one lease of 3 s is not over");
             // A second empty snapshot does not start the wait again.
-            view.take_snapshot(snapshot(registry, 7, &[]), 3 * S);
+            view.apply_snapshot(snapshot(registry, 7, &[]), 3 * S);
             assert_eq!(view.tick(4 * S).len(), 1);
             assert_eq!(ids(&view, "photo"), [""; 0]);
         }
@@ -241,11 +242,11 @@ mod tests {
 
     #[test]
     fn those_who_register_again_stay_and_the_others_go() {
-        let mut view = View::default();
-        view.take_snapshot(snapshot(1, 5, &[instance("photo", "a"), instance("photo", "b")]), 0);
-        view.take_snapshot(snapshot(2, 0, &[]), S);
+        let mut view = MembershipView::default();
+        view.apply_snapshot(snapshot(1, 5, &[instance("photo", "a"), instance("photo", "b")]), 0);
+        view.apply_snapshot(snapshot(2, 0, &[]), S);
         assert_eq!(view.held(), 2);
-        view.take_delta(id(2, 1), delta(1, &[instance("photo", "b")], &[])).expect("follows");
+        view.apply_delta(id(2, 1), delta(1, &[instance("photo", "b")], &[])).expect("follows");
         // Dropping `a` now would put the whole load on `b` until it is back, too.
         assert_eq!(ids(&view, "photo"), ["a", "b"]);
         view.tick(4 * S);
@@ -254,20 +255,20 @@ mod tests {
 
     #[test]
     fn a_deletion_is_believed_at_once() {
-        let mut view = View::default();
+        let mut view = MembershipView::default();
         let a = instance("photo", "a");
-        view.take_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
-        view.take_delta(id(1, 6), delta(6, &[], &[a])).expect("follows");
+        view.apply_snapshot(snapshot(1, 5, slice::from_ref(&a)), 0);
+        view.apply_delta(id(1, 6), delta(6, &[], &[a])).expect("follows");
         assert_eq!(ids(&view, "photo"), [""; 0]);
     }
 
     #[test]
     fn what_is_only_remembered_is_suspect_and_gives_way_to_the_first_snapshot() {
-        let mut view = View::remembered(snapshot(1, 5, &[instance("photo", "a")]));
+        let mut view = MembershipView::from_file(snapshot(1, 5, &[instance("photo", "a")]));
         let photo = ServiceName::new("photo").expect("plain");
         assert_eq!(view.instances(&photo)[0].state, State::Suspect);
         assert_eq!(view.at(), None, "the watch begins with a snapshot");
-        view.take_snapshot(snapshot(2, 1, &[]), 0);
+        view.apply_snapshot(snapshot(2, 1, &[]), 0);
         assert_eq!(ids(&view, "photo"), [""; 0]);
     }
 }

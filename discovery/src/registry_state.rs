@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::lease::{Census, Leases, Preservation};
-use crate::model::{
-    Delta, Epoch, EventId, Instance, Key, RegistryEpoch, Rev, ServiceName, Snapshot, State, Watched,
+use crate::instance::{
+    Delta, Epoch, EventId, Instance, Key, RegistryEpoch, Revision, ServiceName, Snapshot, State, WatchFilter,
 };
+use crate::lease_table::{LeaseTable, LivenessCounts, SelfPreservation};
 
 /// What the store goes by. Times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,12 +17,12 @@ pub struct Rules {
     /// Length of a lease.
     pub lease_ns: u64,
     /// When lapses are disbelieved.
-    pub preservation: Preservation,
+    pub preservation: SelfPreservation,
     /// How long a suspect is kept.
     pub suspect_ns: u64,
     /// A sweep later than this after the one before means that the registry
     /// itself stood still; nobody's lease ends for that.
-    pub gap_ns: u64,
+    pub stall_ns: u64,
     /// Deltas kept for watchers that come back.
     pub ring: usize,
 }
@@ -33,9 +33,9 @@ impl Default for Rules {
         // Ten missed sweeps of 100 ms are no scheduling hiccup any more.
         Self {
             lease_ns: 3 * S,
-            preservation: Preservation::default(),
+            preservation: SelfPreservation::default(),
             suspect_ns: 30 * S,
-            gap_ns: S,
+            stall_ns: S,
             ring: 1024,
         }
     }
@@ -43,7 +43,7 @@ impl Default for Rules {
 
 /// What somebody wants done.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cmd {
+pub enum Command {
     /// Announce an instance, or announce it again.
     Register(Instance),
     /// Still alive.
@@ -68,15 +68,15 @@ pub enum Event {
     /// No suspects are left.
     Recovered,
     /// The sweeps stood still for this long; all leases start again.
-    StoodStill {
+    SweepStalled {
         /// Nanoseconds between two sweeps.
-        gap_ns: u64,
+        stall_ns: u64,
     },
 }
 
 /// Why a command changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum CommandError {
     /// A later life of the instance is registered.
     #[error("a later epoch ({}) of this instance is registered; stop, or wait for its lease to end", current.0)]
     Superseded {
@@ -99,14 +99,14 @@ pub enum CatchUp {
 
 /// The registry's state.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct RegistryState {
     rules: Rules,
     registry: RegistryEpoch,
-    rev: Rev,
+    rev: Revision,
     now_ns: u64,
     swept_ns: Option<u64>,
     entries: BTreeMap<Key, Entry>,
-    leases: Leases<Key>,
+    leases: LeaseTable<Key>,
     /// Evicted within the last lease: the evidence for self-preservation.
     lapsed: VecDeque<(u64, Instance)>,
     ring: VecDeque<Delta>,
@@ -120,7 +120,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn told(&self) -> Instance {
+    fn listed(&self) -> Instance {
         let state = if self.suspect_since_ns.is_some() { State::Suspect } else { self.instance.state };
         Instance { state, ..self.instance.clone() }
     }
@@ -133,17 +133,17 @@ struct Change {
     del: Vec<Key>,
 }
 
-impl Store {
+impl RegistryState {
     /// An empty registry in its life `registry`.
     pub fn new(registry: RegistryEpoch, rules: Rules) -> Self {
         Self {
             rules,
             registry,
-            rev: Rev(0),
+            rev: Revision(0),
             now_ns: 0,
             swept_ns: None,
             entries: BTreeMap::new(),
-            leases: Leases::default(),
+            leases: LeaseTable::default(),
             lapsed: VecDeque::new(),
             ring: VecDeque::new(),
         }
@@ -153,14 +153,14 @@ impl Store {
     ///
     /// # Errors
     /// When the command is refused; nothing has changed then.
-    pub fn apply(&mut self, cmd: Cmd, now_ns: u64) -> Result<Vec<Event>, Refused> {
+    pub fn apply(&mut self, cmd: Command, now_ns: u64) -> Result<Vec<Event>, CommandError> {
         self.now_ns = self.now_ns.max(now_ns);
         match cmd {
-            Cmd::Register(instance) => self.register(instance),
-            Cmd::Renew(key, epoch) => self.renew(&key, epoch),
-            Cmd::Drain(key, epoch) => self.drain(&key, epoch),
-            Cmd::Deregister(key, epoch) => self.deregister(&key, epoch),
-            Cmd::Sweep => Ok(self.sweep()),
+            Command::Register(instance) => self.register(instance),
+            Command::Renew(key, epoch) => self.renew(&key, epoch),
+            Command::Drain(key, epoch) => self.drain(&key, epoch),
+            Command::Deregister(key, epoch) => self.deregister(&key, epoch),
+            Command::Sweep => Ok(self.sweep()),
         }
     }
 
@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// Everything about the watched services.
-    pub fn snapshot(&self, watched: &Watched) -> Snapshot {
+    pub fn snapshot(&self, watched: &WatchFilter) -> Snapshot {
         Snapshot {
             registry: self.registry,
             rev: self.rev,
@@ -184,23 +184,23 @@ impl Store {
             instances: self
                 .entries
                 .values()
-                .filter(|e| watched.has(&e.instance.service))
-                .map(Entry::told)
+                .filter(|e| watched.includes(&e.instance.service))
+                .map(Entry::listed)
                 .collect(),
         }
     }
 
     /// What a watcher that stands at `seen` lacks. Nothing seen, another life
     /// of the registry, a future revision or one older than the ring gives a snapshot.
-    pub fn since(&self, seen: Option<EventId>, watched: &Watched) -> CatchUp {
-        let oldest = self.ring.front().map_or(self.rev, |first| Rev(first.rev.0 - 1));
+    pub fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> CatchUp {
+        let oldest = self.ring.front().map_or(self.rev, |first| Revision(first.rev.0 - 1));
         match seen {
             Some(EventId { registry, rev })
                 if registry == self.registry && (oldest..=self.rev).contains(&rev) =>
             {
                 let missed = (self.rev.0 - rev.0) as usize;
                 let newest = self.ring.iter().skip(self.ring.len() - missed);
-                CatchUp::Deltas(newest.filter_map(|delta| delta.about(watched)).collect())
+                CatchUp::Deltas(newest.filter_map(|delta| delta.filtered(watched)).collect())
             }
             _ => CatchUp::Snapshot(self.snapshot(watched)),
         }
@@ -210,68 +210,68 @@ impl Store {
         self.entries.values().any(|entry| entry.suspect_since_ns.is_some())
     }
 
-    fn register(&mut self, instance: Instance) -> Result<Vec<Event>, Refused> {
+    fn register(&mut self, instance: Instance) -> Result<Vec<Event>, CommandError> {
         let key = instance.key();
         let before = self.entries.get(&key);
         if let Some(current) =
             before.map(|entry| entry.instance.epoch).filter(|epoch| *epoch > instance.epoch)
         {
-            return Err(Refused::Superseded { current });
+            return Err(CommandError::Superseded { current });
         }
         let was_preserving = self.preserving();
         let entry = Entry { instance, suspect_since_ns: None };
-        let news = self.entries.get(&key).is_none_or(|before| before.told() != entry.told());
-        let told = entry.told();
+        let is_change = self.entries.get(&key).is_none_or(|before| before.listed() != entry.listed());
+        let listed = entry.listed();
         self.entries.insert(key.clone(), entry);
         self.leases.grant(&key, self.now_ns + self.rules.lease_ns);
         self.lapsed.retain(|(_, dead)| dead.key() != key);
-        let change = Change { put: if news { vec![told] } else { Vec::new() }, del: Vec::new() };
+        let change = Change { put: if is_change { vec![listed] } else { Vec::new() }, del: Vec::new() };
         Ok(self.commit(change, was_preserving))
     }
 
-    fn renew(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, Refused> {
+    fn renew(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, CommandError> {
         let was_preserving = self.preserving();
-        let entry = self.living(key, epoch)?;
-        let back = entry.suspect_since_ns.take().is_some();
-        let put = if back { vec![entry.told()] } else { Vec::new() };
+        let entry = self.entry_of_epoch(key, epoch)?;
+        let was_suspect = entry.suspect_since_ns.take().is_some();
+        let put = if was_suspect { vec![entry.listed()] } else { Vec::new() };
         self.leases.grant(key, self.now_ns + self.rules.lease_ns);
         Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
     }
 
-    fn drain(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, Refused> {
+    fn drain(&mut self, key: &Key, epoch: Epoch) -> Result<Vec<Event>, CommandError> {
         let was_preserving = self.preserving();
-        let entry = self.living(key, epoch)?;
-        let before = entry.told();
+        let entry = self.entry_of_epoch(key, epoch)?;
+        let before = entry.listed();
         entry.instance.state = State::Draining;
         entry.suspect_since_ns = None;
-        let told = entry.told();
-        let put = if told == before { Vec::new() } else { vec![told] };
+        let listed = entry.listed();
+        let put = if listed == before { Vec::new() } else { vec![listed] };
         self.leases.grant(key, self.now_ns + self.rules.lease_ns);
         Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
     }
 
-    fn deregister(&mut self, key: &Key, epoch: Option<Epoch>) -> Result<Vec<Event>, Refused> {
+    fn deregister(&mut self, key: &Key, epoch: Option<Epoch>) -> Result<Vec<Event>, CommandError> {
         let was_preserving = self.preserving();
-        let known = self.entries.get(key).ok_or(Refused::Unknown)?.instance.epoch;
+        let known = self.entries.get(key).ok_or(CommandError::Unknown)?.instance.epoch;
         if epoch.is_some_and(|epoch| epoch != known) {
-            return Err(Refused::Unknown);
+            return Err(CommandError::Unknown);
         }
         self.entries.remove(key);
         self.leases.end(key);
         Ok(self.commit(Change { put: Vec::new(), del: vec![key.clone()] }, was_preserving))
     }
 
-    fn living(&mut self, key: &Key, epoch: Epoch) -> Result<&mut Entry, Refused> {
-        self.entries.get_mut(key).filter(|entry| entry.instance.epoch == epoch).ok_or(Refused::Unknown)
+    fn entry_of_epoch(&mut self, key: &Key, epoch: Epoch) -> Result<&mut Entry, CommandError> {
+        self.entries.get_mut(key).filter(|entry| entry.instance.epoch == epoch).ok_or(CommandError::Unknown)
     }
 
     fn sweep(&mut self) -> Vec<Event> {
         let now = self.now_ns;
-        let gap_ns = self.swept_ns.replace(now).map_or(0, |before| now - before);
+        let stall_ns = self.swept_ns.replace(now).map_or(0, |before| now - before);
         let mut events = Vec::new();
-        if gap_ns > self.rules.gap_ns {
+        if stall_ns > self.rules.stall_ns {
             self.leases.extend_all(now + self.rules.lease_ns);
-            events.push(Event::StoodStill { gap_ns });
+            events.push(Event::SweepStalled { stall_ns });
         }
         let was_preserving = self.preserving();
         let mut change = Change::default();
@@ -286,10 +286,10 @@ impl Store {
             }
             change.del.push(key);
         }
-        if was_preserving || self.doubtful() {
-            self.keep_as_suspects(&mut change);
+        if was_preserving || self.should_preserve() {
+            self.restore_as_suspects(&mut change);
         }
-        self.give_up_on_old_suspects(&mut change);
+        self.evict_expired_suspects(&mut change);
 
         events.extend(change.del.iter().cloned().map(Event::Evicted));
         events.extend(self.commit(change, was_preserving));
@@ -297,9 +297,9 @@ impl Store {
     }
 
     /// Whether the lapses of the last lease look like our fault.
-    fn doubtful(&self) -> bool {
+    fn should_preserve(&self) -> bool {
         let mut processes = BTreeMap::new();
-        let mut by_service: BTreeMap<&ServiceName, Census> = BTreeMap::new();
+        let mut by_service: BTreeMap<&ServiceName, LivenessCounts> = BTreeMap::new();
         // Heard after lapsed: a process heard for any of its services is not dead.
         for (_, dead) in &self.lapsed {
             processes.insert(&dead.id, false);
@@ -312,21 +312,21 @@ impl Store {
             }
         }
         let heard = processes.values().filter(|heard| **heard).count();
-        let all = Census { lapsed: processes.len() - heard, heard };
-        self.rules.preservation.doubts(all, by_service.into_values())
+        let all = LivenessCounts { lapsed: processes.len() - heard, heard };
+        self.rules.preservation.is_triggered(all, by_service.into_values())
     }
 
-    fn keep_as_suspects(&mut self, change: &mut Change) {
+    fn restore_as_suspects(&mut self, change: &mut Change) {
         for (at, instance) in self.lapsed.drain(..) {
             let key = instance.key();
             let entry = Entry { instance, suspect_since_ns: Some(at) };
             change.del.retain(|gone| *gone != key);
-            change.put.push(entry.told());
+            change.put.push(entry.listed());
             self.entries.insert(key, entry);
         }
     }
 
-    fn give_up_on_old_suspects(&mut self, change: &mut Change) {
+    fn evict_expired_suspects(&mut self, change: &mut Change) {
         let (now, patience) = (self.now_ns, self.rules.suspect_ns);
         let old = |entry: &Entry| entry.suspect_since_ns.is_some_and(|since| now >= since + patience);
         let gone: BTreeSet<Key> =

@@ -18,50 +18,50 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::http::TOKEN;
-use crate::place::Place;
+use crate::api::TOKEN_HEADER;
+use crate::location::Location;
 
 /// A request that takes longer than this has failed: a third of a lease.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest answer to anything but a watch.
-const ANSWER_MAX: usize = 1 << 20;
+const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
 /// Why the registry did not answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
+pub(crate) enum ClientError {
     #[error("no connection to the registry at {0}")]
-    Connect(Place, #[source] std::io::Error),
+    Connect(Location, #[source] std::io::Error),
     #[error("the connection to the registry broke")]
     Broken(#[source] hyper::Error),
     #[error("the registry's answer is unreadable")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the registry did not answer within {0:?}")]
-    Silent(Duration),
+    Timeout(Duration),
 }
 
-pub(crate) struct Link {
-    registry: Place,
+pub(crate) struct RegistryClient {
+    registry: Location,
     token: Option<Arc<str>>,
-    line: Option<Line>,
+    connection: Option<OpenConnection>,
 }
 
 /// An open connection: the side to speak into, and what moves the bytes.
-struct Line {
+struct OpenConnection {
     sender: SendRequest<Full<Bytes>>,
-    wire: Wire,
+    driver: ConnectionDriver,
 }
 
 type Http = Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 /// `None` once the connection has ended.
-pub(crate) struct Wire(Option<Pin<Box<Http>>>);
+pub(crate) struct ConnectionDriver(Option<Pin<Box<Http>>>);
 
-impl Wire {
+impl ConnectionDriver {
     /// Waits for `future` while moving bytes.
     pub async fn drive<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| {
-            if self.0.as_mut().is_some_and(|wire| wire.as_mut().poll(cx).is_ready()) {
+            if self.0.as_mut().is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
                 self.0 = None;
             }
             future.as_mut().poll(cx)
@@ -70,37 +70,37 @@ impl Wire {
     }
 }
 
-impl Link {
-    pub fn new(registry: Place, token: Option<Arc<str>>) -> Self {
-        Self { registry, token, line: None }
+impl RegistryClient {
+    pub fn new(registry: Location, token: Option<Arc<str>>) -> Self {
+        Self { registry, token, connection: None }
     }
 
     /// One request and its whole answer. A kept connection that turns out to
     /// be dead is replaced once; all our requests may be repeated.
-    pub async fn ask<T: Serialize>(
+    pub async fn send<T: Serialize>(
         &mut self,
         method: Method,
         path: &str,
         body: Option<&T>,
-    ) -> Result<(StatusCode, Bytes), LinkError> {
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let body = body.map(|body| serde_json::to_vec(body).expect("the model is plain data"));
         let body = Bytes::from(body.unwrap_or_default());
-        let answer = timeout(PATIENCE, async {
-            let kept = self.line.is_some();
+        let response = timeout(REQUEST_TIMEOUT, async {
+            let kept = self.connection.is_some();
             match self.exchange(method.clone(), path, body.clone()).await {
-                Err(LinkError::Broken(_)) if kept => self.exchange(method, path, body).await,
-                answer => answer,
+                Err(ClientError::Broken(_)) if kept => self.exchange(method, path, body).await,
+                response => response,
             }
         });
-        match answer.await {
-            Ok(Ok(answer)) => Ok(answer),
+        match response.await {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
-                self.line = None;
+                self.connection = None;
                 Err(error)
             }
             Err(_) => {
-                self.line = None;
-                Err(LinkError::Silent(PATIENCE))
+                self.connection = None;
+                Err(ClientError::Timeout(REQUEST_TIMEOUT))
             }
         }
     }
@@ -110,18 +110,21 @@ impl Link {
         &self,
         path: &str,
         last_event: Option<String>,
-    ) -> Result<(Response<Incoming>, Wire), LinkError> {
+    ) -> Result<(Response<Incoming>, ConnectionDriver), ClientError> {
         let opening = async {
-            let mut line = self.connect().await?;
+            let mut connection = self.connect().await?;
             let mut request = self.request(Method::GET, path, Bytes::new());
             if let Some(id) = last_event.and_then(|id| id.parse().ok()) {
                 request.headers_mut().insert("last-event-id", id);
             }
-            let response =
-                line.wire.drive(line.sender.send_request(request)).await.map_err(LinkError::Broken)?;
-            Ok((response, line.wire))
+            let response = connection
+                .driver
+                .drive(connection.sender.send_request(request))
+                .await
+                .map_err(ClientError::Broken)?;
+            Ok((response, connection.driver))
         };
-        timeout(PATIENCE, opening).await.map_err(|_| LinkError::Silent(PATIENCE))?
+        timeout(REQUEST_TIMEOUT, opening).await.map_err(|_| ClientError::Timeout(REQUEST_TIMEOUT))?
     }
 
     async fn exchange(
@@ -129,30 +132,30 @@ impl Link {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), LinkError> {
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let request = self.request(method, path, body);
-        let mut line = match self.line.take() {
-            Some(line) => line,
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
             None => self.connect().await?,
         };
-        let answer = line.wire.drive(async {
-            line.sender.ready().await.map_err(LinkError::Broken)?;
-            let response = line.sender.send_request(request).await.map_err(LinkError::Broken)?;
+        let response = connection.driver.drive(async {
+            connection.sender.ready().await.map_err(ClientError::Broken)?;
+            let response = connection.sender.send_request(request).await.map_err(ClientError::Broken)?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_MAX);
-            Ok((status, body.collect().await.map_err(LinkError::Unreadable)?.to_bytes()))
+            let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
+            Ok((status, body.collect().await.map_err(ClientError::Unreadable)?.to_bytes()))
         });
-        let answer = answer.await?;
-        self.line = line.wire.0.is_some().then_some(line);
-        Ok(answer)
+        let response = response.await?;
+        self.connection = connection.driver.0.is_some().then_some(connection);
+        Ok(response)
     }
 
-    async fn connect(&self) -> Result<Line, LinkError> {
-        let unreachable = |error| LinkError::Connect(self.registry.clone(), error);
+    async fn connect(&self) -> Result<OpenConnection, ClientError> {
+        let unreachable = |error| ClientError::Connect(self.registry.clone(), error);
         let stream = TcpStream::connect(self.registry.as_str()).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(LinkError::Broken)?;
-        Ok(Line { sender, wire: Wire(Some(Box::pin(connection))) })
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
+        Ok(OpenConnection { sender, driver: ConnectionDriver(Some(Box::pin(connection))) })
     }
 
     fn request(&self, method: Method, path: &str, body: Bytes) -> Request<Full<Bytes>> {
@@ -162,7 +165,7 @@ impl Link {
             .header(header::HOST, self.registry.as_str())
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
-            request = request.header(TOKEN, &**token);
+            request = request.header(TOKEN_HEADER, &**token);
         }
         request.body(Full::new(body)).expect("names are plain and tokens are visible ASCII")
     }
