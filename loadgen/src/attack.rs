@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
-use crate::pacer::Handed;
-use crate::slot::Lane;
+use crate::pacer::Dispatched;
+use crate::slot::ArmContext;
 
 /// Why the load did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -22,13 +22,13 @@ pub struct AttackError(String);
 /// Runs all slots of all arms until their queues close. Boxed, so that callers
 /// do not compile its future again.
 pub fn run(
-    lanes: Vec<Arc<Lane>>,
+    arms: Vec<Arc<ArmContext>>,
     pool: usize,
     timeout_s: u64,
 ) -> BoxFuture<'static, Result<GooseMetrics, AttackError>> {
     Box::pin(async move {
         let mut config = GooseConfiguration::default();
-        config.users = Some(pool * lanes.len());
+        config.users = Some(pool * arms.len());
         config.iterations = Some(1);
         config.increase_rate = Some("100000".to_owned());
         config.no_telnet = true;
@@ -43,12 +43,12 @@ pub fn run(
             .map_err(fail)?
             .set_client_builder_without_cookies(goose::client::GooseClientBuilder::new().without_cookies())
             .map_err(fail)?;
-        for lane in lanes {
-            let name = lane.name.clone();
-            let url = lane.url.clone();
+        for arm in arms {
+            let name = arm.name.clone();
+            let url = arm.url.clone();
             let body: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-                let lane = lane.clone();
-                Box::pin(async move { serve(&lane, user).await })
+                let arm = arm.clone();
+                Box::pin(async move { run_slot(&arm, user).await })
             });
             attack = attack.register_scenario(
                 Scenario::new(&name)
@@ -61,53 +61,53 @@ pub fn run(
 }
 
 /// A slot's life: warm up, then take arrivals until no more come.
-async fn serve(lane: &Lane, user: &mut GooseUser) -> TransactionResult {
-    user.client = lane.client.clone();
-    lane.warm_up().await;
-    lane.ready.fetch_add(1, Ordering::Release);
-    while let Some(closed) = &lane.closed {
-        let Some(start) = lane.start.get() else {
+async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
+    user.client = arm.client.clone();
+    arm.warm_up().await;
+    arm.ready.fetch_add(1, Ordering::Release);
+    while let Some(closed_loop) = &arm.closed_loop {
+        let Some(start) = arm.start.get() else {
             // Until the word is given there is nothing to do; it comes within a second.
             tokio::time::sleep(Duration::from_millis(1)).await;
-            if lane.cancelled() {
+            if arm.cancelled() {
                 return Ok(());
             }
             continue;
         };
         tokio::time::sleep_until((*start).into()).await;
-        let handed = closed.next(lane.now_us()).filter(|_| !lane.cancelled());
-        let Some(handed) = handed else { return Ok(()) };
-        lane.recorder.offered(handed.arrival.journey, handed.arrival.due_ns / 1_000);
-        take(lane, user, handed).await?;
-        tokio::time::sleep(closed.think).await;
+        let dispatched = closed_loop.next(arm.now_us()).filter(|_| !arm.cancelled());
+        let Some(dispatched) = dispatched else { return Ok(()) };
+        arm.recorder.offered(dispatched.arrival.journey, dispatched.arrival.due_ns / 1_000);
+        run_journey(arm, user, dispatched).await?;
+        tokio::time::sleep(closed_loop.think).await;
     }
     loop {
-        lane.idle.fetch_add(1, Ordering::Relaxed);
-        let handed = lane.queue.recv_async().await;
-        lane.idle.fetch_sub(1, Ordering::Relaxed);
-        let Ok(handed) = handed else { return Ok(()) };
-        if lane.cancelled() {
-            lane.recorder.abandoned(handed.arrival.journey, handed.arrival.due_ns / 1_000);
+        arm.idle.fetch_add(1, Ordering::Relaxed);
+        let dispatched = arm.queue.recv_async().await;
+        arm.idle.fetch_sub(1, Ordering::Relaxed);
+        let Ok(dispatched) = dispatched else { return Ok(()) };
+        if arm.cancelled() {
+            arm.recorder.abandoned(dispatched.arrival.journey, dispatched.arrival.due_ns / 1_000);
             continue;
         }
-        if lane.waiting.is_late(handed.handed_us, lane.now_us()) {
-            lane.recorder.dropped(handed.arrival.journey, handed.arrival.due_ns / 1_000);
+        if arm.overload.is_late(dispatched.dispatched_us, arm.now_us()) {
+            arm.recorder.dropped(dispatched.arrival.journey, dispatched.arrival.due_ns / 1_000);
             continue;
         }
-        take(lane, user, handed).await?;
+        run_journey(arm, user, dispatched).await?;
     }
 }
 
 /// Performs a journey, also for goose's own books.
-async fn take(lane: &Lane, user: &mut GooseUser, handed: Handed) -> TransactionResult {
-    let done = lane.perform(handed).await;
+async fn run_journey(arm: &ArmContext, user: &mut GooseUser, dispatched: Dispatched) -> TransactionResult {
+    let completion = arm.perform(dispatched).await;
     user.record_custom_request_duration(
         "GET",
-        &lane.row(handed.arrival.journey),
-        done.felt,
-        done.cause.is_none(),
+        &arm.goose_row(dispatched.arrival.journey),
+        completion.user_latency,
+        completion.cause.is_none(),
         None,
-        done.cause.map(crate::recorder::Cause::as_str),
+        completion.cause.map(crate::recorder::Cause::as_str),
     )
     .await
 }

@@ -10,125 +10,125 @@ use record::Audit;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::journeys::Written;
-use crate::slot::Lane;
+use crate::journeys::AcknowledgedWrite;
+use crate::slot::ArmContext;
 
 /// How long what is missing is looked for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Items on a page of a list.
-const PAGE: u32 = 100;
+const PAGE_ITEMS: u32 = 100;
 /// Pages of a list at most: a longer one is taken for a circle.
-const PAGES: u32 = 1_000;
+const MAX_PAGES: u32 = 1_000;
 
 /// How often a write was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    Never,
+enum Occurrence {
+    Missing,
     Once,
-    Again,
+    Duplicated,
 }
 
 /// Looks for everything that was acknowledged at an arm.
-pub async fn audit(lane: &Lane, round: u32) -> Audit {
-    let written = lane.people.written();
+pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
+    let writes = arm.users.writes();
     let mut audit =
-        Audit { arm: lane.recorder.arm(), round, acknowledged: written.len() as u64, ..Audit::default() };
-    let until = runtime::clock::now() + PATIENCE;
-    let mut missing: Vec<&Written> = written.iter().collect();
+        Audit { arm: arm.recorder.arm(), round, acknowledged: writes.len() as u64, ..Audit::default() };
+    let deadline = runtime::clock::now() + AUDIT_TIMEOUT;
+    let mut missing: Vec<&AcknowledgedWrite> = writes.iter().collect();
     loop {
-        let mut lists = Lists { lane, photos: BTreeMap::new(), following: BTreeMap::new() };
-        let mut still = Vec::new();
+        let mut lists = Lists { arm, photos: BTreeMap::new(), following: BTreeMap::new() };
+        let mut still_missing = Vec::new();
         for write in missing {
             match lists.find(write).await {
-                Found::Once => audit.found += 1,
-                Found::Again => audit.duplicated += 1,
-                Found::Never => still.push(write),
+                Occurrence::Once => audit.found += 1,
+                Occurrence::Duplicated => audit.duplicated += 1,
+                Occurrence::Missing => still_missing.push(write),
             }
         }
-        missing = still;
-        if missing.is_empty() || runtime::clock::now() > until {
+        missing = still_missing;
+        if missing.is_empty() || runtime::clock::now() > deadline {
             break;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
     audit.lost = missing.len() as u64;
-    let mut lists = Lists { lane, photos: BTreeMap::new(), following: BTreeMap::new() };
-    (audit.unacknowledged, audit.orphaned) = lists.strangers(&written).await;
+    let mut lists = Lists { arm, photos: BTreeMap::new(), following: BTreeMap::new() };
+    (audit.unacknowledged, audit.orphaned) = lists.unexpected_photos(&writes).await;
     audit
 }
 
 /// Lists already read in this look: many writes are in the same one.
 struct Lists<'a> {
-    lane: &'a Lane,
+    arm: &'a ArmContext,
     photos: BTreeMap<u32, Vec<String>>,
     following: BTreeMap<u32, Vec<String>>,
 }
 
 impl Lists<'_> {
-    async fn find(&mut self, write: &Written) -> Found {
-        let people = self.lane.people.clone();
+    async fn find(&mut self, write: &AcknowledgedWrite) -> Occurrence {
+        let users = self.arm.users.clone();
         match write {
-            Written::Photo { id, author } => {
+            AcknowledgedWrite::Photo { id, author } => {
                 // There itself, and exactly once in its author's list, which another component keeps.
                 if self.get(&format!("/v1/photos/{id}"), None).await.is_none() {
-                    return Found::Never;
+                    return Occurrence::Missing;
                 }
-                count(self.photos_of(*author).await, id)
+                occurrence(self.photos_of(*author).await, id)
             }
-            Written::Like { photo, user } => {
-                let path = format!("/v1/photos/{}", people.photo(*photo));
-                match self.get(&path, Some(people.token(*user))).await {
-                    Some(answer) if answer["liked"] == true => Found::Once,
-                    _ => Found::Never,
+            AcknowledgedWrite::Like { photo, user } => {
+                let path = format!("/v1/photos/{}", users.photo(*photo));
+                match self.get(&path, Some(users.token(*user))).await {
+                    Some(answer) if answer["liked"] == true => Occurrence::Once,
+                    _ => Occurrence::Missing,
                 }
             }
-            Written::Edge { follower, followee, there } => {
-                let id = people.user(*followee).to_string();
-                let found = count(self.following_of(*follower).await, &id);
-                match (there, found) {
+            AcknowledgedWrite::Edge { follower, followee, present } => {
+                let id = users.user(*followee).to_string();
+                let found = occurrence(self.following_of(*follower).await, &id);
+                match (present, found) {
                     (true, found) => found,
-                    (false, Found::Never) => Found::Once,
-                    (false, _) => Found::Never,
+                    (false, Occurrence::Missing) => Occurrence::Once,
+                    (false, _) => Occurrence::Missing,
                 }
             }
-            Written::Profile { user, bio } => {
-                match self.get(&format!("/v1/users/{}", people.user(*user)), None).await {
-                    Some(answer) if answer["bio"] == bio.as_str() => Found::Once,
-                    _ => Found::Never,
+            AcknowledgedWrite::Profile { user, bio } => {
+                match self.get(&format!("/v1/users/{}", users.user(*user)), None).await {
+                    Some(answer) if answer["bio"] == bio.as_str() => Occurrence::Once,
+                    _ => Occurrence::Missing,
                 }
             }
-            Written::Account { handle } => {
+            AcknowledgedWrite::Account { handle } => {
                 match self.get(&format!("/v1/users/by-handle/{handle}"), None).await {
-                    Some(answer) if answer["handle"] == handle.as_str() => Found::Once,
-                    _ => Found::Never,
+                    Some(answer) if answer["handle"] == handle.as_str() => Occurrence::Once,
+                    _ => Occurrence::Missing,
                 }
             }
         }
     }
 
     /// Photos nobody was told of, and photos in a list that are not there.
-    async fn strangers(&mut self, written: &[Written]) -> (u64, u64) {
-        let people = self.lane.people.clone();
+    async fn unexpected_photos(&mut self, writes: &[AcknowledgedWrite]) -> (u64, u64) {
+        let users = self.arm.users.clone();
         let mut authors = BTreeSet::new();
         let mut known: BTreeSet<&str> = BTreeSet::new();
-        for write in written {
-            if let Written::Photo { id, author } = write {
+        for write in writes {
+            if let AcknowledgedWrite::Photo { id, author } = write {
                 authors.insert(*author);
                 known.insert(id);
             }
         }
         let (mut unacknowledged, mut orphaned) = (0, 0);
         for author in authors {
-            let data = people.dataset();
+            let data = users.dataset();
             let seeded: BTreeSet<String> =
-                data.photos_of(author).iter().map(|photo| people.photo(*photo).to_string()).collect();
+                data.photos_of(author).iter().map(|photo| users.photo(*photo).to_string()).collect();
             for id in self.photos_of(author).await.to_vec() {
                 if !known.contains(id.as_str()) && !seeded.contains(&id) {
                     unacknowledged += 1;
-                    let there = self.get(&format!("/v1/photos/{id}"), None).await.is_some();
-                    orphaned += u64::from(!there);
+                    let present = self.get(&format!("/v1/photos/{id}"), None).await.is_some();
+                    orphaned += u64::from(!present);
                 }
             }
         }
@@ -137,7 +137,7 @@ impl Lists<'_> {
 
     async fn photos_of(&mut self, author: u32) -> &[String] {
         if !self.photos.contains_key(&author) {
-            let id = self.lane.people.user(author);
+            let id = self.arm.users.user(author);
             let ids = self.list(&format!("/v1/users/{id}/photos"), |item| item["photo"]["id"].as_str()).await;
             self.photos.insert(author, ids);
         }
@@ -146,7 +146,7 @@ impl Lists<'_> {
 
     async fn following_of(&mut self, user: u32) -> &[String] {
         if !self.following.contains_key(&user) {
-            let id = self.lane.people.user(user);
+            let id = self.arm.users.user(user);
             let ids = self.list(&format!("/v1/users/{id}/following"), |item| item["id"].as_str()).await;
             self.following.insert(user, ids);
         }
@@ -157,8 +157,10 @@ impl Lists<'_> {
     async fn list(&self, path: &str, id: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
         let mut ids = Vec::new();
         let mut cursor = String::new();
-        for _ in 0..PAGES {
-            let Some(page) = self.get(&format!("{path}?limit={PAGE}{cursor}"), None).await else { break };
+        for _ in 0..MAX_PAGES {
+            let Some(page) = self.get(&format!("{path}?limit={PAGE_ITEMS}{cursor}"), None).await else {
+                break;
+            };
             let items = page["items"].as_array().cloned().unwrap_or_default();
             ids.extend(items.iter().filter_map(&id).map(str::to_owned));
             match page["next"].as_str() {
@@ -171,7 +173,7 @@ impl Lists<'_> {
 
     /// An answer, if there is one; a busy moment is looked at again by the caller.
     async fn get(&self, path: &str, token: Option<&str>) -> Option<Value> {
-        let mut request = self.lane.client.get(format!("{}{path}", self.lane.url));
+        let mut request = self.arm.client.get(format!("{}{path}", self.arm.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -183,10 +185,10 @@ impl Lists<'_> {
     }
 }
 
-fn count(list: &[String], id: &str) -> Found {
+fn occurrence(list: &[String], id: &str) -> Occurrence {
     match list.iter().filter(|other| *other == id).count() {
-        0 => Found::Never,
-        1 => Found::Once,
-        _ => Found::Again,
+        0 => Occurrence::Missing,
+        1 => Occurrence::Once,
+        _ => Occurrence::Duplicated,
     }
 }

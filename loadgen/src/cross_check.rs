@@ -3,12 +3,12 @@
 use goose::prelude::GooseMetrics;
 use traffic::Journey;
 
-use crate::slot::Lane;
+use crate::slot::ArmContext;
 
 /// How many answers goose counted for an arm, and their highest 99th percentile
 /// over journeys, microseconds.
-pub fn count_and_p99(metrics: &GooseMetrics, lane: &Lane) -> (u64, u64) {
-    let rows: Vec<String> = Journey::ALL.into_iter().map(|journey| lane.row(journey)).collect();
+pub fn count_and_p99(metrics: &GooseMetrics, arm: &ArmContext) -> (u64, u64) {
+    let rows: Vec<String> = Journey::ALL.into_iter().map(|journey| arm.goose_row(journey)).collect();
     let ours = metrics.requests.values().filter(|request| rows.contains(&request.path));
     ours.fold((0, 0), |(count, p99), request| {
         let counted = request.success_count + request.fail_count;

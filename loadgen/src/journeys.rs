@@ -8,22 +8,22 @@ use contract::{Id, Principal, TraceContext};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use traffic::dataset::user_id;
-use traffic::schedule::Target;
+use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Dataset, Journey, Seed};
 
 use crate::pictures;
-use crate::plan::Plan;
+use crate::protocol::LoadPlan;
 use crate::recorder::{Cause, Outcome};
-use crate::slot::Lane;
+use crate::slot::ArmContext;
 
 /// Every seeded user's password.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Pictures uploads choose from; encoding one per upload would be the generator's cost.
-const PICTURES: u64 = 8;
+const PICTURE_COUNT: u64 = 8;
 
 /// An acknowledged write, for the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum AcknowledgedWrite {
     /// A photo and its author.
     Photo {
         /// Id as acknowledged.
@@ -45,7 +45,7 @@ pub enum Written {
         /// Index of the followed.
         followee: u32,
         /// Whether it should be there.
-        there: bool,
+        present: bool,
     },
     /// A changed profile: index of the user and the new bio.
     Profile {
@@ -62,10 +62,10 @@ pub enum Written {
 }
 
 /// Who the users are at one arm, and what was acknowledged to them.
-pub struct People {
+pub struct UserPool {
     shared: Arc<Shared>,
     arm: char,
-    written: Mutex<Vec<Written>>,
+    writes: Mutex<Vec<AcknowledgedWrite>>,
 }
 
 struct Shared {
@@ -80,15 +80,15 @@ struct Shared {
     sample: f64,
 }
 
-impl People {
+impl UserPool {
     /// The users of a plan.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &LoadPlan) -> Self {
         let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
         let identity = Identity::new(plan.secret.as_bytes());
         let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
         let shared = Shared {
             tokens: data.users.iter().map(|user| token(user.id)).collect(),
-            pictures: (0..PICTURES).map(|number| pictures::jpeg(number + 1_000)).collect(),
+            pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
             seed: Seed(plan.seed),
             run_id: plan.run_id.clone(),
             round: plan.round,
@@ -97,12 +97,12 @@ impl People {
             identity,
             data,
         };
-        Self { shared: Arc::new(shared), arm: '-', written: Mutex::default() }
+        Self { shared: Arc::new(shared), arm: '-', writes: Mutex::default() }
     }
 
     /// The same users at an arm, with nothing acknowledged yet.
     pub fn for_arm(&self, arm: char) -> Arc<Self> {
-        Arc::new(Self { shared: self.shared.clone(), arm, written: Mutex::default() })
+        Arc::new(Self { shared: self.shared.clone(), arm, writes: Mutex::default() })
     }
 
     /// What is there when the run begins.
@@ -116,12 +116,12 @@ impl People {
     }
 
     /// What was acknowledged.
-    pub fn written(&self) -> Vec<Written> {
-        self.written.lock().expect("no panic while held").clone()
+    pub fn writes(&self) -> Vec<AcknowledgedWrite> {
+        self.writes.lock().expect("no panic while held").clone()
     }
 
-    fn acknowledged(&self, written: Written) {
-        self.written.lock().expect("no panic while held").push(written);
+    fn record_write(&self, writes: AcknowledgedWrite) {
+        self.writes.lock().expect("no panic while held").push(writes);
     }
 
     /// A user's id, as URLs have it.
@@ -160,15 +160,15 @@ impl People {
 }
 
 /// Performs a journey.
-pub async fn perform(lane: &Lane, arrival: &Arrival) -> Outcome {
-    let mut trip = Trip { lane, arrival, reader: arrival.user, step: 0, outcome: Outcome::default() };
-    let cause = trip.go().await.err();
-    Outcome { cause, ..trip.outcome }
+pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
+    let mut run = JourneyRun { arm, arrival, reader: arrival.user, step: 0, outcome: Outcome::default() };
+    let cause = run.perform().await.err();
+    Outcome { cause, ..run.outcome }
 }
 
 /// One journey on its way.
-struct Trip<'a> {
-    lane: &'a Lane,
+struct JourneyRun<'a> {
+    arm: &'a ArmContext,
     arrival: &'a Arrival,
     /// On whose behalf requests are made.
     reader: u32,
@@ -176,101 +176,103 @@ struct Trip<'a> {
     outcome: Outcome,
 }
 
-type Go<T> = Result<T, Cause>;
+type JourneyResult<T> = Result<T, Cause>;
 
 /// An answer was not what was asked for.
-fn expect(holds: bool) -> Go<()> {
+fn ensure(holds: bool) -> JourneyResult<()> {
     if holds { Ok(()) } else { Err(Cause::Check) }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Go<&'a str> {
+fn text_field<'a>(value: &'a Value, key: &str) -> JourneyResult<&'a str> {
     value[key].as_str().ok_or(Cause::Check)
 }
 
-impl Trip<'_> {
-    async fn go(&mut self) -> Go<()> {
-        let people = self.lane.people.clone();
+impl JourneyRun<'_> {
+    async fn perform(&mut self) -> JourneyResult<()> {
+        let users = self.arm.users.clone();
         let user = self.arrival.user;
-        let page = people.shared.page;
+        let page = users.shared.page;
         match (self.arrival.journey, self.arrival.target()) {
             (Journey::HomeFeed, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
                 // Who follows nobody has an empty feed, and is counted as an empty page.
-                expect(!first.items.is_empty() || people.dataset().following.of(user).is_empty())
+                ensure(!first.items.is_empty() || users.dataset().following.of(user).is_empty())
             }
             (Journey::NextPage, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
                 let Some(next) = first.next else { return Ok(()) };
                 let second = self.feed_page(&format!("/v1/feed?limit={page}&cursor={next}")).await?;
-                expect(second.items.iter().all(|id| !first.items.contains(id)))
+                ensure(second.items.iter().all(|id| !first.items.contains(id)))
             }
-            (Journey::ViewPhoto, Target::Photo(photo)) => {
-                let id = people.photo(photo).to_string();
+            (Journey::ViewPhoto, JourneyTarget::Photo(photo)) => {
+                let id = users.photo(photo).to_string();
                 let answer = self.get(&format!("/v1/photos/{id}")).await?;
-                expect(text(&answer, "id")? == id)
+                ensure(text_field(&answer, "id")? == id)
             }
-            (Journey::ViewProfile, Target::User(other)) => {
-                let id = people.user(other).to_string();
+            (Journey::ViewProfile, JourneyTarget::User(other)) => {
+                let id = users.user(other).to_string();
                 let answer = self.get(&format!("/v1/users/{id}")).await?;
-                expect(text(&answer, "id")? == id)
+                ensure(text_field(&answer, "id")? == id)
             }
-            (Journey::UserFeed, Target::User(other)) => {
-                let path = format!("/v1/users/{}/photos?limit={page}", people.user(other));
+            (Journey::UserFeed, JourneyTarget::User(other)) => {
+                let path = format!("/v1/users/{}/photos?limit={page}", users.user(other));
                 self.feed_page(&path).await.map(drop)
             }
-            (Journey::Search, Target::Photo(photo)) => {
-                let words = people.dataset().photos[photo as usize].caption.split(' ');
+            (Journey::Search, JourneyTarget::Photo(photo)) => {
+                let words = users.dataset().photos[photo as usize].caption.split(' ');
                 let count = 1 + (self.arrival.payload_seed % 3) as usize;
                 let query = words.take(count).collect::<Vec<_>>().join("+");
                 let answer = self.get(&format!("/v1/search?in=photos&q={query}")).await?;
                 let hits = answer["items"].as_array().ok_or(Cause::Check)?;
                 self.outcome.pages += 1;
                 self.outcome.empty_pages += u64::from(hits.is_empty());
-                expect(!hits.is_empty())
+                ensure(!hits.is_empty())
             }
-            (Journey::Like, Target::Photo(photo)) => {
-                let path = format!("/v1/photos/{}/like", people.photo(photo));
+            (Journey::Like, JourneyTarget::Photo(photo)) => {
+                let path = format!("/v1/photos/{}/like", users.photo(photo));
                 self.write(Method::PUT, &path, None).await?;
-                people.acknowledged(Written::Like { photo, user });
+                users.record_write(AcknowledgedWrite::Like { photo, user });
                 Ok(())
             }
-            (Journey::Follow, Target::Follow(other)) => self.follow(user, other, Method::PUT).await,
-            (Journey::Follow, Target::Unfollow(other)) => self.follow(user, other, Method::DELETE).await,
+            (Journey::Follow, JourneyTarget::Follow(other)) => self.follow(user, other, Method::PUT).await,
+            (Journey::Follow, JourneyTarget::Unfollow(other)) => {
+                self.follow(user, other, Method::DELETE).await
+            }
             (Journey::Upload, _) => {
                 let id = self.upload().await?;
                 let answer = self.get(&format!("/v1/photos/{id}")).await?;
-                expect(text(&answer, "id")? == id)
+                ensure(text_field(&answer, "id")? == id)
             }
             (Journey::PostThenRead, _) => {
-                let path = format!("/v1/users/{}/photos?limit=20", people.user(user));
-                self.post_then_look(&path, user).await
+                let path = format!("/v1/users/{}/photos?limit=20", users.user(user));
+                self.post_then_probe(&path, user).await
             }
-            (Journey::CelebrityPost, Target::User(reader)) => {
-                self.post_then_look(&format!("/v1/feed?limit={page}"), reader).await
+            (Journey::CelebrityPost, JourneyTarget::User(reader)) => {
+                self.post_then_probe(&format!("/v1/feed?limit={page}"), reader).await
             }
             (Journey::EditProfile, _) => {
                 let bio = format!("edited in arrival {}", self.arrival.seq);
                 let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
-                expect(
+                ensure(
                     answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio,
                 )?;
-                people.acknowledged(Written::Profile { user, bio });
+                users.record_write(AcknowledgedWrite::Profile { user, bio });
                 Ok(())
             }
             (Journey::SignUp, _) => {
                 let handle = format!("new{}x{:04x}", self.arrival.seq, self.arrival.payload_seed & 0xffff);
                 let body = json!({ "handle": handle, "name": "New Here", "password": PASSWORD });
                 let answer = self.write(Method::POST, "/v1/users", Some(body)).await?;
-                expect(answer["user"]["handle"] == handle.as_str() && answer["token"].is_string())?;
-                expect(answer["user"]["id"] == user_id(&handle).to_string())?;
-                people.acknowledged(Written::Account { handle });
+                ensure(answer["user"]["handle"] == handle.as_str() && answer["token"].is_string())?;
+                ensure(answer["user"]["id"] == user_id(&handle).to_string())?;
+                users.record_write(AcknowledgedWrite::Account { handle });
                 Ok(())
             }
             (Journey::LogIn, _) => {
-                let handle = &people.dataset().users[user as usize].handle;
+                let handle = &users.dataset().users[user as usize].handle;
                 let body = json!({ "handle": handle, "password": PASSWORD });
                 let answer = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
-                expect(answer["token"].is_string())
+                ensure(answer["token"].is_string())
             }
             (
                 Journey::ViewPhoto
@@ -287,17 +289,17 @@ impl Trip<'_> {
         }
     }
 
-    async fn follow(&mut self, follower: u32, followee: u32, method: Method) -> Go<()> {
-        let there = method == Method::PUT;
-        let path = format!("/v1/users/{}/follow", self.lane.people.user(followee));
+    async fn follow(&mut self, follower: u32, followee: u32, method: Method) -> JourneyResult<()> {
+        let present = method == Method::PUT;
+        let path = format!("/v1/users/{}/follow", self.arm.users.user(followee));
         self.write(method, &path, None).await?;
-        self.lane.people.acknowledged(Written::Edge { follower, followee, there });
+        self.arm.users.record_write(AcknowledgedWrite::Edge { follower, followee, present });
         Ok(())
     }
 
-    async fn upload(&mut self) -> Go<String> {
-        let people = self.lane.people.clone();
-        let pictures = &people.shared.pictures;
+    async fn upload(&mut self) -> JourneyResult<String> {
+        let users = self.arm.users.clone();
+        let pictures = &users.shared.pictures;
         let picture = pictures[(self.arrival.payload_seed % pictures.len() as u64) as usize].clone();
         let caption = format!("arrival+{}", self.arrival.seq);
         let request = self
@@ -305,19 +307,19 @@ impl Trip<'_> {
             .header("content-type", "image/jpeg")
             .body(picture);
         let answer = self.read(request).await?;
-        let id = text(&answer, "id")?.to_owned();
-        people.acknowledged(Written::Photo { id: id.clone(), author: self.arrival.user });
+        let id = text_field(&answer, "id")?.to_owned();
+        users.record_write(AcknowledgedWrite::Photo { id: id.clone(), author: self.arrival.user });
         Ok(id)
     }
 
     /// Posts, then asks another component for it at once, as some reader, and again until it is there.
-    async fn post_then_look(&mut self, path: &str, reader: u32) -> Go<()> {
+    async fn post_then_probe(&mut self, path: &str, reader: u32) -> JourneyResult<()> {
         let id = self.upload().await?;
-        let acknowledged = self.lane.now_us();
+        let acknowledged = self.arm.now_us();
         self.reader = reader;
         let mut tries = 0;
         loop {
-            let asked = self.lane.now_us();
+            let requested = self.arm.now_us();
             let page = self.feed_page(path).await?;
             let seen = page.items.contains(&id);
             if tries == 0 {
@@ -327,37 +329,37 @@ impl Trip<'_> {
             if seen {
                 // Visible at the latest when the answer that shows it was asked for.
                 self.outcome.staleness_us =
-                    Some(if tries == 0 { 1 } else { asked.saturating_sub(acknowledged).max(1) });
+                    Some(if tries == 0 { 1 } else { requested.saturating_sub(acknowledged).max(1) });
                 return Ok(());
             }
             tries += 1;
-            if asked.saturating_sub(acknowledged) > PATIENCE_US {
-                self.outcome.staleness_us = Some(asked.saturating_sub(acknowledged));
+            if requested.saturating_sub(acknowledged) > PROBE_TIMEOUT_US {
+                self.outcome.staleness_us = Some(requested.saturating_sub(acknowledged));
                 return Ok(());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(PROBE_INTERVAL).await;
         }
     }
 
-    async fn feed_page(&mut self, path: &str) -> Go<FeedPage> {
+    async fn feed_page(&mut self, path: &str) -> JourneyResult<FeedPage> {
         let answer = self.get(path).await?;
         let items = answer["items"].as_array().ok_or(Cause::Check)?;
         self.outcome.pages += 1;
         self.outcome.empty_pages += u64::from(items.is_empty());
         let mut ids = Vec::with_capacity(items.len());
         for item in items {
-            expect(item["author_name"].as_str().is_some_and(|name| !name.is_empty()))?;
-            ids.push(text(&item["photo"], "id")?.to_owned());
+            ensure(item["author_name"].as_str().is_some_and(|name| !name.is_empty()))?;
+            ids.push(text_field(&item["photo"], "id")?.to_owned());
         }
         Ok(FeedPage { items: ids, next: answer["next"].as_str().map(str::to_owned) })
     }
 
-    async fn get(&mut self, path: &str) -> Go<Value> {
+    async fn get(&mut self, path: &str) -> JourneyResult<Value> {
         let request = self.request(Method::GET, path);
         self.read(request).await
     }
 
-    async fn write(&mut self, method: Method, path: &str, body: Option<Value>) -> Go<Value> {
+    async fn write(&mut self, method: Method, path: &str, body: Option<Value>) -> JourneyResult<Value> {
         let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -368,15 +370,15 @@ impl Trip<'_> {
     /// A request of this journey: the user's token, the trace, and for writes a
     /// key that follows from the arrival, so that ids are the same in every arm.
     fn request(&mut self, method: Method, path: &str) -> RequestBuilder {
-        let people = &self.lane.people;
+        let users = &self.arm.users;
         let writes = method != Method::GET;
         let request = self
-            .lane
+            .arm
             .client
-            .request(method, format!("{}{path}", self.lane.url))
-            .header("authorization", format!("Bearer {}", people.token(self.reader)))
+            .request(method, format!("{}{path}", self.arm.url))
+            .header("authorization", format!("Bearer {}", users.token(self.reader)))
             .header("x-cleave-request", format!("{}", self.arrival.seq))
-            .header("traceparent", people.trace(self.arrival.seq).header());
+            .header("traceparent", users.trace(self.arrival.seq).header());
         self.step += 1;
         if !writes {
             return request;
@@ -386,8 +388,8 @@ impl Trip<'_> {
     }
 
     /// Sends, reads the whole answer, and takes it for JSON if there is any.
-    async fn read(&mut self, request: RequestBuilder) -> Go<Value> {
-        let response = request.send().await.map_err(|error| cause(&error))?;
+    async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Value> {
+        let response = request.send().await.map_err(|error| cause_of(&error))?;
         let status = response.status();
         let body = body(response).await?;
         self.outcome.bytes += body.len() as u64;
@@ -408,16 +410,16 @@ struct FeedPage {
 }
 
 /// How long a probe looks for a write, microseconds.
-const PATIENCE_US: u64 = 2_000_000;
+const PROBE_TIMEOUT_US: u64 = 2_000_000;
 /// How often.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(2);
+const PROBE_INTERVAL: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// Reads every body, also of errors, or the connection is lost.
-async fn body(response: Response) -> Go<Bytes> {
+async fn body(response: Response) -> JourneyResult<Bytes> {
     response.bytes().await.map_err(|error| if error.is_timeout() { Cause::Timeout } else { Cause::Body })
 }
 
-fn cause(error: &reqwest::Error) -> Cause {
+fn cause_of(error: &reqwest::Error) -> Cause {
     if error.is_timeout() {
         Cause::Timeout
     } else if error.is_connect() {

@@ -1,7 +1,7 @@
 //! Open-loop load on goose: pacer, slots, histograms, and the journeys with their checks.
 //!
-//! - [`plan`]: what the lab tells the generator, and what it is told back.
-//! - [`run`]: the generator's life, in a process of its own.
+//! - [`protocol`]: what the lab tells the generator, and what it is told back.
+//! - [`generator`]: the generator's life, in a process of its own.
 //! - [`pacer`]: a thread that hands out arrivals when they are due.
 //! - [`attack`]: the one place where goose runs.
 //! - [`slot`]: what becomes of an arrival.
@@ -11,18 +11,18 @@
 //! - [`cross_check`]: our counts against goose's.
 //! - [`pictures`]: real image files for uploads and data sets.
 //!
-//! Start with [`run::main`]. Arrivals themselves are [`traffic`]'s.
+//! Start with [`generator::main`]. Arrivals themselves are [`traffic`]'s.
 
 pub mod attack;
 pub mod audit;
 pub mod cross_check;
+pub mod generator;
 pub mod journeys;
 pub mod pacer;
 pub mod pictures;
-pub mod plan;
+pub mod protocol;
 pub mod recorder;
-pub mod run;
 pub mod slot;
 
-pub use plan::{Message, Plan, Summary, Target, Traced};
-pub use run::main;
+pub use generator::main;
+pub use protocol::{ArmEndpoint, LoadPlan, Message, Summary, TracedJourney};

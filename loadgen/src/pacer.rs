@@ -13,23 +13,23 @@ use traffic::{Arrival, Load};
 use crate::recorder::Recorder;
 
 /// Longest single sleep, so that a cancel is seen.
-const SLICE: Duration = Duration::from_millis(50);
+const MAX_SLEEP: Duration = Duration::from_millis(50);
 
 /// An arrival handed to an arm.
 #[derive(Clone, Copy, Debug)]
-pub struct Handed {
+pub struct Dispatched {
     /// What is to be done.
     pub arrival: Arrival,
     /// When it was handed over, microseconds since the load's start.
-    pub handed_us: u64,
+    pub dispatched_us: u64,
     /// Whether a slot was free then.
     pub idle: bool,
 }
 
 /// An arm as the pacer sees it.
-pub struct Lane {
+pub struct ArmQueue {
     /// Where arrivals wait for a slot.
-    pub queue: flume::Sender<Handed>,
+    pub sender: flume::Sender<Dispatched>,
     /// Slots that wait for an arrival.
     pub idle: Arc<AtomicUsize>,
     /// Counts what is offered and dropped.
@@ -38,32 +38,32 @@ pub struct Lane {
 
 /// What becomes of an arrival that finds no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct OverloadPolicy {
     /// Arrivals that may wait for a slot.
-    pub limit: usize,
+    pub queue_limit: usize,
     /// How late one may be taken, microseconds; `None` as late as it gets.
-    pub late_us: Option<u64>,
+    pub max_wait_us: Option<u64>,
 }
 
 /// Under `drop`: a slot that has just finished is not parked yet, and a strict
 /// rendezvous would lose arrivals to that.
-const DROP_QUEUE: usize = 8;
+const DROP_QUEUE_LENGTH: usize = 8;
 /// Later than this an arrival has found no slot. Below 2 ms it would be the
 /// generator's own jitter.
-const DROP_LATE_US: u64 = 5_000;
+const DROP_MAX_WAIT_US: u64 = 5_000;
 
-impl Waiting {
+impl OverloadPolicy {
     /// What a scenario asks for.
     pub fn of(load: &Load) -> Self {
         match load.overload {
-            Overload::Queue => Self { limit: load.queue_limit(), late_us: None },
-            Overload::Drop => Self { limit: DROP_QUEUE, late_us: Some(DROP_LATE_US) },
+            Overload::Queue => Self { queue_limit: load.queue_limit(), max_wait_us: None },
+            Overload::Drop => Self { queue_limit: DROP_QUEUE_LENGTH, max_wait_us: Some(DROP_MAX_WAIT_US) },
         }
     }
 
-    /// Whether an arrival handed over at `handed_us` comes too late at `now_us`.
-    pub fn is_late(&self, handed_us: u64, now_us: u64) -> bool {
-        self.late_us.is_some_and(|limit| now_us.saturating_sub(handed_us) > limit)
+    /// Whether an arrival handed over at `dispatched_us` comes too late at `now_us`.
+    pub fn is_late(&self, dispatched_us: u64, now_us: u64) -> bool {
+        self.max_wait_us.is_some_and(|limit| now_us.saturating_sub(dispatched_us) > limit)
     }
 }
 
@@ -76,12 +76,12 @@ pub trait Clock {
 }
 
 /// The kernel's monotonic clock.
-pub struct Monotonic {
+pub struct MonotonicClock {
     /// When the load starts.
     pub start: Instant,
 }
 
-impl Clock for Monotonic {
+impl Clock for MonotonicClock {
     fn now_us(&mut self) -> i64 {
         let now = runtime::clock::now();
         match now.checked_duration_since(self.start) {
@@ -99,7 +99,7 @@ impl Clock for Monotonic {
 /// afterwards tells the slots that nothing more will come.
 pub fn pace(
     schedule: impl Iterator<Item = Arrival>,
-    lanes: &[Lane],
+    queues: &[ArmQueue],
     cancel: &AtomicBool,
     clock: &mut impl Clock,
 ) {
@@ -109,13 +109,13 @@ pub fn pace(
             return;
         }
         // Which arm goes first rotates, so that none is always a little later.
-        let first = arrival.seq as usize % lanes.len().max(1);
-        for lane in lanes[first..].iter().chain(&lanes[..first]) {
-            let handed_us = u64::try_from(clock.now_us()).unwrap_or(0);
-            let idle = lane.idle.load(Ordering::Relaxed) > lane.queue.len();
-            lane.recorder.offered(arrival.journey, due_us);
-            if lane.queue.try_send(Handed { arrival, handed_us, idle }).is_err() {
-                lane.recorder.dropped(arrival.journey, due_us);
+        let first = arrival.seq as usize % queues.len().max(1);
+        for queue in queues[first..].iter().chain(&queues[..first]) {
+            let dispatched_us = u64::try_from(clock.now_us()).unwrap_or(0);
+            let idle = queue.idle.load(Ordering::Relaxed) > queue.sender.len();
+            queue.recorder.offered(arrival.journey, due_us);
+            if queue.sender.try_send(Dispatched { arrival, dispatched_us, idle }).is_err() {
+                queue.recorder.dropped(arrival.journey, due_us);
             }
         }
     }
@@ -129,7 +129,7 @@ fn sleep_until(due_us: u64, cancel: &AtomicBool, clock: &mut impl Clock) -> bool
         }
         let left = i64::try_from(due_us).unwrap_or(i64::MAX) - clock.now_us();
         match u64::try_from(left) {
-            Ok(left) if left > 0 => clock.sleep(Duration::from_micros(left).min(SLICE)),
+            Ok(left) if left > 0 => clock.sleep(Duration::from_micros(left).min(MAX_SLEEP)),
             _ => return true,
         }
     }
@@ -142,14 +142,14 @@ mod tests {
     use super::*;
 
     /// Time that passes only in sleeps, and in one jump.
-    struct Fake {
+    struct FakeClock {
         now_us: i64,
         slept: u32,
         /// At which sleep, and by how much more than was asked for.
         jump: Option<(u32, i64)>,
     }
 
-    impl Clock for Fake {
+    impl Clock for FakeClock {
         fn now_us(&mut self) -> i64 {
             self.now_us
         }
@@ -163,8 +163,8 @@ mod tests {
         }
     }
 
-    fn fake(jump: Option<(u32, i64)>) -> Fake {
-        Fake { now_us: 0, slept: 0, jump }
+    fn fake_clock(jump: Option<(u32, i64)>) -> FakeClock {
+        FakeClock { now_us: 0, slept: 0, jump }
     }
 
     /// An arrival every 10 ms, the first after 10.
@@ -179,39 +179,44 @@ mod tests {
         })
     }
 
-    fn lane(limit: usize) -> (Lane, flume::Receiver<Handed>) {
-        let (queue, arrivals) = flume::bounded(limit);
+    fn arm_queue(limit: usize) -> (ArmQueue, flume::Receiver<Dispatched>) {
+        let (sender, arrivals) = flume::bounded(limit);
         let recorder = Arc::new(Recorder::new('A', 1, 1_000_000));
-        (Lane { queue, idle: Arc::new(AtomicUsize::new(1)), recorder }, arrivals)
+        (ArmQueue { sender, idle: Arc::new(AtomicUsize::new(1)), recorder }, arrivals)
     }
 
     #[test]
     fn every_arm_is_handed_every_arrival_when_it_is_due() {
-        let ((one, ours), (other, theirs)) = (lane(100), lane(100));
-        pace(schedule(), &[one, other], &AtomicBool::new(false), &mut fake(None));
-        let handed = |queue: flume::Receiver<Handed>| {
-            queue.drain().map(|handed| (handed.arrival.seq, handed.handed_us)).collect::<Vec<_>>()
+        let ((one, ours), (other, theirs)) = (arm_queue(100), arm_queue(100));
+        pace(schedule(), &[one, other], &AtomicBool::new(false), &mut fake_clock(None));
+        let dispatched = |queue: flume::Receiver<Dispatched>| {
+            queue
+                .drain()
+                .map(|dispatched| (dispatched.arrival.seq, dispatched.dispatched_us))
+                .collect::<Vec<_>>()
         };
-        let ours = handed(ours);
+        let ours = dispatched(ours);
         assert_eq!(ours, (0..10).map(|n| (n, (n + 1) * 10_000)).collect::<Vec<_>>());
-        assert_eq!(ours, handed(theirs), "at the same instants");
+        assert_eq!(ours, dispatched(theirs), "at the same instants");
     }
 
     #[test]
-    fn a_pacer_that_is_held_up_says_so() {
-        let (lane, arrivals) = lane(100);
+    fn a_stalled_pacer_shows_its_lag() {
+        let (queue, arrivals) = arm_queue(100);
         // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
-        pace(schedule(), &[lane], &AtomicBool::new(false), &mut fake(Some((3, 50_000))));
-        let lag: Vec<u64> =
-            arrivals.drain().map(|handed| handed.handed_us - handed.arrival.due_ns / 1_000).collect();
+        pace(schedule(), &[queue], &AtomicBool::new(false), &mut fake_clock(Some((3, 50_000))));
+        let lag: Vec<u64> = arrivals
+            .drain()
+            .map(|dispatched| dispatched.dispatched_us - dispatched.arrival.due_ns / 1_000)
+            .collect();
         assert_eq!(lag, [0, 0, 50_000, 40_000, 30_000, 20_000, 10_000, 0, 0, 0]);
     }
 
     #[test]
     fn what_no_queue_holds_is_dropped_and_counted() {
-        let (lane, arrivals) = lane(4);
-        let recorder = lane.recorder.clone();
-        pace(schedule(), &[lane], &AtomicBool::new(false), &mut fake(None));
+        let (queue, arrivals) = arm_queue(4);
+        let recorder = queue.recorder.clone();
+        pace(schedule(), &[queue], &AtomicBool::new(false), &mut fake_clock(None));
         assert_eq!(arrivals.drain().count(), 4);
         let totals = recorder.totals();
         assert_eq!((totals.offered, totals.dropped), (10, 6));
@@ -219,18 +224,18 @@ mod tests {
 
     #[test]
     fn a_cancelled_pacer_hands_out_nothing_more() {
-        let (lane, arrivals) = lane(100);
-        pace(schedule(), &[lane], &AtomicBool::new(true), &mut fake(None));
+        let (queue, arrivals) = arm_queue(100);
+        pace(schedule(), &[queue], &AtomicBool::new(true), &mut fake_clock(None));
         assert_eq!(arrivals.drain().count(), 0);
     }
 
     #[test]
-    fn only_a_policy_that_drops_minds_the_wait() {
+    fn only_the_drop_policy_limits_the_wait() {
         let load = |text: &str| toml::from_str::<Load>(text).expect("a load");
-        let queue = Waiting::of(&load("rate = \"100/s\""));
-        assert!(!queue.is_late(0, 9_000_000));
-        assert_eq!(queue.limit, 1_000, "ten seconds of the peak");
-        let drop = Waiting::of(&load("rate = \"100/s\"\noverload = \"drop\""));
+        let waiting = OverloadPolicy::of(&load("rate = \"100/s\""));
+        assert!(!waiting.is_late(0, 9_000_000));
+        assert_eq!(waiting.queue_limit, 1_000, "ten seconds of the peak");
+        let drop = OverloadPolicy::of(&load("rate = \"100/s\"\noverload = \"drop\""));
         assert!(!drop.is_late(1_000, 6_000) && drop.is_late(1_000, 6_001));
     }
 }

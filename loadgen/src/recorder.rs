@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use record::{Errors, Latencies, Window};
 use traffic::Journey;
 
-use crate::plan::Traced;
+use crate::protocol::TracedJourney;
 
 /// Why a journey failed. A fixed set: error texts would be without bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ pub struct Instants {
     /// When it should have begun.
     pub due: u64,
     /// When the pacer handed it over.
-    pub handed: u64,
+    pub dispatched: u64,
     /// When its first request was sent.
     pub sent: u64,
     /// When its last answer was read.
@@ -79,7 +79,7 @@ pub struct Outcome {
 }
 
 /// One second of one journey at one arm, being filled.
-struct Cell {
+struct OpenWindow {
     window: Window,
     intended: Histogram<u64>,
     service: Histogram<u64>,
@@ -91,21 +91,21 @@ struct Cell {
 }
 
 /// A histogram that grows with what it holds: a second of one journey is small.
-fn small() -> Histogram<u64> {
+fn growing_histogram() -> Histogram<u64> {
     Histogram::new(record::histogram::DIGITS).expect("three digits are allowed")
 }
 
-impl Cell {
+impl OpenWindow {
     fn new(arm: char, round: u32, journey: Journey, second: u32) -> Self {
         Self {
             window: Window { arm, round, journey: journey.name().to_owned(), second, ..Window::default() },
-            intended: small(),
-            service: small(),
-            failed: small(),
-            pace_lag: small(),
-            own_wait: small(),
-            slot_wait: small(),
-            staleness: small(),
+            intended: growing_histogram(),
+            service: growing_histogram(),
+            failed: growing_histogram(),
+            pace_lag: growing_histogram(),
+            own_wait: growing_histogram(),
+            slot_wait: growing_histogram(),
+            staleness: growing_histogram(),
         }
     }
 
@@ -130,16 +130,16 @@ fn record(histogram: &mut Histogram<u64>, us: u64) {
         .expect("a histogram that resizes takes any value");
 }
 
-type Key = (u32, Journey);
+type WindowKey = (u32, Journey);
 
 /// One arm's figures.
 pub struct Recorder {
     arm: char,
     round: u32,
     good_within_us: u64,
-    cells: Mutex<BTreeMap<Key, Cell>>,
+    open_windows: Mutex<BTreeMap<WindowKey, OpenWindow>>,
     totals: Mutex<Totals>,
-    traced: Mutex<Vec<Traced>>,
+    traced: Mutex<Vec<TracedJourney>>,
 }
 
 /// Over the whole load.
@@ -177,7 +177,7 @@ impl Recorder {
             arm,
             round,
             good_within_us,
-            cells: Mutex::default(),
+            open_windows: Mutex::default(),
             totals: Mutex::new(totals),
             traced: Mutex::default(),
         }
@@ -189,40 +189,40 @@ impl Recorder {
     }
 
     /// A traced journey came to an end.
-    pub fn traced(&self, traced: Traced) {
+    pub fn traced(&self, traced: TracedJourney) {
         self.traced.lock().expect("no panic while held").push(traced);
     }
 
     /// Those since the last time.
-    pub fn take_traced(&self) -> Vec<Traced> {
+    pub fn take_traced_journeys(&self) -> Vec<TracedJourney> {
         std::mem::take(&mut *self.traced.lock().expect("no panic while held"))
     }
 
     /// An arrival came due.
     pub fn offered(&self, journey: Journey, due_us: u64) {
-        self.cell(journey, due_us, |cell| cell.window.offered += 1);
+        self.update_window(journey, due_us, |open| open.window.offered += 1);
         self.totals().offered += 1;
     }
 
     /// It found no slot.
     pub fn dropped(&self, journey: Journey, due_us: u64) {
-        self.cell(journey, due_us, |cell| cell.window.dropped += 1);
+        self.update_window(journey, due_us, |open| open.window.dropped += 1);
         self.totals().dropped += 1;
     }
 
     /// It was left behind.
     pub fn abandoned(&self, journey: Journey, due_us: u64) {
-        self.cell(journey, due_us, |cell| cell.window.abandoned += 1);
+        self.update_window(journey, due_us, |open| open.window.abandoned += 1);
         self.totals().abandoned += 1;
     }
 
     /// It was sent and came to an end. `idle` says whether a slot was free when
     /// it was handed over: then the wait was the generator's doing.
     pub fn finished(&self, journey: Journey, at: Instants, idle: bool, outcome: &Outcome) {
-        let felt = at.done.saturating_sub(at.due);
-        let waited = at.sent.saturating_sub(at.handed);
-        self.cell(journey, at.due, |cell| {
-            let window = &mut cell.window;
+        let user_latency = at.done.saturating_sub(at.due);
+        let wait = at.sent.saturating_sub(at.dispatched);
+        self.update_window(journey, at.due, |open| {
+            let window = &mut open.window;
             window.sent += 1;
             window.pages += outcome.pages;
             window.empty_pages += outcome.empty_pages;
@@ -232,19 +232,19 @@ impl Recorder {
             match outcome.cause {
                 None => {
                     window.ok += 1;
-                    window.good += u64::from(felt <= self.good_within_us);
-                    record(&mut cell.intended, felt);
-                    record(&mut cell.service, at.done.saturating_sub(at.sent));
+                    window.good += u64::from(user_latency <= self.good_within_us);
+                    record(&mut open.intended, user_latency);
+                    record(&mut open.service, at.done.saturating_sub(at.sent));
                 }
                 Some(cause) => {
                     *window.errors.entry(cause.as_str().to_owned()).or_default() += 1;
-                    record(&mut cell.failed, felt);
+                    record(&mut open.failed, user_latency);
                 }
             }
-            record(&mut cell.pace_lag, at.handed.saturating_sub(at.due));
-            record(if idle { &mut cell.own_wait } else { &mut cell.slot_wait }, waited);
+            record(&mut open.pace_lag, at.dispatched.saturating_sub(at.due));
+            record(if idle { &mut open.own_wait } else { &mut open.slot_wait }, wait);
             if let Some(us) = outcome.staleness_us {
-                record(&mut cell.staleness, us);
+                record(&mut open.staleness, us);
             }
         });
         let mut totals = self.totals();
@@ -253,27 +253,27 @@ impl Recorder {
             None => totals.ok += 1,
             Some(cause) => *totals.errors.entry(cause.as_str().to_owned()).or_default() += 1,
         }
-        record(&mut totals.intended, felt);
+        record(&mut totals.intended, user_latency);
     }
 
     /// The windows of seconds before `open_from` whose arrivals have all come to an end: they
     /// are final and forgotten. And of the open ones, which will come again; at the end of all,
     /// which is [`u32::MAX`], none is.
     pub fn windows(&self, open_from: u32, now: u32) -> Vec<Window> {
-        let mut cells = self.cells.lock().expect("no panic while held");
-        let is_final = |(second, _): &(u32, Journey), cell: &mut Cell| {
-            open_from == u32::MAX || (*second < open_from && cell.window.is_accounted_for())
+        let mut open_windows = self.open_windows.lock().expect("no panic while held");
+        let is_final = |(second, _): &(u32, Journey), open: &mut OpenWindow| {
+            open_from == u32::MAX || (*second < open_from && open.window.is_accounted_for())
         };
-        let closed: BTreeMap<_, _> = cells.extract_if(.., is_final).collect();
+        let closed: BTreeMap<_, _> = open_windows.extract_if(.., is_final).collect();
         let mut windows: Vec<Window> =
-            closed.values().map(|cell| Window { closed: true, ..cell.close() }).collect();
+            closed.values().map(|open| Window { closed: true, ..open.close() }).collect();
         // Only the last few open seconds are news; older ones wait for stragglers.
         let recent = now.saturating_sub(2);
         windows.extend(
-            cells
+            open_windows
                 .iter()
                 .filter(|((second, _), _)| *second >= recent && *second < now)
-                .map(|(_, cell)| cell.close()),
+                .map(|(_, open)| open.close()),
         );
         windows
     }
@@ -283,13 +283,13 @@ impl Recorder {
         self.totals.lock().expect("no panic while held")
     }
 
-    fn cell(&self, journey: Journey, due_us: u64, change: impl FnOnce(&mut Cell)) {
+    fn update_window(&self, journey: Journey, due_us: u64, change: impl FnOnce(&mut OpenWindow)) {
         let second = u32::try_from(due_us / 1_000_000).unwrap_or(u32::MAX);
-        let mut cells = self.cells.lock().expect("no panic while held");
+        let mut open_windows = self.open_windows.lock().expect("no panic while held");
         change(
-            cells
+            open_windows
                 .entry((second, journey))
-                .or_insert_with(|| Cell::new(self.arm, self.round, journey, second)),
+                .or_insert_with(|| OpenWindow::new(self.arm, self.round, journey, second)),
         );
     }
 }
@@ -304,7 +304,7 @@ mod tests {
     fn a_sample_belongs_to_the_second_it_was_due() {
         let recorder = Recorder::new('A', 1, 100_000);
         // Due in second 1, done in second 3: 1.5 s felt, of which 0.5 s service.
-        let at = Instants { due: 1_500_000, handed: 1_500_010, sent: 2_500_000, done: 3_000_000 };
+        let at = Instants { due: 1_500_000, dispatched: 1_500_010, sent: 2_500_000, done: 3_000_000 };
         recorder.offered(JOURNEY, at.due);
         recorder.finished(JOURNEY, at, false, &Outcome::default());
         let windows = recorder.windows(5, 5);
@@ -324,7 +324,7 @@ mod tests {
         for due in [100, 200, 300, 400] {
             recorder.offered(JOURNEY, due);
         }
-        let at = Instants { due: 100, handed: 110, sent: 120, done: 500 };
+        let at = Instants { due: 100, dispatched: 110, sent: 120, done: 500 };
         recorder.finished(JOURNEY, at, true, &Outcome::default());
         recorder.finished(JOURNEY, at, true, &Outcome { cause: Some(Cause::Timeout), ..Outcome::default() });
         recorder.dropped(JOURNEY, 300);
@@ -347,7 +347,7 @@ mod tests {
             windows.iter().filter(|window| window.closed).map(|window| window.second).collect::<Vec<_>>()
         };
         assert_eq!(seconds(60), [2], "somebody still waits for an answer of second 1");
-        let at = Instants { due: 1_500_000, handed: 1_500_000, sent: 50_000_000, done: 61_000_000 };
+        let at = Instants { due: 1_500_000, dispatched: 1_500_000, sent: 50_000_000, done: 61_000_000 };
         recorder.finished(JOURNEY, at, false, &Outcome::default());
         assert_eq!(seconds(60), [1]);
         recorder.offered(JOURNEY, 5_000_000);

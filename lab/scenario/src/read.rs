@@ -8,8 +8,8 @@ use scorecard::Expectation;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
+use traffic::arrival_trace;
 use traffic::load::{Load, Surge};
-use traffic::trace;
 
 use crate::action::Action;
 use crate::check;
@@ -288,7 +288,7 @@ impl Reader<'_> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         // What is missing now may be what was misspelt.
         let missing = |message: &String| misspelt && message.starts_with("rate: nobody comes");
-        for message in load.faults(&names).into_iter().filter(|message| !missing(message)) {
+        for message in load.diagnostics(&names).into_iter().filter(|message| !missing(message)) {
             // A sentence begins with its key, which may be a default the file does not have.
             let key = message.split(':').next().unwrap_or_default();
             let place = keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
@@ -313,11 +313,11 @@ impl Reader<'_> {
                     format!(
                         "trace: cannot read {}: {why}; name a file of rows {}",
                         path.display(),
-                        trace::HEADING
+                        arrival_trace::HEADER
                     ),
                 );
             }
-            Ok(text) => match trace::parse(&text) {
+            Ok(text) => match arrival_trace::parse(&text) {
                 Ok(rows) => load.rows = rows,
                 Err(faults) => {
                     let name = path.display();

@@ -4,11 +4,11 @@ use contract::Id;
 use contract::id::{PrincipalKind, fnv1a64, mix};
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Graph, Lists};
+use crate::distributions::Weighted;
+use crate::follow_graph::{AdjacencyLists, Graph};
 use crate::images::SHARED;
-use crate::sample::Weighted;
-use crate::seed::{BASIS, Seed};
-use crate::words;
+use crate::random::{BASIS, Seed};
+use crate::vocabulary;
 
 /// How much there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,12 +104,12 @@ pub struct Dataset {
     /// The photos, oldest first.
     pub photos: Vec<Photo>,
     /// Who follows a user.
-    pub followers: Lists,
+    pub followers: AdjacencyLists,
     /// Whom a user follows.
-    pub following: Lists,
+    pub following: AdjacencyLists,
     /// Photos by falling popularity.
     pub popular: Vec<u32>,
-    photos_by_author: Lists,
+    photos_by_author: AdjacencyLists,
     key: u64,
 }
 
@@ -124,10 +124,10 @@ impl Dataset {
         let photos = photos(seed, size.photos(), &followers);
         let by_author = photos.iter().zip(0..).map(|(photo, index)| (photo.author, index));
         Self {
-            following: followers.turned(),
+            following: followers.transposed(),
             users: (0..n).map(|index| user(seed, index)).collect(),
             popular: popular(seed, &photos, &followers),
-            photos_by_author: Lists::grouped(n, by_author),
+            photos_by_author: AdjacencyLists::grouped(n, by_author),
             key: key(seed, size, graph),
             photos,
             followers,
@@ -188,7 +188,7 @@ pub fn key(seed: Seed, size: Size, graph: &Graph) -> u64 {
 
 /// The handle of a seeded user.
 pub fn handle(seed: Seed, index: usize) -> String {
-    let word = words::word(seed.draw("profile.handle", index as u64) as usize % words::VOCABULARY);
+    let word = vocabulary::word(seed.draw("profile.handle", index as u64) as usize % vocabulary::VOCABULARY);
     format!("{word}{index:05}")
 }
 
@@ -203,19 +203,19 @@ fn user(seed: Seed, index: usize) -> User {
     let length = BIO.start() + seed.draw("profile.size", number) % (BIO.end() - BIO.start() + 1);
     User {
         id: user_id(&handle).raw(),
-        name: words::name(seed.draw("profile.name", number)),
-        bio: words::text(seed.draw("profile.bio", number), length as usize),
+        name: vocabulary::name(seed.draw("profile.name", number)),
+        bio: vocabulary::text(seed.draw("profile.bio", number), length as usize),
         handle,
     }
 }
 
 /// Users' weights as authors: the square root of their followers. Uniform
 /// authors would reach 40 on average and proportional ones 211; this reaches 82.
-pub fn author_weights(followers: &Lists) -> Vec<f64> {
+pub fn author_weights(followers: &AdjacencyLists) -> Vec<f64> {
     (0..followers.users() as u32).map(|user| (followers.of(user).len() as f64).sqrt()).collect()
 }
 
-fn photos(seed: Seed, count: usize, followers: &Lists) -> Vec<Photo> {
+fn photos(seed: Seed, count: usize, followers: &AdjacencyLists) -> Vec<Photo> {
     let authors = Weighted::new(&author_weights(followers));
     let mut rng = seed.stream("photo.author");
     let step = HISTORY_US / count as i64;
@@ -223,7 +223,7 @@ fn photos(seed: Seed, count: usize, followers: &Lists) -> Vec<Photo> {
         let number = index as u64;
         let words =
             CAPTION.start() + seed.draw("photo.words", number) % (CAPTION.end() - CAPTION.start() + 1);
-        let caption = words::phrase(seed.draw("photo.caption", number), words as usize);
+        let caption = vocabulary::phrase(seed.draw("photo.caption", number), words as usize);
         let tags = 1 + seed.draw("photo.tags", number) % TERMS;
         let tags: Vec<String> = caption.split(' ').take(tags as usize).map(str::to_owned).collect();
         // One in each stretch of the ninety days, so that index order is the order of time.
@@ -242,7 +242,7 @@ fn photos(seed: Seed, count: usize, followers: &Lists) -> Vec<Photo> {
 }
 
 /// Popular authors own popular photos, give or take.
-fn popular(seed: Seed, photos: &[Photo], followers: &Lists) -> Vec<u32> {
+fn popular(seed: Seed, photos: &[Photo], followers: &AdjacencyLists) -> Vec<u32> {
     let mut rng = seed.stream("photo.rank");
     let mut scores: Vec<(f64, u32)> = photos
         .iter()

@@ -1,6 +1,6 @@
 //! Pixels of photos: gradients and discs, drawn from a seed; somebody else makes files of them.
 
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// An image of 8-bit red, green and blue.
 #[derive(Clone, Debug, PartialEq, Eq)]

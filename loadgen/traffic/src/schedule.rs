@@ -8,14 +8,14 @@ use std::sync::Arc;
 use contract::id::{fnv1a64, mix};
 use record::PhasePlan;
 
+use crate::arrival_trace::TraceRow;
 use crate::dataset::Dataset;
+use crate::distributions::Weighted;
 use crate::journey::Journey;
+pub use crate::journey_target::JourneyTarget;
+use crate::journey_target::{TargetPicker, UsedTargets};
 use crate::load::{Arrivals, Load, Shape, Surge};
-use crate::sample::Weighted;
-use crate::seed::{BASIS, Rng, Seed};
-pub use crate::target::Target;
-use crate::target::{Cast, Taken};
-use crate::trace::Row;
+use crate::random::{BASIS, Rng, Seed};
 
 /// One arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub struct Arrival {
 
 impl Arrival {
     /// What it is about.
-    pub const fn target(&self) -> Target {
-        Target::of(self.journey, self.target)
+    pub const fn target(&self) -> JourneyTarget {
+        JourneyTarget::of(self.journey, self.target)
     }
 }
 
@@ -49,7 +49,7 @@ struct Phase {
 }
 
 /// An even spread comes no slower, per second: the foot of a wave may be nothing at all.
-const SLOWEST: f64 = 0.01;
+const MIN_RATE: f64 = 0.01;
 
 /// The arrivals of a run, made one by one: never a list of them.
 #[derive(Clone)]
@@ -60,20 +60,20 @@ pub struct Schedule {
     phases: Vec<Phase>,
     peak: f64,
     surges: Vec<Surge>,
-    rows: Arc<[Row]>,
+    rows: Arc<[TraceRow]>,
     at_ns: u64,
     seq: u64,
     journeys: Vec<Journey>,
     mix: Weighted,
-    cast: Arc<Cast>,
-    taken: Taken,
+    picker: Arc<TargetPicker>,
+    used: UsedTargets,
 }
 
 impl Schedule {
     /// The schedule of a seed over phases.
     ///
     /// # Panics
-    /// When nothing is offered: [`Load::faults`] has said so before.
+    /// When nothing is offered: [`Load::diagnostics`] has said so before.
     pub fn new(seed: u64, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
         let seed = Seed(seed);
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
@@ -95,8 +95,8 @@ impl Schedule {
             seq: 0,
             journeys,
             mix: Weighted::new(&weights),
-            cast: Arc::new(Cast::new(seed, data, &load.popularity)),
-            taken: Taken::default(),
+            picker: Arc::new(TargetPicker::new(seed, data, &load.popularity)),
+            used: UsedTargets::default(),
         }
     }
 
@@ -145,7 +145,7 @@ impl Schedule {
             },
             Arrivals::Constant => {
                 let rate = self.rate(self.at_ns)?;
-                self.at_ns = self.at_ns.saturating_add(nanos(1.0 / rate.max(SLOWEST)));
+                self.at_ns = self.at_ns.saturating_add(nanos(1.0 / rate.max(MIN_RATE)));
                 self.rate(self.at_ns).map(|_| self.at_ns)
             }
         }
@@ -166,7 +166,7 @@ impl Iterator for Schedule {
         let (due_ns, wanted, who) = next?;
         let seq = self.seq;
         self.seq += 1;
-        let (journey, user, target) = self.cast.act(&mut self.taken, wanted, who, seq);
+        let (journey, user, target) = self.picker.act(&mut self.used, wanted, who, seq);
         let payload_seed = self.seed.draw("payload", seq);
         Some(Arrival { seq, due_ns, journey, user, target: target.code(), payload_seed })
     }

@@ -15,7 +15,7 @@ const STEP_NS: u64 = 10_000_000;
 
 /// What is offered and was not declared, as sentences; empty when the schedule is as it should be.
 /// A trace says for itself who comes when, so of one only a mix written beside it is held against it.
-pub fn skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<String> {
+pub fn find_skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<String> {
     let expected = expected(&schedule, phases);
     let mut counts: BTreeMap<Journey, u64> = BTreeMap::new();
     for arrival in schedule {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use contract::TraceContext;
-use loadgen::Traced;
+use loadgen::TracedJourney;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};
@@ -82,7 +82,7 @@ impl Collector {
     }
 
     /// Journeys are over.
-    pub fn traced(&self, traced: Vec<Traced>) {
+    pub fn traced(&self, traced: Vec<TracedJourney>) {
         let Some(block) = *self.shared.block.lock().expect("no panic while held") else { return };
         let mut gatherer = self.shared.gatherer();
         for one in traced {
@@ -129,7 +129,7 @@ impl CollectorState {
     }
 
     /// A journey on the run's clock and on the wall's, which its spans are stamped with.
-    fn journey(&self, of: &Traced, (round, start, start_ns): (u32, Instant, u64)) -> Option<Journey> {
+    fn journey(&self, of: &TracedJourney, (round, start, start_ns): (u32, Instant, u64)) -> Option<Journey> {
         let context = TraceContext::parse(&of.context)?;
         let due_ns = of.due * 1_000;
         let began = |phase: &PhasePlan| phase.start_ns <= due_ns;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::time::Duration;
 
-use loadgen::{Message, Plan};
+use loadgen::{LoadPlan, Message};
 use tokio::sync::mpsc;
 
 use crate::arm::RunEnvironment;
@@ -59,7 +59,7 @@ impl Generator {
     /// When it does not start or does not get ready.
     pub async fn start(
         environment: &RunEnvironment,
-        plan: &Plan,
+        plan: &LoadPlan,
         folder: &Path,
     ) -> Result<Self, GeneratorError> {
         let path = folder.join("load.json");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::ProcessPlan;
-use loadgen::{Plan, Target};
+use loadgen::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
 use record::Header;
 use runtime::clock;
@@ -83,14 +83,14 @@ impl Stage {
     }
 
     /// What the generator is told to offer to these arms.
-    pub(crate) fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> Plan {
+    pub(crate) fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> LoadPlan {
         let scenario = &self.options.scenario;
         let timeout_us = u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
         let good = scenario
             .load
             .good_within
             .map_or(timeout_us, |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX));
-        Plan {
+        LoadPlan {
             run_id: self.id.clone(),
             seed: self.options.seed,
             round,
@@ -98,7 +98,7 @@ impl Stage {
             load: scenario.load.clone(),
             arms: arms
                 .iter()
-                .map(|arm| Target {
+                .map(|arm| ArmEndpoint {
                     letter: arm.plan.letter,
                     name: arm.plan.name.clone(),
                     url: format!("http://{}", arm.public),
@@ -134,7 +134,7 @@ impl Stage {
             let text = format!("the generator offers schedule {}, planned was {digest}", generator.digest);
             notes.generator.push(text);
         }
-        notes.skewed = traffic::skew::skew(schedule, &scenario.plan(), &scenario.load);
+        notes.skewed = traffic::skew::find_skew(schedule, &scenario.plan(), &scenario.load);
         drop(notes);
         Header {
             schema_version: record::SCHEMA_VERSION,

@@ -389,7 +389,7 @@ impl Stage {
             notes.generator.push(format!("the load generator ended without a summary: {ended}"));
             return;
         };
-        notes.generator.extend(summary.faults.iter().cloned());
+        notes.generator.extend(summary.problems.iter().cloned());
         for (arm, totals) in &summary.arms {
             let answered = totals.ok + totals.errors.values().sum::<u64>();
             if totals.goose.0 != 0 && totals.goose.0 != answered {

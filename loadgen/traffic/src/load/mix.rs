@@ -80,8 +80,8 @@ impl Default for Mix {
 
 impl<'de> Deserialize<'de> for Mix {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> de::Visitor<'de> for Either {
+        struct MixVisitor;
+        impl<'de> de::Visitor<'de> for MixVisitor {
             type Value = Mix;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for Mix {
                 Ok(Mix::Weights(weights))
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(MixVisitor)
     }
 }
 

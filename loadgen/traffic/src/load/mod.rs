@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 pub use self::mix::Mix;
 pub use self::rate::Rates;
 pub use self::shape::Shape;
+use crate::arrival_trace::{self, TraceRow};
 use crate::dataset::Size;
-use crate::graph::Graph;
+use crate::follow_graph::Graph;
 use crate::journey::Journey;
-use crate::trace::{self, Row};
 
 /// How arrivals come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,12 +149,12 @@ pub struct Load {
     /// Arrivals per second and arm; of a closed loop the most there may be.
     #[serde(default)]
     pub rate: Rates,
-    /// A file of arrivals in the place of a rate, from the scenario's folder; see [`crate::trace`].
+    /// A file of arrivals in the place of a rate, from the scenario's folder; see [`crate::arrival_trace`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<PathBuf>,
     /// What the trace says; whoever reads the scenario reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<Row>,
+    pub rows: Vec<TraceRow>,
     /// Who comes in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
@@ -165,7 +165,7 @@ pub struct Load {
     #[serde(default = "Load::default_timeout")]
     pub timeout: HumanDuration,
     /// Times a user tries in all: a failed page is loaded again at once.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "default_attempts", skip_serializing_if = "is_default_attempts")]
     pub attempts: u32,
     /// An ok answer later than this is not good; `timeout` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,25 +199,25 @@ pub struct Load {
     pub queue_cap: Option<usize>,
 }
 
-const fn one() -> u32 {
+const fn default_attempts() -> u32 {
     1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-const fn is_one(attempts: &u32) -> bool {
+const fn is_default_attempts(attempts: &u32) -> bool {
     *attempts == 1
 }
 
 /// More than this no generator on one machine offers honestly, per second and arm.
-const FASTEST: f64 = 20_000.0;
+const MAX_RATE: f64 = 20_000.0;
 /// Longest user patience, which is also how long a run may take to drain.
-const LONGEST_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
+const MAX_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
 /// A slot is a request in flight; more than this measures the generator.
-const MOST_SLOTS: usize = 1_000;
+const MAX_SLOTS: usize = 1_000;
 /// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
-const FEWEST_SLOTS: usize = 32;
+const MIN_SLOTS: usize = 32;
 /// Above this the hottest item is nearly all there is: 1.4 gives one photo a third of all views.
-const STEEPEST: f64 = 3.0;
+const MAX_ZIPF_EXPONENT: f64 = 3.0;
 
 impl Load {
     /// Its keys in a scenario. `surges` is none: the steps of a scenario are turned into them.
@@ -245,23 +245,23 @@ impl Load {
     }
 
     /// What is wrong with it, with the right choices; empty when nothing is.
-    pub fn faults(&self, phases: &[&str]) -> Vec<String> {
-        let mut faults = self.rate_faults(phases);
+    pub fn diagnostics(&self, phases: &[&str]) -> Vec<String> {
+        let mut diagnostics = self.rate_diagnostics(phases);
         let mut refuse = |wrong: bool, sentence: String| {
             if wrong {
-                faults.push(sentence);
+                diagnostics.push(sentence);
             }
         };
         refuse(self.mix.weights().is_empty(), "mix: all weights are 0; nobody would come".into());
-        let famous = self.weights().iter().any(|(journey, _)| *journey == Journey::CelebrityPost);
+        let has_celebrities = self.weights().iter().any(|(journey, _)| *journey == Journey::CelebrityPost);
         refuse(
-            famous && matches!(self.size, Size::Tiny | Size::Small),
+            has_celebrities && matches!(self.size, Size::Tiny | Size::Small),
             "size: celebrity-post needs accounts with a thousand followers; write size = \"standard\" or \"large\"".into(),
         );
         let span = self.timeout;
         refuse(
-            span > LONGEST_TIMEOUT || span < HumanDuration::from_millis(1),
-            format!("timeout: {span} is out of range; write 1ms to {LONGEST_TIMEOUT}"),
+            span > MAX_TIMEOUT || span < HumanDuration::from_millis(1),
+            format!("timeout: {span} is out of range; write 1ms to {MAX_TIMEOUT}"),
         );
         refuse(
             !(1..=5).contains(&self.attempts),
@@ -274,8 +274,8 @@ impl Load {
         );
         let count = self.users.map_or(1, |users| users.count as usize);
         refuse(
-            !(1..=MOST_SLOTS).contains(&count),
-            format!("users: {count} are out of range; write 1 to {MOST_SLOTS}"),
+            !(1..=MAX_SLOTS).contains(&count),
+            format!("users: {count} are out of range; write 1 to {MAX_SLOTS}"),
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
@@ -286,8 +286,10 @@ impl Load {
         );
         for (name, exponent) in [("reader", self.popularity.reader), ("photo", self.popularity.photo)] {
             refuse(
-                !(0.0..=STEEPEST).contains(&exponent),
-                format!("popularity: {name} = {exponent} is no exponent; write 0 (uniform) to {STEEPEST}"),
+                !(0.0..=MAX_ZIPF_EXPONENT).contains(&exponent),
+                format!(
+                    "popularity: {name} = {exponent} is no exponent; write 0 (uniform) to {MAX_ZIPF_EXPONENT}"
+                ),
             );
         }
         let Feed { depth, page, .. } = self.feed;
@@ -296,57 +298,58 @@ impl Load {
             !(page..=10_000).contains(&depth),
             format!("feed: a timeline keeps at least a page and at most 10000 entries, not {depth}"),
         );
-        let slots = self.pool.unwrap_or(MOST_SLOTS);
+        let slots = self.pool.unwrap_or(MAX_SLOTS);
         refuse(
-            !(1..=MOST_SLOTS).contains(&slots),
-            format!("pool: {slots} slots are out of range; write 1 to {MOST_SLOTS}"),
+            !(1..=MAX_SLOTS).contains(&slots),
+            format!("pool: {slots} slots are out of range; write 1 to {MAX_SLOTS}"),
         );
         refuse(self.queue_cap == Some(0), "queue_cap: a queue holds at least 1 arrival".into());
-        faults.extend(self.graph.faults(self.size.users()));
-        faults
+        diagnostics.extend(self.graph.diagnostics(self.size.users()));
+        diagnostics
     }
 
-    fn rate_faults(&self, phases: &[&str]) -> Vec<String> {
-        let mut faults = Vec::new();
+    fn rate_diagnostics(&self, phases: &[&str]) -> Vec<String> {
+        let mut diagnostics = Vec::new();
         if self.trace.is_some() {
             if self.rate != Rates::default() {
-                faults.push("trace: a trace says who comes when; leave `rate` out".into());
+                diagnostics.push("trace: a trace says who comes when; leave `rate` out".into());
             }
             if self.model == Model::Closed {
-                faults
+                diagnostics
                     .push("trace: users of a closed loop come when they are ready; leave `trace` out".into());
             }
-            return faults;
+            return diagnostics;
         }
         let mut check = |place: &str, shape: &Shape| {
-            for rate in shape.written() {
+            for rate in shape.levels() {
                 if rate.get() <= 0.0 {
-                    faults.push(format!("{place}: a rate of {rate} offers nothing; write \"100/s\""));
+                    diagnostics.push(format!("{place}: a rate of {rate} offers nothing; write \"100/s\""));
                 }
             }
-            if shape.peak() > FASTEST {
-                faults.push(format!("{place}: {shape} is impossible here; write at most {FASTEST}/s"));
+            if shape.peak() > MAX_RATE {
+                diagnostics.push(format!("{place}: {shape} is impossible here; write at most {MAX_RATE}/s"));
             }
         };
         match &self.rate {
             Rates::One(shape) => check("rate", shape),
             Rates::OfSlowest(share) => {
                 if share.get() <= 0.0 {
-                    faults.push("rate: 0% of slowest offers nothing; write rate = \"30% of slowest\"".into());
+                    diagnostics
+                        .push("rate: 0% of slowest offers nothing; write rate = \"30% of slowest\"".into());
                 }
             }
             Rates::ByPhase(table) => {
                 table.iter().for_each(|(phase, shape)| check(&format!("rate in `{phase}`"), shape));
                 if table.is_empty() {
-                    faults.push("rate: nobody comes; write rate = \"100/s\"".into());
+                    diagnostics.push("rate: nobody comes; write rate = \"100/s\"".into());
                 }
                 for phase in table.keys().filter(|phase| !phases.contains(&phase.as_str())) {
-                    faults.push(format!("rate: unknown phase `{phase}`; phases: {}", phases.join(", ")));
+                    diagnostics.push(format!("rate: unknown phase `{phase}`; phases: {}", phases.join(", ")));
                 }
             }
         }
-        faults.dedup();
-        faults
+        diagnostics.dedup();
+        diagnostics
     }
 
     /// Journeys that occur and their weights, in the order of [`Journey::ALL`].
@@ -371,7 +374,7 @@ impl Load {
 
     /// The highest rate of the run, per second.
     pub fn peak_rate(&self) -> f64 {
-        self.rate.peak().max(trace::peak_rate(&self.rows))
+        self.rate.peak().max(arrival_trace::peak_rate(&self.rows))
             * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
@@ -380,7 +383,7 @@ impl Load {
         if let Some(users) = self.users {
             return users.count as usize;
         }
-        self.pool.unwrap_or(self.needed_slots().clamp(FEWEST_SLOTS, MOST_SLOTS))
+        self.pool.unwrap_or(self.needed_slots().clamp(MIN_SLOTS, MAX_SLOTS))
     }
 
     /// Slots that are enough even if nobody is answered: by Little's law the peak rate times the
@@ -410,7 +413,7 @@ mod tests {
     #[test]
     fn a_rate_is_all_a_load_needs() {
         let load = read("rate = \"10/s\"").expect("reads");
-        assert_eq!(load.faults(&["steady"]), Vec::<String>::new());
+        assert_eq!(load.diagnostics(&["steady"]), Vec::<String>::new());
         assert_eq!((load.size, load.timeout), (Size::Standard, HumanDuration::from_millis(5_000)));
         assert_eq!((load.feed.depth, load.feed.page, load.feed.push_below), (800, 20, 1_000));
     }
@@ -455,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_offered_is_a_fault() {
+    fn a_load_that_cannot_be_offered_is_refused() {
         for (text, part) in [
             ("rate = \"0/s\"", "offers nothing"),
             ("rate = \"500000/s\"", "impossible here"),
@@ -479,8 +482,8 @@ mod tests {
             ("rate = \"1/s\"\ngraph = { alpha = 1.0 }", "alpha"),
             ("rate = \"1/s\"\ngraph = { following_sigma = 50.0 }", "following_sigma"),
         ] {
-            let faults = read(text).expect(text).faults(&["steady"]).join("\n");
-            assert!(faults.contains(part), "{text}: {faults}");
+            let diagnostics = read(text).expect(text).diagnostics(&["steady"]).join("\n");
+            assert!(diagnostics.contains(part), "{text}: {diagnostics}");
         }
     }
 }

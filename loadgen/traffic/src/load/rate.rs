@@ -65,8 +65,8 @@ impl Rates {
 
 impl<'de> Deserialize<'de> for Rates {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> de::Visitor<'de> for Either {
+        struct RatesVisitor;
+        impl<'de> de::Visitor<'de> for RatesVisitor {
             type Value = Rates;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Rates {
                 BTreeMap::deserialize(de::value::MapAccessDeserializer::new(map)).map(Rates::ByPhase)
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(RatesVisitor)
     }
 }
 

@@ -42,11 +42,11 @@ pub enum Shape {
     },
 }
 
-const AMPLITUDE: f64 = 0.6;
-const PERIOD: HumanDuration = HumanDuration::from_millis(60_000);
-const RISE: HumanDuration = HumanDuration::from_millis(2_000);
-const HOLD: HumanDuration = HumanDuration::from_millis(20_000);
-const DECAY: HumanDuration = HumanDuration::from_millis(10_000);
+const DEFAULT_AMPLITUDE: f64 = 0.6;
+const DEFAULT_PERIOD: HumanDuration = HumanDuration::from_millis(60_000);
+const DEFAULT_RISE: HumanDuration = HumanDuration::from_millis(2_000);
+const DEFAULT_HOLD: HumanDuration = HumanDuration::from_millis(20_000);
+const DEFAULT_DECAY: HumanDuration = HumanDuration::from_millis(10_000);
 
 impl Default for Shape {
     fn default() -> Self {
@@ -79,7 +79,7 @@ impl Shape {
     }
 
     /// Every rate it is written with.
-    pub fn written(&self) -> Vec<Rate> {
+    pub fn levels(&self) -> Vec<Rate> {
         match self {
             Self::Steps(levels) => levels.clone(),
             _ => vec![self.first(), self.last()],
@@ -88,7 +88,7 @@ impl Shape {
 
     /// The highest rate, per second.
     pub fn peak(&self) -> f64 {
-        let highest = self.written().into_iter().map(Rate::get).fold(0.0, f64::max);
+        let highest = self.levels().into_iter().map(Rate::get).fold(0.0, f64::max);
         match self {
             Self::Diurnal { amplitude, .. } => highest * (1.0 + amplitude.get()),
             Self::FlashCrowd { by, .. } => highest * by.get(),
@@ -151,40 +151,43 @@ impl FromStr for Shape {
                 }
                 Ok(Self::Diurnal {
                     base,
-                    amplitude: amplitude.map_or(Ok(Ratio::new(AMPLITUDE)), str::parse)?,
-                    period: told(text, words, [("per", PERIOD)])?[0],
+                    amplitude: amplitude.map_or(Ok(Ratio::new(DEFAULT_AMPLITUDE)), str::parse)?,
+                    period: durations_after(text, words, [("per", DEFAULT_PERIOD)])?[0],
                 })
             }
             "flash-crowd" => {
                 let by = words.next().unwrap_or("5x").parse()?;
-                let [rise, hold, decay] =
-                    told(text, words, [("rise", RISE), ("hold", HOLD), ("decay", DECAY)])?;
+                let [rise, hold, decay] = durations_after(
+                    text,
+                    words,
+                    [("rise", DEFAULT_RISE), ("hold", DEFAULT_HOLD), ("decay", DEFAULT_DECAY)],
+                )?;
                 Ok(Self::FlashCrowd { base, by, rise, hold, decay })
             }
-            _ => Err(no_rate(text)),
+            _ => Err(invalid_rate(text)),
         }
     }
 }
 
 /// The spans after their words, in this order; those left out are as given.
-fn told<'t, const N: usize>(
+fn durations_after<'t, const N: usize>(
     text: &str,
     mut words: impl Iterator<Item = &'t str>,
-    usual: [(&str, HumanDuration); N],
+    defaults: [(&str, HumanDuration); N],
 ) -> Result<[HumanDuration; N], UnitError> {
-    let mut spans = usual.map(|(_, span)| span);
+    let mut spans = defaults.map(|(_, span)| span);
     while let Some(word) = words.next() {
-        let index = usual.iter().position(|(name, _)| *name == word).ok_or_else(|| no_rate(text))?;
-        let span: HumanDuration = words.next().ok_or_else(|| no_rate(text))?.parse()?;
+        let index = defaults.iter().position(|(name, _)| *name == word).ok_or_else(|| invalid_rate(text))?;
+        let span: HumanDuration = words.next().ok_or_else(|| invalid_rate(text))?.parse()?;
         if span == HumanDuration::default() {
-            return Err(no_rate(text));
+            return Err(invalid_rate(text));
         }
         spans[index] = span;
     }
     Ok(spans)
 }
 
-fn no_rate(text: &str) -> UnitError {
+fn invalid_rate(text: &str) -> UnitError {
     UnitError(format!(
         "`{text}` is no rate; write \"100/s\", \"100/s -> 300/s\", \"100/s, 125/s, 156/s\", \
          \"100/s diurnal 60% per 60s\", \"50/s flash-crowd 5x rise 2s hold 20s decay 10s\" or \"30% of slowest\""
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_comes_stays_and_goes() {
+    fn a_flash_crowd_rises_holds_and_decays() {
         let crowd = shape("50/s flash-crowd 5x rise 2s hold 10s decay 4s");
         let at = |s: u64| crowd.at(s * S, 30 * S).round();
         assert_eq!(

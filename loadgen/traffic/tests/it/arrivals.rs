@@ -112,7 +112,7 @@ fn a_trace_is_offered_as_it_is() {
     let text =
         "offset_us,journey,user\n0,home-feed,3\n1500000,like,9\n1500001,upload,1000000\n9000000,search,2\n";
     let mut load = load("trace = \"a.csv\"");
-    load.rows = traffic::trace::parse(text).expect("a trace");
+    load.rows = traffic::arrival_trace::parse(text).expect("a trace");
     let users = tiny().users.len() as u32;
     let offered: Vec<_> = Schedule::new(42, &phases(&[5]), &load, tiny())
         .map(|arrival| (arrival.due_ns, arrival.journey, arrival.user))

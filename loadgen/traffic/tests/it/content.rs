@@ -67,7 +67,7 @@ fn what_is_searched_for_is_there() {
 fn frequent_words_are_frequent() {
     let captions = standard().photos.iter().flat_map(|photo| photo.caption.split(' '));
     let words: Vec<&str> = captions.collect();
-    let most = words.iter().filter(|word| **word == traffic::words::word(0)).count();
+    let most = words.iter().filter(|word| **word == traffic::vocabulary::word(0)).count();
     // Zipf 1.0 over 2,000 words gives the first 1 / H(2000) = 1 / 8.178 of about 220,000.
     let (n, share) = (words.len() as f64, 1.0 / 8.178);
     let sigma = (n * share * (1.0 - share)).sqrt();

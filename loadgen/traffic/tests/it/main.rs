@@ -2,7 +2,7 @@
 
 mod arrivals;
 mod content;
-mod graph;
+mod follow_graph;
 mod shares;
 mod writes;
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use record::PhasePlan;
 use traffic::dataset::Size;
-use traffic::graph::Graph;
+use traffic::follow_graph::Graph;
 use traffic::{Dataset, Load, Schedule, Seed};
 
 const SECOND: u64 = 1_000_000_000;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use traffic::sample::Weighted;
-use traffic::schedule::Target;
-use traffic::skew::skew;
-use traffic::trace::Row;
+use traffic::arrival_trace::TraceRow;
+use traffic::distributions::Weighted;
+use traffic::schedule::JourneyTarget;
+use traffic::skew::find_skew;
 use traffic::{Journey, Schedule, Seed};
 
 use crate::{check_shares, load, phases, schedule, standard, tiny};
@@ -55,7 +55,7 @@ fn few_read_much_and_few_photos_are_seen_often() {
     let (mut readers, mut photos) = (HashMap::new(), HashMap::new());
     for arrival in schedule(&[10], "rate = \"20000/s\"\nmix = { view-photo = 1 }", data) {
         *readers.entry(arrival.user).or_default() += 1;
-        let Target::Photo(photo) = arrival.target() else { panic!("{arrival:?} is about no photo") };
+        let JourneyTarget::Photo(photo) = arrival.target() else { panic!("{arrival:?} is about no photo") };
         *photos.entry(photo).or_default() += 1;
     }
     // The handbook's figures: the hottest user 3.7 %, the top hundredth 30 %; photos 9 % and 59 %.
@@ -83,11 +83,11 @@ fn popular_authors_own_popular_photos() {
 }
 
 #[test]
-fn a_schedule_that_is_not_what_was_declared_is_told() {
-    let skewed = |text: &str, rows: Vec<Row>| {
+fn a_schedule_that_differs_from_its_load_is_reported() {
+    let skewed = |text: &str, rows: Vec<TraceRow>| {
         let (plan, mut load) = (phases(&[20, 20]), load(text));
         load.rows = rows;
-        skew(Schedule::new(42, &plan, &load, tiny()), &plan, &load)
+        find_skew(Schedule::new(42, &plan, &load, tiny()), &plan, &load)
     };
     for drawn in [
         "rate = \"300/s\"",
@@ -99,7 +99,7 @@ fn a_schedule_that_is_not_what_was_declared_is_told() {
     }
     let rows = |every: u64| {
         let journey = |n: u64| if n.is_multiple_of(every) { Journey::Search } else { Journey::HomeFeed };
-        (0..900).map(|n| Row { offset_us: n * 10_000, journey: journey(n), user: 1 }).collect::<Vec<_>>()
+        (0..900).map(|n| TraceRow { offset_us: n * 10_000, journey: journey(n), user: 1 }).collect::<Vec<_>>()
     };
     let halves = "mix = { search = 1, home-feed = 1 }";
     assert_eq!(skewed(halves, rows(2)), Vec::<String>::new());

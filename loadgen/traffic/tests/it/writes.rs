@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use traffic::schedule::Target;
+use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Dataset, Journey};
 
 use crate::{schedule, tiny};
@@ -13,16 +13,16 @@ fn check(arrivals: impl Iterator<Item = Arrival>, data: &Dataset) -> i64 {
     let mut change = 0;
     for arrival in arrivals {
         match (arrival.journey, arrival.target()) {
-            (Journey::Like, Target::Photo(photo)) => {
+            (Journey::Like, JourneyTarget::Photo(photo)) => {
                 assert!(likes.insert((arrival.user, photo)), "{arrival:?}")
             }
             (Journey::EditProfile, _) => assert!(edited.insert(arrival.user), "{arrival:?}"),
-            (Journey::Follow, Target::Follow(other)) => {
+            (Journey::Follow, JourneyTarget::Follow(other)) => {
                 assert!(!data.is_edge(arrival.user, other) && arrival.user != other, "{arrival:?}");
                 assert!(edges.insert((arrival.user, other)), "{arrival:?}");
                 change += 1;
             }
-            (Journey::Follow, Target::Unfollow(other)) => {
+            (Journey::Follow, JourneyTarget::Unfollow(other)) => {
                 assert!(data.is_edge(arrival.user, other), "{arrival:?}");
                 assert!(edges.insert((arrival.user, other)), "{arrival:?}");
                 change -= 1;
@@ -52,7 +52,8 @@ fn writes_that_find_nothing_fresh_become_reads() {
     // 500 users have 20,000 edges, of which 50,000 arrivals would end 25,000.
     let arrivals: Vec<_> = schedule(&[5], "rate = \"10000/s\"\nmix = { follow = 1 }", tiny()).collect();
     let change = check(arrivals.iter().copied(), tiny());
-    let ended = arrivals.iter().filter(|arrival| matches!(arrival.target(), Target::Unfollow(_))).count();
+    let ended =
+        arrivals.iter().filter(|arrival| matches!(arrival.target(), JourneyTarget::Unfollow(_))).count();
     assert_eq!(
         (ended, change),
         (tiny().following.len(), 1),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sample::{BoundedPareto, Weighted, lognormal};
-use crate::seed::{Rng, Seed};
+use crate::distributions::{BoundedPareto, Weighted, lognormal};
+use crate::random::{Rng, Seed};
 
 /// How the number of followers is spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +38,12 @@ impl Default for Graph {
 
 impl Graph {
     /// What is wrong with it among so many users, with the right choices.
-    pub fn faults(&self, users: usize) -> Vec<String> {
-        let mut faults = Vec::new();
+    pub fn diagnostics(&self, users: usize) -> Vec<String> {
+        let mut diagnostics = Vec::new();
         // Negated, so that NaN is refused as well.
         let mut keep = |range: std::ops::RangeInclusive<f64>, name: &str, value: f64| {
             if !range.contains(&value) {
-                faults.push(format!(
+                diagnostics.push(format!(
                     "graph: {name} = {value} is out of range; write {} to {}",
                     range.start(),
                     range.end()
@@ -58,21 +58,21 @@ impl Graph {
         let most = self.cap * users as f64;
         if !(1.0..most).contains(&self.mean) {
             let sentence = "is not between 1 and the cap, which is";
-            faults.push(format!("graph: mean = {} {sentence} {most:.0} of {users} users", self.mean));
+            diagnostics.push(format!("graph: mean = {} {sentence} {most:.0} of {users} users", self.mean));
         }
-        faults
+        diagnostics
     }
 
     /// The wiring of a seed among `n` users: the followers of each. The number of
     /// followers is exact, the number followed follows from lognormal weights.
-    pub fn wire(&self, seed: Seed, n: usize) -> Lists {
+    pub fn wire(&self, seed: Seed, n: usize) -> AdjacencyLists {
         let degrees = self.degrees(seed, n);
         let mut out = seed.stream("graph.out");
         let weights: Vec<f64> = (0..n).map(|_| lognormal(out.unit(), 1.0, self.following_sigma)).collect();
-        let mut wiring = Wiring {
+        let mut draw = FollowerDraw {
             choice: Weighted::new(&weights),
             weights,
-            chosen_for: vec![NOBODY; n],
+            chosen_for: vec![NO_USER; n],
             rng: seed.stream("graph.wire"),
         };
         // The most popular first: what a draw costs them moves nobody else's.
@@ -80,10 +80,10 @@ impl Graph {
         order.sort_unstable_by_key(|&author| (std::cmp::Reverse(degrees[author]), author));
         let mut lists = vec![Vec::new(); n];
         for author in order {
-            lists[author] = wiring.followers(author as u32, degrees[author]);
+            lists[author] = draw.followers(author as u32, degrees[author]);
             lists[author].sort_unstable();
         }
-        Lists::new(lists)
+        AdjacencyLists::new(lists)
     }
 
     /// Numbers of followers. Stratified quantiles: the same shape for every
@@ -99,11 +99,11 @@ impl Graph {
 }
 
 /// No user has this index.
-const NOBODY: u32 = u32::MAX;
+const NO_USER: u32 = u32::MAX;
 
 /// Draws distinct followers. Matching stubs and dropping doubles instead loses 2.4 % of
 /// the edges at 10,000 users and a fifth of the top account's followers.
-struct Wiring {
+struct FollowerDraw {
     weights: Vec<f64>,
     choice: Weighted,
     /// For which author each user was chosen last.
@@ -111,7 +111,7 @@ struct Wiring {
     rng: Rng,
 }
 
-impl Wiring {
+impl FollowerDraw {
     fn followers(&mut self, author: u32, wanted: usize) -> Vec<u32> {
         if wanted > self.weights.len() / 50 {
             self.by_keys(author, wanted)
@@ -151,12 +151,12 @@ impl Wiring {
 
 /// A list of numbers for each user, one after the other in one vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lists {
+pub struct AdjacencyLists {
     starts: Vec<u32>,
     items: Vec<u32>,
 }
 
-impl Lists {
+impl AdjacencyLists {
     /// The list of one user, ascending.
     pub fn of(&self, user: u32) -> &[u32] {
         &self.items[self.starts[user as usize] as usize..self.starts[user as usize + 1] as usize]
@@ -211,7 +211,7 @@ impl Lists {
     }
 
     /// The same edges from the other end: from followers of each to those each follows.
-    pub fn turned(&self) -> Self {
+    pub fn transposed(&self) -> Self {
         let pairs =
             (0..self.users() as u32).flat_map(|user| self.of(user).iter().map(move |item| (*item, user)));
         Self::grouped(self.users(), pairs)
@@ -223,14 +223,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_turned_twice_are_the_same() {
-        let lists = Lists::new(vec![vec![1, 2], vec![2], vec![], vec![0, 1, 2]]);
-        let turned = lists.turned();
+    fn lists_transposed_twice_are_the_same() {
+        let lists = AdjacencyLists::new(vec![vec![1, 2], vec![2], vec![], vec![0, 1, 2]]);
+        let transposed = lists.transposed();
         assert_eq!(
-            [turned.of(0), turned.of(1), turned.of(2), turned.of(3)],
+            [transposed.of(0), transposed.of(1), transposed.of(2), transposed.of(3)],
             [&[3][..], &[0, 3], &[0, 1, 3], &[]]
         );
-        assert_eq!(turned.turned(), lists);
+        assert_eq!(transposed.transposed(), lists);
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub fn lognormal(u: f64, median: f64, sigma: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::random::Seed;
 
     #[test]
     fn nothing_without_weight_is_chosen() {

@@ -14,43 +14,43 @@ use record::Latencies;
 use traffic::Schedule;
 
 use crate::attack;
-use crate::journeys::People;
-use crate::pacer::{self, Monotonic, Waiting};
-use crate::plan::{ArmTotals, Message, Plan, Summary};
+use crate::journeys::UserPool;
+use crate::pacer::{self, MonotonicClock, OverloadPolicy};
+use crate::protocol::{ArmTotals, LoadPlan, Message, Summary};
 use crate::recorder::Recorder;
-use crate::slot::{Closed, Lane};
+use crate::slot::{ArmContext, ClosedLoop};
 
 /// Interrupted, as the shell has it.
 const EXIT_CANCELLED: u8 = 130;
 /// Something is wrong with the plan or the machine.
 const EXIT_FAILED: u8 = 2;
 /// All slots must be warm by then.
-const WARM_LIMIT: Duration = Duration::from_secs(15);
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(15);
 /// A late answer may change a second until the timeout has passed, and a little more.
-const SLACK_S: u32 = 1;
+const STRAGGLER_SECONDS: u32 = 1;
 
 /// Runs a plan. Called before any async runtime exists; takes over standard output.
 pub fn main(plan: &Path) -> ExitCode {
-    let voice = match Voice::take_stdout() {
-        Ok(voice) => voice,
+    let channel = match StdoutChannel::duplicate_stdout() {
+        Ok(channel) => channel,
         Err(error) => {
             eprintln!("standard output cannot be duplicated: {error}");
             return ExitCode::from(EXIT_FAILED);
         }
     };
     let failed = |reason: String| {
-        voice.say(&Message::Failed { reason });
+        channel.send(&Message::Failed { reason });
         ExitCode::from(EXIT_FAILED)
     };
     let text = match std::fs::read(plan) {
         Ok(text) => text,
         Err(error) => return failed(format!("{} cannot be read: {error}", plan.display())),
     };
-    let plan: Plan = match serde_json::from_slice(&text) {
+    let plan: LoadPlan = match serde_json::from_slice(&text) {
         Ok(plan) => plan,
         Err(error) => return failed(format!("{} is no plan: {error}", plan.display())),
     };
-    if let Err(error) = voice.send_stdout_to(&plan.log) {
+    if let Err(error) = channel.redirect_stdout(&plan.log) {
         return failed(format!("{} cannot be written: {error}", plan.log.display()));
     }
     runtime::lifeline::die_with_parent();
@@ -67,7 +67,7 @@ pub fn main(plan: &Path) -> ExitCode {
     let workers = plan.workers.max(1);
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     match built {
-        Ok(runtime) => runtime.block_on(run(plan, voice)),
+        Ok(runtime) => runtime.block_on(run(plan, channel)),
         Err(error) => failed(format!("no async runtime: {error}")),
     }
 }
@@ -75,21 +75,21 @@ pub fn main(plan: &Path) -> ExitCode {
 /// The private line to the lab: goose prints on standard output, so messages
 /// travel on a duplicate of it and standard output itself becomes the log.
 #[derive(Clone)]
-struct Voice(Arc<Mutex<File>>);
+struct StdoutChannel(Arc<Mutex<File>>);
 
-impl Voice {
-    fn take_stdout() -> std::io::Result<Self> {
+impl StdoutChannel {
+    fn duplicate_stdout() -> std::io::Result<Self> {
         let copy: OwnedFd = nix::unistd::dup(std::io::stdout())?;
         Ok(Self(Arc::new(Mutex::new(File::from(copy)))))
     }
 
-    fn send_stdout_to(&self, log: &Path) -> std::io::Result<()> {
+    fn redirect_stdout(&self, log: &Path) -> std::io::Result<()> {
         let log = File::options().create(true).append(true).open(log)?;
         nix::unistd::dup2_stdout(log)?;
         Ok(())
     }
 
-    fn say(&self, message: &Message) {
+    fn send(&self, message: &Message) {
         let mut line = serde_json::to_vec(message).expect("messages are plain data");
         line.push(b'\n');
         // The lab is gone when it cannot be told; the lifeline ends us.
@@ -98,19 +98,19 @@ impl Voice {
 }
 
 /// Everything a run shares.
-struct Stage {
-    plan: Plan,
-    voice: Voice,
+struct RunContext {
+    plan: LoadPlan,
+    channel: StdoutChannel,
     recorders: Vec<Arc<Recorder>>,
     cancel: Arc<AtomicBool>,
     start: Arc<OnceLock<Instant>>,
 }
 
-async fn run(plan: Plan, voice: Voice) -> ExitCode {
+async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let pool = plan.load.slots();
-    let people = Arc::new(People::new(&plan));
-    let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, people.dataset());
-    voice.say(&Message::Hello {
+    let users = Arc::new(UserPool::new(&plan));
+    let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, users.dataset());
+    channel.send(&Message::Hello {
         schedule_digest: schedule.digest(),
         // How many come in a closed loop, the arms decide.
         planned: if plan.load.users.is_some() { 0 } else { schedule.clone().count() as u64 },
@@ -119,22 +119,22 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
     let cancel = Arc::new(AtomicBool::new(false));
     let ready = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(OnceLock::new());
-    let waiting = Waiting::of(&plan.load);
-    let mut lanes = Vec::new();
-    let mut paced = Vec::new();
+    let overload = OverloadPolicy::of(&plan.load);
+    let mut arms = Vec::new();
+    let mut queues = Vec::new();
     for target in &plan.arms {
-        let (queue, arrivals) = flume::bounded(waiting.limit);
+        let (queue, arrivals) = flume::bounded(overload.queue_limit);
         let idle = Arc::new(AtomicUsize::new(0));
         let recorder = Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us));
         let client = match client(&plan, pool) {
             Ok(client) => client,
             Err(error) => {
-                voice.say(&Message::Failed { reason: format!("no HTTP client: {error}") });
+                channel.send(&Message::Failed { reason: format!("no HTTP client: {error}") });
                 return ExitCode::from(EXIT_FAILED);
             }
         };
-        paced.push(pacer::Lane { queue, idle: idle.clone(), recorder: recorder.clone() });
-        lanes.push(Arc::new(Lane {
+        queues.push(pacer::ArmQueue { sender: queue, idle: idle.clone(), recorder: recorder.clone() });
+        arms.push(Arc::new(ArmContext {
             name: target.name.clone(),
             url: target.url.clone(),
             client,
@@ -143,45 +143,51 @@ async fn run(plan: Plan, voice: Voice) -> ExitCode {
             ready: ready.clone(),
             cancel: cancel.clone(),
             recorder,
-            people: people.for_arm(target.letter),
+            users: users.for_arm(target.letter),
             start: start.clone(),
             paired: plan.arms.len() > 1,
-            closed: plan.load.users.map(|users| Closed {
+            closed_loop: plan.load.users.map(|users| ClosedLoop {
                 schedule: Mutex::new(schedule.clone()),
                 think: users.think.duration(),
                 end_us: plan.phases.last().map_or(0, |last| (last.start_ns + last.length_ns) / 1_000),
             }),
-            waiting,
+            overload,
             attempts: plan.load.attempts,
         }));
     }
-    let recorders: Vec<_> = lanes.iter().map(|lane| lane.recorder.clone()).collect();
-    let stage = Arc::new(Stage { plan, voice, recorders, cancel, start });
+    let recorders: Vec<_> = arms.iter().map(|arm| arm.recorder.clone()).collect();
+    let context = Arc::new(RunContext { plan, channel, recorders, cancel, start });
 
-    let commands = listen(stage.cancel.clone());
-    let slots = pool * lanes.len();
-    let timeout_s = stage.plan.timeout_us.div_ceil(1_000_000).max(1);
-    let attack = attack::run(lanes.clone(), pool, timeout_s);
-    let conducting = {
-        let stage = stage.clone();
-        std::thread::spawn(move || conduct(&stage, schedule, paced, &commands, &ready, slots))
+    let commands = read_commands(context.cancel.clone());
+    let slots = pool * arms.len();
+    let timeout_s = context.plan.timeout_us.div_ceil(1_000_000).max(1);
+    let attack = attack::run(arms.clone(), pool, timeout_s);
+    let offering = {
+        let context = context.clone();
+        std::thread::spawn(move || offer_load(&context, schedule, queues, &commands, &ready, slots))
     };
     let metrics = attack.await;
     // The thread ends with the schedule; a panic in it is a defect worth its message.
-    let mut faults = conducting.join().unwrap_or_else(|_| vec!["the pacer panicked".to_owned()]);
-    let cancelled = stage.cancel.load(Ordering::Relaxed);
-    tell_windows(&stage, u32::MAX, u32::MAX);
-    if stage.plan.audit && !cancelled {
-        for lane in &lanes {
-            stage.voice.say(&Message::Audit(crate::audit::audit(lane, stage.plan.round).await));
+    let mut problems = offering.join().unwrap_or_else(|_| vec!["the pacer panicked".to_owned()]);
+    let cancelled = context.cancel.load(Ordering::Relaxed);
+    report_windows(&context, u32::MAX, u32::MAX);
+    if context.plan.audit && !cancelled {
+        for arm in &arms {
+            context.channel.send(&Message::Audit(crate::audit::audit(arm, context.plan.round).await));
         }
     }
-    let goose = metrics.map_err(|error| faults.push(error.to_string())).ok();
-    stage.voice.say(&Message::Summary(Box::new(summary(&stage, &lanes, goose.as_ref(), cancelled, faults))));
+    let goose = metrics.map_err(|error| problems.push(error.to_string())).ok();
+    context.channel.send(&Message::Summary(Box::new(summary(
+        &context,
+        &arms,
+        goose.as_ref(),
+        cancelled,
+        problems,
+    ))));
     if cancelled { ExitCode::from(EXIT_CANCELLED) } else { ExitCode::SUCCESS }
 }
 
-fn client(plan: &Plan, pool: usize) -> reqwest::Result<reqwest::Client> {
+fn client(plan: &LoadPlan, pool: usize) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .timeout(Duration::from_micros(plan.timeout_us))
         .connect_timeout(Duration::from_secs(1))
@@ -197,80 +203,80 @@ fn client(plan: &Plan, pool: usize) -> reqwest::Result<reqwest::Client> {
 }
 
 /// Reads the lab's words. End of file means stop.
-fn listen(cancel: Arc<AtomicBool>) -> mpsc::Receiver<u64> {
-    let (tell, told) = mpsc::channel();
+fn read_commands(cancel: Arc<AtomicBool>) -> mpsc::Receiver<u64> {
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             if let Some(at) = line.strip_prefix("start ").and_then(|text| text.trim().parse().ok()) {
                 // Told twice, the second is nobody's.
-                let _ = tell.send(at);
+                let _ = sender.send(at);
             }
         }
         cancel.store(true, Ordering::Relaxed);
     });
-    told
+    receiver
 }
 
 /// Waits for warm slots and the word, paces the load, and tells windows once a second.
-fn conduct(
-    stage: &Arc<Stage>,
+fn offer_load(
+    context: &Arc<RunContext>,
     schedule: Schedule,
-    lanes: Vec<pacer::Lane>,
+    queues: Vec<pacer::ArmQueue>,
     commands: &mpsc::Receiver<u64>,
     ready: &AtomicUsize,
     slots: usize,
 ) -> Vec<String> {
     let began = runtime::clock::now();
     while ready.load(Ordering::Acquire) < slots {
-        if runtime::clock::now().saturating_duration_since(began) > WARM_LIMIT {
+        if runtime::clock::now().saturating_duration_since(began) > WARM_UP_TIMEOUT {
             return vec![format!("only {} of {slots} slots got ready", ready.load(Ordering::Relaxed))];
         }
-        if stage.cancel.load(Ordering::Relaxed) {
+        if context.cancel.load(Ordering::Relaxed) {
             return Vec::new();
         }
         std::thread::sleep(Duration::from_millis(1));
     }
     let warm_ms =
         u64::try_from(runtime::clock::now().saturating_duration_since(began).as_millis()).unwrap_or(0);
-    stage.voice.say(&Message::Ready { warm_ms });
-    let Some(at) = wait_for_word(commands, &stage.cancel) else { return Vec::new() };
-    let mut faults = Vec::new();
+    context.channel.send(&Message::Ready { warm_ms });
+    let Some(at) = wait_for_start(commands, &context.cancel) else { return Vec::new() };
+    let mut problems = Vec::new();
     let now = runtime::clock::mono_ns();
     if at < now {
-        faults.push(format!("the word to start came {} us late", (now - at) / 1_000));
+        problems.push(format!("the word to start came {} us late", (now - at) / 1_000));
     }
     let start = runtime::clock::now() + Duration::from_nanos(at.saturating_sub(now));
-    stage.start.get_or_init(|| start);
-    stage.voice.say(&Message::Started);
+    context.start.get_or_init(|| start);
+    context.channel.send(&Message::Started);
     let finished = Arc::new(AtomicBool::new(false));
-    let teller = {
-        let (stage, finished) = (stage.clone(), finished.clone());
-        std::thread::spawn(move || tell_every_second(&stage, start, &finished))
+    let reporter = {
+        let (context, finished) = (context.clone(), finished.clone());
+        std::thread::spawn(move || report_every_second(&context, start, &finished))
     };
     shorten_timer_slack();
-    if stage.plan.load.users.is_some() {
-        wait_for_users(stage, start);
+    if context.plan.load.users.is_some() {
+        wait_for_users(context, start);
     } else {
-        pacer::pace(schedule, &lanes, &stage.cancel, &mut Monotonic { start });
+        pacer::pace(schedule, &queues, &context.cancel, &mut MonotonicClock { start });
     }
-    drop(lanes);
+    drop(queues);
     finished.store(true, Ordering::Relaxed);
-    if teller.join().is_err() {
-        faults.push("the teller panicked".to_owned());
+    if reporter.join().is_err() {
+        problems.push("the reporter panicked".to_owned());
     }
-    faults
+    problems
 }
 
 /// Users of a closed loop come by themselves: there is nothing to hand out.
-fn wait_for_users(stage: &Stage, start: Instant) {
-    let length = stage.plan.phases.last().map_or(0, |last| last.start_ns + last.length_ns);
+fn wait_for_users(context: &RunContext, start: Instant) {
+    let length = context.plan.phases.last().map_or(0, |last| last.start_ns + last.length_ns);
     let end = start + Duration::from_nanos(length);
-    while runtime::clock::now() < end && !stage.cancel.load(Ordering::Relaxed) {
+    while runtime::clock::now() < end && !context.cancel.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn wait_for_word(commands: &mpsc::Receiver<u64>, cancel: &AtomicBool) -> Option<u64> {
+fn wait_for_start(commands: &mpsc::Receiver<u64>, cancel: &AtomicBool) -> Option<u64> {
     loop {
         match commands.recv_timeout(Duration::from_millis(20)) {
             Ok(at) => return Some(at),
@@ -286,8 +292,8 @@ fn shorten_timer_slack() {
     let _ = nix::sys::prctl::set_timerslack(1_000);
 }
 
-fn tell_every_second(stage: &Stage, start: Instant, finished: &AtomicBool) {
-    let timeout_s = u32::try_from(stage.plan.timeout_us.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+fn report_every_second(context: &RunContext, start: Instant, finished: &AtomicBool) {
+    let timeout_s = u32::try_from(context.plan.timeout_us.div_ceil(1_000_000)).unwrap_or(u32::MAX);
     let mut second = 0;
     while !finished.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(50));
@@ -295,34 +301,34 @@ fn tell_every_second(stage: &Stage, start: Instant, finished: &AtomicBool) {
         let now = u32::try_from(elapsed).unwrap_or(u32::MAX);
         if now > second {
             second = now;
-            tell_windows(stage, now.saturating_sub(timeout_s + SLACK_S), now);
+            report_windows(context, now.saturating_sub(timeout_s + STRAGGLER_SECONDS), now);
         }
     }
 }
 
-fn tell_windows(stage: &Stage, open_from: u32, now: u32) {
-    for recorder in &stage.recorders {
+fn report_windows(context: &RunContext, open_from: u32, now: u32) {
+    for recorder in &context.recorders {
         for window in recorder.windows(open_from, now) {
-            stage.voice.say(&Message::Window(Box::new(window)));
+            context.channel.send(&Message::Window(Box::new(window)));
         }
-        let journeys = recorder.take_traced();
+        let journeys = recorder.take_traced_journeys();
         if !journeys.is_empty() {
-            stage.voice.say(&Message::Traced { journeys });
+            context.channel.send(&Message::Traced { journeys });
         }
     }
 }
 
 fn summary(
-    stage: &Stage,
-    lanes: &[Arc<Lane>],
+    context: &RunContext,
+    arms: &[Arc<ArmContext>],
     goose: Option<&goose::prelude::GooseMetrics>,
     cancelled: bool,
-    faults: Vec<String>,
+    problems: Vec<String>,
 ) -> Summary {
-    let mut arms = BTreeMap::new();
-    for (recorder, lane) in stage.recorders.iter().zip(lanes) {
+    let mut totals_by_arm = BTreeMap::new();
+    for (recorder, arm) in context.recorders.iter().zip(arms) {
         let totals = recorder.totals();
-        arms.insert(
+        totals_by_arm.insert(
             recorder.arm(),
             ArmTotals {
                 offered: totals.offered,
@@ -332,9 +338,9 @@ fn summary(
                 dropped: totals.dropped,
                 abandoned: totals.abandoned,
                 intended: Latencies::of(&totals.intended),
-                goose: goose.map_or((0, 0), |metrics| crate::cross_check::count_and_p99(metrics, lane)),
+                goose: goose.map_or((0, 0), |metrics| crate::cross_check::count_and_p99(metrics, arm)),
             },
         );
     }
-    Summary { arms, cpu_ns: runtime::clock::process_cpu_ns(), cancelled, faults }
+    Summary { arms: totals_by_arm, cpu_ns: runtime::clock::process_cpu_ns(), cancelled, problems }
 }

@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn each_sample_takes_one_draw() {
-        let (mut taken, mut counted) = (Seed(1).stream("a"), Seed(1).stream("a"));
-        taken.unit();
-        taken.exp();
-        taken.below(3);
+        let (mut used, mut counted) = (Seed(1).stream("a"), Seed(1).stream("a"));
+        used.unit();
+        used.exp();
+        used.below(3);
         (0..3).for_each(|_| _ = counted.next_u64());
-        assert_eq!(taken.next_u64(), counted.next_u64());
+        assert_eq!(used.next_u64(), counted.next_u64());
     }
 }

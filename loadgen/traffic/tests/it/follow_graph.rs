@@ -1,13 +1,13 @@
 //! Who follows whom, against the handbook's table of measured shapes.
 
 use traffic::dataset::{Size, author_weights};
-use traffic::graph::{Graph, Lists};
+use traffic::follow_graph::{AdjacencyLists, Graph};
 use traffic::{Dataset, Journey, Seed};
 
 use crate::{schedule, standard};
 
 /// Lengths of lists, longest first.
-fn lengths(lists: &Lists) -> Vec<usize> {
+fn lengths(lists: &AdjacencyLists) -> Vec<usize> {
     let mut lengths: Vec<usize> = (0..lists.users() as u32).map(|user| lists.of(user).len()).collect();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     lengths
@@ -19,7 +19,7 @@ fn quantile(lengths: &[usize], share: f64) -> usize {
 }
 
 /// Followers an upload reaches on average.
-fn fan_out(followers: &Lists) -> f64 {
+fn fan_out(followers: &AdjacencyLists) -> f64 {
     let weights = author_weights(followers);
     let reached = weights.iter().zip(0..).map(|(weight, user)| weight * followers.of(user).len() as f64);
     reached.sum::<f64>() / weights.iter().sum::<f64>()
@@ -66,7 +66,7 @@ fn the_small_graph_has_a_weak_tail() {
 }
 
 #[test]
-fn lists_agree_both_ways_and_nobody_follows_himself() {
+fn lists_agree_both_ways_and_no_user_follows_itself() {
     let data = standard();
     assert_eq!(data.followers.len(), data.following.len());
     for user in 0..data.users.len() as u32 {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use contract::id::mix;
 
-use crate::sample::Weighted;
-use crate::seed::unit;
+use crate::distributions::Weighted;
+use crate::random::unit;
 
 /// Words there are.
 pub const VOCABULARY: usize = 2_000;
@@ -35,19 +35,19 @@ pub fn word(rank: usize) -> &'static str {
 }
 
 /// Words without end, frequent ones more often; the same for the same bits.
-fn talk(bits: u64) -> impl Iterator<Item = &'static str> {
+fn word_stream(bits: u64) -> impl Iterator<Item = &'static str> {
     (1_u64..).map(move |position| word(FREQUENCY.index(unit(mix(bits ^ mix(position))))))
 }
 
 /// So many words from random bits.
 pub fn phrase(bits: u64, words: usize) -> String {
-    talk(bits).take(words).collect::<Vec<_>>().join(" ")
+    word_stream(bits).take(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Words of so many bytes together, the last one cut off.
 pub fn text(bits: u64, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 8);
-    for word in talk(bits) {
+    for word in word_stream(bits) {
         text += word;
         if text.len() >= bytes {
             break;
@@ -62,14 +62,14 @@ pub fn text(bits: u64, bytes: usize) -> String {
     text
 }
 
-fn capital(text: &str) -> String {
+fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A person's display name from random bits.
 pub fn name(bits: u64) -> String {
-    let part = |bits: u64| capital(word(bits as usize % VOCABULARY));
+    let part = |bits: u64| capitalized(word(bits as usize % VOCABULARY));
     format!("{} {}", part(bits >> 32), part(bits & 0xffff_ffff))
 }
 

@@ -9,7 +9,7 @@ use traffic::load::Load;
 
 /// What is offered to whom; written by the lab as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Plan {
+pub struct LoadPlan {
     /// Names the run in trace ids.
     pub run_id: String,
     /// Seed of everything drawn.
@@ -21,7 +21,7 @@ pub struct Plan {
     /// What the users do.
     pub load: Load,
     /// Deployments; each arrival is offered to all at the same instant.
-    pub arms: Vec<Target>,
+    pub arms: Vec<ArmEndpoint>,
     /// Signs users' tokens.
     pub secret: String,
     /// Where everything but messages is printed.
@@ -43,7 +43,7 @@ pub struct Plan {
 
 /// One deployment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Target {
+pub struct ArmEndpoint {
     /// Its letter.
     pub letter: char,
     /// Its name.
@@ -54,7 +54,7 @@ pub struct Target {
 
 /// A line from the generator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
     /// First: what it is about to do.
     Hello {
@@ -75,7 +75,7 @@ pub enum Message {
     /// Journeys that were traced and are over.
     Traced {
         /// Since the last time.
-        journeys: Vec<Traced>,
+        journeys: Vec<TracedJourney>,
     },
     /// What the audit found in an arm.
     Audit(Audit),
@@ -90,7 +90,7 @@ pub enum Message {
 
 /// A journey whose spans somebody collects. Times are microseconds since the load's start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traced {
+pub struct TracedJourney {
     /// Arm letter.
     pub arm: char,
     /// Journey name.
@@ -140,5 +140,5 @@ pub struct Summary {
     /// Whether it was told to stop early.
     pub cancelled: bool,
     /// What makes its figures void.
-    pub faults: Vec<String>,
+    pub problems: Vec<String>,
 }

@@ -9,14 +9,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, author_weights};
+use crate::distributions::Weighted;
 use crate::journey::Journey;
 use crate::load::Popularity;
-use crate::sample::Weighted;
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// What an arrival is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum JourneyTarget {
     /// Nothing beyond the user.
     Nothing,
     /// Index of a photo.
@@ -32,8 +32,8 @@ pub enum Target {
 /// Set where a follow journey ends an edge.
 const UNFOLLOW: u64 = 1 << 32;
 
-impl Target {
-    /// As one number; [`Target::of`] reads it.
+impl JourneyTarget {
+    /// As one number; [`JourneyTarget::of`] reads it.
     pub(crate) const fn code(self) -> u64 {
         match self {
             Self::Nothing => 0,
@@ -62,11 +62,11 @@ impl Target {
 }
 
 /// What an arrival does: the journey, who, on what.
-pub(crate) type Act = (Journey, u32, Target);
+pub(crate) type Action = (Journey, u32, JourneyTarget);
 
 /// Everybody and everything that may be drawn, by weight. Draws are by the
 /// number of the arrival, so that no draw moves another.
-pub(crate) struct Cast {
+pub(crate) struct TargetPicker {
     seed: Seed,
     data: Arc<Dataset>,
     readers: Weighted,
@@ -79,7 +79,7 @@ pub(crate) struct Cast {
 
 /// Targets of writes so far.
 #[derive(Clone, Default)]
-pub(crate) struct Taken {
+pub(crate) struct UsedTargets {
     likes: HashSet<(u32, u32)>,
     edges: HashSet<(u32, u32)>,
     edited: HashSet<u32>,
@@ -99,7 +99,7 @@ fn celebrities(data: &Dataset) -> Vec<u32> {
     all
 }
 
-impl Cast {
+impl TargetPicker {
     pub(crate) fn new(seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
         let users = data.users.len();
         // Who reads most is nobody's neighbour by number.
@@ -117,41 +117,41 @@ impl Cast {
     }
 
     /// What the arrival of a number does, by whom where a trace says it.
-    pub(crate) fn act(&self, taken: &mut Taken, journey: Journey, who: Option<u32>, seq: u64) -> Act {
+    pub(crate) fn act(&self, used: &mut UsedTargets, journey: Journey, who: Option<u32>, seq: u64) -> Action {
         let users = self.data.users.len() as u32;
         let who = who.map(|user| user % users);
         let reader = who.unwrap_or_else(|| self.reader("user", seq));
         let written = match journey {
             Journey::HomeFeed | Journey::NextPage | Journey::LogIn | Journey::SignUp => {
-                Some((reader, Target::Nothing))
+                Some((reader, JourneyTarget::Nothing))
             }
-            Journey::ViewPhoto | Journey::Search => Some((reader, Target::Photo(self.photo(seq)))),
+            Journey::ViewPhoto | Journey::Search => Some((reader, JourneyTarget::Photo(self.photo(seq)))),
             Journey::ViewProfile => None,
             Journey::CelebrityPost => {
                 let author = self.celebrities[seq as usize % self.celebrities.len()];
                 let followers = self.data.followers.of(author);
                 let at = self.seed.draw("target", seq) as usize % followers.len().max(1);
                 let reader = followers.get(at).copied().unwrap_or(author);
-                Some((author, Target::User(reader)))
+                Some((author, JourneyTarget::User(reader)))
             }
             // Whoever is looked up has posted something.
             Journey::UserFeed => {
-                Some((reader, Target::User(self.authors.index(self.seed.unit("target", seq)) as u32)))
+                Some((reader, JourneyTarget::User(self.authors.index(self.seed.unit("target", seq)) as u32)))
             }
             Journey::Upload | Journey::PostThenRead => {
                 let drawn = || self.authors.index(self.seed.unit("user", seq)) as u32;
-                Some((who.unwrap_or_else(drawn), Target::Nothing))
+                Some((who.unwrap_or_else(drawn), JourneyTarget::Nothing))
             }
-            Journey::Like => self.fresh_like(taken, reader, seq),
+            Journey::Like => self.fresh_like(used, reader, seq),
             Journey::EditProfile => self
                 .users_from(reader)
-                .find(|user| taken.edited.insert(*user))
-                .map(|user| (user, Target::Nothing)),
-            Journey::Follow => self.changed_edge(taken, reader, seq),
+                .find(|user| used.edited.insert(*user))
+                .map(|user| (user, JourneyTarget::Nothing)),
+            Journey::Follow => self.changed_edge(used, reader, seq),
         };
         match written {
             Some((user, target)) => (journey, user, target),
-            None => (Journey::ViewProfile, reader, Target::User(self.reader("target", seq))),
+            None => (Journey::ViewProfile, reader, JourneyTarget::User(self.reader("target", seq))),
         }
     }
 
@@ -169,47 +169,47 @@ impl Cast {
         (first..users).chain(0..first)
     }
 
-    fn fresh_like(&self, taken: &mut Taken, reader: u32, seq: u64) -> Option<(u32, Target)> {
+    fn fresh_like(&self, used: &mut UsedTargets, reader: u32, seq: u64) -> Option<(u32, JourneyTarget)> {
         let (wanted, photos) = (self.photo(seq), self.data.photos.len() as u32);
-        let photo = (wanted..photos).chain(0..wanted).find(|photo| taken.likes.insert((reader, *photo)))?;
-        Some((reader, Target::Photo(photo)))
+        let photo = (wanted..photos).chain(0..wanted).find(|photo| used.likes.insert((reader, *photo)))?;
+        Some((reader, JourneyTarget::Photo(photo)))
     }
 
     /// Follows and unfollows by turns, so that the number of edges stays.
-    fn changed_edge(&self, taken: &mut Taken, reader: u32, seq: u64) -> Option<(u32, Target)> {
+    fn changed_edge(&self, used: &mut UsedTargets, reader: u32, seq: u64) -> Option<(u32, JourneyTarget)> {
         let bits = self.seed.draw("target", seq);
-        let change = if taken.changes % 2 == 1 {
+        let change = if used.changes % 2 == 1 {
             self.users_from(reader)
-                .find_map(|user| Some((user, Target::Unfollow(self.old_edge(taken, user, bits)?))))
+                .find_map(|user| Some((user, JourneyTarget::Unfollow(self.old_edge(used, user, bits)?))))
         } else {
             self.users_from(reader)
-                .find_map(|user| Some((user, Target::Follow(self.new_edge(taken, user, bits)?))))
+                .find_map(|user| Some((user, JourneyTarget::Follow(self.new_edge(used, user, bits)?))))
         };
-        taken.changes += u64::from(change.is_some());
+        used.changes += u64::from(change.is_some());
         change
     }
 
     /// Somebody a user followed from the beginning.
-    fn old_edge(&self, taken: &mut Taken, user: u32, bits: u64) -> Option<u32> {
-        if taken.alone.contains(&user) {
+    fn old_edge(&self, used: &mut UsedTargets, user: u32, bits: u64) -> Option<u32> {
+        if used.alone.contains(&user) {
             return None;
         }
         let edges = self.data.following.of(user);
         let from = (bits % edges.len().max(1) as u64) as usize;
         let mut others = edges[from..].iter().chain(&edges[..from]).copied();
-        let other = others.find(|other| taken.edges.insert((user, *other)));
+        let other = others.find(|other| used.edges.insert((user, *other)));
         if other.is_none() {
-            taken.alone.insert(user);
+            used.alone.insert(user);
         }
         other
     }
 
     /// Somebody a user never followed.
-    fn new_edge(&self, taken: &mut Taken, user: u32, bits: u64) -> Option<u32> {
+    fn new_edge(&self, used: &mut UsedTargets, user: u32, bits: u64) -> Option<u32> {
         let wanted = (bits % self.data.users.len() as u64) as u32;
         let mut others =
             self.users_from(wanted).filter(|other| *other != user && !self.data.is_edge(user, *other));
-        others.find(|other| taken.edges.insert((user, *other)))
+        others.find(|other| used.edges.insert((user, *other)))
     }
 }
 
@@ -220,13 +220,13 @@ mod tests {
     #[test]
     fn a_target_is_read_from_its_number() {
         for (journey, target) in [
-            (Journey::Search, Target::Photo(u32::MAX)),
-            (Journey::ViewProfile, Target::User(7)),
-            (Journey::Follow, Target::Follow(7)),
-            (Journey::Follow, Target::Unfollow(7)),
-            (Journey::Upload, Target::Nothing),
+            (Journey::Search, JourneyTarget::Photo(u32::MAX)),
+            (Journey::ViewProfile, JourneyTarget::User(7)),
+            (Journey::Follow, JourneyTarget::Follow(7)),
+            (Journey::Follow, JourneyTarget::Unfollow(7)),
+            (Journey::Upload, JourneyTarget::Nothing),
         ] {
-            assert_eq!(Target::of(journey, target.code()), target);
+            assert_eq!(JourneyTarget::of(journey, target.code()), target);
         }
     }
 }
