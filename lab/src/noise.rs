@@ -9,7 +9,7 @@ use policy::ServiceOptions;
 use policy::service::{Distribution, SimulatedWork};
 use policy::units::HumanDuration;
 use record::{Entry, Score};
-use scenario::{Arm, Scenario, Way};
+use scenario::{Arm, RunMode, Scenario};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -93,7 +93,8 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     let wanted = asked.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
     let arm = scenario.arms.iter().find(|arm| arm.name == wanted);
     let arm = arm.cloned().ok_or_else(|| scenario::source::unknown("arm", wanted, names))?;
-    let named = |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), aside: false, ..arm.clone() };
+    let named =
+        |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), is_opt_in: false, ..arm.clone() };
     let (mut one, mut other) = (named("one"), named("other"));
     if asked.plant {
         let tenth = PLANTED_WORK.duration() / 10;
@@ -107,7 +108,7 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     scenario.load.surges.clear();
     if let Some(rounds) = asked.rounds {
         scenario.repeats = rounds;
-        scenario.way = if rounds > 1 { Way::Interleaved } else { Way::SideBySide };
+        scenario.way = if rounds > 1 { RunMode::Interleaved } else { RunMode::SideBySide };
     }
     Ok(scenario)
 }

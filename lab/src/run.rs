@@ -9,7 +9,7 @@ use std::time::Instant;
 use conductor::observe::record_writer::RecordSubscription;
 use conductor::{Run, RunError, RunOptions, RunOutcome};
 use record::Line;
-use scenario::{Scenario, Way};
+use scenario::{RunMode, Scenario};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
@@ -52,7 +52,7 @@ pub fn run_options(asked: &cli::Run, scenario: Scenario, started_at: Instant) ->
     Ok(RunOptions {
         seed: asked.seed.unwrap_or(scenario.seed),
         arms: asked.arms.clone(),
-        interleaved: asked.rounds.map_or(scenario.way == Way::Interleaved, |rounds| rounds > 1),
+        interleaved: asked.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1),
         rounds: asked.rounds.unwrap_or(scenario.repeats),
         out: asked.out.clone(),
         program: std::env::current_exe()?,

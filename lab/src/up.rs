@@ -34,7 +34,7 @@ fn arm(asked: &str) -> Result<Arm, String> {
         .find(|(name, _)| *name == asked)
         .ok_or_else(|| scenario::source::unknown("arm", asked, names))?;
     let placement: Placement = toml::from_str(text).map_err(|error| error.to_string())?;
-    Ok(Arm::plain(name, placement))
+    Ok(Arm::without_variant(name, placement))
 }
 
 /// `cleave up`.

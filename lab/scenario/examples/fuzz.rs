@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use contract::ComponentName;
 use scorecard::Expectation;
 
-const HOUSE: &str = env!("CARGO_MANIFEST_DIR");
+const SCENARIO_FOLDERS: &str = env!("CARGO_MANIFEST_DIR");
 /// One input that takes longer hangs, for whoever waits for an error.
-const SLOWEST: Duration = Duration::from_secs(2);
+const MAX_READ_TIME: Duration = Duration::from_secs(2);
 /// Resident memory beyond what the corpus takes, KiB.
-const MOST_KIB: u64 = 256 * 1_024;
+const MAX_GROWTH_KIB: u64 = 256 * 1_024;
 
 const COMPONENTS: [ComponentName; 5] = [
     ComponentName::of("profile"),
@@ -122,9 +122,9 @@ const TERMS: &[&str] = &[
 ];
 
 /// xorshift64* (Vigna 2016): inputs come again with their seed.
-struct Dice(u64);
+struct RandomSource(u64);
 
-impl Dice {
+impl RandomSource {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -145,7 +145,9 @@ fn corpus() -> Vec<String> {
     let folders = ["../../scenarios", "tests/it/bad", "fuzz", "../tests/it/scenarios/traps"];
     let mut paths: Vec<PathBuf> = folders
         .iter()
-        .flat_map(|folder| std::fs::read_dir(Path::new(HOUSE).join(folder)).into_iter().flatten().flatten())
+        .flat_map(|folder| {
+            std::fs::read_dir(Path::new(SCENARIO_FOLDERS).join(folder)).into_iter().flatten().flatten()
+        })
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
         .collect();
@@ -161,23 +163,23 @@ fn at_boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
-fn mutate(dice: &mut Dice, text: &mut String, corpus: &[String]) {
-    let at = at_boundary(text, dice.below(text.len() + 1));
-    let end = at_boundary(text, at + dice.below(40));
-    match dice.below(8) {
-        0 => text.insert_str(at, dice.one(WORDS)),
-        1 => text.replace_range(at..end, dice.one(WORDS)),
+fn mutate(random: &mut RandomSource, text: &mut String, corpus: &[String]) {
+    let at = at_boundary(text, random.below(text.len() + 1));
+    let end = at_boundary(text, at + random.below(40));
+    match random.below(8) {
+        0 => text.insert_str(at, random.one(WORDS)),
+        1 => text.replace_range(at..end, random.one(WORDS)),
         2 => text.replace_range(at..end, ""),
         3 => {
             // A value becomes another one.
             let line_end = text[at..].find('\n').map_or(text.len(), |n| at + n);
             let from = text[at..line_end].find("= ").map_or(line_end, |n| at + n + 2);
-            text.replace_range(from..line_end, dice.one(WORDS));
+            text.replace_range(from..line_end, random.one(WORDS));
         }
         4 => {
-            let other = &corpus[dice.below(corpus.len())];
-            let from = at_boundary(other, dice.below(other.len() + 1));
-            let to = at_boundary(other, from + dice.below(300));
+            let other = &corpus[random.below(corpus.len())];
+            let from = at_boundary(other, random.below(other.len() + 1));
+            let to = at_boundary(other, from + random.below(300));
             text.insert_str(at, &other[from..to]);
         }
         5 => {
@@ -186,7 +188,7 @@ fn mutate(dice: &mut Dice, text: &mut String, corpus: &[String]) {
         }
         6 => text.truncate(at),
         _ => {
-            let terms: String = (0..dice.below(8)).map(|_| dice.one(TERMS)).collect();
+            let terms: String = (0..random.below(8)).map(|_| random.one(TERMS)).collect();
             text.insert_str(at, &terms);
         }
     }
@@ -199,7 +201,7 @@ fn resident_kib() -> u64 {
 }
 
 fn keep(input: &str, why: &str) -> ExitCode {
-    let path = Path::new(HOUSE)
+    let path = Path::new(SCENARIO_FOLDERS)
         .join("fuzz")
         .join(format!("found-{:016x}.toml", contract::id::fnv1a64(input.as_bytes(), 0)));
     let kept =
@@ -213,20 +215,20 @@ fn main() -> ExitCode {
     let mut next = |default| arguments.next().flatten().unwrap_or(default);
     let (seconds, inputs, seed) = (next(600), next(1_000_000), next(42));
     let corpus = corpus();
-    assert!(!corpus.is_empty(), "there is no corpus in {HOUSE}");
-    let mut dice = Dice(seed | 1);
+    assert!(!corpus.is_empty(), "there is no corpus in {SCENARIO_FOLDERS}");
+    let mut random = RandomSource(seed | 1);
     let began = runtime_now();
     let (mut files, mut strings, mut right, mut slowest) = (0_u64, 0_u64, 0_u64, Duration::ZERO);
     let base = resident_kib();
     while (files + strings < inputs) || began.elapsed() < Duration::from_secs(seconds) {
-        let is_file = dice.below(2) == 0;
-        let mut input = if is_file { corpus[dice.below(corpus.len())].clone() } else { String::new() };
+        let is_file = random.below(2) == 0;
+        let mut input = if is_file { corpus[random.below(corpus.len())].clone() } else { String::new() };
         if is_file {
-            for _ in 0..=dice.below(6) {
-                mutate(&mut dice, &mut input, &corpus);
+            for _ in 0..=random.below(6) {
+                mutate(&mut random, &mut input, &corpus);
             }
         } else {
-            input = (0..dice.below(14)).map(|_| dice.one(TERMS)).collect();
+            input = (0..random.below(14)).map(|_| random.one(TERMS)).collect();
         }
         let started = runtime_now();
         let outcome = std::panic::catch_unwind(|| {
@@ -234,7 +236,7 @@ fn main() -> ExitCode {
                 match scenario::read(Path::new("fuzz.toml"), input.clone(), &COMPONENTS) {
                     Ok(_) => true,
                     // The message is what a user sees: it must not panic either.
-                    Err(faults) => faults.to_string().is_empty(),
+                    Err(diagnostics) => diagnostics.to_string().is_empty(),
                 }
             } else {
                 input.parse::<Expectation>().is_ok()
@@ -246,7 +248,7 @@ fn main() -> ExitCode {
             Err(_) => return keep(&input, "a panic"),
             Ok(ok) => right += u64::from(ok),
         }
-        if took > SLOWEST {
+        if took > MAX_READ_TIME {
             return keep(&input, "too slow");
         }
         files += u64::from(is_file);
@@ -256,7 +258,7 @@ fn main() -> ExitCode {
             println!(
                 "{files} files, {strings} expectations, {right} of them right, slowest {slowest:?}, {grown} KiB grown"
             );
-            if grown > MOST_KIB {
+            if grown > MAX_GROWTH_KIB {
                 return keep(&input, "memory grows");
             }
         }

@@ -69,7 +69,7 @@ pub enum Build {
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
     /// Which way.
-    pub kind: Takeover,
+    pub kind: RolloutKind,
     /// Share of requests a canary gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Ratio>,
@@ -81,13 +81,13 @@ pub struct Strategy {
     pub promote_if: Option<Condition>,
     /// Whether a deploy that fails its condition is taken back by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollback: Option<Back>,
+    pub rollback: Option<RollbackMode>,
 }
 
 /// Ways to take over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Takeover {
+pub enum RolloutKind {
     /// Copy by copy: a new one starts, then an old one drains.
     #[default]
     Rolling,
@@ -102,7 +102,7 @@ pub enum Takeover {
 /// Who takes a failed deploy back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Back {
+pub enum RollbackMode {
     /// The deployer.
     Auto,
     /// Nobody: it stays until a `rollback` step.
@@ -214,8 +214,8 @@ impl Strategy {
     }
 
     /// Whether a failed deploy is taken back by itself.
-    pub const fn is_taken_back(&self) -> bool {
-        !matches!(self.rollback, Some(Back::Manual))
+    pub const fn rolls_back_automatically(&self) -> bool {
+        !matches!(self.rollback, Some(RollbackMode::Manual))
     }
 }
 
@@ -226,10 +226,10 @@ impl fmt::Display for Action {
             Self::Scale(scale) => write!(f, "scale to {}", scale.to),
             Self::Deploy(deploy) => {
                 let way = match deploy.strategy.kind {
-                    Takeover::Rolling => "rolling",
-                    Takeover::Canary => "canary",
-                    Takeover::BlueGreen => "blue-green",
-                    Takeover::Recreate => "all at once",
+                    RolloutKind::Rolling => "rolling",
+                    RolloutKind::Canary => "canary",
+                    RolloutKind::BlueGreen => "blue-green",
+                    RolloutKind::Recreate => "all at once",
                 };
                 write!(f, "deploy {}, {way}", deploy.build.name())
             }

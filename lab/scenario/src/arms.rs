@@ -9,56 +9,56 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::Arm;
-use crate::place::{nearest, places, remove};
 use crate::read::{Reader, Value};
+use crate::scenario::Arm;
 use crate::source::unknown;
+use crate::tokens::{find_token, remove, tokens};
 
 /// What a variant may lay something over.
-const LAYERS: [&str; 3] = ["topology", "service", "policy"];
+const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];
 
 /// `[topology.every-grouping]` stands for all of them.
 const EVERY_GROUPING: &str = "every-grouping";
 
 /// A named table of one of the sections, with its name's place.
-type Named<'i> = (String, Range<usize>, Value<'i>);
+type NamedTable<'i> = (String, Range<usize>, Value<'i>);
 
 /// The three sections, as written or with a variant over them.
 #[derive(Clone, Default)]
 struct Sections<'i> {
-    topology: Vec<Named<'i>>,
-    service: Vec<Named<'i>>,
-    policy: Vec<Named<'i>>,
+    topology: Vec<NamedTable<'i>>,
+    service: Vec<NamedTable<'i>>,
+    policy: Vec<NamedTable<'i>>,
 }
 
 impl<'i> Sections<'i> {
     fn take(reader: &mut Reader<'_>, table: &mut DeTable<'i>) -> Self {
         Self {
-            topology: reader.tables(table, LAYERS[0]),
-            service: reader.tables(table, LAYERS[1]),
-            policy: reader.tables(table, LAYERS[2]),
+            topology: reader.tables(table, OVERLAY_SECTIONS[0]),
+            service: reader.tables(table, OVERLAY_SECTIONS[1]),
+            policy: reader.tables(table, OVERLAY_SECTIONS[2]),
         }
     }
 
     /// These with `over` laid on top, key by key.
-    fn under(&self, over: Self) -> Self {
+    fn overlaid_with(&self, over: Self) -> Self {
         Self {
-            topology: laid_over(&self.topology, over.topology),
-            service: laid_over(&self.service, over.service),
-            policy: laid_over(&self.policy, over.policy),
+            topology: overlay(&self.topology, over.topology),
+            service: overlay(&self.service, over.service),
+            policy: overlay(&self.policy, over.policy),
         }
     }
 }
 
-fn laid_over<'i>(base: &[Named<'i>], over: Vec<Named<'i>>) -> Vec<Named<'i>> {
-    let mut laid = base.to_vec();
+fn overlay<'i>(base: &[NamedTable<'i>], over: Vec<NamedTable<'i>>) -> Vec<NamedTable<'i>> {
+    let mut merged = base.to_vec();
     for (name, span, value) in over {
-        match laid.iter_mut().find(|(other, ..)| *other == name) {
+        match merged.iter_mut().find(|(other, ..)| *other == name) {
             Some((.., below)) => merge(below, value),
-            None => laid.push((name, span, value)),
+            None => merged.push((name, span, value)),
         }
     }
-    laid
+    merged
 }
 
 /// Keys of `over` replace those of `below`; a table within is replaced whole.
@@ -76,7 +76,7 @@ fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
 }
 
 /// The sections as those who carry them out read them.
-struct Read {
+struct ParsedSections {
     topologies: Vec<(String, Placement)>,
     services: BTreeMap<String, ServiceOptions>,
     policies: BTreeMap<String, Policy>,
@@ -85,19 +85,19 @@ struct Read {
 impl Reader<'_> {
     /// Every variant on every topology. Faults of what all variants share are told once.
     pub(crate) fn arms(&mut self, top: &mut DeTable<'_>) -> Vec<Arm> {
-        let refused = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
+        let is_not_a_table = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
         let chosen = remove(top, "arms");
         let mut base = Sections::take(self, top);
         let grouped = base.topology.iter().position(|(name, ..)| name == EVERY_GROUPING);
         let grouped = grouped.map(|at| base.topology.remove(at));
         let names: Vec<String> = base.topology.iter().map(|(name, ..)| name.clone()).collect();
-        if names.is_empty() && !refused && grouped.is_none() {
-            self.fault(
+        if names.is_empty() && !is_not_a_table && grouped.is_none() {
+            self.report(
                 0..0,
                 "no topology; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
             );
         }
-        self.written.axes.clone_from(&names);
+        self.declared.axes.clone_from(&names);
         let variants = self.tables(top, "variant");
         let mut arms = Vec::new();
         let plain = self.sections(base.clone());
@@ -108,11 +108,11 @@ impl Reader<'_> {
             if names.contains(&variant) {
                 let message =
                     format!("`{variant}` is a topology already; expectations could not tell them apart");
-                self.fault(span.clone(), message);
+                self.report(span.clone(), message);
             }
-            self.written.axes.push(variant.clone());
+            self.declared.axes.push(variant.clone());
             let DeValue::Table(mut table) = value.into_inner() else {
-                self.fault(
+                self.report(
                     span,
                     format!("a variant is a table; write [variant.{variant}.policy.\"feed->photo\"]"),
                 );
@@ -122,66 +122,72 @@ impl Reader<'_> {
             let telemetry = self.take(&mut table, "telemetry");
             let build = self.take(&mut table, "build");
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
-                self.fault(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
+                self.report(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
             }
             if let Some(load) = remove(&mut table, "load") {
-                self.fault(
+                self.report(
                     load.span(),
                     "every arm gets the same load, or there is nothing to compare; write [load] once",
                 );
             }
             for key in table.keys() {
-                let choices = LAYERS.iter().copied().chain(["telemetry", "build"]);
-                self.fault(key.span(), unknown("section", key.get_ref(), choices));
+                let choices = OVERLAY_SECTIONS.iter().copied().chain(["telemetry", "build"]);
+                self.report(key.span(), unknown("section", key.get_ref(), choices));
             }
-            let read = self.sections(base.under(over));
+            let read = self.sections(base.overlaid_with(over));
             let own = arms_of(&read, &variant).into_iter();
             arms.extend(own.map(|arm| Arm { telemetry, build, ..arm }));
         }
         if let Some((_, span, value)) = grouped {
             self.groupings(&mut arms, &plain, span, value);
         }
-        self.written.axes.extend(arms.iter().map(|arm| arm.name.clone()));
+        self.declared.axes.extend(arms.iter().map(|arm| arm.name.clone()));
         let mut seen = BTreeSet::new();
-        self.written.axes.retain(|axis| seen.insert(axis.clone()));
-        self.once();
+        self.declared.axes.retain(|axis| seen.insert(axis.clone()));
+        self.remove_duplicates();
         if let Some(chosen) = chosen {
-            self.choose(&mut arms, chosen);
+            self.select_default_arms(&mut arms, chosen);
         }
         arms
     }
 
     /// `arms = ["naive/mono", "budget/micro"]`: which are run unless others are asked for.
-    fn choose(&mut self, arms: &mut [Arm], chosen: Value<'_>) {
+    fn select_default_arms(&mut self, arms: &mut [Arm], chosen: Value<'_>) {
         let span = chosen.span();
         let DeValue::Array(items) = chosen.into_inner() else {
-            self.fault(span, "`arms` is a list: arms = [\"mono\", \"micro\"]");
+            self.report(span, "`arms` is a list: arms = [\"mono\", \"micro\"]");
             return;
         };
-        let mut wanted = Vec::new();
+        let mut names_wanted = Vec::new();
         for item in items {
             let span = item.span();
             let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
             match item.get_ref().as_str() {
-                Some(name) if names.iter().any(|other| other == name) => wanted.push(name.to_owned()),
+                Some(name) if names.iter().any(|other| other == name) => names_wanted.push(name.to_owned()),
                 Some(name) if !names.is_empty() => {
-                    self.fault(span, unknown("arm", name, names.iter().map(String::as_str)));
+                    self.report(span, unknown("arm", name, names.iter().map(String::as_str)));
                 }
                 Some(_) => {}
-                None => self.fault(span, "an arm is a name in quotes"),
+                None => self.report(span, "an arm is a name in quotes"),
             }
         }
-        let place = |arm: &Arm| wanted.iter().position(|name| *name == arm.name);
+        let place = |arm: &Arm| names_wanted.iter().position(|name| *name == arm.name);
         arms.sort_by_key(|arm| place(arm).unwrap_or(usize::MAX));
         for arm in arms.iter_mut() {
-            arm.aside = place(arm).is_none();
+            arm.is_opt_in = place(arm).is_none();
         }
     }
 
     /// Every way to group the components into processes, as an arm each: the door and a
     /// registry of their own wherever there are two processes.
-    fn groupings(&mut self, arms: &mut Vec<Arm>, plain: &Read, span: Range<usize>, value: Value<'_>) {
-        let Some(common) = self.value::<Common>(value) else { return };
+    fn groupings(
+        &mut self,
+        arms: &mut Vec<Arm>,
+        plain: &ParsedSections,
+        span: Range<usize>,
+        value: Value<'_>,
+    ) {
+        let Some(options) = self.value::<GroupingOptions>(value) else { return };
         for groups in partitions(self.components) {
             let names: Vec<String> = groups.iter().map(|group| group.join("-")).collect();
             let process = |group: &Vec<&'static str>| {
@@ -193,9 +199,9 @@ impl Reader<'_> {
                 let members = std::iter::once("gateway").chain(all.iter().copied()).map(str::to_owned);
                 processes = BTreeMap::from([("app".to_owned(), members.collect())]);
             }
-            let placement = Placement { processes, carrier: common.carrier, ..Placement::default() };
+            let placement = Placement { processes, carrier: options.carrier, ..Placement::default() };
             if let Err(errors) = placement.resolve(self.components) {
-                self.fault(
+                self.report(
                     span.clone(),
                     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 );
@@ -205,46 +211,46 @@ impl Reader<'_> {
             arms.push(Arm {
                 services: plain.services.clone(),
                 policies: plain.policies.clone(),
-                ..Arm::plain(&name, placement)
+                ..Arm::without_variant(&name, placement)
             });
         }
     }
 
-    fn sections(&mut self, sections: Sections<'_>) -> Read {
-        Read {
+    fn sections(&mut self, sections: Sections<'_>) -> ParsedSections {
+        ParsedSections {
             topologies: self.topologies(sections.topology),
             services: self.services(sections.service),
             policies: self.policies(sections.policy),
         }
     }
 
-    fn topologies(&mut self, tables: Vec<Named<'_>>) -> Vec<(String, Placement)> {
+    fn topologies(&mut self, tables: Vec<NamedTable<'_>>) -> Vec<(String, Placement)> {
         let mut topologies = Vec::new();
         for (name, span, value) in tables {
-            let inside = places(&value, &value.span());
+            let inside = tokens(&value, &value.span());
             let Some(placement) = self.value::<Placement>(value) else { continue };
             if let Err(errors) = placement.resolve(self.components) {
                 for error in errors {
-                    let place = nearest(&inside, &error.to_string()).unwrap_or(span.clone());
-                    self.fault(place, format!("topology `{name}`: {error}"));
+                    let place = find_token(&inside, &error.to_string()).unwrap_or(span.clone());
+                    self.report(place, format!("topology `{name}`: {error}"));
                 }
             }
             if let Ok(plans) = placement.resolve(self.components) {
-                self.written.processes.extend(plans.into_iter().map(|plan| plan.name));
+                self.declared.processes.extend(plans.into_iter().map(|plan| plan.name));
             }
-            self.written.zones.extend(placement.zones.keys().cloned());
+            self.declared.zones.extend(placement.zones.keys().cloned());
             topologies.push((name, placement));
         }
         topologies
     }
 
-    fn services(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, ServiceOptions> {
+    fn services(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, ServiceOptions> {
         let mut services = BTreeMap::new();
         for (name, span, value) in tables {
-            self.known_component(span.clone(), &name, &[]);
+            self.check_component(span.clone(), &name, &[]);
             if let Some(service) = self.checked(value, span, ServiceOptions::diagnostics) {
                 if service.cache.is_some() {
-                    self.written.cached.push(name.clone());
+                    self.declared.cached.push(name.clone());
                 }
                 services.insert(name, service);
             }
@@ -252,16 +258,16 @@ impl Reader<'_> {
         services
     }
 
-    fn policies(&mut self, tables: Vec<Named<'_>>) -> BTreeMap<String, Policy> {
+    fn policies(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, Policy> {
         let mut policies = BTreeMap::new();
         for (name, span, value) in tables {
             match name.parse::<EdgePattern>() {
                 Ok(edge) => {
                     for side in edge.to_string().split("->").filter(|side| *side != "*") {
-                        self.known_component(span.clone(), side, &["gateway"]);
+                        self.check_component(span.clone(), side, &["gateway"]);
                     }
                 }
-                Err(error) => self.fault(span.clone(), error.to_string()),
+                Err(error) => self.report(span.clone(), error.to_string()),
             }
             if let Some(policy) = self.checked(value, span, Policy::diagnostics) {
                 policies.insert(name, policy);
@@ -275,31 +281,31 @@ impl Reader<'_> {
         &mut self,
         value: Value<'_>,
         span: Range<usize>,
-        faults: fn(&T) -> Vec<String>,
+        find_problems: fn(&T) -> Vec<String>,
     ) -> Option<T> {
         let keys: Vec<(String, Range<usize>)> = match value.get_ref() {
             DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
             _ => Vec::new(),
         };
         let read: T = self.value(value)?;
-        for message in faults(&read) {
+        for message in find_problems(&read) {
             let key = message.split(':').next().unwrap_or_default();
             let place =
                 keys.iter().find(|(name, _)| name == key).map_or(span.clone(), |(_, place)| place.clone());
-            self.fault(place, message);
+            self.report(place, message);
         }
         Some(read)
     }
 
     /// Forgets faults told before: variants share most of what they are read from.
-    fn once(&mut self) {
-        let mut told = Vec::new();
-        self.faults.retain(|fault| {
-            let new = !told.contains(fault);
-            if new {
-                told.push(fault.clone());
+    fn remove_duplicates(&mut self) {
+        let mut seen = Vec::new();
+        self.diagnostics.retain(|fault| {
+            let is_new = !seen.contains(fault);
+            if is_new {
+                seen.push(fault.clone());
             }
-            new
+            is_new
         });
     }
 }
@@ -307,7 +313,7 @@ impl Reader<'_> {
 /// What all groupings have in common.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Common {
+struct GroupingOptions {
     #[serde(default)]
     carrier: contract::Carrier,
 }
@@ -333,13 +339,13 @@ fn partitions(components: &[contract::ComponentName]) -> Vec<Vec<Vec<&'static st
     found
 }
 
-fn arms_of(read: &Read, variant: &str) -> Vec<Arm> {
+fn arms_of(read: &ParsedSections, variant: &str) -> Vec<Arm> {
     let arm = |(topology, placement): &(String, Placement)| Arm {
         name: if variant.is_empty() { topology.clone() } else { format!("{variant}/{topology}") },
         variant: variant.to_owned(),
         services: read.services.clone(),
         policies: read.policies.clone(),
-        ..Arm::plain(topology, placement.clone())
+        ..Arm::without_variant(topology, placement.clone())
     };
     read.topologies.iter().map(arm).collect()
 }

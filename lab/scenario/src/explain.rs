@@ -7,14 +7,14 @@ use fault::ProcessFault;
 use policy::EdgePattern;
 use traffic::load::{Model, Rates};
 
-use crate::model::{Arm, Scenario, Way, ns};
+use crate::scenario::{Arm, RunMode, Scenario, ns};
 
 /// Width of the drawing of the timeline, columns.
 const WIDTH: usize = 60;
 
 /// An arm that would be run.
 #[derive(Clone, Debug)]
-pub struct Planned<'a> {
+pub struct PlannedArm<'a> {
     /// The arm.
     pub arm: &'a Arm,
     /// Its processes.
@@ -24,51 +24,55 @@ pub struct Planned<'a> {
 }
 
 /// The scenario in words. `reach` says where a step acts in an arm, both by number.
-pub fn explain(scenario: &Scenario, arms: &[Planned<'_>], reach: impl Fn(usize, usize) -> String) -> String {
+pub fn explain(
+    scenario: &Scenario,
+    arms: &[PlannedArm<'_>],
+    reach: impl Fn(usize, usize) -> String,
+) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let mut say = |line: std::fmt::Arguments<'_>| {
+    let mut print = |line: std::fmt::Arguments<'_>| {
         let _ = writeln!(text, "{line}");
     };
     let length_s = scenario.length_ns() as f64 / 1e9;
-    say(format_args!("{}: {}", scenario.name, scenario.title));
-    say(format_args!("  {}", scenario.why));
-    say(format_args!(""));
-    say(format_args!("arms, on one seed ({}):", scenario.seed));
-    let mut told: Vec<(char, Vec<String>)> = Vec::new();
-    for (index, Planned { arm, processes, remote_edges }) in arms.iter().enumerate() {
+    print(format_args!("{}: {}", scenario.name, scenario.title));
+    print(format_args!("  {}", scenario.why));
+    print(format_args!(""));
+    print(format_args!("arms, on one seed ({}):", scenario.seed));
+    let mut printed: Vec<(char, Vec<String>)> = Vec::new();
+    for (index, PlannedArm { arm, processes, remote_edges }) in arms.iter().enumerate() {
         let name = &arm.name;
         let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
-        say(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
+        print(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
         for process in processes {
             let mut hosts: Vec<&str> = Vec::new();
             hosts.extend(process.registry.then_some("registry"));
             hosts.extend(process.gateway.then_some("gateway"));
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
-            say(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
+            print(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
         }
-        let lines = policies(arm, remote_edges);
-        match told.iter().find(|(_, other)| !lines.is_empty() && *other == lines) {
-            Some((other, _)) => say(format_args!("      calls between them: as in {other}")),
-            None => lines.iter().for_each(|line| say(format_args!("      {line}"))),
+        let lines = policy_lines(arm, remote_edges);
+        match printed.iter().find(|(_, other)| !lines.is_empty() && *other == lines) {
+            Some((other, _)) => print(format_args!("      calls between them: as in {other}")),
+            None => lines.iter().for_each(|line| print(format_args!("      {line}"))),
         }
-        told.push((letter, lines));
+        printed.push((letter, lines));
     }
-    say(format_args!(""));
+    print(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
     let model = match scenario.load.model {
         Model::Open => "open loop",
         Model::Closed => "closed loop: slow answers hide themselves",
     };
-    say(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
+    print(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
         let note = if phase.measure { "" } else { "  (not measured)" };
         let rate = match &scenario.load.rate {
             Rates::OfSlowest(share) => format!("{share} of the slowest arm, measured before the first run"),
             _ => shape.to_string(),
         };
-        say(format_args!("  {:<10} {:>5}  {rate}{note}", phase.name, phase.length.to_string()));
+        print(format_args!("  {:<10} {:>5}  {rate}{note}", phase.name, phase.length.to_string()));
     }
     let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
     let shares: Vec<String> = scenario
@@ -78,57 +82,57 @@ pub fn explain(scenario: &Scenario, arms: &[Planned<'_>], reach: impl Fn(usize, 
         .filter(|(_, weight)| *weight > 0.0)
         .map(|(journey, weight)| format!("{} {:.1}%", journey.name(), weight / total * 100.0))
         .collect();
-    say(format_args!("  mix: {}", shares.join(", ")));
-    say(format_args!(
+    print(format_args!("  mix: {}", shares.join(", ")));
+    print(format_args!(
         "  slots: {} per arm, for {:.0}/s that may each take {}",
         scenario.load.slots(),
         scenario.load.peak_rate(),
         scenario.load.timeout
     ));
-    for line in shapes(scenario) {
-        say(format_args!("{line}"));
+    for line in capacity_lines(scenario) {
+        print(format_args!("{line}"));
     }
-    say(format_args!(""));
-    say(format_args!("timeline, {length_s:.0} s:"));
-    say(format_args!("  {}", drawing(scenario)));
+    print(format_args!(""));
+    print(format_args!("timeline, {length_s:.0} s:"));
+    print(format_args!("  {}", timeline_bar(scenario)));
     for (index, step) in scenario.steps.iter().enumerate() {
         let at = step.start_ns as f64 / 1e9;
         let lasts =
             if step.length_ns > 0 { format!(" for {}s", step.length_ns as f64 / 1e9) } else { String::new() };
-        say(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.action));
-        for (number, Planned { arm, .. }) in arms.iter().enumerate() {
-            say(format_args!("      {}: {}", arm.name, reach(index, number)));
+        print(format_args!("  {} at {at:.1}s{lasts}: {} {}", step.number, step.on, step.action));
+        for (number, PlannedArm { arm, .. }) in arms.iter().enumerate() {
+            print(format_args!("      {}: {}", arm.name, reach(index, number)));
         }
     }
-    say(format_args!(""));
-    say(format_args!("must hold, or the run is invalid:"));
+    print(format_args!(""));
+    print(format_args!("must hold, or the run is invalid:"));
     for assertion in &scenario.valid {
-        say(format_args!("  {}", assertion.that.text));
+        print(format_args!("  {}", assertion.that.text));
     }
-    say(format_args!("claims:"));
+    print(format_args!("claims:"));
     for assertion in &scenario.check {
         let why = if assertion.why.is_empty() { String::new() } else { format!("    ({})", assertion.why) };
-        say(format_args!("  {}{why}", assertion.that.text));
+        print(format_args!("  {}{why}", assertion.that.text));
     }
-    say(format_args!(""));
-    let wanted = privileges(scenario);
-    say(format_args!("privileges: {wanted}"));
+    print(format_args!(""));
+    let needed = privileges(scenario);
+    print(format_args!("privileges: {needed}"));
     let seconds = duration_s(scenario, arms.len());
     let way = match scenario.way {
-        Way::SideBySide => "side by side".to_owned(),
-        Way::Interleaved => format!(
+        RunMode::SideBySide => "side by side".to_owned(),
+        RunMode::Interleaved => format!(
             "one after another, {} round{}",
             scenario.repeats,
             if scenario.repeats == 1 { "" } else { "s" }
         ),
     };
-    say(format_args!("takes about {seconds:.0} s {way}, with start and audit"));
+    print(format_args!("takes about {seconds:.0} s {way}, with start and audit"));
     text
 }
 
 /// What holds on the edges of an arm, with every blank filled in: the commonest first, and each other
 /// with the edges that have it.
-fn policies(arm: &Arm, edges: &[String]) -> Vec<String> {
+fn policy_lines(arm: &Arm, edges: &[String]) -> Vec<String> {
     let table: Vec<(EdgePattern, policy::Policy)> =
         arm.policies.iter().filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
@@ -149,7 +153,7 @@ fn policies(arm: &Arm, edges: &[String]) -> Vec<String> {
 }
 
 /// What components are shaped to, where the first arm says so, with Little's law beside it.
-fn shapes(scenario: &Scenario) -> Vec<String> {
+fn capacity_lines(scenario: &Scenario) -> Vec<String> {
     let Some(arm) = scenario.default_arms().next() else { return Vec::new() };
     let shape = |(name, service): (&String, &policy::ServiceOptions)| {
         let (slots, work) = (service.slots?, service.work?);
@@ -169,26 +173,26 @@ fn privileges(scenario: &Scenario) -> String {
         .faults()
         .any(|fault| matches!(fault.process_fault(), Some(ProcessFault::CpuQuota(_))))
         || scenario.arms.iter().any(|arm| arm.placement.limits.values().any(|limits| limits.cpu.is_some()));
-    let mut wanted = Vec::new();
-    wanted.extend(quota.then_some("control groups for quotas of CPU"));
-    wanted.extend(scenario.loses_packets().then_some("a network namespace and iptables for packet loss"));
-    if wanted.is_empty() {
+    let mut needed = Vec::new();
+    needed.extend(quota.then_some("control groups for quotas of CPU"));
+    needed.extend(scenario.loses_packets().then_some("a network namespace and iptables for packet loss"));
+    if needed.is_empty() {
         return "none; everything listens on loopback".to_owned();
     }
-    format!("{}; without them the run is inconclusive (see `cleave doctor`)", wanted.join(", "))
+    format!("{}; without them the run is inconclusive (see `cleave doctor`)", needed.join(", "))
 }
 
 /// How long a run takes, seconds: the load, and starts and audits around it.
 pub fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
     let length_s = scenario.length_ns() as f64 / 1e9;
     match scenario.way {
-        Way::SideBySide => length_s + 8.0,
-        Way::Interleaved => (length_s + 4.0) * arms as f64 * f64::from(scenario.repeats),
+        RunMode::SideBySide => length_s + 8.0,
+        RunMode::Interleaved => (length_s + 4.0) * arms as f64 * f64::from(scenario.repeats),
     }
 }
 
 /// Phases as a bar, steps as their numbers on it.
-fn drawing(scenario: &Scenario) -> String {
+fn timeline_bar(scenario: &Scenario) -> String {
     let length = scenario.length_ns().max(1);
     let column = |at_ns: u64| (u128::from(at_ns) * WIDTH as u128 / u128::from(length)) as usize;
     let mut bar: Vec<char> = vec!['-'; WIDTH];

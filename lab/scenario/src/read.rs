@@ -12,16 +12,16 @@ use traffic::arrival_trace;
 use traffic::load::{Load, Surge};
 
 use crate::action::Action;
-use crate::check;
-use crate::model::{Budget, Keeping, Phase, Scenario, Step, Watching, Way, ns};
-use crate::place::{explain, nearest, places, remove, take_out, text_of, within};
-use crate::source::{Fault, Faults, Source, unknown};
+use crate::references;
+use crate::scenario::{Budget, DataRetention, Phase, RunMode, Scenario, Step, TelemetryLevel, ns};
+use crate::source::{Diagnostic, Diagnostics, Source, unknown};
+use crate::tokens::{explain_serde_error, find_token, remove, remove_covering, string_entry, tokens, within};
 
 /// Version of the schema this program reads.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 1;
 
 /// Keys of a file, at its top.
-pub(crate) const TOP: [&str; 20] = [
+pub(crate) const TOP_KEYS: [&str; 20] = [
     "schema",
     "name",
     "title",
@@ -44,7 +44,7 @@ pub(crate) const TOP: [&str; 20] = [
     "expect",
 ];
 /// `stop` is apart, because the array above is also the order of a well-written file.
-pub(crate) const STOP: &str = "stop";
+pub(crate) const STOP_KEY: &str = "stop";
 
 pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -53,29 +53,33 @@ pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 /// # Errors
 /// All faults of the text, each with its place and the right choices; or the
 /// file cannot be read.
-pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<Scenario, Faults> {
+pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<Scenario, Diagnostics> {
     let source = Source { path: path.to_owned(), text };
-    let mut reader =
-        Reader { components, faults: Vec::new(), written: Written::default(), claims: Vec::new() };
+    let mut reader = Reader {
+        components,
+        diagnostics: Vec::new(),
+        declared: DeclaredNames::default(),
+        expectations: Vec::new(),
+    };
     let scenario = reader.scenario(&source);
     match scenario {
-        Some(scenario) if reader.faults.is_empty() => Ok(scenario),
-        _ => Err(Faults::new(&source, reader.faults)),
+        Some(scenario) if reader.diagnostics.is_empty() => Ok(scenario),
+        _ => Err(Diagnostics::new(&source, reader.diagnostics)),
     }
 }
 
 pub(crate) struct Reader<'a> {
     pub(crate) components: &'a [ComponentName],
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) written: Written,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) declared: DeclaredNames,
     /// Every expectation of the file, with its place.
-    pub(crate) claims: Vec<(Expectation, Range<usize>)>,
+    pub(crate) expectations: Vec<(Expectation, Range<usize>)>,
 }
 
 /// The names a file gives, those of faulty parts too: who refers to a phase whose
 /// length is wrong has made no fault.
 #[derive(Default)]
-pub(crate) struct Written {
+pub(crate) struct DeclaredNames {
     pub(crate) phases: Vec<String>,
     /// Topologies, variants, and arms by their whole names.
     pub(crate) axes: Vec<String>,
@@ -88,40 +92,44 @@ pub(crate) struct Written {
 }
 
 impl Reader<'_> {
-    pub(crate) fn fault(&mut self, span: Range<usize>, message: impl Into<String>) {
-        self.faults.push(Fault { span, message: message.into() });
+    pub(crate) fn report(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic { span, message: message.into() });
     }
 
     /// A value as the type that carries it out; a fault where it is none. Serde
     /// stops at the first fault of a table: the key at fault is taken out and the
     /// rest is read again, so that all are told.
     pub(crate) fn value<T: DeserializeOwned>(&mut self, value: Value<'_>) -> Option<T> {
-        self.rest_of(value, false)
+        self.value_after_unknown_keys(value, false)
     }
 
     /// The same, of a table from which an unknown key may have been taken before.
-    pub(crate) fn rest_of<T: DeserializeOwned>(&mut self, mut value: Value<'_>, misspelt: bool) -> Option<T> {
-        let mut taken_out = false;
+    pub(crate) fn value_after_unknown_keys<T: DeserializeOwned>(
+        &mut self,
+        mut value: Value<'_>,
+        has_unknown_keys: bool,
+    ) -> Option<T> {
+        let mut has_removed = false;
         loop {
             let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
-                Ok(read) => return (!taken_out).then_some(read),
+                Ok(read) => return (!has_removed).then_some(read),
                 Err(error) => error,
             };
             let missing = error.message().starts_with("missing field");
             let mut span = error.span().unwrap_or(value.span());
             // What a type refuses after reading is placed at its whole table; the
             // message names what is wrong in it.
-            if !missing && let Some(nearer) = nearest(&places(&value, &span), error.message()) {
-                span = nearer;
+            if !missing && let Some(token_span) = find_token(&tokens(&value, &span), error.message()) {
+                span = token_span;
             }
             // What is missing now may be what was misspelt.
-            if !((taken_out || misspelt) && missing) {
-                self.fault(span.clone(), explain(error.message()));
+            if !((has_removed || has_unknown_keys) && missing) {
+                self.report(span.clone(), explain_serde_error(error.message()));
             }
-            if !take_out(&mut value, &span) {
+            if !remove_covering(&mut value, &span) {
                 return None;
             }
-            taken_out = true;
+            has_removed = true;
         }
     }
 
@@ -137,7 +145,7 @@ impl Reader<'_> {
         example: &str,
     ) -> Option<T> {
         if !table.contains_key(key) {
-            self.fault(0..0, format!("`{key}` is missing; write for example {example}"));
+            self.report(0..0, format!("`{key}` is missing; write for example {example}"));
             return None;
         }
         self.take(table, key)
@@ -146,28 +154,28 @@ impl Reader<'_> {
     fn scenario(&mut self, source: &Source) -> Option<Scenario> {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in errors {
-            self.fault(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
+            self.report(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
         }
-        if !self.faults.is_empty() {
+        if !self.diagnostics.is_empty() {
             return None;
         }
         let mut top = table.into_inner();
         self.unknown_keys(&top);
         let place = top.get("schema").map_or(0..0, Spanned::span);
         if let Some(schema) = self.required::<i64>(&mut top, "schema", "schema = 1")
-            && schema != SCHEMA
+            && schema != SCHEMA_VERSION
         {
-            self.fault(place, format!("schema {schema} is not known; write schema = {SCHEMA}"));
+            self.report(place, format!("schema {schema} is not known; write schema = {SCHEMA_VERSION}"));
         }
         let name = self.required(&mut top, "name", "name = \"hop-tax\"");
         let title = self.required(&mut top, "title", "title = \"what happens, in a line\"");
         let why = self.required(&mut top, "why", "why = \"the claim, with its source\"");
         let seed: Option<u64> = self.take(&mut top, "seed");
         let tags: Option<Vec<String>> = self.take(&mut top, "tags");
-        let telemetry: Option<Watching> = self.take(&mut top, "telemetry");
-        let way: Option<Way> = self.take(&mut top, "way");
+        let telemetry: Option<TelemetryLevel> = self.take(&mut top, "telemetry");
+        let way: Option<RunMode> = self.take(&mut top, "way");
         let repeats = self.repeats(&mut top, way);
-        let data: Option<Keeping> = self.take(&mut top, "data");
+        let data: Option<DataRetention> = self.take(&mut top, "data");
         let budget: Option<Budget> = self.take(&mut top, "budget");
         let phases = self.phases(&mut top);
         let mut load: Option<Load> = self.load(&mut top, source);
@@ -178,7 +186,7 @@ impl Reader<'_> {
         }
         let (valid, check) = self.expectations(&mut top, source);
         let stop = self.stop(&mut top, source);
-        check::whole(self, source, load.as_ref());
+        references::check_references(self, source, load.as_ref());
         Some(Scenario {
             source: source.clone(),
             name: name?,
@@ -202,13 +210,13 @@ impl Reader<'_> {
     }
 
     /// Rounds: only where arms take turns.
-    fn repeats(&mut self, top: &mut DeTable<'_>, way: Option<Way>) -> u32 {
+    fn repeats(&mut self, top: &mut DeTable<'_>, way: Option<RunMode>) -> u32 {
         let place = top.get("repeats").map_or(0..0, Spanned::span);
         let repeats: Option<u32> = self.take(top, "repeats");
         if repeats.is_some_and(|repeats| !(1..=50).contains(&repeats)) {
-            self.fault(place, "`repeats` is 1 to 50 rounds");
-        } else if repeats.is_some_and(|repeats| repeats > 1) && way != Some(Way::Interleaved) {
-            self.fault(place, "only arms that take turns have rounds; write way = \"interleaved\"");
+            self.report(place, "`repeats` is 1 to 50 rounds");
+        } else if repeats.is_some_and(|repeats| repeats > 1) && way != Some(RunMode::Interleaved) {
+            self.report(place, "only arms that take turns have rounds; write way = \"interleaved\"");
         }
         repeats.unwrap_or(1)
     }
@@ -216,16 +224,16 @@ impl Reader<'_> {
     fn unknown_keys(&mut self, top: &DeTable<'_>) {
         for key in top.keys() {
             let name: &str = key.get_ref();
-            if !TOP.contains(&name) && name != STOP {
-                let choices: Vec<&str> = TOP.iter().copied().chain([STOP]).collect();
-                self.fault(key.span(), unknown("key", name, choices));
+            if !TOP_KEYS.contains(&name) && name != STOP_KEY {
+                let choices: Vec<&str> = TOP_KEYS.iter().copied().chain([STOP_KEY]).collect();
+                self.report(key.span(), unknown("key", name, choices));
             }
         }
     }
 
     fn phases(&mut self, top: &mut DeTable<'_>) -> Vec<Phase> {
         let Some(value) = remove(top, "phases") else {
-            self.fault(
+            self.report(
                 0..0,
                 "`phases` is missing; write for example phases = [{ name = \"steady\", for = \"10s\" }]",
             );
@@ -233,24 +241,24 @@ impl Reader<'_> {
         };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.fault(span, "`phases` is a list: [{ name = \"steady\", for = \"10s\" }]");
+            self.report(span, "`phases` is a list: [{ name = \"steady\", for = \"10s\" }]");
             return Vec::new();
         };
         let count = items.len();
         let mut phases: Vec<Phase> = Vec::new();
         for item in items {
-            let (name, name_span) = text_of(&item, "name");
-            let (_, length_span) = text_of(&item, "for");
+            let (name, name_span) = string_entry(&item, "name");
+            let (_, length_span) = string_entry(&item, "for");
             if let Some(name) = name {
-                if self.written.phases.contains(&name) {
-                    self.fault(name_span, format!("phase `{name}` is there already; give it another name"));
+                if self.declared.phases.contains(&name) {
+                    self.report(name_span, format!("phase `{name}` is there already; give it another name"));
                 }
-                self.written.phases.push(name);
+                self.declared.phases.push(name);
             }
             let Some(phase) = self.value::<Phase>(item) else { continue };
             let length = ns(phase.length);
             if length == 0 || !length.is_multiple_of(1_000_000_000) {
-                self.fault(
+                self.report(
                     length_span,
                     format!(
                         "phase `{}` must last whole seconds, at least one; write for = \"5s\"",
@@ -260,19 +268,19 @@ impl Reader<'_> {
             }
             phases.push(phase);
         }
-        if self.written.phases.len() < count {
+        if self.declared.phases.len() < count {
             // One without a name may be the one that is meant elsewhere.
-            self.written.phases.clear();
+            self.declared.phases.clear();
         }
         if phases.len() == count && !phases.iter().any(|phase| phase.measure) {
-            self.fault(span, "no phase is measured; leave out `measure = false` in at least one");
+            self.report(span, "no phase is measured; leave out `measure = false` in at least one");
         }
         phases
     }
 
     fn load(&mut self, top: &mut DeTable<'_>, source: &Source) -> Option<Load> {
         let Some(value) = remove(top, "load") else {
-            self.fault(0..0, "`[load]` is missing; write [load] and below it rate = \"100/s\"");
+            self.report(0..0, "`[load]` is missing; write [load] and below it rate = \"100/s\"");
             return None;
         };
         let span = value.span();
@@ -280,23 +288,23 @@ impl Reader<'_> {
             DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
             _ => Vec::new(),
         };
-        let inside = places(&value, &span);
-        let (value, misspelt) = self.known_keys(value, &Load::KEYS);
+        let inside = tokens(&value, &span);
+        let (value, has_unknown_keys) = self.known_keys(value, &Load::KEYS);
         let mut load: Load = self.value(value)?;
-        self.trace(&mut load, source, nearest(&inside, "trace").unwrap_or(span.clone()));
-        let names: Vec<String> = self.written.phases.clone();
+        self.trace(&mut load, source, find_token(&inside, "trace").unwrap_or(span.clone()));
+        let names: Vec<String> = self.declared.phases.clone();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         // What is missing now may be what was misspelt.
-        let missing = |message: &String| misspelt && message.starts_with("rate: nobody comes");
+        let missing = |message: &String| has_unknown_keys && message.starts_with("rate: nobody comes");
         for message in load.diagnostics(&names).into_iter().filter(|message| !missing(message)) {
             // A sentence begins with its key, which may be a default the file does not have.
             let key = message.split(':').next().unwrap_or_default();
             let place = keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
             let place = match place {
-                Some(place) => nearest(&within(&inside, &place), &message).or(Some(place)),
-                None => nearest(&inside, &message),
+                Some(place) => find_token(&within(&inside, &place), &message).or(Some(place)),
+                None => find_token(&inside, &message),
             };
-            self.fault(place.unwrap_or(span.clone()), message);
+            self.report(place.unwrap_or(span.clone()), message);
         }
         Some(load)
     }
@@ -308,7 +316,7 @@ impl Reader<'_> {
         let path = folder.join(written);
         match regular_file(&path) {
             Err(why) => {
-                self.fault(
+                self.report(
                     place,
                     format!(
                         "trace: cannot read {}: {why}; name a file of rows {}",
@@ -323,7 +331,7 @@ impl Reader<'_> {
                     let name = path.display();
                     faults
                         .into_iter()
-                        .for_each(|fault| self.fault(place.clone(), format!("trace: {name}: {fault}")));
+                        .for_each(|fault| self.report(place.clone(), format!("trace: {name}: {fault}")));
                 }
             },
         }
@@ -332,17 +340,17 @@ impl Reader<'_> {
     /// The table without the keys it cannot have, which are told, and whether there were any.
     fn known_keys<'i>(&mut self, value: Value<'i>, known: &[&str]) -> (Value<'i>, bool) {
         let span = value.span();
-        let before = self.faults.len();
+        let before = self.diagnostics.len();
         let mut value = value.into_inner();
         if let DeValue::Table(table) = &mut value {
             let written: Vec<(String, Range<usize>)> =
                 table.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
             for (key, place) in written.into_iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-                self.fault(place, unknown("key", &key, known.iter().copied()));
+                self.report(place, unknown("key", &key, known.iter().copied()));
                 remove(table, &key);
             }
         }
-        (Spanned::new(span, value), self.faults.len() > before)
+        (Spanned::new(span, value), self.diagnostics.len() > before)
     }
 
     /// The tables `[key.NAME]`, each with its name and the name's place.
@@ -364,7 +372,7 @@ impl Reader<'_> {
                 tables
             }
             _ => {
-                self.fault(span, format!("`{key}` is a table of tables: [{key}.NAME]"));
+                self.report(span, format!("`{key}` is a table of tables: [{key}.NAME]"));
                 Vec::new()
             }
         }
@@ -372,13 +380,13 @@ impl Reader<'_> {
 }
 
 /// Longest trace, bytes.
-const LONGEST_TRACE: u64 = 16 << 20;
+const MAX_TRACE_BYTES: u64 = 16 << 20;
 
 /// The text of a file, unless it is a device, or has no end.
 fn regular_file(path: &Path) -> std::io::Result<String> {
     let about = std::fs::metadata(path)?;
-    if !about.is_file() || about.len() > LONGEST_TRACE {
-        return Err(std::io::Error::other(format!("it is no file of at most {} MiB", LONGEST_TRACE >> 20)));
+    if !about.is_file() || about.len() > MAX_TRACE_BYTES {
+        return Err(std::io::Error::other(format!("it is no file of at most {} MiB", MAX_TRACE_BYTES >> 20)));
     }
     std::fs::read_to_string(path)
 }

@@ -7,7 +7,7 @@ use contract::ComponentName;
 use serde_json::{Map, Value, json};
 
 use crate::action::{self, ACTIONS};
-use crate::read::TOP;
+use crate::read::TOP_KEYS;
 
 fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
@@ -357,7 +357,7 @@ pub fn schema(components: &[ComponentName]) -> Value {
         ("expect", table(&[("valid", assertions.clone()), ("check", assertions)], &[])),
         ("stop", stop),
     ];
-    debug_assert_eq!(known.len(), TOP.len() + 1, "every key of the top, and `stop`");
+    debug_assert_eq!(known.len(), TOP_KEYS.len() + 1, "every key of the top, and `stop`");
     let mut schema = table(&known, &["schema", "name", "title", "why", "phases", "load"]);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("a scenario of Cleave");

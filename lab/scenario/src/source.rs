@@ -15,7 +15,7 @@ pub struct Source {
 
 /// One fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Diagnostic {
     /// Bytes of the text it concerns.
     pub span: Range<usize>,
     /// What is wrong and what to write instead.
@@ -24,11 +24,11 @@ pub struct Fault {
 
 /// All faults of a file, in the order of the text.
 #[derive(Clone, Debug)]
-pub struct Faults {
+pub struct Diagnostics {
     /// The file.
     pub source: Source,
     /// At least one.
-    pub faults: Vec<Fault>,
+    pub items: Vec<Diagnostic>,
 }
 
 impl Source {
@@ -68,12 +68,12 @@ impl Source {
     /// Where `word` stands on its own within `span`; all of `span` where it does not.
     pub(crate) fn word_within(&self, span: &Range<usize>, word: &str) -> Range<usize> {
         let text = self.text.get(span.clone()).unwrap_or_default();
-        let alone = |at: usize| {
+        let stands_alone = |at: usize| {
             let before = text[..at].chars().next_back();
             let after = text[at + word.len()..].chars().next();
             !before.is_some_and(is_word) && !after.is_some_and(is_word)
         };
-        let found = text.match_indices(word).map(|(at, _)| at).find(|at| alone(*at));
+        let found = text.match_indices(word).map(|(at, _)| at).find(|at| stands_alone(*at));
         found.map_or(span.clone(), |at| span.start + at..span.start + at + word.len())
     }
 
@@ -86,22 +86,22 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-' || c == '.'
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fault) in self.faults.iter().enumerate() {
-            let (line, column) = self.source.position(fault.span.start);
+        for (i, diagnostic) in self.items.iter().enumerate() {
+            let (line, column) = self.source.position(diagnostic.span.start);
             let text = self.source.line(line);
             let width = self
                 .source
                 .text
-                .get(fault.span.clone())
+                .get(diagnostic.span.clone())
                 .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count())
                 .max(1);
             let gutter = line.to_string().len();
             if i > 0 {
                 writeln!(f)?;
             }
-            writeln!(f, "{}:{line}:{column}: {}", self.source.path.display(), fault.message)?;
+            writeln!(f, "{}:{line}:{column}: {}", self.source.path.display(), diagnostic.message)?;
             writeln!(f, "{:gutter$} |", "")?;
             writeln!(f, "{line} | {text}")?;
             write!(f, "{:gutter$} | {:pad$}{}", "", "", "^".repeat(width), pad = column - 1)?;
@@ -110,13 +110,13 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for Diagnostics {}
 
-impl Faults {
+impl Diagnostics {
     /// Faults of a file, sorted by place.
-    pub fn new(source: &Source, mut faults: Vec<Fault>) -> Self {
-        faults.sort_by_key(|fault| fault.span.start);
-        Self { source: source.clone(), faults }
+    pub fn new(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+        Self { source: source.clone(), items: diagnostics }
     }
 }
 
@@ -156,11 +156,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_shows_its_place_with_a_caret() {
+    fn a_diagnostic_shows_its_place_with_a_caret() {
         let source = Source { path: "scenarios/x.toml".into(), text: "a = 1\non = \"fed\"\n".into() };
         let span = 12..15;
         let message = unknown("component", "fed", ["profile", "feed"]);
-        let text = Faults::new(&source, vec![Fault { span, message }]).to_string();
+        let text = Diagnostics::new(&source, vec![Diagnostic { span, message }]).to_string();
         assert_eq!(
             text,
             "scenarios/x.toml:2:7: unknown component `fed`; did you mean `feed`? components: profile, feed\n  |\n2 | on = \"fed\"\n  |       ^^^"

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use contract::ProcessPlan;
 use record::{EventKind, Verdict};
 use runtime::{Tasks, clock};
-use scenario::{Scenario, Watching};
+use scenario::{Scenario, TelemetryLevel};
 use telemetry::Level;
 use tokio::sync::watch;
 
@@ -284,12 +284,12 @@ pub(crate) fn random_secret(what: &str) -> String {
 }
 
 /// Telemetry of nodes as the scenario says.
-pub(crate) fn telemetry_level(watching: Watching) -> Level {
+pub(crate) fn telemetry_level(watching: TelemetryLevel) -> Level {
     match watching {
-        Watching::Off => Level::Off,
-        Watching::Metrics => Level::Metrics,
-        Watching::Sampled => Level::default(),
-        Watching::Full => Level::Full,
+        TelemetryLevel::Off => Level::Off,
+        TelemetryLevel::Metrics => Level::Metrics,
+        TelemetryLevel::Sampled => Level::default(),
+        TelemetryLevel::Full => Level::Full,
     }
 }
 

@@ -230,14 +230,14 @@ fn arm_cores(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
     let all = runtime::limits::allowed_cores();
     let wanted = (wanted as usize).clamp(1, all.len().max(1));
     // Arms that take turns take the same cores, and leave the others to the generator.
-    let turns = scenario.way == scenario::Way::SideBySide;
+    let turns = scenario.way == scenario::RunMode::SideBySide;
     let turn = (0..52).filter(|_| turns).find(|index| arm_letter(*index) == letter).unwrap_or(0) * wanted;
     (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
 }
 
 /// Cores left to the generator, where arms that take turns have a budget.
 fn generator_cores(scenario: &scenario::Scenario) -> Vec<usize> {
-    if scenario.way == scenario::Way::SideBySide || scenario.budget.cores.is_none() {
+    if scenario.way == scenario::RunMode::SideBySide || scenario.budget.cores.is_none() {
         return Vec::new();
     }
     let taken = arm_cores(scenario, 'A');

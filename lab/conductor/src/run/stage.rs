@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use loadgen::{Message, Summary};
 use record::{Entry, EventKind, Tracing};
 use runtime::clock;
-use scenario::Keeping;
+use scenario::DataRetention;
 use scorecard::Circumstances;
 use tokio::sync::watch;
 use traffic::load::Model;
@@ -118,7 +118,7 @@ impl Stage {
         let data = planned.plan.config.data.clone();
         let failed = |source| RunError::Folder { path: data.clone(), source };
         if data.exists() {
-            if self.options.scenario.data == Keeping::Kept {
+            if self.options.scenario.data == DataRetention::Kept {
                 return Ok(());
             }
             std::fs::remove_dir_all(&data).map_err(failed)?;

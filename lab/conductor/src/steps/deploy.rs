@@ -14,7 +14,7 @@ use node::NodeConfig;
 use policy::units::Ratio;
 use record::{EventKind, Verdict};
 use scenario::Step;
-use scenario::action::{Action, Build, Deploy, Reconfigure, Takeover};
+use scenario::action::{Action, Build, Deploy, Reconfigure, RolloutKind};
 
 use crate::arm::Arm;
 use crate::arm::instance::{ArmError, Instance};
@@ -138,7 +138,7 @@ pub(crate) async fn deploy(
     context.mark(step, letter, "began", format!("{letter} {} deploy {}", step.on, deploy.build.name()));
     for process in processes(arm, names) {
         let one_port = process.gateway || process.registry;
-        let result = if deploy.strategy.kind == Takeover::Canary && !one_port {
+        let result = if deploy.strategy.kind == RolloutKind::Canary && !one_port {
             canary(context, step, deploy, arm, &process, &new).await
         } else {
             deploy_or_roll_back(context, step, deploy, arm, &process, (&new, &old)).await
@@ -166,14 +166,14 @@ async fn deploy_or_roll_back(
     let letter = arm.plan.letter;
     let take_over = async |change: &Change<'_>| match deploy.strategy.kind {
         _ if process.gateway || process.registry => in_place(context, arm, process, change).await,
-        Takeover::Recreate => in_place(context, arm, process, change).await,
-        Takeover::Rolling | Takeover::Canary => rolling(context, arm, process, change).await,
-        Takeover::BlueGreen => blue_green(context, arm, process, change).await,
+        RolloutKind::Recreate => in_place(context, arm, process, change).await,
+        RolloutKind::Rolling | RolloutKind::Canary => rolling(context, arm, process, change).await,
+        RolloutKind::BlueGreen => blue_green(context, arm, process, change).await,
     };
     take_over(new).await?;
     if deploy.strategy.promote_if.is_some()
         && !passes_watch(context, step, deploy, letter).await
-        && deploy.strategy.is_taken_back()
+        && deploy.strategy.rolls_back_automatically()
     {
         take_over(old).await?;
         context.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
@@ -239,7 +239,7 @@ async fn canary(
         roll_all_except(context, arm, process, new, &canary).await?;
         arm.remove_copy(context.environment, &canary).await;
         context.mark(step, letter, "promoted", format!("{letter} {} takes over", deploy.build.name()));
-    } else if deploy.strategy.is_taken_back() {
+    } else if deploy.strategy.rolls_back_automatically() {
         arm.remove_copy(context.environment, &canary).await;
         context.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
     }

@@ -2,23 +2,23 @@
 
 use std::path::Path;
 
-use scenario::explain::{Planned, explain};
+use scenario::explain::{PlannedArm, explain};
 
 use crate::{COMPONENTS, files, read, stem, text};
 
 /// Where the scenarios of the house lie.
-const HOUSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+const SCENARIO_FOLDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
 
 #[test]
-fn every_scenario_of_the_house_is_explained_in_full() {
-    let paths = files(Path::new(HOUSE), "toml");
-    assert!(!paths.is_empty(), "no scenario in {HOUSE}");
+fn every_shipped_scenario_is_explained_in_full() {
+    let paths = files(Path::new(SCENARIO_FOLDERS), "toml");
+    assert!(!paths.is_empty(), "no scenario in {SCENARIO_FOLDERS}");
     for path in paths {
         let name = stem(&path);
-        let scenario = read(&name, &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
-        let arms: Vec<Planned<'_>> = scenario
+        let scenario = read(&name, &text(&path)).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+        let arms: Vec<PlannedArm<'_>> = scenario
             .default_arms()
-            .map(|arm| Planned {
+            .map(|arm| PlannedArm {
                 arm,
                 processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
                 remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
@@ -26,12 +26,15 @@ fn every_scenario_of_the_house_is_explained_in_full() {
             .collect();
         let reach =
             |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].processes.len());
-        let told = explain(&scenario, &arms, reach);
+        let printed = explain(&scenario, &arms, reach);
         let says = |line: &str| {
-            assert!(told.lines().any(|said| said.starts_with(line)), "{name}: no line `{line}..` in\n{told}");
+            assert!(
+                printed.lines().any(|printed| printed.starts_with(line)),
+                "{name}: no line `{line}..` in\n{printed}"
+            );
         };
         says(&format!("{name}: {}", scenario.title));
-        for (letter, Planned { arm: planned, processes, .. }) in ('A'..='Z').chain('a'..='z').zip(&arms) {
+        for (letter, PlannedArm { arm: planned, processes, .. }) in ('A'..='Z').chain('a'..='z').zip(&arms) {
             let arm = &planned.name;
             let copies: u32 = processes.iter().map(|process| process.replicas).sum();
             says(&format!("  {letter} {arm}: {copies} process"));
@@ -49,19 +52,23 @@ fn every_scenario_of_the_house_is_explained_in_full() {
         for step in &scenario.steps {
             let at_s = step.start_ns as f64 / 1e9;
             says(&format!("  {} at {at_s:.1}s", step.number));
-            assert!(told.contains(&format!("{} {}", step.on, step.action)), "{name}: {} in\n{told}", step.id);
+            assert!(
+                printed.contains(&format!("{} {}", step.on, step.action)),
+                "{name}: {} in\n{printed}",
+                step.id
+            );
         }
         for assertion in scenario.valid.iter().chain(&scenario.check) {
             says(&format!("  {}", assertion.that.text));
-            assert!(told.contains(&assertion.why), "{name}: {} in\n{told}", assertion.why);
+            assert!(printed.contains(&assertion.why), "{name}: {} in\n{printed}", assertion.why);
         }
     }
 }
 
 #[test]
-fn a_step_starts_when_its_phase_does_and_lasts_as_long_as_it_says() {
-    let path = Path::new(HOUSE).join("first-look.toml");
-    let scenario = read("first-look", &text(&path)).unwrap_or_else(|faults| panic!("{faults}"));
+fn a_step_starts_with_its_phase_and_has_its_length() {
+    let path = Path::new(SCENARIO_FOLDERS).join("first-look.toml");
+    let scenario = read("first-look", &text(&path)).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     // warm 3 s, steady 12 s; then slow 8 s and calm 4 s, and one second into the crash.
     let [slow, dead] = scenario.steps.as_slice() else { panic!("two steps") };
     assert_eq!((slow.start_ns, slow.length_ns), (15_000_000_000, 8_000_000_000));

@@ -61,17 +61,17 @@ proptest! {
         for edit in &edits {
             damaged = apply(&damaged, edit);
         }
-        let Err(faults) = read("damaged.toml", &damaged) else { return Ok(()) };
-        prop_assert!(!faults.faults.is_empty(), "refused without a reason:\n{damaged}");
-        for fault in &faults.faults {
-            let marked = damaged.get(fault.span.clone());
-            prop_assert!(marked.is_some(), "{:?} is no part of the text: {}", fault.span, fault.message);
-            prop_assert!(!fault.message.is_empty() && !fault.message.contains('\n'), "{:?}", fault.message);
+        let Err(diagnostics) = read("damaged.toml", &damaged) else { return Ok(()) };
+        prop_assert!(!diagnostics.items.is_empty(), "refused without a reason:\n{damaged}");
+        for diagnostic in &diagnostics.items {
+            let marked = damaged.get(diagnostic.span.clone());
+            prop_assert!(marked.is_some(), "{:?} is no part of the text: {}", diagnostic.span, diagnostic.message);
+            prop_assert!(!diagnostic.message.is_empty() && !diagnostic.message.contains('\n'), "{:?}", diagnostic.message);
         }
-        let starts: Vec<usize> = faults.faults.iter().map(|fault| fault.span.start).collect();
+        let starts: Vec<usize> = diagnostics.items.iter().map(|diagnostic| diagnostic.span.start).collect();
         prop_assert!(starts.is_sorted(), "not in the order of the file: {starts:?}");
-        let shown = faults.to_string();
+        let shown = diagnostics.to_string();
         // Place, gutter, line and caret: four lines each.
-        prop_assert_eq!(shown.lines().count(), 4 * faults.faults.len(), "{}", shown);
+        prop_assert_eq!(shown.lines().count(), 4 * diagnostics.items.len(), "{}", shown);
     }
 }

@@ -1,14 +1,14 @@
 //! What a scenario file may say, and what its writer hears when it says something else.
 
-mod bad;
 mod catalogue;
+mod diagnostics;
 mod edits;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
 use contract::ComponentName;
-use scenario::{Faults, Scenario};
+use scenario::{Diagnostics, Scenario};
 
 /// The components of the application the scenarios are written for.
 const COMPONENTS: [ComponentName; 5] = [
@@ -20,7 +20,7 @@ const COMPONENTS: [ComponentName; 5] = [
 ];
 
 /// Reads a text as the program would, under the name its messages shall show.
-fn read(name: &str, text: &str) -> Result<Scenario, Faults> {
+fn read(name: &str, text: &str) -> Result<Scenario, Diagnostics> {
     scenario::read(Path::new(name), text.to_owned(), &COMPONENTS)
 }
 

@@ -49,11 +49,11 @@ max = "60s"
 /// The keys the reader offers when it meets one it does not know.
 fn known_to_the_reader(place: &str) -> Vec<String> {
     let line = if matches!(place, "phase" | "budget") { "qqqqqqqq = 1" } else { "qqqqqqqq = 1\n" };
-    let faults = read("x", &with(place, line)).expect_err("nobody knows that key").to_string();
-    let line = faults
+    let diagnostics = read("x", &with(place, line)).expect_err("nobody knows that key").to_string();
+    let line = diagnostics
         .lines()
         .find(|line| line.contains("qqqqqqqq") && line.contains("unknown"))
-        .unwrap_or_else(|| panic!("{place}: {faults}"));
+        .unwrap_or_else(|| panic!("{place}: {diagnostics}"));
     let choices = line.rsplit_once(": ").expect("choices follow").1;
     let mut keys: Vec<String> = choices.split(", ").map(str::to_owned).collect();
     keys.sort();

@@ -9,43 +9,48 @@ use crate::read::Reader;
 use crate::source::{Source, unknown};
 
 /// Checks what needs the whole scenario; `load` is none where it has faults of its own.
-pub(crate) fn whole(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
-    for (that, span) in std::mem::take(&mut reader.claims) {
+pub(crate) fn check_references(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
+    for (that, span) in std::mem::take(&mut reader.expectations) {
         for side in [&that.left, &that.right] {
             if let Side::Measure { query, .. } = side {
-                names(reader, query, load, &|word| source.word_within(&span, word));
+                check_measure(reader, query, load, &|word| source.word_within(&span, word));
             }
         }
     }
 }
 
-fn names(reader: &mut Reader<'_>, query: &Query, load: Option<&Load>, place: &dyn Fn(&str) -> Range<usize>) {
+fn check_measure(
+    reader: &mut Reader<'_>,
+    query: &Query,
+    load: Option<&Load>,
+    place: &dyn Fn(&str) -> Range<usize>,
+) {
     if let Window::Phase(phase) = &query.window {
-        known(reader, "phase", phase, &reader.written.phases.clone(), place);
+        check_name(reader, "phase", phase, &reader.declared.phases.clone(), place);
     }
     for axis in &query.axes {
-        known(reader, "arm", axis, &reader.written.axes.clone(), place);
+        check_name(reader, "arm", axis, &reader.declared.axes.clone(), place);
     }
     match &query.argument {
         Argument::None => {}
         Argument::Journey(journey) | Argument::JourneyAndTime(journey, _) => {
             if let Some(load) = load {
-                selector(reader, load, journey, place);
+                check_journey(reader, load, journey, place);
             }
         }
         Argument::Step(step) => step_of(reader, step, place),
-        Argument::Component(name) => reader.known_component(place(name), name, &[]),
-        Argument::Process(name) => reader.known_component(place(name), name, &["gateway", "registry"]),
+        Argument::Component(name) => reader.check_component(place(name), name, &[]),
+        Argument::Process(name) => reader.check_component(place(name), name, &["gateway", "registry"]),
         Argument::Edge(caller, callee) => {
             for name in [caller, callee] {
-                reader.known_component(place(name), name, &["gateway"]);
+                reader.check_component(place(name), name, &["gateway"]);
             }
         }
     }
 }
 
 /// A fault unless `name` is one of those the file gives. Where it gives none, that has been said already.
-fn known(
+fn check_name(
     reader: &mut Reader<'_>,
     what: &str,
     name: &str,
@@ -53,25 +58,25 @@ fn known(
     place: &dyn Fn(&str) -> Range<usize>,
 ) {
     if !written.is_empty() && !written.iter().any(|other| other == name) {
-        reader.fault(place(name), unknown(what, name, written.iter().map(String::as_str)));
+        reader.report(place(name), unknown(what, name, written.iter().map(String::as_str)));
     }
 }
 
 /// A step goes by its id or by its number.
 fn step_of(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<usize>) {
-    let steps = reader.written.steps.clone();
+    let steps = reader.declared.steps.clone();
     let numbered = step.parse::<usize>().is_ok_and(|number| (1..=steps.len()).contains(&number));
     if numbered {
         return;
     }
     if steps.is_empty() {
-        reader.fault(place(step), format!("unknown step `{step}`; the scenario has no [[step]]"));
+        reader.report(place(step), format!("unknown step `{step}`; the scenario has no [[step]]"));
     } else {
-        known(reader, "step", step, &steps, place);
+        check_name(reader, "step", step, &steps, place);
     }
 }
 
-fn selector(reader: &mut Reader<'_>, load: &Load, written: &str, place: &dyn Fn(&str) -> Range<usize>) {
+fn check_journey(reader: &mut Reader<'_>, load: &Load, written: &str, place: &dyn Fn(&str) -> Range<usize>) {
     let mut known: Vec<&str> = vec!["all"];
     for journey in load.journeys() {
         for name in std::iter::once(journey.name()).chain(journey.groups().iter().copied()) {
@@ -81,6 +86,6 @@ fn selector(reader: &mut Reader<'_>, load: &Load, written: &str, place: &dyn Fn(
         }
     }
     if !known.contains(&written) {
-        reader.fault(place(written), unknown("journey", written, known));
+        reader.report(place(written), unknown("journey", written, known));
     }
 }

@@ -13,16 +13,16 @@ pub(crate) fn remove<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Value<'i>
 }
 
 /// Takes the entry that covers `span` out of a table; false where there is none.
-pub(crate) fn take_out(value: &mut Value<'_>, span: &Range<usize>) -> bool {
+pub(crate) fn remove_covering(value: &mut Value<'_>, span: &Range<usize>) -> bool {
     let DeValue::Table(table) = value.get_mut() else { return false };
-    let covers = |place: Range<usize>| place.start <= span.start && span.end <= place.end;
-    let guilty = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
-    let Some(name) = guilty.map(|(key, _)| key.get_ref().to_string()) else { return false };
+    let covers = |token: Range<usize>| token.start <= span.start && span.end <= token.end;
+    let entry = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
+    let Some(name) = entry.map(|(key, _)| key.get_ref().to_string()) else { return false };
     table.remove(name.as_str()).is_some()
 }
 
 /// A key's text and place in a table; the table's own place where it has none.
-pub(crate) fn text_of(table: &Value<'_>, key: &str) -> (Option<String>, Range<usize>) {
+pub(crate) fn string_entry(table: &Value<'_>, key: &str) -> (Option<String>, Range<usize>) {
     let value = table.get_ref().as_table().and_then(|table| table.get(key));
     let text = value.and_then(|value| value.get_ref().as_str()).map(str::to_owned);
     (text, value.map_or(table.span(), Spanned::span))
@@ -30,57 +30,57 @@ pub(crate) fn text_of(table: &Value<'_>, key: &str) -> (Option<String>, Range<us
 
 /// A key or a text somewhere in a value.
 #[derive(Clone)]
-pub(crate) struct Place {
-    pub word: String,
+pub(crate) struct Token {
+    pub text: String,
     pub is_key: bool,
     pub span: Range<usize>,
 }
 
 /// Every key and text of a value within `span`, in the order of the file's tables.
-pub(crate) fn places(value: &Value<'_>, span: &Range<usize>) -> Vec<Place> {
+pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
     let mut found = Vec::new();
-    let mut left = vec![value];
-    while let Some(value) = left.pop() {
+    let mut pending = vec![value];
+    while let Some(value) = pending.pop() {
         match value.get_ref() {
             DeValue::String(text) => {
-                found.push(Place { word: text.to_string(), is_key: false, span: value.span() });
+                found.push(Token { text: text.to_string(), is_key: false, span: value.span() });
             }
-            DeValue::Array(items) => left.extend(items.iter()),
+            DeValue::Array(items) => pending.extend(items.iter()),
             DeValue::Table(table) => {
                 for (key, value) in table {
-                    found.push(Place { word: key.get_ref().to_string(), is_key: true, span: key.span() });
-                    left.push(value);
+                    found.push(Token { text: key.get_ref().to_string(), is_key: true, span: key.span() });
+                    pending.push(value);
                 }
             }
             _ => {}
         }
     }
     // The span of a `[table]` is that of its header alone, so that a whole value has no bounds.
-    found.sort_by_key(|place| place.span.start);
+    found.sort_by_key(|token| token.span.start);
     if *span == value.span() { found } else { within(&found, span) }
 }
 
-pub(crate) fn within(places: &[Place], span: &Range<usize>) -> Vec<Place> {
-    let inside = |place: &&Place| span.start <= place.span.start && place.span.end <= span.end;
-    places.iter().filter(inside).cloned().collect()
+pub(crate) fn within(tokens: &[Token], span: &Range<usize>) -> Vec<Token> {
+    let inside = |token: &&Token| span.start <= token.span.start && token.span.end <= span.end;
+    tokens.iter().filter(inside).cloned().collect()
 }
 
 /// The place a message speaks of: where a text it quotes stands last, or else a key it names.
-pub(crate) fn nearest(places: &[Place], message: &str) -> Option<Range<usize>> {
+pub(crate) fn find_token(tokens: &[Token], message: &str) -> Option<Range<usize>> {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let text = |word: &&str| places.iter().rev().find(|place| !place.is_key && place.word == **word);
-    let key = |word: &str| places.iter().rev().find(|place| place.is_key && place.word == word);
+    let text = |text: &&str| tokens.iter().rev().find(|token| !token.is_key && token.text == **text);
+    let key = |text: &str| tokens.iter().rev().find(|token| token.is_key && token.text == text);
     let words = message.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
     quoted
         .iter()
         .find_map(text)
         .or_else(|| quoted.iter().find_map(|word| key(word)))
         .or_else(|| words.into_iter().find_map(key))
-        .map(|place| place.span.clone())
+        .map(|token| token.span.clone())
 }
 
 /// Serde's words in those of a scenario's writer, with a guess at what was meant.
-pub(crate) fn explain(message: &str) -> String {
+pub(crate) fn explain_serde_error(message: &str) -> String {
     let parts: Vec<&str> = message.split('`').collect();
     match parts.as_slice() {
         ["unknown field ", written, _] => format!("unknown key `{written}`; there are no keys here"),

@@ -28,13 +28,13 @@ pub struct Scenario {
     /// Words to find it by.
     pub tags: Vec<String>,
     /// How much is watched.
-    pub telemetry: Watching,
+    pub telemetry: TelemetryLevel,
     /// Side by side, or one arm after another.
-    pub way: Way,
+    pub way: RunMode,
     /// Rounds of a run of arms one after another.
     pub repeats: u32,
     /// Whether every round begins with the same data.
-    pub data: Keeping,
+    pub data: DataRetention,
     /// What every arm may use.
     pub budget: Budget,
     /// The run's stretches.
@@ -69,16 +69,16 @@ pub struct Arm {
     /// Policies by edge pattern.
     pub policies: BTreeMap<String, Policy>,
     /// How much is watched here, where the variant says otherwise than the file.
-    pub telemetry: Option<Watching>,
+    pub telemetry: Option<TelemetryLevel>,
     /// What its deploys deploy, where the variant says otherwise than the steps.
     pub build: Option<Build>,
     /// Run only when asked for by name.
-    pub aside: bool,
+    pub is_opt_in: bool,
 }
 
 impl Arm {
     /// A topology as it is, without a variant.
-    pub fn plain(name: &str, placement: Placement) -> Self {
+    pub fn without_variant(name: &str, placement: Placement) -> Self {
         Self {
             name: name.to_owned(),
             topology: name.to_owned(),
@@ -88,7 +88,7 @@ impl Arm {
             policies: BTreeMap::new(),
             telemetry: None,
             build: None,
-            aside: false,
+            is_opt_in: false,
         }
     }
 }
@@ -96,7 +96,7 @@ impl Arm {
 /// How much is watched, the same in every arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Watching {
+pub enum TelemetryLevel {
     /// No metrics, no spans.
     Off,
     /// Metrics only.
@@ -118,11 +118,11 @@ pub struct Phase {
     #[serde(rename = "for")]
     pub length: HumanDuration,
     /// Whether its figures count.
-    #[serde(default = "yes")]
+    #[serde(default = "default_measure")]
     pub measure: bool,
 }
 
-const fn yes() -> bool {
+const fn default_measure() -> bool {
     true
 }
 
@@ -160,7 +160,7 @@ pub struct Step {
 /// How arms are run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum RunMode {
     /// At the same moment, every arrival offered to all.
     #[default]
     SideBySide,
@@ -171,7 +171,7 @@ pub enum Way {
 /// What becomes of an arm's data between its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Keeping {
+pub enum DataRetention {
     /// Every round begins with the snapshot.
     #[default]
     Fresh,
@@ -270,7 +270,7 @@ impl Scenario {
 
     /// The arms that are run when nobody chooses: those not set aside.
     pub fn default_arms(&self) -> impl Iterator<Item = &Arm> {
-        self.arms.iter().filter(|arm| !arm.aside)
+        self.arms.iter().filter(|arm| !arm.is_opt_in)
     }
 }
 

@@ -7,20 +7,20 @@ use crate::{files, read, stem, text};
 /// Where the scenarios with faults lie.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bad");
 /// Set it to write the complaints anew, then look at each.
-const WRITE: &str = "WRITE_COMPLAINTS";
+const UPDATE_VARIABLE: &str = "WRITE_COMPLAINTS";
 
 /// What reading `toml` complains of. Lists that grow with every kind of fault and every measure
 /// stand there by name, so that a new one changes no complaint.
-fn complaint_of(name: &str, toml: &str) -> Option<String> {
-    let said = read(&format!("{name}.toml"), toml).err()?.to_string();
+fn message_of(name: &str, toml: &str) -> Option<String> {
+    let printed = read(&format!("{name}.toml"), toml).err()?.to_string();
     let verbs: Vec<&str> = scenario::action::verbs().collect();
     let measures: Vec<String> = scorecard::measures::CATALOGUE.iter().map(|one| one.form()).collect();
-    Some(said.replace(&verbs.join(", "), "{verbs}").replace(&measures.join(", "), "{measures}"))
+    Some(printed.replace(&verbs.join(", "), "{verbs}").replace(&measures.join(", "), "{measures}"))
 }
 
 /// What reading `toml` complains of is word for word `complaint`.
 fn check(name: &str, toml: &str, complaint: &str) -> Result<(), String> {
-    let Some(found) = complaint_of(name, toml) else {
+    let Some(found) = message_of(name, toml) else {
         return Err(format!("{name}: was read without fault"));
     };
     if found == complaint.trim_end_matches('\n') {
@@ -30,15 +30,15 @@ fn check(name: &str, toml: &str, complaint: &str) -> Result<(), String> {
 }
 
 #[test]
-fn every_fault_is_told_in_the_same_words() {
+fn every_message_equals_its_file() {
     let mut wrong = Vec::new();
     let cases = files(Path::new(FOLDER), "toml");
     for path in &cases {
         let (name, toml) = (stem(path), text(path));
         let beside = path.with_extension("txt");
-        if std::env::var_os(WRITE).is_some() {
-            let said = complaint_of(&name, &toml).expect(&name);
-            std::fs::write(&beside, said + "\n").expect("a folder of ours");
+        if std::env::var_os(UPDATE_VARIABLE).is_some() {
+            let printed = message_of(&name, &toml).expect(&name);
+            std::fs::write(&beside, printed + "\n").expect("a folder of ours");
         }
         match std::fs::read_to_string(&beside) {
             Ok(complaint) => wrong.extend(check(&name, &toml, &complaint).err()),
@@ -50,7 +50,7 @@ fn every_fault_is_told_in_the_same_words() {
 }
 
 #[test]
-fn every_complaint_has_its_scenario() {
+fn every_message_file_has_its_scenario() {
     for path in files(Path::new(FOLDER), "txt") {
         assert!(path.with_extension("toml").exists(), "{} has no scenario beside it", path.display());
     }

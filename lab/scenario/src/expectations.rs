@@ -5,10 +5,10 @@ use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::model::{Assertion, Stop, ns};
-use crate::place::remove;
-use crate::read::{Reader, STOP, Value};
+use crate::read::{Reader, STOP_KEY, Value};
+use crate::scenario::{Assertion, Stop, ns};
 use crate::source::{Source, unknown};
+use crate::tokens::remove;
 
 impl Reader<'_> {
     pub(crate) fn expectations(
@@ -19,7 +19,7 @@ impl Reader<'_> {
         let Some(value) = remove(top, "expect") else { return (Vec::new(), Vec::new()) };
         let span = value.span();
         let DeValue::Table(mut table) = value.into_inner() else {
-            self.fault(
+            self.report(
                 span,
                 "`expect` is a table; write [expect] and below it check = [\"errors(all) < 1%\"]",
             );
@@ -28,7 +28,7 @@ impl Reader<'_> {
         let valid = self.assertions(&mut table, "valid", source);
         let check = self.assertions(&mut table, "check", source);
         for key in table.keys() {
-            self.fault(key.span(), unknown("list", key.get_ref(), ["valid", "check"]));
+            self.report(key.span(), unknown("list", key.get_ref(), ["valid", "check"]));
         }
         (valid, check)
     }
@@ -37,7 +37,7 @@ impl Reader<'_> {
         let Some(value) = remove(table, key) else { return Vec::new() };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.fault(span, format!("`{key}` is a list: [\"errors(all) < 1%\"]"));
+            self.report(span, format!("`{key}` is a list: [\"errors(all) < 1%\"]"));
             return Vec::new();
         };
         items.into_iter().filter_map(|item| self.assertion(item, source)).collect()
@@ -51,18 +51,18 @@ impl Reader<'_> {
                 let that = remove(&mut table, "that");
                 let why = self.take(&mut table, "why").unwrap_or_default();
                 for key in table.keys() {
-                    self.fault(key.span(), unknown("key", key.get_ref(), ["that", "why"]));
+                    self.report(key.span(), unknown("key", key.get_ref(), ["that", "why"]));
                 }
                 match that.map(|value| (value.span(), value.into_inner())) {
                     Some((span, DeValue::String(text))) => (Spanned::new(span, text), why),
                     _ => {
-                        self.fault(span, "an expectation is { that = \"errors(all) < 1%\", why = \"..\" }");
+                        self.report(span, "an expectation is { that = \"errors(all) < 1%\", why = \"..\" }");
                         return None;
                     }
                 }
             }
             _ => {
-                self.fault(span, "an expectation is a string, or { that = \"..\", why = \"..\" }");
+                self.report(span, "an expectation is a string, or { that = \"..\", why = \"..\" }");
                 return None;
             }
         };
@@ -79,24 +79,24 @@ impl Reader<'_> {
         let span = text.span();
         match text.get_ref().parse::<Expectation>() {
             Ok(expectation) => {
-                self.claims.push((expectation.clone(), span));
+                self.expectations.push((expectation.clone(), span));
                 Some(expectation)
             }
             Err(error) => {
                 let inside = source.inside_quotes(&span);
                 // Escapes in an expectation would only shift the caret.
                 let start = (inside.start + error.at).min(inside.end);
-                self.fault(source.word_at(start, inside.end), error.message);
+                self.report(source.word_at(start, inside.end), error.message);
                 None
             }
         }
     }
 
     pub(crate) fn stop(&mut self, top: &mut DeTable<'_>, source: &Source) -> Stop {
-        let Some(value) = remove(top, STOP) else { return Stop::default() };
+        let Some(value) = remove(top, STOP_KEY) else { return Stop::default() };
         let span = value.span();
         let DeValue::Table(mut table) = value.into_inner() else {
-            self.fault(span, "`stop` is a table; write [stop] and below it max = \"90s\"");
+            self.report(span, "`stop` is a table; write [stop] and below it max = \"90s\"");
             return Stop::default();
         };
         let max: Option<HumanDuration> = self.take(&mut table, "max");
@@ -111,15 +111,15 @@ impl Reader<'_> {
                             DeValue::String(text) => {
                                 when.extend(self.expectation(&Spanned::new(span, text), source));
                             }
-                            _ => self.fault(span, "a stop condition is a string: \"errors(all) > 50%\""),
+                            _ => self.report(span, "a stop condition is a string: \"errors(all) > 50%\""),
                         }
                     }
                 }
-                _ => self.fault(span, "`when` is a list: [\"errors(all) > 50%\"]"),
+                _ => self.report(span, "`when` is a list: [\"errors(all) > 50%\"]"),
             }
         }
         for key in table.keys() {
-            self.fault(key.span(), unknown("key", key.get_ref(), ["when", "max"]));
+            self.report(key.span(), unknown("key", key.get_ref(), ["when", "max"]));
         }
         Stop { when, max_ns: max.map_or(0, ns) }
     }

@@ -9,31 +9,31 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action};
-use crate::model::{Phase, Pick, Step, ns};
-use crate::place::remove;
 use crate::read::{Reader, Value};
+use crate::scenario::{Phase, Pick, Step, ns};
 use crate::source::{Source, unknown};
+use crate::tokens::remove;
 
 /// Keys of every step.
-const STEP: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ramp", "until", "symptom"];
+const STEP_KEYS: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ramp", "until", "symptom"];
 /// Keys of a partition, in the place of `on`.
-const SIDES: [&str; 2] = ["from", "to"];
+const PARTITION_KEYS: [&str; 2] = ["from", "to"];
 /// Keys of a step that choose which calls are hit.
-const MATCH: [&str; 5] = ["share", "share_of", "every", "first", "route"];
+const MATCH_KEYS: [&str; 5] = ["share", "share_of", "every", "first", "route"];
 
 impl Reader<'_> {
     pub(crate) fn steps(&mut self, top: &mut DeTable<'_>, phases: &[Phase], source: &Source) -> Vec<Step> {
         let Some(value) = remove(top, "step") else { return Vec::new() };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.fault(span, "steps are written [[step]], each a table");
+            self.report(span, "steps are written [[step]], each a table");
             return Vec::new();
         };
         let mut steps: Vec<Step> = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let span = item.span();
             let DeValue::Table(table) = item.into_inner() else {
-                self.fault(span, "a step is a table; write it under [[step]]");
+                self.report(span, "a step is a table; write it under [[step]]");
                 continue;
             };
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
@@ -51,13 +51,13 @@ impl Reader<'_> {
         phases: &[Phase],
         source: &Source,
     ) -> Option<Step> {
-        self.sides(&mut table);
+        self.partition_sides(&mut table);
         let place = |key: &str| table.get(key).map(Spanned::span);
         let [id_place, in_place, at_place, on_place, for_place] =
             ["id", "in", "at", "on", "for"].map(|key| place(key).unwrap_or(span.clone()));
         let [has_in, has_on, has_for] = ["in", "on", "for"].map(|key| place(key).is_some());
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or("step").to_owned();
-        let misspelt = self.unknown_step_keys(&mut table, &verb);
+        let has_unknown_keys = self.unknown_step_keys(&mut table, &verb);
         let id: Option<String> = self.take(&mut table, "id");
         let phase: Option<String> = self.take(&mut table, "in");
         let at: Option<String> = self.take(&mut table, "at");
@@ -68,32 +68,33 @@ impl Reader<'_> {
         let until = remove(&mut table, "until").and_then(|value| self.condition(value, source));
         let symptom = remove(&mut table, "symptom").and_then(|value| self.condition(value, source));
         let mut chosen = DeTable::new();
-        for key in MATCH {
+        for key in MATCH_KEYS {
             if let Some((name, value)) = table.remove_entry(key) {
                 chosen.insert(name, value);
             }
         }
         let matching: Option<fault::Match> = self.value(Spanned::new(span.clone(), DeValue::Table(chosen)));
-        let action = self.action(table, span.clone(), misspelt);
+        let action = self.action(table, span.clone(), has_unknown_keys);
 
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
-        if self.written.steps.contains(&id) {
-            self.fault(id_place, format!("step `{id}` is there already; give it another id"));
+        if self.declared.steps.contains(&id) {
+            self.report(id_place, format!("step `{id}` is there already; give it another id"));
         }
-        self.written.steps.push(id.clone());
+        self.declared.steps.push(id.clone());
         if !has_in {
-            self.fault(span.clone(), "a step needs its phase: in = \"steady\"");
+            self.report(span.clone(), "a step needs its phase: in = \"steady\"");
         }
-        let start = phase.and_then(|phase| self.start(&phase, in_place, at.as_deref(), at_place, phases));
+        let start_time =
+            phase.and_then(|phase| self.start_time(&phase, in_place, at.as_deref(), at_place, phases));
         let needs_target = action.as_ref().is_none_or(Action::has_target);
         if !has_on && needs_target {
-            self.fault(span.clone(), "a step needs its target: on = \"photo\" or on = \"feed->follower\"");
+            self.report(span.clone(), "a step needs its target: on = \"photo\" or on = \"feed->follower\"");
         }
         let target = on.as_deref().and_then(|on| self.target(on, on_place.clone()));
         let action = action?;
         match (has_for, action.lasts()) {
-            (true, false) => self.fault(for_place, format!("`{verb}` happens once; leave `for` out")),
-            (false, true) => self.fault(
+            (true, false) => self.report(for_place, format!("`{verb}` happens once; leave `for` out")),
+            (false, true) => self.report(
                 span.clone(),
                 format!("`{verb}` lasts: every lasting fault ends by itself, write for = \"5s\""),
             ),
@@ -101,7 +102,7 @@ impl Reader<'_> {
         }
         let ramp_ns = ramp.map_or(0, ns);
         if ramp_ns > length.map_or(0, ns) {
-            self.fault(
+            self.report(
                 span.clone(),
                 "the ramp is longer than the step; write a shorter ramp or a longer `for`",
             );
@@ -109,12 +110,12 @@ impl Reader<'_> {
         if let Some(target) = &target
             && let Err(message) = accepts(&action, *target)
         {
-            self.fault(on_place, message);
+            self.report(on_place, message);
         }
         if needs_target {
             target?;
         }
-        let (phase, start_ns) = start?;
+        let (phase, start_ns) = start_time?;
         Some(Step {
             number,
             id,
@@ -136,21 +137,21 @@ impl Reader<'_> {
     /// as a whole, without the place of the key. Whether there was any.
     fn unknown_step_keys(&mut self, table: &mut DeTable<'_>, verb: &str) -> bool {
         let Some(fields) = action::fields(verb) else { return false };
-        let known: Vec<&str> = STEP.iter().chain(fields).chain(&MATCH).copied().collect();
-        let strange: Vec<(String, Range<usize>)> = table
+        let known: Vec<&str> = STEP_KEYS.iter().chain(fields).chain(&MATCH_KEYS).copied().collect();
+        let unknown_keys: Vec<(String, Range<usize>)> = table
             .keys()
             .filter(|key| !known.contains(&key.get_ref().as_ref()))
             .map(|key| (key.get_ref().to_string(), key.span()))
             .collect();
-        for (key, span) in &strange {
+        for (key, span) in &unknown_keys {
             table.remove(key.as_str());
-            self.fault(span.clone(), unknown("key", key, known.iter().copied()));
+            self.report(span.clone(), unknown("key", key, known.iter().copied()));
         }
-        !strange.is_empty()
+        !unknown_keys.is_empty()
     }
 
     /// A step's phase and its start.
-    fn start(
+    fn start_time(
         &mut self,
         phase: &str,
         in_place: Range<usize>,
@@ -166,15 +167,15 @@ impl Reader<'_> {
                 let message = format!(
                     "`{written}` is no length of time; write at = \"+2s\", counted from the phase's start"
                 );
-                self.fault(at_place.clone(), message);
+                self.report(at_place.clone(), message);
                 None
             }
         };
         let Some(index) = phases.iter().position(|p| p.name == phase) else {
-            let names = self.written.phases.clone();
+            let names = self.declared.phases.clone();
             // Without any phase that one is missing has been said already.
             if !names.is_empty() && !names.iter().any(|name| name == phase) {
-                self.fault(in_place, unknown("phase", phase, names.iter().map(String::as_str)));
+                self.report(in_place, unknown("phase", phase, names.iter().map(String::as_str)));
             }
             return None;
         };
@@ -182,7 +183,7 @@ impl Reader<'_> {
         if offset >= ns(phases[index].length) {
             let length = phases[index].length;
             let message = format!("the step begins after phase `{phase}` has ended; it lasts {length}");
-            self.fault(at_place, message);
+            self.report(at_place, message);
             return None;
         }
         let before: u64 = phases[..index].iter().map(|p| ns(p.length)).sum();
@@ -190,12 +191,12 @@ impl Reader<'_> {
     }
 
     /// `from = "zone:a", to = "zone:b"` of a partition, as the edge they are.
-    fn sides(&mut self, table: &mut DeTable<'_>) {
+    fn partition_sides(&mut self, table: &mut DeTable<'_>) {
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
-        if verb != "partition" || SIDES.iter().all(|side| !table.contains_key(*side)) {
+        if verb != "partition" || PARTITION_KEYS.iter().all(|side| !table.contains_key(*side)) {
             return;
         }
-        let written = SIDES.map(|side| {
+        let written = PARTITION_KEYS.map(|side| {
             let value = remove(table, side)?;
             Some((value.get_ref().as_str()?.to_owned(), value.span()))
         });
@@ -205,7 +206,7 @@ impl Reader<'_> {
                 table.insert(key, Spanned::new(span, DeValue::String(format!("{from}->{to}").into())));
             }
             [Some((_, span)), None] | [None, Some((_, span))] => {
-                self.fault(span, "a partition has two sides: from = \"zone:a\" and to = \"zone:b\"");
+                self.report(span, "a partition has two sides: from = \"zone:a\" and to = \"zone:b\"");
             }
             [None, None] => {}
         }
@@ -225,7 +226,7 @@ impl Reader<'_> {
             _ => None,
         };
         if picked.is_none() {
-            self.fault(value.span(), wrong);
+            self.report(value.span(), wrong);
         }
         picked
     }
@@ -235,37 +236,46 @@ impl Reader<'_> {
         match value.into_inner() {
             DeValue::String(text) => self.expectation(&Spanned::new(span, text), source),
             _ => {
-                self.fault(span, "a condition is a string: \"errors(all) > 50%\"");
+                self.report(span, "a condition is a string: \"errors(all) > 50%\"");
                 None
             }
         }
     }
 
-    fn action(&mut self, mut table: DeTable<'_>, span: Range<usize>, misspelt: bool) -> Option<Action> {
+    fn action(
+        &mut self,
+        mut table: DeTable<'_>,
+        span: Range<usize>,
+        has_unknown_keys: bool,
+    ) -> Option<Action> {
         let verbs: Vec<&str> = action::verbs().collect();
         let Some(value) = table.get("do") else {
-            self.fault(span, format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")));
+            self.report(span, format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")));
             return None;
         };
         let place = value.span();
         let Some(verb) = value.get_ref().as_str().map(str::to_owned) else {
-            self.fault(place, format!("`do` is a verb: {}", verbs.join(", ")));
+            self.report(place, format!("`do` is a verb: {}", verbs.join(", ")));
             return None;
         };
         if fault::Fault::names().contains(&verb.as_str()) {
-            return self.rest_of(Spanned::new(span, DeValue::Table(table)), misspelt).map(Action::Fault);
+            return self
+                .value_after_unknown_keys(Spanned::new(span, DeValue::Table(table)), has_unknown_keys)
+                .map(Action::Fault);
         }
         table.remove("do");
         let rest = Spanned::new(span, DeValue::Table(table));
         match verb.as_str() {
-            "scale" => self.rest_of(rest, misspelt).map(Action::Scale),
-            "deploy" => self.rest_of(rest, misspelt).map(|deploy| Action::Deploy(Box::new(deploy))),
-            "drain" => self.rest_of(rest, misspelt).map(Action::Drain),
-            "reconfigure" => self.rest_of(rest, misspelt).map(Action::Reconfigure),
-            "load" => self.rest_of(rest, misspelt).map(Action::Load),
-            "rollback" => self.rest_of(rest, misspelt).map(Action::Rollback),
+            "scale" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Scale),
+            "deploy" => self
+                .value_after_unknown_keys(rest, has_unknown_keys)
+                .map(|deploy| Action::Deploy(Box::new(deploy))),
+            "drain" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Drain),
+            "reconfigure" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Reconfigure),
+            "load" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Load),
+            "rollback" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Rollback),
             _ => {
-                self.fault(place, unknown("verb", &verb, verbs));
+                self.report(place, unknown("verb", &verb, verbs));
                 None
             }
         }
@@ -275,59 +285,59 @@ impl Reader<'_> {
         let target: Target = match on.parse() {
             Ok(target) => target,
             Err(error) => {
-                self.fault(span, error.to_string());
+                self.report(span, error.to_string());
                 return None;
             }
         };
-        let before = self.faults.len();
+        let before = self.diagnostics.len();
         for pattern in target.patterns() {
-            self.known_pattern(pattern, target, &span);
+            self.check_pattern(pattern, target, &span);
         }
-        (self.faults.len() == before).then_some(target)
+        (self.diagnostics.len() == before).then_some(target)
     }
 
-    fn known_pattern(&mut self, pattern: Pattern, target: Target, span: &Range<usize>) {
+    fn check_pattern(&mut self, pattern: Pattern, target: Target, span: &Range<usize>) {
         if let Some(zone) = pattern.zone() {
-            let zones = self.written.zones.clone();
+            let zones = self.declared.zones.clone();
             if !zones.iter().any(|other| other == zone.as_str()) {
-                self.fault(span.clone(), unknown("zone", zone.as_str(), zones.iter().map(String::as_str)));
+                self.report(span.clone(), unknown("zone", zone.as_str(), zones.iter().map(String::as_str)));
             }
             return;
         }
         let Some(name) = pattern.name() else { return };
         match target {
-            Target::Store(_) => self.known_component(span.clone(), name.as_str(), &[]),
+            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
             Target::Cache(_) => {
-                self.known_component(span.clone(), name.as_str(), &[]);
-                let cached = self.written.cached.iter().any(|other| other == name.as_str());
+                self.check_component(span.clone(), name.as_str(), &[]);
+                let cached = self.declared.cached.iter().any(|other| other == name.as_str());
                 if !cached && self.components.contains(&name) {
                     let message = format!(
                         "`{name}` has no cache; write [service.{name}] and cache = {{ ttl = \"60s\" }}"
                     );
-                    self.fault(span.clone(), message);
+                    self.report(span.clone(), message);
                 }
             }
             Target::Edge { .. } => {
-                self.known_component(span.clone(), name.as_str(), &["gateway", "registry"])
+                self.check_component(span.clone(), name.as_str(), &["gateway", "registry"])
             }
             Target::Node(_) | Target::Host => {
-                let processes = self.written.processes.clone();
+                let processes = self.declared.processes.clone();
                 let mut others: Vec<&str> = processes.iter().map(String::as_str).collect();
                 others.extend(["gateway", "registry", "broker"]);
                 others.sort_unstable();
                 others.dedup();
                 others.retain(|other| self.components.iter().all(|component| component.as_str() != *other));
-                self.known_component(span.clone(), name.as_str(), &others);
+                self.check_component(span.clone(), name.as_str(), &others);
             }
         }
     }
 
     /// A fault unless `name` is a component or one of the `others`.
-    pub(crate) fn known_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
+    pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
         let known: Vec<&str> =
             self.components.iter().map(|c| c.as_str()).chain(others.iter().copied()).collect();
         if !known.contains(&name) {
-            self.fault(span, unknown("component", name, known));
+            self.report(span, unknown("component", name, known));
         }
     }
 }
