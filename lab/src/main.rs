@@ -1,31 +1,31 @@
 //! The program cleave: list, explain, run, up, doctor; node and load are what it starts itself.
 //!
 //! - [`cli`]: the command line.
-//! - [`by_hand`]: a node that is started by its flags.
-//! - [`catalogue`]: scenarios by name or file.
-//! - [`run`]: a run, its views and its exit code. [`all`]: every scenario, one table.
-//! - [`capacity`]: what each arm can do, where the load is a share of it.
-//! - [`noise`]: one arm against itself.
-//! - [`document`]: the run as one JSON document.
-//! - [`replay`]: a run of another terminal, or of another day, on this screen.
-//! - [`past`]: runs that are over: reports, and whether a record is whole.
-//! - [`up`]: a suite to try things out on.
-//! - [`doctor`]: what this machine can do.
-//! - [`complain`]: errors, for the person at the keyboard.
+//! - [`node_command`]: a node that is started by its flags.
+//! - [`scenario_files`]: scenarios by name or file.
+//! - [`run_command`]: a run, its views and its exit code. [`run_all_command`]: every scenario, one table.
+//! - [`capacity_probe`]: what each arm can do, where the load is a share of it.
+//! - [`noise_command`]: one arm against itself.
+//! - [`result_document`]: the run as one JSON document.
+//! - [`replay_command`]: a run of another terminal, or of another day, on this screen.
+//! - [`report_command`]: runs that are over: reports, and whether a record is whole.
+//! - [`up_command`]: a suite to try things out on.
+//! - [`doctor_command`]: what this machine can do.
+//! - [`output`]: errors, for the person at the keyboard.
 
-mod all;
-mod by_hand;
-mod capacity;
-mod catalogue;
+mod capacity_probe;
 mod cli;
-mod complain;
-mod doctor;
-mod document;
-mod noise;
-mod past;
-mod replay;
-mod run;
-mod up;
+mod doctor_command;
+mod node_command;
+mod noise_command;
+mod output;
+mod replay_command;
+mod report_command;
+mod result_document;
+mod run_all_command;
+mod run_command;
+mod scenario_files;
+mod up_command;
 
 use std::process::ExitCode;
 
@@ -40,11 +40,11 @@ fn main() -> ExitCode {
     let began = runtime::clock::now();
     let cleave = Cleave::parse();
     match cleave.command {
-        Command::List => catalogue::list(),
-        Command::Explain(asked) => catalogue::explain(&asked.scenario),
-        Command::Run(asked) => run::run(&asked, began),
-        Command::Up(asked) => up::up(&asked),
-        Command::Noise(asked) => noise::noise(&asked, began),
+        Command::List => scenario_files::list(),
+        Command::Explain(asked) => scenario_files::explain(&asked.scenario),
+        Command::Run(asked) => run_command::run(&asked, began),
+        Command::Up(asked) => up_command::up(&asked),
+        Command::Noise(asked) => noise_command::noise(&asked, began),
         Command::Schema(asked) => {
             let schema = match asked.of {
                 Described::Scenario => scenario::schema::schema(&suite::components()),
@@ -52,21 +52,21 @@ fn main() -> ExitCode {
                 Described::Document => report::document::schema::document(),
                 Described::Comparison => report::document::schema::comparison(),
             };
-            complain::say(format_args!("{schema:#}"));
+            output::print_line(format_args!("{schema:#}"));
             ExitCode::SUCCESS
         }
-        Command::Watch(asked) => replay::watch(&asked),
-        Command::Replay(asked) => replay::replay(&asked),
-        Command::Report(asked) => past::report(&asked),
-        Command::Record { command } => past::record(&command),
-        Command::Doctor(asked) => doctor::doctor(&asked),
-        Command::Node(asked) => match by_hand::config(&asked) {
+        Command::Watch(asked) => replay_command::watch(&asked),
+        Command::Replay(asked) => replay_command::replay(&asked),
+        Command::Report(asked) => report_command::report(&asked),
+        Command::Record { command } => report_command::record(&command),
+        Command::Doctor(asked) => doctor_command::doctor(&asked),
+        Command::Node(asked) => match node_command::config(&asked) {
             Ok(config) => suite::run(config, asked.config.is_some()),
-            Err(text) => complain::usage(&text),
+            Err(text) => output::usage_error(&text),
         },
         Command::Guard { journal } => match conductor::process::guardian::run(&journal) {
             Ok(_) => ExitCode::SUCCESS,
-            Err(error) => complain::error(&error),
+            Err(error) => output::error(&error),
         },
         Command::Burn { threads } => {
             runtime::limits::burn_cpu(threads);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use conductor::process::guardian;
 
-use crate::{cli, complain};
+use crate::{cli, output};
 
 /// One finding.
 struct Finding {
@@ -24,9 +24,9 @@ pub fn doctor(asked: &cli::Doctor) -> ExitCode {
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     for Finding { what, found, without } in &findings {
         let mark = if without.is_some() { '-' } else { '+' };
-        complain::say(format_args!("{mark} {what:width$}  {found}"));
+        output::print_line(format_args!("{mark} {what:width$}  {found}"));
         if let Some(without) = without {
-            complain::say(format_args!("  {:width$}  {without}", ""));
+            output::print_line(format_args!("  {:width$}  {without}", ""));
         }
     }
     ExitCode::SUCCESS
@@ -35,7 +35,7 @@ pub fn doctor(asked: &cli::Doctor) -> ExitCode {
 /// Undoes what runs have left whose guardians are dead as well.
 fn clean(asked: &cli::Doctor) -> ExitCode {
     let Ok(runs) = std::fs::read_dir(&asked.out) else {
-        complain::say(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
+        output::print_line(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
         return ExitCode::SUCCESS;
     };
     conductor::observe::scrape_targets::remove_stale(
@@ -52,13 +52,13 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         {
             Ok(0) => {}
             Ok(count) => {
-                complain::say(format_args!("{}: {count} undone", run.path().display()));
+                output::print_line(format_args!("{}: {count} undone", run.path().display()));
                 undone += count;
             }
-            Err(error) => return complain::error(&error),
+            Err(error) => return output::error(&error),
         }
     }
-    complain::say(format_args!("{undone} left over, all undone"));
+    output::print_line(format_args!("{undone} left over, all undone"));
     ExitCode::SUCCESS
 }
 

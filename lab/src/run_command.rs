@@ -13,25 +13,25 @@ use scenario::{RunMode, Scenario};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::{all, capacity, catalogue, complain, document, past};
+use crate::{capacity_probe, output, report_command, result_document, run_all_command, scenario_files};
 
 /// Interrupted, as the shell has it.
 pub const EXIT_INTERRUPTED: u8 = 130;
 /// Columns of the scorecard where the terminal does not say.
-const COLUMNS: u16 = 80;
+const DEFAULT_COLUMNS: u16 = 80;
 
 /// `cleave run`.
 pub fn run(asked: &cli::Run, started_at: Instant) -> ExitCode {
     let Some(name) = asked.scenario.as_deref() else {
-        return all::all(asked, started_at);
+        return run_all_command::run_all(asked, started_at);
     };
-    let scenario = match catalogue::find(name) {
+    let scenario = match scenario_files::find(name) {
         Ok(scenario) => scenario,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
     let options = match run_options(asked, scenario, started_at) {
         Ok(options) => options,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     // Before any thread begins: one with company may not leave the machine's network.
     if options.scenario.loses_packets()
@@ -41,7 +41,7 @@ pub fn run(asked: &cli::Run, started_at: Instant) -> ExitCode {
     }
     let interrupts = watch::Sender::new(0);
     if let Err(error) = on_signals(interrupts.clone()) {
-        return complain::error(&error);
+        return output::error(&error);
     }
     let result = execute(options, View::choose(asked), &interrupts, asked.screen);
     finish(asked, result)
@@ -71,7 +71,7 @@ pub fn execute(
     interrupts: &watch::Sender<u32>,
     screen_options: cli::Screen,
 ) -> Result<RunOutcome, RunError> {
-    capacity::settle(&mut options, interrupts)?;
+    capacity_probe::resolve_rate(&mut options, interrupts)?;
     let run = Run::prepare(options, interrupts.subscribe())?;
     let folder = run.folder().to_owned();
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -92,20 +92,20 @@ fn finish(asked: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
             eprintln!("{error}");
             return ExitCode::from(EXIT_INTERRUPTED);
         }
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     let record = outcome.folder.join("run.jsonl");
     let lines = match record::Reader::read_all(&record) {
         Ok(lines) => lines,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     let printed = match asked.output {
-        Output::Json => document::print(&mut std::io::stdout().lock(), &outcome.folder, &lines),
+        Output::Json => result_document::print(&mut std::io::stdout().lock(), &outcome.folder, &lines),
         Output::Human => scorecard(&lines, &record),
     };
     match printed {
         Ok(()) => ExitCode::from(outcome.exit_code),
-        Err(error) => complain::error(&error),
+        Err(error) => output::error(&error),
     }
 }
 
@@ -113,7 +113,7 @@ fn scorecard(lines: &[Line], record: &std::path::Path) -> std::io::Result<()> {
     let stdout = std::io::stdout();
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut out = stdout.lock();
-    tui::card::print(&mut out, lines, COLUMNS, colour)?;
+    tui::card::print(&mut out, lines, DEFAULT_COLUMNS, colour)?;
     writeln!(out, "record: {}", record.display())
 }
 
@@ -212,7 +212,7 @@ fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, opt
             interrupts.send_modify(|count| *count += by);
             None
         }
-        tui::Ask::Report => Some(past::page_now(&folder)),
+        tui::Ask::Report => Some(report_command::write_page(&folder)),
         // What happens now happens at its own pace.
         tui::Ask::Pace(_) => None,
     };

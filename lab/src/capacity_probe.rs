@@ -15,14 +15,14 @@ use tokio::sync::watch;
 use traffic::load::{Model, Rates, Shape, Users};
 
 use crate::cli;
-use crate::run::{self, View};
+use crate::run_command::{self, View};
 
 /// Users at once: enough to keep two cores busy, whichever way an arm is cut.
 const USERS: u32 = 16;
 /// Until caches are warm and connections made.
-const WARM_S: u32 = 1;
+const WARM_UP_SECONDS: u32 = 1;
 /// Long enough for some hundred answers.
-const PROBE_S: u32 = 4;
+const PROBE_SECONDS: u32 = 4;
 /// Of a closed loop, the most there may be: more than any arm does here.
 const MAX_RATE: f64 = 5_000.0;
 /// Where what was measured is kept, in the folder of runs.
@@ -35,9 +35,9 @@ type MeasuredCapacity = BTreeMap<String, BTreeMap<String, f64>>;
 ///
 /// # Errors
 /// When an arm cannot be measured.
-pub fn settle(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
+pub fn resolve_rate(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
     let Rates::OfSlowest(share) = options.scenario.load.rate else { return Ok(()) };
-    let arms = chosen(options);
+    let arms = arms_of(options);
     let path = options.out.join(CAPACITY_FILE);
     let mut measured = read(&path);
     let known = measured.entry(key(&options.scenario)).or_default();
@@ -57,7 +57,7 @@ pub fn settle(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -> Resu
     Ok(())
 }
 
-fn chosen(options: &RunOptions) -> Vec<String> {
+fn arms_of(options: &RunOptions) -> Vec<String> {
     if options.arms.is_empty() {
         options.scenario.default_arms().map(|arm| arm.name.clone()).collect()
     } else {
@@ -87,17 +87,17 @@ fn key(scenario: &Scenario) -> String {
 /// Good journeys per second of one arm, alone.
 fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> Result<f64, RunError> {
     let probe = RunOptions {
-        scenario: alone(&options.scenario),
+        scenario: probe_scenario(&options.scenario),
         arms: vec![arm.to_owned()],
         interleaved: false,
         rounds: 1,
         out: options.out.join("capacity"),
         ..options.clone()
     };
-    let outcome = run::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
+    let outcome = run_command::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
     let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
     let good = lines.iter().filter_map(|line| match &line.entry {
-        Entry::Window(window) if window.closed && window.second >= WARM_S => Some(window.good),
+        Entry::Window(window) if window.closed && window.second >= WARM_UP_SECONDS => Some(window.good),
         _ => None,
     });
     let good: u64 = good.sum();
@@ -107,26 +107,26 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
     if good == 0 {
         return Err(RunError::NoCapacity(arm.to_owned()));
     }
-    Ok(good as f64 / f64::from(PROBE_S))
+    Ok(good as f64 / f64::from(PROBE_SECONDS))
 }
 
 /// The scenario without its steps and claims, and with users who wait for nothing but answers.
-fn alone(scenario: &Scenario) -> Scenario {
+fn probe_scenario(scenario: &Scenario) -> Scenario {
     let phase = |name: &str, seconds: u32, measure| Phase {
         name: name.to_owned(),
         length: HumanDuration::from_millis(u64::from(seconds) * 1_000),
         measure,
     };
-    let mut alone = Scenario {
-        phases: vec![phase("warm", WARM_S, false), phase("probe", PROBE_S, true)],
+    let mut probe_scenario = Scenario {
+        phases: vec![phase("warm", WARM_UP_SECONDS, false), phase("probe", PROBE_SECONDS, true)],
         steps: Vec::new(),
         valid: Vec::new(),
         check: Vec::new(),
         stop: Stop::default(),
         ..scenario.clone()
     };
-    alone.load.model = Model::Closed;
-    alone.load.users = Some(Users { count: USERS, think: HumanDuration::default() });
-    alone.load.rate = Rates::One(Shape::level(Rate::per_second(MAX_RATE)));
-    alone
+    probe_scenario.load.model = Model::Closed;
+    probe_scenario.load.users = Some(Users { count: USERS, think: HumanDuration::default() });
+    probe_scenario.load.rate = Rates::One(Shape::level(Rate::per_second(MAX_RATE)));
+    probe_scenario
 }

@@ -14,8 +14,8 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::run::{self, EXIT_INTERRUPTED, View};
-use crate::{catalogue, complain, document};
+use crate::run_command::{self, EXIT_INTERRUPTED, View};
+use crate::{output, result_document, scenario_files};
 
 /// CPU a planted arm and its rival burn for each request of feed: a tenth of it is what is to be found.
 const PLANTED_WORK: HumanDuration = HumanDuration::from_millis(4);
@@ -35,14 +35,14 @@ struct Row {
 
 /// `cleave noise`.
 pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
-    let scenario = match catalogue::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked))
-    {
-        Ok(scenario) => scenario,
-        Err(text) => return complain::usage(&text),
-    };
+    let scenario =
+        match scenario_files::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked)) {
+            Ok(scenario) => scenario,
+            Err(text) => return output::usage_error(&text),
+        };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = run::on_signals(interrupts.clone()) {
-        return complain::error(&error);
+    if let Err(error) = run_command::on_signals(interrupts.clone()) {
+        return output::error(&error);
     }
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     let mut found = 0;
@@ -50,26 +50,26 @@ pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
     for turn in 0..asked.runs {
         eprintln!("== run {} of {}", turn + 1, asked.runs);
         let asked_run = asked.as_run(scenario.seed + u64::from(turn));
-        let options = match run::run_options(&asked_run, scenario.clone(), started_at) {
+        let options = match run_command::run_options(&asked_run, scenario.clone(), started_at) {
             Ok(options) => options,
-            Err(error) => return complain::error(&error),
+            Err(error) => return output::error(&error),
         };
-        let outcome = match run::execute(options, View::Silent, &interrupts, cli::Screen::default()) {
+        let outcome = match run_command::execute(options, View::Silent, &interrupts, cli::Screen::default()) {
             Ok(outcome) => outcome,
-            Err(error) => return complain::error(&error),
+            Err(error) => return output::error(&error),
         };
         if *interrupts.borrow() > 0 {
             return ExitCode::from(EXIT_INTERRUPTED);
         }
         let lines = match record::Reader::read_all(&outcome.folder.join("run.jsonl")) {
             Ok(lines) => lines,
-            Err(error) => return complain::error(&error),
+            Err(error) => return output::error(&error),
         };
         let scores = lines.iter().filter_map(|line| match &line.entry {
             Entry::Score(score) => Some(&**score),
             _ => None,
         });
-        found += u32::from(note(&mut rows, scores));
+        found += u32::from(add_scores(&mut rows, scores));
         done += 1;
         // Only its scores are of interest.
         let _ = std::fs::remove_dir_all(&outcome.folder);
@@ -80,7 +80,7 @@ pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
     };
     let false_share = false_difference_share(&rows);
     match printed {
-        Err(error) => complain::error(&error),
+        Err(error) => output::error(&error),
         // Planted, it is to be found; else nothing is.
         Ok(()) if asked.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
         Ok(()) => ExitCode::from(u8::from(false_share > MAX_DIFFERENT_SHARE)),
@@ -120,7 +120,7 @@ fn plant(arm: &mut Arm, mean: HumanDuration) {
 }
 
 /// Notes the rows of a run; whether CPU or median latency was found to differ.
-fn note<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a Score>) -> bool {
+fn add_scores<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a Score>) -> bool {
     let mut found = false;
     for score in scores {
         let judged = matches!(score.finding.as_str(), "differs" | "no difference");
@@ -183,7 +183,7 @@ fn print_json(
 ) -> std::io::Result<()> {
     let row = |(id, row): (&String, &Row)| json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios });
     let document = json!({
-        "schema_version": document::SCHEMA_VERSION,
+        "schema_version": result_document::SCHEMA_VERSION,
         "scenario": asked.scenario,
         "runs": done,
         "planted": asked.plant,

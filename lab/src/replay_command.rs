@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use record::{Entry, Line, ReadError, Reader};
 
-use crate::{cli, complain, past, run};
+use crate::{cli, output, report_command, run_command};
 
 /// How often a record that is being written is looked at for more.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -41,30 +41,30 @@ impl Pace {
 
 /// `cleave watch`.
 pub fn watch(asked: &cli::Watch) -> ExitCode {
-    let folder = match past::find(&asked.out, &asked.run) {
+    let folder = match report_command::find(&asked.out, &asked.run) {
         Ok(folder) => folder,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
-    let path = folder.join(past::RECORD);
+    let path = folder.join(report_command::RECORD_FILE);
     show(asked.screen, folder, None, move |lines, closed| follow(&path, &lines, &closed))
 }
 
 /// `cleave replay`.
 pub fn replay(asked: &cli::Replay) -> ExitCode {
-    let folder = match past::find(&asked.out, &asked.run) {
+    let folder = match report_command::find(&asked.out, &asked.run) {
         Ok(folder) => folder,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
-    let path = folder.join(past::RECORD);
+    let path = folder.join(report_command::RECORD_FILE);
     if let Some(second) = asked.shot {
         return match Reader::read_all(&path) {
             Ok(lines) => shot(asked.screen, folder, lines, second),
-            Err(error) => complain::error(&error),
+            Err(error) => output::error(&error),
         };
     }
     let reader = match Reader::open(&path) {
         Ok(reader) => reader,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     // A pipe is not read at the run's pace.
     let pace = Pace::new(if is_screen() { asked.speed } else { f64::INFINITY });
@@ -77,11 +77,11 @@ fn shot(look: cli::Screen, folder: PathBuf, lines: Vec<Line>, second: f64) -> Ex
     match tui::shot::of_record(&look.options(true, folder), lines, second) {
         Ok(paths) => {
             for path in paths {
-                complain::say(format_args!("{}", path.display()));
+                output::print_line(format_args!("{}", path.display()));
             }
             ExitCode::SUCCESS
         }
-        Err(error) => complain::error(&error),
+        Err(error) => output::error(&error),
     }
 }
 
@@ -100,10 +100,10 @@ fn show(
     // A view of another program's run has no run to end: it restores the terminal and exits.
     let interrupted = || {
         tui::restore();
-        std::process::exit(i32::from(run::EXIT_INTERRUPTED));
+        std::process::exit(i32::from(run_command::EXIT_INTERRUPTED));
     };
     if screen && let Err(error) = ctrlc::set_handler(interrupted) {
-        return complain::error(&error);
+        return output::error(&error);
     }
     let (sender, lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
     let closed = Closed::default();
@@ -111,11 +111,11 @@ fn show(
     let feeding = std::thread::spawn(move || {
         // Kept until the view is closed: a channel without a sender ends the screen.
         let kept = screen.then(|| sender.clone());
-        let fed = feed(sender, is_closed.clone());
+        let fed_result = feed(sender, is_closed.clone());
         while kept.is_some() && !is_closed.load(Ordering::Relaxed) {
             std::thread::sleep(POLL_INTERVAL);
         }
-        fed
+        fed_result
     });
     let shown = if screen {
         let times = pace.as_ref().map(Pace::times);
@@ -127,7 +127,7 @@ fn show(
                 }
                 None
             }
-            tui::Ask::Report => Some(past::page_now(&folder)),
+            tui::Ask::Report => Some(report_command::write_page(&folder)),
             tui::Ask::Quit(_) => None,
         };
         tui::run(options, &lines, ask).map(drop)
@@ -138,10 +138,10 @@ fn show(
     // The feeding thread may be waiting for room in the channel.
     drop(lines);
     closed.store(true, Ordering::Relaxed);
-    let fed = feeding.join().unwrap_or(Ok(()));
-    match (fed, shown) {
-        (Err(error), _) => complain::error(&error),
-        (Ok(()), Err(error)) if screen => complain::error(&error),
+    let fed_result = feeding.join().unwrap_or(Ok(()));
+    match (fed_result, shown) {
+        (Err(error), _) => output::error(&error),
+        (Ok(()), Err(error)) if screen => output::error(&error),
         // The pipe was closed at its other end.
         (Ok(()), _) => ExitCode::SUCCESS,
     }
@@ -183,14 +183,14 @@ fn play(
     lines: &mpsc::SyncSender<Arc<Line>>,
     closed: &AtomicBool,
 ) -> Result<(), ReadError> {
-    let mut head = Head { at: 0.0, seen: runtime::clock::now() };
+    let mut playhead = Playhead { at: 0.0, seen: runtime::clock::now() };
     for line in record {
         let line = line?;
         if let Entry::Header(header) = &line.entry {
             // The replay begins with the load: what came before it is shown at once.
-            head.at = header.load_start_ns as f64;
+            playhead.at = header.load_start_ns as f64;
         }
-        if !head.reach(line.t, pace, closed) || lines.send(Arc::new(line)).is_err() {
+        if !playhead.reach(line.t, pace, closed) || lines.send(Arc::new(line)).is_err() {
             break;
         }
     }
@@ -198,14 +198,14 @@ fn play(
 }
 
 /// How far a replay has come.
-struct Head {
+struct Playhead {
     /// The moment of the run that is shown, ns.
     at: f64,
     /// When it was shown.
     seen: Instant,
 }
 
-impl Head {
+impl Playhead {
     /// Waits until the replay has come to `t`, ns, at the pace of each moment; false when the view was closed meanwhile.
     fn reach(&mut self, t: u64, pace: &Pace, closed: &AtomicBool) -> bool {
         loop {
@@ -242,19 +242,19 @@ mod tests {
     fn a_replay_goes_on_at_the_pace_of_each_moment() {
         let begun = runtime::clock::now();
         let after = |ms| begun + Duration::from_millis(ms);
-        let mut head = Head { at: 0.0, seen: begun };
+        let mut playhead = Playhead { at: 0.0, seen: begun };
         let minute = 60_000_000_000;
-        assert_eq!(head.rest(minute, after(1_000), 1.0), Some(Duration::from_secs(59)));
+        assert_eq!(playhead.rest(minute, after(1_000), 1.0), Some(Duration::from_secs(59)));
         // 59 s of the run are left; eight times as fast that takes 7.375 s, of which one goes by.
-        assert_eq!(head.rest(minute, after(2_000), 8.0), Some(Duration::from_millis(6_375)));
+        assert_eq!(playhead.rest(minute, after(2_000), 8.0), Some(Duration::from_millis(6_375)));
         assert_eq!(
-            head.rest(minute, after(2_000), 0.25),
+            playhead.rest(minute, after(2_000), 0.25),
             Some(Duration::from_secs(204)),
             "and a quarter is slow"
         );
-        assert_eq!(head.rest(minute, after(206_000), 0.25), None);
+        assert_eq!(playhead.rest(minute, after(206_000), 0.25), None);
         assert_eq!(
-            head.rest(2 * minute, after(206_000), f64::INFINITY),
+            playhead.rest(2 * minute, after(206_000), f64::INFINITY),
             None,
             "a pipe is not read at a pace"
         );

@@ -8,7 +8,7 @@ use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
-use crate::{catalogue, cli, complain};
+use crate::{cli, output, scenario_files};
 
 /// Topologies every house knows.
 const TOPOLOGIES: &[(&str, &str)] = &[
@@ -23,7 +23,7 @@ const TOPOLOGIES: &[(&str, &str)] = &[
 
 fn arm(asked: &str) -> Result<Arm, String> {
     if let Some((name, arm)) = asked.split_once(':') {
-        let scenario = catalogue::find(name)?;
+        let scenario = scenario_files::find(name)?;
         let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
         let found = scenario.arms.iter().find(|other| other.name == arm);
         return found.cloned().ok_or_else(|| scenario::source::unknown("arm", arm, names));
@@ -41,23 +41,23 @@ fn arm(asked: &str) -> Result<Arm, String> {
 pub fn up(asked: &cli::Up) -> ExitCode {
     let arm = match arm(&asked.topology) {
         Ok(found) => found,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
     let load: Load = match toml::from_str(&format!("rate = \"1/s\"\nsize = {:?}", asked.size)) {
         Ok(load) => load,
-        Err(error) => return complain::usage(&format!("--size {}: {}", asked.size, error.message())),
+        Err(error) => return output::usage_error(&format!("--size {}: {}", asked.size, error.message())),
     };
     let telemetry = match asked.telemetry.parse() {
         Ok(level) => level,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     let program = match std::env::current_exe() {
         Ok(program) => program,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = crate::run::on_signals(interrupts.clone()) {
-        return complain::error(&error);
+    if let Err(error) = crate::run_command::on_signals(interrupts.clone()) {
+        return output::error(&error);
     }
     let options = UpOptions {
         arm,
@@ -70,11 +70,11 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
     match runtime.block_on(conductor::run::up::up(options, interrupts.subscribe(), print_summary)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain::error(&error),
+        Err(error) => output::error(&error),
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topology_of_the_house_is_right() {
+    fn every_built_in_topology_is_valid() {
         for (name, _) in TOPOLOGIES {
             let arm = arm(name).unwrap_or_else(|text| panic!("{text}"));
             arm.placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));

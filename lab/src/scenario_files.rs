@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use conductor::steps::targets::ResolvedTarget;
 use scenario::Scenario;
-use scenario::explain::Planned;
+use scenario::explain::PlannedArm;
 
-use crate::complain;
+use crate::output;
 
 /// More arms than this are told by the first and the last.
-const MOST_LISTED: usize = 8;
+const MAX_LISTED_ARMS: usize = 8;
 
 /// The folder of named scenarios: of the working directory, else of the house the program was built in.
 fn folder() -> PathBuf {
@@ -54,7 +54,7 @@ pub fn find(asked: &str) -> Result<Scenario, String> {
 pub fn list() -> ExitCode {
     let names = names();
     if names.is_empty() {
-        return complain::usage(&format!("there are no scenarios in {}", folder().display()));
+        return output::usage_error(&format!("there are no scenarios in {}", folder().display()));
     }
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let mut broken = false;
@@ -63,8 +63,8 @@ pub fn list() -> ExitCode {
             Ok(scenario) => {
                 let arms: Vec<&str> = scenario.default_arms().map(|arm| arm.name.as_str()).collect();
                 let seconds = scenario::explain::duration_s(&scenario, arms.len());
-                complain::say(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
-                complain::say(format_args!("{:width$}         {}", "", scenario.title));
+                output::print_line(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
+                output::print_line(format_args!("{:width$}         {}", "", scenario.title));
             }
             Err(text) => {
                 broken = true;
@@ -72,13 +72,15 @@ pub fn list() -> ExitCode {
             }
         }
     }
-    if broken { ExitCode::from(complain::EXIT_USAGE) } else { ExitCode::SUCCESS }
+    if broken { ExitCode::from(output::EXIT_USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// Names of arms, as many as fit a line.
 fn listed(arms: &[&str]) -> String {
     match arms {
-        [first, .., last] if arms.len() > MOST_LISTED => format!("{} arms, {first} to {last}", arms.len()),
+        [first, .., last] if arms.len() > MAX_LISTED_ARMS => {
+            format!("{} arms, {first} to {last}", arms.len())
+        }
         _ => arms.join(", "),
     }
 }
@@ -87,11 +89,11 @@ fn listed(arms: &[&str]) -> String {
 pub fn explain(asked: &str) -> ExitCode {
     let scenario = match find(asked) {
         Ok(scenario) => scenario,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
-    let arms: Vec<Planned<'_>> = scenario.default_arms().map(planned).collect();
+    let arms: Vec<PlannedArm<'_>> = scenario.default_arms().map(planned).collect();
     let reach = |step: usize, arm: usize| {
-        let Planned { arm, processes, .. } = &arms[arm];
+        let PlannedArm { arm, processes, .. } = &arms[arm];
         let reached = conductor::run::resolve_step(&scenario.steps[step], arm, processes, scenario.seed);
         match reached {
             ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
@@ -99,14 +101,14 @@ pub fn explain(asked: &str) -> ExitCode {
             ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };
-    complain::say(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
+    output::print_line(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
     ExitCode::SUCCESS
 }
 
-fn planned(arm: &scenario::Arm) -> Planned<'_> {
+fn planned(arm: &scenario::Arm) -> PlannedArm<'_> {
     let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
     let (_, remote_edges) = suite::catalogue::edges(&processes);
-    Planned { arm, processes, remote_edges }
+    PlannedArm { arm, processes, remote_edges }
 }
 
 fn plural(count: usize) -> String {
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scenario_of_the_house_is_right_and_named_like_its_file() {
+    fn every_shipped_scenario_is_valid_and_named_like_its_file() {
         let names = names();
         assert!(names.len() >= 4, "{names:?}");
         for name in names {

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::run::{self, EXIT_INTERRUPTED, View};
-use crate::{catalogue, complain, document};
+use crate::run_command::{self, EXIT_INTERRUPTED, View};
+use crate::{output, result_document, scenario_files};
 
 /// How one scenario turned out.
 struct ScenarioResult {
@@ -26,24 +26,24 @@ struct ScenarioResult {
 }
 
 /// `cleave run --all`.
-pub fn all(asked: &cli::Run, started_at: Instant) -> ExitCode {
+pub fn run_all(asked: &cli::Run, started_at: Instant) -> ExitCode {
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = run::on_signals(interrupts.clone()) {
-        return complain::error(&error);
+    if let Err(error) = run_command::on_signals(interrupts.clone()) {
+        return output::error(&error);
     }
     let mut results = Vec::new();
-    for name in catalogue::names() {
-        let scenario = match catalogue::find(&name) {
+    for name in scenario_files::names() {
+        let scenario = match scenario_files::find(&name) {
             Ok(scenario) => scenario,
-            Err(text) => return complain::usage(&text),
+            Err(text) => return output::usage_error(&text),
         };
         eprintln!("== {name}: {}", scenario.title);
         let started = runtime::clock::now();
-        let options = match run::run_options(asked, scenario, started_at) {
+        let options = match run_command::run_options(asked, scenario, started_at) {
             Ok(options) => options,
-            Err(error) => return complain::error(&error),
+            Err(error) => return output::error(&error),
         };
-        let result = run::execute(options, View::Progress, &interrupts, cli::Screen::default());
+        let result = run_command::execute(options, View::Progress, &interrupts, cli::Screen::default());
         let seconds = started.elapsed().as_secs();
         results.push(scenario_result(name, seconds, result));
         if *interrupts.borrow() > 0 {
@@ -57,7 +57,7 @@ pub fn all(asked: &cli::Run, started_at: Instant) -> ExitCode {
     };
     match printed {
         Ok(()) => ExitCode::from(exit_code),
-        Err(error) => complain::error(&error),
+        Err(error) => output::error(&error),
     }
 }
 
@@ -69,7 +69,7 @@ fn scenario_result(
     let mut scenario = ScenarioResult {
         name,
         seconds,
-        exit_code: complain::EXIT_USAGE,
+        exit_code: output::EXIT_USAGE,
         verdict: None,
         folder: String::new(),
         open: Vec::new(),
@@ -82,14 +82,14 @@ fn scenario_result(
             scenario.verdict = outcome.verdict;
             scenario.folder = outcome.folder.display().to_string();
             let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
-            (scenario.open, scenario.lints) = what_is_open(&lines);
+            (scenario.open, scenario.lints) = unmet_checks(&lines);
         }
-        Err(error) => scenario.error = Some(complain::chain(&error)),
+        Err(error) => scenario.error = Some(output::error_chain(&error)),
     }
     scenario
 }
 
-fn what_is_open(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
+fn unmet_checks(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
     let (mut open, mut lints) = (Vec::new(), Vec::new());
     for line in lines {
         match &line.entry {
@@ -107,7 +107,7 @@ fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
         return EXIT_INTERRUPTED;
     }
     let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == code);
-    [complain::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
+    [output::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
 }
 
 fn verdict_of(scenario: &ScenarioResult) -> &'static str {
@@ -157,7 +157,7 @@ fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> 
     };
     let runs: Vec<_> = results.iter().map(one).collect();
     let document =
-        json!({ "schema_version": document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
+        json!({ "schema_version": result_document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &document)?;
     writeln!(out)

@@ -9,26 +9,26 @@ use record::{Entry, Line, Reader};
 use report::{Comparison, Story};
 
 use crate::cli::{self, Document, RecordCommand};
-use crate::{complain, document};
+use crate::{output, result_document};
 
 /// A record's name in its folder.
-pub const RECORD: &str = "run.jsonl";
+pub const RECORD_FILE: &str = "run.jsonl";
 /// A page's name there.
-const PAGE: &str = "report.html";
+const PAGE_FILE: &str = "report.html";
 /// Faults of lines told at most: the first say what is wrong with the rest.
-const MOST_STRANGE: usize = 10;
+const MAX_SCHEMA_ERRORS: usize = 10;
 /// A record that is not whole, as a run that cannot be judged.
-const EXIT_NOT_WHOLE: u8 = 3;
+const EXIT_INCOMPLETE: u8 = 3;
 
 /// `cleave report`.
 pub fn report(asked: &cli::Report) -> ExitCode {
-    let told = match &asked.compare {
-        None => one(asked),
-        Some(other) => two(asked, other),
+    let rendered = match &asked.compare {
+        None => render_run(asked),
+        Some(other) => render_comparison(asked, other),
     };
-    let (text, page) = match told {
-        Ok(told) => told,
-        Err(text) => return complain::usage(&text),
+    let (text, page) = match rendered {
+        Ok(rendered) => rendered,
+        Err(text) => return output::usage_error(&text),
     };
     let to = asked.to.clone().or_else(|| (asked.output == Document::Html).then_some(page));
     let written = match &to {
@@ -36,12 +36,12 @@ pub fn report(asked: &cli::Report) -> ExitCode {
         None => std::io::stdout().lock().write_all(text.as_bytes()),
     };
     match (written, to) {
-        (Ok(()), Some(path)) => complain::say(format_args!("{}", path.display())),
+        (Ok(()), Some(path)) => output::print_line(format_args!("{}", path.display())),
         (Ok(()), None) => {}
         (Err(error), Some(path)) => {
             let text =
                 format!("{} cannot be written: {error}; choose another place with --to", path.display());
-            return complain::usage(&text);
+            return output::usage_error(&text);
         }
         // Whoever read us has gone.
         (Err(_), None) => {}
@@ -50,20 +50,20 @@ pub fn report(asked: &cli::Report) -> ExitCode {
 }
 
 /// A run, told, and where its page goes.
-fn one(asked: &cli::Report) -> Result<(String, PathBuf), String> {
+fn render_run(asked: &cli::Report) -> Result<(String, PathBuf), String> {
     let (folder, story) = story(&asked.out, &asked.run)?;
     let text = match asked.output {
         Document::Html => report::page::page(&story),
         Document::Markdown => report::markdown::markdown(&story),
-        Document::Json => document::text(&story, &folder).map_err(|error| error.to_string())? + "\n",
+        Document::Json => result_document::text(&story, &folder).map_err(|error| error.to_string())? + "\n",
         Document::Junit => report::junit::junit(&story),
         Document::Github => report::github::annotations(&story, &file_of(&story)),
     };
-    Ok((text, folder.join(PAGE)))
+    Ok((text, folder.join(PAGE_FILE)))
 }
 
 /// Two runs, told beside each other, and where their page goes.
-fn two(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
+fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
     if matches!(asked.output, Document::Junit | Document::Github) {
         return Err(
             "two runs are told as html, markdown or json; junit and github tell one run each".to_owned()
@@ -84,7 +84,7 @@ fn two(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
             return Err(format!(
                 "{} has no end: the run was cut short and has no figures to compare; cleave record check says what \
                  it holds",
-                folder.join(RECORD).display()
+                folder.join(RECORD_FILE).display()
             ));
         }
     }
@@ -111,17 +111,17 @@ fn story(out: &Path, asked: &str) -> Result<(PathBuf, Story), String> {
 }
 
 fn story_in(folder: &Path) -> Result<Story, String> {
-    Story::of(&lines_in(folder)?).map_err(|error| complain::chain(&error))
+    Story::of(&lines_in(folder)?).map_err(|error| output::error_chain(&error))
 }
 
 fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
-    Reader::read_all(&folder.join(RECORD)).map_err(|error| complain::chain(&error))
+    Reader::read_all(&folder.join(RECORD_FILE)).map_err(|error| output::error_chain(&error))
 }
 
 /// Writes the page of a run as far as its record goes, into its folder; says where, or why not.
-pub fn page_now(folder: &Path) -> String {
+pub fn write_page(folder: &Path) -> String {
     let written = || -> Result<PathBuf, String> {
-        let path = folder.join(PAGE);
+        let path = folder.join(PAGE_FILE);
         std::fs::write(&path, report::page::page(&story_in(folder)?))
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(path)
@@ -150,7 +150,7 @@ pub fn record(asked: &RecordCommand) -> ExitCode {
 fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
     let lines = match find(out, run).and_then(|folder| lines_in(&folder)) {
         Ok(lines) => lines,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
     let Some(path) = to else {
         // Whoever read us may have gone.
@@ -165,10 +165,10 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
     });
     match written {
         Ok(exported) => {
-            complain::say(format_args!("{}: {} samples", path.display(), exported.samples));
+            output::print_line(format_args!("{}: {} samples", path.display(), exported.samples));
             ExitCode::SUCCESS
         }
-        Err(error) => complain::usage(&format!(
+        Err(error) => output::usage_error(&format!(
             "{} cannot be written: {error}; choose another place with --to",
             path.display()
         )),
@@ -178,59 +178,62 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
 fn check(out: &Path, run: &str) -> ExitCode {
     let folder = match find(out, run) {
         Ok(folder) => folder,
-        Err(text) => return complain::usage(&text),
+        Err(text) => return output::usage_error(&text),
     };
-    let path = folder.join(RECORD);
+    let path = folder.join(RECORD_FILE);
     let lines = match Reader::read_all(&path) {
         Ok(lines) => lines,
-        Err(error) => return complain::error(&error),
+        Err(error) => return output::error(&error),
     };
-    complain::say(format_args!("{}", path.display()));
+    output::print_line(format_args!("{}", path.display()));
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     lines.iter().for_each(|line| *counts.entry(line.entry.kind()).or_default() += 1);
     for (kind, count) in &counts {
-        complain::say(format_args!("  {kind:8} {count:>8}"));
+        output::print_line(format_args!("  {kind:8} {count:>8}"));
     }
-    let mut faults = faults(&path, &lines, &counts);
-    faults.extend(strange(&path));
-    for fault in &faults {
-        complain::say(format_args!("! {fault}"));
+    let mut problems = problems(&path, &lines, &counts);
+    problems.extend(schema_errors(&path));
+    for fault in &problems {
+        output::print_line(format_args!("! {fault}"));
     }
-    if faults.is_empty() {
-        complain::say(format_args!("whole: every line is readable, and its end counts as many as there are"));
+    if problems.is_empty() {
+        output::print_line(format_args!(
+            "whole: every line is readable, and its end counts as many as there are"
+        ));
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(EXIT_NOT_WHOLE)
+        ExitCode::from(EXIT_INCOMPLETE)
     }
 }
 
 /// What a record lacks.
-fn faults(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<String> {
-    let mut faults = Vec::new();
+fn problems(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<String> {
+    let mut problems = Vec::new();
     let bytes = std::fs::read(path).unwrap_or_default();
     if bytes.last().is_some_and(|last| *last != b'\n') {
-        faults.push("the last line is torn: the run was cut short while it was written".to_owned());
+        problems.push("the last line is torn: the run was cut short while it was written".to_owned());
     }
     let mut ends = lines.iter().rev().filter_map(|line| match &line.entry {
         Entry::End(end) => Some(end),
         _ => None,
     });
     match ends.next() {
-        None => faults.push("there is no end: the run was cut short, and counts as invalid".to_owned()),
+        None => problems.push("there is no end: the run was cut short, and counts as invalid".to_owned()),
         Some(end) => {
-            for (kind, said) in end.lines.iter().filter(|(kind, _)| *kind != "end") {
+            for (kind, declared) in end.lines.iter().filter(|(kind, _)| *kind != "end") {
                 let found = counts.get(kind.as_str()).copied().unwrap_or(0);
-                if found != *said {
-                    faults.push(format!("{said} lines of kind {kind} were written, and {found} are here"));
+                if found != *declared {
+                    problems
+                        .push(format!("{declared} lines of kind {kind} were written, and {found} are here"));
                 }
             }
         }
     }
-    faults
+    problems
 }
 
 /// Lines that do not fit the schema that is published of them: other readers would stumble over these.
-fn strange(path: &Path) -> Vec<String> {
+fn schema_errors(path: &Path) -> Vec<String> {
     let schema = record::schema::line();
     let text = std::fs::read_to_string(path).unwrap_or_default();
     // A torn last line is told as such, and a kind that is unknown here belongs to a later version.
@@ -240,10 +243,10 @@ fn strange(path: &Path) -> Vec<String> {
         .enumerate()
         .filter_map(|(at, line)| Some((at, serde_json::from_str(line).ok().filter(known)?)))
         .flat_map(|(at, value)| {
-            let faults = record::schema::faults(&schema, &value);
-            faults.into_iter().map(move |fault| format!("line {}{fault}", at + 1))
+            let problems = record::schema::faults(&schema, &value);
+            problems.into_iter().map(move |fault| format!("line {}{fault}", at + 1))
         })
-        .take(MOST_STRANGE)
+        .take(MAX_SCHEMA_ERRORS)
         .collect()
 }
 
@@ -253,17 +256,17 @@ fn strange(path: &Path) -> Vec<String> {
 /// A sentence with the runs there are.
 pub fn find(out: &Path, asked: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(asked);
-    if path.join(RECORD).is_file() {
+    if path.join(RECORD_FILE).is_file() {
         return Ok(path);
     }
-    if path.file_name().is_some_and(|name| name == RECORD) && path.is_file() {
+    if path.file_name().is_some_and(|name| name == RECORD_FILE) && path.is_file() {
         return Ok(path.parent().map_or_else(PathBuf::new, Path::to_path_buf));
     }
     let mut known: Vec<String> = std::fs::read_dir(out)
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.path().join(RECORD).is_file())
+        .filter(|entry| entry.path().join(RECORD_FILE).is_file())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     // Ids begin with their moment.
@@ -293,11 +296,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_found_by_what_it_is_called() {
+    fn a_run_is_found_by_id_suffix_or_folder() {
         let folder = tempfile::TempDir::new().expect("a folder");
         for id in ["20260101-000000-aaaa", "20260102-000000-bbbb", "20260102-000000-cbbb"] {
             std::fs::create_dir(folder.path().join(id)).expect("a folder");
-            std::fs::write(folder.path().join(id).join(RECORD), "").expect("a file");
+            std::fs::write(folder.path().join(id).join(RECORD_FILE), "").expect("a file");
         }
         let find =
             |asked: &str| find(folder.path(), asked).map(|path| path.file_name().expect("a name").to_owned());
