@@ -5,8 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use model::Run;
 use record::{Entry, Line, Reader};
-use report::{Comparison, Story};
+use report::Comparison;
 
 use crate::cli::{self, Document, RecordCommand};
 use crate::{output, result_document};
@@ -51,13 +52,13 @@ pub fn report(asked: &cli::Report) -> ExitCode {
 
 /// A run, told, and where its page goes.
 fn render_run(asked: &cli::Report) -> Result<(String, PathBuf), String> {
-    let (folder, story) = story(&asked.out, &asked.run)?;
+    let (folder, run) = run(&asked.out, &asked.run)?;
     let text = match asked.output {
-        Document::Html => report::page::page(&story),
-        Document::Markdown => report::markdown::markdown(&story),
-        Document::Json => result_document::text(&story, &folder).map_err(|error| error.to_string())? + "\n",
-        Document::Junit => report::junit::junit(&story),
-        Document::Github => report::github::annotations(&story, &file_of(&story)),
+        Document::Html => report::page::page(&run),
+        Document::Markdown => report::markdown::markdown(&run),
+        Document::Json => result_document::text(&run, &folder).map_err(|error| error.to_string())? + "\n",
+        Document::Junit => report::junit::junit(&run),
+        Document::Github => report::github::annotations(&run, &file_of(&run)),
     };
     Ok((text, folder.join(PAGE_FILE)))
 }
@@ -69,8 +70,8 @@ fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBu
             "two runs are told as html, markdown or json; junit and github tell one run each".to_owned()
         );
     }
-    let (folder, story_one) = story(&asked.out, &asked.run)?;
-    let (folder_two, story_two) = story(&asked.out, other)?;
+    let (folder, run_one) = run(&asked.out, &asked.run)?;
+    let (folder_two, run_two) = run(&asked.out, other)?;
     let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     if place(&folder) == place(&folder_two) {
         return Err(format!(
@@ -79,8 +80,8 @@ fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBu
             folder.display()
         ));
     }
-    for (folder, story) in [(&folder, &story_one), (&folder_two, &story_two)] {
-        if story.end.is_none() {
+    for (folder, run) in [(&folder, &run_one), (&folder_two, &run_two)] {
+        if run.end.is_none() {
             return Err(format!(
                 "{} has no end: the run was cut short and has no figures to compare; cleave record check says what \
                  it holds",
@@ -88,7 +89,7 @@ fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBu
             ));
         }
     }
-    let comparison = Comparison::of(&story_one, &story_two);
+    let comparison = Comparison::of(&run_one, &run_two);
     let text = match asked.output {
         Document::Markdown => report::markdown::comparison(&comparison),
         Document::Json => {
@@ -104,14 +105,14 @@ fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBu
 }
 
 /// A run's folder and what its record says, or what is wrong with it.
-fn story(out: &Path, asked: &str) -> Result<(PathBuf, Story), String> {
+fn run(out: &Path, asked: &str) -> Result<(PathBuf, Run), String> {
     let folder = find(out, asked)?;
-    let story = story_in(&folder)?;
-    Ok((folder, story))
+    let run = run_in(&folder)?;
+    Ok((folder, run))
 }
 
-fn story_in(folder: &Path) -> Result<Story, String> {
-    Story::of(&lines_in(folder)?).map_err(|error| output::error_chain(&error))
+fn run_in(folder: &Path) -> Result<Run, String> {
+    Run::of(&lines_in(folder)?).map_err(|error| output::error_chain(&error))
 }
 
 fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
@@ -122,7 +123,7 @@ fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
 pub fn write_page(folder: &Path) -> String {
     let written = || -> Result<PathBuf, String> {
         let path = folder.join(PAGE_FILE);
-        std::fs::write(&path, report::page::page(&story_in(folder)?))
+        std::fs::write(&path, report::page::page(&run_in(folder)?))
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(path)
     };
@@ -133,8 +134,8 @@ pub fn write_page(folder: &Path) -> String {
 }
 
 /// The scenario's path as whoever ran it wrote it, or where a named one lies.
-fn file_of(story: &Story) -> String {
-    let header = story.header();
+fn file_of(run: &Run) -> String {
+    let header = &run.header;
     let written = header.command.iter().find(|word| word.ends_with(".toml"));
     written.cloned().unwrap_or_else(|| format!("scenarios/{}.toml", header.scenario))
 }

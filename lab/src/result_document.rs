@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use model::Run;
 use record::Line;
-use report::Story;
 pub use report::document::SCHEMA_VERSION;
 
 /// Prints the document of a run that lies in `folder`.
@@ -12,16 +12,16 @@ pub use report::document::SCHEMA_VERSION;
 /// # Errors
 /// When standard output is gone, or the record has no header.
 pub fn print(out: &mut impl Write, folder: &Path, lines: &[Line]) -> io::Result<()> {
-    let story = Story::of(lines).map_err(io::Error::other)?;
-    writeln!(out, "{}", text(&story, folder)?)
+    let run = Run::of(lines).map_err(io::Error::other)?;
+    writeln!(out, "{}", text(&run, folder)?)
 }
 
 /// The document as text.
 ///
 /// # Errors
 /// When there is no current folder to tell a relative one from.
-pub fn text(story: &Story, folder: &Path) -> io::Result<String> {
+pub fn text(run: &Run, folder: &Path) -> io::Result<String> {
     // The document is read elsewhere than where it was asked for.
     let folder = std::path::absolute(folder)?.to_string_lossy().into_owned();
-    Ok(serde_json::to_string_pretty(&report::document::document(story, Some(folder)))?)
+    Ok(serde_json::to_string_pretty(&report::document::document(run, Some(folder)))?)
 }

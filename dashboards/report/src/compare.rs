@@ -3,16 +3,14 @@
 //! Two figures differ where their 95 % intervals do not overlap. That is a stricter rule than a test of the difference,
 //! which suits runs that were not made at the same time and share no stretch to pair.
 
-use model::format;
+use model::{Run, format};
 use record::{Better, Check, Machine, Measured, Score, Verdict};
 use scorecard::finding;
-
-use crate::story::Story;
 
 /// Two runs, matched.
 pub struct Comparison<'a> {
     /// The one asked for, and the one it is compared with.
-    pub runs: [&'a Story; 2],
+    pub runs: [&'a Run; 2],
     /// What else is different between them: each a sentence.
     pub warnings: Vec<String>,
     /// Arms of both, matched by name, in the order of the first.
@@ -72,23 +70,23 @@ pub struct CheckPair<'a> {
 
 impl<'a> Comparison<'a> {
     /// Two runs, matched by the names of arms, rows and expectations.
-    pub fn of(one: &'a Story, two: &'a Story) -> Self {
+    pub fn of(one: &'a Run, two: &'a Run) -> Self {
         let runs = [one, two];
         let arms = arms(runs);
         Self { runs, warnings: warnings(runs), rows: rows(runs, &arms), checks: checks(runs), arms }
     }
 }
 
-fn arms(runs: [&Story; 2]) -> Vec<ArmPair> {
+fn arms(runs: [&Run; 2]) -> Vec<ArmPair> {
     let mut pairs: Vec<ArmPair> = Vec::new();
-    for (run, story) in runs.into_iter().enumerate() {
-        for arm in &story.header().arms {
-            let known = pairs.iter_mut().find(|pair| pair.name == arm.name && pair.letters[run].is_none());
+    for (index, run) in runs.into_iter().enumerate() {
+        for arm in &run.header.arms {
+            let known = pairs.iter_mut().find(|pair| pair.name == arm.name && pair.letters[index].is_none());
             match known {
-                Some(pair) => pair.letters[run] = Some(arm.letter),
+                Some(pair) => pair.letters[index] = Some(arm.letter),
                 None => {
                     let mut letters = [None; 2];
-                    letters[run] = Some(arm.letter);
+                    letters[index] = Some(arm.letter);
                     pairs.push(ArmPair { name: arm.name.clone(), letters });
                 }
             }
@@ -98,9 +96,9 @@ fn arms(runs: [&Story; 2]) -> Vec<ArmPair> {
 }
 
 /// The order of the first run, then what only the second has.
-fn rows(runs: [&Story; 2], arms: &[ArmPair]) -> Vec<Row> {
+fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
     let mut keys: Vec<&Score> = Vec::new();
-    for score in runs.iter().flat_map(|story| &story.scores) {
+    for score in runs.iter().flat_map(|run| run.scores()) {
         if keys.iter().all(|key| (&key.id, &key.window) != (&score.id, &score.window)) {
             keys.push(score);
         }
@@ -110,18 +108,17 @@ fn rows(runs: [&Story; 2], arms: &[ArmPair]) -> Vec<Row> {
     keys.sort_by_key(|key| claims.iter().position(|claim| *claim == key.claim));
     keys.into_iter()
         .map(|key| {
-            let of = |story: &'_ Story| {
-                story
-                    .scores
-                    .iter()
+            let of = |run: &'_ Run| {
+                run.scores()
+                    .into_iter()
                     .find(|score| (&score.id, &score.window) == (&key.id, &key.window))
                     .cloned()
             };
             let scores = runs.map(of);
             let pair = |arm: &ArmPair| {
-                let measured = |run: usize| {
-                    let letter = arm.letters[run]?;
-                    let score = scores[run].as_ref();
+                let measured = |index: usize| {
+                    let letter = arm.letters[index]?;
+                    let score = scores[index].as_ref();
                     Some(score.and_then(|score| score.arms.get(&letter)).copied().unwrap_or_default())
                 };
                 Pair::of([measured(0), measured(1)], key.better)
@@ -159,19 +156,19 @@ impl Pair {
     }
 }
 
-fn checks<'a>(runs: [&'a Story; 2]) -> Vec<CheckPair<'a>> {
+fn checks<'a>(runs: [&'a Run; 2]) -> Vec<CheckPair<'a>> {
     let mut pairs: Vec<CheckPair<'a>> = Vec::new();
-    for (run, story) in runs.into_iter().enumerate() {
-        for check in &story.checks {
-            let arm = if check.arm == '-' { String::new() } else { story.arm_name(check.arm) };
+    for (index, run) in runs.into_iter().enumerate() {
+        for check in run.checks() {
+            let arm = if check.arm == '-' { String::new() } else { run.arm_name(check.arm) };
             let known = pairs
                 .iter_mut()
-                .find(|pair| pair.text == check.text && pair.arm == arm && pair.runs[run].is_none());
+                .find(|pair| pair.text == check.text && pair.arm == arm && pair.runs[index].is_none());
             match known {
-                Some(pair) => pair.runs[run] = Some(check),
+                Some(pair) => pair.runs[index] = Some(check),
                 None => {
                     let mut runs = [None; 2];
-                    runs[run] = Some(check);
+                    runs[index] = Some(check);
                     pairs.push(CheckPair { text: check.text.clone(), arm, runs });
                 }
             }
@@ -181,9 +178,9 @@ fn checks<'a>(runs: [&'a Story; 2]) -> Vec<CheckPair<'a>> {
 }
 
 /// What is not the same: a difference of figures may come from it.
-fn warnings(runs: [&Story; 2]) -> Vec<String> {
+fn warnings(runs: [&Run; 2]) -> Vec<String> {
     let mut warnings: Vec<String> = doubts(runs).collect();
-    let [one, two] = runs.map(Story::header);
+    let [one, two] = runs.map(|run: &Run| &run.header);
     let mut differ = |what: &str, one: String, two: String| {
         if one != two {
             warnings.push(format!("{what}: {one} in run 1, {two} in run 2"));
@@ -212,17 +209,17 @@ fn warnings(runs: [&Story; 2]) -> Vec<String> {
 }
 
 /// Runs whose figures are not to be believed by themselves.
-fn doubts(runs: [&Story; 2]) -> impl Iterator<Item = String> {
-    runs.into_iter().enumerate().filter_map(|(run, story)| {
-        let verdict = story.verdict();
+fn doubts(runs: [&Run; 2]) -> impl Iterator<Item = String> {
+    runs.into_iter().enumerate().filter_map(|(index, run)| {
+        let verdict = run.verdict();
         let is_void =
-            verdict == Verdict::Invalid.word() || story.end.as_ref().is_none_or(|end| end.verdict.is_none());
-        is_void.then(|| format!("run {} is {verdict}: its figures are not to be believed", run + 1))
+            verdict == Verdict::Invalid.word() || run.end.as_ref().is_none_or(|end| end.verdict.is_none());
+        is_void.then(|| format!("run {} is {verdict}: its figures are not to be believed", index + 1))
     })
 }
 
-fn way(story: &Story) -> String {
-    let header = story.header();
+fn way(run: &Run) -> String {
+    let header = &run.header;
     if header.rounds > 1 { format!("{} in {} rounds", header.way, header.rounds) } else { header.way.clone() }
 }
 

@@ -5,12 +5,12 @@ pub mod schema;
 
 use std::collections::BTreeMap;
 
+use model::Run;
+use model::incidents::Incident;
 use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
-use crate::story::Story;
-use crate::story::spells::Spell;
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -56,9 +56,9 @@ pub struct Document<'a> {
     /// How each expectation stands in the end.
     pub checks: Vec<Judged<'a>>,
     /// Rows of the scorecard.
-    pub scorecard: &'a [Score],
+    pub scorecard: Vec<&'a Score>,
     /// Audits of acknowledged writes, one per arm.
-    pub audits: &'a [Audit],
+    pub audits: Vec<Audit>,
     /// What was wrong in the arms, by arm; none for a sweep of many.
     pub symptoms: Vec<Told>,
     /// Reasons not to believe the run.
@@ -86,9 +86,9 @@ pub struct Told {
     pub seconds: u32,
 }
 
-impl From<Spell> for Told {
-    fn from(spell: Spell) -> Self {
-        let Spell { arm, symptom, first_s, last_s, worst_s, seconds } = spell;
+impl From<Incident> for Told {
+    fn from(incident: Incident) -> Self {
+        let Incident { arm, symptom, first_s, last_s, worst_s, seconds } = incident;
         let kind = symptom.kind.as_str();
         Self { arm, kind, place: symptom.place, text: symptom.text, first_s, last_s, worst_s, seconds }
     }
@@ -105,9 +105,9 @@ pub struct Judged<'a> {
 }
 
 /// The document of a run that lies in a folder.
-pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
-    let header = story.header();
-    let end = story.end.as_ref();
+pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
+    let header = &run.header;
+    let end = run.end.as_ref();
     Document {
         schema_version: SCHEMA_VERSION,
         run_id: &header.run_id,
@@ -125,10 +125,14 @@ pub fn document(story: &Story, run_dir: Option<String>) -> Document<'_> {
         schedule_digest: &header.schedule_digest,
         machine: &header.machine,
         arms: &header.arms,
-        checks: story.checks.iter().map(|check| Judged { check, line: story.reason_of(check).1 }).collect(),
-        scorecard: &story.scores,
-        audits: &story.audits,
-        symptoms: story.all_spells().into_iter().map(Told::from).collect(),
+        checks: run
+            .checks()
+            .into_iter()
+            .map(|check| Judged { check, line: run.reason_of(check).1 })
+            .collect(),
+        scorecard: run.scores(),
+        audits: run.audits(),
+        symptoms: run.incidents().into_iter().map(Told::from).collect(),
         lints: end.map_or(&[], |end| &end.lints),
     }
 }
@@ -211,7 +215,7 @@ pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
     };
     Both {
         schema_version: SCHEMA_VERSION,
-        runs: comparison.runs.iter().map(|story| document(story, None)).collect(),
+        runs: comparison.runs.iter().map(|run| document(run, None)).collect(),
         warnings: &comparison.warnings,
         scorecard: comparison.rows.iter().map(row).collect(),
         checks: comparison

@@ -2,22 +2,21 @@
 
 use std::fmt::Write;
 
+use model::Run;
 use record::Verdict;
 
-use crate::story::Story;
-
 /// One command a line; nothing where all is well. `file` is the scenario's path in the repository.
-pub fn annotations(story: &Story, file: &str) -> String {
+pub fn annotations(run: &Run, file: &str) -> String {
     let mut text = String::new();
-    for check in story.checks.iter().filter(|check| check.verdict != Verdict::Pass) {
-        let (why, line) = story.reason_of(check);
+    for check in run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass) {
+        let (why, line) = run.reason_of(check);
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
-        let found = format!("{}: {}{why}", check.text, story.found(check));
+        let found = format!("{}: {}{why}", check.text, run.finding_of(check));
         let place = format!("file={},line={line}", property(file));
-        say(&mut text, story.standing(check), &place, &found);
+        say(&mut text, run.verdict_of(check), &place, &found);
     }
     let whole = |title: &str| format!("file={},title={}", property(file), property(title));
-    match &story.end {
+    match &run.end {
         None => {
             say(&mut text, Verdict::Invalid, &whole("end"), "the record has no end: the run was cut short")
         }
@@ -26,7 +25,7 @@ pub fn annotations(story: &Story, file: &str) -> String {
         }
         Some(_) => {}
     }
-    for lint in story.end.iter().flat_map(|end| &end.lints) {
+    for lint in run.end.iter().flat_map(|end| &end.lints) {
         say(&mut text, lint.verdict, &whole(&lint.name), &lint.text);
     }
     text

@@ -3,10 +3,11 @@
 
 use std::fmt::Write;
 
+use model::Run;
 use record::{Check, Verdict};
+use scorecard::Expectation;
 
 use crate::escaped;
-use crate::story::Story;
 
 /// A test case.
 struct Case {
@@ -20,12 +21,12 @@ struct Case {
 }
 
 /// The document.
-pub fn junit(story: &Story) -> String {
-    let header = story.header();
-    let cases = cases(story);
+pub fn junit(run: &Run) -> String {
+    let header = &run.header;
+    let cases = cases(run);
     let failures = cases.iter().filter(|case| case.standing == Verdict::Fail).count();
     let errors = cases.iter().filter(|case| is_unjudged(case.standing)).count();
-    let (tests, seconds) = (cases.len(), f64::from(story.length_s()));
+    let (tests, seconds) = (cases.len(), f64::from(run.length_s()));
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a string does not fail.
     let _ = writeln!(
@@ -38,7 +39,7 @@ pub fn junit(story: &Story) -> String {
     for (name, text) in [
         ("run", header.run_id.clone()),
         ("seed", header.seed.to_string()),
-        ("verdict", story.verdict().to_owned()),
+        ("verdict", run.verdict().to_owned()),
         ("version", header.version.clone()),
         ("machine", format!("{} x {}", header.machine.cores, header.machine.cpu)),
         ("command", header.command.join(" ")),
@@ -74,17 +75,17 @@ pub fn junit(story: &Story) -> String {
     xml
 }
 
-fn cases(story: &Story) -> Vec<Case> {
-    let mut cases: Vec<Case> = story.checks.iter().map(|check| of_check(story, check)).collect();
+fn cases(run: &Run) -> Vec<Case> {
+    let mut cases: Vec<Case> = run.checks().into_iter().map(|check| of_check(run, check)).collect();
     let whole = |name: &str, standing, found: &str| Case {
         name: name.to_owned(),
         line: 0,
-        seconds: f64::from(story.length_s()),
+        seconds: f64::from(run.length_s()),
         standing,
         found: found.to_owned(),
         why: String::new(),
     };
-    let Some(end) = &story.end else {
+    let Some(end) = &run.end else {
         cases.push(whole("end", Verdict::Invalid, "the record has no end: the run was cut short"));
         return cases;
     };
@@ -97,17 +98,25 @@ fn cases(story: &Story) -> Vec<Case> {
     cases
 }
 
-fn of_check(story: &Story, check: &Check) -> Case {
-    let (why, line) = story.reason_of(check);
+fn of_check(run: &Run, check: &Check) -> Case {
+    let (why, line) = run.reason_of(check);
     let arm = if check.arm == '-' { String::new() } else { format!(" [{}]", check.arm) };
     Case {
         name: format!("{}{arm}", check.text),
         line,
-        seconds: story.seconds_of(check),
-        standing: story.standing(check),
-        found: story.found(check),
+        seconds: seconds_of(run, check),
+        standing: run.verdict_of(check),
+        found: run.finding_of(check),
         why: why.to_owned(),
     }
+}
+
+/// Seconds an expectation looks at: of its phases, or of the whole load.
+fn seconds_of(run: &Run, check: &Check) -> f64 {
+    let expectation = check.text.parse::<Expectation>();
+    let named = expectation.iter().flat_map(Expectation::phases).filter_map(|name| run.phase(name));
+    let ns: u64 = named.map(|phase| phase.length_ns).max().unwrap_or(0);
+    if ns > 0 { ns as f64 / 1e9 } else { f64::from(run.length_s()) }
 }
 
 const fn is_unjudged(verdict: Verdict) -> bool {

@@ -1,14 +1,13 @@
 //! A run as documents: for people, for a pull request, for a test collector. Pure functions of its record.
 //!
-//! - [`story`]: what a record says, sorted for pages. [`compare`]: two of them, matched.
-//! - [`sweep`]: a run of many arms, a line for each.
+//! - [`compare`]: two runs, matched.
 //! - [`page`]: one HTML file, its charts drawn by [`plot`].
 //! - [`markdown`]: for a CI summary.
 //! - [`mod@document`]: one JSON document.
 //! - [`junit`]: an expectation is a test case.
 //! - [`github`]: annotations at the line of the expectation.
 //!
-//! Start with [`story::Story`].
+//! What is shown comes from [`model::Run`] and the scorecard's rows in it; nothing is computed here. Start with [`page`].
 
 pub mod compare;
 pub mod document;
@@ -17,11 +16,8 @@ pub mod junit;
 pub mod markdown;
 pub mod page;
 pub mod plot;
-pub mod story;
-pub mod sweep;
 
 pub use compare::Comparison;
-pub use story::Story;
 
 /// Text inside HTML, SVG or XML.
 pub(crate) fn escaped(text: &str) -> String {

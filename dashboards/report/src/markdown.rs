@@ -7,13 +7,12 @@ mod mermaid;
 mod parts;
 
 use model::format::{self, count, value};
-use model::glossary;
+use model::incidents::Incident;
+use model::series::Series;
+use model::{Run, glossary, sweep};
 use record::{Check, Score, Verdict};
 
 use crate::compare::{self, CheckPair, Comparison};
-use crate::story::spells::Spell;
-use crate::story::{Series, Story};
-use crate::sweep;
 use parts::{Part, fitted};
 
 /// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
@@ -25,48 +24,46 @@ const ROWS: usize = 8;
 const SPARKS: usize = 40;
 
 /// The document of a run.
-pub fn markdown(story: &Story) -> String {
-    let header = story.header();
-    let (held, all) = story.held();
+pub fn markdown(run: &Run) -> String {
+    let header = &run.header;
+    let (held, all) = run.held();
     let first = format!(
         "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n",
         cell(&header.scenario).replace("--", "-"),
         cell(&header.scenario),
-        story.verdict(),
+        run.verdict(),
         cell(&header.title)
     );
-    let mut parts = vec![lints(&[story])];
-    let open: Vec<&Check> = story.checks.iter().filter(|check| check.verdict != Verdict::Pass).collect();
-    let held: Vec<&Check> = story.checks.iter().filter(|check| check.verdict == Verdict::Pass).collect();
-    parts.push(checks(story, &open));
-    if sweep::is_one(story) {
-        parts.push(of_sweep(story));
+    let mut parts = vec![lints(&[run])];
+    let open: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass).collect();
+    let held: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict == Verdict::Pass).collect();
+    parts.push(checks(run, &open));
+    if run.is_sweep() {
+        parts.push(of_sweep(run));
     } else {
         let rows: Vec<&Score> =
-            story.scores.iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
-        parts.push(table(story, &rows));
-        parts.push(
-            table(story, &story.scores.iter().collect::<Vec<_>>()).folded("every row of the scorecard"),
-        );
+            run.scores().into_iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
+        parts.push(table(run, &rows));
+        parts.push(table(run, &run.scores()).folded("every row of the scorecard"));
     }
-    parts.push(checks(story, &held).folded("what holds"));
-    parts.push(symptoms(story).folded("what was wrong"));
-    parts.push(how_it_went(story).folded("how it went"));
-    parts.push(mermaid::topology(story).folded("who calls whom"));
-    fitted(&first, parts, &again(story), LONGEST)
+    parts.push(checks(run, &held).folded("what holds"));
+    parts.push(symptoms(run).folded("what was wrong"));
+    parts.push(how_it_went(run).folded("how it went"));
+    parts.push(mermaid::topology(run).folded("who calls whom"));
+    fitted(&first, parts, &again(run), LONGEST)
 }
 
 /// The document of two runs.
 pub fn comparison(comparison: &Comparison<'_>) -> String {
     let [one, two] = comparison.runs;
-    let name = &one.header().scenario;
+    let name = &one.header.scenario;
     let first = format!(
         "<!-- cleave:compare:{} -->\n### {}: {} in run 1, {} in run 2\n\n{}\n\n",
         cell(name).replace("--", "-"),
         cell(name),
         one.verdict(),
         two.verdict(),
-        cell(&one.header().title)
+        cell(&one.header.title)
     );
     let mut warnings = Part::lines();
     warnings
@@ -96,11 +93,11 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
     fitted(&first, parts, &format!("{}{}", again(one), again(two)), LONGEST)
 }
 
-fn lints(runs: &[&Story]) -> Part {
+fn lints(runs: &[&Run]) -> Part {
     let mut part = Part::lines();
-    for (run, story) in runs.iter().enumerate() {
-        let name = if runs.len() > 1 { format!("run {}: ", run + 1) } else { String::new() };
-        for lint in story.end.iter().flat_map(|end| &end.lints) {
+    for (index, run) in runs.iter().enumerate() {
+        let name = if runs.len() > 1 { format!("run {}: ", index + 1) } else { String::new() };
+        for lint in run.end.iter().flat_map(|end| &end.lints) {
             part.rows.push(format!(
                 "- {name}**{}**, {}: {}\n",
                 lint.verdict.word(),
@@ -112,10 +109,10 @@ fn lints(runs: &[&Story]) -> Part {
     part
 }
 
-fn checks(story: &Story, checks: &[&Check]) -> Part {
+fn checks(run: &Run, checks: &[&Check]) -> Part {
     let head = ["", "expectation", "arm", "value", "limit", "margin", "n", ""];
     let row = |check: &&Check| {
-        let (why, line) = story.reason_of(check);
+        let (why, line) = run.reason_of(check);
         row_of(&[
             format!("{} {}", check.verdict.sign(), check.verdict.word()),
             format!("{} line {line}", code(&check.text)),
@@ -124,7 +121,7 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
             value(check.limit, &check.unit),
             value(check.margin, &check.unit),
             count(Some(check.n as f64)),
-            [story.since(check), cell(&check.reason), cell(why)]
+            [run.violated_since(check), cell(&check.reason), cell(why)]
                 .into_iter()
                 .filter(|said| !said.is_empty())
                 .collect::<Vec<_>>()
@@ -134,8 +131,8 @@ fn checks(story: &Story, checks: &[&Check]) -> Part {
     Part::table(&head, checks.iter().map(row).collect())
 }
 
-fn table(story: &Story, scores: &[&Score]) -> Part {
-    let arms = &story.header().arms;
+fn table(run: &Run, scores: &[&Score]) -> Part {
+    let arms = &run.header.arms;
     let mut head = vec!["measure".to_owned()];
     head.extend(arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))));
     head.extend(["B/A", "n", "finding"].map(str::to_owned));
@@ -146,7 +143,7 @@ fn table(story: &Story, scores: &[&Score]) -> Part {
                 value(score.arms.get(&arm.letter).and_then(|measured| measured.value), &score.unit)
             }));
             let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-            let finding = format!("{}{}", mark(format::is_b_better(score)), cell(&score.finding));
+            let finding = format!("{}{}", mark(model::outcome::is_b_better(score)), cell(&score.finding));
             cells.extend([format::ratio(score), count(Some(n as f64)), finding]);
             row_of(&cells)
         };
@@ -154,16 +151,16 @@ fn table(story: &Story, scores: &[&Score]) -> Part {
 }
 
 /// A line for each of many arms.
-fn of_sweep(story: &Story) -> Part {
+fn of_sweep(run: &Run) -> Part {
     let mut head = vec!["arm", "front"];
     head.extend(sweep::COLUMNS.map(|id| glossary::term_by_id(id).map_or(id, |term| term.name)));
-    let row = |row: sweep::Row<'_>| {
+    let row = |row: sweep::SweepRow<'_>| {
         let mut cells = vec![format!("{} {}", row.arm.letter, cell(&row.arm.name))];
         cells.push(if row.is_on_front { "*".into() } else { String::new() });
         cells.extend(row.values);
         row_of(&cells)
     };
-    Part::table(&head, sweep::rows(story).into_iter().map(row).collect())
+    Part::table(&head, run.sweep_rows().into_iter().map(row).collect())
 }
 
 fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
@@ -213,35 +210,35 @@ fn mark(is_better: Option<bool>) -> &'static str {
 }
 
 /// What was wrong in each arm, and when.
-fn symptoms(story: &Story) -> Part {
+fn symptoms(run: &Run) -> Part {
     let head = ["arm", "at its worst", "first", "last", "seconds"];
-    let row = |spell: Spell| {
+    let row = |incident: Incident| {
         let at = |second: u32| format::clock(second.into());
         row_of(&[
-            spell.arm.to_string(),
-            cell(&spell.symptom.text),
-            at(spell.first_s),
-            at(spell.last_s),
-            spell.seconds.to_string(),
+            incident.arm.to_string(),
+            cell(&incident.symptom.text),
+            at(incident.first_s),
+            at(incident.last_s),
+            incident.seconds.to_string(),
         ])
     };
-    Part::table(&head, story.all_spells().into_iter().map(row).collect())
+    Part::table(&head, run.incidents().into_iter().map(row).collect())
 }
 
 /// Sparklines of every arm, and what was done when.
-fn how_it_went(story: &Story) -> Part {
+fn how_it_went(run: &Run) -> Part {
     let mut part = Part::code("text");
-    for arm in &story.header().arms {
+    for arm in &run.header.arms {
         part.rows.push(format!(
             "{} {:20} good/s {}\n{:22} p99 ms {}\n",
             arm.letter,
             fence(&arm.name),
-            sparks(&story.good(arm.letter)),
+            sparks(&run.good_series(arm.letter)),
             "",
-            sparks(&story.latency_ms(arm.letter, 0.99))
+            sparks(&run.latency_series(arm.letter, 0.99))
         ));
     }
-    for step in &story.header().steps {
+    for step in &run.header.steps {
         part.rows.push(format!(
             "{} at {}: {}\n",
             step.number,
@@ -252,8 +249,8 @@ fn how_it_went(story: &Story) -> Part {
     part
 }
 
-fn again(story: &Story) -> String {
-    let header = story.header();
+fn again(run: &Run) -> String {
+    let header = &run.header;
     format!(
         "\nAgain: `{}` (seed {}, Cleave {}, {} x {})\n",
         fence(&header.command.join(" ")),

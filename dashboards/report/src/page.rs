@@ -6,8 +6,8 @@
 //! - `topology`, `traces`, `tables`: where it happened.
 //! - `again`: events, prediction, how to run it again, the data, the glossary.
 
-mod again;
 mod charts;
+mod reproduce;
 mod scores;
 mod tables;
 mod topology;
@@ -17,19 +17,17 @@ mod verdict;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use model::glossary;
-
 use crate::compare::Comparison;
 use crate::escaped;
-use crate::story::Story;
-use crate::sweep::MOST_BESIDE;
+use model::sweep::MAX_SIDE_BY_SIDE;
+use model::{Run, glossary};
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
 /// The page of a run. The same record gives the same bytes.
-pub fn page(story: &Story) -> String {
-    Page::of(vec![story], None).told()
+pub fn page(run: &Run) -> String {
+    Page::of(vec![run], None).told()
 }
 
 /// The page of two runs: the same, with a run axis.
@@ -39,7 +37,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
 
 /// An arm of a run: a column of tables, a chart among its likes.
 struct Lane<'a> {
-    story: &'a Story,
+    run: &'a Run,
     letter: char,
     /// `A mono`, with its run where there are two.
     name: String,
@@ -48,7 +46,7 @@ struct Lane<'a> {
 }
 
 struct Page<'a> {
-    runs: Vec<&'a Story>,
+    runs: Vec<&'a Run>,
     comparison: Option<&'a Comparison<'a>>,
     lanes: Vec<Lane<'a>>,
     /// What the glossary has to explain.
@@ -83,25 +81,25 @@ const fn named<'a>(term: &'static str, name: &'a str) -> Column<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(runs: Vec<&'a Story>, comparison: Option<&'a Comparison<'a>>) -> Self {
-        let lane = |story: &'a Story, letter: char, run: usize, beside: usize| {
-            let name = format!("{letter} {}", story.arm_name(letter));
+    fn of(runs: Vec<&'a Run>, comparison: Option<&'a Comparison<'a>>) -> Self {
+        let lane = |run: &'a Run, letter: char, index: usize, beside: usize| {
+            let name = format!("{letter} {}", run.arm_name(letter));
             Lane {
-                story,
+                run,
                 letter,
                 beside,
-                name: if comparison.is_some() { format!("{name}, run {}", run + 1) } else { name },
+                name: if comparison.is_some() { format!("{name}, run {}", index + 1) } else { name },
             }
         };
         let lanes = match comparison {
-            None => runs[0].header().arms.iter().map(|arm| lane(runs[0], arm.letter, 0, 0)).collect(),
+            None => runs[0].header.arms.iter().map(|arm| lane(runs[0], arm.letter, 0, 0)).collect(),
             // An arm's runs stand beside each other.
             Some(comparison) => {
                 let arms = comparison.arms.iter().enumerate();
                 arms.flat_map(|(beside, arm)| {
                     let runs = arm.letters.into_iter().enumerate();
-                    runs.filter_map(move |(run, letter)| {
-                        Some(lane(comparison.runs[run], letter?, run, beside))
+                    runs.filter_map(move |(index, letter)| {
+                        Some(lane(comparison.runs[index], letter?, index, beside))
                     })
                 })
                 .collect()
@@ -123,12 +121,12 @@ impl<'a> Page<'a> {
         self.verdict();
         self.scorecard();
         self.expectations();
-        if self.lanes.len() <= MOST_BESIDE {
+        if self.lanes.len() <= MAX_SIDE_BY_SIDE {
             self.charts();
             self.distribution();
         }
         self.topology();
-        if self.lanes.len() <= MOST_BESIDE {
+        if self.lanes.len() <= MAX_SIDE_BY_SIDE {
             self.traces();
             self.routes();
             self.edges();
@@ -150,11 +148,8 @@ impl<'a> Page<'a> {
     }
 
     fn head(&mut self) {
-        let names: Vec<String> = self
-            .runs
-            .iter()
-            .map(|story| format!("{} {}", story.header().scenario, story.verdict()))
-            .collect();
+        let names: Vec<String> =
+            self.runs.iter().map(|run| format!("{} {}", run.header.scenario, run.verdict())).collect();
         let title = escaped(&names.join(" and "));
         let tabs = scores::tab_styles(scores::windows(&self.runs).len());
         self.say(format_args!(
@@ -235,8 +230,8 @@ impl<'a> Page<'a> {
     }
 
     /// `run 1`, where there are two.
-    fn run_name(&self, run: usize) -> String {
-        if self.runs.len() > 1 { format!("run {}", run + 1) } else { String::new() }
+    fn run_name(&self, index: usize) -> String {
+        if self.runs.len() > 1 { format!("run {}", index + 1) } else { String::new() }
     }
 }
 

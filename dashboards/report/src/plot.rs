@@ -9,7 +9,7 @@ pub mod waterfall;
 use std::fmt::Write;
 
 use crate::escaped;
-use crate::story::Series;
+use model::series::Series;
 
 /// Size of a chart, in its own units.
 const WIDTH: f64 = 500.0;

@@ -59,7 +59,6 @@ impl<'a> Said<'a> {
         };
         // An expectation that changed its standing is said again: the last word counts.
         let mut checks: BTreeMap<(u32, char), &Check> = BTreeMap::new();
-        let mut audits: Vec<&Audit> = Vec::new();
         for line in lines {
             match &line.entry {
                 Entry::Header(header) => said.header = Some(header),
@@ -68,16 +67,17 @@ impl<'a> Said<'a> {
                     checks.insert((check.id, check.arm), check);
                 }
                 Entry::Score(score) => said.scores.push(score),
-                Entry::Audit(audit) => audits.push(audit),
                 Entry::Window(w) => {
                     said.windows.insert((w.round, w.second, w.arm, &w.journey), w);
                 }
                 Entry::Phase(_) | Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) => {}
-                Entry::Event(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) => {}
+                Entry::Event(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) | Entry::Audit(_) => {}
             }
         }
         said.checks = checks.into_values().collect();
-        said.audits = Audit::added_up(audits);
+        let mut run = model::Run::default();
+        lines.iter().filter(|line| matches!(line.entry, Entry::Audit(_))).for_each(|line| run.add(line));
+        said.audits = run.audits();
         said
     }
 }
@@ -415,7 +415,7 @@ impl Columns {
 
 /// Whether B is better, where the difference is one.
 fn standing(score: &Score) -> (char, Tone) {
-    match format::is_b_better(score) {
+    match model::outcome::is_b_better(score) {
         Some(true) => ('▲', Tone::Good),
         Some(false) => ('▼', Tone::Bad),
         None if score.arms.values().filter(|measured| measured.value.is_some()).count() < 2 => {

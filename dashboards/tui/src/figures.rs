@@ -1,34 +1,14 @@
 //! Numbers for people as the terminal has room for them, and text cut to its cells. What all views share is the
 //! record's.
 
-pub(crate) use model::format::{NO_DATA, clock, count, load_clock, value};
+use model::format::short_ratio;
+pub(crate) use model::format::{NO_DATA, clock, count, load_clock, ms, percent, value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// A latency in milliseconds without its unit: `0.42`, `9.4`, `187`.
-pub(crate) fn ms(value: Option<f64>) -> String {
-    match value {
-        None => NO_DATA.into(),
-        Some(v) if !v.is_finite() => NO_DATA.into(),
-        Some(v) if v < 1.0 => format!("{v:.2}"),
-        Some(v) if v < 100.0 => format!("{v:.1}"),
-        Some(v) => format!("{v:.0}"),
-    }
-}
-
-/// A share, 0 to 1, in percent: `9.8%`.
-pub(crate) fn percent(share: Option<f64>) -> String {
-    share.filter(|s| s.is_finite()).map_or_else(|| NO_DATA.into(), |s| format!("{:.1}%", s * 100.0))
-}
 
 /// B over A: `×2.5` above ten percent apart or so, `-3%` near one.
 pub(crate) fn ratio(ratio: f64, ascii: bool) -> String {
-    let times = if ascii { 'x' } else { '×' };
-    match ratio {
-        r if !r.is_finite() => NO_DATA.into(),
-        r if (0.5..1.5).contains(&r) => format!("{:+.0}%", (r - 1.0) * 100.0),
-        r if r >= 10.0 => format!("{times}{r:.0}"),
-        r => format!("{times}{r:.1}"),
-    }
+    let text = short_ratio(ratio);
+    if ascii { text.replace('×', "x") } else { text }
 }
 
 /// A step's number as every view shows it: `①`, or `1` in brackets beyond twenty and in ASCII.
@@ -114,12 +94,6 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_data_is_a_dash_and_zero_is_a_zero() {
-        assert_eq!((ms(None).as_str(), ms(Some(0.0)).as_str()), ("-", "0.00"));
-        assert_eq!((percent(None).as_str(), percent(Some(0.0)).as_str()), ("-", "0.0%"));
-    }
 
     #[test]
     fn text_fits_the_cells_it_is_given() {

@@ -1,6 +1,6 @@
 //! Numbers for people, the same in every view: short, with their unit, and `-` where there is no data.
 
-use record::{Better, Score};
+use record::Score;
 
 /// What stands where nothing was measured: never a zero.
 pub const NO_DATA: &str = "-";
@@ -33,6 +33,41 @@ pub fn value(value: Option<f64>, unit: &str) -> String {
         "B" => format!("{:.1}MiB", v / 1_048_576.0),
         _ if v.fract() == 0.0 => format!("{v:.0}{unit}"),
         _ => format!("{v:.2}{unit}"),
+    }
+}
+
+/// A latency in milliseconds without its unit, for columns whose head has it: `0.42`, `9.4`, `187`.
+pub fn ms(value: Option<f64>) -> String {
+    match value {
+        None => NO_DATA.into(),
+        Some(v) if !v.is_finite() => NO_DATA.into(),
+        Some(v) if v < 1.0 => format!("{v:.2}"),
+        Some(v) if v < 100.0 => format!("{v:.1}"),
+        Some(v) => format!("{v:.0}"),
+    }
+}
+
+/// A share, 0 to 1, in percent: `9.8%`.
+pub fn percent(share: Option<f64>) -> String {
+    share.filter(|share| share.is_finite()).map_or_else(|| NO_DATA.into(), |share| value(Some(share), "%"))
+}
+
+/// CPU in cores: `0.12`, `1.5`.
+pub fn cores(value: Option<f64>) -> String {
+    match value.filter(|cores| cores.is_finite()) {
+        None => NO_DATA.into(),
+        Some(cores) if cores < 1.0 => format!("{cores:.2}"),
+        Some(cores) => format!("{cores:.1}"),
+    }
+}
+
+/// B over A in few cells: `×2.5`, and `-3%` near one.
+pub fn short_ratio(ratio: f64) -> String {
+    match ratio {
+        r if !r.is_finite() => NO_DATA.into(),
+        r if (0.5..1.5).contains(&r) => format!("{:+.0}%", (r - 1.0) * 100.0),
+        r if r >= 10.0 => format!("×{r:.0}"),
+        r => format!("×{r:.1}"),
     }
 }
 
@@ -82,18 +117,6 @@ pub fn load_clock(t: u64, load_start: u64, digits: usize) -> String {
     format!("{sign}{}", clock_ns(t.abs_diff(load_start), digits))
 }
 
-/// Whether B is better than A: only where the finding is that they differ.
-pub fn is_b_better(score: &Score) -> Option<bool> {
-    let values: Vec<f64> = score.arms.values().filter_map(|measured| measured.value).collect();
-    let [a, b, ..] = values[..] else { return None };
-    match score.better {
-        _ if score.finding != "differs" || a == b => None,
-        Better::Neither => None,
-        Better::Higher => Some(b > a),
-        Better::Lower => Some(b < a),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +136,12 @@ mod tests {
         .map(|(v, unit)| value(Some(v), unit))
         .collect();
         assert_eq!(shown, ["2.1ms", "1.50s", "0s", "9.8%", "431.0/s", "64.0MiB", "5"]);
+        assert_eq!(
+            (ms(None).as_str(), ms(Some(0.0)).as_str(), ms(Some(186.9)).as_str()),
+            ("-", "0.00", "187")
+        );
+        assert_eq!((percent(None).as_str(), percent(Some(0.0)).as_str()), ("-", "0.0%"));
+        assert_eq!([0.97, 2.52, 19.9].map(short_ratio), ["-3%", "×2.5", "×20"]);
         assert_eq!((value(Some(f64::INFINITY), "s").as_str(), value(None, "s").as_str()), ("never", "-"));
         assert_eq!((clock_ns(142_380_000_000, 3).as_str(), clock(3_725).as_str()), ("02:22.380", "1:02:05"));
     }

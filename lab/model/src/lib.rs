@@ -1,21 +1,55 @@
 //! What a run record means: its lines are folded once, and every view and the judge ask here. Pure.
 //!
-//! - [`run`]: the fold, and its questions over a window: sums, merged latencies, CPU, edges, events.
-//! - [`window`]: which seconds a question is about.
-//! - [`incidents`]: what is wrong at a moment, in words.
-//! - [`format`](mod@format): a number with its unit, the same in every view.
-//! - [`glossary`]: what each number is and how it is computed.
+//! A [`Run`] answers two kinds of question. *What held at a moment*: functions that end in `_at(.., t)` or `_until(t)`,
+//! where `t` is ns since the run's start, and seconds of an arm's load. *What held over a window*: functions that take a
+//! [`TimeRange`], cut from a [`Window`] by [`Run::whole`] and [`Run::blocks`].
 //!
-//! Start with [`Run`].
+//! - [`run`]: the fold. [`source`]: where its lines come from, a channel or a list.
+//! - [`window`]: which seconds a question is about; [`moment`]: where an arm stands in its load.
+//! - [`second`]: one load second of one arm. [`latency`]: percentiles, and over how many seconds they are taken.
+//! - [`journeys`]: counts, merged histograms and error ratios of what users wanted. [`series`]: second by second.
+//! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory.
+//! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
+//! - [`traces`]: requests that were kept, and where the time of all of them went.
+//! - [`outcome`]: expectations, scores, audits and the verdict.
+//! - [`sweep`]: a run of many arms, a line for each.
+//! - [`totals`]: sums from the run's start, as a metrics export shows them.
+//! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
+//!
+//! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
+pub mod edges;
+pub mod events;
+pub mod faults;
 pub mod format;
 pub mod glossary;
+mod history;
+pub mod host;
 pub mod incidents;
+pub mod journeys;
+pub mod latency;
+pub mod moment;
+pub mod outcome;
+pub mod processes;
 pub mod run;
+pub mod second;
+pub mod series;
+pub mod source;
+pub mod sweep;
+pub mod totals;
+pub mod traces;
 pub mod window;
 
-pub use run::Run;
+pub use latency::Quantile;
+pub use run::{NoHeader, Run};
+pub use second::Second;
+pub use source::Source;
 pub use window::{TimeRange, Window};
 
 /// One second, ns.
 pub const SECOND: u64 = 1_000_000_000;
+
+/// Nanoseconds as seconds.
+pub(crate) fn seconds_of(ns: u64) -> f64 {
+    ns as f64 / SECOND as f64
+}

@@ -180,7 +180,7 @@ pub struct Machine {
 }
 
 /// Everything that does not change during the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// [`crate::SCHEMA_VERSION`].
     pub schema_version: u32,

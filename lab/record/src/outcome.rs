@@ -164,34 +164,6 @@ pub struct Audit {
     pub state_digest: Option<String>,
 }
 
-impl Audit {
-    /// One audit per arm: rounds added up. A later line of the same arm and
-    /// round replaces the earlier: it knows the state's digest as well.
-    pub fn added_up<'a>(audits: impl IntoIterator<Item = &'a Self>) -> Vec<Self> {
-        let last: BTreeMap<(char, u32), &Self> =
-            audits.into_iter().map(|audit| ((audit.arm, audit.round), audit)).collect();
-        let mut arms: Vec<Self> = Vec::new();
-        for audit in last.into_values() {
-            match arms.last_mut().filter(|sum| sum.arm == audit.arm) {
-                Some(sum) => sum.add(audit),
-                None => arms.push(audit.clone()),
-            }
-        }
-        arms
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.round = other.round;
-        self.acknowledged += other.acknowledged;
-        self.found += other.found;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.unacknowledged += other.unacknowledged;
-        self.orphaned += other.orphaned;
-        self.state_digest.clone_from(&other.state_digest);
-    }
-}
-
 /// Last line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
@@ -225,33 +197,4 @@ pub struct Lint {
     pub verdict: Verdict,
     /// A sentence with the figures.
     pub text: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rounds_add_up_and_a_later_line_of_a_round_replaces_the_earlier() {
-        let audit = |arm, round, lost, digest: Option<&str>| Audit {
-            arm,
-            round,
-            acknowledged: 10,
-            found: 10 - lost,
-            lost,
-            state_digest: digest.map(str::to_owned),
-            ..Audit::default()
-        };
-        let lines = [
-            audit('A', 1, 1, None),
-            audit('A', 1, 1, Some("x")),
-            audit('B', 1, 0, None),
-            audit('A', 2, 2, None),
-        ];
-        let sums = Audit::added_up(&lines);
-        assert_eq!(
-            sums.iter().map(|sum| (sum.arm, sum.acknowledged, sum.lost)).collect::<Vec<_>>(),
-            [('A', 20, 3), ('B', 10, 0)]
-        );
-    }
 }

@@ -197,31 +197,6 @@ impl AsRef<Self> for Trace {
     }
 }
 
-/// Of each journey, arm, round and phase so many of the slowest are kept. What was among them when it came and no
-/// longer is stays in the record, but of those below nobody can say that they are the next slowest.
-pub const SLOWEST_KEPT: usize = 3;
-
-/// The requests a view may call the slowest of their kind, and all that failed; the slowest first.
-pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut known: Vec<T> = traces.into_iter().collect();
-    known.sort_by_key(|trace| {
-        let trace = trace.as_ref();
-        (std::cmp::Reverse(trace.felt), trace.arm, trace.request)
-    });
-    let mut counts: BTreeMap<(char, u32, u32, String), usize> = BTreeMap::new();
-    known.retain(|trace| {
-        let trace = trace.as_ref();
-        if !trace.error.is_empty() {
-            return true;
-        }
-        let kind = (trace.arm, trace.round, trace.phase, trace.journey.clone());
-        let count = counts.entry(kind).or_default();
-        *count += 1;
-        *count <= SLOWEST_KEPT
-    });
-    known
-}
-
 /// What one place and class took of a journey's traces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
@@ -277,38 +252,4 @@ pub struct Tracing {
     pub forwarded: u64,
     /// Spans it did not take.
     pub not_forwarded: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn beyond_the_slowest_nobody_is_called_slow_and_what_failed_is_all_there() {
-        let trace = |arm, request, felt, error: &str| Trace {
-            arm,
-            round: 1,
-            phase: 0,
-            journey: "home-feed".into(),
-            request,
-            trace_id: String::new(),
-            kept: Kept::Slow,
-            error: error.into(),
-            due: 0,
-            felt,
-            start: 0,
-            spans: Vec::new(),
-            path: Vec::new(),
-            clipped: 0,
-            orphans: 0,
-        };
-        // Five came one slower than the other; between the first two others may have been that were not kept.
-        let mut traces: Vec<Trace> = (1..=5).map(|i| trace('A', i, i * 10, "")).collect();
-        traces.extend((6..=10).map(|i| trace('A', i, i, "timeout")));
-        traces.push(trace('B', 1, 1, ""));
-        let shown: Vec<(char, u64)> =
-            foremost(&traces).iter().map(|trace| (trace.arm, trace.request)).collect();
-        let (slow, failed) = ([('A', 5), ('A', 4), ('A', 3)], (6..=10).rev().map(|i| ('A', i)));
-        assert_eq!(shown, slow.into_iter().chain(failed).chain([('B', 1)]).collect::<Vec<_>>());
-    }
 }

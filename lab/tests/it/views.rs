@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use model::Run;
 use model::format::{count, value};
 use record::{Line, Reader};
-use report::{Story, document, markdown, page};
+use report::{document, markdown, page};
 use serde_json::{Value, json};
 
 /// A row of the scorecard as a view shows it: its label, a value per arm, the ratio, the samples.
@@ -178,12 +179,12 @@ fn sorted((mut rows, mut checks): (Vec<Row>, Vec<Check>)) -> (Vec<Row>, Vec<Chec
 #[test]
 fn four_views_of_one_record_agree_to_the_digit() {
     let lines = lines();
-    let story = Story::of(&lines).expect("a header");
-    let arms = story.header().arms.len();
-    let json = sorted(of_json(&json!(document::document(&story, None))));
+    let run = Run::of(&lines).expect("a header");
+    let arms = run.header.arms.len();
+    let json = sorted(of_json(&json!(document::document(&run, None))));
     assert!(json.0.len() > 25 && json.1.len() > 5, "{} rows, {} checks", json.0.len(), json.1.len());
-    assert_eq!(sorted(of_page(&page::page(&story), arms)), json, "the page");
-    assert_eq!(sorted(of_markdown(&markdown::markdown(&story), arms)), json, "Markdown");
+    assert_eq!(sorted(of_page(&page::page(&run), arms)), json, "the page");
+    assert_eq!(sorted(of_markdown(&markdown::markdown(&run), arms)), json, "Markdown");
     // The terminal's scorecard has no room for margins; its tab of expectations has.
     let mut json = json;
     for (.., [.., margin]) in &mut json.1 {
@@ -195,16 +196,16 @@ fn four_views_of_one_record_agree_to_the_digit() {
     let card = String::from_utf8(card).expect("text");
     let labels: Vec<String> = json.0.iter().map(|row| row.0.clone()).collect();
     assert_eq!(sorted(of_card(&card, arms, &labels)), json, "the terminal");
-    let verdict = story.verdict().to_uppercase();
+    let verdict = run.verdict().to_uppercase();
     assert!(card.starts_with(&verdict), "{card}");
 }
 
 #[test]
 fn what_was_wrong_is_said_the_same_everywhere() {
-    let story = Story::of(&lines()).expect("a header");
+    let run = Run::of(&lines()).expect("a header");
     let clock = |value: &Value| model::format::clock(value.as_u64().expect("a second"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let document = json!(document::document(&story, None));
+    let document = json!(document::document(&run, None));
     let symptoms = document["symptoms"].as_array().expect("a list");
     let told: Vec<[String; 5]> = symptoms
         .iter()
@@ -216,7 +217,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
     let killed = |arm: &str| told.iter().any(|row| row[0] == arm && row[1].ends_with("#0 is down"));
     assert!(killed("A") && killed("B"), "photo was killed in both: {told:?}");
 
-    let markdown = markdown::markdown(&story);
+    let markdown = markdown::markdown(&run);
     let folded = markdown.split("<summary>what was wrong</summary>").nth(1).expect("it is folded");
     let rows =
         folded.split("</details>").next().expect("closed").lines().filter(|line| line.starts_with("| "));
@@ -229,7 +230,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
         .collect();
     assert_eq!(shown, told, "Markdown");
 
-    let page = page::page(&story);
+    let page = page::page(&run);
     let section = page.split("<section id=\"what-was-wrong\">").nth(1).expect("a section");
     let rows = section
         .split("</section>")
@@ -249,7 +250,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
 
 #[test]
 fn every_row_of_a_scorecard_has_a_term() {
-    for score in &Story::of(&lines()).expect("a header").scores {
+    for score in Run::of(&lines()).expect("a header").scores() {
         assert!(model::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);
     }
 }
@@ -262,9 +263,9 @@ fn every_line_of_a_record_and_its_documents_fit_their_schemas() {
         let value: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(record::schema::faults(&schema, &value), [""; 0], "line {}", at + 1);
     }
-    let story = Story::of(&lines()).expect("a header");
-    let run = json!(document::document(&story, None));
-    assert_eq!(record::schema::faults(&document::schema::document(), &run), [""; 0]);
-    let both = json!(document::comparison(&report::Comparison::of(&story, &story)));
+    let run = Run::of(&lines()).expect("a header");
+    let document = json!(document::document(&run, None));
+    assert_eq!(record::schema::faults(&document::schema::document(), &document), [""; 0]);
+    let both = json!(document::comparison(&report::Comparison::of(&run, &run)));
     assert_eq!(record::schema::faults(&document::schema::comparison(), &both), [""; 0]);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use record::{Entry, Kept, SLOWEST_KEPT, Trace, Tracing};
+use record::{Entry, Kept, Trace, Tracing};
 
 use crate::observed::{Journey, Observed};
 use crate::split::Sum;
@@ -14,6 +14,9 @@ use crate::{path, tree};
 
 /// From a journey's end until its spans are looked at, ns: nodes export twice a second, a busy one later.
 pub const SETTLE_NS: u64 = 2_000_000_000;
+/// Of each journey, arm, round and phase so many of the slowest are kept. What was among them when it came and no
+/// longer is stays in the record, but those below cannot be called the next slowest.
+pub const SLOWEST_KEPT: usize = 3;
 /// Failed ones kept in each arm and phase: a storm has thousands that look alike.
 const ERRORS: u32 = 50;
 /// Spans held that have no journey yet: a second of a fully traced run at 1,000 journeys a second.

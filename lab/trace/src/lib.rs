@@ -12,5 +12,5 @@ pub mod path;
 pub mod split;
 pub mod tree;
 
-pub use gather::Gatherer;
+pub use gather::{Gatherer, SLOWEST_KEPT};
 pub use observed::{Journey, Kind, Observed};

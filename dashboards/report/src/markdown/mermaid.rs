@@ -1,26 +1,26 @@
 //! The topology as a mermaid diagram: an arm holds processes, a process components; dotted arrows are function calls.
 
-use model::Window;
+use model::edges::EdgeRow;
 use model::format::{count, value};
+use model::{Run, Window};
 use record::{Arm, Instance};
 
 use super::parts::Part;
-use crate::story::Story;
-use crate::story::tables::EdgeRow;
 
 /// A diagram of more arms than these helps nobody.
 const MOST_ARMS: usize = 4;
 
 /// The diagram.
-pub(super) fn topology(story: &Story) -> Part {
+pub(super) fn topology(run: &Run) -> Part {
     let mut part = Part::code("mermaid");
-    let arms = &story.header().arms;
+    let arms = &run.header.arms;
     if arms.is_empty() || arms.len() > MOST_ARMS {
         return part;
     }
     part.rows.push("flowchart LR\n".to_owned());
     // Cut as a whole or not at all: half a diagram is none.
-    let drawn: String = arms.iter().map(|arm| drawn(arm, &story.edges(arm.letter, &Window::Whole))).collect();
+    let drawn: String =
+        arms.iter().map(|arm| drawn(arm, &run.edge_rows(arm.letter, &Window::Whole))).collect();
     part.rows[0].push_str(&drawn);
     part
 }
@@ -56,7 +56,7 @@ fn drawn(arm: &Arm, rows: &[EdgeRow]) -> String {
             Some(row) => format!(
                 "{from} -->|\"{}/s, {} failed\"| {to}\n",
                 count(row.rate()),
-                value(row.failed_share(), "%")
+                value(row.error_ratio(), "%")
             ),
         };
     }

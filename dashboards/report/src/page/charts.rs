@@ -1,13 +1,12 @@
 //! Charts: each kind drawn once for every lane, all lanes on one scale; and latency by percentile.
 
-use model::Window;
-use model::format;
+use model::series::Series;
+use model::{Run, Window, format};
 use record::{Latencies, PhasePlan, StepPlan};
 
 use super::{Lane, Page};
 
 use crate::plot::{Band, Curve, Plot, percentiles};
-use crate::story::{Series, Story};
 
 /// Columns a pointer can ask, over all charts of a page: each takes about 120 bytes.
 const COLUMNS: usize = 3_000;
@@ -17,7 +16,7 @@ const MOST_COLUMNS: usize = 250;
 const CLASSES: [&str; 8] = ["one", "two", "three", "four", "one fine", "two fine", "three fine", "four fine"];
 
 /// One line of a kind of chart: its name, its class, its term, and where its points come from.
-struct LineKind(&'static str, &'static str, &'static str, fn(&Story, char) -> Series);
+struct LineKind(&'static str, &'static str, &'static str, fn(&Run, char) -> Series);
 
 /// A kind of chart. A new one is an entry of [`KINDS`].
 struct Kind {
@@ -38,8 +37,8 @@ const KINDS: &[Kind] = &[
         is_logarithmic: true,
         limits: (&["p50(", "p95(", "p99(", "p999("], 1e3),
         lines: &[
-            LineKind("p50", "one", "latency_p50", |story, arm| story.latency_ms(arm, 0.5)),
-            LineKind("p99 of 5 s", "two", "latency_p99", |story, arm| story.latency_ms(arm, 0.99)),
+            LineKind("p50", "one", "latency_p50", |run, arm| run.latency_series(arm, 0.5)),
+            LineKind("p99 of 5 s", "two", "latency_p99", |run, arm| run.latency_series(arm, 0.99)),
         ],
         without: "no journey was answered ok",
     },
@@ -49,8 +48,8 @@ const KINDS: &[Kind] = &[
         is_logarithmic: false,
         limits: (&["rate("], 1.0),
         lines: &[
-            LineKind("offered", "three", "offered", Story::offered),
-            LineKind("good", "one", "rate", Story::good),
+            LineKind("offered", "three", "offered", Run::offered_series),
+            LineKind("good", "one", "rate", Run::good_series),
         ],
         without: "no journey was offered",
     },
@@ -60,8 +59,8 @@ const KINDS: &[Kind] = &[
         is_logarithmic: false,
         limits: (&["errors("], 100.0),
         lines: &[
-            LineKind("not ok", "two", "errors", Story::errors_percent),
-            LineKind("of it dropped", "four", "dropped", Story::dropped_percent),
+            LineKind("not ok", "two", "errors", Run::error_series),
+            LineKind("of it dropped", "four", "dropped", Run::dropped_series),
         ],
         without: "no journey was offered",
     },
@@ -70,7 +69,7 @@ const KINDS: &[Kind] = &[
         unit: "",
         is_logarithmic: false,
         limits: (&[], 1.0),
-        lines: &[LineKind("calls waiting", "one", "edge_queue", Story::queue)],
+        lines: &[LineKind("calls waiting", "one", "edge_queue", Run::queue_series)],
         without: "every call is a function call, and none waits",
     },
     Kind {
@@ -79,8 +78,8 @@ const KINDS: &[Kind] = &[
         is_logarithmic: true,
         limits: (&["staleness_p50(", "staleness_p99("], 1e3),
         lines: &[
-            LineKind("p50", "one", "staleness_p50", |story, arm| story.staleness_ms(arm, 0.5)),
-            LineKind("p99 of 5 s", "two", "staleness_p99", |story, arm| story.staleness_ms(arm, 0.99)),
+            LineKind("p50", "one", "staleness_p50", |run, arm| run.staleness_series(arm, 0.5)),
+            LineKind("p99 of 5 s", "two", "staleness_p99", |run, arm| run.staleness_series(arm, 0.99)),
         ],
         without: "no journey of this mix looks for what another wrote",
     },
@@ -89,7 +88,7 @@ const KINDS: &[Kind] = &[
         unit: "",
         is_logarithmic: false,
         limits: (&["cpu <", "cpu in", "cpu for"], 1.0),
-        lines: &[LineKind("cores", "one", "cores", Story::cpu_cores)],
+        lines: &[LineKind("cores", "one", "cores", Run::cpu_series)],
         without: "no process was sampled",
     },
     Kind {
@@ -97,7 +96,7 @@ const KINDS: &[Kind] = &[
         unit: "MiB",
         is_logarithmic: false,
         limits: (&["procs.pss"], 1.0 / 1_048_576.0),
-        lines: &[LineKind("PSS", "one", "memory", Story::memory_mib)],
+        lines: &[LineKind("PSS", "one", "memory", Run::memory_series)],
         without: "no process was sampled",
     },
 ];
@@ -119,10 +118,10 @@ struct Drawn {
 impl Page<'_> {
     pub(super) fn charts(&mut self) {
         self.open("Timeline");
-        for (run, story) in self.runs.clone().into_iter().enumerate() {
-            let told = steps(story);
+        for (index, run) in self.runs.clone().into_iter().enumerate() {
+            let told = steps(run);
             if !told.is_empty() {
-                let name = self.run_name(run);
+                let name = self.run_name(index);
                 let name = if name.is_empty() { name } else { format!("{name}: ") };
                 self.quiet(&format!("{name}{told}"));
             }
@@ -144,13 +143,12 @@ impl Page<'_> {
 
     /// The charts of a kind; whether there is anything in them.
     fn kind(&mut self, kind: &Kind, columns: usize) -> bool {
-        let longest = self.lanes.iter().map(|lane| lane.story.length_s()).max().unwrap_or(0);
+        let longest = self.lanes.iter().map(|lane| lane.run.length_s()).max().unwrap_or(0);
         let drawn: Vec<Drawn> = self
             .lanes
             .iter()
             .map(|lane| {
-                let series =
-                    |line: &LineKind| lengthened((line.3)(lane.story, lane.letter), lane.story, longest);
+                let series = |line: &LineKind| lengthened((line.3)(lane.run, lane.letter), lane.run, longest);
                 Drawn { series: kind.lines.iter().map(series).collect(), limits: limits(lane, kind) }
             })
             .collect();
@@ -191,7 +189,7 @@ impl Page<'_> {
     /// Latency by percentile, as HDR histograms are shown: the rarer, the further right, a decade each.
     pub(super) fn distribution(&mut self) {
         let mut windows: Vec<(String, Window)> = Vec::new();
-        for window in self.runs.iter().flat_map(|story| story.windows()) {
+        for window in self.runs.iter().flat_map(|run| run.drawn_windows()) {
             if !windows.contains(&window) {
                 windows.push(window);
             }
@@ -211,7 +209,7 @@ impl Page<'_> {
     }
 
     fn percentiles(&self, name: &str, window: &Window) -> Option<String> {
-        let of = |lane: &Lane<'_>| lane.story.all_latencies(lane.letter, window);
+        let of = |lane: &Lane<'_>| lane.run.latencies(lane.letter, window);
         let merged: Vec<(&str, &str, Latencies)> = self
             .lanes
             .iter()
@@ -224,8 +222,8 @@ impl Page<'_> {
 }
 
 /// A series of a run on the axis of the longest: beyond its end there is nothing.
-fn lengthened(mut series: Series, story: &Story, longest: u32) -> Series {
-    let step = story.length_s().div_ceil(u32::try_from(series.len()).unwrap_or(u32::MAX).max(1)).max(1);
+fn lengthened(mut series: Series, run: &Run, longest: u32) -> Series {
+    let step = run.length_s().div_ceil(u32::try_from(series.len()).unwrap_or(u32::MAX).max(1)).max(1);
     series.resize(longest.div_ceil(step) as usize, None);
     series
 }
@@ -238,7 +236,7 @@ fn draw(
     limits: &[(f64, String)],
     curves: &[Curve<'_>],
 ) -> String {
-    let header = lane.story.header();
+    let header = &lane.run.header;
     let begins = |phase: &PhasePlan| {
         let second = phase.start_ns / 1_000_000_000;
         (second as f64, format!("{} {}", format::clock(second), phase.name))
@@ -268,8 +266,8 @@ fn draw(
 }
 
 /// What was done, by number.
-pub(super) fn steps(story: &Story) -> String {
-    let told = story.header().steps.iter().map(|step| {
+pub(super) fn steps(run: &Run) -> String {
+    let told = run.header.steps.iter().map(|step| {
         let missing: Vec<String> = step
             .not_applicable
             .iter()
@@ -285,9 +283,9 @@ pub(super) fn steps(story: &Story) -> String {
 fn limits(lane: &Lane<'_>, kind: &Kind) -> Vec<(f64, String)> {
     let (prefixes, scale) = kind.limits;
     let mut limits: Vec<(f64, String)> = lane
-        .story
-        .checks
-        .iter()
+        .run
+        .checks()
+        .into_iter()
         .filter(|check| {
             check.arm == lane.letter && prefixes.iter().any(|prefix| check.text.starts_with(prefix))
         })

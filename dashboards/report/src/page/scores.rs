@@ -3,22 +3,20 @@
 use std::fmt::Write;
 
 use model::format::{self, count, load_clock, value};
-use model::glossary;
+use model::{Run, glossary, sweep};
 use record::{Check, Score};
 
 use super::{Column, Page, cells, named, number, text};
 use crate::compare::{self, CheckPair, Row};
 use crate::escaped;
-use crate::story::Story;
-use crate::sweep;
 
 /// Two runs, by their names.
 const RUNS: [&str; 2] = ["run 1", "run 2"];
 
 /// Phases the rows of some scorecards come from, in their order.
-pub(super) fn windows(runs: &[&Story]) -> Vec<String> {
+pub(super) fn windows(runs: &[&Run]) -> Vec<String> {
     let mut windows: Vec<String> = Vec::new();
-    for score in runs.iter().flat_map(|story| &story.scores) {
+    for score in runs.iter().flat_map(|run| run.scores()) {
         if !windows.contains(&score.window) {
             windows.push(score.window.clone());
         }
@@ -40,12 +38,12 @@ pub(super) fn tab_styles(windows: usize) -> String {
 
 impl Page<'_> {
     pub(super) fn scorecard(&mut self) {
-        if self.runs.iter().all(|story| story.scores.is_empty()) {
+        if self.runs.iter().all(|run| run.scores().is_empty()) {
             return;
         }
         self.open("Scorecard");
         let windows = windows(&self.runs);
-        if windows.len() > 1 && !(self.comparison.is_none() && sweep::is_one(self.runs[0])) {
+        if windows.len() > 1 && !(self.comparison.is_none() && self.runs[0].is_sweep()) {
             self.say(format_args!(
                 "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
             ));
@@ -57,7 +55,7 @@ impl Page<'_> {
             }
         }
         match self.comparison {
-            None if sweep::is_one(self.runs[0]) => self.sweep(),
+            None if self.runs[0].is_sweep() => self.sweep(),
             None => self.scores_of_one(&windows),
             Some(comparison) => self.scores_of_two(comparison, &windows),
         }
@@ -66,11 +64,11 @@ impl Page<'_> {
 
     /// A line for each of many arms.
     fn sweep(&mut self) {
-        let story = self.runs[0];
+        let run = self.runs[0];
         let mut columns = vec![text("arm"), text("pareto_front")];
         columns.extend(sweep::COLUMNS.map(number));
         self.table(&columns);
-        for row in sweep::rows(story) {
+        for row in run.sweep_rows() {
             self.say(format_args!(
                 "<tr><td>{} {}</td><td class=\"text\">{}</td>{}</tr>",
                 row.arm.letter,
@@ -84,20 +82,20 @@ impl Page<'_> {
     }
 
     fn scores_of_one(&mut self, windows: &[String]) {
-        let story = self.runs[0];
+        let run = self.runs[0];
         let names: Vec<String> = self.lanes.iter().map(|lane| lane.name.clone()).collect();
         let mut columns = vec![text("measure")];
         columns.extend(names.iter().map(|name| named("arm", name)));
         columns.extend([number("ratio"), number("samples"), text("finding")]);
         self.table(&columns);
-        for (claim, scores) in story.by_claim() {
+        for (claim, scores) in run.scores_by_claim() {
             self.claim(claim, columns.len());
             for score in scores {
                 self.score(score, windows);
             }
         }
         self.end_table();
-        self.beside(story);
+        self.beside(run);
         self.say(format_args!(
             "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
              interval of B/A. n is the smallest of the arms.</p>"
@@ -110,8 +108,8 @@ impl Page<'_> {
         self.group(claim, columns);
     }
 
-    fn beside(&mut self, story: &Story) {
-        let mut remarks: Vec<String> = story.scores.iter().filter_map(format::remark).collect();
+    fn beside(&mut self, run: &Run) {
+        let mut remarks: Vec<String> = run.scores().into_iter().filter_map(format::remark).collect();
         remarks.dedup();
         for remark in remarks {
             self.quiet(&remark);
@@ -130,7 +128,7 @@ impl Page<'_> {
                 escaped(&value(measured.value, &score.unit))
             );
         }
-        let (mark, class) = match format::is_b_better(score) {
+        let (mark, class) = match model::outcome::is_b_better(score) {
             Some(true) => ("▲ ", "better"),
             Some(false) => ("▼ ", "worse"),
             None => ("", "quiet"),
@@ -164,8 +162,8 @@ impl Page<'_> {
         let mut columns = vec![text("measure")];
         for arm in &comparison.arms {
             let before = columns.len();
-            for (letter, run) in arm.letters.iter().zip(RUNS) {
-                columns.extend(letter.map(|_| named("run", run)));
+            for (letter, name) in arm.letters.iter().zip(RUNS) {
+                columns.extend(letter.map(|_| named("run", name)));
             }
             columns.extend(arm.letters.iter().all(Option::is_some).then_some(text("finding")));
             bands.push((named("arm", &arm.name), columns.len() - before));
@@ -212,7 +210,7 @@ impl Page<'_> {
     }
 
     pub(super) fn expectations(&mut self) {
-        if self.runs.iter().all(|story| story.checks.is_empty()) {
+        if self.runs.iter().all(|run| run.checks().is_empty()) {
             return;
         }
         self.open("Expectations");
@@ -225,7 +223,7 @@ impl Page<'_> {
     }
 
     fn checks_of_one(&mut self) {
-        let story = self.runs[0];
+        let run = self.runs[0];
         self.table(&[
             text("expectation"),
             text("arm"),
@@ -236,8 +234,8 @@ impl Page<'_> {
             text("verdict"),
             number("since"),
         ]);
-        for check in &story.checks {
-            let (why, line) = story.reason_of(check);
+        for check in run.checks() {
+            let (why, line) = run.reason_of(check);
             self.say(format_args!(
                 "<tr data-check=\"{} {}\"><td><code>{}</code><br><span class=\"quiet\">line {line}{}</span></td>\
                  <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>",
@@ -251,7 +249,7 @@ impl Page<'_> {
                 escaped(&value(check.margin, &check.unit)),
                 count(Some(check.n as f64)),
                 verdict_cell(check),
-                since(story, check)
+                since(run, check)
             ));
         }
     }
@@ -308,8 +306,8 @@ fn verdict_cell(check: &Check) -> String {
 }
 
 /// From when an expectation is violated, on the load's clock as the charts have it.
-fn since(story: &Story, check: &Check) -> String {
-    check.since_ns.map_or_else(String::new, |ns| load_clock(ns, story.header().load_start_ns, 1))
+fn since(run: &Run, check: &Check) -> String {
+    check.since_ns.map_or_else(String::new, |ns| load_clock(ns, run.header.load_start_ns, 1))
 }
 
 /// `▲ ` where the second is better.

@@ -1,21 +1,21 @@
 //! Figures by journey and by edge, over the measured phases; what was wrong, over all of the load.
 
-use model::Window;
-use model::format::{clock, count, value};
-
 use super::{Page, cells, number, text};
 use crate::escaped;
 use crate::plot::percentiles::ENOUGH_BEYOND;
-use crate::story::spells::Spell;
-use crate::story::tables::{EdgeRow, RouteRow};
+use model::Window;
+use model::edges::EdgeRow;
+use model::format::{clock, count, value};
+use model::incidents::Incident;
+use model::journeys::JourneyRow;
 
 impl Page<'_> {
     pub(super) fn routes(&mut self) {
-        let rows: Vec<(String, RouteRow)> = self
+        let rows: Vec<(String, JourneyRow)> = self
             .lanes
             .iter()
             .flat_map(|lane| {
-                let routes = lane.story.routes(lane.letter, &Window::Whole);
+                let routes = lane.run.journey_rows(lane.letter, &Window::Whole);
                 routes.into_iter().map(|row| (lane.name.clone(), row))
             })
             .collect();
@@ -74,7 +74,7 @@ impl Page<'_> {
             .lanes
             .iter()
             .flat_map(|lane| {
-                let edges = lane.story.edges(lane.letter, &Window::Whole);
+                let edges = lane.run.edge_rows(lane.letter, &Window::Whole);
                 edges.into_iter().map(|row| (lane.name.clone(), row))
             })
             .collect();
@@ -105,7 +105,7 @@ impl Page<'_> {
                 let values = [
                     count(row.rate()),
                     value(row.tries_per_call(), ""),
-                    value(row.failed_share(), "%"),
+                    value(row.error_ratio(), "%"),
                     count((row.seconds > 0).then(|| row.retries / f64::from(row.seconds))),
                     value(row.worst_p99_ms.map(|ms| ms / 1e3), "s"),
                     count(Some(row.queue as f64)),
@@ -124,11 +124,11 @@ impl Page<'_> {
 
     pub(super) fn symptoms(&mut self) {
         self.open("What was wrong");
-        let spells: Vec<(String, Spell)> = self
+        let spells: Vec<(String, Incident)> = self
             .lanes
             .iter()
             .flat_map(|lane| {
-                lane.story.spells(lane.letter).into_iter().map(|spell| (lane.name.clone(), spell))
+                lane.run.incidents_of(lane.letter).into_iter().map(|incident| (lane.name.clone(), incident))
             })
             .collect();
         if spells.is_empty() {
@@ -145,15 +145,19 @@ impl Page<'_> {
             number("seen_s"),
         ];
         self.table(&columns);
-        for (lane, spell) in &spells {
+        for (lane, incident) in &spells {
             let at = |second: u32| clock(second.into());
-            let class = if spell.symptom.kind.is_error() { "text" } else { "text quiet" };
-            let values =
-                [at(spell.first_s), at(spell.worst_s), at(spell.last_s), format!("{}s", spell.seconds)];
+            let class = if incident.symptom.kind.is_error() { "text" } else { "text quiet" };
+            let values = [
+                at(incident.first_s),
+                at(incident.worst_s),
+                at(incident.last_s),
+                format!("{}s", incident.seconds),
+            ];
             self.say(format_args!(
                 "<tr><td class=\"tight\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
                 escaped(lane),
-                escaped(&spell.symptom.text),
+                escaped(&incident.symptom.text),
                 cells(&values)
             ));
         }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use model::TimeRange;
-use model::Window;
-use model::format::{count, value};
+use model::edges::EdgeRow;
+use model::faults::Moment;
+use model::format::{NO_DATA, count, value};
+use model::{Run, Window};
 use record::{Arm, CLIENT};
 
 use super::{Lane, Page, cells, named, number, text};
 use crate::escaped;
-use crate::story::tables::EdgeRow;
-use crate::story::{Moment, Story};
-use crate::sweep::MOST_BESIDE;
+use model::sweep::MAX_SIDE_BY_SIDE;
 
 /// Deeper than this nobody calls; a circle of calls ends here.
 const MOST_LEVELS: usize = 8;
@@ -27,8 +26,8 @@ impl Page<'_> {
             number("ready"),
         ]);
         for lane in 0..self.lanes.len() {
-            let Lane { story, letter, name, .. } = &self.lanes[lane];
-            let Some(arm) = arm(story, *letter) else { continue };
+            let Lane { run, letter, name, .. } = &self.lanes[lane];
+            let Some(arm) = arm(run, *letter) else { continue };
             let processes: Vec<String> =
                 arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
             let row = format!(
@@ -42,7 +41,7 @@ impl Page<'_> {
             self.say(format_args!("{row}"));
         }
         self.end_table();
-        if self.lanes.len() <= MOST_BESIDE {
+        if self.lanes.len() <= MAX_SIDE_BY_SIDE {
             for lane in 0..self.lanes.len() {
                 self.calls(lane);
             }
@@ -52,11 +51,11 @@ impl Page<'_> {
 
     /// The tree of calls of a lane, with its figures at each moment.
     fn calls(&mut self, lane: usize) {
-        let Lane { story, letter, name, .. } = &self.lanes[lane];
-        let (story, letter, name) = (*story, *letter, name.clone());
-        let Some(arm) = arm(story, letter) else { return };
+        let Lane { run, letter, name, .. } = &self.lanes[lane];
+        let (run, letter, name) = (*run, *letter, name.clone());
+        let Some(arm) = arm(run, letter) else { return };
         let tree = tree(arm);
-        let moments = story.moments();
+        let moments = run.moments();
         if tree.is_empty() || moments.is_empty() {
             return;
         }
@@ -75,16 +74,18 @@ impl Page<'_> {
         let mut columns = vec![text("edge"), text("way")];
         columns.extend(moments.iter().flat_map(|_| figures.map(number)));
         self.table_in_bands(&bands, &columns);
-        let rows: Vec<Vec<EdgeRow>> =
-            moments.iter().map(|moment| story.edges(letter, &Window::Phase(moment.phase.clone()))).collect();
+        let rows: Vec<Vec<EdgeRow>> = moments
+            .iter()
+            .map(|moment| run.edge_rows(letter, &Window::Phase(moment.phase.clone())))
+            .collect();
         for Call { level, caller, callee, is_local } in tree {
             let mut values = Vec::new();
             for (moment, rows) in moments.iter().zip(&rows) {
                 let row = rows.iter().find(|row| row.caller == caller && row.callee == callee);
                 values.push(count(row.and_then(EdgeRow::rate)));
                 values.push(value(row.and_then(|row| row.worst_p99_ms).map(|ms| ms / 1e3), "s"));
-                values.push(value(row.and_then(EdgeRow::failed_share), "%"));
-                values.push(not_up(story, letter, &callee, moment));
+                values.push(value(row.and_then(EdgeRow::error_ratio), "%"));
+                values.push(not_up(run, letter, &callee, moment));
             }
             self.say(format_args!(
                 "<tr><td class=\"tight\">{}{} → {}</td><td class=\"text tight quiet\">{}</td>{}</tr>",
@@ -99,8 +100,8 @@ impl Page<'_> {
     }
 }
 
-fn arm(story: &Story, letter: char) -> Option<&Arm> {
-    story.header().arms.iter().find(|arm| arm.letter == letter)
+fn arm(run: &Run, letter: char) -> Option<&Arm> {
+    run.header.arms.iter().find(|arm| arm.letter == letter)
 }
 
 /// A call of the tree.
@@ -150,24 +151,10 @@ fn below<'a>(
     }
 }
 
-/// Seconds of a phase in which a copy that holds a component was not up, as sampled once a second: the worst copy's.
-fn not_up(story: &Story, letter: char, component: &str, moment: &Moment) -> String {
-    let window = Window::Phase(moment.phase.clone());
-    let ranges = story.run.run_time(letter, &TimeRange { round: 0, seconds: story.run.seconds(&window) });
-    let seconds = |samples: &[(u64, record::Proc)]| {
-        let inside = samples.iter().filter(|(t, _)| ranges.iter().any(|range| range.contains(t)));
-        inside.filter(|(_, proc)| proc.state != "up").count()
-    };
-    let holds = |samples: &[(u64, record::Proc)]| {
-        samples.iter().any(|(_, proc)| proc.components.iter().any(|one| one == component))
-    };
-    let worst = story
-        .run
-        .procs(letter)
-        .filter(|(_, samples)| holds(samples))
-        .map(|(_, samples)| seconds(samples))
-        .max();
-    worst.map_or_else(|| "-".into(), |seconds| format!("{seconds}s"))
+/// Seconds of a moment's phase in which a copy that holds a component was not up.
+fn not_up(run: &Run, letter: char, component: &str, moment: &Moment) -> String {
+    let seconds = run.seconds_not_up(letter, component, &Window::Phase(moment.phase.clone()));
+    seconds.map_or_else(|| NO_DATA.into(), |seconds| format!("{seconds}s"))
 }
 
 #[cfg(test)]

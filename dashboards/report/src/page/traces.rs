@@ -2,14 +2,13 @@
 //! arms; and where the time of all traces went.
 
 use model::format::count;
-use model::glossary;
+use model::traces::Parts;
+use model::{Run, glossary};
 use record::{Class, Trace};
 
 use super::{Lane, Page, cells, named, number, text, time};
 use crate::escaped;
 use crate::plot::waterfall;
-use crate::story::Story;
-use crate::story::tables::Parts;
 
 /// Requests shown of each run.
 const REQUESTS: usize = 4;
@@ -18,15 +17,15 @@ impl Page<'_> {
     pub(super) fn traces(&mut self) {
         self.open("Slowest traces");
         self.terms.insert("traces");
-        if self.runs.iter().all(|story| story.traces.is_empty() && story.splits.is_empty()) {
-            let level = &self.runs[0].header().telemetry;
+        if self.runs.iter().all(|run| run.known_traces().next().is_none() && run.splits().next().is_none()) {
+            let level = &self.runs[0].header.telemetry;
             self.quiet(&format!("No request of this run was kept: it was watched as `{level}`."));
         } else {
-            if self.runs.iter().any(|story| !story.traces.is_empty()) {
+            if self.runs.iter().any(|run| run.known_traces().next().is_some()) {
                 self.legend();
             }
-            for run in 0..self.runs.len() {
-                self.slowest(run);
+            for index in 0..self.runs.len() {
+                self.slowest(index);
             }
             self.parts();
         }
@@ -34,8 +33,8 @@ impl Page<'_> {
     }
 
     /// How many requests the figures stand for, and what was lost on the way.
-    fn followed(&mut self, story: &Story) {
-        let Some(tracing) = story.end.as_ref().map(|end| end.tracing).filter(|tracing| tracing.requests > 0)
+    fn followed(&mut self, run: &Run) {
+        let Some(tracing) = run.end.as_ref().map(|end| end.tracing).filter(|tracing| tracing.requests > 0)
         else {
             return;
         };
@@ -57,24 +56,23 @@ impl Page<'_> {
     }
 
     /// The slowest requests of a run: the same request of every arm side by side, on one scale.
-    fn slowest(&mut self, run: usize) {
-        let story = self.runs[run];
-        let slowest = slowest(story);
-        let name = self.run_name(run);
+    fn slowest(&mut self, index: usize) {
+        let run = self.runs[index];
+        let slowest = slowest(run);
+        let name = self.run_name(index);
         if !name.is_empty() {
             self.say(format_args!("<h3>{name}</h3>"));
         }
-        self.followed(story);
+        self.followed(run);
         if slowest.is_empty() {
             return;
         }
         self.terms.extend(["felt", "trace_length"]);
         for worst in slowest {
             let same: Vec<&Trace> =
-                story.traces.iter().filter(|trace| is_same_request(trace, worst)).collect();
+                run.known_traces().filter(|trace| is_same_request(trace, worst)).collect();
             let longest = same.iter().map(|trace| trace.length()).max().unwrap_or(1);
-            let phase =
-                story.header().phases.get(worst.phase as usize).map_or("", |phase| phase.name.as_str());
+            let phase = run.header.phases.get(worst.phase as usize).map_or("", |phase| phase.name.as_str());
             let error =
                 if worst.error.is_empty() { String::new() } else { format!(", failed: {}", worst.error) };
             self.say(format_args!(
@@ -86,8 +84,8 @@ impl Page<'_> {
                 worst.arm,
                 escaped(&error)
             ));
-            let figures: Vec<String> = story
-                .header()
+            let figures: Vec<String> = run
+                .header
                 .arms
                 .iter()
                 .map(|arm| {
@@ -127,12 +125,12 @@ impl Page<'_> {
     /// Where the time of all traces went, by journey and phase, a line for each lane.
     fn parts(&mut self) {
         let of: Vec<(usize, Vec<Parts>)> =
-            self.lanes.iter().enumerate().map(|(lane, of)| (lane, of.story.parts(of.letter))).collect();
+            self.lanes.iter().enumerate().map(|(lane, of)| (lane, of.run.parts(of.letter))).collect();
         let mut rows: Vec<(String, String, u32, usize, &Parts)> = Vec::new();
         for (lane, parts) in &of {
             for parts in parts {
-                let Lane { story, name, .. } = &self.lanes[*lane];
-                let phase = story.header().phases.get(parts.phase as usize);
+                let Lane { run, name, .. } = &self.lanes[*lane];
+                let phase = run.header.phases.get(parts.phase as usize);
                 let phase = phase.map_or_else(String::new, |phase| phase.name.clone());
                 rows.push((format!("{} in {phase}", parts.journey), name.clone(), parts.phase, *lane, parts));
             }
@@ -171,9 +169,9 @@ impl Page<'_> {
 }
 
 /// The slowest requests that were kept, each once.
-fn slowest(story: &Story) -> Vec<&Trace> {
+fn slowest(run: &Run) -> Vec<&Trace> {
     let mut slowest: Vec<&Trace> = Vec::new();
-    for trace in record::foremost(story.traces.iter().filter(|trace| !trace.spans.is_empty())) {
+    for trace in model::traces::foremost(run.known_traces().filter(|trace| !trace.spans.is_empty())) {
         if slowest.len() < REQUESTS && slowest.iter().all(|known| !is_same_request(known, trace)) {
             slowest.push(trace);
         }

@@ -2,13 +2,13 @@
 
 use super::Page;
 use crate::escaped;
-use crate::story::Story;
+use model::Run;
 
 impl Page<'_> {
     pub(super) fn verdict(&mut self) {
         self.say(format_args!("<header id=\"verdict\">"));
-        for (run, story) in self.runs.clone().into_iter().enumerate() {
-            self.outcome(run, story);
+        for (index, run) in self.runs.clone().into_iter().enumerate() {
+            self.outcome(index, run);
         }
         if let Some(comparison) = self.comparison {
             for warning in &comparison.warnings {
@@ -22,24 +22,24 @@ impl Page<'_> {
         self.say(format_args!("</header>"));
     }
 
-    fn outcome(&mut self, run: usize, story: &Story) {
-        let header = story.header();
-        let (held, all) = story.held();
-        let word = story.verdict();
-        let name = self.run_name(run);
+    fn outcome(&mut self, index: usize, run: &Run) {
+        let header = &run.header;
+        let (held, all) = run.held();
+        let word = run.verdict();
+        let name = self.run_name(index);
         let name = if name.is_empty() { name } else { format!("{name}: ") };
-        let heading = if run == 0 { "h1" } else { "h2" };
+        let heading = if index == 0 { "h1" } else { "h2" };
         self.say(format_args!(
             "<{heading}>{name}<span class=\"verdict {word}\">{word}</span> {}</{heading}>",
             escaped(&header.scenario)
         ));
         // The claim of a scenario is the same in both runs of it.
-        if run == 0 || header.title != self.runs[0].header().title {
+        if index == 0 || header.title != self.runs[0].header.title {
             self.say(format_args!("<p>{}</p>", escaped(&header.title)));
             self.quiet(&header.why);
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
-        let peak = story.end.as_ref();
+        let peak = run.end.as_ref();
         let peak = peak.map_or_else(String::new, |end| format!(", at most {:.0} MiB", end.pss_mib_peak));
         self.say(format_args!(
             "<p>{held} of {all} expectations hold. Seed {}, {}{rounds}, run {} of {}, Cleave {}, on {} x {}, Linux {}{peak}.</p>",
@@ -52,7 +52,7 @@ impl Page<'_> {
             escaped(&header.machine.cpu),
             escaped(&header.machine.kernel)
         ));
-        let Some(end) = &story.end else {
+        let Some(end) = &run.end else {
             self.say(format_args!(
                 "<p class=\"invalid\">! invalid: the record has no end; the run was cut short.</p>"
             ));

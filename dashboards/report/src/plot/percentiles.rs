@@ -1,10 +1,10 @@
 //! Latency by percentile, as HDR histograms are shown: x is 1/(1-q) on a logarithmic axis, so that p99 lies as far from
 //! p90 as p99.9 from p99 (Tene, "How NOT to measure latency").
 
+use model::series::Series;
 use record::Latencies;
 
 use super::{Curve, Plot};
-use crate::story::Series;
 
 /// Points in each decade of rarity.
 const PER_DECADE: usize = 40;

@@ -2,11 +2,11 @@
 
 use report::{Comparison, document, markdown, page};
 
-use crate::fixture::{lines, other_lines, story, told};
+use crate::fixture::{lines, other_lines, run, told};
 
 #[test]
 fn what_else_differs_is_said_before_any_figure() {
-    let (one, two) = (story(), told(&other_lines()));
+    let (one, two) = (run(), told(&other_lines()));
     let warnings = Comparison::of(&one, &two).warnings;
     assert_eq!(
         warnings,
@@ -15,12 +15,12 @@ fn what_else_differs_is_said_before_any_figure() {
             "scenario texts differ: 0 lines of run 1 are not in run 2, 1 of run 2 not in run 1"
         ]
     );
-    assert!(Comparison::of(&one, &story()).warnings.is_empty(), "the same run again has nothing to warn of");
+    assert!(Comparison::of(&one, &run()).warnings.is_empty(), "the same run again has nothing to warn of");
 }
 
 #[test]
 fn only_intervals_that_do_not_overlap_make_a_difference() {
-    let (one, two) = (story(), told(&other_lines()));
+    let (one, two) = (run(), told(&other_lines()));
     let comparison = Comparison::of(&one, &two);
     let [row] = &comparison.rows[..] else { panic!("one row") };
     let findings: Vec<(&str, Option<bool>)> =
@@ -40,7 +40,7 @@ fn only_intervals_that_do_not_overlap_make_a_difference() {
 
 #[test]
 fn every_document_of_two_runs_tells_both() {
-    let (one, two) = (story(), told(&other_lines()));
+    let (one, two) = (run(), told(&other_lines()));
     let comparison = Comparison::of(&one, &two);
     let html = page::comparison(&comparison);
     let markdown = markdown::comparison(&comparison);
@@ -72,7 +72,7 @@ fn an_arm_that_only_one_run_has_stands_alone() {
     if let record::Entry::Header(header) = &mut fewer[0].entry {
         header.arms.truncate(1);
     }
-    let (one, two) = (story(), told(&fewer));
+    let (one, two) = (run(), told(&fewer));
     let comparison = Comparison::of(&one, &two);
     let letters: Vec<_> = comparison.arms.iter().map(|arm| arm.letters).collect();
     assert_eq!(letters, [[Some('A'), Some('A')], [Some('B'), None]]);
@@ -86,7 +86,7 @@ fn runs_of_different_length_share_an_axis() {
     if let record::Entry::Header(header) = &mut short[0].entry {
         header.phases[1].length_ns = 2_000_000_000;
     }
-    let (one, two) = (story(), told(&short));
+    let (one, two) = (run(), told(&short));
     let html = page::comparison(&Comparison::of(&one, &two));
     let end_of = |name: &str| -> f64 {
         let chart = html.split(&format!("aria-label=\"{name}: latency")).nth(1).expect("a chart");

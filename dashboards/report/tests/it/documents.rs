@@ -1,15 +1,15 @@
 //! Markdown, JUnit and annotations.
 
-use record::{ExpectationPlan, Verdict};
+use record::{Entry, ExpectationPlan, Line, Verdict};
 use report::{github, junit, markdown, page};
 
-use crate::fixture::{lines, story, told};
+use crate::fixture::{checks, lines, run, scores, told};
 
 #[test]
 fn every_view_shows_the_same_figures() {
-    let story = story();
-    let html = page::page(&story);
-    let (markdown, junit) = (markdown::markdown(&story), junit::junit(&story));
+    let run = run();
+    let html = page::page(&run);
+    let (markdown, junit) = (markdown::markdown(&run), junit::junit(&run));
     // The failed check: 187 ms where 150 ms is the limit; the score of both arms and its ratio.
     for figure in ["187.0ms", "150.0ms"] {
         for (name, text) in [("page", &html), ("markdown", &markdown), ("junit", &junit)] {
@@ -24,7 +24,7 @@ fn every_view_shows_the_same_figures() {
 
 #[test]
 fn what_cannot_be_judged_is_an_error_and_never_skipped() {
-    let xml = junit::junit(&story());
+    let xml = junit::junit(&run());
     assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"2\""), "{xml}");
     assert!(xml.contains("<error type=\"inconclusive\"") && xml.contains("<error type=\"invalid\""), "{xml}");
     assert!(
@@ -32,7 +32,7 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
         "{xml}"
     );
     assert!(!xml.contains("<skipped"));
-    let mut cut = story();
+    let mut cut = run();
     cut.end = None;
     assert!(junit::junit(&cut).contains("the run was cut short"));
     roxmltree::Document::parse(&xml).expect("well-formed");
@@ -40,7 +40,7 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
 
 #[test]
 fn in_a_run_that_cannot_be_believed_nothing_fails() {
-    let mut void = story();
+    let mut void = run();
     if let Some(end) = &mut void.end {
         end.verdict = Some(Verdict::Invalid);
     }
@@ -49,7 +49,7 @@ fn in_a_run_that_cannot_be_believed_nothing_fails() {
     assert!(
         github::annotations(&void, "a.toml").starts_with("::error file=a.toml,line=12::invalid: p99(all)")
     );
-    let mut interrupted = story();
+    let mut interrupted = run();
     if let Some(end) = &mut interrupted.end {
         end.verdict = None;
     }
@@ -69,16 +69,18 @@ fn a_premise_that_does_not_hold_is_an_error() {
 
 #[test]
 fn a_case_takes_as_long_as_its_phase() {
-    let mut story = story();
-    story.checks[0].text = "p99(all) in fault < 150ms".into();
-    let xml = junit::junit(&story);
+    let mut lines = lines();
+    checks(&mut lines).into_iter().filter(|check| check.id == 0).for_each(|check| {
+        check.text = "p99(all) in fault < 150ms".into();
+    });
+    let xml = junit::junit(&told(&lines));
     assert!(xml.contains("name=\"p99(all) in fault &lt; 150ms [B]\" line=\"12\" time=\"10\""), "{xml}");
     assert!(xml.contains("name=\"errors(all) &lt; 1% [B]\" line=\"14\" time=\"20\""), "{xml}");
 }
 
 #[test]
 fn annotations_point_at_the_line_of_the_expectation() {
-    let text = github::annotations(&story(), "scenarios/slow, one.toml");
+    let text = github::annotations(&run(), "scenarios/slow, one.toml");
     let lines: Vec<&str> = text.lines().collect();
     assert!(
         lines[0]
@@ -95,15 +97,14 @@ fn annotations_point_at_the_line_of_the_expectation() {
 
 #[test]
 fn a_check_says_since_when_it_is_violated_on_the_clock_of_the_charts() {
-    let mut story = story();
+    let mut lines = lines();
     // 13.5 s of the run; its load began at 1 s.
-    story.checks[0].since_ns = Some(13_500_000_000);
-    let texts = [
-        page::page(&story),
-        markdown::markdown(&story),
-        junit::junit(&story),
-        github::annotations(&story, "a.toml"),
-    ];
+    checks(&mut lines).into_iter().filter(|check| check.id == 0).for_each(|check| {
+        check.since_ns = Some(13_500_000_000);
+    });
+    let run = told(&lines);
+    let texts =
+        [page::page(&run), markdown::markdown(&run), junit::junit(&run), github::annotations(&run, "a.toml")];
     for text in texts {
         assert!(text.contains("00:12.5"), "{text}");
     }
@@ -111,7 +112,7 @@ fn a_check_says_since_when_it_is_violated_on_the_clock_of_the_charts() {
 
 #[test]
 fn a_summary_begins_with_the_verdict_and_is_never_too_long() {
-    let text = markdown::markdown(&story());
+    let text = markdown::markdown(&run());
     assert!(
         text.starts_with("<!-- cleave:slow-follower -->\n### slow-follower fail: 1 of 3 expectations hold"),
         "{text}"
@@ -121,9 +122,10 @@ fn a_summary_begins_with_the_verdict_and_is_never_too_long() {
         text.contains("A_app") && text.contains("B_feed -->|\"20/s, 9.1% failed\"| B_follower"),
         "{text}"
     );
-    let mut long = story();
-    long.scores = vec![long.scores[0].clone(); 2_000];
-    let text = markdown::markdown(&long);
+    let mut lines = lines();
+    let row = scores(&mut lines)[0].clone();
+    lines.extend(std::iter::repeat_n(Line { t: 0, entry: Entry::Score(Box::new(row)) }, 2_000));
+    let text = markdown::markdown(&told(&lines));
     assert!(text.len() < 64 * 1024 && text.contains("### slow-follower fail"), "{} bytes", text.len());
     assert!(text.contains("more rows are left out here") && text.contains("```mermaid"), "the rest stays");
 }

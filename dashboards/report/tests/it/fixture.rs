@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use model::Run;
 use record::{
     Arm, Better, Check, Class, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Instance,
     JourneyPlan, Kept, Latencies, Line, Lint, Machine, Measured, Part, Phase, PhasePlan, Proc, Score,
     Segment, Span, Split, StepPlan, Trace, Verdict, Window,
 };
-use report::Story;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -337,14 +337,14 @@ fn split(arm: char) -> Split {
     Split { arm, round: 1, phase: 1, journey: "home-feed".into(), n: 200, mean, slowest: 2.0 * mean, parts }
 }
 
-/// The story of it.
-pub fn story() -> Story {
+/// The run of it.
+pub fn run() -> Run {
     told(&lines())
 }
 
-/// The story of a record.
-pub fn told(lines: &[Line]) -> Story {
-    Story::of(lines).expect("it has a header")
+/// The run of a record.
+pub fn told(lines: &[Line]) -> Run {
+    Run::of(lines).expect("it has a header")
 }
 
 /// Another run of it: B is faster, beyond what the intervals allow for; another seed, and a scenario with a line more.
@@ -370,4 +370,24 @@ pub fn other_lines() -> Vec<Line> {
         }
     }
     lines
+}
+
+/// The rows of the scorecard among the lines.
+pub fn scores(lines: &mut [Line]) -> Vec<&mut Score> {
+    let entries = lines.iter_mut().map(|line| &mut line.entry);
+    let of = entries.filter_map(|entry| match entry {
+        Entry::Score(score) => Some(&mut **score),
+        _ => None,
+    });
+    of.collect()
+}
+
+/// The checks among the lines.
+pub fn checks(lines: &mut [Line]) -> Vec<&mut Check> {
+    let entries = lines.iter_mut().map(|line| &mut line.entry);
+    let of = entries.filter_map(|entry| match entry {
+        Entry::Check(check) => Some(check),
+        _ => None,
+    });
+    of.collect()
 }

@@ -7,12 +7,12 @@ use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use report::{Comparison, page};
 
-use crate::fixture::{other_lines, story, told};
+use crate::fixture::{lines, other_lines, run, scores, told};
 
 /// Pages of one run and of two.
 fn pages() -> Vec<String> {
     let other = told(&other_lines());
-    vec![page::page(&story()), page::comparison(&Comparison::of(&story(), &other))]
+    vec![page::page(&run()), page::comparison(&Comparison::of(&run(), &other))]
 }
 
 fn parsed(html: &str) -> RcDom {
@@ -107,7 +107,7 @@ fn pictures_are_well_formed() {
 
 #[test]
 fn a_page_holds_every_section_in_its_order() {
-    let html = page::page(&story());
+    let html = page::page(&run());
     let places: Vec<usize> = [
         "class=\"verdict fail\"",
         "<h2>Scorecard",
@@ -162,33 +162,32 @@ fn every_row_and_every_column_has_its_words() {
             assert!(html.contains(&format!("id=\"term-{term}\"")), "{term} is not in the glossary");
         }
     }
-    for score in &story().scores {
+    for score in run().scores() {
         assert!(model::glossary::term_of(&score.id).is_some(), "{} has no term", score.id);
     }
 }
 
 #[test]
 fn a_row_without_words_would_be_found() {
-    let mut story = story();
-    story.scores[0].id = "luck".into();
-    let html = page::page(&story);
+    let mut lines = lines();
+    scores(&mut lines)[0].id = "luck".into();
+    let html = page::page(&told(&lines));
     assert!(html.contains("data-score=\"luck\"><td title=\"\">"), "such a row has an empty title");
 }
 
 #[test]
 fn rows_can_be_chosen_by_phase() {
-    let mut story = story();
-    let mut whole = story.scores[0].clone();
-    whole.window = "whole".into();
-    story.scores.push(whole);
-    let html = page::page(&story);
+    let mut lines = lines();
+    let whole = record::Score { window: "whole".into(), ..scores(&mut lines)[0].clone() };
+    lines.push(record::Line { t: 0, entry: record::Entry::Score(Box::new(whole)) });
+    let html = page::page(&told(&lines));
     assert!(html.contains("<label for=\"tab-1\">whole</label>") && html.contains("#tab-1:checked~table"));
     assert_eq!((html.matches("data-w=\"0\" ").count(), html.matches("data-w=\"1\" ").count()), (1, 1));
 }
 
 #[test]
 fn markup_in_a_scenario_stays_text() {
-    let html = page::page(&story());
+    let html = page::page(&run());
     assert!(html.contains("&lt;script&gt;alert(1)") && !html.contains("<script>alert(1)"));
     let data =
         html.split("id=\"run\">").nth(1).and_then(|rest| rest.split("</script>").next()).expect("the data");

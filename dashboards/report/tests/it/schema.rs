@@ -5,7 +5,7 @@ use report::Comparison;
 use report::document::{self, schema};
 use serde_json::{Value, json};
 
-use crate::fixture::{other_lines, story, told};
+use crate::fixture::{other_lines, run, told};
 
 /// The schema with every table closed: a key it does not know is a fault then.
 fn closed(mut schema: Value) -> Value {
@@ -27,7 +27,7 @@ fn closed(mut schema: Value) -> Value {
 
 #[test]
 fn documents_have_the_keys_of_their_schemas_and_no_others() {
-    let (one, two) = (story(), told(&other_lines()));
+    let (one, two) = (run(), told(&other_lines()));
     let run = json!(document::document(&one, Some("runs/x".into())));
     assert_eq!(faults(&closed(schema::document()), &run), [""; 0]);
     let both = json!(document::comparison(&Comparison::of(&one, &two)));
@@ -36,7 +36,7 @@ fn documents_have_the_keys_of_their_schemas_and_no_others() {
 
 #[test]
 fn a_run_that_was_cut_short_fits_too() {
-    let mut cut = story();
+    let mut cut = run();
     cut.end = None;
     let run = json!(document::document(&cut, None));
     assert_eq!(faults(&closed(schema::document()), &run), [""; 0]);
@@ -45,7 +45,7 @@ fn a_run_that_was_cut_short_fits_too() {
 
 #[test]
 fn what_does_not_fit_is_found() {
-    let mut run = json!(document::document(&story(), None));
+    let mut run = json!(document::document(&run(), None));
     run["checks"][0]["verdict"] = json!("perhaps");
     run["seed"] = json!(-1);
     let faults = faults(&schema::document(), &run);

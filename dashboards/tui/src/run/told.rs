@@ -13,7 +13,7 @@ type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
 impl Run {
     /// The kept requests known at `t`: of each journey, arm, round and phase the slowest and the failed, slowest first.
     pub(crate) fn traces(&self, t: u64) -> Vec<&Arc<Trace>> {
-        record::foremost(self.traces_until(t))
+        model::traces::foremost(self.traces_until(t))
     }
 
     /// The same request in another arm, if it was kept there by `t`.

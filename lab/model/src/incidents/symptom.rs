@@ -7,9 +7,8 @@ use record::{Edge, Proc};
 
 use crate::SECOND;
 use crate::format::{count, value};
+use crate::history::STALE_NS;
 
-/// An edge or process not heard of for so long is not known any more.
-pub const STALE_NS: u64 = 5 * SECOND;
 /// From so many tries a call on the load is the retries', not the users'.
 const AMPLIFIED: f64 = 1.2;
 /// Fewer calls a second say nothing about a ratio.

@@ -57,7 +57,7 @@ pub(super) fn slots(run: &Run, arm: char) -> Option<String> {
 
 /// Share of all cores the generator used.
 pub(super) fn cpu(run: &Run) -> Option<f64> {
-    let (_, samples) = run.procs('-').find(|(name, _)| *name == "generator")?;
+    let (_, samples) = run.processes('-').find(|(name, _)| *name == "generator")?;
     let (first, last) = (samples.first()?, samples.last()?);
     let wall = last.0.saturating_sub(first.0) as f64 * f64::from(run.header.machine.cores);
     (wall > 0.0).then(|| last.1.cpu_ns.saturating_sub(first.1.cpu_ns) as f64 / wall)

@@ -8,7 +8,7 @@ pub const CONNECTIONS: Measure = Measure {
     name: "connections",
     meaning: "sockets open in the arm's processes at most",
     value: |of| {
-        let samples = of.run.procs(of.arm);
+        let samples = of.run.processes(of.arm);
         let highest: Vec<u32> =
             samples.filter_map(|(_, samples)| samples.iter().map(|(_, proc)| proc.sockets).max()).collect();
         once((!highest.is_empty()).then(|| highest.iter().sum::<u32>().into()))

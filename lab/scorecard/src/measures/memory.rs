@@ -54,7 +54,7 @@ fn highest(of: &Selection<'_>, is_meant: impl Fn(&Proc) -> bool) -> Measured {
         |t: &u64| ranges.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(t)));
     let mut by_second = BTreeMap::<u64, u64>::new();
     let mut n = 0;
-    for (_, samples) in of.run.procs(of.arm) {
+    for (_, samples) in of.run.processes(of.arm) {
         // A process may be sampled twice in a second: at its tick, and at the end.
         let mut own = BTreeMap::<u64, u64>::new();
         for (t, proc) in samples.iter().filter(|(t, proc)| is_meant(proc) && is_inside(t)) {

@@ -86,7 +86,7 @@ fn score_lines(model: &Model, score: &Score) -> Lines {
         lines.push((format!("B over A {}  n {}", format::ratio(score), ratio.n), Role::Text));
     }
     if !score.finding.is_empty() {
-        let role = match format::is_b_better(score) {
+        let role = match model::outcome::is_b_better(score) {
             Some(true) => Role::Good,
             Some(false) => Role::Error,
             None => Role::Text,

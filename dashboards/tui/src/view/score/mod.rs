@@ -183,7 +183,7 @@ fn score_cells(look: &Look, score: &Score, first: char, other: char, narrow: boo
         let of = measured(arm);
         (value(of.value, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
     };
-    let (sign, role) = match format::is_b_better(score) {
+    let (sign, role) = match model::outcome::is_b_better(score) {
         Some(true) => (look.either("▲ ", "^ "), Role::Good),
         Some(false) => (look.either("▼ ", "v "), Role::Error),
         None => ("", Role::Dim),

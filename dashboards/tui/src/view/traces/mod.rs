@@ -5,8 +5,9 @@ mod waterfall;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
+use model::traces::SLOWEST_KEPT;
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::{Kept, SLOWEST_KEPT, Trace};
+use record::{Kept, Trace};
 
 use self::waterfall::Waterfall;
 use super::frame::{foot, framed, titled};

@@ -1,13 +1,14 @@
 //! What happened, what was foretold, how to run it again; the data for programs, and what each word means.
 
+use model::Run;
 use model::format::load_clock;
 use model::glossary::{self, Term};
+use model::series::Series;
 use serde_json::{Value, json};
 
 use super::{Page, SCRIPT, number, text, traces};
 use crate::document;
 use crate::escaped;
-use crate::story::{Series, Story};
 
 /// Points of a series in the embedded data: what is longer is thinned to the least and greatest of each stretch.
 const MOST_POINTS: usize = 240;
@@ -15,38 +16,38 @@ const MOST_POINTS: usize = 240;
 const MOST_EVENTS: usize = 400;
 
 /// Where the points of a series come from.
-type Points = fn(&Story, char) -> Series;
+type Points = fn(&Run, char) -> Series;
 
 /// Series of the embedded data.
 const SERIES: [(&str, Points); 10] = [
-    ("latency_p50_ms", |story, arm| story.latency_ms(arm, 0.5)),
-    ("latency_p99_ms_of_5s", |story, arm| story.latency_ms(arm, 0.99)),
-    ("offered_per_s", Story::offered),
-    ("good_per_s", Story::good),
-    ("errors_percent", Story::errors_percent),
-    ("queue_calls", Story::queue),
-    ("staleness_p50_ms", |story, arm| story.staleness_ms(arm, 0.5)),
-    ("staleness_p99_ms_of_5s", |story, arm| story.staleness_ms(arm, 0.99)),
-    ("cpu_cores_by_2s", Story::cpu_cores),
-    ("memory_mib_by_2s", Story::memory_mib),
+    ("latency_p50_ms", |run, arm| run.latency_series(arm, 0.5)),
+    ("latency_p99_ms_of_5s", |run, arm| run.latency_series(arm, 0.99)),
+    ("offered_per_s", Run::offered_series),
+    ("good_per_s", Run::good_series),
+    ("errors_percent", Run::error_series),
+    ("queue_calls", Run::queue_series),
+    ("staleness_p50_ms", |run, arm| run.staleness_series(arm, 0.5)),
+    ("staleness_p99_ms_of_5s", |run, arm| run.staleness_series(arm, 0.99)),
+    ("cpu_cores_by_2s", Run::cpu_series),
+    ("memory_mib_by_2s", Run::memory_series),
 ];
 
 impl Page<'_> {
     pub(super) fn events(&mut self) {
         self.open("Events");
-        for (run, story) in self.runs.clone().into_iter().enumerate() {
-            let name = self.run_name(run);
+        for (index, run) in self.runs.clone().into_iter().enumerate() {
+            let name = self.run_name(index);
             let name = if name.is_empty() { name } else { format!("{name}: ") };
-            if story.events.is_empty() {
+            if run.events().is_empty() {
                 self.quiet(&format!("{name}nothing was done, and nothing happened by itself."));
                 continue;
             }
-            let all = story.events.len();
+            let all = run.events().len();
             let open = if all <= 60 { " open" } else { "" };
             self.say(format_args!("<details{open}><summary>{name}{all} events</summary>"));
             self.table(&[number("clock"), number("number"), text("event"), text("targets")]);
-            let start = story.header().load_start_ns;
-            for (at, (t, event)) in story.events.iter().enumerate() {
+            let start = run.header.load_start_ns;
+            for (at, (t, event)) in run.events().iter().enumerate() {
                 // The first and the last say how it began and how it ended.
                 if at >= MOST_EVENTS / 2 && at + MOST_EVENTS / 2 < all {
                     continue;
@@ -80,12 +81,12 @@ impl Page<'_> {
 
     pub(super) fn again(&mut self) {
         self.open("Reproduce");
-        for (run, story) in self.runs.clone().into_iter().enumerate() {
-            let name = self.run_name(run);
+        for (index, run) in self.runs.clone().into_iter().enumerate() {
+            let name = self.run_name(index);
             if !name.is_empty() {
                 self.say(format_args!("<h3>{name}</h3>"));
             }
-            self.reproduce(story, run);
+            self.reproduce(run, index);
         }
         self.say(format_args!(
             "<p class=\"quiet\">The figures of this page are in it as JSON, in the element <code>run</code>. \
@@ -94,8 +95,8 @@ impl Page<'_> {
         self.close();
     }
 
-    fn reproduce(&mut self, story: &Story, run: usize) {
-        let header = story.header();
+    fn reproduce(&mut self, run: &Run, index: usize) {
+        let header = &run.header;
         let machine = &header.machine;
         self.say(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
         self.quiet(&format!(
@@ -115,7 +116,7 @@ impl Page<'_> {
             machine.load_average,
             machine.steal
         ));
-        if run == 0 || header.scenario_text != self.runs[0].header().scenario_text {
+        if index == 0 || header.scenario_text != self.runs[0].header.scenario_text {
             self.say(format_args!(
                 "<details><summary>the scenario</summary><pre>{}</pre></details>",
                 escaped(&header.scenario_text)
@@ -175,7 +176,7 @@ impl Page<'_> {
             None => json!(document::document(self.runs[0], None)),
             Some(comparison) => json!(document::comparison(comparison)),
         };
-        let series: Vec<Value> = self.runs.iter().map(|story| series(story)).collect();
+        let series: Vec<Value> = self.runs.iter().map(|run| series(run)).collect();
         // A script's text ends at the first `</`, wherever it stands; `<!--` would begin a comment.
         let data = json!({ "document": document, "series": series });
         let data = data.to_string().replace("</", "<\\/").replace("<!", "<\\u0021");
@@ -187,16 +188,16 @@ impl Page<'_> {
 }
 
 /// Series of each arm, thinned.
-fn series(story: &Story) -> Value {
+fn series(run: &Run) -> Value {
     let of = |arm: char| -> Value {
         let named = SERIES.iter().filter_map(|(name, series)| {
-            let series = series(story, arm);
+            let series = series(run, arm);
             let thinned = thinned(&series);
             (!thinned.is_empty()).then(|| ((*name).to_owned(), Value::Array(thinned)))
         });
         Value::Object(named.collect())
     };
-    let arms = story.header().arms.iter();
+    let arms = run.header.arms.iter();
     Value::Object(arms.map(|arm| (arm.letter.to_string(), of(arm.letter))).collect())
 }
 

@@ -1,0 +1,93 @@
+//! Faults and other steps of the plan, and the moments worth comparing.
+
+use record::{Event, EventKind, StepPlan};
+
+use crate::SECOND;
+use crate::run::Run;
+
+/// How long a step without a length is shown to act, ns: a scrape every second must not miss it.
+const MOMENT_NS: u64 = 2 * SECOND;
+
+/// A moment of the run whose topology is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// `baseline`, `fault`, `change`, `recovery`.
+    pub name: &'static str,
+    /// The phase it is.
+    pub phase: String,
+}
+
+impl Run {
+    /// A step by its id or its number.
+    pub fn step(&self, step: &str) -> Option<&StepPlan> {
+        self.header.steps.iter().find(|plan| plan.id == step || plan.number.to_string() == step)
+    }
+
+    /// A step that has a target in an arm.
+    pub fn step_in(&self, number: u32, arm: char) -> Option<&StepPlan> {
+        let step = self.header.steps.iter().find(|step| step.number == number)?;
+        (!step.not_applicable.contains_key(&arm)).then_some(step)
+    }
+
+    /// The load second in which the last fault ends; a one-shot fault ends when it happens.
+    pub fn last_fault_end(&self) -> Option<u32> {
+        let faults = self.header.steps.iter().filter(|step| step.is_fault);
+        let end = faults.map(|step| step.start_ns + step.length_ns).max()?;
+        Some(u32::try_from(end / SECOND).unwrap_or(u32::MAX))
+    }
+
+    /// Steps that have a target in an arm, and whether each acts at `t`, by what events report; a step without a length
+    /// acts for [`MOMENT_NS`].
+    pub fn steps_at(&self, arm: char, t: u64) -> impl Iterator<Item = (&StepPlan, bool)> {
+        let steps = self.header.steps.iter().filter(move |step| !step.not_applicable.contains_key(&arm));
+        steps.map(move |step| (step, self.end.is_none() && self.is_acting(step, arm, t)))
+    }
+
+    fn is_acting(&self, step: &StepPlan, arm: char, t: u64) -> bool {
+        let reports = |event: &&(u64, Event)| {
+            let (_, event) = event;
+            let acts = matches!(event.what, EventKind::Fault | EventKind::Scale | EventKind::Deploy);
+            let hits = event.targets.get(&arm).is_some_and(|target| !target.starts_with("n/a"));
+            event.number == step.number && acts && event.mark.is_none() && hits
+        };
+        let last = self.events_until(t).iter().rfind(reports);
+        last.is_some_and(|(at, event)| event.active.unwrap_or(t - at < MOMENT_NS))
+    }
+
+    /// When a step of several parts first reached one of these marks in an arm, ns since the run's start.
+    pub fn marked_at(&self, step: &StepPlan, arm: char, marks: &[&str]) -> Option<u64> {
+        let is_one = |mark: &(char, String)| mark.0 == arm && marks.contains(&mark.1.as_str());
+        let mut events = self.events.iter();
+        let found =
+            events.find(|(_, event)| event.number == step.number && event.mark.as_ref().is_some_and(is_one));
+        found.map(|(t, _)| *t)
+    }
+
+    /// The first moments worth comparing: before anything was done, while the first fault lasts, and at the end.
+    pub fn moments(&self) -> Vec<Moment> {
+        let phases = &self.header.phases;
+        let steady = phases.iter().find(|phase| phase.name == "steady" && phase.measure);
+        let Some(baseline) = steady.or_else(|| phases.iter().find(|phase| phase.measure)) else {
+            return Vec::new();
+        };
+        let mut moments = vec![Moment { name: "baseline", phase: baseline.name.clone() }];
+        let steps = &self.header.steps;
+        let first = steps.iter().find(|step| step.is_fault).or_else(|| steps.first());
+        let phase_at = |ns: u64| {
+            phases.iter().position(|phase| (phase.start_ns..phase.start_ns + phase.length_ns).contains(&ns))
+        };
+        let Some((step, at)) = first.and_then(|step| Some((step, phase_at(step.start_ns)?))) else {
+            return moments;
+        };
+        let mut add = |name, phase: &str| {
+            if moments.iter().all(|moment| moment.phase != phase) {
+                moments.push(Moment { name, phase: phase.to_owned() });
+            }
+        };
+        add(if step.is_fault { "fault" } else { "change" }, &phases[at].name);
+        if let Some(last) = phases.last().filter(|_| at + 1 < phases.len()) {
+            add("recovery", &last.name);
+        }
+        moments
+    }
+}

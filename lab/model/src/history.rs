@@ -1,0 +1,40 @@
+//! Samples by their moments, oldest first.
+
+use std::ops::Range;
+
+use crate::SECOND;
+
+/// Samples, each with its moment, ns since the run's start.
+pub(crate) type History<T> = Vec<(u64, T)>;
+
+/// A sample older than this says nothing of the present any more, ns.
+pub const STALE_NS: u64 = 5 * SECOND;
+
+/// The samples up to a moment.
+pub(crate) fn until<T>(samples: &[(u64, T)], t: u64) -> &[(u64, T)] {
+    &samples[..samples.partition_point(|(at, _)| *at <= t)]
+}
+
+/// The newest sample at a moment; `None` where it is stale.
+pub(crate) fn newest<T>(samples: &[(u64, T)], t: u64) -> Option<&T> {
+    let (at, sample) = until(samples, t).last()?;
+    (t - at <= STALE_NS).then_some(sample)
+}
+
+/// The samples from one moment to another, both included.
+pub(crate) fn between<T>(samples: &[(u64, T)], from: u64, to: u64) -> &[(u64, T)] {
+    let first = samples.partition_point(|(at, _)| *at < from);
+    &samples[first..samples.partition_point(|(at, _)| *at <= to).max(first)]
+}
+
+/// The samples whose moments lie in one of the ranges.
+pub(crate) fn inside<'a, 'r, T>(
+    samples: &'a [(u64, T)],
+    ranges: &'r [Range<u64>],
+) -> impl Iterator<Item = &'a (u64, T)> + use<'a, 'r, T> {
+    ranges.iter().flat_map(move |range| {
+        let first = samples.partition_point(|(at, _)| *at < range.start);
+        let end = samples.partition_point(|(at, _)| *at < range.end).max(first);
+        &samples[first..end]
+    })
+}

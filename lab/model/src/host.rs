@@ -1,0 +1,29 @@
+//! The machine, once a second: stalls, memory, and what the run holds of it.
+
+use record::Host;
+
+use crate::history::{inside, newest};
+use crate::run::Run;
+use crate::window::TimeRange;
+
+impl Run {
+    /// The host as it was at `t`.
+    pub fn host_at(&self, t: u64) -> Option<&Host> {
+        newest(&self.hosts, self.sampled_until(t))
+    }
+
+    /// Host seconds in a range of any arm.
+    pub fn hosts<'a>(&'a self, range: &TimeRange) -> impl Iterator<Item = &'a Host> + 'a {
+        let mut ranges: Vec<_> = self.letters().iter().flat_map(|arm| self.run_time(*arm, range)).collect();
+        ranges.sort_by_key(|range| (range.start, range.end));
+        // Arms side by side share their seconds.
+        ranges.dedup();
+        let found: Vec<&Host> = inside(&self.hosts, &ranges).map(|(_, host)| host).collect();
+        found.into_iter()
+    }
+
+    /// All host seconds of the run.
+    pub fn all_hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().map(|(_, host)| host)
+    }
+}

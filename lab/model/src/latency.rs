@@ -1,0 +1,144 @@
+//! Percentiles of latency: how one is computed, how many samples it needs, and over how many seconds a displayed one is
+//! taken.
+//!
+//! Histograms are merged and then asked; percentiles are never averaged. Latency counts from the intended start of
+//! journeys answered ok. What views show: p50 of one second, p99 of the last [`P99_SECONDS`], p99.9 of the last
+//! [`P999_SECONDS`], staleness of the last [`P999_SECONDS`]; over a window, of all its samples.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use record::Latencies;
+
+/// Seconds a displayed p99 is taken over: one second has too few samples for it.
+pub const P99_SECONDS: u32 = 5;
+/// Seconds a displayed p99.9 is taken over, and staleness, of which few reads give a sample.
+pub const P999_SECONDS: u32 = 30;
+/// Samples that must lie beyond a quantile.
+const MIN_BEYOND: f64 = 5.0;
+
+/// A percentile with the samples behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quantile {
+    /// Milliseconds; `None` without samples.
+    pub ms: Option<f64>,
+    /// Samples.
+    pub n: u64,
+    /// Its `q`, 0 to 1.
+    pub q: f64,
+}
+
+impl Quantile {
+    /// The quantile `q` of latencies.
+    pub fn of(latencies: &Latencies, q: f64) -> Self {
+        Self { ms: latencies.quantile(q).map(ms_of_us), n: latencies.len(), q }
+    }
+
+    /// Whether enough samples lie beyond it; otherwise views dim it.
+    pub fn is_believable(self) -> bool {
+        // 500 x 0.01 is a hair below 5 in binary.
+        self.n as f64 * (1.0 - self.q) >= MIN_BEYOND - 1e-9
+    }
+}
+
+/// Microseconds, as the record has latencies, in milliseconds, as views draw them.
+pub fn ms_of_us(us: u64) -> f64 {
+    us as f64 / 1e3
+}
+
+/// Latencies of the last seconds, of which the oldest leave as new ones come.
+#[derive(Debug, Default)]
+pub(crate) struct Rolling {
+    over: u32,
+    counts: BTreeMap<u64, u64>,
+    samples: u64,
+    /// What came in which second.
+    parts: VecDeque<(u32, Latencies)>,
+}
+
+impl Rolling {
+    /// Latencies of so many seconds.
+    pub fn over(seconds: u32) -> Self {
+        Self { over: seconds, ..Self::default() }
+    }
+
+    /// Adds latencies of a second, not before those already there.
+    pub fn add(&mut self, second: u32, latencies: &Latencies) {
+        for (us, count) in latencies.iter() {
+            *self.counts.entry(us).or_default() += count;
+            self.samples += count;
+        }
+        self.parts.push_back((second, latencies.clone()));
+    }
+
+    /// Leaves only the seconds that end with this one.
+    pub fn end_with(&mut self, second: u32) {
+        while let Some((at, _)) = self.parts.front() {
+            if at + self.over > second {
+                return;
+            }
+            let Some((_, latencies)) = self.parts.pop_front() else { return };
+            for (us, count) in latencies.iter() {
+                self.samples -= count;
+                if let Some(left) = self.counts.get_mut(&us) {
+                    *left -= count;
+                    if *left == 0 {
+                        self.counts.remove(&us);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The quantile `q` of what is there, by the same rank as [`Latencies::quantile`].
+    pub fn quantile(&self, q: f64) -> Quantile {
+        let rank = ((q * self.samples as f64).ceil() as u64).clamp(1, self.samples.max(1));
+        // Tails are near the end.
+        let mut at_or_above = self.samples;
+        let mut found = None;
+        if q > 0.5 {
+            for (us, count) in self.counts.iter().rev() {
+                at_or_above -= count;
+                if at_or_above < rank {
+                    found = Some(*us);
+                    break;
+                }
+            }
+        } else {
+            let mut below = 0;
+            for (us, count) in &self.counts {
+                below += count;
+                if below >= rank {
+                    found = Some(*us);
+                    break;
+                }
+            }
+        }
+        Quantile { ms: found.map(ms_of_us), n: self.samples, q }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_samples_beyond_a_quantile_make_it_believable() {
+        let of = |n| Quantile { n, q: 0.99, ms: None }.is_believable();
+        assert!(of(500) && !of(499));
+    }
+
+    #[test]
+    fn a_rolling_quantile_is_that_of_the_merged_seconds() {
+        let seconds: Vec<Latencies> =
+            (0..20_u64).map(|s| (1..=40).map(|i| s * 37 % 11 * 100 + i).collect()).collect();
+        let mut rolling = Rolling::over(5);
+        for (at, second) in (0_u32..).zip(&seconds) {
+            rolling.add(at, second);
+            rolling.end_with(at);
+            let last = Latencies::merged(&seconds[(at as usize + 1).saturating_sub(5)..=at as usize]);
+            for q in [0.5, 0.99, 0.999] {
+                assert_eq!(rolling.quantile(q), Quantile::of(&last, q), "second {at}, q {q}");
+            }
+        }
+    }
+}

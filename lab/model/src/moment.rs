@@ -1,0 +1,110 @@
+//! Where an arm stands in its load at a moment, and when its load seconds were.
+
+use std::ops::Range;
+
+use record::{Phase, PhasePlan};
+
+use crate::run::Run;
+use crate::window::TimeRange;
+use crate::{SECOND, seconds_of};
+
+/// One go of the load: all arms side by side, or one arm's turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// When its load started, ns of the run.
+    pub start: u64,
+    pub round: u32,
+    /// Letters it concerns; empty for all.
+    pub arms: String,
+}
+
+impl Block {
+    fn concerns(&self, arm: char) -> bool {
+        self.arms.is_empty() || self.arms.contains(arm)
+    }
+}
+
+/// Where an arm stands at a moment of the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Position {
+    /// Which round.
+    pub round: u32,
+    /// Load seconds begun, past the end included.
+    pub seconds: u32,
+    /// When its load began, ns of the run.
+    pub start: u64,
+}
+
+impl Position {
+    /// When a load second is over, ns of the run.
+    pub fn end_of(&self, second: u32) -> u64 {
+        self.start + (u64::from(second) + 1) * SECOND
+    }
+}
+
+impl Run {
+    pub(crate) fn begin_phase(&mut self, phase: &Phase, t: u64) {
+        let is_known = |block: &Block| block.round == phase.round && block.arms == phase.arms;
+        if self.blocks.iter().any(is_known) {
+            return;
+        }
+        let planned = self.header.phases.get(phase.index as usize).map_or(0, |plan| plan.start_ns);
+        // A phase's line comes a moment after its begin; of the first block the header knows it exactly.
+        let start = t.saturating_sub(planned);
+        let start = if self.blocks.is_empty() { self.header.load_start_ns.min(start) } else { start };
+        self.blocks.push(Block { start, round: phase.round, arms: phase.arms.clone() });
+    }
+
+    /// Where an arm stands at `t`; `None` before its first load.
+    pub fn position_at(&self, arm: char, t: u64) -> Option<Position> {
+        let block = self.blocks.iter().rev().find(|block| block.start <= t && block.concerns(arm))?;
+        let seconds = (t - block.start).min(self.length_ns()).div_ceil(SECOND);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Some(Position { round: block.round, seconds, start: block.start })
+    }
+
+    /// The load's moment at `t`, ns, whichever arm it concerns, with its phase's index.
+    pub fn progress_at(&self, t: u64) -> Option<(u64, usize)> {
+        let block = self.blocks.iter().rev().find(|block| block.start <= t)?;
+        let at = (t - block.start).min(self.length_ns());
+        let index = self.header.phases.iter().rposition(|phase| phase.start_ns <= at)?;
+        Some((at, index))
+    }
+
+    /// The arms whose load goes on at `t`: all, or those whose turn it is.
+    pub fn arms_at(&self, t: u64) -> Vec<char> {
+        let block = self.blocks.iter().rev().find(|block| block.start <= t);
+        self.letters().into_iter().filter(|arm| block.is_none_or(|block| block.concerns(*arm))).collect()
+    }
+
+    /// The phase a load second belongs to.
+    pub fn phase_of(&self, second: u32) -> Option<&PhasePlan> {
+        let ns = u64::from(second) * SECOND;
+        self.header.phases.iter().find(|plan| (plan.start_ns..plan.start_ns + plan.length_ns).contains(&ns))
+    }
+
+    /// When load seconds were for an arm, ns of the run: one range a round, since interleaved arms take turns.
+    pub fn run_time(&self, arm: char, range: &TimeRange) -> Vec<Range<u64>> {
+        let from = u64::from(range.seconds.start) * SECOND;
+        let to = (u64::from(range.seconds.end) * SECOND).min(self.length_ns());
+        let blocks = self.blocks.iter().filter(|block| {
+            from < to && block.concerns(arm) && (range.round == 0 || range.round == block.round)
+        });
+        blocks.map(|block| block.start + from..block.start + to).collect()
+    }
+
+    /// Rounds that a range covers.
+    pub fn rounds_in(&self, range: &TimeRange) -> f64 {
+        if range.round == 0 { f64::from(self.header.rounds.max(1)) } else { 1.0 }
+    }
+
+    /// Seconds of load that a range covers, its rounds added up.
+    pub fn length_of(&self, range: &TimeRange) -> f64 {
+        f64::from(range.seconds.end.saturating_sub(range.seconds.start)) * self.rounds_in(range)
+    }
+
+    /// How long ago `t` is, seconds.
+    pub fn behind(&self, t: u64) -> f64 {
+        seconds_of(self.now.saturating_sub(t))
+    }
+}

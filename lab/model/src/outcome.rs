@@ -1,0 +1,205 @@
+//! How the run turned out: expectations, scores, audits, and the verdict in a word.
+
+use std::collections::BTreeMap;
+
+use record::{Audit, Better, Check, ExpectationPlan, Score, Verdict};
+
+use crate::format;
+use crate::history::until;
+use crate::run::Run;
+
+/// An expectation with its last check in each arm: none before it is first judged.
+pub type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
+
+/// Two figures nearer than this share of the first are called the same before they are judged.
+pub const SAME_SHARE: f64 = 0.03;
+
+impl Run {
+    /// The verdict in a word, for runs that were cut short as well.
+    pub fn verdict(&self) -> &'static str {
+        match self.end.as_ref().map(|end| end.verdict) {
+            Some(Some(verdict)) => verdict.word(),
+            Some(None) => "interrupted",
+            None => "invalid",
+        }
+    }
+
+    /// The last check of each expectation and arm, in the order of the file.
+    pub fn checks(&self) -> Vec<&Check> {
+        self.last_checks(u64::MAX).into_values().collect()
+    }
+
+    /// Every expectation with its last check in each arm at `t`, in the file's order.
+    pub fn checks_until(&self, t: u64) -> Vec<Standing<'_>> {
+        let last = self.last_checks(t);
+        let standing = |plan: &ExpectationPlan| {
+            last.range((plan.id, '\0')..=(plan.id, char::MAX)).map(|(_, check)| *check).collect()
+        };
+        self.header.expectations.iter().map(|plan| (plan, standing(plan))).collect()
+    }
+
+    /// An expectation that changed is written again: the last counts.
+    fn last_checks(&self, t: u64) -> BTreeMap<(u32, char), &Check> {
+        until(&self.checks, t).iter().map(|(_, check)| ((check.id, check.arm), check)).collect()
+    }
+
+    /// Checks that hold, and all.
+    pub fn held(&self) -> (usize, usize) {
+        let checks = self.checks();
+        (checks.iter().filter(|check| check.verdict == Verdict::Pass).count(), checks.len())
+    }
+
+    /// The plan of a check's expectation.
+    pub fn plan_of(&self, check: &Check) -> Option<&ExpectationPlan> {
+        self.header.expectations.iter().find(|plan| plan.id == check.id)
+    }
+
+    /// What the file has beside a check: why it should hold, and its line; empty without.
+    pub fn reason_of(&self, check: &Check) -> (&str, u32) {
+        self.plan_of(check).map_or(("", 0), |plan| (plan.why.as_str(), plan.line))
+    }
+
+    /// A check's verdict for a collector of tests: where the run, or the premise it is, cannot be believed, what does
+    /// not hold is invalid rather than failed.
+    pub fn verdict_of(&self, check: &Check) -> Verdict {
+        let is_premise = self.plan_of(check).is_some_and(|plan| plan.list == "valid");
+        let is_void = self.verdict() == Verdict::Invalid.word();
+        if check.verdict == Verdict::Fail && (is_premise || is_void) {
+            Verdict::Invalid
+        } else {
+            check.verdict
+        }
+    }
+
+    /// `violated since 00:12.5`, on the load's clock as charts have it; empty where it is not known.
+    pub fn violated_since(&self, check: &Check) -> String {
+        check.since_ns.map_or_else(String::new, |ns| {
+            format!("violated since {}", format::load_clock(ns, self.load_start(), 1))
+        })
+    }
+
+    /// What a check found, in a sentence: `187ms where the limit is 150ms (n=4812)`.
+    pub fn finding_of(&self, check: &Check) -> String {
+        let mut found = format!(
+            "{} where the limit is {} (n={})",
+            format::value(check.value, &check.unit),
+            format::value(check.limit, &check.unit),
+            format::count(Some(check.n as f64)),
+        );
+        for more in [&self.violated_since(check), &check.reason] {
+            if !more.is_empty() {
+                found += &format!("; {more}");
+            }
+        }
+        found
+    }
+
+    /// Rows of the scorecard, in their order.
+    pub fn scores(&self) -> Vec<&Score> {
+        self.scores_until(u64::MAX)
+    }
+
+    /// Rows of the scorecard known at `t`.
+    pub fn scores_until(&self, t: u64) -> Vec<&Score> {
+        until(&self.scores, t).iter().map(|(_, score)| score).collect()
+    }
+
+    /// Rows by the claim they test, in the order claims first come.
+    pub fn scores_by_claim(&self) -> Vec<(&str, Vec<&Score>)> {
+        let mut claims: Vec<(&str, Vec<&Score>)> = Vec::new();
+        for score in self.scores() {
+            match claims.iter_mut().find(|(claim, _)| *claim == score.claim) {
+                Some((_, rows)) => rows.push(score),
+                None => claims.push((score.claim.as_str(), vec![score])),
+            }
+        }
+        claims
+    }
+
+    /// What the audits of acknowledged writes found, one an arm, rounds added up.
+    pub fn audits(&self) -> Vec<Audit> {
+        let mut arms: Vec<Audit> = Vec::new();
+        for audit in self.audits.values() {
+            match arms.last_mut().filter(|sum| sum.arm == audit.arm) {
+                Some(sum) => add(sum, audit),
+                None => arms.push(audit.clone()),
+            }
+        }
+        arms
+    }
+
+    /// What the audits found in an arm, rounds added up.
+    pub fn audit(&self, arm: char) -> Option<Audit> {
+        self.audits().into_iter().find(|audit| audit.arm == arm)
+    }
+
+    /// What the audit of one round found in an arm.
+    pub fn audit_of(&self, arm: char, round: u32) -> Option<&Audit> {
+        self.audits.get(&(arm, round))
+    }
+}
+
+fn add(sum: &mut Audit, other: &Audit) {
+    sum.round = other.round;
+    sum.acknowledged += other.acknowledged;
+    sum.found += other.found;
+    sum.lost += other.lost;
+    sum.duplicated += other.duplicated;
+    sum.unacknowledged += other.unacknowledged;
+    sum.orphaned += other.orphaned;
+    sum.state_digest.clone_from(&other.state_digest);
+}
+
+/// Samples of a row: the smallest of its arms.
+pub fn samples_of(score: &Score) -> Option<u64> {
+    score.arms.values().map(|measured| measured.n).min()
+}
+
+/// Whether B is better than A: only where the finding is that they differ.
+pub fn is_b_better(score: &Score) -> Option<bool> {
+    let values: Vec<f64> = score.arms.values().filter_map(|measured| measured.value).collect();
+    let [a, b, ..] = values[..] else { return None };
+    if score.finding != "differs" { None } else { is_better(score.better, a, b) }
+}
+
+/// Whether `b` is better than `a`; `None` where they are equal or neither is good.
+pub fn is_better(better: Better, a: f64, b: f64) -> Option<bool> {
+    match better {
+        _ if a == b => None,
+        Better::Neither => None,
+        Better::Higher => Some(b > a),
+        Better::Lower => Some(b < a),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Entry, Line};
+
+    use super::*;
+
+    #[test]
+    fn rounds_add_up_and_a_later_line_of_a_round_replaces_the_earlier() {
+        let audit = |arm, round, lost, digest: Option<&str>| Audit {
+            arm,
+            round,
+            acknowledged: 10,
+            found: 10 - lost,
+            lost,
+            state_digest: digest.map(str::to_owned),
+            ..Audit::default()
+        };
+        let mut run = Run::default();
+        for audit in [
+            audit('A', 1, 1, None),
+            audit('A', 1, 1, Some("x")),
+            audit('B', 1, 0, None),
+            audit('A', 2, 2, None),
+        ] {
+            run.add(&Line { t: 0, entry: Entry::Audit(audit) });
+        }
+        let sums: Vec<(char, u64, u64)> =
+            run.audits().iter().map(|sum| (sum.arm, sum.acknowledged, sum.lost)).collect();
+        assert_eq!(sums, [('A', 20, 3), ('B', 10, 0)]);
+    }
+}

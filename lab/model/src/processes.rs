@@ -1,0 +1,193 @@
+//! Processes of an arm: CPU, memory and the rest of what was sampled once a second.
+//!
+//! CPU is in cores everywhere: seconds of CPU per second. A displayed figure is taken over the last [`CPU_NS`],
+//! interpolated at both ends, and a restarted process counts from its start.
+
+use std::ops::Range;
+
+use record::Proc;
+
+use crate::edges::QUEUE_NS;
+use crate::history::{History, inside, newest, until};
+use crate::moment::Position;
+use crate::run::Run;
+use crate::window::TimeRange;
+use crate::{Window, seconds_of};
+
+/// A displayed CPU figure is taken over this time, ns: samples come once a second and not to the millisecond.
+pub const CPU_NS: u64 = QUEUE_NS;
+/// Bytes of a MiB.
+pub const MIB: f64 = 1_048_576.0;
+/// Bytes of a KiB.
+const KIB: f64 = 1_024.0;
+
+/// What a process did in the last [`CPU_NS`], per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// CPU, cores.
+    pub cpu: f64,
+    /// Runnable and not running, cores.
+    pub wait: f64,
+    /// Context switches.
+    pub switches: f64,
+}
+
+impl Run {
+    /// Samples of an arm's processes, by instance.
+    pub fn processes(&self, arm: char) -> impl Iterator<Item = (&str, &[(u64, Proc)])> {
+        self.process_histories(arm).map(|((_, instance), samples)| (instance.as_str(), samples.as_slice()))
+    }
+
+    /// Every process of an arm as it stood at `t`.
+    pub fn processes_at(&self, arm: char, t: u64) -> impl Iterator<Item = &Proc> {
+        let t = self.sampled_until(t);
+        self.process_histories(arm).filter_map(move |(_, samples)| newest(samples, t))
+    }
+
+    /// A process's rates at `t`; `None` where it was not sampled.
+    pub fn rates_at(&self, arm: char, instance: &str, t: u64) -> Option<Rates> {
+        let samples = self.processes.get(&(arm, instance.to_owned()))?;
+        let t = until(samples, self.sampled_until(t)).last()?.0;
+        let range = t.saturating_sub(CPU_NS)..t;
+        let rate = |figure: fn(&Proc) -> u64| Some(growth(samples, &range, figure)?.rate());
+        Some(Rates {
+            cpu: rate(|proc| proc.cpu_ns)? / 1e9,
+            wait: rate(|proc| proc.run_queue_ns)? / 1e9,
+            switches: rate(|proc| proc.switches)?,
+        })
+    }
+
+    /// CPU of an arm over the [`CPU_NS`] that end at `t`, cores: the sum of its processes' rates.
+    pub fn cpu_cores_at(&self, arm: char, t: u64) -> Option<f64> {
+        let range = t.saturating_sub(CPU_NS)..t;
+        let used = self.process_histories(arm);
+        let used = used.filter_map(|(_, samples)| growth(samples, &range, |proc| proc.cpu_ns));
+        used.map(|growth| growth.rate() / 1e9).reduce(|a, b| a + b)
+    }
+
+    /// Proportional set size of an arm's processes together at `t`, bytes; `None` where none was sampled.
+    pub fn memory_at(&self, arm: char, t: u64) -> Option<f64> {
+        let held = self.processes_at(arm, t).map(|proc| proc.pss_kib).filter(|kib| *kib > 0);
+        held.reduce(|a, b| a + b).map(|kib| kib as f64 * KIB)
+    }
+
+    /// CPU an arm's processes spent in a range, ns; `None` when they were not sampled in it.
+    pub fn cpu_ns(&self, arm: char, range: &TimeRange) -> Option<u64> {
+        self.grown(arm, range, |proc| proc.cpu_ns)
+    }
+
+    /// CPU an arm's processes spent in load seconds `from..to` of the round it stands in, ns.
+    pub fn cpu_ns_between(&self, arm: char, position: Position, from: u32, to: u32) -> Option<u64> {
+        self.cpu_ns(arm, &TimeRange { round: position.round, seconds: from..to })
+    }
+
+    /// How much a cumulative figure of an arm's processes grew in a range; `None` when they were not sampled in it.
+    pub fn grown(&self, arm: char, range: &TimeRange, figure: impl Fn(&Proc) -> u64 + Copy) -> Option<u64> {
+        let ranges = self.run_time(arm, range);
+        let mut total = None;
+        for (_, samples) in self.process_histories(arm) {
+            for growth in ranges.iter().filter_map(|range| growth(samples, range, figure)) {
+                *total.get_or_insert(0) += growth.amount as u64;
+            }
+        }
+        total
+    }
+
+    /// Seconds of a window in which a copy that holds a component was not up, as sampled once a second: the worst
+    /// copy's; `None` where no process holds it.
+    pub fn seconds_not_up(&self, arm: char, component: &str, window: &Window) -> Option<usize> {
+        let ranges = self.run_time(arm, &self.whole(window));
+        let holds = |samples: &[(u64, Proc)]| {
+            samples.iter().any(|(_, proc)| proc.components.iter().any(|c| c == component))
+        };
+        let copies = self.process_histories(arm).filter(|(_, samples)| holds(samples));
+        copies
+            .map(|(_, samples)| inside(samples, &ranges).filter(|(_, proc)| proc.state != "up").count())
+            .max()
+    }
+
+    /// Spans of an arm that no collector took, as its processes count them. What a killed process had not sent yet is
+    /// not among them: that is lost by nature.
+    pub fn spans_lost(&self, arm: char) -> u64 {
+        let last = |samples: &History<Proc>| samples.last().map(|(_, proc)| proc.spans[2] + proc.spans[3]);
+        self.process_histories(arm).filter_map(|(_, samples)| last(samples)).sum()
+    }
+
+    pub(crate) fn process_histories(
+        &self,
+        arm: char,
+    ) -> impl Iterator<Item = (&(char, String), &History<Proc>)> {
+        self.processes.range((arm, String::new())..).take_while(move |((a, _), _)| *a == arm)
+    }
+}
+
+/// How much a cumulative figure grew, and over which time of it samples are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Growth {
+    amount: f64,
+    covered_ns: u64,
+}
+
+impl Growth {
+    fn rate(self) -> f64 {
+        self.amount / seconds_of(self.covered_ns)
+    }
+}
+
+/// How much a cumulative figure grew in a range, interpolated at its ends; a figure that fell belongs to a restarted
+/// process and counts from 0.
+fn growth(samples: &[(u64, Proc)], range: &Range<u64>, figure: impl Fn(&Proc) -> u64) -> Option<Growth> {
+    let mut growth = Growth { amount: 0.0, covered_ns: 0 };
+    let first = samples.partition_point(|(t, _)| *t <= range.start).saturating_sub(1);
+    for pair in samples[first..].windows(2) {
+        let ((t0, a), (t1, b)) = (&pair[0], &pair[1]);
+        if *t0 >= range.end {
+            break;
+        }
+        let (from, to) = (range.start.max(*t0), range.end.min(*t1));
+        if from >= to || t1 == t0 {
+            continue;
+        }
+        let grown = if b.pid == a.pid { figure(b).saturating_sub(figure(a)) } else { figure(b) };
+        growth.amount += grown as f64 * (to - from) as f64 / (t1 - t0) as f64;
+        growth.covered_ns += to - from;
+    }
+    (growth.covered_ns > 0).then_some(growth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SECOND;
+
+    fn sample(t: u64, pid: u32, cpu_ns: u64) -> (u64, Proc) {
+        (t, Proc { pid, cpu_ns, ..Proc::default() })
+    }
+
+    #[test]
+    fn cpu_of_a_range_is_interpolated_and_survives_a_restart() {
+        let samples = [sample(0, 1, 0), sample(100, 1, 50), sample(200, 2, 30), sample(300, 2, 40)];
+        let spent = |range| growth(&samples, &range, |p| p.cpu_ns).map(|growth| growth.amount as u64);
+        // Half of the first 50.
+        assert_eq!(spent(50..100), Some(25));
+        // The second process starts from nothing: 30, then 10 more.
+        assert_eq!(spent(100..300), Some(40));
+        assert_eq!(spent(400..500), None);
+    }
+
+    #[test]
+    fn a_displayed_rate_is_over_two_seconds_and_less_where_less_is_known() {
+        let mut run = Run::default();
+        for second in 0..=3 {
+            let (t, proc) = sample(second * SECOND, 1, second * second * SECOND / 10);
+            run.add(&record::Line {
+                t,
+                entry: record::Entry::Proc(Proc { arm: 'A', instance: "app#0".into(), ..proc }),
+            });
+        }
+        let cpu = |s: u64| run.rates_at('A', "app#0", s * SECOND).map(|rates| rates.cpu);
+        // 0, 0.1, 0.4, 0.9 s of CPU: in the last two seconds 0.8 s.
+        assert_eq!((cpu(0), cpu(1), cpu(3)), (None, Some(0.1), Some(0.4)));
+        assert_eq!(run.cpu_cores_at('A', 3 * SECOND), Some(0.4));
+    }
+}

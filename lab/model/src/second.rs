@@ -1,0 +1,153 @@
+//! One load second of one arm: what its users saw, and the percentiles views draw of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use record::{Latencies, Window};
+
+use crate::journeys;
+use crate::latency::{P99_SECONDS, P999_SECONDS, Quantile, Rolling};
+use crate::run::Run;
+
+/// One load second of one arm, all journeys together.
+#[derive(Clone, Debug, Default)]
+pub struct Second {
+    journeys: BTreeMap<String, Window>,
+    /// Arrivals due.
+    pub offered: u64,
+    /// Answered ok and in time.
+    pub good: u64,
+    /// Failed, as [`journeys::failed`] counts.
+    pub failed: u64,
+    /// Not answered before the user gave up.
+    pub timeouts: u64,
+    /// Arrivals sent.
+    pub sent: u64,
+    /// Reads that should have seen an acknowledged write.
+    pub probes: u64,
+    /// How many of them did not.
+    pub stale: u64,
+    /// Whether late answers can no longer change it.
+    pub closed: bool,
+    /// Of this second.
+    pub p50: Quantile,
+    /// Of the last [`P99_SECONDS`].
+    pub p99: Quantile,
+    /// Of the last [`P999_SECONDS`].
+    pub p999: Quantile,
+    /// Staleness, median of the last [`P999_SECONDS`].
+    pub staleness_p50: Quantile,
+    /// Staleness, p99 of the last [`P999_SECONDS`].
+    pub staleness_p99: Quantile,
+    /// The generator's own lateness, p99.
+    pub lag: Quantile,
+}
+
+impl Second {
+    /// Its windows, one for each journey.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.journeys.values()
+    }
+
+    /// Failed over offered; `None` where nothing was offered.
+    pub fn error_ratio(&self) -> Option<f64> {
+        journeys::error_ratio(self.failed, self.offered)
+    }
+
+    /// The window of a journey.
+    pub fn window(&self, journey: &str) -> Option<&Window> {
+        self.journeys.get(journey)
+    }
+
+    /// A window that comes again replaces the one before; returns whether that one was closed.
+    pub(crate) fn replace(&mut self, window: &Window) -> bool {
+        let before = self.journeys.insert(window.journey.clone(), window.clone());
+        let all = || self.journeys.values();
+        let sum = |of: fn(&Window) -> u64| all().map(of).sum::<u64>();
+        let (offered, good, sent) = (sum(|w| w.offered), sum(|w| w.good), sum(|w| w.sent));
+        let (failed, timeouts) = (sum(journeys::failed), sum(journeys::timeouts));
+        let (probes, stale) = (sum(|w| w.probes), sum(|w| w.stale));
+        self.closed = all().all(|w| w.closed);
+        (self.offered, self.good, self.sent) = (offered, good, sent);
+        (self.failed, self.timeouts) = (failed, timeouts);
+        (self.probes, self.stale) = (probes, stale);
+        before.is_some_and(|window| window.closed)
+    }
+
+    /// Whether nothing was answered ok: a gap, although its neighbours have values.
+    fn is_dead(&self) -> bool {
+        self.windows().all(|window| window.intended.is_empty())
+    }
+
+    fn own_quantiles(&mut self) {
+        let merged = |of: fn(&Window) -> &Latencies| Latencies::merged(self.windows().map(of));
+        let lag = Latencies::merged(self.windows().flat_map(|w| [&w.pace_lag, &w.own_wait]));
+        let p50 = Quantile::of(&merged(|w| &w.intended), 0.5);
+        (self.p50, self.lag) = (p50, Quantile::of(&lag, 0.99));
+    }
+}
+
+/// Brings the percentiles up to date that the seconds `changed` count in: a second counts in those of the
+/// [`P999_SECONDS`] that end with or after it.
+pub(crate) fn roll(known: &mut BTreeMap<u32, Second>, changed: &BTreeSet<u32>) {
+    let (Some(first), Some(last)) = (changed.first(), changed.last()) else { return };
+    for second in changed {
+        if let Some(second) = known.get_mut(second) {
+            second.own_quantiles();
+        }
+    }
+    let [mut p99, mut p999, mut staleness] = [P99_SECONDS, P999_SECONDS, P999_SECONDS].map(Rolling::over);
+    let from = first.saturating_sub(P999_SECONDS - 1);
+    let reached: Vec<u32> = known.range(from..last.saturating_add(P999_SECONDS)).map(|(s, _)| *s).collect();
+    for at in reached {
+        let second = &known[&at];
+        for window in second.windows() {
+            p99.add(at, &window.intended);
+            p999.add(at, &window.intended);
+            staleness.add(at, &window.staleness);
+        }
+        for rolling in [&mut p99, &mut p999, &mut staleness] {
+            rolling.end_with(at);
+        }
+        if at < *first {
+            continue;
+        }
+        let is_dead = second.is_dead();
+        let of_answers = |quantile: Quantile| Quantile { ms: quantile.ms.filter(|_| !is_dead), ..quantile };
+        let quantiles = [
+            of_answers(p99.quantile(0.99)),
+            of_answers(p999.quantile(0.999)),
+            staleness.quantile(0.5),
+            staleness.quantile(0.99),
+        ];
+        if let Some(second) = known.get_mut(&at) {
+            [second.p99, second.p999, second.staleness_p50, second.staleness_p99] = quantiles;
+        }
+    }
+}
+
+impl Run {
+    /// A load second of an arm.
+    pub fn second(&self, arm: char, round: u32, second: u32) -> Option<&Second> {
+        self.seconds.get(&(arm, round))?.get(&second)
+    }
+
+    /// Load seconds `from..to` of an arm with their numbers, those known.
+    pub fn seconds_between(
+        &self,
+        arm: char,
+        round: u32,
+        from: u32,
+        to: u32,
+    ) -> impl DoubleEndedIterator<Item = (u32, &Second)> {
+        let known = self.seconds.get(&(arm, round));
+        known
+            .into_iter()
+            .flat_map(move |known| known.range(from..to.max(from)).map(|(at, second)| (*at, second)))
+    }
+
+    /// The newest load second of an arm that lies before `t` and is known.
+    pub fn newest_second_at(&self, arm: char, t: u64) -> Option<(u32, &Second)> {
+        let position = self.position_at(arm, t)?;
+        self.seconds_between(arm, position.round, 0, position.seconds).next_back()
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the lines of a run come from: a channel while it goes on, a list when it is over. A view is handed a source and
+//! asks its [`Run`]; it never sees a line.
+
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::vec;
+
+use record::Line;
+
+use crate::run::Run;
+
+/// Lines folded at once at most: between two batches a view draws and hears keys.
+const MAX_BATCH: usize = 4_096;
+
+/// What a source had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Lines were folded; there may be more.
+    Advanced,
+    /// Nothing new.
+    Waiting,
+    /// There will be no more.
+    Ended,
+}
+
+/// A run that becomes known bit by bit.
+pub trait Source {
+    /// Folds the lines that are there into the run, without waiting.
+    fn advance(&mut self, run: &mut Run) -> Progress;
+}
+
+impl Source for Receiver<Arc<Line>> {
+    fn advance(&mut self, run: &mut Run) -> Progress {
+        let mut batch = 0;
+        let progress = loop {
+            match self.try_recv() {
+                Ok(line) => run.add(&line),
+                Err(TryRecvError::Empty) if batch == 0 => return Progress::Waiting,
+                Err(TryRecvError::Disconnected) if batch == 0 => return Progress::Ended,
+                Err(_) => break Progress::Advanced,
+            }
+            batch += 1;
+            if batch == MAX_BATCH {
+                break Progress::Advanced;
+            }
+        };
+        run.settle();
+        progress
+    }
+}
+
+/// A record that is over, folded up to one moment after another.
+#[derive(Debug)]
+pub struct Replay {
+    lines: Peekable<vec::IntoIter<Line>>,
+    run: Run,
+}
+
+impl Replay {
+    /// A record's lines.
+    pub fn of(lines: Vec<Line>) -> Self {
+        Self { lines: lines.into_iter().peekable(), run: Run::default() }
+    }
+
+    /// When the next line was written; `None` after the last.
+    pub fn next_t(&mut self) -> Option<u64> {
+        self.lines.peek().map(|line| line.t)
+    }
+
+    /// Folds every line up to a moment, that moment included.
+    pub fn advance_to(&mut self, t: u64) -> &Run {
+        while let Some(line) = self.lines.next_if(|line| line.t <= t) {
+            self.run.add(&line);
+        }
+        self.run.settle();
+        &self.run
+    }
+}

@@ -1,0 +1,179 @@
+//! Requests that were kept, and where the time of all of them went.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use record::{Class, Split, Trace};
+
+use crate::history::until;
+use crate::run::Run;
+
+pub use trace::SLOWEST_KEPT;
+
+/// Places named beside the parts of a journey's time.
+const MAX_PLACES: usize = 4;
+
+/// The requests a view may call the slowest of their kind, and all that failed; the slowest first.
+pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut known: Vec<T> = traces.into_iter().collect();
+    known.sort_by_key(|trace| {
+        let trace = trace.as_ref();
+        (std::cmp::Reverse(trace.felt), trace.arm, trace.request)
+    });
+    let mut counts: BTreeMap<(char, u32, u32, String), usize> = BTreeMap::new();
+    known.retain(|trace| {
+        let trace = trace.as_ref();
+        if !trace.error.is_empty() {
+            return true;
+        }
+        let kind = (trace.arm, trace.round, trace.phase, trace.journey.clone());
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        *count <= SLOWEST_KEPT
+    });
+    known
+}
+
+/// Where the time of a journey's traces went in an arm and phase, rounds put together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// Index of the phase.
+    pub phase: u32,
+    /// The journey.
+    pub journey: String,
+    /// Traces.
+    pub n: u64,
+    /// Mean length, ns.
+    pub mean: f64,
+    /// Mean length of the slowest hundredth, ns.
+    pub slowest: f64,
+    /// By class, mean, ns.
+    pub classes: BTreeMap<Class, f64>,
+    /// The places with most of it, mean, ns.
+    pub places: Vec<(String, f64)>,
+}
+
+impl Run {
+    /// Kept requests of the whole run: the slowest of their kind and the failed, slowest first.
+    pub fn traces(&self) -> Vec<&Arc<Trace>> {
+        self.traces_until(u64::MAX)
+    }
+
+    /// The kept requests known at `t`: of each journey, arm, round and phase the slowest and the failed, slowest first.
+    pub fn traces_until(&self, t: u64) -> Vec<&Arc<Trace>> {
+        foremost(self.known_until(t))
+    }
+
+    /// The same request in another arm, if it was kept there by `t`.
+    pub fn twin_until(&self, trace: &Trace, arm: char, t: u64) -> Option<&Arc<Trace>> {
+        let is_same = |other: &&Arc<Trace>| {
+            (other.arm, other.request, other.round) == (arm, trace.request, trace.round)
+                && other.journey == trace.journey
+        };
+        self.known_until(t).find(is_same)
+    }
+
+    /// A kept request.
+    pub fn trace_until(&self, arm: char, round: u32, request: u64, t: u64) -> Option<&Arc<Trace>> {
+        self.known_until(t).find(|trace| (trace.arm, trace.round, trace.request) == (arm, round, request))
+    }
+
+    /// All that were written, in the order of the record.
+    pub fn known_traces(&self) -> impl Iterator<Item = &Trace> {
+        self.traces.iter().map(|(_, trace)| &**trace)
+    }
+
+    fn known_until(&self, t: u64) -> impl Iterator<Item = &Arc<Trace>> {
+        until(&self.traces, t).iter().map(|(_, trace)| trace)
+    }
+
+    /// Where the time of all of a trace's kind went: its journey in its arm, round and phase.
+    pub fn split_until(&self, of: &Trace, t: u64) -> Option<&Arc<Split>> {
+        let key = (of.arm, of.round, of.phase);
+        let mut known = until(&self.splits, t).iter().rev().map(|(_, split)| split);
+        known.find(|split| (split.arm, split.round, split.phase) == key && split.journey == of.journey)
+    }
+
+    /// Where the time of traces went, by arm, round, phase and journey: the last of each.
+    pub fn splits(&self) -> impl Iterator<Item = &Split> {
+        let mut last: BTreeMap<(char, u32, u32, &str), &Split> = BTreeMap::new();
+        for (_, split) in &self.splits {
+            last.insert((split.arm, split.round, split.phase, &split.journey), split);
+        }
+        last.into_values()
+    }
+
+    /// Where the time of an arm's traces went, by phase and journey.
+    pub fn parts(&self, arm: char) -> Vec<Parts> {
+        let mut sums: BTreeMap<(u32, &str), Vec<&Split>> = BTreeMap::new();
+        for split in self.splits().filter(|split| split.arm == arm && split.n > 0) {
+            sums.entry((split.phase, &split.journey)).or_default().push(split);
+        }
+        sums.into_iter().map(|((phase, journey), rounds)| Parts::of(phase, journey, &rounds)).collect()
+    }
+}
+
+impl Parts {
+    /// Rounds put together, each by its traces.
+    fn of(phase: u32, journey: &str, rounds: &[&Split]) -> Self {
+        let n: u64 = rounds.iter().map(|split| split.n).sum();
+        let weigh = |split: &Split, ns: f64| ns * split.n as f64 / n as f64;
+        let mut classes = BTreeMap::<Class, f64>::new();
+        let mut places = BTreeMap::<&str, f64>::new();
+        for split in rounds {
+            for part in &split.parts {
+                *classes.entry(part.class).or_default() += weigh(split, part.mean);
+                *places.entry(&part.place).or_default() += weigh(split, part.mean);
+            }
+        }
+        let mut places: Vec<(String, f64)> =
+            places.into_iter().map(|(place, ns)| (place.to_owned(), ns)).collect();
+        places.sort_by(|a, b| b.1.total_cmp(&a.1));
+        places.truncate(MAX_PLACES);
+        Self {
+            phase,
+            journey: journey.to_owned(),
+            n,
+            mean: rounds.iter().map(|split| weigh(split, split.mean)).sum(),
+            slowest: rounds.iter().map(|split| weigh(split, split.slowest)).sum(),
+            classes,
+            places,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::Kept;
+
+    use super::*;
+
+    #[test]
+    fn beyond_the_slowest_no_trace_is_called_slow_and_all_that_failed_are_there() {
+        let trace = |arm, request, felt, error: &str| Trace {
+            arm,
+            round: 1,
+            phase: 0,
+            journey: "home-feed".into(),
+            request,
+            trace_id: String::new(),
+            kept: Kept::Slow,
+            error: error.into(),
+            due: 0,
+            felt,
+            start: 0,
+            spans: Vec::new(),
+            path: Vec::new(),
+            clipped: 0,
+            orphans: 0,
+        };
+        // Five came one slower than the other; between the first two others may have been that were not kept.
+        let mut traces: Vec<Trace> = (1..=5).map(|i| trace('A', i, i * 10, "")).collect();
+        traces.extend((6..=10).map(|i| trace('A', i, i, "timeout")));
+        traces.push(trace('B', 1, 1, ""));
+        let shown: Vec<(char, u64)> =
+            foremost(&traces).iter().map(|trace| (trace.arm, trace.request)).collect();
+        let (slow, failed) = ([('A', 5), ('A', 4), ('A', 3)], (6..=10).rev().map(|i| ('A', i)));
+        assert_eq!(shown, slow.into_iter().chain(failed).chain([('B', 1)]).collect::<Vec<_>>());
+    }
+}
