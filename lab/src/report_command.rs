@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use model::Run;
+use model::source::Replay;
 use record::{Entry, Line, Reader};
 use report::Comparison;
 
@@ -149,18 +150,18 @@ pub fn record(asked: &RecordCommand) -> ExitCode {
 }
 
 fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
-    let lines = match find(out, run).and_then(|folder| lines_in(&folder)) {
-        Ok(lines) => lines,
+    let record = match find(out, run).and_then(|folder| lines_in(&folder)) {
+        Ok(lines) => Replay::of(lines),
         Err(text) => return output::usage_error(&text),
     };
     let Some(path) = to else {
         // Whoever read us may have gone.
-        let _ = grafana::openmetrics::export(&lines, &mut std::io::stdout().lock());
+        let _ = grafana::openmetrics::export(record, &mut std::io::stdout().lock());
         return ExitCode::SUCCESS;
     };
     let written = std::fs::File::create(path).and_then(|file| {
         let mut file = std::io::BufWriter::new(file);
-        let exported = grafana::openmetrics::export(&lines, &mut file)?;
+        let exported = grafana::openmetrics::export(record, &mut file)?;
         file.flush()?;
         Ok(exported)
     });

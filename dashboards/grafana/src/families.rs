@@ -62,7 +62,7 @@ pub type Labels = Vec<(&'static str, String)>;
 pub struct Exemplar {
     /// 32 hex digits.
     pub trace_id: String,
-    /// What its user felt, seconds.
+    /// From when its request was due to its end, seconds.
     pub seconds: f64,
 }
 
@@ -80,28 +80,22 @@ pub struct Spread {
 /// What a series is at now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// A counter or a gauge, and when it stops to be known, ns since the run's start.
-    Number(f64, u64),
+    /// A counter or a gauge.
+    Number(f64),
     /// A histogram.
     Spread(Box<Spread>),
 }
 
 impl Spread {
-    /// Adds what `now` has beyond `before`, an earlier version of itself.
-    pub(crate) fn add(&mut self, now: &Latencies, before: &Latencies) {
-        let mut fresh = [0_u64; names::BUCKETS.len() + 1];
-        for (us, count) in now.iter() {
-            fresh[bucket(us as f64 / 1e6)] += count;
-            self.sum += us as f64 / 1e6 * count as f64;
+    /// Latencies by bucket.
+    pub(crate) fn of(latencies: &Latencies) -> Self {
+        let mut spread = Self::default();
+        for (us, count) in latencies.iter() {
+            let seconds = us as f64 / 1e6;
+            spread.counts[bucket(seconds)] += count;
+            spread.sum += seconds * count as f64;
         }
-        for (us, count) in before.iter() {
-            let at = &mut fresh[bucket(us as f64 / 1e6)];
-            *at = at.saturating_sub(count);
-            self.sum -= us as f64 / 1e6 * count as f64;
-        }
-        for (count, fresh) in self.counts.iter_mut().zip(fresh) {
-            *count += fresh;
-        }
+        spread
     }
 }
 

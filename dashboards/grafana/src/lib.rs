@@ -1,8 +1,8 @@
-//! A run in Prometheus and Grafana: its figures as metrics, and the dashboards that draw them.
+//! A run in Prometheus and Grafana: its numbers as metrics, and the dashboards that draw them.
 //!
-//! - [`families`]: the metrics of a run. [`figures`]: the lines of a record, taken in one by one, as counters, gauges and histograms.
-//! - [`openmetrics`]: what they are now, for a scrape; or all they ever were, for a run that is over.
-//! - [`board`]: a dashboard as data; `model` makes Grafana's JSON of it, `links` lead from it to traces.
+//! - [`families`]: the metrics of a run. [`mod@series`]: what they are at a moment, from [`model::Run`].
+//! - [`openmetrics`]: their text, for a scrape at a moment; or of every second, for a run that is over.
+//! - [`board`]: a dashboard as data; `dashboard_json` makes Grafana's JSON of it, `links` lead from it to traces.
 //! - [`boards`]: the six of them, one file each. A panel is one entry; start here to add one.
 //! - [`promql`]: what a panel's query names, for the tests.
 //!
@@ -11,12 +11,12 @@
 
 pub mod board;
 pub mod boards;
+mod dashboard_json;
 pub mod families;
-pub mod figures;
 mod links;
-mod model;
 pub mod openmetrics;
 pub mod promql;
+pub mod series;
 
 /// The dashboards' files as they are committed: name and text.
 pub fn files() -> Vec<(String, String)> {

@@ -1,17 +1,18 @@
-//! Figures in the OpenMetrics text format 1.0: for a scrape, or with their times for a backfill.
+//! A run in the OpenMetrics text format 1.0: for a scrape, or with the times of its samples for a backfill.
 //! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 //!
-//! The older text format would do for the figures, but Prometheus reads exemplars only from this one.
+//! The older text format would do for the numbers, but Prometheus reads exemplars only from this one.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use record::{Entry, Line};
+use model::Run;
+use model::source::Replay;
 use telemetry::names;
 
 use crate::families::{Exemplar, FAMILIES, Kind, Labels, Value};
-use crate::figures::Figures;
+use crate::series::series;
 
 /// What a scrape is answered with.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -19,15 +20,15 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Time between two samples of a backfill, ns: as often as a live run is scraped.
 const STEP_NS: u64 = 1_000_000_000;
 
-/// Everything known now.
-pub fn exposition(figures: &Figures) -> String {
+/// Everything known at `t`, ns since the run's start.
+pub fn exposition(run: &Run, t: u64) -> String {
     let mut text = String::new();
     let mut last = None;
-    for (name, labels, value) in figures.series() {
+    for (name, labels, value) in series(run, t) {
         if last.replace(name) != Some(name) {
             head(&mut text, name);
         }
-        samples(name, labels, value, &mut |sample, value, exemplar| {
+        samples(name, &labels, &value, &mut |sample, value, exemplar| {
             let _ = write!(text, "{sample} {value}");
             if let Some(Exemplar { trace_id, seconds }) = exemplar {
                 let _ = write!(text, " # {{trace_id=\"{trace_id}\"}} {seconds}");
@@ -52,50 +53,45 @@ pub struct Exported {
 /// exposition of every second of it.
 ///
 /// # Errors
-/// When `out` does not take it. A record without a header has nothing to say.
-pub fn export(lines: &[Line], out: &mut impl Write) -> io::Result<Exported> {
-    let mut figures = Figures::default();
-    let mut told = Told::default();
-    let mut next = u64::MAX;
-    for line in lines {
-        while next < line.t {
-            figures.pass(next);
-            told.take(&figures, next);
-            next += STEP_NS;
+/// When `out` does not take it. A record without a header has no samples.
+pub fn export(mut record: Replay<'_>, out: &mut impl Write) -> io::Result<Exported> {
+    let mut backfill = Backfill::default();
+    let first = record.next_t().unwrap_or(0);
+    let mut t = first;
+    loop {
+        let run = record.advance_to(t);
+        if run.has_begun() {
+            backfill.take(run, t);
         }
-        figures.add(line);
-        if let Entry::Header(_) = line.entry {
-            next = line.t;
+        if record.next_t().is_none() {
+            break;
         }
+        t += STEP_NS;
     }
-    if figures.header().is_some() {
-        told.take(&figures, next);
-    }
-    let start_us = figures.header().map_or(0, |header| header.wall_us);
+    let start_us = record.advance_to(t).header.wall_us;
     let seconds = |t: u64| start_us as f64 / 1e6 + t as f64 / 1e9;
-    told.write(out, seconds)?;
-    let first = lines.iter().find(|line| matches!(line.entry, Entry::Header(_))).map_or(0, |line| line.t);
-    Ok(Exported { samples: told.samples, range: (seconds(first), seconds(next)) })
+    backfill.write(out, seconds)?;
+    Ok(Exported { samples: backfill.samples, range: (seconds(first), seconds(t)) })
 }
 
 /// A series' name and labels, and its samples: when, ns since the run's start, and what.
-type Series = (String, Vec<(u64, f64)>);
+type SampledSeries = (String, Vec<(u64, f64)>);
 
 /// Samples by series: OpenMetrics wants a series in one piece, its samples by rising time.
 #[derive(Default)]
-struct Told {
+struct Backfill {
     places: HashMap<String, usize>,
     /// By family, then in the order they were first seen.
-    series: Vec<Vec<Series>>,
+    series: Vec<Vec<SampledSeries>>,
     samples: u64,
 }
 
-impl Told {
-    fn take(&mut self, figures: &Figures, t: u64) {
+impl Backfill {
+    fn take(&mut self, run: &Run, t: u64) {
         self.series.resize(FAMILIES.len(), Vec::new());
-        for (name, labels, value) in figures.series() {
+        for (name, labels, value) in series(run, t) {
             let family = &mut self.series[place(name)];
-            samples(name, labels, value, &mut |sample, value, _| {
+            samples(name, &labels, &value, &mut |sample, value, _| {
                 let at = *self.places.entry(sample).or_insert_with_key(|sample| {
                     family.push((sample.clone(), Vec::new()));
                     family.len() - 1
@@ -128,7 +124,7 @@ fn place(name: &str) -> usize {
     FAMILIES.iter().position(|(other, ..)| *other == name).expect("series come from the families")
 }
 
-/// A family's name, kind and sense; the name of a counter is without its `_total`.
+/// A family's name, kind and meaning; the name of a counter is without its `_total`.
 fn head(text: &mut String, name: &str) {
     let (_, kind, help) = FAMILIES[place(name)];
     let kind = match kind {
@@ -141,19 +137,24 @@ fn head(text: &mut String, name: &str) {
 }
 
 /// The samples of one series: one, or for a histogram one per bucket, the count and the sum.
-fn samples(name: &str, labels: &Labels, value: &Value, tell: &mut dyn FnMut(String, f64, Option<&Exemplar>)) {
+fn samples(
+    name: &str,
+    labels: &Labels,
+    value: &Value,
+    append: &mut dyn FnMut(String, f64, Option<&Exemplar>),
+) {
     match value {
-        Value::Number(value, _) => tell(sample(name, labels, None), *value, None),
+        Value::Number(value) => append(sample(name, labels, None), *value, None),
         Value::Spread(spread) => {
             let bounds = names::BUCKETS.iter().map(|bound| format!("{bound:?}")).chain(["+Inf".to_owned()]);
             let bucket = format!("{name}_bucket");
             let mut below = 0;
             for ((index, count), bound) in spread.counts.iter().enumerate().zip(bounds) {
                 below += count;
-                tell(sample(&bucket, labels, Some(&bound)), below as f64, spread.exemplars.get(&index));
+                append(sample(&bucket, labels, Some(&bound)), below as f64, spread.exemplars.get(&index));
             }
-            tell(sample(&format!("{name}_count"), labels, None), below as f64, None);
-            tell(sample(&format!("{name}_sum"), labels, None), spread.sum, None);
+            append(sample(&format!("{name}_count"), labels, None), below as f64, None);
+            append(sample(&format!("{name}_sum"), labels, None), spread.sum, None);
         }
     }
 }

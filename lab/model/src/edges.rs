@@ -25,6 +25,11 @@ pub fn error_ratio(edge: &Edge) -> Option<f64> {
     (edge.actual_rps > 0.0).then(|| edge.errors_rps / edge.actual_rps)
 }
 
+/// The 99th percentile of an edge's tries in a second, seconds; `None` without tries.
+pub fn p99_seconds(edge: &Edge) -> Option<f64> {
+    edge.p99_ms.map(|ms| ms / 1e3)
+}
+
 /// Whether an edge carries requests, rather than fetching events: consumers ask for those and wait by nature.
 pub fn is_of_requests(edge: &Edge) -> bool {
     !edge.caller.is_empty()

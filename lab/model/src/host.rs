@@ -3,8 +3,24 @@
 use record::Host;
 
 use crate::history::{inside, newest};
+use crate::processes::MIB;
 use crate::run::Run;
 use crate::window::TimeRange;
+
+/// Share of a second in which tasks waited for a CPU (PSI `some`), 0 to 1.
+pub fn stall_share(host: &Host) -> f64 {
+    host.cpu_stall / 100.0
+}
+
+/// CPU of processes outside the run, cores.
+pub fn other_cores(host: &Host) -> f64 {
+    host.other_cpu / 100.0
+}
+
+/// Memory the machine has left, bytes.
+pub fn memory_available(host: &Host) -> f64 {
+    host.memory_available_mib as f64 * MIB
+}
 
 impl Run {
     /// The host as it was at `t`.

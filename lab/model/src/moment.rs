@@ -71,6 +71,13 @@ impl Run {
         Some((at, index))
     }
 
+    /// Index of the phase an arm is in at `t`; after its load it stays in the last. `None` before its first load.
+    pub fn phase_at(&self, arm: char, t: u64) -> Option<usize> {
+        let position = self.position_at(arm, t)?;
+        let at = (t - position.start).min(self.length_ns());
+        self.header.phases.iter().rposition(|phase| phase.start_ns <= at)
+    }
+
     /// The arms whose load goes on at `t`: all, or those whose turn it is.
     pub fn arms_at(&self, t: u64) -> Vec<char> {
         let block = self.blocks.iter().rev().find(|block| block.start <= t);

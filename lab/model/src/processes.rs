@@ -21,6 +21,31 @@ pub const MIB: f64 = 1_048_576.0;
 /// Bytes of a KiB.
 const KIB: f64 = 1_024.0;
 
+/// Whether a process serves.
+pub fn is_up(proc: &Proc) -> bool {
+    proc.state == "up"
+}
+
+/// Whether a process is gone: it has no figures then.
+pub fn is_down(proc: &Proc) -> bool {
+    proc.state == "down"
+}
+
+/// CPU since a process's start, seconds.
+pub fn cpu_seconds(proc: &Proc) -> f64 {
+    seconds_of(proc.cpu_ns)
+}
+
+/// Time runnable and not running since a process's start, seconds.
+pub fn wait_seconds(proc: &Proc) -> f64 {
+    seconds_of(proc.run_queue_ns)
+}
+
+/// Proportional set size, bytes.
+pub fn memory_bytes(proc: &Proc) -> f64 {
+    proc.pss_kib as f64 * KIB
+}
+
 /// What a process did in the last [`CPU_NS`], per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
@@ -101,9 +126,7 @@ impl Run {
             samples.iter().any(|(_, proc)| proc.components.iter().any(|c| c == component))
         };
         let copies = self.process_histories(arm).filter(|(_, samples)| holds(samples));
-        copies
-            .map(|(_, samples)| inside(samples, &ranges).filter(|(_, proc)| proc.state != "up").count())
-            .max()
+        copies.map(|(_, samples)| inside(samples, &ranges).filter(|(_, proc)| !is_up(proc)).count()).max()
     }
 
     /// Spans of an arm that no collector took, as its processes count them. What a killed process had not sent yet is

@@ -4,7 +4,6 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::vec;
 
 use record::Line;
 
@@ -51,16 +50,16 @@ impl Source for Receiver<Arc<Line>> {
 }
 
 /// A record that is over, folded up to one moment after another.
-#[derive(Debug)]
-pub struct Replay {
-    lines: Peekable<vec::IntoIter<Line>>,
+pub struct Replay<'a> {
+    lines: Peekable<Box<dyn Iterator<Item = Line> + 'a>>,
     run: Run,
 }
 
-impl Replay {
-    /// A record's lines.
-    pub fn of(lines: Vec<Line>) -> Self {
-        Self { lines: lines.into_iter().peekable(), run: Run::default() }
+impl<'a> Replay<'a> {
+    /// A record's lines, in its order; they may be read as they are asked for.
+    pub fn of(lines: impl IntoIterator<Item = Line, IntoIter: 'a>) -> Self {
+        let lines: Box<dyn Iterator<Item = Line> + 'a> = Box::new(lines.into_iter());
+        Self { lines: lines.peekable(), run: Run::default() }
     }
 
     /// When the next line was written; `None` after the last.

@@ -34,6 +34,11 @@ pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> 
     known
 }
 
+/// From when a request was due to its end, seconds.
+pub fn felt_seconds(trace: &Trace) -> f64 {
+    crate::seconds_of(trace.felt)
+}
+
 /// Where the time of a journey's traces went in an arm and phase, rounds put together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use grafana::board::{From, Panel};
-use grafana::figures::Figures;
 use grafana::{boards, promql};
 use record::{Entry, Header, Latencies, Line};
 use serde_json::{Value, json};
@@ -302,11 +301,11 @@ fn a_slow_trace_is_found_beside_the_latency_it_belongs_to() {
         "t": 3, "kind": "trace", "arm": "B", "round": 1, "phase": 0, "journey": "home-feed", "request": 7,
         "trace_id": trace_id, "kept": "slow", "due": 0, "felt": 190_000_000, "start": 0, "spans": [], "path": [],
     });
-    let mut figures = Figures::default();
+    let mut run = model::Run::default();
     for line in [window, trace] {
-        figures.add(&serde_json::from_value(line).expect("a line"));
+        run.add(&serde_json::from_value(line).expect("a line"));
     }
-    let addr = serve(grafana::openmetrics::exposition(&figures));
+    let addr = serve(grafana::openmetrics::exposition(&run, 3));
     let job = format!("{{job_name: t, scrape_interval: 1s, static_configs: [{{targets: ['{addr}']}}]}}");
     let prometheus = Prometheus::start(folder(), &format!("scrape_configs: [{job}]\n"));
     let query = encoded(&format!("{}_bucket", telemetry::names::run::DURATION));

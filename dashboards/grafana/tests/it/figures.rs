@@ -1,18 +1,19 @@
 //! From lines to samples: what a scrape would read, and what a backfill holds.
 
-use grafana::figures::Figures;
 use grafana::openmetrics;
+use model::Run;
+use model::source::Replay;
 
 use crate::fixture::{self, at};
 
-fn figures(until_ms: u64) -> Figures {
-    let mut figures = Figures::default();
-    fixture::lines()
-        .iter()
-        .take_while(|line| line.t <= until_ms * 1_000_000)
-        .for_each(|line| figures.add(line));
-    figures.pass(until_ms * 1_000_000);
-    figures
+fn run(until_ms: u64) -> Run {
+    let mut run = Run::default();
+    fixture::lines().iter().take_while(|line| line.t <= until_ms * 1_000_000).for_each(|line| run.add(line));
+    run
+}
+
+fn exposition(until_ms: u64) -> String {
+    openmetrics::exposition(&run(until_ms), until_ms * 1_000_000)
 }
 
 /// The value of the one sample that begins so; `None` where there is none.
@@ -28,8 +29,8 @@ const B: &str = "run_id=\"r1\",arm=\"micro\",letter=\"B\"";
 
 #[test]
 fn windows_that_come_again_count_once() {
-    let early = openmetrics::exposition(&figures(1_500));
-    let late = openmetrics::exposition(&figures(2_200));
+    let early = exposition(1_500);
+    let late = exposition(2_200);
     let ok = format!("cleave_journeys_ok_total{{{A},journey=\"home-feed\"}}");
     assert_eq!((value(&early, &ok), value(&late, &ok)), (Some(2.0), Some(4.0)));
     // 2, 3, 3 and 4 ms: one at or below 2.5 ms, all at or below 5 ms.
@@ -55,7 +56,7 @@ fn a_step_acts_where_it_has_a_target_and_only_while_it_lasts() {
     };
     let fault = step(B, "slow-follower", "fault");
     let moment = step(B, "scale \\\"up\\\"", "action");
-    let at = |ms| openmetrics::exposition(&figures(ms));
+    let at = |ms| exposition(ms);
     assert_eq!(value(&at(1_500), &fault), Some(0.0), "known before it acts");
     assert_eq!(value(&at(3_000), &fault), Some(1.0));
     assert_eq!(value(&at(4_500), &fault), Some(0.0));
@@ -66,7 +67,7 @@ fn a_step_acts_where_it_has_a_target_and_only_while_it_lasts() {
 
 #[test]
 fn what_is_not_said_again_is_not_known_any_more() {
-    let text = openmetrics::exposition(&figures(1_500));
+    let text = exposition(1_500);
     let up = format!("cleave_process_up{{{A},instance=\"app#0\"}}");
     let cpu = format!("cleave_process_cpu_seconds_total{{{A},instance=\"app#0\"}}");
     assert_eq!((value(&text, &up), value(&text, &cpu)), (Some(1.0), Some(0.1)));
@@ -74,7 +75,7 @@ fn what_is_not_said_again_is_not_known_any_more() {
         value(&text, "cleave_process_cpu_seconds_total{run_id=\"r1\",instance=\"generator\"}"),
         Some(0.01)
     );
-    let text = openmetrics::exposition(&figures(5_000));
+    let text = exposition(5_000);
     assert_eq!(
         (value(&text, &up), value(&text, &cpu)),
         (Some(0.0), None),
@@ -84,20 +85,20 @@ fn what_is_not_said_again_is_not_known_any_more() {
 
 #[test]
 fn copies_of_a_caller_add_up_to_its_edge() {
-    let text = openmetrics::exposition(&figures(1_500));
+    let text = exposition(1_500);
     let of = |name: &str| value(&text, &format!("{name}{{{B},service=\"feed\",peer_service=\"follower\"}}"));
     assert_eq!(of("cleave_edge_tries_per_second"), Some(15.0));
     assert_eq!(of("cleave_edge_p99_seconds"), Some(0.004), "of the slower copy");
-    let mut figures = figures(1_500);
-    figures.add(&at(2_000, fixture::edge(7.0, None)));
-    let text = openmetrics::exposition(&figures);
+    let mut run = run(1_500);
+    run.add(&at(2_000, fixture::edge(7.0, None)));
+    let text = openmetrics::exposition(&run, 2_000_000_000);
     assert!(text.contains("cleave_edge_tries_per_second{run_id=\"r1\",arm=\"micro\",letter=\"B\",service=\"feed\",peer_service=\"follower\"} 7\n"));
     assert!(!text.contains("cleave_edge_p99_seconds"), "no call, no latency");
 }
 
 #[test]
 fn the_last_trace_stands_beside_its_bucket() {
-    let text = openmetrics::exposition(&figures(3_500));
+    let text = exposition(3_500);
     let line = text.lines().find(|line| line.contains("# {trace_id")).expect("an exemplar");
     assert!(line.contains("journey=\"home-feed\",outcome=\"ok\",le=\"0.25\"}"), "{line}");
     assert!(line.ends_with("# {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} 0.19"), "{line}");
@@ -106,9 +107,9 @@ fn the_last_trace_stands_beside_its_bucket() {
 #[test]
 fn a_family_stands_in_one_piece_below_its_name() {
     let mut out = Vec::new();
-    let exported = openmetrics::export(&fixture::lines(), &mut out).expect("writes to memory");
+    let exported = openmetrics::export(Replay::of(fixture::lines()), &mut out).expect("writes to memory");
     let backfill = String::from_utf8(out).expect("text");
-    for text in [openmetrics::exposition(&figures(5_000)), backfill.clone()] {
+    for text in [exposition(5_000), backfill.clone()] {
         let mut seen = std::collections::BTreeSet::new();
         let mut family = "";
         for line in text.lines().filter(|line| !line.starts_with("# HELP") && *line != "# EOF") {
@@ -131,7 +132,7 @@ fn a_family_stands_in_one_piece_below_its_name() {
 #[test]
 fn a_backfill_says_every_second_what_a_scrape_would_have_read() {
     let mut out = Vec::new();
-    openmetrics::export(&fixture::lines(), &mut out).expect("writes to memory");
+    openmetrics::export(Replay::of(fixture::lines()), &mut out).expect("writes to memory");
     let text = String::from_utf8(out).expect("text");
     let good: Vec<(f64, f64)> = text
         .lines()
@@ -147,13 +148,13 @@ fn a_backfill_says_every_second_what_a_scrape_would_have_read() {
 
 #[test]
 fn nothing_is_acting_after_the_end() {
-    let mut figures = figures(3_000);
+    let mut run = run(3_000);
     let end = serde_json::json!({
         "t": 3_100_000_000_u64, "kind": "end", "verdict": "pass", "exit_code": 0, "lints": [],
         "generator_saturated": false, "noisy": false, "pss_mib_peak": 0.0, "lines": {}, "dropped_updates": 0,
     });
-    figures.add(&serde_json::from_value(end).expect("an end"));
-    let text = openmetrics::exposition(&figures);
+    run.add(&serde_json::from_value(end).expect("an end"));
+    let text = openmetrics::exposition(&run, 3_100_000_000);
     let active = text.lines().filter(|line| line.starts_with("cleave_step_active")).collect::<Vec<_>>();
     assert!(!active.is_empty() && active.iter().all(|line| line.ends_with(" 0")), "{active:?}");
 }
