@@ -9,8 +9,9 @@ mod parts;
 use model::format::{self, count, value};
 use model::incidents::Incident;
 use model::series::Series;
-use model::{Run, glossary, sweep};
+use model::{Run, sweep};
 use record::{Check, Score, Verdict};
+use scorecard::glossary;
 
 use crate::compare::{self, CheckPair, Comparison};
 use parts::{Part, fitted};

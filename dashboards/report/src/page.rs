@@ -19,8 +19,9 @@ use std::fmt::Write;
 
 use crate::compare::Comparison;
 use crate::escaped;
+use model::Run;
 use model::sweep::MAX_SIDE_BY_SIDE;
-use model::{Run, glossary};
+use scorecard::glossary;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");

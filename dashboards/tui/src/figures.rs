@@ -22,7 +22,7 @@ pub(crate) fn number(number: u32, ascii: bool) -> String {
 /// How a figure is called: its term's name in the glossary. Every label of a figure on the screen comes through here,
 /// so that drawing all screens, as the tests do, finds one that is not defined.
 pub(crate) fn name_of(id: &str) -> &'static str {
-    let term = model::glossary::term_of(id).filter(|term| term.id == id);
+    let term = scorecard::glossary::term_of(id).filter(|term| term.id == id);
     debug_assert!(term.is_some(), "`{id}` is shown and has no term in the glossary");
     term.map_or("", |term| term.name)
 }

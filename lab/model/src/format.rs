@@ -92,7 +92,7 @@ pub fn ratio(score: &Score) -> String {
 
 /// What is said below a row, or once below all rows of its window that say the same.
 pub fn remark(score: &Score) -> Option<String> {
-    let text = score.beside.as_deref()?;
+    let text = score.context.as_deref()?;
     let about = if score.id.starts_with("culprit") { "what grew most" } else { "beside these ratios" };
     Some(format!("{about} ({}): {text}", score.window))
 }

@@ -113,7 +113,8 @@ pub struct Score {
     /// B over A with its interval, where both have data and A is not 0.
     pub ratio: Option<Measured>,
     /// Work, hop cost and hops, beside every latency or CPU ratio.
-    pub beside: Option<String>,
+    #[serde(rename = "beside")]
+    pub context: Option<String>,
     /// `differs`, `no difference`, `too few samples`, `no interval`, `not measured`.
     pub finding: String,
 }

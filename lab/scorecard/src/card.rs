@@ -1,5 +1,5 @@
-//! The scorecard: every trade-off as a row, with its samples, interval and direction of good. Which rows there are is
-//! said by the [measures](crate::measures) and the [breakdowns](crate::breakdowns).
+//! The scorecard: every trade-off as a row, with its samples, interval and direction of good. The rows are
+//! declared by the [measures](crate::measures) and the [breakdowns](crate::breakdowns).
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,7 @@ impl Card<'_> {
             better: measure.better,
             window: name_of(window),
             ratio: ratio.filter(|_| row.comparison == Comparison::Ratio && !is_refused),
-            beside: context,
+            context,
             finding: finding.into(),
             arms,
         }

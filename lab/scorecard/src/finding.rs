@@ -1,4 +1,4 @@
-//! What the figures of two arms say about each other.
+//! Whether the figures of two arms differ.
 
 use std::collections::BTreeMap;
 

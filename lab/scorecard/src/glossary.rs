@@ -1,5 +1,5 @@
-//! Every number a view shows, with its unit and how it is computed: what the measures and the breakdowns say of their
-//! rows, and the model's words. Help and glossaries are drawn from here.
+//! Every number a view shows, with its unit and how it is computed: the terms of measures and breakdowns,
+//! and the model's. Help and glossaries are drawn from here.
 
 use std::sync::LazyLock;
 

@@ -87,7 +87,7 @@ impl Judge<'_> {
         let other = scaled(right.measure.measure(&right.of(self.run, *b)), right_factor);
         let n = one.n.min(other.n);
         // The same measure in two arms: the ratio of paired blocks decides, since
-        // what both arms felt cancels in it.
+        // what slowed both arms cancels in it.
         let is_same =
             *measure == *right.measure && left.argument == right.argument && left.window == right.window;
         let paired = is_same

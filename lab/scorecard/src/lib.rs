@@ -4,9 +4,9 @@
 //!   [`selection`]: the seconds of an arm it sees.
 //! - [`expect`]: expectations, and how they are parsed.
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
-//! - [`lints`](mod@lints): what makes a run unbelievable.
-//! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family. [`finding`]: what two figures say about
-//!   each other.
+//! - [`lints`](mod@lints): what makes a run invalid or inconclusive.
+//! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family. [`finding`]: whether two figures
+//!   differ.
 //! - [`glossary`]: what every number is.
 //! - [`stats`]: intervals. `value`: the sorts of values measures have.
 //!

@@ -185,7 +185,7 @@ impl Claim {
 }
 
 impl Measure {
-    /// What a measure is unless its file says otherwise.
+    /// The fields a measure has unless its file sets them.
     pub const DEFAULT: Self = Self {
         name: "",
         parameter: Parameter::None,

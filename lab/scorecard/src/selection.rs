@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use model::{Run, SECOND, TimeRange, Window};
-use record::{Cost, Edge, Header, Host, Latencies, Measured, PhasePlan, Proc, StepPlan};
+use record::{Arm, Audit, Cost, Edge, Header, Host, Latencies, Measured, PhasePlan, Proc, StepPlan};
 
 use crate::expect::Argument;
-use crate::value::proportion;
+use crate::value::{exact, once, proportion};
 
 /// Which seconds of which arm, and what an expectation wrote in the brackets of the measure.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl<'a> Selection<'a> {
         self.run.grown(self.arm, &self.range, figure)
     }
 
-    /// Run time of its seconds, ns: one stretch a round, since arms may take turns.
+    /// Run time of its seconds, ns: one range a round, since arms may take turns.
     pub fn run_time(&self) -> Vec<Range<u64>> {
         self.run.run_time(self.arm, &self.range)
     }
@@ -116,8 +116,33 @@ impl<'a> Selection<'a> {
         self.run.costs(self.arm, self.window)
     }
 
+    /// A count of the arm's plan.
+    pub fn planned(&self, count: impl Fn(&Arm) -> u64) -> Measured {
+        self.plan().map_or_else(Measured::default, |arm| exact(count(arm), 1))
+    }
+
+    /// A count of the audit of acknowledged writes, rounds added up.
+    pub fn audited(&self, count: impl Fn(&Audit) -> u64) -> Measured {
+        let audit = self.run.audit(self.arm);
+        audit.map_or_else(Measured::default, |audit| exact(count(&audit), audit.acknowledged))
+    }
+
+    /// Seconds from the first mark in the arm of the step the argument names to the mark `end`.
+    pub fn step_until(&self, end: &str) -> Measured {
+        let Some(step) = self.step() else { return Measured::default() };
+        let at = |mark: &str| {
+            let mut events = self.run.events().iter().filter(|(_, event)| event.number == step.number);
+            let found = events.find(|(_, event)| {
+                event.mark.as_ref().is_some_and(|(arm, other)| *arm == self.arm && other == mark)
+            });
+            found.map(|(t, _)| *t)
+        };
+        let ns = at("began").zip(at(end)).map(|(began, end)| end.saturating_sub(began));
+        once(ns.map(|ns| ns as f64 / SECOND as f64))
+    }
+
     /// The arm as planned.
-    pub fn plan(&self) -> Option<&'a record::Arm> {
+    pub fn plan(&self) -> Option<&'a Arm> {
         self.run.header.arms.iter().find(|arm| arm.letter == self.arm)
     }
 

@@ -16,7 +16,7 @@ const T: [f64; 30] = [
 ];
 
 /// Wilson's score interval of a proportion (Wilson 1927), which stays inside
-/// 0 to 1 and says something even about 0 of n. `None` without trials.
+/// 0 to 1 and has a width even at 0 of n. `None` without trials.
 pub fn proportion(successes: u64, trials: u64) -> Option<Interval> {
     if trials == 0 {
         return None;
@@ -30,7 +30,7 @@ pub fn proportion(successes: u64, trials: u64) -> Option<Interval> {
 }
 
 /// The mean of values drawn independently, with its t interval; `None` for
-/// fewer than two, which say nothing about their spread.
+/// fewer than two, which have no spread.
 pub fn mean(values: &[f64]) -> Option<(f64, Interval)> {
     if values.len() < 2 {
         return None;
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn paired_blocks_cancel_what_both_arms_feel() {
+    fn paired_blocks_cancel_what_slows_both_arms() {
         // The machine gets slower by the block, both arms with it: the ratio stays 2.
         let a = [1.0, 2.0, 4.0, 8.0].map(Some);
         let b = [2.0, 4.0, 8.0, 16.0].map(Some);

@@ -251,7 +251,11 @@ fn what_was_wrong_is_said_the_same_everywhere() {
 #[test]
 fn every_row_of_a_scorecard_has_a_term() {
     for score in Run::of(&lines()).expect("a header").scores() {
-        assert!(model::glossary::term_of(&score.id).is_some(), "{} has no term in the glossary", score.id);
+        assert!(
+            scorecard::glossary::term_of(&score.id).is_some(),
+            "{} has no term in the glossary",
+            score.id
+        );
     }
 }
 

@@ -2,8 +2,9 @@
 
 use model::Run;
 use model::format::load_clock;
-use model::glossary::{self, Term};
+use model::glossary::{COLUMNS, Term};
 use model::series::Series;
+use scorecard::glossary;
 use serde_json::{Value, json};
 
 use super::{Page, SCRIPT, number, text, traces};
@@ -129,11 +130,8 @@ impl Page<'_> {
     /// Every column and every row of this page has its words here.
     pub(super) fn glossary(&mut self) {
         self.terms.extend(["meaning", "measure"]);
-        let terms: Vec<&Term> = glossary::TERMS
-            .iter()
-            .chain(glossary::COLUMNS)
-            .filter(|term| self.terms.contains(term.id))
-            .collect();
+        let terms: Vec<&Term> =
+            glossary::terms().iter().chain(COLUMNS).filter(|term| self.terms.contains(term.id)).collect();
         self.open("Glossary");
         self.table(&[text("measure"), text("meaning")]);
         for term in terms {

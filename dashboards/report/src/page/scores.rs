@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use model::format::{self, count, load_clock, value};
-use model::{Run, glossary, sweep};
+use model::{Run, sweep};
 use record::{Check, Score};
+use scorecard::glossary;
 
 use super::{Column, Page, cells, named, number, text};
 use crate::compare::{self, CheckPair, Row};

@@ -198,7 +198,7 @@ pub fn lines() -> Vec<Line> {
         window: "fault".into(),
         arms: BTreeMap::from([('A', measured(0.0094)), ('B', measured(0.187))]),
         ratio: Some(Measured { value: Some(19.9), n: 4_812, interval: Some((17.1, 23.0)) }),
-        beside: Some("work 1 ms".into()),
+        context: Some("work 1 ms".into()),
         finding: "differs".into(),
     };
     say(end, Entry::Score(Box::new(score)));

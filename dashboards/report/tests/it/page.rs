@@ -163,7 +163,7 @@ fn every_row_and_every_column_has_its_words() {
         }
     }
     for score in run().scores() {
-        assert!(model::glossary::term_of(&score.id).is_some(), "{} has no term", score.id);
+        assert!(scorecard::glossary::term_of(&score.id).is_some(), "{} has no term", score.id);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Every key and every term, with a search.
 
-use model::glossary;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use record::Class;
+use scorecard::glossary;
 
 use super::footer::written;
 use super::frame::{foot, framed, titled};
@@ -67,7 +67,7 @@ fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
     let notes = NOTES.iter().map(|note| (String::new(), (*note).to_owned()));
     part(&mut rows, "figures", notes.filter(|(_, text)| goes(text)).collect(), 0);
     let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-    let terms = glossary::TERMS
+    let terms = glossary::terms()
         .iter()
         .map(|term| (format!("{}{}", term.name, unit(term.unit)), term.meaning.to_owned()));
     part(&mut rows, "terms", terms.filter(|(name, text)| goes(&format!("{name} {text}"))).collect(), NAME);

@@ -1,7 +1,7 @@
 //! Every figure on the screen is defined, and the help says how.
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use model::glossary;
+use scorecard::glossary;
 use tui::keymap::KEYS;
 use tui::model::Over;
 use tui::update::{Msg, update};
@@ -30,7 +30,7 @@ fn help_holds_every_key_and_every_term() {
     for binding in KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
         assert!(all.contains(&squeezed(binding.help)), "{} is missing:\n{all}", binding.help);
     }
-    for term in glossary::TERMS {
+    for term in glossary::terms() {
         assert!(all.contains(&squeezed(term.meaning)), "{} is missing:\n{all}", term.id);
     }
     insta::assert_snapshot!("help_80x24", text(&drawn(&model, 80, 24)));

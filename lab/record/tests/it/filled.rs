@@ -185,7 +185,7 @@ pub fn lines() -> Vec<Line> {
             window: "steady".into(),
             arms: by_arm(measured),
             ratio: Some(measured),
-            beside: Some("work 1 ms".into()),
+            context: Some("work 1 ms".into()),
             finding: "differs".into(),
         })),
         Entry::Cost(Box::new(Cost {

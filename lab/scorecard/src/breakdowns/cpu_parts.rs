@@ -1,5 +1,5 @@
 //! Where the CPU of a journey goes, part by part, from the cost lines; and the context without which a ratio of
-//! latencies or CPU is not shown. Where the time goes is said by traces (`trace_time`), whose classes fill a journey
+//! latencies or CPU is not shown. Where the time goes is read from traces (`trace_time`), whose classes fill a journey
 //! exactly and on every edge.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(super) const CPU_PARTS: Breakdown = Breakdown {
             name: "of it",
             unit: "s",
             better: Better::Lower,
-            meaning: "CPU per journey of one part, from sampled polls, scaled to what /proc says",
+            meaning: "CPU per journey of one part, from sampled polls, scaled to the total from /proc",
         },
     ],
     rows,
@@ -122,7 +122,7 @@ fn rows(card: &Card<'_>) -> Vec<Score> {
             better: Better::Lower,
             window: name_of(&card.steady),
             ratio: None,
-            beside: None,
+            context: None,
             finding: difference.map_or_else(String::new, signed),
             arms,
         }

@@ -70,7 +70,7 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
         better: Better::Higher,
         window: name_of(&during),
         ratio: None,
-        beside: Some(words.join("; ")),
+        context: Some(words.join("; ")),
         finding: finding::of_intervals(&arms).into(),
         arms,
     })

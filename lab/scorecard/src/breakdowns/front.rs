@@ -103,7 +103,7 @@ fn rows(card: &Card<'_>) -> Vec<Score> {
         better,
         window: name_of(&Window::Whole),
         ratio: None,
-        beside: None,
+        context: None,
         finding: String::new(),
         arms: known.iter().map(|(arm, figures)| (*arm, once(Some(value(figures))))).collect(),
     };

@@ -16,7 +16,7 @@ use crate::card::Card;
 
 /// A family of rows.
 pub(crate) struct Breakdown {
-    /// What the glossary says of them: the ids of rows begin with these.
+    /// Their terms in the glossary: the ids of rows begin with these.
     pub terms: &'static [Term],
     /// The rows of a run.
     pub rows: fn(&Card<'_>) -> Vec<Score>,

@@ -62,7 +62,7 @@ fn row(card: &Card<'_>, class: Class) -> Score {
         better: Better::Lower,
         window: name_of(&card.steady),
         ratio: ratio.filter(|_| !is_incomplete),
-        beside: None,
+        context: None,
         finding: finding.into(),
         arms,
     }

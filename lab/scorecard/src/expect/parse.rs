@@ -56,7 +56,7 @@ impl FromStr for Expectation {
     }
 }
 
-/// Gives the right side the unit and the axes of the left, or says why it cannot have them.
+/// Gives the right side the unit and the axes of the left, or returns why it cannot have them.
 fn agree(left: &Query, right: &mut Side) -> Result<(), String> {
     let unit = left.measure.unit;
     match right {

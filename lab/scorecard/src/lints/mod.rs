@@ -1,4 +1,4 @@
-//! What makes a run unbelievable, whatever its checks say: the traps of comparing deployments, each as a rule.
+//! What makes a run invalid or inconclusive, whatever its checks show: the traps of comparing deployments, each as a rule.
 //!
 //! | trap | rule here |
 //! |---|---|
@@ -71,7 +71,7 @@ const MIB: f64 = 1_048_576.0;
 /// Why a comparison of latencies is not judged.
 pub(crate) const TOO_BUSY: &str = "the machine was too busy to compare latencies side by side";
 
-/// Everything that makes the run invalid or inconclusive, whatever its checks say.
+/// Everything that makes the run invalid or inconclusive, whatever its checks show.
 pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     let mut found = Found::default();
     of_circumstances(circumstances, &mut found);

@@ -1,11 +1,11 @@
-//! `cpu_per_journey`: CPU of all processes of an arm per journey sent; `cost` is the same of a thousand.
+//! `cpu_per_journey`: CPU of all processes of an arm per journey sent.
 
 use model::SECOND;
 use record::Measured;
 
 use crate::measure::{Blocks, Claim, Comparison, MIN_SHARE, Measure, Property, Row, RowWindow, Unit};
 use crate::selection::Selection;
-use crate::value::{plain, scaled};
+use crate::value::plain;
 
 /// CPU seconds per journey.
 pub const CPU_PER_JOURNEY: Measure = Measure {
@@ -27,17 +27,7 @@ pub const CPU_PER_JOURNEY: Measure = Measure {
     ..Measure::DEFAULT
 };
 
-/// CPU seconds per 1,000 journeys.
-pub const COST: Measure = Measure {
-    name: "cost",
-    meaning: "CPU seconds of the arm per 1,000 journeys",
-    unit: Unit::Count,
-    value: |of| scaled(per_journey(of), 1_000.0),
-    rows: &[],
-    ..CPU_PER_JOURNEY
-};
-
-fn per_journey(of: &Selection<'_>) -> Measured {
+pub(super) fn per_journey(of: &Selection<'_>) -> Measured {
     let journeys = of.sent();
     let cpu = of.cpu_ns().filter(|_| journeys > 0);
     plain(cpu.map(|ns| ns as f64 / SECOND as f64 / journeys as f64), journeys)

@@ -1,6 +1,4 @@
-//! `errors(journey)`: the share of offered journeys not answered ok; `availability(journey)` is the rest.
-
-use record::Better;
+//! `errors(journey)`: the share of offered journeys not answered ok.
 
 use crate::expect::Parameter;
 use crate::measure::{MIN_SHARE, Measure, Property, Unit};
@@ -15,13 +13,4 @@ pub const ERRORS: Measure = Measure {
     properties: &[Property::Cumulative],
     value: |of| of.share(|window| window.offered.saturating_sub(window.ok)),
     ..Measure::DEFAULT
-};
-
-/// Ok over offered.
-pub const AVAILABILITY: Measure = Measure {
-    name: "availability",
-    meaning: "share of offered journeys answered ok",
-    better: Better::Higher,
-    value: |of| of.share(|window| window.ok),
-    ..ERRORS
 };

@@ -15,7 +15,7 @@ const MIN_P999: u64 = 10_000;
 /// The median.
 pub const P50: Measure = Measure {
     name: "p50",
-    meaning: "median latency of ok journeys from the intended start; histograms are merged, then asked",
+    meaning: "median latency of ok journeys from the intended start; from merged histograms",
     rows: &[row("latency_p50", "p50", "p50 of ok journeys, from the intended start")],
     value: |of| latency(of, 0.5),
     ..of_quantile(0.5, 4, MIN_SHARE)

@@ -4,21 +4,27 @@
 //! A new measure is its file, a constant of [`Measure`], and its line in [`CATALOGUE`].
 
 mod attempts;
-mod audit;
+mod availability;
 mod blast_radius;
 mod breaker_open;
 mod cache_hits;
 mod capacity;
+mod config_keys;
 mod connections;
+mod cost;
 mod cpu;
 mod cpu_per_journey;
+mod databases;
+mod duplicated_writes;
 mod errors;
 mod goodput;
 mod hops;
 mod host;
-mod inventory;
 mod latency;
+mod lost_writes;
 mod memory;
+mod ports;
+mod processes;
 mod rate;
 mod rate_per_core;
 mod rate_per_gib;
@@ -28,8 +34,10 @@ mod spans;
 mod stale_reads;
 mod staleness;
 mod start_up;
-mod step_time;
 mod telemetry_cpu;
+mod time_to_detect;
+mod time_to_finish;
+mod time_to_rollback;
 mod wasted;
 
 pub use cpu_per_journey::CPU_PER_JOURNEY;
@@ -47,20 +55,20 @@ pub const CATALOGUE: &[&Measure] = &[
     &latency::P999,
     &hops::HOPS,
     &cpu_per_journey::CPU_PER_JOURNEY,
-    &cpu_per_journey::COST,
+    &cost::COST,
     &goodput::GOODPUT,
     &rate::RATE,
     &rate_per_core::RATE_PER_CORE,
     &rate_per_gib::RATE_PER_GIB,
     &errors::ERRORS,
-    &errors::AVAILABILITY,
+    &availability::AVAILABILITY,
     &slower::SLOWER,
     &capacity::CAPACITY,
     &recovery::RECOVERY,
     &blast_radius::BLAST_RADIUS,
-    &step_time::TIME_TO_DETECT,
-    &step_time::TIME_TO_ROLLBACK,
-    &step_time::TIME_TO_FINISH,
+    &time_to_detect::TIME_TO_DETECT,
+    &time_to_rollback::TIME_TO_ROLLBACK,
+    &time_to_finish::TIME_TO_FINISH,
     &attempts::ATTEMPTS,
     &breaker_open::BREAKER_OPEN,
     &wasted::WASTED,
@@ -68,17 +76,17 @@ pub const CATALOGUE: &[&Measure] = &[
     &stale_reads::STALE_READS,
     &staleness::STALENESS_P50,
     &staleness::STALENESS_P99,
-    &audit::LOST_WRITES,
-    &audit::DUPLICATED_WRITES,
+    &lost_writes::LOST_WRITES,
+    &duplicated_writes::DUPLICATED_WRITES,
     &memory::MEMORY,
     &memory::MEMORY_OF,
     &cpu::CPU,
     &cpu::CPU_OF,
-    &inventory::PROCESSES,
-    &inventory::PORTS,
+    &processes::PROCESSES,
+    &ports::PORTS,
     &connections::CONNECTIONS,
-    &inventory::DATABASES,
-    &inventory::CONFIG_KEYS,
+    &databases::DATABASES,
+    &config_keys::CONFIG_KEYS,
     &start_up::START_UP,
     &spans::SPANS,
     &telemetry_cpu::TELEMETRY_CPU,

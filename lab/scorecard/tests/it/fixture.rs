@@ -1,4 +1,4 @@
-//! A run of two arms, told second by second.
+//! A run of two arms, second by second.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ pub fn header(rounds: u32) -> Header {
     }
 }
 
-/// A run being told.
+/// A run as it goes on.
 pub struct Run {
     tally: model::Run,
     rounds: u32,
@@ -116,13 +116,13 @@ impl Run {
                     round,
                     arms: "AB".into(),
                 });
-                run.say(u64::from(round - 1) * 100 * SECOND + phase.start_ns, entry);
+                run.add(u64::from(round - 1) * 100 * SECOND + phase.start_ns, entry);
             }
         }
         run
     }
 
-    pub fn say(&mut self, t: u64, entry: Entry) {
+    pub fn add(&mut self, t: u64, entry: Entry) {
         self.tally.add(&Line { t, entry });
     }
 
@@ -173,7 +173,7 @@ impl Run {
             ..Window::default()
         };
         let t = u64::from(round - 1) * 100 * SECOND + u64::from(second) * SECOND;
-        self.say(t, Entry::Window(Box::new(window)));
+        self.add(t, Entry::Window(Box::new(window)));
     }
 
     /// CPU of the arm's one sampled process: so many ns every second of a round.
@@ -189,7 +189,7 @@ impl Run {
                     pss_kib: 1_024,
                     ..Proc::default()
                 };
-                self.say((round * 100 + second) * SECOND, Entry::Proc(proc));
+                self.add((round * 100 + second) * SECOND, Entry::Proc(proc));
             }
         }
         self
@@ -199,7 +199,7 @@ impl Run {
     pub fn memory(&mut self, arm: char, instance: &str, at_ms: u64, pss_kib: u64) {
         let components = instance.split('#').take(1).map(str::to_owned).collect();
         let proc = Proc { arm, instance: instance.into(), components, pss_kib, ..Proc::default() };
-        self.say(at_ms * 1_000_000, Entry::Proc(proc));
+        self.add(at_ms * 1_000_000, Entry::Proc(proc));
     }
 
     /// What the steady phase cost an arm, in ms of CPU per part, over 800 journeys with `hops` each.
@@ -217,7 +217,7 @@ impl Run {
             wall_parts_ns: parts,
             billed: 800,
         };
-        self.say(26 * SECOND, Entry::Cost(Box::new(cost)));
+        self.add(26 * SECOND, Entry::Cost(Box::new(cost)));
         self
     }
 
@@ -234,13 +234,13 @@ impl Run {
         let parts = parts_ms.iter().map(part).collect();
         let journey = JOURNEYS[0].0.to_owned();
         let split = Split { arm, round: 1, phase, journey, n: 400, mean, slowest: 2.0 * mean, parts };
-        self.say(40 * SECOND, Entry::Split(Box::new(split)));
+        self.add(40 * SECOND, Entry::Split(Box::new(split)));
         self
     }
 
     pub fn audit(mut self, arm: char, round: u32, lost: u64) -> Self {
         let audit = Audit { arm, round, acknowledged: 100, found: 100 - lost, lost, ..Audit::default() };
-        self.say(40 * SECOND, Entry::Audit(audit));
+        self.add(40 * SECOND, Entry::Audit(audit));
         self
     }
 

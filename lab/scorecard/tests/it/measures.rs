@@ -45,7 +45,7 @@ fn histograms_are_merged_and_never_averaged() {
 }
 
 #[test]
-fn a_second_that_is_told_again_counts_once() {
+fn a_second_that_is_written_again_counts_once() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
     run.window('A', 1, 10, "home-feed", 20, 5, 5 * MS);
     run.window('A', 1, 10, "home-feed", 20, 20, 5 * MS);
@@ -55,7 +55,7 @@ fn a_second_that_is_told_again_counts_once() {
 #[test]
 fn recovery_is_counted_from_the_end_of_the_last_fault() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
-    // The kill is at 27 s; A fails until 29, is well for a second, and from 31 on for good.
+    // The kill is at 27 s; A fails until 29, recovers for a second, and from 31 on for good.
     for second in [27, 28, 30] {
         run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
     }
@@ -74,7 +74,7 @@ fn what_never_recovers_has_no_number_and_fails() {
 }
 
 #[test]
-fn the_blast_reaches_those_who_did_not_need_what_was_hit() {
+fn the_blast_radius_is_of_journeys_that_did_not_need_what_was_hit() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
     for second in 27..31 {
         // In A all fail, in B only what needs photo. 4 of the 8 s from the kill to the end of its phase.
@@ -118,7 +118,7 @@ fn rounds_are_the_blocks_of_an_interleaved_run() {
 }
 
 #[test]
-fn memory_is_that_of_all_processes_at_once_however_often_they_are_looked_at() {
+fn memory_is_that_of_all_processes_at_once_however_often_they_are_sampled() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
     for (at_ms, instance, pss_kib) in
         [(1_000, "feed#0", 100), (1_100, "photo#0", 200), (1_900, "feed#0", 150), (2_500, "photo#0", 260)]
@@ -127,7 +127,7 @@ fn memory_is_that_of_all_processes_at_once_however_often_they_are_looked_at() {
     }
     assert_eq!(run.values("procs.pss")[1], Some(350.0 * 1_024.0), "150 and 200 in the first second");
     assert_eq!(run.values("pss(photo)")[1], Some(260.0 * 1_024.0), "of one component");
-    assert_eq!(run.values("pss(search)"), [None, None], "nobody holds it");
+    assert_eq!(run.values("pss(search)"), [None, None], "no process holds it");
     run.memory('B', "photo#0", 7_000, 120);
     assert_eq!(run.values("pss(photo) in steady")[1], Some(120.0 * 1_024.0), "and of one phase");
 }

@@ -6,7 +6,7 @@ use crate::fixture::{Run, SECOND};
 
 const MS: u64 = 1_000;
 
-/// B is a fifth slower and uses twice the CPU; its parts are told.
+/// B is a fifth slower and uses twice the CPU; its parts are known.
 fn scorecard() -> Vec<Score> {
     let run = Run::new()
         .quiet(|arm, second| (5 + u64::from(second % 3)) * MS * if arm == 'A' { 10 } else { 12 } / 10)
@@ -28,7 +28,7 @@ fn value(row: &Score, arm: char) -> f64 {
 }
 
 #[test]
-fn every_row_says_what_it_is() {
+fn every_row_has_claim_words_and_samples() {
     let rows = scorecard();
     assert!(rows.len() > 20, "{}", rows.len());
     let mut ids = std::collections::BTreeSet::new();
@@ -50,7 +50,7 @@ fn a_difference_has_its_ratio_and_interval() {
     let ratio = p50.ratio.expect("both have data");
     let (low, high) = ratio.interval.expect("twenty paired seconds");
     assert!(1.15 < low && low <= high && high < 1.25, "{ratio:?}");
-    assert!(p50.beside.as_ref().is_some_and(|text| text.contains("work")), "what it sits on: {p50:?}");
+    assert!(p50.context.as_ref().is_some_and(|text| text.contains("work")), "what it sits on: {p50:?}");
 
     let goodput = row(&rows, "goodput");
     assert_eq!(goodput.finding, "no difference");
@@ -138,7 +138,7 @@ fn traced() -> Run {
 }
 
 #[test]
-fn traces_say_where_time_went_and_what_a_fault_hit() {
+fn traces_show_where_time_went_and_what_a_fault_hit() {
     let rows = scorecard::scorecard(traced().tally());
     let network = row(&rows, "trace_network");
     assert!((value(network, 'A') - 0.001).abs() < 1e-9 && (value(network, 'B') - 0.003).abs() < 1e-9);
@@ -147,21 +147,24 @@ fn traces_say_where_time_went_and_what_a_fault_hit() {
     assert!(2.95 < low && low < 3.0 && 3.0 < high && high < 3.05, "{low} {high}");
     assert_eq!(network.finding, "differs");
     assert_eq!(row(&rows, "trace_work").finding, "no difference");
-    assert!(rows.iter().all(|row| row.id != "trace_unanswered"), "nobody was unanswered in the steady phase");
+    assert!(
+        rows.iter().all(|row| row.id != "trace_unanswered"),
+        "no call went unanswered in the steady phase"
+    );
 
     let culprit = row(&rows, "culprit_dead-photo");
     assert_eq!((value(culprit, 'A'), value(culprit, 'B')), (0.0, 1.0), "in A nothing is to be seen");
     assert_eq!(
-        culprit.beside.as_deref(),
+        culprit.context.as_deref(),
         Some("A: nothing grew by a tenth; B: feed->photo unanswered +90.0ms")
     );
 }
 
 #[test]
-fn spans_that_nobody_took_make_no_figure() {
+fn lost_spans_make_no_figure() {
     let mut run = traced();
     let lost = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 4, 6], ..Proc::default() };
-    run.say(30 * SECOND, record::Entry::Proc(lost));
+    run.add(30 * SECOND, record::Entry::Proc(lost));
     let rows = scorecard::scorecard(run.tally());
     let network = row(&rows, "trace_network");
     assert_eq!((network.finding.as_str(), network.ratio), ("spans were lost", None));
@@ -171,7 +174,7 @@ fn spans_that_nobody_took_make_no_figure() {
 fn every_row_has_its_term_in_the_glossary() {
     let rows = scorecard().into_iter().chain(scorecard::scorecard(traced().tally()));
     for row in rows {
-        let term = model::glossary::term_of(&row.id);
+        let term = scorecard::glossary::term_of(&row.id);
         assert!(term.is_some(), "`{}` is not in the glossary", row.id);
     }
 }

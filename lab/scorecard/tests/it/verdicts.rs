@@ -1,4 +1,4 @@
-//! What passes, what fails, what cannot be told, and what must not be believed.
+//! What passes, what fails, what is inconclusive, and what is invalid.
 
 use record::{Entry, Lint, Verdict, Window};
 use scorecard::{Circumstances, exit_code, verdict};
@@ -12,7 +12,7 @@ fn quiet() -> Run {
 }
 
 #[test]
-fn a_check_passes_fails_or_cannot_be_told() {
+fn a_check_passes_fails_or_is_inconclusive() {
     let run = quiet();
     // 20 s of 40 a second: 800 samples, all good.
     for check in run.checks("goodput(all) in steady >= 99%") {
@@ -27,7 +27,7 @@ fn a_check_passes_fails_or_cannot_be_told() {
 }
 
 #[test]
-fn a_check_that_fails_says_since_when() {
+fn a_check_that_fails_has_an_onset() {
     let mut run = Run::new();
     for second in 25_u32..35 {
         // Four seconds are good, and the next one takes what is good so far to 80 of 100.
@@ -43,7 +43,7 @@ fn a_check_that_fails_says_since_when() {
 }
 
 #[test]
-fn a_limit_inside_the_interval_cannot_be_told() {
+fn a_limit_inside_the_interval_is_inconclusive() {
     let mut run = Run::new();
     for second in 5_u32..25 {
         // 190 of 200 every other second, all of them else: 97.5 % of 4,000, give or take half a percent.
@@ -69,8 +69,8 @@ fn arms_are_compared_second_by_second() {
     };
     assert_eq!(compared("1.1").verdict, Verdict::Pass, "{:?}", compared("1.1"));
     assert_eq!(compared("1.3").verdict, Verdict::Fail);
-    let nobody = run.checks("p50(all) in steady > p50(all) in crash");
-    assert_eq!(nobody[0].verdict, Verdict::Inconclusive, "a comparison names its arms");
+    let unbound = run.checks("p50(all) in steady > p50(all) in crash");
+    assert_eq!(unbound[0].verdict, Verdict::Inconclusive, "a comparison names its arms");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_verdict_is_the_worst_that_is_known() {
 }
 
 #[test]
-fn a_quiet_run_is_believed() {
+fn a_quiet_run_is_valid() {
     assert_eq!(quiet().lints(&Circumstances::default()), Vec::<String>::new());
 }
 
@@ -126,12 +126,12 @@ fn changed(change: impl FnOnce(&mut Window)) -> Vec<String> {
         ..Window::default()
     };
     change(&mut window);
-    run.say(34, Entry::Window(Box::new(window)));
+    run.add(34, Entry::Window(Box::new(window)));
     run.lints(&Circumstances::default())
 }
 
 #[test]
-fn what_the_windows_say_makes_a_run_invalid() {
+fn what_the_windows_show_makes_a_run_invalid() {
     assert_eq!(changed(|_| ()), Vec::<String>::new());
     assert_eq!(changed(|window| window.ok = 19), ["conservation"], "one arrival has no fate");
     let dropped = changed(|window| (window.ok, window.good, window.dropped) = (15, 15, 5));
@@ -159,7 +159,7 @@ fn drops_by_design_are_no_defect_of_the_run() {
         closed: true,
         ..Window::default()
     };
-    run.say(34, Entry::Window(Box::new(window)));
+    run.add(34, Entry::Window(Box::new(window)));
     assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
     assert!(run.values("goodput(home-feed) in crash")[0] < Some(1.0), "they hurt goodput all the same");
 }

@@ -1,8 +1,9 @@
 //! One row whole: what it is, how it comes about, every arm with samples and interval.
 
-use model::{format, glossary};
+use model::format;
 use ratatui::layout::Rect;
 use record::{Better, Check, ExpectationPlan, Score};
+use scorecard::glossary;
 
 use super::super::frame::{framed, titled};
 use super::super::live;
@@ -93,8 +94,8 @@ fn score_lines(model: &Model, score: &Score) -> Lines {
         };
         lines.push((format!("finding: {}", score.finding), role));
     }
-    if let Some(beside) = &score.beside {
-        lines.push((format!("beside it: {beside}"), Role::Dim));
+    if let Some(context) = &score.context {
+        lines.push((format!("beside it: {context}"), Role::Dim));
     }
     lines
 }

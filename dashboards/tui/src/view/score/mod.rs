@@ -2,9 +2,10 @@
 
 mod detail;
 
-use model::{format, glossary};
+use model::format;
 use ratatui::layout::{Constraint, Layout, Rect};
 use record::{Check, ExpectationPlan, Score};
+use scorecard::glossary;
 
 use super::frame::{foot, framed, titled};
 use super::page::Page;

@@ -1,0 +1,19 @@
+//! `databases`: databases the arm keeps. Counted in the plan, so exact.
+
+use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+
+/// Databases.
+pub const DATABASES: Measure = Measure {
+    name: "databases",
+    meaning: "databases the arm keeps",
+    value: |of| of.planned(|arm| arm.databases.into()),
+    rows: &[Row {
+        id: "databases",
+        name: "databases",
+        claim: Claim::Complexity,
+        text: "databases",
+        window: RowWindow::Whole,
+        comparison: Comparison::Intervals,
+    }],
+    ..Measure::DEFAULT
+};

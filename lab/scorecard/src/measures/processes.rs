@@ -1,0 +1,19 @@
+//! `processes`: processes the arm is made of. Counted in the plan, so exact.
+
+use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+
+/// Processes.
+pub const PROCESSES: Measure = Measure {
+    name: "processes",
+    meaning: "processes the arm is made of",
+    value: |of| of.planned(|arm| arm.instances.len() as u64),
+    rows: &[Row {
+        id: "processes",
+        name: "processes",
+        claim: Claim::Complexity,
+        text: "processes",
+        window: RowWindow::Whole,
+        comparison: Comparison::Intervals,
+    }],
+    ..Measure::DEFAULT
+};

@@ -1,0 +1,14 @@
+//! `time_to_detect(step id)`: from a step's start until it was noticed to be bad. A step that never got there has no value.
+
+use crate::expect::Parameter;
+use crate::measure::{Measure, Unit};
+
+/// From a step's start until it was noticed to be bad, seconds.
+pub const TIME_TO_DETECT: Measure = Measure {
+    name: "time_to_detect",
+    parameter: Parameter::Step,
+    meaning: "from a step's start until it was noticed to be bad",
+    unit: Unit::Time,
+    value: |of| of.step_until("detected"),
+    ..Measure::DEFAULT
+};

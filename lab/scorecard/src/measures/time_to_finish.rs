@@ -1,0 +1,14 @@
+//! `time_to_finish(step id)`: from a step's start until it was done. A step that never got there has no value.
+
+use crate::expect::Parameter;
+use crate::measure::{Measure, Unit};
+
+/// From a step's start until it was done, seconds.
+pub const TIME_TO_FINISH: Measure = Measure {
+    name: "time_to_finish",
+    parameter: Parameter::Step,
+    meaning: "from a step's start until it was done",
+    unit: Unit::Time,
+    value: |of| of.step_until("done"),
+    ..Measure::DEFAULT
+};

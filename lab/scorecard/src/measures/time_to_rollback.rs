@@ -1,0 +1,14 @@
+//! `time_to_rollback(step id)`: from a step's start until it was taken back. A step that never got there has no value.
+
+use crate::expect::Parameter;
+use crate::measure::{Measure, Unit};
+
+/// From a step's start until it was taken back, seconds.
+pub const TIME_TO_ROLLBACK: Measure = Measure {
+    name: "time_to_rollback",
+    parameter: Parameter::Step,
+    meaning: "from a step's start until it was taken back",
+    unit: Unit::Time,
+    value: |of| of.step_until("rolled-back"),
+    ..Measure::DEFAULT
+};
