@@ -7,6 +7,7 @@ use std::fmt;
 
 use policy::Policy;
 use policy::units::{Factor, HumanDuration, Ratio};
+use schemars::JsonSchema;
 use scorecard::Expectation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -30,7 +31,7 @@ pub enum Action {
 }
 
 /// `do = "scale"`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// Copies there are afterwards.
@@ -38,7 +39,7 @@ pub struct Scale {
 }
 
 /// `do = "deploy"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deploy {
     /// What is deployed.
@@ -49,7 +50,7 @@ pub struct Deploy {
 }
 
 /// A registered build: the same program with a defect it declares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Build {
     /// None.
@@ -65,7 +66,7 @@ pub enum Build {
 }
 
 /// How a build takes over.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
     /// Which way.
@@ -85,7 +86,7 @@ pub struct Strategy {
 }
 
 /// Ways to take over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RolloutKind {
     /// Copy by copy: a new one starts, then an old one drains.
@@ -100,7 +101,7 @@ pub enum RolloutKind {
 }
 
 /// Who takes a failed deploy back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackMode {
     /// The deployer.
@@ -110,24 +111,25 @@ pub enum RollbackMode {
 }
 
 /// An expectation as a value of a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition(pub Expectation);
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+pub struct Condition(#[schemars(with = "String")] pub Expectation);
 
 /// `do = "drain"`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drain {}
 
 /// `do = "reconfigure"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reconfigure {
     /// Policies by edge, laid over those in force.
+    #[schemars(with = "crate::file::Policies")]
     pub policy: BTreeMap<String, Policy>,
 }
 
 /// `do = "load"`: so many times the rate, while it lasts. The schedule is drawn before the run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Surge {
     /// How many times as many.
@@ -135,7 +137,7 @@ pub struct Surge {
 }
 
 /// `do = "rollback"`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// Id of the deploy.

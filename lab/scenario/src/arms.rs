@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::file::GroupingOptions;
 use crate::read::{Reader, Value};
 use crate::scenario::Arm;
 use crate::source::unknown;
@@ -308,14 +309,6 @@ impl Reader<'_> {
             is_new
         });
     }
-}
-
-/// What all groupings have in common.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GroupingOptions {
-    #[serde(default)]
-    carrier: contract::Carrier,
 }
 
 /// All partitions of the components, from one group to each its own: 52 of five (Bell's number).

@@ -4,7 +4,7 @@
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
-//! - [`schema`]: the JSON Schema, for editors.
+//! - [`schema`]: the JSON Schema, for editors, of the shape in `file`.
 //! - [`explain`]: what a run would do, without doing it.
 //!
 //! Start with [`read::read`].
@@ -13,6 +13,7 @@ pub mod action;
 mod arms;
 mod expectations;
 pub mod explain;
+mod file;
 pub mod read;
 mod references;
 pub mod scenario;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use contract::Placement;
 use policy::units::{ByteSize, HumanDuration, Ratio};
 use policy::{Policy, ServiceOptions};
+use schemars::JsonSchema;
 use scorecard::Expectation;
 use serde::Deserialize;
 use traffic::load::Load;
@@ -94,7 +95,7 @@ impl Arm {
 }
 
 /// How much is watched, the same in every arm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TelemetryLevel {
     /// No metrics, no spans.
@@ -109,7 +110,7 @@ pub enum TelemetryLevel {
 }
 
 /// A stretch of the run.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
     /// Its name.
@@ -158,7 +159,7 @@ pub struct Step {
 }
 
 /// How arms are run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunMode {
     /// At the same moment, every arrival offered to all.
@@ -169,7 +170,7 @@ pub enum RunMode {
 }
 
 /// What becomes of an arm's data between its rounds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataRetention {
     /// Every round begins with the snapshot.
@@ -200,7 +201,7 @@ impl Pick {
 }
 
 /// What an arm may use as a whole, door, registry and all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Cores all its processes share, by affinity.

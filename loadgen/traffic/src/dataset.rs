@@ -2,6 +2,7 @@
 
 use contract::Id;
 use contract::id::{PrincipalKind, fnv1a64, mix};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::Weighted;
@@ -11,7 +12,7 @@ use crate::random::{BASIS, Seed};
 use crate::vocabulary;
 
 /// How much there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Size {
     /// For tests: it has no tail.

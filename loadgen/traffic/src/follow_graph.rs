@@ -1,12 +1,13 @@
 //! Who follows whom: the shape a scenario asks for, and the edges of a seed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::{BoundedPareto, Weighted, lognormal};
 use crate::random::{Rng, Seed};
 
 /// How the number of followers is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tail {
     /// Few have many: Pareto, cut off at both ends.
@@ -15,7 +16,7 @@ pub enum Tail {
 }
 
 /// Shape of the follower graph.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Graph {
     /// How the number of followers is spread.

@@ -131,12 +131,18 @@ impl Journey {
     /// What a mix may call it: its name, or the short one of the thing looked
     /// at: `feed` is `home-feed`, `photo` is `view-photo`, `profile` is `view-profile`.
     pub fn of_mix(name: &str) -> Option<Self> {
-        match name {
-            "feed" => Some(Self::HomeFeed),
-            "photo" => Some(Self::ViewPhoto),
-            "profile" => Some(Self::ViewProfile),
-            name => Self::named(name),
-        }
+        let short = Self::SHORT_NAMES.into_iter().find(|(short, _)| *short == name);
+        short.map_or_else(|| Self::named(name), |(_, journey)| Some(journey))
+    }
+
+    /// Short names that a mix may use.
+    const SHORT_NAMES: [(&str, Self); 3] =
+        [("feed", Self::HomeFeed), ("photo", Self::ViewPhoto), ("profile", Self::ViewProfile)];
+
+    /// Every name that [`Journey::of_mix`] reads.
+    pub fn mix_names() -> Vec<&'static str> {
+        let short = Self::SHORT_NAMES.into_iter().map(|(short, _)| short);
+        Self::ALL.into_iter().map(Self::name).chain(short).collect()
     }
 }
 

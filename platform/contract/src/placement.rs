@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use policy::units::ByteSize;
+use policy::units::{ByteSize, HumanDuration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
 
 /// How calls between components travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Carrier {
     /// A function call; only within a process.
     #[serde(rename = "local")]
@@ -27,11 +28,12 @@ pub enum Carrier {
 }
 
 /// When a dead process comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {
     /// Wait before the restart, milliseconds.
     #[serde(with = "millis_text")]
+    #[schemars(with = "HumanDuration")]
     pub after: u64,
     /// Restarts per run, after which it stays down.
     #[serde(default = "Restart::default_max")]
@@ -45,7 +47,7 @@ impl Restart {
 }
 
 /// What every copy of a process may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Data it may have (RLIMIT_DATA): beyond it an allocation fails and the process aborts.
@@ -63,7 +65,7 @@ pub struct Limits {
 }
 
 /// A topology: how components are grouped into processes, and how many copies.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
     /// Process name to the components it holds. `each = ["*"]` gives every
@@ -262,22 +264,15 @@ fn list(names: &[ComponentName]) -> String {
 
 /// Milliseconds written with their unit, as in `"500ms"` or `"2s"`.
 mod millis_text {
-    use serde::{Deserialize, Deserializer, Serializer, de};
+    use policy::units::HumanDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{millis}ms"))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || de::Error::custom(format!("`{text}` is no duration; write \"500ms\" or \"2s\""));
-        if let Some(millis) = text.strip_suffix("ms") {
-            millis.trim().parse().map_err(|_| wrong())
-        } else if let Some(seconds) = text.strip_suffix('s') {
-            seconds.trim().parse::<u64>().ok().and_then(|s| s.checked_mul(1_000)).ok_or_else(wrong)
-        } else {
-            Err(wrong())
-        }
+        Ok(HumanDuration::deserialize(deserializer)?.nanos().div_ceil(1_000_000))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::matching::Dice;
@@ -85,7 +86,7 @@ macro_rules! kinds {
         $(mod $file; pub use $file::$variant;)+
 
         /// A fault and its size, as a scenario's `do = ".."` says it.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "do")]
         #[expect(missing_docs, reason = "the structs of the same names carry the sentences")]
         pub enum Fault {
@@ -116,6 +117,11 @@ macro_rules! kinds {
             /// Whether it lasts, and so needs `for` in a scenario.
             pub const fn lasts(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::LASTS,)+ }
+            }
+
+            /// Whether the kind called `name` lasts; `None` when there is no such kind.
+            pub fn lasts_by_name(name: &str) -> Option<bool> {
+                match name { $($name => Some(<$variant as FaultKind>::LASTS),)+ _ => None }
             }
 
             /// Fields of the kind called `name`; `None` when there is no such kind.

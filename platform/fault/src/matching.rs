@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract::ComponentName;
 use contract::id::{fnv1a64, mix};
 use policy::units::Ratio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::call::CallSite;
 
 /// What a share is a share of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ShareOf {
     /// Tries: a retry draws again and may get through.
@@ -26,7 +27,7 @@ pub enum ShareOf {
 
 /// Which calls are hit; all of them unless something is set. At most one of
 /// `share`, `every` and `first`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "MatchFields", into = "MatchFields")]
 pub struct Match {
     selection: Selection,
@@ -42,7 +43,7 @@ enum Selection {
     First(u64),
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct MatchFields {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,13 @@
 //! Whom a fault hits.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use contract::ComponentName;
+use policy::units::schema::patterns::integers;
+use policy::units::schema::text;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::call::{CallSite, Side};
@@ -157,7 +161,7 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, TargetParseError> {
         let wrong = || TargetParseError(text.to_owned());
-        let text = text.trim();
+        let text = text.trim_matches(' ');
         if let Some(zone) = text.strip_prefix("zone:") {
             return if is_name(zone) { Ok(Self::Zone(ComponentName::intern(zone))) } else { Err(wrong()) };
         }
@@ -166,7 +170,8 @@ impl FromStr for Pattern {
             None if is_name(text) => Ok(Self::Component(ComponentName::intern(text))),
             Some((name, "*")) if is_name(name) => Ok(Self::Component(ComponentName::intern(name))),
             Some((name, index)) if is_name(name) => {
-                Ok(Self::Instance(ComponentName::intern(name), index.parse().map_err(|_| wrong())?))
+                let index = index.bytes().all(|b| b.is_ascii_digit()).then(|| index.parse().ok()).flatten();
+                Ok(Self::Instance(ComponentName::intern(name), index.ok_or_else(wrong)?))
             }
             _ => Err(wrong()),
         }
@@ -178,7 +183,7 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetParseError> {
         let wrong = || TargetParseError(text.to_owned());
-        let text = text.trim();
+        let text = text.trim_matches(' ');
         if let Some((caller, callee)) = text.split_once("->") {
             let side = |part: &str| part.parse::<Pattern>().map_err(|_| wrong());
             return Ok(Self::Edge { caller: side(caller)?, callee: side(callee)? });
@@ -243,6 +248,24 @@ impl fmt::Display for TargetKind {
     }
 }
 
+impl JsonSchema for Target {
+    fn schema_name() -> Cow<'static, str> {
+        "Target".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = "[A-Za-z0-9_-]{1,64}";
+        let index = format!("(?:\\*|0+|0*{})", integers(u32::MAX.into()));
+        let pattern = format!("zone:{name}|{name}(?:#{index})?");
+        let target = format!("(?:\\*|{pattern}) *-> *(?:\\*|{pattern})|(?:db|cache):{name}|{pattern}");
+        text(
+            &format!("(?:{target})"),
+            "an edge, a component, a copy, a zone, a database, a cache, `gateway`, `registry`, `broker` or `host`",
+            &["feed->photo", "photo#0", "zone:a", "db:photo", "cache:profile"],
+        )
+    }
+}
+
 impl Serialize for Target {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -251,7 +274,7 @@ impl Serialize for Target {
 
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
 }

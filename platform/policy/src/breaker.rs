@@ -1,11 +1,17 @@
 //! The circuit breaker: an edge that mostly fails is left alone for a while.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::units::{HumanDuration, Ratio, UnitError};
+use crate::units::schema::{patterns, text};
+use crate::units::{self, HumanDuration, Ratio, UnitError};
+
+/// Calls a window may hold.
+const MAX_CALLS: u32 = 10_000;
 
 /// How far back a breaker looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +26,9 @@ impl FromStr for Window {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        match text.trim().strip_suffix("calls").map(str::trim).and_then(|n| n.parse().ok()) {
-            Some(calls @ 1..=10_000) => Ok(Self::Calls(calls)),
+        let calls = text.trim_matches(' ').strip_suffix("calls").and_then(|n| units::count(n, MAX_CALLS));
+        match calls {
+            Some(1..) => Ok(Self::Calls(calls.unwrap_or_default())),
             _ => text.parse().map(Self::Time),
         }
     }
@@ -33,6 +40,18 @@ impl fmt::Display for Window {
             Self::Calls(calls) => write!(f, "{calls} calls"),
             Self::Time(span) => write!(f, "{span}"),
         }
+    }
+}
+
+impl JsonSchema for Window {
+    fn schema_name() -> Cow<'static, str> {
+        "Window".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let calls = format!("0*{} *calls", patterns::integers(MAX_CALLS.into()));
+        let pattern = format!("(?:{calls}|{})", patterns::duration());
+        text(&pattern, "the last calls, or those of a length of time", &["20 calls", "10s"])
     }
 }
 
@@ -49,7 +68,7 @@ impl<'de> Deserialize<'de> for Window {
 }
 
 /// `{ errors = "50%", window = "100 calls", open = "5s", probes = 3 }`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerOptions {
     /// Share of failures from which it opens.

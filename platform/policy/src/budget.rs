@@ -1,11 +1,12 @@
 //! The retry budget: retries are a share of first tries, or they make an outage of a hiccup.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{HumanDuration, Rate, Ratio};
 
 /// `{ ratio = "10%", min = "1/s", window = "10s" }`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetOptions {
     /// Retries per first try (Google SRE book, chapter 21).

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::balance::Balance;
@@ -14,7 +15,7 @@ use crate::throttle::ThrottleOptions;
 use crate::units::HumanDuration;
 
 /// What happens to a call whose caller has gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cancellation {
     /// It is dropped, as hyper does by itself; that alone hides a retry storm.
@@ -25,7 +26,7 @@ pub enum Cancellation {
 }
 
 /// `[policy."A->B"]`: what is set overrides what is less specific.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// Limit of one try.

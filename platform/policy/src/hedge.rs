@@ -2,13 +2,14 @@
 //!
 //! Dean & Barroso, The Tail at Scale, CACM 2013.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::{BudgetOptions, RetryBudget};
 use crate::units::{HumanDuration, Rate, Ratio};
 
 /// `{ after = "50ms", extra = "5%" }`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HedgeOptions {
     /// How long the first try may take before a second is sent.

@@ -1,5 +1,6 @@
 //! Whether a failed try is made again, and when.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// With less time left than this, nanoseconds, a try is not worth starting.
@@ -30,7 +31,7 @@ pub enum Idempotency {
 }
 
 /// How the wait between tries is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Jitter {
     /// Even between nothing and the whole wait.

@@ -3,6 +3,7 @@
 //! Capacity is slots over mean work, whatever the machine: a verdict about queues
 //! then survives a busy laptop.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{HumanDuration, Ratio};
@@ -13,7 +14,7 @@ pub const QUEUE_CAP: u32 = 50_000;
 const MAX_CONNECTIONS: u32 = 64;
 
 /// `[service.S]`, of every copy of the component.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceOptions {
     /// Calls worked on at once; unlimited where unset.
@@ -45,7 +46,7 @@ pub struct ServiceOptions {
 }
 
 /// How the work of calls is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Distribution {
     /// Exponential: many short, few long.
@@ -62,7 +63,7 @@ pub enum Distribution {
 }
 
 /// `{ dist = "exp", mean = "20ms" }`: a sampled wait that holds the slot, or as much CPU.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SimulatedWork {
     /// How it is spread.
@@ -83,7 +84,7 @@ pub struct SimulatedWork {
 }
 
 /// `{ ttl = "500s", warm = true }`: what is read often is kept nearby.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulatedCache {
     /// How long an entry is fresh; for ever where unset.
@@ -113,7 +114,7 @@ impl SimulatedCache {
 
 /// `{ slots = 8, work = { mean = "20ms" }, timeout = "300ms" }`: the store behind a
 /// cache. It never cancels: what was asked of it is done, whoever has left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SimulatedStore {
     /// Fills worked on at once.

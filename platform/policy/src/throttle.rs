@@ -2,6 +2,7 @@
 //!
 //! Site Reliability Engineering, chapter 21, "Client-Side Throttling".
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{HumanDuration, Ratio};
@@ -10,7 +11,7 @@ use crate::units::{HumanDuration, Ratio};
 const SLOTS: usize = 20;
 
 /// `{ k = 2.0, window = "120s", probe = "1%" }`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThrottleOptions {
     /// Requests let through for each that is accepted.

@@ -1,5 +1,8 @@
 //! Quantities as a scenario writes them: `"250ms"`, `"10%"`, `"280/s"`.
 
+mod decimal;
+pub mod schema;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -7,6 +10,8 @@ use std::time::Duration;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use self::decimal::Decimal;
 
 /// Text that is no quantity, with the right form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +25,17 @@ impl fmt::Display for UnitError {
 
 impl std::error::Error for UnitError {}
 
-/// The longest span that makes sense in a run: a day.
-const MAX_DURATION: Duration = Duration::from_secs(86_400);
+/// The longest duration that makes sense in a run, seconds: a day.
+const MAX_SECONDS: u64 = 86_400;
+/// Units of a duration, with their nanoseconds; `ms` before `m`, or its `s` would be left over.
+const DURATION_UNITS: [(&str, u64); 6] = [
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("min", 60_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
 
 /// A length of time: `"250us"`, `"250ms"`, `"2s"`, `"1.5m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +60,7 @@ impl HumanDuration {
 
 impl From<Duration> for HumanDuration {
     fn from(duration: Duration) -> Self {
-        Self(duration.min(MAX_DURATION))
+        Self(duration.min(Duration::from_secs(MAX_SECONDS)))
     }
 }
 
@@ -60,24 +74,24 @@ impl FromStr for HumanDuration {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError(format!("`{text}` is no length of time; write \"250ms\", \"2s\" or \"1m\""));
-        let trimmed = text.trim();
+        let wrong = || {
+            UnitError(format!(
+                "invalid duration `{text}`: expected a number with a unit, e.g. \"250ms\", \"2s\" or \"1m\""
+            ))
+        };
+        let trimmed = trim(text);
         let split = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(wrong)?;
         let (number, unit) = trimmed.split_at(split);
-        let scale = match unit {
-            "us" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" | "min" => 60.0,
-            "h" => 3_600.0,
-            _ => return Err(wrong()),
-        };
-        let seconds = number.parse::<f64>().map_err(|_| wrong())? * scale;
-        if seconds > MAX_DURATION.as_secs_f64() {
-            return Err(UnitError(format!("`{text}` is longer than a day, the longest a run may last")));
+        let (_, unit_ns) = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let number = Decimal::parse(number).ok_or_else(wrong)?;
+        if !number.is_at_most((u128::from(MAX_SECONDS) * 1_000_000_000 / u128::from(unit_ns)) as u64) {
+            return Err(UnitError(format!(
+                "invalid duration `{text}`: expected at most a day, e.g. \"24h\""
+            )));
         }
-        // Nanoseconds are rounded: 0.1 s is not a binary fraction.
-        Ok(Self(Duration::from_nanos((seconds * 1e9).round() as u64)))
+        // Nanoseconds are rounded: 0.1 s is not a binary fraction. Only 0 is no time at all.
+        let ns = (number.value() * unit_ns as f64).round() as u64;
+        Ok(Self(Duration::from_nanos(ns.max(u64::from(!number.is_zero())))))
     }
 }
 
@@ -115,13 +129,15 @@ impl FromStr for Ratio {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError(format!("`{text}` is no share; write \"10%\" or 0.1, from 0 to 100 %"));
-        let trimmed = text.trim();
-        let share = match trimmed.strip_suffix('%') {
-            Some(percent) => percent.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
-            None => trimmed.parse().map_err(|_| wrong())?,
+        let wrong = || {
+            UnitError(format!(
+                "invalid share `{text}`: expected 0% to 100%, or a number from 0 to 1, e.g. \"10%\" or 0.1"
+            ))
         };
-        if (0.0..=1.0).contains(&share) { Ok(Self(share)) } else { Err(wrong()) }
+        let trimmed = trim(text);
+        let (number, limit) = trimmed.strip_suffix('%').map_or((trimmed, 1), |percent| (trim(percent), 100));
+        let number = Decimal::parse(number).filter(|number| number.is_at_most(limit)).ok_or_else(wrong)?;
+        Ok(Self(number.value() / limit as f64))
     }
 }
 
@@ -136,13 +152,15 @@ impl fmt::Display for Ratio {
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Rate(f64);
 
-/// More than this is a slip of the finger on one machine.
-const MAX_PER_SECOND: f64 = 1e6;
+/// Highest rate, per second: more than this is a slip of the finger on one machine.
+const MAX_PER_SECOND: u64 = 1_000_000;
+/// Units of a rate, with their seconds.
+const RATE_UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("min", 60)];
 
 impl Rate {
     /// So many per second; negative and absurd rates are cut.
     pub const fn per_second(rate: f64) -> Self {
-        Self(if rate.is_nan() { 0.0 } else { rate.clamp(0.0, MAX_PER_SECOND) })
+        Self(if rate.is_nan() { 0.0 } else { rate.clamp(0.0, MAX_PER_SECOND as f64) })
     }
 
     /// Per second.
@@ -155,23 +173,17 @@ impl FromStr for Rate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError(format!("`{text}` is no rate; write \"280/s\""));
-        let (number, unit) = text.trim().split_once('/').ok_or_else(wrong)?;
-        let seconds = match unit.trim() {
-            "s" => 1.0,
-            "m" | "min" => 60.0,
-            _ => return Err(wrong()),
-        };
-        let rate = number.trim().parse::<f64>().map_err(|_| wrong())? / seconds;
-        if !rate.is_finite() || rate < 0.0 {
-            return Err(wrong());
-        }
-        if rate > MAX_PER_SECOND {
+        let wrong =
+            || UnitError(format!("invalid rate `{text}`: expected a number with a unit, e.g. \"280/s\""));
+        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let (_, seconds) = RATE_UNITS.into_iter().find(|(name, _)| *name == trim(unit)).ok_or_else(wrong)?;
+        let number = Decimal::parse(trim(number)).ok_or_else(wrong)?;
+        if !number.is_at_most(MAX_PER_SECOND * seconds) {
             return Err(UnitError(format!(
-                "`{text}` is more than a million a second, which no machine here offers"
+                "invalid rate `{text}`: expected at most a million a second, more than one machine offers"
             )));
         }
-        Ok(Self(rate))
+        Ok(Self(number.value() / seconds as f64))
     }
 }
 
@@ -181,6 +193,9 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Highest factor.
+const MAX_TIMES: u64 = 1_000_000;
+
 /// How many times: `"10x"`, `"1.5x"`, or a number.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Factor(f64);
@@ -188,7 +203,7 @@ pub struct Factor(f64);
 impl Factor {
     /// So many times; below 1 is cut to 1, above a million to that.
     pub const fn new(times: f64) -> Self {
-        Self(if times.is_nan() { 1.0 } else { times.clamp(1.0, MAX_PER_SECOND) })
+        Self(if times.is_nan() { 1.0 } else { times.clamp(1.0, MAX_TIMES as f64) })
     }
 
     /// At least 1.
@@ -201,9 +216,15 @@ impl FromStr for Factor {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError(format!("`{text}` is no factor; write \"10x\", from 1x up"));
-        let times: f64 = text.trim().trim_end_matches('x').trim().parse().map_err(|_| wrong())?;
-        if (1.0..=MAX_PER_SECOND).contains(&times) { Ok(Self(times)) } else { Err(wrong()) }
+        let wrong =
+            || UnitError(format!("invalid factor `{text}`: expected a number from 1 up, e.g. \"10x\""));
+        let trimmed = trim(text);
+        let times = Decimal::parse(trim(trimmed.strip_suffix('x').unwrap_or(trimmed))).ok_or_else(wrong)?;
+        if times.is_at_least_one() && times.is_at_most(MAX_TIMES) {
+            Ok(Self(times.value()))
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -229,19 +250,29 @@ impl ByteSize {
     }
 }
 
+/// Largest size: a tebibyte is more than any machine this runs on has.
+const MAX_BYTES: u64 = 1 << 40;
+/// Units of a size, with their bytes; `B` last, because all end in it.
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl FromStr for ByteSize {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError(format!("`{text}` is no size; write \"64KiB\", \"4MiB\" or \"1GiB\""));
-        let trimmed = text.trim();
+        let wrong = || {
+            UnitError(format!(
+                "invalid size `{text}`: expected a number with a unit, e.g. \"64KiB\", \"4MiB\" or \"1GiB\""
+            ))
+        };
+        let trimmed = trim(text);
         let unit = BYTE_UNITS.into_iter().find_map(|(unit, size)| Some((trimmed.strip_suffix(unit)?, size)));
         let (number, size) = unit.ok_or_else(wrong)?;
-        let bytes = number.trim().parse::<f64>().map_err(|_| wrong())? * size as f64;
-        // A tebibyte is more than any machine this runs on has.
-        if (0.0..=1e12).contains(&bytes) { Ok(Self(bytes as u64)) } else { Err(wrong()) }
+        let number = Decimal::parse(trim(number)).ok_or_else(wrong)?;
+        if number.is_at_most(MAX_BYTES / size) {
+            Ok(Self((number.value() * size as f64) as u64))
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -251,6 +282,16 @@ impl fmt::Display for ByteSize {
         let (unit, size) = whole.unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / size)
     }
+}
+
+/// The text without the spaces around it.
+fn trim(text: &str) -> &str {
+    text.trim_matches(' ')
+}
+
+/// Reads a whole number of at most `limit`, as digits; other rooms' texts have such counts in them.
+pub fn count(text: &str, limit: u32) -> Option<u32> {
+    decimal::count(trim(text), limit)
 }
 
 /// Reads a quantity from text; anything else is refused with the right form.
@@ -294,11 +335,11 @@ impl<'de> Deserialize<'de> for Ratio {
             Number(f64),
             Text(String),
         }
-        let text = match Share::deserialize(deserializer)? {
-            Share::Number(number) => number.to_string(),
-            Share::Text(text) => text,
-        };
-        text.parse().map_err(de::Error::custom)
+        match Share::deserialize(deserializer)? {
+            Share::Number(number) if (0.0..=1.0).contains(&number) => Ok(Self(number)),
+            Share::Number(number) => number.to_string().parse().map_err(de::Error::custom),
+            Share::Text(text) => text.parse().map_err(de::Error::custom),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{files, read, stem, text};
 
 /// Where the scenarios with faults lie.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bad");
+pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bad");
 /// Set it to write the complaints anew, then look at each.
 const UPDATE_VARIABLE: &str = "WRITE_COMPLAINTS";
 

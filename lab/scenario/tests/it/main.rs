@@ -3,6 +3,7 @@
 mod catalogue;
 mod diagnostics;
 mod edits;
+mod quantities;
 mod schema;
 
 use std::path::{Path, PathBuf};

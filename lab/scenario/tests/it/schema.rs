@@ -1,9 +1,12 @@
-//! The schema for editors says what the reader reads: in every table it knows the same keys.
+//! The schema for editors says what the reader reads: the same keys, the same scenarios, the same refusals.
 
+use std::path::Path;
+
+use jsonschema::Validator;
 use scenario::schema::schema;
 use serde_json::Value;
 
-use crate::{COMPONENTS, read};
+use crate::{COMPONENTS, diagnostics, files, read, stem, text};
 
 /// A scenario that is right, with a place for a key nobody knows.
 fn with(place: &str, line: &str) -> String {
@@ -60,8 +63,19 @@ fn known_to_the_reader(place: &str) -> Vec<String> {
     keys
 }
 
-fn known_to_the_schema(schema: &Value, pointer: &str) -> Vec<String> {
-    let properties = schema.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"))["properties"].clone();
+/// A part of the schema, with references followed.
+fn part<'s>(schema: &'s Value, path: &[&str]) -> &'s Value {
+    let follow = |mut at: &'s Value| {
+        while let Some(name) = at["$ref"].as_str() {
+            at = schema.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("no {name}"));
+        }
+        at
+    };
+    path.iter().fold(follow(schema), |at, key| follow(&at[*key]))
+}
+
+fn known_to_the_schema(schema: &Value, path: &[&str]) -> Vec<String> {
+    let properties = &part(schema, path)["properties"];
     let mut keys: Vec<String> = properties.as_object().expect("a table").keys().cloned().collect();
     keys.sort();
     keys
@@ -70,28 +84,103 @@ fn known_to_the_schema(schema: &Value, pointer: &str) -> Vec<String> {
 #[test]
 fn the_schema_knows_the_keys_the_reader_knows() {
     let schema = schema(&COMPONENTS);
-    for (place, pointer) in [
-        ("top", ""),
-        ("phase", "/properties/phases/items"),
-        ("budget", "/properties/budget"),
-        ("load", "/properties/load"),
-        ("topology", "/properties/topology/additionalProperties"),
-        ("service", "/properties/service/properties/feed"),
-        ("policy", "/properties/policy/additionalProperties"),
-        ("variant", "/properties/variant/additionalProperties"),
-        ("stop", "/properties/stop"),
+    for (place, path) in [
+        ("top", &[][..]),
+        ("phase", &["properties", "phases", "items"]),
+        ("budget", &["properties", "budget"]),
+        ("load", &["properties", "load"]),
+        ("topology", &["properties", "topology", "additionalProperties"]),
+        ("service", &["properties", "service", "additionalProperties"]),
+        ("policy", &["properties", "policy", "additionalProperties"]),
+        ("variant", &["properties", "variant", "additionalProperties"]),
+        ("stop", &["properties", "stop"]),
     ] {
-        assert_eq!(known_to_the_schema(&schema, pointer), known_to_the_reader(place), "{place}");
+        assert_eq!(known_to_the_schema(&schema, path), known_to_the_reader(place), "{place}");
     }
 }
 
 #[test]
 fn every_verb_and_its_fields_are_in_the_schema() {
     let schema = schema(&COMPONENTS);
-    let step = known_to_the_schema(&schema, "/properties/step/items");
+    let step = part(&schema, &["properties", "step", "items"]);
+    let branches = step["oneOf"].as_array().expect("a branch for every verb");
     for verb in scenario::action::verbs() {
+        let branch = branches.iter().find(|branch| branch["properties"]["do"]["const"] == verb);
+        let known = &branch.unwrap_or_else(|| panic!("no branch for {verb}"))["properties"];
         for field in scenario::action::fields(verb).expect("a verb has fields") {
-            assert!(step.iter().any(|key| key == field), "{verb}: {field}");
+            assert!(known.get(field).is_some(), "{verb}: {field}");
         }
     }
+}
+
+fn validator() -> Validator {
+    jsonschema::draft202012::new(&schema(&COMPONENTS)).expect("a valid schema")
+}
+
+/// What the schema refuses in a scenario file; nothing where the text is no TOML.
+fn refusals(validator: &Validator, toml: &str) -> Option<Vec<String>> {
+    let value: Value = toml::from_str(toml).ok()?;
+    Some(validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect())
+}
+
+#[test]
+fn every_shipped_scenario_fits_the_schema() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"));
+    let validator = validator();
+    let shipped = files(folder, "toml");
+    assert!(shipped.len() > 20, "{} scenarios in {}", shipped.len(), folder.display());
+    for path in shipped {
+        let refused = refusals(&validator, &text(&path)).expect("shipped scenarios are TOML");
+        assert!(refused.is_empty(), "{}:\n{}", path.display(), refused.join("\n"));
+    }
+}
+
+/// Files of `bad/` that only the reader refuses: one value contradicts another, a name is not given
+/// elsewhere in the file, or an expectation has a grammar of its own.
+const BEYOND_THE_SCHEMA: &[&str] = &[
+    "component-in-two-processes",
+    "component-missing",
+    "expectation-in-a-comment-too",
+    "expectation-with-escape",
+    "gateway-in-copies",
+    "kill-on-edge",
+    "limit-in-another-unit",
+    "load-number-out-of-range",
+    "no-measured-phase",
+    "non-ascii-caret-in-expectation",
+    "phase-not-whole-seconds",
+    "phase-twice",
+    "rate-for-unknown-phase",
+    "rate-missing",
+    "rate-zero",
+    "replicas-out-of-range",
+    "step-after-phase-end",
+    "step-id-twice",
+    "step-jitter-too-long",
+    "step-number-in-blast-radius",
+    "step-share-and-every",
+    "step-without-target",
+    "unknown-arm-in-expectation",
+    "unknown-component-in-step",
+    "unknown-component-in-topology",
+    "unknown-journey-in-expectation",
+    "unknown-measure",
+    "unknown-phase-in-expectation",
+    "unknown-phase-in-stop",
+    "unknown-phase",
+    "unknown-replica-process",
+    "unknown-step-in-blast-radius",
+];
+
+#[test]
+fn what_is_bad_in_itself_is_refused_by_both() {
+    let validator = validator();
+    let mut accepted = Vec::new();
+    for path in files(Path::new(diagnostics::FOLDER), "toml") {
+        let Some(refused) = refusals(&validator, &text(&path)) else { continue };
+        if refused.is_empty() {
+            accepted.push(stem(&path));
+        }
+    }
+    assert_eq!(accepted, BEYOND_THE_SCHEMA);
 }

@@ -1,7 +1,9 @@
 //! Which journeys come, how often.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, de};
 
 use crate::journey::Journey;
@@ -75,6 +77,27 @@ impl Mix {
 impl Default for Mix {
     fn default() -> Self {
         Self::Preset("pinterest-like".into())
+    }
+}
+
+impl JsonSchema for Mix {
+    fn schema_name() -> Cow<'static, str> {
+        "Mix".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let presets: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        json_schema!({
+            "description": "a named mix, or weights by journey",
+            "anyOf": [
+                { "enum": presets },
+                {
+                    "type": "object",
+                    "propertyNames": { "enum": Journey::mix_names() },
+                    "additionalProperties": { "type": "number", "minimum": 0 },
+                },
+            ],
+        })
     }
 }
 

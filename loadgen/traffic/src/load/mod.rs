@@ -11,6 +11,7 @@ mod shape;
 use std::path::PathBuf;
 
 use policy::units::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::mix::Mix;
@@ -22,7 +23,7 @@ use crate::follow_graph::Graph;
 use crate::journey::Journey;
 
 /// How arrivals come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
     /// By the clock, whatever the arms do.
@@ -34,7 +35,7 @@ pub enum Model {
 }
 
 /// `{ count = 50, think = "1s" }`: the users of a closed loop.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Users {
     /// How many.
@@ -45,7 +46,7 @@ pub struct Users {
 }
 
 /// How arrivals are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrivals {
     /// Independent of each other.
@@ -56,7 +57,7 @@ pub enum Arrivals {
 }
 
 /// What becomes of an arrival that finds no free slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overload {
     /// It waits, and the wait is felt.
@@ -67,7 +68,7 @@ pub enum Overload {
 }
 
 /// Who posts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Authors {
     /// In proportion to the square root of their followers.
@@ -76,7 +77,7 @@ pub enum Authors {
 }
 
 /// Who is popular.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Popularity {
     /// Zipf exponent of readers' activity; 0 is uniform.
@@ -94,7 +95,7 @@ impl Default for Popularity {
 }
 
 /// How feeds are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Feed {
     /// Entries a timeline keeps.
@@ -140,7 +141,7 @@ impl Surge {
 }
 
 /// `[load]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// Open or closed.
@@ -154,6 +155,7 @@ pub struct Load {
     pub trace: Option<PathBuf>,
     /// What the trace says; whoever reads the scenario reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
     pub rows: Vec<TraceRow>,
     /// Who comes in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,6 +189,7 @@ pub struct Load {
     pub feed: Feed,
     /// When more users come than the rates say; steps of the scenario.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
     pub surges: Vec<Surge>,
     /// What becomes of an arrival that finds no slot.
     #[serde(default)]
@@ -443,7 +446,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_the_right_choices() {
         for (text, part) in [
-            ("rate = \"fast\"", "write \"280/s\""),
+            ("rate = \"fast\"", "e.g. \"280/s\""),
             ("rate = 280", "a rate such as \"150/s\""),
             ("rate = \"10/s\"\nmix = \"pintrest\"", "unknown mix `pintrest`; mixes: pinterest-like"),
             ("rate = \"10/s\"\nmix = { hom = 1 }", "unknown journey `hom`"),

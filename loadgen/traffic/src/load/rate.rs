@@ -1,11 +1,14 @@
 //! How many come, and how that changes over the phases.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use policy::units::schema::patterns;
 use policy::units::{Rate, Ratio};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, de};
 
-use super::shape::Shape;
+use super::shape::{self, Shape};
 
 /// One rate, or one a phase. Phases without one keep the rate before them; those
 /// before the first named one take the rate it begins with.
@@ -26,6 +29,24 @@ const OF_SLOWEST: &str = "of slowest";
 
 fn of_slowest<S: serde::Serializer>(share: &Ratio, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{share} {OF_SLOWEST}"))
+}
+
+impl JsonSchema for Rates {
+    fn schema_name() -> Cow<'static, str> {
+        "Rates".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = format!("^ *(?:{}|{} *{OF_SLOWEST}) *$", shape::pattern(), patterns::ratio());
+        json_schema!({
+            "description": "arrivals per second and arm, the same throughout or by phase",
+            "examples": ["280/s", "150/s -> 300/s", "30% of slowest", { "steady": "150/s" }],
+            "anyOf": [
+                { "type": "string", "pattern": one },
+                { "type": "object", "additionalProperties": generator.subschema_for::<Shape>() },
+            ],
+        })
+    }
 }
 
 impl Default for Rates {
@@ -74,8 +95,8 @@ impl<'de> Deserialize<'de> for Rates {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Rates, E> {
-                match text.trim().strip_suffix(OF_SLOWEST) {
-                    Some(share) => share.trim().parse().map(Rates::OfSlowest).map_err(E::custom),
+                match text.trim_matches(' ').strip_suffix(OF_SLOWEST) {
+                    Some(share) => share.parse().map(Rates::OfSlowest).map_err(E::custom),
                     None => text.parse().map(Rates::One).map_err(E::custom),
                 }
             }

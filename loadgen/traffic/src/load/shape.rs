@@ -1,9 +1,12 @@
 //! How the rate of a phase changes while it lasts.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use policy::units::schema::{patterns, text};
 use policy::units::{Factor, HumanDuration, Rate, Ratio, UnitError};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de};
 
 /// The rate over a phase, as a scenario writes it.
@@ -42,6 +45,13 @@ pub enum Shape {
     },
 }
 
+const EXAMPLES: [&str; 5] = [
+    "100/s",
+    "100/s -> 300/s",
+    "100/s, 125/s, 156/s",
+    "100/s diurnal 60% per 60s",
+    "50/s flash-crowd 5x rise 2s hold 20s decay 10s",
+];
 const DEFAULT_AMPLITUDE: f64 = 0.6;
 const DEFAULT_PERIOD: HumanDuration = HumanDuration::from_millis(60_000);
 const DEFAULT_RISE: HumanDuration = HumanDuration::from_millis(2_000);
@@ -134,13 +144,13 @@ impl FromStr for Shape {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         if let Some((from, to)) = text.split_once("->") {
-            return Ok(Self::Ramp { from: from.trim().parse()?, to: to.trim().parse()? });
+            return Ok(Self::Ramp { from: from.parse()?, to: to.parse()? });
         }
         if text.contains(',') {
-            let levels: Result<_, _> = text.split(',').map(|level| level.trim().parse()).collect();
+            let levels: Result<_, _> = text.split(',').map(str::parse).collect();
             return levels.map(Self::Steps);
         }
-        let mut words = text.split_whitespace();
+        let mut words = text.split(' ').filter(|word| !word.is_empty());
         let Some((base, kind)) = words.next().zip(words.next()) else { return text.parse().map(Self::level) };
         let base = base.parse()?;
         match kind {
@@ -189,8 +199,8 @@ fn durations_after<'t, const N: usize>(
 
 fn invalid_rate(text: &str) -> UnitError {
     UnitError(format!(
-        "`{text}` is no rate; write \"100/s\", \"100/s -> 300/s\", \"100/s, 125/s, 156/s\", \
-         \"100/s diurnal 60% per 60s\", \"50/s flash-crowd 5x rise 2s hold 20s decay 10s\" or \"30% of slowest\""
+        "invalid rate `{text}`: expected \"{}\" or \"30% of slowest\"",
+        EXAMPLES.join("\", \"")
     ))
 }
 
@@ -208,6 +218,27 @@ impl fmt::Display for Shape {
                 write!(f, "{base} flash-crowd {by} rise {rise} hold {hold} decay {decay}")
             }
         }
+    }
+}
+
+/// A pattern of the texts that [`Shape`] reads.
+pub(super) fn pattern() -> String {
+    let (rate, base, length) = (patterns::rate(" *"), patterns::rate(""), patterns::positive_duration());
+    let ratio = patterns::ratio().replace(" *%", "%");
+    let factor = patterns::factor("");
+    format!(
+        "(?:{base}|{rate} *-> *{rate}|{rate}(?: *, *{rate})+|{base} +diurnal(?: +{ratio})?(?: +per +{length})*|\
+         {base} +flash-crowd(?: +{factor}(?: +(?:rise|hold|decay) +{length})*)?)"
+    )
+}
+
+impl JsonSchema for Shape {
+    fn schema_name() -> Cow<'static, str> {
+        "Shape".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        text(&pattern(), "a rate, and how it changes while a phase lasts", &EXAMPLES)
     }
 }
 

@@ -2,19 +2,20 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
 use crate::{End, TargetKind, CallFault};
 
 /// Answers an HTTP status at once. The first abort wins and ends the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "AbortFields", into = "AbortFields")]
 pub struct Abort {
     status: u16,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AbortFields {
     status: u16,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -10,7 +11,7 @@ use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
 /// A token bucket on every connection of the edge, each way. The smallest limit wins.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bandwidth {
     /// Bytes a second.

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use policy::units::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// The wall clock only: timeouts and leases count by the monotonic one, which nobody shifts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {
     /// Ahead by.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
@@ -9,7 +10,7 @@ use crate::{TargetKind, Corruption, CallFault};
 
 /// `bytes` flips bytes, so that the answer cannot be read; `values` leaves it readable
 /// and its numbers wrong, which is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Corrupt {
     /// How.
@@ -18,8 +19,9 @@ pub struct Corrupt {
 }
 
 /// How an answer is damaged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Mode {
     #[default]
     Bytes,

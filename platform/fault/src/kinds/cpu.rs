@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -9,7 +10,7 @@ use crate::{TargetKind, ActiveFaults, Target};
 
 /// On a component, threads inside its process: they compete with its work. On `host`, a
 /// process of its own: it steals cores from everybody.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cpu {
     /// Threads that burn.

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use policy::units::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
 use crate::{ProcessFault, TargetKind};
 
 /// Killed every so often, brought back as the topology says.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crashloop {
     /// Time between deaths.

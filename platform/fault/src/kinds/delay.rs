@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use policy::service::normal;
 use policy::units::{Ratio, HumanDuration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
@@ -12,14 +13,14 @@ use crate::matching::unit;
 use crate::{TargetKind, CallFault};
 
 /// Waits before the call goes on. Delays of several leases add up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "DelayFields", into = "DelayFields")]
 pub struct Delay {
     by: HumanDuration,
     jitter: Option<Jitter>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DelayFields {
     by: HumanDuration,
@@ -28,16 +29,18 @@ struct DelayFields {
 }
 
 /// A jitter as written: `"20ms"`, or `{ dist = "pareto", spread = "40ms", correlation = "25%" }`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum JitterSyntax {
     Width(HumanDuration),
     Full(Jitter),
 }
 
 /// How delays differ from call to call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct Jitter {
     #[serde(default)]
     dist: Distribution,
@@ -53,8 +56,9 @@ struct Jitter {
 }
 
 /// Shapes of jitter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Distribution {
     /// Even in `by` ± `spread`.
     #[default]

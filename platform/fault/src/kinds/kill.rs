@@ -3,13 +3,14 @@
 use std::fmt;
 
 use policy::units::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
 use crate::{ProcessFault, TargetKind};
 
 /// One-shot. In a monolith it takes everything along; works on a paused process, too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kill {
     /// Brings the process back, whatever the topology says about restarts.
@@ -18,7 +19,7 @@ pub struct Kill {
 }
 
 /// When a killed process comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restore {
     /// Counted from the kill.

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use policy::units::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
 use crate::{TargetKind, CallFault};
 
 /// Touched page by page, or it would not be there. It stays until the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Leak {
     /// Bytes a call leaves behind.

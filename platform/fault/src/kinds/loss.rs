@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::{Ratio, HumanDuration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
@@ -13,7 +14,7 @@ use crate::{TargetKind, CallFault};
 /// timeout, doubled for each further loss in a row. Dropping bytes of a TCP stream
 /// would be corruption, not loss. Measured with a real 5 % on loopback: p95 2 to
 /// 149 ms, p99 5 to 208 ms, no errors.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {
     /// Share of packets lost.

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use policy::units::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
 use crate::{ProcessFault, TargetKind};
 
 /// RLIMIT_DATA of the running process: beyond it an allocation fails and the process aborts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Data it may have.

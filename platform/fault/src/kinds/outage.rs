@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -9,7 +10,7 @@ use crate::{ProcessFault, TargetKind, ActiveFaults, Target};
 
 /// Of the delivery of events nothing is lost: it is delivered when the outage ends. The registry and
 /// the gateway are stopped where they stand: connections are accepted, and nothing is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {}
 

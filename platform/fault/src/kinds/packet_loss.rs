@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::Ratio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -11,7 +12,7 @@ use crate::connection::ConnectionFault;
 
 /// By the packet filter, in a network namespace of the run's own; `cleave doctor` says whether
 /// this machine lets us. [`super::Loss`] is the model of it that needs nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PacketLoss {
     /// Share of packets lost, each way.

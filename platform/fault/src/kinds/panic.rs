@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
 use crate::{PanicScope, End, TargetKind, CallFault};
 
 /// `task` takes the call along, `process` everything the process holds: in a monolith the whole application.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Panic {
     /// What dies.
@@ -17,8 +18,9 @@ pub struct Panic {
 }
 
 /// What a panic takes along.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Mode {
     #[default]
     Task,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
@@ -9,7 +10,7 @@ use crate::{End, TargetKind, CallFault};
 
 /// `to`: the request is lost and the work not done. `from`: the answer is lost and the
 /// work done, which is what breaks consistency. `both`: neither side hears the other.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Which way is lost.
@@ -21,8 +22,9 @@ pub struct Partition {
 }
 
 /// Which way is lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Direction {
     To,
     From,
@@ -31,8 +33,9 @@ enum Direction {
 }
 
 /// What a caller notices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Mode {
     /// Nothing, until it gives up: packets are dropped.
     #[default]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -9,7 +10,7 @@ use crate::{ProcessFault, TargetKind};
 
 /// Connections are still accepted by the kernel; nothing is answered. Pauses
 /// count: the process goes on when the last lease ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {}
 

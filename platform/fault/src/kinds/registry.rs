@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -11,11 +12,11 @@ use crate::{TargetKind, ActiveFaults, Target};
 
 /// The lab's DNS fault: an error, nobody, what it knew before, an address where nobody listens, or the
 /// right answer late.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RegistryFields", into = "RegistryFields")]
 pub struct Registry(RegistryAnswer);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RegistryFields {
     /// How it answers.
@@ -26,8 +27,9 @@ struct RegistryFields {
     by: Option<HumanDuration>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Answers {
     #[default]
     Error,

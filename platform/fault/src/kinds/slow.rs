@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::Factor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind};
@@ -10,7 +11,7 @@ use crate::{TargetKind, CallFault};
 
 /// Multiplies the work of the component. `delay` adds on an edge, `slow` multiplies
 /// in the callee. Factors of several leases multiply.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slow {
     by: Factor,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::units::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
@@ -10,7 +11,7 @@ use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
 /// 512 bytes a second unless given: enough to keep every idle timeout from firing.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trickle {
     /// Bytes a second.
