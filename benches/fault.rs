@@ -1,4 +1,4 @@
-//! What a call pays for being injurable: nothing in force, a lease on somebody else, a lease on this call.
+//! The cost of fault injection per call: no lease, a lease on another edge, a lease on this call.
 
 use std::time::Duration;
 

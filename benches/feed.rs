@@ -11,10 +11,10 @@ use history::History;
 use photo_api::{Photo, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::{ProfilesByIds, UserId};
 use testkit::fakes::Roster;
-use testkit::{Client, Here, Subject};
+use testkit::{Client, InProcess, Subject};
 use transport::CallRouter;
 
-/// Followers of everybody: users 1 to 100.
+/// Followers of each user: users 1 to 100.
 const FOLLOWERS: u64 = 100;
 const AUTHOR: UserId = UserId::new(500);
 
@@ -80,7 +80,7 @@ fn photo(id: PhotoId) -> Photo {
 
 pub fn feed(criterion: &mut Criterion) {
     let runtime = runtime();
-    let here = runtime.block_on(Here::local(&SUBJECT));
+    let here = runtime.block_on(InProcess::local(&SUBJECT));
     for follower in (1..=FOLLOWERS).map(UserId::new) {
         let edge = Followed { follower, followee: AUTHOR };
         runtime.block_on(here.publish(&format!("edge-{}", follower.raw()), edge));

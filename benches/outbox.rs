@@ -15,19 +15,7 @@ use tokio::sync::watch;
 struct Counting(watch::Sender<u64>);
 
 impl Subscriber<PhotoDeleted> for Counting {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a PhotoDeleted) -> Pending<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn apply<'a>(
-        &'a self,
-        _: &'a CallContext,
-        _: &'a mut Tx,
-        _: &'a PhotoDeleted,
-        (): (),
-    ) -> Pending<'a, ()> {
+    fn apply<'a>(&'a self, _: &'a CallContext, _: &'a mut Tx, _: &'a PhotoDeleted) -> Pending<'a, ()> {
         self.0.send_modify(|heard| *heard += 1);
         Box::pin(std::future::ready(Ok(())))
     }
@@ -66,8 +54,8 @@ pub fn outbox(criterion: &mut Criterion) {
     let theirs = runtime.block_on(database(&folder, "consumer.db"));
     let their_bus = Bus::new(theirs.clone(), OutboundTopics::default());
     let consumer_name = ComponentName::of("feed");
-    let (tell, mut told) = watch::channel(0);
-    their_bus.subscribe::<PhotoDeleted, _>(consumer_name, Arc::new(Counting(tell)));
+    let (counted_tx, mut counted) = watch::channel(0);
+    their_bus.subscribe::<PhotoDeleted, _>(consumer_name, Arc::new(Counting(counted_tx)));
     let tasks = ::runtime::Tasks::new();
     let consumer = Consumer {
         db: theirs,
@@ -84,7 +72,7 @@ pub fn outbox(criterion: &mut Criterion) {
             sent += 1;
             runtime.block_on(async {
                 publish(&db, &bus, sent).await;
-                told.wait_for(|heard| *heard >= sent).await.expect("the consumer lives");
+                counted.wait_for(|count| *count >= sent).await.expect("the consumer lives");
             });
         });
     });

@@ -1,4 +1,4 @@
-//! What the benchmarks stand on. The benchmarks are the files beside `cleave.rs`, one per hot path:
+//! Shared parts of the benchmarks. The benchmarks are the other files of this folder, one per hot path:
 //! hop, balance, registry, fault, outbox, feed, histogram, scenario.
 //!
 //! `cargo bench -p benches` measures, `cargo bench -p benches -- hop` measures one,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::{Answer, Call, ComponentName, Event};
 use runtime::Tasks;
-use storage::{Blobs, Bus, Database, Subscriber};
+use storage::{Blobs, Bus, Database, GatheringSubscriber};
 use transport::CallRouter;
 
 use crate::Identity;
@@ -64,7 +64,7 @@ impl ServiceContext {
     }
 
     /// Hears of every `E`, in the publisher's transaction or from its outbox.
-    pub fn subscribe<E: Event, S: Subscriber<E>>(&self, service: &Arc<S>) {
+    pub fn subscribe<E: Event, S: GatheringSubscriber<E>>(&self, service: &Arc<S>) {
         self.bus.subscribe::<E, S>(self.name, service.clone());
     }
 }

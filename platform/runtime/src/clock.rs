@@ -19,11 +19,6 @@ pub fn now_ns() -> u64 {
     u64::try_from(now().saturating_duration_since(*ORIGIN).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// An instant as [`now_ns`] would have told it.
-pub fn ns_of(instant: Instant) -> u64 {
-    u64::try_from(instant.saturating_duration_since(*ORIGIN).as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// How far the wall clock is off on purpose, microseconds.
 static WALL_OFFSET_US: AtomicI64 = AtomicI64::new(0);
 

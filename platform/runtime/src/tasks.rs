@@ -103,11 +103,6 @@ impl Tasks {
         self.shared.closing.send_replace(true);
     }
 
-    /// Whether the shutdown has begun.
-    pub fn is_closing(&self) -> bool {
-        *self.shared.closing.borrow()
-    }
-
     /// Resolves when the shutdown begins.
     pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut closing = self.shared.closing.subscribe();

@@ -15,18 +15,24 @@ use tracing::Instrument;
 
 use crate::{Database, OutboundTopics, Outbox, Tx};
 
-/// Hears of every `E`.
+/// Applies every `E` to its own tables, without calls to other components.
 pub trait Subscriber<E: Event>: Send + Sync + 'static {
-    /// What must be asked of others before the effect; `()` if nothing.
+    /// The effect. May publish. May run again after a rollback.
+    fn apply<'a>(&'a self, cx: &'a CallContext, tx: &'a mut Tx, event: &'a E) -> Pending<'a, ()>;
+}
+
+/// Applies every `E` after calls to other components. Every [`Subscriber`] is one, without calls.
+pub trait GatheringSubscriber<E: Event>: Send + Sync + 'static {
+    /// The replies that the effect needs.
     type Gathered: Send + 'static;
 
-    /// Asks others. In a shared database it runs inside the publisher's
+    /// Calls other components. In a shared database it runs inside the publisher's
     /// transaction and sees what was committed before; elsewhere before any
     /// transaction, so that no lock is held across the network.
     fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a E) -> Pending<'a, Self::Gathered>;
 
     /// The effect. May publish. May run again after a rollback.
-    fn apply<'a>(
+    fn apply_gathered<'a>(
         &'a self,
         cx: &'a CallContext,
         tx: &'a mut Tx,
@@ -35,20 +41,41 @@ pub trait Subscriber<E: Event>: Send + Sync + 'static {
     ) -> Pending<'a, ()>;
 }
 
+impl<E: Event, S: Subscriber<E>> GatheringSubscriber<E> for S {
+    type Gathered = ();
+
+    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a E) -> Pending<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn apply_gathered<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a E,
+        (): (),
+    ) -> Pending<'a, ()> {
+        self.apply(cx, tx, event)
+    }
+}
+
 type AnyEvent = Box<dyn Any + Send + Sync>;
-type Gathered = Box<dyn Any + Send>;
+type AnyReplies = Box<dyn Any + Send>;
 
 /// A subscriber of some event, behind one type.
 pub(crate) trait Handler: Send + Sync {
     fn decode(&self, envelope: &Envelope) -> Result<AnyEvent, serde_json::Error>;
-    fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a (dyn Any + Send + Sync))
-    -> Pending<'a, Gathered>;
+    fn gather<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        event: &'a (dyn Any + Send + Sync),
+    ) -> Pending<'a, AnyReplies>;
     fn apply<'a>(
         &'a self,
         cx: &'a CallContext,
         tx: &'a mut Tx,
         event: &'a (dyn Any + Send + Sync),
-        gathered: Gathered,
+        gathered: AnyReplies,
     ) -> Pending<'a, ()>;
 }
 
@@ -61,7 +88,7 @@ fn downcast<E: Event>(event: &(dyn Any + Send + Sync)) -> &E {
     event.downcast_ref().expect("a topic has one event type")
 }
 
-impl<E: Event, S: Subscriber<E>> Handler for TypedHandler<E, S> {
+impl<E: Event, S: GatheringSubscriber<E>> Handler for TypedHandler<E, S> {
     fn decode(&self, envelope: &Envelope) -> Result<AnyEvent, serde_json::Error> {
         envelope.open::<E>().map(|event| Box::new(event) as AnyEvent)
     }
@@ -70,10 +97,10 @@ impl<E: Event, S: Subscriber<E>> Handler for TypedHandler<E, S> {
         &'a self,
         cx: &'a CallContext,
         event: &'a (dyn Any + Send + Sync),
-    ) -> Pending<'a, Gathered> {
-        Box::pin(
-            async move { Ok(Box::new(self.subscriber.gather(cx, downcast::<E>(event)).await?) as Gathered) },
-        )
+    ) -> Pending<'a, AnyReplies> {
+        Box::pin(async move {
+            Ok(Box::new(self.subscriber.gather(cx, downcast::<E>(event)).await?) as AnyReplies)
+        })
     }
 
     fn apply<'a>(
@@ -81,10 +108,10 @@ impl<E: Event, S: Subscriber<E>> Handler for TypedHandler<E, S> {
         cx: &'a CallContext,
         tx: &'a mut Tx,
         event: &'a (dyn Any + Send + Sync),
-        gathered: Gathered,
+        gathered: AnyReplies,
     ) -> Pending<'a, ()> {
         let gathered = gathered.downcast().expect("gathered by the same subscriber");
-        self.subscriber.apply(cx, tx, downcast::<E>(event), *gathered)
+        self.subscriber.apply_gathered(cx, tx, downcast::<E>(event), *gathered)
     }
 }
 
@@ -119,7 +146,11 @@ impl Bus {
 
     /// Subscribes a component of this process. Whether it hears inside the
     /// publisher's transaction or from a [`crate::Consumer`] is the placement's affair.
-    pub fn subscribe<E: Event, S: Subscriber<E>>(&self, component: ComponentName, subscriber: Arc<S>) {
+    pub fn subscribe<E: Event, S: GatheringSubscriber<E>>(
+        &self,
+        component: ComponentName,
+        subscriber: Arc<S>,
+    ) {
         let handler: Arc<dyn Handler> = Arc::new(TypedHandler::<E, S> { subscriber, event: PhantomData });
         let mut subscriptions = self.subscriptions.write().expect("no panic while held");
         subscriptions.entry(E::TOPIC).or_default().push(Subscription { component, handler });

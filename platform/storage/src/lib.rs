@@ -28,7 +28,7 @@ pub mod snapshot;
 pub mod tx;
 
 pub use blobs::Blobs;
-pub use bus::{Bus, Subscriber};
+pub use bus::{Bus, GatheringSubscriber, Subscriber};
 pub use consumer::Consumer;
 pub use database::{Database, Options, Synchronous};
 pub use engine::{Connection, Engine, Pool, ReadConnection};

@@ -1,4 +1,4 @@
-//! Loading the tables from a history, and telling their state by one number.
+//! Loads the tables from a history, and computes a digest of their state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -73,7 +73,7 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
     let mut digest = Digest::default();
     let gone = gone_users(&mut read).await?;
     let mut pushed: HashMap<UserId, Vec<Position>> = HashMap::new();
-    let mut standing: HashSet<PhotoId> = HashSet::new();
+    let mut existing: HashSet<PhotoId> = HashSet::new();
     query("SELECT", "feed_posts", async {
         let mut rows = sqlx::query_as::<_, (i64, i64, i64, i64)>(
             "SELECT photo, author, posted_us, pushed FROM feed_posts",
@@ -82,7 +82,7 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
         while let Some((photo, author, posted_us, is_pushed)) = rows.try_next().await? {
             digest.row("feed_posts", &[&photo.to_le_bytes(), &author.to_le_bytes()]);
             let photo = PhotoId::from_sql(photo);
-            standing.insert(photo);
+            existing.insert(photo);
             if is_pushed != 0 {
                 pushed.entry(UserId::from_sql(author)).or_default().push(Position { posted_us, photo });
             }
@@ -101,7 +101,7 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
             for author in timeline.authors.followed().filter(|author| !gone.contains(author)) {
                 digest.row("feed_timelines", &[&reader, &author.raw().to_le_bytes()]);
             }
-            for photo in differences(&timeline, &pushed, &standing) {
+            for photo in differences(&timeline, &pushed, &existing) {
                 digest.row("feed_misplaced", &[&reader, &photo.raw().to_le_bytes()]);
                 misplaced += 1;
             }
@@ -123,14 +123,14 @@ async fn gone_users(conn: &mut Connection) -> Result<HashSet<UserId>, StorageErr
 
 /// The photos that a timeline has and should not, or has not and should:
 /// all pushed posts of its authors, down to where it was cut. Entries of posts
-/// that no longer stand are nothing, since nobody will see them.
+/// of deleted photos count as absent, since they are never shown.
 fn differences(
     timeline: &Timeline,
     pushed: &HashMap<UserId, Vec<Position>>,
-    standing: &HashSet<PhotoId>,
+    existing: &HashSet<PhotoId>,
 ) -> Vec<PhotoId> {
     let held: BTreeSet<Position> =
-        timeline.entries.as_slice().iter().copied().filter(|entry| standing.contains(&entry.photo)).collect();
+        timeline.entries.as_slice().iter().copied().filter(|entry| existing.contains(&entry.photo)).collect();
     let floor = timeline.entries.floor();
     let due: BTreeSet<Position> = timeline
         .authors
@@ -152,12 +152,12 @@ mod tests {
         let author = UserId::new(7);
         let entry = |n: i64| Position { posted_us: n, photo: PhotoId::new(n as u64) };
         let pushed = HashMap::from([(author, vec![entry(1), entry(2), entry(3)])]);
-        let standing: HashSet<PhotoId> = (1..=4).map(PhotoId::new).collect();
+        let existing: HashSet<PhotoId> = (1..=4).map(PhotoId::new).collect();
         let found = |numbers: &[i64], depth| {
             let mut timeline = Timeline::new(UserId::new(1));
             timeline.authors.add(author);
             timeline.entries.add(numbers.iter().map(|&n| entry(n)), depth);
-            let mut found = differences(&timeline, &pushed, &standing);
+            let mut found = differences(&timeline, &pushed, &existing);
             found.sort_unstable();
             found
         };

@@ -5,7 +5,7 @@ use feed_api::Position;
 use follower_api::{CountsOf, Followed, FollowersOf, Unfollowed};
 use photo_api::{PhotoDeleted, PhotoPosted};
 use profile_api::{ProfileDeleted, UserId};
-use storage::{Subscriber, Tx};
+use storage::{GatheringSubscriber, Subscriber, Tx};
 
 use crate::Feed;
 use crate::store::{self, Post};
@@ -64,14 +64,14 @@ fn not_now(refusal: Refusal) -> Refusal {
     if refusal.kind.is_failure() { Refusal { kind: RefusalKind::Unavailable, ..refusal } } else { refusal }
 }
 
-impl Subscriber<PhotoPosted> for Feed {
+impl GatheringSubscriber<PhotoPosted> for Feed {
     type Gathered = Option<Vec<UserId>>;
 
     fn gather<'a>(&'a self, cx: &'a CallContext, event: &'a PhotoPosted) -> Pending<'a, Self::Gathered> {
         Box::pin(self.readers_if_few(cx, event.photo.author, self.push_below))
     }
 
-    fn apply<'a>(
+    fn apply_gathered<'a>(
         &'a self,
         _: &'a CallContext,
         tx: &'a mut Tx,
@@ -90,30 +90,12 @@ impl Subscriber<PhotoPosted> for Feed {
 }
 
 impl Subscriber<PhotoDeleted> for Feed {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a PhotoDeleted) -> Pending<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn apply<'a>(
-        &'a self,
-        _: &'a CallContext,
-        tx: &'a mut Tx,
-        event: &'a PhotoDeleted,
-        (): (),
-    ) -> Pending<'a, ()> {
-        Box::pin(async move { Ok(store::bury_photo(tx.conn(), event.id).await?) })
+    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a PhotoDeleted) -> Pending<'a, ()> {
+        Box::pin(async move { Ok(store::mark_photo_deleted(tx.conn(), event.id).await?) })
     }
 }
 
 impl Subscriber<Followed> for Feed {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Followed) -> Pending<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
     /// Backfills all that was pushed before, so that it is nothing which came
     /// first, the follow or the post.
     fn apply<'a>(
@@ -121,7 +103,6 @@ impl Subscriber<Followed> for Feed {
         _: &'a CallContext,
         tx: &'a mut Tx,
         &Followed { follower, followee }: &'a Followed,
-        (): (),
     ) -> Pending<'a, ()> {
         Box::pin(async move {
             if store::is_gone(tx.conn(), follower).await? {
@@ -139,7 +120,7 @@ impl Subscriber<Followed> for Feed {
     }
 }
 
-impl Subscriber<Unfollowed> for Feed {
+impl GatheringSubscriber<Unfollowed> for Feed {
     type Gathered = Option<Vec<UserId>>;
 
     /// An author who falls below the threshold is no longer merged on read, so
@@ -160,7 +141,7 @@ impl Subscriber<Unfollowed> for Feed {
 
     /// Rebuilds from the authors left, so that older entries come back up into
     /// a timeline that had been cut.
-    fn apply<'a>(
+    fn apply_gathered<'a>(
         &'a self,
         _: &'a CallContext,
         tx: &'a mut Tx,
@@ -188,19 +169,7 @@ impl Subscriber<Unfollowed> for Feed {
 }
 
 impl Subscriber<ProfileDeleted> for Feed {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a ProfileDeleted) -> Pending<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn apply<'a>(
-        &'a self,
-        _: &'a CallContext,
-        tx: &'a mut Tx,
-        event: &'a ProfileDeleted,
-        (): (),
-    ) -> Pending<'a, ()> {
-        Box::pin(async move { Ok(store::bury_user(tx.conn(), event.id).await?) })
+    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileDeleted) -> Pending<'a, ()> {
+        Box::pin(async move { Ok(store::mark_user_deleted(tx.conn(), event.id).await?) })
     }
 }

@@ -28,7 +28,7 @@ impl Answer<HomeFeed> for Feed {
             let (popular, timeline) = try_join!(self.popular.answer(cx, popular), self.timeline(call.user))?;
 
             let mut read = self.db.read().await?;
-            let mut posts = standing(&mut read, timeline.entries.older_than(call.after), limit + 1).await?;
+            let mut posts = existing(&mut read, timeline.entries.older_than(call.after), limit + 1).await?;
             let mut merged = store::posts_by(&mut read, &popular, call.after, limit + 1).await?;
             drop(read);
             // Where the timeline was cut the feed ends: below, pushed entries are missing.
@@ -50,7 +50,7 @@ impl Answer<PhotosOf> for Feed {
             let mut read = self.db.read().await?;
             let posts = store::posts_by(&mut read, &[call.user], call.after, limit + 1).await?;
             drop(read);
-            // Nothing posted, or nobody there?
+            // No posts, or no such user?
             if posts.is_empty() {
                 let profiles = self.profiles.answer(cx, ProfilesByIds { ids: vec![call.user] }).await?;
                 if profiles.is_empty() {
@@ -107,7 +107,7 @@ fn page_limit(limit: u32) -> Result<usize, Refusal> {
 /// The first `enough` posts that still stand among `entries`, and maybe some
 /// more. Nearly always all do, so the first look suffices; each further one
 /// looks twice as far.
-async fn standing(
+async fn existing(
     conn: &mut Connection,
     mut entries: &[Position],
     enough: usize,
@@ -116,7 +116,7 @@ async fn standing(
     let mut step = enough;
     while found.len() < enough && !entries.is_empty() {
         let (some, later) = entries.split_at(step.min(entries.len()));
-        found.extend(store::standing(conn, some).await?);
+        found.extend(store::existing(conn, some).await?);
         entries = later;
         step *= 2;
     }

@@ -3,13 +3,13 @@
 //! - [`timeline`]: a reader's home feed as one value: start here.
 //! - [`events`]: how posts reach timelines, and leave them.
 //! - [`home`]: how a page is read: merged, filled with metadata and names.
-//! - [`store`]: tables and queries. [`bulk`]: loading them, and telling their state by one number.
+//! - [`store`]: tables and queries. [`bulk`]: loading them, and a digest of their state.
 //! - [`routes`]: the REST face.
 //!
 //! A post by an author with fewer than `push_below` followers is *pushed*: it
 //! is written into the timeline of every follower. Any other post waits in the
 //! author's own list, and readers merge it in when they ask. Which it was
-//! stands beside the post, so that an author who crosses the threshold loses
+//! is stored with the post, so that an author who crosses the threshold loses
 //! nothing: upwards, what was pushed stays pushed and the merge drops
 //! duplicates; downwards, what was not is pushed then.
 //!
@@ -17,7 +17,7 @@
 //! state. Therefore a timeline row also holds the authors the reader follows,
 //! as far as heard of: a post is pushed only to readers who are known to
 //! follow, a reader who follows gets all that was pushed before, and a late
-//! event of a deleted photo or account falls on its gravestone.
+//! event of a deleted photo or account falls on its tombstone.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use storage::{Connection, Engine, Migration, StorageError, query};
 
 use crate::timeline::{Authors, Entries, Timeline};
 
-/// Its tables. `feed_gone_*` are gravestones, 8 bytes each for ever: an event
+/// Its tables. `feed_gone_*` are tombstones, 8 bytes each for ever: an event
 /// of a deleted photo or account may come after the news of its end.
 pub const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
@@ -144,7 +144,7 @@ pub async fn posts_by(
 }
 
 /// The posts among these entries that still stand, in no particular order.
-pub async fn standing(conn: &mut Connection, entries: &[Position]) -> Result<Vec<Post>, StorageError> {
+pub async fn existing(conn: &mut Connection, entries: &[Position]) -> Result<Vec<Post>, StorageError> {
     let mut found = Vec::with_capacity(entries.len());
     for some in entries.chunks(IDS) {
         let mut select =
@@ -158,20 +158,20 @@ pub async fn standing(conn: &mut Connection, entries: &[Position]) -> Result<Vec
     Ok(found)
 }
 
-/// Takes a post away and sets its gravestone. Timelines keep an entry that
-/// nobody will see, until they are next rebuilt.
-pub async fn bury_photo(conn: &mut Connection, photo: PhotoId) -> Result<(), StorageError> {
-    let stone = sqlx::query("INSERT INTO feed_gone_photos (photo) VALUES ($1) ON CONFLICT DO NOTHING");
-    query("INSERT", "feed_gone_photos", stone.bind(photo.sql()).execute(&mut *conn)).await?;
+/// Takes a post away and sets its tombstone. Timelines keep an entry that
+/// is never shown, until they are next rebuilt.
+pub async fn mark_photo_deleted(conn: &mut Connection, photo: PhotoId) -> Result<(), StorageError> {
+    let tombstone = sqlx::query("INSERT INTO feed_gone_photos (photo) VALUES ($1) ON CONFLICT DO NOTHING");
+    query("INSERT", "feed_gone_photos", tombstone.bind(photo.sql()).execute(&mut *conn)).await?;
     let delete = sqlx::query("DELETE FROM feed_posts WHERE photo = $1").bind(photo.sql());
     query("DELETE", POSTS, delete.execute(conn)).await?;
     Ok(())
 }
 
-/// Takes a user's timeline and posts away and sets a gravestone.
-pub async fn bury_user(conn: &mut Connection, user: UserId) -> Result<(), StorageError> {
-    let stone = sqlx::query("INSERT INTO feed_gone_users (account) VALUES ($1) ON CONFLICT DO NOTHING");
-    query("INSERT", "feed_gone_users", stone.bind(user.sql()).execute(&mut *conn)).await?;
+/// Takes a user's timeline and posts away and sets a tombstone.
+pub async fn mark_user_deleted(conn: &mut Connection, user: UserId) -> Result<(), StorageError> {
+    let tombstone = sqlx::query("INSERT INTO feed_gone_users (account) VALUES ($1) ON CONFLICT DO NOTHING");
+    query("INSERT", "feed_gone_users", tombstone.bind(user.sql()).execute(&mut *conn)).await?;
     let posts = sqlx::query("DELETE FROM feed_posts WHERE author = $1").bind(user.sql());
     query("DELETE", POSTS, posts.execute(&mut *conn)).await?;
     let timeline = sqlx::query("DELETE FROM feed_timelines WHERE reader = $1").bind(user.sql());

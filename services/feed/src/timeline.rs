@@ -25,7 +25,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// The timeline of somebody who follows nobody yet.
+    /// The timeline of a user who follows no one yet.
     pub fn new(reader: UserId) -> Self {
         Self { reader, authors: Authors::default(), entries: Entries::default() }
     }

@@ -8,21 +8,9 @@ use crate::graph::Graph;
 use crate::store;
 
 impl Subscriber<ProfileDeleted> for Graph {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a ProfileDeleted) -> Pending<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
-    /// No `Unfollowed` follows from it: whoever keeps something for an edge
-    /// hears of the deletion itself.
-    fn apply<'a>(
-        &'a self,
-        _: &'a CallContext,
-        tx: &'a mut Tx,
-        event: &'a ProfileDeleted,
-        (): (),
-    ) -> Pending<'a, ()> {
+    /// No `Unfollowed` follows from it: a component that stores data for an edge
+    /// subscribes to the deletion itself.
+    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a ProfileDeleted) -> Pending<'a, ()> {
         Box::pin(async move { Ok(store::forget(tx.conn(), event.id).await?) })
     }
 }

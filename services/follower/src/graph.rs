@@ -85,7 +85,7 @@ impl Graph {
         change: Change,
     ) -> Result<Following, Refusal> {
         if me == user {
-            let sentence = "nobody follows themselves; give another user's id";
+            let sentence = "users cannot follow themselves; give another user's id";
             return Err(Refusal::new(RefusalKind::Unprocessable, "follow_self", sentence));
         }
         let write = IdempotentWrite::new(NAME, cx, me, &(change, user));
@@ -100,7 +100,7 @@ impl Graph {
         let conn = tx.conn();
         // Either may have been deleted since they were asked for.
         if store::is_gone(conn, me).await? {
-            return Err(asker_gone());
+            return Err(caller_deleted());
         }
         if store::is_gone(conn, user).await? {
             return Err(Refusal::not_found("user"));
@@ -129,7 +129,7 @@ impl Graph {
         let exists = |id| known.iter().any(|profile: &Profile| profile.id == id);
         match (exists(me), exists(user)) {
             (true, true) => Ok(()),
-            (false, _) => Err(asker_gone()),
+            (false, _) => Err(caller_deleted()),
             (true, false) => Err(Refusal::not_found("user")),
         }
     }
@@ -153,14 +153,14 @@ impl Graph {
         drop(read);
         let page = Page::cut(ids, paging.limit, |id| *id);
 
-        // Whoever has an edge exists; only of the others must it be asked.
-        let lonely = counts.followers == 0 && counts.following == 0;
-        let ids = if lonely { vec![user] } else { page.items.clone() };
+        // A user with an edge exists; only the others have to be looked up.
+        let has_no_edges = counts.followers == 0 && counts.following == 0;
+        let ids = if has_no_edges { vec![user] } else { page.items.clone() };
         let known = match ids.as_slice() {
             [] => Vec::new(),
             _ => self.profiles.answer(cx, ProfilesByIds { ids }).await?,
         };
-        if lonely && known.is_empty() {
+        if has_no_edges && known.is_empty() {
             return Err(Refusal::not_found("user"));
         }
         let mut known: HashMap<UserId, Profile> = known.into_iter().map(|p| (p.id, p)).collect();
@@ -176,7 +176,7 @@ impl From<Profile> for Person {
     }
 }
 
-fn asker_gone() -> Refusal {
+fn caller_deleted() -> Refusal {
     Refusal::new(
         RefusalKind::Unauthenticated,
         "account_gone",

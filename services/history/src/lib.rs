@@ -1,6 +1,6 @@
 //! What happened before the run began: the facts from which every component's tables are loaded in bulk.
 //!
-//! A history is the events that would have been published, had somebody lived
+//! A history is the events that would have been published, had the application run
 //! it. Each service loads its own tables from it, in key order.
 
 use follower_api::Followed;

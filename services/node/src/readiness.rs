@@ -19,7 +19,7 @@ pub(crate) fn probe(listen: SocketAddr) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("nobody answers at {listen}: {error}");
+            eprintln!("no response from {listen}: {error}");
             ExitCode::FAILURE
         }
     }

@@ -9,10 +9,10 @@ use runtime::{clock, random};
 use serde::{Deserialize, Serialize};
 use storage::{Blobs, Bus, Database, Tx};
 
-use crate::darkroom::Darkroom;
+use crate::decode_pool::DecodePool;
 use crate::picture::Format;
 use crate::store::{self, Files};
-use crate::{NAME, words};
+use crate::{NAME, captions};
 
 /// The component: photos and their likes.
 pub struct Album {
@@ -20,7 +20,7 @@ pub struct Album {
     bus: Bus,
     blobs: Blobs,
     /// Where uploads wait and pictures are developed.
-    pub darkroom: Darkroom,
+    pub decode_pool: DecodePool,
 }
 
 /// A photo to post, its words not yet checked.
@@ -39,12 +39,12 @@ pub struct Upload {
 /// A photo as one asker sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct View {
-    /// What everybody sees.
+    /// Public metadata.
     #[serde(flatten)]
     pub photo: Photo,
     /// Rises with every like that comes or goes, from 1.
     pub version: u64,
-    /// Whether the asker likes it; absent for nobody in particular.
+    /// Whether the caller likes it; absent for anonymous callers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liked: Option<bool>,
 }
@@ -67,7 +67,7 @@ impl Album {
             db: context.db.clone(),
             bus: context.bus.clone(),
             blobs: context.blobs.clone(),
-            darkroom: Darkroom::default(),
+            decode_pool: DecodePool::default(),
         }
     }
 
@@ -79,13 +79,13 @@ impl Album {
     /// gone, 503 and 504 when there is no room or no time.
     pub async fn post(&self, cx: &CallContext, author: UserId, upload: Upload) -> Result<Photo, Refusal> {
         let Upload { format, bytes, caption, tags } = upload;
-        let (caption, tags) = (words::caption(&caption)?, words::tags(&tags)?);
+        let (caption, tags) = (captions::caption(&caption)?, captions::tags(&tags)?);
         let id = match &cx.key {
             Some(key) => PhotoId::derived("photo", &[&author.raw().to_le_bytes(), key.as_bytes()]),
             None => PhotoId::new(random::bits()),
         };
         let size = bytes.len() as u64;
-        let content = self.darkroom.fingerprint(bytes.clone()).await;
+        let content = self.decode_pool.fingerprint(bytes.clone()).await;
         let write =
             IdempotentWrite::new(NAME, cx, author, &("post", format.media_type(), content, &caption, &tags));
 
@@ -96,7 +96,7 @@ impl Album {
             return Ok(first);
         }
 
-        let picture = self.darkroom.develop(cx, format, bytes.clone()).await?;
+        let picture = self.decode_pool.decode(cx, format, bytes.clone()).await?;
         let (original, thumbnail) =
             futures_util::try_join!(self.blobs.put(bytes), self.blobs.put(picture.thumbnail))?;
         let files = Files { original, thumbnail, media_type: format.media_type().to_owned() };
@@ -183,7 +183,7 @@ impl Album {
     /// Deletes a photo of one's own.
     ///
     /// # Errors
-    /// 404, or 403 when it is somebody else's.
+    /// 404, or 403 if it belongs to another user.
     pub async fn delete(&self, cx: &CallContext, me: UserId, id: PhotoId) -> Result<(), Refusal> {
         let write = IdempotentWrite::new(NAME, cx, me, &("delete", id));
         let mut tx = self.db.write().await?;
@@ -196,14 +196,14 @@ impl Album {
             return Err(Refusal::new(RefusalKind::Forbidden, "photo_foreign", sentence));
         }
         store::delete(tx.conn(), id).await?;
-        self.tell_deleted(cx, &mut tx, PhotoDeleted { id, author }).await?;
+        self.publish_deleted(cx, &mut tx, PhotoDeleted { id, author }).await?;
         write.store_reply(&mut tx, &()).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Publishes that a photo is gone.
-    pub(crate) async fn tell_deleted(
+    pub(crate) async fn publish_deleted(
         &self,
         cx: &CallContext,
         tx: &mut Tx,

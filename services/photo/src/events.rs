@@ -8,22 +8,15 @@ use storage::{Subscriber, Tx};
 use crate::{Album, store};
 
 impl Subscriber<ProfileDeleted> for Album {
-    type Gathered = ();
-
-    fn gather<'a>(&'a self, _: &'a CallContext, _: &'a ProfileDeleted) -> Pending<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn apply<'a>(
         &'a self,
         cx: &'a CallContext,
         tx: &'a mut Tx,
         event: &'a ProfileDeleted,
-        (): (),
     ) -> Pending<'a, ()> {
         Box::pin(async move {
             for id in store::forget(tx.conn(), event.id).await? {
-                self.tell_deleted(cx, tx, PhotoDeleted { id, author: event.id }).await?;
+                self.publish_deleted(cx, tx, PhotoDeleted { id, author: event.id }).await?;
             }
             Ok(())
         })

@@ -2,8 +2,8 @@
 //!
 //! - [`album`]: what can be done with a photo; start here.
 //! - [`picture`]: bytes to a checked picture and its thumbnail; bombs are refused unopened.
-//! - [`darkroom`]: a few pictures developed at a time, off the async threads.
-//! - [`words`]: what a caption and tags look like.
+//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time.
+//! - [`captions`]: what a caption and tags look like.
 //! - [`events`]: what happens when an account goes.
 //! - [`store`]: tables and queries.
 //! - [`routes`]: the REST face.
@@ -23,12 +23,12 @@ use photo_api::{PhotoDeleted, PhotoPosted, PhotosByIds};
 use profile_api::ProfileDeleted;
 
 pub mod album;
-pub mod darkroom;
+pub mod captions;
+pub mod decode_pool;
 pub mod events;
 pub mod picture;
 pub mod routes;
 pub mod store;
-pub mod words;
 
 pub use album::Album;
 

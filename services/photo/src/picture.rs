@@ -9,14 +9,14 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// Longest side, pixels.
-pub const MAX_SIDE: u32 = 8_000;
+pub const MAX_SIDE_PIXELS: u32 = 8_000;
 /// Most pixels: a 40-megapixel camera's.
 pub const MAX_PIXELS: u64 = 40_000_000;
 /// Most memory a decoded picture may take, bytes: 40 Mpx of 8-bit RGBA are
 /// 160 MB, the rest is the decoder's own room. 16 bits a channel halve the pixels.
-const MAX_DECODED: u64 = 192 << 20;
+const MAX_DECODED_BYTES: u64 = 192 << 20;
 /// Longest side of a thumbnail, pixels.
-pub const THUMBNAIL_SIDE: u32 = 320;
+pub const THUMBNAIL_SIDE_PIXELS: u32 = 320;
 /// Where JPEG's artefacts begin to disappear at this size; about 15 kB a thumbnail.
 const THUMBNAIL_QUALITY: u8 = 80;
 
@@ -51,11 +51,11 @@ impl Format {
         }
     }
 
-    /// The format the sender says it is, which the bytes must confirm.
+    /// The declared format, which the bytes must match.
     ///
     /// # Errors
     /// 415 for another media type, another content, or a lie about it.
-    pub fn agreed(declared: Option<&str>, bytes: &[u8]) -> Result<Self, Refusal> {
+    pub fn checked(declared: Option<&str>, bytes: &[u8]) -> Result<Self, Refusal> {
         let unsupported = |code, message: String| Refusal::new(RefusalKind::Unsupported, code, message);
         let essence = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let format = Self::ALL
@@ -81,7 +81,7 @@ pub struct Picture {
     pub width: u32,
     /// Pixels, as it should be shown.
     pub height: u32,
-    /// JPEG, at most [`THUMBNAIL_SIDE`] on its longer side.
+    /// JPEG, at most [`THUMBNAIL_SIDE_PIXELS`] on its longer side.
     pub thumbnail: Bytes,
 }
 
@@ -90,16 +90,16 @@ pub struct Picture {
 /// # Errors
 /// 422 `image_too_large` by what the header promises, before anything is
 /// decoded; 422 `image_broken` for what cannot be decoded to its end.
-pub fn develop(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
+pub fn decode(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED);
+    limits.max_image_width = Some(MAX_SIDE_PIXELS);
+    limits.max_image_height = Some(MAX_SIDE_PIXELS);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (mut width, mut height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED {
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
         return Err(too_large());
     }
     // Decoders of JPEG fill what is missing with grey, so its end is looked for first.
@@ -119,9 +119,9 @@ fn too_large() -> Refusal {
         RefusalKind::Unprocessable,
         "image_too_large",
         format!(
-            "a photo has at most {MAX_SIDE} pixels a side, {} megapixels in all and {} MiB once decoded",
+            "a photo has at most {MAX_SIDE_PIXELS} pixels a side, {} megapixels in all and {} MiB once decoded",
             MAX_PIXELS / 1_000_000,
-            MAX_DECODED >> 20,
+            MAX_DECODED_BYTES >> 20,
         ),
     )
 }
@@ -154,8 +154,8 @@ fn turns(orientation: Orientation) -> bool {
 }
 
 fn thumbnail(image: DynamicImage, orientation: Orientation) -> Result<Bytes, Refusal> {
-    let fits = image.width().max(image.height()) <= THUMBNAIL_SIDE;
-    let mut small = if fits { image } else { image.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE) };
+    let fits = image.width().max(image.height()) <= THUMBNAIL_SIDE_PIXELS;
+    let mut small = if fits { image } else { image.thumbnail(THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS) };
     small.apply_orientation(orientation);
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
@@ -241,8 +241,8 @@ mod tests {
     fn every_format_is_decoded_and_shrunk_to_fit() {
         for format in Format::ALL {
             let bytes = encoded(&gradient(1280, 640), format);
-            assert_eq!(Format::agreed(Some(format.media_type()), &bytes).expect("agrees"), format);
-            let picture = develop(format, &bytes).expect("a good picture");
+            assert_eq!(Format::checked(Some(format.media_type()), &bytes).expect("agrees"), format);
+            let picture = decode(format, &bytes).expect("a good picture");
             assert_eq!((picture.width, picture.height), (1280, 640));
             // 1280 x 640 into 320 x 320 keeps its shape: a quarter each way.
             let thumbnail = image::load_from_memory(&picture.thumbnail).expect("a JPEG");
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_small_picture_is_not_blown_up() {
-        let picture = develop(Format::Png, &encoded(&gradient(20, 10), Format::Png)).expect("a good picture");
+        let picture = decode(Format::Png, &encoded(&gradient(20, 10), Format::Png)).expect("a good picture");
         let thumbnail = image::load_from_memory(&picture.thumbnail).expect("a JPEG");
         assert_eq!((thumbnail.width(), thumbnail.height()), (20, 10));
     }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn what_shines_through_is_white() {
         let clear = DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(8, 8, image::Rgba([0, 0, 0, 0])));
-        let picture = develop(Format::Png, &encoded(&clear, Format::Png)).expect("a good picture");
+        let picture = decode(Format::Png, &encoded(&clear, Format::Png)).expect("a good picture");
         let thumbnail = image::load_from_memory(&picture.thumbnail).expect("a JPEG").to_rgb8();
         assert!(thumbnail.pixels().all(|pixel| pixel.0.iter().all(|&channel| channel > 250)));
     }
@@ -268,11 +268,11 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_by_its_header() {
         // 60,000 x 60,000 would be 10.8 GB of RGB; the file has a hundred bytes or so.
-        assert_eq!(code(develop(Format::Png, &bomb(60_000))), (422, "image_too_large".into()));
+        assert_eq!(code(decode(Format::Png, &bomb(60_000))), (422, "image_too_large".into()));
         // Within 8,000 a side, but 49 Mpx.
-        assert_eq!(code(develop(Format::Png, &bomb(7_000))), (422, "image_too_large".into()));
+        assert_eq!(code(decode(Format::Png, &bomb(7_000))), (422, "image_too_large".into()));
         // 6,000 x 6,000 are allowed; this one lacks all but a few of its pixels.
-        assert_eq!(code(develop(Format::Png, &bomb(6_000))), (422, "image_broken".into()));
+        assert_eq!(code(decode(Format::Png, &bomb(6_000))), (422, "image_broken".into()));
     }
 
     #[test]
@@ -281,19 +281,19 @@ mod tests {
             let whole = encoded(&gradient(200, 200), format);
             for part in 1..8 {
                 let cut = &whole[..whole.len() * part / 8];
-                assert_eq!(code(develop(format, cut)), (422, "image_broken".into()), "{format:?}, {part}/8");
+                assert_eq!(code(decode(format, cut)), (422, "image_broken".into()), "{format:?}, {part}/8");
             }
         }
     }
 
     #[test]
-    fn the_bytes_must_be_what_the_sender_says() {
+    fn the_bytes_must_match_the_declared_type() {
         let png = encoded(&gradient(4, 4), Format::Png);
-        assert_eq!(Format::agreed(Some("IMAGE/PNG; q=1"), &png).expect("agrees"), Format::Png);
-        assert_eq!(code(Format::agreed(Some("image/jpeg"), &png)).1, "media_type_mismatch");
-        assert_eq!(code(Format::agreed(Some("image/png"), b"text")).1, "media_type_mismatch");
-        assert_eq!(code(Format::agreed(Some("image/gif"), b"GIF89a")).1, "media_type_unsupported");
-        assert_eq!(code(Format::agreed(None, &png)), (415, "media_type_unsupported".into()));
+        assert_eq!(Format::checked(Some("IMAGE/PNG; q=1"), &png).expect("agrees"), Format::Png);
+        assert_eq!(code(Format::checked(Some("image/jpeg"), &png)).1, "media_type_mismatch");
+        assert_eq!(code(Format::checked(Some("image/png"), b"text")).1, "media_type_mismatch");
+        assert_eq!(code(Format::checked(Some("image/gif"), b"GIF89a")).1, "media_type_unsupported");
+        assert_eq!(code(Format::checked(None, &png)), (415, "media_type_unsupported".into()));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn router(album: Arc<Album>) -> Router {
 
 type Component = State<Arc<Album>>;
 
-/// What is said about a photo beside its bytes.
+/// Metadata of an upload.
 #[derive(Deserialize)]
 struct About {
     #[serde(default)]
@@ -72,11 +72,11 @@ async fn post_photo(
     request: Request,
 ) -> RestResult<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
-    let _place = album.darkroom.enter()?;
+    let _permit = album.decode_pool.admit()?;
     let (parts, body) = request.into_parts();
     let bytes = whole(&cx, body).await?;
     let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let format = Format::agreed(declared, &bytes)?;
+    let format = Format::checked(declared, &bytes)?;
     let upload = Upload { format, bytes, caption: about.caption, tags: about.tags };
     let photo = album.post(&cx, me, upload).await?;
     Ok((StatusCode::CREATED, [(LOCATION, format!("/v1/photos/{}", photo.id))], Json(photo)))

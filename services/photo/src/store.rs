@@ -46,7 +46,7 @@ const GONE: &str = "photo_gone";
 /// `id, author, caption, tags, width, height, bytes, likes, posted_us, version`.
 type Row = (i64, i64, String, String, i64, i64, i64, i64, i64, i64);
 
-/// What everybody sees, and the version.
+/// Public metadata, and the version.
 fn photo(row: Row) -> (Photo, u64) {
     let (id, author, caption, tags, width, height, bytes, likes, posted_us, version) = row;
     let photo = Photo {

@@ -112,10 +112,10 @@ impl Accounts {
         self.session(event.profile)
     }
 
-    /// A token for whoever knows the password.
+    /// A token in exchange for the password.
     ///
     /// # Errors
-    /// 401, which does not tell whether the handle or the password is wrong.
+    /// 401, which does not reveal whether the handle or the password is wrong.
     pub async fn log_in(&self, cx: &CallContext, credentials: Credentials) -> Result<Session, Refusal> {
         let Credentials { handle, password } = credentials;
         // What could not have been chosen is not worth the hashing.
@@ -214,7 +214,7 @@ impl Answer<ProfilesByIds> for Accounts {
 }
 
 fn taken() -> Refusal {
-    Refusal::new(RefusalKind::Conflict, "handle_taken", "the handle is or was somebody's; choose another")
+    Refusal::new(RefusalKind::Conflict, "handle_taken", "the handle is or was taken; choose another")
 }
 
 fn wrong() -> Refusal {

@@ -29,7 +29,7 @@ impl Passwords {
     pub fn new(kib: u32) -> Result<Self, Refusal> {
         let params = Params::new(kib, PASSES, LANES, None)
             .map_err(|why| Refusal::internal(format!("argon2_kib = {kib} is impossible: {why}")))?;
-        // Half of the cores: a storm of log-ins must leave some to everybody
+        // Half of the cores: a storm of log-ins must leave some to everything
         // else, and each turn holds `kib` of memory.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
@@ -49,7 +49,7 @@ impl Passwords {
     }
 
     /// Whether a password is the one `kept`. For an account that does not
-    /// exist the same work is done in vain, so that time does not tell which
+    /// exist the same work is done, so that the duration does not reveal which
     /// handles exist.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Refusal> {
         .map_err(|why| Refusal::internal(format!("the password could not be hashed: {why}")))
 }
 
-/// A well-formed PHC string that costs what a real one costs and that nobody's
+/// A well-formed PHC string that costs what a real one costs and that no
 /// password gives: its output is 32 zero bytes.
 fn decoy(kib: u32) -> String {
     let (salt, output) = ("A".repeat(22), "A".repeat(43));
@@ -128,12 +128,12 @@ mod tests {
 
     #[test]
     fn the_decoy_is_read_in_full_before_it_is_refused() {
-        let why = Argon2::default().verify_password(b"anything", decoy(64).as_str()).expect_err("nobody's");
+        let why = Argon2::default().verify_password(b"anything", decoy(64).as_str()).expect_err("no user's");
         assert_eq!(why, argon2::password_hash::Error::PasswordInvalid, "well-formed, so the work was done");
     }
 
     #[test]
-    fn an_impossible_cost_is_said_at_once() {
+    fn an_impossible_cost_is_refused_at_once() {
         assert!(Passwords::new(1).is_err_and(|refusal| refusal.message.contains("argon2_kib = 1")));
     }
 }

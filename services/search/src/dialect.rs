@@ -7,7 +7,7 @@ use contract::Refusal;
 use search_api::{PersonHit, PhotoHit};
 use storage::{Connection, Migration, StorageError, query};
 
-use crate::finder::Stretch;
+use crate::finder::PageRange;
 
 /// The index tables. Contentless: words are indexed, the text stays in the rows
 /// alone. Case and accents do not count.
@@ -37,7 +37,7 @@ const WORDS_MAX: usize = 16;
 pub struct Terms(String);
 
 impl Terms {
-    /// Reads what somebody typed. Each word becomes a quoted string, in which
+    /// Parses a typed query. Each word becomes a quoted string, in which
     /// only the quote itself means anything, so no typed character is syntax.
     /// All of them must be found.
     ///
@@ -65,7 +65,7 @@ impl Terms {
 pub async fn find_photos(
     conn: &mut Connection,
     terms: &Terms,
-    stretch: Stretch,
+    range: PageRange,
 ) -> Result<Vec<PhotoHit>, StorageError> {
     // Ranked before joined: only the rows of the page are fetched.
     let select = sqlx::query_as::<_, (i64, i64, String)>(
@@ -76,8 +76,8 @@ pub async fn find_photos(
          ORDER BY hit.score, p.id",
     )
     .bind(&terms.0)
-    .bind(i64::from(stretch.limit))
-    .bind(i64::from(stretch.offset));
+    .bind(i64::from(range.limit))
+    .bind(i64::from(range.offset));
     let rows = query("SELECT", PHOTOS, select.fetch_all(conn)).await?;
     let hit = |(id, author, caption)| PhotoHit {
         id: photo_api::PhotoId::from_sql(id),
@@ -91,7 +91,7 @@ pub async fn find_photos(
 pub async fn find_people(
     conn: &mut Connection,
     terms: &Terms,
-    stretch: Stretch,
+    range: PageRange,
 ) -> Result<Vec<PersonHit>, StorageError> {
     let select = sqlx::query_as::<_, (i64, String, String)>(
         "SELECT p.id, p.handle, p.name
@@ -101,8 +101,8 @@ pub async fn find_people(
          ORDER BY hit.score, p.id",
     )
     .bind(&terms.0)
-    .bind(i64::from(stretch.limit))
-    .bind(i64::from(stretch.offset));
+    .bind(i64::from(range.limit))
+    .bind(i64::from(range.offset));
     let rows = query("SELECT", PEOPLE, select.fetch_all(conn)).await?;
     let hit = |(id, handle, name)| PersonHit { id: profile_api::UserId::from_sql(id), handle, name };
     Ok(rows.into_iter().map(hit).collect())

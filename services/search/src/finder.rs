@@ -14,14 +14,14 @@ pub struct Finder {
 
 /// Hits to skip, and how many to give after them.
 #[derive(Clone, Copy, Debug)]
-pub struct Stretch {
+pub struct PageRange {
     /// At most [`OFFSET_MAX`].
     pub offset: u32,
     /// At most 101: a page and one more, to know whether another follows.
     pub limit: u32,
 }
 
-/// Nobody reads on after so many hits, and ranking them anew for each page is dear.
+/// Users rarely read further, and ranking all hits again for each page is expensive.
 pub const OFFSET_MAX: u32 = 10_000;
 /// Hits in one call.
 const LIMIT_MAX: u32 = 100;
@@ -38,24 +38,24 @@ impl Finder {
     ///
     /// # Errors
     /// 400 without a word to look for.
-    pub async fn photos(&self, terms: &str, stretch: Stretch) -> Result<Vec<PhotoHit>, Refusal> {
+    pub async fn photos(&self, terms: &str, range: PageRange) -> Result<Vec<PhotoHit>, Refusal> {
         let terms = Terms::read(terms)?;
         let mut read = self.db.read().await?;
-        Ok(dialect::find_photos(&mut read, &terms, stretch).await?)
+        Ok(dialect::find_photos(&mut read, &terms, range).await?)
     }
 
     /// People whose name or handle holds every term, in the order of [`Finder::photos`].
     ///
     /// # Errors
     /// 400 without a word to look for.
-    pub async fn people(&self, terms: &str, stretch: Stretch) -> Result<Vec<PersonHit>, Refusal> {
+    pub async fn people(&self, terms: &str, range: PageRange) -> Result<Vec<PersonHit>, Refusal> {
         let terms = Terms::read(terms)?;
         let mut read = self.db.read().await?;
-        Ok(dialect::find_people(&mut read, &terms, stretch).await?)
+        Ok(dialect::find_people(&mut read, &terms, range).await?)
     }
 }
 
-impl Stretch {
+impl PageRange {
     fn asked(offset: u32, limit: u32) -> Result<Self, Refusal> {
         if offset > OFFSET_MAX || !(1..=LIMIT_MAX).contains(&limit) {
             let sentence = format!("`offset` ends at {OFFSET_MAX}, `limit` is 1 to {LIMIT_MAX}");
@@ -67,12 +67,12 @@ impl Stretch {
 
 impl Answer<FindPhotos> for Finder {
     fn answer<'a>(&'a self, _: &'a CallContext, call: FindPhotos) -> Pending<'a, Vec<PhotoHit>> {
-        Box::pin(async move { self.photos(&call.terms, Stretch::asked(call.offset, call.limit)?).await })
+        Box::pin(async move { self.photos(&call.terms, PageRange::asked(call.offset, call.limit)?).await })
     }
 }
 
 impl Answer<FindPeople> for Finder {
     fn answer<'a>(&'a self, _: &'a CallContext, call: FindPeople) -> Pending<'a, Vec<PersonHit>> {
-        Box::pin(async move { self.people(&call.terms, Stretch::asked(call.offset, call.limit)?).await })
+        Box::pin(async move { self.people(&call.terms, PageRange::asked(call.offset, call.limit)?).await })
     }
 }

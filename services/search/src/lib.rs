@@ -1,4 +1,4 @@
-//! Photos by caption and tags, people by name: a full-text index over what others tell.
+//! Photos by caption and tags, people by name: a full-text index built from other components' events.
 //!
 //! - [`finder`]: what can be looked for; start here.
 //! - [`events`]: what goes into the index and out of it.
@@ -6,7 +6,7 @@
 //! - [`dialect`]: full text in SQLite's words; another database would replace this file.
 //! - [`routes`]: the REST face.
 //!
-//! Two components tell it things, and nobody promises which news comes first.
+//! Events come from two components, in no guaranteed order.
 //! Versions and a memory of the deleted make the index the same in any order.
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use contract::Refusal;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 
-use crate::finder::{Finder, OFFSET_MAX, Stretch};
+use crate::finder::{Finder, OFFSET_MAX, PageRange};
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")];
@@ -73,10 +73,10 @@ async fn search(
             Refusal::bad_request("cursor_invalid", "pass `next` of the previous page, unchanged").into()
         );
     }
-    let stretch = Stretch { offset, limit: paging.limit + 1 };
+    let range = PageRange { offset, limit: paging.limit + 1 };
     Ok(match question.among {
-        Among::Photos => page(finder.photos(&question.words, stretch).await?, offset, paging.limit),
-        Among::People => page(finder.people(&question.words, stretch).await?, offset, paging.limit),
+        Among::Photos => page(finder.photos(&question.words, range).await?, offset, paging.limit),
+        Among::People => page(finder.people(&question.words, range).await?, offset, paging.limit),
     })
 }
 

@@ -16,7 +16,7 @@ pub mod load;
 
 pub use catalogue::{CATALOGUE, components};
 
-/// Runs the process a configuration describes until it is told to leave; see [`node::run`].
+/// Runs the process of a configuration until it is asked to leave; see [`node::run`].
 pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
     let parts = catalogue::parts(config.hosts(), config.process.gateway);
     node::run(config, parts, lifeline)

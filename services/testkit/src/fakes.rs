@@ -3,7 +3,7 @@
 use contract::{Answer, CallContext, Pending};
 use profile_api::{Profile, ProfilesByIds, UserId};
 
-/// A `profile` that knows users 1 to 999, by number, and nobody else.
+/// A `profile` that knows users 1 to 999 only.
 pub struct Roster;
 
 impl Roster {

@@ -1,28 +1,28 @@
-//! What the behaviour tests of the services stand on: one service on its own ground, reached three ways.
+//! Runs the behaviour tests of a service over three carriers.
 //!
-//! - [`client`]: what a story may do to the service, whatever lies between: [`Client`].
+//! - [`client`]: what a test may do with the service, over any carrier: [`Client`].
 //! - [`request`]: a REST request and the reply to it.
-//! - [`ground`]: the service opened in a temporary folder, beside fakes for the components it asks.
-//! - [`fakes`]: answers of components that are not there.
-//! - [`here`]: reached by function calls, encoded or not. [`there`]: a program of its own, found through
-//!   a registry, with a database and an outbox on either side.
+//! - [`subject`]: the service opened in a temporary folder, with fakes of the components it calls.
+//! - [`fakes`]: fakes of other components.
+//! - [`in_process`]: the service called by function calls, encoded or not. [`child_process`]: the service's program,
+//!   found through a registry, with a database and an outbox on either side.
 //!
-//! Start with [`on_every_carrier!`]: it turns stories into tests.
+//! Start with [`on_every_carrier!`]: it turns test bodies into tests.
 
+pub mod child_process;
 pub mod client;
 pub mod fakes;
-pub mod ground;
-pub mod here;
+pub mod in_process;
 pub mod request;
-pub mod there;
+pub mod subject;
 
+pub use child_process::ChildProcess;
 pub use client::{Client, eventually};
-pub use ground::Subject;
-pub use here::Here;
+pub use in_process::InProcess;
 pub use request::{Reply, Request, delete, get, patch, post, put};
-pub use there::There;
+pub use subject::Subject;
 
-/// One test per story and carrier. A story is `async fn(client: impl Client)`.
+/// One test per body and carrier. A body is `async fn(client: impl Client)`.
 ///
 /// ```ignore
 /// testkit::on_every_carrier!(SUBJECT => a_follow_is_counted_once, following_yourself_is_refused);
@@ -33,19 +33,19 @@ macro_rules! on_every_carrier {
         mod local {
             $(#[tokio::test]
             async fn $story() {
-                super::$story($crate::Here::local(&super::$subject).await).await;
+                super::$story($crate::InProcess::local(&super::$subject).await).await;
             })+
         }
         mod wire {
             $(#[tokio::test]
             async fn $story() {
-                super::$story($crate::Here::wire(&super::$subject).await).await;
+                super::$story($crate::InProcess::wire(&super::$subject).await).await;
             })+
         }
         mod process {
             $(#[tokio::test]
             async fn $story() {
-                super::$story($crate::There::start(&super::$subject).await).await;
+                super::$story($crate::ChildProcess::start(&super::$subject).await).await;
             })+
         }
     };

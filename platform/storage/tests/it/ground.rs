@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::{CallContext, ComponentName, Deadline, Event, Pending, Refusal};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
-use storage::{Bus, Consumer, Database, Migration, Options, OutboundTopics, Source, Subscriber, Tx};
+use storage::{Bus, Consumer, Database, GatheringSubscriber, Migration, Options, OutboundTopics, Source, Tx};
 use tempfile::TempDir;
 
 pub const PUBLISHER: ComponentName = ComponentName::of("photo");
@@ -115,26 +115,32 @@ impl Ledger {
     }
 }
 
-impl Subscriber<Posted> for Ledger {
+impl GatheringSubscriber<Posted> for Ledger {
     type Gathered = ();
 
     fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Posted) -> Pending<'a, ()> {
         Box::pin(std::future::ready(self.ask()))
     }
 
-    fn apply<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a Posted, (): ()) -> Pending<'a, ()> {
+    fn apply_gathered<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a Posted,
+        (): (),
+    ) -> Pending<'a, ()> {
         Box::pin(self.write(tx, event.number.cast_signed()))
     }
 }
 
-impl Subscriber<Withdrawn> for Ledger {
+impl GatheringSubscriber<Withdrawn> for Ledger {
     type Gathered = ();
 
     fn gather<'a>(&'a self, _: &'a CallContext, _: &'a Withdrawn) -> Pending<'a, ()> {
         Box::pin(std::future::ready(self.ask()))
     }
 
-    fn apply<'a>(
+    fn apply_gathered<'a>(
         &'a self,
         _: &'a CallContext,
         tx: &'a mut Tx,

@@ -14,7 +14,7 @@ pub struct Position {
     pub photo: PhotoId,
 }
 
-/// A photo in a feed, with its author's name beside it.
+/// A photo in a feed, with its author's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeedItem {
     /// The photo's metadata.

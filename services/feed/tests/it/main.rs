@@ -9,7 +9,7 @@ use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
-use testkit::{Client, Here, Subject, eventually, get};
+use testkit::{Client, InProcess, Subject, eventually, get};
 
 static SUBJECT: Subject = Subject {
     service: &feed::SERVICE,
@@ -83,7 +83,7 @@ async fn a_post_reaches_those_who_follow(client: impl Client) {
     assert_eq!(seen["items"][0]["author_handle"], "user2");
     assert_eq!(seen["items"][0]["photo"], serde_json::to_value(photo(BOB, 1)).expect("plain data"));
     assert_eq!(seen.get("next"), None);
-    // `follower` says that Cleo follows Bob, but its event has not come yet.
+    // In `follower` Cleo follows Bob, but the event has not arrived yet.
     assert_eq!(numbers(&page(&client, CLEO, "").await), ids(BOB, []));
     follow(&client, CLEO, BOB).await;
     shows(&client, CLEO, &ids(BOB, [1])).await;
@@ -116,10 +116,10 @@ async fn an_unfollow_takes_it_away(client: impl Client) {
 async fn changes_of_mind_keep_their_order(client: impl Client) {
     post(&client, BOB, 1).await;
     for turn in 0..40 {
-        let told = Followed { follower: ADA, followee: BOB };
-        client.publish(&format!("Followed/{turn}"), told).await;
-        let told = Unfollowed { follower: ADA, followee: BOB };
-        client.publish(&format!("Unfollowed/{turn}"), told).await;
+        let event = Followed { follower: ADA, followee: BOB };
+        client.publish(&format!("Followed/{turn}"), event).await;
+        let event = Unfollowed { follower: ADA, followee: BOB };
+        client.publish(&format!("Unfollowed/{turn}"), event).await;
     }
     // The last word of either kind, to be waited for.
     post(&client, CLEO, 2).await;
@@ -192,7 +192,7 @@ async fn a_user_feed_needs_no_token(client: impl Client) {
     let first = of(BOB, "limit=2").await.expect(200);
     let rest = of(BOB, &format!("limit=2&cursor={}", first["next"].as_str().expect("more follows"))).await;
     assert_eq!(numbers(&rest.expect(200)), ids(BOB, [1]));
-    assert_eq!(numbers(&of(CLEO, "").await.expect(200)), ids(CLEO, []), "somebody who posted nothing");
+    assert_eq!(numbers(&of(CLEO, "").await.expect(200)), ids(CLEO, []), "a user without posts");
     of(UserId::new(5_000), "").await.refused(404, "user_not_found");
 }
 
@@ -239,7 +239,7 @@ async fn questions_are_checked(client: impl Client) {
         client.send(get(format!("/v1/feed?{query}")).token(&token)).await.refused(400, code);
         client.send(get(format!("/v1/users/{BOB}/photos?{query}"))).await.refused(400, code);
     }
-    client.send(get("/v1/users/nobody/photos")).await.refused(400, "id_invalid");
+    client.send(get("/v1/users/unknown/photos")).await.refused(400, "id_invalid");
     let refusal = client.ask(HomeFeed { user: ADA, after: None, limit: 0 }).await.expect_err("no page");
     assert_eq!(refusal.code, "limit_invalid");
 }
@@ -270,11 +270,11 @@ async fn a_loaded_history_reads_as_if_it_had_been_lived() {
         history: lived,
         program: env!("CARGO_BIN_EXE_feed"),
     };
-    let loaded = Here::local(&LOADED).await;
+    let loaded = InProcess::local(&LOADED).await;
     shows(&loaded, ADA, &[ids(BOB, [3]), ids(STAR, [2]), ids(BOB, [1])].concat()).await;
     shows(&loaded, CLEO, &ids(BOB, [3, 1])).await;
 
-    let live = Here::local(&SUBJECT).await;
+    let live = InProcess::local(&SUBJECT).await;
     assert_ne!(live.digest(&SUBJECT).await, loaded.digest(&LOADED).await);
     for past in lived().photos {
         live.publish(&past.photo.id.to_string(), PhotoPosted { photo: past.photo }).await;

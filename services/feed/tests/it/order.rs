@@ -33,15 +33,15 @@ const DEPTHS: [u32; 2] = [6, 60];
 
 type Edges = BTreeSet<(UserId, UserId)>;
 
-/// What the publishers will have told.
+/// The events of all publishers.
 struct Plot {
     follows: Vec<(UserId, UserId)>,
-    photos: Vec<Told>,
+    photos: Vec<PhotoEvent>,
     leaver: UserId,
 }
 
 #[derive(Clone, Copy)]
-enum Told {
+enum PhotoEvent {
     Posted(PhotoId),
     Deleted(PhotoId),
 }
@@ -60,14 +60,14 @@ impl Plot {
         // Of those who are left half go, so that stars fall.
         let leave: Vec<_> = plot.edges(60).into_iter().filter(|_| below(2) == 0).collect();
         plot.follows.extend(leave);
-        let mut standing: Vec<PhotoId> = Vec::new();
+        let mut existing: Vec<PhotoId> = Vec::new();
         for n in 0..40 {
             let id = world::photo_id(UserId::new(1 + below(USERS)), n);
-            plot.photos.push(Told::Posted(id));
-            standing.push(id);
+            plot.photos.push(PhotoEvent::Posted(id));
+            existing.push(id);
             if below(8) == 0 {
-                let victim = standing.swap_remove(below(standing.len() as u64) as usize);
-                plot.photos.push(Told::Deleted(victim));
+                let victim = existing.swap_remove(below(existing.len() as u64) as usize);
+                plot.photos.push(PhotoEvent::Deleted(victim));
             }
         }
         plot
@@ -99,22 +99,23 @@ impl Plot {
     fn deleted(&self) -> Vec<PhotoId> {
         self.photos
             .iter()
-            .filter_map(|told| if let Told::Deleted(id) = told { Some(*id) } else { None })
+            .filter_map(|event| if let PhotoEvent::Deleted(id) = event { Some(*id) } else { None })
             .collect()
     }
 
     /// How many photos go, by themselves or with their author.
     fn gone(&self) -> usize {
-        let leavers =
-            |told: &&Told| matches!(told, Told::Posted(id) if world::photo(*id).author == self.leaver);
+        let leavers = |event: &&PhotoEvent| matches!(event, PhotoEvent::Posted(id) if world::photo(*id).author == self.leaver);
         self.deleted().len() + self.photos.iter().filter(leavers).count()
     }
 
     /// What a reader should see, newest first.
     fn feed(&self, reader: UserId) -> Vec<PhotoId> {
         let (edges, deleted) = (self.final_edges(), self.deleted());
-        let posted =
-            self.photos.iter().filter_map(|told| if let Told::Posted(id) = told { Some(*id) } else { None });
+        let posted = self
+            .photos
+            .iter()
+            .filter_map(|event| if let PhotoEvent::Posted(id) = event { Some(*id) } else { None });
         let mut feed: Vec<PhotoId> = posted
             .filter(|id| !deleted.contains(id) && edges.contains(&(reader, world::photo(*id).author)))
             .collect();
@@ -188,13 +189,13 @@ impl Stage {
         Ok(tx.commit().await?)
     }
 
-    /// Tells the plot, drawing at every step which topic speaks next and how
+    /// Publishes the plot, drawing at every step which topic is next and how
     /// far `follower` is ahead.
-    async fn tell(&self, plot: &Plot, chance: &mut RandomStream) {
+    async fn publish_all(&self, plot: &Plot, chance: &mut RandomStream) {
         let mut below = |n: usize| (chance.next_u64() % n as u64) as usize;
         let (follow, unfollow) = plot.turns();
         let (deletes, posts): (Vec<usize>, Vec<usize>) =
-            (0..plot.photos.len()).partition(|told| matches!(plot.photos[*told], Told::Deleted(_)));
+            (0..plot.photos.len()).partition(|event| matches!(plot.photos[*event], PhotoEvent::Deleted(_)));
         let mut topics =
             [follow, unfollow, posts, deletes, vec![0]].map(|topic| topic.into_iter().peekable());
         // Some topics are quick and some are slow, so that whole stretches change places.
@@ -235,10 +236,10 @@ impl Stage {
                     let (follower, followee) = plot.follows[at];
                     self.publish(id, Unfollowed { follower, followee }).await;
                 }
-                (2, Some(Told::Posted(photo))) => {
+                (2, Some(PhotoEvent::Posted(photo))) => {
                     self.publish(id, PhotoPosted { photo: world::photo(*photo) }).await;
                 }
-                (3, Some(Told::Deleted(photo))) => {
+                (3, Some(PhotoEvent::Deleted(photo))) => {
                     let author = world::photo(*photo).author;
                     self.publish(id, PhotoDeleted { id: *photo, author }).await;
                 }
@@ -271,25 +272,25 @@ async fn any_order_of_events_ends_in_one_state() {
         let plot = Plot::new(&mut RandomStream::new(seed, "plot"));
         let depth = DEPTHS[seed as usize % 2];
         let mut digests = HashMap::new();
-        for telling in 0..3 {
+        for ordering in 0..3 {
             let stage = Stage::open(depth).await;
-            stage.tell(&plot, &mut RandomStream::new(seed * 10 + telling, "telling")).await;
+            stage.publish_all(&plot, &mut RandomStream::new(seed * 10 + ordering, "order")).await;
             let digest = (feed::SERVICE.digest)(&stage.db).await.expect("reads");
-            digests.insert(digest, telling);
+            digests.insert(digest, ordering);
             for reader in (1..=USERS).map(UserId::new).filter(|reader| *reader != plot.leaver) {
                 let (seen, expected) = (stage.feed(reader).await, plot.feed(reader));
                 let same = seen.len().min(expected.len()).min(depth as usize);
-                assert_eq!(seen[..same], expected[..same], "seed {seed}, telling {telling}, reader {reader}");
+                assert_eq!(seen[..same], expected[..same], "seed {seed}, order {ordering}, reader {reader}");
                 // What is gone keeps its place in a full timeline until that is rebuilt;
                 // all else is there, down to the depth.
                 let due = expected.len().min((depth as usize).saturating_sub(plot.gone()));
                 assert!(
                     seen.len() >= due,
-                    "seed {seed}, telling {telling}, reader {reader}: {seen:?} of {expected:?}"
+                    "seed {seed}, order {ordering}, reader {reader}: {seen:?} of {expected:?}"
                 );
             }
         }
-        assert_eq!(digests.len(), 1, "seed {seed}: tellings by digest: {digests:?}");
+        assert_eq!(digests.len(), 1, "seed {seed}: orderings by digest: {digests:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What others may ask `follower`, and what it tells them: who follows whom.
+//! Calls and events of `follower`: the follower graph.
 //!
 //! Start with [`FollowersOf`], the call a fan-out begins with.
 

@@ -8,7 +8,7 @@ use history::History;
 use profile_api::{ProfileDeleted, ProfilesByIds, UserId};
 use serde_json::{Value, json};
 use testkit::fakes::Roster;
-use testkit::{Client, Here, Reply, Subject, delete, eventually, get, put};
+use testkit::{Client, InProcess, Reply, Subject, delete, eventually, get, put};
 
 const NOTHING_YET: Subject = Subject {
     service: &follower::SERVICE,
@@ -22,7 +22,7 @@ static SEEDED: Subject = Subject { history: four_edges, ..NOTHING_YET };
 testkit::on_every_carrier!(EMPTY =>
     an_edge_counts_once_however_often_it_is_put,
     one_key_has_one_effect,
-    who_cannot_be_followed_is_said,
+    an_impossible_follow_is_refused_with_a_reason,
     pages_hold_still_while_edges_change,
     the_fan_out_gets_its_answers,
     a_deleted_user_takes_the_edges_along,
@@ -92,7 +92,7 @@ async fn one_key_has_one_effect(client: impl Client) {
     assert_eq!(client.send(namesake).await.expect(200)["followers"], 1, "keys belong to their users");
 }
 
-async fn who_cannot_be_followed_is_said(client: impl Client) {
+async fn an_impossible_follow_is_refused_with_a_reason(client: impl Client) {
     follow(&client, 1, 1).await.refused(422, "follow_self");
     follow(&client, 1, 5_000).await.refused(404, "user_not_found");
     unfollow(&client, 1, 5_000).await.refused(404, "user_not_found");
@@ -172,7 +172,7 @@ async fn a_deleted_user_takes_the_edges_along(client: impl Client) {
     // The roster still has 2, as a reply on its way might: the edge is refused all the same.
     follow(&client, 1, 2).await.refused(404, "user_not_found");
     follow(&client, 2, 1).await.refused(401, "account_gone");
-    assert!(client.published::<Unfollowed>().await.is_empty(), "the deletion says it all");
+    assert!(client.published::<Unfollowed>().await.is_empty(), "the deletion covers all edges");
 }
 
 const EDGES: [(u64, u64); 4] = [(3, 1), (1, 2), (2, 1), (1, 3)];
@@ -185,8 +185,8 @@ fn four_edges() -> History {
 
 #[tokio::test]
 async fn a_loaded_history_is_as_good_as_a_lived_one() {
-    let loaded = Here::local(&SEEDED).await;
-    let lived = Here::local(&EMPTY).await;
+    let loaded = InProcess::local(&SEEDED).await;
+    let lived = InProcess::local(&EMPTY).await;
     for (follower, followee) in EDGES {
         follow(&lived, follower, followee).await.expect(200);
     }

@@ -21,22 +21,22 @@ fn check(listen: &str) -> Output {
 #[test]
 fn it_is_ready_while_it_serves() {
     let mut child = Command::new(REGISTRY).stdout(Stdio::piped()).spawn().expect("it is built");
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("readable");
+    let mut output = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut output).expect("readable");
     let running = Running(child);
-    let said: serde_json::Value = serde_json::from_str(&said).expect("one line of JSON");
-    let listen = said["listen"].as_str().expect("an address");
-    assert!(listen.starts_with("127.0.0.1:"), "on loopback unless told otherwise: {listen}");
+    let output: serde_json::Value = serde_json::from_str(&output).expect("one line of JSON");
+    let listen = output["listen"].as_str().expect("an address");
+    assert!(listen.starts_with("127.0.0.1:"), "on loopback by default: {listen}");
     assert!(check(listen).status.success());
     drop(running);
     let late = check(listen);
     assert_eq!(late.status.code(), Some(1));
     let text = String::from_utf8_lossy(&late.stderr).into_owned();
-    assert!(text.contains(&format!("nobody answers at {listen}")), "{text}");
+    assert!(text.contains(&format!("no response from {listen}")), "{text}");
 }
 
 #[test]
-fn a_place_that_is_none_is_told_with_what_to_write_instead() {
+fn an_invalid_location_is_refused_with_an_example() {
     let output = Command::new(REGISTRY).args(["--registry", "registry"]).output().expect("it is built");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! What others may ask `photo`, and what it tells them: pictures, their metadata and likes.
+//! Calls and events of `photo`: pictures, their metadata and likes.
 //!
 //! Start with [`PhotosByIds`], the call that fills a feed page.
 
@@ -12,7 +12,7 @@ pub enum PhotoKind {}
 /// A photo.
 pub type PhotoId = Id<PhotoKind>;
 
-/// What everybody may see of a photo besides its pixels.
+/// Public metadata of a photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Photo {
     /// Which.

@@ -8,7 +8,7 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use pictures::{bomb, jpeg, png, webp};
 use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
-use testkit::{Client, Here, Request, Subject, delete, eventually, get, post, put};
+use testkit::{Client, InProcess, Request, Subject, delete, eventually, get, post, put};
 
 static SUBJECT: Subject = Subject {
     service: &photo::SERVICE,
@@ -48,7 +48,7 @@ testkit::on_every_carrier!(SUBJECT =>
     only_its_author_deletes_a_photo,
     an_account_takes_its_photos_and_likes_along,
     metadata_comes_in_bulk,
-    nobody_writes_without_a_token,
+    writes_need_a_token,
 );
 
 fn upload(client: &impl Client, who: UserId, key: &str, media_type: &str, bytes: Vec<u8>) -> Request {
@@ -77,7 +77,7 @@ async fn an_upload_is_developed_and_read_back(client: impl Client) {
     assert_eq!((&seen["caption"], &seen["tags"]), (&"A cat".into(), &serde_json::json!(["cat", "sofa"])));
     assert_eq!(seen["bytes"], bytes.len());
     assert_eq!(seen["author"], ADA.to_string());
-    assert_eq!(seen.get("liked"), None, "nobody asked");
+    assert_eq!(seen.get("liked"), None, "without a request");
 
     let original = client.send(get(format!("{path}/original"))).await;
     assert_eq!((original.status, &original.body[..]), (200, &bytes[..]));
@@ -246,7 +246,7 @@ async fn metadata_comes_in_bulk(client: impl Client) {
     assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (400, "too_many_ids"));
 }
 
-async fn nobody_writes_without_a_token(client: impl Client) {
+async fn writes_need_a_token(client: impl Client) {
     let writes = || {
         [
             post("/v1/photos").body("image/png", png(8, 8)),
@@ -267,8 +267,8 @@ async fn nobody_writes_without_a_token(client: impl Client) {
 
 #[tokio::test]
 async fn the_same_writes_end_in_the_same_digest() {
-    let local = Here::local(&SUBJECT).await;
-    let wire = Here::wire(&SUBJECT).await;
+    let local = InProcess::local(&SUBJECT).await;
+    let wire = InProcess::wire(&SUBJECT).await;
     let empty = local.digest(&SUBJECT).await;
     // Different moments, likes that come and go: none of it is part of the state.
     for client in [&local, &wire] {

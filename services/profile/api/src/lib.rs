@@ -1,14 +1,14 @@
-//! What others may ask `profile`, and what it tells them: accounts and their unique handles.
+//! Calls and events of `profile`: accounts and their unique handles.
 //!
-//! Start with [`ProfilesByIds`], the call that puts names beside photos.
+//! Start with [`ProfilesByIds`], the call that adds names to photos.
 
 use contract::{Call, Event, Principal, Repeat};
 use serde::{Deserialize, Serialize};
 
-/// A user. The same as whoever a token speaks for.
+/// A user. The same as the principal of a token.
 pub type UserId = Principal;
 
-/// What everybody may see of an account.
+/// Public data of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Who.

@@ -4,7 +4,7 @@ use contract::RefusalKind;
 use history::History;
 use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds, UserId};
 use serde_json::{Value, json};
-use testkit::{Client, Here, Request, Subject, delete, get, patch, post};
+use testkit::{Client, InProcess, Request, Subject, delete, get, patch, post};
 
 static EMPTY: Subject = Subject {
     service: &profile::SERVICE,
@@ -17,7 +17,7 @@ testkit::on_every_carrier!(EMPTY =>
     an_account_lives_from_sign_up_to_deletion,
     one_key_has_one_effect,
     a_repeated_sign_up_proves_the_password,
-    log_in_does_not_tell_what_was_wrong,
+    log_in_does_not_reveal_what_was_wrong,
     what_breaks_a_rule_is_refused_by_code,
     profiles_by_ids_leaves_strangers_out,
 );
@@ -102,7 +102,7 @@ async fn a_repeated_sign_up_proves_the_password(client: impl Client) {
     client.send(post("/v1/users").json(ada()).key("")).await.refused(400, "key_invalid");
 }
 
-async fn log_in_does_not_tell_what_was_wrong(client: impl Client) {
+async fn log_in_does_not_reveal_what_was_wrong(client: impl Client) {
     let user = client.send(post("/v1/users").json(ada())).await.expect(201)["user"].clone();
     let log_in = |handle: &str, password: &str| {
         client.send(post("/v1/sessions").json(json!({"handle": handle, "password": password})))
@@ -140,7 +140,7 @@ async fn what_breaks_a_rule_is_refused_by_code(client: impl Client) {
     client.send(post("/v1/users").body("text/plain", "ada")).await.refused(415, "json_required");
     let long = format!("{{\"bio\":\"{}\"}}", "x".repeat(70_000));
     client.send(post("/v1/users").body("application/json", long)).await.refused(413, "body_too_large");
-    client.send(get("/v1/users/nobody")).await.refused(400, "id_invalid");
+    client.send(get("/v1/users/unknown")).await.refused(400, "id_invalid");
     client.send(get("/v1/users/%ff")).await.refused(400, "path_invalid");
 
     let token = text(&client.send(sign_up("bob")).await.expect(201)["token"]).to_owned();
@@ -192,8 +192,8 @@ fn three_accounts() -> History {
 
 #[tokio::test]
 async fn a_loaded_history_is_as_good_as_a_lived_one() {
-    let loaded = Here::local(&SEEDED).await;
-    let lived = Here::local(&EMPTY).await;
+    let loaded = InProcess::local(&SEEDED).await;
+    let lived = InProcess::local(&EMPTY).await;
     for handle in ["ada", "bob", "eve"] {
         lived.send(sign_up(handle)).await.expect(201);
     }

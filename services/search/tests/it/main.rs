@@ -5,7 +5,7 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, UserId};
 use search_api::{FindPeople, FindPhotos};
 use serde_json::Value;
-use testkit::{Client, Here, Subject, eventually, get};
+use testkit::{Client, InProcess, Subject, eventually, get};
 
 const NOTHING_YET: Subject = Subject {
     service: &search::SERVICE,
@@ -98,7 +98,7 @@ async fn people_are_found_by_their_latest_name(client: impl Client) {
 
 /// What may come in any order about one user, and is over once all of it came.
 #[derive(Clone, Copy)]
-enum News {
+enum IndexEvent {
     Created,
     Changed,
     Posted,
@@ -106,32 +106,38 @@ enum News {
     Deleted,
 }
 
-const NEWS: [News; 5] = [News::Created, News::Changed, News::Posted, News::Deleted, News::PhotoDeleted];
+const INDEX_EVENTS: [IndexEvent; 5] = [
+    IndexEvent::Created,
+    IndexEvent::Changed,
+    IndexEvent::Posted,
+    IndexEvent::Deleted,
+    IndexEvent::PhotoDeleted,
+];
 
-/// Tells one piece of news about a user, whose photo has the same number.
-async fn tell(client: &impl Client, news: News, number: u64) {
+/// Publishes one event about a user, whose photo has the same number.
+async fn publish(client: &impl Client, news: IndexEvent, number: u64) {
     let (id, author) = (PhotoId::new(number), UserId::new(number));
     match news {
-        News::Created => {
+        IndexEvent::Created => {
             let event = ProfileCreated { profile: person(number, "fresh", 1) };
             client.publish(&format!("ProfileCreated/{number}"), event).await;
         }
-        News::Changed => {
+        IndexEvent::Changed => {
             let event = ProfileChanged { profile: person(number, "renamed", 2) };
             client.publish(&format!("ProfileChanged/{number}"), event).await;
         }
-        News::Posted => post(client, photo(number, number, "picture", &[])).await,
-        News::PhotoDeleted => {
+        IndexEvent::Posted => post(client, photo(number, number, "picture", &[])).await,
+        IndexEvent::PhotoDeleted => {
             client.publish(&format!("PhotoDeleted/{number}"), PhotoDeleted { id, author }).await
         }
-        News::Deleted => {
+        IndexEvent::Deleted => {
             client.publish(&format!("ProfileDeleted/{number}"), ProfileDeleted { id: author }).await
         }
     }
 }
 
 /// All orders of `items` (Heap's algorithm).
-fn orders(items: &mut [News], length: usize, found: &mut Vec<Vec<News>>) {
+fn orders(items: &mut [IndexEvent], length: usize, found: &mut Vec<Vec<IndexEvent>>) {
     if length <= 1 {
         found.push(items.to_vec());
         return;
@@ -145,37 +151,39 @@ fn orders(items: &mut [News], length: usize, found: &mut Vec<Vec<News>>) {
 async fn the_order_of_news_does_not_matter(client: impl Client) {
     // Two bystanders with a photo each; their end will show that all news came.
     for bystander in [1, 2] {
-        tell(&client, News::Created, bystander).await;
-        tell(&client, News::Posted, bystander).await;
+        publish(&client, IndexEvent::Created, bystander).await;
+        publish(&client, IndexEvent::Posted, bystander).await;
     }
     finds(&client, "q=fresh&in=people", &[1, 2]).await;
     finds(&client, "q=picture", &[1, 2]).await;
 
     // In any order, nothing is left of a deleted user: 4! orders with the photo
-    // left to its author's end, 5! with its own end told as well.
+    // left to its author's end, 5! with its own deletion as well.
     let mut all = Vec::new();
-    for told in [4, 5] {
-        orders(&mut NEWS.to_vec()[..told], told, &mut all);
+    for length in [4, 5] {
+        orders(&mut INDEX_EVENTS.to_vec()[..length], length, &mut all);
     }
     assert_eq!(all.len(), 24 + 120);
     for (order, number) in all.into_iter().zip(1_000..) {
         for news in order {
-            tell(&client, news, number).await;
+            publish(&client, news, number).await;
         }
     }
     // Without its end, the later version wins in either order.
-    for (first, second, number) in [(News::Created, News::Changed, 10), (News::Changed, News::Created, 11)] {
-        tell(&client, first, number).await;
-        tell(&client, second, number).await;
+    for (first, second, number) in
+        [(IndexEvent::Created, IndexEvent::Changed, 10), (IndexEvent::Changed, IndexEvent::Created, 11)]
+    {
+        publish(&client, first, number).await;
+        publish(&client, second, number).await;
     }
     // And a photo that was deleted does not come after.
-    tell(&client, News::PhotoDeleted, 14).await;
-    tell(&client, News::Posted, 14).await;
-    // A topic is told in order, so once its last news is seen, all of it was.
-    tell(&client, News::Created, 5_001).await;
-    tell(&client, News::Posted, 5_000).await;
-    tell(&client, News::PhotoDeleted, 1).await;
-    tell(&client, News::Deleted, 2).await;
+    publish(&client, IndexEvent::PhotoDeleted, 14).await;
+    publish(&client, IndexEvent::Posted, 14).await;
+    // A topic is delivered in order, so once its last event is visible, all are.
+    publish(&client, IndexEvent::Created, 5_001).await;
+    publish(&client, IndexEvent::Posted, 5_000).await;
+    publish(&client, IndexEvent::PhotoDeleted, 1).await;
+    publish(&client, IndexEvent::Deleted, 2).await;
     finds(&client, "q=fresh&in=people", &[1, 5_001]).await;
     finds(&client, "q=renamed&in=people", &[10, 11]).await;
     finds(&client, "q=picture", &[5_000]).await;
@@ -185,7 +193,7 @@ async fn the_order_of_news_does_not_matter(client: impl Client) {
 }
 
 async fn nothing_typed_is_syntax(client: impl Client) {
-    post(&client, photo(1, 1, r#"he said "sea" AND left"#, &[])).await;
+    post(&client, photo(1, 1, r#"one word "sea" AND more"#, &[])).await;
     finds(&client, "q=sea", &[1]).await;
     for typed in [
         "%22sea",
@@ -203,7 +211,7 @@ async fn nothing_typed_is_syntax(client: impl Client) {
         assert!(found.is_empty() || found == [1], "{typed}");
     }
     finds(&client, "q=%22sea", &[1]).await;
-    finds(&client, "q=said+AND", &[1]).await;
+    finds(&client, "q=word+AND", &[1]).await;
     finds(&client, "q=sea+OR+mountain", &[]).await;
 }
 
@@ -264,8 +272,8 @@ fn a_small_past() -> History {
 
 #[tokio::test]
 async fn a_loaded_history_is_as_good_as_a_lived_one() {
-    let loaded = Here::local(&SEEDED).await;
-    let lived = Here::local(&EMPTY).await;
+    let loaded = InProcess::local(&SEEDED).await;
+    let lived = InProcess::local(&EMPTY).await;
     let past = a_small_past();
     for photo in past.photos {
         post(&lived, photo.photo).await;

@@ -1,4 +1,4 @@
-//! The gateway as a program: it opens its door before it knows anybody, and says so to who comes.
+//! The gateway as a program: it listens before it knows any instance, and responds that none is known.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -31,12 +31,12 @@ fn a_door_that_leads_nowhere_yet_refuses_in_a_sentence() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it is built");
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("readable");
+    let mut output = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut output).expect("readable");
     let _running = Running(child);
-    let said: serde_json::Value = serde_json::from_str(&said).expect("one line of JSON");
+    let output: serde_json::Value = serde_json::from_str(&output).expect("one line of JSON");
     let (listen, public) =
-        (said["listen"].as_str().expect("a port"), said["public"].as_str().expect("a door"));
+        (output["listen"].as_str().expect("a port"), output["public"].as_str().expect("a door"));
     assert!(get(listen, "/readyz").starts_with("HTTP/1.1 200"));
     assert!(get(listen, "/metrics").contains("tokio_workers"));
     let refused = get(public, "/v1/photos/1");

@@ -1,4 +1,4 @@
-//! The service opened in a temporary folder, beside fakes for the components it asks.
+//! The service opened in a temporary folder, with fakes of the components it calls.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(crate) const RUN_TOKEN: &str = "the test's own token";
 pub(crate) const SECRET: &str = "the test's own secret";
 
 impl Process {
-    /// A process that hosts `hosts` and tells others of `outbound`.
+    /// A process that hosts `hosts` and publishes `outbound`.
     pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outbound: &[Topic]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())

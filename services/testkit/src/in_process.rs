@@ -4,16 +4,16 @@ use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
 use tower::ServiceExt;
 
 use crate::client::context;
-use crate::ground::Process;
+use crate::subject::Process;
 use crate::{Client, Reply, Request, Subject};
 
 /// The service and its fakes, in one process with one database.
-pub struct Here {
+pub struct InProcess {
     process: Process,
     router: axum::Router,
 }
 
-impl Here {
+impl InProcess {
     /// Calls are function calls.
     pub async fn local(subject: &Subject) -> Self {
         Self::open(subject, Carrier::Local).await
@@ -39,7 +39,7 @@ impl Here {
     }
 }
 
-impl Client for Here {
+impl Client for InProcess {
     async fn send(&self, request: Request) -> Reply {
         let response =
             self.router.clone().oneshot(request.into_http()).await.expect("a router is infallible");

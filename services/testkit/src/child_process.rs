@@ -16,12 +16,12 @@ use tokio::process::{Child, Command};
 use transport::cluster::Instance;
 
 use crate::client::context;
-use crate::ground::{Process, RUN_TOKEN, SECRET, settings};
+use crate::subject::{Process, RUN_TOKEN, SECRET, settings};
 use crate::{Client, Reply, Request, Subject};
 
 /// The service on one side; its fakes, the registry and the story on the other.
-pub struct There {
-    ours: Process,
+pub struct ChildProcess {
+    process: Process,
     service: ComponentName,
     addr: SocketAddr,
     // Dropped in this order: the program goes before its folder.
@@ -29,15 +29,15 @@ pub struct There {
     _folder: TempDir,
 }
 
-impl There {
-    /// Starts the program beside us and introduces both sides to each other.
+impl ChildProcess {
+    /// Starts the program as a child and registers both sides with each other.
     pub async fn start(subject: &Subject) -> Self {
         let service = subject.service;
         let publishers = service.consumes.iter().map(|topic| topic.publisher);
-        let played: BTreeSet<ComponentName> = subject.absent().into_iter().chain(publishers).collect();
-        let ours = Process::start(Carrier::Json, played.iter().copied().collect(), service.consumes).await;
-        (subject.fakes)(&ours.calls);
-        let registry = play(&ours, &played).await;
+        let faked: BTreeSet<ComponentName> = subject.absent().into_iter().chain(publishers).collect();
+        let process = Process::start(Carrier::Json, faked.iter().copied().collect(), service.consumes).await;
+        (subject.fakes)(&process.calls);
+        let registry = serve_fakes(&process, &faked).await;
 
         let folder = TempDir::new().expect("a temporary folder");
         let file = database_path(folder.path(), service.name.as_str());
@@ -45,29 +45,29 @@ impl There {
         subject.load(&db).await;
         db.checkpoint_and_close().await.expect("closes");
         let (program, addr) = launch(subject, &folder, registry).await;
-        ours.clusters.get(service.name).update(vec![Instance::new(format!("{}#0", service.name), addr)]);
-        Self { ours, service: service.name, addr, _program: program, _folder: folder }
+        process.clusters.get(service.name).update(vec![Instance::new(format!("{}#0", service.name), addr)]);
+        Self { process, service: service.name, addr, _program: program, _folder: folder }
     }
 }
 
 /// Serves the fakes, their outbox and a registry that knows them; returns where.
-async fn play(ours: &Process, played: &BTreeSet<ComponentName>) -> SocketAddr {
+async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>) -> SocketAddr {
     let registry = Registry::new(discovery::Options::new(RUN_TOKEN.into()));
-    registry.start(&ours.tasks);
-    let router = ours
+    registry.start(&process.tasks);
+    let router = process
         .calls
         .router()
-        .merge(node::outbox::router(ours.bus.clone(), RUN_TOKEN.into()))
+        .merge(node::outbox::router(process.bus.clone(), RUN_TOKEN.into()))
         .merge(registry.router());
     let listener =
         transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
     let options = transport::serve::Options::default();
-    let addr = transport::serve::serve(&ours.tasks, listener, router, options).addr();
-    if !played.is_empty() {
-        let services = played.iter().map(|name| ServiceName::from(*name));
+    let addr = transport::serve::serve(&process.tasks, listener, router, options).addr();
+    if !faked.is_empty() {
+        let services = faked.iter().map(|name| ServiceName::from(*name));
         let id = InstanceId::new("fakes#0").expect("a name and a number");
         let registration = Registration::new(addr, RUN_TOKEN.into(), services, id, Epoch(1), addr);
-        let registrar = Registrar::start(&ours.tasks, registration);
+        let registrar = Registrar::start(&process.tasks, registration);
         registrar.registered().await;
     }
     addr
@@ -100,19 +100,19 @@ async fn launch(subject: &Subject, folder: &TempDir, registry: SocketAddr) -> (C
         .expect("the service is a program");
     let stdout = program.stdout.take().expect("piped");
     let line = BufReader::new(stdout).lines().next_line().await.expect("readable");
-    let line = line.expect("it says where it listens, or on standard error why not");
+    let line = line.expect("it prints its address, or an error on standard error");
     let serving: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let addr = serving["listen"].as_str().and_then(|text| text.parse().ok()).expect("an address");
     (program, addr)
 }
 
-impl Client for There {
+impl Client for ChildProcess {
     async fn send(&self, request: Request) -> Reply {
         let stream = tokio::net::TcpStream::connect(self.addr).await.expect("the service listens");
         let stream = hyper_util::rt::TokioIo::new(stream);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(stream).await.expect("it speaks HTTP/1.1");
-        self.ours.tasks.spawn("testkit.connection", ShutdownPolicy::Cancel, async move {
+        self.process.tasks.spawn("testkit.connection", ShutdownPolicy::Cancel, async move {
             // An error here shows as an error of the request itself.
             let _ = connection.await;
         });
@@ -123,18 +123,18 @@ impl Client for There {
     }
 
     async fn ask<C: Call>(&self, call: C) -> Result<C::Reply, Refusal> {
-        self.ours.calls.ask::<C>(ComponentName::CLIENT).answer(&context(), call).await
+        self.process.calls.ask::<C>(ComponentName::CLIENT).answer(&context(), call).await
     }
 
     async fn publish<E: Event>(&self, id: &str, event: E) {
-        self.ours.publish(id, &event).await;
+        self.process.publish(id, &event).await;
     }
 
     async fn published<E: Event>(&self) -> Vec<E> {
         let outbox = node::outbox::HttpSource {
             publisher: self.service,
             consumer: ComponentName::CLIENT,
-            clusters: self.ours.clusters.clone(),
+            clusters: self.process.clusters.clone(),
             token: RUN_TOKEN.into(),
         };
         let batch = outbox.pull(E::TOPIC, 0, 256, Duration::ZERO).await.expect("the outbox reads");
@@ -142,12 +142,12 @@ impl Client for There {
     }
 
     fn token(&self, user: Principal) -> String {
-        self.ours.token(user)
+        self.process.token(user)
     }
 }
 
-impl Drop for There {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
-        self.ours.tasks.close();
+        self.process.tasks.close();
     }
 }
