@@ -1,17 +1,17 @@
-//! The registry's HTTP API: announce, renew, drain, leave, list, watch.
+//! The registry's HTTP API: register, renew, drain, deregister, list, watch.
 //!
 //! | call | does |
 //! |---|---|
 //! | `PUT /v1/services/{s}/instances/{id}` | registers, idempotently: `{rev, ttl_ms, epoch}` |
-//! | `POST /v1/services/{s}/instances/{id}/renew` `{epoch}` | renews one lease; 404 asks to register again |
+//! | `POST /v1/services/{s}/instances/{id}/renew` `{epoch}` | renews one lease; 404 if the instance must register again |
 //! | `POST /v1/renew` `{leases: [{service, id, epoch}]}` | renews many: `{rev, ttl_ms, unknown: [..]}` |
-//! | `POST /v1/services/{s}/instances/{id}/drain` `{epoch}` | no new picks |
-//! | `DELETE /v1/services/{s}/instances/{id}?epoch=` | removes |
+//! | `POST /v1/services/{s}/instances/{id}/drain` `{epoch}` | excludes it from new requests |
+//! | `DELETE /v1/services/{s}/instances/{id}?epoch=` | deregisters |
 //! | `GET /v1/services?services=a,b` | the snapshot |
 //! | `GET /v1/watch?services=a,b` | server-sent events: `snapshot`, then `delta`s |
 //!
-//! Mutating calls need `x-cleave-require_token`. Health and metrics are the host's: this
-//! router can be merged into any other.
+//! Mutating calls need `x-cleave-token`. Health and metrics belong to the
+//! hosting process; this router can be merged into any other.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -38,31 +38,31 @@ use crate::instance::{
 use crate::registry::{RegistryFault, Shared};
 use crate::registry_state::{CatchUp, Command, CommandError};
 
-/// The header that carries the run's token.
+/// Header that carries the run's token.
 pub const TOKEN_HEADER: &str = "x-cleave-token";
 
-/// An announcement is some hundred bytes, a batch of renewals some thousand.
+/// A registration has some hundred bytes, a batch of renewals some thousand.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The answer to a registration or renewal.
+/// Response to a registration or renewal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseGrant {
-    /// Where the registry's history stands.
+    /// Current revision of the registry.
     pub rev: Revision,
-    /// How long the lease lasts from now, milliseconds.
+    /// Remaining time of the lease, milliseconds.
     pub ttl_ms: u64,
-    /// The epoch that holds it.
+    /// Epoch of the instance that holds it.
     pub epoch: Epoch,
 }
 
-/// Leases to renew together.
+/// A batch of leases to renew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenewalRequest {
-    /// Who holds them.
+    /// Their holders.
     pub leases: Vec<LeaseHolder>,
 }
 
-/// Who holds a lease.
+/// The holder of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is described at `Instance`")]
 pub struct LeaseHolder {
@@ -71,16 +71,16 @@ pub struct LeaseHolder {
     pub epoch: Epoch,
 }
 
-/// The answer to a batch of renewals.
+/// Response to a batch of renewals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenewalReply {
-    /// Where the registry's history stands.
+    /// Current revision of the registry.
     pub rev: Revision,
-    /// How long the leases last from now, milliseconds.
+    /// Remaining time of the leases, milliseconds.
     pub ttl_ms: u64,
-    /// Which life of the registry answers.
+    /// Epoch of the registry.
     pub registry: RegistryEpoch,
-    /// Those that must register again.
+    /// Instances that must register again.
     pub unknown: Vec<Key>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// A refusal as JSON: `{"error":{"code","message"}}`.
+/// An error response as JSON: `{"error":{"code","message"}}`.
 struct ApiError(StatusCode, &'static str, String);
 
 impl IntoResponse for ApiError {
@@ -139,11 +139,11 @@ async fn require_token(State(shared): State<Arc<Shared>>, request: Request, next
     next.run(request).await
 }
 
-/// A registry that answers errors, or late, because a fault says so.
+/// Responds with an error, or late, while a fault is injected.
 async fn inject_fault(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mode = shared.fault_mode();
     if mode == Some(RegistryAnswer::Error) {
-        let message = "an injected fault answers instead".to_owned();
+        let message = "error injected by a fault".to_owned();
         return ApiError(StatusCode::SERVICE_UNAVAILABLE, "fault_injected", message).into_response();
     }
     if let Some(RegistryAnswer::Slow(by)) = mode {
@@ -152,7 +152,7 @@ async fn inject_fault(State(shared): State<Arc<Shared>>, request: Request, next:
     next.run(request).await
 }
 
-/// Compares without telling by its duration how much was right.
+/// Compares in constant time, so that the duration reveals nothing.
 fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
 }
@@ -171,7 +171,10 @@ async fn register(
 ) -> Result<Json<LeaseGrant>, ApiError> {
     let (Path((service, id)), Json(announcement)) = (path?, body?);
     if announcement.addr.port() == 0 || announcement.addr.ip().is_unspecified() {
-        let message = format!("`{}` is nowhere to connect to; announce a real address", announcement.addr);
+        let message = format!(
+            "invalid address `{}`: expected a specific IP address and a port above 0",
+            announcement.addr
+        );
         return Err(ApiError(StatusCode::UNPROCESSABLE_ENTITY, "addr_invalid", message));
     }
     let epoch = announcement.epoch;
@@ -232,7 +235,7 @@ async fn deregister(
 
 #[derive(Deserialize)]
 struct ServicesQuery {
-    /// Comma-separated; absent for all.
+    /// Comma-separated names; absent for all.
     services: Option<String>,
 }
 
@@ -266,8 +269,8 @@ async fn watch_changes(
     Ok(([(header::CACHE_CONTROL, "no-store")], events).into_response())
 }
 
-/// One watcher: where it stands and what it has not been sent yet. It reads
-/// the store's ring at its own pace; too slow, and it gets a new snapshot.
+/// One watch: its position and unsent events. It reads the log of deltas at its own pace; if it falls
+/// too far behind, it gets a new snapshot.
 struct WatchStream {
     shared: Arc<Shared>,
     watched: WatchFilter,
@@ -309,11 +312,11 @@ impl WatchStream {
                     let mode = self.injected.borrow_and_update().as_ref().map(|fault| fault.mode);
                     match mode {
                         Some(RegistryAnswer::Error) => return None,
-                        // It goes on from where it is, later.
+                        // The watch continues from its position, with a delay.
                         Some(RegistryAnswer::Slow(_)) => continue,
                         _ => {}
                     }
-                    // Told anew, wrongly or rightly; well again, it begins with a snapshot.
+                    // Start over with a snapshot, false while the fault lasts and true afterwards.
                     self.seen = None;
                     self.changes.mark_changed();
                     let Some(snapshot) = self.shared.falsified_snapshot(&self.watched) else { continue };
@@ -347,7 +350,7 @@ fn event<T: Serialize>(kind: &str, id: EventId, data: &T) -> WatchEvent {
 }
 
 impl Shared {
-    /// How it ails, if it does.
+    /// The injected fault, if any.
     fn fault_mode(&self) -> Option<RegistryAnswer> {
         self.injected().borrow().as_ref().map(|fault| fault.mode)
     }

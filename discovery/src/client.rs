@@ -1,9 +1,9 @@
-//! The registry seen from everybody else: announcing oneself and watching the others.
+//! Clients of the registry: registering this process and watching the others.
 //!
-//! - [`registrar`]: registers, renews, registers again, drains, leaves.
-//! - [`watcher`]: follows the watch and feeds the clusters that requests pick from.
-//! - `membership`: what a watcher believes; pure.
-//! - `sse`: server-sent events, cut out of a byte stream; pure.
+//! - [`registrar`]: registers, renews, registers again, drains, deregisters.
+//! - [`watcher`]: follows the watch and updates the clusters that requests pick from.
+//! - `membership`: a watcher's view of the members; pure.
+//! - `sse`: parses server-sent events; pure.
 //! - `snapshot_file`: the last snapshot on disk.
 //! - `connection`: one HTTP/1.1 connection to the registry.
 
@@ -18,14 +18,14 @@ use std::time::Duration;
 
 use runtime::random;
 
-/// Full jitter: anywhere between nothing and `first x 2^failures`, capped
+/// Full jitter: between 0 and `first x 2^failures`, capped
 /// (Brooker, "Exponential Backoff and Jitter", AWS 2015).
 fn backoff(first: Duration, cap: Duration, failures: u32) -> Duration {
     let ceiling = first.saturating_mul(1 << failures.min(16)).min(cap);
     ceiling.mul_f64(random::unit(random::bits()))
 }
 
-/// `period` give or take a fifth, so that those who started together do not call together.
+/// `period` plus or minus a fifth, so that clients started together do not call together.
 fn jittered(period: Duration) -> Duration {
     period.mul_f64(0.8 + 0.4 * random::unit(random::bits()))
 }

@@ -1,4 +1,4 @@
-//! The nouns of the registry: who is announced, under which name, at which revision.
+//! The registry's data: service names, instances, epochs, revisions, snapshots and deltas.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Longest service name or instance id, bytes: both become labels and URL segments.
 const MAX_NAME_BYTES: usize = 64;
 
-/// A name was empty, too long, or had a character that labels and URLs do not carry.
+/// A name is empty, too long, or has a character that labels or URLs do not support.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no {1}; use 1 to {MAX_NAME_BYTES} of a-z A-Z 0-9 . _ : # -")]
+#[error("invalid {1} `{0}`: expected 1 to {MAX_NAME_BYTES} of a-z A-Z 0-9 . _ : # -")]
 pub struct NameParseError(String, &'static str);
 
 macro_rules! name {
@@ -23,10 +23,10 @@ macro_rules! name {
         pub struct $type(Box<str>);
 
         impl $type {
-            /// Reads a name.
+            /// Parses a name.
             ///
             /// # Errors
-            /// When it is empty, too long, or has other characters than labels and URLs carry.
+            /// If it is empty, too long, or has characters that labels or URLs do not support.
             pub fn new(text: &str) -> Result<Self, NameParseError> {
                 let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:#-".contains(&b);
                 if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.bytes().all(fits) {
@@ -63,45 +63,44 @@ macro_rules! name {
 }
 
 name!(
-    /// The name others look for: a component's.
+    /// Name of a service: a component's.
     ServiceName,
     "service name"
 );
 name!(
-    /// Which copy. One process uses one id for every service it holds, so that
-    /// its death counts once.
+    /// Id of an instance. A process uses one id for all services it hosts, so that its death
+    /// counts once.
     InstanceId,
     "instance id"
 );
 
 impl From<contract::ComponentName> for ServiceName {
     /// # Panics
-    /// For a component whose name breaks the rules of names; the catalogue has none.
+    /// If the component's name is invalid; the catalogue has none.
     fn from(component: contract::ComponentName) -> Self {
         Self::new(component.as_str()).expect("components have plain names")
     }
 }
 
-/// Start time of a process, microseconds since the Unix epoch. Of two
-/// announcements of one instance the higher epoch is the living one.
+/// Start time of a process, microseconds since the Unix epoch. Of two registrations of one instance
+/// the higher epoch is current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
-/// Position in the registry's history; grows by one with every change.
+/// Revision of the registry; grows by one with every change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The one after it.
+    /// The next revision.
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// Which life of the registry a revision belongs to: new whenever it starts
-/// without its memory.
+/// Epoch of the registry: new whenever it starts with empty state. Revisions count within an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RegistryEpoch(pub u64);
@@ -109,9 +108,9 @@ pub struct RegistryEpoch(pub u64);
 /// `Last-Event-ID` of the watch: `{registry epoch}-{rev}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
-    /// Life of the registry.
+    /// Epoch of the registry.
     pub registry: RegistryEpoch,
-    /// Position within it.
+    /// Revision within the epoch.
     pub rev: Revision,
 }
 
@@ -133,35 +132,34 @@ impl FromStr for EventId {
     }
 }
 
-/// Whether an instance may be picked.
+/// State of an instance: whether it may be picked for requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Announced, not serving yet.
+    /// Registered, not serving yet.
     Starting,
     /// Serving.
     #[default]
     Ready,
-    /// Finishes what it has; no new picks.
+    /// Finishes its requests; not picked for new ones.
     Draining,
-    /// Its lease lapsed together with too many others to believe it. Picked
-    /// only if nothing is ready.
+    /// Its lease lapsed together with too many others. Picked only if no instance is ready.
     Suspect,
 }
 
-/// One announced copy of one service. Unknown fields are ignored: a watcher
-/// may be older than the registry it listens to.
+/// One registered instance of one service. Unknown fields are ignored: a watcher may be older than the
+/// registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// What it serves.
+    /// Its service.
     pub service: ServiceName,
-    /// Which copy it is.
+    /// Its id.
     pub id: InstanceId,
-    /// Which life of that copy.
+    /// Its epoch.
     pub epoch: Epoch,
-    /// Where it listens.
+    /// Its address.
     pub addr: SocketAddr,
-    /// Failure zone; empty where there are none.
+    /// Failure zone; empty if there are none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub zone: String,
     /// Version of the program, for canaries.
@@ -170,7 +168,7 @@ pub struct Instance {
     /// Share of traffic relative to its peers.
     #[serde(default = "default_weight")]
     pub weight: u32,
-    /// Anything else, typed by whoever reads it.
+    /// Other properties, interpreted by their readers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Whether it may be picked.
@@ -198,19 +196,19 @@ impl Instance {
         }
     }
 
-    /// What a process says of itself when it registers this instance.
+    /// The body of this instance's registration.
     pub fn announcement(&self) -> Announcement {
         let Self { epoch, addr, zone, version, weight, tags, state, .. } = self.clone();
         Announcement { epoch, addr, zone, version, weight, tags, state }
     }
 
-    /// What identifies it.
+    /// Its key.
     pub fn key(&self) -> Key {
         Key { service: self.service.clone(), id: self.id.clone() }
     }
 }
 
-/// What a process says of itself: an [`Instance`] whose service and id are in the URL.
+/// The body of a registration: an [`Instance`] whose service and id are in the URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each field is described at `Instance`")]
@@ -237,12 +235,12 @@ impl Announcement {
     }
 }
 
-/// What identifies an instance: one copy of one service.
+/// Key of an instance: its service and id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// What it serves.
+    /// Its service.
     pub service: ServiceName,
-    /// Which copy it is.
+    /// Its id.
     pub id: InstanceId,
 }
 
@@ -252,20 +250,19 @@ impl fmt::Display for Key {
     }
 }
 
-/// One change of the registry. Applied in order of `rev`, deltas lead from any
-/// snapshot to any later one.
+/// One change of the registry. Deltas, applied in order of `rev`, lead from any snapshot to any later one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The revision it leads to.
     pub rev: Revision,
-    /// New or changed.
+    /// New or changed instances.
     pub put: Vec<Instance>,
-    /// Gone.
+    /// Removed instances.
     pub del: Vec<Key>,
 }
 
 impl Delta {
-    /// What of it concerns the watched services; `None` if nothing does.
+    /// The part about the watched services; `None` if there is none.
     pub fn filtered(&self, watched: &WatchFilter) -> Option<Self> {
         let put: Vec<_> = self.put.iter().filter(|i| watched.includes(&i.service)).cloned().collect();
         let del: Vec<_> = self.del.iter().filter(|k| watched.includes(&k.service)).cloned().collect();
@@ -273,32 +270,32 @@ impl Delta {
     }
 }
 
-/// Everything at one revision.
+/// All instances at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Life of the registry.
+    /// Epoch of the registry.
     pub registry: RegistryEpoch,
-    /// Position within it.
+    /// Revision within the epoch.
     pub rev: Revision,
     /// How long a lease lasts, milliseconds.
     pub lease_ms: u64,
-    /// Whether lapsed instances are being kept because too many lapsed at once.
+    /// Whether lapsed instances are kept because too many lapsed at once.
     pub preserving: bool,
-    /// In order of service and id.
+    /// Instances, in order of service and id.
     pub instances: Vec<Instance>,
 }
 
-/// Which services somebody wants to hear of.
+/// The services that a watch covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchFilter {
-    /// Every one.
+    /// All services.
     All,
-    /// These.
+    /// These services only.
     Only(Vec<ServiceName>),
 }
 
 impl WatchFilter {
-    /// Whether `service` is among them.
+    /// Whether the watch covers `service`.
     pub fn includes(&self, service: &ServiceName) -> bool {
         match self {
             Self::All => true,

@@ -1,8 +1,8 @@
-//! Leases: who must be heard from until when, and when to doubt that silence means death.
+//! Leases and their expiry, and self-preservation when too many lapse at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When each holder's lease ends. Times are nanoseconds given by the caller.
+/// Expiry times by holder. The caller supplies the time, in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct LeaseTable<K> {
     ends: BTreeMap<K, u64>,
@@ -16,21 +16,21 @@ impl<K> Default for LeaseTable<K> {
 }
 
 impl<K: Clone + Ord> LeaseTable<K> {
-    /// Gives or renews a lease until `end_ns`.
+    /// Grants or renews a lease until `end_ns`.
     pub fn grant(&mut self, holder: &K, end_ns: u64) {
         self.end(holder);
         self.ends.insert(holder.clone(), end_ns);
         self.in_order.insert((end_ns, holder.clone()));
     }
 
-    /// Takes a lease away.
+    /// Ends a lease.
     pub fn end(&mut self, holder: &K) {
         if let Some((holder, end)) = self.ends.remove_entry(holder) {
             self.in_order.remove(&(end, holder));
         }
     }
 
-    /// Takes the leases that ended at or before `now_ns`, earliest first.
+    /// Removes and returns the leases that ended at or before `now_ns`, earliest first.
     pub fn lapsed(&mut self, now_ns: u64) -> Vec<K> {
         let mut lapsed = Vec::new();
         while self.in_order.first().is_some_and(|(end, _)| *end <= now_ns) {
@@ -41,8 +41,8 @@ impl<K: Clone + Ord> LeaseTable<K> {
         lapsed
     }
 
-    /// Lets no lease end before `end_ns`: whoever did not listen cannot blame
-    /// the holders for silence.
+    /// Extends all leases to at least `end_ns`: after a pause of the registry, missing renewals are
+    /// not the holders' fault.
     pub fn extend_all(&mut self, end_ns: u64) {
         let holders: Vec<K> = self.ends.keys().cloned().collect();
         for holder in holders {
@@ -52,27 +52,27 @@ impl<K: Clone + Ord> LeaseTable<K> {
         }
     }
 
-    /// How many hold a lease.
+    /// Number of leases.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether nobody does.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 }
 
-/// When so many lapse at once that the registry doubts its own ears (Eureka's
-/// self-preservation, with the lower bound it lacks).
+/// Limits above which simultaneous lapses are blamed on the registry's own network (self-preservation as
+/// in Eureka, with a lower bound).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SelfPreservation {
-    /// Fewer lapses than this are deaths. Without a bound, killing a lone
-    /// replica, 100 % of its service, would be disbelieved.
+    /// Fewer lapses than this are always deaths. Without this bound, the death of a single replica,
+    /// 100 % of its service, would be ignored.
     pub min_lapses: usize,
-    /// Above this share of one service.
+    /// Limit as a share of one service.
     pub service_share: f64,
-    /// Or above this share of all.
+    /// Limit as a share of all.
     pub total_share: f64,
 }
 
@@ -82,18 +82,18 @@ impl Default for SelfPreservation {
     }
 }
 
-/// Processes heard and not heard, of one service or of all.
+/// Live and lapsed processes, of one service or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LivenessCounts {
-    /// Lapsed within the last lease.
+    /// Lapsed within the last lease period.
     pub lapsed: usize,
-    /// Still heard.
-    pub heard: usize,
+    /// With a valid lease.
+    pub live: usize,
 }
 
 impl LivenessCounts {
     fn share(self) -> f64 {
-        match self.lapsed + self.heard {
+        match self.lapsed + self.live {
             0 => 0.0,
             all => self.lapsed as f64 / all as f64,
         }
@@ -101,7 +101,7 @@ impl LivenessCounts {
 }
 
 impl SelfPreservation {
-    /// Whether the lapses of the last lease are too many to believe.
+    /// Whether the lapses of the last lease period exceed the limits.
     pub fn is_triggered(
         &self,
         all: LivenessCounts,
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn doubt_needs_three_lapses_and_a_share() {
         let rule = SelfPreservation::default();
-        let counts = |lapsed, heard| LivenessCounts { lapsed, heard };
-        // The lone replica of its service, and both of two: deaths.
+        let counts = |lapsed, live| LivenessCounts { lapsed, live };
+        // The only replica of its service, and both of two: deaths.
         assert!(!rule.is_triggered(counts(1, 9), [counts(1, 0)]));
         assert!(!rule.is_triggered(counts(2, 8), [counts(2, 0)]));
         // 3 of 20 are exactly 15 %, of which none is half of its service: deaths.

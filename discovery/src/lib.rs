@@ -1,19 +1,19 @@
-//! Who is where: the registry with its leases and watches, and the clients that outlive it.
+//! Service discovery: the registry with leases and watches, and clients that tolerate its outage.
 //!
 //! - [`instance`]: services, instances, epochs, revisions, deltas.
-//! - [`lease_table`]: who must be heard from until when; when to doubt that silence means death.
-//! - [`registry_state`]: the registry as a state machine, pure.
-//! - [`registry`]: the store behind a lock, its sweep and its watchers; hosted in any process.
-//! - [`api`]: the registry's API.
-//! - [`location`]: where a registry listens.
+//! - [`lease_table`]: expiry of leases, and self-preservation when too many lapse at once.
+//! - [`registry_state`]: the registry as a pure state machine.
+//! - [`registry`]: the state behind a lock, with its sweep and its watchers; hosted in any process.
+//! - [`api`]: the registry's HTTP API.
+//! - [`location`]: the address of a registry.
 //! - [`client`]: the [`Registrar`] that announces a process, the [`Watcher`] that feeds its clusters.
 //!
 //! Start with [`registry_state::RegistryState::apply`].
 //!
-//! What readers may rely on: one writer, a revision that only grows, and on that
-//! node every read sees every write before it. Clients hold a stale prefix of
-//! that history; how stale is bounded by one lease and one heartbeat, and
-//! shown by a gauge. A registry that is away costs news, never requests.
+//! Guarantees: one writer, a revision that only grows, and reads at the registry that see every
+//! earlier write. Clients hold a stale prefix of that history; its staleness is bounded by one lease
+//! and one heartbeat, and exported as a gauge. During an outage of the registry clients miss changes,
+//! but requests continue.
 
 pub mod api;
 pub mod client;

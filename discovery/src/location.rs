@@ -1,6 +1,6 @@
-//! Where a registry listens: an address, or a host's name that is looked up with every connection.
+//! The location of a registry: an address, or a host name that is resolved for every connection.
 //!
-//! Containers that are made again come back at another address under the same name.
+//! A recreated container has another address under the same name.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,15 +14,13 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Location(Arc<str>);
 
-/// Text that is no place.
+/// Text that is not a location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no place to connect to; write an address or a host's name, and a port, as in registry:7000"
-)]
+#[error("invalid location `{0}`: expected an address or a host name, and a port, e.g. registry:7000")]
 pub struct LocationParseError(String);
 
 impl Location {
-    /// As it was written: what a connection is made to.
+    /// The text as written, for connecting.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,7 +39,7 @@ impl FromStr for Location {
         if text.parse::<SocketAddr>().is_ok() {
             return Ok(Self(text.into()));
         }
-        // Letters, digits, hyphens and dots (RFC 1123, section 2.1), and what container engines add.
+        // Letters, digits, hyphens and dots (RFC 1123, section 2.1), and the underscores of container engines.
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         let is_location = text.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && host.chars().all(is_of_name) && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -75,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_names_with_a_port_are_places_and_nothing_else_is() {
+    fn addresses_and_names_with_a_port_are_locations_and_nothing_else_is() {
         for right in ["127.0.0.1:7000", "[::1]:7000", "registry:7000", "registry.suite_default:1"] {
             let location: Location = right.parse().unwrap_or_else(|why| panic!("{why}"));
             assert_eq!(location.to_string(), right);

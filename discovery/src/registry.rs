@@ -1,4 +1,4 @@
-//! The registry as a server: the store behind one lock, its sweep, and the wake-up of watchers.
+//! The registry as a server: the state behind one lock, its sweep, and the notification of watchers.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::api;
 use crate::instance::{EventId, RegistryEpoch, Snapshot, WatchFilter};
 use crate::registry_state::{CatchUp, Command, CommandError, Event, RegistryState, Rules};
 
-/// How a registry is set up.
+/// Options of a registry.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What mutating calls must carry in `x-cleave-token`.
+    /// Token that mutating calls must carry in `x-cleave-token`.
     pub token: Arc<str>,
-    /// What the store goes by.
+    /// Rules of leases and self-preservation.
     pub rules: Rules,
-    /// How often lapsed leases are looked for.
+    /// Interval of the search for lapsed leases.
     pub sweep_interval: Duration,
-    /// How often an idle watch says that it is alive.
+    /// Interval of heartbeats on an idle watch.
     pub heartbeat_interval: Duration,
 }
 
 impl Options {
-    /// The defaults of the house: leases of 3 s, a sweep each 100 ms, a heartbeat each second.
+    /// Defaults: leases of 3 s, a sweep every 100 ms, a heartbeat every second.
     pub fn new(token: Arc<str>) -> Self {
         Self {
             token,
@@ -49,11 +49,11 @@ pub(crate) struct Shared {
     store: Mutex<RegistryState>,
     changed: watch::Sender<EventId>,
     closed: watch::Sender<bool>,
-    /// How it answers wrongly, where a fault says so.
+    /// The injected fault, if any.
     injected: watch::Sender<Option<RegistryFault>>,
 }
 
-/// A wrong answer, and what was known when it began.
+/// An injected fault, and the snapshot from when it began.
 #[derive(Clone, Debug)]
 pub(crate) struct RegistryFault {
     pub mode: RegistryAnswer,
@@ -61,8 +61,7 @@ pub(crate) struct RegistryFault {
 }
 
 impl Registry {
-    /// An empty registry; its epoch is the moment of this call, so that watchers
-    /// of an earlier life notice.
+    /// An empty registry; its epoch is the current time, so that watchers detect the restart.
     pub fn new(options: Options) -> Self {
         let epoch = RegistryEpoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let store = RegistryState::new(epoch, options.rules);
@@ -72,18 +71,18 @@ impl Registry {
         Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, injected }) }
     }
 
-    /// Its HTTP face; see [`crate::api`].
+    /// Its HTTP API; see [`crate::api`].
     pub fn router(&self) -> axum::Router {
         api::router(self.shared.clone())
     }
 
-    /// Starts the sweep, which ends with the tasks, and the watches with it.
+    /// Starts the sweep. When the tasks close, the sweep ends, and the watches with it.
     pub fn start(&self, tasks: &Tasks) {
         let shared = self.shared.clone();
         let closing = tasks.closing();
         let sweep = async move {
             let mut tick = tokio::time::interval(shared.options.sweep_interval);
-            // After a pause one sweep is enough; the store sees the gap.
+            // After a pause one sweep is enough; the state detects the gap.
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             tokio::pin!(closing);
             loop {
@@ -96,17 +95,17 @@ impl Registry {
             }
             shared.closed.send_replace(true);
         };
-        // Finish, not ShutDown: its last line ends the watches.
+        // Finish, not ShutDown: its last statement ends the watches.
         scope::enter(ComponentName::REGISTRY, || tasks.spawn("registry.sweep", ShutdownPolicy::Drain, sweep));
     }
 
-    /// Ends all watches. Before the drain of a server that hosts this registry:
-    /// a watch never ends by itself, and the drain would wait for it.
+    /// Ends all watches. Call it before draining a server that hosts this registry: a watch never ends
+    /// by itself, and the drain would wait for it.
     pub fn close(&self) {
         self.shared.closed.send_replace(true);
     }
 
-    /// From now on answers wrongly, or rightly again. Watchers are told anew.
+    /// Injects a fault into responses, or ends it. Watchers get a new snapshot.
     pub fn set_fault(&self, mode: Option<RegistryAnswer>) {
         let injected = &self.shared.injected;
         if injected.borrow().as_ref().map(|fault| fault.mode) != mode {
@@ -115,14 +114,14 @@ impl Registry {
         }
     }
 
-    /// Everything it knows now.
+    /// The current snapshot.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot(&WatchFilter::All)
     }
 }
 
 impl Shared {
-    /// Applies a command now, tells the log what is worth telling and wakes the watchers.
+    /// Applies a command at the current time, logs its events and notifies the watchers.
     pub(crate) fn apply(&self, cmd: Command) -> Result<EventId, CommandError> {
         let (events, at) = {
             let mut store = self.store();
@@ -140,7 +139,7 @@ impl Shared {
                 Event::SweepStalled { stall_ns } => {
                     tracing::warn!(
                         gap_ms = stall_ns / 1_000_000,
-                        "the registry stood still; all leases start again"
+                        "the registry was stalled; all leases are extended"
                     );
                 }
             }
@@ -159,7 +158,7 @@ impl Shared {
         self.store().snapshot(watched)
     }
 
-    /// What a watcher lacks, and where it stands after that.
+    /// The changes a watcher has not seen, and its position after them.
     pub(crate) fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> (CatchUp, EventId) {
         let store = self.store();
         (store.since(seen, watched), store.at())
@@ -169,7 +168,7 @@ impl Shared {
         self.injected.subscribe()
     }
 
-    /// What an ailing registry says it knows; `None` while it is well.
+    /// The false snapshot of an injected fault; `None` if there is none.
     pub(crate) fn falsified_snapshot(&self, watched: &WatchFilter) -> Option<Snapshot> {
         let injected = self.injected.borrow();
         let RegistryFault { mode, known_before } = injected.as_ref()?;
@@ -181,7 +180,7 @@ impl Shared {
                 snapshot.instances =
                     known_before.instances.iter().filter(|i| watched.includes(&i.service)).cloned().collect();
             }
-            // The discard port: nobody listens there.
+            // The discard port, where no process listens.
             RegistryAnswer::Wrong => {
                 snapshot.instances.iter_mut().for_each(|instance| instance.addr.set_port(9))
             }

@@ -2,7 +2,7 @@
 //!
 //! A single writer applies commands one after another, so `rev` is a total
 //! order and every watcher sees a prefix of it. Lapses are counted by process
-//! (instance id), not by lease: a process with five services dies once.
+//! (instance id), not by lease: a process with five services counts once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,26 +11,26 @@ use crate::instance::{
 };
 use crate::lease_table::{LeaseTable, LivenessCounts, SelfPreservation};
 
-/// What the store goes by. Times in nanoseconds.
+/// Rules of leases and self-preservation. Times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
     /// Length of a lease.
     pub lease_ns: u64,
-    /// When lapses are disbelieved.
+    /// Limits of self-preservation.
     pub preservation: SelfPreservation,
     /// How long a suspect is kept.
     pub suspect_ns: u64,
-    /// A sweep later than this after the one before means that the registry
-    /// itself stood still; nobody's lease ends for that.
+    /// A longer interval between sweeps means that the registry itself was stalled; no lease ends
+    /// because of that.
     pub stall_ns: u64,
-    /// Deltas kept for watchers that come back.
+    /// Deltas kept for watchers that reconnect.
     pub ring: usize,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         const S: u64 = 1_000_000_000;
-        // Ten missed sweeps of 100 ms are no scheduling hiccup any more.
+        // A gap of ten sweeps of 100 ms is more than a scheduling delay.
         Self {
             lease_ns: 3 * S,
             preservation: SelfPreservation::default(),
@@ -41,46 +41,46 @@ impl Default for Rules {
     }
 }
 
-/// What somebody wants done.
+/// Commands of clients, and the sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Announce an instance, or announce it again.
+    /// Register an instance, or register it again.
     Register(Instance),
-    /// Still alive.
+    /// Renew a lease.
     Renew(Key, Epoch),
-    /// No new picks, please.
+    /// Exclude an instance from new requests.
     Drain(Key, Epoch),
-    /// Gone. Without an epoch, whichever life it is.
+    /// Remove an instance; without an epoch, of any epoch.
     Deregister(Key, Option<Epoch>),
-    /// Time has passed.
+    /// Evict lapsed instances.
     Sweep,
 }
 
-/// What came of it.
+/// Events that a command causes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The registry changed.
     Changed(Delta),
-    /// A lease ended and its holder was removed.
+    /// A lease lapsed and the instance was removed.
     Evicted(Key),
-    /// Too many lapsed at once: these many are kept as suspects.
+    /// Too many leases lapsed at once; this many instances are kept as suspects.
     Preserving(usize),
-    /// No suspects are left.
+    /// There are no suspects any more.
     Recovered,
-    /// The sweeps stood still for this long; all leases start again.
+    /// The sweeps were stalled; all leases are extended.
     SweepStalled {
-        /// Nanoseconds between two sweeps.
+        /// Nanoseconds between the last two sweeps.
         stall_ns: u64,
     },
 }
 
-/// Why a command changed nothing.
+/// Why a command was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// A later life of the instance is registered.
+    /// A later epoch of the instance is registered.
     #[error("a later epoch ({}) of this instance is registered; stop, or wait for its lease to end", current.0)]
     Superseded {
-        /// That life.
+        /// That epoch.
         current: Epoch,
     },
     /// Not registered, or not in this epoch.
@@ -88,12 +88,12 @@ pub enum CommandError {
     Unknown,
 }
 
-/// What a watcher lacks.
+/// The changes a watcher has not seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CatchUp {
     /// These changes, possibly none.
     Deltas(Vec<Delta>),
-    /// Too much to tell one by one.
+    /// More than the log of deltas holds.
     Snapshot(Snapshot),
 }
 
@@ -107,14 +107,14 @@ pub struct RegistryState {
     swept_ns: Option<u64>,
     entries: BTreeMap<Key, Entry>,
     leases: LeaseTable<Key>,
-    /// Evicted within the last lease: the evidence for self-preservation.
+    /// Evicted within the last lease period; the input of self-preservation.
     lapsed: VecDeque<(u64, Instance)>,
     ring: VecDeque<Delta>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// As announced; suspicion is kept beside it, so that a renewal restores it.
+    /// As registered; suspicion is stored separately, so that a renewal restores the state.
     instance: Instance,
     suspect_since_ns: Option<u64>,
 }
@@ -126,7 +126,7 @@ impl Entry {
     }
 }
 
-/// Changes being gathered under one revision.
+/// Changes collected for one revision.
 #[derive(Default)]
 struct Change {
     put: Vec<Instance>,
@@ -134,7 +134,7 @@ struct Change {
 }
 
 impl RegistryState {
-    /// An empty registry in its life `registry`.
+    /// An empty registry of epoch `registry`.
     pub fn new(registry: RegistryEpoch, rules: Rules) -> Self {
         Self {
             rules,
@@ -149,10 +149,10 @@ impl RegistryState {
         }
     }
 
-    /// Applies a command at `now_ns`; a clock that runs backwards is taken to stand still.
+    /// Applies a command at `now_ns`; a clock that runs backwards is treated as stopped.
     ///
     /// # Errors
-    /// When the command is refused; nothing has changed then.
+    /// If the command is rejected; nothing has changed then.
     pub fn apply(&mut self, cmd: Command, now_ns: u64) -> Result<Vec<Event>, CommandError> {
         self.now_ns = self.now_ns.max(now_ns);
         match cmd {
@@ -164,17 +164,17 @@ impl RegistryState {
         }
     }
 
-    /// Where the history stands.
+    /// The current position.
     pub fn at(&self) -> EventId {
         EventId { registry: self.registry, rev: self.rev }
     }
 
-    /// The rules it goes by.
+    /// Its rules.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Everything about the watched services.
+    /// The instances of the watched services.
     pub fn snapshot(&self, watched: &WatchFilter) -> Snapshot {
         Snapshot {
             registry: self.registry,
@@ -190,8 +190,8 @@ impl RegistryState {
         }
     }
 
-    /// What a watcher that stands at `seen` lacks. Nothing seen, another life
-    /// of the registry, a future revision or one older than the ring gives a snapshot.
+    /// The changes after `seen`. No position, another epoch of the registry, a future revision or one
+    /// older than the log of deltas gives a snapshot.
     pub fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> CatchUp {
         let oldest = self.ring.front().map_or(self.rev, |first| Revision(first.rev.0 - 1));
         match seen {
@@ -280,7 +280,7 @@ impl RegistryState {
 
         for key in self.leases.lapsed(now) {
             let entry = self.entries.remove(&key).expect("a lease has an entry");
-            // Whoever announced that it leaves is no evidence of a deaf registry.
+            // The lapse of a draining instance is expected, not a sign of a network problem.
             if entry.instance.state != State::Draining {
                 self.lapsed.push_back((now, entry.instance));
             }
@@ -296,11 +296,11 @@ impl RegistryState {
         events
     }
 
-    /// Whether the lapses of the last lease look like our fault.
+    /// Whether the lapses of the last lease period point to a problem of the registry itself.
     fn should_preserve(&self) -> bool {
         let mut processes = BTreeMap::new();
         let mut by_service: BTreeMap<&ServiceName, LivenessCounts> = BTreeMap::new();
-        // Heard after lapsed: a process heard for any of its services is not dead.
+        // A process with a valid lease for any of its services is alive.
         for (_, dead) in &self.lapsed {
             processes.insert(&dead.id, false);
             by_service.entry(&dead.service).or_default().lapsed += 1;
@@ -308,11 +308,11 @@ impl RegistryState {
         for (key, entry) in &self.entries {
             if entry.suspect_since_ns.is_none() {
                 processes.insert(&key.id, true);
-                by_service.entry(&key.service).or_default().heard += 1;
+                by_service.entry(&key.service).or_default().live += 1;
             }
         }
-        let heard = processes.values().filter(|heard| **heard).count();
-        let all = LivenessCounts { lapsed: processes.len() - heard, heard };
+        let live = processes.values().filter(|live| **live).count();
+        let all = LivenessCounts { lapsed: processes.len() - live, live };
         self.rules.preservation.is_triggered(all, by_service.into_values())
     }
 
@@ -335,7 +335,7 @@ impl RegistryState {
         change.del.extend(gone);
     }
 
-    /// Gives the change its revision and tells of it.
+    /// Assigns a revision to the change and appends it to the log of deltas.
     fn commit(&mut self, change: Change, was_preserving: bool) -> Vec<Event> {
         let mut events = Vec::new();
         if !change.put.is_empty() || !change.del.is_empty() {

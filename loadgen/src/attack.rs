@@ -1,7 +1,7 @@
-//! The one place where goose runs: a user is an in-flight slot, a scenario an arm.
+//! Runs goose: a goose user is a slot for one request in flight, a goose scenario is an arm.
 //!
-//! goose is closed-loop and keeps no seeds; clock, arrivals and latencies are
-//! ours. It brings the users, the transport of their metrics and their reports.
+//! goose is closed-loop and has no seeds, so the clock, the arrivals and the latencies are ours. goose
+//! provides the users, the transport of their metrics and an independent count.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,11 @@ use crate::slot::ArmContext;
 
 /// Why the load did not run to its end.
 #[derive(Debug, thiserror::Error)]
-#[error("goose gave up: {0}")]
+#[error("goose failed: {0}")]
 pub struct AttackError(String);
 
-/// Runs all slots of all arms until their queues close. Boxed, so that callers
-/// do not compile its future again.
+/// Runs all slots of all arms until their queues close. Boxed, so that callers do not compile its
+/// future again.
 pub fn run(
     arms: Vec<Arc<ArmContext>>,
     pool: usize,
@@ -60,14 +60,14 @@ pub fn run(
     })
 }
 
-/// A slot's life: warm up, then take arrivals until no more come.
+/// Runs a slot: warms up, then performs arrivals until the queue closes.
 async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
     user.client = arm.client.clone();
     arm.warm_up().await;
     arm.ready.fetch_add(1, Ordering::Release);
     while let Some(closed_loop) = &arm.closed_loop {
         let Some(start) = arm.start.get() else {
-            // Until the word is given there is nothing to do; it comes within a second.
+            // The start time is not known yet; it arrives within a second.
             tokio::time::sleep(Duration::from_millis(1)).await;
             if arm.cancelled() {
                 return Ok(());
@@ -98,7 +98,7 @@ async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
     }
 }
 
-/// Performs a journey, also for goose's own books.
+/// Performs a journey, and records it in goose as well.
 async fn run_journey(arm: &ArmContext, user: &mut GooseUser, dispatched: Dispatched) -> TransactionResult {
     let completion = arm.perform(dispatched).await;
     user.record_custom_request_duration(

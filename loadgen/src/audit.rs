@@ -1,7 +1,7 @@
-//! Acknowledged writes, looked for afterwards through the public door: each is there once, or it is said.
+//! Verifies acknowledged writes through the gateway after the load: each must exist exactly once.
 //!
-//! Events need a moment to travel, so what is missing is looked for again until
-//! it is there or patience ends. Lost is what is still missing then.
+//! Events take a moment, so missing writes are checked again until they appear or a timeout expires.
+//! Writes that are missing then are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::journeys::AcknowledgedWrite;
 use crate::slot::ArmContext;
 
-/// How long what is missing is looked for.
+/// Longest wait for missing writes.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often.
+/// Interval between checks.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-/// Items on a page of a list.
+/// Items per page of a list.
 const PAGE_ITEMS: u32 = 100;
-/// Pages of a list at most: a longer one is taken for a circle.
+/// Most pages of a list: a longer list is taken for a cycle.
 const MAX_PAGES: u32 = 1_000;
 
 /// How often a write was found.
@@ -30,7 +30,7 @@ enum Occurrence {
     Duplicated,
 }
 
-/// Looks for everything that was acknowledged at an arm.
+/// Verifies all acknowledged writes of an arm.
 pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
     let writes = arm.users.writes();
     let mut audit =
@@ -59,7 +59,7 @@ pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
     audit
 }
 
-/// Lists already read in this look: many writes are in the same one.
+/// Lists read in this pass: many writes are in the same list.
 struct Lists<'a> {
     arm: &'a ArmContext,
     photos: BTreeMap<u32, Vec<String>>,
@@ -71,7 +71,7 @@ impl Lists<'_> {
         let users = self.arm.users.clone();
         match write {
             AcknowledgedWrite::Photo { id, author } => {
-                // There itself, and exactly once in its author's list, which another component keeps.
+                // It must exist, and be in its author's list exactly once, which another component keeps.
                 if self.get(&format!("/v1/photos/{id}"), None).await.is_none() {
                     return Occurrence::Missing;
                 }
@@ -108,7 +108,7 @@ impl Lists<'_> {
         }
     }
 
-    /// Photos nobody was told of, and photos in a list that are not there.
+    /// Photos that were never acknowledged, and listed photos that do not exist.
     async fn unexpected_photos(&mut self, writes: &[AcknowledgedWrite]) -> (u64, u64) {
         let users = self.arm.users.clone();
         let mut authors = BTreeSet::new();
@@ -171,7 +171,7 @@ impl Lists<'_> {
         ids
     }
 
-    /// An answer, if there is one; a busy moment is looked at again by the caller.
+    /// A successful response, if any; the caller retries.
     async fn get(&self, path: &str, token: Option<&str>) -> Option<Value> {
         let mut request = self.arm.client.get(format!("{}{path}", self.arm.url));
         if let Some(token) = token {

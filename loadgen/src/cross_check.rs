@@ -1,12 +1,12 @@
-//! Our counts against goose's: two bookkeepers of one load.
+//! Compares our counts with goose's: two independent records of one load.
 
 use goose::prelude::GooseMetrics;
 use traffic::Journey;
 
 use crate::slot::ArmContext;
 
-/// How many answers goose counted for an arm, and their highest 99th percentile
-/// over journeys, microseconds.
+/// Number of responses that goose counted for an arm, and the highest p99 of its journeys,
+/// microseconds.
 pub fn count_and_p99(metrics: &GooseMetrics, arm: &ArmContext) -> (u64, u64) {
     let rows: Vec<String> = Journey::ALL.into_iter().map(|journey| arm.goose_row(journey)).collect();
     let ours = metrics.requests.values().filter(|request| rows.contains(&request.path));

@@ -1,4 +1,4 @@
-//! The generator's life: read the plan, warm up, wait for the word, offer the load, audit, report.
+//! The generator's process: reads the plan, warms up, waits for the start time, offers the load, audits, reports.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,13 +20,13 @@ use crate::protocol::{ArmTotals, LoadPlan, Message, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
 
-/// Interrupted, as the shell has it.
+/// Exit code after an interrupt: 128 + SIGINT, as in shells.
 const EXIT_CANCELLED: u8 = 130;
-/// Something is wrong with the plan or the machine.
+/// Exit code if the plan or the machine is unsuitable.
 const EXIT_FAILED: u8 = 2;
-/// All slots must be warm by then.
+/// Time limit of the warm-up.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(15);
-/// A late answer may change a second until the timeout has passed, and a little more.
+/// Seconds after the timeout during which a late response may still change a window.
 const STRAGGLER_SECONDS: u32 = 1;
 
 /// Runs a plan. Called before any async runtime exists; takes over standard output.
@@ -34,7 +34,7 @@ pub fn main(plan: &Path) -> ExitCode {
     let channel = match StdoutChannel::duplicate_stdout() {
         Ok(channel) => channel,
         Err(error) => {
-            eprintln!("standard output cannot be duplicated: {error}");
+            eprintln!("cannot duplicate standard output: {error}");
             return ExitCode::from(EXIT_FAILED);
         }
     };
@@ -44,36 +44,36 @@ pub fn main(plan: &Path) -> ExitCode {
     };
     let text = match std::fs::read(plan) {
         Ok(text) => text,
-        Err(error) => return failed(format!("{} cannot be read: {error}", plan.display())),
+        Err(error) => return failed(format!("cannot read {}: {error}", plan.display())),
     };
     let plan: LoadPlan = match serde_json::from_slice(&text) {
         Ok(plan) => plan,
-        Err(error) => return failed(format!("{} is no plan: {error}", plan.display())),
+        Err(error) => return failed(format!("invalid plan {}: {error}", plan.display())),
     };
     if let Err(error) = channel.redirect_stdout(&plan.log) {
-        return failed(format!("{} cannot be written: {error}", plan.log.display()));
+        return failed(format!("cannot write {}: {error}", plan.log.display()));
     }
     runtime::lifeline::die_with_parent();
-    // goose installs a handler of its own, which would end the process at the
-    // second Ctrl-C; ours is first, and leaves the end to the lab.
+    // goose installs a handler that ends the process at the second Ctrl-C; this one is installed
+    // first, and leaves the shutdown to the lab.
     if let Err(error) = ctrlc::set_handler(|| {}) {
-        return failed(format!("signals cannot be handled: {error}"));
+        return failed(format!("cannot handle signals: {error}"));
     }
     if !plan.cores.is_empty()
         && let Err(error) = runtime::limits::set_affinity(&plan.cores)
     {
-        return failed(format!("the generator cannot keep to cores {:?}: {error}", plan.cores));
+        return failed(format!("cannot pin the generator to cores {:?}: {error}", plan.cores));
     }
     let workers = plan.workers.max(1);
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     match built {
         Ok(runtime) => runtime.block_on(run(plan, channel)),
-        Err(error) => failed(format!("no async runtime: {error}")),
+        Err(error) => failed(format!("cannot start the async runtime: {error}")),
     }
 }
 
-/// The private line to the lab: goose prints on standard output, so messages
-/// travel on a duplicate of it and standard output itself becomes the log.
+/// The channel to the lab: goose prints on standard output, so messages use a duplicate of it and
+/// standard output itself is redirected to the log.
 #[derive(Clone)]
 struct StdoutChannel(Arc<Mutex<File>>);
 
@@ -92,12 +92,12 @@ impl StdoutChannel {
     fn send(&self, message: &Message) {
         let mut line = serde_json::to_vec(message).expect("messages are plain data");
         line.push(b'\n');
-        // The lab is gone when it cannot be told; the lifeline ends us.
+        // A write fails only if the lab is gone; the lifeline then ends this process.
         let _ = self.0.lock().expect("no panic while held").write_all(&line);
     }
 }
 
-/// Everything a run shares.
+/// State shared by the parts of a run.
 struct RunContext {
     plan: LoadPlan,
     channel: StdoutChannel,
@@ -112,7 +112,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, users.dataset());
     channel.send(&Message::Hello {
         schedule_digest: schedule.digest(),
-        // How many come in a closed loop, the arms decide.
+        // In a closed loop the arms determine the number of arrivals.
         planned: if plan.load.users.is_some() { 0 } else { schedule.clone().count() as u64 },
     });
 
@@ -129,7 +129,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
         let client = match client(&plan, pool) {
             Ok(client) => client,
             Err(error) => {
-                channel.send(&Message::Failed { reason: format!("no HTTP client: {error}") });
+                channel.send(&Message::Failed { reason: format!("cannot build the HTTP client: {error}") });
                 return ExitCode::from(EXIT_FAILED);
             }
         };
@@ -167,7 +167,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
         std::thread::spawn(move || offer_load(&context, schedule, queues, &commands, &ready, slots))
     };
     let metrics = attack.await;
-    // The thread ends with the schedule; a panic in it is a defect worth its message.
+    // The thread ends with the schedule; a panic in it is reported as a problem.
     let mut problems = offering.join().unwrap_or_else(|_| vec!["the pacer panicked".to_owned()]);
     let cancelled = context.cancel.load(Ordering::Relaxed);
     report_windows(&context, u32::MAX, u32::MAX);
@@ -196,19 +196,19 @@ fn client(plan: &LoadPlan, pool: usize) -> reqwest::Result<reqwest::Client> {
         .retry(reqwest::retry::never())
         .http1_only()
         .tcp_nodelay(true)
-        // Shorter than the door's, so that we close idle connections and never race it.
+        // Shorter than the gateway's, so that this side closes idle connections and never races it.
         .pool_idle_timeout(Duration::from_secs(10))
         .pool_max_idle_per_host(pool)
         .build()
 }
 
-/// Reads the lab's words. End of file means stop.
+/// Reads commands of the lab from standard input. End of file cancels the load.
 fn read_commands(cancel: Arc<AtomicBool>) -> mpsc::Receiver<u64> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             if let Some(at) = line.strip_prefix("start ").and_then(|text| text.trim().parse().ok()) {
-                // Told twice, the second is nobody's.
+                // A second start time is ignored.
                 let _ = sender.send(at);
             }
         }
@@ -217,7 +217,7 @@ fn read_commands(cancel: Arc<AtomicBool>) -> mpsc::Receiver<u64> {
     receiver
 }
 
-/// Waits for warm slots and the word, paces the load, and tells windows once a second.
+/// Waits for warm slots and the start time, paces the load, and reports windows once a second.
 fn offer_load(
     context: &Arc<RunContext>,
     schedule: Schedule,
@@ -229,7 +229,7 @@ fn offer_load(
     let began = runtime::clock::now();
     while ready.load(Ordering::Acquire) < slots {
         if runtime::clock::now().saturating_duration_since(began) > WARM_UP_TIMEOUT {
-            return vec![format!("only {} of {slots} slots got ready", ready.load(Ordering::Relaxed))];
+            return vec![format!("only {} of {slots} slots became ready", ready.load(Ordering::Relaxed))];
         }
         if context.cancel.load(Ordering::Relaxed) {
             return Vec::new();
@@ -243,7 +243,7 @@ fn offer_load(
     let mut problems = Vec::new();
     let now = runtime::clock::mono_ns();
     if at < now {
-        problems.push(format!("the word to start came {} us late", (now - at) / 1_000));
+        problems.push(format!("the start time arrived {} us late", (now - at) / 1_000));
     }
     let start = runtime::clock::now() + Duration::from_nanos(at.saturating_sub(now));
     context.start.get_or_init(|| start);
@@ -267,7 +267,7 @@ fn offer_load(
     problems
 }
 
-/// Users of a closed loop come by themselves: there is nothing to hand out.
+/// Waits for the end of a closed loop, whose users need no dispatching.
 fn wait_for_users(context: &RunContext, start: Instant) {
     let length = context.plan.phases.last().map_or(0, |last| last.start_ns + last.length_ns);
     let end = start + Duration::from_nanos(length);
@@ -288,7 +288,7 @@ fn wait_for_start(commands: &mpsc::Receiver<u64>, cancel: &AtomicBool) -> Option
 
 /// Sleeps end within a microsecond of their time instead of fifty (prctl(2), PR_SET_TIMERSLACK).
 fn shorten_timer_slack() {
-    // Where the kernel refuses, the pacer is a little late, and measured to be.
+    // If the kernel refuses, the pacer is slightly late, and its lag is measured.
     let _ = nix::sys::prctl::set_timerslack(1_000);
 }
 

@@ -1,4 +1,4 @@
-//! Requests, and whether the answers are what was asked for.
+//! The requests of each journey, and checks of the responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ use crate::slot::ArmContext;
 
 /// Every seeded user's password.
 pub const PASSWORD: &str = "correct horse battery staple";
-/// Pictures uploads choose from; encoding one per upload would be the generator's cost.
+/// Number of pictures for uploads; encoding one per upload would cost the generator CPU.
 const PICTURE_COUNT: u64 = 8;
 
 /// An acknowledged write, for the audit.
@@ -38,18 +38,18 @@ pub enum AcknowledgedWrite {
         /// Index of the user.
         user: u32,
     },
-    /// An edge, made or ended.
+    /// An edge that was created or removed.
     Edge {
         /// Index of the follower.
         follower: u32,
-        /// Index of the followed.
+        /// Index of the followed user.
         followee: u32,
-        /// Whether it should be there.
+        /// Whether it should exist.
         present: bool,
     },
-    /// A changed profile: index of the user and the new bio.
+    /// A changed profile.
     Profile {
-        /// Whose.
+        /// Index of the user.
         user: u32,
         /// The new bio.
         bio: String,
@@ -61,7 +61,7 @@ pub enum AcknowledgedWrite {
     },
 }
 
-/// Who the users are at one arm, and what was acknowledged to them.
+/// The users at one arm, with their tokens and acknowledged writes.
 pub struct UserPool {
     shared: Arc<Shared>,
     arm: char,
@@ -71,7 +71,6 @@ pub struct UserPool {
 struct Shared {
     data: Arc<Dataset>,
     tokens: Vec<String>,
-    identity: Identity,
     pictures: Vec<Bytes>,
     seed: Seed,
     run_id: String,
@@ -94,7 +93,6 @@ impl UserPool {
             round: plan.round,
             page: plan.load.feed.page,
             sample: plan.sample,
-            identity,
             data,
         };
         Self { shared: Arc::new(shared), arm: '-', writes: Mutex::default() }
@@ -105,7 +103,7 @@ impl UserPool {
         Arc::new(Self { shared: self.shared.clone(), arm, writes: Mutex::default() })
     }
 
-    /// What is there when the run begins.
+    /// The data set at the start of the run.
     pub fn dataset(&self) -> &Arc<Dataset> {
         &self.shared.data
     }
@@ -115,7 +113,7 @@ impl UserPool {
         format!("/v1/users/{}", self.user(0))
     }
 
-    /// What was acknowledged.
+    /// Acknowledged writes.
     pub fn writes(&self) -> Vec<AcknowledgedWrite> {
         self.writes.lock().expect("no panic while held").clone()
     }
@@ -137,11 +135,6 @@ impl UserPool {
     /// A user's token.
     pub fn token(&self, index: u32) -> &str {
         &self.shared.tokens[index as usize]
-    }
-
-    /// A token for somebody who is not in the data set.
-    pub fn token_of(&self, id: Principal) -> String {
-        self.shared.identity.token(id).expect("a secret signs")
     }
 
     /// W3C trace context: ids from run, round, arm and number, so that no two
@@ -166,11 +159,11 @@ pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
     Outcome { cause, ..run.outcome }
 }
 
-/// One journey on its way.
+/// A journey in progress.
 struct JourneyRun<'a> {
     arm: &'a ArmContext,
     arrival: &'a Arrival,
-    /// On whose behalf requests are made.
+    /// The user in whose name requests are sent.
     reader: u32,
     step: u32,
     outcome: Outcome,
@@ -178,7 +171,7 @@ struct JourneyRun<'a> {
 
 type JourneyResult<T> = Result<T, Cause>;
 
-/// An answer was not what was asked for.
+/// Fails the journey if a check of the response does not hold.
 fn ensure(holds: bool) -> JourneyResult<()> {
     if holds { Ok(()) } else { Err(Cause::Check) }
 }
@@ -195,7 +188,7 @@ impl JourneyRun<'_> {
         match (self.arrival.journey, self.arrival.target()) {
             (Journey::HomeFeed, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
-                // Who follows nobody has an empty feed, and is counted as an empty page.
+                // A user who follows no one has an empty feed, counted as an empty page.
                 ensure(!first.items.is_empty() || users.dataset().following.of(user).is_empty())
             }
             (Journey::NextPage, _) => {
@@ -312,7 +305,7 @@ impl JourneyRun<'_> {
         Ok(id)
     }
 
-    /// Posts, then asks another component for it at once, as some reader, and again until it is there.
+    /// Posts a photo, then polls another component as `reader` until the photo is visible.
     async fn post_then_probe(&mut self, path: &str, reader: u32) -> JourneyResult<()> {
         let id = self.upload().await?;
         let acknowledged = self.arm.now_us();
@@ -327,7 +320,7 @@ impl JourneyRun<'_> {
                 self.outcome.stale += u64::from(!seen);
             }
             if seen {
-                // Visible at the latest when the answer that shows it was asked for.
+                // The photo was visible no later than the request whose response shows it.
                 self.outcome.staleness_us =
                     Some(if tries == 0 { 1 } else { requested.saturating_sub(acknowledged).max(1) });
                 return Ok(());
@@ -387,7 +380,7 @@ impl JourneyRun<'_> {
         request.header("idempotency-key", key)
     }
 
-    /// Sends, reads the whole answer, and takes it for JSON if there is any.
+    /// Sends a request, reads the whole response and parses it as JSON, if it has a body.
     async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Value> {
         let response = request.send().await.map_err(|error| cause_of(&error))?;
         let status = response.status();
@@ -403,18 +396,18 @@ impl JourneyRun<'_> {
     }
 }
 
-/// A page of a feed, as far as a check looks.
+/// The part of a feed page that checks need.
 struct FeedPage {
     items: Vec<String>,
     next: Option<String>,
 }
 
-/// How long a probe looks for a write, microseconds.
+/// Longest poll for a write, microseconds.
 const PROBE_TIMEOUT_US: u64 = 2_000_000;
-/// How often.
+/// Interval of polls.
 const PROBE_INTERVAL: std::time::Duration = std::time::Duration::from_millis(2);
 
-/// Reads every body, also of errors, or the connection is lost.
+/// Reads the body of every response, errors included, so that the connection can be reused.
 async fn body(response: Response) -> JourneyResult<Bytes> {
     response.bytes().await.map_err(|error| if error.is_timeout() { Cause::Timeout } else { Cause::Body })
 }

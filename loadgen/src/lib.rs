@@ -1,17 +1,17 @@
 //! Open-loop load on goose: pacer, slots, histograms, and the journeys with their checks.
 //!
-//! - [`protocol`]: what the lab tells the generator, and what it is told back.
-//! - [`generator`]: the generator's life, in a process of its own.
-//! - [`pacer`]: a thread that hands out arrivals when they are due.
-//! - [`attack`]: the one place where goose runs.
-//! - [`slot`]: what becomes of an arrival.
-//! - [`journeys`]: requests, and whether the answers are what was asked for.
+//! - [`protocol`]: the plan from the lab, and the generator's messages to it.
+//! - [`generator`]: the generator's process: warms up, offers the load, audits, reports.
+//! - [`pacer`]: the thread that dispatches arrivals when they are due.
+//! - [`attack`]: runs goose, whose users are the slots.
+//! - [`slot`]: performs and records an arrival.
+//! - [`journeys`]: the requests of each journey, and checks of the responses.
 //! - [`recorder`]: figures by arm, journey and the second an arrival was due.
-//! - [`audit`]: acknowledged writes, looked for afterwards.
-//! - [`cross_check`]: our counts against goose's.
+//! - [`audit`]: verifies acknowledged writes after the load.
+//! - [`cross_check`]: compares our counts with goose's.
 //! - [`pictures`]: real image files for uploads and data sets.
 //!
-//! Start with [`generator::main`]. Arrivals themselves are [`traffic`]'s.
+//! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`].
 
 pub mod attack;
 pub mod audit;

@@ -1,7 +1,7 @@
-//! The pacer: an operating-system thread that hands every arrival to every arm when it is due.
+//! The pacer: an operating-system thread that dispatches every arrival to every arm when it is due.
 //!
-//! Timers of the async runtime are a millisecond late on every request, which is
-//! more than our services take. The thread sleeps, never spins, never blocks.
+//! Timers of the async runtime are a millisecond late on every request, which is more than our services
+//! take. The thread sleeps; it never spins and never blocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,48 +12,47 @@ use traffic::{Arrival, Load};
 
 use crate::recorder::Recorder;
 
-/// Longest single sleep, so that a cancel is seen.
+/// Longest single sleep, so that a cancellation is noticed.
 const MAX_SLEEP: Duration = Duration::from_millis(50);
 
-/// An arrival handed to an arm.
+/// An arrival dispatched to an arm.
 #[derive(Clone, Copy, Debug)]
 pub struct Dispatched {
-    /// What is to be done.
+    /// The arrival.
     pub arrival: Arrival,
-    /// When it was handed over, microseconds since the load's start.
+    /// When it was dispatched, microseconds since the load's start.
     pub dispatched_us: u64,
-    /// Whether a slot was free then.
+    /// Whether a slot was idle then.
     pub idle: bool,
 }
 
-/// An arm as the pacer sees it.
+/// The queue of an arm, as the pacer uses it.
 pub struct ArmQueue {
-    /// Where arrivals wait for a slot.
+    /// Queue of arrivals that wait for a slot.
     pub sender: flume::Sender<Dispatched>,
-    /// Slots that wait for an arrival.
+    /// Number of idle slots.
     pub idle: Arc<AtomicUsize>,
-    /// Counts what is offered and dropped.
+    /// Counts offered and dropped arrivals.
     pub recorder: Arc<Recorder>,
 }
 
-/// What becomes of an arrival that finds no slot.
+/// What happens to an arrival that finds no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverloadPolicy {
-    /// Arrivals that may wait for a slot.
+    /// Most arrivals that may wait for a slot.
     pub queue_limit: usize,
-    /// How late one may be taken, microseconds; `None` as late as it gets.
+    /// Longest wait for a slot, microseconds; `None` for no limit.
     pub max_wait_us: Option<u64>,
 }
 
-/// Under `drop`: a slot that has just finished is not parked yet, and a strict
-/// rendezvous would lose arrivals to that.
+/// Queue length under `drop`: a slot that has just finished is not idle yet, and without a queue
+/// arrivals would be lost to that.
 const DROP_QUEUE_LENGTH: usize = 8;
-/// Later than this an arrival has found no slot. Below 2 ms it would be the
-/// generator's own jitter.
+/// Longest wait under `drop`, microseconds. Below 2 ms it would be the generator's own jitter.
 const DROP_MAX_WAIT_US: u64 = 5_000;
 
 impl OverloadPolicy {
-    /// What a scenario asks for.
+    /// The policy of a scenario's load.
     pub fn of(load: &Load) -> Self {
         match load.overload {
             Overload::Queue => Self { queue_limit: load.queue_limit(), max_wait_us: None },
@@ -61,17 +60,17 @@ impl OverloadPolicy {
         }
     }
 
-    /// Whether an arrival handed over at `dispatched_us` comes too late at `now_us`.
+    /// Whether an arrival dispatched at `dispatched_us` has waited too long at `now_us`.
     pub fn is_late(&self, dispatched_us: u64, now_us: u64) -> bool {
         self.max_wait_us.is_some_and(|limit| now_us.saturating_sub(dispatched_us) > limit)
     }
 }
 
-/// Where time comes from: the kernel, or a test.
+/// Source of time: the kernel, or a test.
 pub trait Clock {
     /// Microseconds since the load's start; negative before it.
     fn now_us(&mut self) -> i64;
-    /// Sleeps about as long.
+    /// Sleeps for about `length`.
     fn sleep(&mut self, length: Duration);
 }
 
@@ -95,8 +94,8 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// Hands out the schedule until it ends or is cancelled. Dropping the lanes
-/// afterwards tells the slots that nothing more will come.
+/// Dispatches the schedule until it ends or is cancelled. Dropping the queues afterwards ends the
+/// slots.
 pub fn pace(
     schedule: impl Iterator<Item = Arrival>,
     queues: &[ArmQueue],
@@ -108,7 +107,7 @@ pub fn pace(
         if !sleep_until(due_us, cancel, clock) {
             return;
         }
-        // Which arm goes first rotates, so that none is always a little later.
+        // The first arm rotates, so that none is always slightly later.
         let first = arrival.seq as usize % queues.len().max(1);
         for queue in queues[first..].iter().chain(&queues[..first]) {
             let dispatched_us = u64::try_from(clock.now_us()).unwrap_or(0);
@@ -141,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// Time that passes only in sleeps, and in one jump.
+    /// Time that advances only in sleeps, and in one jump.
     struct FakeClock {
         now_us: i64,
         slept: u32,

@@ -1,4 +1,4 @@
-//! What the lab tells the generator, and what the generator tells the lab.
+//! The lab's plan for the generator, and the generator's messages to the lab.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,88 +7,88 @@ use record::{Audit, Errors, Latencies, PhasePlan, Window};
 use serde::{Deserialize, Serialize};
 use traffic::load::Load;
 
-/// What is offered to whom; written by the lab as JSON.
+/// The load and the arms it is offered to; the lab writes it as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadPlan {
-    /// Names the run in trace ids.
+    /// Id of the run, part of trace ids.
     pub run_id: String,
-    /// Seed of everything drawn.
+    /// Seed of all random draws.
     pub seed: u64,
     /// Round of an interleaved run, from 1.
     pub round: u32,
-    /// Stretches of the load.
+    /// Phases of the load.
     pub phases: Vec<PhasePlan>,
-    /// What the users do.
+    /// The load.
     pub load: Load,
-    /// Deployments; each arrival is offered to all at the same instant.
+    /// The arms; each arrival is offered to all at the same instant.
     pub arms: Vec<ArmEndpoint>,
     /// Signs users' tokens.
     pub secret: String,
-    /// Where everything but messages is printed.
+    /// File for all output but messages.
     pub log: PathBuf,
-    /// An ok answer later than this is not good, microseconds.
+    /// A successful response later than this is not good, microseconds.
     pub good_within_us: u64,
-    /// Whole request, its answer included, microseconds.
+    /// Timeout of a request including its response, microseconds.
     pub timeout_us: u64,
-    /// Whether acknowledged writes are looked for after the load.
+    /// Whether acknowledged writes are verified after the load.
     pub audit: bool,
     /// Share of journeys whose traces are kept.
     pub sample: f64,
-    /// Threads that send.
+    /// Worker threads of the runtime.
     pub workers: usize,
-    /// Cores it keeps to; all of them where empty.
+    /// Cores it may use; all if empty.
     #[serde(default)]
     pub cores: Vec<usize>,
 }
 
-/// One deployment.
+/// The gateway of an arm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ArmEndpoint {
-    /// Its letter.
+    /// Letter of the arm.
     pub letter: char,
-    /// Its name.
+    /// Name of the arm.
     pub name: String,
-    /// Its public door, `http://127.0.0.1:8080`.
+    /// Base URL of its gateway, `http://127.0.0.1:8080`.
     pub url: String,
 }
 
-/// A line from the generator.
+/// A message of the generator, one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
-    /// First: what it is about to do.
+    /// The first message: the schedule.
     Hello {
-        /// Over all arrivals.
+        /// Digest of all arrivals.
         schedule_digest: String,
         /// Arrivals per arm.
         planned: u64,
     },
     /// All slots have a warm connection.
     Ready {
-        /// How long that took, ms.
+        /// Time of the warm-up, ms.
         warm_ms: u64,
     },
-    /// The load begins.
+    /// The load starts.
     Started,
-    /// A second of one journey at one arm.
+    /// Figures of one journey at one arm in one second.
     Window(Box<Window>),
-    /// Journeys that were traced and are over.
+    /// Traced journeys that have ended.
     Traced {
-        /// Since the last time.
+        /// Since the last such message.
         journeys: Vec<TracedJourney>,
     },
-    /// What the audit found in an arm.
+    /// Result of the audit of an arm.
     Audit(Audit),
-    /// Last: totals.
+    /// The last message: totals.
     Summary(Box<Summary>),
-    /// It cannot go on.
+    /// The generator failed.
     Failed {
-        /// Why.
+        /// The error.
         reason: String,
     },
 }
 
-/// A journey whose spans somebody collects. Times are microseconds since the load's start.
+/// A traced journey. Times are microseconds since the load's start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedJourney {
     /// Arm letter.
@@ -97,26 +97,26 @@ pub struct TracedJourney {
     pub journey: String,
     /// Number of its arrival.
     pub request: u64,
-    /// What the door is told of the trace: a `traceparent`.
+    /// The `traceparent` header of its requests.
     pub context: String,
     /// When it should have begun.
     pub due: u64,
     /// When its first request was sent.
     pub sent: u64,
-    /// When its last answer was read.
+    /// When its last response was read.
     pub done: u64,
-    /// Why it failed; empty if it did not.
+    /// Cause of its failure; empty if it succeeded.
     pub error: String,
 }
 
-/// What an arm was offered and gave, over the whole load.
+/// Totals of an arm over the whole load.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ArmTotals {
     /// Arrivals due.
     pub offered: u64,
     /// Sent.
     pub sent: u64,
-    /// Answered as asked.
+    /// Successful journeys.
     pub ok: u64,
     /// Failed, by cause.
     pub errors: Errors,
@@ -124,21 +124,21 @@ pub struct ArmTotals {
     pub dropped: u64,
     /// Abandoned.
     pub abandoned: u64,
-    /// All answers, ok or not, from the intended start.
+    /// Latency of all responses from the intended start.
     pub intended: Latencies,
-    /// The same answers as goose counted them: number, and 99th percentile in microseconds.
+    /// The same as counted by goose: number of responses, and p99 in microseconds.
     pub goose: (u64, u64),
 }
 
-/// The generator's last word.
+/// The generator's last message.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// By arm letter.
     pub arms: BTreeMap<char, ArmTotals>,
     /// CPU the generator used, ns.
     pub cpu_ns: u64,
-    /// Whether it was told to stop early.
+    /// Whether the load was stopped early.
     pub cancelled: bool,
-    /// What makes its figures void.
+    /// Problems that make its figures invalid.
     pub problems: Vec<String>,
 }

@@ -1,7 +1,6 @@
-//! What was offered and what came of it, by arm, journey and the second it was due.
+//! Figures of offered arrivals and their outcomes, by arm, journey and the second an arrival was due.
 //!
-//! A shard belongs to few slots, so that its lock is rarely contended; once a
-//! second the shards are swapped out, merged, and told to the lab.
+//! Once a second the windows that are complete are closed and sent to the lab.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -12,27 +11,27 @@ use traffic::Journey;
 
 use crate::protocol::TracedJourney;
 
-/// Why a journey failed. A fixed set: error texts would be without bound.
+/// Cause of a failed journey. A closed set: error texts would be unbounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// No connection.
+    /// The connection could not be opened.
     Connect,
-    /// Too late.
+    /// The timeout expired.
     Timeout,
     /// The connection broke.
     Reset,
-    /// The arm's fault, by its own word.
+    /// The arm responded with a server error.
     Status5xx,
-    /// Ours, by its word.
+    /// The arm responded with a client error.
     Status4xx,
-    /// The answer could not be read.
+    /// The response could not be read.
     Body,
-    /// The answer was not what was asked for.
+    /// A check of the response failed.
     Check,
 }
 
 impl Cause {
-    /// In the record's words.
+    /// Its name in the record.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -51,20 +50,20 @@ impl Cause {
 pub struct Instants {
     /// When it should have begun.
     pub due: u64,
-    /// When the pacer handed it over.
+    /// When the pacer dispatched it.
     pub dispatched: u64,
     /// When its first request was sent.
     pub sent: u64,
-    /// When its last answer was read.
+    /// When its last response was read.
     pub done: u64,
 }
 
-/// What came of a journey.
+/// Outcome of a journey.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// `None` means ok.
     pub cause: Option<Cause>,
-    /// Pages asked.
+    /// Pages requested.
     pub pages: u64,
     /// Empty ones among them.
     pub empty_pages: u64,
@@ -72,13 +71,13 @@ pub struct Outcome {
     pub bytes: u64,
     /// Reads that should have seen an acknowledged write.
     pub probes: u64,
-    /// How many of them did not.
+    /// Number of those that did not.
     pub stale: u64,
-    /// Acknowledged until seen elsewhere, microseconds; `None` if not probed.
+    /// Time from acknowledged to visible elsewhere, microseconds; `None` if not probed.
     pub staleness_us: Option<u64>,
 }
 
-/// One second of one journey at one arm, being filled.
+/// The window of one second, one journey and one arm while it is open.
 struct OpenWindow {
     window: Window,
     intended: Histogram<u64>,
@@ -124,7 +123,7 @@ impl OpenWindow {
 }
 
 fn record(histogram: &mut Histogram<u64>, us: u64) {
-    // Resizes as far as it must; the clamp keeps that below a minute.
+    // Resizes as needed; the clamp limits values to a minute.
     histogram
         .record(us.clamp(1, record::histogram::MAX_US))
         .expect("a histogram that resizes takes any value");
@@ -132,7 +131,7 @@ fn record(histogram: &mut Histogram<u64>, us: u64) {
 
 type WindowKey = (u32, Journey);
 
-/// One arm's figures.
+/// Records the figures of one arm.
 pub struct Recorder {
     arm: char,
     round: u32,
@@ -157,7 +156,7 @@ pub struct Totals {
     pub dropped: u64,
     /// Abandoned.
     pub abandoned: u64,
-    /// All answers.
+    /// Latency of all responses from the intended start.
     pub intended: Histogram<u64>,
 }
 
@@ -188,36 +187,36 @@ impl Recorder {
         self.arm
     }
 
-    /// A traced journey came to an end.
+    /// Records a traced journey.
     pub fn traced(&self, traced: TracedJourney) {
         self.traced.lock().expect("no panic while held").push(traced);
     }
 
-    /// Those since the last time.
+    /// Takes the traced journeys since the last call.
     pub fn take_traced_journeys(&self) -> Vec<TracedJourney> {
         std::mem::take(&mut *self.traced.lock().expect("no panic while held"))
     }
 
-    /// An arrival came due.
+    /// Records that an arrival came due.
     pub fn offered(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.offered += 1);
         self.totals().offered += 1;
     }
 
-    /// It found no slot.
+    /// Records that an arrival found no slot.
     pub fn dropped(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.dropped += 1);
         self.totals().dropped += 1;
     }
 
-    /// It was left behind.
+    /// Records that an arrival was abandoned.
     pub fn abandoned(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.abandoned += 1);
         self.totals().abandoned += 1;
     }
 
-    /// It was sent and came to an end. `idle` says whether a slot was free when
-    /// it was handed over: then the wait was the generator's doing.
+    /// Records a completed journey. `idle` is whether a slot was idle when it was dispatched: then the
+    /// wait was caused by the generator.
     pub fn finished(&self, journey: Journey, at: Instants, idle: bool, outcome: &Outcome) {
         let user_latency = at.done.saturating_sub(at.due);
         let wait = at.sent.saturating_sub(at.dispatched);
@@ -256,9 +255,8 @@ impl Recorder {
         record(&mut totals.intended, user_latency);
     }
 
-    /// The windows of seconds before `open_from` whose arrivals have all come to an end: they
-    /// are final and forgotten. And of the open ones, which will come again; at the end of all,
-    /// which is [`u32::MAX`], none is.
+    /// Closes and returns the windows before second `open_from` whose arrivals have all ended, and
+    /// returns a preview of the open ones. With [`u32::MAX`], at the end, all windows are closed.
     pub fn windows(&self, open_from: u32, now: u32) -> Vec<Window> {
         let mut open_windows = self.open_windows.lock().expect("no panic while held");
         let is_final = |(second, _): &(u32, Journey), open: &mut OpenWindow| {
@@ -267,7 +265,7 @@ impl Recorder {
         let closed: BTreeMap<_, _> = open_windows.extract_if(.., is_final).collect();
         let mut windows: Vec<Window> =
             closed.values().map(|open| Window { closed: true, ..open.close() }).collect();
-        // Only the last few open seconds are news; older ones wait for stragglers.
+        // Only recent open windows are previewed; older ones wait for stragglers.
         let recent = now.saturating_sub(2);
         windows.extend(
             open_windows
@@ -303,7 +301,7 @@ mod tests {
     #[test]
     fn a_sample_belongs_to_the_second_it_was_due() {
         let recorder = Recorder::new('A', 1, 100_000);
-        // Due in second 1, done in second 3: 1.5 s felt, of which 0.5 s service.
+        // Due in second 1, done in second 3: 1.5 s of user latency, of which 0.5 s service.
         let at = Instants { due: 1_500_000, dispatched: 1_500_010, sent: 2_500_000, done: 3_000_000 };
         recorder.offered(JOURNEY, at.due);
         recorder.finished(JOURNEY, at, false, &Outcome::default());
@@ -346,11 +344,11 @@ mod tests {
             let windows = recorder.windows(open_from, 0);
             windows.iter().filter(|window| window.closed).map(|window| window.second).collect::<Vec<_>>()
         };
-        assert_eq!(seconds(60), [2], "somebody still waits for an answer of second 1");
+        assert_eq!(seconds(60), [2], "a response of second 1 is still outstanding");
         let at = Instants { due: 1_500_000, dispatched: 1_500_000, sent: 50_000_000, done: 61_000_000 };
         recorder.finished(JOURNEY, at, false, &Outcome::default());
         assert_eq!(seconds(60), [1]);
         recorder.offered(JOURNEY, 5_000_000);
-        assert_eq!(seconds(u32::MAX), [5], "at the end all are told");
+        assert_eq!(seconds(u32::MAX), [5], "at the end all are reported");
     }
 }

@@ -1,4 +1,4 @@
-//! What a slot does with an arrival: perform the journey, keep the five instants.
+//! Performs an arrival in a slot, and records its instants.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,46 +16,46 @@ use crate::recorder::{Cause, Instants, Recorder};
 pub struct ArmContext {
     /// Arm name.
     pub name: String,
-    /// Its door.
+    /// Base URL of its gateway.
     pub url: String,
     /// One client for all slots: a client each would cost a connection pool each.
     pub client: reqwest::Client,
-    /// Arrivals that wait.
+    /// Queue of dispatched arrivals.
     pub queue: flume::Receiver<Dispatched>,
-    /// Slots that wait.
+    /// Number of idle slots.
     pub idle: Arc<AtomicUsize>,
     /// Slots with a warm connection.
     pub ready: Arc<AtomicUsize>,
-    /// Set when the load is cut short.
+    /// Set when the load is cancelled.
     pub cancel: Arc<AtomicBool>,
     /// Its figures.
     pub recorder: Arc<Recorder>,
-    /// Who the users are, and what was acknowledged to them.
+    /// The users, with their tokens and acknowledged writes.
     pub users: Arc<UserPool>,
-    /// When the load starts; slots are idle before.
+    /// Start of the load; slots are idle before it.
     pub start: Arc<std::sync::OnceLock<Instant>>,
-    /// Times a user tries in all.
+    /// Attempts of a user in all.
     pub attempts: u32,
-    /// Users who wait for answers; none in an open loop.
+    /// The closed loop; none in an open loop.
     pub closed_loop: Option<ClosedLoop>,
-    /// How late an arrival may be taken.
+    /// Longest wait of an arrival.
     pub overload: OverloadPolicy,
-    /// Whether rows carry the arm's name: they do when arms share a process.
+    /// Whether goose's rows carry the arm's name: they do if arms run side by side.
     pub paired: bool,
 }
 
-/// A closed loop: each slot is a user, who takes the next journey when it has thought.
+/// A closed loop: each slot is a user who starts the next journey after a think time.
 pub struct ClosedLoop {
-    /// Journeys in order; when they are due is when somebody comes.
+    /// Journeys in order; a journey is due when a user takes it.
     pub schedule: Mutex<Schedule>,
-    /// How long a user thinks.
+    /// Think time.
     pub think: Duration,
-    /// Nobody comes after it, microseconds since the load's start.
+    /// No journey starts after it, microseconds since the load's start.
     pub end_us: u64,
 }
 
 impl ClosedLoop {
-    /// What the next user does, now; `None` when it is over.
+    /// The next journey, due now; `None` after the end.
     pub fn next(&self, now_us: u64) -> Option<Dispatched> {
         let arrival = self.schedule.lock().expect("no panic while held").next();
         let due_ns = now_us.saturating_mul(1_000);
@@ -68,7 +68,7 @@ impl ClosedLoop {
     }
 }
 
-/// How a journey ended, for goose's own books.
+/// How a journey ended, as recorded in goose.
 pub struct Completion {
     /// From the intended start.
     pub user_latency: Duration,
@@ -77,15 +77,15 @@ pub struct Completion {
 }
 
 impl ArmContext {
-    /// One request that is not recorded: connections and caches.
+    /// Sends one unrecorded request that opens the connection and warms caches.
     pub async fn warm_up(&self) {
-        // Whatever comes of it, readiness was checked before.
+        // The response does not matter: readiness was checked before.
         if let Ok(answer) = self.client.get(format!("{}{}", self.url, self.users.warm_path())).send().await {
             let _ = answer.bytes().await;
         }
     }
 
-    /// Whether the load was cut short.
+    /// Whether the load was cancelled.
     pub fn cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
     }
@@ -101,7 +101,7 @@ impl ArmContext {
         let due = arrival.due_ns / 1_000;
         let sent = self.now_us();
         let mut outcome = journeys::perform(self, &arrival).await;
-        // A user whose page failed loads it again at once; what is felt counts from the first try.
+        // A user reloads a failed page at once; latency counts from the first attempt.
         for _refresh in 1..self.attempts {
             if outcome.cause.is_none() || self.cancelled() {
                 break;

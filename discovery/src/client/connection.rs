@@ -1,7 +1,6 @@
-//! One HTTP/1.1 connection to the registry, kept between requests and driven by whoever waits on it.
+//! A client with one HTTP/1.1 connection to the registry, kept between requests and driven by its caller.
 //!
-//! No task of its own: it works to the last moment of a shutdown, when
-//! deregistering matters most.
+//! It has no task of its own, so it works until the end of a shutdown, when the process deregisters.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,21 +20,21 @@ use tokio::time::timeout;
 use crate::api::TOKEN_HEADER;
 use crate::location::Location;
 
-/// A request that takes longer than this has failed: a third of a lease.
+/// Timeout of a request: a third of a lease.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
-/// Largest answer to anything but a watch.
+/// Largest response, watches excepted.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
-/// Why the registry did not answer.
+/// Why a request to the registry failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    #[error("no connection to the registry at {0}")]
+    #[error("cannot connect to the registry at {0}")]
     Connect(Location, #[source] std::io::Error),
     #[error("the connection to the registry broke")]
     Broken(#[source] hyper::Error),
-    #[error("the registry's answer is unreadable")]
+    #[error("the registry's response is unreadable")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the registry did not answer within {0:?}")]
+    #[error("no response from the registry within {0:?}")]
     Timeout(Duration),
 }
 
@@ -45,7 +44,7 @@ pub(crate) struct RegistryClient {
     connection: Option<OpenConnection>,
 }
 
-/// An open connection: the side to speak into, and what moves the bytes.
+/// An open connection: its request sender, and the future that transfers bytes.
 struct OpenConnection {
     sender: SendRequest<Full<Bytes>>,
     driver: ConnectionDriver,
@@ -53,11 +52,11 @@ struct OpenConnection {
 
 type Http = Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
-/// `None` once the connection has ended.
+/// The future that drives a connection; `None` after the connection has closed.
 pub(crate) struct ConnectionDriver(Option<Pin<Box<Http>>>);
 
 impl ConnectionDriver {
-    /// Waits for `future` while moving bytes.
+    /// Awaits `future` while driving the connection.
     pub async fn drive<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| {
@@ -75,8 +74,8 @@ impl RegistryClient {
         Self { registry, token, connection: None }
     }
 
-    /// One request and its whole answer. A kept connection that turns out to
-    /// be dead is replaced once; all our requests may be repeated.
+    /// Sends a request and reads the whole response. A stale connection is replaced once; all requests
+    /// are idempotent.
     pub async fn send<T: Serialize>(
         &mut self,
         method: Method,
@@ -105,7 +104,7 @@ impl RegistryClient {
         }
     }
 
-    /// Opens a stream of events; the connection belongs to it from now on.
+    /// Opens a stream of events, which takes over the connection.
     pub async fn open(
         &self,
         path: &str,

@@ -1,33 +1,33 @@
-//! What a watcher believes: the last snapshot, the deltas since, and what to doubt. No clock, no IO.
+//! A watcher's view of the members: the last snapshot, later deltas, and removals in doubt. No clock, no IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::instance::{Delta, EventId, Instance, Key, RegistryEpoch, Revision, ServiceName, Snapshot, State};
 
-/// A watcher's picture of the registry.
+/// A watcher's view of the registry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MembershipView {
-    /// Where the watch goes on from; `None` before the first snapshot and after a mishap.
+    /// Position of the watch; `None` before the first snapshot and after an error.
     at: Option<EventId>,
-    /// Whose word the instances are; `None` while they are only remembered.
+    /// Epoch of the registry that listed the instances; `None` if they come from the file.
     registry: Option<RegistryEpoch>,
     lease_ms: u64,
     instances: BTreeMap<Key, Instance>,
-    /// Instances whose sudden absence is not believed before this time, nanoseconds.
+    /// Instances that the registry no longer lists, kept until this time, nanoseconds.
     held: BTreeMap<Key, u64>,
 }
 
 /// Services whose instances changed.
 pub(crate) type ChangedServices = BTreeSet<ServiceName>;
 
-/// The delta does not follow what was seen: take a snapshot.
+/// The delta does not follow the position; a snapshot is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the watch went backwards or changed its registry; starting over with a snapshot")]
+#[error("the watch went backwards or the registry restarted; starting over with a snapshot")]
 pub(crate) struct SequenceGap;
 
 impl MembershipView {
-    /// What a process believed when it last wrote its file. Nobody knows whether
-    /// they still live, so all are suspects until the first snapshot.
+    /// The view from the snapshot file. The instances may be gone, so all are suspects until the
+    /// registry's first snapshot.
     pub fn from_file(snapshot: Snapshot) -> Self {
         let suspects = snapshot.instances.into_iter().map(|i| Instance { state: State::Suspect, ..i });
         Self {
@@ -37,12 +37,12 @@ impl MembershipView {
         }
     }
 
-    /// Where the watch goes on from; `None` asks for a snapshot.
+    /// Position of the watch; `None` asks for a snapshot.
     pub fn at(&self) -> Option<EventId> {
         self.at
     }
 
-    /// Forgets where it stood, not what it knows.
+    /// Resets the position and keeps the instances.
     pub fn reset_position(&mut self) {
         self.at = None;
     }
@@ -52,7 +52,7 @@ impl MembershipView {
         self.instances.values().filter(|i| i.service == *service).cloned().collect()
     }
 
-    /// Everything, as one snapshot.
+    /// All instances, as one snapshot.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             registry: self.registry.unwrap_or_default(),
@@ -63,10 +63,9 @@ impl MembershipView {
         }
     }
 
-    /// Replaces everything by what the registry says, with one doubt: whoever is
-    /// missing because the registry has just started, or because a whole service
-    /// is suddenly empty, is kept for one lease. Everybody alive has to renew,
-    /// and so to register again, within that time.
+    /// Replaces the view by a snapshot, with one exception: instances that are missing because the
+    /// registry has just restarted, or because a whole service is suddenly empty, are kept for one
+    /// lease. Live instances renew, and so register again, within that time.
     pub fn apply_snapshot(&mut self, snapshot: Snapshot, now_ns: u64) -> ChangedServices {
         let reborn = self.registry != Some(snapshot.registry);
         let may_doubt = self.registry.is_some();
@@ -101,7 +100,7 @@ impl MembershipView {
         changed
     }
 
-    /// Applies a change.
+    /// Applies a delta.
     pub fn apply_delta(&mut self, id: EventId, delta: Delta) -> Result<ChangedServices, SequenceGap> {
         let at = self.at.ok_or(SequenceGap)?;
         if at.registry != id.registry || delta.rev <= at.rev {
@@ -123,7 +122,7 @@ impl MembershipView {
         Ok(changed)
     }
 
-    /// Believes the absence that has lasted.
+    /// Removes instances that have been missing for a lease.
     pub fn tick(&mut self, now_ns: u64) -> ChangedServices {
         let over: Vec<Key> =
             self.held.iter().filter(|(_, until)| **until <= now_ns).map(|(key, _)| key.clone()).collect();
@@ -134,7 +133,7 @@ impl MembershipView {
         over.into_iter().map(|key| key.service).collect()
     }
 
-    /// How many instances are kept although the registry does not list them.
+    /// Number of instances kept although the registry does not list them.
     pub fn held(&self) -> usize {
         self.held.len()
     }
@@ -233,7 +232,7 @@ mod tests {
             assert_eq!(ids(&view, "photo"), ["a"]);
             view.tick(4 * S - 1);
             assert_eq!(ids(&view, "photo"), ["a"], "1 s + one lease of 3 s is not over");
-            // A second empty snapshot does not start the wait again.
+            // A second empty snapshot does not restart the wait.
             view.apply_snapshot(snapshot(registry, 7, &[]), 3 * S);
             assert_eq!(view.tick(4 * S).len(), 1);
             assert_eq!(ids(&view, "photo"), [""; 0]);

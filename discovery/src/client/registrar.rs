@@ -1,4 +1,4 @@
-//! Announces this process: registers, renews, registers again when forgotten, drains, leaves.
+//! Registers this process, renews its leases, registers again after a restart of the registry, drains and deregisters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,27 +16,26 @@ use crate::api::{LeaseHolder, RenewalReply, RenewalRequest};
 use crate::instance::{Instance, InstanceId, Key, ServiceName, State};
 use crate::location::Location;
 
-/// Tries to leave before the lease is left to end by itself.
+/// Attempts to deregister before the lease is left to lapse.
 const DEREGISTER_ATTEMPTS: u32 = 3;
 /// First wait after a failure; doubles up to the renewal period.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// What is announced, and where.
+/// What to register, and where.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Where the registry listens.
+    /// Location of the registry.
     pub registry: Location,
     /// The run's token.
     pub token: Arc<str>,
     /// One instance per service of this process; they share id, epoch and address.
     pub instances: Vec<Instance>,
-    /// How often leases are renewed, give or take a fifth. A third of the lease
-    /// leaves room for two lost renewals.
+    /// Interval of renewals, plus or minus a fifth. A third of the lease tolerates two lost renewals.
     pub renew_interval: Duration,
 }
 
 impl Registration {
-    /// Announces `services` under one id and address, renewing each second.
+    /// Registers `services` under one id and address, and renews every second.
     pub fn new(
         registry: impl Into<Location>,
         token: Arc<str>,
@@ -50,15 +49,14 @@ impl Registration {
     }
 }
 
-/// What the registry should say of this process.
+/// The desired entry in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goal {
     Listed(State),
     Gone,
 }
 
-/// A handle on the announcement. Dropping it changes nothing; closing the
-/// tasks takes the announcement back.
+/// A handle on the registration. Dropping it changes nothing; closing the tasks deregisters.
 #[derive(Clone)]
 pub struct Registrar {
     goal: Arc<watch::Sender<Goal>>,
@@ -66,7 +64,7 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Begins to announce. Never fails: a registry that is away is waited for.
+    /// Starts registering. Never fails: it retries until the registry responds.
     pub fn start(tasks: &Tasks, registration: Registration) -> Self {
         let (goal, goals) = watch::channel(Goal::Listed(State::Ready));
         let (reached_tx, reached) = watch::channel(None);
@@ -75,7 +73,7 @@ impl Registrar {
         let announcer = Announcer { registration, client, registered: BTreeMap::new() };
         let closing = tasks.closing();
         let on_close = goal.clone();
-        // Finish, not ShutDown: taking the announcement back is what it does last.
+        // Finish, not ShutDown: deregistering is its last action.
         tasks.spawn("registry.announce", ShutdownPolicy::Drain, async move {
             let announce = announcer.run(goals, reached_tx);
             tokio::pin!(announce, closing);
@@ -95,13 +93,13 @@ impl Registrar {
         self.wait_for(Goal::Listed(State::Ready)).await;
     }
 
-    /// Asks for no new picks and waits until the registry has said so to its watchers.
+    /// Sets the state to draining and waits until the registry has published it.
     pub async fn drain(&self) {
         self.goal.send_replace(Goal::Listed(State::Draining));
         self.wait_for(Goal::Listed(State::Draining)).await;
     }
 
-    /// Says whether this process wants new picks; waits for nobody.
+    /// Sets the state to ready or draining, without waiting.
     pub fn set_ready(&self, ready: bool) {
         let state = if ready { State::Ready } else { State::Draining };
         self.goal.send_if_modified(|goal| {
@@ -113,7 +111,7 @@ impl Registrar {
         });
     }
 
-    /// Takes the announcement back; returns when the registry knows or cannot be told.
+    /// Deregisters; returns when that has succeeded or been given up.
     pub async fn deregister(&self) {
         self.goal.send_replace(Goal::Gone);
         self.wait_for(Goal::Gone).await;
@@ -129,7 +127,7 @@ impl Registrar {
 struct Announcer {
     registration: Registration,
     client: RegistryClient,
-    /// What the registry was last told of each service.
+    /// The last registered state of each service.
     registered: BTreeMap<ServiceName, State>,
 }
 
@@ -139,7 +137,7 @@ enum AnnounceError {
     Client(#[from] ClientError),
     #[error("a later epoch of this instance is registered; waiting for its lease to end")]
     Superseded,
-    #[error("the registry refused with {0}: {1}")]
+    #[error("the registry responded with {0}: {1}")]
     Refused(StatusCode, String),
 }
 
@@ -151,7 +149,7 @@ impl Announcer {
             let wait = match self.advance(goal).await {
                 Ok(()) => {
                     if failures > 0 {
-                        tracing::info!("the registry answers again");
+                        tracing::info!("the registry is back");
                     }
                     failures = 0;
                     reached_tx.send_replace(Some(goal));
@@ -159,7 +157,7 @@ impl Announcer {
                 }
                 Err(error) => {
                     if failures == 0 {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "not announced");
+                        tracing::warn!(error = &error as &dyn std::error::Error, "registration failed");
                     }
                     failures += 1;
                     backoff(FIRST_BACKOFF, self.registration.renew_interval, failures)
@@ -180,7 +178,7 @@ impl Announcer {
         }
     }
 
-    /// Brings the registry from what it was last told to `goal`, or renews.
+    /// Brings the registry's entry to `goal`, or renews its lease.
     async fn advance(&mut self, goal: Goal) -> Result<(), AnnounceError> {
         match goal {
             Goal::Gone => self.leave().await,
@@ -208,7 +206,7 @@ impl Announcer {
         }
     }
 
-    /// Renews what is listed and forgets what the registry has forgotten.
+    /// Renews the leases, and drops services that the registry does not know any more.
     async fn renew(&mut self) -> Result<(), AnnounceError> {
         let holders = self.registration.instances.iter().filter(|i| self.registered.contains_key(&i.service));
         let leases: Vec<LeaseHolder> = holders
@@ -250,7 +248,7 @@ fn refused(status: StatusCode, body: &[u8]) -> AnnounceError {
     AnnounceError::Refused(status, String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned())
 }
 
-/// `#` is the only character of a name that a URL does not carry as it is.
+/// `#` is the only character of a name that needs escaping in a URL.
 fn path_of(key: &Key) -> String {
     format!("/v1/services/{}/instances/{}", key.service, key.id).replace('#', "%23")
 }

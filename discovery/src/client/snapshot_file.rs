@@ -1,4 +1,4 @@
-//! The last snapshot on disk: what a process starts from when the registry is away.
+//! The last snapshot on disk, for a start without a registry.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use crate::instance::{EventId, Snapshot};
 
-/// The file is written at most this often: an fsync is not free.
+/// Shortest interval between writes: each costs an fsync.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads the file; whatever is wrong with it, the registry will tell anyway.
+/// Reads the file. Errors are logged only: the registry will send a snapshot.
 pub(crate) async fn load(file: PathBuf) -> Option<Snapshot> {
     let read = runtime::blocking(move || match fs::read(&file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other).map(Some),
@@ -46,7 +46,7 @@ pub(crate) async fn save_changes(
     }
 }
 
-/// A reader finds the old file or the new one, never half of it.
+/// Writes atomically: a reader finds the old file or the new one.
 fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;

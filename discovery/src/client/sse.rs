@@ -1,9 +1,9 @@
-//! Server-sent events, read as they arrive (WHATWG HTML, section 9.2).
+//! Incremental parser of server-sent events (WHATWG HTML, section 9.2).
 
-/// Longest line, bytes. A snapshot of 1,000 instances is some 200 kB.
+/// Longest line, bytes. A snapshot of 1,000 instances has about 200 kB.
 const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// One event.
+/// An event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SseEvent {
     pub id: String,
@@ -11,12 +11,12 @@ pub(crate) struct SseEvent {
     pub data: String,
 }
 
-/// The stream sent a line that never ends.
+/// The stream sent a line that exceeds the limit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a line of the watch is longer than {MAX_LINE_BYTES} bytes")]
 pub(crate) struct LineTooLong;
 
-/// Cuts bytes into events, whatever the chunks.
+/// Splits a byte stream into events.
 #[derive(Default)]
 pub(crate) struct SseParser {
     line: Vec<u8>,
@@ -24,7 +24,7 @@ pub(crate) struct SseParser {
 }
 
 impl SseParser {
-    /// Takes a chunk, returns the events it completes. Comments complete nothing.
+    /// Adds a chunk and returns the events that it completes. Comments are skipped.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, LineTooLong> {
         let mut frames = Vec::new();
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {

@@ -1,8 +1,7 @@
-//! Follows the registry and feeds the clusters that requests pick from.
+//! Watches the registry and updates the clusters that requests pick from.
 //!
-//! A request never waits for the registry: it reads a cluster. When the
-//! registry is away the clusters stay as they were, and the age of that
-//! knowledge is a gauge.
+//! A request never waits for the registry: it reads a cluster. During an outage of the registry the
+//! clusters keep their instances, and a gauge shows their staleness.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -27,22 +26,22 @@ use super::{backoff, snapshot_file};
 use crate::instance::{Delta, EventId, Instance, ServiceName, Snapshot, State};
 use crate::location::Location;
 
-/// First wait before another connection; doubles up to [`MAX_BACKOFF`].
+/// First wait before reconnecting; doubles up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
-/// How often doubts are reconsidered and the staleness gauge is set.
+/// Interval of removals and of updates to the staleness gauge.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Whom to watch, and how.
+/// Options of a watcher.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// Where the registry listens.
+    /// Location of the registry.
     pub registry: Location,
-    /// The services to hear of, and whose clusters to feed; none for all, without clusters.
+    /// The services to watch, whose clusters are updated; empty for all, without clusters.
     pub services: Vec<ComponentName>,
-    /// A stream without a sign of life for this long is dead. Three heartbeats.
+    /// A stream without data for this long is closed. Three heartbeats.
     pub idle_timeout: Duration,
-    /// Where the last snapshot is kept for a cold start without a registry.
+    /// File of the last snapshot, for a start without a registry.
     pub file: Option<PathBuf>,
 }
 
@@ -53,7 +52,7 @@ impl Watch {
     }
 }
 
-/// A handle on what the watcher knows.
+/// A handle on a watcher's state.
 #[derive(Clone)]
 pub struct Watcher {
     state: Arc<WatcherState>,
@@ -62,13 +61,13 @@ pub struct Watcher {
 
 struct WatcherState {
     snapshot: Arc<ArcSwap<Snapshot>>,
-    /// When the registry last gave a sign of life; 0 for never.
+    /// Time of the last data from the registry; 0 for never.
     last_contact_ns: AtomicU64,
     started_ns: u64,
 }
 
 impl Watcher {
-    /// Begins to watch and to feed `clusters`.
+    /// Starts watching and updating `clusters`.
     pub fn start(tasks: &Tasks, watch: Watch, clusters: Clusters) -> Self {
         let state = Arc::new(WatcherState {
             snapshot: Arc::default(),
@@ -86,17 +85,17 @@ impl Watcher {
         Self { state, changes }
     }
 
-    /// What it believes now.
+    /// The current view.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.state.snapshot.load_full()
     }
 
-    /// How long ago the registry gave a sign of life.
+    /// Time since the last data from the registry.
     pub fn staleness(&self) -> Duration {
         self.state.staleness()
     }
 
-    /// Told with every change; `None` until the registry has been heard.
+    /// Notified of every change; `None` until the first snapshot.
     pub fn changes(&self) -> watch::Receiver<Option<EventId>> {
         self.changes.clone()
     }
@@ -123,13 +122,13 @@ impl WatcherState {
 enum WatchError {
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("the registry refused the watch with {0}")]
+    #[error("the registry responded to the watch with {0}")]
     Refused(StatusCode),
     #[error("the registry ended the watch")]
     Ended,
-    #[error("no sign of life on the watch for {0:?}")]
+    #[error("no data on the watch for {0:?}")]
     Timeout(Duration),
-    #[error("the watch sent an event that is no event of ours")]
+    #[error("the watch sent an unknown event")]
     Unreadable(#[source] Option<serde_json::Error>),
     #[error(transparent)]
     LineTooLong(#[from] LineTooLong),
@@ -150,7 +149,7 @@ impl WatchTask {
         if let Some(file) = self.watch.file.clone()
             && let Some(snapshot) = snapshot_file::load(file).await
         {
-            tracing::info!(instances = snapshot.instances.len(), "starting from the last run's snapshot");
+            tracing::info!(instances = snapshot.instances.len(), "starting from the snapshot file");
             self.view = MembershipView::from_file(snapshot);
             self.publish(self.services());
         }
@@ -162,7 +161,7 @@ impl WatchTask {
             if had_contact || failures == 0 {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the watch broke; serving what is known"
+                    "the watch failed; the clusters keep their instances"
                 );
             }
             if matches!(error, WatchError::SequenceGap(_) | WatchError::Unreadable(_)) {
@@ -174,7 +173,7 @@ impl WatchTask {
         }
     }
 
-    /// One connection, until it breaks.
+    /// Follows one connection until it fails.
     async fn watch_once(&mut self) -> Result<std::convert::Infallible, WatchError> {
         let names: Vec<&str> = self.watch.services.iter().map(|name| name.as_str()).collect();
         let query = if names.is_empty() { String::new() } else { format!("?services={}", names.join(",")) };
@@ -208,7 +207,10 @@ impl WatchTask {
                 let changed = self.view.apply_snapshot(snapshot, clock::now_ns());
                 if self.view.held() > 0 {
                     let held = self.view.held();
-                    tracing::warn!(held, "the registry has forgotten instances; they are kept for one lease");
+                    tracing::warn!(
+                        held,
+                        "instances are missing from the registry's snapshot; keeping them for one lease"
+                    );
                 }
                 Ok(changed)
             }
@@ -217,12 +219,12 @@ impl WatchTask {
                 let delta: Delta = serde_json::from_str(&frame.data).map_err(unreadable)?;
                 Ok(self.view.apply_delta(id, delta)?)
             }
-            // A later registry may say more than we know.
+            // A later registry may send other events.
             _ => Ok(ChangedServices::new()),
         }
     }
 
-    /// Lets everybody see what has changed.
+    /// Publishes the view to the snapshot and the clusters.
     fn publish(&mut self, changed: ChangedServices) {
         self.state.snapshot.store(Arc::new(self.view.snapshot()));
         for component in &self.watch.services {
@@ -237,7 +239,7 @@ impl WatchTask {
         }
     }
 
-    /// Waits for `future`; meanwhile doubts end, the gauge moves, the file is written.
+    /// Awaits `future`; meanwhile removes missing instances and updates the gauge.
     async fn while_ticking<F: Future>(&mut self, future: F) -> F::Output {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! What the registry promises, as a story each; and the property that holds for any history.
+//! The registry's guarantees, one test each, and a property test over random histories.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn instance(service: &str, id: &str, epoch: u64) -> Instance {
     )
 }
 
-/// A registry with a clock that sweeps on the way.
+/// A registry with a simulated clock that sweeps as time passes.
 struct Fixture {
     store: RegistryState,
     now: u64,
@@ -37,7 +37,7 @@ impl Fixture {
         self.store.apply(Command::Renew(instance.key(), instance.epoch), self.now)
     }
 
-    /// Lets time pass in sweeps; `alive` renew at every one.
+    /// Advances the clock in sweeps; the `alive` instances renew at each.
     fn pass(&mut self, ns: u64, alive: &[Instance]) -> Vec<Event> {
         let mut events = Vec::new();
         for _ in 0..ns / TICK {

@@ -1,4 +1,4 @@
-//! The registry's API, spoken to by hand.
+//! The registry's API, called with plain HTTP.
 
 use std::net::SocketAddr;
 

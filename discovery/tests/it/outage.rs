@@ -1,4 +1,4 @@
-//! A registry that is away costs news, never requests.
+//! During an outage of the registry clients miss changes, but requests continue.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn the_clusters_outlive_the_registry() {
     wait_until("the instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
     let before = clusters.get(PHOTO).endpoints();
     server.kill();
-    // Three leases without a registry: nobody is declared dead by its absence.
+    // Three leases without a registry: no instance is removed.
     wait_until("three leases", || watcher.staleness() > 3 * LEASE).await;
     let after = clusters.get(PHOTO).endpoints();
     assert!(std::sync::Arc::ptr_eq(&before[0], &after[0]), "the same endpoint with its pool and its figures");
@@ -59,7 +59,7 @@ async fn instances_register_again_with_a_new_registry() {
     let first_server = watcher.snapshot().registry;
 
     server.kill();
-    // One of the two dies while nobody can notice.
+    // One of the two dies during the outage.
     gone.close();
     gone.finish(Duration::from_secs(10)).await;
     let server = TestRegistry::begin_at(addr);
@@ -86,7 +86,7 @@ async fn an_empty_new_registry_does_not_empty_the_clusters() {
     let mut changes = watcher.changes();
     let reborn = changes.wait_for(|at| at.is_some_and(|at| at.registry > first_server));
     with_timeout("the new life", reborn).await.expect("the watcher lives");
-    assert_eq!(ids(&clusters, PHOTO), ["photo#0"], "kept although the new registry lists nobody");
+    assert_eq!(ids(&clusters, PHOTO), ["photo#0"], "kept although the new registry lists no instance");
     wait_until("one lease later it is believed", || ids(&clusters, PHOTO).is_empty()).await;
 }
 

@@ -1,4 +1,4 @@
-//! What is announced reaches the clusters.
+//! Registrations reach the clusters.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn an_instance_added_is_seen_and_one_that_leaves_is_gone() {
     wait_until("the first instance", || ids(&clusters, PHOTO) == ["photo#0"]).await;
     let _second = announce(&tasks, server.addr, "photo#1", 4002);
     wait_until("the second instance", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
-    assert_eq!(ids(&clusters, FEED), [""; 0], "nobody announced a feed");
+    assert_eq!(ids(&clusters, FEED), [""; 0], "no feed is announced");
 
     with_timeout("draining", first.drain()).await;
     let draining = |c: &Clusters| {
@@ -51,7 +51,7 @@ async fn closing_the_tasks_takes_the_announcement_back() {
 async fn silence_of_an_instance_ends_its_lease() {
     let (server, ours, others) = (TestRegistry::begin(), Tasks::new(), Tasks::new());
     let (_watcher, clusters) = watch_services(&others, server.addr);
-    // Registered once by hand and never renewed: nobody is behind it.
+    // Registered once by hand and never renewed.
     let silent = crate::test_registry::instance(PHOTO, "silent", 1, 4001);
     let status = crate::api::put(server.addr, &silent).await;
     assert_eq!(status, 200);
@@ -63,7 +63,7 @@ async fn silence_of_an_instance_ends_its_lease() {
 
 #[tokio::test]
 async fn a_stream_without_a_sign_of_server_is_given_up() {
-    // Answers the watch with one snapshot and then says nothing, with the connection open.
+    // Answers the watch with one snapshot and then sends nothing, with the connection open.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());
     let watch = Watch { idle_timeout: LEASE, ..Watch::new(addr, vec![PHOTO]) };

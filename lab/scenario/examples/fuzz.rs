@@ -14,7 +14,7 @@ use contract::ComponentName;
 use scorecard::Expectation;
 
 const SCENARIO_FOLDERS: &str = env!("CARGO_MANIFEST_DIR");
-/// One input that takes longer hangs, for whoever waits for an error.
+/// An input that takes longer counts as a hang.
 const MAX_READ_TIME: Duration = Duration::from_secs(2);
 /// Resident memory beyond what the corpus takes, KiB.
 const MAX_GROWTH_KIB: u64 = 256 * 1_024;

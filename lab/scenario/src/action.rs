@@ -1,6 +1,6 @@
-//! What a step does besides faults: scaling, deploys, draining, changed settings, changed load.
+//! Actions of a step besides faults: scaling, deploys, draining, reconfiguration, load.
 //!
-//! In a monolith the same step means the whole program: the process that holds what is named.
+//! In a monolith the step acts on the whole program: the process that hosts the named component.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,22 +11,22 @@ use schemars::JsonSchema;
 use scorecard::Expectation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Something goes wrong.
+    /// Injects a fault.
     Fault(fault::Fault),
-    /// Copies are added or taken away.
+    /// Adds or removes instances.
     Scale(Scale),
-    /// Another build takes over.
+    /// Replaces the running build by another.
     Deploy(Box<Deploy>),
-    /// Copies finish what they have and leave.
+    /// Instances finish their requests and stop.
     Drain(Drain),
-    /// Policies change; processes take them over one after another.
+    /// Changes policies; processes adopt them one after another.
     Reconfigure(Reconfigure),
-    /// More users come.
+    /// Multiplies the load.
     Load(Surge),
-    /// A deploy that is under way is taken back.
+    /// Rolls back a deploy in progress.
     Rollback(Rollback),
 }
 
@@ -34,7 +34,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// Copies there are afterwards.
+    /// Number of instances afterwards.
     pub to: u32,
 }
 
@@ -42,71 +42,71 @@ pub struct Scale {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deploy {
-    /// What is deployed.
+    /// The build that is deployed.
     pub build: Build,
-    /// How it takes over.
+    /// How the build is rolled out.
     #[serde(default)]
     pub strategy: Strategy,
 }
 
-/// A registered build: the same program with a defect it declares.
+/// A registered build: the same program with a declared defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Build {
-    /// None.
+    /// No defect.
     Good,
-    /// Answers 500 to two requests in five.
+    /// Answers two of five requests with 500.
     BadErrors,
-    /// Takes half a second longer.
+    /// Takes half a second longer per request.
     BadSlow,
-    /// Leaves a mebibyte behind at every request.
+    /// Leaks one mebibyte per request.
     BadLeak,
-    /// Speaks a message format that builds of before do not.
+    /// Uses a message format that earlier builds do not understand.
     IncompatibleSchema,
 }
 
-/// How a build takes over.
+/// How a build is rolled out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
-    /// Which way.
+    /// The kind of rollout.
     pub kind: RolloutKind,
-    /// Share of requests a canary gets.
+    /// Share of requests that the canary gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Ratio>,
-    /// How long a canary is watched.
+    /// How long the canary is observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<HumanDuration>,
-    /// What must hold for the canary to take over.
+    /// Condition for promoting the canary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promote_if: Option<Condition>,
-    /// Whether a deploy that fails its condition is taken back by itself.
+    /// Whether a deploy that fails its condition is rolled back automatically.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackMode>,
 }
 
-/// Ways to take over.
+/// Kinds of rollout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RolloutKind {
-    /// Copy by copy: a new one starts, then an old one drains.
+    /// Instance by instance: a new one starts, then an old one drains.
     #[default]
     Rolling,
-    /// One new copy gets a share of requests, and is watched.
+    /// One new instance gets a share of requests and is observed.
     Canary,
-    /// A whole new set starts, then the old one drains.
+    /// A complete new set starts, then the old one drains.
     BlueGreen,
-    /// Everything stops, then everything starts: what one process with one port can do.
+    /// All old instances stop, then new ones start: the only way for one process with one port.
     Recreate,
 }
 
-/// Who takes a failed deploy back.
+/// How a failed deploy is rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackMode {
-    /// The deployer.
+    /// Automatically.
     Auto,
-    /// Nobody: it stays until a `rollback` step.
+    /// It stays until a `rollback` step.
     Manual,
 }
 
@@ -123,16 +123,16 @@ pub struct Drain {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reconfigure {
-    /// Policies by edge, laid over those in force.
+    /// Policies by edge, which override those in force.
     #[schemars(with = "crate::file::Policies")]
     pub policy: BTreeMap<String, Policy>,
 }
 
-/// `do = "load"`: so many times the rate, while it lasts. The schedule is drawn before the run.
+/// `do = "load"`: multiplies the rate while it lasts. The schedule is drawn before the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Surge {
-    /// How many times as many.
+    /// The factor.
     pub by: Factor,
 }
 
@@ -154,7 +154,7 @@ pub(crate) const ACTIONS: [(&str, &[&str]); 6] = [
     ("rollback", &["of"]),
 ];
 
-/// Everything `do = ".."` may say.
+/// All verbs of `do = ".."`.
 pub fn verbs() -> impl Iterator<Item = &'static str> {
     fault::Fault::names().iter().copied().chain(ACTIONS.iter().map(|(verb, _)| *verb))
 }
@@ -166,7 +166,7 @@ pub fn fields(verb: &str) -> Option<&'static [&'static str]> {
 }
 
 impl Action {
-    /// Whether it lasts, and so needs `for`.
+    /// Whether it needs a duration (`for`).
     pub fn lasts(&self) -> bool {
         match self {
             Self::Fault(fault) => fault.lasts(),
@@ -180,12 +180,12 @@ impl Action {
         !matches!(self, Self::Load(_) | Self::Rollback(_))
     }
 
-    /// The fault, where it is one.
+    /// The fault, if it is one.
     pub const fn fault(&self) -> Option<&fault::Fault> {
         if let Self::Fault(fault) = self { Some(fault) } else { None }
     }
 
-    /// Whether copies come or go, so that a database has several users.
+    /// Whether it starts or stops instances, so that a database may have several users.
     pub const fn changes_copies(&self) -> bool {
         matches!(self, Self::Scale(_) | Self::Deploy(_) | Self::Reconfigure(_) | Self::Rollback(_))
     }
@@ -205,17 +205,17 @@ impl Build {
 }
 
 impl Strategy {
-    /// Share of requests a canary gets.
+    /// Share of requests that the canary gets.
     pub fn canary_share(&self) -> f64 {
         self.share.map_or(0.1, Ratio::get)
     }
 
-    /// How long a canary is watched, ns.
+    /// How long a canary is observed, ns.
     pub fn hold_ns(&self) -> u64 {
         self.hold.map_or(5_000_000_000, HumanDuration::nanos)
     }
 
-    /// Whether a failed deploy is taken back by itself.
+    /// Whether a failed deploy is rolled back automatically.
     pub const fn rolls_back_automatically(&self) -> bool {
         !matches!(self.rollback, Some(RollbackMode::Manual))
     }

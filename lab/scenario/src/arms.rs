@@ -1,4 +1,4 @@
-//! `[topology.T]`, `[service.S]`, `[policy."A->B"]` and `[variant.V]`, which lays some of them over the rest.
+//! Reads `[topology.T]`, `[service.S]`, `[policy."A->B"]` and the overlays of `[variant.V]`, and builds the arms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,16 +15,16 @@ use crate::scenario::Arm;
 use crate::source::unknown;
 use crate::tokens::{find_token, remove, tokens};
 
-/// What a variant may lay something over.
+/// Sections that a variant may override.
 const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];
 
-/// `[topology.every-grouping]` stands for all of them.
+/// `[topology.every-grouping]` stands for all groupings.
 const EVERY_GROUPING: &str = "every-grouping";
 
-/// A named table of one of the sections, with its name's place.
+/// A named table of a section, with the place of its name.
 type NamedTable<'i> = (String, Range<usize>, Value<'i>);
 
-/// The three sections, as written or with a variant over them.
+/// The three sections, as written or with a variant's overlay.
 #[derive(Clone, Default)]
 struct Sections<'i> {
     topology: Vec<NamedTable<'i>>,
@@ -41,7 +41,7 @@ impl<'i> Sections<'i> {
         }
     }
 
-    /// These with `over` laid on top, key by key.
+    /// These sections overridden by `over`, key by key.
     fn overlaid_with(&self, over: Self) -> Self {
         Self {
             topology: overlay(&self.topology, over.topology),
@@ -62,7 +62,7 @@ fn overlay<'i>(base: &[NamedTable<'i>], over: Vec<NamedTable<'i>>) -> Vec<NamedT
     merged
 }
 
-/// Keys of `over` replace those of `below`; a table within is replaced whole.
+/// Keys of `over` replace those of `below`; nested tables are replaced as a whole.
 fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
     let span = over.span();
     match (below.get_mut(), over.into_inner()) {
@@ -76,7 +76,7 @@ fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
     }
 }
 
-/// The sections as those who carry them out read them.
+/// The sections, deserialised.
 struct ParsedSections {
     topologies: Vec<(String, Placement)>,
     services: BTreeMap<String, ServiceOptions>,
@@ -84,7 +84,7 @@ struct ParsedSections {
 }
 
 impl Reader<'_> {
-    /// Every variant on every topology. Faults of what all variants share are told once.
+    /// Every variant on every topology. Mistakes in what variants share are reported once.
     pub(crate) fn arms(&mut self, top: &mut DeTable<'_>) -> Vec<Arm> {
         let is_not_a_table = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
         let chosen = remove(top, "arms");
@@ -95,7 +95,7 @@ impl Reader<'_> {
         if names.is_empty() && !is_not_a_table && grouped.is_none() {
             self.report(
                 0..0,
-                "no topology; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
+                "`[topology.NAME]` is missing; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
             );
         }
         self.declared.axes.clone_from(&names);
@@ -107,15 +107,16 @@ impl Reader<'_> {
         }
         for (variant, span, value) in variants {
             if names.contains(&variant) {
-                let message =
-                    format!("`{variant}` is a topology already; expectations could not tell them apart");
+                let message = format!(
+                    "variant `{variant}` has the name of a topology, so expectations would be ambiguous; write another name"
+                );
                 self.report(span.clone(), message);
             }
             self.declared.axes.push(variant.clone());
             let DeValue::Table(mut table) = value.into_inner() else {
                 self.report(
                     span,
-                    format!("a variant is a table; write [variant.{variant}.policy.\"feed->photo\"]"),
+                    format!("a variant must be a table; write [variant.{variant}.policy.\"feed->photo\"]"),
                 );
                 continue;
             };
@@ -128,7 +129,7 @@ impl Reader<'_> {
             if let Some(load) = remove(&mut table, "load") {
                 self.report(
                     load.span(),
-                    "every arm gets the same load, or there is nothing to compare; write [load] once",
+                    "a variant cannot change the load: arms are comparable only under the same load; write [load] once",
                 );
             }
             for key in table.keys() {
@@ -152,11 +153,11 @@ impl Reader<'_> {
         arms
     }
 
-    /// `arms = ["naive/mono", "budget/micro"]`: which are run unless others are asked for.
+    /// `arms = ["naive/mono", "budget/micro"]`: the arms that are run unless --arms names others.
     fn select_default_arms(&mut self, arms: &mut [Arm], chosen: Value<'_>) {
         let span = chosen.span();
         let DeValue::Array(items) = chosen.into_inner() else {
-            self.report(span, "`arms` is a list: arms = [\"mono\", \"micro\"]");
+            self.report(span, "`arms` must be a list; write arms = [\"mono\", \"micro\"]");
             return;
         };
         let mut names_wanted = Vec::new();
@@ -169,7 +170,7 @@ impl Reader<'_> {
                     self.report(span, unknown("arm", name, names.iter().map(String::as_str)));
                 }
                 Some(_) => {}
-                None => self.report(span, "an arm is a name in quotes"),
+                None => self.report(span, "an arm must be a string; write its name in quotes"),
             }
         }
         let place = |arm: &Arm| names_wanted.iter().position(|name| *name == arm.name);
@@ -179,8 +180,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Every way to group the components into processes, as an arm each: the door and a
-    /// registry of their own wherever there are two processes.
+    /// Adds an arm for every way to group the components into processes; the gateway and the registry
+    /// get processes of their own as soon as there are two.
     fn groupings(
         &mut self,
         arms: &mut Vec<Arm>,
@@ -277,7 +278,7 @@ impl Reader<'_> {
         policies
     }
 
-    /// A value and what its type says is wrong with it, each at the key it begins with.
+    /// Deserialises a value and reports what its type finds wrong, each message at the key it begins with.
     fn checked<T: DeserializeOwned>(
         &mut self,
         value: Value<'_>,
@@ -298,20 +299,20 @@ impl Reader<'_> {
         Some(read)
     }
 
-    /// Forgets faults told before: variants share most of what they are read from.
+    /// Removes duplicate diagnostics: variants share most of their sections.
     fn remove_duplicates(&mut self) {
         let mut seen = Vec::new();
-        self.diagnostics.retain(|fault| {
-            let is_new = !seen.contains(fault);
+        self.diagnostics.retain(|diagnostic| {
+            let is_new = !seen.contains(diagnostic);
             if is_new {
-                seen.push(fault.clone());
+                seen.push(diagnostic.clone());
             }
             is_new
         });
     }
 }
 
-/// All partitions of the components, from one group to each its own: 52 of five (Bell's number).
+/// All partitions of the components, from one group to one group each: 52 of five (the Bell number).
 fn partitions(components: &[contract::ComponentName]) -> Vec<Vec<Vec<&'static str>>> {
     let mut found: Vec<Vec<Vec<&'static str>>> = vec![Vec::new()];
     for component in components {

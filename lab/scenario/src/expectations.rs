@@ -1,4 +1,4 @@
-//! `[expect]` and `[stop]`: what must hold, and what ends a run.
+//! Reads `[expect]` and `[stop]`: what must hold, and what ends a run early.
 
 use policy::units::HumanDuration;
 use scorecard::Expectation;
@@ -21,7 +21,7 @@ impl Reader<'_> {
         let DeValue::Table(mut table) = value.into_inner() else {
             self.report(
                 span,
-                "`expect` is a table; write [expect] and below it check = [\"errors(all) < 1%\"]",
+                "`expect` must be a table; write [expect] and below it check = [\"errors(all) < 1%\"]",
             );
             return (Vec::new(), Vec::new());
         };
@@ -37,7 +37,7 @@ impl Reader<'_> {
         let Some(value) = remove(table, key) else { return Vec::new() };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.report(span, format!("`{key}` is a list: [\"errors(all) < 1%\"]"));
+            self.report(span, format!("`{key}` must be a list; write {key} = [\"errors(all) < 1%\"]"));
             return Vec::new();
         };
         items.into_iter().filter_map(|item| self.assertion(item, source)).collect()
@@ -56,13 +56,13 @@ impl Reader<'_> {
                 match that.map(|value| (value.span(), value.into_inner())) {
                     Some((span, DeValue::String(text))) => (Spanned::new(span, text), why),
                     _ => {
-                        self.report(span, "an expectation is { that = \"errors(all) < 1%\", why = \"..\" }");
+                        self.report(span, "an expectation needs `that`; write { that = \"errors(all) < 1%\", why = \"..\" }");
                         return None;
                     }
                 }
             }
             _ => {
-                self.report(span, "an expectation is a string, or { that = \"..\", why = \"..\" }");
+                self.report(span, "an expectation must be a string, or { that = \"..\", why = \"..\" }");
                 return None;
             }
         };
@@ -84,7 +84,7 @@ impl Reader<'_> {
             }
             Err(error) => {
                 let inside = source.inside_quotes(&span);
-                // Escapes in an expectation would only shift the caret.
+                // Escapes in an expectation shift the caret; they are rare enough to accept that.
                 let start = (inside.start + error.at).min(inside.end);
                 self.report(source.word_at(start, inside.end), error.message);
                 None
@@ -96,7 +96,7 @@ impl Reader<'_> {
         let Some(value) = remove(top, STOP_KEY) else { return Stop::default() };
         let span = value.span();
         let DeValue::Table(mut table) = value.into_inner() else {
-            self.report(span, "`stop` is a table; write [stop] and below it max = \"90s\"");
+            self.report(span, "`stop` must be a table; write [stop] and below it max = \"90s\"");
             return Stop::default();
         };
         let max: Option<HumanDuration> = self.take(&mut table, "max");
@@ -111,11 +111,14 @@ impl Reader<'_> {
                             DeValue::String(text) => {
                                 when.extend(self.expectation(&Spanned::new(span, text), source));
                             }
-                            _ => self.report(span, "a stop condition is a string: \"errors(all) > 50%\""),
+                            _ => self.report(
+                                span,
+                                "a stop condition must be a string; write for example \"errors(all) > 50%\"",
+                            ),
                         }
                     }
                 }
-                _ => self.report(span, "`when` is a list: [\"errors(all) > 50%\"]"),
+                _ => self.report(span, "`when` must be a list; write when = [\"errors(all) > 50%\"]"),
             }
         }
         for key in table.keys() {

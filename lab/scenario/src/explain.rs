@@ -1,4 +1,4 @@
-//! What a run would do, without doing it.
+//! Explains what a run would do, without running it.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use traffic::load::{Model, Rates};
 
 use crate::scenario::{Arm, RunMode, Scenario, ns};
 
-/// Width of the drawing of the timeline, columns.
+/// Width of the timeline, columns.
 const WIDTH: usize = 60;
 
 /// An arm that would be run.
@@ -19,18 +19,18 @@ pub struct PlannedArm<'a> {
     pub arm: &'a Arm,
     /// Its processes.
     pub processes: Vec<ProcessPlan>,
-    /// Its edges that cross processes, `caller->callee`; the others are function calls.
+    /// Its edges between processes, `caller->callee`; the others are function calls.
     pub remote_edges: Vec<String>,
 }
 
-/// The scenario in words. `reach` says where a step acts in an arm, both by number.
+/// Describes the scenario. `reach` returns the target of a step in an arm, both by index.
 pub fn explain(
     scenario: &Scenario,
     arms: &[PlannedArm<'_>],
     reach: impl Fn(usize, usize) -> String,
 ) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let mut print = |line: std::fmt::Arguments<'_>| {
         let _ = writeln!(text, "{line}");
     };
@@ -54,7 +54,7 @@ pub fn explain(
         }
         let lines = policy_lines(arm, remote_edges);
         match printed.iter().find(|(_, other)| !lines.is_empty() && *other == lines) {
-            Some((other, _)) => print(format_args!("      calls between them: as in {other}")),
+            Some((other, _)) => print(format_args!("      calls between processes: as in {other}")),
             None => lines.iter().for_each(|line| print(format_args!("      {line}"))),
         }
         printed.push((letter, lines));
@@ -63,7 +63,7 @@ pub fn explain(
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
     let model = match scenario.load.model {
         Model::Open => "open loop",
-        Model::Closed => "closed loop: slow answers hide themselves",
+        Model::Closed => "closed loop: slow responses reduce the load",
     };
     print(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
@@ -84,7 +84,7 @@ pub fn explain(
         .collect();
     print(format_args!("  mix: {}", shares.join(", ")));
     print(format_args!(
-        "  slots: {} per arm, for {:.0}/s that may each take {}",
+        "  slots: {} per arm, for {:.0}/s of up to {} each",
         scenario.load.slots(),
         scenario.load.peak_rate(),
         scenario.load.timeout
@@ -126,12 +126,12 @@ pub fn explain(
             if scenario.repeats == 1 { "" } else { "s" }
         ),
     };
-    print(format_args!("takes about {seconds:.0} s {way}, with start and audit"));
+    print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
     text
 }
 
-/// What holds on the edges of an arm, with every blank filled in: the commonest first, and each other
-/// with the edges that have it.
+/// Effective policies of an arm's edges, defaults included: the most common first, each other one with
+/// its edges.
 fn policy_lines(arm: &Arm, edges: &[String]) -> Vec<String> {
     let table: Vec<(EdgePattern, policy::Policy)> =
         arm.policies.iter().filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
@@ -146,13 +146,13 @@ fn policy_lines(arm: &Arm, edges: &[String]) -> Vec<String> {
     }
     groups.sort_by_key(|(_, edges)| std::cmp::Reverse(edges.len()));
     let line = |(index, (policy, edges)): (usize, &(String, Vec<&str>))| match index {
-        0 => format!("calls between them: {policy}"),
+        0 => format!("calls between processes: {policy}"),
         _ => format!("{}: {policy}", edges.join(", ")),
     };
     groups.iter().enumerate().map(line).collect()
 }
 
-/// What components are shaped to, where the first arm says so, with Little's law beside it.
+/// Capacity of components with declared slots and work in the first arm, and the slots that Little's law asks for.
 fn capacity_lines(scenario: &Scenario) -> Vec<String> {
     let Some(arm) = scenario.default_arms().next() else { return Vec::new() };
     let shape = |(name, service): (&String, &policy::ServiceOptions)| {
@@ -160,21 +160,21 @@ fn capacity_lines(scenario: &Scenario) -> Vec<String> {
         let capacity = service.capacity()?;
         let needed = scenario.load.peak_rate() * work.mean.duration().as_secs_f64();
         Some(format!(
-            "  {name}: {slots} slots of {} do {capacity:.0}/s; one call an arrival needs {needed:.1} slots at the peak",
+            "  {name}: {slots} slots of {} serve {capacity:.0}/s; one call per arrival needs {needed:.1} slots at the peak",
             work.mean
         ))
     };
     arm.services.iter().filter_map(shape).collect()
 }
 
-/// What the scenario asks of the machine, and what happens without it.
+/// Privileges the scenario needs, and what happens without them.
 fn privileges(scenario: &Scenario) -> String {
     let quota = scenario
         .faults()
         .any(|fault| matches!(fault.process_fault(), Some(ProcessFault::CpuQuota(_))))
         || scenario.arms.iter().any(|arm| arm.placement.limits.values().any(|limits| limits.cpu.is_some()));
     let mut needed = Vec::new();
-    needed.extend(quota.then_some("control groups for quotas of CPU"));
+    needed.extend(quota.then_some("control groups for CPU quotas"));
     needed.extend(scenario.loses_packets().then_some("a network namespace and iptables for packet loss"));
     if needed.is_empty() {
         return "none; everything listens on loopback".to_owned();
@@ -182,7 +182,7 @@ fn privileges(scenario: &Scenario) -> String {
     format!("{}; without them the run is inconclusive (see `cleave doctor`)", needed.join(", "))
 }
 
-/// How long a run takes, seconds: the load, and starts and audits around it.
+/// Duration of a run, seconds: the load, with starts and audits.
 pub fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
     let length_s = scenario.length_ns() as f64 / 1e9;
     match scenario.way {
@@ -191,7 +191,7 @@ pub fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
     }
 }
 
-/// Phases as a bar, steps as their numbers on it.
+/// Draws phases as a bar, with the numbers of the steps.
 fn timeline_bar(scenario: &Scenario) -> String {
     let length = scenario.length_ns().max(1);
     let column = |at_ns: u64| (u128::from(at_ns) * WIDTH as u128 / u128::from(length)) as usize;

@@ -1,4 +1,4 @@
-//! Reads, checks and explains a scenario file.
+//! Reads, checks and explains scenario files.
 //!
 //! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own.
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.

@@ -1,4 +1,4 @@
-//! From text to a scenario: every section on its own, so that one pass finds the faults of all.
+//! Reads a scenario: each section on its own, so that one pass reports the mistakes of all.
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::tokens::{explain_serde_error, find_token, remove, remove_covering, st
 /// Version of the schema this program reads.
 pub const SCHEMA_VERSION: i64 = 1;
 
-/// Keys of a file, at its top.
+/// Top-level keys of a file.
 pub(crate) const TOP_KEYS: [&str; 20] = [
     "schema",
     "name",
@@ -43,7 +43,7 @@ pub(crate) const TOP_KEYS: [&str; 20] = [
     "step",
     "expect",
 ];
-/// `stop` is apart, because the array above is also the order of a well-written file.
+/// `stop` is separate: the array above is also the order of sections in a well-written file.
 pub(crate) const STOP_KEY: &str = "stop";
 
 pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
@@ -51,8 +51,7 @@ pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 /// Reads a scenario file.
 ///
 /// # Errors
-/// All faults of the text, each with its place and the right choices; or the
-/// file cannot be read.
+/// All mistakes in the text, each with its place and the valid choices.
 pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<Scenario, Diagnostics> {
     let source = Source { path: path.to_owned(), text };
     let mut reader = Reader {
@@ -72,12 +71,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) components: &'a [ComponentName],
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) declared: DeclaredNames,
-    /// Every expectation of the file, with its place.
+    /// All expectations of the file, with their places.
     pub(crate) expectations: Vec<(Expectation, Range<usize>)>,
 }
 
-/// The names a file gives, those of faulty parts too: who refers to a phase whose
-/// length is wrong has made no fault.
+/// The names a file declares, also in parts with mistakes: a reference to a phase whose length is
+/// wrong is not a second mistake.
 #[derive(Default)]
 pub(crate) struct DeclaredNames {
     pub(crate) phases: Vec<String>,
@@ -96,14 +95,13 @@ impl Reader<'_> {
         self.diagnostics.push(Diagnostic { span, message: message.into() });
     }
 
-    /// A value as the type that carries it out; a fault where it is none. Serde
-    /// stops at the first fault of a table: the key at fault is taken out and the
-    /// rest is read again, so that all are told.
+    /// Deserialises a value and reports its mistakes. Serde stops at the first mistake in a table,
+    /// so the offending key is removed and the rest is read again, until all are reported.
     pub(crate) fn value<T: DeserializeOwned>(&mut self, value: Value<'_>) -> Option<T> {
         self.value_after_unknown_keys(value, false)
     }
 
-    /// The same, of a table from which an unknown key may have been taken before.
+    /// The same, for a table from which unknown keys may have been removed before.
     pub(crate) fn value_after_unknown_keys<T: DeserializeOwned>(
         &mut self,
         mut value: Value<'_>,
@@ -117,12 +115,11 @@ impl Reader<'_> {
             };
             let missing = error.message().starts_with("missing field");
             let mut span = error.span().unwrap_or(value.span());
-            // What a type refuses after reading is placed at its whole table; the
-            // message names what is wrong in it.
+            // Serde places an error of a `try_from` at the whole table; the message names the value.
             if !missing && let Some(token_span) = find_token(&tokens(&value, &span), error.message()) {
                 span = token_span;
             }
-            // What is missing now may be what was misspelt.
+            // A key that is missing now may be the misspelt one, which is reported already.
             if !((has_removed || has_unknown_keys) && missing) {
                 self.report(span.clone(), explain_serde_error(error.message()));
             }
@@ -154,7 +151,7 @@ impl Reader<'_> {
     fn scenario(&mut self, source: &Source) -> Option<Scenario> {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in errors {
-            self.report(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
+            self.report(error.span().unwrap_or(0..0), format!("invalid TOML: {}", error.message()));
         }
         if !self.diagnostics.is_empty() {
             return None;
@@ -165,10 +162,10 @@ impl Reader<'_> {
         if let Some(schema) = self.required::<i64>(&mut top, "schema", "schema = 1")
             && schema != SCHEMA_VERSION
         {
-            self.report(place, format!("schema {schema} is not known; write schema = {SCHEMA_VERSION}"));
+            self.report(place, format!("unknown schema version {schema}; write schema = {SCHEMA_VERSION}"));
         }
         let name = self.required(&mut top, "name", "name = \"hop-tax\"");
-        let title = self.required(&mut top, "title", "title = \"what happens, in a line\"");
+        let title = self.required(&mut top, "title", "title = \"what happens, in one line\"");
         let why = self.required(&mut top, "why", "why = \"the claim, with its source\"");
         let seed: Option<u64> = self.take(&mut top, "seed");
         let tags: Option<Vec<String>> = self.take(&mut top, "tags");
@@ -209,14 +206,14 @@ impl Reader<'_> {
         })
     }
 
-    /// Rounds: only where arms take turns.
+    /// `repeats`: rounds, only for interleaved arms.
     fn repeats(&mut self, top: &mut DeTable<'_>, way: Option<RunMode>) -> u32 {
         let place = top.get("repeats").map_or(0..0, Spanned::span);
         let repeats: Option<u32> = self.take(top, "repeats");
         if repeats.is_some_and(|repeats| !(1..=50).contains(&repeats)) {
-            self.report(place, "`repeats` is 1 to 50 rounds");
+            self.report(place, "`repeats` is out of range; write 1 to 50 rounds");
         } else if repeats.is_some_and(|repeats| repeats > 1) && way != Some(RunMode::Interleaved) {
-            self.report(place, "only arms that take turns have rounds; write way = \"interleaved\"");
+            self.report(place, "`repeats` needs interleaved arms; write way = \"interleaved\"");
         }
         repeats.unwrap_or(1)
     }
@@ -241,7 +238,10 @@ impl Reader<'_> {
         };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.report(span, "`phases` is a list: [{ name = \"steady\", for = \"10s\" }]");
+            self.report(
+                span,
+                "`phases` must be a list; write phases = [{ name = \"steady\", for = \"10s\" }]",
+            );
             return Vec::new();
         };
         let count = items.len();
@@ -251,7 +251,7 @@ impl Reader<'_> {
             let (_, length_span) = string_entry(&item, "for");
             if let Some(name) = name {
                 if self.declared.phases.contains(&name) {
-                    self.report(name_span, format!("phase `{name}` is there already; give it another name"));
+                    self.report(name_span, format!("duplicate phase `{name}`; write another name"));
                 }
                 self.declared.phases.push(name);
             }
@@ -261,7 +261,7 @@ impl Reader<'_> {
                 self.report(
                     length_span,
                     format!(
-                        "phase `{}` must last whole seconds, at least one; write for = \"5s\"",
+                        "phase `{}` must last a whole number of seconds, at least one; write for = \"5s\"",
                         phase.name
                     ),
                 );
@@ -269,11 +269,11 @@ impl Reader<'_> {
             phases.push(phase);
         }
         if self.declared.phases.len() < count {
-            // One without a name may be the one that is meant elsewhere.
+            // A phase without a name may be the one that other sections refer to.
             self.declared.phases.clear();
         }
         if phases.len() == count && !phases.iter().any(|phase| phase.measure) {
-            self.report(span, "no phase is measured; leave out `measure = false` in at least one");
+            self.report(span, "no phase is measured; remove `measure = false` from at least one");
         }
         phases
     }
@@ -294,10 +294,10 @@ impl Reader<'_> {
         self.trace(&mut load, source, find_token(&inside, "trace").unwrap_or(span.clone()));
         let names: Vec<String> = self.declared.phases.clone();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // What is missing now may be what was misspelt.
-        let missing = |message: &String| has_unknown_keys && message.starts_with("rate: nobody comes");
+        // A rate that is missing now may be the misspelt key, which is reported already.
+        let missing = |message: &String| has_unknown_keys && message.starts_with("rate: missing");
         for message in load.diagnostics(&names).into_iter().filter(|message| !missing(message)) {
-            // A sentence begins with its key, which may be a default the file does not have.
+            // A message begins with its key, which may be a default that is absent from the file.
             let key = message.split(':').next().unwrap_or_default();
             let place = keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
             let place = match place {
@@ -309,7 +309,7 @@ impl Reader<'_> {
         Some(load)
     }
 
-    /// The rows of the trace a load names, from the folder of the scenario.
+    /// Reads the rows of the arrival trace from the folder of the scenario.
     fn trace(&mut self, load: &mut Load, source: &Source, place: Range<usize>) {
         let Some(written) = &load.trace else { return };
         let folder = source.path.parent().unwrap_or(Path::new(""));
@@ -319,7 +319,7 @@ impl Reader<'_> {
                 self.report(
                     place,
                     format!(
-                        "trace: cannot read {}: {why}; name a file of rows {}",
+                        "trace: cannot read {}: {why}; expected a file with rows {}",
                         path.display(),
                         arrival_trace::HEADER
                     ),
@@ -337,7 +337,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The table without the keys it cannot have, which are told, and whether there were any.
+    /// Removes unknown keys from a table and reports them; returns whether there were any.
     fn known_keys<'i>(&mut self, value: Value<'i>, known: &[&str]) -> (Value<'i>, bool) {
         let span = value.span();
         let before = self.diagnostics.len();
@@ -367,31 +367,34 @@ impl Reader<'_> {
                     .into_iter()
                     .map(|(name, value)| (name.get_ref().to_string(), name.span(), value))
                     .collect();
-                // They come sorted by name; arms and policies go by the order of the file.
+                // The parser sorts by name; arms and policies follow the order of the file.
                 tables.sort_by_key(|(_, span, _)| span.start);
                 tables
             }
             _ => {
-                self.report(span, format!("`{key}` is a table of tables: [{key}.NAME]"));
+                self.report(span, format!("`{key}` must be a table of tables; write [{key}.NAME]"));
                 Vec::new()
             }
         }
     }
 }
 
-/// Longest trace, bytes.
+/// Largest arrival trace, bytes.
 const MAX_TRACE_BYTES: u64 = 16 << 20;
 
-/// The text of a file, unless it is a device, or has no end.
+/// The text of a regular file of limited size: a device may have no end.
 fn regular_file(path: &Path) -> std::io::Result<String> {
     let about = std::fs::metadata(path)?;
     if !about.is_file() || about.len() > MAX_TRACE_BYTES {
-        return Err(std::io::Error::other(format!("it is no file of at most {} MiB", MAX_TRACE_BYTES >> 20)));
+        return Err(std::io::Error::other(format!(
+            "not a regular file of at most {} MiB",
+            MAX_TRACE_BYTES >> 20
+        )));
     }
     std::fs::read_to_string(path)
 }
 
-/// When more users come than the rates say.
+/// Load steps as surges over the rates.
 fn surges(steps: &[Step]) -> Vec<Surge> {
     let surge = |step: &Step| match &step.action {
         Action::Load(surge) => Some(Surge {

@@ -1,4 +1,4 @@
-//! What no section can see alone: names that must exist elsewhere in the file.
+//! Checks names that refer to another section of the file.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use traffic::load::Load;
 use crate::read::Reader;
 use crate::source::{Source, unknown};
 
-/// Checks what needs the whole scenario; `load` is none where it has faults of its own.
+/// Checks the references of all expectations; `load` is none if it has mistakes of its own.
 pub(crate) fn check_references(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
     for (that, span) in std::mem::take(&mut reader.expectations) {
         for side in [&that.left, &that.right] {
@@ -49,7 +49,7 @@ fn check_measure(
     }
 }
 
-/// A fault unless `name` is one of those the file gives. Where it gives none, that has been said already.
+/// Reports `name` unless the file declares it. If the file declares none, that is reported already.
 fn check_name(
     reader: &mut Reader<'_>,
     what: &str,
@@ -62,7 +62,7 @@ fn check_name(
     }
 }
 
-/// A step goes by its id or by its number.
+/// Reports `step` unless it is the id or the number of a step.
 fn step_of(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<usize>) {
     let steps = reader.declared.steps.clone();
     let numbered = step.parse::<usize>().is_ok_and(|number| (1..=steps.len()).contains(&number));

@@ -1,4 +1,4 @@
-//! What a scenario says, read and checked: the sum of the types of those who carry it out.
+//! The types of a scenario that has been read and checked.
 
 use std::collections::BTreeMap;
 
@@ -13,42 +13,42 @@ use traffic::load::Load;
 use crate::action::{Action, Build};
 use crate::source::Source;
 
-/// A scenario whose every part is known to be right.
+/// A scenario without mistakes.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Its file.
     pub source: Source,
-    /// Its name; also the file's.
+    /// Its name, which is also the file's.
     pub name: String,
-    /// One line.
+    /// One-line summary.
     pub title: String,
     /// The claim it tests.
     pub why: String,
-    /// One seed for everything.
+    /// Seed of everything random.
     pub seed: u64,
-    /// Words to find it by.
+    /// Search terms.
     pub tags: Vec<String>,
-    /// How much is watched.
+    /// Level of telemetry.
     pub telemetry: TelemetryLevel,
-    /// Side by side, or one arm after another.
+    /// Whether arms run side by side or in turns.
     pub way: RunMode,
-    /// Rounds of a run of arms one after another.
+    /// Rounds, if arms run in turns.
     pub repeats: u32,
-    /// Whether every round begins with the same data.
+    /// What happens to an arm's data between rounds.
     pub data: DataRetention,
-    /// What every arm may use.
+    /// Resources of each arm.
     pub budget: Budget,
-    /// The run's stretches.
+    /// Phases of the run, in order.
     pub phases: Vec<Phase>,
-    /// What the users do.
+    /// The load, the same for every arm.
     pub load: Load,
-    /// What is compared: every variant on every topology, in file order; the first is arm A.
+    /// Arms: every variant on every topology, in file order; the first is arm A.
     pub arms: Vec<Arm>,
     /// Timed actions, in file order.
     pub steps: Vec<Step>,
-    /// Must hold for the run to be believed.
+    /// Conditions without which the run is invalid.
     pub valid: Vec<Assertion>,
-    /// What the scenario claims.
+    /// Claims of the scenario.
     pub check: Vec<Assertion>,
     /// Ends the run early.
     pub stop: Stop,
@@ -63,22 +63,22 @@ pub struct Arm {
     pub topology: String,
     /// Its variant's name; empty where the file has none.
     pub variant: String,
-    /// Which component lives where.
+    /// Which process hosts which components.
     pub placement: Placement,
-    /// Shapes of components.
+    /// Options of services: slots, queue, cache, work.
     pub services: BTreeMap<String, ServiceOptions>,
     /// Policies by edge pattern.
     pub policies: BTreeMap<String, Policy>,
-    /// How much is watched here, where the variant says otherwise than the file.
+    /// Level of telemetry, if the variant overrides the file's.
     pub telemetry: Option<TelemetryLevel>,
-    /// What its deploys deploy, where the variant says otherwise than the steps.
+    /// Build of its deploys, if the variant overrides the steps'.
     pub build: Option<Build>,
-    /// Run only when asked for by name.
+    /// Whether it is run only when named in --arms.
     pub is_opt_in: bool,
 }
 
 impl Arm {
-    /// A topology as it is, without a variant.
+    /// An arm of a topology without a variant.
     pub fn without_variant(name: &str, placement: Placement) -> Self {
         Self {
             name: name.to_owned(),
@@ -94,7 +94,7 @@ impl Arm {
     }
 }
 
-/// How much is watched, the same in every arm.
+/// Level of telemetry, the same in every arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TelemetryLevel {
@@ -109,7 +109,7 @@ pub enum TelemetryLevel {
     Full,
 }
 
-/// A stretch of the run.
+/// A phase of the run.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
@@ -118,7 +118,7 @@ pub struct Phase {
     /// Its length.
     #[serde(rename = "for")]
     pub length: HumanDuration,
-    /// Whether its figures count.
+    /// Whether its figures are judged.
     #[serde(default = "default_measure")]
     pub measure: bool,
 }
@@ -140,58 +140,58 @@ pub struct Step {
     pub start_ns: u64,
     /// Length, ns; 0 for one-shot steps.
     pub length_ns: u64,
-    /// What happens.
+    /// The action.
     pub action: Action,
-    /// Which calls it hits.
+    /// Which calls it affects.
     pub matching: fault::Match,
-    /// Where; none for what concerns the load.
+    /// The target; none for actions on the load.
     pub target: Option<fault::Target>,
-    /// As written, for messages.
+    /// The target as written, for messages.
     pub on: String,
-    /// How many of the copies meant.
+    /// How many of the matching instances.
     pub pick: Option<Pick>,
-    /// How long it takes to grow to its full size, ns.
+    /// Time to reach full strength, ns.
     pub ramp_ns: u64,
-    /// Ends it early.
+    /// Ends the step early once it holds.
     pub until: Option<Expectation>,
-    /// What must be seen of it, or it did nothing.
+    /// Must hold at some moment, or the step had no effect.
     pub symptom: Option<Expectation>,
 }
 
-/// How arms are run.
+/// How the arms of a run are scheduled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunMode {
-    /// At the same moment, every arrival offered to all.
+    /// At the same time; every arrival is offered to all arms.
     #[default]
     SideBySide,
-    /// One after another, in balanced order.
+    /// In turns, in balanced order.
     Interleaved,
 }
 
-/// What becomes of an arm's data between its rounds.
+/// What happens to an arm's data between rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataRetention {
-    /// Every round begins with the snapshot.
+    /// Every round starts from the snapshot.
     #[default]
     Fresh,
-    /// A round goes on with what the one before has left: to see what growing data costs. Arms
+    /// A round continues with the data of the round before, to measure the cost of growing data. Arms
     /// are not compared then.
     Kept,
 }
 
-/// How many of the copies meant are hit; which, the seed decides.
+/// How many of the matching instances are affected; the seed decides which.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pick {
-    /// So many.
+    /// This number.
     Count(u32),
     /// This share, at least one.
     Share(f64),
 }
 
 impl Pick {
-    /// How many of so many.
+    /// The number out of `all`.
     pub fn of(self, all: usize) -> usize {
         match self {
             Self::Count(count) => (count as usize).min(all),
@@ -200,15 +200,15 @@ impl Pick {
     }
 }
 
-/// What an arm may use as a whole, door, registry and all.
+/// Resources of an arm as a whole, gateway and registry included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
-    /// Cores all its processes share, by affinity.
+    /// Cores that all its processes share, by affinity.
     pub cores: Option<u32>,
-    /// Memory all its processes together may hold.
+    /// Memory limit of all its processes together.
     pub memory: Option<ByteSize>,
-    /// Greatest share of an arm's copies that faults may hit at once.
+    /// Largest share of an arm's instances that faults may affect at once.
     pub blast: Option<Ratio>,
     /// Faults in force at once.
     pub faults: Option<u32>,
@@ -219,7 +219,7 @@ pub struct Budget {
 pub struct Assertion {
     /// What must hold.
     pub that: Expectation,
-    /// Why it should.
+    /// The reason.
     pub why: String,
     /// Line in the file, from 1.
     pub line: u32,
@@ -228,9 +228,9 @@ pub struct Assertion {
 /// What ends a run early.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// Any of these, once it stands.
+    /// Any of these ends the run as soon as it holds.
     pub when: Vec<Expectation>,
-    /// Longest run, ns; 0 for no limit but the built-in one.
+    /// Longest run, ns; 0 for the built-in limit only.
     pub max_ns: u64,
 }
 
@@ -240,7 +240,7 @@ impl Scenario {
         self.phases.iter().map(|phase| ns(phase.length)).sum()
     }
 
-    /// The phases with their starts.
+    /// The phases with their start times.
     pub fn plan(&self) -> Vec<record::PhasePlan> {
         let mut start_ns = 0;
         self.phases
@@ -259,23 +259,23 @@ impl Scenario {
             .collect()
     }
 
-    /// What goes wrong, in the order of the steps.
+    /// Faults, in the order of the steps.
     pub fn faults(&self) -> impl Iterator<Item = &fault::Fault> {
         self.steps.iter().filter_map(|step| step.action.fault())
     }
 
-    /// Whether the kernel is to lose packets: that takes a network of the run's own.
+    /// Whether a step makes the kernel drop packets, which needs a network namespace.
     pub fn loses_packets(&self) -> bool {
         self.faults().any(|fault| matches!(fault.connection_fault(), Some(fault::ConnectionFault::Loss(_))))
     }
 
-    /// The arms that are run when nobody chooses: those not set aside.
+    /// The arms that are run unless --arms names others.
     pub fn default_arms(&self) -> impl Iterator<Item = &Arm> {
         self.arms.iter().filter(|arm| !arm.is_opt_in)
     }
 }
 
-/// A length in nanoseconds.
+/// A duration in nanoseconds.
 pub(crate) fn ns(span: HumanDuration) -> u64 {
     u64::try_from(std::time::Duration::from(span).as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! A scenario's text, and faults in it with their place, a caret and the right choices.
+//! The text of a scenario file, and diagnostics with their place, a caret and the valid choices.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,16 +13,16 @@ pub struct Source {
     pub text: String,
 }
 
-/// One fault of a file.
+/// One mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Bytes of the text it concerns.
+    /// Byte range of the text it concerns.
     pub span: Range<usize>,
-    /// What is wrong and what to write instead.
+    /// What is wrong, and what to write instead.
     pub message: String,
 }
 
-/// All faults of a file, in the order of the text.
+/// All mistakes in a file, in the order of the text.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     /// The file.
@@ -43,7 +43,7 @@ impl Source {
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
-    /// What stands between the quotes of a string; an escape in it counts as it is written.
+    /// The range between the quotes of a string; escapes count as written.
     pub(crate) fn inside_quotes(&self, span: &Range<usize>) -> Range<usize> {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
@@ -55,7 +55,7 @@ impl Source {
         start..span.end.saturating_sub(quotes).max(start)
     }
 
-    /// The word at `start` or after the blanks there, or the one character that stands there.
+    /// The word at `start`, after leading blanks, or else the single character there.
     pub(crate) fn word_at(&self, start: usize, end: usize) -> Range<usize> {
         let rest = self.text.get(start..end).unwrap_or_default();
         let blank = rest.len() - rest.trim_start().len();
@@ -65,7 +65,7 @@ impl Source {
         start..(start + word.max(first)).min(self.text.len())
     }
 
-    /// Where `word` stands on its own within `span`; all of `span` where it does not.
+    /// Where `word` occurs as a whole word within `span`; all of `span` if it does not.
     pub(crate) fn word_within(&self, span: &Range<usize>, word: &str) -> Range<usize> {
         let text = self.text.get(span.clone()).unwrap_or_default();
         let stands_alone = |at: usize| {
@@ -113,14 +113,14 @@ impl fmt::Display for Diagnostics {
 impl std::error::Error for Diagnostics {}
 
 impl Diagnostics {
-    /// Faults of a file, sorted by place.
+    /// Sorts the mistakes of a file by place.
     pub fn new(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
         Self { source: source.clone(), items: diagnostics }
     }
 }
 
-/// The choice nearest to what was written, if one is near enough to be meant.
+/// The choice most similar to what was written, if one is similar enough.
 pub fn did_you_mean<'a>(written: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     choices
         .into_iter()
@@ -146,7 +146,7 @@ fn plural(noun: &str) -> String {
     }
 }
 
-/// Where scenarios are looked for by name.
+/// Where scenarios are searched by name.
 pub fn catalogue_folder() -> PathBuf {
     Path::new("scenarios").to_path_buf()
 }

@@ -1,4 +1,4 @@
-//! `[[step]]`: what happens when, to whom.
+//! Reads `[[step]]`: timed actions and their targets.
 
 use std::ops::Range;
 
@@ -16,9 +16,9 @@ use crate::tokens::remove;
 
 /// Keys of every step.
 const STEP_KEYS: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ramp", "until", "symptom"];
-/// Keys of a partition, in the place of `on`.
+/// Keys of a partition, instead of `on`.
 const PARTITION_KEYS: [&str; 2] = ["from", "to"];
-/// Keys of a step that choose which calls are hit.
+/// Keys of a step that select calls.
 const MATCH_KEYS: [&str; 5] = ["share", "share_of", "every", "first", "route"];
 
 impl Reader<'_> {
@@ -26,14 +26,14 @@ impl Reader<'_> {
         let Some(value) = remove(top, "step") else { return Vec::new() };
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            self.report(span, "steps are written [[step]], each a table");
+            self.report(span, "`step` must be an array of tables; write [[step]]");
             return Vec::new();
         };
         let mut steps: Vec<Step> = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let span = item.span();
             let DeValue::Table(table) = item.into_inner() else {
-                self.report(span, "a step is a table; write it under [[step]]");
+                self.report(span, "a step must be a table; write it under [[step]]");
                 continue;
             };
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
@@ -42,7 +42,7 @@ impl Reader<'_> {
         steps
     }
 
-    /// One step. Every part is looked at before any of them is given up on.
+    /// Reads one step. All parts are checked before the step is rejected.
     fn step(
         &mut self,
         mut table: DeTable<'_>,
@@ -78,25 +78,30 @@ impl Reader<'_> {
 
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
         if self.declared.steps.contains(&id) {
-            self.report(id_place, format!("step `{id}` is there already; give it another id"));
+            self.report(id_place, format!("duplicate step `{id}`; write another id"));
         }
         self.declared.steps.push(id.clone());
         if !has_in {
-            self.report(span.clone(), "a step needs its phase: in = \"steady\"");
+            self.report(span.clone(), "the step has no phase; write for example in = \"steady\"");
         }
         let start_time =
             phase.and_then(|phase| self.start_time(&phase, in_place, at.as_deref(), at_place, phases));
         let needs_target = action.as_ref().is_none_or(Action::has_target);
         if !has_on && needs_target {
-            self.report(span.clone(), "a step needs its target: on = \"photo\" or on = \"feed->follower\"");
+            self.report(
+                span.clone(),
+                "the step has no target; write for example on = \"photo\" or on = \"feed->follower\"",
+            );
         }
         let target = on.as_deref().and_then(|on| self.target(on, on_place.clone()));
         let action = action?;
         match (has_for, action.lasts()) {
-            (true, false) => self.report(for_place, format!("`{verb}` happens once; leave `for` out")),
+            (true, false) => self.report(for_place, format!("`{verb}` is instantaneous; remove `for`")),
             (false, true) => self.report(
                 span.clone(),
-                format!("`{verb}` lasts: every lasting fault ends by itself, write for = \"5s\""),
+                format!(
+                    "`{verb}` needs a duration, after which it ends by itself; write for example for = \"5s\""
+                ),
             ),
             _ => {}
         }
@@ -104,7 +109,7 @@ impl Reader<'_> {
         if ramp_ns > length.map_or(0, ns) {
             self.report(
                 span.clone(),
-                "the ramp is longer than the step; write a shorter ramp or a longer `for`",
+                "the ramp is longer than the step; write a shorter `ramp` or a longer `for`",
             );
         }
         if let Some(target) = &target
@@ -133,8 +138,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Takes out what no step with this verb has: a tagged table would be refused
-    /// as a whole, without the place of the key. Whether there was any.
+    /// Removes and reports keys that the verb does not have: serde would reject the tagged table as a
+    /// whole, without the place of the key. Returns whether there were any.
     fn unknown_step_keys(&mut self, table: &mut DeTable<'_>, verb: &str) -> bool {
         let Some(fields) = action::fields(verb) else { return false };
         let known: Vec<&str> = STEP_KEYS.iter().chain(fields).chain(&MATCH_KEYS).copied().collect();
@@ -150,7 +155,7 @@ impl Reader<'_> {
         !unknown_keys.is_empty()
     }
 
-    /// A step's phase and its start.
+    /// Index of the step's phase, and its start, ns since the load's start.
     fn start_time(
         &mut self,
         phase: &str,
@@ -165,7 +170,7 @@ impl Reader<'_> {
             Some(Err(_)) => {
                 let written = at.unwrap_or_default();
                 let message = format!(
-                    "`{written}` is no length of time; write at = \"+2s\", counted from the phase's start"
+                    "invalid offset `{written}`: expected a duration from the phase's start, e.g. at = \"+2s\""
                 );
                 self.report(at_place.clone(), message);
                 None
@@ -173,7 +178,7 @@ impl Reader<'_> {
         };
         let Some(index) = phases.iter().position(|p| p.name == phase) else {
             let names = self.declared.phases.clone();
-            // Without any phase that one is missing has been said already.
+            // If the file declares no phase, that is reported already.
             if !names.is_empty() && !names.iter().any(|name| name == phase) {
                 self.report(in_place, unknown("phase", phase, names.iter().map(String::as_str)));
             }
@@ -182,7 +187,9 @@ impl Reader<'_> {
         let offset = offset?;
         if offset >= ns(phases[index].length) {
             let length = phases[index].length;
-            let message = format!("the step begins after phase `{phase}` has ended; it lasts {length}");
+            let message = format!(
+                "the step begins after the end of phase `{phase}`, which lasts {length}; write a smaller `at`"
+            );
             self.report(at_place, message);
             return None;
         }
@@ -190,7 +197,7 @@ impl Reader<'_> {
         Some((index, before + offset))
     }
 
-    /// `from = "zone:a", to = "zone:b"` of a partition, as the edge they are.
+    /// Turns `from = "zone:a", to = "zone:b"` of a partition into the edge `zone:a->zone:b`.
     fn partition_sides(&mut self, table: &mut DeTable<'_>) {
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
         if verb != "partition" || PARTITION_KEYS.iter().all(|side| !table.contains_key(*side)) {
@@ -206,7 +213,7 @@ impl Reader<'_> {
                 table.insert(key, Spanned::new(span, DeValue::String(format!("{from}->{to}").into())));
             }
             [Some((_, span)), None] | [None, Some((_, span))] => {
-                self.report(span, "a partition has two sides: from = \"zone:a\" and to = \"zone:b\"");
+                self.report(span, "a partition needs two sides; write from = \"zone:a\" and to = \"zone:b\"");
             }
             [None, None] => {}
         }
@@ -214,7 +221,7 @@ impl Reader<'_> {
 
     /// `pick = 1` or `pick = "50%"`.
     fn pick(&mut self, value: &Value<'_>) -> Option<Pick> {
-        let wrong = "`pick` is a number of copies, or a share of them such as \"50%\"";
+        let wrong = "invalid `pick`: expected a number of instances, at least 1, or a share such as \"50%\"";
         let picked = match value.get_ref() {
             DeValue::Integer(_) => {
                 self.value::<u32>(value.clone()).filter(|count| *count > 0).map(Pick::Count)
@@ -236,7 +243,7 @@ impl Reader<'_> {
         match value.into_inner() {
             DeValue::String(text) => self.expectation(&Spanned::new(span, text), source),
             _ => {
-                self.report(span, "a condition is a string: \"errors(all) > 50%\"");
+                self.report(span, "a condition must be a string; write for example \"errors(all) > 50%\"");
                 None
             }
         }
@@ -250,12 +257,15 @@ impl Reader<'_> {
     ) -> Option<Action> {
         let verbs: Vec<&str> = action::verbs().collect();
         let Some(value) = table.get("do") else {
-            self.report(span, format!("a step needs its verb: do = \"kill\"; verbs: {}", verbs.join(", ")));
+            self.report(
+                span,
+                format!("the step has no verb; write for example do = \"kill\"; verbs: {}", verbs.join(", ")),
+            );
             return None;
         };
         let place = value.span();
         let Some(verb) = value.get_ref().as_str().map(str::to_owned) else {
-            self.report(place, format!("`do` is a verb: {}", verbs.join(", ")));
+            self.report(place, format!("`do` must be a string; verbs: {}", verbs.join(", ")));
             return None;
         };
         if fault::Fault::names().contains(&verb.as_str()) {
@@ -312,7 +322,7 @@ impl Reader<'_> {
                 let cached = self.declared.cached.iter().any(|other| other == name.as_str());
                 if !cached && self.components.contains(&name) {
                     let message = format!(
-                        "`{name}` has no cache; write [service.{name}] and cache = {{ ttl = \"60s\" }}"
+                        "`{name}` has no cache; write [service.{name}] with cache = {{ ttl = \"60s\" }}"
                     );
                     self.report(span.clone(), message);
                 }
@@ -332,7 +342,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A fault unless `name` is a component or one of the `others`.
+    /// Reports `name` unless it is a component or one of the `others`.
     pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
         let known: Vec<&str> =
             self.components.iter().map(|c| c.as_str()).chain(others.iter().copied()).collect();
@@ -347,6 +357,6 @@ fn accepts(action: &Action, target: Target) -> Result<(), String> {
     match action {
         Action::Fault(fault) => fault.accepts(&target),
         _ if target.kind() == TargetKind::Node => Ok(()),
-        _ => Err(format!("`{target}` is not made of copies; name a component such as `photo`")),
+        _ => Err(format!("`{target}` has no instances; name a component such as `photo`")),
     }
 }

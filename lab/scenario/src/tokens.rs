@@ -1,4 +1,4 @@
-//! Where in a file a fault stands, and its words: serde's own are for programmers.
+//! Finds the place of a message in a file, and rewrites serde's messages for authors of scenarios.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub(crate) fn remove<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Value<'i>
     table.remove_entry(key).map(|(_, value)| value)
 }
 
-/// Takes the entry that covers `span` out of a table; false where there is none.
+/// Removes the entry that covers `span` from a table; false if there is none.
 pub(crate) fn remove_covering(value: &mut Value<'_>, span: &Range<usize>) -> bool {
     let DeValue::Table(table) = value.get_mut() else { return false };
     let covers = |token: Range<usize>| token.start <= span.start && span.end <= token.end;
@@ -21,14 +21,14 @@ pub(crate) fn remove_covering(value: &mut Value<'_>, span: &Range<usize>) -> boo
     table.remove(name.as_str()).is_some()
 }
 
-/// A key's text and place in a table; the table's own place where it has none.
+/// The string at `key` of a table, and its place; the place of the table if the key is absent.
 pub(crate) fn string_entry(table: &Value<'_>, key: &str) -> (Option<String>, Range<usize>) {
     let value = table.get_ref().as_table().and_then(|table| table.get(key));
     let text = value.and_then(|value| value.get_ref().as_str()).map(str::to_owned);
     (text, value.map_or(table.span(), Spanned::span))
 }
 
-/// A key or a text somewhere in a value.
+/// A key or a string within a value.
 #[derive(Clone)]
 pub(crate) struct Token {
     pub text: String,
@@ -36,7 +36,7 @@ pub(crate) struct Token {
     pub span: Range<usize>,
 }
 
-/// Every key and text of a value within `span`, in the order of the file's tables.
+/// Every key and string of a value within `span`, in the order of the file.
 pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
     let mut found = Vec::new();
     let mut pending = vec![value];
@@ -55,7 +55,7 @@ pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
             _ => {}
         }
     }
-    // The span of a `[table]` is that of its header alone, so that a whole value has no bounds.
+    // The span of a `[table]` covers its header only, so a whole value is not filtered by it.
     found.sort_by_key(|token| token.span.start);
     if *span == value.span() { found } else { within(&found, span) }
 }
@@ -65,7 +65,7 @@ pub(crate) fn within(tokens: &[Token], span: &Range<usize>) -> Vec<Token> {
     tokens.iter().filter(inside).cloned().collect()
 }
 
-/// The place a message speaks of: where a text it quotes stands last, or else a key it names.
+/// The place of a message: the last string that it quotes, or else the last key that it names.
 pub(crate) fn find_token(tokens: &[Token], message: &str) -> Option<Range<usize>> {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let text = |text: &&str| tokens.iter().rev().find(|token| !token.is_key && token.text == **text);
@@ -79,11 +79,11 @@ pub(crate) fn find_token(tokens: &[Token], message: &str) -> Option<Range<usize>
         .map(|token| token.span.clone())
 }
 
-/// Serde's words in those of a scenario's writer, with a guess at what was meant.
+/// Rewrites a message of serde for the author of a scenario, with the most similar choice.
 pub(crate) fn explain_serde_error(message: &str) -> String {
     let parts: Vec<&str> = message.split('`').collect();
     match parts.as_slice() {
-        ["unknown field ", written, _] => format!("unknown key `{written}`; there are no keys here"),
+        ["unknown field ", written, _] => format!("unknown key `{written}`; no keys are allowed here"),
         ["unknown field ", written, _, choices @ ..] => {
             let choices: Vec<&str> = choices.iter().copied().step_by(2).collect();
             unknown("key", written, choices)
@@ -109,20 +109,20 @@ pub(crate) fn explain_serde_error(message: &str) -> String {
     }
 }
 
-/// ``invalid type: integer `5`, expected a string`` as ``write a text in quotes, not integer `5` ``.
+/// Turns ``invalid type: integer `5`, expected a string`` into ``write a string in quotes, not integer `5` ``.
 fn wrong_type(message: &str) -> Option<String> {
     if message == "wanted string or table" {
-        return Some("write a text in quotes or a table: { .. }".to_owned());
+        return Some("write a string in quotes or a table: { .. }".to_owned());
     }
     let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
     let (found, wanted) = rest.rsplit_once(", expected ")?;
     let wanted = match wanted {
-        "a string" | "string" => "a text in quotes",
+        "a string" | "string" => "a string in quotes",
         "a boolean" => "true or false",
         "a sequence" => "a list: [..]",
         "a map" => "a table: { .. }",
         "i64" | "usize" | "u64" | "u32" | "u16" | "u8" if message.starts_with("invalid value") => {
-            "a whole number of fitting size"
+            "a whole number within range"
         }
         "i64" | "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number",
         "f64" | "f32" => "a number",

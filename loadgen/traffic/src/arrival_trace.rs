@@ -1,4 +1,4 @@
-//! Arrivals that were written down: when, what, who. A trace is offered as it is, to every arm.
+//! Recorded arrivals: time, journey, user. A trace is offered unchanged to every arm.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,25 +7,25 @@ use crate::journey::Journey;
 /// One arrival of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceRow {
-    /// When, microseconds since the load's start.
+    /// Time, microseconds since the load's start.
     pub offset_us: u64,
-    /// What.
+    /// Journey.
     pub journey: Journey,
-    /// Index of the user who acts; taken modulo the users there are.
+    /// Index of the user, modulo the number of users.
     pub user: u32,
 }
 
-/// What the first line of a file is.
+/// First line of a file.
 pub const HEADER: &str = "offset_us,journey,user";
-/// More is no trace for one machine.
+/// Longest trace, arrivals: more than one machine can offer in a run.
 const MAX_ROWS: usize = 200_000;
-/// So many faults of a file are told.
+/// Diagnostics reported per file at most.
 const MAX_DIAGNOSTICS: usize = 5;
 
 /// Reads a file of rows, `1500,home-feed,17`, below [`HEADER`]; empty lines and `#` are skipped.
 ///
 /// # Errors
-/// What is wrong with it, by line.
+/// Diagnostics, by line.
 pub fn parse(text: &str) -> Result<Vec<TraceRow>, Vec<String>> {
     let mut lines = text
         .lines()
@@ -34,15 +34,17 @@ pub fn parse(text: &str) -> Result<Vec<TraceRow>, Vec<String>> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let mut diagnostics = Vec::new();
     if lines.next().is_none_or(|(_, line)| line.replace(' ', "") != HEADER) {
-        diagnostics.push(format!("a trace begins with the line {HEADER}"));
+        diagnostics.push(format!("the header is missing; write {HEADER} as the first line"));
         return Err(diagnostics);
     }
     let mut rows: Vec<TraceRow> = Vec::new();
     for (number, line) in lines {
         match row(line) {
             Ok(row) if rows.last().is_some_and(|last| last.offset_us > row.offset_us) => {
-                diagnostics
-                    .push(format!("line {number}: {} us is earlier than the line before", row.offset_us));
+                diagnostics.push(format!(
+                    "line {number}: {} us is earlier than the previous line; sort the lines by time",
+                    row.offset_us
+                ));
             }
             Ok(row) => rows.push(row),
             Err(why) => diagnostics.push(format!("line {number}: {why}")),
@@ -52,10 +54,10 @@ pub fn parse(text: &str) -> Result<Vec<TraceRow>, Vec<String>> {
         }
     }
     if rows.is_empty() && diagnostics.is_empty() {
-        diagnostics.push("a trace has at least one arrival".to_owned());
+        diagnostics.push("the trace is empty; write at least one arrival".to_owned());
     }
     if rows.len() > MAX_ROWS {
-        diagnostics.push(format!("{} arrivals are too many; a trace has at most {MAX_ROWS}", rows.len()));
+        diagnostics.push(format!("{} arrivals are too many; write at most {MAX_ROWS}", rows.len()));
     }
     if diagnostics.is_empty() { Ok(rows) } else { Err(diagnostics) }
 }
@@ -63,21 +65,23 @@ pub fn parse(text: &str) -> Result<Vec<TraceRow>, Vec<String>> {
 fn row(line: &str) -> Result<TraceRow, String> {
     let parts: Vec<&str> = line.split(',').map(str::trim).collect();
     let &[offset, journey, user] = parts.as_slice() else {
-        return Err(format!("`{line}` has {} columns, not three: {HEADER}", parts.len()));
+        return Err(format!("`{line}` has {} columns; expected three: {HEADER}", parts.len()));
     };
     Ok(TraceRow {
         offset_us: offset
             .parse()
-            .map_err(|_| format!("`{offset}` is no offset; write whole microseconds such as 1500"))?,
+            .map_err(|_| format!("invalid offset `{offset}`: expected whole microseconds, e.g. 1500"))?,
         journey: Journey::named(journey).ok_or_else(|| {
             let known: Vec<&str> = Journey::ALL.iter().map(|journey| journey.name()).collect();
             format!("unknown journey `{journey}`; journeys: {}", known.join(", "))
         })?,
-        user: user.parse().map_err(|_| format!("`{user}` is no index of a user; write a whole number"))?,
+        user: user
+            .parse()
+            .map_err(|_| format!("invalid user `{user}`: expected the index of a user, a whole number"))?,
     })
 }
 
-/// The most arrivals within any second: what the generator must be ready for.
+/// Most arrivals within any second: the rate the generator must sustain.
 pub fn peak_rate(rows: &[TraceRow]) -> f64 {
     let mut first = 0;
     let mut peak = 0;
@@ -109,10 +113,10 @@ mod tests {
         let diagnostics = diagnostics.expect_err("five faults").join("\n");
         for part in [
             "line 3: 4 us is earlier",
-            "line 4: `x` is no offset",
+            "line 4: invalid offset `x`",
             "line 5: unknown journey `lik`; journeys: home-feed",
             "line 6: `7,like` has 2 columns",
-            "line 7: `-1` is no index",
+            "line 7: invalid user `-1`",
         ] {
             assert!(diagnostics.contains(part), "{diagnostics}");
         }

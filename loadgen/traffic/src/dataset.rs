@@ -94,7 +94,7 @@ const VERSION: u64 = 2;
 const BIO: std::ops::RangeInclusive<u64> = 41..=425;
 /// Words of a caption.
 const CAPTION: std::ops::RangeInclusive<u64> = 3..=8;
-/// Most words somebody searches for.
+/// Most words of a search.
 const TERMS: u64 = 3;
 
 /// Everything that is there when a run begins.
@@ -118,7 +118,7 @@ impl Dataset {
     /// The data set of a seed.
     ///
     /// # Panics
-    /// When the graph is impossible: [`Graph::faults`] has said so before.
+    /// If the graph is impossible; [`Graph::diagnostics`] reports that.
     pub fn generate(seed: Seed, size: Size, graph: &Graph) -> Self {
         let n = size.users();
         let followers = graph.wire(seed, n);

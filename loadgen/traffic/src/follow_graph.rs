@@ -1,4 +1,4 @@
-//! Who follows whom: the shape a scenario asks for, and the edges of a seed.
+//! The follower graph: its shape, as declared by a scenario, and its edges, as drawn from a seed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::distributions::{BoundedPareto, Weighted, lognormal};
 use crate::random::{Rng, Seed};
 
-/// How the number of followers is spread.
+/// Distribution of the number of followers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tail {
-    /// Few have many: Pareto, cut off at both ends.
+    /// Pareto, bounded at both ends.
     #[default]
     Pareto,
 }
@@ -19,15 +19,15 @@ pub enum Tail {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Graph {
-    /// How the number of followers is spread.
+    /// Distribution of the number of followers.
     pub followers: Tail,
-    /// Tail exponent of the number of followers; smaller is heavier.
+    /// Tail exponent of the number of followers; a smaller one has a heavier tail.
     pub alpha: f64,
     /// Mean number of followers.
     pub mean: f64,
-    /// Most followers anybody has, as a share of all users.
+    /// Largest number of followers, as a share of all users.
     pub cap: f64,
-    /// Spread of the number followed: sigma of a lognormal weight.
+    /// Spread of the number of followed users: sigma of a lognormal weight.
     pub following_sigma: f64,
 }
 
@@ -38,10 +38,10 @@ impl Default for Graph {
 }
 
 impl Graph {
-    /// What is wrong with it among so many users, with the right choices.
+    /// Mistakes in it for this number of users, with the valid choices.
     pub fn diagnostics(&self, users: usize) -> Vec<String> {
         let mut diagnostics = Vec::new();
-        // Negated, so that NaN is refused as well.
+        // Negated, so that NaN is rejected as well.
         let mut keep = |range: std::ops::RangeInclusive<f64>, name: &str, value: f64| {
             if !range.contains(&value) {
                 diagnostics.push(format!(
@@ -51,21 +51,23 @@ impl Graph {
                 ));
             }
         };
-        // At 1 the mean of an uncut tail is infinite; above 4 there is no tail to speak of.
+        // At 1 the mean of an unbounded tail is infinite; above 4 the tail is negligible.
         keep(1.05..=4.0, "alpha", self.alpha);
         keep(0.001..=0.5, "cap", self.cap);
-        // Above 2 a handful of users would follow everybody.
+        // Above 2 a handful of users would follow everyone.
         keep(0.0..=2.0, "following_sigma", self.following_sigma);
         let most = self.cap * users as f64;
         if !(1.0..most).contains(&self.mean) {
-            let sentence = "is not between 1 and the cap, which is";
-            diagnostics.push(format!("graph: mean = {} {sentence} {most:.0} of {users} users", self.mean));
+            diagnostics.push(format!(
+                "graph: mean = {} is out of range; write 1 to less than the cap, {most:.0} of {users} users",
+                self.mean
+            ));
         }
         diagnostics
     }
 
-    /// The wiring of a seed among `n` users: the followers of each. The number of
-    /// followers is exact, the number followed follows from lognormal weights.
+    /// Draws the followers of each of `n` users. The number of followers is exact; the number of
+    /// followed users follows from lognormal weights.
     pub fn wire(&self, seed: Seed, n: usize) -> AdjacencyLists {
         let degrees = self.degrees(seed, n);
         let mut out = seed.stream("graph.out");
@@ -76,7 +78,7 @@ impl Graph {
             chosen_for: vec![NO_USER; n],
             rng: seed.stream("graph.wire"),
         };
-        // The most popular first: what a draw costs them moves nobody else's.
+        // The most popular first: their rejected draws shift no other user's.
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_unstable_by_key(|&author| (std::cmp::Reverse(degrees[author]), author));
         let mut lists = vec![Vec::new(); n];
@@ -102,12 +104,12 @@ impl Graph {
 /// No user has this index.
 const NO_USER: u32 = u32::MAX;
 
-/// Draws distinct followers. Matching stubs and dropping doubles instead loses 2.4 % of
-/// the edges at 10,000 users and a fifth of the top account's followers.
+/// Draws distinct followers. The configuration model without duplicates would lose 2.4 % of the edges
+/// at 10,000 users, and a fifth of the top account's followers.
 struct FollowerDraw {
     weights: Vec<f64>,
     choice: Weighted,
-    /// For which author each user was chosen last.
+    /// The author for whom each user was last chosen.
     chosen_for: Vec<u32>,
     rng: Rng,
 }
@@ -121,7 +123,7 @@ impl FollowerDraw {
         }
     }
 
-    /// Many of all: the smallest exponential keys (Efraimidis & Spirakis 2006).
+    /// A large share of all users: the smallest exponential keys (Efraimidis & Spirakis 2006).
     fn by_keys(&mut self, author: u32, wanted: usize) -> Vec<u32> {
         let users = 0..self.weights.len() as u32;
         let mut keys: Vec<(f64, u32)> = users
@@ -135,7 +137,7 @@ impl FollowerDraw {
         keys.into_iter().map(|(_, user)| user).collect()
     }
 
-    /// Few of all: draw until there are enough distinct ones.
+    /// A small share of all users: draw until there are enough distinct ones.
     fn by_rejection(&mut self, author: u32, wanted: usize) -> Vec<u32> {
         let mut chosen = Vec::with_capacity(wanted);
         self.chosen_for[author as usize] = author;
@@ -150,7 +152,7 @@ impl FollowerDraw {
     }
 }
 
-/// A list of numbers for each user, one after the other in one vector.
+/// A list of numbers for each user, stored in one vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdjacencyLists {
     starts: Vec<u32>,
@@ -163,7 +165,7 @@ impl AdjacencyLists {
         &self.items[self.starts[user as usize] as usize..self.starts[user as usize + 1] as usize]
     }
 
-    /// How many users have a list, be it empty.
+    /// Number of users, with empty lists included.
     pub fn users(&self) -> usize {
         self.starts.len() - 1
     }
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn followers_are_distinct_somebody_else_and_as_many_as_the_shape_says() {
+    fn followers_are_distinct_others_and_as_many_as_the_shape_declares() {
         // 500 users: above 10 followers by keys, below by rejection; a mean of 12 has both.
         let graph = Graph { mean: 12.0, ..Graph::default() };
         let degrees = graph.degrees(Seed(7), 500);

@@ -1,4 +1,4 @@
-//! Pixels of photos: gradients and discs, drawn from a seed; somebody else makes files of them.
+//! Pixels of photos: gradients and discs, drawn from a seed. Encoding them is left to the caller.
 
 use crate::random::Seed;
 

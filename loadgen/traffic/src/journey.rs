@@ -18,7 +18,7 @@ pub enum Journey {
     Search,
     /// Like a photo.
     Like,
-    /// Follow somebody, or stop.
+    /// Follow a user, or stop following.
     Follow,
     /// Post a photo.
     Upload,
@@ -28,7 +28,7 @@ pub enum Journey {
     SignUp,
     /// Get a token.
     LogIn,
-    /// First page of somebody's own photos.
+    /// First page of a user's own photos.
     UserFeed,
     /// One of the most followed posts, and one of its followers looks for it.
     CelebrityPost,
@@ -162,7 +162,7 @@ mod tests {
     fn only_writes_are_in_the_group_of_writes() {
         for journey in Journey::ALL {
             assert_eq!(journey.groups().contains(&"writes"), journey.is_write(), "{}", journey.name());
-            assert!(!journey.depends_on().is_empty(), "{} needs somebody", journey.name());
+            assert!(!journey.depends_on().is_empty(), "{} needs a component", journey.name());
         }
     }
 }

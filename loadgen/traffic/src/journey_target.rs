@@ -1,9 +1,9 @@
-//! Who acts, and on what.
+//! Draws the user of each arrival and the target it acts on.
 //!
-//! Each write gets a target that no other write of the run has: a fresh like, an
-//! edge nobody else touches, a profile edited once. The final state then does
-//! not depend on which of two writes lands first, and can be compared between
-//! arms. A write that finds nothing fresh any more becomes a look at a profile.
+//! Each write gets a target that no other write of the run has: a new like, an
+//! edge no other write changes, a profile edited once. The final state then does
+//! not depend on the order of writes, and can be compared between arms. A write
+//! without an unused target becomes a view of a profile.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::journey::Journey;
 use crate::load::Popularity;
 use crate::random::Seed;
 
-/// What an arrival is about.
+/// What an arrival acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JourneyTarget {
     /// Nothing beyond the user.
@@ -25,7 +25,7 @@ pub enum JourneyTarget {
     User(u32),
     /// Index of a user to be followed.
     Follow(u32),
-    /// Index of a user to be followed no more.
+    /// Index of a user to be unfollowed.
     Unfollow(u32),
 }
 
@@ -33,7 +33,7 @@ pub enum JourneyTarget {
 const UNFOLLOW: u64 = 1 << 32;
 
 impl JourneyTarget {
-    /// As one number; [`JourneyTarget::of`] reads it.
+    /// Encodes it as one number; [`JourneyTarget::of`] decodes it.
     pub(crate) const fn code(self) -> u64 {
         match self {
             Self::Nothing => 0,
@@ -42,7 +42,7 @@ impl JourneyTarget {
         }
     }
 
-    /// What the number of a journey means.
+    /// Decodes the number of a journey.
     pub(crate) const fn of(journey: Journey, code: u64) -> Self {
         let index = code as u32;
         match journey {
@@ -61,11 +61,11 @@ impl JourneyTarget {
     }
 }
 
-/// What an arrival does: the journey, who, on what.
+/// The journey of an arrival, its user and its target.
 pub(crate) type Action = (Journey, u32, JourneyTarget);
 
-/// Everybody and everything that may be drawn, by weight. Draws are by the
-/// number of the arrival, so that no draw moves another.
+/// Users, photos and authors that may be drawn, by weight. Draws use the number of the
+/// arrival, so that no draw shifts another.
 pub(crate) struct TargetPicker {
     seed: Seed,
     data: Arc<Dataset>,
@@ -89,7 +89,7 @@ pub(crate) struct UsedTargets {
     changes: u64,
 }
 
-/// So many of the most followed post as celebrities: one alone would be one row of every table.
+/// The most followed users who post as celebrities: a single one would be one row of every table.
 const CELEBRITIES: usize = 5;
 
 fn celebrities(data: &Dataset) -> Vec<u32> {
@@ -102,7 +102,7 @@ fn celebrities(data: &Dataset) -> Vec<u32> {
 impl TargetPicker {
     pub(crate) fn new(seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
         let users = data.users.len();
-        // Who reads most is nobody's neighbour by number.
+        // Ranks of readers are shuffled, so that activity does not follow the index.
         let mut reader_of_rank: Vec<u32> = (0..users as u32).collect();
         seed.stream("user.rank").shuffle(&mut reader_of_rank);
         Self {
@@ -116,11 +116,17 @@ impl TargetPicker {
         }
     }
 
-    /// What the arrival of a number does, by whom where a trace says it.
-    pub(crate) fn act(&self, used: &mut UsedTargets, journey: Journey, who: Option<u32>, seq: u64) -> Action {
+    /// The action of an arrival by its number; a trace may give the user.
+    pub(crate) fn act(
+        &self,
+        used: &mut UsedTargets,
+        journey: Journey,
+        given_user: Option<u32>,
+        seq: u64,
+    ) -> Action {
         let users = self.data.users.len() as u32;
-        let who = who.map(|user| user % users);
-        let reader = who.unwrap_or_else(|| self.reader("user", seq));
+        let given_user = given_user.map(|user| user % users);
+        let reader = given_user.unwrap_or_else(|| self.reader("user", seq));
         let written = match journey {
             Journey::HomeFeed | Journey::NextPage | Journey::LogIn | Journey::SignUp => {
                 Some((reader, JourneyTarget::Nothing))
@@ -134,13 +140,13 @@ impl TargetPicker {
                 let reader = followers.get(at).copied().unwrap_or(author);
                 Some((author, JourneyTarget::User(reader)))
             }
-            // Whoever is looked up has posted something.
+            // An author: the user has posted something.
             Journey::UserFeed => {
                 Some((reader, JourneyTarget::User(self.authors.index(self.seed.unit("target", seq)) as u32)))
             }
             Journey::Upload | Journey::PostThenRead => {
                 let drawn = || self.authors.index(self.seed.unit("user", seq)) as u32;
-                Some((who.unwrap_or_else(drawn), JourneyTarget::Nothing))
+                Some((given_user.unwrap_or_else(drawn), JourneyTarget::Nothing))
             }
             Journey::Like => self.fresh_like(used, reader, seq),
             Journey::EditProfile => self
@@ -189,7 +195,7 @@ impl TargetPicker {
         change
     }
 
-    /// Somebody a user followed from the beginning.
+    /// A user followed since before the run.
     fn old_edge(&self, used: &mut UsedTargets, user: u32, bits: u64) -> Option<u32> {
         if used.alone.contains(&user) {
             return None;
@@ -204,7 +210,7 @@ impl TargetPicker {
         other
     }
 
-    /// Somebody a user never followed.
+    /// A user never followed before.
     fn new_edge(&self, used: &mut UsedTargets, user: u32, bits: u64) -> Option<u32> {
         let wanted = (bits % self.data.users.len() as u64) as u32;
         let mut others =

@@ -1,15 +1,15 @@
-//! What the users do: arrivals, journeys and data sets, all from one seed; no clock, no sockets.
+//! Arrivals, journeys and data sets, all from one seed; no clock, no sockets.
 //!
-//! - [`random`]: labelled streams of one seed.
-//! - [`distributions`]: Zipf, Pareto, lognormal, weighted choice: one draw a sample.
-//! - [`load`]: what a scenario says under `[load]`.
-//! - [`journey`]: what a user wants done, and which components it needs.
-//! - [`follow_graph`]: who follows whom.
-//! - [`dataset`]: who is there, which photos there are.
-//! - [`arrival_trace`]: arrivals that were written down.
-//! - [`vocabulary`]: vocabulary, names and captions.
-//! - [`schedule`]: every arrival of a run; who acts and on what is in `target`.
-//! - [`skew`]: whether a schedule is what its load declares.
+//! - [`random`]: labelled random streams of one seed.
+//! - [`distributions`]: Zipf, Pareto, lognormal, weighted choice; one draw per sample.
+//! - [`load`]: `[load]` of a scenario.
+//! - [`journey`]: user journeys, and the components they need.
+//! - [`follow_graph`]: the follower graph.
+//! - [`dataset`]: users and photos that exist before the run.
+//! - [`arrival_trace`]: recorded arrivals, read from a file.
+//! - [`vocabulary`]: words, names and captions.
+//! - [`schedule`]: every arrival of a run; `journey_target` draws users and targets.
+//! - [`skew`]: compares a schedule with the load that declares it.
 //! - [`images`]: pixels of photos.
 //!
 //! Start with [`schedule::Schedule`].

@@ -1,7 +1,7 @@
-//! Every arrival of a run: when, who, what, on which target. The same for all arms.
+//! Every arrival of a run: time, user, journey and target. The same for all arms.
 //!
-//! When comes from one stream, everything else from draws by number: changing
-//! the mix never moves an arrival, changing the data never changes a journey.
+//! Times come from one random stream, everything else from draws by number: a different
+//! mix never moves an arrival, a different data set never changes a journey.
 
 use std::sync::Arc;
 
@@ -20,22 +20,22 @@ use crate::random::{BASIS, Rng, Seed};
 /// One arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// From 0.
+    /// Number of the arrival, from 0.
     pub seq: u64,
-    /// When, ns since the load's start.
+    /// Time, ns since the load's start.
     pub due_ns: u64,
-    /// What.
+    /// Journey.
     pub journey: Journey,
-    /// Index of the user who acts.
+    /// Index of the user.
     pub user: u32,
-    /// What it is about; its meaning is the journey's, see [`Arrival::target`].
+    /// The encoded target; see [`Arrival::target`].
     pub target: u64,
-    /// For everything else that is drawn.
+    /// Seed of all other draws.
     pub payload_seed: u64,
 }
 
 impl Arrival {
-    /// What it is about.
+    /// The target it acts on.
     pub const fn target(&self) -> JourneyTarget {
         JourneyTarget::of(self.journey, self.target)
     }
@@ -48,10 +48,10 @@ struct Phase {
     shape: Shape,
 }
 
-/// An even spread comes no slower, per second: the foot of a wave may be nothing at all.
+/// Lowest rate of constant arrivals, per second: the minimum of a sine may be 0.
 const MIN_RATE: f64 = 0.01;
 
-/// The arrivals of a run, made one by one: never a list of them.
+/// The arrivals of a run, as an iterator; they are never collected.
 #[derive(Clone)]
 pub struct Schedule {
     seed: Seed,
@@ -73,7 +73,7 @@ impl Schedule {
     /// The schedule of a seed over phases.
     ///
     /// # Panics
-    /// When nothing is offered: [`Load::diagnostics`] has said so before.
+    /// If the load offers nothing; [`Load::diagnostics`] reports that.
     pub fn new(seed: u64, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
         let seed = Seed(seed);
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
@@ -100,7 +100,7 @@ impl Schedule {
         }
     }
 
-    /// Over all arrivals that are left, in hex: equal digests offer equal load.
+    /// Digest of all remaining arrivals, in hex: schedules with equal digests offer the same load.
     pub fn digest(&self) -> String {
         let hash = self.clone().fold(BASIS, |hash, arrival| {
             let Arrival { seq, due_ns, journey, user, target, payload_seed } = arrival;
@@ -110,14 +110,14 @@ impl Schedule {
         format!("{hash:016x}")
     }
 
-    /// The rate at a moment, per second; `None` after the end.
+    /// The rate at a time, per second; `None` after the end.
     pub(crate) fn rate(&self, at_ns: u64) -> Option<f64> {
         let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns)?;
         let surge: f64 = self.surges.iter().map(|surge| surge.at(at_ns)).product();
         Some(surge * phase.shape.at(at_ns.saturating_sub(phase.start_ns), phase.end_ns - phase.start_ns))
     }
 
-    /// The next arrival of the trace that the phases have time for.
+    /// The next arrival of the trace that is due before the last phase ends.
     fn next_row(&mut self) -> Option<(u64, Journey, Option<u32>)> {
         let row = self.rows.get(usize::try_from(self.seq).ok()?)?;
         let due_ns = row.offset_us.saturating_mul(1_000);
@@ -125,13 +125,13 @@ impl Schedule {
         (due_ns < end_ns).then_some((due_ns, row.journey, Some(row.user)))
     }
 
-    /// The next arrival that is drawn.
+    /// The next drawn arrival.
     fn next_drawn(&mut self) -> Option<(u64, Journey, Option<u32>)> {
         let due_ns = self.next_moment()?;
         Some((due_ns, self.journeys[self.mix.index(self.seed.unit("journey", self.seq))], None))
     }
 
-    /// The next moment something arrives.
+    /// Time of the next drawn arrival.
     fn next_moment(&mut self) -> Option<u64> {
         match self.arrivals {
             // Thinning (Lewis & Shedler 1979): candidates at the peak rate, kept with the share of now.
@@ -152,8 +152,8 @@ impl Schedule {
     }
 }
 
-/// Whole nanoseconds: `ln` differs in its last bit between machines, and sums of
-/// such doubles would let two of them offer different schedules.
+/// Whole nanoseconds: `ln` differs in its last bit between machines, and sums of such doubles
+/// would give different schedules.
 fn nanos(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64
 }
@@ -163,10 +163,10 @@ impl Iterator for Schedule {
 
     fn next(&mut self) -> Option<Arrival> {
         let next = if self.rows.is_empty() { self.next_drawn() } else { self.next_row() };
-        let (due_ns, wanted, who) = next?;
+        let (due_ns, drawn_journey, user) = next?;
         let seq = self.seq;
         self.seq += 1;
-        let (journey, user, target) = self.picker.act(&mut self.used, wanted, who, seq);
+        let (journey, user, target) = self.picker.act(&mut self.used, drawn_journey, user, seq);
         let payload_seed = self.seed.draw("payload", seq);
         Some(Arrival { seq, due_ns, journey, user, target: target.code(), payload_seed })
     }

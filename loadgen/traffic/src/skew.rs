@@ -1,4 +1,4 @@
-//! Whether a schedule is what its load declares: a generator that is off by one is found by counting (trap T8).
+//! Compares a schedule with the load that declares it: counts reveal a wrong generator (trap T8).
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::journey::Journey;
 use crate::load::{Arrivals, Load, Mix, Model};
 use crate::schedule::Schedule;
 
-/// A count this many standard deviations from what it should be is no chance: one in two million.
+/// A count this many standard deviations from its expectation is not chance: one in two million.
 const SIGMAS: f64 = 5.0;
 /// Step of the integral over the rate, ns: rates change over seconds.
 const STEP_NS: u64 = 10_000_000;
 
-/// What is offered and was not declared, as sentences; empty when the schedule is as it should be.
-/// A trace says for itself who comes when, so of one only a mix written beside it is held against it.
+/// Differences between the schedule and the declared load, as sentences; empty if there are none.
+/// A trace defines its own arrivals; only an explicit mix is compared with it.
 pub fn find_skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<String> {
     let expected = expected(&schedule, phases);
     let mut counts: BTreeMap<Journey, u64> = BTreeMap::new();
@@ -29,7 +29,7 @@ pub fn find_skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<S
             Arrivals::Constant => phases.len() as f64,
         };
         if (all as f64 - expected).abs() > chance + 1.0 {
-            skewed.push(format!("{all} arrivals are drawn, and the rates declare {expected:.0}"));
+            skewed.push(format!("the schedule has {all} arrivals, but the rates declare {expected:.0}"));
         }
     }
     if !load.rows.is_empty() && load.mix == Mix::default() {
@@ -43,7 +43,7 @@ pub fn find_skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<S
         let (count, mean) = (*counts.get(&journey).unwrap_or(&0) as f64, share * all as f64);
         if (count - mean).abs() > SIGMAS * (mean * (1.0 - share)).sqrt() + 1.0 {
             skewed.push(format!(
-                "`{}` is {:.1} % of {all} arrivals, and the mix declares {:.1} %",
+                "`{}` is {:.1} % of {all} arrivals, but the mix declares {:.1} %",
                 journey.name(),
                 count / all.max(1) as f64 * 100.0,
                 share * 100.0
@@ -53,7 +53,7 @@ pub fn find_skew(schedule: Schedule, phases: &[PhasePlan], load: &Load) -> Vec<S
     skewed
 }
 
-/// Arrivals the rates declare: their integral, by midpoints.
+/// Arrivals that the rates declare: the integral of the rate, by the midpoint rule.
 fn expected(schedule: &Schedule, phases: &[PhasePlan]) -> f64 {
     let end_ns = phases.last().map_or(0, |phase| phase.start_ns + phase.length_ns);
     let steps = (0..end_ns).step_by(STEP_NS as usize);

@@ -1,4 +1,4 @@
-//! Vocabulary, names and captions: made from syllables, the same for every seed.
+//! Words, names and captions, generated from syllables; the same for every seed.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,13 @@ use contract::id::mix;
 use crate::distributions::Weighted;
 use crate::random::unit;
 
-/// Words there are.
+/// Number of words.
 pub const VOCABULARY: usize = 2_000;
 
 const ONSETS: [&str; 16] = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "tr"];
 const VOWELS: [&str; 5] = ["a", "e", "i", "o", "u"];
 const CODAS: [&str; 5] = ["l", "n", "r", "s", "m"];
-/// Open syllables: 16 x 5. Two of them would make 6,400 words.
+/// Open syllables: 16 x 5. Two of them could form 6,400 words.
 const SYLLABLES: usize = ONSETS.len() * VOWELS.len();
 
 static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -23,10 +23,10 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     };
     (0..VOCABULARY).map(word).collect()
 });
-/// Frequent words come more often: Zipf 1.0, as in natural language.
+/// Frequency of words: Zipf 1.0, as in natural language.
 static FREQUENCY: LazyLock<Weighted> = LazyLock::new(|| Weighted::zipf(VOCABULARY, 1.0));
 
-/// The word of a rank, 0 the most frequent. Ranks differ in their words.
+/// The word of a rank, 0 for the most frequent. Words are distinct.
 ///
 /// # Panics
 /// When the rank is not below [`VOCABULARY`].
@@ -34,17 +34,17 @@ pub fn word(rank: usize) -> &'static str {
     &WORDS[rank]
 }
 
-/// Words without end, frequent ones more often; the same for the same bits.
+/// An endless stream of words by frequency, determined by the bits.
 fn word_stream(bits: u64) -> impl Iterator<Item = &'static str> {
     (1_u64..).map(move |position| word(FREQUENCY.index(unit(mix(bits ^ mix(position))))))
 }
 
-/// So many words from random bits.
+/// A number of words from random bits.
 pub fn phrase(bits: u64, words: usize) -> String {
     word_stream(bits).take(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Words of so many bytes together, the last one cut off.
+/// Text of exactly this many bytes; the last word is cut.
 pub fn text(bits: u64, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 8);
     for word in word_stream(bits) {
@@ -55,7 +55,7 @@ pub fn text(bits: u64, bytes: usize) -> String {
         text.push(' ');
     }
     text.truncate(bytes);
-    // No space at the end: it would be trimmed away on the way through a form.
+    // No trailing space: an API may trim it.
     if text.ends_with(' ') {
         text.replace_range(bytes - 1.., "s");
     }

@@ -27,31 +27,31 @@ fn every_shipped_scenario_is_explained_in_full() {
         let reach =
             |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].processes.len());
         let printed = explain(&scenario, &arms, reach);
-        let says = |line: &str| {
+        let contains = |line: &str| {
             assert!(
                 printed.lines().any(|printed| printed.starts_with(line)),
                 "{name}: no line `{line}..` in\n{printed}"
             );
         };
-        says(&format!("{name}: {}", scenario.title));
+        contains(&format!("{name}: {}", scenario.title));
         for (letter, PlannedArm { arm: planned, processes, .. }) in ('A'..='Z').chain('a'..='z').zip(&arms) {
             let arm = &planned.name;
             let copies: u32 = processes.iter().map(|process| process.replicas).sum();
-            says(&format!("  {letter} {arm}: {copies} process"));
+            contains(&format!("  {letter} {arm}: {copies} process"));
             for process in processes {
-                says(&format!("      {} x{}: ", process.name, process.replicas));
+                contains(&format!("      {} x{}: ", process.name, process.replicas));
             }
             for step in 0..scenario.steps.len() {
-                says(&format!("      {arm}: step {step} among {} processes", processes.len()));
+                contains(&format!("      {arm}: step {step} among {} processes", processes.len()));
             }
         }
-        says("      calls between them: ");
+        contains("      calls between processes: ");
         for phase in &scenario.phases {
-            says(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));
+            contains(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));
         }
         for step in &scenario.steps {
             let at_s = step.start_ns as f64 / 1e9;
-            says(&format!("  {} at {at_s:.1}s", step.number));
+            contains(&format!("  {} at {at_s:.1}s", step.number));
             assert!(
                 printed.contains(&format!("{} {}", step.on, step.action)),
                 "{name}: {} in\n{printed}",
@@ -59,7 +59,7 @@ fn every_shipped_scenario_is_explained_in_full() {
             );
         }
         for assertion in scenario.valid.iter().chain(&scenario.check) {
-            says(&format!("  {}", assertion.that.text));
+            contains(&format!("  {}", assertion.that.text));
             assert!(printed.contains(&assertion.why), "{name}: {} in\n{printed}", assertion.why);
         }
     }

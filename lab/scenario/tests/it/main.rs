@@ -1,4 +1,4 @@
-//! What a scenario file may say, and what its writer hears when it says something else.
+//! Reading scenario files: valid ones, and the messages for invalid ones.
 
 mod catalogue;
 mod diagnostics;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{COMPONENTS, diagnostics, files, read, stem, text};
 
-/// A scenario that is right, with a place for a key nobody knows.
+/// A valid scenario, with a place for an unknown key.
 fn with(place: &str, line: &str) -> String {
     let here = |name: &str| if name == place { line } else { "" };
     format!(
@@ -52,7 +52,7 @@ max = "60s"
 /// The keys the reader offers when it meets one it does not know.
 fn known_to_the_reader(place: &str) -> Vec<String> {
     let line = if matches!(place, "phase" | "budget") { "qqqqqqqq = 1" } else { "qqqqqqqq = 1\n" };
-    let diagnostics = read("x", &with(place, line)).expect_err("nobody knows that key").to_string();
+    let diagnostics = read("x", &with(place, line)).expect_err("an unknown key").to_string();
     let line = diagnostics
         .lines()
         .find(|line| line.contains("qqqqqqqq") && line.contains("unknown"))

@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for Mix {
                     }
                     if !weight.is_finite() || *weight < 0.0 {
                         return Err(de::Error::custom(format!(
-                            "the weight of `{name}` is no number from 0 up"
+                            "invalid weight of `{name}`: expected a number from 0 up"
                         )));
                     }
                 }

@@ -1,8 +1,8 @@
-//! What a scenario says under `[load]`.
+//! `[load]` of a scenario.
 //!
-//! - [`rate`]: how many come.
-//! - [`mix`]: what they want.
-//! - Here: the section as a whole, and what is wrong with one.
+//! - [`rate`]: arrivals per second, by phase.
+//! - [`mix`]: shares of the journeys.
+//! - Here: the section as a whole, and its diagnostics.
 
 pub mod mix;
 pub mod rate;
@@ -22,15 +22,15 @@ use crate::dataset::Size;
 use crate::follow_graph::Graph;
 use crate::journey::Journey;
 
-/// How arrivals come.
+/// How arrivals are generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
-    /// By the clock, whatever the arms do.
+    /// At times that are independent of the arms' responses.
     #[default]
     Open,
-    /// From users who wait for an answer and think before they come again. Slow
-    /// answers hide themselves: claims on latency and capacity are inconclusive.
+    /// From users who wait for a response and think before the next request. Slow responses
+    /// reduce the load: claims on latency and capacity are inconclusive.
     Closed,
 }
 
@@ -38,36 +38,36 @@ pub enum Model {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Users {
-    /// How many.
+    /// Number of users.
     pub count: u32,
-    /// How long each thinks between two journeys.
+    /// Think time between two journeys.
     #[serde(default)]
     pub think: HumanDuration,
 }
 
-/// How arrivals are spread.
+/// Distribution of the times between arrivals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrivals {
-    /// Independent of each other.
+    /// Exponential: arrivals are independent of each other.
     #[default]
     Poisson,
-    /// Evenly spaced.
+    /// Constant: evenly spaced.
     Constant,
 }
 
-/// What becomes of an arrival that finds no free slot.
+/// What happens to an arrival that finds no free slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overload {
-    /// It waits, and the wait is felt.
+    /// It waits, and the wait counts as latency.
     #[default]
     Queue,
     /// It is counted as dropped.
     Drop,
 }
 
-/// Who posts.
+/// How authors of new photos are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Authors {
@@ -76,7 +76,7 @@ pub enum Authors {
     SqrtFollowers,
 }
 
-/// Who is popular.
+/// Skew of users' activity and of photos' popularity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Popularity {
@@ -84,7 +84,7 @@ pub struct Popularity {
     pub reader: f64,
     /// Zipf exponent of photos; 0 is uniform.
     pub photo: f64,
-    /// Who posts.
+    /// How authors of new photos are chosen.
     pub author: Authors,
 }
 
@@ -94,11 +94,11 @@ impl Default for Popularity {
     }
 }
 
-/// How feeds are kept.
+/// Options of home feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Feed {
-    /// Entries a timeline keeps.
+    /// Entries kept in a timeline.
     pub depth: u32,
     /// Items on a page.
     pub page: u32,
@@ -112,21 +112,21 @@ impl Default for Feed {
     }
 }
 
-/// A stretch in which so many times more users come.
+/// A time range in which the rate is multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surge {
     /// Start, ns since the load's start.
     pub start_ns: u64,
     /// End.
     pub end_ns: u64,
-    /// How long it takes to rise, ns.
+    /// Time to reach the full factor, ns.
     pub ramp_ns: u64,
-    /// How many times as many.
+    /// The factor.
     pub by: f64,
 }
 
 impl Surge {
-    /// How many times as many come at a moment.
+    /// The factor at a time.
     pub fn at(&self, at_ns: u64) -> f64 {
         if !(self.start_ns..self.end_ns).contains(&at_ns) {
             return 1.0;
@@ -147,51 +147,51 @@ pub struct Load {
     /// Open or closed.
     #[serde(default)]
     pub model: Model,
-    /// Arrivals per second and arm; of a closed loop the most there may be.
+    /// Arrivals per second and arm; in a closed loop an upper bound.
     #[serde(default)]
     pub rate: Rates,
-    /// A file of arrivals in the place of a rate, from the scenario's folder; see [`crate::arrival_trace`].
+    /// A file of arrivals that replaces the rate, in the scenario's folder; see [`crate::arrival_trace`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<PathBuf>,
-    /// What the trace says; whoever reads the scenario reads it.
+    /// Rows of the trace, filled in by the reader of the scenario.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(skip)]
     pub rows: Vec<TraceRow>,
-    /// Who comes in a closed loop.
+    /// Users of a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Users>,
-    /// Which journeys, how often.
+    /// Shares of the journeys.
     #[serde(default)]
     pub mix: Mix,
-    /// Longest a user waits for an answer, its body included.
+    /// Longest wait for a complete response.
     #[serde(default = "Load::default_timeout")]
     pub timeout: HumanDuration,
-    /// Times a user tries in all: a failed page is loaded again at once.
+    /// Attempts of a user in all: a failed page is reloaded at once.
     #[serde(default = "default_attempts", skip_serializing_if = "is_default_attempts")]
     pub attempts: u32,
-    /// An ok answer later than this is not good; `timeout` unless set.
+    /// A successful response later than this is not good; `timeout` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_within: Option<HumanDuration>,
-    /// How many users, photos and edges there are.
+    /// Size of the data set: users, photos, edges.
     #[serde(default)]
     pub size: Size,
-    /// How arrivals are spread.
+    /// Distribution of the times between arrivals.
     #[serde(default)]
     pub arrivals: Arrivals,
     /// Shape of the follower graph.
     #[serde(default)]
     pub graph: Graph,
-    /// Who is popular.
+    /// Skew of users' activity and of photos' popularity.
     #[serde(default)]
     pub popularity: Popularity,
-    /// How feeds are kept.
+    /// Options of home feeds.
     #[serde(default)]
     pub feed: Feed,
-    /// When more users come than the rates say; steps of the scenario.
+    /// Time ranges with a multiplied rate, from the scenario's load steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(skip)]
     pub surges: Vec<Surge>,
-    /// What becomes of an arrival that finds no slot.
+    /// What happens to an arrival that finds no slot.
     #[serde(default)]
     pub overload: Overload,
     /// Slots per arm; computed unless set.
@@ -211,19 +211,19 @@ const fn is_default_attempts(attempts: &u32) -> bool {
     *attempts == 1
 }
 
-/// More than this no generator on one machine offers honestly, per second and arm.
+/// Highest rate per second and arm that one generator can offer accurately.
 const MAX_RATE: f64 = 20_000.0;
-/// Longest user patience, which is also how long a run may take to drain.
+/// Longest timeout, which is also how long a run may take to drain.
 const MAX_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
 /// A slot is a request in flight; more than this measures the generator.
 const MAX_SLOTS: usize = 1_000;
 /// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
 const MIN_SLOTS: usize = 32;
-/// Above this the hottest item is nearly all there is: 1.4 gives one photo a third of all views.
+/// Above this the most popular item gets nearly all views: at 1.4 one photo has a third of them.
 const MAX_ZIPF_EXPONENT: f64 = 3.0;
 
 impl Load {
-    /// Its keys in a scenario. `surges` is none: the steps of a scenario are turned into them.
+    /// Its keys in a scenario. `surges` is not one: it is filled from load steps.
     pub const KEYS: [&str; 16] = [
         "model",
         "rate",
@@ -247,7 +247,7 @@ impl Load {
         HumanDuration::from_millis(5_000)
     }
 
-    /// What is wrong with it, with the right choices; empty when nothing is.
+    /// Mistakes in it, with the valid choices; each begins with its key.
     pub fn diagnostics(&self, phases: &[&str]) -> Vec<String> {
         let mut diagnostics = self.rate_diagnostics(phases);
         let mut refuse = |wrong: bool, sentence: String| {
@@ -255,7 +255,7 @@ impl Load {
                 diagnostics.push(sentence);
             }
         };
-        refuse(self.mix.weights().is_empty(), "mix: all weights are 0; nobody would come".into());
+        refuse(self.mix.weights().is_empty(), "mix: all weights are 0; write at least one above 0".into());
         let has_celebrities = self.weights().iter().any(|(journey, _)| *journey == Journey::CelebrityPost);
         refuse(
             has_celebrities && matches!(self.size, Size::Tiny | Size::Small),
@@ -268,45 +268,50 @@ impl Load {
         );
         refuse(
             !(1..=5).contains(&self.attempts),
-            format!("attempts: a user tries 1 to 5 times, not {}", self.attempts),
+            format!("attempts: {} is out of range; write 1 to 5", self.attempts),
         );
         let closed = self.model == Model::Closed;
         refuse(
             closed != self.users.is_some(),
-            "users: a closed loop has users, and only that; write model = \"closed\" and users = { count = 20, think = \"1s\" }".into(),
+            "users: `users` and model = \"closed\" need each other; write model = \"closed\" and users = { count = 20, think = \"1s\" }".into(),
         );
         let count = self.users.map_or(1, |users| users.count as usize);
         refuse(
             !(1..=MAX_SLOTS).contains(&count),
-            format!("users: {count} are out of range; write 1 to {MAX_SLOTS}"),
+            format!("users: a count of {count} is out of range; write 1 to {MAX_SLOTS}"),
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
             good > span || good == HumanDuration::default(),
             format!(
-                "good_within: {good} can never be told; write more than 0s and at most the timeout, {span}"
+                "good_within: {good} is out of range; write more than 0s and at most the timeout, {span}"
             ),
         );
         for (name, exponent) in [("reader", self.popularity.reader), ("photo", self.popularity.photo)] {
             refuse(
                 !(0.0..=MAX_ZIPF_EXPONENT).contains(&exponent),
                 format!(
-                    "popularity: {name} = {exponent} is no exponent; write 0 (uniform) to {MAX_ZIPF_EXPONENT}"
+                    "popularity: {name} = {exponent} is out of range; write an exponent from 0 (uniform) to {MAX_ZIPF_EXPONENT}"
                 ),
             );
         }
         let Feed { depth, page, .. } = self.feed;
-        refuse(!(1..=100).contains(&page), format!("feed: a page has 1 to 100 items, not {page}"));
+        refuse(
+            !(1..=100).contains(&page),
+            format!("feed: a page of {page} items is out of range; write 1 to 100"),
+        );
         refuse(
             !(page..=10_000).contains(&depth),
-            format!("feed: a timeline keeps at least a page and at most 10000 entries, not {depth}"),
+            format!(
+                "feed: a depth of {depth} is out of range; write at least the page, {page}, and at most 10000"
+            ),
         );
         let slots = self.pool.unwrap_or(MAX_SLOTS);
         refuse(
             !(1..=MAX_SLOTS).contains(&slots),
             format!("pool: {slots} slots are out of range; write 1 to {MAX_SLOTS}"),
         );
-        refuse(self.queue_cap == Some(0), "queue_cap: a queue holds at least 1 arrival".into());
+        refuse(self.queue_cap == Some(0), "queue_cap: 0 is out of range; write at least 1".into());
         diagnostics.extend(self.graph.diagnostics(self.size.users()));
         diagnostics
     }
@@ -315,22 +320,23 @@ impl Load {
         let mut diagnostics = Vec::new();
         if self.trace.is_some() {
             if self.rate != Rates::default() {
-                diagnostics.push("trace: a trace says who comes when; leave `rate` out".into());
+                diagnostics.push("trace: the trace defines the arrivals; remove `rate`".into());
             }
             if self.model == Model::Closed {
-                diagnostics
-                    .push("trace: users of a closed loop come when they are ready; leave `trace` out".into());
+                diagnostics.push("trace: a closed loop defines its own arrivals; remove `trace`".into());
             }
             return diagnostics;
         }
         let mut check = |place: &str, shape: &Shape| {
             for rate in shape.levels() {
                 if rate.get() <= 0.0 {
-                    diagnostics.push(format!("{place}: a rate of {rate} offers nothing; write \"100/s\""));
+                    diagnostics.push(format!(
+                        "{place}: a rate of {rate} offers no load; write for example \"100/s\""
+                    ));
                 }
             }
             if shape.peak() > MAX_RATE {
-                diagnostics.push(format!("{place}: {shape} is impossible here; write at most {MAX_RATE}/s"));
+                diagnostics.push(format!("{place}: {shape} is out of range; write at most {MAX_RATE}/s"));
             }
         };
         match &self.rate {
@@ -338,13 +344,13 @@ impl Load {
             Rates::OfSlowest(share) => {
                 if share.get() <= 0.0 {
                     diagnostics
-                        .push("rate: 0% of slowest offers nothing; write rate = \"30% of slowest\"".into());
+                        .push("rate: 0% of slowest offers no load; write rate = \"30% of slowest\"".into());
                 }
             }
             Rates::ByPhase(table) => {
                 table.iter().for_each(|(phase, shape)| check(&format!("rate in `{phase}`"), shape));
                 if table.is_empty() {
-                    diagnostics.push("rate: nobody comes; write rate = \"100/s\"".into());
+                    diagnostics.push("rate: missing; write for example rate = \"100/s\"".into());
                 }
                 for phase in table.keys().filter(|phase| !phases.contains(&phase.as_str())) {
                     diagnostics.push(format!("rate: unknown phase `{phase}`; phases: {}", phases.join(", ")));
@@ -381,7 +387,7 @@ impl Load {
             * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
-    /// Slots per arm: a slot is one request in flight. As many as needed, at least 32, at most 1,000.
+    /// Slots per arm, each for one request in flight: as many as needed, at least 32, at most 1,000.
     pub fn slots(&self) -> usize {
         if let Some(users) = self.users {
             return users.count as usize;
@@ -389,14 +395,14 @@ impl Load {
         self.pool.unwrap_or(self.needed_slots().clamp(MIN_SLOTS, MAX_SLOTS))
     }
 
-    /// Slots that are enough even if nobody is answered: by Little's law the peak rate times the
-    /// longest wait, all attempts included, and a quarter more. In a closed loop one a user.
+    /// Slots that suffice even if no request is answered: by Little's law the peak rate times the
+    /// longest wait, all attempts included, plus a quarter. In a closed loop one per user.
     pub fn needed_slots(&self) -> usize {
         if let Some(users) = self.users {
             return users.count as usize;
         }
-        let patience = self.timeout.duration().as_secs_f64() * f64::from(self.attempts);
-        (self.peak_rate() * patience * 1.25).ceil() as usize
+        let longest_wait_s = self.timeout.duration().as_secs_f64() * f64::from(self.attempts);
+        (self.peak_rate() * longest_wait_s * 1.25).ceil() as usize
     }
 
     /// Arrivals that may wait for a slot: ten seconds of the peak.
@@ -450,7 +456,7 @@ mod tests {
             ("rate = 280", "a rate such as \"150/s\""),
             ("rate = \"10/s\"\nmix = \"pintrest\"", "unknown mix `pintrest`; mixes: pinterest-like"),
             ("rate = \"10/s\"\nmix = { hom = 1 }", "unknown journey `hom`"),
-            ("rate = \"10/s\"\nmix = { search = -1 }", "no number from 0 up"),
+            ("rate = \"10/s\"\nmix = { search = -1 }", "expected a number from 0 up"),
             ("rate = \"10/s\"\nsize = \"huge\"", "`tiny`"),
             ("rate = \"10/s\"\nmodel = \"shut\"", "unknown variant `shut`"),
             ("rat = \"10/s\"", "unknown field `rat`"),
@@ -463,24 +469,24 @@ mod tests {
     #[test]
     fn a_load_that_cannot_be_offered_is_refused() {
         for (text, part) in [
-            ("rate = \"0/s\"", "offers nothing"),
-            ("rate = \"500000/s\"", "impossible here"),
+            ("rate = \"0/s\"", "offers no load"),
+            ("rate = \"500000/s\"", "write at most 20000/s"),
             ("rate = { stady = \"1/s\" }", "unknown phase `stady`; phases: steady"),
-            ("rate = {}", "nobody comes"),
+            ("rate = {}", "rate: missing"),
             ("rate = \"1/s\"\nmodel = \"closed\"", "users = { count = 20"),
             ("rate = \"1/s\"\nusers = { count = 5 }", "write model = \"closed\""),
-            ("rate = \"9000/s flash-crowd 5x\"", "impossible here"),
-            ("size = \"tiny\"", "write rate = \"100/s\""),
-            ("rate = \"1/s\"\ntrace = \"a.csv\"", "leave `rate` out"),
+            ("rate = \"9000/s flash-crowd 5x\"", "write at most 20000/s"),
+            ("size = \"tiny\"", "rate: missing"),
+            ("rate = \"1/s\"\ntrace = \"a.csv\"", "remove `rate`"),
             ("rate = \"1/s\"\nmix = { search = 0 }", "all weights are 0"),
             ("rate = \"1/s\"\ntimeout = \"2m\"", "out of range"),
             ("rate = \"1/s\"\ntimeout = \"1s\"\ngood_within = \"2s\"", "at most the timeout, 1s"),
-            ("rate = \"1/s\"\npopularity = { reader = nan }", "reader = NaN is no exponent"),
-            ("rate = \"1/s\"\npopularity = { photo = -1.0 }", "photo = -1 is no exponent"),
-            ("rate = \"1/s\"\nfeed = { page = 0 }", "1 to 100 items"),
-            ("rate = \"1/s\"\nfeed = { depth = 10 }", "at least a page"),
+            ("rate = \"1/s\"\npopularity = { reader = nan }", "reader = NaN is out of range"),
+            ("rate = \"1/s\"\npopularity = { photo = -1.0 }", "photo = -1 is out of range"),
+            ("rate = \"1/s\"\nfeed = { page = 0 }", "write 1 to 100"),
+            ("rate = \"1/s\"\nfeed = { depth = 10 }", "write at least the page"),
             ("rate = \"1/s\"\npool = 0", "write 1 to 1000"),
-            ("rate = \"1/s\"\nqueue_cap = 0", "at least 1 arrival"),
+            ("rate = \"1/s\"\nqueue_cap = 0", "write at least 1"),
             ("rate = \"1/s\"\nsize = \"tiny\"\ngraph = { mean = 300 }", "cap"),
             ("rate = \"1/s\"\ngraph = { alpha = 1.0 }", "alpha"),
             ("rate = \"1/s\"\ngraph = { following_sigma = 50.0 }", "following_sigma"),

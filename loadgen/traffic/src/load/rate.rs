@@ -1,4 +1,4 @@
-//! How many come, and how that changes over the phases.
+//! Arrivals per second, for the whole run or by phase.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize, de};
 
 use super::shape::{self, Shape};
 
-/// One rate, or one a phase. Phases without one keep the rate before them; those
-/// before the first named one take the rate it begins with.
+/// One rate, or one per phase. A phase without a rate keeps the last rate before it; phases before the
+/// first named one get the rate that one begins with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Rates {
     /// The same throughout.
     One(Shape),
-    /// A share of what the slowest arm can do; measured, and made absolute, before the run.
+    /// A share of the slowest arm's capacity; measured, and made absolute, before the run.
     #[serde(serialize_with = "of_slowest")]
     OfSlowest(Ratio),
     /// By phase name.
     ByPhase(BTreeMap<String, Shape>),
 }
 
-/// After a share: of what.
+/// Suffix of a share.
 const OF_SLOWEST: &str = "of slowest";
 
 fn of_slowest<S: serde::Serializer>(share: &Ratio, serializer: S) -> Result<S::Ok, S::Error> {
@@ -56,7 +56,7 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// The rates of phases of these names, in order; nothing comes where no rate is known.
+    /// The shapes of phases of these names, in order; rate 0 where none is known.
     pub fn shapes(&self, phases: &[&str]) -> Vec<Shape> {
         let table = match self {
             Self::One(shape) => return vec![shape.clone(); phases.len()],

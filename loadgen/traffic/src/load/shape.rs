@@ -1,4 +1,4 @@
-//! How the rate of a phase changes while it lasts.
+//! Shape of the rate within a phase: level, ramp, steps, sine, flash crowd.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,35 +12,35 @@ use serde::{Deserialize, Serialize, de};
 /// The rate over a phase, as a scenario writes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// `"150/s"`, or `"150/s -> 300/s"`: evenly from the one to the other.
+    /// `"150/s"`, or `"150/s -> 300/s"`: linear from one to the other.
     Ramp {
         /// At the phase's start.
         from: Rate,
         /// At its end.
         to: Rate,
     },
-    /// `"100/s, 125/s, 156/s"`: levels that share the phase equally.
+    /// `"100/s, 125/s, 156/s"`: steps of equal length.
     Steps(Vec<Rate>),
-    /// `"100/s diurnal 60% per 60s"`: a sine about `base`, which it begins at.
+    /// `"100/s diurnal 60% per 60s"`: a sine wave around `base`, starting at `base`.
     Diurnal {
         /// Mean.
         base: Rate,
-        /// Height of the wave over the mean, a share of it.
+        /// Amplitude of the wave, as a share of the mean.
         amplitude: Ratio,
-        /// Length of a day.
+        /// Length of a period.
         period: HumanDuration,
     },
     /// `"50/s flash-crowd 5x rise 2s hold 20s decay 10s"`, from the phase's start on.
     FlashCrowd {
-        /// Before, and after.
+        /// Rate before and after.
         base: Rate,
-        /// How many times as many come.
+        /// Factor at the top.
         by: Factor,
-        /// How long it takes to grow.
+        /// Time to rise.
         rise: HumanDuration,
-        /// How long it stays.
+        /// Time at the top.
         hold: HumanDuration,
-        /// How long it takes to fall back.
+        /// Time to decay.
         decay: HumanDuration,
     },
 }
@@ -70,7 +70,7 @@ impl Shape {
         Self::Ramp { from: rate, to: rate }
     }
 
-    /// What it begins with.
+    /// The rate it begins with.
     pub fn first(&self) -> Rate {
         match self {
             Self::Ramp { from, .. } => *from,
@@ -79,7 +79,7 @@ impl Shape {
         }
     }
 
-    /// What a phase after it goes on with.
+    /// The rate a following phase continues with.
     pub fn last(&self) -> Rate {
         match self {
             Self::Ramp { to, .. } => *to,
@@ -88,7 +88,7 @@ impl Shape {
         }
     }
 
-    /// Every rate it is written with.
+    /// All rates that occur in its text.
     pub fn levels(&self) -> Vec<Rate> {
         match self {
             Self::Steps(levels) => levels.clone(),
@@ -179,7 +179,7 @@ impl FromStr for Shape {
     }
 }
 
-/// The spans after their words, in this order; those left out are as given.
+/// Durations after their keywords, in the order of `defaults`, which fill in missing ones.
 fn durations_after<'t, const N: usize>(
     text: &str,
     mut words: impl Iterator<Item = &'t str>,

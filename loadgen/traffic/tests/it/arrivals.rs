@@ -29,7 +29,7 @@ fn a_seed_has_one_schedule() {
 
 #[test]
 fn nothing_but_the_rate_moves_an_arrival() {
-    let usual = due("rate = \"200/s\"");
+    let reference = due("rate = \"200/s\"");
     for other in [
         "mix = { search = 1, upload = 3 }",
         "mix = \"write-heavy\"",
@@ -37,27 +37,30 @@ fn nothing_but_the_rate_moves_an_arrival() {
         "feed = { page = 50 }",
         "timeout = \"1s\"",
     ] {
-        assert_eq!(due(&format!("rate = \"200/s\"\n{other}")), usual, "{other}");
+        assert_eq!(due(&format!("rate = \"200/s\"\n{other}")), reference, "{other}");
     }
-    assert_ne!(due("rate = \"201/s\""), usual);
+    assert_ne!(due("rate = \"201/s\""), reference);
 }
 
 #[test]
 fn another_popularity_or_data_set_changes_no_journey() {
     let journeys = |schedule: Schedule| schedule.map(|arrival| arrival.journey).collect::<Vec<_>>();
     let reads = "rate = \"200/s\"\nmix = { home-feed = 3, view-photo = 2, search = 1 }";
-    let usual = journeys(schedule(&[5], reads, tiny()));
-    assert_eq!(journeys(schedule(&[5], &format!("{reads}\npopularity = {{ photo = 0.0 }}"), tiny())), usual);
-    assert_eq!(journeys(schedule(&[5], reads, standard())), usual);
+    let reference = journeys(schedule(&[5], reads, tiny()));
+    assert_eq!(
+        journeys(schedule(&[5], &format!("{reads}\npopularity = {{ photo = 0.0 }}"), tiny())),
+        reference
+    );
+    assert_eq!(journeys(schedule(&[5], reads, standard())), reference);
 }
 
 #[test]
 fn a_payload_follows_from_seed_and_number_alone() {
     let payloads = |text: &str| schedule(&[5], text, tiny()).map(|a| a.payload_seed).collect::<Vec<_>>();
-    let usual = payloads("rate = \"200/s\"");
-    assert_eq!(payloads("rate = \"200/s\"\nmix = { upload = 1 }"), usual);
-    assert_eq!(usual.iter().collect::<HashSet<_>>().len(), usual.len());
-    assert_eq!(usual[7], Seed(42).draw("payload", 7));
+    let reference = payloads("rate = \"200/s\"");
+    assert_eq!(payloads("rate = \"200/s\"\nmix = { upload = 1 }"), reference);
+    assert_eq!(reference.iter().collect::<HashSet<_>>().len(), reference.len());
+    assert_eq!(reference[7], Seed(42).draw("payload", 7));
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn a_trace_is_offered_as_it_is() {
 }
 
 #[test]
-fn every_shape_offers_what_it_says() {
+fn every_shape_offers_what_it_declares() {
     for (rate, quarters) in [
         ("200/s -> 600/s", [250.0, 350.0, 450.0, 550.0]),
         ("200/s, 400/s", [200.0, 200.0, 400.0, 400.0]),

@@ -46,14 +46,14 @@ fn the_standard_graph_has_the_handbooks_shape() {
 
 #[test]
 fn people_follow_few_or_many() {
-    // p50 25, p90 89, p99 235, max 909; three in a thousand follow nobody.
+    // p50 25, p90 89, p99 235, max 909; three in a thousand follow no one.
     let following = lengths(&standard().following);
     assert!((24..=26).contains(&quantile(&following, 0.5)), "{}", quantile(&following, 0.5));
     assert!((85..=93).contains(&quantile(&following, 0.9)), "{}", quantile(&following, 0.9));
     assert!((215..=255).contains(&quantile(&following, 0.99)), "{}", quantile(&following, 0.99));
     assert!((600..=1_200).contains(&following[0]), "{}", following[0]);
-    let nobody = following.iter().filter(|length| **length == 0).count();
-    assert!((1..=60).contains(&nobody), "{nobody} of 10,000 follow nobody");
+    let without_followed = following.iter().filter(|length| **length == 0).count();
+    assert!((1..=60).contains(&without_followed), "{without_followed} of 10,000 follow no one");
 }
 
 #[test]

@@ -103,8 +103,11 @@ fn a_schedule_that_differs_from_its_load_is_reported() {
     };
     let halves = "mix = { search = 1, home-feed = 1 }";
     assert_eq!(skewed(halves, rows(2)), Vec::<String>::new());
-    let told = skewed(halves, rows(3)).join("\n");
-    assert!(told.contains("`search` is 33.3 % of 900 arrivals, and the mix declares 50.0 %"), "{told}");
+    let messages = skewed(halves, rows(3)).join("\n");
+    assert!(
+        messages.contains("`search` is 33.3 % of 900 arrivals, but the mix declares 50.0 %"),
+        "{messages}"
+    );
     assert_eq!(skewed("", rows(3)), Vec::<String>::new(), "of a trace alone nothing was declared");
 }
 

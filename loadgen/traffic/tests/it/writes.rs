@@ -46,7 +46,7 @@ fn writes_that_find_nothing_fresh_become_reads() {
     let arrivals: Vec<_> = schedule(&[20], "rate = \"100/s\"\nmix = { edit-profile = 1 }", tiny()).collect();
     check(arrivals.iter().copied(), tiny());
     let edits = arrivals.iter().filter(|arrival| arrival.journey == Journey::EditProfile).count();
-    assert_eq!(edits, 500, "everybody once");
+    assert_eq!(edits, 500, "each profile once");
     assert_eq!(arrivals[arrivals.len() - 1].journey, Journey::ViewProfile);
 
     // 500 users have 20,000 edges, of which 50,000 arrivals would end 25,000.
@@ -57,6 +57,6 @@ fn writes_that_find_nothing_fresh_become_reads() {
     assert_eq!(
         (ended, change),
         (tiny().following.len(), 1),
-        "every edge once, and nobody is followed instead"
+        "every edge once, and no follow takes its place"
     );
 }
