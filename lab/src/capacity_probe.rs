@@ -1,7 +1,7 @@
-//! What each arm can do, where the load is a share of it: `rate = "30% of slowest"`.
+//! Measures the capacity of each arm, where the rate is a share of it: `rate = "30% of slowest"`.
 //!
-//! Measured once per scenario and machine, each arm alone, by users who come again as soon as
-//! they are answered. From then on the rate is absolute, and the same for every arm.
+//! Capacity is measured once per scenario and machine, each arm alone, in a closed loop without think
+//! time. The rate is absolute from then on, and the same for every arm.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,21 +17,21 @@ use traffic::load::{Model, Rates, Shape, Users};
 use crate::cli;
 use crate::run_command::{self, View};
 
-/// Users at once: enough to keep two cores busy, whichever way an arm is cut.
+/// Users of the closed loop: enough to keep two cores busy in any grouping.
 const USERS: u32 = 16;
-/// Until caches are warm and connections made.
+/// Time until caches are warm and connections are open.
 const WARM_UP_SECONDS: u32 = 1;
-/// Long enough for some hundred answers.
+/// Long enough for some hundred responses.
 const PROBE_SECONDS: u32 = 4;
-/// Of a closed loop, the most there may be: more than any arm does here.
+/// Upper bound of the closed loop, per second: more than any arm reaches on one machine.
 const MAX_RATE: f64 = 5_000.0;
-/// Where what was measured is kept, in the folder of runs.
+/// File in the folder of runs that keeps measured capacities.
 const CAPACITY_FILE: &str = "capacity.json";
 
-/// Good journeys per second by arm, by scenario and machine.
+/// Good journeys per second: by scenario and machine, then by arm.
 type MeasuredCapacity = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// Makes the rate of an order absolute.
+/// Replaces a relative rate by an absolute one.
 ///
 /// # Errors
 /// When an arm cannot be measured.
@@ -43,7 +43,7 @@ pub fn resolve_rate(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -
     let known = measured.entry(key(&options.scenario)).or_default();
     for arm in &arms {
         if !known.contains_key(arm) {
-            eprintln!("measuring what {arm} can do");
+            eprintln!("measuring the capacity of {arm}");
             known.insert(arm.clone(), measure(options, arm, interrupts)?);
         }
     }
@@ -65,12 +65,12 @@ fn arms_of(options: &RunOptions) -> Vec<String> {
     }
 }
 
-/// What is not readable was never measured.
+/// The kept capacities; none where the file is missing or unreadable.
 fn read(path: &Path) -> MeasuredCapacity {
     std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// A scenario's text, the program and the machine.
+/// Key of the file: the scenario's text, the program's version and the machine.
 fn key(scenario: &Scenario) -> String {
     let machine = conductor::process::usage::machine();
     let text = fnv1a64(scenario.source.text.as_bytes(), 0);
@@ -84,7 +84,7 @@ fn key(scenario: &Scenario) -> String {
     )
 }
 
-/// Good journeys per second of one arm, alone.
+/// Good journeys per second of one arm that runs alone.
 fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> Result<f64, RunError> {
     let probe = RunOptions {
         scenario: probe_scenario(&options.scenario),
@@ -110,7 +110,7 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
     Ok(good as f64 / f64::from(PROBE_SECONDS))
 }
 
-/// The scenario without its steps and claims, and with users who wait for nothing but answers.
+/// The scenario without steps and claims, in a closed loop without think time.
 fn probe_scenario(scenario: &Scenario) -> Scenario {
     let phase = |name: &str, seconds: u32, measure| Phase {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! What this machine can do, and what degrades without it.
+//! `cleave doctor`: what this machine supports, and what degrades where something is missing.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,14 +11,14 @@ use crate::{cli, output};
 struct Finding {
     what: &'static str,
     found: String,
-    /// What degrades, where something is missing.
+    /// What degrades, when the thing is missing.
     without: Option<&'static str>,
 }
 
 /// `cleave doctor`.
-pub fn doctor(asked: &cli::Doctor) -> ExitCode {
-    if asked.clean {
-        return clean(asked);
+pub fn doctor(args: &cli::Doctor) -> ExitCode {
+    if args.clean {
+        return clean(args);
     }
     let findings = findings();
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
@@ -32,14 +32,14 @@ pub fn doctor(asked: &cli::Doctor) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Undoes what runs have left whose guardians are dead as well.
-fn clean(asked: &cli::Doctor) -> ExitCode {
-    let Ok(runs) = std::fs::read_dir(&asked.out) else {
-        output::print_line(format_args!("nothing to clean: there is no folder {}", asked.out.display()));
+/// Reverts what runs left behind whose guardians were killed as well.
+fn clean(args: &cli::Doctor) -> ExitCode {
+    let Ok(runs) = std::fs::read_dir(&args.out) else {
+        output::print_line(format_args!("nothing to clean: folder {} does not exist", args.out.display()));
         return ExitCode::SUCCESS;
     };
     conductor::observe::scrape_targets::remove_stale(
-        &asked.out.join(conductor::observe::scrape_targets::FOLDER),
+        &args.out.join(conductor::observe::scrape_targets::FOLDER),
     );
     let mut undone = 0;
     for run in runs.flatten() {
@@ -52,13 +52,13 @@ fn clean(asked: &cli::Doctor) -> ExitCode {
         {
             Ok(0) => {}
             Ok(count) => {
-                output::print_line(format_args!("{}: {count} undone", run.path().display()));
+                output::print_line(format_args!("{}: {count} reverted", run.path().display()));
                 undone += count;
             }
             Err(error) => return output::error(&error),
         }
     }
-    output::print_line(format_args!("{undone} left over, all undone"));
+    output::print_line(format_args!("{undone} leftovers reverted"));
     ExitCode::SUCCESS
 }
 
@@ -72,14 +72,14 @@ fn findings() -> Vec<Finding> {
     };
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
-    // Last of all: whoever enters has left the network of the machine.
+    // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
     vec![
         finding(
             "cpu",
             format!("{} x {}", machine.cores, machine.cpu),
             machine.cores < 2,
-            "one core: arms, load and screen take turns; trust counts and CPU, not latencies",
+            "one core: arms, generator and dashboard compete for it; trust counts and CPU, not latencies",
         ),
         finding(
             "memory",
@@ -87,57 +87,52 @@ fn findings() -> Vec<Finding> {
             machine.memory_mib < 1_024,
             "runs stop when less than 10 % is left",
         ),
-        finding(
-            "kernel",
-            machine.kernel.clone(),
-            machine.kernel.is_empty(),
-            "not Linux: nothing here is tested",
-        ),
+        finding("kernel", machine.kernel.clone(), machine.kernel.is_empty(), "not Linux: untested"),
         finding(
             "load average",
             format!("{:.2}", machine.load_average),
             machine.load_average > f64::from(machine.cores),
-            "other work is going on: comparisons may be inconclusive",
+            "the machine is busy: comparisons may be inconclusive",
         ),
         finding(
             "per-process CPU",
             "/proc/PID/task/*/schedstat".into(),
             !Path::new(&format!("/proc/{here}/schedstat")).exists(),
-            "no CPU figures: rows on CPU are left out",
+            "no CPU figures: CPU rows are left out of the scorecard",
         ),
         finding(
             "per-process memory",
             "/proc/PID/smaps_rollup".into(),
             conductor::process::usage::pss_kib(here).is_none(),
-            "no PSS: rows on memory are left out",
+            "no PSS: memory rows are left out of the scorecard",
         ),
         finding(
             "pressure",
             "/proc/pressure/cpu".into(),
             !Path::new("/proc/pressure/cpu").exists(),
-            "no stall figures: noise is not told from slowness",
+            "no stall figures: contention cannot be distinguished from slowness",
         ),
         finding(
             "control groups",
             if conductor::process::cgroup::is_available() {
                 "cpu quotas can be set".into()
             } else {
-                "none of ours".into()
+                "not available".into()
             },
             !conductor::process::cgroup::is_available(),
-            "`cpu-quota` and `limits.cpu` are left out, and such a run is inconclusive",
+            "`cpu-quota` and `limits.cpu` are skipped, and runs that use them are inconclusive",
         ),
         finding(
             "packet loss",
-            losing.as_ref().map_or_else(ToString::to_string, |()| "in a network of its own".into()),
+            losing.as_ref().map_or_else(ToString::to_string, |()| "in a network namespace".into()),
             losing.is_err(),
-            "`packet-loss` is left out, and such a run is inconclusive; `drop` models it",
+            "`packet-loss` is skipped, and runs that use it are inconclusive; `drop` models it",
         ),
         finding(
             "open files",
             files.to_string(),
             files < 1_024,
-            "raise it with ulimit -n 4096, or loads above 500/s run out",
+            "raise the limit with `ulimit -n 4096`: loads above 500/s need more",
         ),
     ]
 }

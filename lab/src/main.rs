@@ -1,17 +1,17 @@
-//! The program cleave: list, explain, run, up, doctor; node and load are what it starts itself.
+//! The program `cleave`, one file per command; `run` starts the hidden commands itself.
 //!
 //! - [`cli`]: the command line.
-//! - [`node_command`]: a node that is started by its flags.
-//! - [`scenario_files`]: scenarios by name or file.
+//! - [`node_command`]: a node that is started with flags.
+//! - [`scenario_files`]: `list` and `explain`; scenarios by name or file.
 //! - [`run_command`]: a run, its views and its exit code. [`run_all_command`]: every scenario, one table.
-//! - [`capacity_probe`]: what each arm can do, where the load is a share of it.
+//! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`noise_command`]: one arm against itself.
 //! - [`result_document`]: the run as one JSON document.
-//! - [`replay_command`]: a run of another terminal, or of another day, on this screen.
-//! - [`report_command`]: runs that are over: reports, and whether a record is whole.
-//! - [`up_command`]: a suite to try things out on.
-//! - [`doctor_command`]: what this machine can do.
-//! - [`output`]: errors, for the person at the keyboard.
+//! - [`replay_command`]: `watch` and `replay`.
+//! - [`report_command`]: `report` and `record`: reports of finished runs, checks and exports of records.
+//! - [`up_command`]: a seeded suite that keeps running.
+//! - [`doctor_command`]: what this machine supports.
+//! - [`output`]: lines of results, and errors with their causes.
 
 mod capacity_probe;
 mod cli;
@@ -33,7 +33,7 @@ use clap::Parser;
 
 use crate::cli::{Cleave, Command, Described};
 
-/// Of this program, with the commit it was built from.
+/// The program's version, with the commit it was built from.
 const VERSION: &str = env!("CLEAVE_VERSION");
 
 fn main() -> ExitCode {
@@ -41,12 +41,12 @@ fn main() -> ExitCode {
     let cleave = Cleave::parse();
     match cleave.command {
         Command::List => scenario_files::list(),
-        Command::Explain(asked) => scenario_files::explain(&asked.scenario),
-        Command::Run(asked) => run_command::run(&asked, began),
-        Command::Up(asked) => up_command::up(&asked),
-        Command::Noise(asked) => noise_command::noise(&asked, began),
-        Command::Schema(asked) => {
-            let schema = match asked.of {
+        Command::Explain(args) => scenario_files::explain(&args.scenario),
+        Command::Run(args) => run_command::run(&args, began),
+        Command::Up(args) => up_command::up(&args),
+        Command::Noise(args) => noise_command::noise(&args, began),
+        Command::Schema(args) => {
+            let schema = match args.of {
                 Described::Scenario => scenario::schema::schema(&suite::components()),
                 Described::Record => record::schema::line(),
                 Described::Document => report::document::schema::document(),
@@ -55,13 +55,13 @@ fn main() -> ExitCode {
             output::print_line(format_args!("{schema:#}"));
             ExitCode::SUCCESS
         }
-        Command::Watch(asked) => replay_command::watch(&asked),
-        Command::Replay(asked) => replay_command::replay(&asked),
-        Command::Report(asked) => report_command::report(&asked),
+        Command::Watch(args) => replay_command::watch(&args),
+        Command::Replay(args) => replay_command::replay(&args),
+        Command::Report(args) => report_command::report(&args),
         Command::Record { command } => report_command::record(&command),
-        Command::Doctor(asked) => doctor_command::doctor(&asked),
-        Command::Node(asked) => match node_command::config(&asked) {
-            Ok(config) => suite::run(config, asked.config.is_some()),
+        Command::Doctor(args) => doctor_command::doctor(&args),
+        Command::Node(args) => match node_command::config(&args) {
+            Ok(config) => suite::run(config, args.config.is_some()),
             Err(text) => output::usage_error(&text),
         },
         Command::Guard { journal } => match conductor::process::guardian::run(&journal) {

@@ -1,25 +1,25 @@
-//! A node that somebody starts by hand: what its flags ask for, as the configuration of a process.
+//! `cleave node`: turns the flags of a manually started node into the configuration of a process.
 
 use contract::{ComponentName, Placement};
 use node::NodeConfig;
 
 use crate::cli;
 
-/// The configuration a node is asked to run.
+/// The configuration that the flags ask for.
 ///
 /// # Errors
-/// A sentence with what is wrong and the right choices.
-pub fn config(asked: &cli::Node) -> Result<NodeConfig, String> {
-    if let Some(path) = &asked.config {
+/// A message with the valid choices.
+pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
+    if let Some(path) = &args.config {
         return node::program::read(path);
     }
-    if asked.hosts.is_empty() && !asked.gateway && !asked.registry_here {
-        return Err("a node holds something: --hosts feed,follower, --gateway or --registry-here".into());
+    if args.hosts.is_empty() && !args.gateway && !args.registry_here {
+        return Err("the node hosts nothing; give --hosts feed,follower, --gateway or --registry-here".into());
     }
     let components = suite::components();
-    let all = asked.hosts.iter().any(|host| host == "*");
+    let all = args.hosts.iter().any(|host| host == "*");
     let mut hosts: Vec<ComponentName> = Vec::new();
-    for host in asked.hosts.iter().filter(|host| *host != "*") {
+    for host in args.hosts.iter().filter(|host| *host != "*") {
         let known = components.iter().find(|component| component.as_str() == host);
         let names = components.iter().map(|component| component.as_str());
         hosts.push(*known.ok_or_else(|| scenario::source::unknown("component", host, names))?);
@@ -31,13 +31,13 @@ pub fn config(asked: &cli::Node) -> Result<NodeConfig, String> {
     let process = contract::ProcessPlan {
         name: name.clone(),
         hosts: hosts.clone(),
-        gateway: asked.gateway,
-        registry: asked.registry_here,
+        gateway: args.gateway,
+        registry: args.registry_here,
         replicas: 1,
     };
-    // Whoever starts nodes by hand says by --registry that others hold the rest.
+    // With --registry, other processes host the other components.
     let mut processes = vec![process.clone()];
-    if asked.registry.is_some() || asked.registry_here {
+    if args.registry.is_some() || args.registry_here {
         let rest: Vec<String> =
             components.iter().filter(|c| !hosts.contains(c)).map(ToString::to_string).collect();
         let others = Placement { processes: [("each".to_owned(), rest)].into(), ..Placement::default() };
@@ -53,12 +53,12 @@ pub fn config(asked: &cli::Node) -> Result<NodeConfig, String> {
         instance: format!("{name}#0"),
         process,
         processes,
-        registry: asked.registry.clone(),
-        listen: asked.listen,
-        public: asked.public,
-        data: asked.data.clone(),
-        secret: asked.secret.clone(),
-        token: asked.token.clone(),
+        registry: args.registry.clone(),
+        listen: args.listen,
+        public: args.public,
+        data: args.data.clone(),
+        secret: args.secret.clone(),
+        token: args.token.clone(),
         ..NodeConfig::default()
     })
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_by_hand_knows_what_others_hold() {
+    fn a_manually_started_node_knows_what_the_others_host() {
         let cleave = cli::Cleave::parse_from([
             "cleave",
             "node",
@@ -79,11 +79,11 @@ mod tests {
             "--registry",
             "127.0.0.1:7000",
         ]);
-        let cli::Command::Node(asked) = cleave.command else { panic!("a node") };
-        let right = config(&asked).expect("right");
+        let cli::Command::Node(args) = cleave.command else { panic!("a node") };
+        let right = config(&args).expect("right");
         assert_eq!(right.hosts().len(), 2);
         assert_eq!(right.processes.len(), 4, "itself and three others");
-        let typo = cli::Node { hosts: vec!["fed".into()], ..asked };
+        let typo = cli::Node { hosts: vec!["fed".into()], ..args };
         assert!(config(&typo).expect_err("no such component").contains("did you mean `feed`"));
     }
 }

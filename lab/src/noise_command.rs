@@ -1,4 +1,4 @@
-//! `cleave noise`: one arm against itself, to know what this machine calls a difference when there is none.
+//! `cleave noise`: runs one arm against itself and counts the differences reported although there are none.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,26 +17,26 @@ use crate::cli::{self, Output};
 use crate::run_command::{self, EXIT_INTERRUPTED, View};
 use crate::{output, result_document, scenario_files};
 
-/// CPU a planted arm and its rival burn for each request of feed: a tenth of it is what is to be found.
+/// CPU time both arms burn for each request of feed; the planted arm burns a tenth more.
 const PLANTED_WORK: HumanDuration = HumanDuration::from_millis(4);
-/// Share of rows that may be called different when nothing is: the intervals are 95 % ones.
+/// Share of rows that may be reported as different by chance: the intervals are 95 % intervals.
 const MAX_DIFFERENT_SHARE: f64 = 0.05;
 
-/// What one row said over all runs.
+/// One row of the scorecard over all runs.
 #[derive(Default)]
 struct Row {
     /// Ratios of B over A.
     ratios: Vec<f64>,
-    /// Runs in which it was called different.
+    /// Runs in which it was reported as different.
     differs: u32,
-    /// Runs in which it could have been.
+    /// Runs in which it was judged.
     judged: u32,
 }
 
 /// `cleave noise`.
-pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
+pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
     let scenario =
-        match scenario_files::find(&asked.scenario).and_then(|scenario| against_itself(scenario, asked)) {
+        match scenario_files::find(&args.scenario).and_then(|scenario| against_itself(scenario, args)) {
             Ok(scenario) => scenario,
             Err(text) => return output::usage_error(&text),
         };
@@ -47,10 +47,10 @@ pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     let mut found = 0;
     let mut done = 0;
-    for turn in 0..asked.runs {
-        eprintln!("== run {} of {}", turn + 1, asked.runs);
-        let asked_run = asked.as_run(scenario.seed + u64::from(turn));
-        let options = match run_command::run_options(&asked_run, scenario.clone(), started_at) {
+    for turn in 0..args.runs {
+        eprintln!("== run {} of {}", turn + 1, args.runs);
+        let run_args = args.as_run(scenario.seed + u64::from(turn));
+        let options = match run_command::run_options(&run_args, scenario.clone(), started_at) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };
@@ -71,32 +71,32 @@ pub fn noise(asked: &cli::Noise, started_at: Instant) -> ExitCode {
         });
         found += u32::from(add_scores(&mut rows, scores));
         done += 1;
-        // Only its scores are of interest.
+        // Only the scores are needed.
         let _ = std::fs::remove_dir_all(&outcome.folder);
     }
-    let printed = match asked.output {
-        Output::Json => print_json(asked, &rows, found, done),
-        Output::Human => print_table(asked, &rows, found, done),
+    let printed = match args.output {
+        Output::Json => print_json(args, &rows, found, done),
+        Output::Human => print_table(args, &rows, found, done),
     };
     let false_share = false_difference_share(&rows);
     match printed {
         Err(error) => output::error(&error),
-        // Planted, it is to be found; else nothing is.
-        Ok(()) if asked.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
+        // With --plant the difference has to be found; without, none may be.
+        Ok(()) if args.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
         Ok(()) => ExitCode::from(u8::from(false_share > MAX_DIFFERENT_SHARE)),
     }
 }
 
 /// The scenario with one arm twice, without steps and claims.
-fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario, String> {
+fn against_itself(mut scenario: Scenario, args: &cli::Noise) -> Result<Scenario, String> {
     let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
-    let wanted = asked.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
+    let wanted = args.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
     let arm = scenario.arms.iter().find(|arm| arm.name == wanted);
     let arm = arm.cloned().ok_or_else(|| scenario::source::unknown("arm", wanted, names))?;
     let named =
         |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), is_opt_in: false, ..arm.clone() };
     let (mut one, mut other) = (named("one"), named("other"));
-    if asked.plant {
+    if args.plant {
         let tenth = PLANTED_WORK.duration() / 10;
         plant(&mut one, PLANTED_WORK);
         plant(&mut other, (PLANTED_WORK.duration() + tenth).into());
@@ -106,7 +106,7 @@ fn against_itself(mut scenario: Scenario, asked: &cli::Noise) -> Result<Scenario
     scenario.check.clear();
     scenario.valid.clear();
     scenario.load.surges.clear();
-    if let Some(rounds) = asked.rounds {
+    if let Some(rounds) = args.rounds {
         scenario.repeats = rounds;
         scenario.way = if rounds > 1 { RunMode::Interleaved } else { RunMode::SideBySide };
     }
@@ -119,7 +119,7 @@ fn plant(arm: &mut Arm, mean: HumanDuration) {
     arm.services.insert("feed".to_owned(), ServiceOptions { work: Some(work), ..feed });
 }
 
-/// Notes the rows of a run; whether CPU or median latency was found to differ.
+/// Adds the rows of a run; returns whether CPU or median latency was reported as different.
 fn add_scores<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a Score>) -> bool {
     let mut found = false;
     for score in scores {
@@ -138,7 +138,7 @@ fn add_scores<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item =
     found
 }
 
-/// Share of rows that were called different.
+/// Share of judged rows that were reported as different.
 fn false_difference_share(rows: &BTreeMap<String, Row>) -> f64 {
     let judged: u32 = rows.values().map(|row| row.judged).sum();
     let differs: u32 = rows.values().map(|row| row.differs).sum();
@@ -152,7 +152,7 @@ fn spread(row: &Row) -> Option<(f64, f64)> {
 }
 
 fn print_table(
-    asked: &cli::Noise,
+    args: &cli::Noise,
     rows: &BTreeMap<String, Row>,
     found: u32,
     done: u32,
@@ -164,30 +164,25 @@ fn print_table(
         let spread = spread(row).map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}"));
         writeln!(out, "{id:width$}  {:>4} / {:<2}  {spread}", row.differs, row.judged)?;
     }
-    if asked.plant {
-        writeln!(out, "a tenth more work in one arm was found in {found} of {done} runs")
+    if args.plant {
+        writeln!(out, "a tenth more work in one arm was detected in {found} of {done} runs")
     } else {
         writeln!(
             out,
-            "{:.1} % of rows were called different though nothing was",
+            "{:.1} % of rows were reported as different although none was",
             false_difference_share(rows) * 100.0
         )
     }
 }
 
-fn print_json(
-    asked: &cli::Noise,
-    rows: &BTreeMap<String, Row>,
-    found: u32,
-    done: u32,
-) -> std::io::Result<()> {
+fn print_json(args: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
     let row = |(id, row): (&String, &Row)| json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios });
     let document = json!({
         "schema_version": result_document::SCHEMA_VERSION,
-        "scenario": asked.scenario,
+        "scenario": args.scenario,
         "runs": done,
-        "planted": asked.plant,
-        "found": asked.plant.then_some(found),
+        "planted": args.plant,
+        "found": args.plant.then_some(found),
         "called_different": false_difference_share(rows),
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
     });

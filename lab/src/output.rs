@@ -1,25 +1,25 @@
-//! Words for the person at the keyboard: results, and errors, whose chain is printed once, here.
+//! Prints lines of results on standard output and errors, with their causes, on standard error.
 
 use std::error::Error;
 use std::fmt::Arguments;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Usage or scenario error.
+/// Exit code of a usage or scenario error.
 pub const EXIT_USAGE: u8 = 2;
 
-/// A line of a result. Whoever reads it may have gone, `head` for one: then nothing is left to be said.
+/// Prints a line of a result. The reader of a pipe may have exited, `head` for example; the line is lost then.
 pub fn print_line(line: Arguments<'_>) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// A mistake on the command line or in a file: nothing was started.
+/// Prints a mistake on the command line or in a file: nothing was started.
 pub fn usage_error(text: &str) -> ExitCode {
     eprintln!("{text}");
     ExitCode::from(EXIT_USAGE)
 }
 
-/// An error with its causes.
+/// Prints an error with its causes.
 pub fn error(error: &dyn Error) -> ExitCode {
     eprintln!("{}", error_chain(error));
     ExitCode::from(EXIT_USAGE)

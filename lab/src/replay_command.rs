@@ -13,9 +13,9 @@ use crate::{cli, output, report_command, run_command};
 
 /// How often a record that is being written is looked at for more.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a run may take from its folder to the first line of its record.
+/// Longest wait for the first line of a record after its folder exists.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Lines on their way to the screen: it takes thousands at a time.
+/// Lines buffered between the record and the view, which takes thousands at a time.
 const CHANNEL_LINES: usize = 8_192;
 
 /// Set when the view is closed.
@@ -40,25 +40,25 @@ impl Pace {
 }
 
 /// `cleave watch`.
-pub fn watch(asked: &cli::Watch) -> ExitCode {
-    let folder = match report_command::find(&asked.out, &asked.run) {
+pub fn watch(args: &cli::Watch) -> ExitCode {
+    let folder = match report_command::find(&args.out, &args.run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
     let path = folder.join(report_command::RECORD_FILE);
-    show(asked.screen, folder, None, move |lines, closed| follow(&path, &lines, &closed))
+    show(args.screen, folder, None, move |lines, closed| follow(&path, &lines, &closed))
 }
 
 /// `cleave replay`.
-pub fn replay(asked: &cli::Replay) -> ExitCode {
-    let folder = match report_command::find(&asked.out, &asked.run) {
+pub fn replay(args: &cli::Replay) -> ExitCode {
+    let folder = match report_command::find(&args.out, &args.run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
     let path = folder.join(report_command::RECORD_FILE);
-    if let Some(second) = asked.shot {
+    if let Some(second) = args.shot {
         return match Reader::read_all(&path) {
-            Ok(lines) => shot(asked.screen, folder, lines, second),
+            Ok(lines) => shot(args.screen, folder, lines, second),
             Err(error) => output::error(&error),
         };
     }
@@ -67,11 +67,11 @@ pub fn replay(asked: &cli::Replay) -> ExitCode {
         Err(error) => return output::error(&error),
     };
     // A pipe is not read at the run's pace.
-    let pace = Pace::new(if is_screen() { asked.speed } else { f64::INFINITY });
-    show(asked.screen, folder, Some(pace.clone()), move |lines, closed| play(reader, &pace, &lines, &closed))
+    let pace = Pace::new(if is_screen() { args.speed } else { f64::INFINITY });
+    show(args.screen, folder, Some(pace.clone()), move |lines, closed| play(reader, &pace, &lines, &closed))
 }
 
-/// The dashboard at a second of the load, as files.
+/// Writes the dashboard at a second of the load to files.
 fn shot(look: cli::Screen, folder: PathBuf, lines: Vec<Line>, second: f64) -> ExitCode {
     let lines = lines.into_iter().map(Arc::new).collect();
     match tui::shot::of_record(&look.options(true, folder), lines, second) {
@@ -153,7 +153,7 @@ fn follow(path: &Path, lines: &mpsc::SyncSender<Arc<Line>>, closed: &AtomicBool)
     let mut reader = loop {
         match Reader::open(path) {
             Ok(reader) => break reader,
-            // Its header is not written yet.
+            // The header is not written yet.
             Err(ReadError::NoHeader { .. } | ReadError::Io { .. })
                 if runtime::clock::now() < deadline && !closed.load(Ordering::Relaxed) =>
             {

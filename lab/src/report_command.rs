@@ -1,4 +1,4 @@
-//! `cleave report` and `cleave record`: runs that are over.
+//! `cleave report` and `cleave record`: reports of finished runs, and checks and exports of their records.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,26 +13,26 @@ use report::Comparison;
 use crate::cli::{self, Document, RecordCommand};
 use crate::{output, result_document};
 
-/// A record's name in its folder.
+/// Name of the record in a run's folder.
 pub const RECORD_FILE: &str = "run.jsonl";
-/// A page's name there.
+/// Name of the page in a run's folder.
 const PAGE_FILE: &str = "report.html";
-/// Faults of lines told at most: the first say what is wrong with the rest.
+/// Schema errors printed at most: the first ones usually explain the rest.
 const MAX_SCHEMA_ERRORS: usize = 10;
-/// A record that is not whole, as a run that cannot be judged.
+/// Exit code of an incomplete record: the same as of an invalid run.
 const EXIT_INCOMPLETE: u8 = 3;
 
 /// `cleave report`.
-pub fn report(asked: &cli::Report) -> ExitCode {
-    let rendered = match &asked.compare {
-        None => render_run(asked),
-        Some(other) => render_comparison(asked, other),
+pub fn report(args: &cli::Report) -> ExitCode {
+    let rendered = match &args.compare {
+        None => render_run(args),
+        Some(other) => render_comparison(args, other),
     };
     let (text, page) = match rendered {
         Ok(rendered) => rendered,
         Err(text) => return output::usage_error(&text),
     };
-    let to = asked.to.clone().or_else(|| (asked.output == Document::Html).then_some(page));
+    let to = args.to.clone().or_else(|| (args.output == Document::Html).then_some(page));
     let written = match &to {
         Some(path) => std::fs::write(path, text),
         None => std::io::stdout().lock().write_all(text.as_bytes()),
@@ -41,20 +41,19 @@ pub fn report(asked: &cli::Report) -> ExitCode {
         (Ok(()), Some(path)) => output::print_line(format_args!("{}", path.display())),
         (Ok(()), None) => {}
         (Err(error), Some(path)) => {
-            let text =
-                format!("{} cannot be written: {error}; choose another place with --to", path.display());
+            let text = format!("cannot write {}: {error}; choose another path with --to", path.display());
             return output::usage_error(&text);
         }
-        // Whoever read us has gone.
+        // The reader of the pipe has exited.
         (Err(_), None) => {}
     }
     ExitCode::SUCCESS
 }
 
-/// A run, told, and where its page goes.
-fn render_run(asked: &cli::Report) -> Result<(String, PathBuf), String> {
-    let (folder, run) = run(&asked.out, &asked.run)?;
-    let text = match asked.output {
+/// The report of a run, and the default path of its page.
+fn render_run(args: &cli::Report) -> Result<(String, PathBuf), String> {
+    let (folder, run) = run(&args.out, &args.run)?;
+    let text = match args.output {
         Document::Html => report::page::page(&run),
         Document::Markdown => report::markdown::markdown(&run),
         Document::Json => result_document::text(&run, &folder).map_err(|error| error.to_string())? + "\n",
@@ -64,34 +63,33 @@ fn render_run(asked: &cli::Report) -> Result<(String, PathBuf), String> {
     Ok((text, folder.join(PAGE_FILE)))
 }
 
-/// Two runs, told beside each other, and where their page goes.
-fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
-    if matches!(asked.output, Document::Junit | Document::Github) {
-        return Err(
-            "two runs are told as html, markdown or json; junit and github tell one run each".to_owned()
-        );
+/// The comparison of two runs, and the default path of its page.
+fn render_comparison(args: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
+    if matches!(args.output, Document::Junit | Document::Github) {
+        return Err("--compare does not support junit and github; expected --output html, markdown or json"
+            .to_owned());
     }
-    let (folder, run_one) = run(&asked.out, &asked.run)?;
-    let (folder_two, run_two) = run(&asked.out, other)?;
+    let (folder, run_one) = run(&args.out, &args.run)?;
+    let (folder_two, run_two) = run(&args.out, other)?;
     let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     if place(&folder) == place(&folder_two) {
         return Err(format!(
-            "`{}` and `{other}` are the same run, {}; name another with --compare",
-            asked.run,
+            "`{}` and `{other}` are the same run, {}; give another one to --compare",
+            args.run,
             folder.display()
         ));
     }
     for (folder, run) in [(&folder, &run_one), (&folder_two, &run_two)] {
         if run.end.is_none() {
             return Err(format!(
-                "{} has no end: the run was cut short and has no figures to compare; cleave record check says what \
-                 it holds",
+                "{} has no end line: the run was cut short and has no figures to compare; cleave record check \
+                 prints what it holds",
                 folder.join(RECORD_FILE).display()
             ));
         }
     }
     let comparison = Comparison::of(&run_one, &run_two);
-    let text = match asked.output {
+    let text = match args.output {
         Document::Markdown => report::markdown::comparison(&comparison),
         Document::Json => {
             let both = report::document::comparison(&comparison);
@@ -105,9 +103,9 @@ fn render_comparison(asked: &cli::Report, other: &str) -> Result<(String, PathBu
     Ok((text, page))
 }
 
-/// A run's folder and what its record says, or what is wrong with it.
-fn run(out: &Path, asked: &str) -> Result<(PathBuf, Run), String> {
-    let folder = find(out, asked)?;
+/// A run's folder and its record, or a message.
+fn run(out: &Path, requested: &str) -> Result<(PathBuf, Run), String> {
+    let folder = find(out, requested)?;
     let run = run_in(&folder)?;
     Ok((folder, run))
 }
@@ -120,21 +118,21 @@ fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
     Reader::read_all(&folder.join(RECORD_FILE)).map_err(|error| output::error_chain(&error))
 }
 
-/// Writes the page of a run as far as its record goes, into its folder; says where, or why not.
+/// Writes the page of a run, as far as its record goes, to its folder; returns a message with the path or the error.
 pub fn write_page(folder: &Path) -> String {
     let written = || -> Result<PathBuf, String> {
         let path = folder.join(PAGE_FILE);
         std::fs::write(&path, report::page::page(&run_in(folder)?))
-            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         Ok(path)
     };
     match written() {
         Ok(path) => format!("report: {}", path.display()),
-        Err(text) => format!("no report: {text}"),
+        Err(text) => format!("report not written: {text}"),
     }
 }
 
-/// The scenario's path as whoever ran it wrote it, or where a named one lies.
+/// The scenario's path as given on the command line, or of the shipped scenario of that name.
 fn file_of(run: &Run) -> String {
     let header = &run.header;
     let written = header.command.iter().find(|word| word.ends_with(".toml"));
@@ -142,8 +140,8 @@ fn file_of(run: &Run) -> String {
 }
 
 /// `cleave record`.
-pub fn record(asked: &RecordCommand) -> ExitCode {
-    match asked {
+pub fn record(args: &RecordCommand) -> ExitCode {
+    match args {
         RecordCommand::Check { run, out } => check(out, run),
         RecordCommand::Export { run, to, out } => export(out, run, to.as_deref()),
     }
@@ -155,7 +153,7 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
         Err(text) => return output::usage_error(&text),
     };
     let Some(path) = to else {
-        // Whoever read us may have gone.
+        // The reader of the pipe may have exited.
         let _ = grafana::openmetrics::export(record, &mut std::io::stdout().lock());
         return ExitCode::SUCCESS;
     };
@@ -171,7 +169,7 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => output::usage_error(&format!(
-            "{} cannot be written: {error}; choose another place with --to",
+            "cannot write {}: {error}; choose another path with --to",
             path.display()
         )),
     }
@@ -200,7 +198,7 @@ fn check(out: &Path, run: &str) -> ExitCode {
     }
     if problems.is_empty() {
         output::print_line(format_args!(
-            "whole: every line is readable, and its end counts as many as there are"
+            "complete: every line is valid, and the counts in the end line match"
         ));
         ExitCode::SUCCESS
     } else {
@@ -208,25 +206,28 @@ fn check(out: &Path, run: &str) -> ExitCode {
     }
 }
 
-/// What a record lacks.
+/// What makes a record incomplete.
 fn problems(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<String> {
     let mut problems = Vec::new();
     let bytes = std::fs::read(path).unwrap_or_default();
     if bytes.last().is_some_and(|last| *last != b'\n') {
-        problems.push("the last line is torn: the run was cut short while it was written".to_owned());
+        problems.push(
+            "the last line is incomplete: the run was killed while the line was being written".to_owned(),
+        );
     }
     let mut ends = lines.iter().rev().filter_map(|line| match &line.entry {
         Entry::End(end) => Some(end),
         _ => None,
     });
     match ends.next() {
-        None => problems.push("there is no end: the run was cut short, and counts as invalid".to_owned()),
+        None => problems.push("the end line is missing: the run was cut short, and is invalid".to_owned()),
         Some(end) => {
             for (kind, declared) in end.lines.iter().filter(|(kind, _)| *kind != "end") {
                 let found = counts.get(kind.as_str()).copied().unwrap_or(0);
                 if found != *declared {
-                    problems
-                        .push(format!("{declared} lines of kind {kind} were written, and {found} are here"));
+                    problems.push(format!(
+                        "{found} lines of kind {kind} were found, and the end line declares {declared}"
+                    ));
                 }
             }
         }
@@ -234,11 +235,11 @@ fn problems(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<St
     problems
 }
 
-/// Lines that do not fit the schema that is published of them: other readers would stumble over these.
+/// Lines that do not conform to the published schema: other readers would reject them.
 fn schema_errors(path: &Path) -> Vec<String> {
     let schema = record::schema::line();
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    // A torn last line is told as such, and a kind that is unknown here belongs to a later version.
+    // An incomplete last line is reported separately; an unknown kind belongs to a later version.
     let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let known = |value: &serde_json::Value| serde_json::from_value::<Line>(value.clone()).is_ok();
     whole
@@ -252,12 +253,12 @@ fn schema_errors(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The folder of a run, by what somebody would call it.
+/// The folder of a run, by `last`, id, end of the id, or path.
 ///
 /// # Errors
-/// A sentence with the runs there are.
-pub fn find(out: &Path, asked: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(asked);
+/// A message with the latest runs.
+pub fn find(out: &Path, requested: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(requested);
     if path.join(RECORD_FILE).is_file() {
         return Ok(path);
     }
@@ -271,25 +272,25 @@ pub fn find(out: &Path, asked: &str) -> Result<PathBuf, String> {
         .filter(|entry| entry.path().join(RECORD_FILE).is_file())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    // Ids begin with their moment.
+    // Ids begin with their start time.
     known.sort();
     let Some(last) = known.last() else {
-        return Err(format!("there is no run in {}; cleave run first-look makes one", out.display()));
+        return Err(format!("no run in {}; start one with: cleave run first-look", out.display()));
     };
-    if asked == "last" {
+    if requested == "last" {
         return Ok(out.join(last));
     }
-    let meant: Vec<&String> = known.iter().filter(|id| *id == asked || id.ends_with(asked)).collect();
+    let meant: Vec<&String> = known.iter().filter(|id| *id == requested || id.ends_with(requested)).collect();
     match meant.as_slice() {
         [one] => Ok(out.join(one)),
         [] => {
             let latest = known.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", ");
             Err(format!(
-                "unknown run `{asked}` in {}; the latest are {latest}; `last` is the last",
+                "unknown run `{requested}` in {}; latest runs: {latest}; write `last` for the latest",
                 out.display()
             ))
         }
-        many => Err(format!("`{asked}` may be any of {} runs; write more of its id", many.len())),
+        many => Err(format!("`{requested}` matches {} runs; write more of the id", many.len())),
     }
 }
 
@@ -305,11 +306,11 @@ mod tests {
             std::fs::write(folder.path().join(id).join(RECORD_FILE), "").expect("a file");
         }
         let find =
-            |asked: &str| find(folder.path(), asked).map(|path| path.file_name().expect("a name").to_owned());
+            |args: &str| find(folder.path(), args).map(|path| path.file_name().expect("a name").to_owned());
         assert_eq!(find("last").expect("there is one"), "20260102-000000-cbbb");
         assert_eq!(find("aaaa").expect("there is one"), "20260101-000000-aaaa");
-        assert!(find("bbb").expect_err("two").contains("any of 2 runs"));
-        assert!(find("dddd").expect_err("none").contains("the latest are 20260102-000000-cbbb"));
+        assert!(find("bbb").expect_err("two").contains("matches 2 runs"));
+        assert!(find("dddd").expect_err("none").contains("latest runs: 20260102-000000-cbbb"));
         let path = folder.path().join("20260101-000000-aaaa");
         assert_eq!(find(&path.to_string_lossy()).expect("a folder"), "20260101-000000-aaaa");
     }

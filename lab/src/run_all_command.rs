@@ -1,4 +1,4 @@
-//! Every scenario of the catalogue, one after another, and one table.
+//! `cleave run --all`: every shipped scenario, one after another, and one table.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,21 +12,21 @@ use crate::cli::{self, Output};
 use crate::run_command::{self, EXIT_INTERRUPTED, View};
 use crate::{output, result_document, scenario_files};
 
-/// How one scenario turned out.
+/// The result of one scenario.
 struct ScenarioResult {
     name: String,
     seconds: u64,
     exit_code: u8,
     verdict: Option<Verdict>,
     folder: String,
-    /// Checks that do not pass, and why.
+    /// Checks that did not pass, with their reasons.
     open: Vec<Check>,
     lints: Vec<Lint>,
     error: Option<String>,
 }
 
 /// `cleave run --all`.
-pub fn run_all(asked: &cli::Run, started_at: Instant) -> ExitCode {
+pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
     let interrupts = watch::Sender::new(0);
     if let Err(error) = run_command::on_signals(interrupts.clone()) {
         return output::error(&error);
@@ -39,7 +39,7 @@ pub fn run_all(asked: &cli::Run, started_at: Instant) -> ExitCode {
         };
         eprintln!("== {name}: {}", scenario.title);
         let started = runtime::clock::now();
-        let options = match run_command::run_options(asked, scenario, started_at) {
+        let options = match run_command::run_options(args, scenario, started_at) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };
@@ -51,7 +51,7 @@ pub fn run_all(asked: &cli::Run, started_at: Instant) -> ExitCode {
         }
     }
     let exit_code = worst(&results, *interrupts.borrow() > 0);
-    let printed = match asked.output {
+    let printed = match args.output {
         Output::Json => print_json(&results, exit_code),
         Output::Human => print_table(&results),
     };
@@ -101,7 +101,7 @@ fn unmet_checks(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
     (open, lints)
 }
 
-/// The exit code of all: interrupted, then what could not start, invalid, fail, inconclusive.
+/// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive.
 fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
     if interrupted {
         return EXIT_INTERRUPTED;

@@ -1,4 +1,4 @@
-//! A run, its views and its exit code.
+//! `cleave run`: executes a scenario, shows it, prints its scorecard and sets the exit code.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -15,46 +15,46 @@ use tokio::sync::watch;
 use crate::cli::{self, Output};
 use crate::{capacity_probe, output, report_command, result_document, run_all_command, scenario_files};
 
-/// Interrupted, as the shell has it.
+/// Exit code after an interrupt: 128 + SIGINT, as in shells.
 pub const EXIT_INTERRUPTED: u8 = 130;
-/// Columns of the scorecard where the terminal does not say.
+/// Columns of the scorecard when the width of the terminal is unknown.
 const DEFAULT_COLUMNS: u16 = 80;
 
 /// `cleave run`.
-pub fn run(asked: &cli::Run, started_at: Instant) -> ExitCode {
-    let Some(name) = asked.scenario.as_deref() else {
-        return run_all_command::run_all(asked, started_at);
+pub fn run(args: &cli::Run, started_at: Instant) -> ExitCode {
+    let Some(name) = args.scenario.as_deref() else {
+        return run_all_command::run_all(args, started_at);
     };
     let scenario = match scenario_files::find(name) {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
-    let options = match run_options(asked, scenario, started_at) {
+    let options = match run_options(args, scenario, started_at) {
         Ok(options) => options,
         Err(error) => return output::error(&error),
     };
-    // Before any thread begins: one with company may not leave the machine's network.
+    // Before any thread starts: a multi-threaded process cannot enter another network namespace.
     if options.scenario.loses_packets()
         && let Err(error) = conductor::process::netns::enter()
     {
-        eprintln!("no packets will be lost: {error}");
+        eprintln!("packet loss is not available: {error}");
     }
     let interrupts = watch::Sender::new(0);
     if let Err(error) = on_signals(interrupts.clone()) {
         return output::error(&error);
     }
-    let result = execute(options, View::choose(asked), &interrupts, asked.screen);
-    finish(asked, result)
+    let result = execute(options, View::choose(args), &interrupts, args.screen);
+    finish(args, result)
 }
 
-/// What is to be run.
-pub fn run_options(asked: &cli::Run, scenario: Scenario, started_at: Instant) -> std::io::Result<RunOptions> {
+/// The options of a run.
+pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> std::io::Result<RunOptions> {
     Ok(RunOptions {
-        seed: asked.seed.unwrap_or(scenario.seed),
-        arms: asked.arms.clone(),
-        interleaved: asked.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1),
-        rounds: asked.rounds.unwrap_or(scenario.repeats),
-        out: asked.out.clone(),
+        seed: args.seed.unwrap_or(scenario.seed),
+        arms: args.arms.clone(),
+        interleaved: args.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1),
+        rounds: args.rounds.unwrap_or(scenario.repeats),
+        out: args.out.clone(),
         program: std::env::current_exe()?,
         version: crate::VERSION.to_owned(),
         command: std::env::args().collect(),
@@ -64,7 +64,7 @@ pub fn run_options(asked: &cli::Run, scenario: Scenario, started_at: Instant) ->
     })
 }
 
-/// Runs it, watched in one way or another.
+/// Executes a run with a view.
 pub fn execute(
     mut options: RunOptions,
     view: View,
@@ -79,13 +79,13 @@ pub fn execute(
     let view_threads =
         view.watch(run.record().subscribe(), interrupts.clone(), screen_options.options(false, folder));
     let result = runtime.block_on(run.run());
-    // Views end when the lines do.
+    // Views end when the lines end.
     drop(runtime);
     view_threads.join();
     result
 }
 
-fn finish(asked: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
+fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error @ RunError::Interrupted) => {
@@ -99,7 +99,7 @@ fn finish(asked: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
         Ok(lines) => lines,
         Err(error) => return output::error(&error),
     };
-    let printed = match asked.output {
+    let printed = match args.output {
         Output::Json => result_document::print(&mut std::io::stdout().lock(), &outcome.folder, &lines),
         Output::Human => scorecard(&lines, &record),
     };
@@ -117,7 +117,7 @@ fn scorecard(lines: &[Line], record: &std::path::Path) -> std::io::Result<()> {
     writeln!(out, "record: {}", record.display())
 }
 
-/// Counts Ctrl-C and SIGTERM; restores the terminal first, whoever draws on it.
+/// Counts Ctrl-C and SIGTERM, after restoring the terminal.
 pub fn on_signals(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(move || {
         tui::restore();
@@ -128,25 +128,25 @@ pub fn on_signals(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
     })
 }
 
-/// How a run is watched.
+/// How a run is shown while it is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// Nothing.
+    /// Not at all.
     Silent,
     /// The dashboard.
     Screen,
     /// One plain line a second on standard output.
     Lines,
-    /// The same on standard error: standard output is for the document.
+    /// The same on standard error: standard output is reserved for the document.
     Progress,
 }
 
 impl View {
-    fn choose(asked: &cli::Run) -> Self {
-        match asked.output {
+    fn choose(args: &cli::Run) -> Self {
+        match args.output {
             Output::Json => Self::Progress,
             Output::Human
-                if asked.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() =>
+                if args.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() =>
             {
                 Self::Lines
             }
@@ -154,7 +154,7 @@ impl View {
         }
     }
 
-    /// Watches on a thread of its own: a view must not be able to alter a run.
+    /// Shows the run on threads of its own: a view must not be able to slow down or alter a run.
     fn watch(
         self,
         mut lines: RecordSubscription,
@@ -186,7 +186,7 @@ struct ViewThreads {
 
 impl ViewThreads {
     fn join(self) {
-        // A view that panicked has restored the terminal and said so; the run goes on without it.
+        // A view that panicked has restored the terminal and printed why; the run continues without it.
         let _ = self.forwarding.join();
         let _ = self.viewing.join();
     }
@@ -195,12 +195,12 @@ impl ViewThreads {
 fn plain(lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
     let mut printer = tui::plain::Printer::new(out);
     for line in lines {
-        // Whoever read us has gone: the record goes on.
+        // The reader of the pipe has exited; the run and its record continue.
         let _ = printer.line(&line);
     }
 }
 
-/// The dashboard, and plain lines when somebody has left it to itself.
+/// The dashboard, and plain lines after the user has detached from it.
 fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
     let folder = options.folder.clone().unwrap_or_default();
     let ask = |ask| match ask {
@@ -213,21 +213,21 @@ fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, opt
             None
         }
         tui::Ask::Report => Some(report_command::write_page(&folder)),
-        // What happens now happens at its own pace.
+        // A live run has no pace to change.
         tui::Ask::Pace(_) => None,
     };
     match tui::run(options, &lines, ask) {
         Ok(left) if left.detached => {
             let mut printer = tui::plain::Printer::new(std::io::stdout());
             for line in left.before.into_iter().chain(lines) {
-                // Whoever read us has gone: the record goes on.
+                // The reader of the pipe has exited; the run and its record continue.
                 let _ = printer.line(&line);
             }
         }
         Ok(_) => {}
         Err(error) => {
             tui::restore();
-            eprintln!("the dashboard ended: {error}; the run goes on");
+            eprintln!("the dashboard failed: {error}; the run continues");
         }
     }
 }

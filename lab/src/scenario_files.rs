@@ -1,4 +1,4 @@
-//! Scenarios by name or file.
+//! `cleave list` and `cleave explain`: finds scenarios by name or file.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use scenario::explain::PlannedArm;
 
 use crate::output;
 
-/// More arms than this are told by the first and the last.
+/// Above this many arms, only the first and the last are listed.
 const MAX_LISTED_ARMS: usize = 8;
 
-/// The folder of named scenarios: of the working directory, else of the house the program was built in.
+/// The folder of shipped scenarios: in the working directory, else in the source tree the program was built from.
 fn folder() -> PathBuf {
     let here = scenario::source::catalogue_folder();
     if here.is_dir() {
@@ -35,16 +35,16 @@ pub fn names() -> Vec<String> {
 /// Reads a scenario by name, or a file.
 ///
 /// # Errors
-/// A text with file, line and the right choices.
-pub fn find(asked: &str) -> Result<Scenario, String> {
-    let is_file = asked.ends_with(".toml") || asked.contains('/');
-    let path = if is_file { PathBuf::from(asked) } else { folder().join(format!("{asked}.toml")) };
+/// A message with file, line and the valid choices.
+pub fn find(requested: &str) -> Result<Scenario, String> {
+    let is_file = requested.ends_with(".toml") || requested.contains('/');
+    let path = if is_file { PathBuf::from(requested) } else { folder().join(format!("{requested}.toml")) };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let names = names();
         if is_file {
             format!("{} cannot be read: {error}", path.display())
         } else {
-            scenario::source::unknown("scenario", asked, names.iter().map(String::as_str))
+            scenario::source::unknown("scenario", requested, names.iter().map(String::as_str))
         }
     })?;
     scenario::read(&path, text, &suite::components()).map_err(|faults| faults.to_string())
@@ -54,7 +54,10 @@ pub fn find(asked: &str) -> Result<Scenario, String> {
 pub fn list() -> ExitCode {
     let names = names();
     if names.is_empty() {
-        return output::usage_error(&format!("there are no scenarios in {}", folder().display()));
+        return output::usage_error(&format!(
+            "no scenarios in {}; run cleave in a folder that has a `scenarios` folder",
+            folder().display()
+        ));
     }
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let mut broken = false;
@@ -75,7 +78,7 @@ pub fn list() -> ExitCode {
     if broken { ExitCode::from(output::EXIT_USAGE) } else { ExitCode::SUCCESS }
 }
 
-/// Names of arms, as many as fit a line.
+/// Names of arms, shortened to fit a line.
 fn listed(arms: &[&str]) -> String {
     match arms {
         [first, .., last] if arms.len() > MAX_LISTED_ARMS => {
@@ -86,8 +89,8 @@ fn listed(arms: &[&str]) -> String {
 }
 
 /// `cleave explain`.
-pub fn explain(asked: &str) -> ExitCode {
-    let scenario = match find(asked) {
+pub fn explain(requested: &str) -> ExitCode {
+    let scenario = match find(requested) {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
@@ -97,7 +100,7 @@ pub fn explain(asked: &str) -> ExitCode {
         let reached = conductor::run::resolve_step(&scenario.steps[step], arm, processes, scenario.seed);
         match reached {
             ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
-            ResolvedTarget::Outside => "outside of every process".to_owned(),
+            ResolvedTarget::Outside => "outside every process".to_owned(),
             ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };

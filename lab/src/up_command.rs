@@ -1,4 +1,4 @@
-//! A suite to try things out on.
+//! `cleave up`: starts a seeded suite and keeps it running.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use traffic::Load;
 
 use crate::{cli, output, scenario_files};
 
-/// Topologies every house knows.
+/// Built-in topologies.
 const TOPOLOGIES: &[(&str, &str)] = &[
     ("mono", "processes = { app = [\"gateway\", \"*\"] }"),
     ("mono-x3", "processes = { app = [\"*\"] }\nreplicas = { app = 3 }"),
@@ -21,8 +21,8 @@ const TOPOLOGIES: &[(&str, &str)] = &[
     ),
 ];
 
-fn arm(asked: &str) -> Result<Arm, String> {
-    if let Some((name, arm)) = asked.split_once(':') {
+fn arm(requested: &str) -> Result<Arm, String> {
+    if let Some((name, arm)) = requested.split_once(':') {
         let scenario = scenario_files::find(name)?;
         let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
         let found = scenario.arms.iter().find(|other| other.name == arm);
@@ -31,23 +31,23 @@ fn arm(asked: &str) -> Result<Arm, String> {
     let names = TOPOLOGIES.iter().map(|(name, _)| *name);
     let (name, text) = TOPOLOGIES
         .iter()
-        .find(|(name, _)| *name == asked)
-        .ok_or_else(|| scenario::source::unknown("arm", asked, names))?;
+        .find(|(name, _)| *name == requested)
+        .ok_or_else(|| scenario::source::unknown("arm", requested, names))?;
     let placement: Placement = toml::from_str(text).map_err(|error| error.to_string())?;
     Ok(Arm::without_variant(name, placement))
 }
 
 /// `cleave up`.
-pub fn up(asked: &cli::Up) -> ExitCode {
-    let arm = match arm(&asked.topology) {
+pub fn up(args: &cli::Up) -> ExitCode {
+    let arm = match arm(&args.topology) {
         Ok(found) => found,
         Err(text) => return output::usage_error(&text),
     };
-    let load: Load = match toml::from_str(&format!("rate = \"1/s\"\nsize = {:?}", asked.size)) {
+    let load: Load = match toml::from_str(&format!("rate = \"1/s\"\nsize = {:?}", args.size)) {
         Ok(load) => load,
-        Err(error) => return output::usage_error(&format!("--size {}: {}", asked.size, error.message())),
+        Err(error) => return output::usage_error(&format!("--size {}: {}", args.size, error.message())),
     };
-    let telemetry = match asked.telemetry.parse() {
+    let telemetry = match args.telemetry.parse() {
         Ok(level) => level,
         Err(error) => return output::error(&error),
     };
@@ -61,12 +61,12 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     }
     let options = UpOptions {
         arm,
-        seed: asked.seed,
+        seed: args.seed,
         load,
-        out: asked.out.clone(),
+        out: args.out.clone(),
         program,
         telemetry,
-        public: asked.public,
+        public: args.public,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -78,9 +78,9 @@ pub fn up(asked: &cli::Up) -> ExitCode {
     }
 }
 
-/// Says where everything is, ready to be pasted.
+/// Prints addresses and tokens, ready to paste.
 fn print_summary(summary: &SuiteSummary) {
-    println!("public door   {}", summary.public);
+    println!("gateway       {}", summary.public);
     println!("user          {} ({}), password: {}", summary.handle, summary.user, summary.password);
     println!("user token    {}", summary.user_token);
     println!("run token     {}", summary.run_token);
@@ -94,7 +94,7 @@ fn print_summary(summary: &SuiteSummary) {
         "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
         summary.user_token, summary.public
     );
-    println!("Ctrl-C ends it");
+    println!("press Ctrl-C to stop");
 }
 
 #[cfg(test)]

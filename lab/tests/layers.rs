@@ -176,7 +176,7 @@ fn every_room_of_the_map_is_inhabited() {
     let house = house();
     for (room, members) in ROOMS {
         let inhabited = house.iter().any(|crate_| members.iter().any(|member| matches(member, &crate_.name)));
-        assert!(inhabited, "nobody lives in {room}; take it off the map");
+        assert!(inhabited, "nothing is in {room}; take it off the map");
     }
 }
 

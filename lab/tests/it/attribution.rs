@@ -91,7 +91,7 @@ fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_
     let culprit = score(&lines, "culprit_slow-follower");
     assert_eq!(culprit.arms.keys().copied().collect::<String>(), "B", "in A there is no such edge");
     assert_eq!(culprit.arms[&'B'].value, Some(1.0));
-    let words = culprit.context.as_deref().expect("says what it found");
+    let words = culprit.context.as_deref().expect("names the culprit");
     assert!(words.contains("feed->follower injected delay"), "{words}");
     let network = score(&lines, "trace_network");
     let value = |arm| network.arms[&arm].value.expect("traces of both arms");

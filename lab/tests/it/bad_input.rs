@@ -6,19 +6,19 @@ use crate::cleave::Cleave;
 
 const BROKEN: &str = include_str!("scenarios/broken.toml");
 
-/// Runs the program and returns what it complained of.
+/// Runs the program and returns its error output.
 #[track_caller]
-fn complaint(cleave: &Cleave, arguments: &[&str]) -> String {
+fn error_output(cleave: &Cleave, arguments: &[&str]) -> String {
     let output = cleave.run(arguments);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(output.stdout.is_empty(), "results go to stdout, complaints do not");
+    assert!(output.stdout.is_empty(), "results go to stdout, errors do not");
     assert!(cleave.processes().is_empty(), "something was started");
     text
 }
 
 #[track_caller]
-fn says(text: &str, words: &[&str]) {
+fn contains_all(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "no `{word}` in\n{text}");
     }
@@ -27,8 +27,8 @@ fn says(text: &str, words: &[&str]) {
 #[test]
 fn an_unknown_scenario_is_answered_with_the_near_one() {
     let cleave = Cleave::new();
-    let text = complaint(&cleave, &["run", "first-lok"]);
-    says(&text, &["unknown scenario `first-lok`", "did you mean `first-look`?", "hop-tax"]);
+    let text = error_output(&cleave, &["run", "first-lok"]);
+    contains_all(&text, &["unknown scenario `first-lok`", "did you mean `first-look`?", "hop-tax"]);
     assert!(!cleave.folder().join("runs").exists(), "a run folder was made");
 }
 
@@ -36,16 +36,16 @@ fn an_unknown_scenario_is_answered_with_the_near_one() {
 fn a_scenario_that_is_no_toml_is_shown_where() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("torn.toml"), "schema = 1\nname = \"torn\nseed = 3\n").expect("ours");
-    let text = complaint(&cleave, &["run", "torn.toml"]);
-    says(&text, &["torn.toml:2:"]);
+    let text = error_output(&cleave, &["run", "torn.toml"]);
+    contains_all(&text, &["torn.toml:2:"]);
 }
 
 #[test]
-fn every_fault_of_a_scenario_is_said_in_one_pass() {
+fn all_mistakes_of_a_scenario_are_reported_in_one_pass() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("broken.toml"), BROKEN).expect("ours");
-    let text = complaint(&cleave, &["run", "broken.toml"]);
-    says(
+    let text = error_output(&cleave, &["run", "broken.toml"]);
+    contains_all(
         &text,
         &[
             "broken.toml:10:",
@@ -68,8 +68,8 @@ fn an_impossible_rate_is_refused() {
     for (rate, reason) in [("0/s", "0"), ("-3/s", "-3"), ("9000000/s", "9000000"), ("fast", "fast")] {
         let text = right.replace("40/s", rate);
         std::fs::write(cleave.folder().join("rate.toml"), text).expect("ours");
-        let text = complaint(&cleave, &["explain", "rate.toml"]);
-        says(&text, &["rate.toml:10:", reason]);
+        let text = error_output(&cleave, &["explain", "rate.toml"]);
+        contains_all(&text, &["rate.toml:10:", reason]);
     }
     std::fs::write(cleave.folder().join("right.toml"), right).expect("ours");
     assert!(cleave.run(&["explain", "right.toml"]).status.success(), "the rest of it is right");
@@ -78,19 +78,19 @@ fn an_impossible_rate_is_refused() {
 #[test]
 fn an_unknown_arm_is_answered_with_the_choices() {
     let cleave = Cleave::new();
-    let text = complaint(&cleave, &["run", "first-look", "--arms", "mono,mikro"]);
-    says(&text, &["mikro", "micro"]);
+    let text = error_output(&cleave, &["run", "first-look", "--arms", "mono,mikro"]);
+    contains_all(&text, &["mikro", "micro"]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("file"), "in the way").expect("ours");
-    let text = complaint(&cleave, &["run", "first-look", "--out", "file/runs"]);
-    says(&text, &["file/runs", "--out"]);
+    let text = error_output(&cleave, &["run", "first-look", "--out", "file/runs"]);
+    contains_all(&text, &["file/runs", "--out"]);
     // Also for root, whom permissions do not stop.
-    let text = complaint(&cleave, &["run", "first-look", "--out", "/proc/runs"]);
-    says(&text, &["/proc/runs", "--out"]);
+    let text = error_output(&cleave, &["run", "first-look", "--out", "/proc/runs"]);
+    contains_all(&text, &["/proc/runs", "--out"]);
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn a_taken_port_is_named() {
     let cleave = Cleave::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = taken.local_addr().expect("bound").to_string();
-    let text = complaint(&cleave, &["node", "--hosts", "profile", "--listen", &addr]);
-    says(&text, &[&addr, "is another program using the port?"]);
-    let text = complaint(&cleave, &["up", "mono", "--size", "tiny", "--public", &addr]);
-    says(&text, &[&addr, "is another program using the port?"]);
+    let text = error_output(&cleave, &["node", "--hosts", "profile", "--listen", &addr]);
+    contains_all(&text, &[&addr, "is another program using the port?"]);
+    let text = error_output(&cleave, &["up", "mono", "--size", "tiny", "--public", &addr]);
+    contains_all(&text, &[&addr, "is another program using the port?"]);
 }

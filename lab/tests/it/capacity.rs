@@ -38,7 +38,7 @@ fn the_rate_is_measured_once_and_the_same_for_all() {
             record::Entry::Event(event) if event.text.contains("of the slowest") => Some(event.text.clone()),
             _ => None,
         });
-        (document["schedule_digest"].clone(), note.expect("the record says how the rate came about"))
+        (document["schedule_digest"].clone(), note.expect("the record notes how the rate was derived"))
     };
     let (first, note) = planned();
     // Two slots of 10 ms do at most 200 calls a second, and each journey makes at least one.

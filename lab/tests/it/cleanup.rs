@@ -88,10 +88,10 @@ fn what_a_killed_guardian_leaves_the_doctor_cleans() {
     lab.signal(Signal::SIGKILL);
     lab.0.wait().expect("it is dead");
     cleave.nothing_is_left(&header);
-    assert_eq!(groups(&header) > 0, limited, "nobody has cleaned up yet");
+    assert_eq!(groups(&header) > 0, limited, "nothing has been cleaned up yet");
     let clean = cleave.run(&["doctor", "--clean"]);
-    let told = String::from_utf8_lossy(&clean.stdout).into_owned();
-    assert!(clean.status.success() && told.contains(": 1 undone"), "{told}");
+    let stderr_text = String::from_utf8_lossy(&clean.stdout).into_owned();
+    assert!(clean.status.success() && stderr_text.contains(": 1 undone"), "{stderr_text}");
     assert_eq!(groups(&header), 0);
     let again = cleave.run(&["doctor", "--clean"]);
     assert_eq!(String::from_utf8_lossy(&again.stdout), "0 left over, all undone\n", "once is enough");

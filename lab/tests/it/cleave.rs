@@ -70,10 +70,10 @@ impl Cleave {
     #[track_caller]
     pub fn document(&self, arguments: &[&str]) -> (Value, Vec<Line>) {
         let output = self.run(&[&["run"], arguments, &["--output", "json"]].concat());
-        let told = String::from_utf8_lossy(&output.stderr);
-        let document: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("no document: {why}\n{told}"));
-        assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{told}");
+        let stderr_text = String::from_utf8_lossy(&output.stderr);
+        let document: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|why| panic!("no document: {why}\n{stderr_text}"));
+        assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{stderr_text}");
         let folder = document["run_dir"].as_str().expect("a folder");
         let lines = Reader::read_all(&Path::new(folder).join("run.jsonl")).expect("a readable record");
         assert_eq!(self.processes(), Vec::<u32>::new(), "something is left running");

@@ -30,7 +30,7 @@ impl TraceService for Received {
             let service = attributes.into_iter().find(|attribute| attribute.key == "service.name");
             let service = match service.and_then(|attribute| attribute.value?.value) {
                 Some(Value::StringValue(name)) => name,
-                other => panic!("spans of nobody: {other:?}"),
+                other => panic!("spans without a service: {other:?}"),
             };
             let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
             received.extend(spans.map(|span| (service.clone(), span)));

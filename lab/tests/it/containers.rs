@@ -46,13 +46,13 @@ impl Containers {
         command.arg("--file").arg(self.folder.path().join("compose.yaml"));
         command.arg("--project-directory").arg(root());
         command.args(["--project-name", &self.project, "--profile", "suite"]);
-        said(command.args(arguments).env("DOCKER_BUILDKIT", "1").env("COMPOSE_DOCKER_CLI_BUILD", "1"))
+        output(command.args(arguments).env("DOCKER_BUILDKIT", "1").env("COMPOSE_DOCKER_CLI_BUILD", "1"))
     }
 
     /// One word of what the engine knows of the container of a part.
     fn inspect(&self, part: &str, format: &str) -> String {
         let id = self.compose(&["ps", "--quiet", "--all", part]);
-        said(Command::new("docker").args(["inspect", "--format", format, &id]))
+        output(Command::new("docker").args(["inspect", "--format", format, &id]))
     }
 
     /// Where a port of a container is found on this machine.
@@ -84,10 +84,10 @@ fn root() -> PathBuf {
 }
 
 /// What a program printed, which must have ended well.
-fn said(command: &mut Command) -> String {
+fn output(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("it is installed");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {told}");
+    let stderr_text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr_text}");
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
@@ -109,7 +109,7 @@ fn the_suite_runs_in_containers_of_its_own() {
     let containers = Containers::up();
     containers.wait_until_healthy();
     for part in PARTS {
-        let bytes = said(
+        let bytes = output(
             Command::new("docker")
                 .args(["image", "inspect", "--format", "{{.Size}}"])
                 .arg(format!("cleave/{part}:local")),

@@ -10,7 +10,7 @@ fn open(document: &serde_json::Value) -> Vec<String> {
 }
 
 #[test]
-fn every_service_is_deployed_anew_at_half_load_and_nobody_notices() {
+fn every_service_is_redeployed_at_half_load_without_failures() {
     let cleave = Cleave::new();
     let (document, _) = cleave.document(&[&scenario("roll-all")]);
     assert_eq!(open(&document), Vec::<String>::new(), "{}", document["lints"]);

@@ -35,7 +35,7 @@ for = "2s"
 }
 
 #[test]
-fn what_strikes_is_counted_by_whom_it_strikes() {
+fn hits_of_a_fault_are_counted_by_target() {
     for (step, mono) in [
         ("do = \"reorder\"\non = \"feed\"\nwindow = 3", Some("in the transaction that publishes them")),
         (
@@ -58,12 +58,14 @@ fn what_strikes_is_counted_by_whom_it_strikes() {
             record::Entry::Header(header) => header.steps.first().cloned(),
             _ => None,
         });
-        let told = plan.expect("its step").not_applicable;
-        assert!(!told.contains_key(&'A'), "{step}: {told:?}");
-        match (told.get(&'B'), mono) {
+        let reasons = plan.expect("its step").not_applicable;
+        assert!(!reasons.contains_key(&'A'), "{step}: {reasons:?}");
+        match (reasons.get(&'B'), mono) {
             (None, None) => {}
-            (Some(told), Some(reason)) => assert!(told.contains(reason), "{step}: {told}"),
-            (told, wanted) => panic!("{step} in the monolith: {told:?}, not {wanted:?}"),
+            (Some(reason_text), Some(reason)) => {
+                assert!(reason_text.contains(reason), "{step}: {reason_text}")
+            }
+            (reasons, wanted) => panic!("{step} in the monolith: {reasons:?}, not {wanted:?}"),
         }
     }
 }

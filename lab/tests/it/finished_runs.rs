@@ -1,4 +1,4 @@
-//! A run that is over is told from its record alone: replayed, reported, checked.
+//! A finished run is replayed, reported and checked from its record alone.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::cleave::Cleave;
 const SCENARIO: &str = r#"schema = 1
 name   = "short"
 title  = "Three seconds of one program"
-why    = "Long enough to have something to tell"
+why    = "Long enough for some figures"
 phases = [{ name = "steady", for = "3s" }]
 
 [load]
@@ -21,37 +21,37 @@ processes = { app = ["gateway", "*"] }
 check = ["errors(all) > 50%"]
 "#;
 
-fn told(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
+fn output_of(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
     let output = cleave.run(arguments);
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }
 
 #[test]
-fn a_run_that_is_over_can_be_replayed_reported_and_checked() {
+fn a_finished_run_can_be_replayed_reported_and_checked() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let folder = document["run_dir"].as_str().expect("a folder").to_owned();
 
-    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("whole: every line is readable"), "{text}");
+    assert!(text.contains("complete: every line is valid"), "{text}");
 
-    let (code, exported) = told(&cleave, &["record", "export", "last"]);
+    let (code, exported) = output_of(&cleave, &["record", "export", "last"]);
     assert_eq!(code, Some(0), "{exported}");
     assert!(exported.contains("\ncleave_run_info{run_id=") && exported.ends_with("# EOF\n"), "{exported}");
-    let (code, refused) = told(&cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
+    let (code, refused) = output_of(&cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
     assert_eq!(code, Some(2));
-    assert!(refused.contains("choose another place with --to"), "{refused}");
+    assert!(refused.contains("choose another path with --to"), "{refused}");
 
-    let (code, replayed) = told(&cleave, &["replay", "last"]);
-    let (_, watched) = told(&cleave, &["watch", &folder]);
+    let (code, replayed) = output_of(&cleave, &["replay", "last"]);
+    let (_, watched) = output_of(&cleave, &["watch", &folder]);
     assert_eq!(code, Some(0), "{replayed}");
     assert!(replayed.contains("PHASE  steady"), "{replayed}");
     assert_eq!(replayed, watched, "a run that is over is watched to its end");
 
-    let (code, path) = told(&cleave, &["report", "last"]);
+    let (code, path) = output_of(&cleave, &["report", "last"]);
     assert_eq!(code, Some(0), "{path}");
     let html = std::fs::read_to_string(Path::new(&folder).join("report.html")).expect("a page");
     let check = &document["checks"][0];
@@ -59,7 +59,7 @@ fn a_run_that_is_over_can_be_replayed_reported_and_checked() {
     for part in ["<svg", "errors(all) &gt; 50%", &format!("<td>{value:.1}%</td>")] {
         assert!(html.contains(part), "no {part}");
     }
-    let (_, markdown) = told(&cleave, &["report", "last", "--output", "markdown"]);
+    let (_, markdown) = output_of(&cleave, &["report", "last", "--output", "markdown"]);
     let verdict = document["verdict"].as_str().expect("a word");
     // A machine too busy for an honest load makes the run invalid, and then nothing of it is called failed.
     let (element, word) = if verdict == "fail" { ("<failure", "fail") } else { ("<error", "invalid") };
@@ -67,27 +67,27 @@ fn a_run_that_is_over_can_be_replayed_reported_and_checked() {
         markdown.contains(&format!("### short {verdict}")) && markdown.contains(&format!("{value:.1}%")),
         "{markdown}"
     );
-    let (_, junit) = told(&cleave, &["report", "last", "--output", "junit"]);
+    let (_, junit) = output_of(&cleave, &["report", "last", "--output", "junit"]);
     assert!(junit.contains(element) && junit.contains("errors(all) &gt; 50%"), "{junit}");
-    let (_, github) = told(&cleave, &["report", "last", "--output", "github"]);
+    let (_, github) = output_of(&cleave, &["report", "last", "--output", "github"]);
     assert!(
         github.contains(&format!("::error file=short.toml,line=15::{word}: errors(all) > 50%")),
         "{github}"
     );
 
-    let (_, json) = told(&cleave, &["report", "last", "--output", "json"]);
+    let (_, json) = output_of(&cleave, &["report", "last", "--output", "json"]);
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).expect("JSON"),
         document,
-        "as the run itself said it"
+        "as the run itself printed it"
     );
 
-    let (code, text) = told(&cleave, &["report", "lost"]);
+    let (code, text) = output_of(&cleave, &["report", "lost"]);
     assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
 }
 
 #[test]
-fn two_runs_stand_beside_each_other_unless_one_is_none() {
+fn two_runs_are_compared_if_both_are_complete() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
@@ -100,43 +100,46 @@ fn two_runs_stand_beside_each_other_unless_one_is_none() {
         std::fs::create_dir(copy).expect("a folder of ours");
         std::fs::write(copy.join("run.jsonl"), bytes).expect("a folder of ours");
     }
-    let (code, path) = told(&cleave, &["report", "last", "--compare", "twin"]);
+    let (code, path) = output_of(&cleave, &["report", "last", "--compare", "twin"]);
     assert_eq!(code, Some(0), "{path}");
     assert!(path.trim_end().ends_with("compare-20000101-000000-twin.html"), "{path}");
     let html = std::fs::read_to_string(cleave.folder().join(path.trim_end())).expect("a page");
     assert!(html.contains("mono, run 2") && !html.contains("seeds differ"));
-    let (_, markdown) = told(&cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
+    let (_, markdown) = output_of(&cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
     assert!(markdown.contains(&format!("### short: {verdict} in run 1, {verdict} in run 2")), "{markdown}");
-    let (_, json) = told(&cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
+    let (_, json) = output_of(&cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
     let both: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(both["runs"][0]["checks"], document["checks"]);
-    for (other, output, said) in [
+    for (other, output, message) in [
         ("lost", "html", "unknown run `lost` in runs"),
         ("last", "html", "are the same run"),
-        ("torn", "html", "has no end: the run was cut short"),
-        ("twin", "junit", "two runs are told as html, markdown or json"),
+        ("torn", "html", "has no end line: the run was cut short"),
+        ("twin", "junit", "--compare does not support junit and github"),
     ] {
-        let (code, text) = told(&cleave, &["report", "last", "--compare", other, "--output", output]);
-        assert!(code == Some(2) && text.contains(said), "{other}: {code:?} {text}");
+        let (code, text) = output_of(&cleave, &["report", "last", "--compare", other, "--output", output]);
+        assert!(code == Some(2) && text.contains(message), "{other}: {code:?} {text}");
     }
 }
 
 #[test]
-fn a_strange_or_torn_record_is_told_as_such_and_shown_as_far_as_it_goes() {
+fn a_damaged_record_is_reported_and_shown_up_to_the_damage() {
     let cleave = Cleave::new();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
     let whole = std::fs::read(&record).expect("readable");
-    // This program can read any word there; whoever reads by the schema would stumble.
+    // This program accepts any word there; a reader that validates by the schema would not.
     let strange = String::from_utf8_lossy(&whole).replacen("\"list\":\"check\"", "\"list\":\"chess\"", 1);
     std::fs::write(&record, strange).expect("writable");
-    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
     assert!(code == Some(3) && text.contains("! line 1/expectations/0/list: \"chess\" is none of"), "{text}");
     std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
-    let (code, text) = told(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("torn") && text.contains("there is no end"), "{text}");
-    let (_, markdown) = told(&cleave, &["report", "last", "--output", "markdown"]);
+    assert!(
+        text.contains("the last line is incomplete") && text.contains("the end line is missing"),
+        "{text}"
+    );
+    let (_, markdown) = output_of(&cleave, &["report", "last", "--output", "markdown"]);
     assert!(markdown.contains("### short invalid"), "{markdown}");
 }

@@ -28,7 +28,7 @@ struct Prometheus {
 /// Whether the tools are here; says so if not.
 fn is_installed() -> bool {
     let has =
-        |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|said| said.status.success());
+        |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
     let missing: Vec<&str> = ["prometheus", "promtool"].into_iter().filter(|tool| !has(tool)).collect();
     if !missing.is_empty() {
         println!("skipped: no {} here; on Debian: apt-get install prometheus", missing.join(", no "));
@@ -92,17 +92,17 @@ impl Drop for Prometheus {
 
 /// The port it took.
 fn listening(log: &mut impl BufRead) -> SocketAddr {
-    let mut said = String::new();
+    let mut output = String::new();
     for line in log.lines().map_while(Result::ok) {
         if line.contains("Listening on")
             && let Some(addr) = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next())
         {
             return addr.parse().expect("an address");
         }
-        said.push_str(&line);
-        said.push('\n');
+        output.push_str(&line);
+        output.push('\n');
     }
-    panic!("Prometheus ended before it listened:\n{said}");
+    panic!("Prometheus ended before it listened:\n{output}");
 }
 
 /// Percent-encoded as a query's value (RFC 3986, section 2.1).
@@ -196,11 +196,11 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
     drop(live);
 
     let left = std::fs::read_dir(&targets).expect("it was written").count();
-    assert_eq!(left, 0, "a run that is over tells Prometheus of nobody");
+    assert_eq!(left, 0, "a finished run leaves no targets for Prometheus");
 
     let exported = cleave.folder().join("run.om");
-    let said = cleave.run(&["record", "export", "last", "--to", &exported.to_string_lossy()]);
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let output = cleave.run(&["record", "export", "last", "--to", &exported.to_string_lossy()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let old = folder();
     let made = Command::new("promtool")
         .args(["tsdb", "create-blocks-from", "openmetrics"])
@@ -286,7 +286,7 @@ fn serve(text: String) -> SocketAddr {
 }
 
 #[test]
-fn a_slow_trace_is_found_beside_the_latency_it_belongs_to() {
+fn a_slow_trace_is_linked_from_its_latency() {
     if !is_installed() {
         return;
     }

@@ -43,7 +43,7 @@ fn ends_in_order(signal: Signal) {
     run.signal(signal);
     let (code, text) = run.rest();
     assert_eq!(code, Some(130));
-    assert!(text.contains("record: "), "what was measured so far is told");
+    assert!(text.contains("record: "), "the path of the record is printed");
     cleave.nothing_is_left(&header);
     let lines = Reader::read_all(&record).expect("a readable record");
     assert!(matches!(lines[lines.len() - 1].entry, Entry::End(_)), "the record has its end");

@@ -1,4 +1,4 @@
-//! The traps of comparing deployments: each has a scenario that falls into it, and is told so.
+//! The traps of comparing deployments: each has a scenario that is reported under its name.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn expected(path: &Path) -> (i32, String) {
 }
 
 #[test]
-fn whoever_falls_into_a_trap_is_told_its_name() {
+fn each_trap_is_reported_by_its_name() {
     let cleave = Cleave::new();
     let mut paths: Vec<_> =
         std::fs::read_dir(FOLDER).expect("ours").map(|entry| entry.expect("ours").path()).collect();
@@ -23,17 +23,18 @@ fn whoever_falls_into_a_trap_is_told_its_name() {
     paths.sort();
     let traps = (1..=17).map(|number| format!("t{number:02}-"));
     for trap in traps {
-        assert!(paths.iter().any(|path| stem(path).starts_with(&trap)), "nobody falls into {trap}");
+        assert!(paths.iter().any(|path| stem(path).starts_with(&trap)), "no scenario for {trap}");
     }
     for path in paths {
         let (code, words) = expected(&path);
         let output = cleave.run(&["run", &path.to_string_lossy(), "--output", "json"]);
-        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let ended = output.status.code();
         if code == 2 {
-            assert!(ended == Some(2) && told.contains(&words), "{}: {ended:?}\n{told}", path.display());
+            assert!(ended == Some(2) && stderr.contains(&words), "{}: {ended:?}\n{stderr}", path.display());
         } else {
-            let document = serde_json::from_str(&said).expect("a document");
+            let document = serde_json::from_str(&stdout).expect("a document");
             let found = lints(&document);
             assert!(found.contains(&words), "{}: no `{words}` in {found:?}", path.display());
             assert!(

@@ -14,40 +14,40 @@ use crate::routes;
 /// A suite that is up, and what it said of itself.
 pub struct Suite {
     program: Started,
-    said: BTreeMap<String, String>,
+    output: BTreeMap<String, String>,
 }
 
 impl Suite {
     pub fn start_with(cleave: &Cleave, topology: &str, environment: &[(&str, &str)]) -> Self {
         let mut program = cleave.start_with(&["up", topology, "--size", "tiny"], environment);
-        let mut said = BTreeMap::new();
+        let mut output = BTreeMap::new();
         let mut lines = BufReader::new(program.0.stdout.take().expect("piped")).lines();
         while let Some(Ok(line)) = lines.next() {
             if line.starts_with("Ctrl-C") {
-                return Self { program, said };
+                return Self { program, output };
             }
             if let Some((name, value)) = line.split_once("  ") {
-                said.insert(name.to_owned(), value.trim().to_owned());
+                output.insert(name.to_owned(), value.trim().to_owned());
             }
         }
-        panic!("it ended before it was up: {said:?} {:?}", program.rest());
+        panic!("it ended before it was up: {output:?} {:?}", program.rest());
     }
 
     pub fn guest(&self) -> Client {
         let addr: SocketAddr =
-            self.said["public door"].trim_start_matches("http://").parse().expect("an address");
+            self.output["public door"].trim_start_matches("http://").parse().expect("an address");
         Client { addr, token: None }
     }
 
     pub fn seeded(&self) -> Client {
-        Client { token: Some(self.said["user token"].clone()), ..self.guest() }
+        Client { token: Some(self.output["user token"].clone()), ..self.guest() }
     }
 
     /// Internal addresses of its instances.
     pub fn instances(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let is_instance = |(name, _): &(&String, &String)| name.contains('#');
-        self.said.iter().filter(is_instance).map(|(_, said)| {
-            let url = said.split(' ').next().unwrap_or_default();
+        self.output.iter().filter(is_instance).map(|(_, output)| {
+            let url = output.split(' ').next().unwrap_or_default();
             url.trim_start_matches("http://").parse().expect("an address")
         })
     }
@@ -60,7 +60,7 @@ impl Suite {
 }
 
 #[test]
-fn every_route_answers_as_its_row_says() {
+fn every_route_responds_as_declared() {
     let cleave = Cleave::new();
     let suite = Suite::start_with(&cleave, "micro", &[]);
     let feed = suite.seeded().get("/v1/feed?limit=3").expect(200);
@@ -70,9 +70,9 @@ fn every_route_answers_as_its_row_says() {
 
     // Prometheus is told where they are, as long as they are.
     let targets = cleave.folder().join("runs/.targets");
-    let told: Vec<_> =
+    let target_files: Vec<_> =
         std::fs::read_dir(&targets).expect("a folder").flatten().map(|file| file.path()).collect();
-    let [file] = &told[..] else { panic!("one file for one suite, not {told:?}") };
+    let [file] = &target_files[..] else { panic!("one file for one suite, not {target_files:?}") };
     let groups: Value = serde_json::from_slice(&std::fs::read(file).expect("readable")).expect("JSON");
     listed.sort();
     assert_eq!(groups[0]["targets"], json!(listed));
@@ -80,5 +80,5 @@ fn every_route_answers_as_its_row_says() {
 
     suite.end();
     assert!(cleave.processes().is_empty(), "something is left running");
-    assert_eq!(std::fs::read_dir(&targets).expect("a folder").count(), 0, "nobody is there any more");
+    assert_eq!(std::fs::read_dir(&targets).expect("a folder").count(), 0, "every process has ended");
 }

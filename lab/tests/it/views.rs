@@ -201,21 +201,21 @@ fn four_views_of_one_record_agree_to_the_digit() {
 }
 
 #[test]
-fn what_was_wrong_is_said_the_same_everywhere() {
+fn incidents_are_equal_in_all_views() {
     let run = Run::of(&lines()).expect("a header");
     let clock = |value: &Value| model::format::clock(value.as_u64().expect("a second"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let document = json!(document::document(&run, None));
     let symptoms = document["symptoms"].as_array().expect("a list");
-    let told: Vec<[String; 5]> = symptoms
+    let expected_rows: Vec<[String; 5]> = symptoms
         .iter()
         .map(|it| {
             let seconds = it["seconds"].to_string();
             [text(&it["arm"]), text(&it["text"]), clock(&it["first_s"]), clock(&it["last_s"]), seconds]
         })
         .collect();
-    let killed = |arm: &str| told.iter().any(|row| row[0] == arm && row[1].ends_with("#0 is down"));
-    assert!(killed("A") && killed("B"), "photo was killed in both: {told:?}");
+    let killed = |arm: &str| expected_rows.iter().any(|row| row[0] == arm && row[1].ends_with("#0 is down"));
+    assert!(killed("A") && killed("B"), "photo was killed in both: {expected_rows:?}");
 
     let markdown = markdown::markdown(&run);
     let folded = markdown.split("<summary>what was wrong</summary>").nth(1).expect("it is folded");
@@ -228,7 +228,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
             cells.try_into().expect("five cells")
         })
         .collect();
-    assert_eq!(shown, told, "Markdown");
+    assert_eq!(shown, expected_rows, "Markdown");
 
     let page = page::page(&run);
     let section = page.split("<section id=\"what-was-wrong\">").nth(1).expect("a section");
@@ -245,7 +245,7 @@ fn what_was_wrong_is_said_the_same_everywhere() {
             [letter, text, first, last, seconds].map(str::to_owned)
         })
         .collect();
-    assert_eq!(shown, told, "the page");
+    assert_eq!(shown, expected_rows, "the page");
 }
 
 #[test]

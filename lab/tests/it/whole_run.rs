@@ -9,7 +9,7 @@ use crate::cleave::{Cleave, is_starved, scenario};
 const ROWS: &[&str] = &["cpu_per_journey", "latency_p50", "hops", "processes", "databases"];
 
 #[test]
-fn a_run_ends_in_one_document_that_says_it_all() {
+fn a_run_ends_with_one_complete_document() {
     let cleave = Cleave::new();
     let (document, lines) = cleave.document(&[&scenario("quick-look")]);
 
