@@ -2,7 +2,7 @@
 #   docker build --target feed -t cleave/feed .
 # compose.yaml builds and starts all of them.
 
-# The C parts (SQLite, aws-lc) and the program are linked against this Debian's libc; the images below have the same.
+# SQLite and the program are linked against this Debian's libc; the images below have the same.
 FROM docker.io/library/rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .

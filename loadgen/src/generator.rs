@@ -188,7 +188,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
 }
 
 fn client(plan: &LoadPlan, pool: usize) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
+    reqwest::plain::Client::builder()
         .timeout(Duration::from_micros(plan.timeout_us))
         .connect_timeout(Duration::from_secs(1))
         .no_proxy()
@@ -200,6 +200,7 @@ fn client(plan: &LoadPlan, pool: usize) -> reqwest::Result<reqwest::Client> {
         .pool_idle_timeout(Duration::from_secs(10))
         .pool_max_idle_per_host(pool)
         .build()
+        .map(reqwest::Client::from)
 }
 
 /// Reads commands of the lab from standard input. End of file cancels the load.

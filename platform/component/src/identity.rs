@@ -1,5 +1,7 @@
 //! Tokens: JWT, HS256 (RFC 7519), with a secret made per run.
 
+mod hmac;
+
 use contract::{Principal, Refusal};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ struct Claims {
 impl Identity {
     /// An identity around the run's secret.
     pub fn new(secret: &[u8]) -> Self {
+        hmac::install();
         let mut rules = Validation::new(Algorithm::HS256);
         rules.leeway = 0;
         rules.set_required_spec_claims(&["exp", "sub"]);
