@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("platform/policy", &["policy"]),
     ("platform/contract", &["contract"]),
+    ("platform/features", &["features"]),
     ("platform/runtime", &["runtime"]),
     ("platform/telemetry", &["telemetry"]),
     ("platform/fault", &["fault"]),
@@ -26,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/model", &["model"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
+    ("loadgen/reqwest", &["reqwest"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
     ("lab/conductor", &["conductor"]),
     ("lab and benches", &["lab", "benches"]),

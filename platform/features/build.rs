@@ -1,0 +1,3 @@
+//! Only so that cargo counts the build dependencies.
+
+fn main() {}
