@@ -173,9 +173,9 @@ impl Screen {
     /// The options of the dashboard.
     pub fn options(self, guest: bool, folder: PathBuf) -> tui::Options {
         let theme = match self.theme {
-            Theme::Dark => tui::Theme::Dark,
-            Theme::Light => tui::Theme::Light,
-            Theme::Mono => tui::Theme::Mono,
+            Theme::Dark => tui::ColorScheme::Dark,
+            Theme::Light => tui::ColorScheme::Light,
+            Theme::Mono => tui::ColorScheme::Mono,
         };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let (ascii, no_mouse) = (self.ascii, self.no_mouse);

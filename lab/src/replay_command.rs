@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use model::Run;
 use record::{Entry, Line, ReadError, Reader};
 
 use crate::{cli, output, report_command, run_command};
@@ -58,7 +59,7 @@ pub fn replay(args: &cli::Replay) -> ExitCode {
     let path = folder.join(report_command::RECORD_FILE);
     if let Some(second) = args.shot {
         return match Reader::read_all(&path) {
-            Ok(lines) => shot(args.screen, folder, lines, second),
+            Ok(lines) => shot(args.screen, folder, &lines, second),
             Err(error) => output::error(&error),
         };
     }
@@ -72,9 +73,10 @@ pub fn replay(args: &cli::Replay) -> ExitCode {
 }
 
 /// Writes the dashboard at a second of the load to files.
-fn shot(look: cli::Screen, folder: PathBuf, lines: Vec<Line>, second: f64) -> ExitCode {
-    let lines = lines.into_iter().map(Arc::new).collect();
-    match tui::shot::of_record(&look.options(true, folder), lines, second) {
+fn shot(screen: cli::Screen, folder: PathBuf, lines: &[Line], second: f64) -> ExitCode {
+    let mut run = Run::default();
+    run.take(lines);
+    match tui::shot::of_run(&screen.options(true, folder), run, second) {
         Ok(paths) => {
             for path in paths {
                 output::print_line(format_args!("{}", path.display()));
@@ -91,7 +93,7 @@ fn is_screen() -> bool {
 
 /// A view of the lines that a thread sends; the screen stays until it is closed.
 fn show(
-    look: cli::Screen,
+    looks: cli::Screen,
     folder: PathBuf,
     pace: Option<Pace>,
     feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Closed) -> Result<(), ReadError> + Send + 'static,
@@ -105,7 +107,7 @@ fn show(
     if screen && let Err(error) = ctrlc::set_handler(interrupted) {
         return output::error(&error);
     }
-    let (sender, lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
+    let (sender, mut lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
     let closed = Closed::default();
     let is_closed = closed.clone();
     let feeding = std::thread::spawn(move || {
@@ -119,21 +121,20 @@ fn show(
     });
     let shown = if screen {
         let times = pace.as_ref().map(Pace::times);
-        let options = tui::Options { pace: times, ..look.options(true, folder.clone()) };
-        let ask = |ask| match ask {
-            tui::Ask::Pace(times) => {
+        let options = tui::Options { pace: times, ..looks.options(true, folder.clone()) };
+        let request = |request| match request {
+            tui::Request::Pace(times) => {
                 if let Some(pace) = &pace {
                     pace.set(times);
                 }
                 None
             }
-            tui::Ask::Report => Some(report_command::write_page(&folder)),
-            tui::Ask::Quit(_) => None,
+            tui::Request::Report => Some(report_command::write_page(&folder)),
+            tui::Request::Quit(_) => None,
         };
-        tui::run(options, &lines, ask).map(drop)
+        tui::run(options, &mut lines, request).map(drop)
     } else {
-        let mut printer = tui::plain::Printer::new(std::io::stdout());
-        lines.iter().try_for_each(|line| printer.line(&line))
+        tui::plain::print(&mut lines, std::io::stdout())
     };
     // The feeding thread may be waiting for room in the channel.
     drop(lines);

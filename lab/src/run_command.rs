@@ -113,7 +113,9 @@ fn scorecard(lines: &[Line], record: &std::path::Path) -> std::io::Result<()> {
     let stdout = std::io::stdout();
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut out = stdout.lock();
-    tui::card::print(&mut out, lines, DEFAULT_COLUMNS, colour)?;
+    let mut run = model::Run::default();
+    run.take(lines);
+    tui::card::print(&mut out, &run, DEFAULT_COLUMNS, colour)?;
     writeln!(out, "record: {}", record.display())
 }
 
@@ -192,37 +194,33 @@ impl ViewThreads {
     }
 }
 
-fn plain(lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
-    let mut printer = tui::plain::Printer::new(out);
-    for line in lines {
-        // The reader of the pipe has exited; the run and its record continue.
-        let _ = printer.line(&line);
-    }
+fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
+    // A closed pipe ends the lines, not the run.
+    let _ = tui::plain::print(&mut lines, out);
+    lines.into_iter().for_each(drop);
 }
 
 /// The dashboard, and plain lines after the user has detached from it.
-fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
+fn screen(mut lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
     let folder = options.folder.clone().unwrap_or_default();
-    let ask = |ask| match ask {
-        tui::Ask::Quit(quit) => {
+    let request = |request| match request {
+        tui::Request::Quit(quit) => {
             let by = match quit {
-                tui::Quit::Asked | tui::Quit::Interrupt => 1,
+                tui::Quit::InOrder | tui::Quit::Interrupt => 1,
                 tui::Quit::AtOnce => 2,
             };
             interrupts.send_modify(|count| *count += by);
             None
         }
-        tui::Ask::Report => Some(report_command::write_page(&folder)),
+        tui::Request::Report => Some(report_command::write_page(&folder)),
         // A live run has no pace to change.
-        tui::Ask::Pace(_) => None,
+        tui::Request::Pace(_) => None,
     };
-    match tui::run(options, &lines, ask) {
-        Ok(left) if left.detached => {
-            let mut printer = tui::plain::Printer::new(std::io::stdout());
-            for line in left.before.into_iter().chain(lines) {
-                // The reader of the pipe has exited; the run and its record continue.
-                let _ = printer.line(&line);
-            }
+    match tui::run(options, &mut lines, request) {
+        Ok(exit) if exit.detached => {
+            // A closed pipe ends the lines, not the run.
+            let _ = tui::plain::resume(exit.run, &mut lines, std::io::stdout());
+            lines.into_iter().for_each(drop);
         }
         Ok(_) => {}
         Err(error) => {

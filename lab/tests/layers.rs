@@ -203,3 +203,55 @@ fn a_planted_upward_import_is_found() {
     assert!(!plant("feed", "comments").is_empty(), "a service added later is a service");
     assert!(plant("feed", "follower-api").is_empty(), "services see each other's promises");
 }
+
+/// Types of the record that no dashboard may name: a view that folds lines itself has numbers that other views lack.
+const LINE_TYPES: [&str; 2] = ["Line", "Entry"];
+
+/// Line types of the record that a source names, by path or by import.
+fn line_types_in(source: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for (at, path) in source.match_indices("record::") {
+        let rest = &source[at + path.len()..];
+        let end = match rest.strip_prefix('{') {
+            Some(_) => rest.find('}'),
+            None => rest.find(|c: char| !c.is_alphanumeric() && c != '_'),
+        };
+        let names: Vec<&str> =
+            rest[..end.unwrap_or(rest.len())].split(|c: char| !c.is_alphanumeric()).collect();
+        found.extend(LINE_TYPES.into_iter().filter(|of| names.contains(of)));
+    }
+    found
+}
+
+fn sources_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn dashboards_name_no_line_of_the_record() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("lab lies in the workspace");
+    let mut sources = Vec::new();
+    for dashboard in ["tui", "report", "grafana"] {
+        sources_below(&root.join("dashboards").join(dashboard).join("src"), &mut sources);
+    }
+    assert!(sources.len() > 50, "the dashboards have more files than {}", sources.len());
+    for path in sources {
+        let source = std::fs::read_to_string(&path).expect("a readable source");
+        let found = line_types_in(&source);
+        assert!(found.is_empty(), "{} names record::{found:?}; ask lab/model instead", path.display());
+    }
+}
+
+#[test]
+fn a_planted_line_in_a_dashboard_is_found() {
+    assert_eq!(line_types_in("use record::{Edge, Line};"), ["Line"]);
+    assert_eq!(line_types_in("fn fold(entry: &record::Entry) {}"), ["Entry"]);
+    assert!(line_types_in("use record::{Edge, Proc};\nuse ratatui::text::Line;").is_empty());
+}

@@ -1,8 +1,8 @@
 //! Replays a record, or without one the tests' synthetic run:
 //! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--live] [--panic]`.
 //!
-//! `--fast` tells everything at once, `--live` as if the run was made here; with `--panic` the key `r` panics, to see
-//! what is left of the terminal.
+//! `--fast` shows everything at once, `--live` shows it as a run made here; with `--panic` the key `r` panics, to see
+//! whether the terminal is restored.
 
 #[path = "../tests/it/fixture/mod.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
@@ -26,21 +26,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(path) => record::Reader::read_all(std::path::Path::new(path))?,
         None => fixture::lines(),
     };
-    let (tell, told) = mpsc::channel();
-    let left = Arc::new(AtomicBool::new(false));
-    let seen = left.clone();
+    let (sender, mut source) = mpsc::channel();
+    let closed = Arc::new(AtomicBool::new(false));
+    let is_closed = closed.clone();
     let replayed = lines.clone();
     let replay = std::thread::spawn(move || {
         let mut at = fixture::LOAD_START + skip * fixture::SECOND;
         for line in replayed {
             std::thread::sleep(Duration::from_nanos(line.t.saturating_sub(at)));
             at = at.max(line.t);
-            if seen.load(Ordering::SeqCst) || tell.send(Arc::new(line)).is_err() {
+            if is_closed.load(Ordering::SeqCst) || sender.send(Arc::new(line)).is_err() {
                 return;
             }
         }
-        // The screen stays until it is left.
-        while !seen.load(Ordering::SeqCst) {
+        // The screen stays until it is closed.
+        while !is_closed.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(100));
         }
     });
@@ -54,27 +54,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options =
             tui::Options { ascii, no_color, guest, pace: guest.then_some(1.0), ..Default::default() };
         let panics = has("--panic");
-        let shown = tui::run(options, &told, |ask| match ask {
-            tui::Ask::Report if panics => panic!("asked to panic"),
-            tui::Ask::Report => Some("a demonstration has no report".into()),
-            tui::Ask::Quit(_) | tui::Ask::Pace(_) => None,
+        let exit = tui::run(options, &mut source, |request| match request {
+            tui::Request::Report if panics => panic!("asked to panic"),
+            tui::Request::Report => Some("a demonstration has no report".into()),
+            tui::Request::Quit(_) | tui::Request::Pace(_) => None,
         })?;
-        if shown.detached {
-            let mut printer = tui::plain::Printer::new(std::io::stdout());
-            for line in shown.before.into_iter().chain(told.try_iter()) {
-                printer.line(&line)?;
-            }
+        if exit.detached {
+            closed.store(true, Ordering::SeqCst);
+            tui::plain::resume(exit.run, &mut source, std::io::stdout())?;
         }
     } else {
-        let mut printer = tui::plain::Printer::new(std::io::stdout());
-        left.store(true, Ordering::SeqCst);
-        for line in &lines {
-            printer.line(line)?;
-        }
+        closed.store(true, Ordering::SeqCst);
+        tui::plain::print(&mut lines.clone().into_iter(), std::io::stdout())?;
     }
-    left.store(true, Ordering::SeqCst);
-    drop(told);
+    closed.store(true, Ordering::SeqCst);
+    drop(source);
     replay.join().map_err(|_| "the replay panicked")?;
-    tui::card::print(&mut std::io::stdout(), &lines, 80, std::io::stdout().is_terminal())?;
+    let mut run = model::Run::default();
+    run.take(&lines);
+    tui::card::print(&mut std::io::stdout(), &run, 80, std::io::stdout().is_terminal())?;
     Ok(())
 }

@@ -3,86 +3,39 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use model::format;
-use record::{Audit, Check, End, Entry, Header, Line, Score, Verdict, Window};
+use model::journeys::Failures;
+use model::{Run, format};
+use record::{Score, Verdict};
 
-use crate::figures::{NO_DATA, count, left, load_clock, right, value, width, wrap};
 use crate::sweep;
+use crate::text::{NO_DATA, count, left, right, value, width, wrap};
 
 /// Narrower than this and the columns of two arms do not fit side by side.
-const NARROWEST: usize = 60;
+const MIN_WIDTH: usize = 60;
 
 /// Prints the scorecard: verdict and the reasons to doubt it first, then errors
 /// by cause, expectations, audit, and a row per measure under its claim.
 ///
 /// # Errors
-/// What writing to `out` says.
-pub fn print(out: &mut impl Write, lines: &[Line], width: u16, colour: bool) -> io::Result<()> {
-    let said = Said::of(lines);
-    let Some(header) = said.header else {
-        return writeln!(out, "the record has no header: nothing can be said about this run");
-    };
-    let mut card = Card { out, width: usize::from(width).max(NARROWEST), colour };
-    card.verdict(header, said.end)?;
-    if header.arms.len() >= sweep::MANY {
-        card.checks(header, &said.checks)?;
-        return sweep::print(card.out, header, &said.scores, card.width);
+/// When `out` cannot be written.
+pub fn print(out: &mut impl Write, run: &Run, width: u16, colour: bool) -> io::Result<()> {
+    if !run.has_begun() {
+        return writeln!(out, "the record has no header: expected one as its first line");
     }
-    card.arms(header, said.end)?;
-    card.errors(header, &said.windows)?;
-    card.checks(header, &said.checks)?;
-    card.audits(&said.audits)?;
-    card.scores(header, &said.scores)
-}
-
-/// The lines a card is made of.
-struct Said<'a> {
-    header: Option<&'a Header>,
-    end: Option<&'a End>,
-    checks: Vec<&'a Check>,
-    scores: Vec<&'a Score>,
-    /// Per arm, added up over its rounds.
-    audits: Vec<Audit>,
-    /// By round, second, arm, journey: a window said again replaces itself.
-    windows: BTreeMap<(u32, u32, char, &'a str), &'a Window>,
-}
-
-impl<'a> Said<'a> {
-    fn of(lines: &'a [Line]) -> Self {
-        let mut said = Self {
-            header: None,
-            end: None,
-            checks: Vec::new(),
-            scores: Vec::new(),
-            audits: Vec::new(),
-            windows: BTreeMap::new(),
-        };
-        // An expectation that changed its standing is said again: the last word counts.
-        let mut checks: BTreeMap<(u32, char), &Check> = BTreeMap::new();
-        for line in lines {
-            match &line.entry {
-                Entry::Header(header) => said.header = Some(header),
-                Entry::End(end) => said.end = Some(end),
-                Entry::Check(check) => {
-                    checks.insert((check.id, check.arm), check);
-                }
-                Entry::Score(score) => said.scores.push(score),
-                Entry::Window(w) => {
-                    said.windows.insert((w.round, w.second, w.arm, &w.journey), w);
-                }
-                Entry::Phase(_) | Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) => {}
-                Entry::Event(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) | Entry::Audit(_) => {}
-            }
-        }
-        said.checks = checks.into_values().collect();
-        let mut run = model::Run::default();
-        lines.iter().filter(|line| matches!(line.entry, Entry::Audit(_))).for_each(|line| run.add(line));
-        said.audits = run.audits();
-        said
+    let mut card = Card { out, run, width: usize::from(width).max(MIN_WIDTH), colour };
+    card.verdict()?;
+    if run.is_sweep() {
+        card.checks()?;
+        return sweep::print(card.out, run, card.width);
     }
+    card.arms()?;
+    card.errors()?;
+    card.checks()?;
+    card.audits()?;
+    card.scores()
 }
 
-/// What a piece of text means; the words say it too.
+/// What a piece of text means; colour is never the only sign.
 #[derive(Clone, Copy)]
 enum Tone {
     Plain,
@@ -117,6 +70,7 @@ impl Tone {
 
 struct Card<'a, W> {
     out: &'a mut W,
+    run: &'a Run,
     width: usize,
     colour: bool,
 }
@@ -145,7 +99,9 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn verdict(&mut self, header: &Header, end: Option<&End>) -> io::Result<()> {
+    fn verdict(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let (header, end) = (&run.header, run.end.as_ref());
         let (tone, name) = match end.map(|end| end.verdict) {
             Some(Some(verdict)) => (Tone::of(verdict), verdict.word().to_uppercase()),
             Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
@@ -176,7 +132,9 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn arms(&mut self, header: &Header, end: Option<&End>) -> io::Result<()> {
+    fn arms(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let header = &run.header;
         writeln!(self.out)?;
         for arm in &header.arms {
             let some = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
@@ -190,7 +148,8 @@ impl<W: Write> Card<'_, W> {
             writeln!(self.out, "{} {}  {text}", arm.letter, left(&arm.name, 16, false))?;
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
-        let peak = end.map(|end| format!(", peak PSS {:.0} MiB", end.pss_mib_peak)).unwrap_or_default();
+        let peak =
+            run.end.as_ref().map(|end| format!(", peak PSS {:.0} MiB", end.pss_mib_peak)).unwrap_or_default();
         let text = format!(
             "{}{rounds}, all ready after {} ms{peak}, {} cores, {} build",
             header.way, header.ready_ms, header.machine.cores, header.machine.profile
@@ -199,27 +158,14 @@ impl<W: Write> Card<'_, W> {
         self.wrapped("again: ", Tone::Plain, &header.command.join(" "))
     }
 
-    fn errors(
-        &mut self,
-        header: &Header,
-        windows: &BTreeMap<(u32, u32, char, &str), &Window>,
-    ) -> io::Result<()> {
-        if windows.is_empty() {
+    fn errors(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let Failures { offered, causes } = run.failures_by_cause();
+        if offered.is_empty() {
             return Ok(());
         }
-        let mut causes: BTreeMap<&str, BTreeMap<char, u64>> = BTreeMap::new();
-        let mut offered: BTreeMap<char, u64> = BTreeMap::new();
-        for window in windows.values() {
-            *offered.entry(window.arm).or_default() += window.offered;
-            let failed = window.errors.iter().map(|(cause, n)| (cause.as_str(), *n));
-            for (cause, n) in failed.chain([("dropped", window.dropped), ("abandoned", window.abandoned)]) {
-                if n > 0 {
-                    *causes.entry(cause).or_default().entry(window.arm).or_default() += n;
-                }
-            }
-        }
         self.title("errors by cause, whole run")?;
-        let letters: Vec<char> = header.arms.iter().map(|arm| arm.letter).collect();
+        let letters = run.letters();
         let heads: String = letters.iter().map(|letter| right(&letter.to_string(), 10)).collect();
         writeln!(self.out, "  {}{heads}", left("", 16, false))?;
         let row = |name: &str, of: &BTreeMap<char, u64>| {
@@ -237,12 +183,14 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn checks(&mut self, header: &Header, checks: &[&Check]) -> io::Result<()> {
+    fn checks(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let checks = run.checks();
         if checks.is_empty() {
             return Ok(());
         }
-        let held = checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
-        self.title(&format!("expectations: {held} of {} checks hold", checks.len()))?;
+        let (held, all) = run.held();
+        self.title(&format!("expectations: {held} of {all} checks hold"))?;
         // Sign, arm, value, limit, samples, verdict; the text takes what is left.
         const FIXED: usize = 2 + 2 + 10 + 10 + 7 + 14;
         let text_cells = self.width - FIXED;
@@ -276,13 +224,13 @@ impl<W: Write> Card<'_, W> {
                 )?;
             }
             if check.verdict != Verdict::Pass {
-                let plan = header.expectations.iter().find(|plan| plan.id == check.id);
-                if let Some(plan) = plan.filter(|plan| !plan.why.is_empty()) {
-                    self.wrapped("    ", Tone::Quiet, &format!("line {}: {}", plan.line, plan.why))?;
+                let (why, line) = run.reason_of(check);
+                if !why.is_empty() {
+                    self.wrapped("    ", Tone::Quiet, &format!("line {line}: {why}"))?;
                 }
-                if let Some(since) = check.since_ns {
-                    let since = load_clock(since, header.load_start_ns, 1);
-                    self.wrapped("    ", Tone::Quiet, &format!("violated since {since}"))?;
+                let since = run.violated_since(check);
+                if !since.is_empty() {
+                    self.wrapped("    ", Tone::Quiet, &since)?;
                 }
             }
             if !check.reason.is_empty() {
@@ -292,7 +240,8 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn audits(&mut self, audits: &[Audit]) -> io::Result<()> {
+    fn audits(&mut self) -> io::Result<()> {
+        let audits = self.run.audits();
         // A run that only read has nothing to find again.
         if audits.iter().all(|audit| audit.acknowledged + audit.unacknowledged + audit.orphaned == 0) {
             return Ok(());
@@ -315,27 +264,23 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn scores(&mut self, header: &Header, scores: &[&Score]) -> io::Result<()> {
-        if scores.is_empty() {
+    fn scores(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let claims = run.scores_by_claim();
+        if claims.is_empty() {
             return Ok(());
         }
-        let mut claims: Vec<&str> = Vec::new();
-        for score in scores {
-            if !claims.contains(&score.claim.as_str()) {
-                claims.push(&score.claim);
-            }
-        }
-        let columns = Columns::of(header, self.width);
-        for claim in claims {
+        let columns = Columns::of(run, self.width);
+        for (claim, scores) in claims {
             self.title(claim)?;
             let heads = self.painted(Tone::Quiet, &columns.heads());
             writeln!(self.out, "{heads}")?;
             let mut remarks: Vec<String> = Vec::new();
-            for score in scores.iter().filter(|score| score.claim == claim) {
+            for score in scores {
                 self.score(&columns, score)?;
-                remarks.extend(format::remark(score).filter(|said| !remarks.contains(said)));
+                remarks.extend(format::remark(score).filter(|remark| !remarks.contains(remark)));
             }
-            // Said once under the ratios it qualifies: it is the same for all of a window.
+            // Printed once under the ratios it qualifies: it is the same for all of a window.
             for remark in remarks {
                 self.wrapped("    ", Tone::Quiet, &remark)?;
             }
@@ -396,8 +341,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: &Header, width: usize) -> Self {
-        let letters: Vec<char> = header.arms.iter().map(|arm| arm.letter).collect();
+    fn of(run: &Run, width: usize) -> Self {
+        let letters = run.letters();
         let fixed = 2 + letters.len() * VALUE + 1 + SAMPLES + 1 + FINDING;
         let left = width.saturating_sub(fixed);
         // `×2.52 [2.41, 2.63]` takes 18; below 16 cells a label is hard to read.

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use crate::tab::Tab;
 
-/// What a key asks for.
+/// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Shows or hides help.
@@ -71,7 +71,7 @@ pub enum Action {
     Report,
     /// Replays faster or slower.
     Pace(bool),
-    /// Leaves; while the run goes on it asks how.
+    /// Leaves; while the run goes on a dialog offers how.
     Quit,
     /// Leaves the screen, the run goes on.
     Detach,
@@ -79,7 +79,7 @@ pub enum Action {
     Abort,
     /// Interrupts it; a second time leaves at once.
     Interrupt,
-    /// Gives the terminal back to the shell until it is asked for again.
+    /// Stops the process as the shell does, with the terminal restored.
     Suspend,
 }
 
@@ -119,11 +119,11 @@ pub struct Binding {
     pub shown: &'static str,
     /// In ASCII.
     pub shown_ascii: &'static str,
-    /// A word for the footer; empty where it is told in the help only.
+    /// A word for the footer; empty where only the help shows it.
     pub hint: &'static str,
     /// A sentence for the help: what will happen.
     pub help: &'static str,
-    /// What it asks for.
+    /// What it does.
     pub action: Action,
 }
 
@@ -165,7 +165,7 @@ use KeyCode::{Char, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, 
 use KeyModifiers as Mods;
 
 /// Every key there is, the one a narrow footer must not lose first. What belongs to one tab comes before what all have:
-/// it is what somebody there is looking for.
+/// on that tab it is what a user looks for.
 pub const KEYS: &[Binding] = &[
     key(TABS | HELP, '?', "?", "help", "shows keys and terms; again, or Esc, hides them", Action::Help),
     key(
@@ -173,7 +173,7 @@ pub const KEYS: &[Binding] = &[
         'q',
         "q",
         "quit",
-        "leaves; while the run goes on it asks whether to detach or to abort",
+        "leaves; while the run goes on, a dialog offers to detach or to abort",
         Action::Quit,
     ),
     key(
@@ -302,7 +302,7 @@ pub const KEYS: &[Binding] = &[
     ),
 ];
 
-/// What a key press asks for there, if anything. Shift is part of a character already.
+/// What a key press does in a context, if anything. Shift is part of a character already.
 pub fn action(context: Context, code: KeyCode, modifiers: KeyModifiers) -> Option<Action> {
     let held = modifiers & (KeyModifiers::CONTROL | KeyModifiers::SHIFT | KeyModifiers::ALT);
     let held = if matches!(code, KeyCode::Char(_)) { held - KeyModifiers::SHIFT } else { held };
@@ -329,7 +329,7 @@ pub fn markdown() -> String {
         let shown: Vec<String> = binding.shown.split(' ').map(|key| format!("`{key}`")).collect();
         let _ = writeln!(page, "| {} | {} | {} |", shown.join(" "), place(binding.within), binding.help);
     }
-    page += "\nThe mouse: a click shows a tab, does what a hint says, goes to a moment of a chart, chooses a row; a second \
+    page += "\nThe mouse: a click shows a tab, does what a hint names, goes to a moment of a chart, chooses a row; a second \
              click on a chosen row opens it. The wheel scrolls. `--no-mouse` leaves the mouse to the terminal.\n";
     page
 }

@@ -2,34 +2,32 @@
 //!
 //! - [`plain`]: piped output, one row a second and events as they come.
 //! - [`card`]: the scorecard as text, printed when the run is over.
-//! - [`run()`]: the live screen, on a thread of its own; [`restore`] gives the terminal back.
-//! - [`model`]: its state; [`update`] alone changes it. Start here.
-//! - [`view`]: the screen as a pure function of the model, one file or folder a [`tab`].
-//! - [`keymap`]: every key, for dispatch, footer, help and docs/keys.md. [`list`]: where one stands in a list.
+//! - [`run()`]: the live screen, on a thread of its own; [`restore`] restores the terminal.
+//! - [`state`]: its state; [`update`] alone changes it. Start here.
+//! - [`view`]: the screen as a pure function of the state, one file or folder a [`tab`].
+//! - [`keymap`]: every key, for dispatch, footer, help and docs/keys.md. [`list`]: the state of a list.
 //! - [`shot`]: the screen as files.
 //! - [`style`]: roles, themes, ASCII.
-//! - [`screen`]: the terminal taken and given back.
+//! - [`screen`]: the terminal taken and restored.
 
 pub mod card;
-mod figures;
 pub mod keymap;
 pub mod list;
-pub mod model;
 pub mod plain;
-mod run;
 pub mod screen;
 pub mod shot;
+pub mod state;
 pub mod style;
 mod sweep;
 pub mod tab;
+mod text;
 pub mod update;
 pub mod view;
 
 use std::path::PathBuf;
 
-pub use self::run::Run;
-pub use self::screen::{Left, restore, run};
-pub use self::style::Theme;
+pub use self::screen::{Exit, restore, run};
+pub use self::style::ColorScheme;
 
 /// How the dashboard looks, and what it may do.
 #[derive(Clone, Debug, Default)]
@@ -37,22 +35,22 @@ pub struct Options {
     /// Only ASCII: for fonts without braille and locales where circled digits are wide.
     pub ascii: bool,
     /// The terminal's background.
-    pub theme: Theme,
+    pub theme: ColorScheme,
     /// No colour at all.
     pub no_color: bool,
     /// The mouse stays the terminal's, so that text can be selected with it.
     pub no_mouse: bool,
-    /// Whether the run is somebody else's, or over: leaving the screen leaves it alone.
+    /// Whether the run belongs to another program, or is over: leaving the screen does not end it.
     pub guest: bool,
-    /// How many times as fast a record is replayed; `None` where it is not.
+    /// How many times as fast as the run a record is replayed; `None` for a run that is not replayed.
     pub pace: Option<f64>,
     /// Where screenshots go: the run's folder.
     pub folder: Option<PathBuf>,
 }
 
-/// What the user asks of whoever runs the run.
+/// What the user requests of the program that runs or replays the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ask {
+pub enum Request {
     /// To end it.
     Quit(Quit),
     /// To write its report now.
@@ -65,7 +63,7 @@ pub enum Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quit {
     /// `q`: end the run in order.
-    Asked,
+    InOrder,
     /// Ctrl-C once: the same, and the screen stays until it has ended.
     Interrupt,
     /// Ctrl-C twice: leave at once.

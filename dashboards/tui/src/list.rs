@@ -1,4 +1,4 @@
-//! Where somebody stands in a list: what is selected, sought and sorted by.
+//! The state of a list: what is selected, its filter, its order.
 
 /// State of one list. The rows themselves are the view's; only their number is known here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,96 +1,146 @@
 //! The run as plain lines: one row a second, and events as they come.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use record::{Entry, Event, Header, Latencies, Line, Window};
+use model::events::kind_name;
+use model::source::{Progress, Source};
+use model::{Quantile, Run};
+use record::{Event, Phase};
 
-use crate::figures::{NO_DATA, clock, count, load_clock, ms, right};
-use crate::run::believable;
+use crate::text::{NO_DATA, clock, count, load_clock, ms, right};
 
-/// A second is printed once it is final, or when this many later ones are known:
-/// an arm that answers nobody must not silence the others.
-const PATIENCE: u32 = 5;
-/// Seconds a tail percentile is taken over: one second has too few samples.
-const TAIL_SECONDS: u32 = 5;
+/// A second is printed once it is closed, or when so many later ones are known: an arm without answers must not hold
+/// back the others.
+const MAX_OPEN_SECONDS: u32 = 5;
 /// Rows between two repetitions of the column heads.
 const HEADS_EVERY: u32 = 20;
+/// Cells of an arm's figures in a row.
+const ARM_CELLS: usize = 29;
 
-/// Prints lines of the record as plain text.
+/// Prints the run of a source until it ends.
+///
+/// # Errors
+/// When `out` cannot be written; a closed pipe, for one.
+pub fn print(source: &mut impl Source, out: impl Write) -> io::Result<()> {
+    let mut printer = Printer::new(out);
+    let mut run = Run::default();
+    while source.step(&mut run) != Progress::Ended {
+        printer.show(&mut run)?;
+    }
+    Ok(())
+}
+
+/// Goes on with a run that another view has shown so far: prints what it is and the phases begun, then what is new.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn resume(mut run: Run, source: &mut impl Source, out: impl Write) -> io::Result<()> {
+    let mut printer = Printer::new(out);
+    printer.skip(&run)?;
+    while source.step(&mut run) != Progress::Ended {
+        printer.show(&mut run)?;
+    }
+    Ok(())
+}
+
+/// Prints what has become known of a run since the last call.
 pub struct Printer<W> {
     out: W,
-    /// The arms under load: all, or whose turn it is.
+    has_header: bool,
+    /// Phases and events printed.
+    phases: usize,
+    events: usize,
+    /// The arms under load: all, or the one whose turn it is.
     arms: Vec<char>,
-    phases: Vec<record::PhasePlan>,
-    load_start_ns: u64,
-    /// Windows of the current block, by second and arm and journey; the last one said counts.
-    windows: BTreeMap<(u32, char, String), Window>,
-    printed: Option<u32>,
+    round: u32,
+    /// The first second not printed; `None` before the first of a block.
+    next: Option<u32>,
     rows: u32,
 }
 
 impl<W: Write> Printer<W> {
-    /// Prints to `out`, which is flushed after every row.
+    /// Prints to `out`, which is flushed after every line of the record that added something.
     pub fn new(out: W) -> Self {
-        Self {
-            out,
-            arms: Vec::new(),
-            phases: Vec::new(),
-            load_start_ns: 0,
-            windows: BTreeMap::new(),
-            printed: None,
-            rows: 0,
-        }
+        Self { out, has_header: false, phases: 0, events: 0, arms: Vec::new(), round: 1, next: None, rows: 0 }
     }
 
-    /// Takes a line in, prints what has become known by it.
+    /// Prints what is new.
     ///
     /// # Errors
-    /// What writing says; a closed pipe, for one.
-    pub fn line(&mut self, line: &Line) -> io::Result<()> {
-        match &line.entry {
-            Entry::Header(header) => self.header(header)?,
-            Entry::Phase(phase) => {
-                if phase.index == 0 {
-                    self.flush_seconds()?;
-                    self.windows.clear();
-                    self.printed = None;
-                    if !phase.arms.is_empty() && !phase.arms.chars().eq(self.arms.iter().copied()) {
-                        self.arms = phase.arms.chars().collect();
-                        self.rows = 0;
-                    }
-                }
-                let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
-                let arms =
-                    if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
-                writeln!(
-                    self.out,
-                    "{} PHASE  {}{round}{arms}",
-                    load_clock(line.t, self.load_start_ns, 1),
-                    phase.name
-                )?;
-            }
-            Entry::Window(window) => {
-                let key = (window.second, window.arm, window.journey.clone());
-                self.windows.insert(key, (**window).clone());
-                self.print_known()?;
-            }
-            Entry::Event(event) => {
-                writeln!(self.out, "{} {}", load_clock(line.t, self.load_start_ns, 1), sentence(event))?
-            }
-            Entry::End(_) => self.flush_seconds()?,
-            Entry::Edge(_) | Entry::Proc(_) | Entry::Host(_) | Entry::Check(_) => return Ok(()),
-            Entry::Score(_) | Entry::Cost(_) | Entry::Trace(_) | Entry::Split(_) | Entry::Audit(_) => {
-                return Ok(());
-            }
+    /// When `out` cannot be written.
+    pub fn show(&mut self, run: &mut Run) -> io::Result<()> {
+        if !run.has_begun() {
+            return Ok(());
         }
+        if !self.has_header {
+            self.header(run)?;
+        }
+        while self.happening(run)? {}
+        self.seconds(run, run.end.is_some())?;
         self.out.flush()
     }
 
-    fn header(&mut self, header: &Header) -> io::Result<()> {
-        self.arms = header.arms.iter().map(|arm| arm.letter).collect();
-        self.phases.clone_from(&header.phases);
-        self.load_start_ns = header.load_start_ns;
+    /// Takes all that is known as printed, but for the header and the phases.
+    fn skip(&mut self, run: &Run) -> io::Result<()> {
+        if !run.has_begun() {
+            return Ok(());
+        }
+        self.header(run)?;
+        for (t, phase) in run.phases_begun() {
+            self.begin(run, phase);
+            self.phase(run, *t, phase)?;
+        }
+        self.phases = run.phases_begun().len();
+        self.events = run.events().len();
+        let closed = self.arms.iter().filter_map(|arm| run.newest_closed_at(*arm, run.now));
+        self.next = closed.map(|(second, _)| second + 1).max();
+        self.out.flush()
+    }
+
+    /// Prints the next phase or event, whichever came first; false where there is none.
+    fn happening(&mut self, run: &mut Run) -> io::Result<bool> {
+        let phase = run.phases_begun().get(self.phases).cloned();
+        let event = run.events().get(self.events).cloned();
+        match (phase, event) {
+            (Some((t, phase)), event) if event.as_ref().is_none_or(|(at, _)| t <= *at) => {
+                self.phases += 1;
+                if phase.index == 0 {
+                    self.seconds(run, true)?;
+                    self.begin(run, &phase);
+                }
+                self.phase(run, t, &phase)?;
+            }
+            (_, Some((t, event))) => {
+                self.events += 1;
+                writeln!(self.out, "{} {}", load_clock(t, run.load_start(), 1), sentence(&event))?;
+            }
+            (_, None) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A block begins with a phase: its arms and round are those of the rows that follow.
+    fn begin(&mut self, run: &Run, phase: &Phase) {
+        let arms: Vec<char> =
+            if phase.arms.is_empty() { run.letters() } else { phase.arms.chars().collect() };
+        if arms != self.arms {
+            self.arms = arms;
+            self.rows = 0;
+        }
+        self.round = phase.round;
+        self.next = None;
+    }
+
+    fn phase(&mut self, run: &Run, t: u64, phase: &Phase) -> io::Result<()> {
+        let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
+        let arms = if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
+        writeln!(self.out, "{} PHASE  {}{round}{arms}", load_clock(t, run.load_start(), 1), phase.name)
+    }
+
+    fn header(&mut self, run: &Run) -> io::Result<()> {
+        let header = &run.header;
+        self.has_header = true;
+        self.arms = run.letters();
         writeln!(
             self.out,
             "{}  seed {}  run {}  {}",
@@ -103,49 +153,39 @@ impl<W: Write> Printer<W> {
         writeln!(self.out, "a second is printed once late answers can no longer change it")?;
         writeln!(
             self.out,
-            "latencies in ms from the intended start; p99 over {TAIL_SECONDS}s; ~ few samples; - no data"
+            "latencies in ms from the intended start; p99 over {}s; ~ few samples; - no data",
+            model::latency::P99_SECONDS
         )
     }
 
-    /// Prints the seconds that cannot change any more, in order.
-    fn print_known(&mut self) -> io::Result<()> {
-        let Some(newest) = self.windows.keys().next_back().map(|(second, ..)| *second) else { return Ok(()) };
-        let mut second = self.next();
-        while second < newest {
-            if self.of(second).any(|window| !window.closed) && newest - second < PATIENCE {
+    /// Prints the seconds that cannot change any more, in order; all there are where no more will come.
+    fn seconds(&mut self, run: &mut Run, is_over: bool) -> io::Result<()> {
+        let (arms, round) = (self.arms.clone(), self.round);
+        let known = |run: &Run, arm: &char| {
+            let mut seconds = run.seconds_between(*arm, round, 0, u32::MAX).map(|(second, _)| second);
+            let first = seconds.next()?;
+            Some((first, seconds.next_back().unwrap_or(first)))
+        };
+        let ends: Vec<(u32, u32)> = arms.iter().filter_map(|arm| known(run, arm)).collect();
+        let Some(newest) = ends.iter().map(|(_, last)| *last).max() else { return Ok(()) };
+        let first = ends.iter().map(|(first, _)| *first).min().unwrap_or(newest);
+        let mut second = self.next.unwrap_or(first);
+        while second < newest || (is_over && second == newest) {
+            let is_open = |arm: &char| run.second(*arm, round, second).is_some_and(|second| !second.closed);
+            if !is_over && newest - second < MAX_OPEN_SECONDS && arms.iter().any(is_open) {
                 break;
             }
-            self.row(second)?;
+            // Percentiles of what has come since the last row.
+            run.settle();
+            self.row(run, second)?;
             second += 1;
+            self.next = Some(second);
         }
         Ok(())
     }
 
-    fn flush_seconds(&mut self) -> io::Result<()> {
-        let Some(newest) = self.windows.keys().next_back().map(|(second, ..)| *second) else { return Ok(()) };
-        for second in self.next()..=newest {
-            self.row(second)?;
-        }
-        Ok(())
-    }
-
-    /// The second after the last one printed.
-    fn next(&self) -> u32 {
-        let first = self.windows.keys().next().map_or(0, |(second, ..)| *second);
-        self.printed.map_or(first, |printed| printed + 1)
-    }
-
-    fn of(&self, second: u32) -> impl Iterator<Item = &Window> {
-        self.windows
-            .range((second, '\0', String::new())..(second + 1, '\0', String::new()))
-            .map(|(_, window)| window)
-    }
-
-    fn row(&mut self, second: u32) -> io::Result<()> {
-        self.printed = Some(second);
-        // Only what the tail still looks back at is kept.
-        self.windows = self.windows.split_off(&(second.saturating_sub(TAIL_SECONDS), '\0', String::new()));
-        if self.of(second).next().is_none() {
+    fn row(&mut self, run: &Run, second: u32) -> io::Result<()> {
+        if self.arms.iter().all(|arm| run.second(*arm, self.round, second).is_none()) {
             return Ok(());
         }
         if self.rows.is_multiple_of(HEADS_EVERY) {
@@ -154,62 +194,35 @@ impl<W: Write> Printer<W> {
             writeln!(self.out, "  load phase   {heads}")?;
         }
         self.rows += 1;
-        let at = u64::from(second) * 1_000_000_000;
-        let inside =
-            |plan: &&record::PhasePlan| (plan.start_ns..plan.start_ns + plan.length_ns).contains(&at);
-        let phase = self.phases.iter().find(inside).map_or("", |plan| plan.name.as_str());
+        let phase = run.phase_of(second).map_or("", |plan| plan.name.as_str());
         let mut text = format!("{:>6} {:<8.8}", clock(second.into()), phase);
         for arm in &self.arms {
             text += " | ";
-            text += &self.cells(second, *arm);
+            text += &cells(run, *arm, self.round, second);
         }
         writeln!(self.out, "{}", text.trim_end())
     }
+}
 
-    fn cells(&self, second: u32, arm: char) -> String {
-        let windows: Vec<&Window> = self.of(second).filter(|window| window.arm == arm).collect();
-        if windows.is_empty() {
-            return right(NO_DATA, 29);
-        }
-        let sum = |of: fn(&Window) -> u64| Some(windows.iter().map(|window| of(window)).sum::<u64>() as f64);
-        let median = Latencies::merged(windows.iter().map(|window| &window.intended));
-        let tail_from = second.saturating_sub(TAIL_SECONDS - 1);
-        let tail = Latencies::merged(
-            (tail_from..=second).flat_map(|s| self.of(s)).filter(|w| w.arm == arm).map(|w| &w.intended),
-        );
-        let latency = |of: &Latencies, q: f64| {
-            let few = if of.is_empty() || believable(of.len(), q) { "" } else { "~" };
-            format!("{few}{}", ms(of.quantile(q).map(|us| us as f64 / 1e3)))
-        };
-        format!(
-            "{:>5} {:>4} {:>6} {:>6} {}",
-            count(sum(|w| w.offered)),
-            count(sum(|w| w.good)),
-            latency(&median, 0.5),
-            // Nothing answered in this second: its neighbours' tail is not its own.
-            if median.is_empty() { NO_DATA.into() } else { latency(&tail, 0.99) },
-            right(&count(sum(|w| w.errors.values().sum())), 4),
-        )
-    }
+fn cells(run: &Run, arm: char, round: u32, second: u32) -> String {
+    let Some(second) = run.second(arm, round, second) else { return right(NO_DATA, ARM_CELLS) };
+    let latency = |of: Quantile| {
+        let few = if of.ms.is_none() || of.is_believable() { "" } else { "~" };
+        format!("{few}{}", ms(of.ms))
+    };
+    format!(
+        "{:>5} {:>4} {:>6} {:>6} {}",
+        count(Some(second.offered as f64)),
+        count(Some(second.good as f64)),
+        latency(second.p50),
+        latency(second.p99),
+        right(&count(Some(second.failed as f64)), 4),
+    )
 }
 
 /// An event as one sentence, with what it hit in each arm.
-pub(crate) fn sentence(event: &Event) -> String {
+fn sentence(event: &Event) -> String {
     let number = if event.number > 0 { format!("[{}] ", event.number) } else { String::new() };
     let targets: String = event.targets.iter().map(|(arm, target)| format!("  {arm}: {target}")).collect();
-    format!("{:<6} {number}{}{targets}", kind(event.what), event.text)
-}
-
-/// An event's kind as every view writes it.
-pub(crate) fn kind(what: record::EventKind) -> &'static str {
-    use record::EventKind::{Break, Check, Deploy, Fault, Health, Log, Scale};
-    match what {
-        Fault => "FAULT",
-        Health => "HEALTH",
-        Break => "BREAK",
-        Scale => "SCALE",
-        Deploy => "DEPLOY",
-        Check => "CHECK",
-        Log => "LOG",
-    }
+    format!("{:<6} {number}{}{targets}", kind_name(event.what), event.text)
 }

@@ -3,17 +3,15 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
+use model::Run;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
-use record::Line;
 
-use crate::figures::load_clock;
-use crate::model::Model;
-use crate::style::{Look, Palette, Role};
-use crate::update::{Msg, update};
+use crate::state::State;
+use crate::style::{Palette, Role, Theme};
+use crate::text::load_clock;
 use crate::{Options, view};
 
 /// Cells of the picture, in its own units: most monospaced fonts are about three fifths as wide as high.
@@ -24,12 +22,12 @@ const BASELINE: u32 = 14;
 /// Writes the screen into `folder`, named by tab and moment; returns the three paths.
 ///
 /// # Errors
-/// What writing says.
-pub fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
-    let moment = load_clock(model.at(), model.run.load_start(), 1).replace(':', "m");
-    let name = format!("screen-{}-{moment}s", model.tab.name().to_lowercase());
-    let buffer = view::screen(model);
-    let roles = Model { look: Look { palette: Palette::numbered(), ..model.look }, ..model.clone() };
+/// When a file cannot be written.
+pub fn write(state: &State, folder: &Path) -> io::Result<[PathBuf; 3]> {
+    let moment = load_clock(state.at(), state.run.load_start(), 1).replace(':', "m");
+    let name = format!("screen-{}-{moment}s", state.tab.name().to_lowercase());
+    let buffer = view::screen(state);
+    let roles = State { theme: Theme { palette: Palette::numbered(), ..state.theme }, ..state.clone() };
     let files = [
         ("txt", view::text(&buffer, buffer.area)),
         ("ansi", ansi(&buffer)),
@@ -42,20 +40,18 @@ pub fn write(model: &Model, folder: &Path) -> io::Result<[PathBuf; 3]> {
     Ok(paths)
 }
 
-/// The screen of a record at `second` of its load, 120 columns by 40 rows, as the key would write it.
+/// The screen of a run at `second` of its load, 120 columns by 40 rows, as the key would write it.
 ///
 /// # Errors
-/// Where the options name no folder, and what writing says.
-pub fn of_record(options: &Options, lines: Vec<Arc<Line>>, second: f64) -> io::Result<[PathBuf; 3]> {
+/// When the options name no folder, or a file cannot be written.
+pub fn of_run(options: &Options, run: Run, second: f64) -> io::Result<[PathBuf; 3]> {
     let folder = options.folder.as_deref().ok_or_else(|| io::Error::other("no folder to write to"))?;
-    let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
-    let mut model = Model { look, guest: options.guest, size: (120, 40), ..Model::default() };
-    // Drawing is for whoever has a screen.
-    let _ = update(&mut model, Msg::Lines(lines));
+    let theme = Theme { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
+    let mut state = State { theme, run, guest: options.guest, size: (120, 40), ..State::default() };
     let into = Duration::try_from_secs_f64(second).map_err(io::Error::other)?;
     let ns = u64::try_from(into.as_nanos()).unwrap_or(u64::MAX);
-    model.cursor = Some(model.run.load_start().saturating_add(ns).min(model.run.now));
-    write(&model, folder)
+    state.cursor = Some(state.run.load_start().saturating_add(ns).min(state.run.now));
+    write(&state, folder)
 }
 
 /// The buffer with colours and weights as a terminal shows them: Select Graphic Rendition (ECMA-48, 8.3.117).
@@ -106,7 +102,7 @@ fn codes(cell: &Cell) -> String {
 }
 
 /// A picture of a buffer whose cells have roles for colours ([`Palette::numbered`]): one file, no font of its own, dark
-/// on light and light on dark as whoever looks at it has set.
+/// on light and light on dark as the browser prefers.
 pub fn svg(buffer: &Buffer) -> String {
     let (columns, rows) = (u32::from(buffer.area.width), u32::from(buffer.area.height));
     let (wide, high) = (columns * CELL.0, rows * CELL.1);

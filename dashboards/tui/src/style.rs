@@ -77,7 +77,7 @@ impl Role {
 /// Colours for a terminal's background. ANSI-16 only: the terminal's own
 /// palette decides what they look like, and text keeps the terminal's colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
+pub enum ColorScheme {
     /// Bright colours on a dark background.
     #[default]
     Dark,
@@ -92,21 +92,21 @@ pub enum Theme {
 pub struct Palette([Style; Role::ALL.len()]);
 
 impl Palette {
-    /// The theme's styles; without colour the same as [`Theme::Mono`].
-    pub fn new(theme: Theme, no_color: bool) -> Self {
-        let theme = if no_color { Theme::Mono } else { theme };
+    /// The theme's styles; without colour the same as [`ColorScheme::Mono`].
+    pub fn new(theme: ColorScheme, no_color: bool) -> Self {
+        let theme = if no_color { ColorScheme::Mono } else { theme };
         Self(Role::ALL.map(|role| match theme {
-            Theme::Mono => weight(role),
-            Theme::Dark => {
+            ColorScheme::Mono => weight(role),
+            ColorScheme::Dark => {
                 weight(role).patch(color(role).map_or(Style::new(), |color| Style::new().fg(color)))
             }
-            Theme::Light => {
+            ColorScheme::Light => {
                 weight(role).patch(color(role).map_or(Style::new(), |c| Style::new().fg(darker(c))))
             }
         }))
     }
 
-    /// Every role its own number as colour, so that a buffer tells which role a cell has.
+    /// Every role its own number as colour, so that a buffer shows which role a cell has.
     pub fn numbered() -> Self {
         Self(Role::ALL.map(|role| Style::new().fg(Color::Indexed(role as u8))))
     }
@@ -153,20 +153,20 @@ const fn darker(color: Color) -> Color {
 
 /// How everything is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Theme {
     /// Styles by role.
     pub palette: Palette,
     /// Only ASCII.
     pub ascii: bool,
 }
 
-impl Default for Look {
+impl Default for Theme {
     fn default() -> Self {
-        Self { palette: Palette::new(Theme::Dark, false), ascii: false }
+        Self { palette: Palette::new(ColorScheme::Dark, false), ascii: false }
     }
 }
 
-impl Look {
+impl Theme {
     /// The style of a role.
     pub const fn style(&self, role: Role) -> Style {
         self.palette.style(role)

@@ -6,7 +6,7 @@ pub enum Tab {
     /// Charts, map, score and events of the moment.
     #[default]
     Live,
-    /// Who calls whom, edge by edge, and what is wrong with it.
+    /// The calls between components, edge by edge, and what is wrong with them.
     Map,
     /// Every trade-off and every expectation.
     Score,
@@ -16,7 +16,7 @@ pub enum Tab {
     Procs,
     /// What happened, to be searched.
     Events,
-    /// What a simulation says beside it.
+    /// What a simulation predicts beside it.
     Predict,
 }
 

@@ -30,6 +30,12 @@ pub fn p99_seconds(edge: &Edge) -> Option<f64> {
     edge.p99_ms.map(|ms| ms / 1e3)
 }
 
+/// The 99th percentile of the slowest edge below the users' own, ms.
+pub fn slowest_p99<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> Option<f64> {
+    let inner = edges.into_iter().filter(|edge| edge.caller != record::CLIENT);
+    inner.filter_map(|edge| edge.p99_ms).reduce(f64::max)
+}
+
 /// Whether an edge carries requests, rather than fetching events: consumers ask for those and wait by nature.
 pub fn is_of_requests(edge: &Edge) -> bool {
     !edge.caller.is_empty()

@@ -1,6 +1,6 @@
 //! Faults and other steps of the plan, and the moments worth comparing.
 
-use record::{Event, EventKind, StepPlan};
+use record::{Event, EventKind, PhasePlan, StepPlan};
 
 use crate::SECOND;
 use crate::run::Run;
@@ -41,6 +41,26 @@ impl Run {
     pub fn steps_at(&self, arm: char, t: u64) -> impl Iterator<Item = (&StepPlan, bool)> {
         let steps = self.header.steps.iter().filter(move |step| !step.not_applicable.contains_key(&arm));
         steps.map(move |step| (step, self.end.is_none() && self.is_acting(step, arm, t)))
+    }
+
+    /// Steps of the plan that hit a component of an arm at `t`; a moment's step for as long as its phase lasts.
+    pub fn steps_hitting_at(&self, arm: char, component: &str, t: u64) -> impl Iterator<Item = &StepPlan> {
+        let load_ns = self.position_at(arm, t).map(|position| t.saturating_sub(position.start));
+        let end_of = |step: &StepPlan| {
+            let in_phase = |phase: &&PhasePlan| {
+                (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns)
+            };
+            match (step.length_ns, self.header.phases.iter().find(in_phase)) {
+                (0, Some(phase)) => phase.start_ns + phase.length_ns,
+                (length, _) => step.start_ns + length,
+            }
+        };
+        let hits = move |step: &&StepPlan| {
+            let is_target =
+                !step.not_applicable.contains_key(&arm) && step.hits.iter().any(|hit| hit == component);
+            is_target && load_ns.is_some_and(|now| (step.start_ns..end_of(step)).contains(&now))
+        };
+        self.header.steps.iter().filter(hits).collect::<Vec<_>>().into_iter()
     }
 
     fn is_acting(&self, step: &StepPlan, arm: char, t: u64) -> bool {

@@ -8,6 +8,7 @@
 //! - [`window`]: which seconds a question is about; [`moment`]: where an arm stands in its load.
 //! - [`second`]: one load second of one arm. [`latency`]: percentiles, and over how many seconds they are taken.
 //! - [`journeys`]: counts, merged histograms and error ratios of what users wanted. [`series`]: second by second.
+//! - [`so_far`]: the newest figures of a run that goes on.
 //! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
 //! - [`traces`]: requests that were kept, and where the time of all of them went.
@@ -34,6 +35,7 @@ pub mod processes;
 pub mod run;
 pub mod second;
 pub mod series;
+pub mod so_far;
 pub mod source;
 pub mod sweep;
 pub mod totals;

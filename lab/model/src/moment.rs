@@ -44,6 +44,7 @@ impl Position {
 
 impl Run {
     pub(crate) fn begin_phase(&mut self, phase: &Phase, t: u64) {
+        self.phases.push((t, phase.clone()));
         let is_known = |block: &Block| block.round == phase.round && block.arms == phase.arms;
         if self.blocks.iter().any(is_known) {
             return;
@@ -76,6 +77,11 @@ impl Run {
         let position = self.position_at(arm, t)?;
         let at = (t - position.start).min(self.length_ns());
         self.header.phases.iter().rposition(|phase| phase.start_ns <= at)
+    }
+
+    /// Phases that have begun, in order, each with its moment.
+    pub fn phases_begun(&self) -> &[(u64, Phase)] {
+        &self.phases
     }
 
     /// The arms whose load goes on at `t`: all, or those whose turn it is.

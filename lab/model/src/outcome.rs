@@ -14,6 +14,24 @@ pub type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
 /// Two figures nearer than this share of the first are called the same before they are judged.
 pub const SAME_SHARE: f64 = 0.03;
 
+/// From this share worse than the other arm's on, a figure is marked while a run goes on.
+pub const WORSE_SHARE: f64 = 0.1;
+
+/// Whether a figure is more than [`WORSE_SHARE`] worse than another.
+pub fn is_much_worse(better: Better, figure: f64, other: f64) -> bool {
+    match better {
+        Better::Higher => figure < other * (1.0 - WORSE_SHARE),
+        Better::Lower => figure > other * (1.0 + WORSE_SHARE),
+        Better::Neither => false,
+    }
+}
+
+/// Whether `b` is better than `a` by more than [`SAME_SHARE`]; `None` where they count as the same.
+pub fn is_clearly_better(better: Better, a: f64, b: f64) -> Option<bool> {
+    let is_same = (b - a).abs() <= a.abs() * SAME_SHARE;
+    if is_same { None } else { is_better(better, a, b) }
+}
+
 impl Run {
     /// The verdict in a word, for runs that were cut short as well.
     pub fn verdict(&self) -> &'static str {

@@ -57,6 +57,41 @@ pub struct Rates {
     pub switches: f64,
 }
 
+/// Processes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// What they did per second; `None` where none was sampled twice.
+    pub rates: Option<Rates>,
+    /// Proportional set size, KiB.
+    pub pss_kib: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub fds: u64,
+    /// Restarts so far.
+    pub restarts: u64,
+    /// Bytes of their databases.
+    pub db_bytes: u64,
+}
+
+impl Sum {
+    /// The sum of processes, each with its rates.
+    pub fn of<'a>(processes: impl IntoIterator<Item = (&'a Proc, Option<Rates>)>) -> Self {
+        processes.into_iter().fold(Self::default(), |sum, (proc, rates)| Self {
+            rates: sum.rates.into_iter().chain(rates).reduce(|a, b| Rates {
+                cpu: a.cpu + b.cpu,
+                wait: a.wait + b.wait,
+                switches: a.switches + b.switches,
+            }),
+            pss_kib: sum.pss_kib + proc.pss_kib,
+            threads: sum.threads + u64::from(proc.threads),
+            fds: sum.fds + u64::from(proc.fds),
+            restarts: sum.restarts + u64::from(proc.restarts),
+            db_bytes: sum.db_bytes + proc.db_bytes,
+        })
+    }
+}
+
 impl Run {
     /// Samples of an arm's processes, by instance.
     pub fn processes(&self, arm: char) -> impl Iterator<Item = (&str, &[(u64, Proc)])> {

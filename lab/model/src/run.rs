@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use record::{
-    Arm, Audit, Check, Cost, Edge, End, Entry, Event, Header, Host, Line, PhasePlan, Proc, Score, Split,
-    Trace,
+    Arm, Audit, Check, Cost, Edge, End, Entry, Event, Header, Host, Line, Phase, PhasePlan, Proc, Score,
+    Split, Trace,
 };
 
 use crate::SECOND;
@@ -33,6 +33,7 @@ pub struct Run {
     pub now: u64,
     pub(crate) has_begun: bool,
     pub(crate) blocks: Vec<Block>,
+    pub(crate) phases: History<Phase>,
     pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Second>>,
     /// Seconds whose percentiles are out of date.
     changed: BTreeMap<Turn, BTreeSet<u32>>,

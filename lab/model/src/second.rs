@@ -125,7 +125,43 @@ pub(crate) fn roll(known: &mut BTreeMap<u32, Second>, changed: &BTreeSet<u32>) {
     }
 }
 
+/// Counts of some load seconds of an arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Arrivals due.
+    pub offered: u64,
+    /// Answered ok and in time.
+    pub good: u64,
+    /// Failed, as [`journeys::failed`] counts.
+    pub failed: u64,
+    /// Whether late answers can no longer change any of them.
+    pub closed: bool,
+}
+
+impl Counts {
+    /// Good over offered; `None` where nothing was offered.
+    pub fn goodput(&self) -> Option<f64> {
+        journeys::error_ratio(self.good, self.offered)
+    }
+
+    /// Failed over offered; `None` where nothing was offered.
+    pub fn error_ratio(&self) -> Option<f64> {
+        journeys::error_ratio(self.failed, self.offered)
+    }
+}
+
 impl Run {
+    /// Counts of load seconds `from..to` of an arm.
+    pub fn counts_between(&self, arm: char, round: u32, from: u32, to: u32) -> Counts {
+        let none = Counts { offered: 0, good: 0, failed: 0, closed: true };
+        self.seconds_between(arm, round, from, to).fold(none, |sum, (_, second)| Counts {
+            offered: sum.offered + second.offered,
+            good: sum.good + second.good,
+            failed: sum.failed + second.failed,
+            closed: sum.closed && second.closed,
+        })
+    }
+
     /// A load second of an arm.
     pub fn second(&self, arm: char, round: u32, second: u32) -> Option<&Second> {
         self.seconds.get(&(arm, round))?.get(&second)

@@ -4,6 +4,7 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::vec;
 
 use record::Line;
 
@@ -27,6 +28,10 @@ pub enum Progress {
 pub trait Source {
     /// Folds the lines that are there into the run, without waiting.
     fn advance(&mut self, run: &mut Run) -> Progress;
+
+    /// Waits for the next line and adds it, without bringing percentiles up to date: [`Run::settle`] does. Never
+    /// [`Progress::Waiting`].
+    fn step(&mut self, run: &mut Run) -> Progress;
 }
 
 impl Source for Receiver<Arc<Line>> {
@@ -46,6 +51,29 @@ impl Source for Receiver<Arc<Line>> {
         };
         run.settle();
         progress
+    }
+
+    fn step(&mut self, run: &mut Run) -> Progress {
+        let Ok(line) = self.recv() else { return Progress::Ended };
+        run.add(&line);
+        Progress::Advanced
+    }
+}
+
+impl Source for vec::IntoIter<Line> {
+    fn advance(&mut self, run: &mut Run) -> Progress {
+        let lines = std::mem::take(self);
+        if lines.as_slice().is_empty() {
+            return Progress::Ended;
+        }
+        run.take(lines.as_slice());
+        Progress::Advanced
+    }
+
+    fn step(&mut self, run: &mut Run) -> Progress {
+        let Some(line) = self.next() else { return Progress::Ended };
+        run.add(&line);
+        Progress::Advanced
     }
 }
 

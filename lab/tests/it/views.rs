@@ -192,7 +192,7 @@ fn four_views_of_one_record_agree_to_the_digit() {
     }
     let json = sorted(json);
     let mut card = Vec::new();
-    tui::card::print(&mut card, &lines, WIDE, false).expect("a vector takes everything");
+    tui::card::print(&mut card, &run, WIDE, false).expect("a vector takes everything");
     let card = String::from_utf8(card).expect("text");
     let labels: Vec<String> = json.0.iter().map(|row| row.0.clone()).collect();
     assert_eq!(sorted(of_card(&card, arms, &labels)), json, "the terminal");

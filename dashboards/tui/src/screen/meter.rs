@@ -1,13 +1,13 @@
-//! What the dashboard's thread takes, and how often the wheel is heard.
+//! What the dashboard's thread takes, and how often the wheel counts.
 
 use std::time::{Duration, Instant};
 
-use crate::model::Own;
+use crate::state::Overhead;
 
 /// Between two steps of the wheel: touchpads send hundreds a second.
-const WHEEL: Duration = Duration::from_millis(20);
-/// What the dashboard takes is told over so long.
-const METERED: Duration = Duration::from_secs(1);
+const WHEEL_INTERVAL: Duration = Duration::from_millis(20);
+/// Time over which the overhead is measured.
+const METER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Lets one through now and then.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(super) struct Throttle(Option<Instant>);
 
 impl Throttle {
     pub(super) fn passes(&mut self, now: Instant) -> bool {
-        let passes = self.0.is_none_or(|last| now.saturating_duration_since(last) >= WHEEL);
+        let passes = self.0.is_none_or(|last| now.saturating_duration_since(last) >= WHEEL_INTERVAL);
         if passes {
             self.0 = Some(now);
         }
@@ -42,14 +42,14 @@ impl Meter {
     }
 
     /// Once a second, what it was.
-    pub(super) fn told(&mut self, now: Instant) -> Option<Own> {
+    pub(super) fn last_second(&mut self, now: Instant) -> Option<Overhead> {
         let over = now.saturating_duration_since(self.since);
-        if over < METERED {
+        if over < METER_INTERVAL {
             return None;
         }
         let before = std::mem::replace(self, Self::since(now));
         let cpu_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
-        Some(Own {
+        Some(Overhead {
             cpu: Some(cpu_ns as f64 / over.as_nanos() as f64),
             frames: before.frames,
             bytes_per_frame: before.bytes.checked_div(before.frames.into()),
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wheel_is_heard_every_twenty_milliseconds() {
+    fn the_wheel_counts_every_twenty_milliseconds() {
         let start = runtime::clock::now();
         let mut wheel = Throttle::default();
         let passed = (0..100).filter(|ms| wheel.passes(start + Duration::from_millis(*ms))).count();
@@ -70,15 +70,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_second_took_is_told_once_it_is_over() {
+    fn the_overhead_of_a_second_is_known_once_it_is_over() {
         let start = runtime::clock::now();
         let mut meter = Meter::since(start);
         meter.frame(1_000);
         meter.frame(3_000);
-        assert_eq!(meter.told(start + Duration::from_millis(999)), None);
-        let own = meter.told(start + METERED).expect("a second is over");
+        assert_eq!(meter.last_second(start + Duration::from_millis(999)), None);
+        let own = meter.last_second(start + METER_INTERVAL).expect("a second is over");
         assert_eq!((own.frames, own.bytes_per_frame), (2, Some(2_000)));
-        let idle = meter.told(start + 2 * METERED).expect("another one");
+        let idle = meter.last_second(start + 2 * METER_INTERVAL).expect("another one");
         assert_eq!((idle.frames, idle.bytes_per_frame), (0, None), "no frame is not a frame of nothing");
     }
 }

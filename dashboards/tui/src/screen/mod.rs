@@ -1,7 +1,7 @@
 //! The screen while the dashboard has the terminal: keys and lines in, frames out.
 //!
 //! - [`terminal`]: the terminal taken, written to, given back whatever happens.
-//! - [`signals`]: stop and wake. [`meter`]: what all this takes.
+//! - [`signals`]: stop and wake. [`meter`]: what the dashboard takes.
 
 mod meter;
 mod signals;
@@ -9,106 +9,101 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
 use crossterm::execute;
+use model::Run;
+use model::source::{Progress, Source};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use record::{Entry, Line};
 
 use self::meter::{Meter, Throttle};
 use self::signals::Signals;
 use self::terminal::{BEGIN, END, Guard, Ink, is_taken, write_out};
 pub use self::terminal::{enter, leave, restore};
-use crate::model::Model;
-use crate::style::{Look, Palette};
-use crate::update::{Cmd, Msg, update};
+use crate::state::State;
+use crate::style::{Palette, Theme};
+use crate::update::{Cmd, Msg, advance, update};
 use crate::view::view;
-use crate::{Ask, Options, shot};
+use crate::{Options, Request, shot};
 
 /// Between two draws: ten a second at most; more would show nothing new.
 const FRAME: Duration = Duration::from_millis(100);
 /// After one key the next is waited for so long: those that came together are taken together, and a wait of
 /// nothing would take none.
 const DRAIN: Duration = Duration::from_millis(1);
-/// Lines taken in before keys are looked at again: a minute of backlog must not make the screen deaf.
-const BATCH: usize = 4_096;
-
 /// How the screen was left.
 #[derive(Clone, Debug, Default)]
-pub struct Left {
-    /// The run goes on and is still to be watched, in another way: somebody detached, or a signal took the screen.
+pub struct Exit {
+    /// The run goes on and is still to be shown, in another way: the user detached, or a signal took the screen.
     pub detached: bool,
-    /// The header, and the phases begun so far: what another view has to know of what came before.
-    pub before: Vec<Arc<Line>>,
+    /// The run as far as it was shown.
+    pub run: Run,
 }
 
-/// Shows the run on the terminal until the channel closes or the user leaves.
-/// `ask` answers with what is to be said of it, if anything.
+/// Shows the run on the terminal until the source ends or the user leaves.
+/// `request` carries out what the user requests and answers with a status line, if any.
 /// Needs a thread of its own; standard input and output must be a terminal.
 ///
 /// # Errors
-/// What the terminal says when it cannot be taken, read or written.
+/// When the terminal cannot be taken, read or written.
 pub fn run(
     options: Options,
-    lines: &mpsc::Receiver<Arc<Line>>,
-    ask: impl FnMut(Ask) -> Option<String>,
-) -> io::Result<Left> {
-    let signals = Signals::hear()?;
+    source: &mut impl Source,
+    request: impl FnMut(Request) -> Option<String>,
+) -> io::Result<Exit> {
+    let signals = Signals::listen()?;
     let _guard = Guard::take(!options.no_mouse)?;
     let ink = Ink::default();
     let mut terminal = Terminal::new(CrosstermBackend::new(ink.clone()))?;
     terminal.clear()?;
-    let look = Look { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
+    let theme = Theme { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
     let size = terminal.size()?;
-    let model = Model {
-        look,
+    let state = State {
+        theme,
         guest: options.guest,
         pace: options.pace,
         size: (size.width, size.height),
-        ..Model::default()
+        ..State::default()
     };
     let meter = Meter::since(runtime::clock::now());
     let mut screen =
-        Screen { options, ask, terminal, ink, model, dirty: true, signals, meter, left: Left::default() };
-    screen.show(lines)?;
-    Ok(screen.left)
+        Screen { options, request, terminal, ink, state, dirty: true, signals, meter, detached: false };
+    screen.show(source)?;
+    Ok(Exit { detached: screen.detached, run: screen.state.run })
 }
 
 struct Screen<A> {
     options: Options,
-    ask: A,
+    request: A,
     terminal: Terminal<CrosstermBackend<Ink>>,
     ink: Ink,
-    model: Model,
+    state: State,
     dirty: bool,
     signals: Signals,
     meter: Meter,
-    left: Left,
+    detached: bool,
 }
 
-impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
-    fn show(&mut self, lines: &mpsc::Receiver<Arc<Line>>) -> io::Result<()> {
+impl<A: FnMut(Request) -> Option<String>> Screen<A> {
+    fn show(&mut self, source: &mut impl Source) -> io::Result<()> {
         let mut drawn: Option<Instant> = None;
         let mut wheel = Throttle::default();
         // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.
         while is_taken() {
-            let (batch, closed) = drain(lines);
-            let said_before = |line: &&Arc<Line>| matches!(line.entry, Entry::Header(_) | Entry::Phase(_));
-            self.left.before.extend(batch.iter().filter(said_before).cloned());
-            let mut commands = update(&mut self.model, Msg::Lines(batch));
+            let (progress, mut commands) = advance(&mut self.state, source);
+            let ended = progress == Progress::Ended;
             // Waits for a key, no longer than the next frame may come, then takes every key there is before drawing once.
             // With nothing to draw that is a whole frame's length: an idle screen wakes ten times a second.
             self.dirty |= commands.contains(&Cmd::Draw);
             let since = drawn.map(|drawn| runtime::clock::now().saturating_duration_since(drawn));
-            let mut patience = patience(self.dirty, since, closed);
+            let mut patience = patience(self.dirty, since, ended);
             while event::poll(patience)? {
                 patience = DRAIN;
-                if let Some(msg) = heard(event::read()?, &mut wheel) {
-                    commands.extend(update(&mut self.model, msg));
+                if let Some(msg) = message_of(event::read()?, &mut wheel) {
+                    commands.extend(update(&mut self.state, msg));
                 }
             }
             if self.signals.stop.swap(false, Ordering::SeqCst) {
@@ -122,15 +117,15 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
             if self.signals.woken.swap(false, Ordering::SeqCst) {
                 self.come_back()?;
             }
-            if closed {
+            if ended {
                 return Ok(());
             }
             let now = runtime::clock::now();
-            if let Some(own) = self.meter.told(now) {
-                update(&mut self.model, Msg::Own(own));
+            if let Some(overhead) = self.meter.last_second(now) {
+                update(&mut self.state, Msg::Overhead(overhead));
             }
             if self.dirty && drawn.is_none_or(|drawn| now.saturating_duration_since(drawn) >= FRAME) {
-                draw(&mut self.terminal, &self.model)?;
+                draw(&mut self.terminal, &self.state)?;
                 let frame = self.ink.take();
                 self.meter.frame(frame.len());
                 write_out(&frame)?;
@@ -138,7 +133,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
                 drawn = Some(now);
             }
         }
-        self.left.detached = true;
+        self.detached = true;
         Ok(())
     }
 
@@ -146,9 +141,9 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
     fn carry_out(&mut self, command: Cmd) -> io::Result<bool> {
         match command {
             Cmd::Draw => self.dirty = true,
-            Cmd::Tell(what) => {
-                if let Some(text) = (self.ask)(what) {
-                    self.say(text);
+            Cmd::Request(what) => {
+                if let Some(text) = (self.request)(what) {
+                    self.set_status(text);
                 }
             }
             Cmd::Copy(text) => {
@@ -159,14 +154,14 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
             Cmd::Shot => {
                 let text = match &self.options.folder {
                     None => "this run has no folder to write to".to_owned(),
-                    Some(folder) => match shot::write(&self.model, folder) {
+                    Some(folder) => match shot::write(&self.state, folder) {
                         Ok([text, ..]) => {
                             format!("written: {}, and .ansi and .svg beside it", text.display())
                         }
                         Err(error) => format!("{} cannot be written to: {error}", folder.display()),
                     },
                 };
-                self.say(text);
+                self.set_status(text);
             }
             Cmd::Suspend => {
                 restore();
@@ -174,15 +169,15 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
                 self.come_back()?;
             }
             Cmd::Leave(detached) => {
-                self.left.detached = detached;
+                self.detached = detached;
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn say(&mut self, text: String) {
-        update(&mut self.model, Msg::Said(text));
+    fn set_status(&mut self, text: String) {
+        update(&mut self.state, Msg::Status(text));
         self.dirty = true;
     }
 
@@ -191,7 +186,7 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
         terminal::take_again(!self.options.no_mouse)?;
         self.signals.woken.store(false, Ordering::SeqCst);
         let size = self.terminal.size()?;
-        update(&mut self.model, Msg::Resized(size.width, size.height));
+        update(&mut self.state, Msg::Resized(size.width, size.height));
         self.terminal.clear()?;
         self.dirty = true;
         Ok(())
@@ -199,16 +194,16 @@ impl<A: FnMut(Ask) -> Option<String>> Screen<A> {
 }
 
 /// How long a key is waited for, with something to draw or without, so long after the last frame.
-fn patience(dirty: bool, since: Option<Duration>, closed: bool) -> Duration {
+fn patience(dirty: bool, since: Option<Duration>, ended: bool) -> Duration {
     match (dirty, since) {
-        _ if closed => Duration::ZERO,
+        _ if ended => Duration::ZERO,
         (false, _) => FRAME,
         (true, since) => since.map_or(Duration::ZERO, |since| FRAME.saturating_sub(since)),
     }
 }
 
 /// What an event of the terminal means, if anything.
-fn heard(event: Event, wheel: &mut Throttle) -> Option<Msg> {
+fn message_of(event: Event, wheel: &mut Throttle) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Msg::Key(key.code, key.modifiers)),
         Event::Mouse(mouse) => match mouse.kind {
@@ -223,29 +218,13 @@ fn heard(event: Event, wheel: &mut Throttle) -> Option<Msg> {
     }
 }
 
-/// What is waiting in the channel, and whether it is closed and empty.
-fn drain(lines: &mpsc::Receiver<Arc<Line>>) -> (Vec<Arc<Line>>, bool) {
-    let mut batch = Vec::new();
-    while batch.len() < BATCH {
-        match lines.try_recv() {
-            Ok(line) => batch.push(line),
-            Err(mpsc::TryRecvError::Empty) => return (batch, false),
-            Err(mpsc::TryRecvError::Disconnected) => {
-                let closed = batch.is_empty();
-                return (batch, closed);
-            }
-        }
-    }
-    (batch, false)
-}
-
 /// One frame in one synchronized update.
 ///
 /// # Errors
-/// What the writer says.
-pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, model: &Model) -> io::Result<()> {
+/// When the writer fails.
+pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, state: &State) -> io::Result<()> {
     terminal.backend_mut().write_all(BEGIN)?;
-    terminal.draw(|frame| view(model, frame))?;
+    terminal.draw(|frame| view(state, frame))?;
     terminal.backend_mut().write_all(END)?;
     Backend::flush(terminal.backend_mut())
 }

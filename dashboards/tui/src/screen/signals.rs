@@ -22,7 +22,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn hear() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         static DEFAULT: Mutex<bool> = Mutex::new(false);
         // The kernel's own default cannot be put back, so it is played from now on.
         let mut played = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_millis(200);
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether they are not: then a stop signal stops, as everywhere.
 pub(super) static ASIDE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
-/// Held by whoever writes to the terminal: a frame must not come after it was given back.
+/// Held while writing to the terminal: no frame may follow after it was restored.
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Begin and end of a synchronized update (DEC private mode 2026): the
 /// terminal shows a frame whole or not at all.
 pub(super) const BEGIN: &[u8] = b"\x1b[?2026h";
 pub(super) const END: &[u8] = b"\x1b[?2026l";
-/// Presses and the wheel, with coordinates as decimal numbers (xterm modes 1000 and 1006). Moves are not asked for.
+/// Presses and the wheel, with coordinates as decimal numbers (xterm modes 1000 and 1006). Moves are not requested.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
@@ -65,10 +65,10 @@ pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Enters the alternate screen on a writer and hides the cursor; asks for the mouse if it is wanted.
+/// Enters the alternate screen on a writer and hides the cursor; requests mouse events if wanted.
 ///
 /// # Errors
-/// What the writer says.
+/// When the writer fails.
 pub fn enter(out: &mut impl Write, mouse: bool) -> io::Result<()> {
     execute!(out, EnterAlternateScreen, cursor::Hide)?;
     out.write_all(if mouse { MOUSE_ON } else { b"" })?;
@@ -78,7 +78,7 @@ pub fn enter(out: &mut impl Write, mouse: bool) -> io::Result<()> {
 /// Ends a frame that was cut short, gives back the mouse, leaves the alternate screen, shows the cursor.
 ///
 /// # Errors
-/// What the writer says.
+/// When the writer fails.
 pub fn leave(out: &mut impl Write) -> io::Result<()> {
     out.write_all(END)?;
     out.write_all(MOUSE_OFF)?;
@@ -91,7 +91,7 @@ pub fn restore() {
     let writing = patiently();
     if TAKEN.swap(false, Ordering::SeqCst) {
         ASIDE.store(true, Ordering::SeqCst);
-        // Where the terminal is gone there is nothing to give back, and whoever waits for it holds standard output.
+        // A terminal that is gone needs no restoring, and a thread that waits for it holds standard output.
         if writing.is_some() {
             let _ = leave(&mut io::stdout());
         }
@@ -121,7 +121,7 @@ fn take(mouse: bool) -> io::Result<()> {
 
 /// After a stop.
 pub(super) fn take_again(mouse: bool) -> io::Result<()> {
-    // Whoever was stopped without a word has raw mode on in our books, and not on the terminal.
+    // After SIGSTOP raw mode is on as far as crossterm knows, and off on the terminal.
     disable_raw_mode()?;
     take(mouse)
 }

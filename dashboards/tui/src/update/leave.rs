@@ -3,25 +3,25 @@
 use super::{Cmd, quit};
 use crate::Quit;
 use crate::keymap::Action;
-use crate::model::{Model, Over};
+use crate::state::{Overlay, State};
 
-pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Cmd> {
     match action {
-        Action::Quit if !model.is_over() => {
-            model.over = Over::Leave;
+        Action::Quit if !state.is_over() => {
+            state.overlay = Overlay::Leave;
             vec![Cmd::Draw]
         }
         Action::Detach => vec![Cmd::Leave(true)],
-        Action::Interrupt if !model.guest => {
-            let again = std::mem::replace(&mut model.interrupted, true);
+        Action::Interrupt if !state.guest => {
+            let again = std::mem::replace(&mut state.interrupted, true);
             match again {
                 true => vec![quit(Quit::AtOnce), Cmd::Leave(false)],
                 // The run ends in order, which takes a moment: the screen stays and shows it.
                 false => vec![quit(Quit::Interrupt), Cmd::Draw],
             }
         }
-        Action::Abort => vec![quit(Quit::Asked), Cmd::Leave(false)],
-        // Somebody else's run, or one that is ending anyway, is left alone.
+        Action::Abort => vec![quit(Quit::InOrder), Cmd::Leave(false)],
+        // A run of another program, or one that is ending anyway, goes on.
         _ => vec![Cmd::Leave(false)],
     }
 }

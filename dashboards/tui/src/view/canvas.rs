@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::style::{Look, Role};
+use crate::style::{Role, Theme};
 
 /// Writes text at a cell; what does not fit into the buffer is left out.
 pub(super) fn put(buffer: &mut Buffer, x: u16, y: u16, text: &str, style: Style) {
@@ -53,7 +53,7 @@ impl Canvas {
     }
 
     /// Puts the dots over what is in the buffer; dots already there stay.
-    pub(super) fn draw(&self, look: &Look, buffer: &mut Buffer) {
+    pub(super) fn draw(&self, theme: &Theme, buffer: &mut Buffer) {
         for (i, (bits, role)) in self.cells.iter().enumerate().filter(|(_, (bits, _))| *bits != 0) {
             let x = self.area.x + (i % usize::from(self.area.width)) as u16;
             let y = self.area.y + (i / usize::from(self.area.width)) as u16;
@@ -62,8 +62,8 @@ impl Canvas {
                 Some(pattern @ 0x2800..=0x28FF) => (pattern - 0x2800) as u8,
                 _ => 0,
             };
-            let symbol = if look.ascii { ascii(*bits, *role) } else { braille(bits | there) };
-            cell.set_char(symbol).set_style(look.style(*role));
+            let symbol = if theme.ascii { ascii(*bits, *role) } else { braille(bits | there) };
+            cell.set_char(symbol).set_style(theme.style(*role));
         }
     }
 }
@@ -72,7 +72,7 @@ fn braille(bits: u8) -> char {
     char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' ')
 }
 
-/// A cell in ASCII: the line's own letter, so that two lines are told apart without colour.
+/// A cell in ASCII: the line's own letter, so that two lines differ without colour.
 fn ascii(bits: u8, role: Role) -> char {
     match role {
         Role::Median => '.',

@@ -6,8 +6,8 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::{Block, Widget};
 
-use crate::figures::{cut, width};
-use crate::style::{Look, Role};
+use crate::style::{Role, Theme};
+use crate::text::{cut, width};
 
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
@@ -20,23 +20,23 @@ const ASCII: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
-/// Draws a frame with its title, returns what is inside. A title that does not fit says that something is missing.
-pub(super) fn framed(look: &Look, title: Line<'static>, area: Rect, buffer: &mut Buffer) -> Rect {
-    let title = fitted(look, title, usize::from(area.width.saturating_sub(2)));
-    let set = if look.ascii { ASCII } else { border::ROUNDED };
-    let block = Block::bordered().border_set(set).border_style(look.style(Role::Frame)).title(title);
+/// Draws a frame with its title, returns what is inside. A title that does not fit ends with a sign that something is missing.
+pub(super) fn framed(theme: &Theme, title: Line<'static>, area: Rect, buffer: &mut Buffer) -> Rect {
+    let title = fitted(theme, title, usize::from(area.width.saturating_sub(2)));
+    let set = if theme.ascii { ASCII } else { border::ROUNDED };
+    let block = Block::bordered().border_set(set).border_style(theme.style(Role::Frame)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
     inner
 }
 
-fn fitted(look: &Look, title: Line<'static>, room: usize) -> Line<'static> {
+fn fitted(theme: &Theme, title: Line<'static>, room: usize) -> Line<'static> {
     if title.width() <= room {
         return title;
     }
     let mut left = room;
     let pieces = title.spans.into_iter().map(|piece| {
-        let text = cut(&piece.content, left, look.ascii);
+        let text = cut(&piece.content, left, theme.ascii);
         left -= width(&text);
         Piece::styled(text, piece.style)
     });
@@ -44,15 +44,15 @@ fn fitted(look: &Look, title: Line<'static>, room: usize) -> Line<'static> {
 }
 
 /// A panel's plain title.
-pub(super) fn titled(look: &Look, text: &str) -> Line<'static> {
-    Line::from(Piece::styled(format!(" {text} "), look.style(Role::Strong)))
+pub(super) fn titled(theme: &Theme, text: &str) -> Line<'static> {
+    Line::from(Piece::styled(format!(" {text} "), theme.style(Role::Strong)))
 }
 
 /// Text in the frame's last row, on the left, if it fits whole.
-pub(super) fn foot(look: &Look, text: &str, role: Role, area: Rect, buffer: &mut Buffer) {
+pub(super) fn foot(theme: &Theme, text: &str, role: Role, area: Rect, buffer: &mut Buffer) {
     let text = format!(" {text} ");
     if area.height > 1 && width(&text) + 4 <= usize::from(area.width) {
-        super::put(buffer, area.x + 2, area.bottom() - 1, &text, look.style(role));
+        super::put(buffer, area.x + 2, area.bottom() - 1, &text, theme.style(role));
     }
 }
 

@@ -1,13 +1,13 @@
-//! Who calls whom, as a tree, with the signs every view of it shares.
+//! The calls between components as a tree, with the signs that every view of it shares.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::text::Span as Piece;
 use record::{Edge, Proc};
 
-use crate::figures::number;
-use crate::model::Model;
-use crate::style::{Look, Role};
+use crate::state::State;
+use crate::style::{Role, Theme};
+use crate::text::number;
 
 /// From this share of failed tries on an edge counts as failing.
 const FAILING: f64 = 0.01;
@@ -21,15 +21,15 @@ pub(super) struct Branch<'a> {
     pub again: bool,
 }
 
-/// Calls of a second-old and quiet edge say nothing: those with traffic, or a breaker that is not closed.
-pub(super) fn busy(model: &Model, arm: char) -> Vec<&Edge> {
-    model.run.edges(arm, model.at()).filter(|edge| edge.actual_rps > 0.0 || edge.breaker > 0).collect()
+/// Edges worth a row: those with traffic, or a breaker that is not closed.
+pub(super) fn busy(state: &State, arm: char) -> Vec<&Edge> {
+    state.run.edges_at(arm, state.at()).filter(|edge| edge.actual_rps > 0.0 || edge.breaker > 0).collect()
 }
 
 /// The same, and those that were quiet: a map that changes its shape every second cannot be read.
-pub(super) fn known(model: &Model, arm: char) -> Vec<&Edge> {
+pub(super) fn known(state: &State, arm: char) -> Vec<&Edge> {
     let of_requests = |edge: &&Edge| !edge.caller.is_empty() || edge.actual_rps > 0.0;
-    model.run.edges(arm, model.at()).filter(of_requests).collect()
+    state.run.edges_at(arm, state.at()).filter(of_requests).collect()
 }
 
 /// Calls without a caller come from no request: consumers of events, for one.
@@ -49,7 +49,7 @@ pub(super) fn tree<'a>(edges: &[&'a Edge]) -> Vec<Branch<'a>> {
     let called: BTreeSet<&str> = edges.iter().map(|edge| edge.callee.as_str()).collect();
     let mut roots: Vec<&str> = calls.keys().copied().filter(|caller| !called.contains(caller)).collect();
     if roots.is_empty() {
-        // Everyone calls everyone: begin anywhere.
+        // Every component is called: begin anywhere.
         roots.extend(calls.keys().next());
     }
     // What no request caused comes last.
@@ -80,18 +80,13 @@ fn grow<'a>(
 }
 
 /// A branch's name: indented, its caller named at the top only, `↩` where its own calls stand further up.
-pub(super) fn name(look: &Look, branch: &Branch) -> String {
-    let arrow = look.either("→", ">");
-    let again = if branch.again { look.either(" ↩", " ^") } else { "" };
+pub(super) fn name(theme: &Theme, branch: &Branch) -> String {
+    let arrow = theme.either("→", ">");
+    let again = if branch.again { theme.either(" ↩", " ^") } else { "" };
     match branch.depth {
         0 => format!("{} {arrow} {}{again}", caller(branch.edge), branch.edge.callee),
         depth => format!("{}{arrow} {}{again}", "  ".repeat(depth), branch.edge.callee),
     }
-}
-
-/// Share of an edge's tries that failed.
-pub(super) fn failing(edge: &Edge) -> Option<f64> {
-    (edge.actual_rps > 0.0).then(|| edge.errors_rps / edge.actual_rps)
 }
 
 /// How bad that is.
@@ -114,56 +109,37 @@ pub(super) const fn breaker(edge: &Edge) -> (&'static str, Role) {
 }
 
 /// A process's state as a sign: up, on its way, down.
-pub(super) fn state(look: &Look, proc: &Proc) -> (&'static str, Role) {
+pub(super) fn process_sign(theme: &Theme, proc: &Proc) -> (&'static str, Role) {
     let (sign, ascii, role) = match proc.state.as_str() {
         "up" => ("●", "*", Role::Good),
         "down" => ("○", "o", Role::Error),
         _ => ("◐", "~", Role::Warn),
     };
-    (look.either(sign, ascii), role)
+    (theme.either(sign, ascii), role)
 }
 
 /// The processes that hold a component.
-pub(super) fn holders<'a>(model: &'a Model, arm: char, component: &'a str) -> impl Iterator<Item = &'a Proc> {
-    model.run.procs(arm, model.at()).filter(move |proc| proc.components.iter().any(|c| c == component))
+pub(super) fn holders<'a>(state: &'a State, arm: char, component: &'a str) -> impl Iterator<Item = &'a Proc> {
+    state.run.processes_at(arm, state.at()).filter(move |proc| proc.components.iter().any(|c| c == component))
 }
 
 /// A sign per instance that holds a component.
-pub(super) fn instances(model: &Model, arm: char, component: &str) -> Vec<Piece<'static>> {
-    let look = &model.look;
+pub(super) fn instances(state: &State, arm: char, component: &str) -> Vec<Piece<'static>> {
+    let theme = &state.theme;
     let piece = |proc| {
-        let (sign, role) = state(look, proc);
-        Piece::styled(sign, look.style(role))
+        let (sign, role) = process_sign(theme, proc);
+        Piece::styled(sign, theme.style(role))
     };
-    holders(model, arm, component).map(piece).collect()
+    holders(state, arm, component).map(piece).collect()
 }
 
 /// Numbers of the steps that are hitting a component in an arm right now.
-pub(super) fn faults(model: &Model, arm: char, component: &str) -> String {
-    let (Some(header), Some(place)) = (model.run.header.as_deref(), model.run.place(arm, model.at())) else {
-        return String::new();
-    };
-    let now = model.at().saturating_sub(place.start);
-    let hits = header.steps.iter().filter(|step| {
-        // A moment's fault is named for as long as its phase lasts.
-        let phase =
-            header.phases.iter().find(|p| (p.start_ns..p.start_ns + p.length_ns).contains(&step.start_ns));
-        let end = match (step.length_ns, phase) {
-            (0, Some(phase)) => phase.start_ns + phase.length_ns,
-            (length, _) => step.start_ns + length,
-        };
-        let there = !step.not_applicable.contains_key(&arm) && step.hits.iter().any(|hit| hit == component);
-        there && (step.start_ns..end).contains(&now)
-    });
-    hits.map(|step| number(step.number, model.look.ascii)).collect()
+pub(super) fn faults(state: &State, arm: char, component: &str) -> String {
+    let steps = state.run.steps_hitting_at(arm, component, state.at());
+    steps.map(|step| number(step.number, state.theme.ascii)).collect()
 }
 
-/// The slowest edge below the user's own: the one to look at.
-pub(super) fn worst_p99(edges: &[&Edge]) -> Option<f64> {
-    edges.iter().filter(|edge| edge.caller != record::CLIENT).filter_map(|edge| edge.p99_ms).reduce(f64::max)
-}
-
-/// Whether an edge is that one.
-pub(super) fn is_worst(edge: &Edge, worst: Option<f64>) -> bool {
-    edge.caller != record::CLIENT && edge.p99_ms.is_some() && edge.p99_ms == worst
+/// Whether an edge has the p99 of the slowest one.
+pub(super) fn is_slowest(edge: &Edge, slowest: Option<f64>) -> bool {
+    edge.caller != record::CLIENT && edge.p99_ms.is_some() && edge.p99_ms == slowest
 }

@@ -5,51 +5,52 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::Widget;
 
-use super::live::newest_closed;
-use crate::figures::{NO_DATA, clock, count, cut, ms, name_of, percent, width};
-use crate::model::Model;
-use crate::run::SECOND;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{NO_DATA, clock, count, cut, ms, name_of, percent, width};
+use model::SECOND;
+use model::so_far::Lag;
 
-/// The generator's lateness is harmless below this, ms, as the scorecard judges it.
-const LAG_FLOOR_MS: f64 = 2.0;
-
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let Some(header) = model.run.header.as_deref() else { return };
-    let look = &model.look;
+pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    let header = &state.run.header;
+    let theme = &state.theme;
     let roomy = area.width >= 120;
-    let (at, index) = model.run.progress(model.at()).unwrap_or((0, 0));
-    let length = model.run.length_ns().max(1);
+    let (at, index) = state.run.progress_at(state.at()).unwrap_or((0, 0));
+    let length = state.run.length_ns().max(1);
     let phase = header.phases.get(index).map_or("", |phase| phase.name.as_str()).to_uppercase();
-    let (state, state_role) = state(model);
+    let (status, status_role) = status(state);
     let times = format!("{}/{}", clock(at / SECOND), clock(length / SECOND));
 
     let mut left = vec![Piece::raw(" ")];
     if roomy {
-        left.push(Piece::styled("cleave", look.style(Role::Dim)));
+        left.push(Piece::styled("cleave", theme.style(Role::Dim)));
         left.push(Piece::raw("  "));
     }
     let name_room = usize::from(area.width / if roomy { 4 } else { 5 });
-    left.push(Piece::styled(cut(&header.scenario, name_room, look.ascii), look.style(Role::Strong)));
+    left.push(Piece::styled(cut(&header.scenario, name_room, theme.ascii), theme.style(Role::Strong)));
     if roomy {
-        left.push(Piece::raw(format!("  seed {}  run {}", header.seed, cut(&header.run_id, 24, look.ascii))));
+        left.push(Piece::raw(format!(
+            "  seed {}  run {}",
+            header.seed,
+            cut(&header.run_id, 24, theme.ascii)
+        )));
     }
     let label = if roomy { "  phase " } else { " " };
     left.push(Piece::raw(format!("{label}{}/{} ", index + 1, header.phases.len())));
     let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
-    let right = width(&times) + width(&state) + 3;
-    // Where time and state must fit, the phase is told by its number alone.
+    let right = width(&times) + width(&status) + 3;
+    // Where time and state must fit, the phase is its number alone.
     let phase_room = usize::from(area.width).saturating_sub(used + right + 1).min(12);
     if phase_room >= 3 {
-        left.push(Piece::styled(cut(&phase, phase_room, look.ascii), look.style(Role::Strong)));
+        left.push(Piece::styled(cut(&phase, phase_room, theme.ascii), theme.style(Role::Strong)));
         left.push(Piece::raw(" "));
     }
     let used: usize = left.iter().map(|piece| width(&piece.content)).sum();
     let room = usize::from(area.width).saturating_sub(used + right + 3).min(24);
     if room >= 4 {
-        left.push(Piece::styled(look.either("▕", "["), look.style(Role::Frame)));
-        left.push(Piece::raw(bar(at as f64 / length as f64, room, look.ascii)));
-        left.push(Piece::styled(look.either("▏", "]"), look.style(Role::Frame)));
+        left.push(Piece::styled(theme.either("▕", "["), theme.style(Role::Frame)));
+        left.push(Piece::raw(bar(at as f64 / length as f64, room, theme.ascii)));
+        left.push(Piece::styled(theme.either("▏", "]"), theme.style(Role::Frame)));
         left.push(Piece::raw(" "));
     }
     // Whether it is now that is shown matters more than when: time goes before the state is cut.
@@ -58,85 +59,76 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         left.push(Piece::raw(times));
         left.push(Piece::raw("  "));
     }
-    left.push(Piece::styled(state, look.style(state_role)));
+    left.push(Piece::styled(status, theme.style(status_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
 }
 
-/// What makes figures doubtful, or says that they are not, by weight: the generator's lateness, updates lost, what was
+/// What makes figures doubtful, or shows that they are not, the weightiest first: the generator's lateness, updates lost, what was
 /// offered, which arms and rounds, the host, the way of the run.
-pub(super) fn doubts(model: &Model, room: u16) -> Vec<Vec<Piece<'static>>> {
-    let look = &model.look;
-    let Some(header) = model.run.header.as_deref() else { return Vec::new() };
-    let dim_of = |text: String| Piece::styled(text, look.style(Role::Dim));
+pub(super) fn caveats(state: &State, room: u16) -> Vec<Vec<Piece<'static>>> {
+    let theme = &state.theme;
+    let header = &state.run.header;
+    let dim_of = |text: String| Piece::styled(text, theme.style(Role::Dim));
     let mut groups = Vec::new();
-    let dropped = model.run.host(model.at()).map_or(0, |host| host.dropped_updates);
+    let dropped = state.run.host_at(state.at()).map_or(0, |host| host.dropped_updates);
     if dropped > 0 {
-        groups
-            .push(vec![Piece::styled(format!("{}: {dropped}", name_of("dropped")), look.style(Role::Error))]);
+        groups.push(vec![Piece::styled(
+            format!("{}: {dropped}", name_of("dropped")),
+            theme.style(Role::Error),
+        )]);
     }
-    let (lag, behind) = lag(model);
+    let Lag { ms: lag, is_behind } = state.run.lag_at(state.at());
     let lag_name = name_of("generator_lag");
     let lag_name = if room >= 120 { format!("{lag_name} p99 ") } else { format!("{lag_name} ") };
     let mut late = vec![
         dim_of(lag_name),
         Piece::styled(
             lag.map_or(NO_DATA.into(), |_| format!("{}ms ", ms(lag))),
-            look.style(if behind { Role::Error } else { Role::Text }),
+            theme.style(if is_behind { Role::Error } else { Role::Text }),
         ),
     ];
     if lag.is_some() {
-        let (word, role) = if behind { ("BEHIND", Role::Error) } else { ("ok", Role::Good) };
-        late.push(Piece::styled(word, look.style(role)));
+        let (word, role) = if is_behind { ("BEHIND", Role::Error) } else { ("ok", Role::Good) };
+        late.push(Piece::styled(word, theme.style(role)));
     }
     groups.push(late);
-    let newest = header.arms.iter().filter_map(|arm| newest_closed(model, arm.letter));
-    let offered = newest.map(|s| s.offered as f64).reduce(f64::max);
+    let offered = state.run.offered_at(state.at()).map(|offered| offered as f64);
     groups.push(vec![
         dim_of(format!("{} ", name_of("offered"))),
         Piece::raw(offered.map_or(NO_DATA.into(), |rate| format!("{}/s", count(Some(rate))))),
     ]);
-    let shown = model.shown();
+    let shown = state.shown();
     if let Some((first, other)) = shown.filter(|_| header.arms.len() > 2) {
         groups.push(vec![Piece::raw(format!("{first} and {other} of {}", header.arms.len()))]);
     }
-    let place = shown.and_then(|(first, _)| model.run.place(first, model.at()));
+    let place = shown.and_then(|(first, _)| state.run.position_at(first, state.at()));
     if let Some(place) = place.filter(|_| header.rounds > 1) {
         groups.push(vec![Piece::raw(format!("round {}/{}", place.round, header.rounds))]);
     }
-    let stall = model.run.host(model.at()).map(|host| host.cpu_stall / 100.0);
+    let stall = state.run.host_at(state.at()).map(model::host::stall_share);
     groups.push(vec![dim_of(format!("CPU {} ", name_of("cpu_stall"))), Piece::raw(percent(stall))]);
     groups.push(vec![dim_of(header.way.clone())]);
     groups
 }
 
-/// The generator's lateness, ms, and whether it is too much.
-fn lag(model: &Model) -> (Option<f64>, bool) {
-    let letters = model.run.letters();
-    let newest = || letters.iter().filter_map(|arm| newest_closed(model, *arm));
-    let lag = newest().filter_map(|s| s.lag.ms).reduce(f64::max);
-    let felt = newest().filter_map(|s| s.p99.ms).reduce(f64::max).unwrap_or(0.0);
-    (lag, lag.is_some_and(|lag| lag > LAG_FLOOR_MS.max(felt / 10.0)))
-}
-
-fn state(model: &Model) -> (String, Role) {
-    let look = &model.look;
-    // A figure that is not to be believed says so at every width.
-    let doubt = if lag(model).1 { "! " } else { "" };
-    let pace = model.pace.map_or_else(String::new, |pace| format!(" {pace}{}", look.either("×", "x")));
-    let (text, role) = match (model.cursor, &model.run.end) {
+fn status(state: &State) -> (String, Role) {
+    let theme = &state.theme;
+    // Doubtful figures are marked at every width.
+    let doubt = if state.run.lag_at(state.at()).is_behind { "! " } else { "" };
+    let pace = state.pace.map_or_else(String::new, |pace| format!(" {pace}{}", theme.either("×", "x")));
+    let (text, role) = match (state.cursor, &state.run.end) {
         (Some(at), _) => {
-            let behind = model.run.now.saturating_sub(at) as f64 / SECOND as f64;
-            (format!("{} PAUSED -{behind:.1}s", look.either("‖", "=")), Role::Warn)
+            let behind = state.run.behind(at);
+            (format!("{} PAUSED -{behind:.1}s", theme.either("‖", "=")), Role::Warn)
         }
-        (None, Some(end)) => {
-            let verdict = end.verdict.map_or("interrupted", record::Verdict::word);
-            (format!("{} ENDED {verdict}", look.either("■", "#")), Role::Strong)
+        (None, Some(_)) => {
+            (format!("{} ENDED {}", theme.either("■", "#"), state.run.verdict()), Role::Strong)
         }
-        (None, None) if model.interrupted => (format!("{} ENDING", look.either("■", "#")), Role::Warn),
-        (None, None) if model.pace.is_some() => {
-            (format!("{} REPLAY{pace}", look.either("●", "*")), Role::Good)
+        (None, None) if state.interrupted => (format!("{} ENDING", theme.either("■", "#")), Role::Warn),
+        (None, None) if state.pace.is_some() => {
+            (format!("{} REPLAY{pace}", theme.either("●", "*")), Role::Good)
         }
-        (None, None) => (format!("{} LIVE", look.either("●", "*")), Role::Good),
+        (None, None) => (format!("{} LIVE", theme.either("●", "*")), Role::Good),
     };
     (format!("{doubt}{text}"), if doubt.is_empty() { role } else { Role::Error })
 }
@@ -155,16 +147,17 @@ pub(super) fn bar(share: f64, cells: usize, ascii: bool) -> String {
 }
 
 /// All there is room for on a very small screen.
-pub(super) fn one_line(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let Some((first, other)) = model.shown() else { return };
-    let look = &model.look;
-    let p99 = |arm: char| ms(newest_closed(model, arm).and_then(|second| second.p99.ms));
-    let (at, _) = model.run.progress(model.at()).unwrap_or((0, 0));
+pub(super) fn one_line(state: &State, area: Rect, buffer: &mut Buffer) {
+    let Some((first, other)) = state.shown() else { return };
+    let theme = &state.theme;
+    let newest = |arm: char| state.run.newest_closed_at(arm, state.at());
+    let p99 = |arm: char| ms(newest(arm).and_then(|(_, second)| second.p99.ms));
+    let (at, _) = state.run.progress_at(state.at()).unwrap_or((0, 0));
     let others = if other == first { String::new() } else { format!(" {other} {}", p99(other)) };
     let figures = format!("p99 {first} {}{others} ms", p99(first));
     let clock = clock(at / SECOND);
     let text = format!("{figures} {clock}");
     let text = if width(&text) <= usize::from(area.width) { text } else { figures };
-    let style = look.style(if model.cursor.is_some() { Role::Warn } else { Role::Text });
-    super::put(buffer, area.x, area.y, &cut(&text, area.width.into(), look.ascii), style);
+    let style = theme.style(if state.cursor.is_some() { Role::Warn } else { Role::Text });
+    super::put(buffer, area.x, area.y, &cut(&text, area.width.into(), theme.ascii), style);
 }

@@ -9,10 +9,10 @@ use super::footer::written;
 use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::put;
-use crate::figures::{cut, left, wrap};
 use crate::keymap::{Action, Binding, KEYS, place};
-use crate::model::Model;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{cut, left, wrap};
 
 /// Widest the overlay gets: longer lines are hard to read.
 const WIDEST: u16 = 104;
@@ -38,11 +38,11 @@ fn means(binding: &Binding, guest: bool) -> &'static str {
     }
 }
 
-/// The rows that go with what is sought, in cells of `room`.
-fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
-    let look = &model.look;
-    let sought = model.help.sought.to_lowercase();
-    let goes = |text: &str| text.to_lowercase().contains(&sought);
+/// The rows that match the search text, in cells of `room`.
+fn rows(state: &State, room: usize) -> Vec<(String, Role)> {
+    let theme = &state.theme;
+    let query = state.help.query.to_lowercase();
+    let goes = |text: &str| text.to_lowercase().contains(&query);
     let mut rows = Vec::new();
     let part = |rows: &mut Vec<(String, Role)>, title: &str, found: Vec<(String, String)>, name: usize| {
         if found.is_empty() {
@@ -50,7 +50,7 @@ fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
         }
         rows.push((title.to_owned(), Role::Strong));
         for (head, text) in found {
-            let head = left(&head, name, look.ascii);
+            let head = left(&head, name, theme.ascii);
             for (i, line) in wrap(&text, room.saturating_sub(name + 1).max(10)).into_iter().enumerate() {
                 let lead = if i == 0 { head.clone() } else { " ".repeat(name) };
                 rows.push((format!("{lead} {line}"), Role::Text));
@@ -61,7 +61,7 @@ fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
     let keys = keys.map(|binding| {
         let within = place(binding.within);
         let within = if within == "everywhere" { String::new() } else { format!(" ({within})") };
-        (written(look, binding).to_owned(), format!("{}{within}", means(binding, model.guest)))
+        (written(theme, binding).to_owned(), format!("{}{within}", means(binding, state.guest)))
     });
     part(&mut rows, "keys", keys.filter(|(key, text)| goes(&format!("{key} {text}"))).collect(), KEY);
     let notes = NOTES.iter().map(|note| (String::new(), (*note).to_owned()));
@@ -79,7 +79,7 @@ fn rows(model: &Model, room: usize) -> Vec<(String, Role)> {
         NAME,
     );
     if rows.is_empty() {
-        rows.push((format!("nothing goes with `{}`", model.help.sought), Role::Dim));
+        rows.push((format!("nothing goes with `{}`", state.help.query), Role::Dim));
     }
     rows
 }
@@ -88,13 +88,13 @@ fn room(width: u16) -> usize {
     usize::from(WIDEST.min(width).saturating_sub(4))
 }
 
-pub(super) fn count(model: &Model) -> usize {
-    rows(model, room(model.size.0)).len()
+pub(super) fn count(state: &State) -> usize {
+    rows(state, room(state.size.0)).len()
 }
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    let look = &model.look;
-    let rows = rows(model, room(area.width));
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
+    let rows = rows(state, room(area.width));
     let wide = WIDEST.min(area.width);
     let high = (rows.len() as u16 + 2).min(area.height);
     let place = Rect {
@@ -105,19 +105,19 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     };
     page.covered();
     Clear.render(place, page);
-    page.set_style(place, look.style(Role::Text));
-    let title = match model.help.sought.as_str() {
+    page.set_style(place, theme.style(Role::Text));
+    let title = match state.help.query.as_str() {
         "" => "help: type to search".to_owned(),
-        sought => format!("help: {sought}{}", look.either("▏", "_")),
+        query => format!("help: {query}{}", theme.either("▏", "_")),
     };
-    let inner = framed(look, titled(look, &title), place, page);
-    let first = model.help.scroll.min(rows.len().saturating_sub(inner.height.into()));
+    let inner = framed(theme, titled(theme, &title), place, page);
+    let first = state.help.scroll.min(rows.len().saturating_sub(inner.height.into()));
     for ((text, role), y) in rows.iter().skip(first).zip(inner.top()..inner.bottom()) {
-        let text = cut(text, usize::from(inner.width).saturating_sub(2), look.ascii);
-        put(page, inner.x + 1, y, &text, look.style(*role));
+        let text = cut(text, usize::from(inner.width).saturating_sub(2), theme.ascii);
+        put(page, inner.x + 1, y, &text, theme.style(*role));
     }
     let hidden = rows.len().saturating_sub(first + usize::from(inner.height));
     let more =
-        if hidden > 0 { format!("{} {hidden} more rows  ", look.either("↓", "v")) } else { String::new() };
-    foot(look, &format!("{more}Esc leaves"), Role::Dim, place, page);
+        if hidden > 0 { format!("{} {hidden} more rows  ", theme.either("↓", "v")) } else { String::new() };
+    foot(theme, &format!("{more}Esc leaves"), Role::Dim, place, page);
 }

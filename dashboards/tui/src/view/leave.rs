@@ -6,20 +6,20 @@ use ratatui::widgets::{Clear, Widget};
 use super::frame::{framed, titled};
 use super::page::{Page, Target};
 use super::put;
-use crate::figures::{cut, left, width};
 use crate::keymap::{KEYS, LEAVE};
-use crate::model::Model;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{cut, left, width};
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    let look = &model.look;
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
     let choices: Vec<_> = KEYS.iter().filter(|key| key.within == LEAVE).collect();
     page.covered();
     if area.height < 5 || area.width < 24 {
         // One line has to do.
         Clear.render(Rect { height: 1, ..area }, page);
         let text = "d detach  q abort  Esc stay";
-        put(page, area.x, area.y, &cut(text, area.width.into(), look.ascii), look.style(Role::Strong));
+        put(page, area.x, area.y, &cut(text, area.width.into(), theme.ascii), theme.style(Role::Strong));
         return;
     }
     let widest = choices.iter().map(|key| 7 + width(key.help)).max().unwrap_or(0);
@@ -31,11 +31,11 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         height: high,
     };
     Clear.render(place, page);
-    page.set_style(place, look.style(Role::Text));
-    let inner = framed(look, titled(look, "the run goes on"), place, page);
+    page.set_style(place, theme.style(Role::Text));
+    let inner = framed(theme, titled(theme, "the run goes on"), place, page);
     for (key, y) in choices.into_iter().zip(inner.top()..inner.bottom()) {
-        let text = format!(" {} {}", left(key.shown, 4, look.ascii), key.help);
-        put(page, inner.x, y, &cut(&text, inner.width.into(), look.ascii), look.style(Role::Text));
+        let text = format!(" {} {}", left(key.shown, 4, theme.ascii), key.help);
+        put(page, inner.x, y, &cut(&text, inner.width.into(), theme.ascii), theme.style(Role::Text));
         page.answers(Rect { y, height: 1, ..inner }, Target::Act(key.action));
     }
 }

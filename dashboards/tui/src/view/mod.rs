@@ -1,11 +1,11 @@
-//! The screen as a pure function of the model: one file or folder a tab.
+//! The screen as a pure function of the state: one file or folder a tab.
 //!
 //! - [`live`], [`map`], [`score`], [`traces`], [`procs`], [`events`], [`predict`]: the tabs.
 //! - [`header`], [`tabs`], [`footer`]: the rows around them. [`help`], [`leave`]: what lies over them.
 //! - [`page`]: what is drawn on, and what answers to a click. [`table`], [`graph`], [`canvas`], [`frame`]: parts.
 //!
-//! What keys need to know of a screen (how many rows a list has, which one is chosen) is asked here too, so that
-//! nobody but a tab's own file knows its rows.
+//! What keys need to know of a screen (how many rows a list has, which one is chosen) is found here too, so that
+//! only a tab's own file knows its rows.
 
 mod canvas;
 mod events;
@@ -35,7 +35,7 @@ use record::Trace;
 use self::canvas::put;
 use self::page::Page;
 pub(crate) use self::page::{Target, text, visible};
-use crate::model::{Model, Over, Panel};
+use crate::state::{Overlay, Panel, State};
 use crate::style::Role;
 use crate::tab::Tab;
 
@@ -48,48 +48,48 @@ const PANELS: u16 = 12;
 /// Anything smaller than this is one line of text.
 const SMALLEST: (u16, u16) = (40, 6);
 
-/// Draws the model; never fails, at any size.
-pub fn view(model: &Model, frame: &mut Frame) {
+/// Draws the state; never fails, at any size.
+pub fn view(state: &State, frame: &mut Frame) {
     let area = frame.area();
-    draw(model, area, &mut Page::new(frame.buffer_mut()));
+    draw(state, area, &mut Page::new(frame.buffer_mut()));
 }
 
-fn draw(model: &Model, area: Rect, page: &mut Page) {
+fn draw(state: &State, area: Rect, page: &mut Page) {
     if area.is_empty() {
         return;
     }
-    page.set_style(area, model.look.style(Role::Text));
-    if model.run.header.is_none() || model.shown().is_none() {
-        put(page, area.x, area.y, " cleave: waiting for the run to begin", model.look.style(Role::Text));
+    page.set_style(area, state.theme.style(Role::Text));
+    if !state.run.has_begun() || state.shown().is_none() {
+        put(page, area.x, area.y, " cleave: waiting for the run to begin", state.theme.style(Role::Text));
     } else if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        header::one_line(model, area, page);
+        header::one_line(state, area, page);
     } else {
-        header::draw(model, area, page);
-        tabs::draw(model, Rect { y: area.y + 1, height: 1, ..area }, page);
+        header::draw(state, area, page);
+        tabs::draw(state, Rect { y: area.y + 1, height: 1, ..area }, page);
         // On a screen of few rows the live tab's last line is worth more than hints.
-        let sparklines = model.tab == Tab::Live && area.height < PANELS;
-        let hints = u16::from(!sparklines || !model.status.is_empty());
-        body(model, Rect { y: area.y + 2, height: area.height - 2 - hints, ..area }, page);
+        let sparklines = state.tab == Tab::Live && area.height < PANELS;
+        let hints = u16::from(!sparklines || !state.status.is_empty());
+        body(state, Rect { y: area.y + 2, height: area.height - 2 - hints, ..area }, page);
         if hints > 0 {
-            footer::draw(model, Rect { y: area.bottom() - 1, height: 1, ..area }, page);
+            footer::draw(state, Rect { y: area.bottom() - 1, height: 1, ..area }, page);
         }
     }
-    match model.over {
-        Over::Help => help::draw(model, area, page),
-        Over::Leave => leave::draw(model, area, page),
-        Over::Nothing | Over::Typing => {}
+    match state.overlay {
+        Overlay::Help => help::draw(state, area, page),
+        Overlay::Leave => leave::draw(state, area, page),
+        Overlay::Nothing | Overlay::Typing => {}
     }
 }
 
-fn body(model: &Model, area: Rect, page: &mut Page) {
-    match model.tab {
-        Tab::Live => live::draw(model, area, page),
-        Tab::Map => map::draw(model, area, page),
-        Tab::Score => score::draw(model, area, page),
-        Tab::Traces => traces::draw(model, area, page),
-        Tab::Procs => procs::draw(model, area, page),
-        Tab::Events => events::draw(model, area, page),
-        Tab::Predict => predict::draw(model, area, page),
+fn body(state: &State, area: Rect, page: &mut Page) {
+    match state.tab {
+        Tab::Live => live::draw(state, area, page),
+        Tab::Map => map::draw(state, area, page),
+        Tab::Score => score::draw(state, area, page),
+        Tab::Traces => traces::draw(state, area, page),
+        Tab::Procs => procs::draw(state, area, page),
+        Tab::Events => events::draw(state, area, page),
+        Tab::Predict => predict::draw(state, area, page),
     }
 }
 
@@ -98,51 +98,51 @@ const fn is_low(area: Rect) -> bool {
     area.height < PANELS - 3
 }
 
-/// Draws the model on a buffer of its own and asks about it.
-fn drawn<R>(model: &Model, ask: impl FnOnce(&Page, Rect) -> R) -> R {
-    let area = Rect::new(0, 0, model.size.0, model.size.1);
+/// Draws the state on a buffer of its own and reads it.
+fn drawn<R>(state: &State, read: impl FnOnce(&Page, Rect) -> R) -> R {
+    let area = Rect::new(0, 0, state.size.0, state.size.1);
     let mut buffer = Buffer::empty(area);
     let mut page = Page::new(&mut buffer);
-    draw(model, area, &mut page);
-    ask(&page, area)
+    draw(state, area, &mut page);
+    read(&page, area)
 }
 
 /// The screen as a buffer: what a screenshot is made of.
-pub(crate) fn screen(model: &Model) -> Buffer {
-    let area = Rect::new(0, 0, model.size.0, model.size.1);
+pub(crate) fn screen(state: &State) -> Buffer {
+    let area = Rect::new(0, 0, state.size.0, state.size.1);
     let mut buffer = Buffer::empty(area);
-    draw(model, area, &mut Page::new(&mut buffer));
+    draw(state, area, &mut Page::new(&mut buffer));
     buffer
 }
 
 /// What a cell answers to.
-pub(crate) fn target(model: &Model, x: u16, y: u16) -> Option<Target> {
-    drawn(model, |page, _| page.target(x, y))
+pub(crate) fn target(state: &State, x: u16, y: u16) -> Option<Target> {
+    drawn(state, |page, _| page.target(x, y))
 }
 
 /// The live tab's panels on this screen.
-pub(crate) fn panels(model: &Model) -> Vec<Panel> {
-    drawn(model, |page, _| page.panels())
+pub(crate) fn panels(state: &State) -> Vec<Panel> {
+    drawn(state, |page, _| page.panels())
 }
 
-/// The text somebody means who copies: the focused panel's, or all of a tab that has none.
-pub(crate) fn focused_text(model: &Model) -> String {
-    drawn(model, |page, area| {
+/// The text to copy: the focused panel's, or all of a tab without panels.
+pub(crate) fn focused_text(state: &State) -> String {
+    drawn(state, |page, area| {
         let focused =
-            (model.tab == Tab::Live).then(|| page.place_of(model.live.focus.unwrap_or_default())).flatten();
+            (state.tab == Tab::Live).then(|| page.place_of(state.live.focus.unwrap_or_default())).flatten();
         page.text(focused.unwrap_or(area))
     })
 }
 
 /// Rows that can be chosen.
-pub(crate) fn count(model: &Model) -> usize {
-    match model.tab {
+pub(crate) fn count(state: &State) -> usize {
+    match state.tab {
         Tab::Live | Tab::Predict => 0,
-        Tab::Map => map::count(model),
-        Tab::Score => score::count(model),
-        Tab::Traces => traces::rows(model).len(),
-        Tab::Procs => procs::count(model),
-        Tab::Events => events::rows(model).len(),
+        Tab::Map => map::count(state),
+        Tab::Score => score::count(state),
+        Tab::Traces => traces::rows(state).len(),
+        Tab::Procs => procs::count(state),
+        Tab::Events => events::rows(state).len(),
     }
 }
 
@@ -156,23 +156,23 @@ pub(crate) fn sortable(tab: Tab) -> usize {
 }
 
 /// Rows of the help.
-pub(crate) fn help_rows(model: &Model) -> usize {
-    help::count(model)
+pub(crate) fn help_rows(state: &State) -> usize {
+    help::count(state)
 }
 
 /// The trace chosen, or shown whole.
-pub(crate) fn chosen_trace(model: &Model) -> Option<Arc<Trace>> {
-    traces::chosen(model)
+pub(crate) fn chosen_trace(state: &State) -> Option<Arc<Trace>> {
+    traces::chosen(state)
 }
 
 /// The component whose row is chosen on the map.
-pub(crate) fn chosen_component(model: &Model) -> Option<String> {
-    map::chosen_component(model)
+pub(crate) fn chosen_component(state: &State) -> Option<String> {
+    map::chosen_component(state)
 }
 
 /// When the event chosen happened, ns since the run's start.
-pub(crate) fn chosen_moment(model: &Model) -> Option<u64> {
-    events::chosen(model)
+pub(crate) fn chosen_moment(state: &State) -> Option<u64> {
+    events::chosen(state)
 }
 
 /// Ids of the terms of the tables' figures: a test looks each up in the glossary. Labels outside tables are looked up

@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 
-use crate::figures::width;
 use crate::keymap::Action;
-use crate::model::Panel;
+use crate::state::Panel;
+use crate::text::width;
 
 /// What a cell answers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use model::processes::{Rates, Sum};
 use ratatui::layout::Rect;
 use record::Proc;
 
@@ -10,10 +11,9 @@ use super::graph;
 use super::is_low;
 use super::page::Page;
 use super::table::{Column, Row, Table, more_columns};
-use crate::figures::{NO_DATA, count as counted, percent, value};
-use crate::model::Model;
-use crate::run::Rates;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{NO_DATA, cores, count as counted, value};
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::words("arm", 3, 0),
@@ -32,7 +32,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::rest_if_any("components", 10, 8),
 ];
 
-/// Who is no arm's: the generator, and we.
+/// The letter of processes of no arm: the generator, and the lab.
 const OURS: char = '-';
 
 /// A process and its rates.
@@ -42,22 +42,22 @@ struct Line<'a> {
     port: Option<u16>,
 }
 
-fn lines(model: &Model, arm: char) -> Vec<Line<'_>> {
-    let ports = model.run.arm(arm).map_or(&[][..], |arm| &arm.instances);
+fn lines(state: &State, arm: char) -> Vec<Line<'_>> {
+    let ports = state.run.arm(arm).map_or(&[][..], |arm| &arm.instances);
     let line = |proc: &'_ Proc| -> (Option<Rates>, Option<u16>) {
         let port = ports.iter().find(|instance| instance.name == proc.instance).map(|instance| instance.port);
-        (model.run.rates(arm, &proc.instance, model.at()), port)
+        (state.run.rates_at(arm, &proc.instance, state.at()), port)
     };
-    let mut lines: Vec<Line> = model
+    let mut lines: Vec<Line> = state
         .run
-        .procs(arm, model.at())
+        .processes_at(arm, state.at())
         .map(|proc| {
             let (rates, port) = line(proc);
             Line { proc, rates, port }
         })
         .filter(|line| {
             let proc = line.proc;
-            model.procs.passes(&format!(
+            state.procs.passes(&format!(
                 "{arm} {} {} {} {}",
                 proc.instance,
                 proc.state,
@@ -66,7 +66,7 @@ fn lines(model: &Model, arm: char) -> Vec<Line<'_>> {
             ))
         })
         .collect();
-    if let Some(column) = model.procs.sort {
+    if let Some(column) = state.procs.sort {
         lines.sort_by(|a, b| order(column, a, b));
     }
     lines
@@ -98,26 +98,26 @@ fn order(column: usize, a: &Line, b: &Line) -> Ordering {
 }
 
 /// The arms shown, then what is no arm's.
-fn groups(model: &Model) -> Vec<(char, Vec<Line<'_>>)> {
-    let letters = if model.solo == crate::model::Solo::Both { model.run.letters() } else { model.arms() };
-    letters.into_iter().chain([OURS]).map(|arm| (arm, lines(model, arm))).collect()
+fn groups(state: &State) -> Vec<(char, Vec<Line<'_>>)> {
+    let letters = if state.solo == crate::state::Solo::Both { state.run.letters() } else { state.arms() };
+    letters.into_iter().chain([OURS]).map(|arm| (arm, lines(state, arm))).collect()
 }
 
-pub(super) fn count(model: &Model) -> usize {
+pub(super) fn count(state: &State) -> usize {
     // Beside the processes a sum an arm, and the dashboard itself.
-    rows(model).iter().filter(|row| matches!(row, Row::Cells(_))).count()
+    rows(state).iter().filter(|row| matches!(row, Row::Cells(_))).count()
 }
 
-fn rows(model: &Model) -> Vec<Row> {
+fn rows(state: &State) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (arm, lines) in groups(model) {
-        rows.extend(lines.iter().map(|line| Row::Cells(cells(model, arm, line))));
+    for (arm, lines) in groups(state) {
+        rows.extend(lines.iter().map(|line| Row::Cells(cells(state, arm, line))));
         if arm != OURS && !lines.is_empty() {
             rows.push(Row::Cells(sum(arm, &lines)));
         }
     }
-    if model.procs.passes("- dashboard") {
-        rows.push(Row::Cells(own(model)));
+    if state.procs.passes("- dashboard") {
+        rows.push(Row::Cells(own(state)));
     }
     rows
 }
@@ -126,9 +126,9 @@ fn bytes(kib: u64) -> String {
     value((kib > 0).then_some(kib as f64 * 1024.0), "B")
 }
 
-fn cells(model: &Model, arm: char, line: &Line) -> Vec<(String, Role)> {
+fn cells(state: &State, arm: char, line: &Line) -> Vec<(String, Role)> {
     let proc = line.proc;
-    let (sign, role) = graph::state(&model.look, proc);
+    let (sign, role) = graph::process_sign(&state.theme, proc);
     let dim = |text: String| (text, Role::Dim);
     let plain = |text: String| (text, Role::Text);
     vec![
@@ -136,8 +136,8 @@ fn cells(model: &Model, arm: char, line: &Line) -> Vec<(String, Role)> {
         plain(proc.instance.clone()),
         (format!("{sign} {}", proc.state), role),
         dim(proc.pid.to_string()),
-        plain(percent(line.rates.map(|r| r.cpu))),
-        plain(percent(line.rates.map(|r| r.wait))),
+        plain(cores(line.rates.map(|r| r.cpu))),
+        plain(cores(line.rates.map(|r| r.wait))),
         plain(bytes(proc.pss_kib)),
         plain(proc.threads.to_string()),
         plain(proc.fds.to_string()),
@@ -151,51 +151,49 @@ fn cells(model: &Model, arm: char, line: &Line) -> Vec<(String, Role)> {
 
 fn sum(arm: char, lines: &[Line]) -> Vec<(String, Role)> {
     let strong = |text: String| (text, Role::Strong);
-    let rate = |of: fn(&Rates) -> f64| {
-        lines.iter().filter_map(|line| line.rates.as_ref().map(of)).reduce(|a, b| a + b)
-    };
-    let figure = |of: fn(&Proc) -> u64| lines.iter().map(|line| of(line.proc)).sum::<u64>();
+    let sum = Sum::of(lines.iter().map(|line| (line.proc, line.rates)));
+    let rate = |of: fn(&Rates) -> f64| sum.rates.as_ref().map(of);
     vec![
         strong(arm.to_string()),
         strong(format!("sum of {}", lines.len())),
         strong(String::new()),
         strong(String::new()),
-        strong(percent(rate(|r| r.cpu))),
-        strong(percent(rate(|r| r.wait))),
-        strong(bytes(figure(|p| p.pss_kib))),
-        strong(figure(|p| p.threads.into()).to_string()),
-        strong(figure(|p| p.fds.into()).to_string()),
+        strong(cores(rate(|r| r.cpu))),
+        strong(cores(rate(|r| r.wait))),
+        strong(bytes(sum.pss_kib)),
+        strong(sum.threads.to_string()),
+        strong(sum.fds.to_string()),
         strong(counted(rate(|r| r.switches))),
-        strong(figure(|p| p.restarts.into()).to_string()),
-        strong(bytes(figure(|p| p.db_bytes) / 1024)),
+        strong(sum.restarts.to_string()),
+        strong(bytes(sum.db_bytes / 1024)),
         strong(String::new()),
         strong(String::new()),
     ]
 }
 
 /// The dashboard's own thread: what watching costs here and now. It is no line of the record, which other views read.
-fn own(model: &Model) -> Vec<(String, Role)> {
+fn own(state: &State) -> Vec<(String, Role)> {
     let mut cells = vec![
         (OURS.to_string(), Role::Text),
         ("dashboard".to_owned(), Role::Text),
         ("a thread".to_owned(), Role::Dim),
         (String::new(), Role::Dim),
-        (percent(model.own.cpu), Role::Text),
+        (cores(state.overhead.cpu), Role::Text),
     ];
     cells.resize(COLUMNS.len(), (String::new(), Role::Dim));
     cells
 }
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    let look = &model.look;
-    let inner = if is_low(area) { area } else { framed(look, titled(look, "processes"), area, page) };
-    let rows = rows(model);
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
+    let inner = if is_low(area) { area } else { framed(theme, titled(theme, "processes"), area, page) };
+    let rows = rows(state);
     let count = rows.iter().filter(|row| matches!(row, Row::Cells(_))).count();
-    let chosen = model.procs.at(count, false);
-    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: model.procs.sort, before: 0 };
-    let missing = table.draw(look, inner, page);
+    let chosen = state.procs.at(count, false);
+    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: state.procs.sort, before: 0 };
+    let missing = table.draw(theme, inner, page);
     if !is_low(area) {
-        let own = model.own;
+        let own = state.overhead;
         let per_frame = own.bytes_per_frame.map_or_else(String::new, |bytes| format!(", {bytes} bytes each"));
         let frames = format!("dashboard: {} frames/s{per_frame}", own.frames);
         let more = if missing > 0 {
@@ -203,6 +201,6 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         } else {
             String::new()
         };
-        foot(look, &format!("{frames}{more}"), Role::Dim, area, page);
+        foot(theme, &format!("{frames}{more}"), Role::Dim, area, page);
     }
 }

@@ -5,9 +5,9 @@ use ratatui::style::Modifier;
 
 use super::page::{Page, Target};
 use super::put;
-use crate::figures::{cut, left, name_of, right, width};
 use crate::list::first_shown;
-use crate::style::{Look, Role};
+use crate::style::{Role, Theme};
+use crate::text::{cut, left, name_of, right, width};
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ pub(super) enum Row {
 }
 
 impl Row {
-    /// Whether somebody who seeks `text` finds it here.
+    /// Its text, for searches.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Cells(cells) => cells.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" "),
@@ -121,12 +121,12 @@ impl Table<'_> {
     }
 
     /// Heads in the first row, rows below it; returns how many columns found no room.
-    pub(super) fn draw(&self, look: &Look, area: Rect, page: &mut Page) -> usize {
+    pub(super) fn draw(&self, theme: &Theme, area: Rect, page: &mut Page) -> usize {
         if area.is_empty() {
             return 0;
         }
         let columns = self.fitting(area.width.into());
-        self.heads(look, &columns, area, page);
+        self.heads(theme, &columns, area, page);
         let room = usize::from(area.height.saturating_sub(1));
         let is_cells = |row: &&Row| matches!(row, Row::Cells(_));
         let mut next = self.before;
@@ -145,39 +145,39 @@ impl Table<'_> {
             let line = Rect { y, height: 1, ..area };
             match row {
                 Row::Text(text, role) => {
-                    put(page, area.x, y, &cut(text, area.width.into(), look.ascii), look.style(*role));
+                    put(page, area.x, y, &cut(text, area.width.into(), theme.ascii), theme.style(*role));
                 }
                 Row::Cells(cells) => {
-                    self.cells(look, &columns, cells, line, page);
+                    self.cells(theme, &columns, cells, line, page);
                     page.answers(line, Target::Row(*number));
                     if *number == self.chosen {
-                        put(page, area.x, y, look.either("▸", ">"), look.style(Role::Strong));
+                        put(page, area.x, y, theme.either("▸", ">"), theme.style(Role::Strong));
                         page.set_style(line, Modifier::REVERSED);
                     }
                 }
             }
         }
-        // What is above or below is said, not hidden.
+        // A sign counts the rows below.
         let below = numbered.len().saturating_sub(first + room);
         if below > 0 && room > 1 && area.width > 12 {
-            let text = format!(" {}{below} ", look.either("↓", "v"));
+            let text = format!(" {}{below} ", theme.either("↓", "v"));
             let x = area.right().saturating_sub(width(&text) as u16);
-            put(page, x, area.bottom() - 1, &text, look.style(Role::Dim));
+            put(page, x, area.bottom() - 1, &text, theme.style(Role::Dim));
         }
         self.columns.len() - columns.len()
     }
 
-    fn heads(&self, look: &Look, columns: &[(usize, usize)], area: Rect, page: &mut Page) {
+    fn heads(&self, theme: &Theme, columns: &[(usize, usize)], area: Rect, page: &mut Page) {
         let mut x = area.x + SIGN as u16;
         for (i, cells) in columns.iter().filter(|(_, cells)| *cells > 0) {
             let column = &self.columns[*i];
             let sorted = self.sort == Some(*i);
-            let sign = if sorted { look.either("▾", "v") } else { "" };
+            let sign = if sorted { theme.either("▾", "v") } else { "" };
             let head = format!("{}{sign}", column.head());
-            let head = if column.right { right(&head, *cells) } else { left(&head, *cells, look.ascii) };
+            let head = if column.right { right(&head, *cells) } else { left(&head, *cells, theme.ascii) };
             let role = if sorted { Role::Strong } else { Role::Dim };
             if x < area.right() {
-                put(page, x, area.y, &cut(&head, (area.right() - x).into(), look.ascii), look.style(role));
+                put(page, x, area.y, &cut(&head, (area.right() - x).into(), theme.ascii), theme.style(role));
             }
             x = x.saturating_add((*cells + GAP) as u16);
         }
@@ -185,7 +185,7 @@ impl Table<'_> {
 
     fn cells(
         &self,
-        look: &Look,
+        theme: &Theme,
         columns: &[(usize, usize)],
         cells: &[(String, Role)],
         line: Rect,
@@ -197,8 +197,8 @@ impl Table<'_> {
             if let Some((text, role)) = cells.get(*i)
                 && x < line.right()
             {
-                let text = if column.right { right(text, *room) } else { left(text, *room, look.ascii) };
-                put(page, x, line.y, &cut(&text, (line.right() - x).into(), look.ascii), look.style(*role));
+                let text = if column.right { right(text, *room) } else { left(text, *room, theme.ascii) };
+                put(page, x, line.y, &cut(&text, (line.right() - x).into(), theme.ascii), theme.style(*role));
             }
             x = x.saturating_add((*room + GAP) as u16);
         }

@@ -6,25 +6,25 @@ use ratatui::text::Span as Piece;
 use super::frame;
 use super::page::{Page, Target};
 use super::{header, put};
-use crate::figures::width;
 use crate::keymap::Action;
-use crate::model::Model;
+use crate::state::State;
 use crate::style::Role;
 use crate::tab::Tab;
+use crate::text::width;
 
 /// Draws the tabs whole, with short names, or as numbers: whichever fits, never cut.
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     if area.is_empty() {
         return;
     }
-    let look = &model.look;
+    let theme = &state.theme;
     type Name = fn(Tab, bool) -> &'static str;
     let whole: Name = |tab, _| tab.name();
     let mixed: Name = |tab, active| if active { tab.name() } else { tab.short() };
     let short: Name = |tab, _| tab.short();
     let bare: Name = |_, _| "";
     let written = |name: Name| {
-        let label = |tab: Tab| match (tab == model.tab, name(tab, tab == model.tab)) {
+        let label = |tab: Tab| match (tab == state.tab, name(tab, tab == state.tab)) {
             (true, "") => format!("[{}]", tab.number()),
             (false, "") => format!("{}", tab.number()),
             (true, text) => format!("[{} {text}]", tab.number()),
@@ -43,8 +43,8 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let mut x = area.x + 1;
     for (tab, label) in Tab::ALL.into_iter().zip(written(way.0)) {
         let cells = width(&label) as u16;
-        let role = if tab == model.tab { Role::Strong } else { Role::Text };
-        put(page, x, area.y, &label, look.style(role));
+        let role = if tab == state.tab { Role::Strong } else { Role::Text };
+        put(page, x, area.y, &label, theme.style(role));
         page.answers(
             Rect { x, y: area.y, width: cells, height: 1 }.intersection(area),
             Target::Act(Action::Show(tab)),
@@ -55,7 +55,7 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
     let left = usize::from(area.right().saturating_sub(x.saturating_sub(way.1 as u16)));
     let mut pieces: Vec<Piece<'static>> = Vec::new();
     let mut used = 1;
-    for group in header::doubts(model, area.width) {
+    for group in header::caveats(state, area.width) {
         let cells = 2 + group.iter().map(|piece| width(&piece.content)).sum::<usize>();
         if used + cells > left {
             break;

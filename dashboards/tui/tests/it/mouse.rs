@@ -1,7 +1,7 @@
 //! Clicks land on what is drawn under them; the wheel moves.
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use tui::model::{Metric, Model, Over, Panel};
+use tui::state::{Metric, Overlay, Panel, State};
 use tui::tab::Tab;
 use tui::update::{Cmd, Msg, update};
 
@@ -9,66 +9,66 @@ use crate::fixture::{self, LOAD_START, SECOND};
 use crate::still::{after, drawn, text};
 
 /// Where a text begins on the screen.
-fn find(model: &Model, sought: &str) -> (u16, u16) {
-    let screen = text(&drawn(model, model.size.0, model.size.1));
+fn find(state: &State, query: &str) -> (u16, u16) {
+    let screen = text(&drawn(state, state.size.0, state.size.1));
     for (y, line) in screen.lines().enumerate() {
-        if let Some(at) = line.find(sought) {
+        if let Some(at) = line.find(query) {
             return (line[..at].chars().count() as u16, y as u16);
         }
     }
-    panic!("`{sought}` is not on the screen:\n{screen}");
+    panic!("`{query}` is not on the screen:\n{screen}");
 }
 
-fn click(model: &mut Model, sought: &str) -> Vec<Cmd> {
-    let (x, y) = find(model, sought);
-    update(model, Msg::Click(x, y))
+fn click(state: &mut State, query: &str) -> Vec<Cmd> {
+    let (x, y) = find(state, query);
+    update(state, Msg::Click(x, y))
 }
 
 #[test]
 fn a_click_on_a_tab_or_a_hint_is_its_key() {
-    let mut model = after(fixture::until(43));
-    click(&mut model, "5 Procs");
-    assert_eq!(model.tab, Tab::Procs);
-    click(&mut model, "1 Live");
-    click(&mut model, "metric");
-    assert_eq!((model.tab, model.live.metric), (Tab::Live, Metric::Goodput));
-    click(&mut model, "? help");
-    assert_eq!(model.over, Over::Help);
-    update(&mut model, Msg::Click(0, 0));
-    assert_eq!(model.over, Over::Nothing, "a click beside it closes it");
+    let mut state = after(fixture::until(43));
+    click(&mut state, "5 Procs");
+    assert_eq!(state.tab, Tab::Procs);
+    click(&mut state, "1 Live");
+    click(&mut state, "metric");
+    assert_eq!((state.tab, state.live.metric), (Tab::Live, Metric::Goodput));
+    click(&mut state, "? help");
+    assert_eq!(state.overlay, Overlay::Help);
+    update(&mut state, Msg::Click(0, 0));
+    assert_eq!(state.overlay, Overlay::Nothing, "a click beside it closes it");
 }
 
 #[test]
 fn a_click_on_a_chart_goes_to_that_moment() {
-    let mut model = after(fixture::until(43));
+    let mut state = after(fixture::until(43));
     // 53 columns behind frame and gutter for 60 s: the middle of column 20 is at 20.5 / 53 of it.
-    update(&mut model, Msg::Click(6 + 20, 6));
-    let seconds = model.cursor.map(|t| (t - LOAD_START) as f64 / SECOND as f64);
+    update(&mut state, Msg::Click(6 + 20, 6));
+    let seconds = state.cursor.map(|t| (t - LOAD_START) as f64 / SECOND as f64);
     assert!(seconds.is_some_and(|s| (22.0..24.5).contains(&s)), "{seconds:?}");
-    assert_eq!(model.tab, Tab::Live);
+    assert_eq!(state.tab, Tab::Live);
     let now = after(fixture::until(43)).at();
-    update(&mut model, Msg::Click(6 + 52, 6));
-    assert_eq!(model.cursor, Some(now), "nobody sees the future");
+    update(&mut state, Msg::Click(6 + 52, 6));
+    assert_eq!(state.cursor, Some(now), "nobody sees the future");
 }
 
 #[test]
 fn a_click_chooses_a_row_and_a_second_opens_it() {
-    let mut model = after(fixture::until(43));
-    model.tab = Tab::Events;
-    click(&mut model, "photo kill");
-    assert_eq!((model.events.selected, model.cursor), (Some(2), None));
-    click(&mut model, "photo kill");
-    let at = model.cursor.map(|t| t - LOAD_START);
+    let mut state = after(fixture::until(43));
+    state.tab = Tab::Events;
+    click(&mut state, "photo kill");
+    assert_eq!((state.events.selected, state.cursor), (Some(2), None));
+    click(&mut state, "photo kill");
+    let at = state.cursor.map(|t| t - LOAD_START);
     assert_eq!(at, Some(37_002_000_000), "it goes to where it happened");
 }
 
 #[test]
 fn a_click_focuses_a_panel() {
-    let mut model = after(fixture::until(43));
-    click(&mut model, "scorecard, this");
-    assert_eq!(model.live.focus, Some(Panel::Score));
+    let mut state = after(fixture::until(43));
+    click(&mut state, "scorecard, this");
+    assert_eq!(state.live.focus, Some(Panel::Score));
     let Some(Cmd::Copy(text)) =
-        update(&mut model, Msg::Key(KeyCode::Char('y'), KeyModifiers::NONE)).into_iter().next()
+        update(&mut state, Msg::Key(KeyCode::Char('y'), KeyModifiers::NONE)).into_iter().next()
     else {
         panic!("y copies")
     };
@@ -77,27 +77,27 @@ fn a_click_focuses_a_panel() {
 
 #[test]
 fn the_wheel_moves_the_choice() {
-    let mut model = after(fixture::until(43));
-    model.tab = Tab::Procs;
-    update(&mut model, Msg::Wheel(true));
-    assert_eq!(model.procs.selected, Some(3));
-    update(&mut model, Msg::Wheel(false));
-    update(&mut model, Msg::Wheel(false));
-    assert_eq!(model.procs.selected, Some(0));
-    model.tab = Tab::Live;
-    assert_eq!(update(&mut model, Msg::Wheel(true)), [], "nothing scrolls there");
+    let mut state = after(fixture::until(43));
+    state.tab = Tab::Procs;
+    update(&mut state, Msg::Wheel(true));
+    assert_eq!(state.procs.selected, Some(3));
+    update(&mut state, Msg::Wheel(false));
+    update(&mut state, Msg::Wheel(false));
+    assert_eq!(state.procs.selected, Some(0));
+    state.tab = Tab::Live;
+    assert_eq!(update(&mut state, Msg::Wheel(true)), [], "nothing scrolls there");
 }
 
 #[test]
 fn no_click_anywhere_panics() {
-    let mut model = after(fixture::lines());
+    let mut state = after(fixture::lines());
     for tab in Tab::ALL {
         for (width, height) in [(120, 40), (80, 24), (40, 12), (40, 6), (12, 3)] {
             for at in 0..20 {
                 // A click before may have gone anywhere.
-                (model.tab, model.size, model.over, model.cursor) =
-                    (tab, (width, height), Over::Nothing, None);
-                update(&mut model, Msg::Click(at * 17 % (width + 2), at * 7 % (height + 2)));
+                (state.tab, state.size, state.overlay, state.cursor) =
+                    (tab, (width, height), Overlay::Nothing, None);
+                update(&mut state, Msg::Click(at * 17 % (width + 2), at * 7 % (height + 2)));
             }
         }
     }

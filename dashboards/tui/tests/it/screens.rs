@@ -4,8 +4,8 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use record::Entry;
-use tui::model::{Metric, Model, Over};
-use tui::style::{Look, Palette, Role, Theme};
+use tui::state::{Metric, Overlay, State};
+use tui::style::{ColorScheme, Palette, Role, Theme};
 use tui::tab::Tab;
 use tui::update::{Msg, update};
 
@@ -32,17 +32,17 @@ fn roles(buffer: &Buffer) -> String {
 }
 
 /// Text, and below it the roles of the same cells.
-fn both(model: &Model, width: u16, height: u16) -> String {
-    let buffer = drawn(model, width, height);
+fn both(state: &State, width: u16, height: u16) -> String {
+    let buffer = drawn(state, width, height);
     format!("{}\n{}\n{}", text(&buffer), "=".repeat(usize::from(width)), roles(&buffer))
 }
 
 fn tab(tab: Tab) {
-    let mut model = after(fixture::until(43));
-    model.tab = tab;
+    let mut state = after(fixture::until(43));
+    state.tab = tab;
     for (width, height) in SIZES {
         let name = format!("{}_{width}x{height}", tab.name().to_lowercase());
-        insta::assert_snapshot!(name, both(&model, width, height));
+        insta::assert_snapshot!(name, both(&state, width, height));
     }
 }
 
@@ -84,39 +84,39 @@ fn predict() {
 /// Enter on what is chosen: a trace and its twin, an edge, a score, an expectation, a chart alone.
 #[test]
 fn opened() {
-    let mut model = after(fixture::lines());
-    let press = |model: &mut Model, keys: &[KeyCode]| {
-        keys.iter().for_each(|key| drop(update(model, Msg::Key(*key, KeyModifiers::NONE))));
+    let mut state = after(fixture::lines());
+    let press = |state: &mut State, keys: &[KeyCode]| {
+        keys.iter().for_each(|key| drop(update(state, Msg::Key(*key, KeyModifiers::NONE))));
     };
-    press(&mut model, &[KeyCode::Char('4'), KeyCode::Enter]);
-    insta::assert_snapshot!("opened_trace_160x50", both(&model, 160, 50));
-    insta::assert_snapshot!("opened_trace_80x24", both(&model, 80, 24));
-    press(&mut model, &[KeyCode::Char('3')]);
-    insta::assert_snapshot!("score_at_the_end_120x40", both(&model, 120, 40));
-    insta::assert_snapshot!("score_at_the_end_80x24", both(&model, 80, 24));
-    press(&mut model, &[KeyCode::Enter]);
-    insta::assert_snapshot!("opened_score_80x24", text(&drawn(&model, 80, 24)));
-    press(&mut model, &[KeyCode::Esc, KeyCode::PageDown, KeyCode::PageDown, KeyCode::Enter]);
-    insta::assert_snapshot!("opened_expectation_80x24", text(&drawn(&model, 80, 24)));
-    let mut model = after(fixture::until(31));
+    press(&mut state, &[KeyCode::Char('4'), KeyCode::Enter]);
+    insta::assert_snapshot!("opened_trace_160x50", both(&state, 160, 50));
+    insta::assert_snapshot!("opened_trace_80x24", both(&state, 80, 24));
+    press(&mut state, &[KeyCode::Char('3')]);
+    insta::assert_snapshot!("score_at_the_end_120x40", both(&state, 120, 40));
+    insta::assert_snapshot!("score_at_the_end_80x24", both(&state, 80, 24));
+    press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("opened_score_80x24", text(&drawn(&state, 80, 24)));
+    press(&mut state, &[KeyCode::Esc, KeyCode::PageDown, KeyCode::PageDown, KeyCode::Enter]);
+    insta::assert_snapshot!("opened_expectation_80x24", text(&drawn(&state, 80, 24)));
+    let mut state = after(fixture::until(31));
     press(
-        &mut model,
+        &mut state,
         &[KeyCode::Char('2'), KeyCode::Char('s'), KeyCode::Char('s'), KeyCode::Char('j'), KeyCode::Char('j')],
     );
-    insta::assert_snapshot!("map_slow_120x40", both(&model, 120, 40));
-    press(&mut model, &[KeyCode::Enter]);
-    insta::assert_snapshot!("opened_edge_80x24", both(&model, 80, 24));
-    press(&mut model, &[KeyCode::Char('1'), KeyCode::Char('c'), KeyCode::Enter]);
-    insta::assert_snapshot!("opened_chart_80x24", both(&model, 80, 24));
+    insta::assert_snapshot!("map_slow_120x40", both(&state, 120, 40));
+    press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("opened_edge_80x24", both(&state, 80, 24));
+    press(&mut state, &[KeyCode::Char('1'), KeyCode::Char('c'), KeyCode::Enter]);
+    insta::assert_snapshot!("opened_chart_80x24", both(&state, 80, 24));
 }
 
 #[test]
 fn small_screens_show_what_matters_most() {
     insta::assert_snapshot!("sparklines_60x8", both(&after(fixture::until(43)), 60, 8));
     insta::assert_snapshot!("one_line_20x5", both(&after(fixture::until(39)), 20, 5));
-    let mut model = after(fixture::until(43));
-    model.tab = Tab::Procs;
-    insta::assert_snapshot!("procs_60x8", text(&drawn(&model, 60, 8)));
+    let mut state = after(fixture::until(43));
+    state.tab = Tab::Procs;
+    insta::assert_snapshot!("procs_60x8", text(&drawn(&state, 60, 8)));
 }
 
 /// What each theme makes of the same screen: a letter a colour, capital where it is bold.
@@ -136,12 +136,14 @@ fn themes() {
         let bold = cell.modifier.contains(Modifier::BOLD);
         if bold { letter.to_ascii_uppercase().to_string() } else { letter.to_string() }
     };
-    for (name, theme) in [("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)] {
-        let mut model = after(fixture::until(31));
-        model.look.palette = Palette::new(theme, false);
+    for (name, theme) in
+        [("dark", ColorScheme::Dark), ("light", ColorScheme::Light), ("mono", ColorScheme::Mono)]
+    {
+        let mut state = after(fixture::until(31));
+        state.theme.palette = Palette::new(theme, false);
         let shown = Tab::ALL.map(|tab| {
-            model.tab = tab;
-            rows(&drawn(&model, 60, 20), letter)
+            state.tab = tab;
+            rows(&drawn(&state, 60, 20), letter)
         });
         insta::assert_snapshot!(format!("theme_{name}_60x20"), shown.join("\n----\n"));
     }
@@ -149,21 +151,21 @@ fn themes() {
 
 #[test]
 fn ascii_is_ascii_on_every_tab() {
-    let mut model = after(fixture::lines());
-    model.look.ascii = true;
+    let mut state = after(fixture::lines());
+    state.theme.ascii = true;
     let mut shown = Vec::new();
     for tab in Tab::ALL {
-        model.tab = tab;
-        for over in [Over::Nothing, Over::Help, Over::Leave, Over::Typing] {
-            model.over = over;
+        state.tab = tab;
+        for over in [Overlay::Nothing, Overlay::Help, Overlay::Leave, Overlay::Typing] {
+            state.overlay = over;
             for (width, height) in SIZES.into_iter().chain([(60, 8), (20, 5)]) {
-                let text = text(&drawn(&model, width, height));
+                let text = text(&drawn(&state, width, height));
                 let other: String = text.chars().filter(|c| !c.is_ascii()).collect();
                 assert_eq!(other, "", "{tab:?} {over:?} at {width}x{height}:\n{text}");
             }
         }
-        model.over = Over::Nothing;
-        shown.push(text(&drawn(&model, 80, 24)));
+        state.overlay = Overlay::Nothing;
+        shown.push(text(&drawn(&state, 80, 24)));
     }
     insta::assert_snapshot!("ascii_80x24", shown.join("\n"));
 }
@@ -196,8 +198,8 @@ fn the_past_is_as_it_was() {
         let mut then = then.clone();
         (then.tab, whole.tab) = (tab, tab);
         // Below the header, whose state says where one stands, and above the footer.
-        let body = |model: &Model| {
-            let screen = text(&drawn(model, 120, 40));
+        let body = |state: &State| {
+            let screen = text(&drawn(state, 120, 40));
             screen.lines().skip(2).take(36).map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(body(&whole), body(&then), "{tab:?}");
@@ -207,9 +209,9 @@ fn the_past_is_as_it_was() {
 /// Whoever watches the charts is told what the map would say.
 #[test]
 fn the_worst_finding_is_on_the_live_tab() {
-    let model = after(fixture::until(31));
+    let state = after(fixture::until(31));
     for (width, height) in [(120, 40), (80, 24)] {
-        let screen = text(&drawn(&model, width, height));
+        let screen = text(&drawn(&state, width, height));
         assert!(screen.contains("feed->follower: retry amplif"), "{screen}");
     }
     let well = text(&drawn(&after(fixture::until(15)), 120, 40));
@@ -232,12 +234,12 @@ fn a_dead_arm_leaves_a_gap() {
 
 #[test]
 fn every_metric_has_its_chart() {
-    let mut model = after(fixture::until(43));
+    let mut state = after(fixture::until(43));
     for metric in Metric::ALL {
-        model.live.metric = metric;
+        state.live.metric = metric;
         for other_scale in [false, true] {
-            model.live.other_scale = other_scale;
-            let buffer = drawn(&model, 120, 40);
+            state.live.other_scale = other_scale;
+            let buffer = drawn(&state, 120, 40);
             let dots = buffer.content.iter().filter(|cell| {
                 ('\u{2801}'..='\u{28ff}').contains(&cell.symbol().chars().next().unwrap_or(' '))
             });
@@ -255,10 +257,10 @@ fn a_third_arm_is_reached_by_key() {
         (third.letter, third.name) = ('C', "duo".to_owned());
         header.arms.push(third);
     }
-    let mut model = after(lines);
-    assert!(text(&drawn(&model, 120, 40)).contains("B micro"));
-    update(&mut model, Msg::Key(KeyCode::Char('a'), KeyModifiers::NONE));
-    let screen = text(&drawn(&model, 120, 40));
+    let mut state = after(lines);
+    assert!(text(&drawn(&state, 120, 40)).contains("B micro"));
+    update(&mut state, Msg::Key(KeyCode::Char('a'), KeyModifiers::NONE));
+    let screen = text(&drawn(&state, 120, 40));
     assert!(screen.contains("C duo") && !screen.contains("B micro"), "{screen}");
     assert!(screen.contains("p99 - "), "an arm without windows has no figures:\n{screen}");
 }
@@ -266,18 +268,18 @@ fn a_third_arm_is_reached_by_key() {
 #[test]
 fn without_colour_every_role_keeps_the_terminals() {
     for role in Role::ALL {
-        let style = Palette::new(Theme::Dark, true).style(role);
+        let style = Palette::new(ColorScheme::Dark, true).style(role);
         assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
     }
 }
 
 #[test]
 fn no_prediction_is_said_and_not_shown() {
-    let mut model = after(fixture::lines());
-    model.tab = Tab::Predict;
-    let screen = text(&drawn(&model, 120, 40));
+    let mut state = after(fixture::lines());
+    state.tab = Tab::Predict;
+    let screen = text(&drawn(&state, 120, 40));
     assert!(screen.contains("This record holds no prediction"), "{screen}");
     let body: String = screen.lines().skip(2).take(37).collect();
     assert!(!body.chars().any(|c| c.is_ascii_digit()), "and no figure stands there:\n{screen}");
-    assert_eq!(model.look, Look { palette: Palette::numbered(), ascii: false });
+    assert_eq!(state.theme, Theme { palette: Palette::numbered(), ascii: false });
 }

@@ -46,10 +46,10 @@ fn the_checker_of_markup_finds_what_is_wrong() {
 #[test]
 fn a_screen_is_written_as_text_colours_and_a_picture() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut model = after(fixture::until(43));
+    let mut state = after(fixture::until(43));
     for tab in Tab::ALL {
-        model.tab = tab;
-        let paths = shot::write(&model, folder.path()).expect("the folder is ours");
+        state.tab = tab;
+        let paths = shot::write(&state, folder.path()).expect("the folder is ours");
         let names =
             paths.each_ref().map(|path| path.file_name().and_then(|name| name.to_str()).unwrap_or(""));
         let tab = tab.name().to_lowercase();
@@ -57,7 +57,7 @@ fn a_screen_is_written_as_text_colours_and_a_picture() {
         assert_eq!(names, expected, "the name says what and when");
         let [plain, ansi, svg] =
             paths.map(|path| std::fs::read_to_string(path).expect("it was just written"));
-        assert_eq!(plain.trim_end(), text(&drawn(&model, 120, 40)).trim_end());
+        assert_eq!(plain.trim_end(), text(&drawn(&state, 120, 40)).trim_end());
         assert_eq!(is_well_formed(&svg), Ok(()));
         assert!(
             svg.contains("prefers-color-scheme: light") && !svg.contains("url("),

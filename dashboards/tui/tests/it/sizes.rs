@@ -1,7 +1,7 @@
 //! No size, no tab and no moment panics.
 
 use record::{Entry, Line};
-use tui::model::{Metric, Model, Over, Percentiles, Solo, Zoom};
+use tui::state::{Metric, Overlay, Percentiles, Solo, State, Zoom};
 use tui::tab::Tab;
 
 use crate::fixture;
@@ -65,10 +65,10 @@ fn long_names() -> Vec<Line> {
     lines
 }
 
-fn models() -> Vec<(&'static str, Model)> {
+fn models() -> Vec<(&'static str, State)> {
     let no_traces = |line: &Line| !matches!(line.entry, Entry::Trace(_) | Entry::Split(_));
     vec![
-        ("empty", Model::default()),
+        ("empty", State::default()),
         ("header only", after(fixture::lines().into_iter().take(1).collect())),
         ("the first second", after(fixture::until(1))),
         ("mid-run", after(fixture::until(31))),
@@ -80,42 +80,48 @@ fn models() -> Vec<(&'static str, Model)> {
     ]
 }
 
-/// Looks at a model in one of many ways.
-fn look_at(model: &mut Model, i: u32) {
+/// Looks at a state in one of many ways.
+fn look_at(state: &mut State, i: u32) {
     let at = i as usize;
-    model.tab = Tab::ALL[at % Tab::ALL.len()];
-    model.over =
-        [Over::Nothing, Over::Nothing, Over::Nothing, Over::Help, Over::Leave, Over::Typing][at / 7 % 6];
-    model.solo = [Solo::Both, Solo::First, Solo::Other][at / 3 % 3];
-    model.look.ascii = i.is_multiple_of(5);
-    model.live.metric = Metric::ALL[at / 5 % Metric::ALL.len()];
-    model.live.percentiles = [Percentiles::All, Percentiles::Two, Percentiles::Tail][at / 11 % 3];
-    model.live.zoom =
+    state.tab = Tab::ALL[at % Tab::ALL.len()];
+    state.overlay = [
+        Overlay::Nothing,
+        Overlay::Nothing,
+        Overlay::Nothing,
+        Overlay::Help,
+        Overlay::Leave,
+        Overlay::Typing,
+    ][at / 7 % 6];
+    state.solo = [Solo::Both, Solo::First, Solo::Other][at / 3 % 3];
+    state.theme.ascii = i.is_multiple_of(5);
+    state.live.metric = Metric::ALL[at / 5 % Metric::ALL.len()];
+    state.live.percentiles = [Percentiles::All, Percentiles::Two, Percentiles::Tail][at / 11 % 3];
+    state.live.zoom =
         [Zoom::Fit, Zoom::Seconds(15), Zoom::Seconds(9_999), Zoom::Phase(2), Zoom::Phase(99)][at / 13 % 5];
-    model.live.other_scale = i.is_multiple_of(2);
-    model.live.alone = i.is_multiple_of(4);
+    state.live.other_scale = i.is_multiple_of(2);
+    state.live.alone = i.is_multiple_of(4);
     let open = i.is_multiple_of(3);
     for list in
-        [&mut model.map, &mut model.score, &mut model.procs, &mut model.events, &mut model.traces.list]
+        [&mut state.map, &mut state.score, &mut state.procs, &mut state.events, &mut state.traces.list]
     {
         (list.selected, list.open, list.sort) = (Some(at * 7), open, Some(at % 14));
     }
-    model.traces.shown = open.then_some(('B', 1, 3_031));
-    model.traces.scroll = at % 30;
+    state.traces.shown = open.then_some(('B', 1, 3_031));
+    state.traces.scroll = at % 30;
 }
 
 #[test]
 fn two_hundred_sizes_of_everything() {
     let mut models = models();
     let count = models.len() as u32;
-    // Spread over 0..180 by 0..56 by steps that share no factor with either; two models a size, so that every model
+    // Spread over 0..180 by 0..56 by steps that share no factor with either; two models a size, so that every state
     // meets every tab.
     for i in 0..200_u32 {
         let (width, height) = ((i * 37 % 181) as u16, (i * 23 % 57) as u16);
         for j in [i, i * 5 + 3] {
-            let (_, model) = &mut models[(j % count) as usize];
-            look_at(model, i + j);
-            drawn(model, width, height);
+            let (_, state) = &mut models[(j % count) as usize];
+            look_at(state, i + j);
+            drawn(state, width, height);
         }
     }
 }
@@ -124,11 +130,11 @@ fn two_hundred_sizes_of_everything() {
 fn the_edges_of_the_layouts() {
     let sizes =
         [(0, 0), (1, 1), (39, 6), (40, 5), (40, 6), (40, 11), (79, 24), (80, 12), (120, 35), (119, 36)];
-    for (_, mut model) in models() {
+    for (_, mut state) in models() {
         for (i, (width, height)) in (0..).zip(sizes) {
             for tab in 0..7 {
-                look_at(&mut model, i * 7 + tab);
-                drawn(&model, width, height);
+                look_at(&mut state, i * 7 + tab);
+                drawn(&state, width, height);
             }
         }
     }
@@ -137,11 +143,11 @@ fn the_edges_of_the_layouts() {
 /// Whatever the width, the tabs are all there and the footer begins with help.
 #[test]
 fn nothing_is_cut_silently() {
-    let mut model = after(fixture::lines());
+    let mut state = after(fixture::lines());
     for width in (40..=84).chain((85..=180).step_by(5)) {
         for tab in Tab::ALL {
-            model.tab = tab;
-            let screen = text(&drawn(&model, width, 14));
+            state.tab = tab;
+            let screen = text(&drawn(&state, width, 14));
             let lines: Vec<&str> = screen.lines().collect();
             let (tabs, footer) = (lines[1], lines[13]);
             let written = |tab: Tab| [tab.name(), tab.short()].map(|name| format!("{} {name}", tab.number()));

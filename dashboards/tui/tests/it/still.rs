@@ -1,28 +1,26 @@
-//! A model after some lines, and its screen.
-
-use std::sync::Arc;
+//! A state after some lines, and its screen.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use record::Line;
-use tui::model::Model;
-use tui::style::{Look, Palette};
-use tui::update::{Msg, update};
+use tui::state::State;
+use tui::style::{Palette, Theme};
+use tui::update::advance;
 use tui::view::view;
 
-/// A model that has heard these lines; its colours are the roles' numbers.
-pub fn after(lines: Vec<Line>) -> Model {
-    let look = Look { palette: Palette::numbered(), ascii: false };
-    let mut model = Model { look, size: (120, 40), ..Model::default() };
-    update(&mut model, Msg::Lines(lines.into_iter().map(Arc::new).collect()));
-    model
+/// A state that has heard these lines; its colours are the roles' numbers.
+pub fn after(lines: Vec<Line>) -> State {
+    let theme = Theme { palette: Palette::numbered(), ascii: false };
+    let mut state = State { theme, size: (120, 40), ..State::default() };
+    advance(&mut state, &mut lines.into_iter());
+    state
 }
 
 /// Its screen.
-pub fn drawn(model: &Model, width: u16, height: u16) -> Buffer {
+pub fn drawn(state: &State, width: u16, height: u16) -> Buffer {
     let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
-    let Ok(_) = terminal.draw(|frame| view(model, frame));
+    let Ok(_) = terminal.draw(|frame| view(state, frame));
     terminal.backend().buffer().clone()
 }
 

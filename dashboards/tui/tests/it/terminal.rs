@@ -4,15 +4,14 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use tui::model::Model;
 use tui::screen;
-use tui::style::{Look, Palette, Theme};
-use tui::update::{Msg, update};
+use tui::state::State;
+use tui::style::{ColorScheme, Palette, Theme};
+use tui::update::advance;
 
 use tui::tab::Tab;
 
@@ -36,7 +35,7 @@ impl Write for Bytes {
 }
 
 /// Enters, draws two moments, leaves.
-fn session(look: Look) -> (Vec<u8>, Vec<u8>) {
+fn session(theme: Theme) -> (Vec<u8>, Vec<u8>) {
     let bytes = Bytes::default();
     let mut out = bytes.clone();
     screen::enter(&mut out, true).expect("a vector takes everything");
@@ -45,10 +44,9 @@ fn session(look: Look) -> (Vec<u8>, Vec<u8>) {
         Terminal::with_options(CrosstermBackend::new(out.clone()), TerminalOptions { viewport })
             .expect("a fixed size asks nobody");
     for second in [31, 43] {
-        let mut model = Model { look, size: (120, 40), ..Model::default() };
-        let lines = fixture::until(second).into_iter().map(Arc::new).collect();
-        update(&mut model, Msg::Lines(lines));
-        screen::draw(&mut terminal, &model).expect("a vector takes everything");
+        let mut state = State { theme, size: (120, 40), ..State::default() };
+        advance(&mut state, &mut fixture::until(second).into_iter());
+        screen::draw(&mut terminal, &state).expect("a vector takes everything");
     }
     let drawn = bytes.0.borrow().clone();
     screen::leave(&mut out).expect("a vector takes everything");
@@ -82,7 +80,7 @@ fn terminal_of(rows: u16, columns: u16) -> vt100::Parser {
 
 #[test]
 fn the_screen_is_given_back() {
-    let (drawn, all) = session(Look::default());
+    let (drawn, all) = session(Theme::default());
     let mut terminal = terminal_of(40, 120);
     terminal.process(&drawn);
     assert!(terminal.screen().alternate_screen() && terminal.screen().hide_cursor());
@@ -94,7 +92,7 @@ fn the_screen_is_given_back() {
 
 #[test]
 fn every_frame_is_one_synchronized_update() {
-    let (drawn, _) = session(Look::default());
+    let (drawn, _) = session(Theme::default());
     let text = String::from_utf8_lossy(&drawn).into_owned();
     assert_eq!((text.matches("\x1b[?2026h").count(), text.matches("\x1b[?2026l").count()), (2, 2));
     let second = text.rfind("\x1b[?2026h").expect("two frames");
@@ -105,7 +103,7 @@ fn every_frame_is_one_synchronized_update() {
 /// Every second of the run, on every tab: what a terminal far away is sent.
 #[test]
 fn a_second_of_the_run_costs_few_bytes() {
-    let lines: Vec<Arc<record::Line>> = fixture::lines().into_iter().map(Arc::new).collect();
+    let lines = fixture::lines();
     let mut most = Vec::new();
     for tab in Tab::ALL {
         let bytes = Bytes::default();
@@ -113,15 +111,15 @@ fn a_second_of_the_run_costs_few_bytes() {
         let mut terminal =
             Terminal::with_options(CrosstermBackend::new(bytes.clone()), TerminalOptions { viewport })
                 .expect("a fixed size asks nobody");
-        let mut model = Model { tab, size: (120, 40), ..Model::default() };
+        let mut state = State { tab, size: (120, 40), ..State::default() };
         let mut frames = Vec::new();
         for second in 0..=u64::from(fixture::LENGTH) {
             let upto = fixture::LOAD_START + second * fixture::SECOND + 500_000_000;
-            let known = model.at();
+            let known = state.at();
             let new = lines.iter().filter(|line| line.t <= upto && (line.t > known || known == 0));
-            update(&mut model, Msg::Lines(new.cloned().collect()));
+            advance(&mut state, &mut new.cloned().collect::<Vec<_>>().into_iter());
             bytes.0.borrow_mut().clear();
-            screen::draw(&mut terminal, &model).expect("a vector takes everything");
+            screen::draw(&mut terminal, &state).expect("a vector takes everything");
             frames.push(bytes.0.borrow().len());
         }
         // The first draws the whole screen.
@@ -140,7 +138,7 @@ fn the_mouse_is_asked_for_and_given_back() {
     screen::enter(&mut quiet, false).expect("a vector takes everything");
     let mut left = Vec::new();
     screen::leave(&mut left).expect("a vector takes everything");
-    let has = |bytes: &[u8], sought: &str| String::from_utf8_lossy(bytes).contains(sought);
+    let has = |bytes: &[u8], query: &str| String::from_utf8_lossy(bytes).contains(query);
     assert!(has(&asked, "\x1b[?1000h") && !has(&quiet, "\x1b[?1000h"));
     assert!(has(&left, "\x1b[?1000l"), "whoever did not ask gives it back as well");
     assert!(!has(&asked, "\x1b[?1003h"), "moves are not asked for");
@@ -148,8 +146,8 @@ fn the_mouse_is_asked_for_and_given_back() {
 
 #[test]
 fn no_color_sends_no_colour() {
-    let (coloured, _) = session(Look { palette: Palette::new(Theme::Dark, false), ascii: false });
-    let (plain, _) = session(Look { palette: Palette::new(Theme::Dark, true), ascii: false });
+    let (coloured, _) = session(Theme { palette: Palette::new(ColorScheme::Dark, false), ascii: false });
+    let (plain, _) = session(Theme { palette: Palette::new(ColorScheme::Dark, true), ascii: false });
     assert!(colours(&coloured) > 0 || std::env::var_os("NO_COLOR").is_some());
     assert_eq!(colours(&plain), 0);
 }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use scorecard::glossary;
 use tui::keymap::KEYS;
-use tui::model::Over;
+use tui::state::Overlay;
 use tui::update::{Msg, update};
 
 use crate::fixture;
@@ -21,10 +21,10 @@ fn every_figure_shown_has_a_term() {
 
 #[test]
 fn help_holds_every_key_and_every_term() {
-    let mut model = after(fixture::until(39));
-    update(&mut model, Msg::Key(KeyCode::Char('?'), KeyModifiers::NONE));
+    let mut state = after(fixture::until(39));
+    update(&mut state, Msg::Key(KeyCode::Char('?'), KeyModifiers::NONE));
     // High enough for all of it, and no wider than it, so that nothing stands beside it.
-    let all = text(&drawn(&model, 104, 400));
+    let all = text(&drawn(&state, 104, 400));
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let all = squeezed(&all.replace(['│', '╭', '╮', '╰', '╯'], " "));
     for binding in KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
@@ -33,19 +33,19 @@ fn help_holds_every_key_and_every_term() {
     for term in glossary::terms() {
         assert!(all.contains(&squeezed(term.meaning)), "{} is missing:\n{all}", term.id);
     }
-    insta::assert_snapshot!("help_80x24", text(&drawn(&model, 80, 24)));
+    insta::assert_snapshot!("help_80x24", text(&drawn(&state, 80, 24)));
 }
 
 #[test]
 fn help_is_searched_by_typing() {
-    let mut model = after(fixture::until(39));
+    let mut state = after(fixture::until(39));
     for key in "?/retries".chars() {
-        update(&mut model, Msg::Key(KeyCode::Char(key), KeyModifiers::NONE));
+        update(&mut state, Msg::Key(KeyCode::Char(key), KeyModifiers::NONE));
     }
-    let found = text(&drawn(&model, 80, 24));
+    let found = text(&drawn(&state, 80, 24));
     assert!(found.contains("tries beyond the first") && !found.contains("median latency"), "{found}");
-    update(&mut model, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
-    assert_eq!((model.over, model.help.sought.as_str()), (Over::Help, ""), "Esc drops the search first");
-    update(&mut model, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
-    assert_eq!(model.over, Over::Nothing);
+    update(&mut state, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
+    assert_eq!((state.overlay, state.help.query.as_str()), (Overlay::Help, ""), "Esc drops the search first");
+    update(&mut state, Msg::Key(KeyCode::Esc, KeyModifiers::NONE));
+    assert_eq!(state.overlay, Overlay::Nothing);
 }

@@ -1,21 +1,26 @@
 //! What is left when there is no screen: plain lines and the card.
 
+use model::Run;
+use record::Line;
 use tui::{card, plain};
 
 use crate::fixture;
 
 fn plain_lines() -> String {
     let mut out = Vec::new();
-    let mut printer = plain::Printer::new(&mut out);
-    for line in fixture::lines() {
-        printer.line(&line).expect("a vector takes everything");
-    }
+    plain::print(&mut fixture::lines().into_iter(), &mut out).expect("a vector takes everything");
     String::from_utf8(out).expect("text")
+}
+
+fn run(lines: &[Line]) -> Run {
+    let mut run = Run::default();
+    run.take(lines);
+    run
 }
 
 fn card(width: u16, colour: bool) -> String {
     let mut out = Vec::new();
-    card::print(&mut out, &fixture::lines(), width, colour).expect("a vector takes everything");
+    card::print(&mut out, &run(&fixture::lines()), width, colour).expect("a vector takes everything");
     String::from_utf8(out).expect("text")
 }
 
@@ -58,7 +63,7 @@ fn a_card_in_colour_says_the_same() {
 #[test]
 fn a_record_cut_short_is_invalid() {
     let mut out = Vec::new();
-    card::print(&mut out, &fixture::until(30), 80, false).expect("a vector takes everything");
+    card::print(&mut out, &run(&fixture::until(30)), 80, false).expect("a vector takes everything");
     let text = String::from_utf8(out).expect("text");
     assert!(text.starts_with("INVALID (the record has no end)"), "{text}");
 }

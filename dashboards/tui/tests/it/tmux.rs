@@ -162,7 +162,7 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
     let Some(terminal) = terminal(120, 40) else { return };
     starts(&terminal, "");
     let tabs = [
-        ("2", "who calls whom"),
+        ("2", "calls between components"),
         ("3", "expectations: 2 of 4 checks hold"),
         ("4", "requests kept"),
         ("5", "processes"),

@@ -7,11 +7,12 @@ use super::super::canvas::{Canvas, put};
 use super::super::page::Page;
 use super::scale::Scale;
 use super::series::{self, Series};
-use super::span::Span;
-use crate::figures::{clock, name_of, number, right, width};
-use crate::model::{Metric, Model, Percentiles};
-use crate::run::{Place, SECOND};
+use super::time_axis::TimeAxis;
+use crate::state::{Metric, Percentiles, State};
 use crate::style::Role;
+use crate::text::{clock, name_of, number, right, width};
+use model::SECOND;
+use model::moment::Position;
 
 /// Cells of the labels and the line left of the plot.
 pub(super) const GUTTER: u16 = 5;
@@ -20,9 +21,9 @@ const ROOM_FOR_P999: u16 = 6;
 
 /// Latency limits the scenario sets for an arm: quantile and milliseconds.
 /// Expectations that only name a figure are limits; comparisons of arms are not.
-pub(super) fn limits(model: &Model, arm: char) -> Vec<(&str, f64)> {
-    let Some(header) = model.run.header.as_deref() else { return Vec::new() };
-    let Some(arm) = header.arms.iter().find(|a| a.letter == arm) else { return Vec::new() };
+pub(super) fn limits(state: &State, arm: char) -> Vec<(&str, f64)> {
+    let header = &state.run.header;
+    let Some(arm) = state.run.arm(arm) else { return Vec::new() };
     let mut limits: Vec<(&str, f64)> = Vec::new();
     for plan in &header.expectations {
         let Some((measure, rest)) = plan.text.split_once('<') else { continue };
@@ -59,35 +60,35 @@ fn milliseconds(text: &str) -> Option<f64> {
 
 /// Draws an arm's chart: marks and limits first, lines over them, the tail last,
 /// since the last colour of a cell wins.
-pub(super) fn draw(model: &Model, arm: char, scale: Scale, span: Span, area: Rect, page: &mut Page) {
-    let look = &model.look;
+pub(super) fn draw(state: &State, arm: char, scale: Scale, axis: TimeAxis, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
     if area.width <= GUTTER + 2 || area.height < 4 {
         return;
     }
     let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 2, ..area };
-    axes(model, scale, span, plot, page);
-    let metric = model.live.metric;
-    for (quantile, ms) in limits(model, arm).into_iter().filter(|_| metric == Metric::Latency) {
+    axes(state, scale, axis, plot, page);
+    let metric = state.live.metric;
+    for (quantile, ms) in limits(state, arm).into_iter().filter(|_| metric == Metric::Latency) {
         let y = row_of(scale, ms, plot);
-        let dash = look.either("┄", "-");
+        let dash = theme.either("┄", "-");
         for x in plot.left()..plot.right() {
-            put(page, x, y, dash, look.style(Role::Limit));
+            put(page, x, y, dash, theme.style(Role::Limit));
         }
         let text = format!("{quantile}<{} ", series::label(metric, ms));
         if width(&text) + 4 < usize::from(plot.width) {
-            put(page, plot.x, y, &text, look.style(Role::Limit));
+            put(page, plot.x, y, &text, theme.style(Role::Limit));
         }
     }
-    let place = model.run.place(arm, model.at());
-    let ends = place.map_or_else(Vec::new, |place| lines(model, arm, place, scale, span, plot, page));
-    marks(model, arm, place, span, plot, page);
+    let place = state.run.position_at(arm, state.at());
+    let ends = place.map_or_else(Vec::new, |place| lines(state, arm, place, scale, axis, plot, page));
+    marks(state, arm, place, axis, plot, page);
     for (name, x, y, role) in spread(ends, plot) {
         let x = (plot.x + x + 1).min(plot.right().saturating_sub(width(name) as u16));
-        put(page, x, y, name, look.style(role));
+        put(page, x, y, name, theme.style(role));
     }
     if let Some(place) = place {
         let moment = |second: u32| place.start + u64::from(second) * SECOND;
-        page.is_time(plot, moment(span.from), moment(span.to));
+        page.is_time(plot, moment(axis.from), moment(axis.to));
     }
 }
 
@@ -96,15 +97,15 @@ fn row_of(scale: Scale, value: f64, plot: Rect) -> u16 {
     plot.y + ((1.0 - scale.share(value)) * dots).round() as u16 / 4
 }
 
-fn axes(model: &Model, scale: Scale, span: Span, plot: Rect, buffer: &mut Buffer) {
-    let look = &model.look;
-    let frame = look.style(Role::Frame);
+fn axes(state: &State, scale: Scale, axis: TimeAxis, plot: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let frame = theme.style(Role::Frame);
     for y in plot.top()..plot.bottom() {
-        put(buffer, plot.x - 1, y, look.either("│", "|"), frame);
+        put(buffer, plot.x - 1, y, theme.either("│", "|"), frame);
     }
-    put(buffer, plot.x - 1, plot.bottom(), look.either("└", "+"), frame);
+    put(buffer, plot.x - 1, plot.bottom(), theme.either("└", "+"), frame);
     for x in plot.left()..plot.right() {
-        put(buffer, x, plot.bottom(), look.either("─", "-"), frame);
+        put(buffer, x, plot.bottom(), theme.either("─", "-"), frame);
     }
     let mut taken: Vec<u16> = Vec::new();
     let close = scale.close();
@@ -112,20 +113,20 @@ fn axes(model: &Model, scale: Scale, span: Span, plot: Rect, buffer: &mut Buffer
         let y = row_of(scale, value, plot);
         if taken.iter().all(|other| other.abs_diff(y) > u16::from(i >= close)) {
             taken.push(y);
-            let label = series::label(model.live.metric, value);
-            put(buffer, plot.x - GUTTER, y, &right(&label, 4), look.style(Role::Dim));
+            let label = series::label(state.live.metric, value);
+            put(buffer, plot.x - GUTTER, y, &right(&label, 4), theme.style(Role::Dim));
         }
     }
     let y = plot.bottom() + 1;
-    let (first, last) = (clock(span.from.into()), clock(span.to.into()));
-    put(buffer, plot.x, y, &first, look.style(Role::Dim));
+    let (first, last) = (clock(axis.from.into()), clock(axis.to.into()));
+    put(buffer, plot.x, y, &first, theme.style(Role::Dim));
     if usize::from(plot.width) > width(&first) + width(&last) {
-        put(buffer, plot.right() - width(&last) as u16, y, &last, look.style(Role::Dim));
+        put(buffer, plot.right() - width(&last) as u16, y, &last, theme.style(Role::Dim));
     }
-    let middle = clock(u64::from(span.from + span.to) / 2);
-    if usize::from(plot.width) > 4 * (width(&middle) + 2) && (span.from + span.to).is_multiple_of(2) {
+    let middle = clock(u64::from(axis.from + axis.to) / 2);
+    if usize::from(plot.width) > 4 * (width(&middle) + 2) && (axis.from + axis.to).is_multiple_of(2) {
         let x = plot.x + plot.width / 2 - width(&middle) as u16 / 2;
-        put(buffer, x, y, &middle, look.style(Role::Dim));
+        put(buffer, x, y, &middle, theme.style(Role::Dim));
     }
 }
 
@@ -134,48 +135,48 @@ type End = (&'static str, u16, u16, Role);
 
 /// The lines; returns where each ends, for its name.
 fn lines(
-    model: &Model,
+    state: &State,
     arm: char,
-    place: Place,
+    place: Position,
     scale: Scale,
-    span: Span,
+    axis: TimeAxis,
     plot: Rect,
     buffer: &mut Buffer,
 ) -> Vec<End> {
-    let percentiles = match model.live.percentiles {
+    let percentiles = match state.live.percentiles {
         Percentiles::All if plot.height < ROOM_FOR_P999 => Percentiles::Two,
-        asked => asked,
+        selected => selected,
     };
-    let mut all: Vec<&Series> = series::of(model.live.metric, percentiles).iter().collect();
+    let mut all: Vec<&Series> = series::of(state.live.metric, percentiles).iter().collect();
     // The last colour of a cell wins: the tail lies over the median, the far tail below both.
     all.sort_by_key(|series| match series.role {
         Role::FarTail => 0,
         Role::Tail => 2,
         _ => 1,
     });
-    all.into_iter().filter_map(|series| line(model, arm, place, series, scale, span, plot, buffer)).collect()
+    all.into_iter().filter_map(|series| line(state, arm, place, series, scale, axis, plot, buffer)).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "what, whose, when, how high and where")]
 fn line(
-    model: &Model,
+    state: &State,
     arm: char,
-    place: Place,
+    place: Position,
     series: &Series,
     scale: Scale,
-    span: Span,
+    axis: TimeAxis,
     plot: Rect,
     buffer: &mut Buffer,
 ) -> Option<End> {
     let mut canvas = Canvas::new(plot);
     let mut before: Option<u16> = None;
     let mut end = None;
-    for at in span.from..place.seconds.min(span.to) {
-        let Some(point) = (series.of)(model, arm, place, at) else {
+    for at in axis.from..place.seconds.min(axis.to) {
+        let Some(point) = (series.of)(state, arm, place, at) else {
             before = None;
             continue;
         };
-        let (from, to) = (span.dot(at, canvas.width()), span.dot(at + 1, canvas.width()));
+        let (from, to) = (axis.dot(at, canvas.width()), axis.dot(at + 1, canvas.width()));
         let y = ((1.0 - scale.share(point.value)) * f64::from(canvas.height() - 1)).round() as u16;
         let role = if point.sure { series.role } else { Role::Dim };
         for x in from..to.max(from + 1) {
@@ -189,7 +190,7 @@ fn line(
         before = Some(y);
         end = Some((plot.y + y / 4, from / 2));
     }
-    canvas.draw(&model.look, buffer);
+    canvas.draw(&state.theme, buffer);
     end.map(|(y, x)| (name_of(series.term), x, y, series.role))
 }
 
@@ -211,28 +212,28 @@ fn spread(mut ends: Vec<End>, plot: Rect) -> Vec<End> {
 
 /// Steps at their times: number on top and on the axis, a dotted line where nothing
 /// else is drawn, a heavy axis while a fault lasts; `n/a` where the arm has no such target.
-fn marks(model: &Model, arm: char, place: Option<Place>, span: Span, plot: Rect, buffer: &mut Buffer) {
-    let look = &model.look;
-    let Some(header) = model.run.header.as_deref() else { return };
-    let begun = place.map_or(0, |place| model.at().saturating_sub(place.start));
+fn marks(state: &State, arm: char, place: Option<Position>, axis: TimeAxis, plot: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let header = &state.run.header;
+    let begun = place.map_or(0, |place| state.at().saturating_sub(place.start));
     for step in &header.steps {
-        let Some(x) = span.column(step.start_ns, plot.width).map(|x| plot.x + x) else { continue };
+        let Some(x) = axis.column(step.start_ns, plot.width).map(|x| plot.x + x) else { continue };
         let spared = step.not_applicable.contains_key(&arm);
-        let style = look.style(if spared || step.start_ns > begun { Role::Dim } else { Role::Fault });
+        let style = theme.style(if spared || step.start_ns > begun { Role::Dim } else { Role::Fault });
         for y in plot.top()..plot.bottom() {
             if buffer.cell((x, y)).is_some_and(|cell| cell.symbol() == " ") {
-                put(buffer, x, y, look.either("╎", ":"), style);
+                put(buffer, x, y, theme.either("╎", ":"), style);
             }
         }
-        let name = number(step.number, look.ascii);
+        let name = number(step.number, theme.ascii);
         let top = if spared { format!("{name}n/a") } else { name.clone() };
         let fits = usize::from(plot.right() - x) >= width(&top);
         put(buffer, if fits { x } else { plot.right() - width(&top) as u16 }, plot.y, &top, style);
         if !spared {
-            let end = span
-                .column((step.start_ns + step.length_ns).min(u64::from(span.to) * SECOND - 1), plot.width);
+            let end = axis
+                .column((step.start_ns + step.length_ns).min(u64::from(axis.to) * SECOND - 1), plot.width);
             for x in x..=plot.x + end.unwrap_or(x - plot.x) {
-                put(buffer, x, plot.bottom(), look.either("━", "="), style);
+                put(buffer, x, plot.bottom(), theme.either("━", "="), style);
             }
         }
         let x = x.min(plot.right() - (width(&name) as u16).min(plot.width));

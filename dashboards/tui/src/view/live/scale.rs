@@ -2,8 +2,8 @@
 
 use super::chart::limits;
 use super::series;
-use super::span::Span;
-use crate::model::{Metric, Model};
+use super::time_axis::TimeAxis;
+use crate::state::{Metric, State};
 
 /// A scale that all arms share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,24 +66,24 @@ impl Scale {
 
 /// The scale of both arms shown, over a stretch of time: an arm that is not drawn counts as well, so that going from
 /// one to the other moves nothing but the lines.
-pub(super) fn shared(model: &Model, span: Span) -> Scale {
-    let (first, other) = model.shown().unwrap_or_default();
-    let metric = model.live.metric;
-    let log = series::is_log(metric) != model.live.other_scale;
-    Scale::over(values(model, first, span).chain(values(model, other, span)), log)
+pub(super) fn shared(state: &State, axis: TimeAxis) -> Scale {
+    let (first, other) = state.shown().unwrap_or_default();
+    let metric = state.live.metric;
+    let log = series::is_log(metric) != state.live.other_scale;
+    Scale::over(values(state, first, axis).chain(values(state, other, axis)), log)
 }
 
 /// Everything an arm's chart has to cover.
-fn values(model: &Model, arm: char, span: Span) -> impl Iterator<Item = f64> + '_ {
-    let place = model.run.place(arm, model.at());
+fn values(state: &State, arm: char, axis: TimeAxis) -> impl Iterator<Item = f64> + '_ {
+    let place = state.run.position_at(arm, state.at());
     let points = place.into_iter().flat_map(move |place| {
-        (span.from..place.seconds.min(span.to)).flat_map(move |at| {
-            let all = series::of(model.live.metric, model.live.percentiles).iter();
-            all.filter_map(move |series| (series.of)(model, arm, place, at)).map(|point| point.value)
+        (axis.from..place.seconds.min(axis.to)).flat_map(move |at| {
+            let all = series::of(state.live.metric, state.live.percentiles).iter();
+            all.filter_map(move |series| (series.of)(state, arm, place, at)).map(|point| point.value)
         })
     });
-    let latency = model.live.metric == Metric::Latency;
-    let limits = latency.then(|| limits(model, arm)).into_iter().flatten().map(|(_, ms)| ms);
+    let latency = state.live.metric == Metric::Latency;
+    let limits = latency.then(|| limits(state, arm)).into_iter().flatten().map(|(_, ms)| ms);
     points.chain(limits)
 }
 

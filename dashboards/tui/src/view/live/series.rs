@@ -1,9 +1,11 @@
 //! What a chart can show, second by second.
 
-use crate::figures::{count, ms, percent};
-use crate::model::{Metric, Model, Percentiles};
-use crate::run::{Place, Quantile, SECOND, Second};
+use model::moment::Position;
+use model::{Quantile, Second};
+
+use crate::state::{Metric, Percentiles, State};
 use crate::style::Role;
+use crate::text::{cores, count, ms, percent};
 
 /// A value of one second, and whether it can be believed: enough samples, and no more to come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,7 +15,7 @@ pub(super) struct Point {
 }
 
 /// The value of a load second of an arm; `None` is a gap.
-type Of = fn(&Model, char, Place, u32) -> Option<Point>;
+type Of = fn(&State, char, Position, u32) -> Option<Point>;
 
 /// A line of a chart.
 #[derive(Clone, Copy, Debug)]
@@ -27,69 +29,70 @@ pub(super) struct Series {
 const P50: Series = Series {
     term: "latency_p50",
     role: Role::Median,
-    of: |model, arm, place, at| quantile(model, arm, place, at, |s| s.p50),
+    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p50),
 };
 const P99: Series = Series {
     term: "latency_p99",
     role: Role::Tail,
-    of: |model, arm, place, at| quantile(model, arm, place, at, |s| s.p99),
+    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p99),
 };
 const P999: Series = Series {
     term: "latency_p999",
     role: Role::FarTail,
-    of: |model, arm, place, at| quantile(model, arm, place, at, |s| s.p999),
+    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p999),
 };
 const STALENESS: Series = Series {
     term: "staleness_p99",
     role: Role::Tail,
-    of: |model, arm, place, at| quantile(model, arm, place, at, |s| s.staleness_p99),
+    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.staleness_p99),
 };
 const GOODPUT: Series = Series {
     term: "rate",
     role: Role::Median,
-    of: |model, arm, place, at| counted(model, arm, place, at, |s| Some(s.good as f64)),
+    of: |state, arm, place, at| counted(state, arm, place, at, |s| Some(s.good as f64)),
 };
 const ERRORS: Series = Series {
     term: "errors",
     role: Role::Error,
-    of: |model, arm, place, at| {
-        counted(model, arm, place, at, |s| {
-            (s.offered > 0).then(|| s.failed as f64 / s.offered as f64 * 100.0)
-        })
-    },
+    of: |state, arm, place, at| counted(state, arm, place, at, Second::error_ratio),
 };
 const QUEUE: Series = Series {
     term: "edge_queue",
     role: Role::Tail,
-    of: |model, arm, place, at| {
-        let waiting = model.run.waiting(arm, end_of(place, at))?;
+    of: |state, arm, place, at| {
+        let waiting = state.run.longest_queue_at(arm, place.end_of(at))?;
         Some(Point { value: waiting as f64, sure: true })
     },
 };
 const CPU: Series = Series {
     term: "proc_cpu",
     role: Role::Median,
-    of: |model, arm, place, at| {
-        let t = end_of(place, at);
-        let used = model.run.procs(arm, t).filter_map(|proc| model.run.rates(arm, &proc.instance, t));
-        let used = used.map(|rates| rates.cpu * 100.0).reduce(|a, b| a + b)?;
+    of: |state, arm, place, at| {
+        let used = state.run.cpu_cores_at(arm, place.end_of(at))?;
         Some(Point { value: used, sure: true })
     },
 };
 
-/// When a load second of an arm is over, ns since the run's start.
-fn end_of(place: Place, at: u32) -> u64 {
-    place.start + (u64::from(at) + 1) * SECOND
-}
-
-fn quantile(model: &Model, arm: char, place: Place, at: u32, of: fn(&Second) -> Quantile) -> Option<Point> {
-    let second = model.run.second(arm, place.round, at)?;
+fn quantile(
+    state: &State,
+    arm: char,
+    place: Position,
+    at: u32,
+    of: fn(&Second) -> Quantile,
+) -> Option<Point> {
+    let second = state.run.second(arm, place.round, at)?;
     let quantile = of(second);
-    Some(Point { value: quantile.ms?, sure: second.closed && quantile.believable() })
+    Some(Point { value: quantile.ms?, sure: second.closed && quantile.is_believable() })
 }
 
-fn counted(model: &Model, arm: char, place: Place, at: u32, of: fn(&Second) -> Option<f64>) -> Option<Point> {
-    let second = model.run.second(arm, place.round, at)?;
+fn counted(
+    state: &State,
+    arm: char,
+    place: Position,
+    at: u32,
+    of: fn(&Second) -> Option<f64>,
+) -> Option<Point> {
+    let second = state.run.second(arm, place.round, at)?;
     Some(Point { value: of(second)?, sure: second.closed })
 }
 
@@ -123,15 +126,17 @@ pub(super) fn shown(metric: Metric, value: Option<f64>) -> String {
     match metric {
         Metric::Latency | Metric::Staleness => ms(value),
         Metric::Goodput | Metric::Queue => count(value),
-        Metric::Errors | Metric::Cpu => percent(value.map(|v| v / 100.0)),
+        Metric::Errors => percent(value),
+        Metric::Cpu => cores(value),
     }
 }
 
-/// What stands behind the values; empty where they say it themselves.
+/// The unit behind the values; empty where the values carry it.
 pub(super) const fn unit(metric: Metric) -> &'static str {
     match metric {
         Metric::Latency | Metric::Staleness => "ms",
-        Metric::Goodput | Metric::Errors | Metric::Queue | Metric::Cpu => "",
+        Metric::Cpu => "cores",
+        Metric::Goodput | Metric::Errors | Metric::Queue => "",
     }
 }
 
@@ -145,7 +150,8 @@ pub(super) fn label(metric: Metric, value: f64) -> String {
         },
         Metric::Goodput | Metric::Queue if value >= 1_000.0 => format!("{}k", plain(value / 1_000.0)),
         Metric::Goodput | Metric::Queue => plain(value),
-        Metric::Errors | Metric::Cpu => format!("{}%", plain(value)),
+        Metric::Cpu => plain(value),
+        Metric::Errors => format!("{}%", plain(value * 100.0)),
     }
 }
 
@@ -166,9 +172,13 @@ mod tests {
         let steps = (-3..=5).flat_map(|power| [1.0, 2.0, 2.5, 5.0].map(|digit| digit * 10_f64.powi(power)));
         for value in steps.chain([0.0]) {
             for metric in Metric::ALL {
-                let percents = matches!(metric, Metric::Errors | Metric::Cpu);
-                // Nobody has 100 cores here, and a hundredth of a percent of 2.5 is not a step.
-                if percents && !(0.1..=500.0).contains(&value) {
+                let is_in_range = match metric {
+                    // A hundredth of a percent of 2.5 is not a step.
+                    Metric::Errors => (0.001..=5.0).contains(&value),
+                    Metric::Cpu => value <= 500.0,
+                    _ => true,
+                };
+                if !is_in_range {
                     continue;
                 }
                 let label = label(metric, value);

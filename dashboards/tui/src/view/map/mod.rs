@@ -11,9 +11,9 @@ use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
-use crate::figures::{cut, wrap};
-use crate::model::Model;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{cut, wrap};
 
 /// Per edge, and in the same columns what there is of an instance.
 pub(super) const COLUMNS: &[Column] = &[
@@ -34,34 +34,34 @@ const SYMPTOMS: u16 = 9;
 /// Fewer rows than this are the graph's alone, unless something is wrong.
 const SHORT: u16 = 14;
 
-pub(super) fn count(model: &Model) -> usize {
-    tree::nodes(model).len()
+pub(super) fn count(state: &State) -> usize {
+    tree::nodes(state).len()
 }
 
-fn chosen(model: &Model) -> Option<Node> {
-    let mut nodes = tree::nodes(model);
-    let at = model.map.at(nodes.len(), false);
+fn chosen(state: &State) -> Option<Node> {
+    let mut nodes = tree::nodes(state);
+    let at = state.map.at(nodes.len(), false);
     (at < nodes.len()).then(|| nodes.swap_remove(at))
 }
 
 /// The component whose row is chosen.
-pub(super) fn chosen_component(model: &Model) -> Option<String> {
-    chosen(model).map(|node| node.component)
+pub(super) fn chosen_component(state: &State) -> Option<String> {
+    chosen(state).map(|node| node.component)
 }
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    if model.map.open
-        && let Some(node) = chosen(model)
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    if state.map.open
+        && let Some(node) = chosen(state)
     {
-        return detail::draw(model, &node, area, page);
+        return detail::draw(state, &node, area, page);
     }
-    let look = &model.look;
-    let arms = model.arms();
+    let theme = &state.theme;
+    let arms = state.arms();
     let found: Vec<(char, Symptom)> = arms
         .iter()
-        .flat_map(|arm| model.run.symptoms(*arm, model.at()).into_iter().map(|symptom| (*arm, symptom)))
+        .flat_map(|arm| state.run.symptoms_at(*arm, state.at()).into_iter().map(|symptom| (*arm, symptom)))
         .collect();
-    // On a short screen that nothing is wrong is said by the absence of a panel.
+    // On a short screen the absence of the panel shows that nothing is wrong.
     let short = area.height < SHORT && found.is_empty();
     let high = match is_low(area) || short {
         true => 0,
@@ -73,15 +73,15 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         area
     } else {
         let filter =
-            if model.map.filter.is_empty() { String::new() } else { format!(" with `{}`", model.map.filter) };
-        framed(look, titled(look, &format!("who calls whom{filter}")), upper, page)
+            if state.map.filter.is_empty() { String::new() } else { format!(" with `{}`", state.map.filter) };
+        framed(theme, titled(theme, &format!("calls between components{filter}")), upper, page)
     };
-    let rows = tree::rows(model);
-    let chosen = model.map.at(count(model), false);
+    let rows = tree::rows(state);
+    let chosen = state.map.at(count(state), false);
     let missing =
-        Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before: 0 }.draw(look, inner, page);
+        Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before: 0 }.draw(theme, inner, page);
     if !is_low(area) {
-        let signs = look.either("● up ◐ on its way ○ down", "* up ~ on its way o down");
+        let signs = theme.either("● up ◐ on its way ○ down", "* up ~ on its way o down");
         let more = if missing > 0 {
             format!("  {} where there is room", more_columns(missing))
         } else {
@@ -89,46 +89,46 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         };
         let text = format!("{signs}  ! slowest{more}");
         foot(
-            look,
+            theme,
             if area.width >= WIDE.0 || missing == 0 { &text } else { more.trim() },
             Role::Dim,
             upper,
             page,
         );
         if high > 0 {
-            wrong(model, &found, lower, page);
+            wrong(state, &found, lower, page);
         }
     }
 }
 
 /// The panel of it.
-fn wrong(model: &Model, found: &[(char, Symptom)], area: Rect, page: &mut Page) {
-    let look = &model.look;
-    let inner = framed(look, titled(look, "what is wrong"), area, page);
+fn wrong(state: &State, found: &[(char, Symptom)], area: Rect, page: &mut Page) {
+    let theme = &state.theme;
+    let inner = framed(theme, titled(theme, "what is wrong"), area, page);
     if found.is_empty() {
-        put(page, inner.x, inner.y, " nothing the detectors know of", look.style(Role::Dim));
+        put(page, inner.x, inner.y, " nothing the detectors know of", theme.style(Role::Dim));
     }
     let room = usize::from(inner.height);
     let shown = if found.len() > room { room.saturating_sub(1) } else { found.len() };
     for ((arm, symptom), y) in found.iter().take(shown).zip(inner.top()..inner.bottom()) {
-        let text = cut(&format!(" {arm} {}", symptom.text), inner.width.into(), look.ascii);
-        put(page, inner.x, y, &text, look.style(Role::of(symptom)));
+        let text = cut(&format!(" {arm} {}", symptom.text), inner.width.into(), theme.ascii);
+        put(page, inner.x, y, &text, theme.style(Role::of(symptom)));
     }
     if shown < found.len() && inner.height > 0 {
         let text = format!(" and {} more", found.len() - shown);
-        put(page, inner.x, inner.bottom() - 1, &text, look.style(Role::Dim));
+        put(page, inner.x, inner.bottom() - 1, &text, theme.style(Role::Dim));
     }
 }
 
 /// Words in a narrow place, row by row; returns the first row left.
-fn say(model: &Model, text: &str, role: Role, area: Rect, page: &mut Page) -> u16 {
+fn paragraph(state: &State, text: &str, role: Role, area: Rect, page: &mut Page) -> u16 {
     let lines = wrap(text, usize::from(area.width.saturating_sub(2)).max(10));
     let mut y = area.y;
     for line in lines {
         if y >= area.bottom() {
             break;
         }
-        put(page, area.x + 1, y, &line, model.look.style(role));
+        put(page, area.x + 1, y, &line, state.theme.style(role));
         y += 1;
     }
     y

@@ -10,31 +10,31 @@ use super::super::live;
 use super::super::page::Page;
 use super::super::put;
 use super::{Item, verdict};
-use crate::figures::{count, load_clock, value, wrap};
-use crate::model::Model;
+use crate::state::State;
 use crate::style::Role;
+use crate::text::{count, value, wrap};
 
 /// Lines of words, each with its meaning.
 type Lines = Vec<(String, Role)>;
 
-pub(super) fn draw(model: &Model, item: &Item, area: Rect, page: &mut Page) {
-    let look = &model.look;
+pub(super) fn draw(state: &State, item: &Item, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
     let (title, lines) = match item {
-        Item::Score(score) => (score.id.clone(), score_lines(model, score)),
-        Item::SoFar(row) => (row.term.to_owned(), so_far(model, row)),
+        Item::Score(score) => (score.id.clone(), score_lines(state, score)),
+        Item::SoFar(row) => (row.term.to_owned(), so_far(state, row)),
         Item::Check(plan, check) => {
-            (format!("expectation, line {}", plan.line), check_lines(model, plan, *check))
+            (format!("expectation, line {}", plan.line), check_lines(state, plan, *check))
         }
     };
-    let inner = framed(look, titled(look, &title), area, page);
+    let inner = framed(theme, titled(theme, &title), area, page);
     let room = usize::from(inner.width.saturating_sub(2)).min(110);
     let rows = lines.into_iter().flat_map(|(text, role)| {
         let lines = if text.is_empty() { vec![String::new()] } else { wrap(&text, room) };
         lines.into_iter().map(move |line| (line, role))
     });
     for ((text, role), y) in rows.zip(inner.top()..inner.bottom()) {
-        let text = if look.ascii { text.replace('×', "x") } else { text };
-        put(page, inner.x + 1, y, &text, look.style(role));
+        let text = if theme.ascii { text.replace('×', "x") } else { text };
+        put(page, inner.x + 1, y, &text, theme.style(role));
     }
 }
 
@@ -46,7 +46,7 @@ const fn good(better: Better) -> &'static str {
     }
 }
 
-/// What the glossary says of an id, and which way is good.
+/// The glossary's definition of an id, and which way is good.
 fn definition(id: &str, better: Better) -> Lines {
     let meaning = glossary::term_of(id).map_or_else(
         || format!("the glossary has no term for `{id}`"),
@@ -55,7 +55,7 @@ fn definition(id: &str, better: Better) -> Lines {
     vec![(meaning, Role::Text), (good(better).to_owned(), Role::Dim), (String::new(), Role::Text)]
 }
 
-fn score_lines(model: &Model, score: &Score) -> Lines {
+fn score_lines(state: &State, score: &Score) -> Lines {
     let window =
         if score.window == "whole" { "the whole run".to_owned() } else { format!("phase {}", score.window) };
     let mut lines = vec![
@@ -64,7 +64,7 @@ fn score_lines(model: &Model, score: &Score) -> Lines {
     ];
     lines.extend(definition(&score.id, score.better));
     for (letter, of) in &score.arms {
-        let name = model.run.arm(*letter).map_or("", |arm| arm.name.as_str());
+        let name = state.run.arm(*letter).map_or("", |arm| arm.name.as_str());
         let interval = of.interval.map_or_else(
             || "no interval".to_owned(),
             |(low, high)| {
@@ -100,20 +100,20 @@ fn score_lines(model: &Model, score: &Score) -> Lines {
     lines
 }
 
-fn so_far(model: &Model, row: &live::score::Row) -> Lines {
+fn so_far(state: &State, row: &live::score::Row) -> Lines {
     let mut lines = vec![(format!("{}, this phase so far", row.name()), Role::Strong)];
     lines.extend(definition(row.term, row.better));
-    let Some((first, other)) = model.shown() else { return lines };
+    let Some((first, other)) = state.shown() else { return lines };
     let arms = [(first, row.a), (other, row.b)];
     for (letter, figure) in arms.iter().take(if first == other { 1 } else { 2 }) {
-        let few = if figure.believable { "" } else { "  too few samples" };
+        let few = if figure.is_believable { "" } else { "  too few samples" };
         lines.push((format!("{letter}: {}{few}", (row.show)(figure.value)), Role::Text));
     }
     lines.push(("Samples and intervals come with the scorecard, when the run has ended.".into(), Role::Dim));
     lines
 }
 
-fn check_lines(model: &Model, plan: &ExpectationPlan, check: Option<&Check>) -> Lines {
+fn check_lines(state: &State, plan: &ExpectationPlan, check: Option<&Check>) -> Lines {
     let mut lines = vec![(plan.text.clone(), Role::Strong)];
     if !plan.why.is_empty() {
         lines.push((format!("because {}", plan.why), Role::Text));
@@ -139,13 +139,13 @@ fn check_lines(model: &Model, plan: &ExpectationPlan, check: Option<&Check>) -> 
         ),
         Role::Text,
     ));
-    lines.push(verdict(&model.look, check));
+    lines.push(verdict(&state.theme, check));
     if !check.reason.is_empty() {
         lines.push((check.reason.clone(), Role::Text));
     }
-    if let Some(since) = check.since_ns {
-        let start = model.run.header.as_deref().map_or(0, |header| header.load_start_ns);
-        lines.push((format!("violated since {}", load_clock(since, start, 1)), Role::Error));
+    let since = state.run.violated_since(check);
+    if !since.is_empty() {
+        lines.push((since, Role::Error));
     }
     if let Some(term) = glossary::term_of("margin") {
         lines.extend([(String::new(), Role::Text), (format!("margin: {}", term.meaning), Role::Dim)]);

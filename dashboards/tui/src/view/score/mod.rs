@@ -11,9 +11,9 @@ use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table, more_columns};
 use super::{is_low, live};
-use crate::figures::{NO_DATA, count as counted, value};
-use crate::model::Model;
-use crate::style::{Look, Role};
+use crate::state::State;
+use crate::style::{Role, Theme};
+use crate::text::{NO_DATA, count as counted, value};
 
 /// Heads of the two arms' columns: a letter is a piece of this.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -42,8 +42,8 @@ pub(super) enum Item<'a> {
 }
 
 /// The rows: trade-offs, then expectations.
-fn items(model: &Model) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
-    let mut known: Vec<&Score> = model.run.scores(model.at()).map(|score| &**score).collect();
+fn items(state: &State) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
+    let mut known: Vec<&Score> = state.run.scores_until(state.at());
     // A claim's rows stand together, claims in the order they come up.
     let mut claims: Vec<&str> = Vec::new();
     for score in &known {
@@ -54,10 +54,10 @@ fn items(model: &Model) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
     known.sort_by_key(|score| claims.iter().position(|claim| *claim == score.claim));
     let mut scores: Vec<Item> = known.into_iter().map(Item::Score).collect();
     if scores.is_empty() {
-        scores = live::score::rows(model).into_iter().map(Item::SoFar).collect();
+        scores = live::score::rows(state).into_iter().map(Item::SoFar).collect();
     }
     let mut checks = Vec::new();
-    for (plan, standing) in model.run.checks(model.at()) {
+    for (plan, standing) in state.run.checks_until(state.at()) {
         if standing.is_empty() {
             checks.push(Item::Check(plan, None));
         }
@@ -65,12 +65,12 @@ fn items(model: &Model) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
     }
     let passes = |item: &Item| match item {
         Item::Score(score) => {
-            model.score.passes(&format!("{} {} {} {}", score.id, score.claim, score.measure, score.window))
+            state.score.passes(&format!("{} {} {} {}", score.id, score.claim, score.measure, score.window))
         }
-        Item::SoFar(row) => model.score.passes(&row.name()),
+        Item::SoFar(row) => state.score.passes(&row.name()),
         Item::Check(plan, check) => {
             let verdict = check.map_or("pending", |check| check.verdict.word());
-            model.score.passes(&format!("{} {verdict}", plan.text))
+            state.score.passes(&format!("{} {verdict}", plan.text))
         }
     };
     scores.retain(passes);
@@ -78,24 +78,24 @@ fn items(model: &Model) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
     (scores, checks)
 }
 
-pub(super) fn count(model: &Model) -> usize {
-    let (scores, checks) = items(model);
+pub(super) fn count(state: &State) -> usize {
+    let (scores, checks) = items(state);
     scores.len() + checks.len()
 }
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    let (scores, checks) = items(model);
-    let chosen = model.score.at(scores.len() + checks.len(), false);
-    if model.score.open
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    let (scores, checks) = items(state);
+    let chosen = state.score.at(scores.len() + checks.len(), false);
+    if state.score.open
         && let Some(item) = scores.iter().chain(&checks).nth(chosen)
     {
-        return detail::draw(model, item, area, page);
+        return detail::draw(state, item, area, page);
     }
     if is_low(area) {
         // One table has to do: the one with the chosen row.
         match chosen < scores.len() || checks.is_empty() {
-            true => card(model, &scores, chosen, area, page),
-            false => standing(model, &checks, scores.len(), chosen, area, page),
+            true => card(state, &scores, chosen, area, page),
+            false => standing(state, &checks, scores.len(), chosen, area, page),
         };
         return;
     }
@@ -104,16 +104,16 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
         Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
     let judged = scores.iter().any(|item| matches!(item, Item::Score(_)));
     let title = if judged { "scorecard" } else { "this phase so far; the scorecard is judged at the end" };
-    let inner = framed(&model.look, titled(&model.look, title), upper, page);
-    let missing = card(model, &scores, chosen, inner, page);
-    let legend = model.look.either("▲ better ▼ worse", "^ better v worse");
-    let other = model.shown().map_or('B', |(_, other)| other);
+    let inner = framed(&state.theme, titled(&state.theme, title), upper, page);
+    let missing = card(state, &scores, chosen, inner, page);
+    let legend = state.theme.either("▲ better ▼ worse", "^ better v worse");
+    let other = state.shown().map_or('B', |(_, other)| other);
     let more = if missing > 0 {
         format!("  {}: Enter shows all of a row", more_columns(missing))
     } else {
         String::new()
     };
-    foot(&model.look, &format!("{other}: {legend}{more}"), Role::Dim, upper, page);
+    foot(&state.theme, &format!("{other}: {legend}{more}"), Role::Dim, upper, page);
     if !checks.is_empty() {
         let verdicts = || {
             checks.iter().filter_map(|item| match item {
@@ -128,14 +128,14 @@ pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
                 format!("expectations: {held} of {judged} checks hold")
             }
         };
-        let inner = framed(&model.look, titled(&model.look, &title), lower, page);
-        standing(model, &checks, scores.len(), chosen, inner, page);
+        let inner = framed(&state.theme, titled(&state.theme, &title), lower, page);
+        standing(state, &checks, scores.len(), chosen, inner, page);
     }
 }
 
 /// The trade-offs; returns how many columns found no room.
-fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Page) -> usize {
-    let Some((first, other)) = model.shown() else { return 0 };
+fn card(state: &State, items: &[Item], chosen: usize, area: Rect, page: &mut Page) -> usize {
+    let Some((first, other)) = state.shown() else { return 0 };
     let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
     let mut columns = vec![Column::rest("measure", 16), Column::values(head(first), 9, 0)];
     if first != other {
@@ -157,8 +157,8 @@ fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Pag
             rows.push(Row::Text(format!(" {claim}"), Role::Strong));
         }
         let mut cells = match item {
-            Item::Score(score) => score_cells(&model.look, score, first, other, area.width < SENTENCES),
-            Item::SoFar(row) => so_far_cells(&model.look, row),
+            Item::Score(score) => score_cells(&state.theme, score, first, other, area.width < SENTENCES),
+            Item::SoFar(row) => so_far_cells(&state.theme, row),
             Item::Check(..) => continue,
         };
         if first == other {
@@ -166,10 +166,10 @@ fn card(model: &Model, items: &[Item], chosen: usize, area: Rect, page: &mut Pag
         }
         rows.push(Row::Cells(cells));
     }
-    Table { columns: &columns, rows: &rows, chosen, sort: None, before: 0 }.draw(&model.look, area, page)
+    Table { columns: &columns, rows: &rows, chosen, sort: None, before: 0 }.draw(&state.theme, area, page)
 }
 
-/// What a row is called where its sentence would be cut: its term, and what else its id says.
+/// What a row is called where its sentence would be cut: its term, and the rest of its id.
 fn short(score: &Score) -> String {
     let Some(term) = glossary::term_of(&score.id) else { return score.measure.clone() };
     match score.id[term.id.len()..].trim_start_matches(['_', '-']) {
@@ -178,19 +178,19 @@ fn short(score: &Score) -> String {
     }
 }
 
-fn score_cells(look: &Look, score: &Score, first: char, other: char, narrow: bool) -> Vec<(String, Role)> {
+fn score_cells(theme: &Theme, score: &Score, first: char, other: char, narrow: bool) -> Vec<(String, Role)> {
     let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
     let shown = |arm: char| {
         let of = measured(arm);
         (value(of.value, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
     };
     let (sign, role) = match model::outcome::is_b_better(score) {
-        Some(true) => (look.either("▲ ", "^ "), Role::Good),
-        Some(false) => (look.either("▼ ", "v "), Role::Error),
+        Some(true) => (theme.either("▲ ", "^ "), Role::Good),
+        Some(false) => (theme.either("▼ ", "v "), Role::Error),
         None => ("", Role::Dim),
     };
     let ratio = format::ratio(score);
-    let ratio = if look.ascii { ratio.replace('×', "x") } else { ratio };
+    let ratio = if theme.ascii { ratio.replace('×', "x") } else { ratio };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
     vec![
         (format!("  {}", if narrow { short(score) } else { score.measure.clone() }), Role::Text),
@@ -203,12 +203,12 @@ fn score_cells(look: &Look, score: &Score, first: char, other: char, narrow: boo
     ]
 }
 
-fn so_far_cells(look: &Look, row: &live::score::Row) -> Vec<(String, Role)> {
-    let shown = |figure: live::score::Figure| {
-        let sure = figure.value.is_some() && figure.believable;
+fn so_far_cells(theme: &Theme, row: &live::score::Row) -> Vec<(String, Role)> {
+    let shown = |figure: model::so_far::Figure| {
+        let sure = figure.value.is_some() && figure.is_believable;
         ((row.show)(figure.value), if sure { Role::Text } else { Role::Dim })
     };
-    let (text, sign, role) = live::score::standing(look, row);
+    let (text, sign, role) = live::score::comparison(theme, row);
     vec![
         (format!("  {}", row.name()), Role::Text),
         shown(row.a),
@@ -222,7 +222,7 @@ fn so_far_cells(look: &Look, row: &live::score::Row) -> Vec<(String, Role)> {
 
 /// The expectations.
 fn standing(
-    model: &Model,
+    state: &State,
     items: &[Item],
     before: usize,
     chosen: usize,
@@ -244,23 +244,23 @@ fn standing(
             (value(check.value, &check.unit), Role::Text),
             (value(check.limit, &check.unit), Role::Text),
             (value(check.margin, &check.unit), Role::Text),
-            verdict(&model.look, check),
+            verdict(&state.theme, check),
         ],
         Item::Score(_) | Item::SoFar(_) => Vec::new(),
     };
     let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();
-    Table { columns: CHECKS, rows: &rows, chosen, sort: None, before }.draw(&model.look, area, page)
+    Table { columns: CHECKS, rows: &rows, chosen, sort: None, before }.draw(&state.theme, area, page)
 }
 
 /// A verdict with its sign.
-fn verdict(look: &Look, check: &Check) -> (String, Role) {
+fn verdict(theme: &Theme, check: &Check) -> (String, Role) {
     use record::Verdict::{Fail, Inconclusive, Invalid, Pass};
     let role = match check.verdict {
         Pass => Role::Good,
         Fail => Role::Error,
         Inconclusive | Invalid => Role::Warn,
     };
-    let sign = match (look.ascii, check.verdict) {
+    let sign = match (theme.ascii, check.verdict) {
         (true, Pass) => '+',
         (true, Fail) => 'x',
         (_, verdict) => verdict.sign(),

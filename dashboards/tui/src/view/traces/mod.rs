@@ -14,10 +14,10 @@ use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table, more_columns};
 use super::{WIDE, is_low, put};
-use crate::figures::{name_of, value, wrap};
-use crate::model::{Model, Solo};
-use crate::run::SECOND;
+use crate::state::{Solo, State};
 use crate::style::Role;
+use crate::text::{name_of, value, wrap};
+use model::SECOND;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::words("arm", 3, 0),
@@ -35,15 +35,15 @@ const BOTH: u16 = 18;
 const FRAMED: u16 = 5;
 
 /// The kept requests up to the moment shown that pass the filter.
-pub(super) fn rows(model: &Model) -> Vec<Arc<Trace>> {
-    let mut traces: Vec<Arc<Trace>> = model.run.traces(model.at()).into_iter().cloned().collect();
-    let shown = if model.solo == Solo::Both { model.run.letters() } else { model.arms() };
-    let list = &model.traces.list;
+pub(super) fn rows(state: &State) -> Vec<Arc<Trace>> {
+    let mut traces: Vec<Arc<Trace>> = state.run.traces_until(state.at()).into_iter().cloned().collect();
+    let shown = if state.solo == Solo::Both { state.run.letters() } else { state.arms() };
+    let list = &state.traces.list;
     traces.retain(|trace| {
         // A component is found by the spans that went through it.
         let text = || {
             let through: Vec<&str> = trace.components().into_iter().collect();
-            format!("{} {} {} {}", trace.journey, phase(model, trace), why(trace), through.join(" "))
+            format!("{} {} {} {}", trace.journey, phase(state, trace), why(trace), through.join(" "))
         };
         shown.contains(&trace.arm) && (list.filter.is_empty() || list.passes(&text()))
     });
@@ -67,21 +67,20 @@ fn order(column: usize, a: &Trace, b: &Trace) -> Ordering {
 }
 
 /// The trace shown whole, or chosen.
-pub(super) fn chosen(model: &Model) -> Option<Arc<Trace>> {
-    shown_whole(model).or_else(|| {
-        let rows = rows(model);
-        rows.get(model.traces.list.at(rows.len(), false)).cloned()
+pub(super) fn chosen(state: &State) -> Option<Arc<Trace>> {
+    shown_whole(state).or_else(|| {
+        let rows = rows(state);
+        rows.get(state.traces.list.at(rows.len(), false)).cloned()
     })
 }
 
-fn shown_whole(model: &Model) -> Option<Arc<Trace>> {
-    let (arm, round, request) = model.traces.shown?;
-    model.run.trace(arm, round, request, model.at()).cloned()
+fn shown_whole(state: &State) -> Option<Arc<Trace>> {
+    let (arm, round, request) = state.traces.shown?;
+    state.run.trace_until(arm, round, request, state.at()).cloned()
 }
 
-fn phase<'a>(model: &'a Model, trace: &Trace) -> &'a str {
-    let phases = model.run.header.as_deref().map_or(&[][..], |header| &header.phases);
-    phases.get(trace.phase as usize).map_or("", |phase| &phase.name)
+fn phase<'a>(state: &'a State, trace: &Trace) -> &'a str {
+    state.run.header.phases.get(trace.phase as usize).map_or("", |phase| &phase.name)
 }
 
 fn why(trace: &Trace) -> String {
@@ -98,125 +97,125 @@ fn length(ns: u64) -> String {
     value(Some(ns as f64 / SECOND as f64), "s")
 }
 
-pub(super) fn draw(model: &Model, area: Rect, page: &mut Page) {
-    if let Some(trace) = shown_whole(model) {
-        return whole(model, &trace, area, page);
+pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
+    if let Some(trace) = shown_whole(state) {
+        return whole(state, &trace, area, page);
     }
-    let rows = rows(model);
-    let Some(trace) = rows.get(model.traces.list.at(rows.len(), false)) else {
-        return none(model, area, page);
+    let rows = rows(state);
+    let Some(trace) = rows.get(state.traces.list.at(rows.len(), false)) else {
+        return none(state, area, page);
     };
     let below = if area.height >= BOTH { area.height / 2 } else { 0 };
     let [upper, lower]: [Rect; 2] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
-    list(model, &rows, upper, page);
+    list(state, &rows, upper, page);
     if below == 0 {
         return;
     }
-    match twin(model, trace).filter(|_| model.solo == Solo::Both) {
-        Some(twin) if area.width >= WIDE.0 => pair(model, trace, twin, lower, page),
-        Some(_) => one(model, trace, "Enter shows the other arm's as well", lower, page),
-        None => one(model, trace, "", lower, page),
+    match twin(state, trace).filter(|_| state.solo == Solo::Both) {
+        Some(twin) if area.width >= WIDE.0 => pair(state, trace, twin, lower, page),
+        Some(_) => one(state, trace, "Enter shows the other arm's as well", lower, page),
+        None => one(state, trace, "", lower, page),
     }
 }
 
-fn list(model: &Model, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
-    let look = &model.look;
-    let filter = match model.traces.list.filter.as_str() {
+fn list(state: &State, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
+    let theme = &state.theme;
+    let filter = match state.traces.list.filter.as_str() {
         "" => String::new(),
         filter => format!(" with `{filter}`"),
     };
     let title = format!("{} requests kept{filter}", traces.len());
-    let inner = if is_low(area) { area } else { framed(look, titled(look, &title), area, page) };
+    let inner = if is_low(area) { area } else { framed(theme, titled(theme, &title), area, page) };
     let cells = |trace: &Arc<Trace>| {
         let failed = !trace.error.is_empty();
-        let sign = if failed { look.either("✗ ", "x ") } else { "" };
+        let sign = if failed { theme.either("✗ ", "x ") } else { "" };
         Row::Cells(vec![
             (trace.arm.to_string(), Role::Strong),
             (length(trace.felt), Role::Text),
             (length(trace.length()), Role::Text),
             (trace.journey.clone(), Role::Text),
-            (phase(model, trace).to_owned(), Role::Dim),
+            (phase(state, trace).to_owned(), Role::Dim),
             (trace.request.to_string(), Role::Dim),
             (format!("{sign}{}", why(trace)), if failed { Role::Error } else { Role::Dim }),
         ])
     };
     let rows: Vec<Row> = traces.iter().map(cells).collect();
-    let chosen = model.traces.list.at(rows.len(), false);
-    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: model.traces.list.sort, before: 0 };
-    let missing = table.draw(look, inner, page);
+    let chosen = state.traces.list.at(rows.len(), false);
+    let table = Table { columns: COLUMNS, rows: &rows, chosen, sort: state.traces.list.sort, before: 0 };
+    let missing = table.draw(theme, inner, page);
     if !is_low(area) {
         let more = format!("{} on a wider screen", more_columns(missing));
         let what = format!("the {SLOWEST_KEPT} slowest of each journey, arm and phase, and what failed");
-        foot(look, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
+        foot(theme, if missing > 0 { &more } else { &what }, Role::Dim, area, page);
     }
 }
 
 /// The same request in the arm it is compared with, else in any other that kept it.
-fn twin<'a>(model: &'a Model, trace: &Trace) -> Option<&'a Trace> {
-    let compared = model.shown().map_or([trace.arm; 2], |(first, other)| [first, other]);
-    let arms = compared.into_iter().chain(model.run.letters()).filter(|arm| *arm != trace.arm);
-    arms.filter_map(|arm| model.run.twin(trace, arm, model.at())).map(|twin| &**twin).next()
+fn twin<'a>(state: &'a State, trace: &Trace) -> Option<&'a Trace> {
+    let compared = state.shown().map_or([trace.arm; 2], |(first, other)| [first, other]);
+    let arms = compared.into_iter().chain(state.run.letters()).filter(|arm| *arm != trace.arm);
+    arms.filter_map(|arm| state.run.twin_until(trace, arm, state.at())).map(|twin| &**twin).next()
 }
 
-/// The request opened: with its twin where both fit, else the arm's that `s` asks for.
-fn whole(model: &Model, trace: &Trace, area: Rect, page: &mut Page) {
-    let Some(twin) = twin(model, trace) else {
-        return one(model, trace, "not kept in another arm", area, page);
+/// The request opened: with its twin where both fit, else the arm's that `s` selects.
+fn whole(state: &State, trace: &Trace, area: Rect, page: &mut Page) {
+    let Some(twin) = twin(state, trace) else {
+        return one(state, trace, "not kept in another arm", area, page);
     };
     let fit = area.width >= WIDE.0 || area.height >= BOTH;
-    if fit && model.solo == Solo::Both {
-        return pair(model, trace, twin, area, page);
+    if fit && state.solo == Solo::Both {
+        return pair(state, trace, twin, area, page);
     }
-    let asked = model.arms().first().copied().filter(|_| model.solo != Solo::Both);
-    let shown = if asked == Some(twin.arm) { twin } else { trace };
-    one(model, shown, "s shows the other arm's", area, page);
+    let selected = state.arms().first().copied().filter(|_| state.solo != Solo::Both);
+    let shown = if selected == Some(twin.arm) { twin } else { trace };
+    one(state, shown, "s shows the other arm's", area, page);
 }
 
 /// Two arms' traces of one request, side by side or one below the other, the first arm's first.
-fn pair(model: &Model, trace: &Trace, twin: &Trace, area: Rect, page: &mut Page) {
+fn pair(state: &State, trace: &Trace, twin: &Trace, area: Rect, page: &mut Page) {
     let halves = [Constraint::Fill(1), Constraint::Fill(1)];
     let halves: [Rect; 2] =
         if area.width >= WIDE.0 { Layout::horizontal(halves) } else { Layout::vertical(halves) }.areas(area);
     let (first, second) = if twin.arm < trace.arm { (twin, trace) } else { (trace, twin) };
     // Both on one scale: the shorter one looks shorter.
     let longest = first.length().max(second.length());
-    waterfall(model, first, longest, halves[0], page);
-    waterfall(model, second, longest, halves[1], page);
+    waterfall(state, first, longest, halves[0], page);
+    waterfall(state, second, longest, halves[1], page);
 }
 
 /// One request with a word below it.
-fn one(model: &Model, trace: &Trace, word: &str, area: Rect, page: &mut Page) {
-    waterfall(model, trace, trace.length(), area, page);
+fn one(state: &State, trace: &Trace, word: &str, area: Rect, page: &mut Page) {
+    waterfall(state, trace, trace.length(), area, page);
     if !word.is_empty() && area.height >= FRAMED {
-        foot(&model.look, word, Role::Dim, area, page);
+        foot(&state.theme, word, Role::Dim, area, page);
     }
 }
 
-fn waterfall(model: &Model, trace: &Trace, longest: u64, area: Rect, page: &mut Page) {
+fn waterfall(state: &State, trace: &Trace, longest: u64, area: Rect, page: &mut Page) {
     let felt = format!("{} {}", name_of("felt"), length(trace.felt));
     let title = format!("{} {} request {}, {felt}", trace.arm, trace.journey, trace.request);
-    let look = &model.look;
-    let inner = if area.height < FRAMED { area } else { framed(look, titled(look, &title), area, page) };
-    let split = model.run.split(trace, model.at()).map(|split| &**split);
-    Waterfall { trace, longest, split, scroll: model.traces.scroll }.draw(look, inner, page);
+    let theme = &state.theme;
+    let inner = if area.height < FRAMED { area } else { framed(theme, titled(theme, &title), area, page) };
+    let split = state.run.split_until(trace, state.at()).map(|split| &**split);
+    Waterfall { trace, longest, split, scroll: state.traces.scroll }.draw(theme, inner, page);
 }
 
 /// Why there is no request to show.
-fn none(model: &Model, area: Rect, page: &mut Page) {
-    let look = &model.look;
-    let inner = if is_low(area) { area } else { framed(look, titled(look, "requests kept"), area, page) };
-    let telemetry = model.run.header.as_deref().map_or("", |header| header.telemetry.as_str());
-    let text = if model.traces.list.filter.is_empty() {
+fn none(state: &State, area: Rect, page: &mut Page) {
+    let theme = &state.theme;
+    let inner = if is_low(area) { area } else { framed(theme, titled(theme, "requests kept"), area, page) };
+    let telemetry = &state.run.header.telemetry;
+    let text = if state.traces.list.filter.is_empty() {
         format!(
             "No request was kept up to this moment. The lab keeps the slowest and the failed ones of each journey as their \
              traces come in; telemetry of this run: {telemetry}."
         )
     } else {
-        format!("No kept request goes with `{}`; Esc shows all.", model.traces.list.filter)
+        format!("No kept request goes with `{}`; Esc shows all.", state.traces.list.filter)
     };
     let lines = wrap(&text, usize::from(inner.width.saturating_sub(2)).clamp(10, 100));
     for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
-        put(page, inner.x + 1, y, line, look.style(Role::Dim));
+        put(page, inner.x + 1, y, line, theme.style(Role::Dim));
     }
 }

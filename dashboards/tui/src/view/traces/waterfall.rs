@@ -9,9 +9,9 @@ use super::super::frame::line;
 use super::super::page::Page;
 use super::super::put;
 use super::length;
-use crate::figures::{cut, left, right, width};
 use crate::list::first_shown;
-use crate::style::{Look, Role};
+use crate::style::{Role, Theme};
+use crate::text::{cut, left, right, width};
 
 /// A request on a time axis.
 pub(super) struct Waterfall<'a> {
@@ -33,33 +33,33 @@ const fn stroke(class: Class) -> (&'static str, &'static str, Role) {
     }
 }
 
-/// Off the critical path: it took time, and nobody waited for it.
+/// Off the critical path: it took time, and nothing waited for it.
 const OFF: (&str, &str, Role) = ("─", "-", Role::Dim);
 
 /// Cells of a length.
 const LENGTH: usize = 8;
 /// Places named in the line that sums up.
-const PLACES: usize = 4;
+const MAX_PLACES: usize = 4;
 
 impl Waterfall<'_> {
-    pub(super) fn draw(&self, look: &Look, area: Rect, page: &mut Page) {
+    pub(super) fn draw(&self, theme: &Theme, area: Rect, page: &mut Page) {
         if area.is_empty() {
             return;
         }
         // What the time went on is worth more than the last spans: two to four rows, the legend last of all.
-        let sums = self.sums(look, area.width.into());
+        let sums = self.sums(theme, area.width.into());
         let below = sums.len().min(usize::from(area.height) / 2) as u16;
         let rows = area.height - below;
         let spans = (self.trace.spans.len() as u16).min(rows);
-        self.spans(look, Rect { height: spans, ..area }, page);
+        self.spans(theme, Rect { height: spans, ..area }, page);
         // Where there is room to spare every place has a row of its own.
-        self.places(look, Rect { y: area.y + spans, height: rows - spans, ..area }, page);
+        self.places(theme, Rect { y: area.y + spans, height: rows - spans, ..area }, page);
         for ((text, role), y) in sums.into_iter().zip(area.y + rows..area.bottom()) {
-            put(page, area.x, y, &cut(&text, area.width.into(), look.ascii), look.style(role));
+            put(page, area.x, y, &cut(&text, area.width.into(), theme.ascii), theme.style(role));
         }
     }
 
-    fn spans(&self, look: &Look, area: Rect, page: &mut Page) {
+    fn spans(&self, theme: &Theme, area: Rect, page: &mut Page) {
         let spans = &self.trace.spans;
         let depths = self.depths();
         let room = usize::from(area.height);
@@ -71,24 +71,24 @@ impl Waterfall<'_> {
             let at = if span.at.is_empty() { String::new() } else { format!(" @{}", span.at) };
             let name = format!("{}{} {}{at}", " ".repeat(depths[index].min(12)), span.of, span.name);
             let role = if span.error.is_empty() { Role::Text } else { Role::Error };
-            let sign = if span.error.is_empty() { " " } else { look.either("✗", "x") };
+            let sign = if span.error.is_empty() { " " } else { theme.either("✗", "x") };
             let mut pieces = vec![Piece::styled(
-                format!("{sign}{} ", left(&name, name_cells, look.ascii)),
-                look.style(role),
+                format!("{sign}{} ", left(&name, name_cells, theme.ascii)),
+                theme.style(role),
             )];
-            pieces.extend(self.bar(look, index as u32, bar_cells));
-            pieces.push(Piece::styled(right(&length(span.length), LENGTH + 1), look.style(Role::Dim)));
+            pieces.extend(self.bar(theme, index as u32, bar_cells));
+            pieces.push(Piece::styled(right(&length(span.length), LENGTH + 1), theme.style(Role::Dim)));
             line(pieces, area.x, y, area.width, page);
         }
         let hidden = spans.len().saturating_sub(first + room);
         if hidden > 0 && room > 1 {
-            let text = format!(" {}{hidden} ", look.either("↓", "v"));
+            let text = format!(" {}{hidden} ", theme.either("↓", "v"));
             put(
                 page,
                 area.right().saturating_sub(width(&text) as u16),
                 area.bottom() - 1,
                 &text,
-                look.style(Role::Strong),
+                theme.style(Role::Strong),
             );
         }
     }
@@ -105,7 +105,7 @@ impl Waterfall<'_> {
     }
 
     /// A span's extent, and over it its stretches of the critical path.
-    fn bar(&self, look: &Look, index: u32, cells: usize) -> Vec<Piece<'static>> {
+    fn bar(&self, theme: &Theme, index: u32, cells: usize) -> Vec<Piece<'static>> {
         let Some(span) = self.trace.spans.get(index as usize) else { return Vec::new() };
         let longest = u128::from(self.longest.max(1));
         let cell =
@@ -125,14 +125,14 @@ impl Waterfall<'_> {
             draw(segment.start, segment.length, stroke(span.class));
         }
         let piece = |place: Option<(&'static str, &'static str, Role)>| match place {
-            Some((unicode, ascii, role)) => Piece::styled(look.either(unicode, ascii), look.style(role)),
+            Some((unicode, ascii, role)) => Piece::styled(theme.either(unicode, ascii), theme.style(role)),
             None => Piece::raw(" "),
         };
         bar.into_iter().map(piece).collect()
     }
 
     /// Where the time went, the most first: place, part, time, share; and the same of all of its kind, if that is known.
-    fn places(&self, look: &Look, area: Rect, page: &mut Page) {
+    fn places(&self, theme: &Theme, area: Rect, page: &mut Page) {
         let total = self.trace.length();
         if area.height < 4 || area.width < 50 || total == 0 {
             return;
@@ -147,26 +147,26 @@ impl Waterfall<'_> {
         let name = usize::from(area.width).saturating_sub(2 * (LENGTH + 1) + 8).min(44);
         let heads = format!(
             " {}{}{}  {}",
-            left("where the time went", name, look.ascii),
+            left("where the time went", name, theme.ascii),
             right("this", LENGTH + 1),
             right("share", 7),
             if self.split.is_some() { right("all", LENGTH) } else { String::new() },
         );
-        put(page, area.x, area.y + 1, &heads, look.style(Role::Dim));
+        put(page, area.x, area.y + 1, &heads, theme.style(Role::Dim));
         for (((place, class), ns), y) in places.into_iter().zip(area.y + 2..area.bottom()) {
             let text = format!(
                 " {}{}{}  {}",
-                left(&format!("{place}, {}", class.words()), name, look.ascii),
+                left(&format!("{place}, {}", class.words()), name, theme.ascii),
                 right(&length(ns), LENGTH + 1),
                 right(&format!("{:.0}%", ns as f64 / total as f64 * 100.0), 7),
                 right(&of_all(place, class).unwrap_or_default(), LENGTH),
             );
-            put(page, area.x, y, &text, look.style(stroke(class).2));
+            put(page, area.x, y, &text, theme.style(stroke(class).2));
         }
     }
 
     /// Time by part and by place, of this request and of all of its kind; then what the characters mean.
-    fn sums(&self, look: &Look, room: usize) -> Vec<(String, Role)> {
+    fn sums(&self, theme: &Theme, room: usize) -> Vec<(String, Role)> {
         let total = self.trace.length().max(1) as f64;
         let share = |ns: f64, of: f64| format!("{:.0}%", ns / of * 100.0);
         let mut by_class: Vec<(Class, u64)> = self.trace.by_class().into_iter().collect();
@@ -178,11 +178,11 @@ impl Waterfall<'_> {
         by_place.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
         let places = by_place
             .iter()
-            .take(PLACES)
+            .take(MAX_PLACES)
             .map(|((place, class), ns)| format!("{place} {} {}", class.words(), share(*ns as f64, total)));
         sums.push((joined(" by place: ", places, room), Role::Text));
         if let Some(split) = self.split.filter(|split| split.mean > 0.0) {
-            let parts = split.parts.iter().take(PLACES).map(|part| {
+            let parts = split.parts.iter().take(MAX_PLACES).map(|part| {
                 format!("{} {} {}", part.place, part.class.words(), share(part.mean, split.mean))
             });
             let lead = format!(" all {} alike, mean {}: ", split.n, length(split.mean as u64));
@@ -196,7 +196,7 @@ impl Waterfall<'_> {
             );
             sums.push((text, Role::Warn));
         }
-        let of = |(unicode, ascii, _): (&'static str, &'static str, Role)| look.either(unicode, ascii);
+        let of = |(unicode, ascii, _): (&'static str, &'static str, Role)| theme.either(unicode, ascii);
         let legend = [
             (of(stroke(Class::Work)), "critical path"),
             (of(stroke(Class::Queue)), "waiting"),

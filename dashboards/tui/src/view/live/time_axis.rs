@@ -1,25 +1,25 @@
 //! The stretch of load time a chart shows.
 
-use crate::model::{Model, Zoom};
-use crate::run::SECOND;
+use crate::state::{State, Zoom};
+use model::SECOND;
 
 /// Load seconds from one to another, the end not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct TimeAxis {
     pub from: u32,
     pub to: u32,
 }
 
-impl Span {
-    /// What was asked for, or what fits into `columns` with two seconds a column: the whole plan where it fits, which
+impl TimeAxis {
+    /// What is zoomed to, or what fits into `columns` with two seconds a column: the whole plan where it fits, which
     /// then fills from the left; else the seconds up to the one shown.
-    pub(super) fn of(model: &Model, columns: u16) -> Self {
-        let length = seconds(model.run.length_ns()).max(1);
-        let stretch = match model.live.zoom {
+    pub(super) fn of(state: &State, columns: u16) -> Self {
+        let length = seconds(state.run.length_ns()).max(1);
+        let stretch = match state.live.zoom {
             Zoom::Fit => (u32::from(columns) * 2).max(1),
             Zoom::Seconds(stretch) => stretch.max(1),
             Zoom::Phase(index) => {
-                let phase = model.run.header.as_deref().and_then(|header| header.phases.get(index));
+                let phase = state.run.header.phases.get(index);
                 let phase = phase.map(|phase| Self {
                     from: seconds(phase.start_ns),
                     to: seconds(phase.start_ns + phase.length_ns).max(seconds(phase.start_ns) + 1),
@@ -30,8 +30,8 @@ impl Span {
         if length <= stretch {
             return Self { from: 0, to: length };
         }
-        let (first, other) = model.shown().unwrap_or_default();
-        let places = [first, other].into_iter().filter_map(|arm| model.run.place(arm, model.at()));
+        let (first, other) = state.shown().unwrap_or_default();
+        let places = [first, other].into_iter().filter_map(|arm| state.run.position_at(arm, state.at()));
         let to = places.map(|place| place.seconds).max().unwrap_or(0).clamp(stretch, length);
         Self { from: to - stretch, to }
     }

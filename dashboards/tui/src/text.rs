@@ -1,8 +1,7 @@
-//! Numbers for people as the terminal has room for them, and text cut to its cells. What all views share is the
-//! record's.
+//! Text cut and padded to its cells, and numbers as [`model::format`] writes them, which all views share.
 
 use model::format::short_ratio;
-pub(crate) use model::format::{NO_DATA, clock, count, load_clock, ms, percent, value};
+pub(crate) use model::format::{NO_DATA, clock, cores, count, load_clock, ms, percent, value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// B over A: `×2.5` above ten percent apart or so, `-3%` near one.

@@ -1,18 +1,19 @@
 //! The dashboard's state: everything the screen is drawn from. [`crate::update`] alone changes it.
 
+use model::Run;
+
 use crate::keymap::{self, Context};
 use crate::list::List;
-use crate::run::Run;
-use crate::style::Look;
+use crate::style::Theme;
 use crate::tab::Tab;
 
 /// Everything the screen is drawn from.
 #[derive(Clone, Debug, Default)]
-pub struct Model {
+pub struct State {
     /// The run so far.
     pub run: Run,
     /// How it is drawn.
-    pub look: Look,
+    pub theme: Theme,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// The moment shown, ns since the run's start; `None` is now.
@@ -20,7 +21,7 @@ pub struct Model {
     /// The tab shown.
     pub tab: Tab,
     /// What lies over it.
-    pub over: Over,
+    pub overlay: Overlay,
     /// Index of the arm A is compared with, among the others.
     pub other: usize,
     /// Which of the two arms are shown.
@@ -48,12 +49,12 @@ pub struct Model {
     /// How many times as fast a record is replayed; `None` where it is not.
     pub pace: Option<f64>,
     /// What the dashboard itself takes.
-    pub own: Own,
+    pub overhead: Overhead,
 }
 
 /// What lies over a tab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Over {
+pub enum Overlay {
     /// Nothing.
     #[default]
     Nothing,
@@ -172,15 +173,15 @@ pub struct Traces {
 /// The help overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Help {
-    /// What is sought.
-    pub sought: String,
+    /// The search text.
+    pub query: String,
     /// Rows scrolled past.
     pub scroll: usize,
 }
 
 /// What the dashboard takes, over its last second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Own {
+pub struct Overhead {
     /// CPU of its thread, share of one core; `None` before the first second is over.
     pub cpu: Option<f64>,
     /// Frames drawn.
@@ -189,7 +190,7 @@ pub struct Own {
     pub bytes_per_frame: Option<u64>,
 }
 
-impl Model {
+impl State {
     /// The moment shown, ns since the run's start.
     pub fn at(&self) -> u64 {
         self.cursor.unwrap_or(self.run.now)
@@ -197,11 +198,11 @@ impl Model {
 
     /// Where keys are pressed.
     pub fn context(&self) -> Context {
-        match self.over {
-            Over::Nothing => keymap::of_tab(self.tab),
-            Over::Help => keymap::HELP,
-            Over::Leave => keymap::LEAVE,
-            Over::Typing => keymap::TYPING,
+        match self.overlay {
+            Overlay::Nothing => keymap::of_tab(self.tab),
+            Overlay::Help => keymap::HELP,
+            Overlay::Leave => keymap::LEAVE,
+            Overlay::Typing => keymap::TYPING,
         }
     }
 

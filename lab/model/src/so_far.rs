@@ -1,0 +1,129 @@
+//! The newest figures of a run that goes on: its last closed second, the phase so far, and whether the generator kept up.
+
+use record::Latencies;
+
+use crate::latency::{P999_SECONDS, Quantile};
+use crate::processes::MIB;
+use crate::run::Run;
+use crate::second::Second;
+use crate::{SECOND, seconds_of};
+
+/// The generator's lateness is harmless below this, ms, as the scorecard judges it.
+const LAG_FLOOR_MS: f64 = 2.0;
+/// Above the floor it may be this share of the p99 that users see.
+const LAG_SHARE: f64 = 0.1;
+/// CPU is sampled once a second: over fewer seconds a figure per journey says little.
+const MIN_CPU_SECONDS: usize = 3;
+/// Nanoseconds of a millisecond.
+const MS: f64 = 1e6;
+
+/// A figure, and whether enough samples stand behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figure {
+    /// `None` without data.
+    pub value: Option<f64>,
+    /// Whether it may be compared.
+    pub is_believable: bool,
+}
+
+impl Figure {
+    fn counted(value: Option<f64>) -> Self {
+        Self { value, is_believable: true }
+    }
+}
+
+impl From<Quantile> for Figure {
+    fn from(quantile: Quantile) -> Self {
+        Self { value: quantile.ms, is_believable: quantile.is_believable() }
+    }
+}
+
+/// An arm's figures over the closed seconds of the phase it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SoFar {
+    /// Median latency of ok journeys, ms.
+    pub latency_p50: Figure,
+    /// Their 99th percentile, ms.
+    pub latency_p99: Figure,
+    /// Good journeys per second.
+    pub rate: Figure,
+    /// CPU of all processes per journey sent, ms.
+    pub cpu_per_journey: Figure,
+    /// Proportional set size of all processes at the moment, MiB.
+    pub memory: Figure,
+    /// Reads that missed an acknowledged write, over those that should have seen one.
+    pub stale_reads: Figure,
+}
+
+/// The generator's own lateness.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lag {
+    /// p99 of the worst arm's newest second, ms.
+    pub ms: Option<f64>,
+    /// Whether it is too much to believe latencies.
+    pub is_behind: bool,
+}
+
+impl Run {
+    /// The newest second of an arm that late answers can no longer change, of the last [`P999_SECONDS`] before `t`.
+    pub fn newest_closed_at(&self, arm: char, t: u64) -> Option<(u32, &Second)> {
+        let position = self.position_at(arm, t)?;
+        let (newest, _) = self.newest_second_at(arm, t)?;
+        let from = newest.saturating_sub(P999_SECONDS);
+        self.seconds_between(arm, position.round, from, newest + 1).rev().find(|(_, second)| second.closed)
+    }
+
+    /// What arrivals were due in the newest closed second, per second: the most of any arm.
+    pub fn offered_at(&self, t: u64) -> Option<u64> {
+        self.newest_closed(t).map(|second| second.offered).max()
+    }
+
+    /// The generator's lateness at `t`.
+    pub fn lag_at(&self, t: u64) -> Lag {
+        let ms = self.newest_closed(t).filter_map(|second| second.lag.ms).reduce(f64::max);
+        let p99 = self.newest_closed(t).filter_map(|second| second.p99.ms).reduce(f64::max).unwrap_or(0.0);
+        Lag { ms, is_behind: ms.is_some_and(|lag| lag > LAG_FLOOR_MS.max(p99 * LAG_SHARE)) }
+    }
+
+    fn newest_closed(&self, t: u64) -> impl Iterator<Item = &Second> {
+        self.letters()
+            .into_iter()
+            .filter_map(move |arm| self.newest_closed_at(arm, t))
+            .map(|(_, second)| second)
+    }
+
+    /// An arm's figures in the phase it is in at `t`, up to that moment.
+    pub fn so_far_at(&self, arm: char, t: u64) -> SoFar {
+        let memory = Figure::counted(self.memory_at(arm, t).map(|bytes| bytes / MIB));
+        let none = SoFar { memory, ..SoFar::default() };
+        let Some(position) = self.position_at(arm, t) else { return none };
+        let load_ns = t.saturating_sub(position.start).min(self.length_ns());
+        let Some(phase) = self.header.phases.iter().rfind(|phase| phase.start_ns <= load_ns) else {
+            return none;
+        };
+        let from = u32::try_from(phase.start_ns / SECOND).unwrap_or(u32::MAX);
+        let known: Vec<(u32, &Second)> = self
+            .seconds_between(arm, position.round, from, position.seconds)
+            .filter(|(_, second)| second.closed)
+            .collect();
+        let sum = |of: fn(&Second) -> u64| known.iter().map(|(_, second)| of(second)).sum::<u64>();
+        let windows = known.iter().flat_map(|(_, second)| second.windows());
+        let latencies = Latencies::merged(windows.map(|window| &window.intended));
+        let (good, sent) = (sum(|second| second.good), sum(|second| second.sent));
+        let (probes, stale) = (sum(|second| second.probes), sum(|second| second.stale));
+        let length = seconds_of(known.len() as u64 * SECOND);
+        let to = known.last().map_or(from, |(second, _)| second + 1);
+        let cpu = self.cpu_ns_between(arm, position, from, to).filter(|_| sent > 0);
+        SoFar {
+            latency_p50: Quantile::of(&latencies, 0.5).into(),
+            latency_p99: Quantile::of(&latencies, 0.99).into(),
+            rate: Figure::counted((length > 0.0).then(|| good as f64 / length)),
+            cpu_per_journey: Figure {
+                value: cpu.map(|ns| ns as f64 / MS / sent as f64),
+                is_believable: known.len() >= MIN_CPU_SECONDS,
+            },
+            memory,
+            stale_reads: Figure::counted((probes > 0).then(|| stale as f64 / probes as f64)),
+        }
+    }
+}
