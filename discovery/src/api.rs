@@ -131,8 +131,7 @@ macro_rules! api_error_from {
 api_error_from!(JsonRejection => "body_invalid", PathRejection => "path_invalid", QueryRejection => "query_invalid");
 
 async fn require_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(TOKEN_HEADER).map_or(&b""[..], |value| value.as_bytes());
-    if !constant_time_eq(given, shared.options.token.as_bytes()) {
+    if !transport::headers::has_token(request.headers(), &shared.options.token) {
         let message = format!("send the run's token as `{TOKEN_HEADER}`");
         return ApiError(StatusCode::UNAUTHORIZED, "token_required", message).into_response();
     }
@@ -150,11 +149,6 @@ async fn inject_fault(State(shared): State<Arc<Shared>>, request: Request, next:
         tokio::time::sleep(by).await;
     }
     next.run(request).await
-}
-
-/// Compares in constant time, so that the duration reveals nothing.
-fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
 }
 
 type InstancePath = Result<Path<(ServiceName, InstanceId)>, PathRejection>;

@@ -27,9 +27,10 @@ use policy::breaker;
 use runtime::clock;
 use serde_json::{Value, json};
 use telemetry::Telemetry;
+use transport::edge::Edge;
 use transport::headers;
 
-use crate::backend::{Backend, Location, Remote};
+use crate::backend::{Backend, Location};
 use crate::config::RouteTable;
 use crate::gateway::Gateway;
 
@@ -66,16 +67,10 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
 }
 
 async fn token(State(door): State<Gateway>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(headers::TOKEN).map_or(&b""[..], |value| value.as_bytes());
-    if !same(given, door.0.options.token.as_bytes()) {
+    if !headers::has_token(request.headers(), &door.0.options.token) {
         return error(StatusCode::UNAUTHORIZED, "token_required", "send the run's token as `x-cleave-token`");
     }
     next.run(request).await
-}
-
-/// Compares without telling by its duration how much was right.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
 }
 
 async fn routes(State(door): State<Gateway>) -> Json<Value> {
@@ -126,18 +121,18 @@ async fn readyz(State(door): State<Gateway>) -> Response {
 }
 
 /// One JSON object per component behind a network, in order of name.
-fn by_component(door: &Gateway, describe: impl Fn(&Remote) -> Value) -> Json<Value> {
+fn by_component(door: &Gateway, describe: impl Fn(&Edge) -> Value) -> Json<Value> {
     let describe = |backend: &Arc<Backend>| match &backend.location {
-        Location::Remote(remote) => (backend.name.to_string(), describe(remote)),
-        Location::Local(_) => (backend.name.to_string(), json!("local")),
+        Location::Remote(stack) => (backend.name.to_string(), describe(stack.edge())),
+        Location::Local { .. } => (backend.name.to_string(), json!("local")),
     };
     Json(Value::Object(door.backends().iter().map(describe).collect()))
 }
 
 async fn clusters(State(door): State<Gateway>) -> Json<Value> {
     let now_ns = clock::now_ns();
-    by_component(&door, |remote| {
-        let endpoints = remote.cluster.endpoints();
+    by_component(&door, |edge| {
+        let endpoints = edge.cluster().endpoints();
         let describe = |endpoint: &Arc<transport::Endpoint>| {
             let load = &endpoint.load;
             json!({
@@ -156,18 +151,18 @@ async fn clusters(State(door): State<Gateway>) -> Json<Value> {
 }
 
 async fn breakers(State(door): State<Gateway>) -> Json<Value> {
-    by_component(&door, |remote| {
-        let state = match remote.circuit() {
+    by_component(&door, |edge| {
+        let state = match edge.circuit() {
             breaker::BreakerState::Closed => "closed",
             breaker::BreakerState::HalfOpen => "half-open",
             breaker::BreakerState::Open => "open",
         };
-        json!({ "breaker": state, "retries_left": remote.balance(), "policy": remote.policy })
+        json!({ "breaker": state, "retries_left": edge.retries_left(), "policy": edge.policy() })
     })
 }
 
 async fn pools(State(door): State<Gateway>) -> Json<Value> {
-    by_component(&door, |remote| {
+    by_component(&door, |edge| {
         let describe = |endpoint: &Arc<transport::Endpoint>| {
             let figures = endpoint.pool.stats();
             json!({
@@ -179,6 +174,6 @@ async fn pools(State(door): State<Gateway>) -> Json<Value> {
                 "reused": figures.reused,
             })
         };
-        remote.cluster.endpoints().iter().map(describe).collect()
+        edge.cluster().endpoints().iter().map(describe).collect()
     })
 }

@@ -65,6 +65,7 @@ pub(crate) struct Shared {
 struct Backends {
     find: Box<dyn Fn(ComponentName) -> Option<Upstream> + Send + Sync>,
     policies: Vec<(EdgePattern, Policy)>,
+    faults: Arc<fault::LeaseTable>,
     known: Mutex<HashMap<ComponentName, Arc<Backend>>>,
 }
 
@@ -82,6 +83,7 @@ impl Gateway {
         let backends = Arc::new(Backends {
             find: Box::new(find),
             policies: options.policies.clone(),
+            faults: options.faults.clone(),
             known: Mutex::default(),
         });
         let resolving = backends.clone();
@@ -164,7 +166,7 @@ impl Backends {
         }
         let upstream = (self.find)(name)?;
         let policy = for_edge(&self.policies, ComponentName::GATEWAY.as_str(), name.as_str()).effective();
-        let backend = Arc::new(Backend::new(name, upstream, policy));
+        let backend = Arc::new(Backend::new(name, upstream, policy, self.faults.clone()));
         Some(self.known().entry(name).or_insert(backend).clone())
     }
 }

@@ -4,7 +4,8 @@
 //! - `request_context`: what the door makes of a request's head.
 //! - `request_body`: a request's body, kept for another try or streamed.
 //! - `admission_queue`: who may come in.
-//! - `backend`: a component behind the door: policy, breaker, budget; or a router in this process.
+//! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
+//! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
 //! - [`admin`]: the operator's side, on a port of its own.
 //!
@@ -15,6 +16,7 @@ pub mod admin;
 mod admission_queue;
 mod backend;
 pub mod config;
+mod exchange;
 mod gateway;
 mod proxy;
 mod request_body;

@@ -129,9 +129,9 @@ impl RequestContext {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
-        fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.left_ms));
+        fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.deadline_ms));
         if attempt_headers.attempt > 0 {
-            fields.insert(headers::ATTEMPT, HeaderValue::from(attempt_headers.attempt));
+            fields.insert(headers::ATTEMPT, HeaderValue::from(u16::from(attempt_headers.attempt)));
         }
         let trace = if attempt_headers.trace.is_valid() { attempt_headers.trace } else { self.trace };
         if let Some(trace) = trace.is_valid().then(|| HeaderValue::try_from(trace.header()).ok()).flatten() {
@@ -145,29 +145,29 @@ impl RequestContext {
         request
     }
 
-    /// The request as faults see it.
-    pub fn context(&self, deadline: Deadline, attempt: u32) -> CallContext {
-        let attempt = u8::try_from(attempt).unwrap_or(u8::MAX);
+    /// What travels along with the request, for its first try.
+    pub fn context(&self, deadline: Deadline) -> CallContext {
         let background = CallContext::background(ComponentName::GATEWAY, deadline);
-        CallContext { request: self.request, trace: self.trace, attempt, ..background }
+        CallContext { request: self.request, trace: self.trace, ..background }
     }
 }
 
-/// What one try adds to the request.
+/// What one try adds to the headers of the request.
 pub(crate) struct AttemptHeaders {
-    /// How long anybody will wait for this try, milliseconds.
-    pub left_ms: u64,
+    /// Remaining time of this try, milliseconds.
+    pub deadline_ms: u64,
     /// Tries before it.
-    pub attempt: u32,
+    pub attempt: u8,
     /// The span of this try.
     pub trace: TraceContext,
 }
 
 impl AttemptHeaders {
-    pub fn new(until: Deadline, now: Instant, attempt: u32, trace: TraceContext) -> Self {
+    /// Those of a request that is sent once.
+    pub fn first(until: Deadline, now: Instant, trace: TraceContext) -> Self {
         let left = until.remaining(now).unwrap_or_default();
         // Rounded up: a callee must not give up before its caller does.
-        Self { left_ms: left.as_micros().div_ceil(1_000) as u64, attempt, trace }
+        Self { deadline_ms: left.as_micros().div_ceil(1_000) as u64, attempt: 0, trace }
     }
 }
 

@@ -7,6 +7,7 @@ mod fixture;
 mod hygiene;
 mod metrics;
 mod outcomes;
+mod policies;
 mod raw_client;
 mod remote_and_local;
 mod retries;

@@ -57,6 +57,12 @@ impl RawConnection {
         timeout(TIMEOUT, self.answer(to_head)).await.expect("an answer in time")
     }
 
+    /// Waits until the head of the next answer is here; it is not taken.
+    pub async fn receive_head(&mut self) {
+        let head = async { while find(&self.ahead, b"\r\n\r\n").is_none() && self.more().await {} };
+        timeout(TIMEOUT, head).await.expect("a head in time");
+    }
+
     async fn answer(&mut self, to_head: bool) -> Option<Answer> {
         let end = loop {
             if let Some(end) = find(&self.ahead, b"\r\n\r\n") {

@@ -263,19 +263,29 @@ impl Reader<'_> {
     fn policies(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, Policy> {
         let mut policies = BTreeMap::new();
         for (name, span, value) in tables {
-            match name.parse::<EdgePattern>() {
-                Ok(edge) => {
-                    for side in edge.to_string().split("->").filter(|side| *side != "*") {
-                        self.check_component(span.clone(), side, &["gateway"]);
-                    }
-                }
-                Err(error) => self.report(span.clone(), error.to_string()),
-            }
-            if let Some(policy) = self.checked(value, span, Policy::diagnostics) {
+            let diagnostics = self.policy_edge(&name, &span);
+            if let Some(policy) = self.checked(value, span, diagnostics) {
                 policies.insert(name, policy);
             }
         }
         policies
+    }
+
+    /// Checks the edge a policy is written for. Answers what such a policy is checked by:
+    /// at the gateway, not everything can be done that can be done between components.
+    pub(crate) fn policy_edge(&mut self, name: &str, span: &Range<usize>) -> fn(&Policy) -> Vec<String> {
+        match name.parse::<EdgePattern>() {
+            Ok(edge) => {
+                for side in edge.to_string().split("->").filter(|side| *side != "*") {
+                    self.check_component(span.clone(), side, &["gateway"]);
+                }
+                if edge.is_from_gateway() { Policy::gateway_diagnostics } else { Policy::diagnostics }
+            }
+            Err(error) => {
+                self.report(span.clone(), error.to_string());
+                Policy::diagnostics
+            }
+        }
     }
 
     /// Deserialises a value and reports what its type finds wrong, each message at the key it begins with.

@@ -281,7 +281,16 @@ impl Reader<'_> {
                 .value_after_unknown_keys(rest, has_unknown_keys)
                 .map(|deploy| Action::Deploy(Box::new(deploy))),
             "drain" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Drain),
-            "reconfigure" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Reconfigure),
+            "reconfigure" => {
+                let change: action::Reconfigure = self.value_after_unknown_keys(rest, has_unknown_keys)?;
+                for (edge, policy) in &change.policy {
+                    let diagnostics = self.policy_edge(edge, &place);
+                    for message in diagnostics(policy) {
+                        self.report(place.clone(), format!("policy `{edge}`: {message}"));
+                    }
+                }
+                Some(Action::Reconfigure(change))
+            }
             "load" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Load),
             "rollback" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Rollback),
             _ => {

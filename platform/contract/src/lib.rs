@@ -7,6 +7,7 @@
 //! - [`id`]: identifiers that cannot be mixed up.
 //! - [`placement`]: which component lives in which process.
 //! - [`name`]: the name of a component.
+//! - [`token`]: the run's token, and the one check of it.
 //!
 //! Start with [`call::Call`]. Nothing here knows a clock, a socket or a runtime.
 
@@ -17,6 +18,7 @@ pub mod id;
 pub mod name;
 pub mod placement;
 pub mod refusal;
+pub mod token;
 
 pub use call::{Answer, Call, Pending, Repeat};
 pub use context::{CallContext, Deadline, TraceContext};
@@ -25,3 +27,4 @@ pub use id::{Id, Principal};
 pub use name::ComponentName;
 pub use placement::{Carrier, Placement, ProcessPlan};
 pub use refusal::{Refusal, RefusalKind};
+pub use token::is_run_token;

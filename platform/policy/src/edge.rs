@@ -70,6 +70,9 @@ pub struct Policy {
     pub balance: Option<Balance>,
 }
 
+/// The caller that forwards without reading bodies.
+const GATEWAY: &str = "gateway";
+
 /// More tries than this are a storm by themselves.
 pub const MAX_ATTEMPTS: u32 = 5;
 
@@ -202,6 +205,18 @@ impl Policy {
         diagnostics
     }
 
+    /// The same for an edge of the gateway, which passes replies on without reading them.
+    pub fn gateway_diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = self.diagnostics();
+        if self.fallback == Some(true) {
+            let reason = "the gateway does not read replies, so it has none to fall back on";
+            diagnostics.push(format!(
+                "fallback: {reason}; write it on an edge between components, e.g. \"feed->follower\""
+            ));
+        }
+        diagnostics
+    }
+
     /// With the defaults filled in. Whoever sets `attempts` without a budget or
     /// a breaker gets none: a naive retry must be possible to show.
     pub fn effective(&self) -> EffectivePolicy {
@@ -253,6 +268,11 @@ impl fmt::Display for EdgeParseError {
 impl std::error::Error for EdgeParseError {}
 
 impl EdgePattern {
+    /// Whether it names the gateway as the caller.
+    pub fn is_from_gateway(&self) -> bool {
+        self.caller.as_deref() == Some(GATEWAY)
+    }
+
     /// Whether an edge is meant.
     pub fn matches(&self, caller: &str, callee: &str) -> bool {
         let side =
@@ -300,12 +320,17 @@ impl<'de> Deserialize<'de> for EdgePattern {
     }
 }
 
-/// What is set for an edge: every matching policy, the most specific on top.
+/// What is set for an edge: every matching policy, the most specific on top. A fallback
+/// that is set for all callers of a component leaves the gateway out.
 pub fn for_edge(policies: &[(EdgePattern, Policy)], caller: &str, callee: &str) -> Policy {
     let mut matching: Vec<_> =
         policies.iter().filter(|(pattern, _)| pattern.matches(caller, callee)).collect();
     matching.sort_by_key(|(pattern, _)| pattern.specificity());
-    matching.into_iter().fold(Policy::default(), |base, (_, policy)| policy.over(&base))
+    let mut set = matching.into_iter().fold(Policy::default(), |base, (_, policy)| policy.over(&base));
+    if caller == GATEWAY {
+        set.fallback = None;
+    }
+    set
 }
 
 #[cfg(test)]
@@ -349,6 +374,16 @@ mod tests {
             told("attempts = 1\nbulkhead = 6\nfallback = true"),
             "1 try, no breaker, bulkhead 6, with a fallback"
         );
+    }
+
+    #[test]
+    fn the_gateway_has_no_fallback() {
+        let policy = Policy { fallback: Some(true), ..Policy::default() };
+        assert!(policy.diagnostics().is_empty());
+        assert!(policy.gateway_diagnostics()[0].starts_with("fallback: the gateway does not read replies"));
+        let all = [("*->photo".parse().expect("a pattern"), policy)];
+        assert!(for_edge(&all, "feed", "photo").effective().fallback);
+        assert!(!for_edge(&all, "gateway", "photo").effective().fallback);
     }
 
     #[test]

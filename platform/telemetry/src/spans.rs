@@ -119,7 +119,7 @@ pub fn client_end(span: &Span, result: Result<u16, &str>) {
 }
 
 /// A call within the process.
-pub fn call_span(call: &'static str, callee: ComponentName, carrier: &str) -> Span {
+pub fn call_span(call: &str, callee: ComponentName, carrier: &str) -> Span {
     cost::run(Part::Telemetry, || {
         info_span!(
             "call",

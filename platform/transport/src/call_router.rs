@@ -11,10 +11,10 @@ use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions}
 use runtime::{Tasks, clock};
 
 use crate::carrier::local::LocalClient;
+use crate::carrier::remote::RemoteClient;
 use crate::carrier::wire::WireClient;
-use crate::carrier::{CallHandler, callee, http};
+use crate::carrier::{CallHandler, callee};
 use crate::cluster::Clusters;
-use crate::codec::Codec;
 use crate::edge::Edge;
 use crate::inbound_calls::{CallRoute, DecodingHandler};
 use crate::server_layer::ServerLayer;
@@ -155,8 +155,11 @@ impl RouterState {
 
     fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {
         let mut edges = self.edges.lock().expect("no panic while held");
-        let edge = edges.entry((caller, callee)).or_insert_with(|| Arc::new(Edge::new(caller, callee, self)));
-        edge.clone()
+        let make = || {
+            let cluster = self.options.clusters.get(callee);
+            Arc::new(Edge::new(caller, cluster, self.policy(caller, callee), self.options.faults.clone()))
+        };
+        edges.entry((caller, callee)).or_insert_with(make).clone()
     }
 
     fn handler<C: Call>(&self) -> Option<Arc<CallHandler<C>>> {
@@ -167,8 +170,7 @@ impl RouterState {
     fn client<C: Call>(&self, caller: ComponentName) -> Result<Arc<dyn Answer<C>>, Refusal> {
         let callee = callee::<C>();
         if !self.options.hosts.contains(&callee) {
-            let codec = Codec::of(self.options.carrier);
-            return Ok(Arc::new(http::RemoteClient::<C>::new(self.edge(caller, callee), codec)));
+            return Ok(Arc::new(RemoteClient::<C>::new(self.edge(caller, callee), self)));
         }
         let handler = self.handler::<C>().ok_or_else(|| {
             Refusal::unavailable(

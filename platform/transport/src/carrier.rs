@@ -4,6 +4,7 @@
 
 pub mod http;
 pub mod local;
+pub mod remote;
 pub mod wire;
 
 use std::sync::Arc;

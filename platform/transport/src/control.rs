@@ -14,7 +14,7 @@ use fault::control::{HitCounts, LeaseStatus, MAX_TTL_MS, PutLeases};
 use http::StatusCode;
 use runtime::clock;
 
-use crate::{inbound_calls, refusal_response};
+use crate::{headers, refusal_response};
 
 /// `PUT` and `GET /control/leases`, `DELETE /control/leases/{id}`, `GET /control/hits`.
 pub fn router(table: Arc<LeaseTable>, token: Arc<str>) -> Router {
@@ -27,9 +27,8 @@ pub fn router(table: Arc<LeaseTable>, token: Arc<str>) -> Router {
 }
 
 async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    if inbound_calls::has_token(&head, &token) {
-        return next.run(Request::from_parts(head, body)).await;
+    if headers::has_token(request.headers(), &token) {
+        return next.run(request).await;
     }
     let refusal =
         Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");

@@ -1,10 +1,9 @@
 //! What the layers of one caller and callee share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract::{ComponentName, Refusal};
 use fault::LeaseTable;
-use http::HeaderValue;
 use policy::breaker::{Breaker, BreakerState};
 use policy::budget::RetryBudget;
 use policy::bulkhead::Bulkhead;
@@ -12,7 +11,6 @@ use policy::throttle::Throttle;
 use policy::{EffectivePolicy, Picker};
 use telemetry::EdgeMetrics;
 
-use crate::call_router::RouterState;
 use crate::cluster::{Cluster, Endpoint};
 
 /// One caller and one callee: the policy between them, and what it remembers.
@@ -21,9 +19,6 @@ pub struct Edge {
     pub(crate) callee: ComponentName,
     pub(crate) policy: EffectivePolicy,
     pub(crate) faults: Arc<LeaseTable>,
-    pub(crate) token: Option<HeaderValue>,
-    /// Version of the messages spoken here.
-    pub(crate) schema: u32,
     pub(crate) breaker: Option<Mutex<Breaker>>,
     pub(crate) budget: Option<Mutex<RetryBudget>>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
@@ -36,24 +31,33 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(caller: ComponentName, callee: ComponentName, router_state: &RouterState) -> Self {
-        let policy = router_state.policy(caller, callee);
+    /// An edge that has seen nothing. `faults` are those in force in the caller's process.
+    pub fn new(
+        caller: ComponentName,
+        cluster: Arc<Cluster>,
+        policy: EffectivePolicy,
+        faults: Arc<LeaseTable>,
+    ) -> Self {
+        let callee = cluster.name();
         Self {
             caller,
             callee,
-            faults: router_state.options.faults.clone(),
-            schema: router_state.options.schema,
-            token: HeaderValue::from_str(&router_state.options.token).ok(),
+            faults,
             breaker: policy.breaker.map(|options| Mutex::new(Breaker::new(options))),
             budget: policy.budget.map(|options| Mutex::new(RetryBudget::new(options))),
             bulkhead: policy.bulkhead.map(|places| Arc::new(Bulkhead::new(places))),
             hedge_budget: policy.hedge.map(|options| Mutex::new(options.budget())),
             throttle: policy.throttle.map(|options| Mutex::new(Throttle::new(options))),
             metrics: EdgeMetrics::of(caller, callee),
-            cluster: router_state.options.clusters.get(callee),
+            cluster,
             picker: Picker::new(policy.balance),
             policy,
         }
+    }
+
+    /// The component that is called.
+    pub fn callee(&self) -> ComponentName {
+        self.callee
     }
 
     /// The policy in force, with every blank filled in: printed in the run record.
@@ -61,10 +65,24 @@ impl Edge {
         &self.policy
     }
 
-    /// Where the breaker stands; closed where there is none.
+    /// The copies that may be asked.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// State of the breaker; closed where there is none.
     pub fn circuit(&self) -> BreakerState {
-        let state = |breaker: &Mutex<Breaker>| breaker.lock().expect("no panic while held").state();
-        self.breaker.as_ref().map_or(BreakerState::Closed, state)
+        self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| locked(breaker).state())
+    }
+
+    /// Retries that could be made now; `None` where they are free.
+    pub fn retries_left(&self) -> Option<f64> {
+        self.budget.as_ref().map(|budget| locked(budget).balance())
+    }
+
+    /// Whether a fault may act on calls of this edge.
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     pub(crate) fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
@@ -72,40 +90,60 @@ impl Edge {
     }
 }
 
-/// A call's end without a reply, as the layers see it.
-#[derive(Debug)]
-pub(crate) struct CallFailure {
-    pub refusal: Refusal,
-    pub progress: Progress,
-    /// Who was asked, so that another may be next.
-    pub endpoint: Option<Arc<Endpoint>>,
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic while held")
 }
 
-/// How far the call came.
+/// A message's end without a reply that can be used, as the layers see it.
+#[derive(Debug)]
+pub struct CallFailure<R> {
+    /// Kind, code and sentence.
+    pub refusal: Refusal,
+    /// How far the message came.
+    pub progress: Progress,
+    /// The endpoint that was asked, so that another may be next.
+    pub endpoint: Option<Arc<Endpoint>>,
+    /// The callee's own answer, where it can still be passed on as it is.
+    pub reply: Option<Box<R>>,
+}
+
+/// How far a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub enum Progress {
     /// It was held back here, on purpose: `circuit_open`, `bulkhead`. Not tried again.
     Shed(&'static str),
+    /// The sender's own body broke off. Not tried again, and nothing is learned.
+    CallerFailed(&'static str),
     /// Nothing was sent, for this reason.
     NotSent(&'static str),
     /// It was sent, and nothing came back.
     Unanswered(&'static str),
-    /// It was answered with the refusal.
-    Answered,
+    /// It was answered with this status.
+    Answered(u16),
     /// The answer broke off.
     ResponseStarted,
 }
 
-impl CallFailure {
+impl<R> CallFailure<R> {
+    /// A failure at no endpoint in particular.
     pub fn new(refusal: Refusal, progress: Progress) -> Self {
-        Self { refusal, progress, endpoint: None }
+        Self { refusal, progress, endpoint: None, reply: None }
+    }
+
+    /// The failure with its reply, if it has one, replaced.
+    #[must_use]
+    pub fn map_reply(self, change: impl FnOnce(R) -> R) -> Self {
+        Self { reply: self.reply.map(|reply| Box::new(change(*reply))), ..self }
     }
 
     /// For metrics: the status where there was one, else the reason.
-    pub fn result(&self) -> Result<u16, &'static str> {
+    pub(crate) fn result(&self) -> Result<u16, &'static str> {
         match self.progress {
-            Progress::Answered => Ok(self.refusal.kind.status()),
-            Progress::Shed(why) | Progress::NotSent(why) | Progress::Unanswered(why) => Err(why),
+            Progress::Answered(status) => Ok(status),
+            Progress::Shed(why)
+            | Progress::CallerFailed(why)
+            | Progress::NotSent(why)
+            | Progress::Unanswered(why) => Err(why),
             Progress::ResponseStarted => Err("broken_off"),
         }
     }

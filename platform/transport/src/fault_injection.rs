@@ -16,16 +16,16 @@ pub struct AppliedFault {
     /// How many times longer its work takes.
     pub slow: f64,
     /// It is sent a second time, and that answer thrown away.
-    pub twice: bool,
+    pub duplicated: bool,
     /// Its answer does not come back.
     pub answer_lost: bool,
     /// What is done to its answer.
-    pub spoilt: Option<Corruption>,
+    pub corruption: Option<Corruption>,
 }
 
 impl AppliedFault {
     /// Nothing.
-    pub const NONE: Self = Self { slow: 1.0, twice: false, answer_lost: false, spoilt: None };
+    pub const NONE: Self = Self { slow: 1.0, duplicated: false, answer_lost: false, corruption: None };
 }
 
 /// The end of a call at the hands of a fault.
@@ -115,9 +115,9 @@ pub async fn apply_faults(
         match fault.end {
             None => Ok(AppliedFault {
                 slow: fault.slow,
-                twice: fault.duplicated,
+                duplicated: fault.duplicated,
                 answer_lost: fault.answer_lost,
-                spoilt: fault.corruption,
+                corruption: fault.corruption,
             }),
             Some(End::Abort(status)) => Err(FaultOutcome::Aborted(refusal_response::injected(status))),
             Some(End::Hang) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::id::{fnv1a64, mix};
-use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext};
+use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext, is_run_token};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::{clock, random};
 
@@ -124,6 +124,11 @@ pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
         Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
         _ => ComponentName::CLIENT,
     }
+}
+
+/// Whether a request carries the run's token.
+pub fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    is_run_token(headers.get(TOKEN).map(HeaderValue::as_bytes), token)
 }
 
 /// Version of the messages a caller speaks; 1 where nothing is said.

@@ -104,7 +104,7 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
 
 /// Only for those who know the token; what is not answered here is said so.
 fn open(router_state: &RouterState, head: &Parts) -> Result<Arc<CallRoute>, Refusal> {
-    if !has_token(head, &router_state.options.token) {
+    if !headers::has_token(&head.headers, &router_state.options.token) {
         let message = "calls between components carry the run's token";
         return Err(Refusal::new(RefusalKind::Unauthenticated, "run_token_required", message));
     }
@@ -172,12 +172,4 @@ async fn read(entry: &CallRoute, head: &Parts, body: Body) -> Result<(CallContex
         other => Refusal::bad_request("call_broken_off", other.to_string()),
     })?;
     Ok((headers::call_context(&head.headers, deadline), codec, body))
-}
-
-/// Compares in constant time: the comparison must not tell how much of a guess was right.
-pub(crate) fn has_token(head: &Parts, token: &str) -> bool {
-    let given = head.headers.get(headers::TOKEN).map_or(&[][..], HeaderValue::as_bytes);
-    let token = token.as_bytes();
-    let differing = given.iter().zip(token).fold(0, |differing, (a, b)| differing | (a ^ b));
-    !token.is_empty() && given.len() == token.len() && differing == 0
 }

@@ -1,79 +1,79 @@
-//! The one list of layers of a remote call.
+//! The one stack of layers of every edge: of calls between components, and of what the gateway forwards.
 //!
 //! Outermost first: deadline, span, retry with budget, hedge, throttle, breaker,
 //! bulkhead, per-try timeout, fault, carrier. Faults sit below the policies, or the
-//! policies could not be tested.
+//! policies could not be tested. What a [`Message`] is, bytes or a body that streams,
+//! the layers do not know.
 
 mod breaker;
 mod bulkhead;
 mod deadline;
 mod fault;
 mod hedge;
+mod message;
 mod retry;
 mod throttle;
 mod timeout;
 mod trace;
 
+use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use contract::{Call, CallContext, Repeat};
-use futures_util::future::BoxFuture;
-use http::Uri;
-use policy::retry::Idempotency;
+pub use message::{AttemptContext, Message, OutboundCall, Outcome};
 
+use self::breaker::BreakerLayer;
+use self::bulkhead::BulkheadLayer;
+use self::deadline::DeadlineLayer;
+use self::fault::FaultLayer;
+use self::hedge::HedgeLayer;
+use self::retry::RetryLayer;
+use self::throttle::ThrottleLayer;
+use self::timeout::TryTimeoutLayer;
+use self::trace::TraceLayer;
 use crate::carrier::http::HttpCarrier;
-use crate::cluster::Endpoint;
-use crate::codec::Codec;
-use crate::edge::{CallFailure, Edge};
+use crate::edge::Edge;
 
-/// What a call comes to: its reply as bytes.
-pub(crate) type CallFuture<'a> = BoxFuture<'a, Result<Bytes, CallFailure>>;
-
-/// One layer around the next.
+/// One layer around the next. The layers of a stack are one type, so that nothing is
+/// boxed on the way down.
 pub(crate) trait Layer: Send + Sync {
-    fn send(&self, outbound: OutboundCall) -> CallFuture<'_>;
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send;
 }
 
-/// A call on its way down, encoded once however often it is tried.
-#[derive(Clone)]
-pub(crate) struct OutboundCall {
-    /// Its name.
-    pub name: &'static str,
-    /// `/call/{NAME}`.
-    pub uri: Uri,
-    pub idempotency: Idempotency,
-    pub cx: CallContext,
-    pub codec: Codec,
-    pub body: Bytes,
-    /// Who failed before.
-    pub avoid: Option<Arc<Endpoint>>,
-    /// Whom to ask, where that is settled already.
-    pub to: Option<Arc<Endpoint>>,
+type Tries = ThrottleLayer<BreakerLayer<BulkheadLayer<TryTimeoutLayer<FaultLayer<HttpCarrier>>>>>;
+type Layers = DeadlineLayer<TraceLayer<RetryLayer<HedgeLayer<Tries>>>>;
+
+/// The layers of an edge, and what they share.
+pub struct EdgeStack {
+    edge: Arc<Edge>,
+    layers: Layers,
 }
 
-impl OutboundCall {
-    /// What repeating `C` may do, given the context it is made in.
-    pub fn idempotency<C: Call>(cx: &CallContext) -> Idempotency {
-        match C::REPEAT {
-            Repeat::Safe => Idempotency::Idempotent,
-            Repeat::Keyed if cx.key.is_some() => Idempotency::Idempotent,
-            Repeat::Keyed | Repeat::Never => Idempotency::NotIdempotent,
-        }
+impl EdgeStack {
+    /// The layers of `edge`. Read upwards: the last is the first a message meets.
+    pub fn new(edge: Arc<Edge>) -> Self {
+        let layers = HttpCarrier::new(edge.clone());
+        let layers = FaultLayer::over(layers, edge.clone());
+        let layers = TryTimeoutLayer::over(layers, edge.clone());
+        let layers = BulkheadLayer::over(layers, edge.clone());
+        let layers = BreakerLayer::over(layers, edge.clone());
+        let layers = ThrottleLayer::over(layers, edge.clone());
+        let layers = HedgeLayer::over(layers, edge.clone());
+        let layers = RetryLayer::over(layers, edge.clone());
+        let layers = TraceLayer::over(layers, edge.clone());
+        let layers = DeadlineLayer::over(layers, edge.clone());
+        Self { edge, layers }
     }
-}
 
-/// The layers of an edge. Read upwards: the last is the first a call meets.
-pub(crate) fn stack(edge: &Arc<Edge>) -> Arc<dyn Layer> {
-    let call = HttpCarrier::new(edge.clone());
-    let call = fault::FaultLayer::over(call, edge.clone());
-    let call = timeout::TryTimeoutLayer::over(call, edge.clone());
-    let call = bulkhead::BulkheadLayer::over(call, edge.clone());
-    let call = breaker::BreakerLayer::over(call, edge.clone());
-    let call = throttle::ThrottleLayer::over(call, edge.clone());
-    let call = hedge::HedgeLayer::over(call, edge.clone());
-    let call = retry::RetryLayer::over(call, edge.clone());
-    let call = trace::TraceLayer::over(call, edge.clone());
-    let call = deadline::DeadlineLayer::over(call, edge.clone());
-    Arc::new(call)
+    /// Policy, breaker and budget of the edge.
+    pub fn edge(&self) -> &Arc<Edge> {
+        &self.edge
+    }
+
+    /// Sends a message: once, or as often as its edge allows and its body can be sent.
+    ///
+    /// # Errors
+    /// When no reply came, or one that the callee answers for as a failure.
+    pub async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        self.layers.send(outbound).await
+    }
 }

@@ -50,8 +50,7 @@ pub fn router(state: Arc<ControlState>) -> Router {
 
 /// Lets only requests with the run's token through. An empty token opens nothing.
 pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(transport::headers::TOKEN).map(|value| value.as_bytes());
-    if given == Some(token.as_bytes()) && !token.is_empty() {
+    if transport::headers::has_token(request.headers(), &token) {
         next.run(request).await
     } else {
         RefusalResponse(Refusal::unauthenticated()).into_response()

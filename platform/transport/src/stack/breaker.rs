@@ -7,7 +7,7 @@ use contract::Refusal;
 use policy::breaker::{Breaker, Generation, Permission};
 use runtime::clock;
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
 
 pub(super) struct BreakerLayer<L> {
@@ -21,7 +21,7 @@ impl<L> BreakerLayer<L> {
     }
 }
 
-/// An admitted try. One that is given up tells nothing, and frees its probe.
+/// An admitted try. One that is dropped without a result frees its probe and teaches nothing.
 struct Probe<'a> {
     edge: &'a Edge,
     breaker: &'a Mutex<Breaker>,
@@ -53,38 +53,45 @@ impl Drop for Probe<'_> {
     }
 }
 
-impl<L: Layer> Layer for BreakerLayer<L> {
-    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
-        let Some(breaker) = &self.edge.breaker else { return self.inner.send(outbound) };
-        Box::pin(async move {
-            let admitted = {
-                let mut breaker = breaker.lock().expect("no panic while held");
-                let before = breaker.state();
-                let admitted = breaker.admit(clock::now_ns());
-                if breaker.state() != before {
-                    self.edge.metrics.circuit(breaker.state().gauge());
-                }
-                admitted
-            };
-            let generation = match admitted {
-                Permission::Granted(generation) => generation,
-                Permission::Denied(left_ns) => {
-                    self.edge.metrics.shed("circuit_open");
-                    let mut refusal =
-                        Refusal::unavailable("circuit_open", "the callee has failed too often; left alone");
-                    refusal.retry_after = Some(Duration::from_nanos(left_ns));
-                    return Err(CallFailure::new(refusal, Progress::Shed("circuit_open")));
-                }
-            };
-            let probe = Probe { edge: &self.edge, breaker, generation, reported: false };
-            let result = self.inner.send(outbound).await;
-            match &result {
-                Ok(_) => probe.report(true),
-                // Held back on this side: the callee has had no part in it.
-                Err(CallFailure { progress: Progress::Shed(_), .. }) => drop(probe),
-                Err(failure) => probe.report(!failure.refusal.kind.is_failure()),
+impl<L: Layer> BreakerLayer<L> {
+    fn admit<'a>(&'a self, breaker: &'a Mutex<Breaker>) -> Result<Probe<'a>, Refusal> {
+        let permission = {
+            let mut breaker = breaker.lock().expect("no panic while held");
+            let before = breaker.state();
+            let permission = breaker.admit(clock::now_ns());
+            if breaker.state() != before {
+                self.edge.metrics.circuit(breaker.state().gauge());
             }
-            result
-        })
+            permission
+        };
+        match permission {
+            Permission::Granted(generation) => {
+                Ok(Probe { edge: &self.edge, breaker, generation, reported: false })
+            }
+            Permission::Denied(left_ns) => {
+                self.edge.metrics.shed("circuit_open");
+                let message = format!("`{}` has failed too often and is left alone", self.edge.callee);
+                let mut refusal = Refusal::unavailable("circuit_open", message);
+                refusal.retry_after = Some(Duration::from_nanos(left_ns));
+                Err(refusal)
+            }
+        }
+    }
+}
+
+impl<L: Layer> Layer for BreakerLayer<L> {
+    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        let Some(breaker) = &self.edge.breaker else { return self.inner.send(outbound).await };
+        let probe = self
+            .admit(breaker)
+            .map_err(|refusal| CallFailure::new(refusal, Progress::Shed("circuit_open")))?;
+        let result = self.inner.send(outbound).await;
+        match &result {
+            Ok(_) => probe.report(true),
+            // Held back or broken off on this side: the callee has had no part in it.
+            Err(CallFailure { progress: Progress::Shed(_) | Progress::CallerFailed(_), .. }) => drop(probe),
+            Err(failure) => probe.report(!failure.refusal.kind.is_failure()),
+        }
+        result
     }
 }

@@ -1,12 +1,13 @@
-//! Deadline: nothing is begun too late, and nothing is waited for longer.
+//! Deadline: nothing is begun too late.
+//!
+//! No timer here: what is below ends at the deadline by itself, each wait of it.
 
 use std::sync::Arc;
 
-use contract::{Deadline, Refusal};
+use contract::Deadline;
 use runtime::clock;
-use tokio::time::timeout_at;
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::carrier::check_deadline;
 use crate::edge::{CallFailure, Edge, Progress};
 use crate::headers::MAX_DEADLINE;
@@ -23,22 +24,14 @@ impl<L> DeadlineLayer<L> {
 }
 
 impl<L: Layer> Layer for DeadlineLayer<L> {
-    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
+    async fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
         if !self.edge.policy.deadline {
-            // Switched off to show what it is good for: nobody is told how long anybody waits.
+            // Switched off to show what it is good for: no callee learns how long its caller waits.
             outbound.cx.deadline = Deadline::after(clock::now(), MAX_DEADLINE);
-            return self.inner.send(outbound);
+        } else if let Err(refusal) = check_deadline(&outbound.cx) {
+            telemetry::deadline_refused(self.edge.caller);
+            return Err(CallFailure::new(refusal, Progress::Shed("deadline")));
         }
-        Box::pin(async move {
-            if let Err(refusal) = check_deadline(&outbound.cx) {
-                telemetry::deadline_refused(self.edge.caller);
-                return Err(CallFailure::new(refusal, Progress::Shed("deadline")));
-            }
-            let until = outbound.cx.deadline.instant();
-            match timeout_at(until.into(), self.inner.send(outbound)).await {
-                Ok(result) => result,
-                Err(_) => Err(CallFailure::new(Refusal::too_late(), Progress::Unanswered("timeout"))),
-            }
-        })
+        self.inner.send(outbound).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contract::Refusal;
 use fault::Side;
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::attempt::AttemptError;
 use crate::edge::{CallFailure, Edge, Progress};
 use crate::fault_injection::{self, AppliedFault, FaultOutcome, InjectionPoint, apply_faults};
@@ -22,53 +22,65 @@ impl<L> FaultLayer<L> {
 }
 
 impl<L: Layer> Layer for FaultLayer<L> {
-    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
-        let Edge { faults, callee, .. } = &*self.edge;
-        if faults.is_empty() {
-            return self.inner.send(outbound);
+    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        if self.edge.faults.is_empty() {
+            return self.inner.send(outbound).await;
         }
-        Box::pin(async move {
-            // Some faults are between two copies: whom to ask is decided before.
-            outbound.to = self.edge.pick(outbound.avoid.as_ref());
-            let to = outbound.to.clone();
-            let copy = to.as_ref().map(|endpoint| endpoint.instance.id.as_str());
-            let point = InjectionPoint { side: Side::Caller, callee: *callee, route: outbound.name, copy };
-            let result = match apply_faults(faults, point, &outbound.cx).await {
-                Ok(applied) => self.apply(applied, outbound).await,
-                Err(outcome) => Err(failure(outcome)),
-            };
-            result.map_err(|failure| CallFailure { endpoint: failure.endpoint.or(to), ..failure })
-        })
+        // Boxed: what is rare must not add to the size of every other call.
+        Box::pin(self.under_faults(outbound)).await
     }
 }
 
 impl<L: Layer> FaultLayer<L> {
-    async fn apply(
-        &self,
-        applied: AppliedFault,
-        outbound: OutboundCall,
-    ) -> Result<bytes::Bytes, CallFailure> {
+    async fn under_faults<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
+        let Edge { faults, callee, .. } = &*self.edge;
+        // Some faults are between two copies: the endpoint is chosen before.
+        outbound.to = self.edge.pick(outbound.avoid.as_ref());
+        let to = outbound.to.clone();
+        let copy = to.as_ref().map(|endpoint| endpoint.instance.id.as_str());
+        let message = outbound.message.clone();
+        let route = message.route();
+        let point = InjectionPoint { side: Side::Caller, callee: *callee, route: &route, copy };
+        let result = match apply_faults(faults, point, &outbound.cx).await {
+            Ok(applied) => self.apply(applied, outbound).await,
+            Err(outcome) => Err(failure(outcome)),
+        };
+        result.map_err(|failure| CallFailure { endpoint: failure.endpoint.or(to), ..failure })
+    }
+
+    async fn apply<M: Message>(&self, applied: AppliedFault, outbound: OutboundCall<M>) -> Outcome<M> {
         let deadline = outbound.cx.deadline;
-        let again = applied.twice.then(|| outbound.clone());
+        let duplicated = applied.duplicated && outbound.message.is_replayable();
+        let again = duplicated.then(|| outbound.clone());
         let result = match again {
-            Some(again) => futures_util::join!(self.inner.send(outbound), self.inner.send(again)).0,
+            Some(again) => {
+                let (result, duplicate) =
+                    futures_util::join!(self.inner.send(outbound), self.inner.send(again));
+                if let Ok(reply) = duplicate {
+                    M::discard(reply);
+                }
+                result
+            }
             None => self.inner.send(outbound).await,
         };
         if applied.answer_lost {
             fault_injection::hang_until(deadline).await;
             return Err(failure(FaultOutcome::Hung));
         }
-        match applied.spoilt {
-            Some(how) => result.map(|answer| fault_injection::corrupt(how, &answer)),
+        match applied.corruption {
+            Some(how) => M::corrupt(result?, how).await,
             None => result,
         }
     }
 }
 
-/// As if the callee or the network had said so: the policies above must not know better.
-fn failure(outcome: FaultOutcome) -> CallFailure {
+/// As if the callee or the network had failed so: the policies above must not see a difference.
+fn failure<R>(outcome: FaultOutcome) -> CallFailure<R> {
     match outcome {
-        FaultOutcome::Aborted(refusal) => CallFailure::new(refusal, Progress::Answered),
+        FaultOutcome::Aborted(refusal) => {
+            let status = refusal.kind.status();
+            CallFailure::new(refusal, Progress::Answered(status))
+        }
         FaultOutcome::Hung => {
             CallFailure::new(AttemptError::TimedOut.refusal(), Progress::Unanswered("timeout"))
         }

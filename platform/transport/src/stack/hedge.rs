@@ -4,15 +4,16 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::{Either, select};
+use policy::hedge::HedgeOptions;
 use policy::retry::Idempotency;
 use runtime::clock;
 use tokio::time::sleep;
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::Edge;
 
-/// Marks a second try in the number of the try: it has dice of its own, and
-/// nobody retries on its behalf.
+/// Marks a second try in the number of the try: its dice are its own, and no callee
+/// retries on its behalf.
 const HEDGED_ATTEMPT: u8 = 0x40;
 
 pub(super) struct HedgeLayer<L> {
@@ -33,31 +34,38 @@ impl<L> HedgeLayer<L> {
     }
 }
 
+impl<L: Layer> HedgeLayer<L> {
+    async fn hedged<M: Message>(&self, hedge: HedgeOptions, outbound: OutboundCall<M>) -> Outcome<M> {
+        if let Some(budget) = &self.edge.hedge_budget {
+            budget.lock().expect("no panic while held").deposit(clock::now_ns());
+        }
+        let mut again = outbound.clone();
+        again.cx.attempt |= HEDGED_ATTEMPT;
+        let first = pin!(self.inner.send(outbound));
+        let first = match select(first, pin!(sleep(hedge.after.duration()))).await {
+            Either::Left((result, _)) => return result,
+            Either::Right(((), first)) => first,
+        };
+        if !self.withdraw() {
+            return first.await;
+        }
+        self.edge.metrics.retry();
+        match select(first, pin!(self.inner.send(again))).await {
+            Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
+            Either::Left((Err(_), second)) => second.await,
+            Either::Right((Err(_), first)) => first.await,
+        }
+    }
+}
+
 impl<L: Layer> Layer for HedgeLayer<L> {
-    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
-        // Only what may happen twice is sent twice.
-        let hedge = self.edge.policy.hedge.filter(|_| outbound.idempotency == Idempotency::Idempotent);
-        let Some(hedge) = hedge else { return self.inner.send(outbound) };
-        Box::pin(async move {
-            if let Some(budget) = &self.edge.hedge_budget {
-                budget.lock().expect("no panic while held").deposit(clock::now_ns());
-            }
-            let mut again = outbound.clone();
-            again.cx.attempt |= HEDGED_ATTEMPT;
-            let first = pin!(self.inner.send(outbound));
-            let first = match select(first, pin!(sleep(hedge.after.duration()))).await {
-                Either::Left((result, _)) => return result,
-                Either::Right(((), first)) => first,
-            };
-            if !self.withdraw() {
-                return first.await;
-            }
-            self.edge.metrics.retry();
-            match select(first, pin!(self.inner.send(again))).await {
-                Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
-                Either::Left((Err(_), second)) => second.await,
-                Either::Right((Err(_), first)) => first.await,
-            }
-        })
+    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        // Only what may happen twice, and can be sent twice, is sent twice.
+        let twice = outbound.idempotency == Idempotency::Idempotent && outbound.message.is_replayable();
+        match self.edge.policy.hedge.filter(|_| twice) {
+            // Boxed: two tries at once must not double the size of every other call.
+            Some(hedge) => Box::pin(self.hedged(hedge, outbound)).await,
+            None => self.inner.send(outbound).await,
+        }
     }
 }

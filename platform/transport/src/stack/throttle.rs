@@ -6,7 +6,7 @@ use contract::{Refusal, RefusalKind};
 use policy::throttle::Throttle;
 use runtime::{clock, random};
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
 
 pub(super) struct ThrottleLayer<L> {
@@ -25,9 +25,10 @@ fn locked(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
 }
 
 /// Overload is what throttling is about; any other answer is an accepted call.
-fn is_overload(failure: &CallFailure) -> bool {
+fn is_overload<R>(failure: &CallFailure<R>) -> bool {
     match failure.progress {
-        Progress::Answered => failure.refusal.kind == RefusalKind::Unavailable,
+        Progress::Answered(_) => failure.refusal.kind == RefusalKind::Unavailable,
+        Progress::CallerFailed(_) => false,
         Progress::Shed(_) | Progress::NotSent(_) | Progress::Unanswered(_) | Progress::ResponseStarted => {
             true
         }
@@ -35,21 +36,19 @@ fn is_overload(failure: &CallFailure) -> bool {
 }
 
 impl<L: Layer> Layer for ThrottleLayer<L> {
-    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
-        let Some(throttle) = &self.edge.throttle else { return self.inner.send(outbound) };
-        Box::pin(async move {
-            let die = (random::bits() >> 11) as f64 / (1u64 << 53) as f64;
-            if !locked(throttle).admits(clock::now_ns(), die) {
-                self.edge.metrics.shed("throttle");
-                let refusal =
-                    Refusal::unavailable("throttled", "the callee turns most calls away; held back");
-                return Err(CallFailure::new(refusal, Progress::Shed("throttle")));
-            }
-            let result = self.inner.send(outbound).await;
-            if !result.as_ref().is_err_and(is_overload) {
-                locked(throttle).accepted(clock::now_ns());
-            }
-            result
-        })
+    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        let Some(throttle) = &self.edge.throttle else { return self.inner.send(outbound).await };
+        let die = (random::bits() >> 11) as f64 / (1u64 << 53) as f64;
+        if !locked(throttle).admits(clock::now_ns(), die) {
+            self.edge.metrics.shed("throttle");
+            let message = format!("`{}` turns most calls away; this one is held back", self.edge.callee);
+            let refusal = Refusal::unavailable("throttled", message);
+            return Err(CallFailure::new(refusal, Progress::Shed("throttle")));
+        }
+        let result = self.inner.send(outbound).await;
+        if !result.as_ref().is_err_and(is_overload) {
+            locked(throttle).accepted(clock::now_ns());
+        }
+        result
     }
 }

@@ -1,15 +1,16 @@
 //! Per-try timeout, and the measure of each try.
 //!
 //! What travels as deadline is the earlier of the call's and the try's, so the
-//! callee knows how long anybody will wait for *this* try.
+//! callee knows how long its caller waits for *this* try.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use contract::{Deadline, Refusal, RefusalKind};
 use runtime::clock;
 use tokio::time::timeout_at;
 
-use super::{CallFuture, Layer, OutboundCall};
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
 
 pub(super) struct TryTimeoutLayer<L> {
@@ -23,26 +24,38 @@ impl<L> TryTimeoutLayer<L> {
     }
 }
 
-impl<L: Layer> Layer for TryTimeoutLayer<L> {
-    fn send(&self, mut outbound: OutboundCall) -> CallFuture<'_> {
-        Box::pin(async move {
-            let started = clock::now();
-            if let Some(limit) = self.edge.policy.timeout {
-                let limit = Deadline::after(started, limit.duration());
-                outbound.cx.deadline = outbound.cx.deadline.earlier(limit);
-            }
-            let until = outbound.cx.deadline.instant();
-            let result = match timeout_at(until.into(), self.inner.send(outbound)).await {
-                Ok(result) => result,
-                Err(_) => {
-                    let message = "the callee did not answer within the time of one try";
-                    let refusal = Refusal::new(RefusalKind::DeadlineExceeded, "try_timed_out", message);
-                    Err(CallFailure::new(refusal, Progress::Unanswered("timeout")))
-                }
-            };
-            let outcome = result.as_ref().map_or_else(CallFailure::result, |_| Ok(200));
-            self.edge.metrics.attempt(outcome, clock::now() - started);
-            result
+impl<L: Layer> TryTimeoutLayer<L> {
+    async fn within<M: Message>(&self, until: Instant, outbound: OutboundCall<M>) -> Outcome<M> {
+        if self.edge.policy.timeout.is_none() && self.edge.faults.is_empty() {
+            // The carrier ends at the deadline by itself; an injected delay does not.
+            return self.inner.send(outbound).await;
+        }
+        timeout_at(until.into(), self.inner.send(outbound)).await.unwrap_or_else(|_| {
+            let message = "the callee did not answer within the time of one try";
+            let refusal = Refusal::new(RefusalKind::DeadlineExceeded, "try_timed_out", message);
+            Err(CallFailure::new(refusal, Progress::Unanswered("timeout")))
         })
+    }
+}
+
+impl<L: Layer> Layer for TryTimeoutLayer<L> {
+    async fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
+        let started = clock::now();
+        if let Some(limit) = self.edge.policy.timeout {
+            let limit = Deadline::after(started, limit.duration());
+            outbound.cx.deadline = outbound.cx.deadline.earlier(limit);
+        }
+        let (deadline, message) = (outbound.cx.deadline, outbound.message.clone());
+        let result = self.within(deadline.instant(), outbound).await;
+        let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
+        let ended = clock::now();
+        self.edge.metrics.attempt(status, ended - started);
+        if message.is_broken(deadline.remaining(ended).is_none()) {
+            // Whatever the callee made of half a request, it was not its doing.
+            let reason = "the sender's own body broke off or stalled";
+            let refusal = Refusal::bad_request("request_broken", reason);
+            return Err(CallFailure::new(refusal, Progress::CallerFailed("request_broken")));
+        }
+        result
     }
 }

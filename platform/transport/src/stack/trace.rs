@@ -1,11 +1,10 @@
-//! Span of the call as its caller made it, around all its tries.
+//! Span of a call as its caller made it, around all its tries.
 
 use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::{CallFuture, Layer, OutboundCall};
-use crate::codec::Codec;
+use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::Edge;
 
 pub(super) struct TraceLayer<L> {
@@ -20,12 +19,8 @@ impl<L> TraceLayer<L> {
 }
 
 impl<L: Layer> Layer for TraceLayer<L> {
-    fn send(&self, outbound: OutboundCall) -> CallFuture<'_> {
-        let carrier = match outbound.codec {
-            Codec::Json => "http+json",
-            Codec::Postcard => "http+binary",
-        };
-        let span = telemetry::call_span(outbound.name, self.edge.callee, carrier);
-        Box::pin(self.inner.send(outbound).instrument(span))
+    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+        let span = outbound.message.span(&self.edge);
+        self.inner.send(outbound).instrument(span).await
     }
 }
