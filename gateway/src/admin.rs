@@ -1,4 +1,4 @@
-//! The operator's side: what the door knows, and the few things to change, on a port of its own.
+//! The operator's side: what the gateway knows, and the few things to change, on a port of its own.
 //!
 //! | call | does |
 //! |---|---|
@@ -66,38 +66,38 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "error": { "code": code, "message": message } }))).into_response()
 }
 
-async fn token(State(door): State<Gateway>, request: Request, next: Next) -> Response {
-    if !headers::has_token(request.headers(), &door.0.options.token) {
+async fn token(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    if !headers::has_token(request.headers(), &gateway.0.options.token) {
         return error(StatusCode::UNAUTHORIZED, "token_required", "send the run's token as `x-cleave-token`");
     }
     next.run(request).await
 }
 
-async fn routes(State(door): State<Gateway>) -> Json<Value> {
-    let table = door.table().load();
-    Json(json!({ "rev": table.rev, "kept": door.table().revisions(), "routes": table.config.routes }))
+async fn routes(State(gateway): State<Gateway>) -> Json<Value> {
+    let table = gateway.table().load();
+    Json(json!({ "rev": table.rev, "kept": gateway.table().revisions(), "routes": table.config.routes }))
 }
 
-async fn replace(State(door): State<Gateway>, body: Result<Json<RouteTable>, JsonRejection>) -> Response {
+async fn replace(State(gateway): State<Gateway>, body: Result<Json<RouteTable>, JsonRejection>) -> Response {
     let table = match body {
         Ok(Json(table)) => table,
         Err(rejection) => return error(rejection.status(), "table_unreadable", &rejection.body_text()),
     };
-    match door.table().replace(table) {
+    match gateway.table().replace(table) {
         Ok(rev) => {
             tracing::info!(rev, "route table replaced");
             Json(json!({ "rev": rev })).into_response()
         }
         Err(errors) => {
-            let message = format!("the table has {} faults; nothing has changed", errors.len());
+            let message = format!("the table has {} errors; nothing has changed", errors.len());
             let body = json!({ "error": { "code": "table_invalid", "message": message }, "errors": errors });
             (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
         }
     }
 }
 
-async fn roll_back(State(door): State<Gateway>, Path(rev): Path<u64>) -> Response {
-    match door.table().roll_back(rev) {
+async fn roll_back(State(gateway): State<Gateway>, Path(rev): Path<u64>) -> Response {
+    match gateway.table().roll_back(rev) {
         Ok(now) => {
             tracing::info!(rev = now, of = rev, "route table rolled back");
             Json(json!({ "rev": now, "of": rev })).into_response()
@@ -106,32 +106,32 @@ async fn roll_back(State(door): State<Gateway>, Path(rev): Path<u64>) -> Respons
     }
 }
 
-async fn drain(State(door): State<Gateway>) -> Json<Value> {
-    door.begin_drain();
-    let (inside, waiting) = door.0.admission.counts();
+async fn drain(State(gateway): State<Gateway>) -> Json<Value> {
+    gateway.begin_drain();
+    let (inside, waiting) = gateway.0.admission.counts();
     Json(json!({ "draining": true, "inside": inside, "waiting": waiting }))
 }
 
-async fn readyz(State(door): State<Gateway>) -> Response {
-    if door.is_ready() {
+async fn readyz(State(gateway): State<Gateway>) -> Response {
+    if gateway.is_ready() {
         "ok\n".into_response()
     } else {
-        error(StatusCode::SERVICE_UNAVAILABLE, "draining", "this door is closing")
+        error(StatusCode::SERVICE_UNAVAILABLE, "draining", "the gateway is draining")
     }
 }
 
 /// One JSON object per component behind a network, in order of name.
-fn by_component(door: &Gateway, describe: impl Fn(&Edge) -> Value) -> Json<Value> {
+fn by_component(gateway: &Gateway, describe: impl Fn(&Edge) -> Value) -> Json<Value> {
     let describe = |backend: &Arc<Backend>| match &backend.location {
         Location::Remote(stack) => (backend.name.to_string(), describe(stack.edge())),
         Location::Local { .. } => (backend.name.to_string(), json!("local")),
     };
-    Json(Value::Object(door.backends().iter().map(describe).collect()))
+    Json(Value::Object(gateway.backends().iter().map(describe).collect()))
 }
 
-async fn clusters(State(door): State<Gateway>) -> Json<Value> {
+async fn clusters(State(gateway): State<Gateway>) -> Json<Value> {
     let now_ns = clock::now_ns();
-    by_component(&door, |edge| {
+    by_component(&gateway, |edge| {
         let endpoints = edge.cluster().endpoints();
         let describe = |endpoint: &Arc<transport::Endpoint>| {
             let load = &endpoint.load;
@@ -150,8 +150,8 @@ async fn clusters(State(door): State<Gateway>) -> Json<Value> {
     })
 }
 
-async fn breakers(State(door): State<Gateway>) -> Json<Value> {
-    by_component(&door, |edge| {
+async fn breakers(State(gateway): State<Gateway>) -> Json<Value> {
+    by_component(&gateway, |edge| {
         let state = match edge.circuit() {
             breaker::BreakerState::Closed => "closed",
             breaker::BreakerState::HalfOpen => "half-open",
@@ -161,8 +161,8 @@ async fn breakers(State(door): State<Gateway>) -> Json<Value> {
     })
 }
 
-async fn pools(State(door): State<Gateway>) -> Json<Value> {
-    by_component(&door, |edge| {
+async fn pools(State(gateway): State<Gateway>) -> Json<Value> {
+    by_component(&gateway, |edge| {
         let describe = |endpoint: &Arc<transport::Endpoint>| {
             let figures = endpoint.pool.stats();
             json!({

@@ -1,4 +1,4 @@
-//! Who may come in: so many at once, a short queue in order of arrival, and a quick no for the rest.
+//! Admission: so many requests at once, a short queue in order of arrival, a quick refusal for the rest.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,7 +7,7 @@ use policy::admission::{AdmissionControl, AdmissionDecision, AdmissionOptions};
 use runtime::clock;
 use tokio::sync::oneshot;
 
-/// The door's places and the queue before them. [`AdmissionControl`] decides; here is the waiting.
+/// The gateway's permits and the queue for them. [`AdmissionControl`] decides; here is the waiting.
 pub(crate) struct AdmissionQueue(Arc<Shared>);
 
 struct Shared {
@@ -24,30 +24,30 @@ struct Waiter {
     turn: oneshot::Sender<Option<Permit>>,
 }
 
-/// What becomes of somebody who knocks.
+/// What becomes of a request that arrives.
 pub(crate) enum Admission {
-    /// Come in.
+    /// It is served.
     Granted(Permit),
-    /// Wait here.
+    /// It waits for a permit.
     Queued(QueuedRequest),
-    /// There is no place, and no use in waiting.
+    /// There is no permit, and no use in waiting.
     Shed,
 }
 
 /// A place in the queue. Dropping it leaves the queue.
 pub(crate) struct QueuedRequest(oneshot::Receiver<Option<Permit>>);
 
-/// A place in the house; goes to the next in the queue when dropped.
+/// Leave to be served; goes to the next request in the queue when dropped.
 pub(crate) struct Permit(Arc<Shared>);
 
 impl AdmissionQueue {
-    /// An empty house.
+    /// Nothing served, nothing waiting.
     pub fn new(options: AdmissionOptions) -> Self {
         let state = State { admission: AdmissionControl::new(options), queue: VecDeque::new() };
         Self(Arc::new(Shared { state: Mutex::new(state) }))
     }
 
-    /// Asks for a place.
+    /// Asks for a permit.
     pub fn request_permit(&self) -> Admission {
         let mut state = self.0.state();
         state.drop_abandoned();
@@ -55,9 +55,9 @@ impl AdmissionQueue {
             AdmissionDecision::Serve => Admission::Granted(Permit(self.0.clone())),
             AdmissionDecision::Shed => Admission::Shed,
             AdmissionDecision::Wait => {
-                let (turn, told) = oneshot::channel();
+                let (turn, granted) = oneshot::channel();
                 state.queue.push_back(Waiter { since_ns: clock::now_ns(), turn });
-                Admission::Queued(QueuedRequest(told))
+                Admission::Queued(QueuedRequest(granted))
             }
         }
     }
@@ -69,7 +69,7 @@ impl AdmissionQueue {
 }
 
 impl QueuedRequest {
-    /// Waits for a place; `None` when the queue has been standing for too long.
+    /// Waits for the permit; `None` when the queue has been standing for too long.
     pub async fn granted(self) -> Option<Permit> {
         self.0.await.ok().flatten()
     }
@@ -82,7 +82,7 @@ impl Shared {
 }
 
 impl State {
-    /// Those who stopped waiting make room for those who come.
+    /// Requests whose clients stopped waiting make room for new ones.
     fn drop_abandoned(&mut self) {
         let before = self.queue.len();
         self.queue.retain(|waiter| !waiter.turn.is_closed());
@@ -94,7 +94,7 @@ impl State {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut told = Vec::new();
+        let mut notified = Vec::new();
         {
             let mut state = self.0.state();
             state.drop_abandoned();
@@ -103,14 +103,14 @@ impl Drop for Permit {
                 let now_ns = clock::now_ns();
                 let entry = state.admission.on_dequeue(now_ns - waiter.since_ns, now_ns);
                 let served = entry == AdmissionDecision::Serve;
-                told.push((waiter.turn, served.then(|| Self(self.0.clone()))));
+                notified.push((waiter.turn, served.then(|| Self(self.0.clone()))));
                 if served {
                     break;
                 }
             }
         }
-        // Outside the lock: a waiter that left in between drops its place right here.
-        for (turn, permit) in told {
+        // Outside the lock: a waiter that left in between drops its permit right here.
+        for (turn, permit) in notified {
             let _gone = turn.send(permit);
         }
     }
@@ -127,19 +127,19 @@ mod tests {
     fn enter(admission: &AdmissionQueue) -> Permit {
         match admission.request_permit() {
             Admission::Granted(permit) => permit,
-            _ => panic!("there is a place"),
+            _ => panic!("a permit is free"),
         }
     }
 
     fn queue(admission: &AdmissionQueue) -> QueuedRequest {
         match admission.request_permit() {
             Admission::Queued(turn) => turn,
-            _ => panic!("there is no place, but a queue"),
+            _ => panic!("no permit is free, and the queue has room"),
         }
     }
 
     #[tokio::test]
-    async fn a_place_goes_to_whoever_waits_longest() {
+    async fn a_permit_goes_to_the_request_that_waits_longest() {
         let admission = admission(1, 2);
         let first = enter(&admission);
         let (second, third) = (queue(&admission), queue(&admission));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_stops_waiting_leaves_no_trace() {
+    async fn a_request_that_stops_waiting_leaves_no_trace() {
         let admission = admission(1, 1);
         let first = enter(&admission);
         drop(queue(&admission));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_that_nobody_takes_goes_on() {
+    async fn a_permit_that_is_not_taken_goes_on() {
         let admission = admission(1, 2);
         let first = enter(&admission);
         let (gone, last) = (queue(&admission), queue(&admission));

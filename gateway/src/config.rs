@@ -8,7 +8,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 /// First path segments that belong to the inside of the suite. They are never
-/// public, whatever a table says.
+/// public, whatever a table lists.
 const INTERNAL_SEGMENTS: [&str; 5] = ["call", "outbox", "control", "metrics", "fault"];
 /// Shortest and longest deadline of a route, milliseconds.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 1..=30_000;
@@ -32,7 +32,7 @@ pub struct Route {
     pub method: Option<String>,
     /// Template with parameters in braces: `/v1/users/{id}/photos`. Also the label of its metrics.
     pub path: String,
-    /// Who answers.
+    /// The component that answers.
     pub component: ComponentName,
     /// Longest useful wait, milliseconds, the request's body included.
     #[serde(default = "Route::default_deadline_ms")]
@@ -73,7 +73,7 @@ impl Route {
 pub struct ConfigError {
     /// `routes[3].path`.
     pub at: String,
-    /// Lowercase, says what to do.
+    /// Lowercase, with what to write instead.
     pub message: String,
 }
 
@@ -187,7 +187,7 @@ mod tests {
             Route::new("GET", "/v1/feed", FEED),
             Route::new("GET", "/v1/users/{id}/photos", FEED),
             Route::new("GET", "/v1/photos/{id}", PHOTO),
-            // Another name for the same parameter under another method is no conflict.
+            // Another name for the same parameter under another method does not conflict.
             Route::new("DELETE", "/v1/photos/{photo}", PHOTO),
             Route::new("GET", "/v1/photos/{id}/original", PHOTO),
         ];
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_said_at_once_with_its_place() {
+    fn every_error_is_reported_at_once_with_its_path() {
         let text = errors(vec![
             Route::new("GTE", "/v1/feed", FEED),
             Route::new("GET", "v1/feed", FEED),

@@ -1,4 +1,4 @@
-//! The door as a whole: what it is made from, how it is served, how it ends.
+//! The gateway as a whole: what it is made from, how it is served, how it ends.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use crate::backend::{Backend, Upstream};
 use crate::config::{ConfigError, RouteTable};
 use crate::table::{Resolve, Table};
 
-/// What a door is made from.
+/// What a gateway is made from.
 #[derive(Clone)]
 pub struct Options {
     /// What changes at the operator's side must carry in `x-cleave-token`.
@@ -35,7 +35,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults of the house: 512 inside, 128 waiting, bodies of 64 KiB kept.
+    /// The defaults: 512 requests served, 128 waiting, bodies of 64 KiB kept.
     pub fn new(token: Arc<str>) -> Self {
         Self {
             token,
@@ -48,7 +48,7 @@ impl Options {
     }
 }
 
-/// The public door. Cheap to clone; all clones are one door.
+/// The public entry. Cheap to clone; all clones are one gateway.
 #[derive(Clone)]
 pub struct Gateway(pub(crate) Arc<Shared>);
 
@@ -70,7 +70,7 @@ struct Backends {
 }
 
 impl Gateway {
-    /// A door with these routes. `find` says where a component is, `None` if
+    /// A gateway with these routes. `find` is where a component is, `None` if
     /// it cannot be reached from here; asked once per component.
     ///
     /// # Errors
@@ -104,12 +104,12 @@ impl Gateway {
     /// Serves the public port.
     ///
     /// # Panics
-    /// When the door is open already: it has one port.
+    /// When it is served already: it has one port.
     pub fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
-        let door = self.clone();
+        let gateway = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
-            let door = door.clone();
-            async move { Ok::<_, Infallible>(door.handle(request).await) }
+            let gateway = gateway.clone();
+            async move { Ok::<_, Infallible>(gateway.handle(request).await) }
         });
         // What is spawned here belongs to the gateway, also inside a monolith.
         let server = scope::enter(ComponentName::GATEWAY, || serve::serve(tasks, listener, service, options));

@@ -1,15 +1,15 @@
-//! The public door: routing, balancing, admission, retries, drain. Forwards; does not parse bodies.
+//! The public entry: routing, balancing, admission, retries, drain. Forwards; does not parse bodies.
 //!
 //! - `proxy`: one request, from its first byte to its last. Start here.
-//! - `request_context`: what the door makes of a request's head.
+//! - `request_context`: what the gateway makes of a request's head.
 //! - `request_body`: a request's body, kept for another try or streamed.
-//! - `admission_queue`: who may come in.
+//! - `admission_queue`: how many requests are served, wait, and are refused.
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
 //! - [`admin`]: the operator's side, on a port of its own.
 //!
-//! The door is raw hyper through [`transport::serve`]; axum serves the
+//! The public port is raw hyper through [`transport::serve`]; axum serves the
 //! operator's side only.
 
 pub mod admin;

@@ -73,8 +73,7 @@ impl Gateway {
         match table.find(&head.method, head.uri.path()) {
             RouteMatch::Matched(target) => Ok(target.clone()),
             RouteMatch::Nothing => {
-                let refusal =
-                    Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here");
+                let refusal = Refusal::new(RefusalKind::NotFound, "no_such_route", "no route has this path");
                 Err(Box::new(refusal_response::encode(&refusal)))
             }
             RouteMatch::OtherMethods(methods) => {
@@ -125,7 +124,7 @@ impl Gateway {
                 answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal))
             }
         };
-        // Whatever the component made of half a body, the client is told what was wrong with it.
+        // Whatever the component made of half a body, the client hears what was wrong with it.
         if let Some(body_failure) = body.failure(deadline.remaining(clock::now()).is_none()) {
             return body_refused(body_failure, route.max_body);
         }
@@ -145,14 +144,16 @@ impl Gateway {
         };
         match self.0.admission.request_permit() {
             Admission::Granted(permit) => Ok(permit),
-            Admission::Shed => Err(overloaded("as many requests are inside and waiting as may be")),
+            Admission::Shed => Err(overloaded("the gateway serves and queues as many requests as it may")),
             Admission::Queued(turn) => {
                 let waiting =
                     cost::part(Part::Queueing, timeout_at(deadline.instant().into(), turn.granted()));
                 let started = clock::now();
                 let permit = waiting.instrument(telemetry::wait_span(Wait::Queue)).await;
                 telemetry::queue_wait(ComponentName::GATEWAY, "admission", clock::now() - started);
-                permit.map_err(|_| Refusal::too_late())?.ok_or_else(|| overloaded("the queue stands still"))
+                permit
+                    .map_err(|_| Refusal::too_late())?
+                    .ok_or_else(|| overloaded("the admission queue is not moving"))
             }
         }
     }
@@ -179,7 +180,7 @@ async fn call(
     }
 }
 
-/// What is wrong with the request's body, as the client is told.
+/// What is wrong with the request's body, as the client receives it.
 fn body_refused(body_failure: BodyFailure, max_body: u64) -> Response<Body> {
     match body_failure {
         BodyFailure::TooLarge => {

@@ -1,6 +1,6 @@
 //! A request's body on its way through: small ones are kept for another try, large ones stream.
 //!
-//! A stream is lent, not given: while nobody has read from it, it can be lent
+//! A stream is lent, not given: while none of it has been read, it can be lent
 //! again, so an upload survives a connection that was refused.
 
 use std::pin::Pin;
@@ -226,12 +226,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_body_is_lent_again_until_somebody_reads() {
+    async fn a_large_body_is_lent_again_until_it_is_read() {
         for body in [Body::full("hello!"), chunked(&["he", "llo!"]), chunked(&["h", "ello", "!"])] {
             let body = take(body, 5).await.expect("not too large");
             assert!(!body.is_whole());
             drop(body.lend().expect("untouched"));
-            assert_eq!(body.failure(true), None, "nobody asked for it yet");
+            assert_eq!(body.failure(true), None, "none of it was read yet");
             assert_eq!(read(&body).await.as_deref(), Some(&b"hello!"[..]));
             assert!(body.lend().is_none());
             assert_eq!(body.failure(true), None, "it came through");

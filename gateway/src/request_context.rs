@@ -1,4 +1,4 @@
-//! What the door makes of a request's head: what is refused before routing, and what is passed on.
+//! What the gateway makes of a request's head: what is refused before routing, and what is passed on.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -34,7 +34,11 @@ pub(crate) struct Rejection {
 pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
     let no = |status, code, message| Err(Rejection { status, code, message });
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
-        return no(StatusCode::METHOD_NOT_ALLOWED, "method_refused", "this door is no tunnel and no mirror");
+        return no(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_refused",
+            "unsupported method: CONNECT and TRACE are not served",
+        );
     }
     let host = match sanitize::host(head.version, &head.uri, &head.headers) {
         Ok(host) => host,
@@ -62,7 +66,7 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
 pub(crate) struct RequestContext {
     pub target: Arc<ResolvedRoute>,
     pub method: Method,
-    /// Path and query only: whoever wrote the request in absolute form, we do not.
+    /// Path and query only: also for a request in absolute form.
     uri: Uri,
     host: Option<HeaderValue>,
     /// The client's headers, without what concerns one connection or claims to be ours.
@@ -117,7 +121,7 @@ impl RequestContext {
         }
     }
 
-    /// The request as one try sends it. `to` is the `Host` of whoever is asked;
+    /// The request as one try sends it. `to` is the `Host` of the endpoint that is asked;
     /// `None` in this process.
     pub fn request(
         &self,
@@ -172,7 +176,7 @@ impl AttemptHeaders {
 }
 
 /// The client's own id, so that its dice are the same in every arm; a text that
-/// is no number of ours is hashed. Without one, a keyed write is known by its key.
+/// is not a number in our form is hashed. Without one, a keyed write is known by its key.
 fn request_id(fields: &HeaderMap) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     let hashed = |value: &HeaderValue| mix(fnv1a64(value.as_bytes(), BASIS));

@@ -18,11 +18,11 @@ use crate::config::{ConfigError, Route, RouteTable};
 /// Tables one can go back to.
 const MAX_REVISIONS: usize = 8;
 
-/// A route, resolved: who answers and where it is counted.
+/// A route, resolved: the component that answers, and where requests are counted.
 pub struct ResolvedRoute {
     /// As configured.
     pub route: Route,
-    /// Who answers.
+    /// The component that answers.
     pub(crate) backend: Arc<Backend>,
     /// Rate, errors and durations, by method, in the order of [`ResolvedRoute::metrics`].
     metrics: Vec<(Method, Arc<ServerMetrics>)>,
@@ -61,7 +61,7 @@ pub(crate) type Resolve = Box<dyn Fn(ComponentName) -> Option<Arc<Backend>> + Se
 
 /// No table of that number is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no table {rev} is kept; there are {}", list(.kept))]
+#[error("unknown revision {rev}: expected one of {}", list(.kept))]
 pub struct UnknownRevision {
     /// What was asked for.
     pub rev: u64,

@@ -108,7 +108,7 @@ async fn changes_need_the_token_and_looking_does_not() {
         assert_eq!(get(fixture.admin, path).await.status, 200, "{path}");
         assert_eq!(get(fixture.addr, path).await.status, 404, "{path} is not public");
     }
-    assert!(fixture.door.is_ready());
+    assert!(fixture.gateway.is_ready());
     assert_eq!(change(&fixture, "POST", "/drain", &Value::Null).await.status, 200);
     assert_eq!(get(fixture.admin, "/readyz").await.status, 503);
     assert_eq!(get(fixture.addr, "/v1/echo/7").await.field("connection"), Some("close"));

@@ -96,7 +96,7 @@ async fn an_edge_that_mostly_fails_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_full_house_says_so_at_once() {
+async fn a_full_gateway_refuses_at_once() {
     let (tasks, hits, free) = (Tasks::new(), Hits::default(), Arc::new(Semaphore::new(0)));
     let (counted, released) = (hits.clone(), free.clone());
     let held = move || {
@@ -126,14 +126,14 @@ async fn the_full_house_says_so_at_once() {
 }
 
 #[tokio::test]
-async fn a_cluster_without_anybody_is_unavailable() {
+async fn a_cluster_without_endpoints_is_unavailable() {
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[]))).await;
     let answer = get(fixture.addr, "/v1/echo/7").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "no_endpoint"));
 }
 
 #[tokio::test]
-async fn faults_of_the_doors_edges_bite_below_its_policies() {
+async fn faults_of_the_gateways_edges_act_below_its_policies() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let copy = copy(&tasks, echo(hits.clone())).await;
     let faults = Arc::new(fault::LeaseTable::new());

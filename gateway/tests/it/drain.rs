@@ -35,7 +35,7 @@ async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits
 }
 
 #[tokio::test]
-async fn a_door_that_closes_under_load_fails_nobody() {
+async fn a_gateway_that_drains_under_load_fails_no_request() {
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
@@ -50,16 +50,16 @@ async fn a_door_that_closes_under_load_fails_nobody() {
         })
         .collect();
     until("load", || served.count() > 200).await;
-    fixture.door.begin_drain();
+    fixture.gateway.begin_drain();
     assert_eq!(crate::raw_client::get(fixture.admin, "/readyz").await.status, 503);
-    assert_eq!(bounded("the drain", fixture.door.drain()).await, 0, "nobody was cut off");
+    assert_eq!(bounded("the drain", fixture.gateway.drain()).await, 0, "no request was cut off");
     for visitor in visitors {
         bounded("a visitor", visitor).await.expect("not one failed request");
     }
 }
 
 #[tokio::test]
-async fn replicas_are_replaced_under_load_and_nobody_notices() {
+async fn replicas_are_replaced_under_load_without_a_failed_request() {
     let tasks = Tasks::new();
     let old = [copy(&tasks, echo(Hits::default())).await, copy(&tasks, echo(Hits::default())).await];
     let cluster = cluster_of(&old.each_ref().map(|copy| copy.addr()));
@@ -103,19 +103,19 @@ async fn replicas_are_replaced_under_load_and_nobody_notices() {
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_its_request_along() {
-    struct Told(Arc<AtomicBool>);
-    impl Drop for Told {
+    struct DropFlag(Arc<AtomicBool>);
+    impl Drop for DropFlag {
         fn drop(&mut self) {
             self.0.store(true, Ordering::SeqCst);
         }
     }
     let (tasks, asked, dropped) = (Tasks::new(), Hits::default(), Arc::new(AtomicBool::new(false)));
-    let (counted, told) = (asked.clone(), dropped.clone());
+    let (counted, flag) = (asked.clone(), dropped.clone());
     let endless = move || {
         counted.hit();
-        let told = Told(told.clone());
+        let flag = DropFlag(flag.clone());
         async move {
-            let _told = told;
+            let _flag = flag;
             std::future::pending::<()>().await;
         }
     };

@@ -1,4 +1,4 @@
-//! A door, and components behind it.
+//! A gateway, and components behind it.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,12 +25,12 @@ pub const TOKEN: &str = "the-run's-token";
 
 pub struct TestGateway {
     _tasks: Tasks,
-    pub door: Gateway,
+    pub gateway: Gateway,
     pub addr: SocketAddr,
     pub admin: SocketAddr,
 }
 
-/// How the door is told to differ from its defaults.
+/// How a gateway differs from the defaults.
 #[derive(Default)]
 pub struct Tuning {
     pub policy: Option<Policy>,
@@ -51,11 +51,11 @@ impl TestGateway {
         }
         let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
         let find = move |name| (name == PHOTO).then(|| upstream.clone());
-        let door = Gateway::new(options, routes, find).expect("a valid table");
+        let gateway = Gateway::new(options, routes, find).expect("a valid table");
         let serving = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
-        let server = door.serve(&tasks, listen().await, serving);
-        let admin = serve::serve(&tasks, listen().await, door.admin(None), serve::Options::default());
-        Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, door }
+        let server = gateway.serve(&tasks, listen().await, serving);
+        let admin = serve::serve(&tasks, listen().await, gateway.admin(None), serve::Options::default());
+        Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, gateway }
     }
 }
 
@@ -129,7 +129,7 @@ impl Hits {
 
 /// A component that says what it was asked.
 pub fn echo(hits: Hits) -> Router {
-    let told = move |request: Request| {
+    let echoed = move |request: Request| {
         let hits = hits.clone();
         async move {
             hits.hit();
@@ -154,16 +154,16 @@ pub fn echo(hits: Hits) -> Router {
         axum::body::Body::from_stream(pieces)
     };
     Router::new()
-        .route("/v1/echo/{id}", any(told.clone()))
-        .route("/v1/echo", post(told.clone()))
-        .route("/v1/small", post(told.clone()))
-        .route("/v1/large", post(told.clone()))
-        .route("/v1/slow", get(std::future::pending::<()>).post(told.clone()))
+        .route("/v1/echo/{id}", any(echoed.clone()))
+        .route("/v1/echo", post(echoed.clone()))
+        .route("/v1/small", post(echoed.clone()))
+        .route("/v1/large", post(echoed.clone()))
+        .route("/v1/slow", get(std::future::pending::<()>).post(echoed.clone()))
         .route("/v1/status/{code}", get(status))
         .route("/v1/broken", get(broken))
         .route("/v1/panic", get(panicking))
-        .route("/call/secret", any(told.clone()))
-        .route("/metrics", any(told))
+        .route("/call/secret", any(echoed.clone()))
+        .route("/metrics", any(echoed))
         .layer(DefaultBodyLimit::disable())
 }
 
@@ -173,7 +173,7 @@ async fn panicking() -> StatusCode {
 
 async fn status(axum::extract::Path(code): axum::extract::Path<u16>) -> impl IntoResponse {
     let code = StatusCode::from_u16(code).expect("a status");
-    (code, [("x-mine", "1"), ("connection", "x-mine"), ("retry-after", "7")], "said so")
+    (code, [("x-mine", "1"), ("connection", "x-mine"), ("retry-after", "7")], "the reason")
 }
 
 fn fields(headers: &HeaderMap) -> serde_json::Map<String, serde_json::Value> {

@@ -39,12 +39,12 @@ async fn what_concerns_one_connection_ends_with_it() {
                   upgrade: websocket\r\nproxy-connection: keep-alive\r\nkeep-alive: 5\r\n";
     let mut line = RawConnection::open(fixture.addr).await;
     line.send(request("GET", "/v1/echo/7", fields, b"")).await;
-    let told = line.receive(false).await.expect("an answer").json();
+    let seen = line.receive(false).await.expect("an answer").json();
     for gone in ["connection", "x-secret", "te", "upgrade", "proxy-connection", "keep-alive"] {
-        assert!(told["fields"].get(gone).is_none(), "{gone}: {told}");
+        assert!(seen["fields"].get(gone).is_none(), "{gone}: {seen}");
     }
-    assert_eq!(told["fields"]["x-forwarded-for"], "127.0.0.1");
-    assert!(told["fields"].get("x-cleave-request").is_some());
+    assert_eq!(seen["fields"]["x-forwarded-for"], "127.0.0.1");
+    assert!(seen["fields"].get("x-cleave-request").is_some());
     assert!(line.is_closed().await, "the client asked for that");
     let pools = crate::raw_client::get(fixture.admin, "/pools").await.json();
     assert_eq!(pools["photo"][0]["idle"], 1, "and the connection behind the door was kept: {pools}");
@@ -116,10 +116,10 @@ async fn a_trace_is_taken_over() {
     let (fixture, _tasks) = fixture(&Hits::default()).await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let fields = format!("traceparent: {trace}\r\n");
-    let told = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await.json();
-    let passed_on = told["fields"]["traceparent"].as_str().expect("a trace");
-    assert_eq!(passed_on[..35], trace[..35], "the same trace, whoever its last span is");
-    let told =
+    let seen = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await.json();
+    let passed_on = seen["fields"]["traceparent"].as_str().expect("a trace");
+    assert_eq!(passed_on[..35], trace[..35], "the same trace, with another parent span");
+    let seen =
         exchange(fixture.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
-    assert_ne!(told["fields"]["traceparent"], "nonsense");
+    assert_ne!(seen["fields"]["traceparent"], "nonsense");
 }

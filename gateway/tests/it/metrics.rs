@@ -15,7 +15,7 @@ async fn requests_are_counted_by_route_and_one_in_eight_is_billed() {
     let options = Options { level: Level::Metrics, log: LogTarget::Nowhere, ..Options::default() };
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
-    // The component behind its own door: it answers with a bill when asked for one.
+    // The component behind its server layer: it answers with its cost when asked for it.
     let behind = echo(Hits::default()).layer(transport::server_layer::layer(crate::fixture::PHOTO));
     let copy = copy(&tasks, behind).await;
     let routes = vec![gateway::Route::new("GET", "/v1/echo/{counted}", crate::fixture::PHOTO)];

@@ -1,4 +1,4 @@
-//! A component in this process and one behind a socket cannot be told apart.
+//! A component in this process and one behind a socket answer alike.
 
 use gateway::Upstream;
 use runtime::Tasks;
@@ -23,8 +23,8 @@ async fn a_request_arrives_as_it_was_sent() {
         assert_eq!((answer.status, answer.whole), (200, true));
         assert_eq!(answer.json()["uri"], "/v1/echo/7%20a?q=a%2Fb&n=1");
         let answer = post(fixture.addr, "/v1/echo", "content-type: text/x\r\n", b"hello").await;
-        let told = answer.json();
-        assert_eq!((&told["body"], &told["fields"]["content-type"]), (&json!("hello"), &json!("text/x")));
+        let seen = answer.json();
+        assert_eq!((&seen["body"], &seen["fields"]["content-type"]), (&json!("hello"), &json!("text/x")));
     })
     .await;
 }
@@ -54,8 +54,8 @@ async fn an_answer_passes_as_it_was_given() {
             assert_eq!((answer.status, answer.whole), (code, true), "{code}");
             assert_eq!(answer.field("retry-after"), Some("7"));
             assert_eq!(answer.field("x-mine"), None, "the component's own `Connection` listed it");
-            let said: &[u8] = if matches!(code, 204 | 304) { b"" } else { b"said so" };
-            assert_eq!(answer.body, said, "{code}");
+            let expected_body: &[u8] = if matches!(code, 204 | 304) { b"" } else { b"the reason" };
+            assert_eq!(answer.body, expected_body, "{code}");
         }
     })
     .await;
@@ -78,7 +78,7 @@ async fn head_has_the_length_and_not_the_body() {
 }
 
 #[tokio::test]
-async fn nobody_waits_past_the_deadline() {
+async fn no_client_waits_past_the_deadline() {
     both(async |fixture, _| {
         let answer = get(fixture.addr, "/v1/slow").await;
         assert_eq!((answer.status, answer.code().as_str()), (504, "callee_too_slow"));
@@ -94,9 +94,9 @@ async fn the_clients_deadline_counts_if_it_is_shorter_and_makes_sense() {
         {
             let fields = format!("x-deadline-ms: {given}\r\n");
             let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
-            let told: u64 =
-                answer.json()["fields"]["x-deadline-ms"].as_str().expect("told").parse().expect("ms");
-            assert!((least..=most).contains(&told), "{given:?} became {told}");
+            let seen: u64 =
+                answer.json()["fields"]["x-deadline-ms"].as_str().expect("a deadline").parse().expect("ms");
+            assert!((least..=most).contains(&seen), "{given:?} became {seen}");
         }
         let before = hits.count();
         for over in ["0", "-1"] {
@@ -104,7 +104,7 @@ async fn the_clients_deadline_counts_if_it_is_shorter_and_makes_sense() {
             let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
             assert_eq!((answer.status, answer.code().as_str()), (504, "deadline_exceeded"), "{over}");
         }
-        assert_eq!(hits.count(), before, "no work for somebody who has left");
+        assert_eq!(hits.count(), before, "no work for a client that has left");
     })
     .await;
 }

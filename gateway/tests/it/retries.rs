@@ -144,7 +144,7 @@ async fn a_write_that_may_have_happened_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_stale_connection_costs_nobody_anything() {
+async fn a_stale_connection_fails_no_request() {
     // Answers one request per connection and closes it without having said so.
     let listener = listen().await;
     let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());

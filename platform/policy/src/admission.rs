@@ -1,4 +1,4 @@
-//! Admission: so many at once, a short queue, and the rest are told at once.
+//! Admission: so many at once, a short queue, and an immediate refusal for the rest.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Default for AdmissionOptions {
     }
 }
 
-/// What becomes of a request at the door.
+/// What becomes of a request that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionDecision {
     /// It is served.
@@ -51,7 +51,7 @@ pub struct AdmissionControl {
 }
 
 impl AdmissionControl {
-    /// An empty house.
+    /// Nothing served, nothing waiting.
     pub const fn new(options: AdmissionOptions) -> Self {
         Self { options, serving: 0, waiting: 0, standing_since_ns: 0 }
     }
@@ -60,7 +60,7 @@ impl AdmissionControl {
     pub fn on_arrival(&mut self) -> AdmissionDecision {
         if self.serving < self.options.limit && self.waiting == 0 {
             self.serving += 1;
-            // Nobody waits, so the queue has drained.
+            // No request waits, so the queue has drained.
             self.standing_since_ns = 0;
             AdmissionDecision::Serve
         } else if self.waiting < self.options.queue {
@@ -93,7 +93,7 @@ impl AdmissionControl {
         self.waiting = self.waiting.saturating_sub(1);
     }
 
-    /// A request was answered. True when somebody waits for the place.
+    /// A request was answered. True when a request waits for the place.
     pub fn on_done(&mut self) -> bool {
         self.serving = self.serving.saturating_sub(1);
         self.waiting > 0
@@ -117,7 +117,7 @@ mod tests {
             AdmissionControl::new(AdmissionOptions { limit: 1, queue: 1, ..AdmissionOptions::default() });
         let entries = [admission.on_arrival(), admission.on_arrival(), admission.on_arrival()];
         assert_eq!(entries, [AdmissionDecision::Serve, AdmissionDecision::Wait, AdmissionDecision::Shed]);
-        assert!(admission.on_done(), "somebody waits");
+        assert!(admission.on_done(), "a request waits");
         assert_eq!(admission.on_dequeue(MS, 0), AdmissionDecision::Serve);
         assert_eq!(admission.counts(), (1, 0));
     }

@@ -1,4 +1,4 @@
-//! Who is asked: power of two choices over a penalised moving average, or turn by turn.
+//! Load balancing: power of two choices over a penalised moving average, or turn by turn.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -32,7 +32,7 @@ pub enum Balance {
     P2cEwma,
 }
 
-/// What is known of an endpoint: atomics, so that nobody waits for anybody.
+/// What is known of an endpoint: atomics, so that no request waits for another.
 /// Lossy updates of the average are fine.
 #[derive(Debug)]
 pub struct EndpointLoad {
@@ -176,7 +176,7 @@ impl Picker {
     }
 
     /// Index of the endpoint to ask, `None` of none. `bits` are random; `avoid`
-    /// was tried already and is asked again only if there is nobody else.
+    /// was tried already and is asked again only if there is no other.
     pub fn pick<E>(
         &self,
         endpoints: &[E],
@@ -233,7 +233,8 @@ mod tests {
         let mut state = 7;
         let mut counts = vec![0; loads.len()];
         for _ in 0..3_000 {
-            let picked = picker.pick(loads, |load| load, now_ns, bits(&mut state), avoid).expect("somebody");
+            let picked =
+                picker.pick(loads, |load| load, now_ns, bits(&mut state), avoid).expect("an endpoint");
             counts[picked] += 1;
         }
         counts

@@ -120,14 +120,14 @@ impl BreakerState {
 /// Whether a call may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// It may; how it ended is told with this.
+    /// It may; its result is reported with this.
     Granted(Generation),
     /// Not before so many nanoseconds have passed.
     Denied(u64),
 }
 
 /// Names the stretch of a breaker's life a call was admitted in: how a call ended
-/// that began before the breaker opened says nothing about the probes after.
+/// that began before the breaker opened teaches nothing about the probes after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(u32);
 

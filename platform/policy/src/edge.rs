@@ -107,7 +107,7 @@ pub struct EffectivePolicy {
     pub balance: Balance,
 }
 
-/// In a line, for people: what is not there is left out, what is on by default is said.
+/// In a line, for people: what is unset is left out, what is on by default is listed.
 impl fmt::Display for EffectivePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
@@ -199,7 +199,7 @@ impl Policy {
         );
         refuse(
             self.timeout == Some(HumanDuration::default()),
-            "timeout: nobody answers in no time; write \"250ms\"".into(),
+            "timeout: a try of 0s can never succeed; write a duration above zero, e.g. \"250ms\"".into(),
         );
         refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
         diagnostics
@@ -217,8 +217,8 @@ impl Policy {
         diagnostics
     }
 
-    /// With the defaults filled in. Whoever sets `attempts` without a budget or
-    /// a breaker gets none: a naive retry must be possible to show.
+    /// With the defaults filled in. A policy that sets `attempts` without a budget or
+    /// a breaker has none: a naive retry must be possible to show.
     pub fn effective(&self) -> EffectivePolicy {
         let budget = if self.attempts.is_some() {
             self.budget
@@ -255,13 +255,17 @@ pub struct EdgePattern {
     callee: Option<String>,
 }
 
-/// Text that is no edge.
+/// Text that cannot be read as an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeParseError(String);
 
 impl fmt::Display for EdgeParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no edge; write \"feed->follower\", \"*->photo\" or \"*->*\"", self.0)
+        write!(
+            f,
+            "invalid edge `{}`: expected caller->callee; write \"feed->follower\", \"*->photo\" or \"*->*\"",
+            self.0
+        )
     }
 }
 
@@ -357,21 +361,21 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_told_in_a_line() {
-        let told = |toml: &str| toml::from_str::<Policy>(toml).expect(toml).effective().to_string();
+    fn a_policy_prints_as_one_line() {
+        let line = |toml: &str| toml::from_str::<Policy>(toml).expect(toml).effective().to_string();
         assert_eq!(
-            told(""),
+            line(""),
             "2 tries, up to 10ms between, doubling, retries 10% and 1/s over 10s, \
              breaker at 50% of 10s and 20 calls, open 5s, 3 probes"
         );
         assert_eq!(
-            told(
+            line(
                 "attempts = 4\ntimeout = \"250ms\"\nbackoff = \"0ms\"\ncancel = \"detach\"\ndeadline = false"
             ),
             "4 tries of 250ms, no wait between, retries free, no breaker, no deadline, goes on when its caller leaves"
         );
         assert_eq!(
-            told("attempts = 1\nbulkhead = 6\nfallback = true"),
+            line("attempts = 1\nbulkhead = 6\nfallback = true"),
             "1 try, no breaker, bulkhead 6, with a fallback"
         );
     }

@@ -1,4 +1,4 @@
-//! Who is taken out for a while: endpoints that keep failing.
+//! Outlier ejection: endpoints that keep failing are taken out for a while.
 
 use crate::balance::EndpointLoad;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{HumanDuration, Ratio};
 
-/// More waiting calls than this is a run that diverged, whatever the file says.
+/// More waiting calls than this is a run that diverged, whatever the file asks for.
 pub const QUEUE_CAP: u32 = 50_000;
 /// Each connection owns a thread.
 const MAX_CONNECTIONS: u32 = 64;
@@ -35,7 +35,7 @@ pub struct ServiceOptions {
     /// For feed: authors with fewer followers are fanned out on write, the others merged on read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_below: Option<u32>,
-    /// Whether events are written in the transaction of what they tell. Switched off, they
+    /// Whether events are written in the transaction of the change they report. Switched off, they
     /// are published after it, and a crash in between loses them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<bool>,
@@ -108,12 +108,12 @@ pub struct SimulatedCache {
 }
 
 impl SimulatedCache {
-    /// Entries of a cache that does not say.
+    /// Entries of a cache that sets none.
     pub const ENTRIES: u32 = 100_000;
 }
 
 /// `{ slots = 8, work = { mean = "20ms" }, timeout = "300ms" }`: the store behind a
-/// cache. It never cancels: what was asked of it is done, whoever has left.
+/// cache. It never cancels: what was asked of it is done, also for callers that have left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SimulatedStore {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn what_makes_no_sense_is_reported() {
         for (text, part) in [
             ("slots = 0", "1 to 50000"),
             ("queue = 4", "write slots"),

@@ -50,7 +50,7 @@ impl Throttle {
         unit >= rejected
     }
 
-    /// The callee accepted a call: it answered, whatever it said.
+    /// The callee accepted a call: it answered, whatever the answer.
     pub fn accepted(&mut self, now_ns: u64) {
         self.advance(now_ns);
         self.slots[self.index()].1 += 1.0;

@@ -46,13 +46,13 @@ pub enum NotSentReason {
     /// The connection closed before the request was taken.
     #[error("the connection closed")]
     Closed(#[source] hyper::Error),
-    /// The cluster has nobody to ask.
+    /// The cluster has no endpoint that can be asked.
     #[error("`{0}` has no endpoint")]
     NoEndpoint(contract::ComponentName),
 }
 
 impl AttemptError {
-    /// For whoever decides whether to try again.
+    /// For the decision whether to try again.
     pub const fn outcome(&self) -> AttemptOutcome {
         match self {
             Self::NotSent(_) => AttemptOutcome::NotSent,
@@ -60,7 +60,7 @@ impl AttemptError {
         }
     }
 
-    /// As a caller is told.
+    /// As the caller receives it.
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
@@ -98,13 +98,13 @@ impl AttemptError {
 /// Sends `request` to `endpoint` and waits for the head of its response until
 /// `until`. The endpoint counts as in use until the response's body has ended.
 ///
-/// A kept connection may have been closed by the other side while nobody
-/// looked. What was not taken is sent again at once, on a new connection and
-/// at nobody's expense; what may have been taken only if `again` makes the
+/// A kept connection may have been closed by the other side in the meantime. What
+/// was not taken is sent again at once, on a new connection and without charge to
+/// any budget; what may have been taken only if `again` makes the
 /// request anew, which callers allow for what may be repeated.
 ///
 /// # Errors
-/// When there is no response; the endpoint has been told.
+/// When there is no response; the endpoint's load has recorded it.
 pub async fn send(
     endpoint: &Arc<Endpoint>,
     request: Request<Body>,
@@ -222,7 +222,7 @@ pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -
         request.headers_mut().insert(HOST, endpoint.host().clone());
         Some(request)
     };
-    let request = make().ok_or_else(|| Refusal::internal(format!("`{path}` is no path")))?;
+    let request = make().ok_or_else(|| Refusal::internal(format!("invalid path `{path}`")))?;
     let until = cx.deadline.instant();
     let flight = endpoint.begin_unmeasured();
     let response = send_in_flight(flight, &endpoint, request, until, false, make)

@@ -38,7 +38,7 @@ enum Inner {
     Other(UnsyncBoxBody<Bytes, BoxError>),
 }
 
-/// Ends a body whose other side says nothing. hyper has no such timeout.
+/// Ends a body whose other side sends nothing. hyper has no such timeout.
 struct Idle {
     after: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -151,7 +151,7 @@ impl Body {
         self.idle = None;
     }
 
-    /// [`Body::finish`] for a body that turns out to have no bytes: nobody may poll it.
+    /// [`Body::finish`] for a body that turns out to have no bytes: it may never be polled.
     pub(crate) fn finish_if_empty(&mut self, cx: &mut Context<'_>) {
         if self.is_end_stream() {
             self.finish(cx);
@@ -171,7 +171,7 @@ impl Body {
                 if polled.is_pending()
                     && let Some(pooled) = &mut self.pooled
                 {
-                    // Nobody else moves the bytes of this connection.
+                    // No other task moves the bytes of this connection.
                     pooled.drive(cx);
                     polled = Pin::new(body).poll_frame(cx);
                 }
@@ -232,7 +232,7 @@ impl HttpBody for Body {
             other => other,
         };
         match &answer {
-            // hyper does not poll again once a body says that it is at its end.
+            // hyper does not poll again once a body reports its end.
             None => this.finish(cx),
             Some(Ok(_)) => this.finish_if_empty(cx),
             Some(Err(_)) => this.pooled = None,

@@ -1,4 +1,4 @@
-//! Who answers what, from here.
+//! Finds the answer to a call, from here: in this process, or behind an edge.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
@@ -44,7 +44,7 @@ pub struct CallRouterOptions {
     pub seed: u64,
 }
 
-/// Finds the way from a caller to whoever answers. Cheap to clone.
+/// Finds the way from a caller to the component that answers. Cheap to clone.
 #[derive(Clone)]
 pub struct CallRouter(Arc<RouterState>);
 
@@ -67,7 +67,7 @@ struct RegisteredCall {
 }
 
 impl CallRouter {
-    /// A switchboard that nobody answers on yet.
+    /// A router without answers yet.
     pub fn new(options: CallRouterOptions) -> Self {
         let any_detach =
             options.policies.iter().any(|(_, policy)| policy.cancel == Some(Cancellation::Detach));
@@ -84,7 +84,7 @@ impl CallRouter {
     /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
     ///
     /// # Panics
-    /// When somebody answers `C` already: two answers are a slip of the catalogue.
+    /// When `C` has an answer already: two of them are an error of the catalogue.
     pub fn answer<C: Call>(&self, service: Arc<dyn Answer<C>>) {
         let handler = Arc::new(CallHandler::<C>::new(service, self.0.server_stack(callee::<C>())));
         let entry = Arc::new(CallRoute::new(DecodingHandler::new(handler.clone())));
@@ -93,7 +93,7 @@ impl CallRouter {
         assert!(before.is_none(), "`{}` has two answers in one process", C::NAME);
     }
 
-    /// Whoever answers `C`, for questions of `caller`. The way is found at the
+    /// The answer to `C`, for calls of `caller`. The way is found at the
     /// first question, so components may be opened in any order.
     pub fn ask<C: Call>(&self, caller: ComponentName) -> Arc<dyn Answer<C>> {
         Arc::new(LazyClient::<C> { router_state: self.0.clone(), caller, client: OnceLock::new() })

@@ -46,7 +46,7 @@ impl<C: Call> CallHandler<C> {
 }
 
 /// The context of a function call. Where the edge passes no deadline on, the callee
-/// works for a caller who has gone, as it would across a network.
+/// works for a caller that has gone, as it would across a network.
 fn local_context(cx: &CallContext, caller: ComponentName, deadline: bool) -> CallContext {
     let mut cx = cx.called_by(caller);
     if !deadline {
@@ -55,7 +55,7 @@ fn local_context(cx: &CallContext, caller: ComponentName, deadline: bool) -> Cal
     cx
 }
 
-/// Work for somebody who has stopped waiting is refused.
+/// Work for a caller that has stopped waiting is refused.
 pub(crate) fn check_deadline(cx: &CallContext) -> Result<(), Refusal> {
     match cx.deadline.remaining(clock::now()) {
         Some(_) => Ok(()),

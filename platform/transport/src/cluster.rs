@@ -19,7 +19,7 @@ use crate::BodyError;
 use crate::attempt::{AttemptError, NotSentReason};
 use crate::pool::{self, Detours, Pool, PoolError};
 
-/// What an instance says of itself, or the registry of it.
+/// State of an instance, as it or the registry reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
@@ -28,9 +28,9 @@ pub enum State {
     /// Asked.
     #[default]
     Ready,
-    /// On its way out: asked only where nobody else is.
+    /// On its way out: asked only where no other instance is.
     Draining,
-    /// Its lease lapsed, or it is known from a file only: asked where nobody is ready.
+    /// Its lease lapsed, or it is known from a file only: asked where no instance is ready.
     Suspect,
 }
 
@@ -110,7 +110,7 @@ impl Endpoint {
     }
 
     /// A request begins that waits on purpose, such as a long poll: its
-    /// duration says nothing of the endpoint, only its failure does.
+    /// duration teaches nothing about the endpoint, only its failure does.
     pub(crate) fn begin_unmeasured(self: &Arc<Self>) -> InFlight {
         InFlight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: false }
     }
@@ -172,11 +172,11 @@ impl Drop for InFlight {
 #[derive(Debug, Default)]
 struct EndpointLists {
     all: Arc<Vec<Arc<Endpoint>>>,
-    /// The ready ones; the suspects where nobody is ready, the draining ones after them.
+    /// The ready ones; the suspects where none is ready, the draining ones after them.
     eligible: Vec<Arc<Endpoint>>,
 }
 
-/// The copies of one component, kept up to date by whoever knows.
+/// The copies of one component, kept up to date by a watch of the registry.
 #[derive(Debug)]
 pub struct Cluster {
     name: ComponentName,
@@ -263,7 +263,7 @@ impl Cluster {
     }
 
     /// The endpoint to ask. `avoid` was asked before and is asked again only
-    /// where there is nobody else.
+    /// where there is no other.
     pub fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
         self.pick_by(&self.picker, avoid)
     }
@@ -283,7 +283,7 @@ impl Cluster {
     }
 
     /// The copies of one weight, drawn by the weight of all of them: a canary gets its
-    /// share of requests however fast it is. Whoever failed before is drawn last.
+    /// share of requests however fast it is. An endpoint that failed before is drawn last.
     fn draw_weight_class(
         &self,
         eligible: &[Arc<Endpoint>],
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_failed_five_times_is_left_alone() {
+    fn an_endpoint_that_failed_five_times_is_ejected() {
         let cluster = cluster();
         cluster.update(vec![at("a", 1, State::Ready), at("b", 2, State::Ready)]);
         let bad = cluster.endpoints()[0].clone();
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_told() {
+    fn a_change_is_announced() {
         let cluster = cluster();
         let mut changed = cluster.changed();
         assert!(!changed.has_changed().expect("the cluster lives"));

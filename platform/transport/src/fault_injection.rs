@@ -1,4 +1,4 @@
-//! Where faults bite: a call waits, ends, is never answered, or comes back damaged.
+//! Where faults act: a call waits, ends, is never answered, or comes back damaged.
 
 use bytes::Bytes;
 use contract::{CallContext, ComponentName, Deadline, Refusal};
@@ -32,7 +32,7 @@ impl AppliedFault {
 pub enum FaultOutcome {
     /// Answered by the fault, as if by the callee.
     Aborted(Refusal),
-    /// Not answered for as long as anybody waited.
+    /// Not answered until the caller's deadline.
     Hung,
     /// The connection was refused: nothing was sent.
     Refused,
@@ -62,7 +62,7 @@ impl From<FaultOutcome> for Refusal {
 pub struct InjectionPoint<'a> {
     /// Which end asks.
     pub side: Side,
-    /// Who answers.
+    /// The component that answers.
     pub callee: ComponentName,
     /// The call's name, or method and template: `GET /v1/feed`.
     pub route: &'a str,
@@ -70,13 +70,13 @@ pub struct InjectionPoint<'a> {
     pub copy: Option<&'a str>,
 }
 
-/// Lets a call suffer what the table says; free while the table is empty.
+/// Applies to a call what the table of leases holds for it; free while the table is empty.
 ///
 /// # Errors
 /// The end of the call.
 ///
 /// # Panics
-/// Where a fault says so.
+/// When the fault is a panic.
 pub async fn apply_faults(
     table: &LeaseTable,
     point: InjectionPoint<'_>,
@@ -132,12 +132,12 @@ pub async fn apply_faults(
     cost::part(Part::Injected, outcome).instrument(span).await
 }
 
-/// Not before the caller has given up; nobody is left to hear an answer.
+/// Waits until the caller has given up; an answer would come too late.
 pub async fn hang_until(deadline: Deadline) {
     sleep_until(deadline.instant().into()).await;
 }
 
-/// Memory that nobody gives back, touched page by page: what is not touched is not there.
+/// Allocates memory for good, touched page by page: an untouched page is not resident.
 fn leak(bytes: u64) {
     const PAGE: usize = 4_096;
     if bytes == 0 {

@@ -8,7 +8,7 @@ use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext, is
 use http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::{clock, random};
 
-/// Remaining milliseconds until nobody waits any more; no clocks are compared.
+/// Remaining milliseconds until the caller stops waiting; no clocks are compared.
 pub const DEADLINE: HeaderName = HeaderName::from_static("x-deadline-ms");
 /// W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -24,16 +24,16 @@ pub const PRINCIPAL: HeaderName = HeaderName::from_static("x-cleave-principal");
 pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 /// Makes a write safe to repeat.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Version of the messages a caller speaks; 1 where nothing is said.
+/// Version of the messages a caller speaks; 1 where the header is missing.
 pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
 /// `1` asks for the callee's bill, which comes back as `Server-Timing`.
 pub const BILL: HeaderName = HeaderName::from_static("x-cleave-bill");
 /// The bill (<https://www.w3.org/TR/server-timing/>).
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Where a request says nothing about its deadline.
+/// The deadline of a request that names none.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
-/// No request waits longer than this, whatever it says.
+/// No request waits longer than this, whatever its header.
 pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The deadline a request carries. `None` when it has passed already; what is
@@ -47,8 +47,8 @@ pub fn deadline(headers: &HeaderMap, now: Instant) -> Option<Deadline> {
     Some(Deadline::after(now, budget))
 }
 
-/// The context of a public request, as the door passed it on. Nobody is known
-/// yet: the token in `Authorization` says who asks.
+/// The context of a public request, as the gateway passed it on. The user is not
+/// known yet: it follows from the token in `Authorization`.
 pub fn public_context(headers: &HeaderMap) -> CallContext {
     let now = clock::now();
     let deadline = deadline(headers, now).unwrap_or(Deadline::after(now, Duration::ZERO));
@@ -107,18 +107,18 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
     }
 }
 
-/// What a request says about its trace; none where it says nothing sensible.
+/// The trace a request belongs to; none where its header is missing or malformed.
 pub fn trace(headers: &HeaderMap) -> TraceContext {
     text(headers, &TRACEPARENT).and_then(TraceContext::parse).unwrap_or_default()
 }
 
-/// The component that asks; `client` where none says so. Only beside the run's
+/// The component that asks; `client` where the header is missing. Only beside the run's
 /// token: names are interned for good, and a stranger could invent many.
 fn caller(headers: &HeaderMap) -> ComponentName {
     text(headers, &CALLER).map_or(ComponentName::CLIENT, ComponentName::intern)
 }
 
-/// Who sends a public request: the gateway, or somebody else.
+/// The sender of a public request: the gateway, or any other client.
 pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
     match text(headers, &CALLER) {
         Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
@@ -131,12 +131,12 @@ pub fn has_token(headers: &HeaderMap, token: &str) -> bool {
     is_run_token(headers.get(TOKEN).map(HeaderValue::as_bytes), token)
 }
 
-/// Version of the messages a caller speaks; 1 where nothing is said.
+/// Version of the messages a caller speaks; 1 where the header is missing.
 pub(crate) fn schema(headers: &HeaderMap) -> u32 {
     text(headers, &SCHEMA).and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-/// Which try this is; 0 where nothing is said.
+/// Which try this is; 0 where the header is missing.
 pub fn attempt(headers: &HeaderMap) -> u8 {
     text(headers, &ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
@@ -149,7 +149,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Text that is no header value is left out: it cannot travel.
+/// Text that cannot be a header value is left out.
 fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);

@@ -102,7 +102,7 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
     response.map(Into::into)
 }
 
-/// Only for those who know the token; what is not answered here is said so.
+/// Only with the run's token; a call that is not answered here is refused as not found.
 fn open(router_state: &RouterState, head: &Parts) -> Result<Arc<CallRoute>, Refusal> {
     if !headers::has_token(&head.headers, &router_state.options.token) {
         let message = "calls between components carry the run's token";
@@ -148,7 +148,7 @@ async fn answer(
     response
 }
 
-/// What was turned away at the threshold is no finished work.
+/// A call that was turned away before its work is not finished work.
 fn is_work(output: &Result<Bytes, Refusal>) -> bool {
     output.as_ref().err().is_none_or(|refusal| {
         !matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::DeadlineExceeded)

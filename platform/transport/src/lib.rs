@@ -1,17 +1,19 @@
 //! How calls travel: as a function, encoded in place, or over HTTP, behind one list of layers.
 //!
-//! - [`call_router`]: who answers what, from here; the way into everything below.
-//! - [`carrier`]: the ways a call can go: [`carrier::local`], [`carrier::wire`], [`carrier::http`].
-//! - [`stack`]: the one list of layers of a remote call; a file each below.
+//! - [`call_router`]: finds the answer to a call; the way into everything below.
+//! - [`carrier`]: the ways a call can go: [`carrier::local`], [`carrier::wire`],
+//!   [`carrier::remote`]; [`carrier::http`] is one try at one endpoint.
+//! - [`stack`]: the one stack of layers of every edge, the gateway's too; a file each below.
 //! - [`edge`]: what the layers of one caller and callee share: policy, breaker, budget, metrics.
 //! - [`inbound_calls`]: `POST /call/{name}`, where remote calls arrive. [`server_layer`]: the same for public routes.
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end. Both ask `probe` where a
 //!   connection must not be taken for what it no longer is.
 //! - [`body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
-//! - [`fault_injection`]: where faults bite. [`control`]: where the lab puts them.
+//! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
 //!
-//! Start with [`call_router::CallRouter::ask`]. The gateway uses the lower half without the switchboard.
+//! Start with [`call_router::CallRouter::ask`]. The gateway uses [`stack`] and what is
+//! below it without the call router.
 
 pub mod attempt;
 pub mod body;

@@ -1,7 +1,7 @@
 //! HTTP/1.1 connections to one endpoint, kept between requests.
 //!
 //! The most recently used connection goes first, so that the rest can age out.
-//! A connection has no task of its own: whoever waits for its bytes moves them,
+//! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
 use std::collections::VecDeque;
@@ -86,18 +86,18 @@ pub enum PoolError {
     /// The endpoint does not accept.
     #[error("no connection to {addr}")]
     Connect {
-        /// Whom we called.
+        /// The address of the endpoint.
         addr: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
     /// It accepted and spoke no HTTP.
     #[error("no HTTP with {addr}")]
     Handshake {
-        /// Whom we called.
+        /// The address of the endpoint.
         addr: SocketAddr,
-        /// What hyper said.
+        /// hyper's error.
         #[source]
         source: hyper::Error,
     },
@@ -168,7 +168,7 @@ enum CheckoutStep {
     Wait(oneshot::Receiver<Grant>),
 }
 
-/// One of `max_connections`. Dropped, it goes to whoever waits longest.
+/// One of `max_connections`. Dropped, it goes to the request that has waited longest.
 struct ConnectionSlot(Option<Arc<Shared>>);
 
 /// A connection in use by one request. Dropped, it is closed: whatever was on
@@ -205,7 +205,7 @@ impl Pool {
         }
     }
 
-    /// A connection that nobody has used, after one of the kept ones turned out
+    /// A new connection, after one of the kept ones turned out
     /// to be dead: the endpoint has restarted or tidied up, so the others are closed.
     pub(crate) async fn connect_new(&self, until: Instant) -> Result<PooledConnection, PoolError> {
         let slot = match self.step(true)? {

@@ -1,7 +1,7 @@
-//! A socket that can be asked what has arrived, without waiting for the reactor to say so.
+//! A socket that can be asked what has arrived, without waiting for the reactor to report it.
 //!
 //! On a busy machine the news that the other side has closed, or has sent
-//! something, may wait for milliseconds until somebody polls the reactor.
+//! something, may wait for milliseconds until the reactor is polled.
 //! Meanwhile a request may be written to a closed connection, or a connection
 //! with a request on it may be taken for idle and closed. Where a request must
 //! not be repeated, the kernel is asked directly: one system call.
@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// The question and its answer; shared with whoever asks.
+/// The question and its answer; shared with the side that asks.
 #[derive(Clone, Default)]
 pub(crate) struct Probe(Arc<AtomicU8>);
 
@@ -74,7 +74,7 @@ impl Read for Probed {
         let asked =
             || self.probe.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if read.is_pending() && asked() {
-            // Nothing filled in is how an end is told.
+            // Nothing filled in is how an end is reported.
             ready!(self.peek())?;
             return Poll::Ready(Ok(()));
         }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_is_seen_before_the_reactor_tells() {
+    async fn an_end_is_seen_before_the_reactor_reports_it() {
         let (mut near, probe, far) = ends().await;
         assert!(read(&mut near).is_pending());
         drop(far);

@@ -25,7 +25,7 @@ struct Error<'a> {
     message: Cow<'a, str>,
 }
 
-/// The answer that says no.
+/// The response of a refusal.
 pub fn encode(refusal: &Refusal) -> Response<Body> {
     let error = Error { code: refusal.code.as_ref().into(), message: refusal.message.as_ref().into() };
     let text = serde_json::to_vec(&ErrorDocument { error }).expect("two strings are JSON");
@@ -47,9 +47,7 @@ pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> R
         Ok(ErrorDocument { error }) => {
             Refusal::new(kind, error.code.into_owned(), error.message.into_owned())
         }
-        Err(_) => {
-            Refusal::new(kind, "unexplained", format!("the callee answered {status} and did not say why"))
-        }
+        Err(_) => Refusal::new(kind, "unexplained", format!("the callee answered {status} without a reason")),
     };
     let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     refusal.retry_after = wait.map(Duration::from_secs);
@@ -68,17 +66,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_reads_back_what_it_says() {
-        let mut said = Refusal::not_found("photo");
-        said.retry_after = Some(Duration::from_millis(1_200));
-        let (head, body) = encode(&said).into_parts();
-        let heard = decode(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
+        let mut refusal = Refusal::not_found("photo");
+        refusal.retry_after = Some(Duration::from_millis(1_200));
+        let (head, body) = encode(&refusal).into_parts();
+        let decoded = decode(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
         // Retry-After counts whole seconds: 1.2 s is 2.
-        assert_eq!(heard, Refusal { retry_after: Some(Duration::from_secs(2)), ..said });
+        assert_eq!(decoded, Refusal { retry_after: Some(Duration::from_secs(2)), ..refusal });
     }
 
     #[test]
     fn a_bare_status_is_a_refusal_as_well() {
-        let heard = decode(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &Bytes::from_static(b"<html>"));
-        assert_eq!((heard.kind, heard.code.as_ref()), (RefusalKind::Lost, "unexplained"));
+        let decoded = decode(StatusCode::BAD_GATEWAY, &HeaderMap::new(), &Bytes::from_static(b"<html>"));
+        assert_eq!((decoded.kind, decoded.code.as_ref()), (RefusalKind::Lost, "unexplained"));
     }
 }

@@ -60,7 +60,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes what only the suite itself may say: identity, caller, token, bill,
+/// Removes what only the suite itself may set: identity, caller, token, bill,
 /// tries, and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> =
@@ -73,7 +73,7 @@ pub fn strip_claims(headers: &mut HeaderMap) {
     }
 }
 
-/// Says for whom a request is forwarded, in place of whatever it claimed.
+/// Writes for which client a request is forwarded, in place of what it claimed.
 pub fn forwarded(headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValue>) {
     headers.remove(FORWARDED);
     if let Ok(peer) = HeaderValue::from_str(&peer.to_string()) {
@@ -86,7 +86,7 @@ pub fn forwarded(headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValu
     };
 }
 
-/// Whom the request is addressed to: the authority of an absolute URI, else
+/// The host the request is addressed to: the authority of an absolute URI, else
 /// `Host`. `None` only in HTTP/1.0, which may leave it out.
 ///
 /// # Errors

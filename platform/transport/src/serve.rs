@@ -1,7 +1,7 @@
 //! The accept loop, shared by the gateway and the components, and its end.
 //!
-//! A drain has four steps: whoever owns the server tells the registry; then
-//! [`Server::begin_drain`] keeps accepting and tells every client to close
+//! A drain has four steps: the owner of the server reports it to the registry; then
+//! [`Server::begin_drain`] keeps accepting and asks every client to close
 //! after its answer; then [`Server::finish`] stops accepting and closes idle
 //! connections; what is still at work at the deadline is cut off and counted.
 
@@ -46,7 +46,7 @@ pub struct Options {
     pub max_connections: usize,
     /// Connections of one address; `None` where all clients share one, as on loopback.
     pub max_per_peer: Option<usize>,
-    /// How long a draining server still accepts, and tells clients to close.
+    /// How long a draining server still accepts, and asks clients to close.
     /// At least as long as the news takes through the registry.
     pub drain_grace: Duration,
     /// How long requests under way may take after that.
@@ -82,7 +82,7 @@ pub struct Peer(pub SocketAddr);
 pub struct BindError {
     /// Which address.
     pub addr: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     #[source]
     pub source: io::Error,
 }
@@ -161,7 +161,7 @@ impl Server {
         self.shared.open.load(Ordering::Relaxed)
     }
 
-    /// From now on every answer tells its client to close the connection, so
+    /// From now on every answer asks its client to close the connection, so
     /// that pools empty themselves while new connections are still accepted.
     pub fn begin_drain(&self) {
         self.shared.draining.store(true, Ordering::Relaxed);
@@ -225,7 +225,7 @@ where
         failing = false;
         let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else { continue };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
-        // Every task is the top of its own account, as transport until it says otherwise.
+        // Every task is the top of its own account, as transport until it enters another scope.
         tasks.spawn("transport.connection", ShutdownPolicy::Cancel, connection);
     }
 }
@@ -317,7 +317,7 @@ async fn connection<S, B>(
         _ = phase.wait_for(|phase| *phase > Phase::Open) => {}
     }
     // hyper closes an idle connection at once, also one with a request on it that
-    // nobody has looked at yet. Such a request is let in first.
+    // has not been read yet. Such a request is let in first.
     let before = started.load(Ordering::Relaxed);
     probe.ask();
     let mut waiting = None;

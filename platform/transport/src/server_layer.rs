@@ -20,7 +20,7 @@ use tracing::Instrument;
 use crate::call_router::RouterState;
 use crate::{headers, refusal_response};
 
-/// A door without faults and detached work: spans, metrics, deadline and bill
+/// A layer without faults and detached work: spans, metrics, deadline and cost
 /// only. A node uses [`crate::CallRouter::server_layer`].
 pub fn layer(component: ComponentName) -> ServerLayer {
     ServerLayer { component, router_state: None }
@@ -148,7 +148,7 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    // In one process the door's own ledger is open already.
+    // In one process the gateway's own ledger is open already.
     let bill = context.bill && !cost::has_ledger();
     let work = scope::within(component, async move {
         if bill {
@@ -198,7 +198,7 @@ fn key_of(request: &Request) -> u64 {
     fnv1a64(path.as_bytes(), fnv1a64(request.method().as_str().as_bytes(), 0))
 }
 
-/// What was turned away at the threshold is no finished work.
+/// A call that was turned away before its work is not finished work.
 fn is_work(response: &Response) -> bool {
     !matches!(response.status().as_u16(), 503 | 504)
 }

@@ -2,7 +2,7 @@
 //!
 //! In this order: the bounded queue, a slot, the deadline again, the faults of the
 //! component, its cache and the store behind it, the work a scenario declares.
-//! Faults bite while the slot is held, as whatever ails the component itself does.
+//! Faults act while the slot is held, as real slowness of the component does.
 
 mod cache;
 
@@ -35,7 +35,7 @@ pub(crate) struct SimulatedServer {
     work: Option<SimulatedWork>,
     slots: Option<Slots>,
     cache: Option<Arc<Cache>>,
-    /// Owner of fills: they outlive those who asked for them.
+    /// Owner of fills: they outlive the calls that started them.
     tasks: Tasks,
 }
 
@@ -177,7 +177,7 @@ impl ServerStack {
         self.simulated.is_none() && self.faults.is_empty()
     }
 
-    /// Lets a call in. `route` is its name, or method and template; `key` says what it
+    /// Lets a call in. `route` is its name, or method and template; `key` is what it
     /// asks for, as a cache would know it.
     ///
     /// # Errors
@@ -218,7 +218,7 @@ impl ServerStack {
         Ok(AdmittedCall { slow, started: clock::now(), _slot: slot })
     }
 
-    /// Work for somebody who has stopped waiting is refused.
+    /// Work for a caller that has stopped waiting is refused.
     pub fn on_time(&self, cx: &CallContext) -> Result<(), Refusal> {
         crate::carrier::check_deadline(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
     }

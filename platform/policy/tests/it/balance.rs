@@ -8,7 +8,7 @@ const SECOND: u64 = 1_000_000_000;
 
 /// Every cluster of up to five, every choice of who is out, every one to avoid: few enough to try all.
 #[test]
-fn somebody_is_asked_and_the_healthy_and_untried_first() {
+fn an_endpoint_is_picked_and_the_healthy_and_untried_first() {
     for n in 0..=5_usize {
         for (out, avoid) in (0_u32..1 << n).flat_map(|out| (0..=n).map(move |avoid| (out, avoid))) {
             // `avoid == n` is nobody.
@@ -34,7 +34,7 @@ fn check_picks(n: usize, out: u32, avoid: Option<usize>, balance: Balance) {
         // Multiplying by an odd constant spreads the turns over both halves of the word.
         let bits = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let Some(i) = picker.pick(&loads, |load| load, SECOND, bits, avoid) else {
-            assert_eq!(n, 0, "nobody is asked: {case}");
+            assert_eq!(n, 0, "no endpoint is picked: {case}");
             return;
         };
         assert!(i < n, "{case}");

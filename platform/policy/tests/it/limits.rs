@@ -25,7 +25,7 @@ fn ten_requests_at_ten_per_cent_pay_for_one_retry() {
 }
 
 #[test]
-fn an_empty_house_forgets_that_its_queue_once_stood() {
+fn an_empty_queue_forgets_that_it_once_stood() {
     let mut admission = AdmissionControl::new(AdmissionOptions { limit: 1, ..AdmissionOptions::default() });
     let wait = |admission: &mut AdmissionControl, now: u64| {
         assert_eq!(
@@ -40,7 +40,7 @@ fn an_empty_house_forgets_that_its_queue_once_stood() {
     assert_eq!(
         wait(&mut admission, SECOND),
         AdmissionDecision::Serve,
-        "one wait of 6 ms, then nobody is here"
+        "one wait of 6 ms, then the queue is empty"
     );
     // Ten seconds of an empty house later: the queue has not been standing.
     assert_eq!(wait(&mut admission, 11 * SECOND), AdmissionDecision::Serve);
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_house_is_never_fuller_than_it_may_be(steps in history(), limit in 0_u32..4, queue in 0_u32..4) {
+    fn no_more_requests_are_admitted_than_may_be(steps in history(), limit in 0_u32..4, queue in 0_u32..4) {
         let mut admission = AdmissionControl::new(AdmissionOptions { limit, queue, ..AdmissionOptions::default() });
         let mut now = 0;
         for (gap, step, waited) in steps {
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_gets_more_time_than_the_route_gives(header in "[-+0-9a-z ]{0,22}", route_ms: u64) {
+    fn no_request_gets_more_time_than_its_route_gives(header in "[-+0-9a-z ]{0,22}", route_ms: u64) {
         if let Some(ms) = remaining_ms(Some(&header), route_ms) {
             prop_assert!((1..=MAX_DEADLINE_MS).contains(&ms) && ms <= route_ms.max(1));
         }

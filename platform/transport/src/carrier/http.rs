@@ -25,7 +25,7 @@ impl HttpCarrier {
         let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx };
         let message = &outbound.message;
         let Some(request) = message.request(&attempt) else {
-            // Retries and hedges ask before they send; whatever else comes here is no longer whole.
+            // Retries and hedges ask before they send; a body that is gone here was read by a fault's duplicate.
             let refusal = AttemptError::TimedOut.refusal();
             return Err(CallFailure::new(refusal, Progress::CallerFailed("request_read")));
         };

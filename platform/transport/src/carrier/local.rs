@@ -11,7 +11,7 @@ use super::{CallHandler, callee, local_context};
 pub(crate) struct LocalClient<C: Call> {
     caller: ComponentName,
     handler: Arc<CallHandler<C>>,
-    /// Whether the callee is told how long its caller waits.
+    /// Whether the callee learns how long its caller waits.
     deadline: bool,
 }
 

@@ -12,7 +12,7 @@ use crate::codec::Codec;
 pub(crate) struct WireClient<C: Call> {
     caller: ComponentName,
     handler: Arc<CallHandler<C>>,
-    /// Whether the callee is told how long its caller waits.
+    /// Whether the callee learns how long its caller waits.
     deadline: bool,
 }
 

@@ -3,7 +3,7 @@
 //! The component's own database answers in microseconds; what a slow store behind a
 //! cache does is shaped: a key is warm or it is not, and a fill takes the store's
 //! slots, queue and work. The store never cancels: what was asked of it is done,
-//! whoever has left, and a fill whose askers have left is lost unless it is kept late.
+//! also when its callers have left; such a fill is lost unless it is kept late.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,7 +36,7 @@ struct Store {
 struct State {
     /// When each warm key was filled, ns; before the run for those that were warm.
     filled: HashMap<u64, i64>,
-    /// Fills under way that may be shared: told once they are done.
+    /// Fills under way that may be shared: changed once they are done.
     fills: HashMap<u64, watch::Receiver<FillState>>,
     /// Flushes seen so far.
     flushes: u64,
@@ -132,7 +132,7 @@ impl Cache {
         let mut state = self.state();
         if state.flushes < flushes {
             state.flushes = flushes;
-            // Who serves stale answers keeps what was flushed, as no longer fresh.
+            // A cache that serves stale answers keeps what was flushed, as no longer fresh.
             if self.options.serve_stale {
                 state.filled.values_mut().for_each(|filled| *filled = FLUSHED);
             } else {
@@ -144,7 +144,7 @@ impl Cache {
             Some(filled) if *filled > FLUSHED && now.saturating_sub(*filled) < ttl => Lookup::Fresh,
             // Kept for as long again, or serving stale would have nothing to serve.
             Some(_) => Lookup::Stale,
-            // Warm from before the run, each key of another age, until somebody flushes it.
+            // Warm from before the run, each key of another age, until a fault flushes it.
             None if self.options.warm && state.flushes == 0 && state.filled.len() < self.entries() => {
                 let age = if ttl == i64::MAX { 0 } else { (mix(key) % ttl.cast_unsigned()).cast_signed() };
                 state.filled.insert(key, now.saturating_sub(age));
@@ -187,7 +187,7 @@ impl Cache {
         {
             return fill_state.clone();
         }
-        let (tell, fill_state) = watch::channel(FillState::Under);
+        let (sender, fill_state) = watch::channel(FillState::Under);
         if shared {
             state.fills.insert(key, fill_state.clone());
         }
@@ -201,8 +201,8 @@ impl Cache {
                 }
                 Err(_) => FillState::Refused,
             };
-            // A shared flight is kept in the table of flights as well; that copy waits for nobody.
-            let waiting = tell.receiver_count() > usize::from(shared);
+            // A shared fill is kept in the table of fills as well; that receiver does not wait.
+            let waiting = sender.receiver_count() > usize::from(shared);
             if result == FillState::Done && (waiting || cache.options.keep_late || cache.options.serve_stale)
             {
                 cache.fill(key);
@@ -210,7 +210,7 @@ impl Cache {
             if shared {
                 cache.state().fills.remove(&key);
             }
-            tell.send_replace(result);
+            sender.send_replace(result);
         });
         fill_state
     }

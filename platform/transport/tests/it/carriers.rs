@@ -60,10 +60,13 @@ async fn a_call_is_answered_and_its_context_goes_along(pair: Pair) {
 }
 
 async fn a_refusal_keeps_its_kind_code_and_sentence(pair: Pair) {
-    let nobody = Greet { name: String::new(), times: 1 };
-    let refusal = pair.ask::<Greet>().answer(&patient(), nobody).await.expect_err("no name");
+    let nameless = Greet { name: String::new(), times: 1 };
+    let refusal = pair.ask::<Greet>().answer(&patient(), nameless).await.expect_err("no name");
     assert_eq!(refusal.kind, RefusalKind::BadRequest);
-    assert_eq!((refusal.code.as_ref(), refusal.message.as_ref()), ("nobody", "a greeting needs a name"));
+    assert_eq!(
+        (refusal.code.as_ref(), refusal.message.as_ref()),
+        ("name_missing", "a greeting needs a name")
+    );
     assert_eq!(pair.greeter.begun(), 1, "a wrong question is not asked twice");
 }
 

@@ -73,7 +73,7 @@ fn face(pair: &Pair) -> Router {
     Router::new().route("/v1/greetings/{name}", get(hello)).layer(pair.there.server_layer(GREETER))
 }
 
-async fn knock(router: &Router, headers: &[(&str, &str)]) -> Response<Body> {
+async fn get_greeting(router: &Router, headers: &[(&str, &str)]) -> Response<Body> {
     let mut request = Request::builder().uri("/v1/greetings/ada");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -86,18 +86,18 @@ async fn knock(router: &Router, headers: &[(&str, &str)]) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn behind_the_door_one_is_in_the_components_scope() {
+async fn public_routes_run_in_the_components_scope() {
     let pair = Pair::start(Carrier::Local).await;
-    let response = knock(&face(&pair), &[]).await;
+    let response = get_greeting(&face(&pair), &[]).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert!(!response.headers().contains_key("server-timing"), "nobody asked for the bill");
+    assert!(!response.headers().contains_key("server-timing"), "no cost was asked for");
     assert_eq!(response.into_body().collect().await.expect("whole").to_bytes(), "greeter");
 }
 
 #[tokio::test]
 async fn late_requests_stay_outside() {
     let pair = Pair::start(Carrier::Local).await;
-    let response = knock(&face(&pair), &[("x-deadline-ms", "0")]).await;
+    let response = get_greeting(&face(&pair), &[("x-deadline-ms", "0")]).await;
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
 }
 
@@ -106,7 +106,7 @@ async fn a_components_faults_bite_at_its_public_face_as_well() {
     let pair = Pair::start(Carrier::Local).await;
     let on_route = Match::default().on_route("GET /v1/greetings/{name}");
     put(&pair.component_faults, lease("greeter", "do = \"abort\"\nstatus = 503", on_route));
-    assert_eq!(knock(&face(&pair), &[]).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(get_greeting(&face(&pair), &[]).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     pair.greet(&crate::pair::patient()).await.expect("the call has another route");
 }
 

@@ -20,7 +20,7 @@ async fn another(pair: &Pair) -> serve::Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_restart_under_load_fails_nobody() {
+async fn a_rolling_restart_under_load_fails_no_call() {
     let mut pair = Pair::with(Carrier::Json, "attempts = 1\nbreaker = { minimum = 10000 }").await;
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     // Writes that must not be repeated, from eight lanes at once; no retries.
@@ -29,7 +29,7 @@ async fn a_rolling_restart_under_load_fails_nobody() {
             let (sign, over, sent) = (pair.ask::<Sign>(), over.clone(), sent.clone());
             pair.tasks.spawn("test.lane", ShutdownPolicy::Drain, async move {
                 while !over.load(Ordering::SeqCst) {
-                    sign.answer(&patient(), Sign { name: "ada".into() }).await.expect("nobody fails");
+                    sign.answer(&patient(), Sign { name: "ada".into() }).await.expect("no request fails");
                     sent.fetch_add(1, Ordering::SeqCst);
                 }
             })
@@ -51,13 +51,13 @@ async fn a_rolling_restart_under_load_fails_nobody() {
         pair.clusters
             .get(GREETER)
             .update(vec![instance(&old, life - 1, State::Draining), instance(&new, life, State::Ready)]);
-        assert_eq!(old.finish().await, 0, "nobody is cut off");
+        assert_eq!(old.finish().await, 0, "no request is cut off");
         pair.clusters.get(GREETER).update(vec![instance(&new, life, State::Ready)]);
         old = new;
     }
     over.store(true, Ordering::SeqCst);
     for lane in lanes {
-        lane.await.expect("nobody fails");
+        lane.await.expect("no request fails");
     }
     assert_eq!(pair.greeter.done(), sent.load(Ordering::SeqCst), "each once");
 }
@@ -72,7 +72,7 @@ async fn head(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_kept_connection_is_told_to_close_and_then_closed() {
+async fn a_kept_connection_is_asked_to_close_and_then_closed() {
     let mut pair = Pair::start(Carrier::Json).await;
     let server = pair.server.take().expect("remote");
     let mut stream = TcpStream::connect(server.addr()).await.expect("it accepts");

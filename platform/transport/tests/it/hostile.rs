@@ -77,7 +77,7 @@ async fn calls_need_the_runs_token() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_is_told_so() {
+async fn a_malformed_call_is_refused() {
     let (pair, addr) = pair().await;
     let json = ("content-type", "application/json");
     let token = ("x-cleave-token", TOKEN);

@@ -104,7 +104,7 @@ impl Answer<Greet> for Greeter {
                 return Err(Refusal::unavailable("busy", "try again"));
             }
             if call.name.is_empty() {
-                return Err(Refusal::bad_request("nobody", "a greeting needs a name"));
+                return Err(Refusal::bad_request("name_missing", "a greeting needs a name"));
             }
             let text = format!("hello {}! ", call.name).repeat(call.times as usize);
             self.done.fetch_add(1, Ordering::SeqCst);

@@ -111,7 +111,7 @@ async fn one_flight_serves_all_who_ask_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_fill_nobody_waits_for_is_lost_unless_it_is_kept_late() {
+async fn an_abandoned_fill_is_lost_unless_it_is_kept_late() {
     let slow = "store = { slots = 8, work = { dist = \"constant\", mean = \"150ms\" }, timeout = \"20ms\" }";
     let pair = shaped(&format!("cache = {{ warm = false, keep_late = true }}\n{slow}")).await;
     assert_eq!(pair.greet(&patient()).await.expect_err("too late").code, "store_timeout");
@@ -135,8 +135,8 @@ async fn a_flushed_cache_may_serve_what_it_had() {
         let pair = shaped(&format!("cache = {{ warm = true, serve_stale = {stale} }}\n{store}")).await;
         pair.greet(&patient()).await.expect("warm from the beginning");
         put(&pair.component_faults, lease("greeter", "do = \"cache-flush\"", Match::default()));
-        let told = pair.greet(&patient()).await.err().map(|refusal| refusal.code.into_owned());
-        assert_eq!(told.as_deref(), code, "serve_stale = {stale}");
+        let reported = pair.greet(&patient()).await.err().map(|refusal| refusal.code.into_owned());
+        assert_eq!(reported.as_deref(), code, "serve_stale = {stale}");
     }
 }
 
@@ -193,12 +193,12 @@ async fn calls_are_doubled_broken_off_and_spoilt_whatever_they_are_encoded_in() 
         let ill = |fault: &'static str| async move {
             let pair = Pair::with(carrier, "attempts = 1\nbreaker = { minimum = 10000 }").await;
             put(&pair.edge_faults, lease("host->greeter", fault, Match::default()));
-            let told = pair
+            let reported = pair
                 .greet(&patient())
                 .await
                 .map(|greeting| greeting.attempt)
                 .map_err(|refusal| refusal.code.into_owned());
-            (told, pair.greeter.begun())
+            (reported, pair.greeter.begun())
         };
         assert_eq!(ill("do = \"duplicate\"").await, (Ok(0), 2), "{carrier:?}");
         assert_eq!(ill("do = \"abort\"\nstatus = 503").await.1, 0, "{carrier:?}");

@@ -22,7 +22,7 @@ async fn a_retry_under_an_abort_really_retries() {
     let pair = Pair::start(Carrier::Json).await;
     put(&pair.edge_faults, lease("host->greeter", ABORT, Match::first(1)));
     let greeting = pair.greet(&patient()).await.expect("the second try comes through");
-    assert_eq!(greeting.attempt, 1, "and says that it is a second one");
+    assert_eq!(greeting.attempt, 1, "and carries the number of its try");
     assert_eq!((hits(&pair), pair.greeter.begun()), (1, 1));
 }
 
@@ -44,7 +44,7 @@ async fn what_must_not_be_repeated_is_not() {
 }
 
 #[tokio::test]
-async fn nobody_retries_on_behalf_of_a_retry() {
+async fn a_retry_is_not_retried() {
     let pair = Pair::start(Carrier::Json).await;
     pair.greeter.refusals.store(1, Ordering::SeqCst);
     let retry = CallContext { attempt: 1, ..patient() };
@@ -95,8 +95,13 @@ async fn a_breaker_opens_half_opens_and_closes() {
     assert!(refusal.retry_after.is_some_and(|wait| wait <= Duration::from_millis(100)));
 
     pair.edge_faults.end("test");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    pair.greet(&patient()).await.expect("the first probe");
+    let probe = async {
+        while let Err(refusal) = pair.greet(&patient()).await {
+            assert_eq!(refusal.code, "circuit_open", "until the 100 ms are over");
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), probe).await.expect("the first probe");
     assert_eq!(edge.circuit(), BreakerState::HalfOpen, "one of two probes is back");
     pair.greet(&patient()).await.expect("the second probe");
     assert_eq!(edge.circuit(), BreakerState::Closed);
@@ -132,7 +137,7 @@ async fn a_bulkhead_lets_so_many_in() {
     assert_eq!(
         pair.here.edge(HOST, GREETER).circuit(),
         BreakerState::Closed,
-        "a bulkhead says nothing of the callee"
+        "a full bulkhead teaches nothing about the callee"
     );
 }
 
@@ -186,7 +191,7 @@ async fn abandoned_work_is_not_begun_where_deadlines_travel() {
 }
 
 #[tokio::test]
-async fn and_is_done_for_nobody_where_they_do_not() {
+async fn abandoned_work_is_done_in_vain_where_they_do_not() {
     let (arrived, begun) = abandon(false).await;
     assert_eq!(arrived, begun);
 }
@@ -199,7 +204,7 @@ async fn leave(policy: &str) -> (u64, u64) {
     {
         let call = asked.answer(&cx, Ponder);
         tokio::select! {
-            _ = call => panic!("nobody has released it"),
+            _ = call => panic!("it was not released"),
             () = until("the call arrives", || pair.greeter.begun() == 1) => {}
         }
     }
@@ -228,7 +233,7 @@ async fn a_dead_callee_is_unavailable_and_anything_may_be_tried_again() {
     let refusal = pair.ask::<Sign>().answer(&patient(), Sign { name: "ada".into() }).await.expect_err("dead");
     assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "unreachable"));
     pair.clusters.get(GREETER).update(Vec::new());
-    let refusal = pair.greet(&patient()).await.expect_err("nobody");
+    let refusal = pair.greet(&patient()).await.expect_err("no endpoint");
     assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "no_endpoint"));
 }
 
