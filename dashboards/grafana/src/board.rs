@@ -14,7 +14,7 @@ pub struct Board {
     /// Its title.
     pub title: &'static str,
     /// What it is for, in a sentence.
-    pub says: &'static str,
+    pub description: &'static str,
     /// Its panels, in rows with a heading.
     pub rows: Vec<Row>,
 }
@@ -66,7 +66,7 @@ pub struct Panel {
     /// Who exposes what it shows.
     pub from: From,
     /// What it shows, in a sentence.
-    pub says: &'static str,
+    pub description: &'static str,
     /// Legend and query of each of its series.
     pub queries: Vec<(&'static str, String)>,
     /// Empty where nothing of the kind happened.
@@ -80,11 +80,11 @@ impl Panel {
     pub fn lines(
         title: &'static str,
         unit: &'static str,
-        says: &'static str,
+        description: &'static str,
         queries: Vec<(&'static str, String)>,
     ) -> Self {
         let (shape, from) = (Shape::Lines, From::Run);
-        Self { title, unit, shape, from, says, queries, seldom: false, second_unit: None }
+        Self { title, unit, shape, from, description, queries, seldom: false, second_unit: None }
     }
 
     /// Drawn otherwise.
@@ -107,9 +107,9 @@ impl Panel {
         Self { second_unit: Some(unit), ..self }
     }
 
-    /// What it says, and what there is to know about where it comes from.
+    /// The description, with where the numbers come from.
     pub(crate) fn description(&self) -> String {
-        let mut text = self.says.to_owned();
+        let mut text = self.description.to_owned();
         if self.queries.iter().any(|(_, query)| query.starts_with("histogram_quantile")) {
             text.push_str(
                 " Estimated from buckets: near the scorecard's figure, which is exact, not equal to it.",

@@ -53,7 +53,7 @@ fn quantile(q: f64, name: &str, more: &str, by: &str) -> String {
     format!("histogram_quantile({q}, {rate})")
 }
 
-/// B over A: what a query says of the arm with letter B, over what it says of A.
+/// B over A: a query's value of the arm with letter B, over that of A.
 fn b_over_a(query: impl Fn(&str) -> String) -> String {
     let of = |letter: &str| query(&format!("{}=\"{letter}\"", names::LETTER));
     format!("({}) / ignoring ({}) ({})", of("B"), names::ARM, of("A"))

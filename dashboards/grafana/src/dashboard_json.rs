@@ -49,7 +49,7 @@ impl Board {
             "id": null,
             "uid": self.uid(),
             "title": format!("Cleave: {}", self.title),
-            "description": self.says,
+            "description": self.description,
             "tags": ["cleave"],
             "schemaVersion": SCHEMA,
             "version": 1,
@@ -244,7 +244,7 @@ mod tests {
         let panel = || Panel::lines("t", "s", "d", vec![("", "up".to_owned())]);
         let row =
             Row { title: "r", repeat: None, width: 12, height: 8, panels: vec![panel(), panel(), panel()] };
-        let board = Board { name: "n", title: "t", says: "s", rows: vec![row] };
+        let board = Board { name: "n", title: "t", description: "s", rows: vec![row] };
         let json = board.json();
         let places: Vec<_> = json["panels"]
             .as_array()

@@ -16,7 +16,7 @@ pub enum Kind {
     Histogram,
 }
 
-/// All metrics of a run, in the order they are written, with what they say.
+/// All metrics of a run, in the order they are written, with their help.
 pub const FAMILIES: &[(&str, Kind, &str)] = &[
     (run::INFO, Kind::Gauge, "Which run, which arm; always 1."),
     (run::PHASE_ACTIVE, Kind::Gauge, "1 while a phase lasts."),

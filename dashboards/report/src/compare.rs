@@ -1,7 +1,7 @@
 //! Two runs side by side: every row and expectation of both, and what of it is a difference.
 //!
 //! Two figures differ where their 95 % intervals do not overlap. That is a stricter rule than a test of the difference,
-//! which suits runs that were not made at the same time and share no stretch to pair.
+//! which suits runs that were not made at the same time and share no time to pair.
 
 use model::{Run, format};
 use record::{Better, Check, Machine, Measured, Score, Verdict};

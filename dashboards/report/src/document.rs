@@ -60,14 +60,14 @@ pub struct Document<'a> {
     /// Audits of acknowledged writes, one per arm.
     pub audits: Vec<Audit>,
     /// What was wrong in the arms, by arm; none for a sweep of many.
-    pub symptoms: Vec<Told>,
+    pub symptoms: Vec<IncidentEntry>,
     /// Reasons not to believe the run.
     pub lints: &'a [Lint],
 }
 
 /// Something that was wrong for a while.
 #[derive(Serialize)]
-pub struct Told {
+pub struct IncidentEntry {
     /// Whose.
     pub arm: char,
     /// What it is.
@@ -86,7 +86,7 @@ pub struct Told {
     pub seconds: u32,
 }
 
-impl From<Incident> for Told {
+impl From<Incident> for IncidentEntry {
     fn from(incident: Incident) -> Self {
         let Incident { arm, symptom, first_s, last_s, worst_s, seconds } = incident;
         let kind = symptom.kind.as_str();
@@ -94,7 +94,7 @@ impl From<Incident> for Told {
     }
 }
 
-/// A check, and what its line of the scenario says.
+/// A check, and its line of the scenario.
 #[derive(Serialize)]
 pub struct Judged<'a> {
     /// As the record has it.
@@ -132,7 +132,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
             .collect(),
         scorecard: run.scores(),
         audits: run.audits(),
-        symptoms: run.incidents().into_iter().map(Told::from).collect(),
+        symptoms: run.incidents().into_iter().map(IncidentEntry::from).collect(),
         lints: end.map_or(&[], |end| &end.lints),
     }
 }

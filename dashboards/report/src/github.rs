@@ -13,25 +13,28 @@ pub fn annotations(run: &Run, file: &str) -> String {
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
         let found = format!("{}: {}{why}", check.text, run.finding_of(check));
         let place = format!("file={},line={line}", property(file));
-        say(&mut text, run.verdict_of(check), &place, &found);
+        annotate(&mut text, run.verdict_of(check), &place, &found);
     }
     let whole = |title: &str| format!("file={},title={}", property(file), property(title));
     match &run.end {
-        None => {
-            say(&mut text, Verdict::Invalid, &whole("end"), "the record has no end: the run was cut short")
-        }
+        None => annotate(
+            &mut text,
+            Verdict::Invalid,
+            &whole("end"),
+            "the record has no end: the run was cut short",
+        ),
         Some(end) if end.verdict.is_none() => {
-            say(&mut text, Verdict::Invalid, &whole("end"), "the run was interrupted");
+            annotate(&mut text, Verdict::Invalid, &whole("end"), "the run was interrupted");
         }
         Some(_) => {}
     }
     for lint in run.end.iter().flat_map(|end| &end.lints) {
-        say(&mut text, lint.verdict, &whole(&lint.name), &lint.text);
+        annotate(&mut text, lint.verdict, &whole(&lint.name), &lint.text);
     }
     text
 }
 
-fn say(text: &mut String, verdict: Verdict, place: &str, message: &str) {
+fn annotate(text: &mut String, verdict: Verdict, place: &str, message: &str) {
     let level = if verdict == Verdict::Inconclusive { "warning" } else { "error" };
     // Writing to a string does not fail.
     let _ = writeln!(text, "::{level} {place}::{}: {}", verdict.word(), data(message));

@@ -124,7 +124,7 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
             count(Some(check.n as f64)),
             [run.violated_since(check), cell(&check.reason), cell(why)]
                 .into_iter()
-                .filter(|said| !said.is_empty())
+                .filter(|text| !text.is_empty())
                 .collect::<Vec<_>>()
                 .join("; "),
         ])

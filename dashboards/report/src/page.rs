@@ -1,10 +1,10 @@
 //! The report: one HTML file that needs no network and no script. Its charts are drawn in [`crate::plot`], its styles
-//! and its few lines of script lie beside the modules. A page tells one run, or two side by side.
+//! and its few lines of script lie beside the modules. A page shows one run, or two side by side.
 //!
 //! - `verdict`, `scores`: how it turned out; the scorecard and the expectations.
 //! - `charts`: second by second, and latency by percentile.
 //! - `topology`, `traces`, `tables`: where it happened.
-//! - `again`: events, prediction, how to run it again, the data, the glossary.
+//! - `reproduce`: events, prediction, how to run it again, the data, the glossary.
 
 mod charts;
 mod reproduce;
@@ -28,12 +28,12 @@ const SCRIPT: &str = include_str!("page/page.js");
 
 /// The page of a run. The same record gives the same bytes.
 pub fn page(run: &Run) -> String {
-    Page::of(vec![run], None).told()
+    Page::of(vec![run], None).render()
 }
 
 /// The page of two runs: the same, with a run axis.
 pub fn comparison(comparison: &Comparison<'_>) -> String {
-    Page::of(comparison.runs.to_vec(), Some(comparison)).told()
+    Page::of(comparison.runs.to_vec(), Some(comparison)).render()
 }
 
 /// An arm of a run: a column of tables, a chart among its likes.
@@ -61,7 +61,7 @@ struct Page<'a> {
 /// The head of a column.
 struct Column<'a> {
     term: &'static str,
-    /// Its words, where the term's own do not say enough.
+    /// Its words, where the term's own are not enough.
     name: &'a str,
     is_text: bool,
 }
@@ -117,7 +117,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn told(mut self) -> String {
+    fn render(mut self) -> String {
         self.head();
         self.verdict();
         self.scorecard();
@@ -135,14 +135,14 @@ impl<'a> Page<'a> {
         }
         self.events();
         self.prediction();
-        self.again();
+        self.reproduce_section();
         self.glossary();
         self.foot();
         self.links();
         self.html
     }
 
-    fn say(&mut self, text: std::fmt::Arguments<'_>) {
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a string does not fail.
         let _ = self.html.write_fmt(text);
         self.html.push('\n');
@@ -153,7 +153,7 @@ impl<'a> Page<'a> {
             self.runs.iter().map(|run| format!("{} {}", run.header.scenario, run.verdict())).collect();
         let title = escaped(&names.join(" and "));
         let tabs = scores::tab_styles(scores::windows(&self.runs).len());
-        self.say(format_args!(
+        self.write(format_args!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <meta name=\"color-scheme\" content=\"light dark\">\
@@ -165,7 +165,7 @@ impl<'a> Page<'a> {
     /// Begins a section.
     fn open(&mut self, name: &'static str) {
         self.sections.push(name);
-        self.say(format_args!("<section id=\"{}\"><h2>{name}</h2>", anchor(name)));
+        self.write(format_args!("<section id=\"{}\"><h2>{name}</h2>", anchor(name)));
     }
 
     /// Links to the sections there are, below the verdict.
@@ -176,19 +176,19 @@ impl<'a> Page<'a> {
     }
 
     fn close(&mut self) {
-        self.say(format_args!("</section>"));
+        self.write(format_args!("</section>"));
     }
 
     fn quiet(&mut self, text: &str) {
-        self.say(format_args!("<p class=\"quiet\">{}</p>", escaped(text)));
+        self.write(format_args!("<p class=\"quiet\">{}</p>", escaped(text)));
     }
 
-    /// Begins a table. Each column is a term of the glossary, which says what it means.
+    /// Begins a table. Each column is a term of the glossary, which defines it.
     fn table(&mut self, columns: &[Column<'_>]) {
         self.table_in_bands(&[], columns);
     }
 
-    /// The same, with a line above the heads that says what so many of them have in common.
+    /// The same, with a line above the heads with what so many of them have in common.
     fn table_in_bands(&mut self, bands: &[(Column<'_>, usize)], columns: &[Column<'_>]) {
         let mut rows = String::from("<tr>");
         for (band, columns) in bands {
@@ -200,7 +200,7 @@ impl<'a> Page<'a> {
         for column in columns {
             rows += &self.cell_of_head(column, "", "");
         }
-        self.say(format_args!("<table><thead>{rows}</tr></thead><tbody>"));
+        self.write(format_args!("<table><thead>{rows}</tr></thead><tbody>"));
     }
 
     fn cell_of_head(&mut self, column: &Column<'_>, more: &str, class: &str) -> String {
@@ -222,12 +222,12 @@ impl<'a> Page<'a> {
     }
 
     fn end_table(&mut self) {
-        self.say(format_args!("</tbody></table>"));
+        self.write(format_args!("</tbody></table>"));
     }
 
-    /// A row that says what the rows below it have in common.
+    /// A row with what the rows below it have in common.
     fn group(&mut self, name: &str, columns: usize) {
-        self.say(format_args!("<tr class=\"claim\"><td colspan=\"{columns}\">{}</td></tr>", escaped(name)));
+        self.write(format_args!("<tr class=\"claim\"><td colspan=\"{columns}\">{}</td></tr>", escaped(name)));
     }
 
     /// `run 1`, where there are two.

@@ -23,7 +23,7 @@ const BOTTOM: f64 = 18.0;
 const LETTER: f64 = 6.0;
 /// Height of a line of small text.
 const LINE: f64 = 12.0;
-/// More points than this are drawn as the least and the greatest of each stretch: a spike stays a spike.
+/// More points than this are drawn as the least and the greatest of each piece: a spike stays a spike.
 const MOST_POINTS: usize = 1_000;
 /// A logarithmic axis spans at least so many decades.
 const DECADES: f64 = 2.0;
@@ -38,7 +38,7 @@ pub struct Curve<'a> {
     pub points: Series,
 }
 
-/// A stretch in which something was done on purpose.
+/// A time in which something was done on purpose.
 pub struct Band {
     /// Number of the step, the same in every view.
     pub number: u32,
@@ -64,7 +64,7 @@ pub struct Plot<'a> {
     pub range: (f64, f64),
     /// Length of the chart: seconds of the load, or decades of rarity.
     pub length: f64,
-    /// Places along it with what is said of them below the chart: where phases begin.
+    /// Places along it with their labels below the chart: where phases begin.
     pub marks: &'a [(f64, String)],
     /// What was done.
     pub bands: &'a [Band],
@@ -77,7 +77,7 @@ pub struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    /// The chart of a stretch of time, which all charts of a page show alike. `clock` says what a place along it is.
+    /// The chart of a range of time, which all charts of a page show alike. `clock` labels a place along it.
     pub fn draw(&self, clock: impl Fn(f64) -> String) -> String {
         self.drawn(" data-zoom=\"\"", clock)
     }
@@ -182,7 +182,7 @@ impl Plot<'_> {
     fn bands(&self, svg: &mut String) {
         for band in self.bands {
             let (from, to) = (self.x(band.from_s), self.x(band.to_s));
-            let class = if band.is_fault { "fault" } else { "deed" };
+            let class = if band.is_fault { "fault" } else { "action" };
             let absent = if band.is_absent { " absent" } else { "" };
             let _ = write!(
                 svg,
@@ -203,14 +203,14 @@ impl Plot<'_> {
 
     /// Numbers of what was done, and names below the axis; a script that stretches it moves them along.
     fn words(&self, svg: &mut String) {
-        let mut say = |class: &str, x: f64, y: f64, text: &str| {
+        let mut label = |class: &str, x: f64, y: f64, text: &str| {
             let text = escaped(text);
             let _ =
                 write!(svg, "<text class=\"{class}\" data-x=\"\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
         };
         for band in self.bands {
             let note = if band.is_absent { " n/a" } else { "" };
-            say("mark", self.x(band.from_s) + 2.0, TOP + 10.0, &format!("{}{note}", band.number));
+            label("mark", self.x(band.from_s) + 2.0, TOP + 10.0, &format!("{}{note}", band.number));
         }
         let mut written_to = 0.0;
         for (at, name) in self.marks {
@@ -218,7 +218,7 @@ impl Plot<'_> {
             // A short phase keeps its line and leaves its name out, where there is no room for it.
             if x >= written_to {
                 written_to = x + LETTER * name.chars().count() as f64;
-                say("tick", x + 2.0, HEIGHT - 5.0, name);
+                label("tick", x + 2.0, HEIGHT - 5.0, name);
             }
         }
     }
@@ -275,7 +275,7 @@ impl Plot<'_> {
         }
     }
 
-    /// Transparent columns: the title of each says the values in its middle.
+    /// Transparent columns: the title of each has the values in its middle.
     fn pointed(&self, svg: &mut String, place: impl Fn(f64) -> String) {
         let most = self.curves.iter().map(|curve| curve.points.len()).max().unwrap_or(0);
         let columns = self.columns.min(most).max(1);
@@ -293,8 +293,8 @@ impl Plot<'_> {
                 // The rest of a line goes by the name of the line.
                 let name =
                     if curve.name.is_empty() { self.curves[at.saturating_sub(1)].name } else { curve.name };
-                let said = value(curve).map(|value| format!("{name} {value}"));
-                values.extend(said.filter(|said| !values.contains(said)));
+                let text = value(curve).map(|value| format!("{name} {value}"));
+                values.extend(text.filter(|text| !values.contains(text)));
             }
             if values.is_empty() {
                 continue;
@@ -330,17 +330,17 @@ fn short(value: f64) -> String {
     }
 }
 
-/// At most so many points with their places: of each stretch the least and the greatest, in their order, and a gap
+/// At most so many points with their places: of each piece the least and the greatest, in their order, and a gap
 /// where it holds nothing.
 pub(crate) fn decimated(points: &[Option<f64>], most: usize) -> Vec<(f64, Option<f64>)> {
     if points.len() <= most {
         return points.iter().enumerate().map(|(at, value)| (at as f64, *value)).collect();
     }
-    let stretch = points.len().div_ceil(most / 2);
+    let piece = points.len().div_ceil(most / 2);
     let mut few = Vec::new();
-    for (index, part) in points.chunks(stretch).enumerate() {
+    for (index, part) in points.chunks(piece).enumerate() {
         let known = part.iter().enumerate().filter_map(|(at, value)| Some((at, (*value)?)));
-        let start = (index * stretch) as f64;
+        let start = (index * piece) as f64;
         let least = known.clone().min_by(|a, b| a.1.total_cmp(&b.1));
         let greatest = known.max_by(|a, b| a.1.total_cmp(&b.1));
         match (least, greatest) {

@@ -90,7 +90,7 @@ pub fn ratio(score: &Score) -> String {
     format!("×{}{interval}", times(value))
 }
 
-/// What is said below a row, or once below all rows of its window that say the same.
+/// The remark below a row, or once below all rows of its window that have the same.
 pub fn remark(score: &Score) -> Option<String> {
     let text = score.context.as_deref()?;
     let about = if score.id.starts_with("culprit") { "what grew most" } else { "beside these ratios" };

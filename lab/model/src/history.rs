@@ -7,7 +7,7 @@ use crate::SECOND;
 /// Samples, each with its moment, ns since the run's start.
 pub(crate) type History<T> = Vec<(u64, T)>;
 
-/// A sample older than this says nothing of the present any more, ns.
+/// A sample older than this is no longer known, ns.
 pub const STALE_NS: u64 = 5 * SECOND;
 
 /// The samples up to a moment.

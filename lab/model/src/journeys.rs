@@ -81,7 +81,8 @@ impl Run {
         selector == "all" || selector == journey || is_of_group()
     }
 
-    /// The windows of an arm in a range whose journeys are selected, by round, second and journey.
+    /// The windows of an arm in a range whose journeys are selected, by round: sums and merged histograms of them are
+    /// exact over phases, blocks and steps. Of what has left full detail a window may be that of a whole segment.
     pub fn windows<'a>(
         &'a self,
         arm: char,
@@ -92,8 +93,10 @@ impl Run {
         let (from, to) = (range.seconds.start, range.seconds.end.max(range.seconds.start));
         self.seconds
             .range((arm, *rounds.start())..=(arm, *rounds.end()))
-            .flat_map(move |(_, known)| known.range(from..to))
-            .flat_map(|(_, second)| second.windows())
+            .flat_map(move |(turn, known)| {
+                let seconds = known.range(from..to).flat_map(|(_, second)| second.windows());
+                self.retention.windows(*turn, from, to).chain(seconds)
+            })
             .filter(move |window| selected(&window.journey))
     }
 
@@ -143,8 +146,9 @@ impl Run {
     /// Failed journeys by cause and arm over the whole record.
     pub fn failures_by_cause(&self) -> Failures {
         let mut failures = Failures::default();
-        for ((arm, _), known) in &self.seconds {
-            for window in known.values().flat_map(crate::Second::windows) {
+        for ((arm, round), known) in &self.seconds {
+            let old = self.retention.windows((*arm, *round), 0, u32::MAX);
+            for window in old.chain(known.values().flat_map(crate::Second::windows)) {
                 *failures.offered.entry(*arm).or_default() += window.offered;
                 let errors = window.errors.iter().map(|(cause, n)| (cause.as_str(), *n));
                 for (cause, n) in errors.chain([("dropped", window.dropped), ("abandoned", window.abandoned)])

@@ -15,6 +15,7 @@
 //! - [`outcome`]: expectations, scores, audits and the verdict.
 //! - [`sweep`]: a run of many arms, a line for each.
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
+//! - [`retention`]: what is kept in memory, and for how long.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
@@ -32,6 +33,7 @@ pub mod latency;
 pub mod moment;
 pub mod outcome;
 pub mod processes;
+pub mod retention;
 pub mod run;
 pub mod second;
 pub mod series;

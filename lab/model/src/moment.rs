@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use record::{Phase, PhasePlan};
 
-use crate::run::Run;
+use crate::run::{Run, Turn};
 use crate::window::TimeRange;
 use crate::{SECOND, seconds_of};
 
@@ -19,6 +19,10 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    pub fn is_of(&self, turn: Turn) -> bool {
+        self.round == turn.1 && self.concerns(turn.0)
+    }
+
     fn concerns(&self, arm: char) -> bool {
         self.arms.is_empty() || self.arms.contains(arm)
     }

@@ -11,6 +11,7 @@ use record::{
 use crate::SECOND;
 use crate::history::History;
 use crate::moment::Block;
+use crate::retention::Retention;
 use crate::second::{self, Second};
 use crate::totals::Counted;
 
@@ -18,6 +19,9 @@ use crate::totals::Counted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record has no header: expected one as its first line")]
 pub struct NoHeader;
+
+/// Seconds that may be out of date: a judge only adds lines and needs no percentile of a second.
+const MAX_CHANGED: usize = 256;
 
 /// An arm and a round, from 1.
 pub(crate) type Turn = (char, u32);
@@ -36,8 +40,9 @@ pub struct Run {
     pub(crate) phases: History<Phase>,
     pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Second>>,
     /// Seconds whose percentiles are out of date.
-    changed: BTreeMap<Turn, BTreeSet<u32>>,
+    pub(crate) changed: BTreeMap<Turn, BTreeSet<u32>>,
     pub(crate) counted: Counted,
+    pub(crate) retention: Retention,
     pub(crate) edges: BTreeMap<(char, String, String), History<Edge>>,
     pub(crate) processes: BTreeMap<(char, String), History<Proc>>,
     pub(crate) hosts: History<Host>,
@@ -54,7 +59,8 @@ pub struct Run {
 impl Run {
     /// A run of which only the header is known.
     pub fn new(header: Header) -> Self {
-        Self { header, has_begun: true, ..Self::default() }
+        let retention = Retention::new(&header);
+        Self { header, has_begun: true, retention, ..Self::default() }
     }
 
     /// A whole record.
@@ -86,15 +92,22 @@ impl Run {
         match &line.entry {
             Entry::Header(header) => {
                 self.header = (**header).clone();
+                self.retention = Retention::new(header);
                 self.has_begun = true;
             }
             Entry::Phase(phase) => self.begin_phase(phase, t),
             Entry::Window(window) => {
                 let turn = (window.arm, window.round);
+                if self.retention.is_past(turn, window.second) {
+                    return;
+                }
                 let second = self.seconds.entry(turn).or_default().entry(window.second).or_default();
                 let was_closed = second.replace(window);
                 self.counted.window(window, was_closed);
                 self.changed.entry(turn).or_default().insert(window.second);
+                if self.changed.values().map(BTreeSet::len).sum::<usize>() >= MAX_CHANGED {
+                    self.settle();
+                }
             }
             Entry::Edge(edge) => self.add_edge(edge, t),
             Entry::Proc(proc) => {
@@ -114,13 +127,14 @@ impl Run {
         }
     }
 
-    /// Brings the rolling percentiles of changed seconds up to date.
+    /// Brings the rolling percentiles of changed seconds up to date, and takes what is too old out of memory.
     pub fn settle(&mut self) {
         for (turn, changed) in std::mem::take(&mut self.changed) {
             if let Some(known) = self.seconds.get_mut(&turn) {
                 second::roll(known, &changed);
             }
         }
+        self.apply_limits();
     }
 
     /// Arm letters, A first.

@@ -12,6 +12,8 @@ use crate::run::Run;
 #[derive(Clone, Debug, Default)]
 pub struct Second {
     journeys: BTreeMap<String, Window>,
+    /// Whether its histograms have gone to its segment; its percentiles are as they were.
+    pub(crate) is_thinned: bool,
     /// Arrivals due.
     pub offered: u64,
     /// Answered ok and in time.
@@ -71,6 +73,23 @@ impl Second {
         (self.failed, self.timeouts) = (failed, timeouts);
         (self.probes, self.stale) = (probes, stale);
         before.is_some_and(|window| window.closed)
+    }
+
+    /// Takes the histograms out, one window a journey; counts and percentiles stay.
+    pub(crate) fn thin(&mut self) -> Vec<Window> {
+        self.is_thinned = true;
+        let take = |window: &mut Window| Window {
+            journey: window.journey.clone(),
+            intended: std::mem::take(&mut window.intended),
+            service: std::mem::take(&mut window.service),
+            failed: std::mem::take(&mut window.failed),
+            pace_lag: std::mem::take(&mut window.pace_lag),
+            own_wait: std::mem::take(&mut window.own_wait),
+            slot_wait: std::mem::take(&mut window.slot_wait),
+            staleness: std::mem::take(&mut window.staleness),
+            ..Window::default()
+        };
+        self.journeys.values_mut().map(take).collect()
     }
 
     /// Whether nothing was answered ok: a gap, although its neighbours have values.

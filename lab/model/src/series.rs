@@ -3,9 +3,10 @@
 use record::{Latencies, Window};
 
 use crate::edges;
-use crate::latency::{P99_SECONDS, P999_SECONDS, Rolling};
+use crate::latency::{P99_SECONDS, P999_SECONDS, Quantile, Rolling};
 use crate::processes;
 use crate::run::Run;
+use crate::second::Second;
 use crate::window::TimeRange;
 
 /// A figure second by second; `None` where there is no data.
@@ -23,12 +24,24 @@ impl Run {
             q if q >= 0.99 => P99_SECONDS,
             _ => 1,
         };
-        self.quantile_series(arm, q, seconds, true, |window| &window.intended)
+        self.quantile_series(
+            arm,
+            q,
+            seconds,
+            true,
+            |window| &window.intended,
+            |second| match seconds {
+                P999_SECONDS => second.p999,
+                P99_SECONDS => second.p99,
+                _ => second.p50,
+            },
+        )
     }
 
     /// Acknowledged until visible elsewhere, milliseconds, over the last [`P999_SECONDS`].
     pub fn staleness_series(&self, arm: char, q: f64) -> Series {
-        self.quantile_series(arm, q, P999_SECONDS, false, |window| &window.staleness)
+        let thinned = |second: &Second| if q >= 0.99 { second.staleness_p99 } else { second.staleness_p50 };
+        self.quantile_series(arm, q, P999_SECONDS, false, |window| &window.staleness, thinned)
     }
 
     fn quantile_series(
@@ -38,20 +51,35 @@ impl Run {
         over: u32,
         has_gaps: bool,
         which: fn(&Window) -> &Latencies,
+        thinned: impl Fn(&Second) -> Quantile,
     ) -> Series {
         let mut rolling = Rolling::over(over);
         let of_second = |second: u32| {
-            let range = TimeRange { round: 0, seconds: second..second + 1 };
             let mut is_empty = true;
-            for latencies in self.windows(arm, &range, |_| true).map(which) {
+            for latencies in self.of_second(arm, second).map(which) {
                 is_empty &= latencies.is_empty();
                 rolling.add(second, latencies);
             }
             rolling.end_with(second);
+            if let Some(old) = self.thinned(arm, second) {
+                return thinned(old).ms;
+            }
             // Nothing was answered in this second: a gap, although its neighbours have values.
             rolling.quantile(q).ms.filter(|_| !(is_empty && has_gaps))
         };
         (0..self.length_s()).map(of_second).collect()
+    }
+
+    /// The windows of one second, of all rounds.
+    fn of_second(&self, arm: char, second: u32) -> impl Iterator<Item = &Window> {
+        let rounds = self.seconds.range((arm, 0)..=(arm, u32::MAX));
+        rounds.filter_map(move |(_, known)| known.get(&second)).flat_map(Second::windows)
+    }
+
+    /// A second of any round that has left full detail: only its own percentiles are known.
+    fn thinned(&self, arm: char, second: u32) -> Option<&Second> {
+        let mut rounds = self.seconds.range((arm, 0)..=(arm, u32::MAX)).rev();
+        rounds.find_map(|(_, known)| known.get(&second).filter(|second| second.is_thinned))
     }
 
     /// Arrivals due per second, of one round.
@@ -87,9 +115,8 @@ impl Run {
     /// A count and the arrivals due, second by second; `None` where none were.
     fn shares(&self, arm: char, which: impl Fn(&Window) -> u64) -> impl Iterator<Item = Option<(u64, u64)>> {
         (0..self.length_s()).map(move |second| {
-            let range = TimeRange { round: 0, seconds: second..second + 1 };
             let sums = self
-                .windows(arm, &range, |_| true)
+                .of_second(arm, second)
                 .fold((0, 0), |(part, offered), window| (part + which(window), offered + window.offered));
             (sums.1 > 0).then_some(sums)
         })

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use record::PhasePlan;
+use record::{Header, PhasePlan};
 
 use crate::SECOND;
 use crate::run::Run;
@@ -24,10 +24,10 @@ pub enum Window {
     Seconds(u32, u32),
 }
 
-/// A stretch of phase time, in whole seconds since the load's start.
+/// Phase time, in whole seconds since the load's start.
 pub type Seconds = Range<u32>;
 
-/// A second of one round: the smallest stretch figures are kept for.
+/// Some seconds of a round, or of all rounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeRange {
     /// Round, from 1; 0 for all rounds.
@@ -61,10 +61,7 @@ impl Run {
                 .map(|round| TimeRange { round, seconds: seconds.clone() })
                 .collect();
         }
-        let length = seconds.end - seconds.start;
-        let count = length.min(MAX_BLOCKS);
-        let cut = |i: u32| seconds.start + length * i / count.max(1);
-        (0..count).map(|i| TimeRange { round: 0, seconds: cut(i)..cut(i + 1) }).collect()
+        cuts(&seconds).windows(2).map(|cut| TimeRange { round: 0, seconds: cut[0]..cut[1] }).collect()
     }
 
     /// All rounds of a window.
@@ -82,6 +79,20 @@ impl Run {
         }
         windows
     }
+}
+
+/// Where seconds are cut into blocks, first and end included.
+fn cuts(seconds: &Seconds) -> Vec<u32> {
+    let length = seconds.end.saturating_sub(seconds.start);
+    let count = length.min(MAX_BLOCKS);
+    (0..=count).map(|i| seconds.start + length * i / count.max(1)).collect()
+}
+
+/// Where the blocks of every phase and of the whole are cut.
+pub(crate) fn block_cuts(header: &Header) -> Vec<u32> {
+    let plan = Run { header: header.clone(), ..Run::default() };
+    let phases = header.phases.iter().map(|phase| Window::Phase(phase.name.clone()));
+    phases.chain([Window::Whole]).flat_map(|window| cuts(&plan.seconds(&window))).collect()
 }
 
 /// Whole seconds, rounded to the nearest: phase lengths are whole seconds.

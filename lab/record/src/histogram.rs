@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::hdr;
 
-/// Longest latency told apart, microseconds: one minute.
+/// Longest latency that is distinguished, microseconds: one minute.
 pub const MAX_US: u64 = 60_000_000;
 /// Significant decimal digits.
 pub const DIGITS: u8 = 3;

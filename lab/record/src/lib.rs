@@ -1,6 +1,6 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
-//! - [`line`]: what a line says: header, phase, window, edge, proc, event. [`trace`]: requests followed through
+//! - [`line`]: a line: header, phase, window, edge, proc, event. [`trace`]: requests followed through
 //!   the components. [`outcome`]: check, score, cost, audit, end.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
@@ -30,8 +30,12 @@ pub use reader::{ReadError, Reader};
 pub use trace::*;
 pub use writer::Writer;
 
-/// Major version of the format: readers refuse any other.
+/// Major version of the format, as it is written.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The oldest version that is read: the one before the one that is written. A field that is renamed keeps its old name
+/// as an alias for that long; readers refuse any other version.
+pub const OLDEST_VERSION: u32 = if SCHEMA_VERSION > 1 { SCHEMA_VERSION - 1 } else { SCHEMA_VERSION };
 
 /// How the user's side of a request is called, beside the components.
 pub const CLIENT: &str = "client";

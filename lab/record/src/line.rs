@@ -1,4 +1,4 @@
-//! What a line says. Times are nanoseconds since the run's start unless a name says otherwise.
+//! A line of the record. Times are nanoseconds since the run's start unless a name says otherwise.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace};
 pub struct Line {
     /// When it was written, ns since the run's start, monotonic.
     pub t: u64,
-    /// What it says.
+    /// Its content, by kind.
     #[serde(flatten)]
     pub entry: Entry,
 }
@@ -150,7 +150,7 @@ pub struct ExpectationPlan {
     pub list: String,
     /// Its text.
     pub text: String,
-    /// Why it should hold; empty if the file does not say.
+    /// Why it should hold; empty without.
     pub why: String,
     /// Line in the scenario file.
     pub line: u32,
@@ -167,7 +167,7 @@ pub struct Machine {
     pub memory_mib: u64,
     /// Kernel release.
     pub kernel: String,
-    /// How the first CPU's clock is governed; `None` where the kernel does not tell, as in most virtual machines.
+    /// How the first CPU's clock is governed; `None` where the kernel does not report it, as in most virtual machines.
     #[serde(default)]
     pub governor: Option<String>,
     /// Load average over a minute when the run started.
@@ -394,7 +394,7 @@ pub struct Proc {
     pub db_bytes: u64,
     /// Spans ended, exported, failed, dropped since its start.
     pub spans: [u64; 4],
-    /// By component: requests and calls finished since its start, and of them those nobody waited for.
+    /// By component: requests and calls finished since its start, and of them those whose caller had gone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub work: BTreeMap<String, [u64; 2]>,
     /// By component: reads its declared cache answered, and all reads through it, since its start.

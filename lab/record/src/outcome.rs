@@ -157,7 +157,7 @@ pub struct Audit {
     pub lost: u64,
     /// Found more than once.
     pub duplicated: u64,
-    /// Found although nobody was told so: answers that were lost.
+    /// Found although never acknowledged: answers that were lost.
     pub unacknowledged: u64,
     /// References to things that are gone.
     pub orphaned: u64,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::index::PIECE_BYTES;
 use crate::kind::Head;
-use crate::{Kind, Line, Place, SCHEMA_VERSION};
+use crate::{Kind, Line, OLDEST_VERSION, Place, SCHEMA_VERSION};
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,9 @@ pub enum ReadError {
         source: serde_json::Error,
     },
     /// Written by another major version.
-    #[error("{path} has schema version {found}; this program reads version {SCHEMA_VERSION}")]
+    #[error(
+        "{path} has schema version {found}: expected {OLDEST_VERSION} to {SCHEMA_VERSION}, which this program reads"
+    )]
     Version {
         /// Which file.
         path: PathBuf,
@@ -60,7 +62,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a record and checks that it begins with a header of our version.
+    /// Opens a record and checks that it begins with a header of a version that is read.
     ///
     /// # Errors
     /// When the file is missing, is no record, or has another major version.
@@ -75,7 +77,7 @@ impl Reader {
             return Err(ReadError::NoHeader { path: path.to_owned() });
         }
         let found = header["schema_version"].as_u64().unwrap_or(0);
-        if found != u64::from(SCHEMA_VERSION) {
+        if !(u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&found) {
             return Err(ReadError::Version { path: path.to_owned(), found });
         }
         lines.seek(SeekFrom::Start(0)).map_err(io_error)?;

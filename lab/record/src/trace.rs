@@ -1,14 +1,14 @@
-//! What traces say: requests that were kept, and where the time of all of them went.
+//! Traces: requests that were kept, and where the time of all of them went.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a stretch of a request's time was spent on.
+/// What a piece of a request's time was spent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Between the one who asks and the one who answers: encoding, sockets, the accept queue.
+    /// Between a caller and its callee: encoding, sockets, the accept queue.
     Network,
     /// Waiting for a place, a connection or a database's writer.
     Queue,
@@ -18,7 +18,7 @@ pub enum Class {
     Database,
     /// Put there by a fault.
     Injected,
-    /// Waiting for somebody who never answered: a timeout, a dead peer, a span that was lost.
+    /// Waiting for an answer that never came: a timeout, a dead peer, a span that was lost.
     Unanswered,
 }
 
@@ -62,7 +62,7 @@ impl Class {
             Self::Work => "on the critical path in a component's own spans, declared work included",
             Self::Database => "on the critical path inside the database",
             Self::Injected => "on the critical path, put there by a fault of the scenario",
-            Self::Unanswered => "on the critical path waiting for a call nobody answered",
+            Self::Unanswered => "on the critical path waiting for a call that was not answered",
         }
     }
 }
@@ -93,7 +93,7 @@ pub struct Span {
     pub error: String,
 }
 
-/// A stretch of the critical path: consecutive ones fill the root from begin to end.
+/// A piece of the critical path: consecutive ones fill the root from begin to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Index of the span it belongs to.
@@ -138,7 +138,7 @@ pub struct Trace {
     pub error: String,
     /// When it was due, ns since the run's start.
     pub due: u64,
-    /// From then to its end, ns: what the user felt.
+    /// From then to its end, ns: the latency its user had.
     pub felt: u64,
     /// When it was sent, ns since the run's start: the root's begin.
     pub start: u64,

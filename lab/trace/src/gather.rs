@@ -36,7 +36,7 @@ pub struct Gatherer {
     held: usize,
     journeys: VecDeque<Journey>,
     sums: BTreeMap<Cell, Sum>,
-    /// Felt times of the slowest kept so far, fastest first.
+    /// User latencies of the slowest kept so far, fastest first.
     slowest: BTreeMap<Cell, Vec<u64>>,
     errors: BTreeMap<(char, u32, u32), u32>,
     /// Requests that were not kept, in case the other arm's is.
@@ -71,7 +71,7 @@ impl Gatherer {
         self.journeys.push_back(journey);
     }
 
-    /// Looks at what is whole by now, ns since the run's start; returns what the record is to be told.
+    /// Looks at what is whole by now, ns since the run's start; returns lines for the record.
     pub fn settle(&mut self, now: u64) -> Vec<Entry> {
         let mut entries = Vec::new();
         let waiting = self.journeys.len();
@@ -110,7 +110,7 @@ impl Gatherer {
         self.counts
     }
 
-    /// A journey with its spans; `None` where nobody traced it.
+    /// A journey with its spans; `None` where it was not traced.
     fn whole(&mut self, journey: &Journey) -> Option<Trace> {
         let spans = self.spans.remove(&journey.trace)?;
         self.held -= spans.len();
@@ -184,7 +184,7 @@ impl Gatherer {
             return Some(Kept::Error);
         }
         let slowest = self.slowest.entry(cell).or_default();
-        let at = slowest.partition_point(|felt| *felt < trace.felt);
+        let at = slowest.partition_point(|latency| *latency < trace.felt);
         if slowest.len() >= SLOWEST_KEPT {
             if at == 0 {
                 return None;

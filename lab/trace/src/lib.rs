@@ -1,4 +1,4 @@
-//! What traces say of where time went: pure, so that tests need no collector.
+//! Where the time of requests went, from their traces: pure, so that tests need no collector.
 //!
 //! - [`observed`]: a span as it arrives, and a journey as the load generator saw it. Start here.
 //! - [`tree`]: the spans of one journey, clipped to their parents, each with its class and place.

@@ -11,7 +11,7 @@ pub enum Kind {
     Client,
     /// Happens inside.
     Internal,
-    /// Says that something happened.
+    /// Reports that something happened.
     Producer,
     /// Takes it in, in a trace of its own.
     Consumer,
@@ -40,7 +40,7 @@ pub struct Observed {
     pub end: u64,
     /// Why it failed; empty if it did not.
     pub error: String,
-    /// The component a client asks; empty for others.
+    /// The component a client calls; empty for others.
     pub peer: String,
     /// `caller->callee` of a call; empty for others.
     pub edge: String,

@@ -1,4 +1,4 @@
-//! The critical path: the stretches of a request that would have made it shorter, had they been shorter.
+//! The critical path: the pieces of a request that would have made it shorter, had they been shorter.
 
 use record::{Segment, Span};
 
@@ -25,7 +25,7 @@ pub fn critical(spans: &[Span]) -> Vec<Segment> {
         siblings.sort_by_key(key);
     }
     let mut path = Walk { spans, children, path: Vec::new() };
-    // Levels of the walk that are not finished: a span, where its stretch begins, the cursor in it.
+    // Levels of the walk that are not finished: a span, where its piece begins, the cursor in it.
     let mut open = vec![Level { span: 0, from: root.start, cursor: root.start + root.length }];
     while let Some(level) = open.last_mut() {
         match path.waited_for(level.span, level.from, level.cursor) {
@@ -33,12 +33,12 @@ pub fn critical(spans: &[Span]) -> Vec<Segment> {
                 let of = &spans[child as usize];
                 let end = (of.start + of.length).min(level.cursor);
                 let from = of.start.max(level.from);
-                path.say(level.span, end, level.cursor);
+                path.push(level.span, end, level.cursor);
                 level.cursor = from;
                 open.push(Level { span: child, from, cursor: end });
             }
             None => {
-                path.say(level.span, level.from, level.cursor);
+                path.push(level.span, level.from, level.cursor);
                 open.pop();
             }
         }
@@ -80,7 +80,7 @@ impl Walk<'_> {
         Some(self.children[span as usize].remove(at))
     }
 
-    fn say(&mut self, span: u32, from: u64, to: u64) {
+    fn push(&mut self, span: u32, from: u64, to: u64) {
         if to > from {
             self.path.push(Segment { span, start: from, length: to - from });
         }

@@ -45,7 +45,7 @@ impl Sum {
         }
     }
 
-    /// What they say together.
+    /// Their sum.
     pub fn split(&self, arm: char, round: u32, phase: u32, journey: &str) -> Split {
         let n = self.n.max(1) as f64;
         let many = usize::try_from(self.n.div_ceil(100)).unwrap_or(SLOWEST).clamp(1, SLOWEST);

@@ -6,7 +6,7 @@ use record::{CLIENT, Class, Span};
 
 use crate::observed::{Journey, Kind, Observed};
 
-/// Who asks first, and whom.
+/// The first caller, and its callee.
 const DOOR: &str = "client->gateway";
 
 /// A journey's spans in order.
@@ -96,7 +96,7 @@ fn relative(wall: u64, begin: u64) -> i128 {
     i128::from(wall) - i128::from(begin)
 }
 
-/// What a span's children say about it.
+/// What a span's children show about it.
 struct Relation {
     /// A server answered it.
     answered: bool,

@@ -13,7 +13,7 @@ pub(super) fn board() -> Board {
     Board {
         name: "consistency",
         title: "consistency",
-        says: "From a write that is acknowledged until everybody shows it.",
+        description: "From a write that is acknowledged until every component shows it.",
         rows: vec![
             Row {
                 title: "As users see it",

@@ -13,7 +13,7 @@ pub(super) fn board() -> Board {
     Board {
         name: "edges",
         title: "edges",
-        says: "Calls between processes. An edge inside a process is a function call, and not here.",
+        description: "Calls between processes. An edge inside a process is a function call, and not here.",
         rows: vec![
             Row {
                 title: "What crosses",

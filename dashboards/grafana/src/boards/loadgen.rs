@@ -14,7 +14,7 @@ pub(super) fn board() -> Board {
     Board {
         name: "loadgen",
         title: "load generator",
-        says: "What was offered, what became of it, and whether the generator kept its own times.",
+        description: "What was offered, what became of it, and whether the generator kept its own times.",
         rows: vec![
             Row {
                 title: "What was offered, and what became of it",

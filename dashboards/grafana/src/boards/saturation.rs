@@ -9,13 +9,16 @@ const COPY: &str = "{{arm}} {{instance}}";
 
 pub(super) fn board() -> Board {
     let copy = format!("{}, {}", names::ARM, names::INSTANCE);
-    let of_run = |title, unit, says, query| Panel::lines(title, unit, says, vec![(COPY, query)]);
-    let of_nodes = |title, unit, says, query| Panel::lines(title, unit, says, vec![(COPY, query)]).of_nodes();
+    let of_run =
+        |title, unit, description, query| Panel::lines(title, unit, description, vec![(COPY, query)]);
+    let of_nodes = |title, unit, description, query| {
+        Panel::lines(title, unit, description, vec![(COPY, query)]).of_nodes()
+    };
     let host = |name| format!("{name}{{{}=~\"$run_id\"}}", names::RUN_ID);
     Board {
         name: "saturation",
         title: "saturation",
-        says: "What is full, process by process; and the machine they share.",
+        description: "What is full, process by process; and the machine they share.",
         rows: vec![
             Row {
                 title: "Processes, from /proc",

@@ -15,7 +15,8 @@ pub(super) fn board() -> Board {
     let all = rate_of("", names::ARM);
     let broken = rate_of(&format!(",{status}=~\"5..\""), names::ARM);
     let took = |q, by: &str| quantile(q, names::HTTP_SERVER_REQUEST_DURATION, &this, by);
-    let lines = |title, unit, says, queries| Panel::lines(title, unit, says, queries).of_nodes();
+    let lines =
+        |title, unit, description, queries| Panel::lines(title, unit, description, queries).of_nodes();
     let panels = vec![
         lines(
             "Rate by status",
@@ -80,7 +81,7 @@ pub(super) fn board() -> Board {
         )
         .seldom(),
         lines(
-            "Work nobody waited for",
+            "Abandoned work",
             "percentunit",
             "Share of finished requests and calls whose caller had gone.",
             vec![(
@@ -107,7 +108,7 @@ pub(super) fn board() -> Board {
     Board {
         name: "services",
         title: "services",
-        says: "Each component by itself: how much it does, how well, for how long.",
+        description: "Each component by itself: how much it does, how well, for how long.",
         rows: vec![Row { title: "$component", repeat: Some("component"), width: 8, height: 7, panels }],
     }
 }

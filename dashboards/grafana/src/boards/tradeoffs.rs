@@ -41,11 +41,11 @@ fn good(more: &str) -> String {
 fn compared(
     title: &'static str,
     unit: &'static str,
-    says: &'static str,
+    description: &'static str,
     query: impl Fn(&str) -> String,
 ) -> Panel {
     let queries = vec![(BY_ARM, query("")), (TIMES, b_over_a(&query))];
-    Panel::lines(title, unit, says, queries).as_a(Shape::Numbers).then_in(RATIO)
+    Panel::lines(title, unit, description, queries).as_a(Shape::Numbers).then_in(RATIO)
 }
 
 pub(super) fn board() -> Board {
@@ -54,7 +54,7 @@ pub(super) fn board() -> Board {
     Board {
         name: "tradeoffs",
         title: "trade-offs",
-        says: "One arm against the other, as their users and their machine see them.",
+        description: "One arm against the other, as their users and their machine see them.",
         rows: vec![
             Row {
                 title: "Now",

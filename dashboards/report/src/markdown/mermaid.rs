@@ -7,7 +7,7 @@ use record::{Arm, Instance};
 
 use super::parts::Part;
 
-/// A diagram of more arms than these helps nobody.
+/// A diagram of more arms than these cannot be read.
 const MOST_ARMS: usize = 4;
 
 /// The diagram.

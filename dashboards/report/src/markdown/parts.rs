@@ -1,4 +1,4 @@
-//! Parts of a document that can lose rows: what is too long is cut where most of it is, and says so.
+//! Parts of a document that can lose rows: what is too long is cut where most of it is, with a note.
 
 /// A table, a list or a block of code.
 pub(super) struct Part {
@@ -27,7 +27,7 @@ impl Part {
         Self { before: format!("\n```{language}\n"), rows: Vec::new(), after: "```\n".into(), cut: 0 }
     }
 
-    /// The same, shown only to whoever asks.
+    /// The same, folded.
     pub fn folded(self, summary: &str) -> Self {
         Self {
             before: format!("\n<details><summary>{summary}</summary>\n{}", self.before),
@@ -47,7 +47,7 @@ impl Part {
         self.rows.truncate(self.rows.len() - left_out);
     }
 
-    fn told(&self) -> String {
+    fn text(&self) -> String {
         match (self.rows.len(), self.cut) {
             (0, 0) => String::new(),
             (0, cut) => format!("\n{cut} rows are left out here; `cleave report` has them.\n"),
@@ -65,14 +65,14 @@ impl Part {
 /// The document: its first lines, its parts, its last line, in at most so many bytes. The largest part is cut first.
 pub(super) fn fitted(first: &str, mut parts: Vec<Part>, last: &str, most: usize) -> String {
     loop {
-        let told: String = parts.iter().map(Part::told).collect();
-        if first.len() + told.len() + last.len() <= most {
-            return format!("{first}{told}{last}");
+        let text: String = parts.iter().map(Part::text).collect();
+        if first.len() + text.len() + last.len() <= most {
+            return format!("{first}{text}{last}");
         }
         match parts.iter_mut().filter(|part| !part.rows.is_empty()).max_by_key(|part| part.length()) {
             Some(largest) => largest.shorten(),
             // The verdict is never cut.
-            None => return format!("{first}{told}{last}"),
+            None => return format!("{first}{text}{last}"),
         }
     }
 }

@@ -26,7 +26,7 @@ struct Kind {
     /// Expectations whose limits belong here begin with one of these, and what their values are multiplied by.
     limits: (&'static [&'static str], f64),
     lines: &'static [LineKind],
-    /// What is said where no lane has any of it.
+    /// The text where no lane has any of it.
     without: &'static str,
 }
 
@@ -78,8 +78,8 @@ const KINDS: &[Kind] = &[
         is_logarithmic: true,
         limits: (&["staleness_p50(", "staleness_p99("], 1e3),
         lines: &[
-            LineKind("p50", "one", "staleness_p50", |run, arm| run.staleness_series(arm, 0.5)),
-            LineKind("p99 of 5 s", "two", "staleness_p99", |run, arm| run.staleness_series(arm, 0.99)),
+            LineKind("p50 of 30 s", "one", "staleness_p50", |run, arm| run.staleness_series(arm, 0.5)),
+            LineKind("p99 of 30 s", "two", "staleness_p99", |run, arm| run.staleness_series(arm, 0.99)),
         ],
         without: "no journey of this mix looks for what another wrote",
     },
@@ -119,11 +119,11 @@ impl Page<'_> {
     pub(super) fn charts(&mut self) {
         self.open("Timeline");
         for (index, run) in self.runs.clone().into_iter().enumerate() {
-            let told = steps(run);
-            if !told.is_empty() {
+            let text = steps(run);
+            if !text.is_empty() {
                 let name = self.run_name(index);
                 let name = if name.is_empty() { name } else { format!("{name}: ") };
-                self.quiet(&format!("{name}{told}"));
+                self.quiet(&format!("{name}{text}"));
             }
         }
         self.quiet(
@@ -179,11 +179,11 @@ impl Page<'_> {
     }
 
     fn figures(&mut self, svgs: &[String]) {
-        self.say(format_args!("<div class=\"pair\">"));
+        self.write(format_args!("<div class=\"pair\">"));
         for svg in svgs {
-            self.say(format_args!("<figure>{svg}</figure>"));
+            self.write(format_args!("<figure>{svg}</figure>"));
         }
-        self.say(format_args!("</div>"));
+        self.write(format_args!("</div>"));
     }
 
     /// Latency by percentile, as HDR histograms are shown: the rarer, the further right, a decade each.
@@ -267,7 +267,7 @@ fn draw(
 
 /// What was done, by number.
 pub(super) fn steps(run: &Run) -> String {
-    let told = run.header.steps.iter().map(|step| {
+    let text = run.header.steps.iter().map(|step| {
         let missing: Vec<String> = step
             .not_applicable
             .iter()
@@ -276,7 +276,7 @@ pub(super) fn steps(run: &Run) -> String {
         let missing = if missing.is_empty() { String::new() } else { format!(" ({})", missing.join("; ")) };
         format!("{} {}{missing}", step.number, step.text)
     });
-    told.collect::<Vec<_>>().join(" · ")
+    text.collect::<Vec<_>>().join(" · ")
 }
 
 /// Limits of a lane's expectations that belong on a kind of chart.

@@ -1,4 +1,4 @@
-//! What happened, what was foretold, how to run it again; the data for programs, and what each word means.
+//! What happened, the prediction, how to reproduce the run; the data for programs, and what each word means.
 
 use model::Run;
 use model::format::load_clock;
@@ -11,7 +11,7 @@ use super::{Page, SCRIPT, number, text, traces};
 use crate::document;
 use crate::escaped;
 
-/// Points of a series in the embedded data: what is longer is thinned to the least and greatest of each stretch.
+/// Points of a series in the embedded data: what is longer is thinned to the least and greatest of each piece.
 const MOST_POINTS: usize = 240;
 /// Events in full; of more, the first and the last.
 const MOST_EVENTS: usize = 400;
@@ -27,8 +27,8 @@ const SERIES: [(&str, Points); 10] = [
     ("good_per_s", Run::good_series),
     ("errors_percent", Run::error_series),
     ("queue_calls", Run::queue_series),
-    ("staleness_p50_ms", |run, arm| run.staleness_series(arm, 0.5)),
-    ("staleness_p99_ms_of_5s", |run, arm| run.staleness_series(arm, 0.99)),
+    ("staleness_p50_ms_of_30s", |run, arm| run.staleness_series(arm, 0.5)),
+    ("staleness_p99_ms_of_30s", |run, arm| run.staleness_series(arm, 0.99)),
     ("cpu_cores_by_2s", Run::cpu_series),
     ("memory_mib_by_2s", Run::memory_series),
 ];
@@ -45,18 +45,18 @@ impl Page<'_> {
             }
             let all = run.events().len();
             let open = if all <= 60 { " open" } else { "" };
-            self.say(format_args!("<details{open}><summary>{name}{all} events</summary>"));
+            self.write(format_args!("<details{open}><summary>{name}{all} events</summary>"));
             self.table(&[number("clock"), number("number"), text("event"), text("targets")]);
             let start = run.header.load_start_ns;
             for (at, (t, event)) in run.events().iter().enumerate() {
-                // The first and the last say how it began and how it ended.
+                // The first and the last show how it began and how it ended.
                 if at >= MOST_EVENTS / 2 && at + MOST_EVENTS / 2 < all {
                     continue;
                 }
                 let targets: Vec<String> =
                     event.targets.iter().map(|(arm, target)| format!("{arm} {target}")).collect();
                 let number = if event.number > 0 { event.number.to_string() } else { String::new() };
-                self.say(format_args!(
+                self.write(format_args!(
                     "<tr><td>{}</td><td>{number}</td><td class=\"text\">{}</td><td class=\"text quiet\">{}</td></tr>",
                     load_clock(*t, start, 3),
                     escaped(&event.text),
@@ -64,7 +64,7 @@ impl Page<'_> {
                 ));
             }
             self.end_table();
-            self.say(format_args!("</details>"));
+            self.write(format_args!("</details>"));
             if all > MOST_EVENTS {
                 self.quiet(&format!("{} in between are in the record only.", all - MOST_EVENTS));
             }
@@ -74,22 +74,20 @@ impl Page<'_> {
 
     pub(super) fn prediction(&mut self) {
         self.open("Prediction");
-        self.quiet(
-            "Nothing was foretold: Cleave has no simulator yet, and every figure of this page was measured.",
-        );
+        self.quiet("No prediction: Cleave has no simulator yet, and every number of this page was measured.");
         self.close();
     }
 
-    pub(super) fn again(&mut self) {
+    pub(super) fn reproduce_section(&mut self) {
         self.open("Reproduce");
         for (index, run) in self.runs.clone().into_iter().enumerate() {
             let name = self.run_name(index);
             if !name.is_empty() {
-                self.say(format_args!("<h3>{name}</h3>"));
+                self.write(format_args!("<h3>{name}</h3>"));
             }
             self.reproduce(run, index);
         }
-        self.say(format_args!(
+        self.write(format_args!(
             "<p class=\"quiet\">The figures of this page are in it as JSON, in the element <code>run</code>. \
              <button id=\"save\" type=\"button\" hidden>save them</button></p>"
         ));
@@ -99,7 +97,7 @@ impl Page<'_> {
     fn reproduce(&mut self, run: &Run, index: usize) {
         let header = &run.header;
         let machine = &header.machine;
-        self.say(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
+        self.write(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
         self.quiet(&format!(
             "Cleave {}, {} build, telemetry {}; seed {}, schedule {} of {} arrivals per arm; {} x {}, {} MiB, Linux {}, \
              {}load average {:.2} before the run, {:.1} % of CPU time stolen since the machine started.",
@@ -118,7 +116,7 @@ impl Page<'_> {
             machine.steal
         ));
         if index == 0 || header.scenario_text != self.runs[0].header.scenario_text {
-            self.say(format_args!(
+            self.write(format_args!(
                 "<details><summary>the scenario</summary><pre>{}</pre></details>",
                 escaped(&header.scenario_text)
             ));
@@ -136,7 +134,7 @@ impl Page<'_> {
         self.table(&[text("measure"), text("meaning")]);
         for term in terms {
             let unit = if term.unit.is_empty() { String::new() } else { format!(" [{}]", term.unit) };
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td id=\"term-{}\">{}{}</td><td class=\"text\">{}</td></tr>",
                 term.id,
                 escaped(term.name),
@@ -146,7 +144,7 @@ impl Page<'_> {
         }
         if self.terms.contains("part") {
             for (name, meaning) in traces::classes() {
-                self.say(format_args!(
+                self.write(format_args!(
                     "<tr><td>{}</td><td class=\"text\">{}</td></tr>",
                     escaped(name),
                     escaped(meaning)
@@ -154,17 +152,17 @@ impl Page<'_> {
             }
         }
         self.end_table();
-        self.say(format_args!("<details><summary>measures of expectations</summary>"));
+        self.write(format_args!("<details><summary>measures of expectations</summary>"));
         self.table(&[text("expectation"), text("meaning")]);
         for measure in scorecard::measures::CATALOGUE {
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td><code>{}</code></td><td class=\"text\">{}</td></tr>",
                 escaped(&measure.form()),
                 escaped(measure.meaning)
             ));
         }
         self.end_table();
-        self.say(format_args!("</details>"));
+        self.write(format_args!("</details>"));
         self.close();
     }
 
@@ -178,7 +176,7 @@ impl Page<'_> {
         // A script's text ends at the first `</`, wherever it stands; `<!--` would begin a comment.
         let data = json!({ "document": document, "series": series });
         let data = data.to_string().replace("</", "<\\/").replace("<!", "<\\u0021");
-        self.say(format_args!(
+        self.write(format_args!(
             "<div id=\"told\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
              <script>\n{SCRIPT}</script>\n</body></html>"
         ));
@@ -199,7 +197,7 @@ fn series(run: &Run) -> Value {
     Value::Object(arms.map(|arm| (arm.letter.to_string(), of(arm.letter))).collect())
 }
 
-/// Four digits of each point; of a long series the place and value of the least and greatest of each stretch. Empty
+/// Four digits of each point; of a long series the place and value of the least and greatest of each piece. Empty
 /// where nothing is known.
 fn thinned(series: &Series) -> Vec<Value> {
     if series.iter().all(Option::is_none) {

@@ -45,11 +45,11 @@ impl Page<'_> {
         self.open("Scorecard");
         let windows = windows(&self.runs);
         if windows.len() > 1 && !(self.comparison.is_none() && self.runs[0].is_sweep()) {
-            self.say(format_args!(
+            self.write(format_args!(
                 "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
             ));
             for (tab, window) in windows.iter().enumerate() {
-                self.say(format_args!(
+                self.write(format_args!(
                     "<input type=\"radio\" name=\"window\" id=\"tab-{tab}\"><label for=\"tab-{tab}\">{}</label>",
                     escaped(window)
                 ));
@@ -70,7 +70,7 @@ impl Page<'_> {
         columns.extend(sweep::COLUMNS.map(number));
         self.table(&columns);
         for row in run.sweep_rows() {
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td>{} {}</td><td class=\"text\">{}</td>{}</tr>",
                 row.arm.letter,
                 escaped(&row.arm.name),
@@ -97,7 +97,7 @@ impl Page<'_> {
         }
         self.end_table();
         self.beside(run);
-        self.say(format_args!(
+        self.write(format_args!(
             "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
              interval of B/A. n is the smallest of the arms.</p>"
         ));
@@ -105,7 +105,7 @@ impl Page<'_> {
 
     /// Claims have table bodies of their own, so that a tab can hide them.
     fn claim(&mut self, claim: &str, columns: usize) {
-        self.say(format_args!("</tbody><tbody>"));
+        self.write(format_args!("</tbody><tbody>"));
         self.group(claim, columns);
     }
 
@@ -135,7 +135,7 @@ impl Page<'_> {
             None => ("", "quiet"),
         };
         let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-        self.say(format_args!(
+        self.write(format_args!(
             "{row}<td>{}</td><td>{}</td><td class=\"text {class}\">{mark}{}</td></tr>",
             escaped(&format::ratio(score)),
             count(Some(n as f64)),
@@ -181,9 +181,9 @@ impl Page<'_> {
             self.row_of_two(row, windows);
         }
         self.end_table();
-        self.say(format_args!(
+        self.write(format_args!(
             "<p class=\"quiet\">▲ run 2 better, ▼ run 2 worse: only where the 95 % intervals of the two do not overlap. \
-             Two runs of one seed still differ by what the machine did; <code>cleave noise</code> says how much.</p>"
+             Two runs of one seed still differ by what the machine did; <code>cleave noise</code> measures how much.</p>"
         ));
     }
 
@@ -203,7 +203,7 @@ impl Page<'_> {
                 let _ = write!(line, "<td class=\"text tight {class}\">{mark}{}</td>", escaped(pair.finding));
             }
         }
-        self.say(format_args!(
+        self.write(format_args!(
             "{line}<td class=\"tight\">{}</td><td class=\"tight\">{}</td></tr>",
             escaped(&row.ratios[0]),
             escaped(&row.ratios[1])
@@ -237,7 +237,7 @@ impl Page<'_> {
         ]);
         for check in run.checks() {
             let (why, line) = run.reason_of(check);
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr data-check=\"{} {}\"><td><code>{}</code><br><span class=\"quiet\">line {line}{}</span></td>\
                  <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>",
                 check.id,
@@ -290,7 +290,7 @@ impl Page<'_> {
                     }
                 }
             }
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td><code>{}</code></td><td class=\"text\">{}</td><td>{}</td>{cells}</tr>",
                 escaped(&pair.text),
                 escaped(&pair.arm),
@@ -320,7 +320,7 @@ pub(super) fn mark(is_better: Option<bool>) -> (&'static str, &'static str) {
     }
 }
 
-/// A figure's interval, for whoever points at it.
+/// A figure's interval, shown at the pointer.
 fn interval_title(measured: &record::Measured, unit: &str) -> String {
     measured.interval.map_or_else(String::new, |(low, high)| {
         let text = format!(

@@ -58,7 +58,7 @@ impl Page<'_> {
                     quantile(0.99),
                     quantile(0.999),
                 ];
-                self.say(format_args!(
+                self.write(format_args!(
                     "<tr><td class=\"tight\">{}</td>{}</tr>",
                     escaped(lane),
                     cells(&values)
@@ -111,7 +111,7 @@ impl Page<'_> {
                     count(Some(row.queue as f64)),
                     format!("{}s", row.open_s),
                 ];
-                self.say(format_args!(
+                self.write(format_args!(
                     "<tr><td class=\"tight\">{}</td>{}</tr>",
                     escaped(lane),
                     cells(&values)
@@ -154,7 +154,7 @@ impl Page<'_> {
                 at(incident.last_s),
                 format!("{}s", incident.seconds),
             ];
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td class=\"tight\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
                 escaped(lane),
                 escaped(&incident.symptom.text),

@@ -12,7 +12,7 @@ use super::{Lane, Page, cells, named, number, text};
 use crate::escaped;
 use model::sweep::MAX_SIDE_BY_SIDE;
 
-/// Deeper than this nobody calls; a circle of calls ends here.
+/// Calls are not deeper than this; a circle of calls ends here.
 const MOST_LEVELS: usize = 8;
 
 impl Page<'_> {
@@ -38,7 +38,7 @@ impl Page<'_> {
                 arm.config_keys,
                 value((arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3), "s")
             );
-            self.say(format_args!("{row}"));
+            self.write(format_args!("{row}"));
         }
         self.end_table();
         if self.lanes.len() <= MAX_SIDE_BY_SIDE {
@@ -59,7 +59,7 @@ impl Page<'_> {
         if tree.is_empty() || moments.is_empty() {
             return;
         }
-        self.say(format_args!("<h3>{}</h3>", escaped(&name)));
+        self.write(format_args!("<h3>{}</h3>", escaped(&name)));
         let heads: Vec<String> = moments
             .iter()
             .map(|moment| {
@@ -87,7 +87,7 @@ impl Page<'_> {
                 values.push(value(row.and_then(EdgeRow::error_ratio), "%"));
                 values.push(not_up(run, letter, &callee, moment));
             }
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td class=\"tight\">{}{} → {}</td><td class=\"text tight quiet\">{}</td>{}</tr>",
                 "&nbsp;".repeat(4 * level),
                 escaped(&caller),

@@ -38,7 +38,7 @@ impl Page<'_> {
         else {
             return;
         };
-        let mut told = format!(
+        let mut text = format!(
             "{} requests were put together from {} spans, and {} are kept in the record",
             tracing.requests, tracing.spans, tracing.kept
         );
@@ -49,10 +49,10 @@ impl Page<'_> {
             (tracing.not_forwarded, "spans were not taken by the collector"),
         ] {
             if n > 0 {
-                told += &format!("; {n} {what}");
+                text += &format!("; {n} {what}");
             }
         }
-        self.quiet(&format!("{told}."));
+        self.quiet(&format!("{text}."));
     }
 
     /// The slowest requests of a run: the same request of every arm side by side, on one scale.
@@ -61,7 +61,7 @@ impl Page<'_> {
         let slowest = slowest(run);
         let name = self.run_name(index);
         if !name.is_empty() {
-            self.say(format_args!("<h3>{name}</h3>"));
+            self.write(format_args!("<h3>{name}</h3>"));
         }
         self.followed(run);
         if slowest.is_empty() {
@@ -75,8 +75,8 @@ impl Page<'_> {
             let phase = run.header.phases.get(worst.phase as usize).map_or("", |phase| phase.name.as_str());
             let error =
                 if worst.error.is_empty() { String::new() } else { format!(", failed: {}", worst.error) };
-            self.say(format_args!(
-                "<p>{} no. {} in {}: {} felt in {}{}.</p>",
+            self.write(format_args!(
+                "<p>{} no. {} in {}: {} from due to done in {}{}.</p>",
                 escaped(&worst.journey),
                 worst.request,
                 escaped(phase),
@@ -99,7 +99,7 @@ impl Page<'_> {
                     }
                 })
                 .collect();
-            self.say(format_args!("<div class=\"pair\">{}</div>", figures.concat()));
+            self.write(format_args!("<div class=\"pair\">{}</div>", figures.concat()));
         }
     }
 
@@ -116,8 +116,8 @@ impl Page<'_> {
                 )
             })
             .collect();
-        self.say(format_args!(
-            "<p class=\"quiet\">{}. Solid is the critical path; pale, an operation somebody else was waited for instead.</p>",
+        self.write(format_args!(
+            "<p class=\"quiet\">{}. Solid is the critical path; pale, an operation that ran beside the one that was waited for.</p>",
             classes.join(" ")
         ));
     }
@@ -139,7 +139,7 @@ impl Page<'_> {
             return;
         }
         rows.sort_by(|a, b| (a.2, &a.4.journey, a.3).cmp(&(b.2, &b.4.journey, b.3)));
-        self.say(format_args!("<h3>Where the time went</h3>"));
+        self.write(format_args!("<h3>Where the time went</h3>"));
         self.quiet("Means over all traces, not only those kept; the parts add up to the length.");
         let mut columns = vec![text("arm"), number("samples"), number("trace_length")];
         columns.extend(Class::ALL.map(|class| named("part", class.words())));
@@ -157,7 +157,7 @@ impl Page<'_> {
             values.push(time(parts.slowest));
             let places: Vec<String> =
                 parts.places.iter().map(|(place, ns)| format!("{place} {}", time(*ns))).collect();
-            self.say(format_args!(
+            self.write(format_args!(
                 "<tr><td class=\"tight\">{}</td>{}<td class=\"text quiet\">{}</td></tr>",
                 escaped(&lane),
                 cells(&values),
@@ -199,7 +199,7 @@ fn figure(title: &str, trace: &Trace, longest: u64) -> String {
     format!(
         "<figure>{}<figcaption>{}{}. Trace {}.</figcaption></figure>",
         waterfall::draw(title, trace, longest),
-        escaped(&waterfall::says(trace)),
+        escaped(&waterfall::description(trace)),
         escaped(&notes),
         escaped(&trace.trace_id)
     )

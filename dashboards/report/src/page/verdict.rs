@@ -6,20 +6,20 @@ use model::Run;
 
 impl Page<'_> {
     pub(super) fn verdict(&mut self) {
-        self.say(format_args!("<header id=\"verdict\">"));
+        self.write(format_args!("<header id=\"verdict\">"));
         for (index, run) in self.runs.clone().into_iter().enumerate() {
             self.outcome(index, run);
         }
         if let Some(comparison) = self.comparison {
             for warning in &comparison.warnings {
-                self.say(format_args!("<p class=\"invalid\">! {}</p>", escaped(warning)));
+                self.write(format_args!("<p class=\"invalid\">! {}</p>", escaped(warning)));
             }
             if comparison.warnings.is_empty() {
                 self.quiet("Both runs have the same scenario, seed, schedule, machine and version.");
             }
         }
         self.links_at = self.html.len();
-        self.say(format_args!("</header>"));
+        self.write(format_args!("</header>"));
     }
 
     fn outcome(&mut self, index: usize, run: &Run) {
@@ -29,19 +29,19 @@ impl Page<'_> {
         let name = self.run_name(index);
         let name = if name.is_empty() { name } else { format!("{name}: ") };
         let heading = if index == 0 { "h1" } else { "h2" };
-        self.say(format_args!(
+        self.write(format_args!(
             "<{heading}>{name}<span class=\"verdict {word}\">{word}</span> {}</{heading}>",
             escaped(&header.scenario)
         ));
         // The claim of a scenario is the same in both runs of it.
         if index == 0 || header.title != self.runs[0].header.title {
-            self.say(format_args!("<p>{}</p>", escaped(&header.title)));
+            self.write(format_args!("<p>{}</p>", escaped(&header.title)));
             self.quiet(&header.why);
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
         let peak = run.end.as_ref();
         let peak = peak.map_or_else(String::new, |end| format!(", at most {:.0} MiB", end.pss_mib_peak));
-        self.say(format_args!(
+        self.write(format_args!(
             "<p>{held} of {all} expectations hold. Seed {}, {}{rounds}, run {} of {}, Cleave {}, on {} x {}, Linux {}{peak}.</p>",
             header.seed,
             escaped(&header.way),
@@ -53,14 +53,14 @@ impl Page<'_> {
             escaped(&header.machine.kernel)
         ));
         let Some(end) = &run.end else {
-            self.say(format_args!(
+            self.write(format_args!(
                 "<p class=\"invalid\">! invalid: the record has no end; the run was cut short.</p>"
             ));
             return;
         };
         for lint in &end.lints {
             let word = lint.verdict.word();
-            self.say(format_args!(
+            self.write(format_args!(
                 "<p class=\"{word}\">{} {word}, {}: {}</p>",
                 lint.verdict.sign(),
                 escaped(&lint.name),
@@ -72,7 +72,7 @@ impl Page<'_> {
             (end.noisy, "the machine was busy: processes waited for a CPU half of the time"),
         ] {
             if is_so {
-                self.say(format_args!("<p class=\"inconclusive\">~ {text}</p>"));
+                self.write(format_args!("<p class=\"inconclusive\">~ {text}</p>"));
             }
         }
         if end.dropped_updates > 0 {

@@ -1,4 +1,4 @@
-//! A request as a waterfall: a bar for each operation, solid where the request waited for it. The colour of a bar says
+//! A request as a waterfall: a bar for each operation, solid where the request waited for it. The colour of a bar shows
 //! what its time is spent on, and so does a letter beside it.
 
 use std::fmt::Write;
@@ -43,7 +43,7 @@ pub fn draw(title: &str, trace: &Trace, longest: u64) -> String {
     let rows = shown.len() + usize::from(left_out > 0);
     let height = ABOVE + ROW * rows as f64 + 6.0;
     let drawing = Drawing { trace, longest: longest.max(1) as f64 };
-    let label = escaped(&format!("{title}: {}", says(trace)));
+    let label = escaped(&format!("{title}: {}", description(trace)));
     // Writing to a string does not fail.
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>\
@@ -63,7 +63,7 @@ pub fn draw(title: &str, trace: &Trace, longest: u64) -> String {
 }
 
 /// A trace in a sentence: for those who do not see it, and below it for those who do.
-pub fn says(trace: &Trace) -> String {
+pub fn description(trace: &Trace) -> String {
     let parts = trace.by_class();
     let parts: Vec<String> = Class::ALL
         .into_iter()
@@ -134,7 +134,7 @@ impl Drawing<'_> {
             svg,
             "<g class=\"span{failed}\"><title>{}</title><text class=\"tick\" x=\"{indent:.1}\" y=\"{:.1}\">{}</text>\
              <rect class=\"whole {style}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR}\"/>",
-            escaped(&told(span)),
+            escaped(&title_of(span)),
             y + BAR - 1.0,
             escaped(&name),
             self.x(span.start),
@@ -173,7 +173,7 @@ impl Drawing<'_> {
     }
 }
 
-fn told(span: &Span) -> String {
+fn title_of(span: &Span) -> String {
     let at = if span.at.is_empty() { String::new() } else { format!(" in {}", span.at) };
     let error = if span.error.is_empty() { String::new() } else { format!("; failed: {}", span.error) };
     format!(

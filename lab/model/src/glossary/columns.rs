@@ -7,12 +7,12 @@ pub const COLUMNS: &[Term] = &[
     word("measure", "measure", "what is measured, and in which phase"),
     word("arm", "arm", "one topology with one variant; all arms get the same arrivals from one seed"),
     word("run", "run", "one execution of a scenario; run 1 is the one that was asked for, run 2 the other"),
-    word("ratio", "B/A", "B over A, in brackets its 95 % interval, from stretches of the run paired by time"),
+    word("ratio", "B/A", "B over A, in brackets its 95 % interval, from blocks of the run paired by time"),
     word("samples", "n", "samples behind a figure; the smallest of the arms where a row has several"),
     word(
         "finding",
         "finding",
-        "whether two figures differ: only where their intervals, or that of their ratio, say so",
+        "whether two figures differ: only where their intervals, or that of their ratio, do not overlap",
     ),
     word("expectation", "expectation", "an assertion of the scenario, at its line of the file"),
     word("value", "value", "left side of an expectation, as measured"),
@@ -28,8 +28,8 @@ pub const COLUMNS: &[Term] = &[
         "moment of the load's clock from which the figure, taken from its phase's start until then, was beyond the limit without a break",
     ),
     word("journey", "journey", "what a user wants done; the unit of throughput"),
-    word("offered_total", "offered", "arrivals due over the stretch, whether or not they could be sent"),
-    word("phase", "phase", "a named stretch of the run"),
+    word("offered_total", "offered", "arrivals due over the window, whether or not they could be sent"),
+    word("phase", "phase", "a named part of the run"),
     word("edge", "edge", "a caller and whom it calls"),
     word("way", "way", "how calls travel: a function call within a process, or requests between processes"),
     word("instances", "processes", "running copies, and the components each holds"),
@@ -63,7 +63,7 @@ pub const COLUMNS: &[Term] = &[
     word(
         "symptom",
         "what was wrong",
-        "told at the end of each second of the load: a process down, a breaker open or flapping, calls multiplied by \
+        "as found at the end of each second of the load: a process down, a breaker open or flapping, calls multiplied by \
          retries from 1.2, a queue that grows by 1/s over 5 s, tries failing from 5 %, an edge that makes 80 % of its \
          caller's p99; as it was at its worst",
     ),
@@ -84,9 +84,9 @@ pub const COLUMNS: &[Term] = &[
     },
     Term {
         better: Lower,
-        ..word("cores", "cores", "CPU the arm's processes used, in seconds per second, every two seconds")
+        ..word("cores", "cores", "CPU the arm's processes used over the last two seconds, per second")
     },
-    word("part", "part", "what a stretch of the critical path was spent on"),
+    word("part", "part", "what a piece of the critical path was spent on"),
     word("meaning", "meaning", "what a word or number is, and how it comes about"),
 ];
 

@@ -1,5 +1,5 @@
 //! What is wrong, in words: processes that are down, retries that multiply, queues that grow, breakers that flap, edges
-//! that fail, one edge that makes the tail. Every view says it from here.
+//! that fail, one edge that makes the tail. Every view takes it from here.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use crate::format::{count, value};
 use crate::history::STALE_NS;
 
 /// From so many tries a call on the load is the retries', not the users'.
-const AMPLIFIED: f64 = 1.2;
-/// Fewer calls a second say nothing about a ratio.
-const FEWEST_CALLS: f64 = 1.0;
-/// Share of failed tries from which an edge is told: below, retries and users get over it.
-const FAILING: f64 = 0.05;
+const MIN_AMPLIFICATION: f64 = 1.2;
+/// Fewer calls a second give no ratio.
+const MIN_CALLS_PER_S: f64 = 1.0;
+/// Share of failed tries from which an edge is reported: below, retries absorb it.
+const MIN_FAILED_SHARE: f64 = 0.05;
 /// Seconds a queue's growth is taken over: one second's is chance.
-const GROWTH_S: u64 = 5;
-/// Growth in calls a second, and length, from which a queue is told.
-const GROWING: f64 = 1.0;
-const LONG: u64 = 10;
+const GROWTH_SECONDS: u64 = 5;
+/// Growth in calls a second, and length, from which a queue is reported.
+const MIN_GROWTH_PER_S: f64 = 1.0;
+const MIN_QUEUE: u64 = 10;
 /// A breaker that changed so often in so many seconds does not decide but flap: opening, probing and closing once is
 /// three changes.
-const FLAPS: usize = 5;
-const FLAPS_S: u64 = 30;
+const MIN_FLAPS: usize = 5;
+const FLAP_SECONDS: u64 = 30;
 /// From this share of its caller's p99 on an edge makes it.
-const CULPRIT: f64 = 0.8;
-/// A p99 below this is nobody's complaint, ms.
-const HARMLESS_MS: f64 = 20.0;
+const MIN_CULPRIT_SHARE: f64 = 0.8;
+/// Of a p99 below this no culprit is sought, ms.
+const MIN_CULPRIT_MS: f64 = 20.0;
 
 /// What can be wrong at one place, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,35 +91,35 @@ pub fn symptoms<'a>(
     edges: impl IntoIterator<Item = &'a [(u64, Edge)]>,
     procs: impl IntoIterator<Item = &'a [(u64, Proc)]>,
 ) -> Vec<Symptom> {
-    let procs = procs.into_iter().filter_map(|said| until(said, t).last());
+    let procs = procs.into_iter().filter_map(|samples| until(samples, t).last());
     let mut found: Vec<Symptom> = procs.filter_map(|(_, proc)| not_up(proc)).collect();
-    let edges: Vec<&[(u64, Edge)]> = edges.into_iter().map(|said| until(said, t)).collect();
-    for said in &edges {
-        found.extend(breaker(said));
-        found.extend(amplified(said));
-        found.extend(growing(said));
-        found.extend(failing(said));
+    let edges: Vec<&[(u64, Edge)]> = edges.into_iter().map(|samples| until(samples, t)).collect();
+    for samples in &edges {
+        found.extend(breaker(samples));
+        found.extend(amplified(samples));
+        found.extend(growing(samples));
+        found.extend(failing(samples));
     }
-    found.extend(culprits(&edges.iter().filter_map(|said| now(said)).collect::<Vec<_>>()));
+    found.extend(culprits(&edges.iter().filter_map(|samples| now(samples)).collect::<Vec<_>>()));
     // Sorting is stable: among equals the order above is kept.
     found.sort_by_key(|symptom| !symptom.kind.is_error());
     found
 }
 
-/// What was said up to a moment; nothing, where that is too long ago.
-fn until<T>(said: &[(u64, T)], t: u64) -> &[(u64, T)] {
-    let said = &said[..said.partition_point(|(at, _)| *at <= t)];
-    if said.last().is_some_and(|(at, _)| t - at <= STALE_NS) { said } else { &[] }
+/// The samples up to a moment; none, where the last is stale.
+fn until<T>(samples: &[(u64, T)], t: u64) -> &[(u64, T)] {
+    let samples = &samples[..samples.partition_point(|(at, _)| *at <= t)];
+    if samples.last().is_some_and(|(at, _)| t - at <= STALE_NS) { samples } else { &[] }
 }
 
-fn now(said: &[(u64, Edge)]) -> Option<&Edge> {
-    said.last().map(|(_, edge)| edge)
+fn now(samples: &[(u64, Edge)]) -> Option<&Edge> {
+    samples.last().map(|(_, edge)| edge)
 }
 
 /// The last so many seconds.
-fn recent(said: &[(u64, Edge)], seconds: u64) -> &[(u64, Edge)] {
-    let from = said.last().map_or(0, |(t, _)| t.saturating_sub(seconds * SECOND));
-    &said[said.partition_point(|(t, _)| *t < from)..]
+fn recent(samples: &[(u64, Edge)], seconds: u64) -> &[(u64, Edge)] {
+    let from = samples.last().map_or(0, |(t, _)| t.saturating_sub(seconds * SECOND));
+    &samples[samples.partition_point(|(t, _)| *t < from)..]
 }
 
 fn at(kind: Kind, edge: &Edge, weight: f64, what: &str) -> Symptom {
@@ -139,54 +139,55 @@ fn not_up(proc: &Proc) -> Option<Symptom> {
     Some(Symptom { kind, place: proc.instance.clone(), weight: 1.0, text })
 }
 
-fn breaker(said: &[(u64, Edge)]) -> Option<Symptom> {
-    let edge = now(said)?;
-    let lately = recent(said, FLAPS_S);
+fn breaker(samples: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(samples)?;
+    let lately = recent(samples, FLAP_SECONDS);
     let changes = lately.windows(2).filter(|pair| pair[0].1.breaker != pair[1].1.breaker).count();
-    if changes >= FLAPS {
-        let what = format!(": breaker flapping, {changes} changes in {FLAPS_S} s");
+    if changes >= MIN_FLAPS {
+        let what = format!(": breaker flapping, {changes} changes in {FLAP_SECONDS} s");
         return Some(at(Kind::Flapping, edge, changes as f64, &what));
     }
     (edge.breaker == 2).then(|| at(Kind::Open, edge, 1.0, ": breaker open"))
 }
 
-fn amplified(said: &[(u64, Edge)]) -> Option<Symptom> {
-    let edge = now(said)?;
+fn amplified(samples: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(samples)?;
     let times = edge.actual_rps / edge.effective_rps;
-    let told = edge.effective_rps >= FEWEST_CALLS && times >= AMPLIFIED;
-    told.then(|| {
+    let is_reported = edge.effective_rps >= MIN_CALLS_PER_S && times >= MIN_AMPLIFICATION;
+    is_reported.then(|| {
         let (calls, tries) = (count(Some(edge.effective_rps)), count(Some(edge.actual_rps)));
         let what = format!(": retry amplification {times:.1}x, {calls} calls/s are {tries} tries/s");
         at(Kind::Amplified, edge, times, &what)
     })
 }
 
-fn growing(said: &[(u64, Edge)]) -> Option<Symptom> {
-    let lately = recent(said, GROWTH_S);
+fn growing(samples: &[(u64, Edge)]) -> Option<Symptom> {
+    let lately = recent(samples, GROWTH_SECONDS);
     let ((from, first), (to, last)) = (lately.first()?, lately.last()?);
     let seconds = (to - from) as f64 / SECOND as f64;
     // Two samples are no trend.
-    if lately.len() < 3 || last.queue < LONG {
+    if lately.len() < 3 || last.queue < MIN_QUEUE {
         return None;
     }
     let rate = (last.queue as f64 - first.queue as f64) / seconds;
     let what = format!(": queue growing {rate:.0}/s, {} wait", last.queue);
-    (rate >= GROWING).then(|| at(Kind::Growing, last, rate, &what))
+    (rate >= MIN_GROWTH_PER_S).then(|| at(Kind::Growing, last, rate, &what))
 }
 
-fn failing(said: &[(u64, Edge)]) -> Option<Symptom> {
-    let edge = now(said)?;
+fn failing(samples: &[(u64, Edge)]) -> Option<Symptom> {
+    let edge = now(samples)?;
     let share = edge.errors_rps / edge.actual_rps;
-    let told = edge.actual_rps >= FEWEST_CALLS && share >= FAILING;
-    told.then(|| at(Kind::Failing, edge, share, &format!(": {:.0} % of its tries fail", share * 100.0)))
+    let is_reported = edge.actual_rps >= MIN_CALLS_PER_S && share >= MIN_FAILED_SHARE;
+    is_reported
+        .then(|| at(Kind::Failing, edge, share, &format!(": {:.0} % of its tries fail", share * 100.0)))
 }
 
 /// Of every component that is called, the one edge that makes its tail.
 fn culprits(edges: &[&Edge]) -> Vec<Symptom> {
-    let mut felt: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut p99_of: BTreeMap<&str, f64> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| !edge.caller.is_empty()) {
         if let Some(p99) = edge.p99_ms {
-            let worst = felt.entry(&edge.callee).or_insert(p99);
+            let worst = p99_of.entry(&edge.callee).or_insert(p99);
             *worst = worst.max(p99);
         }
     }
@@ -197,16 +198,16 @@ fn culprits(edges: &[&Edge]) -> Vec<Symptom> {
             *there = edge;
         }
     }
-    let told = worst.into_iter().filter_map(|(caller, edge)| {
-        let (parent, own) = (*felt.get(caller)?, edge.p99_ms?);
+    let found = worst.into_iter().filter_map(|(caller, edge)| {
+        let (parent, own) = (*p99_of.get(caller)?, edge.p99_ms?);
         let share = own / parent;
-        // Percentiles of different calls may exceed each other: then there is no share to tell.
-        let told = parent >= HARMLESS_MS && (CULPRIT..=1.0).contains(&share);
+        // Percentiles of different calls may exceed each other: then there is no share.
+        let is_reported = parent >= MIN_CULPRIT_MS && (MIN_CULPRIT_SHARE..=1.0).contains(&share);
         let ms = |ms: f64| value(Some(ms / 1e3), "s");
         let what = format!(" is {:.0} % of {caller}'s p99: {} of {}", share * 100.0, ms(own), ms(parent));
-        told.then(|| at(Kind::Culprit, edge, own, &what))
+        is_reported.then(|| at(Kind::Culprit, edge, own, &what))
     });
-    told.collect()
+    found.collect()
 }
 
 #[cfg(test)]
@@ -219,39 +220,39 @@ mod tests {
     }
 
     /// One edge, second by second.
-    fn told(of: impl Fn(u64) -> Edge, seconds: u64) -> Vec<String> {
-        let said: Vec<(u64, Edge)> = (1..=seconds).map(|s| (s * SECOND, of(s))).collect();
-        symptoms(seconds * SECOND, [&said[..]], []).into_iter().map(|symptom| symptom.text).collect()
+    fn texts(of: impl Fn(u64) -> Edge, seconds: u64) -> Vec<String> {
+        let samples: Vec<(u64, Edge)> = (1..=seconds).map(|s| (s * SECOND, of(s))).collect();
+        symptoms(seconds * SECOND, [&samples[..]], []).into_iter().map(|symptom| symptom.text).collect()
     }
 
     #[test]
-    fn retries_that_multiply_are_told_as_a_ratio() {
+    fn retries_that_multiply_are_reported_as_a_ratio() {
         let storm = |_| Edge { actual_rps: 135.0, retries_rps: 85.0, ..edge("feed", "follower") };
-        assert_eq!(told(storm, 1), ["feed->follower: retry amplification 2.7x, 50 calls/s are 135 tries/s"]);
-        assert!(told(|_| edge("feed", "follower"), 1).is_empty());
+        assert_eq!(texts(storm, 1), ["feed->follower: retry amplification 2.7x, 50 calls/s are 135 tries/s"]);
+        assert!(texts(|_| edge("feed", "follower"), 1).is_empty());
     }
 
     #[test]
-    fn an_edge_that_fails_is_told_with_its_share() {
+    fn an_edge_that_fails_is_reported_with_its_share() {
         let fails = |_| Edge { errors_rps: 22.0, ..edge("feed", "photo") };
-        assert_eq!(told(fails, 1), ["feed->photo: 44 % of its tries fail"]);
-        assert!(told(|_| Edge { errors_rps: 1.0, ..edge("feed", "photo") }, 1).is_empty(), "one in fifty");
+        assert_eq!(texts(fails, 1), ["feed->photo: 44 % of its tries fail"]);
+        assert!(texts(|_| Edge { errors_rps: 1.0, ..edge("feed", "photo") }, 1).is_empty(), "one in fifty");
     }
 
     #[test]
-    fn a_queue_is_told_by_its_growth_and_not_by_its_length() {
+    fn a_queue_is_reported_by_its_growth_and_not_by_its_length() {
         // 40 more each second: at 6 s there are 240, 200 more than at 1 s.
         let grows = |s| Edge { queue: 40 * s, ..edge("feed", "follower") };
-        assert_eq!(told(grows, 6), ["feed->follower: queue growing 40/s, 240 wait"]);
-        assert!(told(|_| Edge { queue: 240, ..edge("feed", "follower") }, 6).is_empty());
+        assert_eq!(texts(grows, 6), ["feed->follower: queue growing 40/s, 240 wait"]);
+        assert!(texts(|_| Edge { queue: 240, ..edge("feed", "follower") }, 6).is_empty());
     }
 
     #[test]
     fn a_breaker_that_keeps_changing_flaps() {
         let flaps = |s| Edge { breaker: if s % 2 == 0 { 2 } else { 0 }, ..edge("gateway", "photo") };
-        assert_eq!(told(flaps, 10), ["gateway->photo: breaker flapping, 9 changes in 30 s"]);
+        assert_eq!(texts(flaps, 10), ["gateway->photo: breaker flapping, 9 changes in 30 s"]);
         assert_eq!(
-            told(|_| Edge { breaker: 2, ..edge("gateway", "photo") }, 10),
+            texts(|_| Edge { breaker: 2, ..edge("gateway", "photo") }, 10),
             ["gateway->photo: breaker open"]
         );
     }

@@ -78,7 +78,7 @@ fn in_a_monolith_a_call_is_its_callees_work() {
 
 #[test]
 fn nobody_answered_is_no_network_and_between_tries_one_waits() {
-    // Two tries of 20 ms that nobody answered, 10 ms apart.
+    // Two tries of 20 ms that were not answered, 10 ms apart.
     let spans = vec![
         span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 50),
         call(11, 10, "feed->follower", false, 0, 50),
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn a_span_that_nobody_waits_for_may_take_longer(from in 10_u64..40, to in 60_u64..90, begin in 0_u64..20, end in 0_u64..9, more in 0_u64..10) {
         // Beside a call that is waited for until `to`, another that begins later and ends at least a
-        // millisecond earlier: as much longer as it has slack, it still makes nobody wait.
+        // millisecond earlier: as much longer as it has slack, nothing waits for it.
         let (begin, end) = (from + begin, to - 10 + end);
         let longer = (end + more).min(to - 1);
         let beside = |end| vec![

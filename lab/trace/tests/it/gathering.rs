@@ -1,4 +1,4 @@
-//! Which requests are kept, and what is said of all of them.
+//! Which requests are kept, and the sums of all of them.
 
 use record::{Class, Entry, Kept, Trace};
 use trace::gather::SETTLE_NS;
@@ -61,10 +61,10 @@ fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
         }
     }
     let entries = gatherer.settle(u64::MAX);
-    let said: Vec<(char, u64, Kept)> = kept(&entries).iter().map(|t| (t.arm, t.request, t.kept)).collect();
+    let known: Vec<(char, u64, Kept)> = kept(&entries).iter().map(|t| (t.arm, t.request, t.kept)).collect();
     let slow = [0, 1, 2].into_iter().flat_map(|i| [('A', i, Kept::Slow), ('B', i, Kept::Slow)]);
     let last = [('B', 9, Kept::Error), ('A', 9, Kept::Pair)];
-    assert_eq!(said, slow.chain(last).collect::<Vec<_>>());
+    assert_eq!(known, slow.chain(last).collect::<Vec<_>>());
     let entries = gatherer.conclude(1);
     let splits: Vec<_> = entries
         .iter()
@@ -103,7 +103,7 @@ fn spans_of_nobody_are_counted_and_a_flood_of_them_is_bounded() {
         let stray = trace::Observed { trace: u128::from(i) << 64, ..query(i, 0, "feed", 0, 1) };
         gatherer.spans(vec![stray]);
     }
-    // A journey nobody traced is no request of ours.
+    // A journey that was not traced is no request of ours.
     gatherer.journey(journey(1, 10));
     assert!(gatherer.conclude(1).is_empty());
     let counts = gatherer.counts();

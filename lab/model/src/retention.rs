@@ -1,0 +1,186 @@
+//! What is kept in memory, and for how long: the record is the only thing that grows.
+//!
+//! | age | kept |
+//! |---|---|
+//! | up to [`DETAIL_SECONDS`] | everything |
+//! | up to [`THINNED_SECONDS`] | counts of every second, its percentiles, every tenth sample of processes; histograms by segment |
+//! | older | counts and histograms by segment; the rest is read back from the record by its index |
+//!
+//! A *segment* is a piece of the load's plan: it is cut where phases begin and end, where the blocks of an interval do,
+//! and where a step begins. Sums and merged histograms over phases, blocks and steps are therefore exact whatever the
+//! length of a run, and the judge needs no second reading; a range that cuts a segment in two counts it by its first
+//! second. A run of less than ten minutes is kept whole.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use record::{Header, Proc, Window};
+
+use crate::SECOND;
+use crate::history::History;
+use crate::run::{Run, Turn};
+use crate::window::block_cuts;
+
+/// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
+pub const DETAIL_SECONDS: u64 = 600;
+/// Seconds of a run of which every second is known: two hours, about 20 MiB for two arms of six journeys.
+pub const THINNED_SECONDS: u64 = 7_200;
+/// Of samples beyond the detail one in so many seconds is kept.
+const SAMPLE_STEP: u64 = 10;
+/// Samples are looked through so often, ns: every time would cost more than what they take.
+const INTERVAL_NS: u64 = 60 * SECOND;
+
+/// What has left full detail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retention {
+    /// Seconds of the load at which segments begin.
+    cuts: Vec<u32>,
+    /// By segment's first second and journey.
+    segments: BTreeMap<Turn, BTreeMap<(u32, String), Window>>,
+    /// The first seconds that are not thinned, and not dropped.
+    reached: BTreeMap<Turn, (u32, u32)>,
+    /// When samples were looked through last, ns.
+    last_ns: u64,
+}
+
+impl Retention {
+    pub fn new(header: &Header) -> Self {
+        let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
+        let bounds =
+            header.phases.iter().flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
+        let steps = header.steps.iter().flat_map(|step| [step.start_ns, step.start_ns + step.length_ns]);
+        let mut cuts: Vec<u32> = bounds.chain(steps).map(second).chain(block_cuts(header)).collect();
+        cuts.push(0);
+        cuts.sort_unstable();
+        cuts.dedup();
+        Self { cuts, ..Self::default() }
+    }
+
+    /// Whether a second cannot change any more since it has left full detail.
+    pub fn is_past(&self, turn: Turn, second: u32) -> bool {
+        self.reached.get(&turn).is_some_and(|(thinned, _)| second < *thinned)
+    }
+
+    /// What segments that begin in these seconds hold of seconds that were thinned or dropped.
+    pub fn windows(&self, turn: Turn, from: u32, to: u32) -> impl Iterator<Item = &Window> {
+        let of = self.segments.get(&turn).into_iter();
+        of.flat_map(move |segments| {
+            segments.range((from, String::new())..(to, String::new())).map(|(_, window)| window)
+        })
+    }
+
+    fn segment(&mut self, turn: Turn, second: u32, journey: &str) -> &mut Window {
+        let at = self.cuts.partition_point(|cut| *cut <= second).saturating_sub(1);
+        let start = self.cuts.get(at).copied().unwrap_or(0);
+        match self.segments.entry(turn).or_default().entry((start, journey.to_owned())) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Window {
+                arm: turn.0,
+                round: turn.1,
+                journey: journey.to_owned(),
+                second: start,
+                closed: true,
+                ..Window::default()
+            }),
+        }
+    }
+}
+
+impl Run {
+    /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
+    /// earlier one in detail reads it back from the record.
+    pub fn detail_from(&self) -> u64 {
+        self.now.saturating_sub(DETAIL_SECONDS * SECOND)
+    }
+
+    /// Takes what is too old out of memory.
+    pub(crate) fn apply_limits(&mut self) {
+        let [detail_from, thinned_from] =
+            [DETAIL_SECONDS, THINNED_SECONDS].map(|seconds| self.now.saturating_sub(seconds * SECOND));
+        if detail_from == 0 {
+            return;
+        }
+        let blocks = self.blocks.clone();
+        for (turn, known) in &mut self.seconds {
+            let Some(block) = blocks.iter().rev().find(|block| block.is_of(*turn)) else { continue };
+            let before = |t: u64| u32::try_from(t.saturating_sub(block.start) / SECOND).unwrap_or(u32::MAX);
+            let (thinned, dropped) = self.retention.reached.get(turn).copied().unwrap_or_default();
+            let reached = (before(detail_from).max(thinned), before(thinned_from).max(dropped));
+            if reached == (thinned, dropped) {
+                continue;
+            }
+            for (second, of) in known.range_mut(thinned..reached.0) {
+                for histograms in of.thin() {
+                    let segment = self.retention.segment(*turn, *second, &histograms.journey);
+                    add_histograms(segment, &histograms);
+                }
+            }
+            let kept = known.split_off(&reached.1);
+            for (second, of) in std::mem::replace(known, kept) {
+                for window in of.windows() {
+                    add_counts(self.retention.segment(*turn, second, &window.journey), window);
+                }
+            }
+            self.retention.reached.insert(*turn, reached);
+        }
+        if self.now - self.retention.last_ns < INTERVAL_NS {
+            return;
+        }
+        self.retention.last_ns = self.now;
+        for samples in self.processes.values_mut() {
+            drop_before(samples, thinned_from);
+            thin(samples, detail_from);
+        }
+        self.edges.values_mut().for_each(|samples| drop_before(samples, thinned_from));
+        drop_before(&mut self.hosts, thinned_from);
+    }
+}
+
+fn add_histograms(segment: &mut Window, window: &Window) {
+    segment.intended.merge(&window.intended);
+    segment.service.merge(&window.service);
+    segment.failed.merge(&window.failed);
+    segment.pace_lag.merge(&window.pace_lag);
+    segment.own_wait.merge(&window.own_wait);
+    segment.slot_wait.merge(&window.slot_wait);
+    segment.staleness.merge(&window.staleness);
+}
+
+fn add_counts(segment: &mut Window, window: &Window) {
+    segment.offered += window.offered;
+    segment.sent += window.sent;
+    segment.ok += window.ok;
+    segment.good += window.good;
+    segment.dropped += window.dropped;
+    segment.abandoned += window.abandoned;
+    segment.pages += window.pages;
+    segment.empty_pages += window.empty_pages;
+    segment.bytes += window.bytes;
+    segment.probes += window.probes;
+    segment.stale += window.stale;
+    for (cause, count) in &window.errors {
+        *segment.errors.entry(cause.clone()).or_default() += count;
+    }
+}
+
+fn drop_before<T>(samples: &mut History<T>, t: u64) {
+    let old = samples.partition_point(|(at, _)| *at < t);
+    samples.drain(..old);
+}
+
+/// Keeps of old samples those of every tenth second, the same for all processes so that they still add up, and those
+/// beside a restart: from there a figure counts anew.
+fn thin(samples: &mut History<Proc>, before: u64) {
+    let is_step = |t: u64| (t / SECOND).is_multiple_of(SAMPLE_STEP);
+    let keep: Vec<bool> = (0..samples.len())
+        .map(|at| {
+            let (t, proc) = &samples[at];
+            let restarts =
+                |other: Option<&(u64, Proc)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
+            let is_beside_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
+            *t >= before || is_step(*t) || is_beside_restart
+        })
+        .collect();
+    let mut keep = keep.into_iter();
+    samples.retain(|_| keep.next().unwrap_or(true));
+}

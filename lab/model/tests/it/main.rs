@@ -1,0 +1,3 @@
+//! What the model answers, from lines.
+
+mod retention;

@@ -1,0 +1,111 @@
+//! A long run: what is asked of phases stays exact, and what is held in memory stays bounded.
+
+use std::sync::OnceLock;
+
+use model::retention::DETAIL_SECONDS;
+use model::{Run, SECOND, TimeRange, Window};
+use record::{Edge, Entry, Header, Latencies, Line, Phase, PhasePlan, Proc};
+
+/// Two and a half hours: longer than anything is kept second by second.
+const LENGTH_S: u32 = 9_000;
+
+fn header() -> Header {
+    let plan = |name: &str, from: u32, to: u32| PhasePlan {
+        name: name.into(),
+        start_ns: u64::from(from) * SECOND,
+        length_ns: u64::from(to - from) * SECOND,
+        measure: true,
+    };
+    Header {
+        phases: vec![plan("steady", 0, 4_000), plan("crash", 4_000, 4_100), plan("after", 4_100, LENGTH_S)],
+        rounds: 1,
+        ..Header::default()
+    }
+}
+
+/// Every second has a latency of its own among its neighbours.
+fn latency(second: u32) -> Latencies {
+    [u64::from(second % 97) * 1_000 + 1; 4].into_iter().collect()
+}
+
+fn line(t_s: u32, entry: Entry) -> Line {
+    Line { t: u64::from(t_s) * SECOND, entry }
+}
+
+fn second(s: u32) -> Vec<Line> {
+    let window = record::Window {
+        arm: 'A',
+        round: 1,
+        journey: "home-feed".into(),
+        second: s,
+        offered: 5,
+        sent: 5,
+        ok: 4,
+        good: 4,
+        errors: [("timeout".to_owned(), 1)].into(),
+        intended: latency(s),
+        closed: true,
+        ..record::Window::default()
+    };
+    // A tenth of a core; restarted in the 5,000th second.
+    let (pid, since) = if s < 5_000 { (1, 0) } else { (2, 5_000) };
+    let cpu_ns = u64::from(s - since) * SECOND / 10;
+    let process = Proc { arm: 'A', instance: "app#0".into(), pid, cpu_ns, ..Proc::default() };
+    let edge = Edge { arm: 'A', caller: "feed".into(), callee: "photo".into(), ..Edge::default() };
+    vec![
+        line(s + 1, Entry::Window(Box::new(window))),
+        line(s + 1, Entry::Proc(process)),
+        line(s + 1, Entry::Edge(edge)),
+    ]
+}
+
+/// Folded once: both tests ask it.
+fn long_run() -> &'static Run {
+    static RUN: OnceLock<Run> = OnceLock::new();
+    RUN.get_or_init(fold_long_run)
+}
+
+fn fold_long_run() -> Run {
+    let mut run = Run::new(header());
+    run.add(&line(0, Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() })));
+    for s in 0..LENGTH_S {
+        run.take(&second(s));
+    }
+    run
+}
+
+#[test]
+fn sums_and_percentiles_of_a_long_run_are_exact_over_its_phases_and_blocks() {
+    let run = long_run();
+    let windows = ["steady", "crash", "after"].map(|name| Window::Phase(name.into()));
+    for window in windows.iter().chain([&Window::Whole]) {
+        for range in run.blocks(window).into_iter().chain([run.whole(window)]) {
+            let seconds = range.seconds.clone();
+            let count = u64::from(seconds.end - seconds.start);
+            assert_eq!(run.sum('A', &range, "all", |w| w.offered), 5 * count, "{range:?}");
+            assert_eq!(run.sum('A', &range, "all", model::journeys::failed), count, "{range:?}");
+            let all: Vec<Latencies> = seconds.map(latency).collect();
+            let merged = run.merged('A', &range, "all", |w| &w.intended);
+            assert_eq!(merged, Latencies::merged(&all), "{range:?}");
+        }
+    }
+    let cpu = |from, to| run.cpu_ns('A', &TimeRange { round: 0, seconds: from..to });
+    // What was sampled every tenth second still adds up to a tenth of a core, but of two hours only.
+    assert_eq!(cpu(LENGTH_S - 100, LENGTH_S), Some(10 * SECOND - SECOND / 10 + SECOND / 10));
+    assert_eq!(cpu(6_000, 7_000), Some(100 * SECOND));
+}
+
+#[test]
+fn what_is_held_in_memory_is_bounded() {
+    let run = long_run();
+    let samples = run.processes('A').map(|(_, samples)| samples.len()).sum::<usize>();
+    assert!((600..=660 + 720).contains(&samples), "{samples} samples of a process");
+    let known = run.seconds_between('A', 1, 0, u32::MAX).count();
+    assert!((7_200..7_300).contains(&known), "{known} seconds");
+    let detailed = run.seconds_between('A', 1, 0, u32::MAX);
+    let detailed = detailed.filter(|(_, second)| second.windows().any(|window| !window.intended.is_empty()));
+    assert!(detailed.count() <= DETAIL_SECONDS as usize + 1);
+    // The percentile a chart draws is known where its histogram is not any more.
+    let (_, old) = run.seconds_between('A', 1, 0, u32::MAX).next().expect("the oldest");
+    assert!(old.p99.ms.is_some() && old.offered == 5);
+}

@@ -1,0 +1,25 @@
+//! Records of every version that is read, a line of each kind: what an earlier program wrote stays readable.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use record::{Entry, OLDEST_VERSION, Reader, SCHEMA_VERSION};
+
+fn record_of(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/records/v{version}.jsonl"))
+}
+
+#[test]
+fn a_record_of_each_version_that_is_read_is_kept_and_read_whole() {
+    for version in OLDEST_VERSION..=SCHEMA_VERSION {
+        let path = record_of(version);
+        let written =
+            std::fs::read_to_string(&path).expect("a record of each version lies in tests/it/records");
+        let lines = Reader::read_all(&path).expect("every line is read");
+        assert_eq!(lines.len(), written.lines().count(), "version {version}");
+        let Entry::Header(header) = &lines[0].entry else { panic!("it begins with its header") };
+        assert_eq!(header.schema_version, version);
+        let kinds: BTreeSet<&str> = lines.iter().map(|line| line.entry.kind()).collect();
+        assert_eq!(kinds.len(), 14, "a line of each kind: {kinds:?}");
+    }
+}
