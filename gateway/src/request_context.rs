@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Deadline, TraceContext};
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
@@ -178,8 +178,7 @@ impl AttemptHeaders {
 /// The client's own id, so that its dice are the same in every arm; a text that
 /// is not a number in our form is hashed. Without one, a keyed write is known by its key.
 fn request_id(fields: &HeaderMap) -> u64 {
-    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    let hashed = |value: &HeaderValue| mix(fnv1a64(value.as_bytes(), BASIS));
+    let hashed = |value: &HeaderValue| mix(fnv1a64(value.as_bytes()));
     let number =
         |value: &HeaderValue| u64::from_str_radix(value.to_str().ok()?, 16).ok().filter(|id| *id != 0);
     let id = match (fields.get(headers::REQUEST), fields.get(headers::KEY)) {

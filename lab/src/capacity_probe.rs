@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use conductor::{RunError, RunOptions};
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64_with;
 use policy::units::{HumanDuration, Rate};
 use record::Entry;
 use scenario::{Phase, Scenario, Stop};
@@ -73,7 +73,7 @@ fn read(path: &Path) -> MeasuredCapacity {
 /// Key of the file: the scenario's text, the program's version and the machine.
 fn key(scenario: &Scenario) -> String {
     let machine = conductor::process::usage::machine();
-    let text = fnv1a64(scenario.source.text.as_bytes(), 0);
+    let text = fnv1a64_with(scenario.source.text.as_bytes(), 0);
     format!(
         "{} {text:016x} {} {} {}x {}",
         scenario.name,

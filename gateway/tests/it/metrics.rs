@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::id::mix;
+use contract::hash::mix;
 use gateway::Upstream;
 use runtime::Tasks;
 use telemetry::{Level, LogTarget, Options};

@@ -203,7 +203,7 @@ fn resident_kib() -> u64 {
 fn keep(input: &str, why: &str) -> ExitCode {
     let path = Path::new(SCENARIO_FOLDERS)
         .join("fuzz")
-        .join(format!("found-{:016x}.toml", contract::id::fnv1a64(input.as_bytes(), 0)));
+        .join(format!("found-{:016x}.toml", contract::hash::fnv1a64_with(input.as_bytes(), 0)));
     let kept =
         std::fs::write(&path, input).map_or_else(|error| error.to_string(), |()| path.display().to_string());
     eprintln!("{why}: {kept}");

@@ -1,14 +1,15 @@
 //! Who is there, who follows whom, which photos there are: a pure function of the seed.
 
 use contract::Id;
-use contract::id::{PrincipalKind, fnv1a64, mix};
+use contract::hash::{fnv1a64, fnv1a64_with, mix};
+use contract::id::PrincipalKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::Weighted;
 use crate::follow_graph::{AdjacencyLists, Graph};
 use crate::images::SHARED;
-use crate::random::{BASIS, Seed};
+use crate::random::Seed;
 use crate::vocabulary;
 
 /// How much there is.
@@ -159,7 +160,7 @@ impl Dataset {
     /// Over everything in it, for tests that it repeats.
     pub fn digest(&self) -> u64 {
         let mut hash = self.key;
-        let mut take = |bytes: &[u8]| hash = mix(fnv1a64(bytes, hash));
+        let mut take = |bytes: &[u8]| hash = mix(fnv1a64_with(bytes, hash));
         for user in &self.users {
             take(&user.id.to_le_bytes());
             [&user.handle, &user.name, &user.bio].into_iter().for_each(|text| take(text.as_bytes()));
@@ -184,7 +185,7 @@ pub fn key(seed: Seed, size: Size, graph: &Graph) -> u64 {
     let shape = [graph.alpha, graph.mean, graph.cap, graph.following_sigma].map(f64::to_bits);
     let parts = [VERSION, seed.0, size.users() as u64].into_iter().chain(shape);
     let bytes: Vec<u8> = parts.flat_map(u64::to_le_bytes).collect();
-    mix(fnv1a64(&bytes, BASIS))
+    mix(fnv1a64(&bytes))
 }
 
 /// The handle of a seeded user.

@@ -1,11 +1,8 @@
 //! Labelled streams of one seed: adding a label never disturbs another stream.
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{mix, seeded};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
-
-/// FNV-1a's offset basis.
-pub(crate) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// The one seed of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +11,13 @@ pub struct Seed(pub u64);
 impl Seed {
     /// The stream of a purpose.
     pub fn stream(self, label: &str) -> Rng {
-        Rng(Xoshiro256PlusPlus::seed_from_u64(mix(self.0 ^ fnv1a64(label.as_bytes(), BASIS))))
+        Rng(Xoshiro256PlusPlus::seed_from_u64(seeded(self.0, label)))
     }
 
     /// A draw without a stream: the same for the same number, in any order.
     pub fn draw(self, label: &str, number: u64) -> u64 {
         let spread = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mix(mix(self.0 ^ fnv1a64(label.as_bytes(), BASIS)).wrapping_add(spread))
+        mix(seeded(self.0, label).wrapping_add(spread))
     }
 
     /// Such a draw, uniform in 0 to 1, 1 excluded.

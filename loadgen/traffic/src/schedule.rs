@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use record::PhasePlan;
 
 use crate::arrival_trace::TraceRow;
@@ -15,7 +15,7 @@ use crate::journey::Journey;
 pub use crate::journey_target::JourneyTarget;
 use crate::journey_target::{TargetPicker, UsedTargets};
 use crate::load::{Arrivals, Load, Shape, Surge};
-use crate::random::{BASIS, Rng, Seed};
+use crate::random::{Rng, Seed};
 
 /// One arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +102,10 @@ impl Schedule {
 
     /// Digest of all remaining arrivals, in hex: schedules with equal digests offer the same load.
     pub fn digest(&self) -> String {
-        let hash = self.clone().fold(BASIS, |hash, arrival| {
+        let hash = self.clone().fold(fnv1a64(&[]), |hash, arrival| {
             let Arrival { seq, due_ns, journey, user, target, payload_seed } = arrival;
             let parts = [seq, due_ns, u64::from(user), target, payload_seed].map(u64::to_le_bytes);
-            mix(fnv1a64(parts.as_flattened(), fnv1a64(journey.name().as_bytes(), hash)))
+            mix(fnv1a64_with(parts.as_flattened(), fnv1a64_with(journey.name().as_bytes(), hash)))
         });
         format!("{hash:016x}")
     }

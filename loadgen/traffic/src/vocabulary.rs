@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use contract::id::mix;
+use contract::hash::mix;
 
 use crate::distributions::Weighted;
 use crate::random::unit;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64;
 use contract::{CallContext, ComponentName, Principal, Refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,9 +17,6 @@ pub struct IdempotentWrite {
     fingerprint: u64,
 }
 
-/// FNV-1a's offset basis.
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-
 impl IdempotentWrite {
     /// The write `what`, in which the verb and every argument stand: one key
     /// with another `what` is refused. Never put a secret in.
@@ -30,7 +27,7 @@ impl IdempotentWrite {
         what: &impl Serialize,
     ) -> Self {
         let bytes = serde_json::to_vec(what).expect("arguments are plain data");
-        let fingerprint = fnv1a64(&bytes, BASIS);
+        let fingerprint = fnv1a64(&bytes);
         Self { component, principal: principal.raw(), key: cx.key.clone(), fingerprint }
     }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::hash::{fnv1a64, fnv1a64_with, mix};
+
 /// A 63-bit identifier of a `Kind`. In JSON and URLs it is 13 characters of
 /// Crockford base32, because JavaScript's numbers end at 2^53; in databases a
 /// BIGINT, in binary encodings a varint.
@@ -32,10 +34,10 @@ impl<Kind> Id<Kind> {
     /// An id that follows from what caused it: the same parts give the same id
     /// in every topology, so that final states can be compared.
     pub fn derived(label: &str, parts: &[&[u8]]) -> Self {
-        let mut hash = fnv1a64(label.as_bytes(), 0xcbf2_9ce4_8422_2325);
+        let mut hash = fnv1a64(label.as_bytes());
         for part in parts {
-            hash = fnv1a64(&(part.len() as u64).to_le_bytes(), hash);
-            hash = fnv1a64(part, hash);
+            hash = fnv1a64_with(&(part.len() as u64).to_le_bytes(), hash);
+            hash = fnv1a64_with(part, hash);
         }
         Self::new(mix(hash))
     }
@@ -54,23 +56,6 @@ impl<Kind> Id<Kind> {
     pub const fn from_sql(value: i64) -> Self {
         Self::new(value as u64)
     }
-}
-
-/// FNV-1a, 64 bit (<http://www.isthe.com/chongo/tech/comp/fnv/>).
-pub const fn fnv1a64(bytes: &[u8], mut hash: u64) -> u64 {
-    let mut i = 0;
-    while i < bytes.len() {
-        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-        i += 1;
-    }
-    hash
-}
-
-/// The finaliser of SplitMix64 (Steele et al., OOPSLA 2014): spreads FNV's weak low bits.
-pub const fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 impl<Kind> Clone for Id<Kind> {

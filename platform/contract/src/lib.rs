@@ -4,6 +4,7 @@
 //! - [`context`]: what travels down with a call: deadline, trace, principal, idempotency key.
 //! - [`refusal`]: the one way to say no, with a stable code and a sentence.
 //! - [`event`]: what a component tells the others after the fact.
+//! - [`hash`]: the hash of ids, seeded draws, fingerprints and checksums.
 //! - [`id`]: identifiers that cannot be mixed up.
 //! - [`placement`]: which component lives in which process.
 //! - [`name`]: the name of a component.
@@ -14,6 +15,7 @@
 pub mod call;
 pub mod context;
 pub mod event;
+pub mod hash;
 pub mod id;
 pub mod name;
 pub mod placement;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use contract::ComponentName;
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64_with, mix, seeded};
 use policy::units::Ratio;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -162,13 +162,13 @@ pub struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new(seed: u64, lease: &str, key: u64) -> Self {
-        let lease = mix(fnv1a64(lease.as_bytes(), mix(seed ^ 0xcbf2_9ce4_8422_2325)));
+        let lease = mix(fnv1a64_with(lease.as_bytes(), seeded(seed, "")));
         Self(mix(lease ^ mix(key)))
     }
 
     /// 64 bits for one purpose.
     pub(crate) fn draw(self, purpose: &str) -> u64 {
-        mix(fnv1a64(purpose.as_bytes(), self.0))
+        mix(fnv1a64_with(purpose.as_bytes(), self.0))
     }
 }
 

@@ -3,12 +3,9 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{mix, seeded};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-
-/// FNV-1a's offset basis.
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 static SEED: AtomicU64 = AtomicU64::new(42);
 static THREADS: AtomicU64 = AtomicU64::new(0);
@@ -26,7 +23,7 @@ pub struct RandomStream(Xoshiro256PlusPlus);
 impl RandomStream {
     /// The stream called `label` of a seed.
     pub fn new(seed: u64, label: &str) -> Self {
-        Self(Xoshiro256PlusPlus::seed_from_u64(mix(seed ^ fnv1a64(label.as_bytes(), BASIS))))
+        Self(Xoshiro256PlusPlus::seed_from_u64(seeded(seed, label)))
     }
 
     fn numbered(seed: u64, number: u64) -> Self {
@@ -62,7 +59,7 @@ pub fn seed_process(seed: u64) {
 /// A die without state: the same seed, label and key give the same bits, on
 /// any thread and in any order.
 pub fn draw(seed: u64, label: &str, key: u64) -> u64 {
-    mix(mix(seed ^ fnv1a64(label.as_bytes(), BASIS)).wrapping_add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    mix(seeded(seed, label).wrapping_add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 #[cfg(test)]

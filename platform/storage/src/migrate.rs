@@ -2,7 +2,7 @@
 //! versions are counted per component.
 
 use contract::ComponentName;
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64;
 use sqlx::AssertSqlSafe;
 
 use crate::{Database, StorageError};
@@ -18,13 +18,10 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-/// FNV-1a's offset basis.
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-
 impl Migration {
     /// Changes when the step does.
     pub fn checksum(&self) -> u64 {
-        fnv1a64(self.sql.as_bytes(), BASIS)
+        fnv1a64(self.sql.as_bytes())
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use contract::id::mix;
+use contract::hash::mix;
 use contract::{Answer, Call, CallContext, Carrier, ComponentName, Pending, Refusal};
 use fault::LeaseTable;
 use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions};

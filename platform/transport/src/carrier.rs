@@ -9,7 +9,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64_with;
 use contract::{Answer, Call, CallContext, ComponentName, Deadline, Refusal};
 use runtime::{clock, scope};
 
@@ -65,7 +65,7 @@ pub(crate) fn check_deadline(cx: &CallContext) -> Result<(), Refusal> {
 
 /// What a call asks for, as a cache would know it.
 fn key_of<C: Call>(call: &C) -> u64 {
-    fnv1a64(&Codec::Postcard.encode(call), fnv1a64(C::NAME.as_bytes(), 0))
+    fnv1a64_with(&Codec::Postcard.encode(call), fnv1a64_with(C::NAME.as_bytes(), 0))
 }
 
 pub(crate) const fn callee<C: Call>() -> ComponentName {

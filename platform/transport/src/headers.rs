@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext, is_run_token};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::{clock, random};
@@ -54,7 +54,7 @@ pub fn public_context(headers: &HeaderMap) -> CallContext {
     let deadline = deadline(headers, now).unwrap_or(Deadline::after(now, Duration::ZERO));
     let key = text(headers, &KEY).map(Arc::<str>::from);
     let request = request(headers).unwrap_or_else(|| match &key {
-        Some(key) => mix(fnv1a64(key.as_bytes(), 0xcbf2_9ce4_8422_2325)).max(1),
+        Some(key) => mix(fnv1a64(key.as_bytes())).max(1),
         None => random::bits().max(1),
     });
     CallContext {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64_with;
 use contract::{ComponentName, Refusal};
 use http::{HeaderMap, HeaderValue};
 use runtime::cost::{self, Part};
@@ -195,7 +195,7 @@ where
 /// What a request asks for, as a cache would know it.
 fn key_of(request: &Request) -> u64 {
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    fnv1a64(path.as_bytes(), fnv1a64(request.method().as_str().as_bytes(), 0))
+    fnv1a64_with(path.as_bytes(), fnv1a64_with(request.method().as_str().as_bytes(), 0))
 }
 
 /// A call that was turned away before its work is not finished work.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64_with, mix};
 use contract::{CallContext, ComponentName, Refusal};
 use fault::{LeaseTable, Side};
 use policy::ServiceOptions;
@@ -60,7 +60,10 @@ impl SimulatedServer {
         // Background work has no request; its dice need not be reproducible.
         let request = if cx.request == 0 { random::bits() } else { cx.request };
         let key = request ^ mix(u64::from(cx.attempt));
-        let bits = mix(fnv1a64(purpose, mix(self.seed ^ fnv1a64(self.component.as_str().as_bytes(), key))));
+        let bits = mix(fnv1a64_with(
+            purpose,
+            mix(self.seed ^ fnv1a64_with(self.component.as_str().as_bytes(), key)),
+        ));
         (bits >> 11) as f64 / (1u64 << 53) as f64
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contract::id::fnv1a64;
+use contract::hash::fnv1a64;
 use contract::{CallContext, Refusal};
 use runtime::cost::{self, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -52,7 +52,7 @@ impl DecodePool {
     /// Fingerprint of an original, so that a key is not used for two.
     pub async fn fingerprint(&self, bytes: Bytes) -> u64 {
         let quick = bytes.len() <= MAX_INLINE_HASH_BYTES;
-        let hash = move || fnv1a64(&bytes, 0xcbf2_9ce4_8422_2325);
+        let hash = move || fnv1a64(&bytes);
         if quick {
             cost::run(Part::Business, hash)
         } else {

@@ -1,7 +1,7 @@
 //! Whom a step reaches in an arm: names, resolved when it begins and again while it lasts.
 
 use contract::ComponentName;
-use contract::id::{fnv1a64, mix};
+use contract::hash::{fnv1a64_with, mix};
 use fault::target::BROKER;
 use fault::{Pattern, Target};
 use scenario::{Action, Step};
@@ -192,7 +192,8 @@ fn matching(pattern: Pattern, layout: &ArmLayout) -> Vec<String> {
 /// Some of those found, by the run's seed: the same ones in every arm that has them.
 fn pick(step: &Step, mut found: Vec<String>, seed: u64) -> Vec<String> {
     let Some(pick) = step.pick else { return found };
-    let order = |name: &String| mix(fnv1a64(name.as_bytes(), mix(seed ^ fnv1a64(step.id.as_bytes(), 0))));
+    let order =
+        |name: &String| mix(fnv1a64_with(name.as_bytes(), mix(seed ^ fnv1a64_with(step.id.as_bytes(), 0))));
     let wanted = pick.of(found.len());
     found.sort_by_key(order);
     found.truncate(wanted);

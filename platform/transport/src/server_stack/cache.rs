@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use contract::id::mix;
+use contract::hash::mix;
 use contract::{ComponentName, Refusal};
 use policy::service::{SimulatedCache as Options, SimulatedStore};
 use runtime::cost::{self, Part};
