@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::{Tx, idempotency};
 
-/// One write: who asks for what, under which `Idempotency-Key`. Without a key
+/// One write: its user and arguments, and its `Idempotency-Key`. Without a key
 /// nothing is remembered, and a repeat happens again.
 pub struct IdempotentWrite {
     component: ComponentName,
@@ -32,7 +32,7 @@ impl IdempotentWrite {
     }
 
     /// The reply of the first time, if this is a repeat. Ask first of all in
-    /// the transaction of the write: two of a kind then take turns.
+    /// the transaction of the write: two writes with one key then take turns.
     ///
     /// # Errors
     /// 422 when the key came with another write; storage's own refusals.

@@ -43,7 +43,7 @@ impl Identity {
             .map_err(|error| Refusal::internal(format!("the token could not be signed: {error}")))
     }
 
-    /// Whom a token speaks for.
+    /// The user a token was issued to.
     ///
     /// # Errors
     /// 401 for a forged, expired or malformed token.

@@ -5,7 +5,7 @@
 //! - [`identity`]: tokens, checked at the door and made at log-in.
 //! - [`digest`]: what a service keeps as one number, to compare topologies by.
 //! - [`idempotent_write`]: writes that take effect once, however often they are sent.
-//! - [`web`]: the REST face: who asks, which page, which key, and refusals as JSON.
+//! - [`web`]: the REST face: callers, pages, idempotency keys, and refusals as JSON.
 //!
 //! Start with [`service::Service`]; a service's `lib.rs` exports one.
 

@@ -48,7 +48,7 @@ pub struct Service<H: 'static> {
     pub publishes: &'static [Topic],
     /// Topics it consumes.
     pub consumes: &'static [Topic],
-    /// Components it may ask, for maps and for the edges a topology has.
+    /// Components it may call, for maps and for the edges a topology has.
     pub calls: &'static [&'static str],
     /// Its tables.
     pub migrations: &'static [Migration],

@@ -17,7 +17,7 @@ pub struct Settings {
     pub push_below: u32,
     /// Timelines are trimmed to this many entries.
     pub feed_depth: u32,
-    /// Whether events are written in the transaction of what they tell.
+    /// Whether events are written in the transaction of their cause.
     pub outbox: bool,
     /// Memory cost of argon2, KiB.
     pub argon2_kib: u32,
@@ -30,13 +30,13 @@ impl Default for Settings {
     }
 }
 
-/// The ground a component stands on. Whether the others it asks are a function
-/// call or a hop away is not visible from here.
+/// What a component runs on. Whether its callees are a function call or a hop away
+/// is not visible from here.
 #[derive(Clone)]
 pub struct ServiceContext {
     /// The component being opened.
     pub name: ComponentName,
-    /// Its database; shared with whoever shares the process.
+    /// Its database, shared by the components of one process.
     pub db: Database,
     /// Where it publishes.
     pub bus: Bus,
@@ -46,24 +46,24 @@ pub struct ServiceContext {
     pub tasks: Tasks,
     /// Makes and checks tokens.
     pub identity: Arc<Identity>,
-    /// What the scenario turned.
+    /// Settings of the scenario.
     pub settings: Settings,
-    /// The way to everybody else.
+    /// Calls to other components.
     pub calls: CallRouter,
 }
 
 impl ServiceContext {
-    /// Whoever answers `C`, wherever it lives.
+    /// A client of `C`, wherever its callee runs.
     pub fn client<C: Call>(&self) -> Arc<dyn Answer<C>> {
         self.calls.ask::<C>(self.name)
     }
 
-    /// Lets everybody ask this component `C`.
+    /// Registers this component as the callee of `C`.
     pub fn answer<C: Call, S: Answer<C>>(&self, service: &Arc<S>) {
         self.calls.answer::<C>(service.clone());
     }
 
-    /// Hears of every `E`, in the publisher's transaction or from its outbox.
+    /// Subscribes to every `E`, in the publisher's transaction or from its outbox.
     pub fn subscribe<E: Event, S: GatheringSubscriber<E>>(&self, service: &Arc<S>) {
         self.bus.subscribe::<E, S>(self.name, service.clone());
     }

@@ -1,4 +1,4 @@
-//! The REST face: who asks, which page, which key, and refusals as JSON.
+//! The REST face: callers, pages, idempotency keys, and refusals as JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Like [`Caller`], where nobody may ask without a token.
+/// Like [`Caller`], where a token is required.
 pub struct AuthenticatedCaller(pub CallContext, pub Principal);
 
 impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedCaller {

@@ -41,20 +41,20 @@ pub trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// One reply out of those to [`Call::one_by_one`]; `None` where there is no such thing.
+    /// One reply out of those to [`Call::one_by_one`]; `None` where they cannot be joined.
     fn joined(replies: Vec<Self::Reply>) -> Option<Self::Reply> {
         let _none = replies;
         None
     }
 
-    /// What a caller can go on with when nobody answers, where there is such a thing:
+    /// What a caller can go on with when no answer comes, where there is such a reply:
     /// the `fallback` of an edge's policy.
     fn fallback(&self) -> Option<Self::Reply> {
         None
     }
 }
 
-/// Whoever can answer a call: the service itself, a carrier, a fault, a retry, a fake.
+/// An implementation of a call: the service itself, a carrier, a fault, a retry, a fake.
 pub trait Answer<C: Call>: Send + Sync + 'static {
     /// Answers, or refuses with a reason. Dropping the future cancels the call.
     fn answer<'a>(&'a self, cx: &'a CallContext, call: C) -> Pending<'a, C::Reply>;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{ComponentName, Principal};
 
-/// The moment after which nobody waits for the answer. It travels as *remaining*
+/// The moment after which no caller waits for the answer. It travels as *remaining*
 /// milliseconds (`x-deadline-ms`), so clocks are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
@@ -39,7 +39,7 @@ pub struct TraceContext {
     pub trace_id: u128,
     /// Span of the caller; 0 means none.
     pub span_id: u64,
-    /// The head-sampling decision, made once by whoever started the trace.
+    /// The head-sampling decision, made once where the trace starts.
     pub sampled: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct CallContext {
     pub deadline: Deadline,
     /// The trace the call belongs to.
     pub trace: TraceContext,
-    /// The component that asks; `client` for the outside world.
+    /// The calling component; `client` for the outside world.
     pub from: ComponentName,
     /// The user on whose behalf, once the door has checked the token.
     pub principal: Option<Principal>,
@@ -110,7 +110,7 @@ impl CallContext {
         }
     }
 
-    /// The same request, asked on by another component.
+    /// The same request, passed on by another component.
     pub fn called_by(&self, from: ComponentName) -> Self {
         Self { from, ..self.clone() }
     }

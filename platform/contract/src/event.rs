@@ -1,4 +1,4 @@
-//! Events: what a component tells the others after the fact.
+//! Events: what a component publishes after the fact.
 
 use std::borrow::Cow;
 

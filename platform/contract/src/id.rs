@@ -14,7 +14,7 @@ use crate::hash::{fnv1a64, fnv1a64_with, mix};
 /// BIGINT, in binary encodings a varint.
 pub struct Id<Kind>(u64, PhantomData<fn() -> Kind>);
 
-/// Whoever a token speaks for.
+/// The kind of the user a token was issued to.
 #[derive(Debug)]
 pub enum PrincipalKind {}
 /// The user a request acts for.
@@ -102,13 +102,13 @@ impl<Kind> fmt::Debug for Id<Kind> {
     }
 }
 
-/// What was read is not an id.
+/// Text that is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdParseError;
 
 impl fmt::Display for IdParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an id is {ID_CHARS} characters of Crockford base32")
+        write!(f, "invalid id: expected {ID_CHARS} characters of Crockford base32")
     }
 }
 

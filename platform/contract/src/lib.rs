@@ -2,8 +2,8 @@
 //!
 //! - [`call`]: a call is a struct, an answer is a trait; the local answer is the service itself.
 //! - [`context`]: what travels down with a call: deadline, trace, principal, idempotency key.
-//! - [`refusal`]: the one way to say no, with a stable code and a sentence.
-//! - [`event`]: what a component tells the others after the fact.
+//! - [`refusal`]: the one error type between components, with a stable code and a sentence.
+//! - [`event`]: what a component publishes after the fact.
 //! - [`hash`]: the hash of ids, seeded draws, fingerprints and checksums.
 //! - [`id`]: identifiers that cannot be mixed up.
 //! - [`placement`]: which component lives in which process.

@@ -18,11 +18,11 @@ const MAX_NAMES: usize = 4_096;
 static NAMES: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
 
 impl ComponentName {
-    /// The public door.
+    /// The public gateway.
     pub const GATEWAY: Self = Self("gateway");
-    /// Who is where.
+    /// The service registry.
     pub const REGISTRY: Self = Self("registry");
-    /// Whoever is outside the suite.
+    /// Clients outside the suite.
     pub const CLIENT: Self = Self("client");
 
     /// A name known when the program was written.
@@ -40,7 +40,7 @@ impl ComponentName {
             return Self(known);
         }
         if names.len() >= MAX_NAMES {
-            // Whoever makes names up gets none of its own: memory is for real ones.
+            // Made-up names share one: memory is for real ones.
             return Self("unnamed");
         }
         let leaked: &'static str = Box::leak(name.into());

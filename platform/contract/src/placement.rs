@@ -204,10 +204,12 @@ impl Placement {
                 )));
             }
             if limits.nice.is_some_and(|nice| nice > 19) {
-                errors.push(PlacementError(format!("limits of `{process}`: nice is 0 to 19")));
+                errors.push(PlacementError(format!("limits of `{process}`: invalid nice: expected 0 to 19")));
             }
             if limits.cpu.is_some_and(|cpu| !(0.01..=64.0).contains(&cpu)) {
-                errors.push(PlacementError(format!("limits of `{process}`: cpu is 0.01 to 64 cores")));
+                errors.push(PlacementError(format!(
+                    "limits of `{process}`: invalid cpu: expected 0.01 to 64 cores"
+                )));
             }
             if limits.fds.is_some_and(|fds| fds < 16) {
                 errors.push(PlacementError(format!(
@@ -247,7 +249,7 @@ impl Placement {
         self.limits.get(process).or_else(|| self.limits.get("*")).copied().unwrap_or_default()
     }
 
-    /// Where a copy stands; empty where nothing is said.
+    /// The zone of a copy; empty where none is declared.
     pub fn zone_of(&self, process: &str, copy: u32) -> &str {
         let here = |member: &String| *member == process || *member == format!("{process}#{copy}");
         self.zones.iter().find(|(_, members)| members.iter().any(here)).map_or("", |(zone, _)| zone.as_str())

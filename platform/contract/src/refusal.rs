@@ -1,4 +1,4 @@
-//! The one way to say no.
+//! Refusals: the one error type between components.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -96,7 +96,7 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// Stable and greppable: `photo_too_large`.
     pub code: Cow<'static, str>,
-    /// Lowercase, no full stop, says what to do.
+    /// Lowercase, no full stop, with what to do.
     pub message: Cow<'static, str>,
     /// When to come back, for `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ impl Refusal {
 
     /// 404 for a thing of this name.
     pub fn not_found(thing: &'static str) -> Self {
-        Self::new(RefusalKind::NotFound, format!("{thing}_not_found"), format!("there is no such {thing}"))
+        Self::new(RefusalKind::NotFound, format!("{thing}_not_found"), format!("no such {thing}"))
     }
 
     /// 400.

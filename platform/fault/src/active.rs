@@ -1,4 +1,4 @@
-//! What a process suffers as long as leases last, whatever calls it gets.
+//! Faults that are active in a process as long as their leases hold, whatever calls it gets.
 //!
 //! Always computed anew from the leases in force, never undone by an inverse: two
 //! that overlap, or a restart between them, leave no trace.
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract::ComponentName;
 
-/// What the file system says to the database.
+/// How the file system fails the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskFault {
     /// Writes fail: no space is left.
@@ -24,24 +24,24 @@ pub struct DiskFault {
 pub enum RegistryAnswer {
     /// With an error.
     Error,
-    /// That there is nobody.
+    /// With an empty list.
     Empty,
-    /// What it knew when the fault began.
+    /// With the list of when the fault began.
     Stale,
-    /// With an address where nobody listens.
+    /// With an address without a listener.
     Wrong,
     /// Rightly, so much later.
     Slow(Duration),
 }
 
-/// The ills of a process, by component where they have one.
+/// The active faults of a process, by component where they have one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ActiveFaults {
     /// Threads that burn CPU.
     pub burners: u32,
     /// How far the wall clock is off, milliseconds.
     pub clock_ms: i64,
-    /// Whether it says it is not ready.
+    /// Whether it reports that it is not ready.
     pub not_ready: bool,
     /// The disk below the database.
     pub disk: DiskFault,
@@ -53,7 +53,7 @@ pub struct ActiveFaults {
     pub poisoned: Vec<ComponentName>,
     /// Whether a poisonous event is set aside after some tries.
     pub dead_letters: bool,
-    /// Components that hear of events out of order, with how many change places at a time.
+    /// Components that get events out of order, with how many change places at a time.
     pub reordered: Vec<(ComponentName, u32)>,
     /// Components whose batch calls are made one item at a time.
     pub chatty: Vec<ComponentName>,

@@ -1,4 +1,4 @@
-//! What a call must suffer.
+//! Faults of one call, and where a call is.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use contract::{ComponentName, Principal};
 
 use crate::target::Pattern;
 
-/// Which end of a call asks.
+/// A side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Below the caller's resilience policies: faults of edges.
@@ -18,9 +18,9 @@ pub enum Side {
 /// Where a call is, and everything the dice depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct CallSite<'a> {
-    /// Who asks.
+    /// The calling component.
     pub caller: ComponentName,
-    /// Who answers.
+    /// The component that is called.
     pub callee: ComponentName,
     /// Which end this is.
     pub side: Side,
@@ -57,11 +57,11 @@ pub enum End {
     Refuse,
     /// The connection breaks after the call was sent; the callee never saw it.
     Reset,
-    /// Whoever does the work panics: its task dies, or the whole process.
+    /// The code that serves the call panics: its task ends, or the whole process.
     Panic(PanicScope),
 }
 
-/// What a panic takes along.
+/// What a panic ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PanicScope {
     /// The task that serves the call.
@@ -92,8 +92,8 @@ pub enum Corruption {
     Values,
 }
 
-/// What a call must suffer: first the delay, then the end, if there is one; what
-/// comes after is done to a call that goes on.
+/// What happens to a call: first the delay, then the end, if there is one; the rest is done to a
+/// call that goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CallFault {
     /// Sum of all delays.

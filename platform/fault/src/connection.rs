@@ -2,7 +2,7 @@
 
 use policy::units::{ByteSize, Ratio};
 
-/// An ill of a connection. Of several limits the smallest wins.
+/// A fault of a connection. Of several limits the smallest wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ConnectionFault {
     /// So many bytes a second, each way.

@@ -1,4 +1,4 @@
-//! How the lab talks to a process about its leases. The endpoints are `transport::control`'s.
+//! The messages by which the lab controls the leases of a process. The endpoints are `transport::control`'s.
 //!
 //! `PUT /control/leases` puts and renews, `DELETE /control/leases/{id}` ends,
 //! `GET /control/leases` lists, `GET /control/hits` counts.
@@ -11,8 +11,8 @@ use crate::Lease;
 /// its conductor by more. The conductor asks for 3 s and renews every second.
 pub const MAX_TTL_MS: u64 = 30_000;
 
-/// Puts leases in force. Sent again it renews them, so a conductor needs to
-/// know nothing about what a restarted process remembers.
+/// Puts leases in force. Sent again it renews them, so a conductor need not know
+/// what a restarted process has lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutLeases {

@@ -9,7 +9,7 @@ use crate::matching::Dice;
 use crate::target::TargetKind;
 use crate::{ActiveFaults, CallFault, ConnectionFault, ProcessFault, Target};
 
-/// Who carries a kind out.
+/// What carries a kind out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actuator {
     /// The process that is hit, call by call.
@@ -30,14 +30,14 @@ pub struct Hit {
     /// How far a ramp has come, 0 to 1. Kinds without a size are hit by this share
     /// of calls instead, and see 1.
     pub strength: f64,
-    /// What the last call under the same lease suffered of this kind, -1 to 1: for
-    /// ills that come in waves. The kind leaves its own.
+    /// The draw of the last call under the same lease, 0 for the first: for kinds whose
+    /// calls are correlated. The kind returns its own.
     pub previous_draw: f64,
 }
 
-/// What every kind knows about itself. It describes; others carry out.
+/// What a kind declares of itself. It describes an effect; actuators apply it.
 pub trait FaultKind: fmt::Debug + fmt::Display {
-    /// Who carries it out.
+    /// What carries it out.
     const ACTUATOR: Actuator;
     /// Whether it lasts, and so needs `for` in a scenario.
     const LASTS: bool;
@@ -47,31 +47,31 @@ pub trait FaultKind: fmt::Debug + fmt::Display {
     const TARGETS: &'static [TargetKind];
     /// Whether it has a size that a ramp can grow.
     const HAS_SIZE: bool = false;
-    /// Whether whoever asks carries it out rather than whoever answers: then every process hears of it.
+    /// Whether callers carry it out rather than the callee: then every process gets the lease.
     const CALLER_SIDE: bool = false;
-    /// Whether it is counted each time it strikes, by whoever carries it out, rather than once when it begins.
+    /// Whether its actuator counts every hit, rather than one hit when it begins.
     const COUNTS_HITS: bool = false;
-    /// Adds its part to what a call must suffer, and returns the wave it leaves.
+    /// Adds its effect to the faults of a call, and returns its draw.
     fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
         let _untouched = fault;
         hit.previous_draw
     }
-    /// Whether a hit takes along the process that counts it: then its death is what is counted.
+    /// Whether a hit ends the process that counts it: then the end of the process is counted.
     fn kills_process(&self) -> bool {
         false
     }
-    /// Adds its part to what a process must suffer.
+    /// Adds its effect to the active faults of a process.
     fn activate(&self, target: Target, strength: f64, active: &mut ActiveFaults) {
         let _untouched = (target, strength, active);
     }
-    /// Whether it acts on the events a component hears of from other processes: where all share one
+    /// Whether it acts on events that a component consumes from other processes: where all share one
     /// transaction there are none.
     const ACTS_ON_EVENTS: bool = false;
-    /// Who carries it out there, where that depends on what it acts on.
+    /// What carries it out on a target, where that depends on the target.
     fn actuator_on(_: TargetKind) -> Actuator {
         Self::ACTUATOR
     }
-    /// What a proxy does to the connections of an edge.
+    /// Its effect on the connections of an edge, which a proxy applies.
     fn connection_fault(&self) -> Option<ConnectionFault> {
         None
     }
@@ -85,7 +85,7 @@ macro_rules! kinds {
     ($($variant:ident in $file:ident as $name:literal),+ $(,)?) => {
         $(mod $file; pub use $file::$variant;)+
 
-        /// A fault and its size, as a scenario's `do = ".."` says it.
+        /// A fault and its size: `do = ".."` of a scenario with its fields.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "do")]
         #[expect(missing_docs, reason = "the structs of the same names carry the sentences")]
@@ -94,7 +94,7 @@ macro_rules! kinds {
         }
 
         impl Fault {
-            /// What `do = ".."` may say, in the order of the catalogue.
+            /// The names of all kinds, the values of `do`, in the order of the catalogue.
             pub const fn names() -> &'static [&'static str] {
                 &[$($name),+]
             }
@@ -104,12 +104,12 @@ macro_rules! kinds {
                 match self { $(Self::$variant(_) => $name,)+ }
             }
 
-            /// Who carries it out.
+            /// What carries it out.
             pub const fn actuator(&self) -> Actuator {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::ACTUATOR,)+ }
             }
 
-            /// Who carries it out on what it acts on.
+            /// What carries it out on a target.
             pub fn actuator_on(&self, target: TargetKind) -> Actuator {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::actuator_on(target),)+ }
             }
@@ -129,7 +129,7 @@ macro_rules! kinds {
                 match name { $($name => Some(<$variant as FaultKind>::FIELDS),)+ _ => None }
             }
 
-            /// Whether every process hears of it, because whoever asks carries it out.
+            /// Whether every process gets the lease, because callers carry it out.
             pub const fn is_caller_side(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::CALLER_SIDE,)+ }
             }
@@ -139,12 +139,12 @@ macro_rules! kinds {
                 match self { $(Self::$variant(kind) => kind.kills_process(),)+ }
             }
 
-            /// Whether it acts on the events a component hears of from other processes.
+            /// Whether it acts on events that a component consumes from other processes.
             pub const fn acts_on_events(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::ACTS_ON_EVENTS,)+ }
             }
 
-            /// Whether it is counted each time it strikes rather than once when it begins.
+            /// Whether every hit is counted, rather than one when it begins.
             pub(crate) const fn counts_hits(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::COUNTS_HITS,)+ }
             }
@@ -176,7 +176,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant(kind) => kind.connection_fault(),)+ }
             }
 
-            /// What the conductor does, where it is the one who does it.
+            /// What the conductor does to the process, where it is the actuator.
             pub fn process_fault(&self) -> Option<ProcessFault> {
                 match self { $(Self::$variant(kind) => kind.process_fault(),)+ }
             }
@@ -185,7 +185,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant(kind) => kind.apply(hit, fault),)+ }
             }
 
-            /// What it alone makes a process suffer.
+            /// The active faults of a process that it alone causes.
             pub fn effect_on(&self, target: Target) -> ActiveFaults {
                 let mut active = ActiveFaults::default();
                 self.activate(target, 1.0, &mut active);
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_the_right_choices() {
-        for (text, says) in [
+        for (text, part) in [
             ("do = \"dleay\"\nby = \"150ms\"", "delay"),
             ("do = \"delay\"\nby = \"150ms\"\nbye = 1", "unknown field `bye`"),
             ("do = \"delay\"\nby = \"10ms\"\njitter = \"20ms\"", "longer than the delay"),
@@ -289,7 +289,7 @@ mod tests {
             ("do = \"reorder\"\nwindow = 0", "nonzero"),
         ] {
             let why = read(text).expect_err(text);
-            assert!(why.contains(says), "{text}: {why}");
+            assert!(why.contains(part), "{text}: {why}");
         }
     }
 

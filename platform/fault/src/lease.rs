@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CallSite, Fault, Match, Pattern, Side, Target};
 
-/// A fault, whom it hits, and the dice by which: all that a process needs to
-/// injure itself. It holds for as long as somebody renews it.
+/// A fault, its target, and the selection of calls: all that a process needs to inject it.
+/// It holds for as long as it is renewed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lease {
@@ -20,7 +20,7 @@ pub struct Lease {
     pub order: u32,
     /// What happens.
     pub fault: Fault,
-    /// Whom it hits.
+    /// What it acts on.
     pub target: Target,
     /// Which calls.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether the copy that is asked is one of those meant.
+    /// Whether the copy that is called is one of those meant.
     pub(crate) fn covers(&self, site: &CallSite<'_>) -> bool {
         if site.side == Side::Callee {
             return true;

@@ -1,14 +1,14 @@
-//! What can go wrong, to whom, and until when.
+//! Faults: their kinds, their targets, and the leases that end them.
 //!
 //! - [`kinds`]: the faults themselves, one file each; adding one is its file and its line there.
-//! - [`target`]: whom a fault hits: an edge, a component, one copy, a zone, a store.
+//! - [`target`]: what a fault acts on: an edge, a component, one copy, a zone, a store.
 //! - [`matching`]: which of the calls there are hit, by stateless dice.
-//! - [`lease`]: a fault in force: it ends by itself unless somebody renews it.
+//! - [`lease`]: a fault in force: it ends by itself unless it is renewed.
 //! - [`table`]: the leases of a process; asked at every call, free while empty.
-//! - [`call`]: what a call must suffer. [`active`]: what a process must, whatever it is asked.
-//! - [`connection`]: what a connection suffers, byte by byte.
-//! - [`process`]: what only somebody outside a process can do to it.
-//! - [`control`]: how the lab talks to a process about its leases.
+//! - [`call`]: faults of one call. [`active`]: faults of a process, whatever calls it gets.
+//! - [`connection`]: faults of a connection, byte by byte.
+//! - [`process`]: faults that act on a process from outside.
+//! - [`control`]: the messages by which the lab controls the leases of a process.
 //!
 //! Start with [`table::LeaseTable::call_fault`]. Nothing here waits, sleeps or reads a clock: carriers do.
 

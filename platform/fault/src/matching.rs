@@ -21,7 +21,7 @@ pub enum ShareOf {
     Calls,
     /// Requests: all tries and hops of one share their fate, no retry helps.
     Requests,
-    /// Users: the same people suffer throughout.
+    /// Users: the same users are hit throughout.
     Users,
 }
 
@@ -203,14 +203,14 @@ mod tests {
         let read = |text: &str| toml::from_str::<Match>(text).map_err(|e| e.message().to_owned());
         assert_eq!(read("").expect("all calls"), Match::default());
         assert_eq!(read("every = 3").expect("one way"), Match::every(3));
-        for (text, says) in [
+        for (text, part) in [
             ("share = \"30%\"\nevery = 3", "at most one"),
             ("every = 0", "hits nothing"),
             ("share_of = \"users\"", "needs a `share`"),
             ("shard = 1", "unknown field `shard`"),
         ] {
             let why = read(text).expect_err(text);
-            assert!(why.contains(says), "{text}: {why}");
+            assert!(why.contains(part), "{text}: {why}");
         }
     }
 

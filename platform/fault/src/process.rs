@@ -1,12 +1,12 @@
-//! What only somebody outside a process can do to it.
+//! Faults that act on a process from outside: signals and limits.
 
 use policy::units::{ByteSize, HumanDuration};
 
-/// A deed of the conductor. Lasting ones are undone by their opposite when the
-/// last lease on them ends; each names what is in force, never a difference.
+/// A fault of a process, applied by the conductor. Lasting ones are undone when the last lease on
+/// them ends; each names the state that is in force, never a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ProcessFault {
-    /// SIGKILL, once. With a time, it is back so long after, whatever the topology says.
+    /// SIGKILL, once. With a time, it is restarted so long after, whatever the topology declares.
     Kill(Option<HumanDuration>),
     /// Asked to leave, given so long, then killed.
     Stop(HumanDuration),
@@ -25,7 +25,7 @@ pub enum ProcessFault {
 }
 
 impl ProcessFault {
-    /// What it is called when it is told.
+    /// What has happened to the process, for events and views.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kill(_) => "killed",

@@ -1,4 +1,4 @@
-//! The leases of one process: asked at every call, free while empty.
+//! The leases of one process: consulted at every call, free while empty.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -17,7 +17,7 @@ const MAX_LEASES: usize = 64;
 /// Lease ids whose hits are remembered; a run has at most hundreds of steps.
 const MAX_HIT_COUNTERS: usize = 1_024;
 
-/// The leases of a process. What a call suffers is computed from those in
+/// The leases of a process. The faults of a call are computed from those in
 /// force at that moment; nothing is ever undone.
 #[derive(Debug, Default)]
 pub struct LeaseTable {
@@ -32,7 +32,7 @@ pub struct LeaseTable {
     listener: OnceLock<ChangeListener>,
 }
 
-/// Whoever wants to know of changes.
+/// Called on every change.
 struct ChangeListener(Box<dyn Fn() + Send + Sync>);
 
 impl std::fmt::Debug for ChangeListener {
@@ -48,13 +48,13 @@ struct ActiveLease {
     began_ns: u64,
     hits: Arc<AtomicU64>,
     counts: CallCounts,
-    /// Bits of the last call's last_draw.
+    /// Bits of the last call's draw.
     last_draw: AtomicU64,
 }
 
 /// More leases than a process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MAX_LEASES} leases are in force already; end one first")]
+#[error("too many leases: expected at most {MAX_LEASES} in force; end one first")]
 pub struct TableFull;
 
 impl ActiveLease {
@@ -84,7 +84,7 @@ impl LeaseTable {
         self.len.load(Ordering::Relaxed) == 0
     }
 
-    /// What the call at `site` must suffer. `now_ns` is monotonic nanoseconds
+    /// The faults of the call at `site`. `now_ns` is monotonic nanoseconds
     /// of any origin, the same as in [`LeaseTable::put`].
     pub fn call_fault(&self, site: &CallSite<'_>, now_ns: u64) -> CallFault {
         let mut fault = CallFault::default();
@@ -121,7 +121,7 @@ impl LeaseTable {
         fault
     }
 
-    /// What the process must suffer, whatever it is asked.
+    /// The faults that are active in the process, whatever calls it gets.
     pub fn active_faults(&self, now_ns: u64) -> ActiveFaults {
         let mut faults = ActiveFaults::default();
         if self.is_empty() {
@@ -137,7 +137,7 @@ impl LeaseTable {
         faults
     }
 
-    /// An ill of the process has struck so many times: counted for every lease of that kind in force.
+    /// Counts hits of a kind for every lease of that kind in force.
     pub fn count_hits(&self, kind: &str, times: u64) {
         for active in self.active.load().iter().filter(|active| active.lease.fault.name() == kind) {
             active.hits.fetch_add(times, Ordering::Relaxed);
@@ -156,13 +156,13 @@ impl LeaseTable {
     /// Calls `listener` whenever a lease comes or goes, on the thread that puts or ends it.
     ///
     /// # Panics
-    /// When somebody is told already.
+    /// When there is a listener already.
     pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
         assert!(self.listener.set(ChangeListener(Box::new(listener))).is_ok(), "one process, one listener");
     }
 
     /// Puts a lease in force until `now_ns + ttl`, or renews it. A lease that
-    /// says something else under a known id replaces it.
+    /// differs under a known id replaces it.
     ///
     /// # Errors
     /// When the table is full.
@@ -170,7 +170,7 @@ impl LeaseTable {
         self.put_started(lease, ttl, now_ns, now_ns)
     }
 
-    /// [`LeaseTable::put`] of a lease that began earlier, as a restarted process hears of it.
+    /// [`LeaseTable::put`] of a lease that began earlier, as a restarted process gets it.
     ///
     /// # Errors
     /// When the table is full.
@@ -198,7 +198,7 @@ impl LeaseTable {
         }
         let hits = hit_counter(&mut hit_counts, &lease.id);
         match lease.fault.actuator() {
-            // Counted when they bite.
+            // Counted at every hit.
             Actuator::CallPath | Actuator::Proxy | Actuator::Conductor => {}
             Actuator::Process if lease.fault.counts_hits() => {}
             Actuator::Process => {
@@ -249,7 +249,7 @@ impl LeaseTable {
         self.retain(|active| active.lease.id != id)
     }
 
-    /// Forgets leases that have lapsed. They bite no more from the moment they
+    /// Forgets leases that have lapsed. They have no effect from the moment they
     /// lapse; this only makes the table empty, and so free, again.
     pub fn sweep(&self, now_ns: u64) {
         if !self.is_empty() {

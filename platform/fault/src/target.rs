@@ -1,4 +1,4 @@
-//! Whom a fault hits.
+//! What a fault acts on.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,29 +12,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::call::{CallSite, Side};
 
-/// One end of an edge, or the whole of a target: who is meant.
+/// A side of an edge, or the whole of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// `*`.
     Any,
-    /// `feed`; `feed#*` says the same.
+    /// `feed`; `feed#*` means the same.
     Component(ComponentName),
     /// `feed#0`: one copy of a component, or of the process so called.
     Instance(ComponentName, u32),
-    /// `zone:a`: whoever stands there.
+    /// `zone:a`: every copy in the zone.
     Zone(ComponentName),
 }
 
-/// Whom a fault hits: names, resolved again at every call, so that a restarted
-/// process suffers what its predecessor did.
+/// What a fault acts on: names, resolved again at every call, so that a restarted
+/// process is hit as its predecessor was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// `feed->follower`: the calls of one to the other, on the caller's side and
     /// below its resilience policies. An edge that is a function call has none.
     Edge {
-        /// Who asks.
+        /// The calling side.
         caller: Pattern,
-        /// Who answers.
+        /// The called side.
         callee: Pattern,
     },
     /// `follower`, `photo#0`, `zone:a`: on the callee's side, whatever carries the call.
@@ -69,17 +69,17 @@ pub enum TargetKind {
 /// Delivery of events, as a target: what a message broker would be elsewhere.
 pub const BROKER: ComponentName = ComponentName::of("broker");
 
-/// What was read names no target.
+/// Text that names no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no target; write `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
+    "invalid target `{0}`: expected `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
      `cache:profile`, `gateway`, `registry`, `broker` or `host`"
 )]
 pub struct TargetParseError(String);
 
 impl Pattern {
     /// Whether calls of or to a component may be meant. Which *copy* is meant was
-    /// decided by whoever sent the lease.
+    /// decided by the sender of the lease.
     pub fn matches(self, name: ComponentName) -> bool {
         match self {
             Self::Any | Self::Zone(_) => true,

@@ -1,9 +1,9 @@
-//! Time, random, tasks and shutdown: what a process gives its parts instead of ambient globals.
+//! Time, randomness, tasks and shutdown: what a process gives its parts instead of ambient globals.
 //!
 //! - [`clock`]: the one place that reads clocks.
 //! - [`random`]: seeded random streams, and dice without state.
 //! - [`scope`]: which component the code that runs now belongs to.
-//! - [`tasks`]: every task has an owner and a declared fate.
+//! - [`tasks`]: every task has an owner and a declared shutdown policy.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
 //!

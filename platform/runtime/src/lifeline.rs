@@ -13,7 +13,7 @@ pub fn die_with_parent() {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
 }
 
-/// Blocks until standard input ends: whoever started us has gone, or lets us go.
+/// Blocks until standard input ends: the parent is gone, or lets this process go.
 pub fn wait_for_end() {
     let mut buffer = [0; 256];
     let mut stdin = std::io::stdin().lock();

@@ -53,8 +53,8 @@ fn read(pid: Option<Pid>, what: ResourceLimit) -> io::Result<Rlimit> {
     }
 }
 
-/// Lets this process stand back when cores are short: 0 not at all, 19 as far as it
-/// goes. Before any thread starts: threads take it from whoever starts them.
+/// Lowers the priority of this process: 0 not at all, 19 as far as it
+/// goes. Before any thread starts: threads inherit it from the thread that starts them.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -78,7 +78,7 @@ pub fn set_affinity(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Burns CPU on so many threads until the process ends, or whoever started it does.
+/// Burns CPU on so many threads until the process ends, or its parent does.
 pub fn burn_cpu(threads: u32) {
     crate::lifeline::die_with_parent();
     for _ in 0..threads {
@@ -109,7 +109,7 @@ mod tests {
         set(child.id(), ResourceLimit::Files, before).expect("ours");
         assert_eq!(limits(&child), before.map(|n| n.to_string()));
         child.kill().and_then(|()| child.wait()).expect("it ends");
-        assert!(set(child.id(), ResourceLimit::Files, Some(20)).is_err(), "nobody there");
+        assert!(set(child.id(), ResourceLimit::Files, Some(20)).is_err(), "no such process");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Every task has an owner and a declared fate.
+//! Every task has an owner and a declared shutdown policy.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -161,12 +161,13 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_shuts_down_is_dropped_and_one_that_finishes_is_waited_for() {
         let tasks = Tasks::new();
-        let (tell, told) = oneshot::channel::<()>();
+        let (sender, receiver) = oneshot::channel::<()>();
         let dropped = tasks.spawn("test.endless", ShutdownPolicy::Cancel, std::future::pending::<()>());
-        let finishing = tasks.spawn("test.finish", ShutdownPolicy::Drain, async move { told.await.is_ok() });
+        let finishing =
+            tasks.spawn("test.finish", ShutdownPolicy::Drain, async move { receiver.await.is_ok() });
         tasks.close();
         assert_eq!(dropped.await.expect("no panic"), None);
-        tell.send(()).expect("it waits");
+        sender.send(()).expect("it waits");
         assert_eq!(tasks.finish(Duration::from_secs(5)).await, 0);
         assert_eq!(finishing.await.expect("no panic"), Some(true));
     }

@@ -23,7 +23,7 @@ pub struct Blobs {
 
 impl Blobs {
     /// A store in a folder, made if need be. What it has taken survives power
-    /// loss: the file and its folder are synced before it says so.
+    /// loss: the file and its folder are synced before the write is acknowledged.
     ///
     /// # Errors
     /// When the folder cannot be made.

@@ -1,8 +1,8 @@
 //! Events: subscribers within the transaction, the outbox for the rest.
 //!
-//! Whoever shares the publisher's database is told inside its transaction:
-//! nothing is stale, nothing can be lost, and the publisher waits. Everybody
-//! else finds a row in the outbox, written in the same transaction.
+//! A subscriber that shares the publisher's database runs inside its transaction:
+//! nothing is stale, nothing can be lost, and the publisher waits. All other
+//! subscribers find a row in the outbox, written in the same transaction.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -134,7 +134,7 @@ impl Bus {
         Self { outbox: Outbox::new(db, outbound), subscriptions: Arc::default() }
     }
 
-    /// Publishes after the commit of what is told instead of in it.
+    /// Publishes after the commit of the cause instead of in it.
     pub fn dual_write(&mut self, tasks: Tasks) {
         self.outbox.dual_write(tasks);
     }

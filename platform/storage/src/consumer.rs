@@ -2,7 +2,7 @@
 //!
 //! One transaction holds the effect, the mark that the event was seen, and the
 //! new offset. A crash before it delivers the event again; after it, the mark
-//! tells. One event at a time per component, so that what was gathered for one
+//! shows that it was applied. One event at a time per component, so that what was gathered for one
 //! is not overtaken by the effect of another.
 
 use std::collections::HashMap;
@@ -39,9 +39,9 @@ const LEASE_US: i64 = 3_000_000;
 pub struct Consumer {
     /// The consumer's database.
     pub db: Database,
-    /// Who consumes.
+    /// The consuming component.
     pub component: ComponentName,
-    /// Who publishes.
+    /// The publishing component.
     pub publisher: ComponentName,
     /// Where its events are pulled from.
     pub source: Arc<dyn Source>,
@@ -163,23 +163,21 @@ impl ConsumerLoop {
             let topic = envelope.topic.as_ref();
             let unreadable =
                 |why: String| Refusal::bad_request("event_unreadable", format!("{topic}: {why}"));
-            let subscription = self
-                .subscriptions
-                .get(topic)
-                .ok_or_else(|| unreadable("nobody here subscribes to it".into()))?;
+            let subscription =
+                self.subscriptions.get(topic).ok_or_else(|| unreadable("no subscriber here".into()))?;
             let handler = &subscription.handler;
             let event = handler.decode(envelope).map_err(|why| unreadable(why.to_string()))?;
             let deadline = Deadline::after(began, HANDLER_TIMEOUT);
             let mut cx = CallContext::background(self.consumer.publisher, deadline);
             cx.request = envelope.seq.cast_unsigned();
-            // Whoever was asked may be down: that is not the event's fault.
+            // A component that was called may be down: the event is not at fault.
             let gathered = handler.gather(&cx, &*event).await.map_err(as_transient)?;
             let mut tx = self.consumer.db.write().await?;
             if let Some(seq) = offset
                 && !self.advance(&mut tx, seq).await?
             {
                 // Delivered again, or another copy was faster. Positions are applied in
-                // order, so what comes next in the batch is next for whoever is first.
+                // order, so what comes next in the batch is next for the faster copy.
                 return Ok(());
             }
             if self.mark_seen(&mut tx, &envelope.id).await? {
@@ -295,7 +293,7 @@ impl ConsumerLoop {
     }
 }
 
-/// A failure of whoever was topic_list, as something that passes.
+/// A failure of a called component, as a transient one.
 fn as_transient(refusal: Refusal) -> Refusal {
     if refusal.kind.is_failure() { Refusal { kind: RefusalKind::Unavailable, ..refusal } } else { refusal }
 }

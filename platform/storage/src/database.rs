@@ -39,8 +39,8 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// Reading connections; each owns a thread.
     pub readers: u32,
-    /// Other processes use the same file: their commits wake nobody here, so
-    /// whoever waits for events looks more often.
+    /// Other processes use the same file: their commits wake no waiter here, so
+    /// consumers poll more often.
     pub shared: bool,
 }
 
@@ -86,7 +86,7 @@ impl Database {
     /// Opens a file, making it if need be, with storage's own tables.
     ///
     /// # Errors
-    /// When the folder or file cannot be made, or the file is no database.
+    /// When the folder or file cannot be made, or the file is not a database.
     pub async fn open(path: &Path, options: Options) -> Result<Self, StorageError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
@@ -131,11 +131,11 @@ impl Database {
         };
         database.migrate(schema::OWNER, schema::MIGRATIONS).await?;
         let epoch = database.read_epoch().await?;
-        Arc::get_mut(&mut database.inner).expect("nobody else has it yet").epoch = epoch;
+        Arc::get_mut(&mut database.inner).expect("the only handle so far").epoch = epoch;
         Ok(database)
     }
 
-    /// Names this very database: whoever follows its outbox starts anew when it changes.
+    /// Names this very database: consumers of its outbox start anew when it changes.
     async fn read_epoch(&self) -> Result<String, StorageError> {
         let mut tx = self.write().await?;
         let known: Option<String> =
@@ -189,7 +189,7 @@ impl Database {
         Ok(read)
     }
 
-    /// What ails it on purpose.
+    /// Its injected faults.
     pub fn faults(&self) -> &FaultInjector {
         &self.inner.faults
     }
@@ -251,7 +251,7 @@ impl Database {
     /// then be copied.
     ///
     /// # Errors
-    /// When somebody still reads.
+    /// While a reader is open.
     pub async fn checkpoint_and_close(self) -> Result<(), StorageError> {
         self.inner.readers.close().await;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await?;

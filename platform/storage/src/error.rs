@@ -1,17 +1,17 @@
-//! What can go wrong, as callers are told.
+//! Storage errors, and the refusals they become.
 
 use contract::{Refusal, RefusalKind};
 
-/// Why a database did not do as asked.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Somebody else holds the writer for too long.
+    /// The writer was held for too long.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
     /// No space left.
     #[error("the disk is full")]
     Full(#[source] sqlx::Error),
-    /// The file is damaged or no database.
+    /// The file is damaged or not a database.
     #[error("the database is damaged")]
     Corrupt(#[source] sqlx::Error),
     /// A row like it is there already.
@@ -83,7 +83,7 @@ impl From<StorageError> for Refusal {
                 "the write may have happened; repeat it with the same key",
             ),
             StorageError::Corrupt(_) | StorageError::File { .. } | StorageError::Other(_) => {
-                Self::internal("the database refused; its log says why")
+                Self::internal("the database refused; see the log of the process")
             }
         }
     }

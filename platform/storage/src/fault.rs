@@ -1,4 +1,4 @@
-//! What ails a database on purpose: a slow, full or broken disk, delivery_stopped delivery, poisonous events, and events out of order.
+//! Injected faults of a database: a slow, full or broken disk, stopped delivery, poisonous events, and events out of order.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::StorageError;
 
-/// What a database and its events suffer as long as somebody says so.
+/// The faults that are active in a database and its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StorageFaults {
     /// Every operation takes so much longer.
@@ -20,17 +20,17 @@ pub struct StorageFaults {
     pub full: bool,
     /// Every operation fails.
     pub broken: bool,
-    /// Events are not handed over.
+    /// Events are not delivered.
     pub delivery_stopped: bool,
     /// Consumers whose events cannot be applied.
     pub poisoned: Vec<ComponentName>,
     /// Whether such events are set aside after some tries.
     pub dead_letters: bool,
-    /// Consumers that hear of events out of order, with how many change places at a time.
+    /// Consumers that get events out of order, with how many change places at a time.
     pub reordered: Vec<(ComponentName, u32)>,
 }
 
-/// The faults of one database. Free while there are none.
+/// Injects the active faults of one database. Free while there are none.
 #[derive(Debug, Default)]
 pub struct FaultInjector {
     is_active: AtomicBool,
@@ -39,14 +39,14 @@ pub struct FaultInjector {
 }
 
 impl FaultInjector {
-    /// From now on this, and nothing else.
+    /// Replaces the active faults.
     pub fn set(&self, active: StorageFaults) {
         let is_active = active != StorageFaults::default();
         *self.active.write().expect("no panic while held") = active;
         self.is_active.store(is_active, Ordering::Release);
     }
 
-    /// How often each ill has struck since this was asked last.
+    /// Hits of each fault since the last call of this.
     pub fn take_hits(&self) -> BTreeMap<&'static str, u64> {
         std::mem::take(&mut *self.hits.lock().expect("no panic while held"))
     }
@@ -61,7 +61,7 @@ impl FaultInjector {
             .then(|| self.active.read().expect("no panic while held").clone())
     }
 
-    /// An operation is about to begin.
+    /// Applies the faults of the disk before an operation.
     ///
     /// # Errors
     /// Where the disk is broken, or full and the operation writes.
@@ -104,7 +104,7 @@ impl FaultInjector {
         })
     }
 
-    /// The order in which a consumer hears of so many events: of each window the last first.
+    /// The order in which a consumer gets so many events: of each window the last first.
     pub(crate) fn delivery_order(&self, consumer: ComponentName, events: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..events).collect();
         let reordered = self.active().map(|active| active.reordered).unwrap_or_default();
@@ -127,15 +127,15 @@ mod tests {
     #[test]
     fn of_each_window_the_last_comes_first() {
         let faults = FaultInjector::default();
-        assert_eq!(faults.delivery_order(FEED, 3), [0, 1, 2], "well");
+        assert_eq!(faults.delivery_order(FEED, 3), [0, 1, 2], "without faults");
         faults.set(StorageFaults { reordered: vec![(FEED, 3)], ..StorageFaults::default() });
         assert_eq!(faults.delivery_order(FEED, 7), [2, 0, 1, 5, 3, 4, 6]);
-        assert_eq!(faults.delivery_order(ComponentName::of("search"), 3), [0, 1, 2], "nobody else's");
+        assert_eq!(faults.delivery_order(ComponentName::of("search"), 3), [0, 1, 2], "of no other consumer");
         assert_eq!(
             faults.take_hits(),
             BTreeMap::from([("reorder", 2)]),
-            "one of seven had nobody to change with"
+            "the seventh has no other to change places with"
         );
-        assert!(faults.take_hits().is_empty(), "told once");
+        assert!(faults.take_hits().is_empty(), "taken once");
     }
 }

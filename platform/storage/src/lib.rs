@@ -9,7 +9,7 @@
 //! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
 //! - [`blobs`]: bytes too large for rows.
 //! - [`snapshot`]: seeded data, copied before every run.
-//! - [`error`]: what can go wrong, as callers are told.
+//! - [`error`]: storage errors, and the refusals they become.
 //!
 //! Start with [`database::Database`]. SQLite is behind the aliases of [`engine`].
 

@@ -18,12 +18,12 @@ const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// And when none does: only against a missed wake-up.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Topics that other databases hear of, each with its consumers there.
+/// Topics consumed from other databases, each with its consumers there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutboundTopics(BTreeMap<&'static str, BTreeSet<ComponentName>>);
 
 impl OutboundTopics {
-    /// Topics for consumers nobody has named: their rows are kept for good.
+    /// Topics whose consumers are not known: their rows are kept for good.
     pub fn without_known_consumers(topics: impl IntoIterator<Item = &'static str>) -> Self {
         Self(topics.into_iter().map(|topic| (topic, BTreeSet::new())).collect())
     }
@@ -55,7 +55,7 @@ pub struct Batch {
     pub next: i64,
 }
 
-/// Where a consumer pulls from: the publisher's database, or HTTP to whoever has it.
+/// Where a consumer pulls from: the publisher's database, or HTTP to a process that has it.
 pub trait Source: Send + Sync + 'static {
     /// Events of some topics, separated by commas, after a position, in the
     /// order they were published; waits for the first one.
@@ -68,14 +68,14 @@ pub struct Outbox {
     db: Database,
     outbound: Arc<OutboundTopics>,
     /// By topic and consumer, up to where it has applied all. Only what was
-    /// heard since the start: a trim that comes later than it could is no harm.
+    /// reported since the start: a trim that comes later than it could does no harm.
     applied: Arc<Mutex<HashMap<(&'static str, ComponentName), i64>>>,
     /// Owner of publications that come after the commit; none where the outbox is what it should be.
     dual_write: Option<Tasks>,
 }
 
 /// How long a broker would take to acknowledge, where events are published after the
-/// commit of what they tell: the window in which a crash loses them.
+/// commit of their cause: the window in which a crash loses them.
 const DUAL_WRITE_DELAY: Duration = Duration::from_millis(10);
 
 impl Outbox {
@@ -88,7 +88,7 @@ impl Outbox {
         self.dual_write = Some(tasks);
     }
 
-    /// Keeps an event for others, if others hear of it.
+    /// Keeps an event for other databases, if any consumes its topic.
     pub(crate) async fn append<E: Event>(
         &self,
         cx: &CallContext,
@@ -141,7 +141,7 @@ impl Outbox {
                 let next = rows.last().map_or(after, |row| row.seq);
                 return Ok(Batch { epoch: self.db.epoch().to_owned(), rows, next });
             }
-            // Either way we look again: the time-out is no failure.
+            // Polled again either way: the time-out is not a failure.
             let interval = if delivery_stopped { SHARED_POLL_INTERVAL } else { interval };
             let _ = tokio::time::timeout(left.min(interval), committed).await;
         }
@@ -174,8 +174,8 @@ impl Outbox {
             .collect())
     }
 
-    /// Notes that a consumer has applied everything up to `seq`: it says so by
-    /// asking for what comes after.
+    /// Records that a consumer has applied everything up to `seq`, which it reports by
+    /// pulling what comes after.
     pub fn applied(&self, topics: &str, consumer: ComponentName, seq: i64) {
         let mut applied = self.applied.lock().expect("no panic while held");
         for topic in topics.split(',') {
@@ -187,8 +187,8 @@ impl Outbox {
         }
     }
 
-    /// Events that a consumer here known by name has not applied yet, or not yet said so; 0 when everybody is up to
-    /// date. Among copies that share the database, each knows what it was told itself.
+    /// Events that a consumer known by name has not applied yet, or not yet reported; 0 when all are up to
+    /// date. Among copies that share the database, each counts the reports it got itself.
     ///
     /// # Errors
     /// When the database refuses.
@@ -240,7 +240,7 @@ impl Outbox {
         Ok(trimmed)
     }
 
-    /// Tells how much is kept, by topic, for the gauges.
+    /// Records how much is kept, by topic, in the gauges.
     ///
     /// # Errors
     /// When the database refuses.

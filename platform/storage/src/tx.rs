@@ -42,7 +42,7 @@ impl Tx {
         self.on_commit.push(Box::new(then));
     }
 
-    /// An event was written: whoever waits for events is woken by the commit.
+    /// An event was written: the commit wakes those that wait for events.
     pub(crate) const fn mark_published(&mut self) {
         self.published = true;
     }
@@ -71,7 +71,7 @@ impl Tx {
 /// Runs a database operation under its span, metric and cost.
 ///
 /// # Errors
-/// As the operation does, in our words.
+/// As the operation does, as a [`StorageError`].
 pub async fn query<T>(
     operation: &'static str,
     table: &'static str,

@@ -1,7 +1,7 @@
-//! Spans on their way out: counted by us, and split by component.
+//! Export of spans: counted, and split by component.
 //!
-//! The SDK drops silently and `shutdown()` still says `Ok`, so the figures are
-//! ours. One process may hold several components: each gets a resource, and so
+//! The SDK drops silently and `shutdown()` still returns `Ok`, so the figures are
+//! counted here. One process may hold several components: each gets a resource, and so
 //! a `service.name`, of its own.
 
 use std::collections::HashMap;

@@ -28,7 +28,7 @@ const SPAN_FILTER: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentele
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// Somebody was first.
+    /// It was set up before.
     #[error("telemetry is set up once in a process")]
     Twice,
     /// The log file.
@@ -166,7 +166,7 @@ impl Telemetry {
     pub async fn flush(&self) -> SpanCounts {
         if let Some(provider) = self.provider.clone() {
             // Blocks, and deadlocks a runtime of one thread if called on it.
-            // Its word is not to be trusted: the counters are.
+            // Its result cannot be trusted; the counters can.
             let _ = runtime::blocking(move || provider.force_flush()).await;
         }
         self.counters.flushed();

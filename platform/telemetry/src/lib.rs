@@ -1,11 +1,11 @@
-//! What is watched: metrics, traces and logs of a process, with every name in one place.
+//! Telemetry: metrics, traces and logs of a process, with every name in one place.
 //!
 //! - [`names`]: every metric, label and attribute.
-//! - [`options`]: how much is watched, on whose behalf.
+//! - [`options`]: how much a process records, and its labels.
 //! - [`install`](mod@install): sets it up, once a process.
 //! - [`metrics`]: handles, so that no label is hashed per request.
 //! - [`spans`]: every span, named once.
-//! - [`export`]: spans on their way out, counted by us.
+//! - [`export`]: export of spans, counted and split by component.
 //!
 //! Start with [`install()`].
 

@@ -212,7 +212,7 @@ pub fn db_operation(service: ComponentName, operation: &'static str, table: &'st
 
 static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
 
-/// Somebody waited in a queue: `tx` for the writer, `pool` for a reader or a connection, `admission`.
+/// A wait in a queue: `tx` for the writer, `pool` for a reader or a connection, `admission`.
 pub fn queue_wait(service: ComponentName, queue: &'static str, took: Duration) {
     let made = || histogram!(names::QUEUE_WAIT, names::SERVICE => service.as_str(), names::QUEUE => queue);
     cost::run(Part::Telemetry, || WAITS.get(&(service, queue), made).record(took.as_secs_f64()));
@@ -301,7 +301,7 @@ pub fn cache_read(service: ComponentName, hit: bool) {
 
 static WORK: Cache<ComponentName, (Counter, Counter)> = Cache::new();
 
-/// A component finished a request or a call; `wasted` when nobody waited for it any more.
+/// A component finished a request or a call; `wasted` when its caller had given up.
 pub fn work_done(service: ComponentName, wasted: bool) {
     let made = || {
         let service = service.as_str();
@@ -320,12 +320,12 @@ pub fn drain_aborted(count: u64) {
     counter!(names::DRAIN_ABORTED).increment(count);
 }
 
-/// Time since the registry was last heard.
+/// Time since the registry last answered.
 pub fn discovery_staleness(since: Duration) {
     gauge!(names::DISCOVERY_STALENESS).set(since.as_secs_f64());
 }
 
-/// A request's bill, at the door.
+/// The cost breakdown of a request, at the gateway.
 pub fn record_cost_breakdown(route: &str, breakdown: &runtime::cost::CostBreakdown) {
     static PARTS: Cache<(Arc<str>, &'static str), Gauge> = Cache::new();
     let route: Arc<str> = Arc::from(route);

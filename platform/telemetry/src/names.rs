@@ -125,7 +125,7 @@ pub const POOL_WAITING: &str = "pool_waiting";
 pub const POOL_CONNECTS: &str = "pool_connects_total";
 /// Requests and calls a component finished.
 pub const WORK_DONE: &str = "work_done_total";
-/// Of them, those nobody waited for any more.
+/// Of them, those whose callers had given up.
 pub const WORK_WASTED: &str = "work_wasted_total";
 /// Reads through a declared cache: `kind` is `hit` or `miss`.
 pub const CACHE_READS: &str = "cache_reads_total";
@@ -133,7 +133,7 @@ pub const CACHE_READS: &str = "cache_reads_total";
 pub const DEADLINE_REFUSED: &str = "deadline_refused_total";
 /// Requests cut off by a drain.
 pub const DRAIN_ABORTED: &str = "drain_aborted_total";
-/// Seconds since the client of the registry heard from it.
+/// Seconds since the registry last answered its client.
 pub const DISCOVERY_STALENESS: &str = "discovery_staleness_seconds";
 /// CPU by component and part, scaled up from sampled polls.
 pub const COST_CPU: &str = "cost_cpu_seconds_total";
@@ -145,7 +145,7 @@ pub const COST_BILLED: &str = "cost_billed_total";
 pub const SPANS_ENDED: &str = "otel_spans_ended_total";
 /// Spans a collector took.
 pub const SPANS_EXPORTED: &str = "otel_spans_exported_total";
-/// Spans a collector refused or did not hear of.
+/// Spans a collector refused or did not receive.
 pub const SPANS_FAILED: &str = "otel_spans_failed_total";
 /// Spans that never reached the exporter.
 pub const SPANS_DROPPED: &str = "otel_spans_dropped_total";
@@ -212,7 +212,7 @@ pub const NODE: &[&str] = &[
 /// What a run looks like from outside: its users, its arms, its machine. The lab serves these
 /// while a run lasts, and writes the same from the record of one that is over.
 pub mod run {
-    /// Always 1; its labels say which run and which arm.
+    /// Always 1; its labels name the run and the arm.
     pub const INFO: &str = "cleave_run_info";
     /// 1 while a phase lasts.
     pub const PHASE_ACTIVE: &str = "cleave_phase_active";

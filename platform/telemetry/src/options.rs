@@ -1,4 +1,4 @@
-//! How much is watched, and on whose behalf.
+//! How much a process records, and the labels it records with.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// How much is watched.
+/// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Level {
     /// Nothing.
@@ -54,9 +54,9 @@ impl fmt::Display for Level {
     }
 }
 
-/// Text that is no level.
+/// Text that is not a level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no telemetry level; write off, metrics, sampled(0.1) or full")]
+#[error("invalid telemetry level `{0}`: expected off, metrics, sampled(0.1) or full")]
 pub struct LevelParseError(String);
 
 impl FromStr for Level {
@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for Level {
     }
 }
 
-/// Who a process is, in a run.
+/// The labels of a process in a run.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessLabels {
     /// The run.
@@ -118,12 +118,12 @@ pub enum LogTarget {
     Nowhere,
 }
 
-/// What [`crate::install`] is told.
+/// Options of [`crate::install`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How much is watched.
+    /// How much is recorded.
     pub level: Level,
-    /// On whose behalf.
+    /// The labels of the process.
     pub labels: ProcessLabels,
     /// Collector for OTLP over gRPC, `http://127.0.0.1:4317`; spans are not exported without one.
     pub otlp_endpoint: Option<String>,

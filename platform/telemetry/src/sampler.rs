@@ -1,10 +1,10 @@
-//! Who is traced: the caller decides; where there is none, a share of requests.
+//! Head sampling: the caller decides; without one, a share of requests is sampled.
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-/// HeadSampler sampling. A consumer's span is a root that exists only where its
+/// Head sampling. A consumer's span is a root that exists only where its
 /// producer was sampled, so it is always kept.
 #[derive(Clone, Debug)]
 pub(crate) struct HeadSampler {

@@ -11,7 +11,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::metrics::known_method;
 
-/// The context of the current span, for whoever sends a request on.
+/// The context of the current span, for requests that are passed on.
 pub fn current_trace() -> TraceContext {
     context_of(&Span::current())
 }
@@ -160,7 +160,7 @@ pub enum Wait {
     Tx,
 }
 
-/// Waiting that is nobody's work.
+/// Waiting, which is no component's work.
 pub fn wait_span(wait: Wait) -> Span {
     cost::run(Part::Telemetry, || match wait {
         Wait::Queue => info_span!("queue.wait"),

@@ -1,4 +1,4 @@
-//! What a process is told when it starts.
+//! The configuration of a process.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -54,7 +54,7 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Cores it keeps to; all of them where empty.
     pub cores: Vec<usize>,
-    /// Where it stands; empty where nothing is said.
+    /// Its zone; empty where none is declared.
     pub zone: String,
     /// What it runs: a registered build.
     pub build: String,
@@ -66,9 +66,9 @@ pub struct NodeConfig {
     pub weight: u32,
     /// Other processes may open its database: copies come and go.
     pub shared: bool,
-    /// What the scenario turned in the components.
+    /// Settings of the components.
     pub settings: Settings,
-    /// How much is watched.
+    /// How much is recorded.
     pub telemetry: Level,
     /// Where spans go; nowhere when unset.
     pub otlp: Option<String>,

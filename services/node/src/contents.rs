@@ -20,7 +20,7 @@ use transport::serve::{self, Server};
 pub struct NodeContents {
     /// The services that live here, in the order they are opened.
     pub services: Vec<&'static Service<History>>,
-    /// Topics published here that somebody in another database consumes: only
+    /// Topics published here that are consumed from another database: only
     /// these need outbox rows.
     pub outbound: OutboundTopics,
     /// The public door, where it is here.
@@ -28,24 +28,24 @@ pub struct NodeContents {
 }
 
 impl NodeContents {
-    /// One service by itself: whoever else there may be, everything it publishes is for them.
+    /// One service by itself: everything it publishes is kept for consumers elsewhere.
     pub fn single(service: &'static Service<History>) -> Self {
         let outbound =
             OutboundTopics::without_known_consumers(service.publishes.iter().map(|topic| topic.name));
         Self { services: vec![service], outbound, gateway: None }
     }
 
-    /// Components of other processes that somebody here calls or listens to.
+    /// Components of other processes that are called or consumed from here.
     pub fn remote_dependencies(&self) -> BTreeSet<ComponentName> {
-        let asked =
+        let called =
             self.services.iter().flat_map(|service| service.calls).map(|name| ComponentName::of(name));
-        let heard = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
+        let consumed = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
         let upstreams = self.gateway.iter().flat_map(|gateway| gateway.upstreams());
         let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
-        asked.chain(heard).chain(upstreams).filter(|name| !here(name)).collect()
+        called.chain(consumed).chain(upstreams).filter(|name| !here(name)).collect()
     }
 
-    /// Topics a service here consumes from other databases, by who publishes them.
+    /// Topics a service here consumes from other databases, by publisher.
     pub fn consumed_topics(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
         let publishers: BTreeSet<ComponentName> =
             service.consumes.iter().map(|topic| topic.publisher).collect();
@@ -75,7 +75,7 @@ pub struct GatewayContext {
     pub hosts: Vec<ComponentName>,
     /// Their REST faces.
     pub rest: Router,
-    /// The way to everybody else.
+    /// Instances of other components.
     pub clusters: Clusters,
     /// Policies of the topology, by edge.
     pub policies: Vec<(EdgePattern, Policy)>,
@@ -89,8 +89,8 @@ pub struct GatewayContext {
 pub trait PublicGateway: Send + Sync {
     /// The operator's side; never on the public port.
     fn admin(&self) -> Router;
-    /// Lets the public in.
+    /// Serves the public.
     fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server;
-    /// Lets nobody new in and waits for those inside.
+    /// Accepts no new request and waits for those under way.
     fn drain(&self) -> BoxFuture<'_, ()>;
 }

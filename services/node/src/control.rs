@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 pub struct StateDigest {
     /// Component and the hex digest of its tables.
     pub components: std::collections::BTreeMap<String, String>,
-    /// Events published here that somebody elsewhere has not applied yet, as far as this copy was told.
+    /// Events published here that a consumer elsewhere has not applied yet, as far as this copy knows.
     pub waiting: u64,
 }
 
@@ -29,7 +29,7 @@ pub struct StateDigest {
 pub struct ControlState {
     /// The node's database; none without components.
     pub db: Option<Database>,
-    /// What its components tell others.
+    /// The bus of its components.
     pub bus: Option<Bus>,
     /// Services here.
     pub services: Vec<&'static Service<History>>,

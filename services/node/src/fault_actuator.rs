@@ -1,4 +1,4 @@
-//! What a process suffers as long as leases last: computed from those in force, carried out here.
+//! Applies the active faults of a process, computed from the leases in force.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,20 +14,20 @@ use transport::Clusters;
 /// Leases that lapse are noticed this late at the latest; those that come or are ended, at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What the ills of a process reach.
+/// What the faults of a process act on.
 pub(crate) struct FaultActuator {
     pub faults: Arc<LeaseTable>,
     pub db: Option<Database>,
     pub clusters: Clusters,
-    /// What `/readyz` says.
+    /// What `/readyz` answers.
     pub ready: Arc<AtomicBool>,
-    /// What the registry is told.
+    /// The announcement of this process.
     pub registrar: Option<Registrar>,
     /// The registry, where it lives here.
     pub registry: Option<Registry>,
 }
 
-/// What is held while an ill lasts.
+/// What is held while a fault lasts.
 #[derive(Default)]
 struct HeldResources {
     burners: Arc<AtomicU32>,
@@ -38,7 +38,7 @@ struct HeldResources {
 }
 
 impl FaultActuator {
-    /// Carries them out until the process ends.
+    /// Applies them until the process ends.
     pub fn start(self, tasks: &Tasks) {
         let changed = Arc::new(Notify::new());
         let notify = changed.clone();
@@ -90,7 +90,7 @@ impl FaultActuator {
         }
         let Some(db) = &self.db else { return };
         match (held.previous.db_locked, held.lock.is_some()) {
-            // Taking the lock waits for whoever has it now: tried again at the next look.
+            // Taking the lock waits for its holder: tried again at the next poll.
             (true, false) => {
                 held.lock = tokio::time::timeout(POLL_INTERVAL, db.write()).await.ok().and_then(Result::ok)
             }
@@ -108,7 +108,7 @@ impl FaultActuator {
         }
     }
 
-    /// What struck since the last look is counted for the leases that asked for it.
+    /// Counts the hits since the last poll for the leases of their kinds.
     fn count_hits(&self) {
         for (kind, times) in self.db.iter().flat_map(|db| db.faults().take_hits()) {
             self.faults.count_hits(kind, times);

@@ -1,9 +1,9 @@
-//! A process: its components, their database, its doors, its end. Knows no service by name.
+//! A process: its components, their database, its servers, its end. Knows no service by name.
 //!
-//! - [`config`]: what a process is told when it starts.
+//! - [`config`]: the configuration of a process.
 //! - [`contents`]: what it is made of: services, and perhaps the public door.
 //! - [`node`](mod@node): opens them, serves them, closes them.
-//! - [`control`]: what the lab may ask a node, with the run's token.
+//! - [`control`]: control routes for the lab, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
 //! - [`program`](mod@program): a node and the process around it; a service, the registry or the door alone
 //!   as its own program. `check` asks whether one is ready.

@@ -31,7 +31,7 @@ use crate::outbox::{self, HttpSource};
 
 /// Time tasks have to end after the doors are closed.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-/// How long a door of the lab tells its clients to go before it closes: their
+/// How long a server of the lab announces its end before it closes: its clients'
 /// pools are ours and close at once.
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
@@ -62,13 +62,13 @@ pub enum NodeError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The gateway's routes.
-    #[error("the route table is wrong: {0}")]
+    #[error("invalid route table: {0}")]
     Routes(String),
     /// A name the registry does not take.
-    #[error("`{0}` is no name for an instance; write letters, digits, `-` and a number, as in feed#0")]
+    #[error("invalid instance `{0}`: expected letters, digits, `-` and a number, e.g. \"feed#0\"")]
     Instance(String),
     /// A policy of the configuration.
-    #[error("policy `{0}` names no edge; write \"feed->follower\" or \"*->*\"")]
+    #[error("invalid policy `{0}`: expected an edge, e.g. \"feed->follower\" or \"*->*\"")]
     Policy(String),
     /// It listens on all addresses, and none of them leads to the registry.
     #[error("no address of this machine leads to the registry at {registry}; is its name known here?")]
@@ -100,7 +100,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens everything the process holds and serves it. Whoever calls has set
+    /// Opens everything the process holds and serves it. The caller has set
     /// telemetry up and read the configuration.
     ///
     /// # Errors
@@ -251,7 +251,7 @@ impl Node {
         self.public.as_ref().map(Server::addr)
     }
 
-    /// Resolves when somebody with the token asks the node to leave.
+    /// Resolves when a client with the token asks the node to shut down.
     pub async fn shutdown_requested(&self) {
         self.leave.notified().await;
     }
@@ -357,7 +357,7 @@ impl NodeBuilder<'_> {
         Ok(OpenComponents { rest: rest.layer(Extension(identity)), db, bus })
     }
 
-    /// Follows the registry for every component that somebody here needs and that lives elsewhere.
+    /// Follows the registry for every component that is needed here and runs elsewhere.
     fn watch_dependencies(&self) -> Result<Option<Watcher>, NodeError> {
         let config = self.config;
         let elsewhere = self.contents.remote_dependencies();

@@ -51,11 +51,11 @@ async fn pull(
 
 /// The consumer's side: one publisher, reached through whichever copy is up.
 pub struct HttpSource {
-    /// Who publishes.
+    /// The publishing component.
     pub publisher: ComponentName,
-    /// Who consumes.
+    /// The consuming component.
     pub consumer: ComponentName,
-    /// Where everybody is.
+    /// Instances of all components.
     pub clusters: Clusters,
     /// The run's token.
     pub token: Arc<str>,

@@ -19,8 +19,8 @@ use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 /// Something is wrong with the configuration or the machine.
 const EXIT_FAILED: u8 = 2;
 
-/// How a part of the suite that is a program of its own is started. What a flag says may stand in the
-/// environment as well, which is how containers are told.
+/// How a part of the suite that is a program of its own is started. Flags may stand in the
+/// environment as well, which is how containers are configured.
 #[derive(Parser)]
 #[command(version, about = "One part of the photo-sharing suite, by itself.")]
 #[command(after_help = "Examples:
@@ -45,10 +45,10 @@ struct ProgramArgs {
     /// Opens calls, outbox and control; the same for all services.
     #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
     token: String,
-    /// What its metrics and traces are labelled with, to tell deployments apart.
+    /// Label of its metrics and traces, to distinguish deployments.
     #[arg(long, env = "CLEAVE_ARM", default_value = "")]
     arm: String,
-    /// Start nothing: ask whether the one at `--listen` is ready, and say so by the exit code.
+    /// Start nothing: ask whether the one at `--listen` is ready, and report it by the exit code.
     #[arg(long)]
     check: bool,
 }
@@ -67,7 +67,7 @@ struct GatewayArgs {
     public: SocketAddr,
 }
 
-/// The whole `main` of a service: reads the command line, runs until told to leave.
+/// The whole `main` of a service: reads the command line, runs until asked to leave.
 pub fn program(service: &'static Service<History>) -> ExitCode {
     ProgramArgs::parse().start(
         ProcessPlan::holding(service.name),
@@ -132,7 +132,7 @@ impl ProgramArgs {
     }
 }
 
-/// Runs a node until it is told to leave: by whoever started it closing its
+/// Runs a node until it is asked to leave: by its parent closing its
 /// standard input, by a signal, or by the lab. Prints one line of JSON with its
 /// ports once it serves.
 pub fn run(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCode {
@@ -218,7 +218,7 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
     };
     tokio::select! {
         () = parent => {
-            // Whoever started us is gone: there is nobody to drain for.
+            // The parent is gone: there is no one to drain for.
             return ExitCode::SUCCESS;
         }
         () = node.shutdown_requested() => {}
@@ -237,5 +237,5 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
 pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
     let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     serde_json::from_slice(&text)
-        .map_err(|error| format!("{} is no node configuration: {error}", path.display()))
+        .map_err(|error| format!("invalid node configuration {}: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Is the program at an address ready? Asked by containers' health checks, which have no shell and no curl.
+//! Probes whether the program at an address is ready, for containers' health checks, which have no shell and no curl.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Enough of an answer to see its status.
 const MAX_ANSWER_BYTES: u64 = 64;
 
-/// Asks `GET /readyz` at `listen`, and succeeds if it answers 200; says why on standard error if not.
+/// Asks `GET /readyz` at `listen`, and succeeds if it answers 200; prints why on standard error if not.
 pub(crate) fn probe(listen: SocketAddr) -> ExitCode {
     match status(listen) {
         Ok(line) if line.starts_with("HTTP/1.1 200 ") => ExitCode::SUCCESS,

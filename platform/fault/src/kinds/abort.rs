@@ -25,7 +25,7 @@ impl Abort {
     /// Answers `status`.
     ///
     /// # Errors
-    /// When the status is no refusal: 400 to 599.
+    /// When the status is not an error status, 400 to 599.
     pub fn with(status: u16) -> Result<Self, String> {
         AbortFields { status }.try_into()
     }
@@ -38,7 +38,7 @@ impl TryFrom<AbortFields> for Abort {
         if (400..600).contains(&status) {
             Ok(Self { status })
         } else {
-            Err(format!("an abort with status {status} is no failure; give 400 to 599"))
+            Err(format!("invalid status {status}: expected an error status, 400 to 599, e.g. 503"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `blackhole`: what is sent never arrives, and nobody is told.
+//! `blackhole`: what is sent never arrives, and no error is returned.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{Actuator, FaultKind};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
-/// The socket stays open on both sides: half-open, until somebody's timeout.
+/// The socket stays open on both sides: half-open, until a timeout of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Blackhole {}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actuator, FaultKind};
 use crate::{TargetKind, ActiveFaults, Target};
 
-/// The wall clock only: timeouts and leases count by the monotonic one, which nobody shifts.
+/// The wall clock only: timeouts and leases count by the monotonic one, which is never shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {

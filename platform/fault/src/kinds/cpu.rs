@@ -9,7 +9,7 @@ use super::{Actuator, FaultKind};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// On a component, threads inside its process: they compete with its work. On `host`, a
-/// process of its own: it steals cores from everybody.
+/// process of its own: it takes cores from all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cpu {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actuator, FaultKind};
 use crate::{ProcessFault, TargetKind};
 
-/// By control group, where the machine lets us make one; `cleave doctor` says whether it does.
+/// By control group, where the machine allows one; `cleave doctor` reports whether it does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CpuQuota {

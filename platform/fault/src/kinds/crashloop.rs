@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actuator, FaultKind};
 use crate::{ProcessFault, TargetKind};
 
-/// Killed every so often, brought back as the topology says.
+/// Killed every so often, restarted as the topology declares.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crashloop {

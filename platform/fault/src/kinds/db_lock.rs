@@ -1,4 +1,4 @@
-//! `db-lock`: somebody holds a write transaction open.
+//! `db-lock`: a write transaction is held open.
 
 use std::fmt;
 

@@ -84,8 +84,8 @@ impl Delay {
         Self { by: by.into(), jitter: None }
     }
 
-    /// The wait of one call, and the wave it leaves: a number from 0 to 1 that says
-    /// where in the spread it lay.
+    /// The delay of one call, and the draw it came from, 0 to 1, which the next call may be
+    /// correlated with.
     fn draw(&self, hit: Hit) -> (Duration, f64) {
         let by = self.by.duration();
         let Some(Jitter { dist, spread, values, correlation }) = &self.jitter else { return (by, hit.previous_draw) };

@@ -13,7 +13,7 @@ use crate::{ProcessFault, TargetKind};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kill {
-    /// Brings the process back, whatever the topology says about restarts.
+    /// Brings the process back, whatever the restart policy of the topology is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restore>,
 }

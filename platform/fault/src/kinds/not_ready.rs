@@ -1,4 +1,4 @@
-//! `not-ready`: a process says it is not ready.
+//! `not-ready`: a process reports that it is not ready.
 
 use std::fmt;
 

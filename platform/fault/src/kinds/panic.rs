@@ -1,4 +1,4 @@
-//! `panic`: whoever does the work panics.
+//! `panic`: the code that serves a call panics.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::{Actuator, Hit, FaultKind};
 use crate::{PanicScope, End, TargetKind, CallFault};
 
-/// `task` takes the call along, `process` everything the process holds: in a monolith the whole application.
+/// `task` ends the call alone, `process` everything the process holds: in a monolith the whole application.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Panic {
-    /// What dies.
+    /// What ends.
     #[serde(default)]
     mode: Mode,
 }
 
-/// What a panic takes along.
+/// What a panic ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -9,14 +9,14 @@ use super::{Actuator, Hit, FaultKind};
 use crate::{End, TargetKind, CallFault};
 
 /// `to`: the request is lost and the work not done. `from`: the answer is lost and the
-/// work done, which is what breaks consistency. `both`: neither side hears the other.
+/// work done, which is what breaks consistency. `both`: neither side reaches the other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Which way is lost.
     #[serde(default)]
     direction: Direction,
-    /// Whether callers are told at once.
+    /// Whether callers learn of it at once.
     #[serde(default)]
     mode: Mode,
 }

@@ -10,8 +10,8 @@ use super::{Actuator, FaultKind};
 use crate::active::RegistryAnswer;
 use crate::{TargetKind, ActiveFaults, Target};
 
-/// The lab's DNS fault: an error, nobody, what it knew before, an address where nobody listens, or the
-/// right answer late.
+/// The lab's DNS fault: an error, an empty list, the list from before the fault, an address
+/// without a listener, or the right answer late.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RegistryFields", into = "RegistryFields")]
 pub struct Registry(RegistryAnswer);
@@ -45,7 +45,7 @@ impl TryFrom<RegistryFields> for Registry {
     fn try_from(RegistryFields { answers, by }: RegistryFields) -> Result<Self, String> {
         let registry = match (answers, by) {
             (Answers::Slow, Some(by)) => RegistryAnswer::Slow(by.duration()),
-            (Answers::Slow, None) => return Err("how slow? write by = \"2s\"".into()),
+            (Answers::Slow, None) => return Err("missing `by`: write how late it answers, e.g. by = \"2s\"".into()),
             (_, Some(_)) => return Err("`by` belongs to answers = \"slow\"; leave it out".into()),
             (Answers::Error, None) => RegistryAnswer::Error,
             (Answers::Empty, None) => RegistryAnswer::Empty,
@@ -84,8 +84,8 @@ impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             RegistryAnswer::Error => f.write_str("answers errors"),
-            RegistryAnswer::Empty => f.write_str("answers nobody"),
-            RegistryAnswer::Stale => f.write_str("answers what it knew"),
+            RegistryAnswer::Empty => f.write_str("answers an empty list"),
+            RegistryAnswer::Stale => f.write_str("answers a stale list"),
             RegistryAnswer::Wrong => f.write_str("answers wrong addresses"),
             RegistryAnswer::Slow(by) => write!(f, "answers {} late", HumanDuration::from(by)),
         }

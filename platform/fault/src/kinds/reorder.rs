@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{Actuator, FaultKind};
 use crate::{TargetKind, ActiveFaults, Target};
 
-/// On the component that hears of events: of each `window` of them, the last comes first.
-/// None is lost; whoever counts on their order is found out.
+/// On the component that consumes events: of each `window` of them, the last comes first.
+/// None is lost; it shows which consumers depend on their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reorder {

@@ -1,4 +1,4 @@
-//! What leases do to calls, told from the outside.
+//! What leases do to calls, seen from outside.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -75,13 +75,13 @@ fn edges_hit_callers_and_components_hit_callees() {
 fn a_lease_lapses_unless_renewed() {
     let table = LeaseTable::new();
     table.put(lease("slow", "follower", delay(1)), TTL, 0).expect("room");
-    let suffers = |now_ns| !table.call_fault(&call(Side::Callee, 1), now_ns).is_clear();
+    let is_hit = |now_ns| !table.call_fault(&call(Side::Callee, 1), now_ns).is_clear();
     // Three seconds from 0, the end itself excluded.
-    assert!(suffers(3 * SECOND - 1));
-    assert!(!suffers(3 * SECOND));
+    assert!(is_hit(3 * SECOND - 1));
+    assert!(!is_hit(3 * SECOND));
     assert!(table.renew("slow", TTL, 2 * SECOND));
-    assert!(suffers(5 * SECOND - 1));
-    assert!(!suffers(5 * SECOND));
+    assert!(is_hit(5 * SECOND - 1));
+    assert!(!is_hit(5 * SECOND));
     // Too late: what has lapsed stays so.
     assert!(!table.renew("slow", TTL, 5 * SECOND));
     assert!(!table.is_empty());
@@ -158,7 +158,7 @@ fn a_lease_put_again_keeps_its_count_and_another_of_its_name_replaces_it() {
 }
 
 #[test]
-fn a_full_table_says_so() {
+fn a_full_table_refuses() {
     let table = LeaseTable::new();
     for n in 0..64 {
         table.put(lease(&n.to_string(), "follower", delay(1)), TTL, 0).expect("room for 64");
@@ -219,13 +219,13 @@ fn a_retry_draws_again_only_where_calls_are_counted() {
 }
 
 #[test]
-fn users_suffer_throughout_or_never() {
+fn users_are_hit_throughout_or_never() {
     let table = thirty_percent(ShareOf::Users);
     let user =
         |n: u64, user: u64| CallSite { principal: Some(Principal::new(user)), ..call(Side::Caller, n) };
-    for who in 0..50 {
-        let fates: BTreeSet<bool> = (1..20).map(|n| hit(&table, &user(n, who))).collect();
-        assert_eq!(fates.len(), 1, "user {who}");
+    for number in 0..50 {
+        let outcomes: BTreeSet<bool> = (1..20).map(|n| hit(&table, &user(n, number))).collect();
+        assert_eq!(outcomes.len(), 1, "user {number}");
     }
 }
 
@@ -267,14 +267,14 @@ fn another_seed_hits_others() {
 }
 
 #[test]
-fn background_work_suffers_its_share_as_well() {
+fn background_work_is_hit_by_its_share_as_well() {
     let table = thirty_percent(ShareOf::Requests);
     let hits = (0..10_000).filter(|_| hit(&table, &call(Side::Caller, 0))).count();
     assert!((2_770..=3_230).contains(&hits), "{hits} of 10,000");
 }
 
 #[test]
-fn what_strikes_is_counted_when_it_does_and_what_only_lasts_when_it_begins() {
+fn hits_are_counted_each_and_a_lasting_state_once() {
     let table = LeaseTable::new();
     let fault = |text: &str| toml::from_str::<Fault>(text).expect(text);
     table.put(lease("full", "db:follower", fault("do = \"disk-full\"")), TTL, 0).expect("room");
@@ -282,5 +282,5 @@ fn what_strikes_is_counted_when_it_does_and_what_only_lasts_when_it_begins() {
     let hits = |id: &str| table.list(0).into_iter().find(|listed| listed.lease.id == id).map(|l| l.hits);
     assert_eq!((hits("full"), hits("burn")), (Some(0), Some(1)));
     table.count_hits("disk-full", 3);
-    assert_eq!((hits("full"), hits("burn")), (Some(3), Some(1)), "nobody wrote before");
+    assert_eq!((hits("full"), hits("burn")), (Some(3), Some(1)), "no write before");
 }

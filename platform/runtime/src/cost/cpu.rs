@@ -61,7 +61,7 @@ pub(crate) fn boundary() {
     if let Some(probe) = PROBE.get() {
         let now = clock::thread_cpu_ns();
         charge(PART.get(), now.saturating_sub(probe.since_ns) * SAMPLE_STRIDE);
-        // Read again: the charge itself is nobody's work.
+        // Read again: the charge itself is no component's work.
         PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns() }));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Parts of a request may run side by side, so their durations may sum to more
 //! than the request took. The critical path charges every nanosecond of the
-//! request to exactly one part: going back from the end, whoever was last to
-//! end is what the request waited for.
+//! request to exactly one part: going back from the end, the span that
+//! ended last is what the request waited for.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -26,7 +26,7 @@ struct Span {
     part: Part,
     start_ns: u64,
     end_ns: u64,
-    /// What the callee says its share of this span went to.
+    /// The breakdown that the callee reports of its share of this span.
     remote: Option<CostBreakdown>,
 }
 
@@ -54,7 +54,7 @@ pub fn record_remote(breakdown: CostBreakdown) {
     });
 }
 
-/// Runs a request with a ledger and says where its time went. What no part
+/// Runs a request with a ledger and returns where its time went. What no part
 /// claims is transport.
 pub async fn with_ledger<F: Future>(future: F) -> (F::Output, CostBreakdown) {
     let root = Span {
@@ -186,8 +186,8 @@ fn walk(
     charge_own(&spans[index], own, breakdown);
 }
 
-/// A span's own time, split as the callee's bill says: what the callee did not
-/// have is the way there and back.
+/// A span's own time, split as the callee's breakdown reports: what is not in it
+/// is the way there and back.
 fn charge_own(span: &Span, own: u64, breakdown: &mut CostBreakdown) {
     let duration = span.end_ns.saturating_sub(span.start_ns).max(1);
     let mut rest = own;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::ground::*;
 
 #[tokio::test]
-async fn whoever_shares_the_database_hears_in_the_transaction_or_not_at_all() {
+async fn a_subscriber_of_the_same_database_runs_in_the_transaction_or_not_at_all() {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder, "one").await;
     let bus = Bus::new(db.clone(), OutboundTopics::default());
@@ -24,9 +24,9 @@ async fn whoever_shares_the_database_hears_in_the_transaction_or_not_at_all() {
     say(&mut tx, 2).await;
     bus.publish(&context(), &mut tx, "posted-2".into(), &Posted { number: 2 }).await.expect("applied");
     drop(tx);
-    assert_eq!(heard(&db).await, [1], "what was not committed was not heard");
-    assert_eq!(numbers(&db, "SELECT number FROM said").await, [1], "and not said");
-    assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [0], "nobody else is told");
+    assert_eq!(heard(&db).await, [1], "what was not committed was not applied");
+    assert_eq!(numbers(&db, "SELECT number FROM said").await, [1], "and not written");
+    assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [0], "no other database gets it");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_repeated_write_publishes_nothing_new() {
     let db = database(&folder, "ours").await;
     let bus = outbound(&db);
     publish(&db, &bus, 1).await.expect("published");
-    publish(&db, &bus, 1).await.expect("a repeat is no fault");
+    publish(&db, &bus, 1).await.expect("a repeat is accepted");
     assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [1]);
 }
 

@@ -1,4 +1,4 @@
-//! Databases in a temporary folder, an event, and a ledger that hears of it.
+//! Databases in a temporary folder, an event, and a subscriber that writes it down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -44,7 +44,7 @@ impl Event for Withdrawn {
 
 const TABLES: &[Migration] = &[Migration {
     version: 1,
-    name: "what was published, and what was heard",
+    name: "what was published, and what was applied",
     sql: "CREATE TABLE said (number BIGINT NOT NULL);
           CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);",
 }];
@@ -64,7 +64,7 @@ pub async fn open(folder: &TempDir, name: &str, options: Options) -> Database {
     db
 }
 
-/// A bus whose two topics others hear of.
+/// A bus whose two topics have consumers in other databases.
 pub fn outbound(db: &Database) -> Bus {
     let mut outbound = OutboundTopics::default();
     outbound.add(Posted::TOPIC, CONSUMER);
@@ -85,12 +85,12 @@ pub async fn say(tx: &mut Tx, number: u64) {
     insert.execute(tx.conn()).await.expect("a row");
 }
 
-/// Writes down what it hears. A withdrawal is written down as a negative number.
+/// Writes down what it gets. A withdrawal is written down as a negative number.
 #[derive(Default)]
 pub struct Ledger {
     /// How often it has begun to write down an event.
     pub begun: AtomicU32,
-    /// Whether whoever it asks first is away.
+    /// Whether the component it calls first is away.
     pub alone: AtomicBool,
     /// The number it will not have.
     pub hates: Option<u64>,
@@ -109,7 +109,7 @@ impl Ledger {
 
     fn ask(&self) -> Result<(), Refusal> {
         match self.alone.load(Ordering::SeqCst) {
-            true => Err(Refusal::unavailable("away", "nobody is there")),
+            true => Err(Refusal::unavailable("away", "no instance is there")),
             false => Ok(()),
         }
     }
@@ -174,7 +174,7 @@ pub async fn numbers(db: &Database, select: &'static str) -> Vec<i64> {
     sqlx::query_scalar(select).fetch_all(&mut *read).await.expect("readable")
 }
 
-/// What was heard, in that order.
+/// What was applied, in that order.
 pub async fn heard(db: &Database) -> Vec<i64> {
     numbers(db, "SELECT number FROM heard ORDER BY at").await
 }

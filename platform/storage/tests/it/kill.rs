@@ -12,12 +12,12 @@ use tempfile::TempDir;
 
 use crate::ground::*;
 
-/// Tells the child which folder it works in.
+/// The variable with the folder of the child.
 const FOLDER: &str = "STORAGE_TEST_FOLDER";
 /// Kills; a life ends after that many acknowledged events, another number each time.
 const LIVES: u64 = 20;
 
-/// The life of a publisher: writes and says what is acknowledged, until killed.
+/// A publisher: writes and prints what is acknowledged, until killed.
 /// Runs as a process of its own, started by the test below.
 #[tokio::test]
 #[ignore = "the child of a_killed_publisher_and_consumer_lose_and_double_nothing"]
@@ -53,21 +53,21 @@ async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
             .spawn()
             .expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut said = lines.by_ref().map_while(Result::ok).filter_map(|line| {
+        let mut printed = lines.by_ref().map_while(Result::ok).filter_map(|line| {
             line.strip_prefix("acknowledged ").and_then(|number| number.parse::<i64>().ok())
         });
-        acknowledged.extend(said.by_ref().take(3 + (life * 7 % 11) as usize));
+        acknowledged.extend(printed.by_ref().take(3 + (life * 7 % 11) as usize));
         child.kill().expect("it is ours");
         child.wait().expect("it ends");
-        // What it still said before it died was acknowledged as well.
-        acknowledged.extend(said);
+        // What it still printed before it died was acknowledged as well.
+        acknowledged.extend(printed);
     }
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let said = numbers(&ours, "SELECT number FROM said ORDER BY number").await;
-    assert!(acknowledged.iter().all(|number| said.contains(number)), "an acknowledged write is gone");
+    let written = numbers(&ours, "SELECT number FROM said ORDER BY number").await;
+    assert!(acknowledged.iter().all(|number| written.contains(number)), "an acknowledged write is gone");
     let bus = outbound(&ours);
     let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));
-    eventually("the rest", async || heard(&theirs).await.len() >= said.len()).await;
+    eventually("the rest", async || heard(&theirs).await.len() >= written.len()).await;
     tasks.finish(Duration::from_secs(1)).await;
-    assert_eq!(heard(&theirs).await, said, "every write was heard once, in order");
+    assert_eq!(heard(&theirs).await, written, "every write was applied once, in order");
 }

@@ -1,4 +1,4 @@
-//! What the outbox keeps, for whom, and how long.
+//! What the outbox keeps, for which consumers, and how long.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn rows_for_whom_it_may_concern_stay() {
     let bus = Bus::new(db.clone(), OutboundTopics::without_known_consumers([Posted::TOPIC]));
     publish(&db, &bus, 1).await.expect("published");
     bus.outbox().applied(Posted::TOPIC, CONSUMER, 1);
-    assert_eq!(bus.outbox().waiting().await.expect("counts"), 0, "nobody is waited for");
+    assert_eq!(bus.outbox().waiting().await.expect("counts"), 0, "no consumer is waited for");
     assert_eq!(bus.outbox().trim().await.expect("trims"), 0);
 }
 

@@ -46,11 +46,11 @@ async fn a_repeat_gets_the_first_reply() {
     assert_eq!(again.as_deref(), Some("done"));
     let other = idempotency::stored_reply::<String>(&mut tx, CONSUMER, ada, "key", print + 1).await;
     assert_eq!(other.expect_err("another write under the same key").kind, RefusalKind::Unprocessable);
-    for (component, who, key) in
+    for (component, user, key) in
         [(CONSUMER, bob, "key"), (CONSUMER, ada, "other"), (ComponentName::of("search"), ada, "key")]
     {
         let mine: Option<String> =
-            idempotency::stored_reply(&mut tx, component, who, key, print).await.expect("readable");
+            idempotency::stored_reply(&mut tx, component, user, key, print).await.expect("readable");
         assert_eq!(mine, None, "keys are each user's and component's own");
     }
 }
@@ -87,7 +87,7 @@ async fn migrations_run_once_whole_and_never_change() {
     let changed = db.migrate(component, CHANGED).await.expect_err("history cannot change");
     let text = format!("{changed:?}");
     assert!(text.contains("migration 1 of board has changed"), "{text}");
-    db.migrate(component, BROKEN).await.expect_err("its second step is no SQL");
+    db.migrate(component, BROKEN).await.expect_err("its second step is not SQL");
     let tables = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'boards'";
     assert_eq!(numbers(&db, tables).await, [0], "half a migration is none");
 }
@@ -99,7 +99,7 @@ async fn bytes_are_kept_once_under_their_own_name() {
     let bytes = Bytes::from_static(b"a heron at dawn");
     let (one, again) = (blobs.put(bytes.clone()).await, blobs.put(bytes.clone()).await);
     let key = one.expect("kept");
-    assert_eq!(key, again.expect("a repeat is no fault"));
+    assert_eq!(key, again.expect("a repeat is accepted"));
     assert_eq!(key, Blobs::key(&bytes), "the name follows from the bytes");
     assert_eq!(blobs.get(&key).await.expect("there"), bytes);
     let missing = blobs.get(&Blobs::key(b"nothing")).await.expect_err("never put");
