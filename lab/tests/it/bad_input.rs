@@ -26,7 +26,7 @@ fn contains_all(text: &str, words: &[&str]) {
 
 #[test]
 fn an_unknown_scenario_is_answered_with_the_near_one() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let text = error_output(&cleave, &["run", "first-lok"]);
     contains_all(&text, &["unknown scenario `first-lok`", "did you mean `first-look`?", "hop-tax"]);
     assert!(!cleave.folder().join("runs").exists(), "a run folder was made");
@@ -34,7 +34,7 @@ fn an_unknown_scenario_is_answered_with_the_near_one() {
 
 #[test]
 fn a_scenario_that_is_no_toml_is_shown_where() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("torn.toml"), "schema = 1\nname = \"torn\nseed = 3\n").expect("ours");
     let text = error_output(&cleave, &["run", "torn.toml"]);
     contains_all(&text, &["torn.toml:2:"]);
@@ -42,7 +42,7 @@ fn a_scenario_that_is_no_toml_is_shown_where() {
 
 #[test]
 fn all_mistakes_of_a_scenario_are_reported_in_one_pass() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("broken.toml"), BROKEN).expect("ours");
     let text = error_output(&cleave, &["run", "broken.toml"]);
     contains_all(
@@ -62,7 +62,7 @@ fn all_mistakes_of_a_scenario_are_reported_in_one_pass() {
 
 #[test]
 fn an_impossible_rate_is_refused() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let right = BROKEN.replace("rat   ", "rate  ").replace("tin\"", "tiny\"").replace("\"fed\"", "\"feed\"");
     let right = right.replace("goodputt", "goodput");
     for (rate, reason) in [("0/s", "0"), ("-3/s", "-3"), ("9000000/s", "9000000"), ("fast", "fast")] {
@@ -77,14 +77,14 @@ fn an_impossible_rate_is_refused() {
 
 #[test]
 fn an_unknown_arm_is_answered_with_the_choices() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let text = error_output(&cleave, &["run", "first-look", "--arms", "mono,mikro"]);
     contains_all(&text, &["mikro", "micro"]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("file"), "in the way").expect("ours");
     let text = error_output(&cleave, &["run", "first-look", "--out", "file/runs"]);
     contains_all(&text, &["file/runs", "--out"]);
@@ -95,7 +95,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 
 #[test]
 fn a_taken_port_is_named() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = taken.local_addr().expect("bound").to_string();
     let text = error_output(&cleave, &["node", "--hosts", "profile", "--listen", &addr]);

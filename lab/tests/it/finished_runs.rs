@@ -29,7 +29,7 @@ fn output_of(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_finished_run_can_be_replayed_reported_and_checked() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let folder = document["run_dir"].as_str().expect("a folder").to_owned();
@@ -88,7 +88,7 @@ fn a_finished_run_can_be_replayed_reported_and_checked() {
 
 #[test]
 fn two_runs_are_compared_if_both_are_complete() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let folder = Path::new(document["run_dir"].as_str().expect("a folder")).to_owned();
@@ -123,7 +123,7 @@ fn two_runs_are_compared_if_both_are_complete() {
 
 #[test]
 fn a_damaged_record_is_reported_and_shown_up_to_the_damage() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");

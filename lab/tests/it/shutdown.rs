@@ -9,7 +9,7 @@ use crate::cleave::{Cleave, scenario, wait_for};
 
 #[test]
 fn a_killed_run_takes_its_children_along() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     assert!(cleave.processes().len() >= 9, "eight nodes and the generator: {:?}", cleave.processes());
@@ -20,7 +20,7 @@ fn a_killed_run_takes_its_children_along() {
 
 #[test]
 fn a_killed_run_leaves_no_paused_process() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("stall"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     wait_for("a stopped process", || {
@@ -37,7 +37,7 @@ fn a_killed_run_leaves_no_paused_process() {
 
 /// Ctrl-C, a service manager's stop, a terminal that was closed: all the same.
 fn ends_in_order(signal: Signal) {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (record, header) = cleave.in_mid_run();
     run.signal(signal);
@@ -66,7 +66,7 @@ fn a_closed_terminal_ends_a_run_in_order() {
 
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     run.signal(Signal::SIGINT);
@@ -79,7 +79,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
 
 #[test]
 fn ctrl_c_before_the_load_begins_ends_it_as_well() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     wait_for("the first child", || (!cleave.processes().is_empty()).then_some(()));
     run.signal(Signal::SIGINT);

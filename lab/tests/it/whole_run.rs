@@ -68,7 +68,7 @@ fn figure(card: &[Value], id: &str, arm: &str) -> f64 {
 
 #[test]
 fn a_run_for_people_ends_with_the_scorecard() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let output = cleave.run(&["run", &scenario("quick-look"), "--no-tui", "--arms", "micro,mono"]);
     let text = String::from_utf8_lossy(&output.stdout);
     for word in ["fault isolation", "data consistency", "operational complexity", "record: ", "dead-photo"] {
