@@ -14,6 +14,7 @@ use policy::units::HumanDuration;
 use policy::units::schema::{patterns, text};
 use policy::{Policy, ServiceOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use scorecard::measures::CATALOGUE;
 use serde_json::Value;
 use traffic::load::Load;
 
@@ -173,9 +174,9 @@ struct StepFile {
     /// How long it takes to grow to its full size.
     ramp: Option<HumanDuration>,
     /// Ends it early: an expectation.
-    until: Option<String>,
+    until: Option<ExpectationText>,
     /// What must be seen of it: an expectation.
-    symptom: Option<String>,
+    symptom: Option<ExpectationText>,
     #[schemars(flatten)]
     action: ActionFile,
     #[schemars(flatten)]
@@ -263,11 +264,30 @@ struct ExpectFile {
     check: Option<Vec<AssertionFile>>,
 }
 
+/// An expectation, which begins with a measure of the catalogue.
+struct ExpectationText;
+
+impl JsonSchema for ExpectationText {
+    fn schema_name() -> Cow<'static, str> {
+        "Expectation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let forms: Vec<String> = CATALOGUE.iter().map(|measure| measure.form()).collect();
+        let names: Vec<String> = CATALOGUE.iter().map(|measure| measure.name.replace('.', "\\.")).collect();
+        json_schema!({
+            "type": "string",
+            "description": format!("An expectation, such as errors(all) < 1%. Measures: {}.", forms.join(", ")),
+            "pattern": format!("^\\s*(?:[0-9.]+\\s*\\*\\s*)?(?:{})(?:[^A-Za-z0-9_.#-]|$)", names.join("|")),
+        })
+    }
+}
+
 /// An expectation, perhaps with its reason.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum AssertionFile {
-    Text(String),
+    Text(ExpectationText),
     Explained(ExplainedAssertion),
 }
 
@@ -276,7 +296,7 @@ enum AssertionFile {
 #[schemars(deny_unknown_fields)]
 struct ExplainedAssertion {
     /// What must hold.
-    that: String,
+    that: ExpectationText,
     /// Why it should.
     why: Option<String>,
 }
@@ -286,7 +306,7 @@ struct ExplainedAssertion {
 #[schemars(deny_unknown_fields)]
 struct StopFile {
     /// Expectations, any of which ends the run.
-    when: Option<Vec<String>>,
+    when: Option<Vec<ExpectationText>>,
     /// Longest run.
     max: Option<HumanDuration>,
 }

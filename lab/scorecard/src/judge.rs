@@ -13,9 +13,9 @@ use crate::value::scaled;
 /// Arm of a check that is of no single arm.
 const NO_ARM: char = '-';
 
-/// Program exit codes, the same in every mode.
+/// Exit code of a wrong command line or file, the same in every mode.
 pub const EXIT_USAGE: u8 = 2;
-/// Interrupted by the user.
+/// Exit code of a run that the user interrupted.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// The exit code of a verdict.

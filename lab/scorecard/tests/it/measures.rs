@@ -1,5 +1,9 @@
 //! What an arm did, as numbers.
 
+use std::collections::BTreeMap;
+
+use record::{Edge, Entry, Event, EventKind, Host, Proc};
+
 use crate::fixture::{Run, SECOND};
 
 const MS: u64 = 1_000;
@@ -130,4 +134,104 @@ fn memory_is_that_of_all_processes_at_once_however_often_they_are_sampled() {
     assert_eq!(run.values("pss(search)"), [None, None], "no process holds it");
     run.memory('B', "photo#0", 7_000, 120);
     assert_eq!(run.values("pss(photo) in steady")[1], Some(120.0 * 1_024.0), "and of one phase");
+}
+
+#[test]
+fn an_edge_is_measured_from_its_own_seconds() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 5..25_u32 {
+        let edge = |callee: &str, actual_rps: f64, breaker: u8| Edge {
+            arm: 'B',
+            caller: "feed".into(),
+            callee: callee.into(),
+            effective_rps: 10.0,
+            actual_rps,
+            breaker,
+            ..Edge::default()
+        };
+        let t = u64::from(second) * SECOND + SECOND / 2;
+        // Half of the calls to photo are tried again; its breaker is open in the last 4 of the 20 s.
+        run.add(t, Entry::Edge(edge("photo", 15.0, if second < 21 { 0 } else { 2 })));
+        run.add(t, Entry::Edge(edge("profile", 10.0, 0)));
+    }
+    assert_eq!(run.values("attempts(feed->photo) in steady"), [None, Some(1.5)]);
+    assert_eq!(run.values("attempts(feed->profile) in steady")[1], Some(1.0));
+    assert_eq!(run.values("breaker_open(feed->photo) in steady")[1], Some(4.0));
+    assert_eq!(run.checks("breaker_open(feed->photo)")[1].verdict, record::Verdict::Pass, "a condition");
+}
+
+#[test]
+fn a_step_takes_from_its_first_mark_to_the_one_that_ends_it() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for (second, mark) in [(27, "began"), (29, "detected"), (32, "rolled-back")] {
+        let event = Event {
+            number: 1,
+            what: EventKind::Deploy,
+            active: None,
+            mark: Some(('B', mark.into())),
+            targets: BTreeMap::new(),
+            text: String::new(),
+        };
+        run.add(second * SECOND, Entry::Event(event));
+    }
+    assert_eq!(run.values("time_to_detect(step dead-photo)"), [None, Some(2.0)]);
+    assert_eq!(run.values("time_to_rollback(step 1)"), [None, Some(5.0)], "by its number");
+    assert_eq!(run.values("time_to_finish(step dead-photo)"), [None, None], "never done");
+}
+
+#[test]
+fn capacity_is_the_highest_rate_that_kept_its_limit() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    // 40 a second in both phases; in the crash twice as many, of which A answers half.
+    for second in 25..35 {
+        run.window('A', 1, second, "home-feed", 60, 30, 5 * MS);
+        run.window('B', 1, second, "home-feed", 60, 60, 5 * MS);
+    }
+    assert_eq!(run.values("capacity(all 50ms)"), [Some(40.0), Some(80.0)]);
+    assert_eq!(run.values("capacity(all 1ms)"), [Some(0.0), Some(0.0)], "not even the lowest");
+    assert_eq!(run.values("slower(all 1ms) in steady"), [Some(1.0), Some(1.0)]);
+    assert_eq!(run.values("slower(all 50ms) in steady"), [Some(0.0), Some(0.0)]);
+}
+
+#[test]
+fn shares_of_cumulative_counts_are_of_what_was_added_in_the_window() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 0..=36 {
+        let count = |a: u64, b: u64| [("feed".to_owned(), [a * second, b * second])].into();
+        // A second: 10 reads of which the cache answers 8; 20 pieces of work of which 1 is in vain.
+        let proc = Proc {
+            arm: 'A',
+            pid: 7,
+            instance: "app#0".into(),
+            components: vec!["feed".into()],
+            sockets: 3 + u32::from(second == 9),
+            cache: count(8, 10),
+            work: count(20, 1),
+            spans: [80 * second, 0, 0, 0],
+            ..Proc::default()
+        };
+        run.add(second * SECOND, Entry::Proc(proc));
+    }
+    assert_eq!(run.values("cache_hits(feed) in steady")[0], Some(0.8));
+    assert_eq!(run.values("wasted(feed) in steady")[0], Some(0.05));
+    assert_eq!(run.values("wasted(photo) in steady")[0], None, "no such work");
+    near(run.values("spans in steady")[0], 2.0);
+    assert_eq!(run.values("connections"), [Some(4.0), None], "at most");
+}
+
+#[test]
+fn the_host_is_the_same_in_every_arm() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    for second in 5..25 {
+        let host = Host {
+            cpu_stall: if second < 15 { 10.0 } else { 30.0 },
+            memory_available_mib: 250,
+            ..Host::default()
+        };
+        run.add(second * SECOND + 1, Entry::Host(host));
+    }
+    let stall = run.values("host.cpu_stall in steady");
+    assert_eq!(stall.len(), 1, "one check, of no arm");
+    near(stall[0], 0.2);
+    assert_eq!(run.values("host.mem_available in steady"), [Some(0.25)], "of 1,000 MiB");
 }
