@@ -7,7 +7,7 @@
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`noise_command`]: one arm against itself.
 //! - [`result_document`]: the run as one JSON document.
-//! - [`replay_command`]: `watch` and `replay`.
+//! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
 //! - [`report_command`]: `report` and `record`: reports of finished runs, checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
 //! - [`doctor_command`]: what this machine supports.
@@ -19,6 +19,7 @@ mod doctor_command;
 mod node_command;
 mod noise_command;
 mod output;
+mod recorded_source;
 mod replay_command;
 mod report_command;
 mod result_document;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use model::Run;
 use record::{Entry, Line, ReadError, Reader};
 
+use crate::recorded_source::RecordedSource;
 use crate::{cli, output, report_command, run_command};
 
 /// How often a record that is being written is looked at for more.
@@ -58,8 +59,8 @@ pub fn replay(args: &cli::Replay) -> ExitCode {
     };
     let path = folder.join(report_command::RECORD_FILE);
     if let Some(second) = args.shot {
-        return match Reader::read_all(&path) {
-            Ok(lines) => shot(args.screen, folder, &lines, second),
+        return match folded(&path) {
+            Ok(run) => shot(args.screen, folder, run, second),
             Err(error) => output::error(&error),
         };
     }
@@ -73,10 +74,9 @@ pub fn replay(args: &cli::Replay) -> ExitCode {
 }
 
 /// Writes the dashboard at a second of the load to files.
-fn shot(screen: cli::Screen, folder: PathBuf, lines: &[Line], second: f64) -> ExitCode {
-    let mut run = Run::default();
-    run.take(lines);
-    match tui::shot::of_run(&screen.options(true, folder), run, second) {
+fn shot(screen: cli::Screen, folder: PathBuf, run: Run, second: f64) -> ExitCode {
+    let mut source = RecordedSource::new(mpsc::channel().1, folder.join(report_command::RECORD_FILE));
+    match tui::shot::of_run(&screen.options(true, folder), run, &mut source, second) {
         Ok(paths) => {
             for path in paths {
                 output::print_line(format_args!("{}", path.display()));
@@ -85,6 +85,16 @@ fn shot(screen: cli::Screen, folder: PathBuf, lines: &[Line], second: f64) -> Ex
         }
         Err(error) => output::error(&error),
     }
+}
+
+/// A record folded line by line: a long one does not fit into memory at once.
+fn folded(path: &Path) -> Result<Run, ReadError> {
+    let mut run = Run::default();
+    for line in Reader::open(path)? {
+        run.add(&line?);
+    }
+    run.settle();
+    Ok(run)
 }
 
 fn is_screen() -> bool {
@@ -107,7 +117,8 @@ fn show(
     if screen && let Err(error) = ctrlc::set_handler(interrupted) {
         return output::error(&error);
     }
-    let (sender, mut lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
+    let (sender, lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
+    let mut source = RecordedSource::new(lines, folder.join(report_command::RECORD_FILE));
     let closed = Closed::default();
     let is_closed = closed.clone();
     let feeding = std::thread::spawn(move || {
@@ -132,12 +143,12 @@ fn show(
             tui::Request::Report => Some(report_command::write_page(&folder)),
             tui::Request::Quit(_) => None,
         };
-        tui::run(options, &mut lines, request).map(drop)
+        tui::run(options, &mut source, request).map(drop)
     } else {
-        tui::plain::print(&mut lines, std::io::stdout())
+        tui::plain::print(&mut source, std::io::stdout())
     };
     // The feeding thread may be waiting for room in the channel.
-    drop(lines);
+    drop(source);
     closed.store(true, Ordering::Relaxed);
     let fed_result = feeding.join().unwrap_or(Ok(()));
     match (fed_result, shown) {

@@ -13,6 +13,7 @@ use scenario::{RunMode, Scenario};
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
+use crate::recorded_source::RecordedSource;
 use crate::{capacity_probe, output, report_command, result_document, run_all_command, scenario_files};
 
 /// Exit code after an interrupt: 128 + SIGINT, as in shells.
@@ -201,7 +202,7 @@ fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
 }
 
 /// The dashboard, and plain lines after the user has detached from it.
-fn screen(mut lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
+fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
     let folder = options.folder.clone().unwrap_or_default();
     let request = |request| match request {
         tui::Request::Quit(quit) => {
@@ -216,11 +217,12 @@ fn screen(mut lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>,
         // A live run has no pace to change.
         tui::Request::Pace(_) => None,
     };
-    match tui::run(options, &mut lines, request) {
+    let mut source = RecordedSource::new(lines, folder.join(report_command::RECORD_FILE));
+    match tui::run(options, &mut source, request) {
         Ok(exit) if exit.detached => {
             // A closed pipe ends the lines, not the run.
-            let _ = tui::plain::resume(exit.run, &mut lines, std::io::stdout());
-            lines.into_iter().for_each(drop);
+            let _ = tui::plain::resume(exit.run, &mut source, std::io::stdout());
+            source.drain();
         }
         Ok(_) => {}
         Err(error) => {

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::Run;
+use model::source::Source;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::state::State;
 use crate::style::{Palette, Role, Theme};
 use crate::text::load_clock;
+use crate::update::read_back;
 use crate::{Options, view};
 
 /// Cells of the picture, in its own units: most monospaced fonts are about three fifths as wide as high.
@@ -44,13 +46,19 @@ pub fn write(state: &State, folder: &Path) -> io::Result<[PathBuf; 3]> {
 ///
 /// # Errors
 /// When the options name no folder, or a file cannot be written.
-pub fn of_run(options: &Options, run: Run, second: f64) -> io::Result<[PathBuf; 3]> {
+pub fn of_run(
+    options: &Options,
+    run: Run,
+    source: &mut impl Source,
+    second: f64,
+) -> io::Result<[PathBuf; 3]> {
     let folder = options.folder.as_deref().ok_or_else(|| io::Error::other("no folder to write to"))?;
     let theme = Theme { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
     let mut state = State { theme, run, guest: options.guest, size: (120, 40), ..State::default() };
     let into = Duration::try_from_secs_f64(second).map_err(io::Error::other)?;
     let ns = u64::try_from(into.as_nanos()).unwrap_or(u64::MAX);
     state.cursor = Some(state.run.load_start().saturating_add(ns).min(state.run.now));
+    read_back(&mut state, source);
     write(&state, folder)
 }
 

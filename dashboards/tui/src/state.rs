@@ -1,6 +1,8 @@
 //! The dashboard's state: everything the screen is drawn from. [`crate::update`] alone changes it.
 
-use model::Run;
+use std::ops::Range;
+
+use model::{Run, SECOND};
 
 use crate::keymap::{self, Context};
 use crate::list::List;
@@ -12,6 +14,8 @@ use crate::tab::Tab;
 pub struct State {
     /// The run so far.
     pub run: Run,
+    /// Seconds that the run no longer keeps in detail, read back from the record for the moment shown.
+    pub past: Option<Past>,
     /// How it is drawn.
     pub theme: Theme,
     /// Columns and rows of the terminal.
@@ -190,7 +194,39 @@ pub struct Overhead {
     pub bytes_per_frame: Option<u64>,
 }
 
+/// A part of the run that was read back from its record.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// From one moment to another, ns since the run's start.
+    pub range: Range<u64>,
+    /// What the record has of it; `None` where it cannot be read back.
+    pub run: Option<Run>,
+}
+
+/// What is read back before and after the moment shown, ns: as much as a panel of samples shows, and a few steps on.
+const PAST_BEFORE: u64 = 180 * SECOND;
+const PAST_AFTER: u64 = 30 * SECOND;
+
 impl State {
+    /// The run with what was sampled around the moment shown: edges, processes, host.
+    pub(crate) fn detail(&self) -> &Run {
+        let at = self.at();
+        let past = self.past.as_ref().filter(|past| self.is_past() && past.range.contains(&at));
+        past.and_then(|past| past.run.as_ref()).unwrap_or(&self.run)
+    }
+
+    /// What has to be read back for the moment shown, if anything.
+    pub(crate) fn missing_past(&self) -> Option<Range<u64>> {
+        let at = self.at();
+        let is_known = self.past.as_ref().is_some_and(|past| past.range.contains(&at));
+        (self.is_past() && !is_known).then(|| at.saturating_sub(PAST_BEFORE)..at + PAST_AFTER)
+    }
+
+    /// Whether the moment shown is older than what the run keeps in detail.
+    fn is_past(&self) -> bool {
+        self.at() < self.run.detail_from()
+    }
+
     /// The moment shown, ns since the run's start.
     pub fn at(&self) -> u64 {
         self.cursor.unwrap_or(self.run.now)

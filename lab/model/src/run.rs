@@ -63,6 +63,14 @@ impl Run {
         Self { header, has_begun: true, retention, ..Self::default() }
     }
 
+    /// The same run before anything was measured: its header and the phases begun, for lines read back from the middle
+    /// of its record.
+    pub fn without_samples(&self) -> Self {
+        let mut run = Self { has_begun: self.has_begun, ..Self::new(self.header.clone()) };
+        self.phases.iter().for_each(|(t, phase)| run.begin_phase(phase, *t));
+        run
+    }
+
     /// A whole record.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! asks its [`Run`]; it never sees a line.
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::vec;
@@ -32,6 +33,12 @@ pub trait Source {
     /// Waits for the next line and adds it, without bringing percentiles up to date: [`Run::settle`] does. Never
     /// [`Progress::Waiting`].
     fn step(&mut self, run: &mut Run) -> Progress;
+
+    /// What the record has between two moments, for a view of seconds that the run no longer keeps in detail; `None`
+    /// where there is no record to read back from.
+    fn read_back(&mut self, _run: &Run, _range: Range<u64>) -> Option<Run> {
+        None
+    }
 }
 
 impl Source for Receiver<Arc<Line>> {

@@ -25,7 +25,7 @@ use self::terminal::{BEGIN, END, Guard, Ink, is_taken, write_out};
 pub use self::terminal::{enter, leave, restore};
 use crate::state::State;
 use crate::style::{Palette, Theme};
-use crate::update::{Cmd, Msg, advance, update};
+use crate::update::{Cmd, Msg, advance, read_back, update};
 use crate::view::view;
 use crate::{Options, Request, shot};
 
@@ -106,6 +106,7 @@ impl<A: FnMut(Request) -> Option<String>> Screen<A> {
                     commands.extend(update(&mut self.state, msg));
                 }
             }
+            commands.extend(read_back(&mut self.state, source));
             if self.signals.stop.swap(false, Ordering::SeqCst) {
                 commands.push(Cmd::Suspend);
             }

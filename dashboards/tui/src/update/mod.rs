@@ -14,7 +14,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use model::source::{Progress, Source};
 
 use crate::keymap::{self, Action};
-use crate::state::{Metric, Overhead, Overlay, Percentiles, Solo, State};
+use crate::state::{Metric, Overhead, Overlay, Past, Percentiles, Solo, State};
 use crate::tab::Tab;
 use crate::view::{self, Target};
 use crate::{Quit, Request};
@@ -90,6 +90,14 @@ pub fn advance(state: &mut State, source: &mut impl Source) -> (Progress, Vec<Cm
     let is_visible = state.cursor.is_none() || state.run.now / SECOND != before;
     let commands = if progress == Progress::Advanced && is_visible { vec![Cmd::Draw] } else { Vec::new() };
     (progress, commands)
+}
+
+/// Reads back from the record what the moment shown needs; returns what is to be done.
+pub fn read_back(state: &mut State, source: &mut impl Source) -> Vec<Cmd> {
+    let Some(range) = state.missing_past() else { return Vec::new() };
+    let run = source.read_back(&state.run, range.clone());
+    state.past = Some(Past { range, run });
+    vec![Cmd::Draw]
 }
 
 fn act(state: &mut State, action: Action) -> Vec<Cmd> {

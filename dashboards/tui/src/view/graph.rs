@@ -23,13 +23,17 @@ pub(super) struct Branch<'a> {
 
 /// Edges worth a row: those with traffic, or a breaker that is not closed.
 pub(super) fn busy(state: &State, arm: char) -> Vec<&Edge> {
-    state.run.edges_at(arm, state.at()).filter(|edge| edge.actual_rps > 0.0 || edge.breaker > 0).collect()
+    state
+        .detail()
+        .edges_at(arm, state.at())
+        .filter(|edge| edge.actual_rps > 0.0 || edge.breaker > 0)
+        .collect()
 }
 
 /// The same, and those that were quiet: a map that changes its shape every second cannot be read.
 pub(super) fn known(state: &State, arm: char) -> Vec<&Edge> {
     let of_requests = |edge: &&Edge| !edge.caller.is_empty() || edge.actual_rps > 0.0;
-    state.run.edges_at(arm, state.at()).filter(of_requests).collect()
+    state.detail().edges_at(arm, state.at()).filter(of_requests).collect()
 }
 
 /// Calls without a caller come from no request: consumers of events, for one.
@@ -120,7 +124,10 @@ pub(super) fn process_sign(theme: &Theme, proc: &Proc) -> (&'static str, Role) {
 
 /// The processes that hold a component.
 pub(super) fn holders<'a>(state: &'a State, arm: char, component: &'a str) -> impl Iterator<Item = &'a Proc> {
-    state.run.processes_at(arm, state.at()).filter(move |proc| proc.components.iter().any(|c| c == component))
+    state
+        .detail()
+        .processes_at(arm, state.at())
+        .filter(move |proc| proc.components.iter().any(|c| c == component))
 }
 
 /// A sign per instance that holds a component.

@@ -46,10 +46,10 @@ fn lines(state: &State, arm: char) -> Vec<Line<'_>> {
     let ports = state.run.arm(arm).map_or(&[][..], |arm| &arm.instances);
     let line = |proc: &'_ Proc| -> (Option<Rates>, Option<u16>) {
         let port = ports.iter().find(|instance| instance.name == proc.instance).map(|instance| instance.port);
-        (state.run.rates_at(arm, &proc.instance, state.at()), port)
+        (state.detail().rates_at(arm, &proc.instance, state.at()), port)
     };
     let mut lines: Vec<Line> = state
-        .run
+        .detail()
         .processes_at(arm, state.at())
         .map(|proc| {
             let (rates, port) = line(proc);

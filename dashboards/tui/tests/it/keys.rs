@@ -1,11 +1,15 @@
 //! What keys do to the moment shown, to the tabs and to the run.
 
+use std::ops::Range;
+
 use crossterm::event::{KeyCode, KeyModifiers};
-use record::Line;
+use model::Run;
+use model::source::{Progress, Source};
+use record::{Entry, Host, Line};
 use tui::keymap::{self, KEYS};
 use tui::state::{Metric, Overlay, Panel, Percentiles, Solo, State, Zoom};
 use tui::tab::Tab;
-use tui::update::{Cmd, Msg, advance, update};
+use tui::update::{Cmd, Msg, advance, read_back, update};
 use tui::{Quit, Request};
 
 use crate::fixture::{self, LOAD_START, SECOND};
@@ -320,4 +324,42 @@ fn every_key_does_something_where_it_is_bound() {
             assert!(!commands.is_empty(), "{:?} on {tab:?}", binding.key);
         }
     }
+}
+
+/// A record on disk, as far as a view can read it back.
+struct Recorded(Vec<Line>);
+
+impl Source for Recorded {
+    fn advance(&mut self, _: &mut Run) -> Progress {
+        Progress::Waiting
+    }
+
+    fn step(&mut self, _: &mut Run) -> Progress {
+        Progress::Ended
+    }
+
+    fn read_back(&mut self, run: &Run, range: Range<u64>) -> Option<Run> {
+        let mut past = run.without_samples();
+        past.take(self.0.iter().filter(|line| range.contains(&line.t)));
+        Some(past)
+    }
+}
+
+#[test]
+fn a_moment_that_memory_has_thinned_is_read_back_from_the_record() {
+    let cursor = Some(LOAD_START + 38 * SECOND + 100_000_000);
+    let shown = |lines: Vec<Line>| State { cursor, tab: Tab::Map, ..after(lines) };
+    // Below the rows that know how long ago it was.
+    let body = |state: &State| text(&drawn(state, 120, 40)).lines().skip(2).collect::<Vec<_>>().join("\n");
+    let fresh = shown(fixture::lines());
+    let mut lines = fixture::lines();
+    // A quarter of an hour later, of which ten minutes are in memory second by second.
+    let t = LOAD_START + 900 * SECOND;
+    lines.push(Line { t, entry: Entry::Host(Host::default()) });
+    let mut old = shown(lines.clone());
+    assert_eq!(read_back(&mut old, &mut Recorded(lines)), [Cmd::Draw]);
+    assert_eq!(body(&old), body(&fresh));
+    assert_eq!(read_back(&mut old, &mut Recorded(Vec::new())), [], "once is enough");
+    press(&mut old, KeyCode::Char('g'));
+    assert_eq!(read_back(&mut old, &mut Recorded(Vec::new())), [], "now is in memory");
 }

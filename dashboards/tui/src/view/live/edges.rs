@@ -104,7 +104,7 @@ pub(super) fn worst_first(
 
 /// The worst symptom, in the panel's last row: the map's tab has all of it.
 fn worst_symptom(state: &State, arm: char, area: Rect, buffer: &mut Buffer) {
-    let found = state.run.symptoms_at(arm, state.at());
+    let found = state.detail().symptoms_at(arm, state.at());
     if let Some(symptom) = found.first() {
         let room = usize::from(area.width).saturating_sub(8);
         let more = if found.len() > 1 { format!(", and {} more", found.len() - 1) } else { String::new() };

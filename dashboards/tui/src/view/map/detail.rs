@@ -62,7 +62,7 @@ fn bars(state: &State, node: &Node, area: Rect, page: &mut Page) -> u16 {
     }
     let now = state.at();
     let from = now.saturating_sub(columns as u64 * SECOND).max(state.run.load_start());
-    let samples = state.run.edge_between(node.arm, &node.caller, &node.component, from, now);
+    let samples = state.detail().edge_between(node.arm, &node.caller, &node.component, from, now);
     let heads = format!(" {}{}{}", left("", NAME, true), right("now", FIGURE), right("most", FIGURE));
     put(page, area.x, area.y, &heads, theme.style(Role::Dim));
     let x = area.x + (NAME + 2 * FIGURE + 3) as u16;
@@ -117,7 +117,7 @@ fn answerers(state: &State, node: &Node, area: Rect, page: &mut Page) {
     for (proc, y) in held.into_iter().zip(area.y + 1..area.bottom()) {
         let (sign, role) = graph::process_sign(theme, proc);
         put(page, area.x + 1, y, sign, theme.style(role));
-        let rates = state.run.rates_at(node.arm, &proc.instance, state.at());
+        let rates = state.detail().rates_at(node.arm, &proc.instance, state.at());
         let text = format!(
             "{} {}  pid {}  {} {}  {} {}  with {}",
             left(&proc.instance, 14, theme.ascii),

@@ -59,7 +59,9 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     let arms = state.arms();
     let found: Vec<(char, Symptom)> = arms
         .iter()
-        .flat_map(|arm| state.run.symptoms_at(*arm, state.at()).into_iter().map(|symptom| (*arm, symptom)))
+        .flat_map(|arm| {
+            state.detail().symptoms_at(*arm, state.at()).into_iter().map(|symptom| (*arm, symptom))
+        })
         .collect();
     // On a short screen the absence of the panel shows that nothing is wrong.
     let short = area.height < SHORT && found.is_empty();
