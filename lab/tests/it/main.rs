@@ -22,4 +22,5 @@ mod traces;
 mod traps;
 mod up;
 mod views;
+mod views_by_second;
 mod whole_run;

@@ -1,5 +1,5 @@
-//! The views of one recorded run agree: page, Markdown, JSON and the terminal's scorecard show the same figures and the
-//! same verdicts, to the digit. The record is one of `records/crash.toml`, of which the windows that were final are kept.
+//! The views of one recorded run agree: page, Markdown, JSON, JUnit and the terminal's scorecard show the same figures and
+//! the same verdicts, to the digit; `views_by_second` has the others. The record is one of `records/crash.toml`, of which the windows that were final are kept.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ type Check = (String, String, [String; 5]);
 /// Wide enough for every label to stand on its own line.
 const WIDE: u16 = 240;
 
-fn lines() -> Vec<Line> {
+pub fn lines() -> Vec<Line> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
     Reader::read_all(&path).expect("a record")
 }
@@ -170,6 +170,22 @@ fn of_card(text: &str, arms: usize, labels: &[String]) -> (Vec<Row>, Vec<Check>)
     (rows, checks)
 }
 
+/// From JUnit: the name of each case, and what was found where it does not hold.
+fn of_junit(xml: &str) -> Vec<(String, String)> {
+    let attribute = |case: &str, name: &str| -> String {
+        let value = case.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+        let value = value.unwrap_or_default();
+        value.replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&amp;", "&")
+    };
+    xml.split("<testcase ")
+        .skip(1)
+        .map(|case| {
+            let case = format!(" {}", case.split("</testcase>").next().expect("closed"));
+            (attribute(&case, "name"), attribute(&case, "message"))
+        })
+        .collect()
+}
+
 fn sorted((mut rows, mut checks): (Vec<Row>, Vec<Check>)) -> (Vec<Row>, Vec<Check>) {
     rows.sort();
     checks.sort();
@@ -198,6 +214,21 @@ fn four_views_of_one_record_agree_to_the_digit() {
     assert_eq!(sorted(of_card(&card, arms, &labels)), json, "the terminal");
     let verdict = run.verdict().to_uppercase();
     assert!(card.starts_with(&verdict), "{card}");
+}
+
+#[test]
+fn junit_has_the_figures_of_every_check() {
+    let run = Run::of(&lines()).expect("a header");
+    let (_, checks) = of_json(&json!(document::document(&run, None)));
+    let cases = of_junit(&report::junit::junit(&run));
+    assert!(cases.len() >= checks.len(), "{} cases", cases.len());
+    for (text, arm, [value, limit, n, verdict, _]) in checks {
+        let name = if arm == "-" { text } else { format!("{text} [{arm}]") };
+        let (_, found) = cases.iter().find(|(case, _)| *case == name).expect("a case of its own");
+        let shown = format!("{value} where the limit is {limit} (n={n})");
+        let expected = if verdict == "pass" { "" } else { shown.as_str() };
+        assert!(found.starts_with(expected) && found.is_empty() == expected.is_empty(), "{name}: {found}");
+    }
 }
 
 #[test]
