@@ -23,8 +23,9 @@ use crate::window::block_cuts;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
 pub const DETAIL_SECONDS: u64 = 600;
-/// Seconds of a run of which every second is known: two hours, about 20 MiB for two arms of six journeys.
-pub const THINNED_SECONDS: u64 = 7_200;
+/// Seconds of a run of which every second is known: half an hour. Two arms of six journeys at 360 arrivals a second, eight
+/// processes and 24 edges take 8 MiB for ten minutes of it.
+pub const THINNED_SECONDS: u64 = 1_800;
 /// Of samples beyond the detail one in so many seconds is kept.
 const SAMPLE_STEP: u64 = 10;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
