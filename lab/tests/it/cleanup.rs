@@ -90,9 +90,9 @@ fn what_a_killed_guardian_leaves_the_doctor_cleans() {
     cleave.nothing_is_left(&header);
     assert_eq!(groups(&header) > 0, limited, "nothing has been cleaned up yet");
     let clean = cleave.run(&["doctor", "--clean"]);
-    let stderr_text = String::from_utf8_lossy(&clean.stdout).into_owned();
-    assert!(clean.status.success() && stderr_text.contains(": 1 undone"), "{stderr_text}");
+    let printed = String::from_utf8_lossy(&clean.stdout).into_owned();
+    assert!(clean.status.success() && printed.contains(": 1 reverted"), "{printed}");
     assert_eq!(groups(&header), 0);
     let again = cleave.run(&["doctor", "--clean"]);
-    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 left over, all undone\n", "once is enough");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 leftovers reverted\n", "once is enough");
 }
