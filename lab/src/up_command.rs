@@ -94,7 +94,7 @@ fn print_summary(summary: &SuiteSummary) {
         "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
         summary.user_token, summary.public
     );
-    println!("press Ctrl-C to stop");
+    println!("Ctrl-C stops it");
 }
 
 #[cfg(test)]
