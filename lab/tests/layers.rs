@@ -1,5 +1,7 @@
 //! Keeps the map of ARCHITECTURE.md true: arrows between rooms point down, and pure rooms stay pure.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_and_labels_are_told_from_words_functions_and_text() {
+    fn metrics_and_labels_are_distinguished_from_functions_and_text() {
         check("up", &["up"], &[]);
         check(
             "sum by (arm, le) (rate(a_bucket{run_id=~\"x{y}\",b!=\"\"}[5s]))",

@@ -96,7 +96,7 @@ impl Series<'_> {
                     && trace.error.is_empty() == (outcome == "ok")
             };
             for trace in self.run.known_traces().filter(is_of) {
-                let seconds = traces::felt_seconds(trace);
+                let seconds = traces::user_latency_seconds(trace);
                 let exemplar = Exemplar { trace_id: trace.trace_id.clone(), seconds };
                 spread.exemplars.insert(bucket(seconds), exemplar);
             }

@@ -43,7 +43,7 @@ struct Lane<'a> {
     /// `A mono`, with its run where there are two.
     name: String,
     /// Lanes of one number stand beside each other: all of a run, or an arm's two runs.
-    beside: usize,
+    lane_index: usize,
 }
 
 struct Page<'a> {
@@ -83,12 +83,12 @@ const fn named<'a>(term: &'static str, name: &'a str) -> Column<'a> {
 
 impl<'a> Page<'a> {
     fn of(runs: Vec<&'a Run>, comparison: Option<&'a Comparison<'a>>) -> Self {
-        let lane = |run: &'a Run, letter: char, index: usize, beside: usize| {
+        let lane = |run: &'a Run, letter: char, index: usize, lane_index: usize| {
             let name = format!("{letter} {}", run.arm_name(letter));
             Lane {
                 run,
                 letter,
-                beside,
+                lane_index,
                 name: if comparison.is_some() { format!("{name}, run {}", index + 1) } else { name },
             }
         };
@@ -97,10 +97,10 @@ impl<'a> Page<'a> {
             // An arm's runs stand beside each other.
             Some(comparison) => {
                 let arms = comparison.arms.iter().enumerate();
-                arms.flat_map(|(beside, arm)| {
+                arms.flat_map(|(lane_index, arm)| {
                     let runs = arm.letters.into_iter().enumerate();
                     runs.filter_map(move |(index, letter)| {
-                        Some(lane(comparison.runs[index], letter?, index, beside))
+                        Some(lane(comparison.runs[index], letter?, index, lane_index))
                     })
                 })
                 .collect()

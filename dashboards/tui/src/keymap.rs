@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn ctrl_c_is_not_c_and_a_key_means_what_its_place_says() {
+    fn ctrl_c_is_not_c_and_a_key_depends_on_its_place() {
         let here = of_tab(Tab::Live);
         assert_eq!(action(here, Char('c'), Mods::NONE), Some(Action::Metric));
         assert_eq!(action(here, Char('c'), Mods::CONTROL), Some(Action::Interrupt));

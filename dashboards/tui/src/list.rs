@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_followed_until_somebody_looks_back() {
+    fn a_log_is_followed_until_the_user_scrolls_back() {
         let mut list = List::default();
         assert_eq!((list.at(10, true), list.at(12, true), list.at(0, true)), (9, 11, 0));
         list.step(-1, 12, true);

@@ -58,7 +58,7 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
 }
 
 #[tokio::test]
-async fn an_invalid_table_changes_nothing_and_says_everything() {
+async fn an_invalid_table_changes_nothing_and_reports_all_mistakes() {
     let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
     let mut bad = vec![Route::new("GET", "/call/x", PHOTO), Route::new("GTE", "/v1/x", PHOTO)];
     bad.push(Route::new("GET", "/v1/y", contract::ComponentName::of("fed")));

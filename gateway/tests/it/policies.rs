@@ -150,7 +150,7 @@ impl Detachable {
 }
 
 #[tokio::test]
-async fn cancel_says_whether_work_goes_on_without_its_client() {
+async fn cancel_decides_whether_work_continues_without_its_client() {
     for (cancel, done) in [("propagate", 0), ("detach", 1)] {
         let tasks = Tasks::new();
         let edge: EdgePattern = "gateway->photo".parse().expect("an edge");

@@ -178,8 +178,8 @@ fn thin(samples: &mut History<Proc>, before: u64) {
             let (t, proc) = &samples[at];
             let restarts =
                 |other: Option<&(u64, Proc)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
-            let is_beside_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
-            *t >= before || is_step(*t) || is_beside_restart
+            let is_next_to_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
+            *t >= before || is_step(*t) || is_next_to_restart
         })
         .collect();
     let mut keep = keep.into_iter();

@@ -35,7 +35,7 @@ pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> 
 }
 
 /// From when a request was due to its end, seconds.
-pub fn felt_seconds(trace: &Trace) -> f64 {
+pub fn user_latency_seconds(trace: &Trace) -> f64 {
     crate::seconds_of(trace.felt)
 }
 

@@ -71,11 +71,12 @@ impl Index {
     /// # Errors
     /// When the record cannot be read.
     pub fn of(record: &Path) -> io::Result<Self> {
-        let beside = path_of(record);
-        let kept = std::fs::read(&beside).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+        let index_path = path_of(record);
+        let kept =
+            std::fs::read(&index_path).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
         let mut index = kept.filter(|kept| kept.version == VERSION).unwrap_or_default();
         if index.refresh(record)? {
-            index.keep(&beside);
+            index.keep(&index_path);
         }
         Ok(index)
     }
@@ -124,10 +125,10 @@ impl Index {
     }
 
     /// Leaves the index beside its record, whole or not at all.
-    fn keep(&self, beside: &Path) {
+    fn keep(&self, index_path: &Path) {
         let Ok(text) = serde_json::to_vec(self) else { return };
-        let part = beside.with_extension(format!("idx.{}", std::process::id()));
-        let kept = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, beside));
+        let part = index_path.with_extension(format!("idx.{}", std::process::id()));
+        let kept = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, index_path));
         if kept.is_err() {
             // Nothing was left but perhaps a part; a folder that takes none has none.
             let _ = std::fs::remove_file(&part);
@@ -194,9 +195,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = record(folder.path(), &host(100));
         let first = Index::of(&path).expect("reads");
-        let beside = path_of(&path);
+        let index_path = path_of(&path);
         assert_eq!(
-            serde_json::from_slice::<Index>(&std::fs::read(&beside).expect("kept")).expect("whole"),
+            serde_json::from_slice::<Index>(&std::fs::read(&index_path).expect("kept")).expect("whole"),
             first
         );
 
@@ -204,7 +205,7 @@ mod tests {
         let grown = Index::of(&path).expect("reads");
         assert_eq!((grown.place(SECOND), grown.end().lines), (first.end(), 2), "it goes on where it ended");
 
-        std::fs::write(&beside, "{\"version\":1,\"fi").expect("writes");
+        std::fs::write(&index_path, "{\"version\":1,\"fi").expect("writes");
         assert_eq!(Index::of(&path).expect("reads"), grown, "a torn one is made anew");
         std::fs::remove_file(&path).expect("removes");
         record(folder.path(), &host(100));

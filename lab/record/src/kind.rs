@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_told_whatever_the_order_of_the_fields() {
+    fn a_head_is_read_in_any_order_of_fields() {
         let head = |text: &str| Head::of(text.as_bytes()).expect("a line");
         let host = Head { t: 7, kind: Some(Kind::Host) };
         assert_eq!(head(r#"{"t":7,"kind":"host","steal":0}"#), host);

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_placement_is_said_at_once() {
+    fn all_mistakes_of_a_placement_are_reported_at_once() {
         let broken = placement(&[("a", &["feed", "fed"]), ("b", &["feed"])], &[("c", 2), ("a", 0)]);
         let errors = broken.resolve(&FIVE).expect_err("four faults and missing components");
         let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_names_nobody_is_refused() {
+    fn text_without_a_name_is_refused() {
         for bad in [
             "",
             "*",

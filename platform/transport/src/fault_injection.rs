@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spoilt_bytes_cannot_be_read_and_spoilt_values_can() {
+    fn corrupted_bytes_cannot_be_decoded_and_corrupted_values_can() {
         let answer = br#"{"count":41,"ok":true,"name":"x"}"#;
         assert!(serde_json::from_slice::<serde_json::Value>(&corrupt(Corruption::Bytes, answer)).is_err());
         assert_eq!(&corrupt(Corruption::Values, answer)[..], br#"{"count":42,"name":"x","ok":false}"#);

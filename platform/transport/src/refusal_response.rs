@@ -65,7 +65,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     #[tokio::test]
-    async fn a_refusal_reads_back_what_it_says() {
+    async fn a_refusal_reads_back_what_it_writes() {
         let mut refusal = Refusal::not_found("photo");
         refusal.retry_after = Some(Duration::from_millis(1_200));
         let (head, body) = encode(&refusal).into_parts();

@@ -85,7 +85,7 @@ pub(super) fn board() -> Board {
                     Panel::lines(
                         "Oldest event in the outbox",
                         "s",
-                        "It is trimmed twice a minute once everybody has applied it.",
+                        "It is trimmed twice a minute, after every consumer has applied it.",
                         vec![(TOPIC, max(names::OUTBOX_OLDEST_AGE, "", &topic))],
                     )
                     .of_nodes(),

@@ -66,7 +66,7 @@ fn a_step_acts_where_it_has_a_target_and_only_while_it_lasts() {
 }
 
 #[test]
-fn what_is_not_said_again_is_not_known_any_more() {
+fn a_figure_that_is_not_repeated_expires() {
     let text = exposition(1_500);
     let up = format!("cleave_process_up{{{A},instance=\"app#0\"}}");
     let cpu = format!("cleave_process_cpu_seconds_total{{{A},instance=\"app#0\"}}");
@@ -97,7 +97,7 @@ fn copies_of_a_caller_add_up_to_its_edge() {
 }
 
 #[test]
-fn the_last_trace_stands_beside_its_bucket() {
+fn the_last_trace_is_the_exemplar_of_its_bucket() {
     let text = exposition(3_500);
     let line = text.lines().find(|line| line.contains("# {trace_id")).expect("an exemplar");
     assert!(line.contains("journey=\"home-feed\",outcome=\"ok\",le=\"0.25\"}"), "{line}");
@@ -130,7 +130,7 @@ fn a_family_stands_in_one_piece_below_its_name() {
 }
 
 #[test]
-fn a_backfill_says_every_second_what_a_scrape_would_have_read() {
+fn a_backfill_has_every_second_that_a_scrape_would_have_read() {
     let mut out = Vec::new();
     openmetrics::export(Replay::of(fixture::lines()), &mut out).expect("writes to memory");
     let text = String::from_utf8(out).expect("text");

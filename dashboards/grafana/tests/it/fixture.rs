@@ -85,7 +85,7 @@ pub fn edge(rps: f64, p99_ms: Option<f64>) -> Entry {
     })
 }
 
-pub fn trace(felt_us: u64) -> Entry {
+pub fn trace(user_latency_us: u64) -> Entry {
     Entry::Trace(Box::new(Trace {
         arm: 'B',
         round: 1,
@@ -96,7 +96,7 @@ pub fn trace(felt_us: u64) -> Entry {
         kept: Kept::Slow,
         error: String::new(),
         due: 0,
-        felt: felt_us * 1_000,
+        felt: user_latency_us * 1_000,
         start: 0,
         spans: Vec::new(),
         path: Vec::new(),

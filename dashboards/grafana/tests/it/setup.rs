@@ -48,9 +48,9 @@ fn texts(yaml: &Yaml) -> Vec<&str> {
 /// What a part is told by its environment; a variable of the user's has its default.
 pub fn environment(part: &str) -> Vec<(String, String)> {
     let (_, service) = services().into_iter().find(|(name, _)| name == part).expect("a part");
-    let told = service["environment"].as_hash().expect("an environment").clone();
+    let reported = service["environment"].as_hash().expect("an environment").clone();
     let text = |yaml: Yaml| yaml.into_string().expect("text");
-    told.into_iter().map(|(name, value)| (text(name), with_default(&text(value)).to_owned())).collect()
+    reported.into_iter().map(|(name, value)| (text(name), with_default(&text(value)).to_owned())).collect()
 }
 
 /// `${NAME:-default}`.
@@ -81,13 +81,12 @@ fn the_watchers_start_by_themselves_and_the_suite_when_asked_for() {
 }
 
 #[test]
-fn containers_own_nothing_and_reach_nobody_they_need_not() {
+fn containers_own_nothing_and_reach_only_what_they_need() {
     for (name, service) in services() {
         assert_eq!(service["read_only"].as_bool(), Some(true), "{name} may write to its image");
         assert_eq!(texts(&service["cap_drop"]), ["ALL"], "{name}");
         assert_eq!(texts(&service["security_opt"]), ["no-new-privileges:true"], "{name}");
-        let user =
-            service["user"].as_str().unwrap_or_else(|| panic!("{name} runs as whoever the image says"));
+        let user = service["user"].as_str().unwrap_or_else(|| panic!("{name} runs as the image's user"));
         assert!(
             user.split(':').next().and_then(|id| id.parse::<u32>().ok()).is_some_and(|id| id > 0),
             "{name}: {user}"
@@ -95,7 +94,7 @@ fn containers_own_nothing_and_reach_nobody_they_need_not() {
         let check = texts(&service["healthcheck"]["test"]);
         assert_eq!(check.first(), Some(&"CMD"), "{name}: a health check that needs no shell");
         for port in texts(&service["ports"]) {
-            assert!(port.starts_with("127.0.0.1:"), "{name} opens {port} to everybody");
+            assert!(port.starts_with("127.0.0.1:"), "{name} opens {port} to other hosts");
         }
         if service["network_mode"].as_str() == Some("host") {
             let listens = texts(&service["command"]).contains(&"--web.listen-address=127.0.0.1:9090")
@@ -172,7 +171,7 @@ fn every_part_is_scraped_at_the_port_it_is_put_on() {
 }
 
 #[test]
-fn grafana_is_told_where_the_others_listen() {
+fn grafana_is_configured_with_the_other_addresses() {
     let sources = read("dashboards/grafana/provisioning/datasources/cleave.yaml");
     let of = |uid: &str| {
         let all = sources["datasources"].as_vec().expect("sources");

@@ -51,8 +51,9 @@ impl Part {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it is built");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
-        let said: Value = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{name}: {why}: {line:?}"));
-        let addr = |key: &str| said[key].as_str().map(|text| here(text.parse().expect("an address")));
+        let stated: Value =
+            serde_json::from_str(&line).unwrap_or_else(|why| panic!("{name}: {why}: {line:?}"));
+        let addr = |key: &str| stated[key].as_str().map(|text| here(text.parse().expect("an address")));
         let listen = addr("listen").expect("it listens");
         Self { child, program, listen, public: addr("public"), _data: data }
     }

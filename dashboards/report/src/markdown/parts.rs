@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_part_is_cut_first_and_says_so() {
+    fn the_largest_part_is_cut_first_and_marked() {
         let part = |rows: usize| Part::table(&["a"], vec!["| 12345 |\n".to_owned(); rows]);
         let text = fitted("first\n", vec![part(3), part(100)], "last\n", 600);
         assert!(text.len() <= 600 && text.starts_with("first") && text.ends_with("last\n"), "{text}");

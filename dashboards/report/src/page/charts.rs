@@ -170,7 +170,7 @@ impl Page<'_> {
                 draw(lane, kind, &scale, &drawn.limits, &curves)
             })
             .collect();
-        let besides: Vec<usize> = self.lanes.iter().map(|lane| lane.beside).collect();
+        let besides: Vec<usize> = self.lanes.iter().map(|lane| lane.lane_index).collect();
         for group in besides.chunk_by(|one, other| one == other) {
             let rest = svgs.split_off(group.len());
             self.figures(&std::mem::replace(&mut svgs, rest));

@@ -1,5 +1,5 @@
 // What a chart's titles say, at once and beside the pointer. Without this script the titles say it a moment later.
-const told = document.getElementById("told");
+const told = document.getElementById("status");
 document.addEventListener("pointermove", (event) => {
   const part = event.target.closest?.(".columns rect, .span");
   const title = part?.querySelector("title");

@@ -177,7 +177,7 @@ impl Page<'_> {
         let data = json!({ "document": document, "series": series });
         let data = data.to_string().replace("</", "<\\/").replace("<!", "<\\u0021");
         self.write(format_args!(
-            "<div id=\"told\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
+            "<div id=\"status\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
              <script>\n{SCRIPT}</script>\n</body></html>"
         ));
     }

@@ -96,7 +96,7 @@ impl Page<'_> {
             }
         }
         self.end_table();
-        self.beside(run);
+        self.context_rows(run);
         self.write(format_args!(
             "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
              interval of B/A. n is the smallest of the arms.</p>"
@@ -109,7 +109,7 @@ impl Page<'_> {
         self.group(claim, columns);
     }
 
-    fn beside(&mut self, run: &Run) {
+    fn context_rows(&mut self, run: &Run) {
         let mut remarks: Vec<String> = run.scores().into_iter().filter_map(format::remark).collect();
         remarks.dedup();
         for remark in remarks {

@@ -2,11 +2,11 @@
 
 use report::{Comparison, document, markdown, page};
 
-use crate::fixture::{lines, other_lines, run, told};
+use crate::fixture::{lines, other_lines, reported, run};
 
 #[test]
-fn what_else_differs_is_said_before_any_figure() {
-    let (one, two) = (run(), told(&other_lines()));
+fn other_differences_come_before_any_figure() {
+    let (one, two) = (run(), reported(&other_lines()));
     let warnings = Comparison::of(&one, &two).warnings;
     assert_eq!(
         warnings,
@@ -20,7 +20,7 @@ fn what_else_differs_is_said_before_any_figure() {
 
 #[test]
 fn only_intervals_that_do_not_overlap_make_a_difference() {
-    let (one, two) = (run(), told(&other_lines()));
+    let (one, two) = (run(), reported(&other_lines()));
     let comparison = Comparison::of(&one, &two);
     let [row] = &comparison.rows[..] else { panic!("one row") };
     let findings: Vec<(&str, Option<bool>)> =
@@ -34,13 +34,13 @@ fn only_intervals_that_do_not_overlap_make_a_difference() {
             (b.value, b.interval) = (Some(0.17), Some((0.150, 0.190)));
         }
     }
-    let close = told(&close);
+    let close = reported(&close);
     assert_eq!(Comparison::of(&one, &close).rows[0].arms[1].finding, "no difference", "they overlap");
 }
 
 #[test]
-fn every_document_of_two_runs_tells_both() {
-    let (one, two) = (run(), told(&other_lines()));
+fn every_document_of_two_runs_covers_both() {
+    let (one, two) = (run(), reported(&other_lines()));
     let comparison = Comparison::of(&one, &two);
     let html = page::comparison(&comparison);
     let markdown = markdown::comparison(&comparison);
@@ -72,7 +72,7 @@ fn an_arm_that_only_one_run_has_stands_alone() {
     if let record::Entry::Header(header) = &mut fewer[0].entry {
         header.arms.truncate(1);
     }
-    let (one, two) = (run(), told(&fewer));
+    let (one, two) = (run(), reported(&fewer));
     let comparison = Comparison::of(&one, &two);
     let letters: Vec<_> = comparison.arms.iter().map(|arm| arm.letters).collect();
     assert_eq!(letters, [[Some('A'), Some('A')], [Some('B'), None]]);
@@ -86,7 +86,7 @@ fn runs_of_different_length_share_an_axis() {
     if let record::Entry::Header(header) = &mut short[0].entry {
         header.phases[1].length_ns = 2_000_000_000;
     }
-    let (one, two) = (run(), told(&short));
+    let (one, two) = (run(), reported(&short));
     let html = page::comparison(&Comparison::of(&one, &two));
     let end_of = |name: &str| -> f64 {
         let chart = html.split(&format!("aria-label=\"{name}: latency")).nth(1).expect("a chart");

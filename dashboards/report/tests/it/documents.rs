@@ -3,7 +3,7 @@
 use record::{Entry, ExpectationPlan, Line, Verdict};
 use report::{github, junit, markdown, page};
 
-use crate::fixture::{checks, lines, run, scores, told};
+use crate::fixture::{checks, lines, reported, run, scores};
 
 #[test]
 fn every_view_shows_the_same_figures() {
@@ -63,7 +63,7 @@ fn a_premise_that_does_not_hold_is_an_error() {
     if let record::Entry::Header(header) = &mut lines[0].entry {
         header.expectations[0] = ExpectationPlan { list: "valid".into(), ..header.expectations[0].clone() };
     }
-    let xml = junit::junit(&told(&lines));
+    let xml = junit::junit(&reported(&lines));
     assert!(xml.contains("failures=\"0\" errors=\"3\""), "{xml}");
 }
 
@@ -73,7 +73,7 @@ fn a_case_takes_as_long_as_its_phase() {
     checks(&mut lines).into_iter().filter(|check| check.id == 0).for_each(|check| {
         check.text = "p99(all) in fault < 150ms".into();
     });
-    let xml = junit::junit(&told(&lines));
+    let xml = junit::junit(&reported(&lines));
     assert!(xml.contains("name=\"p99(all) in fault &lt; 150ms [B]\" line=\"12\" time=\"10\""), "{xml}");
     assert!(xml.contains("name=\"errors(all) &lt; 1% [B]\" line=\"14\" time=\"20\""), "{xml}");
 }
@@ -96,13 +96,13 @@ fn annotations_point_at_the_line_of_the_expectation() {
 }
 
 #[test]
-fn a_check_says_since_when_it_is_violated_on_the_clock_of_the_charts() {
+fn a_violated_check_has_its_time_on_the_clock_of_the_charts() {
     let mut lines = lines();
     // 13.5 s of the run; its load began at 1 s.
     checks(&mut lines).into_iter().filter(|check| check.id == 0).for_each(|check| {
         check.since_ns = Some(13_500_000_000);
     });
-    let run = told(&lines);
+    let run = reported(&lines);
     let texts =
         [page::page(&run), markdown::markdown(&run), junit::junit(&run), github::annotations(&run, "a.toml")];
     for text in texts {
@@ -125,7 +125,7 @@ fn a_summary_begins_with_the_verdict_and_is_never_too_long() {
     let mut lines = lines();
     let row = scores(&mut lines)[0].clone();
     lines.extend(std::iter::repeat_n(Line { t: 0, entry: Entry::Score(Box::new(row)) }, 2_000));
-    let text = markdown::markdown(&told(&lines));
+    let text = markdown::markdown(&reported(&lines));
     assert!(text.len() < 64 * 1024 && text.contains("### slow-follower fail"), "{} bytes", text.len());
     assert!(text.contains("more rows are left out here") && text.contains("```mermaid"), "the rest stays");
 }

@@ -339,11 +339,11 @@ fn split(arm: char) -> Split {
 
 /// The run of it.
 pub fn run() -> Run {
-    told(&lines())
+    reported(&lines())
 }
 
 /// The run of a record.
-pub fn told(lines: &[Line]) -> Run {
+pub fn reported(lines: &[Line]) -> Run {
     Run::of(lines).expect("it has a header")
 }
 

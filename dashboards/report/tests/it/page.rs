@@ -7,11 +7,11 @@ use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use report::{Comparison, page};
 
-use crate::fixture::{lines, other_lines, run, scores, told};
+use crate::fixture::{lines, other_lines, reported, run, scores};
 
 /// Pages of one run and of two.
 fn pages() -> Vec<String> {
-    let other = told(&other_lines());
+    let other = reported(&other_lines());
     vec![page::page(&run()), page::comparison(&Comparison::of(&run(), &other))]
 }
 
@@ -76,7 +76,7 @@ fn a_page_needs_nothing_from_outside() {
 
 #[test]
 fn a_long_run_of_many_arms_stays_below_its_limit() {
-    let size = |seconds, arms| page::page(&told(&crate::fixture::long(seconds, arms))).len();
+    let size = |seconds, arms| page::page(&reported(&crate::fixture::long(seconds, arms))).len();
     let (usual, largest) = (size(120, 2), size(400, 8));
     assert!(usual < 500_000, "two minutes of two arms: {usual} bytes");
     assert!(largest < 2_000_000, "seven minutes of eight: {largest} bytes");
@@ -128,9 +128,9 @@ fn a_page_holds_every_section_in_its_order() {
     .map(|part| html.find(part).unwrap_or_else(|| panic!("no {part}")))
     .collect();
     assert!(places.is_sorted(), "{places:?}");
-    // Latency, journeys, errors, queue, CPU and memory of two arms; nobody looked for staleness.
+    // Latency, journeys, errors, queue, CPU and memory of two arms; no sample was taken for staleness.
     assert_eq!(html.matches("data-zoom=\"").count(), 12);
-    assert!(html.contains("No chart of staleness"), "what is missing is said");
+    assert!(html.contains("No chart of staleness"), "what is missing is reported");
     // B's charts of time are shaded, A's only outlined: the fault does not apply there.
     assert_eq!(
         (html.matches("class=\"fault\"").count(), html.matches("class=\"fault absent\"").count()),
@@ -171,7 +171,7 @@ fn every_row_and_every_column_has_its_words() {
 fn a_row_without_words_would_be_found() {
     let mut lines = lines();
     scores(&mut lines)[0].id = "luck".into();
-    let html = page::page(&told(&lines));
+    let html = page::page(&reported(&lines));
     assert!(html.contains("data-score=\"luck\"><td title=\"\">"), "such a row has an empty title");
 }
 
@@ -180,7 +180,7 @@ fn rows_can_be_chosen_by_phase() {
     let mut lines = lines();
     let whole = record::Score { window: "whole".into(), ..scores(&mut lines)[0].clone() };
     lines.push(record::Line { t: 0, entry: record::Entry::Score(Box::new(whole)) });
-    let html = page::page(&told(&lines));
+    let html = page::page(&reported(&lines));
     assert!(html.contains("<label for=\"tab-1\">whole</label>") && html.contains("#tab-1:checked~table"));
     assert_eq!((html.matches("data-w=\"0\" ").count(), html.matches("data-w=\"1\" ").count()), (1, 1));
 }
@@ -224,14 +224,14 @@ fn lines_of_sweep() -> Vec<record::Line> {
 
 #[test]
 fn a_sweep_of_many_arms_has_tables_and_no_charts() {
-    let html = page::page(&told(&lines_of_sweep()));
+    let html = page::page(&reported(&lines_of_sweep()));
     assert!(!html.contains("<h2>Timeline") && !html.contains("href=\"#timeline\""));
     // A line for each of fourteen arms; those measured first, by what they cost.
     assert_eq!(html.matches("no other is better in everything").count(), 1);
     let lines: Vec<&str> =
         html.lines().filter(|line| line.starts_with("<tr><td>") && line.contains("4.1ms")).collect();
     assert!(lines.len() == 1 && lines[0].contains("<td>A mono</td>"), "{lines:?}");
-    let markdown = report::markdown::markdown(&told(&lines_of_sweep()));
+    let markdown = report::markdown::markdown(&reported(&lines_of_sweep()));
     assert!(
         markdown.contains("| A mono | * |") && markdown.contains("| N arm N |  | - | - | - | - |"),
         "{markdown}"

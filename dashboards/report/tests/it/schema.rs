@@ -5,7 +5,7 @@ use report::Comparison;
 use report::document::{self, schema};
 use serde_json::{Value, json};
 
-use crate::fixture::{other_lines, run, told};
+use crate::fixture::{other_lines, reported, run};
 
 /// The schema with every table closed: a key it does not know is a fault then.
 fn closed(mut schema: Value) -> Value {
@@ -27,7 +27,7 @@ fn closed(mut schema: Value) -> Value {
 
 #[test]
 fn documents_have_the_keys_of_their_schemas_and_no_others() {
-    let (one, two) = (run(), told(&other_lines()));
+    let (one, two) = (run(), reported(&other_lines()));
     let run = json!(document::document(&one, Some("runs/x".into())));
     assert_eq!(faults(&closed(schema::document()), &run), [""; 0]);
     let both = json!(document::comparison(&Comparison::of(&one, &two)));

@@ -5,7 +5,7 @@ use record::{Entry, Line, Verdict, Window};
 use crate::fixture::run;
 
 #[test]
-fn a_second_in_which_nobody_was_answered_is_a_gap_in_every_line() {
+fn a_second_without_responses_is_a_gap_in_every_line() {
     let mut run = run();
     let dead = Window {
         arm: 'A',
@@ -37,14 +37,15 @@ fn what_is_sampled_from_outside_has_a_point_every_two_seconds() {
         run.cpu_series('A')
     );
     assert_eq!((run.queue_series('A')[3], run.queue_series('B')[3]), (None, Some(0.0)));
-    assert!(run.staleness_series('A', 0.5).iter().all(Option::is_none), "nobody looked");
+    assert!(run.staleness_series('A', 0.5).iter().all(Option::is_none), "no sample was taken");
 }
 
 #[test]
 fn moments_are_before_the_fault_and_in_it() {
     let moments = run().moments();
-    let told: Vec<(&str, &str)> = moments.iter().map(|moment| (moment.name, moment.phase.as_str())).collect();
-    assert_eq!(told, [("baseline", "steady"), ("fault", "fault")], "the fault's phase is the last");
+    let reported: Vec<(&str, &str)> =
+        moments.iter().map(|moment| (moment.name, moment.phase.as_str())).collect();
+    assert_eq!(reported, [("baseline", "steady"), ("fault", "fault")], "the fault's phase is the last");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_step_is_a_second_and_stays_inside_the_run() {
     press(&mut state, KeyCode::Right);
     assert_eq!(state.at(), now, "one back and one on is nothing");
     press(&mut state, KeyCode::Right);
-    assert_eq!(state.at(), now, "nobody sees the future");
+    assert_eq!(state.at(), now, "the future is not shown");
     for _ in 0..100 {
         update(&mut state, Msg::Key(KeyCode::Left, KeyModifiers::SHIFT));
     }
@@ -80,7 +80,7 @@ fn brackets_go_from_event_to_event() {
     }
     assert_eq!(seen[..3], [39.9, 39.4, 37.9]);
     assert_eq!(seen[7..], [22.001, 22.001], "before the first there is none");
-    assert!(state.status.contains("no event"), "and that is said");
+    assert!(state.status.contains("no event"), "and that is shown");
     press(&mut state, KeyCode::Char(']'));
     assert_eq!((state.at() - LOAD_START) / 1_000, 32_000_999, "a nanosecond short of 32.001 s in binary");
 }
@@ -271,7 +271,7 @@ fn a_replay_has_a_pace_and_a_live_run_none() {
 }
 
 #[test]
-fn leaving_a_live_run_asks_and_says_what_becomes_of_it() {
+fn leaving_a_live_run_asks_what_to_do_with_it() {
     let mut state = after(fixture::until(5));
     assert_eq!(press(&mut state, KeyCode::Char('q')), [Cmd::Draw]);
     let screen = text(&drawn(&state, 80, 24));
@@ -288,17 +288,17 @@ fn leaving_a_live_run_asks_and_says_what_becomes_of_it() {
     assert_eq!(
         press(&mut guest, KeyCode::Char('q')),
         [Cmd::Leave(false)],
-        "somebody else's run is left alone"
+        "another user's run is left alone"
     );
 }
 
 #[test]
-fn an_interrupt_is_told_at_once_and_a_second_leaves() {
+fn an_interrupt_is_shown_at_once_and_a_second_leaves() {
     let mut state = after(fixture::until(5));
     let mut interrupt = || update(&mut state, Msg::Key(KeyCode::Char('c'), KeyModifiers::CONTROL));
-    let told = |quit| Cmd::Request(Request::Quit(quit));
-    assert_eq!(interrupt(), [told(Quit::Interrupt), Cmd::Draw], "the screen shows how the run ends");
-    assert_eq!(interrupt(), [told(Quit::AtOnce), Cmd::Leave(false)]);
+    let reported = |quit| Cmd::Request(Request::Quit(quit));
+    assert_eq!(interrupt(), [reported(Quit::Interrupt), Cmd::Draw], "the screen shows how the run ends");
+    assert_eq!(interrupt(), [reported(Quit::AtOnce), Cmd::Leave(false)]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_click_on_a_chart_goes_to_that_moment() {
     assert_eq!(state.tab, Tab::Live);
     let now = after(fixture::until(43)).at();
     update(&mut state, Msg::Click(6 + 52, 6));
-    assert_eq!(state.cursor, Some(now), "nobody sees the future");
+    assert_eq!(state.cursor, Some(now), "the future is not shown");
 }
 
 #[test]

@@ -274,7 +274,7 @@ fn without_colour_every_role_keeps_the_terminals() {
 }
 
 #[test]
-fn no_prediction_is_said_and_not_shown() {
+fn no_prediction_is_hidden() {
     let mut state = after(fixture::lines());
     state.tab = Tab::Predict;
     let screen = text(&drawn(&state, 120, 40));

@@ -54,7 +54,7 @@ fn a_screen_is_written_as_text_colours_and_a_picture() {
             paths.each_ref().map(|path| path.file_name().and_then(|name| name.to_str()).unwrap_or(""));
         let tab = tab.name().to_lowercase();
         let expected = ["txt", "ansi", "svg"].map(|ending| format!("screen-{tab}-00m43.0s.{ending}"));
-        assert_eq!(names, expected, "the name says what and when");
+        assert_eq!(names, expected, "the name has the content and the time");
         let [plain, ansi, svg] =
             paths.map(|path| std::fs::read_to_string(path).expect("it was just written"));
         assert_eq!(plain.trim_end(), text(&drawn(&state, 120, 40)).trim_end());

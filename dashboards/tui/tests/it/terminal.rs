@@ -42,7 +42,7 @@ fn session(theme: Theme) -> (Vec<u8>, Vec<u8>) {
     let viewport = Viewport::Fixed(Rect::new(0, 0, 120, 40));
     let mut terminal =
         Terminal::with_options(CrosstermBackend::new(out.clone()), TerminalOptions { viewport })
-            .expect("a fixed size asks nobody");
+            .expect("a fixed size needs no query");
     for second in [31, 43] {
         let mut state = State { theme, size: (120, 40), ..State::default() };
         advance(&mut state, &mut fixture::until(second).into_iter());
@@ -110,7 +110,7 @@ fn a_second_of_the_run_costs_few_bytes() {
         let viewport = Viewport::Fixed(Rect::new(0, 0, 120, 40));
         let mut terminal =
             Terminal::with_options(CrosstermBackend::new(bytes.clone()), TerminalOptions { viewport })
-                .expect("a fixed size asks nobody");
+                .expect("a fixed size needs no query");
         let mut state = State { tab, size: (120, 40), ..State::default() };
         let mut frames = Vec::new();
         for second in 0..=u64::from(fixture::LENGTH) {
@@ -140,7 +140,7 @@ fn the_mouse_is_asked_for_and_given_back() {
     screen::leave(&mut left).expect("a vector takes everything");
     let has = |bytes: &[u8], query: &str| String::from_utf8_lossy(bytes).contains(query);
     assert!(has(&asked, "\x1b[?1000h") && !has(&quiet, "\x1b[?1000h"));
-    assert!(has(&left, "\x1b[?1000l"), "whoever did not ask gives it back as well");
+    assert!(has(&left, "\x1b[?1000l"), "a caller that did not query restores it as well");
     assert!(!has(&asked, "\x1b[?1003h"), "moves are not asked for");
 }
 

@@ -48,7 +48,7 @@ fn card_at_80_columns() {
 }
 
 #[test]
-fn a_card_in_colour_says_the_same() {
+fn a_card_in_colour_has_the_same_text() {
     let mut plain = String::new();
     let coloured = card(100, true);
     let mut rest = coloured.as_str();

@@ -273,7 +273,7 @@ fn ascii_without_colour_on_a_terminal() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_leaves_nobody_reading_it() {
+fn a_closed_terminal_leaves_no_reader() {
     let Some(terminal) = terminal(80, 24) else { return };
     starts(&terminal, "");
     let pid = terminal.pid();

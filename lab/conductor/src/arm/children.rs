@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_signal_after_the_end_hits_nobody() {
+    async fn a_signal_after_the_end_hits_no_process() {
         let folder = tempfile::tempdir().expect("a folder");
         let (child, _stdout) = Spawner::new().spawn(sleeper(folder.path())).await.expect("starts");
         child.signal(Signal::SIGKILL).expect("still there");

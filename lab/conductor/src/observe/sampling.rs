@@ -364,7 +364,7 @@ otel_spans_ended_total{service=\"feed\"} 7
         let metrics = NodeMetrics::parse(text);
         let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];
         assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
-        assert_eq!(metrics.edges.len(), 1, "a queue is no edge of nobody's");
+        assert_eq!(metrics.edges.len(), 1, "a queue is not an edge without a caller");
         assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 10.0));
         assert_eq!(metrics.cpu_parts["encoding"], 0.25);
         assert_eq!(metrics.spans, [7, 0, 0, 0]);

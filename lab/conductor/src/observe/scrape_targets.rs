@@ -113,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_is_told_who_serves_where_and_at_the_end_nothing() {
+    fn targets_are_listed_for_prometheus_and_removed_at_the_end() {
         let out = tempfile::tempdir().expect("a folder");
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let targets = ScrapeTargets::new(out.path(), "r1");
         let path = targets.path.clone();
-        assert!(!path.exists(), "there is nobody yet");
+        assert!(!path.exists(), "there is no process yet");
         for (port, arm) in [(3, ""), (2, "micro"), (1, "micro"), (9, "mono")] {
             targets.add(addr(port), arm).expect("writes");
         }

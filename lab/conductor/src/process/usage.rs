@@ -245,7 +245,7 @@ mod tests {
             for i in 0..20_000_000_u64 {
                 sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
             }
-            finished.recv().expect("told to end");
+            finished.recv().expect("asked to end");
             sum
         });
         // The sampler must see the thread once while it lives, after its work.

@@ -193,7 +193,7 @@ impl Run {
         };
         let metrics_addr = metrics_endpoint::serve(&tasks, &self.record).await?;
         if let Err(error) = environment.scrape_targets.add(metrics_addr, "") {
-            let text = format!("Prometheus is not told of this run: {error}");
+            let text = format!("the targets for Prometheus cannot be written: {error}");
             self.record.event(EventKind::Log, 0, text);
         }
         let mut interrupts = self.interrupts.clone();

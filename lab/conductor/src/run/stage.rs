@@ -370,7 +370,7 @@ impl Stage {
                     }
                 }
                 Some(Message::Audit(audit)) => self.record.append(Entry::Audit(audit)),
-                Some(Message::Summary(said)) => summary = Some(said),
+                Some(Message::Summary(stated)) => summary = Some(stated),
                 Some(Message::Failed { reason }) => {
                     self.notes.lock().expect("no panic while held").generator.push(reason);
                 }

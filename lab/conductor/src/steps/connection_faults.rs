@@ -23,9 +23,9 @@ impl StepContext<'_> {
         arm: &Arc<Arm>,
         end: Instant,
     ) {
-        let (Some(target), Some(ill)) = (step.target, fault.connection_fault()) else { return };
+        let (Some(target), Some(connection_fault)) = (step.target, fault.connection_fault()) else { return };
         let letter = arm.plan.letter;
-        if matches!(ill, ConnectionFault::Loss(_)) && !netns::is_inside() {
+        if matches!(connection_fault, ConnectionFault::Loss(_)) && !netns::is_inside() {
             return self.mark_degraded(step, letter, "this machine gives us no network to lose packets in");
         }
         let callees = targets::callee_instances(target, &arm.layout());
@@ -34,11 +34,11 @@ impl StepContext<'_> {
         for addr in instances.filter_map(|instance| instance.status().listen) {
             let key = (letter, target.to_string(), addr);
             let Some(proxy) = self.proxy(step, &key, addr).await else { continue };
-            match packet_loss_rule(&proxy, ill) {
+            match packet_loss_rule(&proxy, connection_fault) {
                 Ok(rule) => rules.extend(rule),
                 Err(error) => return self.mark_degraded(step, letter, &error.to_string()),
             }
-            proxy.add_fault(step.number, ill);
+            proxy.add_fault(step.number, connection_fault);
             detours.push((addr, proxy.addr));
             used.push((key, proxy));
         }
@@ -75,8 +75,11 @@ impl StepContext<'_> {
 }
 
 /// The kernel's part of an ill, where it has one.
-fn packet_loss_rule(proxy: &Proxy, ill: ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
-    match ill {
+fn packet_loss_rule(
+    proxy: &Proxy,
+    connection_fault: ConnectionFault,
+) -> std::io::Result<Option<PacketLossRule>> {
+    match connection_fault {
         ConnectionFault::Loss(share) => netns::drop_packets(proxy.addr.port(), share).map(Some),
         _ => Ok(None),
     }

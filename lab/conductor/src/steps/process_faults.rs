@@ -25,7 +25,7 @@ pub(crate) async fn apply(
     names: &[String],
     end: Instant,
 ) {
-    let Some(deed) = fault.process_fault() else { return };
+    let Some(process_fault) = fault.process_fault() else { return };
     let letter = arm.plan.letter;
     let instances: Vec<Arc<Instance>> =
         arm.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect();
@@ -34,7 +34,8 @@ pub(crate) async fn apply(
             match act(instance) {
                 Ok(()) => context.hit(step, letter, 1),
                 Err(error) => {
-                    let text = format!("{letter} {} could not be {}: {error}", instance.name, deed.name());
+                    let text =
+                        format!("{letter} {} could not be {}: {error}", instance.name, process_fault.name());
                     context.record.event(EventKind::Log, step.number, text);
                 }
             }
@@ -43,12 +44,12 @@ pub(crate) async fn apply(
     let undo_each = |act: &dyn Fn(&Instance) -> std::io::Result<()>| {
         for instance in &instances {
             if let Err(error) = act(instance) {
-                let text = format!("{letter} {} is still {}: {error}", instance.name, deed.name());
+                let text = format!("{letter} {} is still {}: {error}", instance.name, process_fault.name());
                 context.log.lock().expect("no panic while held").not_cleaned_up.push(text);
             }
         }
     };
-    match deed {
+    match process_fault {
         ProcessFault::Kill(back) => apply_each(&|instance| {
             if let Some(back) = back {
                 instance.restart_after(u64::try_from(back.duration().as_millis()).unwrap_or(u64::MAX));
@@ -160,7 +161,7 @@ async fn quota(
 
 type Act<'a> = &'a dyn Fn(&Instance) -> std::io::Result<()>;
 
-#[expect(clippy::too_many_arguments, reason = "the common part of two deeds")]
+#[expect(clippy::too_many_arguments, reason = "the common part of two faults")]
 async fn limited(
     context: &StepContext<'_>,
     step: &Step,

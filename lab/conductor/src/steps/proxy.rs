@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_does_follows_the_ills_in_force() {
+    async fn its_effect_follows_the_faults_in_force() {
         let tasks = Tasks::new();
         let proxy = Proxy::open(&tasks, echo(&tasks).await).await.expect("a port");
         let mut stream = TcpStream::connect(proxy.addr).await.expect("it listens");

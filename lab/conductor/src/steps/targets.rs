@@ -96,7 +96,7 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
         Target::Node(Pattern::Component(name)) if name == ComponentName::REGISTRY => {
             let found = matching(Pattern::Component(name), layout);
             if found.is_empty() {
-                Err("there is no registry here: nobody needs to be found".into())
+                Err("there is no registry here: no instance needs to be found".into())
             } else {
                 Ok(found)
             }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_to_act_on_says_why() {
+    fn a_step_without_a_target_has_a_reason() {
         for (text, layout, why) in [
             ("follower->profile", layout(), "function call"),
             ("cache:feed", layout(), "no cache"),

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_told_with_its_place() {
+    fn a_mismatch_is_reported_with_its_place() {
         let schema = json!({
             "type": "object",
             "required": ["a", "b"],
@@ -180,18 +180,18 @@ mod tests {
             },
             "$defs": { "word": { "enum": ["x", "y"] } },
         });
-        let told = |value| faults(&schema, &value);
+        let reported = |value| faults(&schema, &value);
         assert_eq!(
-            told(json!({ "a": 1, "b": ["x"], "c": null, "d": "y", "e": { "k": 1 }, "later": 0 })),
+            reported(json!({ "a": 1, "b": ["x"], "c": null, "d": "y", "e": { "k": 1 }, "later": 0 })),
             [""; 0]
         );
-        assert_eq!(told(json!({ "a": -1, "b": [] })), ["/a: -1 is out of bounds"]);
+        assert_eq!(reported(json!({ "a": -1, "b": [] })), ["/a: -1 is out of bounds"]);
         assert_eq!(
-            told(json!({ "a": 1.5, "b": ["z"] })),
+            reported(json!({ "a": 1.5, "b": ["z"] })),
             ["/a: integer expected, 1.5 found", "/b/0: \"z\" is none of [\"x\",\"y\"]"]
         );
-        assert_eq!(told(json!({ "b": ["x", "y", "x"] })), [": `a` is missing", "/b: 3 items"]);
-        assert_eq!(told(json!({ "a": 1, "b": [], "d": 3, "e": { "k": 2 } })).len(), 2);
-        assert_eq!(told(json!([])), [": object expected, [] found"]);
+        assert_eq!(reported(json!({ "b": ["x", "y", "x"] })), [": `a` is missing", "/b: 3 items"]);
+        assert_eq!(reported(json!({ "a": 1, "b": [], "d": 3, "e": { "k": 2 } })).len(), 2);
+        assert_eq!(reported(json!([])), [": object expected, [] found"]);
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn outcome() -> Vec<Def> {
             ("found", whole("found exactly once")),
             ("lost", whole("not found")),
             ("duplicated", whole("found more than once")),
-            ("unacknowledged", whole("found although nobody was told so")),
+            ("unacknowledged", whole("found although never acknowledged")),
             ("orphaned", whole("references to things that are gone")),
             ("state_digest", nullable(text("digest of the final state"))),
         ],

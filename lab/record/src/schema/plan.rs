@@ -14,7 +14,7 @@ pub(super) fn header() -> Vec<Def> {
             ("cores", whole("logical CPUs the run might use")),
             ("memory_mib", whole("memory, MiB")),
             ("kernel", text("kernel release")),
-            ("governor", nullable(text("how the first CPU's clock is governed; null where nobody tells"))),
+            ("governor", nullable(text("how the first CPU's clock is governed; null where unknown"))),
             ("load_average", number("load average over a minute when the run started")),
             ("steal", number("CPU time the hypervisor took since the machine started, percent of all")),
             ("profile", text("build of Cleave: release, lab, debug")),

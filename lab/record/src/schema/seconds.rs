@@ -92,7 +92,10 @@ pub(super) fn seconds() -> Vec<Def> {
             ("spans", spans),
         ],
         &[
-            ("work", pairs("by component: requests finished since its start, and those nobody waited for")),
+            (
+                "work",
+                pairs("by component: requests finished since its start, and those whose caller had left"),
+            ),
             ("cache", pairs("by component: reads its cache answered, and all reads through it")),
         ],
     );

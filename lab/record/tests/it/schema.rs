@@ -125,7 +125,7 @@ fn words_of_the_schema_are_those_of_the_types() {
 }
 
 #[test]
-fn a_wrong_line_is_told_by_what_is_wrong_in_it() {
+fn a_wrong_line_is_reported_with_its_mistake() {
     let schema = schema::line();
     let line =
         filled::lines().into_iter().find(|line| matches!(line.entry, Entry::Window(_))).expect("a window");

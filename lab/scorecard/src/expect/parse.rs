@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_say_where_and_what_instead() {
+    fn mistakes_have_a_place_and_a_suggestion() {
         for (text, part) in [
             ("p98(all) < 1s", "unknown measure `p98`"),
             ("p99 < 1s", "needs a journey or `all`"),

@@ -108,7 +108,7 @@ mod tests {
     use crate::measure::{RowWindow, Unit};
 
     #[test]
-    fn every_measure_says_what_it_is_and_is_parsed_as_it_is_written() {
+    fn every_measure_is_described_and_parsed_as_it_is_written() {
         for measure in CATALOGUE {
             assert!(measure.meaning.len() > 10, "`{}` is not defined", measure.name);
             let form = measure.form().replace("step id", "step x");

@@ -71,7 +71,7 @@ fn the_parts_add_up_to_the_whole() {
 }
 
 #[test]
-fn without_work_and_hops_beside_it_there_is_no_latency_ratio() {
+fn without_work_and_hops_there_is_no_latency_ratio() {
     let run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 6 * MS });
     let rows = scorecard::scorecard(run.tally());
     let p50 = row(&rows, "latency_p50");

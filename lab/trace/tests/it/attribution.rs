@@ -77,7 +77,7 @@ fn in_a_monolith_a_call_is_its_callees_work() {
 }
 
 #[test]
-fn nobody_answered_is_no_network_and_between_tries_one_waits() {
+fn an_unanswered_call_is_not_network_time_and_backoff_is_waiting() {
     // Two tries of 20 ms that were not answered, 10 ms apart.
     let spans = vec![
         span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 50),
@@ -170,17 +170,17 @@ proptest! {
     }
 
     #[test]
-    fn a_span_that_nobody_waits_for_may_take_longer(from in 10_u64..40, to in 60_u64..90, begin in 0_u64..20, end in 0_u64..9, more in 0_u64..10) {
+    fn a_detached_span_may_take_longer(from in 10_u64..40, to in 60_u64..90, begin in 0_u64..20, end in 0_u64..9, more in 0_u64..10) {
         // Beside a call that is waited for until `to`, another that begins later and ends at least a
         // millisecond earlier: as much longer as it has slack, nothing waits for it.
         let (begin, end) = (from + begin, to - 10 + end);
         let longer = (end + more).min(to - 1);
-        let beside = |end| vec![
+        let siblings = |end| vec![
             span(10, 1, "feed", "GET /v1/feed", Kind::Server, 0, 100),
             query(11, 10, "feed", from, to),
             client(12, 10, "feed", "photo", begin, end),
         ];
-        let (one, other) = (tree::grow(&journey(0, 100), beside(end)), tree::grow(&journey(0, 100), beside(longer)));
+        let (one, other) = (tree::grow(&journey(0, 100), siblings(end)), tree::grow(&journey(0, 100), siblings(longer)));
         prop_assert_eq!(described(&one.spans, &path::critical(&one.spans)), described(&other.spans, &path::critical(&other.spans)));
     }
 }

@@ -97,7 +97,7 @@ fn a_storm_of_errors_is_counted_beyond_the_first_fifty() {
 }
 
 #[test]
-fn spans_of_nobody_are_counted_and_a_flood_of_them_is_bounded() {
+fn spans_without_a_journey_are_counted_and_bounded() {
     let mut gatherer = Gatherer::default();
     for i in 0..70_000_u64 {
         let stray = trace::Observed { trace: u128::from(i) << 64, ..query(i, 0, "feed", 0, 1) };

@@ -25,7 +25,7 @@ async fn a_subscriber_of_the_same_database_runs_in_the_transaction_or_not_at_all
     bus.publish(&context(), &mut tx, "posted-2".into(), &Posted { number: 2 }).await.expect("applied");
     drop(tx);
     assert_eq!(heard(&db).await, [1], "what was not committed was not applied");
-    assert_eq!(numbers(&db, "SELECT number FROM said").await, [1], "and not written");
+    assert_eq!(numbers(&db, "SELECT number FROM written").await, [1], "and not written");
     assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [0], "no other database gets it");
 }
 
@@ -88,7 +88,7 @@ async fn what_is_delivered_again_is_not_applied_again() {
 }
 
 #[tokio::test]
-async fn an_event_nobody_can_apply_is_put_aside_and_the_next_goes_on() {
+async fn an_event_that_cannot_be_applied_is_put_aside_and_the_next_continues() {
     let folder = TempDir::new().expect("a folder");
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
     let bus = outbound(&ours);

@@ -45,7 +45,7 @@ impl Event for Withdrawn {
 const TABLES: &[Migration] = &[Migration {
     version: 1,
     name: "what was published, and what was applied",
-    sql: "CREATE TABLE said (number BIGINT NOT NULL);
+    sql: "CREATE TABLE written (number BIGINT NOT NULL);
           CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);",
 }];
 
@@ -81,7 +81,7 @@ pub async fn publish(db: &Database, bus: &Bus, number: u64) -> Result<(), Refusa
 }
 
 pub async fn say(tx: &mut Tx, number: u64) {
-    let insert = sqlx::query("INSERT INTO said (number) VALUES ($1)").bind(number.cast_signed());
+    let insert = sqlx::query("INSERT INTO written (number) VALUES ($1)").bind(number.cast_signed());
     insert.execute(tx.conn()).await.expect("a row");
 }
 

@@ -30,7 +30,7 @@ async fn a_life() {
     let (ours, theirs) = (open("ours").await, open("theirs").await);
     let bus = outbound(&ours);
     let _consuming = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()) as Arc<dyn Source>);
-    let first: i64 = numbers(&ours, "SELECT COALESCE(MAX(number), 0) FROM said").await[0];
+    let first: i64 = numbers(&ours, "SELECT COALESCE(MAX(number), 0) FROM written").await[0];
     for number in first.cast_unsigned() + 1.. {
         publish(&ours, &bus, number).await.expect("published");
         println!("acknowledged {number}");
@@ -63,7 +63,7 @@ async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
         acknowledged.extend(printed);
     }
     let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
-    let written = numbers(&ours, "SELECT number FROM said ORDER BY number").await;
+    let written = numbers(&ours, "SELECT number FROM written ORDER BY number").await;
     assert!(acknowledged.iter().all(|number| written.contains(number)), "an acknowledged write is gone");
     let bus = outbound(&ours);
     let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));

@@ -16,7 +16,7 @@ async fn writers_take_turns_and_lose_nothing() {
         let db = db.clone();
         writers.spawn(async move {
             let mut tx = db.write().await.expect("the turn comes");
-            let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM said");
+            let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM written");
             let last: i64 = last.fetch_one(tx.conn()).await.expect("readable");
             say(&mut tx, last.cast_unsigned() + 1).await;
             tx.commit().await.expect("commits");
@@ -25,7 +25,7 @@ async fn writers_take_turns_and_lose_nothing() {
     while let Some(done) = writers.join_next().await {
         done.expect("no writer panics");
     }
-    assert_eq!(numbers(&db, "SELECT number FROM said").await, (1..=50).collect::<Vec<_>>());
+    assert_eq!(numbers(&db, "SELECT number FROM written").await, (1..=50).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -122,9 +122,9 @@ async fn a_restored_database_is_its_own() {
     let restored = storage::Database::open(&copy.join("one.db"), storage::Options::default()).await;
     let restored = restored.expect("opens");
     publish(&restored, &outbound(&restored), 2).await.expect("published");
-    assert_eq!(numbers(&restored, "SELECT number FROM said").await, [1, 2]);
+    assert_eq!(numbers(&restored, "SELECT number FROM written").await, [1, 2]);
     let original = database(&kept, "one.db").await;
-    assert_eq!(numbers(&original, "SELECT number FROM said").await, [1], "the snapshot stays as it was");
+    assert_eq!(numbers(&original, "SELECT number FROM written").await, [1], "the snapshot stays as it was");
     let copied = Blobs::open(&copy.join("blobs")).expect("opens");
     assert_eq!(copied.get(&key).await.expect("there"), Bytes::from_static(b"shared"));
 }

@@ -204,7 +204,7 @@ async fn half_an_answer_is_never_a_whole_one() {
 }
 
 #[tokio::test]
-async fn a_long_poll_says_nothing_of_an_endpoints_speed() {
+async fn a_long_poll_is_not_a_latency_sample() {
     let tasks = Tasks::new();
     let addr = upstream(&tasks, |mut stream| async move {
         read_head(&mut stream).await?;

@@ -64,7 +64,7 @@ async fn who_asks_itself_needs_no_second_slot() {
 }
 
 #[tokio::test]
-async fn a_slow_component_is_slow_by_the_product_of_what_ails_it() {
+async fn a_slow_component_is_slow_by_the_product_of_its_faults() {
     // 20 ms of declared work, twice and three times as long.
     let pair = shaped("slots = 4\nwork = { dist = \"constant\", mean = \"20ms\" }").await;
     let took = || async {
@@ -188,9 +188,9 @@ async fn a_callee_that_turns_calls_away_is_asked_less() {
 }
 
 #[tokio::test]
-async fn calls_are_doubled_broken_off_and_spoilt_whatever_they_are_encoded_in() {
+async fn calls_are_duplicated_aborted_and_corrupted_in_every_encoding() {
     for carrier in [Carrier::Json, Carrier::Binary] {
-        let ill = |fault: &'static str| async move {
+        let connection_fault = |fault: &'static str| async move {
             let pair = Pair::with(carrier, "attempts = 1\nbreaker = { minimum = 10000 }").await;
             put(&pair.edge_faults, lease("host->greeter", fault, Match::default()));
             let reported = pair
@@ -200,11 +200,11 @@ async fn calls_are_doubled_broken_off_and_spoilt_whatever_they_are_encoded_in() 
                 .map_err(|refusal| refusal.code.into_owned());
             (reported, pair.greeter.begun())
         };
-        assert_eq!(ill("do = \"duplicate\"").await, (Ok(0), 2), "{carrier:?}");
-        assert_eq!(ill("do = \"abort\"\nstatus = 503").await.1, 0, "{carrier:?}");
-        let (reset, begun) = ill("do = \"reset\"").await;
+        assert_eq!(connection_fault("do = \"duplicate\"").await, (Ok(0), 2), "{carrier:?}");
+        assert_eq!(connection_fault("do = \"abort\"\nstatus = 503").await.1, 0, "{carrier:?}");
+        let (reset, begun) = connection_fault("do = \"reset\"").await;
         assert_eq!((reset, begun), (Err("connection_lost".into()), 0), "{carrier:?}");
-        let (corrupt, begun) = ill("do = \"corrupt\"").await;
+        let (corrupt, begun) = connection_fault("do = \"corrupt\"").await;
         assert!(corrupt.is_err() && begun == 1, "{carrier:?}: {corrupt:?}");
     }
 }

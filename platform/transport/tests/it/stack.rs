@@ -293,7 +293,7 @@ fn the_same_seed_hits_the_same_requests_on_one_thread_and_on_eight() {
 }
 
 #[tokio::test]
-async fn a_partition_says_which_way_is_cut() {
+async fn a_partition_names_the_direction_it_cuts() {
     for (direction, done) in [("from", 1), ("to", 0), ("both", 0)] {
         let pair = Pair::with(Carrier::Json, "attempts = 1").await;
         let fault = format!("do = \"partition\"\ndirection = \"{direction}\"");

@@ -193,8 +193,8 @@ fn one(state: &State, trace: &Trace, word: &str, area: Rect, page: &mut Page) {
 }
 
 fn waterfall(state: &State, trace: &Trace, longest: u64, area: Rect, page: &mut Page) {
-    let felt = format!("{} {}", name_of("felt"), length(trace.felt));
-    let title = format!("{} {} request {}, {felt}", trace.arm, trace.journey, trace.request);
+    let user_latency = format!("{} {}", name_of("felt"), length(trace.felt));
+    let title = format!("{} {} request {}, {user_latency}", trace.arm, trace.journey, trace.request);
     let theme = &state.theme;
     let inner = if area.height < FRAMED { area } else { framed(theme, titled(theme, &title), area, page) };
     let split = state.run.split_until(trace, state.at()).map(|split| &**split);
