@@ -72,7 +72,7 @@ fn read(path: &Path) -> MeasuredCapacity {
 
 /// Key of the file: the scenario's text, the program's version and the machine.
 fn key(scenario: &Scenario) -> String {
-    let machine = conductor::process::usage::machine();
+    let machine = conductor::process::host::machine();
     let text = fnv1a64_with(scenario.source.text.as_bytes(), 0);
     format!(
         "{} {text:016x} {} {} {}x {}",

@@ -63,7 +63,7 @@ fn clean(args: &cli::Doctor) -> ExitCode {
 }
 
 fn findings() -> Vec<Finding> {
-    let machine = conductor::process::usage::machine();
+    let machine = conductor::process::host::machine();
     let here = std::process::id();
     let finding = |what, found: String, missing: bool, without| Finding {
         what,

@@ -97,7 +97,8 @@ pub fn explain(requested: &str) -> ExitCode {
     let arms: Vec<PlannedArm<'_>> = scenario.default_arms().map(planned).collect();
     let reach = |step: usize, arm: usize| {
         let PlannedArm { arm, processes, .. } = &arms[arm];
-        let reached = conductor::run::resolve_step(&scenario.steps[step], arm, processes, scenario.seed);
+        let reached =
+            conductor::steps::targets::resolve_planned(&scenario.steps[step], arm, processes, scenario.seed);
         match reached {
             ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
             ResolvedTarget::Outside => "outside every process".to_owned(),

@@ -9,6 +9,8 @@
 //! - [`process`]: processes and the machine, as the kernel and a control endpoint show and change them.
 
 pub mod arm;
+#[cfg(test)]
+mod fixture;
 pub mod observe;
 pub mod process;
 pub mod run;

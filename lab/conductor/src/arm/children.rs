@@ -71,14 +71,14 @@ impl ChildProcess {
     /// When the kernel refuses.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         // The reaper publishes the end before the pid can be reused by a fork of ours; a signal
-        // after that would hit a stranger.
+        // after that would hit another process.
         if self.ended.borrow().is_some() {
             return Ok(());
         }
         kill(Pid::from_raw(self.pid.cast_signed()), signal).map_err(io::Error::from)
     }
 
-    /// Asks it to leave by closing its lifeline.
+    /// Asks it to end by closing its lifeline.
     pub fn close_lifeline(&mut self) {
         self.lifeline = None;
     }
@@ -96,7 +96,7 @@ impl ChildProcess {
                 return status;
             }
             if ended.changed().await.is_err() {
-                // The reaper is gone only when the lab itself is on its way out.
+                // The reaper is gone only when the lab itself ends.
                 return ExitStatus::from_raw(9);
             }
         }
@@ -137,7 +137,7 @@ impl Spawner {
             .name("spawner".into())
             .spawn(move || {
                 while let Ok((spec, answer)) = inbox.recv() {
-                    // The asker may have left; then the child is dropped and leaves as well.
+                    // The caller may have gone; then the child is dropped and ends as well.
                     let _ = answer.send(start(&spec, &shared));
                 }
                 // Children are tied to this thread: it must outlive the last handle.
@@ -149,7 +149,7 @@ impl Spawner {
         Self { requests, alive }
     }
 
-    /// Starts a child; its standard output comes back for whoever reads it.
+    /// Starts a child; returns it with its standard output.
     ///
     /// # Errors
     /// When the program or its log cannot be opened.
@@ -161,7 +161,7 @@ impl Spawner {
         started.await.map_err(|_| gone())?
     }
 
-    /// Kills whatever is left, at once. For a second Ctrl-C.
+    /// Kills all children that are left, at once. For a second Ctrl-C.
     pub fn kill_all(&self) {
         for pid in self.alive.lock().expect("no panic while held").iter() {
             // It may have ended by itself in this moment; then there is nothing to do.

@@ -1,99 +1,63 @@
 //! One deployment and its instances: started in order, supervised as the scenario asks, shut down together.
 //!
 //! - [`Arm`]: its instances as they come and go. Start here.
-//! - [`instance`]: one copy of one process.
+//! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share.
+//! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
+//! - `supervise`: restarted.
+//! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice.
 
+pub mod arm_plan;
 pub mod children;
+pub mod environment;
 pub mod instance;
+mod launch;
+pub mod layout;
+mod supervise;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use contract::{ComponentName, Placement, ProcessPlan};
+use contract::ProcessPlan;
 use node::NodeConfig;
-use record::EventKind;
-use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 
-use crate::arm::children::Spawner;
-use crate::arm::instance::{ArmError, Health, Instance, change_config, launch, prepare, stop};
-use crate::observe::record_writer::RecordWriter;
-use crate::observe::scrape_targets::ScrapeTargets;
-use crate::process::control::ControlClient;
-use crate::process::guardian::Guardian;
-use crate::run::plan::{PlannedArm, effective_policies};
-use crate::steps::targets::ArmLayout;
+use self::arm_plan::{ArmError, ArmPlan};
+use self::environment::RunEnvironment;
+use self::instance::Instance;
+use self::launch::{change_config, launch, prepare, stop};
+use self::layout::ArmLayout;
+use self::supervise::supervise;
+use crate::observe::sampling::{SampledArm, SampledInstance};
+use crate::process::cgroup;
 
-/// An arm whose door has not answered by then does not start.
+/// An arm whose public port has not answered by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often readiness is asked for.
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(10);
-
-/// What an arm is started from.
-#[derive(Clone, Debug)]
-pub struct ArmPlan {
-    /// `A`, `B`, ...
-    pub letter: char,
-    /// Its name.
-    pub name: String,
-    /// Its processes.
-    pub processes: Vec<ProcessPlan>,
-    /// How it is grouped, limited and brought back.
-    pub placement: Placement,
-    /// Configuration common to its nodes.
-    pub config: NodeConfig,
-    /// Its folder: databases, photo bytes, logs, configurations.
-    pub folder: PathBuf,
-    /// Requests that must be answered before it counts as ready.
-    pub probes: Vec<String>,
-}
-
-/// What arms are started with.
-#[derive(Clone)]
-pub struct RunEnvironment {
-    /// Starts children.
-    pub spawner: Spawner,
-    /// Owner of our tasks.
-    pub tasks: Tasks,
-    /// Asks nodes.
-    pub control: ControlClient,
-    /// The program children are started from: ourselves.
-    pub program: PathBuf,
-    /// Undoes what we cannot undo when we are dead.
-    pub guardian: Arc<Guardian>,
-    /// Control groups made, to be removed.
-    pub cgroups: Arc<Mutex<Vec<PathBuf>>>,
-    /// Where Prometheus finds the processes.
-    pub scrape_targets: Arc<ScrapeTargets>,
-}
+/// Time for the answer to one probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running arm.
 pub struct Arm {
     /// What it was started from.
     pub plan: ArmPlan,
-    /// The door.
+    /// Its public address: the gateway's.
     pub public: SocketAddr,
     /// Its processes' copies, in starting order; they come and go.
     instances: RwLock<Vec<Arc<Instance>>>,
     registry: Option<SocketAddr>,
     shutdown: watch::Sender<bool>,
+    environment: RunEnvironment,
 }
 
 impl Arm {
-    /// Starts the registry, then everybody else at once, and waits until the
-    /// door answers every probe.
+    /// Starts the registry, then all other processes at once, and waits until the public port answers every probe.
     ///
     /// # Errors
-    /// When a process does not start or the arm does not get ready; what was
-    /// started is ended again.
-    pub async fn start(
-        environment: &RunEnvironment,
-        plan: ArmPlan,
-        record: &RecordWriter,
-    ) -> Result<Self, ArmError> {
+    /// When a process does not start or the arm does not get ready; what was started is ended again.
+    pub async fn start(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {
         let shutdown = watch::Sender::new(false);
         let mut instances: Vec<Arc<Instance>> = Vec::new();
         let mut registry = None;
@@ -114,24 +78,27 @@ impl Arm {
                     drop(instances);
                     return Err(error);
                 }
-                supervise(environment, &plan, instance, record, shutdown.subscribe());
+                supervise(environment, &plan, instance, shutdown.subscribe());
             }
             registry = registry
                 .or_else(|| waiting.iter().find(|i| i.process.registry).and_then(|i| i.status().listen));
         }
-        let public = instances.iter().find_map(|instance| instance.status().public).ok_or_else(|| {
-            ArmError::NotReady { arm: plan.name.clone(), reason: "no process has the public door".into() }
+        let public = instances.iter().find_map(|instance| instance.status().public);
+        let public = public.ok_or_else(|| ArmError::NotReady {
+            arm: plan.name.clone(),
+            reason: "no process has a public port; name `gateway` in its topology".into(),
         })?;
-        let arm = Self { plan, public, instances: RwLock::new(instances), registry, shutdown };
-        arm.wait_ready(environment).await?;
+        let environment = environment.clone();
+        let arm = Self { plan, public, instances: RwLock::new(instances), registry, shutdown, environment };
+        arm.wait_ready().await?;
         Ok(arm)
     }
 
-    async fn wait_ready(&self, environment: &RunEnvironment) -> Result<(), ArmError> {
+    async fn wait_ready(&self) -> Result<(), ArmError> {
         let until = runtime::clock::now() + START_TIMEOUT;
         for probe in &self.plan.probes {
             loop {
-                let answer = environment.control.get(self.public, probe, Duration::from_secs(2)).await;
+                let answer = self.environment.control.get(self.public, probe, PROBE_TIMEOUT).await;
                 let reason = match answer {
                     Ok((status, _)) if status.is_success() => break,
                     Ok((status, body)) => {
@@ -153,21 +120,40 @@ impl Arm {
         self.instances.read().expect("no panic while held").clone()
     }
 
-    /// As far as targets go.
-    pub fn layout(&self) -> ArmLayout {
-        let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
-        let cached = self.plan.config.services.iter().filter(|(_, service)| service.cache.is_some());
-        ArmLayout {
-            instances: self.instances().iter().map(|instance| instance.target()).collect(),
-            local_edges,
-            remote_edges,
-            cached: cached.map(|(name, _)| name.clone()).collect(),
-        }
+    /// The instances of these names, as far as they exist.
+    pub fn instances_named(&self, names: &[String]) -> Vec<Arc<Instance>> {
+        self.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect()
     }
 
     /// Copies of a process, in order of their numbers.
     pub fn copies(&self, process: &str) -> Vec<Arc<Instance>> {
         self.instances().into_iter().filter(|instance| instance.process.name == process).collect()
+    }
+
+    /// The arm as targets see it.
+    pub fn layout(&self) -> ArmLayout {
+        let instances = self.instances().iter().map(|instance| instance.target()).collect();
+        ArmLayout::new(instances, &self.plan.processes, &self.plan.config.services)
+    }
+
+    /// The arm as the sampler sees it.
+    pub fn sampled(&self) -> SampledArm {
+        let data = &self.plan.config.data;
+        let sampled = |instance: &Arc<Instance>| {
+            let status = instance.status();
+            let has_database = !instance.process.hosts.is_empty();
+            SampledInstance {
+                name: instance.name.clone(),
+                pid: status.pid,
+                listen: status.listen,
+                components: instance.hosts(),
+                state: status.health.as_str(),
+                is_up: status.health == instance::Health::Up,
+                restarts: status.restarts,
+                database: has_database.then(|| data.join(&instance.process.name)),
+            }
+        };
+        SampledArm { letter: self.plan.letter, instances: self.instances().iter().map(sampled).collect() }
     }
 
     /// Starts one more copy of a process and waits until it serves and is known.
@@ -176,88 +162,63 @@ impl Arm {
     /// When it does not start.
     pub async fn add_copy(
         &self,
-        environment: &RunEnvironment,
         process: &ProcessPlan,
-        record: &RecordWriter,
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<Arc<Instance>, ArmError> {
         let number = |instance: &Arc<Instance>| instance.name.rsplit('#').next()?.parse::<u32>().ok();
         let copy = self.copies(&process.name).iter().filter_map(number).max().map_or(0, |last| last + 1);
         let instance = Arc::new(prepare(&self.plan, process, copy, self.registry, change)?);
         self.instances.write().expect("no panic while held").push(instance.clone());
-        if let Err(error) = launch(environment, &self.plan, instance.clone()).await {
+        if let Err(error) = launch(&self.environment, &self.plan, instance.clone()).await {
             self.forget(&instance);
             return Err(error);
         }
-        supervise(environment, &self.plan, &instance, record, self.shutdown.subscribe());
+        supervise(&self.environment, &self.plan, &instance, self.shutdown.subscribe());
         Ok(instance)
     }
 
-    /// Lets a copy finish what it has, and leave for good.
-    pub async fn remove_copy(&self, environment: &RunEnvironment, instance: &Arc<Instance>) {
+    /// Lets a copy finish what it has, and ends it for good.
+    pub async fn remove_copy(&self, instance: &Arc<Instance>) {
         instance.set_stopping(true);
-        stop(environment, instance).await;
+        stop(&self.environment, instance).await;
         self.forget(instance);
     }
 
-    /// Lets a copy leave and come back, perhaps as something else, on the same ports.
+    /// Ends a copy and starts it again on the same ports, with a changed configuration.
     ///
     /// # Errors
     /// When it does not come back.
     pub async fn recreate_copy(
         &self,
-        environment: &RunEnvironment,
         instance: &Arc<Instance>,
-        record: &RecordWriter,
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<(), ArmError> {
         instance.set_stopping(true);
-        stop(environment, instance).await;
+        stop(&self.environment, instance).await;
         change_config(instance, change)?;
-        launch(environment, &self.plan, instance.clone()).await?;
+        launch(&self.environment, &self.plan, instance.clone()).await?;
         instance.set_stopping(false);
-        supervise(environment, &self.plan, instance, record, self.shutdown.subscribe());
+        supervise(&self.environment, &self.plan, instance, self.shutdown.subscribe());
         Ok(())
     }
 
-    fn forget(&self, instance: &Arc<Instance>) {
-        self.instances.write().expect("no panic while held").retain(|other| !Arc::ptr_eq(other, instance));
-    }
-
-    /// For the record's header.
-    pub(crate) fn describe(&self, planned: &PlannedArm, ready_ms: u64) -> record::Arm {
-        let (local_edges, remote_edges) = suite::catalogue::edges(&self.plan.processes);
-        let with_data = self.plan.processes.iter().filter(|process| !process.hosts.is_empty());
-        record::Arm {
-            letter: self.plan.letter,
-            name: self.plan.name.clone(),
-            topology: planned.topology.clone(),
-            variant: planned.variant.clone(),
-            instances: self
-                .instances()
-                .iter()
-                .map(|instance| {
-                    let status = instance.status();
-                    record::Instance {
-                        name: instance.name.clone(),
-                        hosts: instance.hosts(),
-                        port: status.listen.map_or(0, |addr| addr.port()),
-                        public_port: status.public.map(|addr| addr.port()),
-                    }
-                })
-                .collect(),
-            policies: effective_policies(&self.plan.config.policies, &remote_edges),
-            local_edges,
-            remote_edges,
-            databases: u32::try_from(with_data.count()).unwrap_or(u32::MAX),
-            config_keys: self.plan.config.keys() * u32::try_from(self.instances().len()).unwrap_or(u32::MAX),
-            ready_ms,
+    /// Asks a copy to drain, and kills it when it has not ended in time. It stays in the arm, and is not restarted.
+    pub async fn stop_copy(&self, instance: &Arc<Instance>, within: Duration) {
+        instance.set_stopping(true);
+        if tokio::time::timeout(within, stop(&self.environment, instance)).await.is_err() {
+            // It had its time; a process that has just ended needs no signal.
+            let _ = instance.kill();
         }
     }
 
-    /// Ends all processes: the door first, so that nobody's request is cut, the
-    /// registry last.
-    pub async fn shut_down(self, environment: &RunEnvironment) -> Vec<String> {
+    fn forget(&self, instance: &Arc<Instance>) {
+        let mut instances = self.instances.write().expect("no panic while held");
+        instances.retain(|other| !Arc::ptr_eq(other, instance));
+    }
+
+    /// Ends all processes: the gateway first, so that no request is cut, the registry last. Returns the names of
+    /// those that are still running.
+    pub async fn shut_down(self) -> Vec<String> {
         self.shutdown.send_replace(true);
         let rank = |instance: &Instance| match (instance.process.gateway, instance.process.registry) {
             (true, _) => 0,
@@ -267,72 +228,15 @@ impl Arm {
         let instances = self.instances();
         for wave in 0..3 {
             let stopping = instances.iter().filter(|instance| rank(instance) == wave);
-            futures_util::future::join_all(stopping.map(|instance| stop(environment, instance))).await;
+            let stops = stopping.map(|instance| stop(&self.environment, instance));
+            futures_util::future::join_all(stops).await;
         }
-        for group in std::mem::take(&mut *environment.cgroups.lock().expect("no panic while held")) {
-            crate::process::cgroup::remove(&group);
+        for group in std::mem::take(&mut *self.environment.cgroups.lock().expect("no panic while held")) {
+            cgroup::remove(&group);
         }
         let alive = |instance: &&Arc<Instance>| {
             instance.running().is_some_and(|running| running.exit_status().is_none())
         };
         instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
-}
-
-/// Watches an instance and brings it back as the scenario says.
-fn supervise(
-    environment: &RunEnvironment,
-    plan: &ArmPlan,
-    instance: &Arc<Instance>,
-    record: &RecordWriter,
-    mut shutdown: watch::Receiver<bool>,
-) {
-    let (environment, plan, instance, record) =
-        (environment.clone(), plan.clone(), instance.clone(), record.clone());
-    let tasks = environment.tasks.clone();
-    tasks.spawn("lab.supervise", ShutdownPolicy::Cancel, async move {
-        while let Some(running) = instance.running() {
-            let status = tokio::select! {
-                status = running.wait() => status,
-                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
-            };
-            let since = runtime::clock::now();
-            instance.state().health = Health::Down;
-            if instance.is_stopping() {
-                return;
-            }
-            let name = format!("{} {}", plan.letter, instance.name);
-            record.event(
-                EventKind::Health,
-                0,
-                format!("{name} went down: {}", crate::arm::children::describe_exit(status)),
-            );
-            let restarts = instance.status().restarts;
-            let by_topology = plan.placement.restart.filter(|restart| restarts < restart.max);
-            let after = instance.take_restart_delay().or(by_topology.map(|restart| restart.after));
-            let Some(after) = after else { return };
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(after)) => {}
-                _ = shutdown.wait_for(|shutdown| *shutdown) => return,
-            }
-            instance.state().restarts += 1;
-            match launch(&environment, &plan, instance.clone()).await {
-                Ok(()) => {
-                    let gap = since.elapsed().as_secs_f64();
-                    record.event(EventKind::Health, 0, format!("{name} down -> up after {gap:.2}s"));
-                }
-                Err(error) => {
-                    record.event(EventKind::Health, 0, format!("{name} did not come back: {error}"));
-                    if instance.running().is_some_and(|running| running.exit_status().is_none()) {
-                        return;
-                    }
-                }
-            }
-        }
-    });
-}
-
-/// Names of components as the catalogue has them.
-pub fn components() -> Vec<ComponentName> {
-    suite::components()
 }

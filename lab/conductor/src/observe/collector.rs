@@ -1,8 +1,8 @@
-//! The lab as an OTLP collector: nodes send their spans here, the load generator tells of its journeys, and the
-//! record gets the requests that are kept. What comes in goes on to the user's own collector, where there is one.
+//! The lab as an OTLP collector: nodes send their spans here, the load generator reports its journeys, and the record gets
+//! the requests that are kept. What comes in is forwarded to the user's own collector, where there is one.
 //!
-//! - `wire`: OTLP over gRPC and HTTP, on loopback. - `spans`: what arrives, as `trace` wants it.
-//! - `forward`: the way to the user's collector, which may be dead.
+//! - `otlp`: OTLP over gRPC and HTTP, on loopback. - `spans`: what arrives, as `trace` needs it.
+//! - `forward`: the connection to the user's collector, which may be dead.
 
 mod forward;
 mod otlp;
@@ -22,10 +22,10 @@ use trace::{Gatherer, Journey};
 use self::forward::Forwarder;
 use crate::observe::record_writer::RecordWriter;
 
-/// How often what is whole by now is looked for.
+/// How often complete requests are looked for.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Takes spans and journeys in. Cheap to clone.
+/// Receives spans and journeys. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Collector {
     shared: Arc<CollectorState>,
@@ -40,7 +40,7 @@ struct CollectorState {
     phases: Vec<PhasePlan>,
     gatherer: Mutex<Gatherer>,
     forwarder: Option<Forwarder>,
-    /// Round that is on, and when its load began.
+    /// The current round, and when its load began.
     block: Mutex<Option<(u32, Instant, u64)>>,
 }
 
@@ -92,13 +92,13 @@ impl Collector {
         }
     }
 
-    /// The round is over and its nodes have ended: whatever they had to say has been said.
+    /// The round is over and its nodes have ended: all their spans have arrived.
     pub fn conclude(&self, round: u32) {
         let entries = self.shared.gatherer().conclude(round);
         entries.into_iter().for_each(|entry| self.shared.record.append(entry));
     }
 
-    /// Gives the way onward a last chance, and says what became of all spans.
+    /// Waits a moment for what is still to be forwarded; returns what became of all spans.
     pub async fn finish(&self) -> Tracing {
         let (forwarded, not_forwarded) = match &self.shared.forwarder {
             Some(forwarder) => forwarder.finish().await,
@@ -109,7 +109,7 @@ impl Collector {
 }
 
 impl CollectorState {
-    /// Takes a request of any node in.
+    /// Receives a request of any node.
     fn receive(&self, request: ExportTraceServiceRequest) {
         let spans = spans::observed(&request);
         if let Some(forwarder) = &self.forwarder {

@@ -6,11 +6,11 @@ use record::Edge;
 
 use crate::observe::exposition::Buckets;
 
-/// Who calls whom.
+/// Caller and callee.
 pub type EdgeKey = (String, String);
 
-/// What one copy of a caller counts on an edge. Tries and times have added up since it started; its breaker and its
-/// queue are as they are now.
+/// What one copy of a caller counts on an edge. Tries and times have added up since it started; its breaker and its queue
+/// are as they are now.
 #[derive(Clone, Debug, Default)]
 pub struct CallerStats {
     /// Tries.
@@ -28,7 +28,7 @@ pub struct CallerStats {
 }
 
 impl CallerStats {
-    /// What came since `earlier`. Whoever counts less than then has started anew: all of it came since.
+    /// What was added since `earlier`. A copy that counts less than then has restarted: all of it was added since.
     fn since(&self, earlier: &Self) -> Self {
         if self.tries < earlier.tries {
             return self.clone();
@@ -51,8 +51,8 @@ struct EdgeAggregate {
 }
 
 impl EdgeAggregate {
-    /// Takes in what a copy did in so many seconds: rates and queues add up, of breakers the one that is furthest open
-    /// is told.
+    /// Adds what a copy did in so many seconds: rates and queues add up, of breakers the one that is furthest open
+    /// counts.
     fn add(&mut self, stats: &CallerStats, seconds: f64) {
         let edge = &mut self.edge;
         edge.effective_rps += (stats.tries - stats.retries).max(0.0) / seconds;
@@ -78,8 +78,8 @@ struct Baseline {
     stats_by_edge: BTreeMap<EdgeKey, CallerStats>,
 }
 
-/// What every copy of every caller had counted, by arm and instance. One that could not be asked for a while is asked
-/// what it did in all of it.
+/// What every copy of every caller had counted, by arm and instance. For one that did not answer for a while, the next
+/// answer covers all of that time.
 #[derive(Debug, Default)]
 pub struct EdgeCounters(BTreeMap<(char, String), Baseline>);
 
@@ -99,7 +99,7 @@ impl EdgeCounters {
         }
     }
 
-    /// The edges of an arm since its copies were last asked; for whoever was not, since `before_ns`.
+    /// The edges of an arm since its copies were last asked; for a copy that never was, since `before_ns`.
     pub fn edges_since(
         &mut self,
         arm: char,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn who_did_not_answer_once_did_it_in_two_seconds() {
+    fn a_copy_that_did_not_answer_once_did_it_in_two_seconds() {
         let mut counters = EdgeCounters::default();
         counters.set_baseline('B', "feed#0", stats(0.0, 0.0, 0.0), 0);
         assert!(counters.edges_since('B', Vec::new(), 0, SECOND).is_empty());

@@ -1,4 +1,4 @@
-//! Reads what `/metrics` exposes: the Prometheus text format, version 0.0.4.
+//! What `/metrics` exposes: the Prometheus text format, version 0.0.4.
 //! Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ impl Buckets {
 
     /// The quantile by linear interpolation inside its bucket, seconds, as
     /// `histogram_quantile` has it; `None` without samples. In the last,
-    /// unbounded bucket the highest finite bound is all that can be said.
+    /// unbounded bucket the highest finite bound is all that is known.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total = self.count();
         if total <= 0.0 {

@@ -1,4 +1,4 @@
-//! Where lines go: the record's file, whoever watches, and the tally that judges.
+//! Where lines go: the record's file, its subscribers, and the model that judges.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -8,10 +8,10 @@ use model::Run;
 use record::{Entry, Event, EventKind, Line, Writer};
 use tokio::sync::broadcast;
 
-/// Lines a watcher may be behind before it loses some: a minute of a busy run.
+/// Lines a subscriber may be behind before it loses some: a minute of a busy run.
 const MAX_QUEUED_LINES: usize = 8_192;
 
-/// The run's lines. Cheap to clone.
+/// The run's record. Cheap to clone.
 #[derive(Clone)]
 pub struct RecordWriter {
     shared: Arc<Shared>,
@@ -24,8 +24,8 @@ struct Shared {
     dropped: AtomicU64,
 }
 
-/// Somebody who watches. A slow one loses lines, which are counted; the record
-/// loses none. Does not keep the lines alive.
+/// The lines of a record as they are appended. A slow subscriber loses lines, which are counted; the record loses none.
+/// Does not keep the record open.
 pub struct RecordSubscription {
     lines: broadcast::Receiver<Arc<Line>>,
     shared: Weak<Shared>,
@@ -52,7 +52,7 @@ impl RecordSubscription {
         }
     }
 
-    /// What was heard; `None` where lines were missed, which is counted, and the next is to be asked for.
+    /// What was received; `None` where lines were missed, which is counted, and the next is to be received.
     fn take(&self, received: Result<Arc<Line>, broadcast::error::RecvError>) -> Option<Option<Arc<Line>>> {
         match received {
             Ok(line) => Some(Some(line)),
@@ -72,12 +72,12 @@ struct Inner {
     tally: Option<Run>,
     before_header: Vec<Line>,
     counts: std::collections::BTreeMap<String, u64>,
-    /// The first failure to write: the run goes on to its end and then says so.
+    /// The first failure to write: the run goes on to its end and then reports it.
     failure: Option<std::io::Error>,
 }
 
 impl RecordWriter {
-    /// Lines of a run that began at `began`.
+    /// The record of a run that began at `began`.
     pub fn new(began: Instant, writer: Writer) -> Self {
         let inner = Inner {
             writer,
@@ -106,8 +106,8 @@ impl RecordWriter {
         self.append_at(self.now(), entry);
     }
 
-    /// Writes a line about an earlier moment. What is said before the header
-    /// waits for it: a record begins with its header.
+    /// Writes a line about an earlier moment. A line that comes before the header waits for it: a record begins with its
+    /// header.
     pub fn append_at(&self, t: u64, entry: Entry) {
         let line = Line { t, entry };
         let mut inner = self.lock();
@@ -131,7 +131,7 @@ impl RecordWriter {
         if let Some(tally) = &mut inner.tally {
             tally.add(&line);
         }
-        // Nobody may be watching.
+        // A record may have no subscriber.
         let _ = self.shared.subscribers.send(Arc::new(line));
     }
 
@@ -155,7 +155,7 @@ impl RecordWriter {
         }
     }
 
-    /// Lines that watchers were too slow for.
+    /// Lines that subscribers were too slow for.
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
     }
@@ -182,5 +182,53 @@ impl RecordWriter {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().expect("no panic while held")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::Reader;
+
+    use super::*;
+    use crate::fixture;
+
+    #[tokio::test]
+    async fn what_comes_before_the_header_waits_for_it() {
+        let (record, folder) = fixture::record();
+        let mut subscription = record.subscribe();
+        record.event(EventKind::Log, 0, "early");
+        assert_eq!(record.query(|_| ()), None, "nothing can be judged before the header");
+        record.append(Entry::Header(Box::new(fixture::header_line())));
+        record.event(EventKind::Log, 0, "late");
+        let mut kinds = Vec::new();
+        for _ in 0..3 {
+            let line = subscription.next().await.expect("three lines");
+            kinds.push(match &line.entry {
+                Entry::Event(event) => event.text.clone(),
+                other => other.kind().to_owned(),
+            });
+        }
+        assert_eq!(kinds, ["header", "early", "late"]);
+        assert_eq!(record.query(|run| run.header.run_id.clone()).as_deref(), Some("r1"));
+        assert_eq!(record.counts()["event"], 2);
+        drop(record);
+        assert!(subscription.next().await.is_none(), "a subscription does not keep the record open");
+        let lines = Reader::read_all(&folder.path().join("run.jsonl")).expect("readable");
+        assert!(matches!(lines[0].entry, Entry::Header(_)) && lines.len() == 3);
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_loses_lines_and_the_record_none() {
+        let (record, folder) = fixture::record();
+        record.append(Entry::Header(Box::new(fixture::header_line())));
+        let mut slow = record.subscribe();
+        for _ in 0..MAX_QUEUED_LINES + 10 {
+            record.event(EventKind::Log, 0, "line");
+        }
+        assert!(slow.next().await.is_some(), "the oldest line that is left");
+        assert_eq!(record.dropped(), 10);
+        drop(record);
+        let lines = Reader::read_all(&folder.path().join("run.jsonl")).expect("readable");
+        assert_eq!(lines.len(), MAX_QUEUED_LINES + 11);
     }
 }

@@ -1,8 +1,8 @@
-//! Where Prometheus finds the processes of a run: a file of theirs, kept true while it lasts.
+//! Where Prometheus finds the processes of a run: a file with their addresses, kept true while the run lasts.
 //!
-//! Ports are taken as they are free, and copies come and go; so the run writes what Prometheus calls
-//! a file of targets into `<out>/.targets` and takes it away at its end. A file whose writer is dead
-//! tells of ports that are somebody else's by now: the next run removes it.
+//! Ports are taken as they are free, and copies come and go; so the run writes what Prometheus calls a file of targets
+//! into `<out>/.targets` and removes it at its end. A file whose writer is dead lists ports that other programs may have
+//! by now: the next run removes it.
 //! Source: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>.
 
 use std::collections::BTreeMap;
@@ -17,17 +17,17 @@ use telemetry::names;
 /// The folder below the one that runs go to.
 pub const FOLDER: &str = ".targets";
 
-/// The processes of one run, as Prometheus is told of them.
+/// The processes of one run, as Prometheus reads them.
 pub struct ScrapeTargets {
     run_id: String,
-    /// Named by our process and the run: whoever sweeps sees whether the writer lives.
+    /// Named by the conductor's process and the run, so that another run sees whether the writer lives.
     path: PathBuf,
     /// By address, the arm; empty for the lab itself.
     known: Mutex<BTreeMap<SocketAddr, String>>,
 }
 
 impl ScrapeTargets {
-    /// Of a run whose folder lies in `out`. Nothing is written before there is somebody to find.
+    /// Of a run whose folder lies in `out`. Nothing is written before there is a process to find.
     pub fn new(out: &Path, run_id: impl Into<String>) -> Self {
         let folder = out.join(FOLDER);
         remove_stale(&folder);
@@ -36,7 +36,7 @@ impl ScrapeTargets {
         Self { run_id, path, known: Mutex::default() }
     }
 
-    /// Somebody serves `/metrics` there, on behalf of an arm; of the lab where `arm` is empty.
+    /// Adds an address at which a process of an arm serves `/metrics`; a process of the lab where `arm` is empty.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -46,7 +46,7 @@ impl ScrapeTargets {
         if is_changed { self.write(&known) } else { Ok(()) }
     }
 
-    /// Nobody serves there any more.
+    /// Removes an address.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -87,12 +87,12 @@ impl ScrapeTargets {
 
 impl Drop for ScrapeTargets {
     fn drop(&mut self) {
-        // Never written where nobody was to be found.
+        // Never written where there was no process.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Removes the files of processes that are no more.
+/// Removes the files of processes that have ended.
 pub fn remove_stale(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_listed_for_prometheus_and_removed_at_the_end() {
+    fn the_file_lists_every_process_and_is_gone_at_the_end() {
         let out = tempfile::tempdir().expect("a folder");
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let targets = ScrapeTargets::new(out.path(), "r1");

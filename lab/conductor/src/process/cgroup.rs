@@ -1,13 +1,13 @@
-//! A quota of CPU by control group, where the machine lets us make one: v2, or v1's `cpu`.
+//! Quotas of CPU by control group, where this user may make one: v2, or v1's `cpu`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Shortest period of a quota, microseconds: a tenth of a core is not a stutter then.
 const MIN_PERIOD_US: f64 = 20_000.0;
-/// Shortest quota the kernel takes.
+/// Shortest quota the kernel accepts.
 const MIN_QUOTA_US: f64 = 1_000.0;
-/// Longest period it takes.
+/// Longest period it accepts.
 const MAX_PERIOD_US: f64 = 1_000_000.0;
 
 /// Where control groups of CPU are.
@@ -21,8 +21,8 @@ fn root() -> Option<PathBuf> {
     one.join("cpu.cfs_quota_us").exists().then_some(one)
 }
 
-/// Where a group of this name would be, so that it can be written down before it is made; `None`
-/// where the machine has no quotas.
+/// The folder of a group of this name, so that it can be written down before it is made; `None` where the machine has no
+/// quotas.
 pub fn path_for(name: &str) -> Option<PathBuf> {
     Some(root()?.join(name))
 }
@@ -33,7 +33,7 @@ pub fn path_for(name: &str) -> Option<PathBuf> {
 /// Where this user may make none; nothing is left then.
 pub fn create(group: &Path, cores: f64) -> io::Result<()> {
     match std::fs::create_dir(group) {
-        // A successor's, made for the one before it.
+        // Made for the process that this one succeeds.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,
     }
@@ -71,7 +71,7 @@ pub fn leave(group: &Path, pid: u32) -> io::Result<()> {
     join(if home.is_dir() { &home } else { root }, pid)
 }
 
-/// Removes a group; whoever is left in it leaves it.
+/// Removes a group; processes that are left in it leave it.
 pub fn remove(group: &Path) {
     let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     for pid in members.lines().filter_map(|pid| pid.parse().ok()) {

@@ -1,4 +1,4 @@
-//! A small HTTP client for the lab's own questions: control, metrics, readiness. One connection a question.
+//! Requests to a node's control, metrics and public endpoints, with the run's token. One connection a request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use hyper_util::rt::TokioIo;
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::TcpStream;
 
-/// Why a question got no answer.
+/// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// Nobody listens, or the connection broke.
+    /// The connection was refused, or it broke.
     #[error("{addr} does not answer")]
     Connection {
-        /// Who was asked.
+        /// The address.
         addr: SocketAddr,
         /// Why.
         #[source]
@@ -27,14 +27,14 @@ pub enum ControlError {
     /// Too late.
     #[error("{addr} took longer than {}ms", limit.as_millis())]
     Timeout {
-        /// Who was asked.
+        /// The address.
         addr: SocketAddr,
-        /// How long we waited.
+        /// The time it had.
         limit: Duration,
     },
 }
 
-/// Asks nodes, with the run's token.
+/// Sends requests to nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct ControlClient {
     tasks: Tasks,
@@ -42,16 +42,15 @@ pub struct ControlClient {
 }
 
 impl ControlClient {
-    /// An asker whose connections belong to `tasks`.
+    /// A client whose connections belong to `tasks`.
     pub fn new(tasks: Tasks, token: impl Into<String>) -> Self {
         Self { tasks, token: token.into() }
     }
 
-    /// Asks, and waits at most `limit` for the whole answer.
+    /// Sends a request, and waits at most `limit` for the whole answer.
     ///
     /// # Errors
-    /// When nobody listens, the connection breaks, or the limit passes. A
-    /// status that means failure is an answer.
+    /// When the connection is refused or breaks, or the limit passes. A status that means failure is an answer.
     pub async fn request(
         &self,
         addr: SocketAddr,
@@ -68,7 +67,7 @@ impl ControlClient {
             let (mut sender, connection) =
                 http1::handshake(TokioIo::new(stream)).await.map_err(|why| connection_error(why.into()))?;
             self.tasks.spawn("lab.control", ShutdownPolicy::Cancel, async move {
-                // Its end is told to the sender, which is where we look.
+                // The sender gets its error.
                 let _ = connection.await;
             });
             let request = Request::builder()
@@ -99,5 +98,57 @@ impl ControlClient {
         limit: Duration,
     ) -> Result<(StatusCode, Bytes), ControlError> {
         self.request(addr, Method::GET, path, Bytes::new(), limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use axum::routing::any;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    async fn serve(tasks: &Tasks, router: Router) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let addr = listener.local_addr().expect("bound");
+        tasks.spawn("test.server", ShutdownPolicy::Cancel, async move {
+            axum::serve(listener, router).await.expect("it serves");
+        });
+        addr
+    }
+
+    #[tokio::test]
+    async fn a_request_has_the_token_and_a_failure_is_an_answer() {
+        let tasks = Tasks::new();
+        let answer = |method: Method, headers: HeaderMap, body: String| async move {
+            let token = headers["x-cleave-token"].to_str().expect("text").to_owned();
+            (StatusCode::CONFLICT, format!("{method} {token} {body}"))
+        };
+        let addr = serve(&tasks, Router::new().route("/control/leases", any(answer))).await;
+        let control = ControlClient::new(tasks.clone(), "secret");
+        let (status, body) =
+            control.request(addr, Method::PUT, "/control/leases", "lease", LIMIT).await.expect("an answer");
+        assert_eq!((status, &body[..]), (StatusCode::CONFLICT, &b"PUT secret lease"[..]));
+        tasks.finish(LIMIT).await;
+    }
+
+    #[tokio::test]
+    async fn a_silent_server_and_a_closed_port_are_told_apart() {
+        let tasks = Tasks::new();
+        let control = ControlClient::new(tasks.clone(), "secret");
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let addr = silent.local_addr().expect("bound");
+        let late = control.get(addr, "/", Duration::from_millis(1)).await;
+        assert!(matches!(late, Err(ControlError::Timeout { .. })), "{late:?}");
+        drop(silent);
+        let refused = control.get(addr, "/", LIMIT).await;
+        assert!(matches!(refused, Err(ControlError::Connection { .. })), "{refused:?}");
+        tasks.finish(LIMIT).await;
     }
 }

@@ -1,10 +1,10 @@
-//! What a dead conductor cannot undo is undone by a guardian, from a journal written before each deed.
+//! What a dead conductor cannot undo is undone by a guardian, from a journal written before each action.
 //!
 //! The guardian is a process of its own, in a session of its own, that holds the reading
 //! end of a pipe the conductor never writes to. When the pipe closes and the journal does
 //! not end with `clean`, it undoes every entry that is not done: it continues what is
 //! stopped, lifts limits, and kills what is left, each process known by its pid *and* its
-//! start time, so that no stranger is hit. `cleave doctor --clean` does the same for
+//! start time, so that no other process is hit. `cleave doctor --clean` does the same for
 //! journals of guardians that died as well.
 
 use std::fs::File;
@@ -25,7 +25,7 @@ use crate::process::usage;
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.jsonl";
 
-/// A process that cannot be mistaken for another.
+/// The identity of a process: it cannot be mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Its id, which may be used again.
@@ -46,7 +46,7 @@ impl ProcessIdentity {
     }
 }
 
-/// How a deed is undone.
+/// How an effect on a process is undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UndoAction {
@@ -85,9 +85,9 @@ mod limited {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum JournalEntry {
-    /// Is about to be done.
+    /// Something is about to be done.
     Undo { id: u64, undo: UndoAction },
-    /// Has been undone.
+    /// It has been undone.
     Done { id: u64 },
     /// Nothing is left to undo.
     Clean,
@@ -116,8 +116,8 @@ impl Guardian {
         }
     }
 
-    /// Writes how a deed is undone, and has it on disk. `None` where it cannot be
-    /// written: the deed is done all the same, for the processes die with us anyway.
+    /// Writes how an effect is undone, and has it on disk. `None` where it cannot be written: the fault is injected all
+    /// the same, for the processes die with the conductor anyway.
     pub fn record_undo(&self, undo: &UndoAction) -> Option<u64> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.write(&JournalEntry::Undo { id, undo: undo.clone() }).ok()?;
@@ -125,7 +125,7 @@ impl Guardian {
         Some(id)
     }
 
-    /// Deeds that have been undone.
+    /// Notes that effects have been undone.
     pub fn mark_undone(&self, ids: Vec<u64>) {
         for id in ids {
             // What cannot be written is undone once more, which does no harm.
@@ -158,7 +158,7 @@ impl Guardian {
         file.sync_data()
     }
 
-    /// Starts the guardian, once. It is no child like the others: it must outlive us.
+    /// Starts the guardian, once. It is no child like the others: it must outlive the conductor.
     fn start_once(&self) {
         let mut process = self.process.lock().expect("no panic while held");
         if process.is_some() {
@@ -172,17 +172,17 @@ impl Guardian {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn();
-        // Without one the children still die with us; the journal is for `doctor --clean`.
+        // Without one the children still die with the conductor; the journal is for `doctor --clean`.
         *process = started.ok();
     }
 }
 
 /// The guardian's life: waits for the end of its standard input, then undoes what is left.
 pub fn run(journal: &Path) -> io::Result<usize> {
-    // Not in the conductor's session: what ends that must not end us.
+    // A session of its own: what ends the conductor's must not end the guardian.
     let _ = nix::unistd::setsid();
     let mut nothing = Vec::new();
-    // Nobody writes; an error is an end as well.
+    // The pipe carries no data; an error is an end as well.
     let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
     clean_up(journal)
 }
@@ -197,7 +197,7 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
         undo(action);
     }
     let mut file = File::options().append(true).open(journal)?;
-    // The last line may be torn: ours begins anew.
+    // The last line may be torn: this one begins on a new line.
     let line = serde_json::to_string(&JournalEntry::Clean).expect("an entry is plain data");
     file.write_all(format!("\n{line}\n").as_bytes())?;
     file.sync_data()?;
@@ -211,7 +211,7 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
 pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
     let mut open: Vec<(u64, UndoAction)> = Vec::new();
     for line in BufReader::new(File::open(journal)?).lines() {
-        // A torn last line was never acted on: it is written before the deed.
+        // A torn last line was never acted on: it is written before the action.
         match serde_json::from_str::<JournalEntry>(&line?) {
             Ok(JournalEntry::Undo { id, undo }) => open.push((id, undo)),
             Ok(JournalEntry::Done { id }) => open.retain(|(other, _)| *other != id),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_process_goes_on_and_a_stranger_is_left_alone() {
+    fn a_stopped_process_goes_on_and_another_of_its_id_is_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(JOURNAL);
         let mut child = std::process::Command::new("sleep").arg("30").spawn().expect("sleep is everywhere");
@@ -283,7 +283,7 @@ mod tests {
         let other = ProcessIdentity { started: identity.started + 1, ..identity };
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Kill(other) }]);
         clean_up(&path).expect("readable");
-        assert!(stopped(&child), "another process had that id");
+        assert!(stopped(&child), "another process has that id");
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Continue(identity) }]);
         clean_up(&path).expect("readable");
         while stopped(&child) {

@@ -1,13 +1,13 @@
-//! Processes and the machine: the only room that talks to the kernel.
+//! Processes and the machine: signals, limits and figures from outside, and requests to a process's control endpoint.
 //!
 //! - [`guardian`]: undoes what a dead conductor cannot, from a journal written beforehand. Start here.
-//! - [`cgroup`]: quotas of CPU by control group.
-//! - [`netns`]: a network of the run's own, in which the kernel may drop packets.
-//! - [`usage`]: what a process and the host have used.
+//! - [`cgroup`]: quotas of CPU by control group. [`netns`]: a network of the run's own, in which packets can be dropped.
+//! - [`usage`]: what a process has used. [`host`]: what the machine has used, and has left.
 //! - [`control`]: requests to a node's control and metrics endpoints.
 
 pub mod cgroup;
 pub mod control;
 pub mod guardian;
+pub mod host;
 pub mod netns;
 pub mod usage;

@@ -1,8 +1,8 @@
 //! A network of the run's own, in which the kernel may lose packets.
 //!
-//! Whoever enters gets a loopback that nobody else has: what is done to it ends with the
-//! last process in it, and needs no undoing. Root enters a network namespace; others enter
-//! a user namespace as well, in which they are root (user_namespaces(7)).
+//! A process that enters gets a loopback interface of its own: what is done to it ends with the last process in it, and
+//! needs no undoing. Root enters a network namespace; other users enter a user namespace as well, in which they are root
+//! (user_namespaces(7)).
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -36,7 +36,7 @@ pub fn enter() -> io::Result<()> {
         std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     }
     run_tool("ip", &["link", "set", "lo", "up"])?;
-    // Whoever cannot lose a packet has no reason to be here.
+    // A process that cannot drop packets has no reason to be here.
     drop(drop_packets(9, Ratio::new(0.01))?);
     IN_NAMESPACE.store(true, Ordering::Relaxed);
     Ok(())
@@ -47,15 +47,15 @@ pub fn is_inside() -> bool {
     IN_NAMESPACE.load(Ordering::Relaxed)
 }
 
-/// Packets that are lost on their way to and from a port, for as long as this lives.
+/// A rule by which packets to and from a port are dropped, for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct PacketLossRule {
     port: u16,
     share: Ratio,
 }
 
-/// Has the packet filter drop a share of what arrives for and from a port. On arrival, or
-/// the sender would know.
+/// Makes the packet filter drop a share of what arrives for and from a port. On arrival: on departure the sender would
+/// get an error.
 ///
 /// # Errors
 /// When it refuses, or is not installed.

@@ -1,103 +1,29 @@
-//! From what happened to the last line: plans for the header, hits, states, checks, scores, verdict.
+//! From what happened to the record's last line: hits, symptoms, checks, scores, verdict.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use node::control::StateDigest;
-use record::{End, Entry, ExpectationPlan, JourneyPlan, Lint, StepPlan, Verdict};
+use record::{End, Entry, Lint, Verdict};
 use scenario::{Assertion, Scenario};
 use scorecard::{Circumstances, judge};
 
-use crate::arm::Arm;
 use crate::observe::record_writer::RecordWriter;
-use crate::process::control::ControlClient;
-use crate::steps::targets::{self, ArmLayout, ResolvedTarget};
-use crate::steps::timeline::StepLog;
+use crate::steps::log::Steps;
 
-/// Time states of a run without faults have to become equal: events travel.
-const STATE_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often they are compared.
-const STATE_POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Share of time runnable tasks waited from which latencies of arms that ran
-/// side by side are not compared.
+/// Share of time runnable tasks waited from which latencies of arms that ran side by side are not compared.
 const NOISY_STALL_SHARE: f64 = 0.5;
-/// How far back a generator that is late is looked at.
+/// How many of the last seconds the lag of the generator is read from.
 const LAG_WINDOW_SECONDS: u32 = 5;
 
-/// The expectations, for the header.
-pub(crate) fn expectation_plans(scenario: &Scenario) -> Vec<ExpectationPlan> {
-    assertions(scenario)
-        .enumerate()
-        .map(|(id, (list, assertion))| ExpectationPlan {
-            id: u32::try_from(id).unwrap_or(u32::MAX),
-            list: list.to_owned(),
-            text: assertion.that.text.clone(),
-            why: assertion.why.clone(),
-            line: assertion.line,
-        })
-        .collect()
-}
-
-fn assertions(scenario: &Scenario) -> impl Iterator<Item = (&'static str, &Assertion)> {
+/// All expectations, each with its list.
+pub(crate) fn assertions(scenario: &Scenario) -> impl Iterator<Item = (&'static str, &Assertion)> {
     let valid = scenario.valid.iter().map(|assertion| ("valid", assertion));
     valid.chain(scenario.check.iter().map(|assertion| ("check", assertion)))
 }
 
-/// The journeys, for the header.
-pub(crate) fn journey_plans(scenario: &Scenario) -> Vec<JourneyPlan> {
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    scenario
-        .load
-        .journeys()
-        .into_iter()
-        .map(|journey| JourneyPlan {
-            name: journey.name().to_owned(),
-            needs: owned(journey.depends_on()),
-            groups: owned(journey.groups()),
-        })
-        .collect()
-}
-
-/// The steps, for the header.
-pub(crate) fn step_plans(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepPlan> {
-    let components = suite::components();
-    let layout = |arm: &record::Arm| {
-        let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
-        let processes = planned.placement.resolve(&components).ok()?;
-        Some(crate::run::planned_layout(planned, &processes))
-    };
-    let layouts: Vec<(char, Option<ArmLayout>)> = arms.iter().map(|arm| (arm.letter, layout(arm))).collect();
-    let plan = |step: &scenario::Step| {
-        let reason = |(letter, layout): &(char, Option<ArmLayout>)| match targets::resolve(
-            step,
-            layout.as_ref()?,
-            seed,
-        ) {
-            ResolvedTarget::Instances(_) | ResolvedTarget::Outside => None,
-            ResolvedTarget::NotApplicable(reason) => Some((*letter, reason)),
-        };
-        StepPlan {
-            number: step.number,
-            id: step.id.clone(),
-            text: format!("{} {}", step.on, step.action),
-            hits: targets::components_of(step),
-            start_ns: step.start_ns,
-            length_ns: step.length_ns,
-            is_fault: step.action.fault().is_some(),
-            not_applicable: layouts.iter().filter_map(reason).collect(),
-        }
-    };
-    scenario.steps.iter().map(plan).collect()
-}
-
 /// Steps that had a target in an arm and hit nothing there. In rounds every arm has its turn.
-pub(crate) fn steps_without_hits(scenario: &Scenario, record: &RecordWriter, log: &StepLog) -> Vec<String> {
+pub(crate) fn steps_without_hits(scenario: &Scenario, record: &RecordWriter, log: &Steps) -> Vec<String> {
     let plans =
         record.query(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
     let mut steps_without_hits = Vec::new();
-    // What was withheld is said by its reason.
+    // Withheld faults are reported by their reason.
     if !log.withheld.is_empty() {
         return steps_without_hits;
     }
@@ -116,58 +42,7 @@ pub(crate) fn steps_without_hits(scenario: &Scenario, record: &RecordWriter, log
     steps_without_hits
 }
 
-/// The final state of each arm, by component. Where all must agree they get time to: until no event is under way, and
-/// those asked together say the same.
-pub(crate) async fn final_states(
-    arms: &[Arc<Arm>],
-    control: &ControlClient,
-    must_agree: bool,
-) -> BTreeMap<char, String> {
-    let until = runtime::clock::now() + STATE_SETTLE_TIMEOUT;
-    loop {
-        let mut states = BTreeMap::new();
-        let mut is_settled = true;
-        for arm in arms {
-            if let Some((state, waiting)) = final_state(arm, control).await {
-                states.insert(arm.plan.letter, state);
-                is_settled &= waiting == 0;
-            }
-        }
-        let mut digests = states.values();
-        let first = digests.next();
-        let agree = digests.all(|other| Some(other) == first);
-        if (agree && is_settled) || !must_agree || runtime::clock::now() > until {
-            return states;
-        }
-        tokio::time::sleep(STATE_POLL_INTERVAL).await;
-    }
-}
-
-/// The state of an arm, and its events that somebody has not applied yet.
-async fn final_state(arm: &Arm, control: &ControlClient) -> Option<(String, u64)> {
-    let mut components = BTreeMap::new();
-    // Copies share a database, and each knows what consumers have told it: the best informed is right. One that
-    // answers is enough.
-    let mut waiting: BTreeMap<String, Option<u64>> = BTreeMap::new();
-    for instance in arm.instances() {
-        let known = waiting.entry(instance.process.name.clone()).or_default();
-        if let Some(digest) = digest(instance.status().listen, control).await {
-            components.extend(digest.components);
-            *known = (*known).into_iter().chain([digest.waiting]).min();
-        }
-    }
-    let waiting = waiting.into_values().sum::<Option<u64>>()?;
-    let parts: Vec<String> =
-        components.into_iter().map(|(name, digest)| format!("{name}={digest}")).collect();
-    Some((parts.join(" "), waiting))
-}
-
-async fn digest(addr: Option<SocketAddr>, control: &ControlClient) -> Option<StateDigest> {
-    let (status, body) = control.get(addr?, "/control/digest", STATE_SETTLE_TIMEOUT).await.ok()?;
-    status.is_success().then(|| serde_json::from_slice(&body).ok())?
-}
-
-/// Writes checks and scores, and says how the run ends.
+/// Writes checks and scores; returns how the run ends.
 pub(crate) fn conclude(
     scenario: &Scenario,
     record: &RecordWriter,
@@ -221,7 +96,7 @@ pub(crate) fn conclude(
     }
 }
 
-/// Steps that hit something and left no trace of it: each names what must be seen.
+/// Steps that hit something without the symptom that they name.
 fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Circumstances) -> Vec<String> {
     if !notes.withheld.is_empty() {
         return Vec::new();
@@ -265,4 +140,54 @@ pub(crate) fn pss_mib(tally: &model::Run) -> f64 {
 /// Highest PSS of everything, the lab included, MiB.
 fn peak_pss_mib(tally: &model::Run) -> f64 {
     tally.all_hosts().map(|host| host.pss_kib).max().unwrap_or(0) as f64 / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    const STEPS: &str = r#"[[step]]
+id = "slow"
+in = "steady"
+do = "delay"
+on = "feed->profile"
+by = "10ms"
+at = "+1s"
+for = "1s"
+"#;
+
+    fn unhit(change: impl FnOnce(&mut Steps)) -> Vec<String> {
+        let (record, _folder) = fixture::record();
+        let text = fixture::two_arms(STEPS);
+        record.append(Entry::Header(Box::new(fixture::header_of(&text, "").0)));
+        let mut steps = Steps::default();
+        change(&mut steps);
+        steps_without_hits(&fixture::scenario(&text), &record, &steps)
+    }
+
+    #[test]
+    fn a_step_that_hit_nothing_is_named_unless_there_is_a_reason() {
+        let silent = unhit(|_| {});
+        assert_eq!(silent.len(), 1, "{silent:?}: in `mono` it had no target");
+        assert!(silent[0].contains("`slow`") && silent[0].ends_with("in micro"), "{silent:?}");
+        assert_eq!(unhit(|steps| steps.hits.extend([((1, 'A'), 1)])), [""; 0]);
+        assert_eq!(unhit(|steps| steps.degraded.extend([((1, 'A'), "no group".into())])), [""; 0]);
+        assert_eq!(unhit(|steps| steps.withheld.push("the gate is closed".into())), [""; 0]);
+    }
+
+    #[test]
+    fn an_interrupted_run_has_no_verdict_and_every_other_one() {
+        let (record, _folder) = fixture::record();
+        record.append(Entry::Header(Box::new(fixture::header_line())));
+        let scenario = fixture::scenario(&fixture::two_arms(""));
+        let end = |interrupted| {
+            let tracing = record::Tracing::default();
+            conclude(&scenario, &record, &Circumstances::default(), interrupted, tracing)
+        };
+        assert_eq!((end(true).verdict, end(true).exit_code), (None, judge::EXIT_INTERRUPTED));
+        let judged = end(false);
+        assert_eq!(judged.verdict, Some(Verdict::Invalid), "nothing was measured: {:?}", judged.lints);
+        assert_eq!(judged.exit_code, judge::exit_code(Verdict::Invalid));
+    }
 }

@@ -1,4 +1,4 @@
-//! The load generator as a child: told when to begin, listened to until it has said everything.
+//! The load generator as a child: started, followed to its last message, ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,11 @@ use std::time::Duration;
 use loadgen::{LoadPlan, Message};
 use tokio::sync::mpsc;
 
-use crate::arm::RunEnvironment;
-use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, describe_exit};
+use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, Spawner, describe_exit};
 
-/// The generator's barrier has its own limit; this one is for a child that says nothing at all.
+/// The generator's barrier has its own limit; this one is for a child that sends no message at all.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
-/// Messages that may wait for us: a second of a busy run.
+/// Messages that may wait for the conductor: a second of a busy run.
 const MAX_QUEUED_MESSAGES: usize = 4_096;
 
 /// Why there is no load.
@@ -36,12 +35,12 @@ pub enum GeneratorError {
     NotReady {
         /// What it did instead.
         reason: String,
-        /// Where it may say more.
+        /// Where more is logged.
         log: PathBuf,
     },
 }
 
-/// A generator that stands ready.
+/// A generator that is ready to send.
 pub struct Generator {
     running: ChildProcess,
     commands: Option<ChildStdin>,
@@ -58,7 +57,8 @@ impl Generator {
     /// # Errors
     /// When it does not start or does not get ready.
     pub async fn start(
-        environment: &RunEnvironment,
+        spawner: &Spawner,
+        program: &Path,
         plan: &LoadPlan,
         folder: &Path,
     ) -> Result<Self, GeneratorError> {
@@ -68,12 +68,12 @@ impl Generator {
         let log = plan.log.clone();
         let spec = ChildSpec {
             name: "generator".into(),
-            program: environment.program.clone(),
+            program: program.to_owned(),
             arguments: vec!["load".into(), path.into()],
             environment: Vec::new(),
             log: log.clone(),
         };
-        let (mut running, stdout) = environment.spawner.spawn(spec).await?;
+        let (mut running, stdout) = spawner.spawn(spec).await?;
         let commands = running.take_stdin();
         let (sender, messages) = mpsc::channel(MAX_QUEUED_MESSAGES);
         std::thread::Builder::new()
@@ -81,7 +81,7 @@ impl Generator {
             .spawn(move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                     let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
-                    // Nobody listens any more: drain, so that the child can end.
+                    // The conductor follows no longer: drain, so that the child can end.
                     let _ = sender.blocking_send(message);
                 }
             })
@@ -91,7 +91,7 @@ impl Generator {
             Ok(Ok(())) => Ok(generator),
             Ok(Err(reason)) => Err(GeneratorError::NotReady { reason, log }),
             Err(_) => {
-                Err(GeneratorError::NotReady { reason: format!("no word within {READY_TIMEOUT:?}"), log })
+                Err(GeneratorError::NotReady { reason: format!("no message within {READY_TIMEOUT:?}"), log })
             }
         }
     }
@@ -119,7 +119,7 @@ impl Generator {
     /// Begins the load at an instant of CLOCK_MONOTONIC.
     pub fn start_load(&mut self, at_mono_ns: u64) {
         if let Some(commands) = &mut self.commands {
-            // A child that is gone is noticed by its silence.
+            // A child that is gone sends no summary.
             let _ = writeln!(commands, "start {at_mono_ns}").and_then(|()| commands.flush());
         }
     }
@@ -129,7 +129,7 @@ impl Generator {
         self.commands = None;
     }
 
-    /// Its next message; `None` once it has said everything and left.
+    /// Its next message; `None` once it has ended.
     pub async fn next_message(&mut self) -> Option<Message> {
         self.messages.recv().await
     }

@@ -3,93 +3,143 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use record::Entry;
+use record::{Entry, PhasePlan};
 
 use crate::arm::Arm;
-use crate::observe::sampling::{ArmTotals, arm_totals};
-use crate::run::stage::Stage;
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::totals::{ArmTotals, arm_totals};
+use crate::process::control::ControlClient;
 
 /// What a phase cost an arm.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PhaseCost {
     arm: char,
     phase: String,
     totals: ArmTotals,
 }
 
-impl Stage {
-    /// Says when phases begin, and takes the arms' cumulative figures at their bounds.
-    pub(crate) async fn phases(
-        &self,
-        arms: &[Arc<Arm>],
-        round: u32,
-        start: Instant,
-        costs: &Mutex<Vec<PhaseCost>>,
-    ) {
-        let letters: String = arms.iter().map(|arm| arm.plan.letter).collect();
-        let plan = self.options.scenario.plan();
+/// The phases of one block of load.
+pub(crate) struct Phases<'a> {
+    pub plan: &'a [PhasePlan],
+    pub arms: &'a [Arc<Arm>],
+    pub round: u32,
+    /// When the load began.
+    pub start: Instant,
+    pub record: &'a RecordWriter,
+    pub control: &'a ControlClient,
+}
+
+impl Phases<'_> {
+    /// Writes when phases begin, and adds to `costs` as each ends.
+    pub async fn run(&self, costs: &Mutex<Vec<PhaseCost>>) {
+        let letters: String = self.arms.iter().map(|arm| arm.plan.letter).collect();
         let mut before: Option<Vec<ArmTotals>> = None;
-        for (index, phase) in plan.iter().enumerate() {
-            tokio::time::sleep_until((start + Duration::from_nanos(phase.start_ns)).into()).await;
+        for (index, phase) in self.plan.iter().enumerate() {
+            self.sleep_until(phase.start_ns).await;
             self.record.append(Entry::Phase(record::Phase {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 name: phase.name.clone(),
-                round,
+                round: self.round,
                 arms: letters.clone(),
             }));
-            let now = self.all_totals(arms).await;
+            let now = self.totals().await;
             if let (Some(before), Some(last)) = (before.replace(now.clone()), index.checked_sub(1)) {
-                push_costs(costs, arms, &plan[last].name, &before, &now);
+                self.add_costs(costs, &self.plan[last].name, &before, &now);
             }
         }
-        if let (Some(before), Some(last)) = (before, plan.last()) {
-            tokio::time::sleep_until((start + Duration::from_nanos(last.start_ns + last.length_ns)).into())
-                .await;
-            let now = self.all_totals(arms).await;
-            push_costs(costs, arms, &last.name, &before, &now);
+        if let (Some(before), Some(last)) = (before, self.plan.last()) {
+            self.sleep_until(last.start_ns + last.length_ns).await;
+            let now = self.totals().await;
+            self.add_costs(costs, &last.name, &before, &now);
         }
     }
 
-    async fn all_totals(&self, arms: &[Arc<Arm>]) -> Vec<ArmTotals> {
-        futures_util::future::join_all(arms.iter().map(|arm| arm_totals(arm, &self.environment.control)))
-            .await
+    async fn sleep_until(&self, ns: u64) {
+        tokio::time::sleep_until((self.start + Duration::from_nanos(ns)).into()).await;
     }
 
-    /// Costs become lines once all windows are final: they are per journey.
-    pub(crate) fn append_costs(&self, round: u32, costs: Vec<PhaseCost>) {
-        for PhaseCost { arm, phase, totals } in costs {
-            let window = model::Window::Phase(phase.clone());
-            let journeys = self
-                .record
-                .query(|tally| {
-                    let seconds = model::TimeRange { round, seconds: tally.seconds(&window) };
-                    tally.sum(arm, &seconds, "all", |window| window.sent)
-                })
-                .unwrap_or(0);
-            let hops = if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 };
-            self.record.append(Entry::Cost(Box::new(record::Cost {
-                arm,
-                round,
-                phase,
-                journeys,
-                hops,
-                cpu_total_ns: totals.cpu_total_ns,
-                cpu_parts_ns: totals.cpu_parts_ns,
-                wall_parts_ns: totals.wall_parts_ns,
-                billed: totals.billed,
-            })));
+    async fn totals(&self) -> Vec<ArmTotals> {
+        let arms: Vec<_> = self.arms.iter().map(|arm| arm.sampled()).collect();
+        futures_util::future::join_all(arms.iter().map(|arm| arm_totals(arm, self.control))).await
+    }
+
+    fn add_costs(&self, costs: &Mutex<Vec<PhaseCost>>, phase: &str, before: &[ArmTotals], now: &[ArmTotals]) {
+        let letters = self.arms.iter().map(|arm| arm.plan.letter);
+        costs.lock().expect("no panic while held").extend(phase_costs(letters, phase, before, now));
+    }
+}
+
+/// What was added between the bounds of a phase, by arm.
+fn phase_costs(
+    letters: impl Iterator<Item = char>,
+    phase: &str,
+    before: &[ArmTotals],
+    now: &[ArmTotals],
+) -> Vec<PhaseCost> {
+    let arms = letters.zip(before).zip(now);
+    let cost = |((arm, before), now): ((char, &ArmTotals), &ArmTotals)| PhaseCost {
+        arm,
+        phase: phase.to_owned(),
+        totals: now.since(before),
+    };
+    arms.map(cost).collect()
+}
+
+/// Writes costs, once all windows are final: they are per journey.
+pub(crate) fn append_costs(record: &RecordWriter, round: u32, costs: Vec<PhaseCost>) {
+    for cost in costs {
+        let window = model::Window::Phase(cost.phase.clone());
+        let journeys = record
+            .query(|run| {
+                let range = model::TimeRange { round, seconds: run.seconds(&window) };
+                run.sum(cost.arm, &range, "all", |window| window.sent)
+            })
+            .unwrap_or(0);
+        record.append(Entry::Cost(Box::new(cost.line(round, journeys))));
+    }
+}
+
+impl PhaseCost {
+    fn line(self, round: u32, journeys: u64) -> record::Cost {
+        let Self { arm, phase, totals } = self;
+        record::Cost {
+            arm,
+            round,
+            phase,
+            journeys,
+            hops: if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 },
+            cpu_total_ns: totals.cpu_total_ns,
+            cpu_parts_ns: totals.cpu_parts_ns,
+            wall_parts_ns: totals.wall_parts_ns,
+            billed: totals.billed,
         }
     }
 }
 
-fn push_costs(
-    costs: &Mutex<Vec<PhaseCost>>,
-    arms: &[Arc<Arm>],
-    phase: &str,
-    before: &[ArmTotals],
-    now: &[ArmTotals],
-) {
-    let mut costs = costs.lock().expect("no panic while held");
-    for ((arm, before), now) in arms.iter().zip(before).zip(now) {
-        costs.push(PhaseCost { arm: arm.plan.letter, phase: phase.to_owned(), totals: now.since(before) });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totals(requests: u64) -> ArmTotals {
+        ArmTotals { requests, cpu_total_ns: requests * 1_000, ..ArmTotals::default() }
+    }
+
+    #[test]
+    fn a_phase_costs_what_was_added_between_its_bounds() {
+        let before = [totals(100), totals(500)];
+        let now = [totals(130), totals(590)];
+        let costs = phase_costs("AB".chars(), "steady", &before, &now);
+        let lines: Vec<_> = costs.into_iter().map(|cost| cost.line(1, 30)).collect();
+        assert_eq!((lines[0].arm, lines[0].hops), ('A', 1.0), "30 requests of 30 journeys");
+        assert_eq!((lines[1].arm, lines[1].hops), ('B', 3.0), "90 requests of 30 journeys");
+        assert_eq!(lines[1].cpu_total_ns, 90_000);
+    }
+
+    #[test]
+    fn a_phase_without_journeys_has_no_hops() {
+        let [cost] = &phase_costs("A".chars(), "warm", &[totals(0)], &[totals(7)])[..] else {
+            panic!("one arm")
+        };
+        assert_eq!(cost.clone().line(1, 0).hops, 0.0);
     }
 }

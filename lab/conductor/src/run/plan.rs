@@ -1,25 +1,34 @@
-//! What is settled before anything starts: arms, the generator's orders, the record's header.
+//! What is settled before anything starts: the arms, their configuration, and the load they are offered.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
 
 use contract::ProcessPlan;
 use loadgen::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
-use record::Header;
-use runtime::clock;
-use traffic::load::{Model, Overload};
+use policy::{EdgePattern, Policy};
+use scenario::{Scenario, TelemetryLevel};
+use telemetry::Level;
 
-use crate::arm::{Arm, ArmPlan};
-use crate::process::usage;
-use crate::run::finish;
-use crate::run::generator::Generator;
-use crate::run::seed::SeededData;
-use crate::run::stage::Stage;
-use crate::run::{RunError, telemetry_level};
+use crate::arm::arm_plan::ArmPlan;
+use crate::run::options::{RunError, RunOptions};
+use crate::run::secrets::RunSecrets;
+
+/// Threads of the generator that send.
+const GENERATOR_WORKERS: usize = 2;
+
+/// What is settled before anything starts.
+pub(crate) struct RunPlan<'a> {
+    pub options: &'a RunOptions,
+    pub id: &'a str,
+    pub folder: &'a Path,
+    pub secrets: &'a RunSecrets,
+    /// The lab's collector, where nodes trace.
+    pub otlp: Option<String>,
+}
 
 /// One arm as planned.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct PlannedArm {
     pub letter: char,
     pub topology: String,
@@ -28,146 +37,101 @@ pub(crate) struct PlannedArm {
     pub plan: ArmPlan,
 }
 
-impl Stage {
-    /// The arms asked for, in the order asked for: the first is A.
-    pub(crate) fn plan_arms(&self, seeded: &SeededData) -> Result<Vec<PlannedArm>, RunError> {
-        let scenario = &self.options.scenario;
+impl RunPlan<'_> {
+    fn scenario(&self) -> &Scenario {
+        &self.options.scenario
+    }
+
+    /// The arms asked for, in the order asked for: the first is A. `probes` are the requests that each must answer.
+    pub fn arms(&self, probes: &[String]) -> Result<Vec<PlannedArm>, RunError> {
+        let scenario = self.scenario();
         let chosen: Vec<&scenario::Arm> = if self.options.arms.is_empty() {
             scenario.default_arms().collect()
         } else {
             let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
             self.options.arms.iter().filter_map(find).collect()
         };
-        let mut planned = Vec::new();
-        for (index, arm) in chosen.into_iter().enumerate() {
-            let letter = arm_letter(index);
-            let processes = processes_of(arm)?;
-            let folder = self.folder.join(arm.name.replace('/', "-"));
-            let config = NodeConfig {
-                run_id: self.id.clone(),
-                scenario: scenario.name.clone(),
-                data: folder.join("data"),
-                secret: self.secret.clone(),
-                token: self.token.clone(),
-                settings: component::service_context::Settings {
-                    push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
-                    outbox: arm.services.values().all(|service| service.outbox != Some(false)),
-                    feed_depth: scenario.load.feed.depth,
-                    ..component::service_context::Settings::default()
-                },
-                telemetry: telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)),
-                otlp: self.collector.as_ref().map(|collector| format!("http://{}", collector.grpc)),
-                seed: self.options.seed,
-                shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
-                cores: arm_cores(scenario, letter),
-                ..node_config(arm, &processes)
-            };
-            let plan = ArmPlan {
-                letter,
-                name: arm.name.clone(),
-                processes: processes.clone(),
-                placement: arm.placement.clone(),
-                config,
-                folder,
-                probes: seeded.probes(),
-            };
-            planned.push(PlannedArm {
-                letter,
-                topology: arm.topology.clone(),
-                variant: arm.variant.clone(),
-                processes,
-                plan,
-            });
-        }
-        Ok(planned)
+        let planned = |(index, arm)| self.arm(arm_letter(index), arm, probes);
+        chosen.into_iter().enumerate().map(planned).collect()
     }
 
-    /// What the generator is told to offer to these arms.
-    pub(crate) fn load_plan(&self, arms: &[Arc<Arm>], round: u32) -> LoadPlan {
-        let scenario = &self.options.scenario;
-        let timeout_us = u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
-        let good = scenario
-            .load
-            .good_within
-            .map_or(timeout_us, |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX));
+    fn arm(&self, letter: char, arm: &scenario::Arm, probes: &[String]) -> Result<PlannedArm, RunError> {
+        let scenario = self.scenario();
+        let processes = processes_of(arm)?;
+        let folder = self.folder.join(arm.name.replace('/', "-"));
+        let config = NodeConfig {
+            run_id: self.id.to_owned(),
+            scenario: scenario.name.clone(),
+            data: folder.join("data"),
+            secret: self.secrets.identity.clone(),
+            token: self.secrets.token.clone(),
+            settings: component::service_context::Settings {
+                push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
+                outbox: arm.services.values().all(|service| service.outbox != Some(false)),
+                feed_depth: scenario.load.feed.depth,
+                ..component::service_context::Settings::default()
+            },
+            telemetry: telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)),
+            otlp: self.otlp.clone(),
+            seed: self.options.seed,
+            shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
+            cores: arm_cores(scenario, letter, &runtime::limits::allowed_cores()),
+            ..node_config(arm, &processes)
+        };
+        let plan = ArmPlan {
+            letter,
+            name: arm.name.clone(),
+            processes: processes.clone(),
+            placement: arm.placement.clone(),
+            config,
+            folder,
+            probes: probes.to_vec(),
+        };
+        let (topology, variant) = (arm.topology.clone(), arm.variant.clone());
+        Ok(PlannedArm { letter, topology, variant, processes, plan })
+    }
+
+    /// What the generator offers to arms.
+    pub fn load(&self, arms: Vec<ArmEndpoint>, round: u32) -> LoadPlan {
+        let scenario = self.scenario();
         LoadPlan {
-            run_id: self.id.clone(),
+            run_id: self.id.to_owned(),
             seed: self.options.seed,
             round,
             phases: scenario.plan(),
             load: scenario.load.clone(),
-            arms: arms
-                .iter()
-                .map(|arm| ArmEndpoint {
-                    letter: arm.plan.letter,
-                    name: arm.plan.name.clone(),
-                    url: format!("http://{}", arm.public),
-                })
-                .collect(),
-            secret: self.secret.clone(),
+            arms,
+            secret: self.secrets.identity.clone(),
             log: self.folder.join("generator.log"),
-            good_within_us: good,
-            timeout_us,
+            good_within_us: good_within_us(scenario),
+            timeout_us: timeout_us(scenario),
             audit: true,
             sample: telemetry_level(scenario.telemetry).ratio(),
-            workers: 2,
-            cores: generator_cores(scenario),
+            workers: GENERATOR_WORKERS,
+            cores: generator_cores(scenario, &runtime::limits::allowed_cores()),
         }
     }
+}
 
-    /// The record's first line.
-    pub(crate) fn header(
-        &self,
-        arms: Vec<record::Arm>,
-        seeded: &SeededData,
-        generator: &Generator,
-        ready_ms: u64,
-        load_start_ns: u64,
-    ) -> Header {
-        let scenario = &self.options.scenario;
-        let plan = finish::expectation_plans(scenario);
-        let schedule =
-            traffic::Schedule::new(self.options.seed, &scenario.plan(), &scenario.load, &seeded.data);
-        let digest = schedule.digest();
-        let mut notes = self.notes.lock().expect("no panic while held");
-        if digest != generator.digest {
-            let text = format!("the generator offers schedule {}, planned was {digest}", generator.digest);
-            notes.generator.push(text);
-        }
-        notes.skewed = traffic::skew::find_skew(schedule, &scenario.plan(), &scenario.load);
-        drop(notes);
-        Header {
-            schema_version: record::SCHEMA_VERSION,
-            run_id: self.id.clone(),
-            scenario: scenario.name.clone(),
-            title: scenario.title.clone(),
-            why: scenario.why.clone(),
-            scenario_text: scenario.source.text.clone(),
-            seed: self.options.seed,
-            version: self.options.version.clone(),
-            command: self.options.command.clone(),
-            wall_us: clock::wall_us() - i64::try_from(self.record.now() / 1_000).unwrap_or(0),
-            way: if self.options.interleaved { "interleaved" } else { "side by side" }.to_owned(),
-            rounds: self.options.rounds,
-            machine: usage::machine(),
-            steps: finish::step_plans(scenario, &arms, self.options.seed),
-            arms,
-            phases: scenario.plan(),
-            journeys: finish::journey_plans(scenario),
-            expectations: plan,
-            schedule_digest: digest,
-            planned: generator.planned,
-            good_within_us: self.load_plan(&[], 1).good_within_us,
-            load_start_ns,
-            ready_ms,
-            telemetry: telemetry_level(scenario.telemetry).to_string(),
-            budget_memory: scenario.budget.memory.map(|memory| memory.get()),
-            closed: scenario.load.model == Model::Closed,
-            popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
-            has_copies: scenario.arms.iter().any(has_copies),
-            drops: scenario.load.overload == Overload::Drop,
-            slots: (scenario.load.slots(), scenario.load.needed_slots()),
-        }
+/// Time for a whole request, microseconds.
+fn timeout_us(scenario: &Scenario) -> u64 {
+    u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An answer later than this is not good, microseconds: the timeout, where the scenario names nothing.
+pub(crate) fn good_within_us(scenario: &Scenario) -> u64 {
+    let declared = scenario.load.good_within;
+    declared
+        .map_or(timeout_us(scenario), |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX))
+}
+
+/// The level of nodes' telemetry that a scenario declares.
+pub(crate) fn telemetry_level(watching: TelemetryLevel) -> Level {
+    match watching {
+        TelemetryLevel::Off => Level::Off,
+        TelemetryLevel::Metrics => Level::Metrics,
+        TelemetryLevel::Sampled => Level::default(),
+        TelemetryLevel::Full => Level::Full,
     }
 }
 
@@ -180,12 +144,12 @@ fn push_below(arm: &scenario::Arm) -> Option<u32> {
     arm.services.values().find_map(|service| service.push_below)
 }
 
-/// What holds on each edge that crosses processes, with every blank filled in.
+/// The policy in force on each edge that crosses processes, with every default filled in.
 pub(crate) fn effective_policies(
-    policies: &BTreeMap<String, policy::Policy>,
+    policies: &BTreeMap<String, Policy>,
     edges: &[String],
 ) -> BTreeMap<String, serde_json::Value> {
-    let table: Vec<(policy::EdgePattern, policy::Policy)> =
+    let table: Vec<(EdgePattern, Policy)> =
         policies.iter().filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
     let of = |edge: &String| {
         let (caller, callee) = edge.split_once("->")?;
@@ -193,13 +157,6 @@ pub(crate) fn effective_policies(
         Some((edge.clone(), serde_json::to_value(effective).ok()?))
     };
     edges.iter().filter_map(of).collect()
-}
-
-/// Whether an arm is a monolith with copies.
-fn has_copies(arm: &scenario::Arm) -> bool {
-    let processes = processes_of(arm).unwrap_or_default();
-    let with_data: Vec<&ProcessPlan> = processes.iter().filter(|process| !process.hosts.is_empty()).collect();
-    with_data.len() == 1 && with_data[0].replicas > 1
 }
 
 /// The processes of an arm.
@@ -210,7 +167,7 @@ pub(crate) fn processes_of(arm: &scenario::Arm) -> Result<Vec<ProcessPlan>, RunE
     })
 }
 
-/// What the nodes of an arm are told about it.
+/// The part of a node's configuration that its arm decides.
 pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> NodeConfig {
     NodeConfig {
         arm: arm.name.clone(),
@@ -224,28 +181,26 @@ pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Nod
     }
 }
 
-/// Cores an arm keeps to: the same number for each, other ones where there are enough.
-fn arm_cores(scenario: &scenario::Scenario, letter: char) -> Vec<usize> {
-    let Some(wanted) = scenario.budget.cores else { return Vec::new() };
-    let all = runtime::limits::allowed_cores();
-    let wanted = (wanted as usize).clamp(1, all.len().max(1));
+/// Cores of an arm, of those the lab may use: the same number for each arm, other ones where there are enough.
+fn arm_cores(scenario: &Scenario, letter: char, allowed: &[usize]) -> Vec<usize> {
+    let Some(wanted) = scenario.budget.cores.filter(|_| !allowed.is_empty()) else { return Vec::new() };
+    let wanted = (wanted as usize).clamp(1, allowed.len());
     // Arms that take turns take the same cores, and leave the others to the generator.
-    let turns = scenario.way == scenario::RunMode::SideBySide;
-    let turn = (0..52).filter(|_| turns).find(|index| arm_letter(*index) == letter).unwrap_or(0) * wanted;
-    (0..wanted).map(|i| all[(turn + i) % all.len()]).collect()
+    let is_paired = scenario.way == scenario::RunMode::SideBySide;
+    let turn = (0..52).filter(|_| is_paired).find(|index| arm_letter(*index) == letter).unwrap_or(0) * wanted;
+    (0..wanted).map(|i| allowed[(turn + i) % allowed.len()]).collect()
 }
 
 /// Cores left to the generator, where arms that take turns have a budget.
-fn generator_cores(scenario: &scenario::Scenario) -> Vec<usize> {
+fn generator_cores(scenario: &Scenario, allowed: &[usize]) -> Vec<usize> {
     if scenario.way == scenario::RunMode::SideBySide || scenario.budget.cores.is_none() {
         return Vec::new();
     }
-    let taken = arm_cores(scenario, 'A');
-    runtime::limits::allowed_cores().into_iter().filter(|core| !taken.contains(core)).collect()
+    let taken = arm_cores(scenario, 'A', allowed);
+    allowed.iter().copied().filter(|core| !taken.contains(core)).collect()
 }
 
-/// The order of arms in a round: two arms ABBA AB .., more a Latin square
-/// ABC BCA CAB, so that no arm is always first.
+/// The order of arms in a round: two arms ABBA AB .., more a Latin square ABC BCA CAB, so that no arm is always first.
 pub(crate) fn round_order(round: u32, arms: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..arms).collect();
     if arms == 2 {
@@ -258,43 +213,85 @@ pub(crate) fn round_order(round: u32, arms: usize) -> Vec<usize> {
     order
 }
 
-/// An arm that has not been started: what is known from its plan.
-pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
-    let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
-    let copies =
-        planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
-    let instances: Vec<record::Instance> = copies
-        .map(|(process, copy)| record::Instance {
-            name: format!("{}#{copy}", process.name),
-            hosts: process.hosts.iter().map(ToString::to_string).collect(),
-            port: 0,
-            public_port: process.gateway.then_some(0),
-        })
-        .collect();
-    let databases = planned.processes.iter().filter(|process| !process.hosts.is_empty()).count();
-    record::Arm {
-        letter: planned.letter,
-        name: planned.plan.name.clone(),
-        topology: planned.topology.clone(),
-        variant: planned.variant.clone(),
-        config_keys: planned.plan.config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
-        instances,
-        policies: effective_policies(&planned.plan.config.policies, &remote_edges),
-        local_edges,
-        remote_edges,
-        databases: u32::try_from(databases).unwrap_or(u32::MAX),
-        ready_ms: 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    fn with_plan<T>(options: &RunOptions, test: impl FnOnce(&RunPlan<'_>) -> T) -> T {
+        let secrets = fixture::secrets();
+        let folder = Path::new("/runs/r1");
+        test(&RunPlan { options, id: "r1", folder, secrets: &secrets, otlp: None })
+    }
 
     #[test]
     fn rounds_are_balanced() {
         assert_eq!((round_order(1, 2), round_order(2, 2)), (vec![0, 1], vec![1, 0]));
         let square: Vec<_> = (1..=3).map(|round| round_order(round, 3)).collect();
         assert_eq!(square, [vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]]);
+    }
+
+    #[test]
+    fn arms_are_lettered_in_the_order_asked_for() {
+        let mut options = fixture::options(&fixture::two_arms(""));
+        let letters = |options: &RunOptions| {
+            let arms = with_plan(options, |plan| plan.arms(&["/ready".to_owned()]).expect("arms"));
+            arms.into_iter().map(|arm| (arm.letter, arm.plan.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(letters(&options), [('A', "micro".to_owned()), ('B', "mono".to_owned())]);
+        options.arms = vec!["mono".to_owned()];
+        assert_eq!(letters(&options), [('A', "mono".to_owned())]);
+    }
+
+    #[test]
+    fn an_arm_gets_the_secrets_the_probes_and_a_folder_of_its_own() {
+        let options = fixture::options(&fixture::two_arms(""));
+        let arms = with_plan(&options, |plan| plan.arms(&["/ready".to_owned()]).expect("arms"));
+        let config = &arms[0].plan.config;
+        assert_eq!((config.token.as_str(), config.secret.as_str()), ("token", "identity"));
+        assert_eq!(config.data, Path::new("/runs/r1/micro/data"));
+        assert_eq!(arms[0].plan.probes, ["/ready"]);
+        assert_eq!(arms[0].processes.len(), 7, "gateway, registry and five components");
+        assert_eq!(arms[1].processes.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_is_good_within_the_timeout_unless_the_scenario_says_otherwise() {
+        let options = fixture::options(&fixture::two_arms(""));
+        let load = with_plan(&options, |plan| plan.load(Vec::new(), 2));
+        assert_eq!((load.good_within_us, load.timeout_us, load.round), (1_000_000, 1_000_000, 2));
+        assert!(load.cores.is_empty(), "no budget of cores");
+    }
+
+    #[test]
+    fn arms_side_by_side_take_other_cores_and_arms_in_turns_the_same() {
+        let mut scenario = fixture::scenario(&fixture::two_arms(""));
+        assert_eq!(arm_cores(&scenario, 'A', &[0, 1, 2, 3]), [0; 0], "no budget");
+        scenario.budget.cores = Some(2);
+        let cores = |scenario: &Scenario, letter| arm_cores(scenario, letter, &[0, 1, 2, 3]);
+        assert_eq!((cores(&scenario, 'A'), cores(&scenario, 'B')), (vec![0, 1], vec![2, 3]));
+        assert_eq!(generator_cores(&scenario, &[0, 1, 2, 3]), [0; 0]);
+        assert_eq!(arm_cores(&scenario, 'B', &[0]), [0], "as many as there are");
+        assert_eq!(arm_cores(&scenario, 'B', &[]), [0; 0]);
+        scenario.way = scenario::RunMode::Interleaved;
+        assert_eq!((cores(&scenario, 'A'), cores(&scenario, 'B')), (vec![0, 1], vec![0, 1]));
+        assert_eq!(generator_cores(&scenario, &[0, 1, 2, 3]), [2, 3], "what arms leave");
+    }
+
+    #[test]
+    fn policies_are_given_for_edges_that_cross_with_every_default() {
+        let policy = toml::from_str::<Policy>("timeout = \"70ms\"").expect("a policy");
+        let policies = BTreeMap::from([("feed->*".to_owned(), policy)]);
+        let effective =
+            effective_policies(&policies, &["feed->photo".to_owned(), "search->photo".to_owned()]);
+        let timeout = |edge: &str| effective[edge]["timeout"].to_string();
+        assert!(timeout("feed->photo").contains("70ms"), "{effective:?}");
+        assert!(!timeout("search->photo").contains("70ms"), "{effective:?}");
+    }
+
+    #[test]
+    fn there_are_letters_for_as_many_arms_as_there_are_groupings() {
+        let letters: String = (0..52).map(arm_letter).collect();
+        assert!(letters.starts_with("ABC") && letters.ends_with("xyz"), "{letters}");
     }
 }

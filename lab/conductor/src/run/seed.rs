@@ -1,4 +1,4 @@
-//! What is there when a run begins: made once per seed and layout, then copied.
+//! The data a run begins with: made once per seed and layout, then copied.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use traffic::{Dataset, Load, Seed};
 /// and tables.
 const VERSION: u32 = 1;
 
-/// Why there is no data to begin with.
+/// Why there is no data set.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
     /// The folder of snapshots.
@@ -28,7 +28,7 @@ pub enum SeedError {
         #[source]
         source: std::io::Error,
     },
-    /// A database refused.
+    /// The databases.
     #[error("the data set cannot be stored in {path}; make room, or choose another folder with --out")]
     Storage {
         /// The folder of snapshots.
@@ -37,7 +37,7 @@ pub enum SeedError {
         #[source]
         source: StorageError,
     },
-    /// The object store refused.
+    /// The object store.
     #[error("the pictures cannot be stored in {path}; make room, or choose another folder with --out")]
     Pictures {
         /// The folder of snapshots.
@@ -50,7 +50,7 @@ pub enum SeedError {
 
 /// A data set and the history it stands for.
 pub struct SeededData {
-    /// As the generator knows it.
+    /// As the generator draws from it.
     pub data: Arc<Dataset>,
     history: History,
     pictures: Vec<(Bytes, Bytes)>,
@@ -81,11 +81,11 @@ impl SeededData {
             let path = path.to_owned();
             move |source| SeedError::Folder { path, source }
         };
-        // Made beside and then renamed: a snapshot is there as a whole or not at all.
+        // Made in another folder and then renamed: a snapshot is there as a whole or not at all.
         let partial = snapshots.join(format!(".making-{}-{}", std::process::id(), layout(processes)));
         std::fs::create_dir_all(&partial).map_err(failed(&partial))?;
         if let Err(error) = self.fill(&partial, processes).await {
-            // What is half made only takes the room that may be lacking.
+            // A part of a snapshot only takes the room that may be lacking.
             let _ = std::fs::remove_dir_all(&partial);
             return Err(error);
         }
@@ -118,7 +118,7 @@ impl SeededData {
         format!("v{VERSION}-{schema:08x}-{}-{}-{}", self.data.key(), feed.0, feed.1)
     }
 
-    /// Requests that show that every component answers with seeded data.
+    /// Requests that every component answers from seeded data.
     pub fn probes(&self) -> Vec<String> {
         let user = UserId::new(self.data.users[0].id);
         let photo = &self.data.photos[0];

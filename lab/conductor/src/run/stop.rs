@@ -1,14 +1,16 @@
 //! When a run stops before its end: the machine is running out of something, or the scenario says so.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use record::Verdict;
 use runtime::clock;
+use scenario::Stop;
 use scorecard::judge;
 
-use crate::process::usage;
+use crate::observe::record_writer::RecordWriter;
+use crate::process::host;
 use crate::run::finish;
-use crate::run::stage::Stage;
 
 /// Longest run whatever a scenario says.
 const MAX_RUN: Duration = Duration::from_secs(30 * 60);
@@ -20,47 +22,125 @@ const MAX_HELD_MEMORY_SHARE: f64 = 0.75;
 const MIN_FREE_DISK_MIB: u64 = 1_024;
 /// Files open on the machine from which every run stops, share of all it allows.
 const MAX_OPEN_FILES_SHARE: f64 = 0.90;
-/// Lateness of the generator at the median of the last seconds from which a run says nothing any more, us.
+/// Lag of the generator at the median of the last seconds from which a run measures nothing any more, us.
 const MAX_GENERATOR_LAG_US: u64 = 500_000;
 
-impl Stage {
-    /// Why the run must stop now, if it must.
-    pub(crate) fn stop_reason(&self, start: Instant) -> Option<String> {
-        if self.record.is_failing() {
-            return Some("the record cannot be written".to_owned());
+/// What may end a run early, as it is now. Unknown is no reason to stop.
+#[derive(Clone, Debug, Default)]
+struct Observed {
+    running: Duration,
+    is_record_failing: bool,
+    memory_mib: u64,
+    memory_available_mib: u64,
+    /// Held by everything the run started.
+    memory_held_mib: Option<f64>,
+    disk_free_mib: Option<u64>,
+    open_files_share: Option<f64>,
+    generator_lag_us: Option<u64>,
+}
+
+/// Why a run whose load began at `start` must stop now, if it must.
+pub(crate) fn stop_reason(
+    stop: &Stop,
+    record: &RecordWriter,
+    folder: &Path,
+    start: Instant,
+) -> Option<String> {
+    let running = clock::now().saturating_duration_since(start);
+    let second = u32::try_from(running.as_secs()).unwrap_or(u32::MAX);
+    let observed = Observed {
+        running,
+        is_record_failing: record.is_failing(),
+        memory_mib: host::machine().memory_mib,
+        memory_available_mib: host::usage().memory_available_mib,
+        memory_held_mib: record.query(finish::pss_mib),
+        disk_free_mib: host::disk_free_mib(folder),
+        open_files_share: host::open_files_share(),
+        generator_lag_us: record.query(|run| finish::generator_lag_us(run, second)).flatten(),
+    };
+    let holds = |condition: &scorecard::Expectation| {
+        let checks = record.query(|run| judge::checks(run, 0, condition)).unwrap_or_default();
+        checks.iter().any(|check| check.verdict == Verdict::Pass).then(|| condition.text.clone())
+    };
+    exhausted(stop.max_ns, &observed).or_else(|| stop.when.iter().find_map(holds))
+}
+
+/// What has run out.
+fn exhausted(max_ns: u64, now: &Observed) -> Option<String> {
+    if now.is_record_failing {
+        return Some("the record cannot be written".to_owned());
+    }
+    let limit = if max_ns == 0 { MAX_RUN } else { Duration::from_nanos(max_ns).min(MAX_RUN) };
+    if now.running > limit {
+        return Some(format!("longer than {}s", limit.as_secs()));
+    }
+    let all = now.memory_mib;
+    if all > 0 && (now.memory_available_mib as f64) < MIN_FREE_MEMORY_SHARE * all as f64 {
+        return Some(format!("{} MiB of memory are left", now.memory_available_mib));
+    }
+    if let Some(held) = now.memory_held_mib
+        && all > 0
+        && held > MAX_HELD_MEMORY_SHARE * all as f64
+    {
+        return Some(format!("the run holds {held:.0} of {all} MiB of memory"));
+    }
+    if let Some(left) = now.disk_free_mib.filter(|left| *left < MIN_FREE_DISK_MIB) {
+        return Some(format!("{left} MiB are left on the disk"));
+    }
+    if let Some(share) = now.open_files_share.filter(|share| *share > MAX_OPEN_FILES_SHARE) {
+        return Some(format!("{:.0} % of all files the machine allows are open", share * 100.0));
+    }
+    let lag = now.generator_lag_us.filter(|lag| *lag > MAX_GENERATOR_LAG_US)?;
+    Some(format!("the load generator is {} ms late", lag / 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine of 8 GiB that lacks nothing.
+    fn healthy() -> Observed {
+        Observed {
+            running: Duration::from_secs(60),
+            memory_mib: 8_000,
+            memory_available_mib: 4_000,
+            memory_held_mib: Some(300.0),
+            disk_free_mib: Some(50_000),
+            open_files_share: Some(0.01),
+            generator_lag_us: Some(100),
+            ..Observed::default()
         }
-        let stop = &self.options.scenario.stop;
-        let limit = if stop.max_ns == 0 { MAX_RUN } else { Duration::from_nanos(stop.max_ns).min(MAX_RUN) };
-        let running = clock::now().saturating_duration_since(start);
-        if running > limit {
-            return Some(format!("longer than {}s", limit.as_secs()));
+    }
+
+    #[test]
+    fn a_run_stops_for_each_thing_that_runs_out_and_says_which() {
+        assert_eq!(exhausted(0, &healthy()), None);
+        for (observed, reason) in [
+            (Observed { is_record_failing: true, ..healthy() }, "the record"),
+            (Observed { running: Duration::from_secs(1_801), ..healthy() }, "longer than 1800s"),
+            (Observed { memory_available_mib: 799, ..healthy() }, "799 MiB of memory"),
+            (Observed { memory_held_mib: Some(6_001.0), ..healthy() }, "holds 6001 of 8000"),
+            (Observed { disk_free_mib: Some(1_023), ..healthy() }, "1023 MiB are left on the disk"),
+            (Observed { open_files_share: Some(0.91), ..healthy() }, "91 % of all files"),
+            (Observed { generator_lag_us: Some(500_001), ..healthy() }, "500 ms late"),
+        ] {
+            let stopped = exhausted(0, &observed).unwrap_or_else(|| panic!("{reason}"));
+            assert!(stopped.contains(reason), "{stopped}");
         }
-        let host = usage::host();
-        let all = usage::machine().memory_mib;
-        if all > 0 && (host.memory_available_mib as f64) < MIN_FREE_MEMORY_SHARE * all as f64 {
-            return Some(format!("{} MiB of memory are left", host.memory_available_mib));
-        }
-        if let Some(held) = self.record.query(finish::pss_mib)
-            && all > 0
-            && held > MAX_HELD_MEMORY_SHARE * all as f64
-        {
-            return Some(format!("the run holds {held:.0} of {all} MiB of memory"));
-        }
-        if let Some(left) = usage::disk_free_mib(&self.folder).filter(|left| *left < MIN_FREE_DISK_MIB) {
-            return Some(format!("{left} MiB are left on the disk"));
-        }
-        if let Some(share) = usage::open_files_share().filter(|share| *share > MAX_OPEN_FILES_SHARE) {
-            return Some(format!("{:.0} % of all files the machine allows are open", share * 100.0));
-        }
-        let second = u32::try_from(running.as_secs()).unwrap_or(u32::MAX);
-        let late = self.record.query(|tally| finish::generator_lag_us(tally, second)).flatten();
-        if let Some(late) = late.filter(|late| *late > MAX_GENERATOR_LAG_US) {
-            return Some(format!("the load generator is {} ms late", late / 1_000));
-        }
-        let holds = |condition: &scorecard::Expectation| {
-            let checks = self.record.query(|tally| judge::checks(tally, 0, condition)).unwrap_or_default();
-            checks.iter().any(|check| check.verdict == Verdict::Pass).then(|| condition.text.clone())
-        };
-        stop.when.iter().find_map(holds)
+    }
+
+    #[test]
+    fn a_scenario_may_shorten_a_run_and_not_lengthen_it() {
+        let after = |seconds| Observed { running: Duration::from_secs(seconds), ..healthy() };
+        let minute = 60_000_000_000;
+        assert!(exhausted(minute, &after(61)).is_some());
+        assert_eq!(exhausted(60 * minute, &after(61)), None);
+        assert!(exhausted(60 * minute, &after(1_801)).is_some(), "half an hour is the longest of all");
+    }
+
+    #[test]
+    fn unknown_is_no_reason_to_stop() {
+        let unknown = Observed { running: Duration::from_secs(1), ..Observed::default() };
+        assert_eq!(exhausted(0, &unknown), None);
     }
 }

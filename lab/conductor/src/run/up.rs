@@ -1,30 +1,30 @@
-//! A suite that stays up until told to go, for trying things out.
+//! A suite that stays up until it is interrupted, for trying things out.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use node::NodeConfig;
 use runtime::{Tasks, clock};
 use traffic::Load;
 
-use crate::arm::children::Spawner;
-use crate::arm::{Arm, ArmPlan, RunEnvironment};
+use crate::arm::Arm;
+use crate::arm::arm_plan::ArmPlan;
+use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::observe::record_writer::RecordWriter;
-use crate::observe::scrape_targets::ScrapeTargets;
-use crate::process::control::ControlClient;
-use crate::process::guardian::Guardian;
+use crate::run::TASKS_GRACE;
+use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
+use crate::run::secrets::RunSecrets;
 use crate::run::seed::SeededData;
-use crate::run::{Interrupts, RunError, random_secret};
 
 /// What to keep up.
 pub struct UpOptions {
-    /// What to keep up.
+    /// The arm.
     pub arm: scenario::Arm,
-    /// Seed and size of its data.
+    /// Seed of its data.
     pub seed: u64,
-    /// Data and settings come from here.
+    /// Size of its data, and settings of its services.
     pub load: Load,
     /// Where its folder goes.
     pub out: PathBuf,
@@ -32,14 +32,14 @@ pub struct UpOptions {
     pub program: PathBuf,
     /// Telemetry of nodes.
     pub telemetry: telemetry::Level,
-    /// Address of the public door; port 0 takes any free one.
+    /// Public address of the gateway; port 0 takes any free one.
     pub public: SocketAddr,
 }
 
-/// What can be said about a suite that is up.
+/// A suite that is up, as the terminal shows it.
 #[derive(Clone, Debug)]
 pub struct SuiteSummary {
-    /// The public door.
+    /// Public address of the gateway.
     pub public: String,
     /// Instances, what they hold, and their internal addresses.
     pub instances: Vec<(String, Vec<String>, String)>,
@@ -49,7 +49,7 @@ pub struct SuiteSummary {
     pub user: String,
     /// The password of all seeded users.
     pub password: String,
-    /// A token that speaks for that user.
+    /// That user's token.
     pub user_token: String,
     /// Opens control, calls and outbox.
     pub run_token: String,
@@ -57,7 +57,7 @@ pub struct SuiteSummary {
     pub folder: PathBuf,
 }
 
-/// Starts the suite, tells `ready` about it, and keeps it up until the first interrupt.
+/// Starts the suite, calls `ready` with its summary, and keeps it up until the first interrupt.
 ///
 /// # Errors
 /// When data or a process does not come up.
@@ -68,25 +68,19 @@ pub async fn up(
 ) -> Result<(), RunError> {
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
-    let token = random_secret("token");
-    let key = random_secret("identity");
-    let environment = RunEnvironment {
-        spawner: Spawner::new(),
-        tasks: tasks.clone(),
-        control: ControlClient::new(tasks.clone(), token.clone()),
-        program: options.program.clone(),
-        guardian: Arc::new(Guardian::new(&options.out, &options.program)),
-        cgroups: Arc::default(),
-        scrape_targets: Arc::new(ScrapeTargets::new(&options.out, run_id.as_str())),
-    };
+    let secrets = RunSecrets::generate()?;
     let folder =
         options.out.join(format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id()));
-    let failed = |path: &PathBuf| {
-        let path = path.clone();
+    let failed = |path: &Path| {
+        let path = path.to_owned();
         move |source| RunError::Folder { path, source }
     };
     std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let folder = folder.canonicalize().map_err(failed(&folder))?;
+    let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
+    let record = RecordWriter::new(clock::now(), writer);
+    let paths = RunPaths { out: &options.out, folder: &options.out, program: &options.program };
+    let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record);
     let processes = processes_of(&options.arm)?;
     let (load, seed) = (options.load.clone(), options.seed);
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
@@ -97,8 +91,8 @@ pub async fn up(
         run_id,
         scenario: "up".into(),
         data,
-        secret: key.clone(),
-        token: token.clone(),
+        secret: secrets.identity.clone(),
+        token: secrets.token.clone(),
         telemetry: options.telemetry,
         seed: options.seed,
         public: options.public,
@@ -113,9 +107,7 @@ pub async fn up(
         folder: folder.clone(),
         probes: seeded.probes(),
     };
-    let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
-    let record = RecordWriter::new(clock::now(), writer);
-    let arm = Arc::new(Arm::start(&environment, plan, &record).await?);
+    let arm = Arc::new(Arm::start(&environment, plan).await?);
     let user = &seeded.data.users[0];
     let principal = contract::Principal::new(user.id);
     let running = arm.instances();
@@ -129,15 +121,17 @@ pub async fn up(
         handle: user.handle.clone(),
         user: principal.to_string(),
         password: loadgen::journeys::PASSWORD.to_owned(),
-        user_token: component::Identity::new(key.as_bytes()).token(principal).unwrap_or_default(),
-        run_token: token,
+        user_token: component::Identity::new(secrets.identity.as_bytes())
+            .token(principal)
+            .unwrap_or_default(),
+        run_token: secrets.token,
         folder,
     });
-    // A sender that is gone means that nobody can interrupt any more.
+    // A sender that is gone cannot interrupt any more.
     let _ = interrupts.wait_for(|count| *count > 0).await;
     if let Ok(arm) = Arc::try_unwrap(arm) {
-        arm.shut_down(&environment).await;
+        arm.shut_down().await;
     }
-    tasks.finish(std::time::Duration::from_secs(1)).await;
+    tasks.finish(TASKS_GRACE).await;
     Ok(())
 }

@@ -1,374 +1,209 @@
-//! Copies that come and go: scaling, deploys of registered builds, draining, changed settings.
+//! `deploy` and `rollback`: another build takes over, by a strategy, and perhaps back.
 //!
-//! What holds the public door in the same process has one port and so one copy: it is
-//! replaced all at once, whatever the strategy.
+//! A process with a port that is known beforehand has one copy: it is replaced in place, whatever the strategy.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{ComponentName, ProcessPlan};
-use fault::kinds::{Abort, Delay};
-use fault::{Fault, Lease, Match, Pattern, ShareOf, Target};
+use contract::ProcessPlan;
+use fault::Target;
 use node::NodeConfig;
-use policy::units::Ratio;
 use record::{EventKind, Verdict};
-use scenario::Step;
-use scenario::action::{Action, Build, Deploy, Reconfigure, RolloutKind};
+use runtime::clock;
+use scenario::action::{Build, Deploy, RolloutKind};
+use scenario::{Action, Step};
 
-use crate::arm::Arm;
-use crate::arm::instance::{ArmError, Instance};
-use crate::steps::timeline::StepContext;
+use crate::arm::arm_plan::ArmError;
+use crate::arm::instance::Instance;
+use crate::steps::builds::to_build;
+use crate::steps::context::ActiveStep;
+use crate::steps::copies::{Change, has_one_port, processes, replace_copy};
 
-/// Leases that a build brings along begin so.
-pub(crate) const BUILD_LEASE_PREFIX: &str = "build:";
-/// How often a canary is looked at.
+/// How often the condition of a promotion is judged.
 const PROMOTION_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// A copy has a thousand shares of requests, a canary a part of that.
+/// Weight of an ordinary copy: a canary's share of requests is a part of a thousand at the finest.
 const COPY_WEIGHT: f64 = 1_000.0;
 
-type Change<'a> = dyn Fn(&mut NodeConfig) + Sync + 'a;
-
-/// What a build is, in a node's configuration. Only the component named is affected,
-/// also where the whole program is replaced.
-fn build_leases(build: Build, component: Option<ComponentName>, seed: u64) -> (Vec<Lease>, u32) {
-    let lease = |fault: Fault, matching: Match| Lease {
-        id: format!("{BUILD_LEASE_PREFIX}{}", build.name()),
-        order: 0,
-        fault,
-        target: Target::Node(component.map_or(Pattern::Any, Pattern::Component)),
-        matching,
-        copies: Vec::new(),
-        detours: Vec::new(),
-        ramp_ms: 0,
-        seed,
-    };
-    let abort = || Fault::Abort(Abort::with(500).expect("a failure"));
-    match build {
-        Build::Good => (Vec::new(), 1),
-        Build::BadErrors => (vec![lease(abort(), Match::share(Ratio::new(0.4), ShareOf::Calls))], 1),
-        Build::BadSlow => {
-            (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1)
-        }
-        Build::BadLeak => {
-            let leak = serde_json::json!({ "do": "leak", "size": "1MiB" });
-            (vec![lease(serde_json::from_value(leak).expect("a leak"), Match::default())], 1)
-        }
-        Build::IncompatibleSchema => (Vec::new(), 2),
-    }
-}
-
-fn to_build(build: Build, component: Option<ComponentName>, seed: u64) -> impl Fn(&mut NodeConfig) + Sync {
-    let (defects, schema) = build_leases(build, component, seed);
-    move |config: &mut NodeConfig| {
-        config.build = build.name().to_owned();
-        config.defects.clone_from(&defects);
-        config.schema = schema;
-    }
-}
-
-/// What is deployed here: the variant may say otherwise than the step.
-fn variant_deploy(context: &StepContext<'_>, deploy: &Deploy, arm: &Arm) -> Deploy {
-    let planned = context.scenario.arms.iter().find(|planned| planned.name == arm.plan.name);
-    let build = planned.and_then(|planned| planned.build).unwrap_or(deploy.build);
-    Deploy { build, ..deploy.clone() }
-}
-
-/// The processes of the instances reached, each once.
-fn processes(arm: &Arm, names: &[String]) -> Vec<ProcessPlan> {
-    let mut found: Vec<ProcessPlan> = Vec::new();
-    for instance in arm.instances().iter().filter(|instance| names.contains(&instance.name)) {
-        if found.iter().all(|process| process.name != instance.process.name) {
-            found.push(instance.process.clone());
-        }
-    }
-    found
-}
-
-/// `scale`: copies are added until they serve, or drain away, the newest first.
-pub(crate) async fn scale(context: &StepContext<'_>, step: &Step, to: u32, arm: &Arc<Arm>, names: &[String]) {
-    let letter = arm.plan.letter;
-    for process in processes(arm, names) {
-        if process.gateway || process.registry {
-            let text = format!("{letter} {}: it has one port and cannot be copied", process.name);
-            context.record.event(EventKind::Scale, step.number, text);
-            continue;
-        }
-        let before = arm.copies(&process.name).len();
-        context.mark(step, letter, "began", format!("{letter} {}: {before} to {to} copies", process.name));
-        while arm.copies(&process.name).len() < to as usize {
-            if let Err(error) = arm.add_copy(context.environment, &process, context.record, &|_| {}).await {
-                context.record.event(EventKind::Scale, step.number, error.to_string());
-                return;
-            }
-        }
-        while arm.copies(&process.name).len() > to.max(1) as usize {
-            let Some(last) = arm.copies(&process.name).pop() else { break };
-            arm.remove_copy(context.environment, &last).await;
-        }
-        context.mark(step, letter, "done", format!("{letter} {}: {to} copies serve", process.name));
-        context.hit(step, letter, 1);
-    }
-}
-
-/// `drain`: copies finish what they have and leave for good.
-pub(crate) async fn drain(context: &StepContext<'_>, step: &Step, arm: &Arc<Arm>, names: &[String]) {
-    let letter = arm.plan.letter;
-    for instance in arm.instances().into_iter().filter(|instance| names.contains(&instance.name)) {
-        context.mark(step, letter, "began", format!("{letter} {} drains", instance.name));
-        arm.remove_copy(context.environment, &instance).await;
-        context.mark(step, letter, "done", format!("{letter} {} has left", instance.name));
-        context.hit(step, letter, 1);
-    }
-}
-
 /// `deploy`: another build takes over.
-pub(crate) async fn deploy(
-    context: &StepContext<'_>,
-    step: &Step,
-    deploy: &Deploy,
-    arm: &Arc<Arm>,
-    names: &[String],
-) {
-    let letter = arm.plan.letter;
-    let component = step.target.and_then(Target::component);
-    let deploy = &variant_deploy(context, deploy, arm);
-    let new = to_build(deploy.build, component, context.seed);
-    let old = to_build(Build::Good, component, context.seed);
-    context.mark(step, letter, "began", format!("{letter} {} deploy {}", step.on, deploy.build.name()));
-    for process in processes(arm, names) {
-        let one_port = process.gateway || process.registry;
-        let result = if deploy.strategy.kind == RolloutKind::Canary && !one_port {
-            canary(context, step, deploy, arm, &process, &new).await
+pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Build, names: &[String]) {
+    let (letter, on) = (active.letter(), &active.step.on);
+    let component = active.step.target.and_then(Target::component);
+    let new = to_build(build, component, active.context.seed);
+    let old = to_build(Build::Good, component, active.context.seed);
+    let deployment = Deployment { active, deploy, build, new: &new, old: &old };
+    active.mark("began", format!("{letter} {on} deploy {}", build.name()));
+    for process in processes(active, names) {
+        let result = if deploy.strategy.kind == RolloutKind::Canary && !has_one_port(&process) {
+            deployment.canary(&process).await
         } else {
-            deploy_or_roll_back(context, step, deploy, arm, &process, (&new, &old)).await
+            deployment.all_copies(&process).await
         };
         match result {
-            Ok(()) => context.hit(step, letter, 1),
+            Ok(()) => active.count_hits(1),
             Err(error) => {
                 let text = format!("{letter} {}: the deploy failed: {error}", process.name);
-                context.record.event(EventKind::Deploy, step.number, text);
+                active.context.record.event(EventKind::Deploy, active.step.number, text);
             }
         }
     }
-    context.mark(step, letter, "done", format!("{letter} {} deploy is over", step.on));
+    active.mark("done", format!("{letter} {on} deploy is over"));
 }
 
-/// The new build takes over; where a condition watches it and does not hold, the old one does again.
-async fn deploy_or_roll_back(
-    context: &StepContext<'_>,
-    step: &Step,
-    deploy: &Deploy,
-    arm: &Arm,
-    process: &ProcessPlan,
-    (new, old): (&Change<'_>, &Change<'_>),
-) -> Result<(), ArmError> {
-    let letter = arm.plan.letter;
-    let take_over = async |change: &Change<'_>| match deploy.strategy.kind {
-        _ if process.gateway || process.registry => in_place(context, arm, process, change).await,
-        RolloutKind::Recreate => in_place(context, arm, process, change).await,
-        RolloutKind::Rolling | RolloutKind::Canary => rolling(context, arm, process, change).await,
-        RolloutKind::BlueGreen => blue_green(context, arm, process, change).await,
-    };
-    take_over(new).await?;
-    if deploy.strategy.promote_if.is_some()
-        && !passes_watch(context, step, deploy, letter).await
-        && deploy.strategy.rolls_back_automatically()
-    {
-        take_over(old).await?;
-        context.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
-    }
-    Ok(())
-}
-
-/// Copy by copy: a new one serves before an old one drains.
-async fn rolling(
-    context: &StepContext<'_>,
-    arm: &Arm,
-    process: &ProcessPlan,
-    new: &Change<'_>,
-) -> Result<(), ArmError> {
-    for old in arm.copies(&process.name) {
-        arm.add_copy(context.environment, process, context.record, new).await?;
-        arm.remove_copy(context.environment, &old).await;
-    }
-    Ok(())
-}
-
-/// A whole new set serves before the old one drains.
-async fn blue_green(
-    context: &StepContext<'_>,
-    arm: &Arm,
-    process: &ProcessPlan,
-    new: &Change<'_>,
-) -> Result<(), ArmError> {
-    let old = arm.copies(&process.name);
-    for _ in &old {
-        arm.add_copy(context.environment, process, context.record, new).await?;
-    }
-    futures_util::future::join_all(old.iter().map(|old| arm.remove_copy(context.environment, old))).await;
-    Ok(())
-}
-
-/// One new copy gets a share of requests until its time is up; then it takes over, or
-/// is taken back.
-async fn canary(
-    context: &StepContext<'_>,
-    step: &Step,
-    deploy: &Deploy,
-    arm: &Arm,
-    process: &ProcessPlan,
-    new: &Change<'_>,
-) -> Result<(), ArmError> {
-    let (letter, share) = (arm.plan.letter, deploy.strategy.canary_share().clamp(0.001, 0.999));
-    let peers = arm.copies(&process.name).len() as f64;
-    // Of all weights together the canary's is its share.
-    let weight = (share / (1.0 - share) * peers * COPY_WEIGHT).round().max(1.0) as u32;
-    let light = |config: &mut NodeConfig| {
-        new(config);
-        config.weight = weight;
-    };
-    let canary = arm.add_copy(context.environment, process, context.record, &light).await?;
-    context.mark(
-        step,
-        letter,
-        "canary",
-        format!("{letter} {} is the canary, with {:.0} %", canary.name, share * 100.0),
-    );
-    if passes_watch(context, step, deploy, letter).await {
-        roll_all_except(context, arm, process, new, &canary).await?;
-        arm.remove_copy(context.environment, &canary).await;
-        context.mark(step, letter, "promoted", format!("{letter} {} takes over", deploy.build.name()));
-    } else if deploy.strategy.rolls_back_automatically() {
-        arm.remove_copy(context.environment, &canary).await;
-        context.mark(step, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
-    }
-    Ok(())
-}
-
-async fn roll_all_except(
-    context: &StepContext<'_>,
-    arm: &Arm,
-    process: &ProcessPlan,
-    new: &Change<'_>,
-    canary: &Arc<Instance>,
-) -> Result<(), ArmError> {
-    for old in arm.copies(&process.name).into_iter().filter(|copy| !Arc::ptr_eq(copy, canary)) {
-        arm.add_copy(context.environment, process, context.record, new).await?;
-        arm.remove_copy(context.environment, &old).await;
-    }
-    Ok(())
-}
-
-/// All copies leave and come back on their ports as the new build: there is a gap.
-async fn in_place(
-    context: &StepContext<'_>,
-    arm: &Arm,
-    process: &ProcessPlan,
-    new: &Change<'_>,
-) -> Result<(), ArmError> {
-    for copy in arm.copies(&process.name) {
-        arm.recreate_copy(context.environment, &copy, context.record, new).await?;
-    }
-    Ok(())
-}
-
-/// Watches the arm for the hold; false as soon as the condition is broken, or where
-/// it does not hold at the end.
-async fn passes_watch(context: &StepContext<'_>, step: &Step, deploy: &Deploy, letter: char) -> bool {
-    let Some(condition) = &deploy.strategy.promote_if else {
-        tokio::time::sleep(Duration::from_nanos(deploy.strategy.hold_ns())).await;
-        return true;
-    };
-    let since = runtime::clock::now();
-    let from = u32::try_from(since.saturating_duration_since(context.t0).as_secs()).unwrap_or(0);
-    let until = since + Duration::from_nanos(deploy.strategy.hold_ns());
-    loop {
-        tokio::time::sleep(PROMOTION_POLL_INTERVAL).await;
-        let judged = context.judge(&condition.0, letter, from);
-        let over = runtime::clock::now() >= until;
-        match judged {
-            Some((Verdict::Fail, _)) => break,
-            Some((_, met)) if over => {
-                if met {
-                    return true;
-                }
-                break;
-            }
-            None if over => break,
-            _ => {}
-        }
-    }
-    context.mark(step, letter, "detected", format!("{letter} `{}` does not hold", condition.0.text));
-    false
-}
-
-/// A changed copy takes over from one that leaves afterwards; the public door, whose port
-/// users know, is replaced in its place.
-async fn replace_copy(
-    context: &StepContext<'_>,
-    step: &Step,
-    arm: &Arm,
-    old: &Arc<Instance>,
-    change: &Change<'_>,
-) {
-    let result = if old.process.gateway {
-        arm.recreate_copy(context.environment, old, context.record, change).await
-    } else {
-        match arm.add_copy(context.environment, &old.process.clone(), context.record, change).await {
-            Ok(_) => {
-                arm.remove_copy(context.environment, old).await;
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    };
-    match result {
-        Ok(()) => context.hit(step, arm.plan.letter, 1),
-        Err(error) => context.record.event(EventKind::Deploy, step.number, error.to_string()),
-    }
-}
-
-/// `reconfigure`: processes take changed policies over, one after another.
-pub(crate) async fn reconfigure(
-    context: &StepContext<'_>,
-    step: &Step,
-    change: &Reconfigure,
-    arm: &Arc<Arm>,
-) {
-    let letter = arm.plan.letter;
-    context.mark(step, letter, "began", format!("{letter} {}", step.action));
-    let changed = |config: &mut NodeConfig| merge_policies(&mut config.policies, &change.policy);
-    for instance in arm.instances().into_iter().filter(|instance| !instance.process.registry) {
-        replace_copy(context, step, arm, &instance, &changed).await;
-    }
-    context.mark(step, letter, "done", format!("{letter} policies have changed"));
-}
-
-fn merge_policies(
-    policies: &mut BTreeMap<String, policy::Policy>,
-    changes: &BTreeMap<String, policy::Policy>,
-) {
-    for (edge, change) in changes {
-        let merged = policies.get(edge).map_or_else(|| change.clone(), |before| change.over(before));
-        policies.insert(edge.clone(), merged);
-    }
-}
-
-/// `rollback`: what a deploy replaced comes back, copy by copy.
-pub(crate) async fn roll_back(context: &StepContext<'_>, step: &Step, of: &str, arm: &Arc<Arm>) {
-    let letter = arm.plan.letter;
-    let Some(deployed) = context.scenario.steps.iter().find(|step| step.id == of) else { return };
-    let Action::Deploy(deploy) = &deployed.action else { return };
-    let deploy = &variant_deploy(context, deploy, arm);
+/// `rollback`: what a deploy replaced comes back, copy by copy. `deployed` is the step that deployed `build`.
+pub(super) async fn roll_back(active: &ActiveStep<'_>, deployed: &Step, build: Build) {
     let component = deployed.target.and_then(Target::component);
-    let good = to_build(Build::Good, component, context.seed);
-    let bad: Vec<Arc<Instance>> =
-        arm.instances().into_iter().filter(|instance| instance.build() == deploy.build.name()).collect();
-    for instance in bad {
-        replace_copy(context, step, arm, &instance, &good).await;
+    let good = to_build(Build::Good, component, active.context.seed);
+    for instance in active.arm.instances().iter().filter(|instance| instance.build() == build.name()) {
+        replace_copy(active, instance, &good).await;
     }
-    context.mark(deployed, letter, "rolled-back", format!("{letter} {} is taken back", deploy.build.name()));
+    // The mark belongs to the deploy: that is where its time to roll back is measured.
+    let text = format!("{} {} is taken back", active.letter(), build.name());
+    ActiveStep { step: deployed, ..*active }.mark("rolled-back", text);
+}
+
+/// The step that a rollback takes back, with its deploy.
+pub(super) fn deployed<'a>(steps: &'a [Step], of: &str) -> Option<(&'a Step, &'a Deploy)> {
+    let step = steps.iter().find(|step| step.id == of)?;
+    match &step.action {
+        Action::Deploy(deploy) => Some((step, deploy)),
+        _ => None,
+    }
+}
+
+/// A build on its way into an arm.
+struct Deployment<'a> {
+    active: &'a ActiveStep<'a>,
+    deploy: &'a Deploy,
+    build: Build,
+    new: &'a Change<'a>,
+    old: &'a Change<'a>,
+}
+
+impl Deployment<'_> {
+    /// The new build takes over; where a condition watches it and does not hold, the old one does again.
+    async fn all_copies(&self, process: &ProcessPlan) -> Result<(), ArmError> {
+        let strategy = &self.deploy.strategy;
+        self.take_over(process, self.new).await?;
+        if strategy.promote_if.is_some() && !self.passes_watch().await && strategy.rolls_back_automatically()
+        {
+            self.take_over(process, self.old).await?;
+            self.mark_taken_back();
+        }
+        Ok(())
+    }
+
+    async fn take_over(&self, process: &ProcessPlan, change: &Change<'_>) -> Result<(), ArmError> {
+        match self.deploy.strategy.kind {
+            _ if has_one_port(process) => self.in_place(process, change).await,
+            RolloutKind::Recreate => self.in_place(process, change).await,
+            RolloutKind::Rolling | RolloutKind::Canary => self.rolling(process, change, None).await,
+            RolloutKind::BlueGreen => self.blue_green(process, change).await,
+        }
+    }
+
+    /// Copy by copy, but for one: a new copy serves before an old one drains.
+    async fn rolling(
+        &self,
+        process: &ProcessPlan,
+        change: &Change<'_>,
+        except: Option<&Arc<Instance>>,
+    ) -> Result<(), ArmError> {
+        let is_kept = |copy: &Arc<Instance>| except.is_some_and(|kept| Arc::ptr_eq(copy, kept));
+        for old in self.active.arm.copies(&process.name).into_iter().filter(|copy| !is_kept(copy)) {
+            self.active.arm.add_copy(process, change).await?;
+            self.active.arm.remove_copy(&old).await;
+        }
+        Ok(())
+    }
+
+    /// A whole new set serves before the old one drains.
+    async fn blue_green(&self, process: &ProcessPlan, change: &Change<'_>) -> Result<(), ArmError> {
+        let arm = self.active.arm;
+        let old = arm.copies(&process.name);
+        for _ in &old {
+            arm.add_copy(process, change).await?;
+        }
+        futures_util::future::join_all(old.iter().map(|old| arm.remove_copy(old))).await;
+        Ok(())
+    }
+
+    /// All copies end and come back on their ports as the new build: there is a gap.
+    async fn in_place(&self, process: &ProcessPlan, change: &Change<'_>) -> Result<(), ArmError> {
+        for copy in self.active.arm.copies(&process.name) {
+            self.active.arm.recreate_copy(&copy, change).await?;
+        }
+        Ok(())
+    }
+
+    /// One new copy gets a share of requests until its time is up; then it takes over, or is taken back.
+    async fn canary(&self, process: &ProcessPlan) -> Result<(), ArmError> {
+        let (active, arm, letter) = (self.active, self.active.arm, self.active.letter());
+        let share = self.deploy.strategy.canary_share();
+        let weight = canary_weight(share, arm.copies(&process.name).len());
+        let light = |config: &mut NodeConfig| {
+            (self.new)(config);
+            config.weight = weight;
+        };
+        let canary = arm.add_copy(process, &light).await?;
+        let text = format!("{letter} {} is the canary, with {:.0} %", canary.name, share * 100.0);
+        active.mark("canary", text);
+        if self.passes_watch().await {
+            self.rolling(process, self.new, Some(&canary)).await?;
+            arm.remove_copy(&canary).await;
+            active.mark("promoted", format!("{letter} {} takes over", self.build.name()));
+        } else if self.deploy.strategy.rolls_back_automatically() {
+            arm.remove_copy(&canary).await;
+            self.mark_taken_back();
+        }
+        Ok(())
+    }
+
+    fn mark_taken_back(&self) {
+        let text = format!("{} {} is taken back", self.active.letter(), self.build.name());
+        self.active.mark("rolled-back", text);
+    }
+
+    /// Watches the arm for the hold; false as soon as the condition is broken, or where it does not hold at the end.
+    async fn passes_watch(&self) -> bool {
+        let hold = Duration::from_nanos(self.deploy.strategy.hold_ns());
+        let Some(condition) = &self.deploy.strategy.promote_if else {
+            tokio::time::sleep(hold).await;
+            return true;
+        };
+        let since = clock::now();
+        let elapsed = since.saturating_duration_since(self.active.context.load_start);
+        let from = u32::try_from(elapsed.as_secs()).unwrap_or(0);
+        loop {
+            tokio::time::sleep(PROMOTION_POLL_INTERVAL).await;
+            let judged = self.active.judge(&condition.0, from);
+            match watch_result(judged, clock::now() >= since + hold) {
+                Some(true) => return true,
+                Some(false) => break,
+                None => {}
+            }
+        }
+        let text = format!("{} `{}` does not hold", self.active.letter(), condition.0.text);
+        self.active.mark("detected", text);
+        false
+    }
+}
+
+/// Whether a watched build passes: no as soon as the condition is broken, yes where its value meets it once the hold is
+/// over; `None` while the watch goes on.
+fn watch_result(judged: Option<(Verdict, bool)>, is_over: bool) -> Option<bool> {
+    match judged {
+        Some((Verdict::Fail, _)) => Some(false),
+        Some((_, met)) if is_over => Some(met),
+        None if is_over => Some(false),
+        _ => None,
+    }
+}
+
+/// The weight with which a canary beside so many copies gets a share of all requests: of all weights together it is
+/// that share.
+fn canary_weight(share: f64, copies: usize) -> u32 {
+    let share = share.clamp(0.001, 0.999);
+    (share / (1.0 - share) * copies as f64 * COPY_WEIGHT).round().max(1.0) as u32
 }
 
 #[cfg(test)]
@@ -376,31 +211,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_brings_its_defect_and_a_good_one_takes_it_away() {
-        let photo = Some(ComponentName::of("photo"));
-        let mut config = NodeConfig::default();
-        for (build, defects, schema) in [
-            (Build::BadErrors, 1, 1),
-            (Build::BadSlow, 1, 1),
-            (Build::BadLeak, 1, 1),
-            (Build::IncompatibleSchema, 0, 2),
-            (Build::Good, 0, 1),
-        ] {
-            to_build(build, photo, 42)(&mut config);
-            assert_eq!(
-                (config.defects.len(), config.schema, config.build.as_str()),
-                (defects, schema, build.name())
-            );
+    fn a_canary_gets_its_share_of_all_weights() {
+        for (share, copies) in [(0.1, 1), (0.25, 3), (0.5, 4)] {
+            let weight = f64::from(canary_weight(share, copies));
+            let got = weight / (weight + copies as f64 * COPY_WEIGHT);
+            assert!((got - share).abs() < 0.001, "{share} beside {copies}: {got}");
         }
+        assert!(canary_weight(0.0, 1) >= 1, "a weight of 0 would get no request at all");
+        assert!(canary_weight(1.0, 1) < u32::MAX);
     }
 
     #[test]
-    fn changed_policies_are_laid_over_those_in_force() {
-        let policy = |toml: &str| toml::from_str::<policy::Policy>(toml).expect(toml);
-        let mut policies =
-            BTreeMap::from([("feed->photo".to_owned(), policy("timeout = \"1s\"\nattempts = 2"))]);
-        let changes = BTreeMap::from([("feed->photo".to_owned(), policy("timeout = \"100ms\""))]);
-        merge_policies(&mut policies, &changes);
-        assert_eq!(policies["feed->photo"], policy("timeout = \"100ms\"\nattempts = 2"));
+    fn a_watch_ends_early_only_where_the_condition_is_broken() {
+        assert_eq!(watch_result(Some((Verdict::Fail, false)), false), Some(false));
+        assert_eq!(watch_result(Some((Verdict::Pass, true)), false), None, "the hold is not over");
+        assert_eq!(watch_result(Some((Verdict::Pass, true)), true), Some(true));
+        assert_eq!(watch_result(Some((Verdict::Inconclusive, true)), true), Some(true), "its value meets it");
+        assert_eq!(watch_result(Some((Verdict::Inconclusive, false)), true), Some(false));
+        assert_eq!(watch_result(None, true), Some(false), "nothing was measured");
     }
 }

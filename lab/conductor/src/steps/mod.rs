@@ -1,13 +1,23 @@
 //! The timeline, and what each kind of step does to an arm.
 //!
-//! - [`timeline`]: every step in every arm, when it is due. Start here.
-//! - [`targets`]: the instances a step acts on.
-//! - `process_faults`: signals, limits and restarts. `deploy`: copies that come and go.
-//! - `connection_faults`: faults of an edge's connections, by a `proxy`.
+//! - `timeline`: every step in every arm, when it is due. Start here.
+//! - [`targets`]: the instances a step acts on. `gate`: whether a fault may be injected.
+//! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict.
+//! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a `proxy`, `burner` on
+//!   the machine.
+//! - Changes: `copies` that come and go, `deploy` of registered `builds`, `reconfigure` of policies.
 
+mod builds;
+mod burner;
 mod connection_faults;
+pub(crate) mod context;
+mod copies;
 mod deploy;
+mod gate;
+pub(crate) mod lease;
+pub(crate) mod log;
 mod process_faults;
 mod proxy;
+mod reconfigure;
 pub mod targets;
-pub mod timeline;
+pub(crate) mod timeline;

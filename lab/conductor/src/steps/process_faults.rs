@@ -1,199 +1,174 @@
-//! What is done to processes from outside: signals, limits, restarts. Written down before it is done.
+//! Faults of processes, from outside: signals, limits, restarts. How each is undone is written down before it is done.
 
+use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use fault::{Fault, ProcessFault};
-use record::EventKind;
+use runtime::clock;
 use runtime::limits::ResourceLimit;
-use scenario::Step;
 
-use crate::arm::Arm;
 use crate::arm::instance::Instance;
-use crate::process::guardian::UndoAction;
-use crate::steps::timeline::StepContext;
+use crate::process::cgroup;
+use crate::process::guardian::{Guardian, UndoAction};
+use crate::steps::context::ActiveStep;
 
-/// A process that crashes in a loop comes back so soon where the topology says nothing.
+/// Delay before a process that crashes in a loop is restarted, where the topology names none.
 const CRASHLOOP_RESTART_MS: u64 = 500;
 
-/// Carries a deed out on the instances reached, and undoes it when the step ends.
-pub(crate) async fn apply(
-    context: &StepContext<'_>,
-    step: &Step,
-    fault: &Fault,
-    arm: &Arc<Arm>,
-    names: &[String],
-    end: Instant,
-) {
-    let Some(process_fault) = fault.process_fault() else { return };
-    let letter = arm.plan.letter;
-    let instances: Vec<Arc<Instance>> =
-        arm.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect();
-    let apply_each = |act: &dyn Fn(&Instance) -> std::io::Result<()>| {
-        for instance in &instances {
-            match act(instance) {
-                Ok(()) => context.hit(step, letter, 1),
-                Err(error) => {
-                    let text =
-                        format!("{letter} {} could not be {}: {error}", instance.name, process_fault.name());
-                    context.record.event(EventKind::Log, step.number, text);
-                }
-            }
-        }
-    };
-    let undo_each = |act: &dyn Fn(&Instance) -> std::io::Result<()>| {
-        for instance in &instances {
-            if let Err(error) = act(instance) {
-                let text = format!("{letter} {} is still {}: {error}", instance.name, process_fault.name());
-                context.log.lock().expect("no panic while held").not_cleaned_up.push(text);
-            }
-        }
-    };
-    match process_fault {
-        ProcessFault::Kill(back) => apply_each(&|instance| {
-            if let Some(back) = back {
-                instance.restart_after(u64::try_from(back.duration().as_millis()).unwrap_or(u64::MAX));
+/// Applies a fault to the instances of these names, and undoes it when the step ends.
+pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &Fault, names: &[String]) {
+    let Some(fault) = fault.process_fault() else { return };
+    let faulted = FaultedInstances { active, guardian, fault, instances: active.instances(names) };
+    match fault {
+        ProcessFault::Kill(restart_after) => faulted.apply_each(|instance| {
+            if let Some(delay) = restart_after {
+                instance.restart_after(u64::try_from(delay.duration().as_millis()).unwrap_or(u64::MAX));
             }
             instance.kill()
         }),
         ProcessFault::Stop(within) => {
-            let stopping = instances.iter().map(|instance| stop(context, instance, within.duration()));
-            futures_util::future::join_all(stopping).await;
-            context.hit(step, letter, instances.len() as u64);
+            let stops =
+                faulted.instances.iter().map(|instance| active.arm.stop_copy(instance, within.duration()));
+            futures_util::future::join_all(stops).await;
+            active.count_hits(faulted.instances.len() as u64);
         }
-        ProcessFault::Restart => {
-            for instance in &instances {
-                match arm.recreate_copy(context.environment, instance, context.record, &|_| {}).await {
-                    Ok(()) => context.hit(step, letter, 1),
-                    Err(error) => context.record.event(EventKind::Log, step.number, error.to_string()),
-                }
-            }
-        }
+        ProcessFault::Restart => faulted.restart().await,
         ProcessFault::Crashloop(every) => {
-            while runtime::clock::now() < end && !context.has_ended_early(step, letter) {
-                apply_each(&|instance| {
-                    if arm.plan.placement.restart.is_none() {
+            while clock::now() < active.end() && !active.has_ended_early() {
+                faulted.apply_each(|instance| {
+                    if active.arm.plan.placement.restart.is_none() {
                         instance.restart_after(CRASHLOOP_RESTART_MS);
                     }
                     instance.kill()
                 });
-                let next = runtime::clock::now() + every.duration();
-                context.wait_until(step, letter, next.min(end)).await;
+                active.wait_until((clock::now() + every.duration()).min(active.end())).await;
             }
         }
         ProcessFault::Pause => {
-            let entries = journal(context, &instances, &|instance| UndoAction::Continue(instance.identity()));
-            apply_each(&Instance::pause);
-            context.wait_until(step, letter, end).await;
-            undo_each(&Instance::resume);
-            context.guardian.mark_undone(entries);
+            let entries = faulted.record_undo(|instance| UndoAction::Continue(instance.identity()));
+            faulted.apply_each(Instance::pause);
+            active.wait().await;
+            faulted.undo_each(Instance::resume);
+            guardian.mark_undone(entries);
         }
-        ProcessFault::CpuQuota(cores) => quota(context, step, arm, &instances, cores, end).await,
-        ProcessFault::Memory(limit) => {
-            limited(
-                context,
-                step,
-                letter,
-                &instances,
-                ResourceLimit::Data,
-                limit.get(),
-                end,
-                &apply_each,
-                &undo_each,
-            )
-            .await
+        ProcessFault::CpuQuota(cores) => faulted.quota(cores).await,
+        ProcessFault::Memory(limit) => faulted.limit(ResourceLimit::Data, limit.get()).await,
+        ProcessFault::OpenFiles(limit) => faulted.limit(ResourceLimit::Files, limit).await,
+    }
+}
+
+/// The instances that a process fault acts on.
+struct FaultedInstances<'a> {
+    active: &'a ActiveStep<'a>,
+    guardian: &'a Guardian,
+    fault: ProcessFault,
+    instances: Vec<Arc<Instance>>,
+}
+
+impl FaultedInstances<'_> {
+    /// Acts on each instance; counts a hit for each, and logs what failed.
+    fn apply_each(&self, act: impl Fn(&Instance) -> io::Result<()>) {
+        for instance in &self.instances {
+            match act(instance) {
+                Ok(()) => self.active.count_hits(1),
+                Err(error) => self.active.log(format!(
+                    "{} {} could not be {}: {error}",
+                    self.active.letter(),
+                    instance.name,
+                    self.fault.name()
+                )),
+            }
         }
-        ProcessFault::OpenFiles(limit) => {
-            limited(
-                context,
-                step,
-                letter,
-                &instances,
-                ResourceLimit::Files,
-                limit,
-                end,
-                &apply_each,
-                &undo_each,
-            )
-            .await
+    }
+
+    /// Undoes the fault on each instance; what fails is reported with the verdict.
+    fn undo_each(&self, act: impl Fn(&Instance) -> io::Result<()>) {
+        for instance in &self.instances {
+            if let Err(error) = act(instance) {
+                self.not_undone(instance, &error);
+            }
+        }
+    }
+
+    fn not_undone(&self, instance: &Instance, error: &io::Error) {
+        self.active.context.log.not_cleaned_up(format!(
+            "{} {} is still {}: {error}",
+            self.active.letter(),
+            instance.name,
+            self.fault.name()
+        ));
+    }
+
+    /// Written and on disk before anything is done: a dead conductor undoes nothing.
+    fn record_undo(&self, undo: impl Fn(&Instance) -> UndoAction) -> Vec<u64> {
+        self.instances.iter().filter_map(|instance| self.guardian.record_undo(&undo(instance))).collect()
+    }
+
+    /// Ends each instance and starts it again, one after another.
+    async fn restart(&self) {
+        for instance in &self.instances {
+            match self.active.arm.recreate_copy(instance, &|_| {}).await {
+                Ok(()) => self.active.count_hits(1),
+                Err(error) => self.active.log(error.to_string()),
+            }
+        }
+    }
+
+    /// Limits a resource of each instance until the step ends.
+    async fn limit(&self, what: ResourceLimit, to: u64) {
+        let step = self.active.step.number;
+        let entries = self.record_undo(|instance| UndoAction::Lift(instance.identity(), what));
+        self.apply_each(|instance| instance.add_limit(step, what, to));
+        self.active.wait().await;
+        self.undo_each(|instance| instance.remove_limit(step, what));
+        self.guardian.mark_undone(entries);
+    }
+
+    /// Puts a control group around each instance, and around its successor while the step lasts. Where none can be
+    /// made, the step is marked as degraded and the run as inconclusive.
+    async fn quota(&self, cores: f64) {
+        let (active, step) = (self.active, self.active.step.number);
+        let mut groups = Vec::new();
+        for instance in &self.instances {
+            let name = quota_group(&active.arm.plan.config.run_id, step, active.letter(), &instance.name);
+            let made = cgroup::path_for(&name).map(|group| {
+                let entry = self.guardian.record_undo(&UndoAction::Group(group.clone()));
+                (cgroup::create(&group, cores), group, entry)
+            });
+            let Some((Ok(()), group, entry)) = made else {
+                active.mark_degraded("this machine has no control group of CPU that `cleave` may make");
+                break;
+            };
+            if instance.enter_cgroup(step, cores, group.clone()).is_ok() {
+                active.count_hits(1);
+            }
+            groups.push((instance, group, entry));
+        }
+        active.wait().await;
+        for (instance, group, entry) in groups {
+            if let Err(error) = instance.leave_cgroup(step) {
+                self.not_undone(instance, &error);
+            }
+            cgroup::remove(&group);
+            self.guardian.mark_undone(entry.into_iter().collect());
         }
     }
 }
 
-/// A control group around each instance, and around its successor while the step lasts. Where there
-/// are none to make, the step is told as degraded and the run as inconclusive.
-async fn quota(
-    context: &StepContext<'_>,
-    step: &Step,
-    arm: &Arm,
-    instances: &[Arc<Instance>],
-    cores: f64,
-    end: Instant,
-) {
-    let letter = arm.plan.letter;
-    let mut groups = Vec::new();
-    for instance in instances {
-        let name = instance.name.replace('#', "-");
-        let name = format!("cleave-{}-step-{}-{letter}-{name}", arm.plan.config.run_id, step.number);
-        let made = crate::process::cgroup::path_for(&name).map(|group| {
-            let entry = context.guardian.record_undo(&UndoAction::Group(group.clone()));
-            (crate::process::cgroup::create(&group, cores), group, entry)
-        });
-        let Some((Ok(()), group, entry)) = made else {
-            context.mark_degraded(step, letter, "this machine lets us make no control group");
-            break;
-        };
-        if instance.enter_cgroup(step.number, cores, group.clone()).is_ok() {
-            context.hit(step, letter, 1);
-        }
-        groups.push((instance, group, entry));
-    }
-    context.wait_until(step, letter, end).await;
-    for (instance, group, entry) in groups {
-        if let Err(error) = instance.leave_cgroup(step.number) {
-            let text = format!("{letter} {} is still confined: {error}", instance.name);
-            context.log.lock().expect("no panic while held").not_cleaned_up.push(text);
-        }
-        crate::process::cgroup::remove(&group);
-        context.guardian.mark_undone(entry.into_iter().collect());
-    }
+/// The name of the control group around an instance: one a step and instance, and unique on the machine.
+fn quota_group(run_id: &str, step: u32, arm: char, instance: &str) -> String {
+    format!("cleave-{run_id}-step-{step}-{arm}-{}", instance.replace('#', "-"))
 }
 
-type Act<'a> = &'a dyn Fn(&Instance) -> std::io::Result<()>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[expect(clippy::too_many_arguments, reason = "the common part of two faults")]
-async fn limited(
-    context: &StepContext<'_>,
-    step: &Step,
-    letter: char,
-    instances: &[Arc<Instance>],
-    what: ResourceLimit,
-    to: u64,
-    end: Instant,
-    apply_each: &dyn Fn(Act<'_>),
-    undo_each: &dyn Fn(Act<'_>),
-) {
-    let entries = journal(context, instances, &|instance| UndoAction::Lift(instance.identity(), what));
-    apply_each(&|instance| instance.add_limit(step.number, what, to));
-    context.wait_until(step, letter, end).await;
-    undo_each(&|instance| instance.remove_limit(step.number, what));
-    context.guardian.mark_undone(entries);
-}
-
-/// Written and on disk before anything is done: a dead conductor undoes nothing.
-fn journal(
-    context: &StepContext<'_>,
-    instances: &[Arc<Instance>],
-    undo: &dyn Fn(&Instance) -> UndoAction,
-) -> Vec<u64> {
-    instances.iter().filter_map(|instance| context.guardian.record_undo(&undo(instance))).collect()
-}
-
-async fn stop(context: &StepContext<'_>, instance: &Arc<Instance>, within: Duration) {
-    instance.set_stopping(true);
-    let stopping = crate::arm::instance::stop(context.environment, instance);
-    if tokio::time::timeout(within, stopping).await.is_err() {
-        // It had its time.
-        let _ = instance.kill();
+    #[test]
+    fn every_step_and_instance_has_a_group_of_its_own() {
+        let name = quota_group("20260101-000000-abcd", 3, 'A', "feed#1");
+        assert_eq!(name, "cleave-20260101-000000-abcd-step-3-A-feed-1");
+        assert!(!name.contains('/'), "one folder below the root of the groups");
+        assert_ne!(name, quota_group("20260101-000000-abcd", 4, 'A', "feed#1"));
     }
 }

@@ -1,13 +1,11 @@
-//! A TCP proxy on an edge: what a connection suffers, byte by byte.
+//! A TCP proxy on an edge: it limits, swallows or cuts what a connection carries, byte by byte.
 //!
-//! Callers are told to connect to the proxy instead (a lease's detours), so it sits
-//! on the edge of those callers only. One proxy serves every step that concerns the
-//! same edge; what it does is computed from the ills in force.
+//! A lease's detours make callers connect to the proxy instead, so it sits on the edge of those callers only. One proxy
+//! serves every step on the same edge; what it does is computed from the faults in force.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fault::ConnectionFault;
@@ -24,11 +22,6 @@ const SEND_INTERVAL: Duration = Duration::from_millis(50);
 /// Connections of an edge at once; a pool has 64.
 const MAX_CONNECTIONS: usize = 1_024;
 
-/// The arm, the edge and the copy a proxy stands before.
-pub(crate) type ProxyKey = (char, String, SocketAddr);
-/// The proxies of a run.
-pub(crate) type Proxies = Mutex<BTreeMap<ProxyKey, Arc<Proxy>>>;
-
 /// A proxy before one address. Dropped, it closes its port and its connections.
 pub(crate) struct Proxy {
     /// Where it listens.
@@ -38,7 +31,7 @@ pub(crate) struct Proxy {
     ending: watch::Sender<bool>,
 }
 
-/// What all connections of a proxy suffer now.
+/// The effect of all faults in force on every connection of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct ConnectionEffect {
     /// Bytes a second, each way.
@@ -166,7 +159,7 @@ async fn copy_with_faults(
         while !left.is_empty() {
             let effect = ConnectionEffect::of(&faults.borrow());
             if effect.blackhole {
-                // Swallowed; the socket stays open, and nobody is told.
+                // Swallowed; the socket stays open, and neither side gets an error.
                 break;
             }
             let room = effect.cut.filter(|_| answers).map_or(u64::MAX, |cut| cut.saturating_sub(sent));
@@ -197,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// Echoes what it hears.
+    /// Sends back what it receives.
     async fn echo(tasks: &Tasks) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let addr = listener.local_addr().expect("bound");
@@ -224,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_effect_follows_the_faults_in_force() {
+    async fn what_it_does_follows_the_faults_in_force() {
         let tasks = Tasks::new();
         let proxy = Proxy::open(&tasks, echo(&tasks).await).await.expect("a port");
         let mut stream = TcpStream::connect(proxy.addr).await.expect("it listens");

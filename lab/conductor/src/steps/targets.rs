@@ -1,34 +1,12 @@
-//! Whom a step reaches in an arm: names, resolved when it begins and again while it lasts.
+//! The instances a step acts on in an arm: names, resolved when it begins and again while it lasts.
 
-use contract::ComponentName;
 use contract::hash::{fnv1a64_with, mix};
+use contract::{ComponentName, ProcessPlan};
 use fault::target::BROKER;
 use fault::{Pattern, Target};
 use scenario::{Action, Step};
 
-/// An instance as far as targets go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceTarget {
-    /// `feed#0`.
-    pub name: String,
-    /// Components inside, door and registry included.
-    pub hosts: Vec<String>,
-    /// Where it stands; empty where nothing is said.
-    pub zone: String,
-}
-
-/// An arm as far as targets go.
-#[derive(Clone, Debug, Default)]
-pub struct ArmLayout {
-    /// Its instances.
-    pub instances: Vec<InstanceTarget>,
-    /// Edges that are function calls, `caller->callee`.
-    pub local_edges: Vec<String>,
-    /// Edges that cross processes.
-    pub remote_edges: Vec<String>,
-    /// Components with a declared cache.
-    pub cached: Vec<String>,
-}
+use crate::arm::layout::{ArmLayout, InstanceTarget};
 
 /// Where a step acts in an arm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,15 +37,25 @@ pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
             && found.iter().all(|name| has_one_port(name, layout)) =>
         {
             ResolvedTarget::NotApplicable(
-                "the door is in the same process: it has one port and cannot be copied".into(),
+                "the gateway is in the same process: it has one port and cannot be copied".into(),
             )
         }
         _ => ResolvedTarget::Instances(pick(step, found, seed)),
     }
 }
 
-/// Copies of the callee a step's edge is about; empty where all are meant.
-pub fn callee_copies(target: Target, layout: &ArmLayout) -> Vec<String> {
+/// Where a step will act in an arm that is only planned, for `cleave explain`: the same rule as in a run.
+pub fn resolve_planned(
+    step: &Step,
+    arm: &scenario::Arm,
+    processes: &[ProcessPlan],
+    seed: u64,
+) -> ResolvedTarget {
+    resolve(step, &ArmLayout::planned(arm, processes), seed)
+}
+
+/// Copies of the callee that an edge names; empty where it names all.
+pub(super) fn callee_copies(target: Target, layout: &ArmLayout) -> Vec<String> {
     match target {
         Target::Edge { callee: callee @ (Pattern::Instance(..) | Pattern::Zone(_)), .. } => {
             matching(callee, layout)
@@ -76,8 +64,8 @@ pub fn callee_copies(target: Target, layout: &ArmLayout) -> Vec<String> {
     }
 }
 
-/// Instances that answer for the callee of an edge.
-pub fn callee_instances(target: Target, layout: &ArmLayout) -> Vec<String> {
+/// Instances that hold the callee of an edge.
+pub(super) fn callee_instances(target: Target, layout: &ArmLayout) -> Vec<String> {
     match target {
         Target::Edge { callee, .. } => matching(callee, layout),
         _ => Vec::new(),
@@ -96,7 +84,7 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
         Target::Node(Pattern::Component(name)) if name == ComponentName::REGISTRY => {
             let found = matching(Pattern::Component(name), layout);
             if found.is_empty() {
-                Err("there is no registry here: no instance needs to be found".into())
+                Err("there is no registry here: a single process needs none".into())
             } else {
                 Ok(found)
             }
@@ -142,7 +130,7 @@ fn check_is_remote(caller: Pattern, callee: Pattern, layout: &ArmLayout) -> Resu
             return if alone { Err(format!("every call to {to} is a function call here")) } else { Ok(()) };
         }
         _ if has_remote_edge(caller, callee, layout) => return Ok(()),
-        _ => return Err("no call crosses from the one to the other here".into()),
+        _ => return Err("no call crosses from one to the other here".into()),
     };
     if layout.local_edges.contains(&format!("{from}->{to}")) {
         return Err(format!("{from}->{to} is a function call here"));
@@ -268,7 +256,7 @@ mod tests {
             );
         }
         let target = "zone:b->zone:a".parse().expect("a target");
-        assert_eq!(select(target, &layout()), Ok(vec!["feed#1".to_owned()]), "feed asks profile there");
+        assert_eq!(select(target, &layout()), Ok(vec!["feed#1".to_owned()]), "feed calls profile there");
         assert_eq!(callee_copies(target, &layout()), ["people#0", "feed#0"]);
     }
 

@@ -1,5 +1,5 @@
-//! What is in force on a process from outside: limits, control groups, pauses. Steps that overlap end one by one; what
-//! lasts holds for a successor as well.
+//! Limits, control groups and pauses in force on an instance's process. Steps that overlap end one by one; what is in
+//! force holds for a restarted process as well.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use runtime::limits::ResourceLimit;
 
 use super::{Health, Instance};
+use crate::process::cgroup;
 
 impl Instance {
     /// Limits the running process for as long as a step lasts. Of several limits the
@@ -19,7 +20,7 @@ impl Instance {
         self.apply_limit(what)
     }
 
-    /// Lifts what a step limited.
+    /// Removes the limit of a step.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -73,9 +74,8 @@ impl Instance {
         let pid = state.pid;
         let (alive, alone) = (state.is_alive(), state.cgroups.is_empty());
         drop(state);
-        let left =
-            if alive && alone { crate::process::cgroup::leave(&group, pid) } else { self.apply_cgroup() };
-        // Whoever has ended meanwhile is in no group any more.
+        let left = if alive && alone { cgroup::leave(&group, pid) } else { self.apply_cgroup() };
+        // A process that has ended meanwhile is in no group any more.
         left.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
     }
 
@@ -83,14 +83,14 @@ impl Instance {
         let state = self.state();
         let least = state.cgroups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
         match least {
-            Some((.., group)) if state.is_alive() => crate::process::cgroup::join(group, state.pid),
+            Some((.., group)) if state.is_alive() => cgroup::join(group, state.pid),
             _ => Ok(()),
         }
     }
 
-    /// What is in force on a process that has just come (back) up.
-    pub(super) fn reapply_limits(&self) {
-        // A process that is gone again needs no quota and no pause.
+    /// Applies what is in force to a process that has just started.
+    pub(in crate::arm) fn reapply_limits(&self) {
+        // A process that has ended again needs no quota and no pause.
         let _ = self.apply_cgroup();
         let state = self.state();
         if let Some(running) = state.running.as_ref().filter(|_| state.paused > 0) {
@@ -100,7 +100,7 @@ impl Instance {
         let kinds: Vec<ResourceLimit> = self.state().limits.iter().map(|(_, kind, _)| *kind).collect();
         self.state().before.clear();
         for kind in kinds {
-            // A process that is gone again needs no limit.
+            // A process that has ended again needs no limit.
             let _ = self.apply_limit(kind);
         }
     }
@@ -116,7 +116,7 @@ impl Instance {
         state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGSTOP))
     }
 
-    /// Lets it go on, once for each [`Instance::pause`].
+    /// Continues it, once for each [`Instance::pause`].
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -130,5 +130,86 @@ impl Instance {
             state.health = Health::Up;
         }
         state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGCONT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use contract::{ComponentName, ProcessPlan};
+    use node::NodeConfig;
+
+    use super::*;
+    use crate::arm::children::{ChildSpec, Spawner};
+    use crate::process::usage;
+
+    /// An instance whose process is `cat`: it waits for the end of its input.
+    async fn running(folder: &std::path::Path) -> (Instance, u32) {
+        let spec = ChildSpec {
+            name: "cat".into(),
+            program: "/bin/cat".into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            log: folder.join("log"),
+        };
+        let (child, _stdout) = Spawner::new().spawn(spec).await.expect("starts");
+        let process = ProcessPlan::holding(ComponentName::of("feed"));
+        let paths = (folder.join("config"), folder.join("log"));
+        let instance = Instance::new("feed#0".into(), process, paths, &NodeConfig::default());
+        let pid = child.pid;
+        let mut state = instance.state();
+        (state.pid, state.health, state.running) = (pid, Health::Up, Some(Arc::new(child)));
+        drop(state);
+        (instance, pid)
+    }
+
+    fn open_files_limit(pid: u32) -> String {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("a process of ours");
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+        line.split_whitespace().nth(3).expect("a soft limit").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_process_paused_by_two_steps_continues_after_both() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (instance, pid) = running(folder.path()).await;
+        let until = |stopped: bool| {
+            while (usage::state(pid) == Some('T')) != stopped {
+                std::thread::yield_now();
+            }
+        };
+        instance.pause().and_then(|()| instance.pause()).expect("a child of ours");
+        until(true);
+        instance.resume().expect("a child of ours");
+        assert_eq!((usage::state(pid), instance.status().health), (Some('T'), Health::Paused));
+        instance.resume().expect("a child of ours");
+        until(false);
+        assert_eq!(instance.status().health, Health::Up);
+    }
+
+    #[tokio::test]
+    async fn of_two_limits_the_smaller_holds_and_the_last_one_removed_restores() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (instance, pid) = running(folder.path()).await;
+        let before = open_files_limit(pid);
+        instance.add_limit(1, ResourceLimit::Files, 100).expect("a child of ours");
+        instance.add_limit(2, ResourceLimit::Files, 50).expect("a child of ours");
+        assert_eq!(open_files_limit(pid), "50");
+        instance.remove_limit(2, ResourceLimit::Files).expect("a child of ours");
+        assert_eq!(open_files_limit(pid), "100");
+        instance.remove_limit(1, ResourceLimit::Files).expect("a child of ours");
+        assert_eq!(open_files_limit(pid), before);
+    }
+
+    #[tokio::test]
+    async fn a_limit_of_a_process_that_has_ended_is_no_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (instance, _) = running(folder.path()).await;
+        instance.kill().expect("a child of ours");
+        instance.running().expect("it was started").wait().await;
+        instance.add_limit(1, ResourceLimit::Files, 100).expect("nothing is left to limit");
+        instance.enter_cgroup(1, 1.0, "/nowhere".into()).expect("nothing is left to put into a group");
+        instance.leave_cgroup(1).expect("nothing is left to take out");
     }
 }

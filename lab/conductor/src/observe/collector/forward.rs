@@ -1,5 +1,5 @@
-//! What came in goes on to the user's collector. It may be slow or dead: nothing waits for it, and what it does
-//! not take is counted.
+//! Forwards what came in to the user's collector. It may be slow or dead: nothing waits for it, and what it does not
+//! accept is counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +15,12 @@ use tonic::transport::{Channel, Endpoint};
 const MAX_QUEUED_EXPORTS: usize = 128;
 /// Longest an export may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
-/// After a failure nothing is tried for so long: a dead collector costs next to nothing.
+/// Pause after a failure: a dead collector costs next to nothing.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Longest the end of a run waits for what is still to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The way to the user's collector.
+/// The connection to the user's collector.
 pub(super) struct Forwarder {
     exports: mpsc::Sender<(ExportTraceServiceRequest, u64)>,
     counters: Arc<ForwardCounters>,
@@ -30,7 +30,7 @@ pub(super) struct Forwarder {
 struct ForwardCounters {
     accepted: AtomicU64,
     dropped: AtomicU64,
-    /// Handed over and neither taken nor lost yet.
+    /// Queued, and neither accepted nor dropped yet.
     pending: AtomicU64,
 }
 
@@ -42,7 +42,7 @@ impl Forwarder {
         Self { exports, counters }
     }
 
-    /// Hands an export over; counts it as lost where too many wait.
+    /// Queues an export; counts it as dropped where too many wait.
     pub fn send(&self, request: ExportTraceServiceRequest, spans: u64) {
         self.counters.pending.fetch_add(spans, Ordering::AcqRel);
         if self.exports.try_send((request, spans)).is_err() {
@@ -50,7 +50,7 @@ impl Forwarder {
         }
     }
 
-    /// Waits a moment for what is under way; returns spans taken and lost.
+    /// Waits a moment for what is queued; returns spans accepted and dropped.
     pub async fn finish(&self) -> (u64, u64) {
         let until = clock::now() + FLUSH_TIMEOUT;
         while self.counters.pending.load(Ordering::Acquire) > 0 && clock::now() < until {
@@ -96,7 +96,7 @@ async fn forward(
     }
 }
 
-/// Connects when first used, and again after a break; `None` for what is no address, so that all is counted as lost.
+/// Connects when first used, and again after a break; `None` for an invalid address, so that all is counted as dropped.
 fn connection(endpoint: &str) -> Option<TraceServiceClient<Channel>> {
     let endpoint = Endpoint::from_shared(endpoint.to_owned()).ok()?;
     Some(TraceServiceClient::new(endpoint.connect_timeout(EXPORT_TIMEOUT).connect_lazy()))

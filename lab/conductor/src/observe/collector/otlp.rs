@@ -1,5 +1,5 @@
 //! OTLP over gRPC and HTTP, as the specification has them (OpenTelemetry Protocol 1.9, "OTLP/gRPC", "OTLP/HTTP"):
-//! protobuf, plain or gzip. Loopback only: whoever reaches these ports may add spans, and nothing else.
+//! protobuf, plain or gzip. Loopback only: a local process may add spans through these ports, and nothing else.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ pub(super) async fn grpc(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Resu
         .add_service(service)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     tasks.spawn("lab.otlp.grpc", ShutdownPolicy::Cancel, async move {
-        // Ends with the run; a connection that breaks is the node's to count.
+        // Ends with the run; a broken connection is counted by its node.
         let _ = serving.await;
     });
     Ok(at)
@@ -82,19 +82,19 @@ async fn traces(State(shared): State<Arc<CollectorState>>, headers: HeaderMap, b
     if content != PROTOBUF {
         return rejection(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("`{content}` is not read here; send {PROTOBUF}"),
+            format!("unsupported content type `{content}`: send {PROTOBUF}"),
         );
     }
     let plain = match of(CONTENT_ENCODING) {
         "" | "identity" => body,
         "gzip" => match gunzip(&body) {
             Ok(plain) => plain,
-            Err(why) => return rejection(StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")),
+            Err(why) => return rejection(StatusCode::BAD_REQUEST, format!("invalid gzip body: {why}")),
         },
         other => {
             return rejection(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("`{other}` is not unpacked here; send gzip or nothing"),
+                format!("unsupported content encoding `{other}`: send gzip or none"),
             );
         }
     };
@@ -104,9 +104,7 @@ async fn traces(State(shared): State<Arc<CollectorState>>, headers: HeaderMap, b
             let response = ExportTraceServiceResponse::default().encode_to_vec();
             ([(CONTENT_TYPE, PROTOBUF)], response).into_response()
         }
-        Err(why) => {
-            rejection(StatusCode::BAD_REQUEST, format!("the body is no ExportTraceServiceRequest: {why}"))
-        }
+        Err(why) => rejection(StatusCode::BAD_REQUEST, format!("invalid ExportTraceServiceRequest: {why}")),
     }
 }
 
@@ -172,7 +170,7 @@ mod tests {
         let stream = tokio::net::TcpStream::connect(to).await.expect("it listens");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tasks.spawn("test.connection", ShutdownPolicy::Cancel, async move {
-            // Its end is told to the sender.
+            // The sender gets its error.
             let _ = connection.await;
         });
         let request = hyper::Request::post("/v1/traces")
@@ -205,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_export_is_refused_and_takes_nothing_along() {
+    async fn an_invalid_export_is_refused_and_adds_no_span() {
         let tasks = Tasks::new();
         let (collector, _folder) = collector(&tasks).await;
         let plain = export().encode_to_vec();
@@ -213,7 +211,7 @@ mod tests {
         for (content, encoding, body, status, word) in [
             ("application/json", "identity", b"{}".to_vec(), 415, "application/x-protobuf"),
             (PROTOBUF, "zstd", plain.clone(), 415, "gzip"),
-            (PROTOBUF, "gzip", plain, 400, "no gzip"),
+            (PROTOBUF, "gzip", plain, 400, "invalid gzip"),
             (PROTOBUF, "gzip", bomb, 400, "16 MiB"),
             (PROTOBUF, "identity", vec![0xff; 20], 400, "ExportTraceServiceRequest"),
         ] {

@@ -1,4 +1,4 @@
-//! OTLP's spans as `trace` wants them: ids as numbers, and of the attributes those that say where time went.
+//! OTLP's spans as `trace` needs them: ids as numbers, and of the attributes those that show where time went.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ fn of_span(span: &Span, service: &Arc<str>, instance: &Arc<str>) -> Observed {
     }
 }
 
-/// An id's bytes, most significant first; what is longer than a number is no id.
+/// An id's bytes, most significant first; bytes beyond those of a number are ignored.
 fn number(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
@@ -68,5 +68,62 @@ fn kind(kind: SpanKind) -> Kind {
         SpanKind::Producer => Kind::Producer,
         SpanKind::Consumer => Kind::Consumer,
         SpanKind::Internal | SpanKind::Unspecified => Kind::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::AnyValue;
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Status};
+
+    use super::*;
+
+    fn attribute(key: &str, value: &str) -> KeyValue {
+        let value = Some(AnyValue { value: Some(Value::StringValue(value.into())) });
+        KeyValue { key: key.into(), value, ..KeyValue::default() }
+    }
+
+    fn observe(span: Span) -> Observed {
+        let resource = Resource {
+            attributes: vec![
+                attribute("service.name", "feed"),
+                attribute("service.instance.id", "run/naive/micro/feed#1"),
+            ],
+            ..Resource::default()
+        };
+        let scope = ScopeSpans { spans: vec![span], ..ScopeSpans::default() };
+        let resource =
+            ResourceSpans { resource: Some(resource), scope_spans: vec![scope], ..ResourceSpans::default() };
+        observed(&ExportTraceServiceRequest { resource_spans: vec![resource] }).remove(0)
+    }
+
+    #[test]
+    fn a_span_keeps_its_ids_its_instance_and_its_times() {
+        let span = Span {
+            trace_id: [0; 14].into_iter().chain([1, 2]).collect(),
+            span_id: vec![0, 0, 0, 0, 0, 0, 0, 9],
+            start_time_unix_nano: 5,
+            end_time_unix_nano: 8,
+            kind: SpanKind::Client.into(),
+            attributes: vec![attribute(attr::PEER, "photo"), attribute(attr::CARRIER, "local")],
+            ..Span::default()
+        };
+        let observed = observe(span);
+        assert_eq!((observed.trace, observed.id, observed.parent), (0x0102, 9, 0));
+        assert_eq!((&*observed.service, &*observed.instance), ("feed", "feed#1"));
+        assert_eq!((observed.start, observed.end, observed.kind), (5, 8, Kind::Client));
+        assert_eq!((observed.peer.as_str(), observed.local, observed.database), ("photo", true, false));
+        assert_eq!(observed.error, "");
+    }
+
+    #[test]
+    fn a_failed_span_has_an_error_with_or_without_a_type() {
+        let failed = |attributes| {
+            let status = Status { code: StatusCode::Error.into(), ..Status::default() };
+            observe(Span { status: Some(status), attributes, ..Span::default() }).error
+        };
+        assert_eq!(failed(vec![attribute("error.type", "timeout")]), "timeout");
+        assert_eq!(failed(Vec::new()), "error");
     }
 }

@@ -1,0 +1,64 @@
+//! What an arm is started from, and why one did not start.
+
+use std::path::PathBuf;
+
+use contract::{Placement, ProcessPlan};
+use node::NodeConfig;
+
+use crate::arm::children::SpawnError;
+
+/// What an arm is started from.
+#[derive(Clone, Debug)]
+pub struct ArmPlan {
+    /// `A`, `B`, ...
+    pub letter: char,
+    /// Its name.
+    pub name: String,
+    /// Its processes.
+    pub processes: Vec<ProcessPlan>,
+    /// How it is grouped, limited and restarted.
+    pub placement: Placement,
+    /// Configuration common to its nodes.
+    pub config: NodeConfig,
+    /// Its folder: databases, photo bytes, logs, configurations.
+    pub folder: PathBuf,
+    /// Requests that must be answered before it counts as ready.
+    pub probes: Vec<String>,
+}
+
+/// Why an arm did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// A process could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The configuration of an instance could not be read or written.
+    #[error("{path} cannot be written")]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A process ended or stayed silent instead of serving.
+    #[error("`{instance}` did not serve: {reason}{last_lines}; its log is {log}")]
+    NotServing {
+        /// Which.
+        instance: String,
+        /// What it did instead.
+        reason: String,
+        /// The end of its log.
+        last_lines: String,
+        /// Where more is logged.
+        log: PathBuf,
+    },
+    /// All processes run, but the public port does not answer as it should.
+    #[error("arm `{arm}` is not ready: {reason}")]
+    NotReady {
+        /// Which.
+        arm: String,
+        /// The last answer.
+        reason: String,
+    },
+}

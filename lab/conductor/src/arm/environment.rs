@@ -1,0 +1,59 @@
+//! What arms of one run share: the means to start children, to ask them and to undo what was done to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use runtime::Tasks;
+
+use crate::arm::children::Spawner;
+use crate::observe::record_writer::RecordWriter;
+use crate::observe::scrape_targets::ScrapeTargets;
+use crate::process::control::ControlClient;
+use crate::process::guardian::Guardian;
+
+/// What arms of one run share. Cheap to clone.
+#[derive(Clone)]
+pub struct RunEnvironment {
+    /// Starts children.
+    pub spawner: Spawner,
+    /// Owner of the conductor's tasks.
+    pub tasks: Tasks,
+    /// Requests to nodes, with the run's token.
+    pub control: ControlClient,
+    /// The program children are started from: `cleave` itself.
+    pub program: PathBuf,
+    /// Undoes what a dead conductor cannot.
+    pub guardian: Arc<Guardian>,
+    /// Control groups made for arms, removed when an arm shuts down.
+    pub cgroups: Arc<Mutex<Vec<PathBuf>>>,
+    /// The list of processes that Prometheus reads.
+    pub scrape_targets: Arc<ScrapeTargets>,
+    /// The run's record.
+    pub record: RecordWriter,
+}
+
+/// Where a run lives on the disk, and what it is started from.
+pub struct RunPaths<'a> {
+    /// The folder of all runs.
+    pub out: &'a Path,
+    /// The folder of this run.
+    pub folder: &'a Path,
+    /// The program children are started from.
+    pub program: &'a Path,
+}
+
+impl RunEnvironment {
+    /// The environment of a run; starts nothing but the thread that will start children.
+    pub fn new(tasks: Tasks, paths: &RunPaths<'_>, run_id: &str, token: &str, record: RecordWriter) -> Self {
+        Self {
+            spawner: Spawner::new(),
+            control: ControlClient::new(tasks.clone(), token),
+            tasks,
+            program: paths.program.to_owned(),
+            guardian: Arc::new(Guardian::new(paths.folder, paths.program)),
+            cgroups: Arc::default(),
+            scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id)),
+            record,
+        }
+    }
+}

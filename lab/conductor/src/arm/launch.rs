@@ -1,0 +1,231 @@
+//! Starts an instance's process, changes what it will be when it starts again, and stops it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ChildStdout;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::ProcessPlan;
+use contract::placement::Limits;
+use hyper::Method;
+use nix::sys::signal::Signal;
+use node::NodeConfig;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::arm::arm_plan::{ArmError, ArmPlan};
+use crate::arm::children::{ChildSpec, describe_exit};
+use crate::arm::environment::RunEnvironment;
+use crate::arm::instance::{Health, Instance};
+use crate::process::cgroup;
+use crate::process::guardian::UndoAction;
+
+/// A process that has not announced its addresses by then does not start.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time a process has to drain before it is killed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the request to drain.
+const DRAIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
+/// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
+const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+/// Niceness of every process of an arm: cores are shared 3 to 1 with a process of niceness 0 (sched(7)).
+const ARM_NICENESS: u8 = 5;
+/// The greatest niceness.
+const MAX_NICENESS: u8 = 19;
+/// The quota of the topology, in the place of a step's number.
+const TOPOLOGY_STEP: u32 = 0;
+/// How long a child that closed its output may take to end.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Stack of the thread that reads a child's output: it holds one line.
+const READER_STACK_BYTES: usize = 64 * 1024;
+
+/// The addresses of a node, as its first line announces them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct ServingAddresses {
+    listen: SocketAddr,
+    public: Option<SocketAddr>,
+}
+
+/// Every arm has a lower priority than the generator, a still lower one where the topology says so: an arrival is
+/// sent when it is due, however busy the arms keep the cores.
+fn below_generator(limits: Limits) -> Limits {
+    let nice = ARM_NICENESS + limits.nice.unwrap_or(0);
+    Limits { nice: Some(nice.min(MAX_NICENESS)), ..limits }
+}
+
+/// Writes an instance's configuration; nothing runs yet. `change` makes it differ
+/// from its peers: another build, another weight.
+pub(super) fn prepare(
+    plan: &ArmPlan,
+    process: &ProcessPlan,
+    copy: u32,
+    registry: Option<SocketAddr>,
+    change: &dyn Fn(&mut NodeConfig),
+) -> Result<Instance, ArmError> {
+    let name = format!("{}#{copy}", process.name);
+    let mut config = NodeConfig {
+        instance: name.clone(),
+        process: process.clone(),
+        processes: plan.processes.clone(),
+        registry: registry.map(Into::into),
+        limits: below_generator(plan.placement.limits_of(&process.name)),
+        zone: plan.placement.zone_of(&process.name, copy).to_owned(),
+        ..plan.config.clone()
+    };
+    change(&mut config);
+    let path = plan.folder.join(format!("{name}.json"));
+    write_config(&path, &config)?;
+    let log = plan.folder.join(format!("{name}.log"));
+    Ok(Instance::new(name, process.clone(), (path, log), &config))
+}
+
+fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
+    let text = serde_json::to_vec_pretty(config).expect("a configuration is plain data");
+    std::fs::write(path, text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
+}
+
+/// Starts the process and waits for its first line; its ports are then written to its configuration, so that a restart
+/// serves where its callers expect it.
+pub(super) async fn launch(
+    environment: &RunEnvironment,
+    plan: &ArmPlan,
+    instance: Arc<Instance>,
+) -> Result<(), ArmError> {
+    let spec = ChildSpec {
+        name: format!("{}/{}", plan.name, instance.name),
+        program: environment.program.clone(),
+        arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
+        environment: MALLOC_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        log: instance.log.clone(),
+    };
+    let (running, stdout) = environment.spawner.spawn(spec).await?;
+    let running = Arc::new(running);
+    {
+        let mut state = instance.state();
+        state.pid = running.pid;
+        state.health = Health::Starting;
+        state.running = Some(running.clone());
+    }
+    if let Some(cores) = plan.placement.limits_of(&instance.process.name).cpu {
+        apply_topology_quota(environment, plan, &instance, cores);
+    }
+    let not_serving = |reason: String| ArmError::NotServing {
+        instance: instance.name.clone(),
+        reason,
+        last_lines: last_log_lines(&instance.log),
+        log: instance.log.clone(),
+    };
+    // A child that ends closes its output as well; how it ended says more.
+    let serving = tokio::select! {
+        line = read_first_line(stdout) => match line {
+            Ok(serving) => serving,
+            Err(why) => return Err(match tokio::time::timeout(EXIT_TIMEOUT, running.wait()).await {
+                Ok(status) => not_serving(format!("it ended with {}", describe_exit(status))),
+                Err(_) => not_serving(why.to_string()),
+            }),
+        },
+        status = running.wait() => return Err(not_serving(format!("it ended with {}", describe_exit(status)))),
+        () = tokio::time::sleep(START_TIMEOUT) => return Err(not_serving(format!("no first line within {START_TIMEOUT:?}"))),
+    };
+    let mut state = instance.state();
+    if state.listen.is_none() {
+        let mut config: NodeConfig = std::fs::read(&instance.config)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| not_serving("its configuration has gone".into()))?;
+        config.listen = serving.listen;
+        config.public = serving.public.unwrap_or(config.public);
+        write_config(&instance.config, &config)?;
+    }
+    state.listen = Some(serving.listen);
+    state.public = serving.public;
+    state.health = if state.paused > 0 { Health::Paused } else { Health::Up };
+    drop(state);
+    // A run goes on without Prometheus; that its list cannot be written was recorded when the run began.
+    let _ = environment.scrape_targets.add(serving.listen, &plan.name);
+    instance.reapply_limits();
+    Ok(())
+}
+
+/// Applies the topology's quota of CPU; a machine without quotas makes the run inconclusive. A successor enters the
+/// group of the first process.
+fn apply_topology_quota(environment: &RunEnvironment, plan: &ArmPlan, instance: &Instance, cores: f64) {
+    if instance.state().cgroups.iter().any(|(step, ..)| *step == TOPOLOGY_STEP) {
+        return;
+    }
+    let arm = plan.name.replace('/', "-");
+    let name = format!("cleave-{}-{arm}-{}", plan.config.run_id, instance.name.replace('#', "-"));
+    let Some(group) = cgroup::path_for(&name) else { return };
+    environment.guardian.record_undo(&UndoAction::Group(group.clone()));
+    if cgroup::create(&group, cores).is_ok() {
+        environment.cgroups.lock().expect("no panic while held").push(group.clone());
+        // A process that has ended in this moment needs no quota.
+        let _ = instance.enter_cgroup(TOPOLOGY_STEP, cores, group);
+    }
+}
+
+/// Changes what an instance will be when it is launched again; its ports stay.
+pub(super) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig)) -> Result<(), ArmError> {
+    let failed = |source| ArmError::Config { path: instance.config.clone(), source };
+    let text = std::fs::read(&instance.config).map_err(failed)?;
+    let mut config: NodeConfig =
+        serde_json::from_slice(&text).map_err(|error| failed(std::io::Error::other(error)))?;
+    change(&mut config);
+    write_config(&instance.config, &config)?;
+    instance.state().build.clone_from(&config.build);
+    Ok(())
+}
+
+/// The end of a log: the error and its cause.
+fn last_log_lines(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let mut lines: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
+    lines.reverse();
+    if lines.is_empty() { String::new() } else { format!("; it logged: {}", lines.join(", ")) }
+}
+
+/// The child's first line, read on a thread of its own: a pipe from the
+/// standard library, and the thread goes on to drain what else is printed.
+async fn read_first_line(stdout: ChildStdout) -> std::io::Result<ServingAddresses> {
+    let (sender, first_line) = oneshot::channel();
+    std::thread::Builder::new().name("first-line".into()).stack_size(READER_STACK_BYTES).spawn(
+        move || {
+            let mut lines = BufReader::new(stdout).lines();
+            let first = lines.next().unwrap_or_else(|| Err(std::io::Error::other("it closed its output")));
+            // The launch may have given up.
+            let _ = sender.send(first);
+            lines.map_while(Result::ok).for_each(drop);
+        },
+    )?;
+    let line = first_line.await.map_err(std::io::Error::other)??;
+    serde_json::from_str(&line).map_err(std::io::Error::other)
+}
+
+/// Ends an instance: asks it to drain, and kills it if it does not.
+pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance) {
+    let Some(running) = instance.running() else { return };
+    if running.exit_status().is_some() {
+        return;
+    }
+    // A paused process cannot drain.
+    if instance.status().health == Health::Paused {
+        let _ = running.signal(Signal::SIGCONT);
+    }
+    if let Some(listen) = instance.status().listen {
+        // A run goes on without Prometheus.
+        let _ = environment.scrape_targets.remove(listen);
+        // A node that does not answer is killed below.
+        let _ = environment
+            .control
+            .request(listen, Method::POST, "/control/drain", "", DRAIN_REQUEST_TIMEOUT)
+            .await;
+    }
+    if tokio::time::timeout(DRAIN_TIMEOUT, running.wait()).await.is_err() {
+        let _ = running.signal(Signal::SIGKILL);
+        running.wait().await;
+    }
+}

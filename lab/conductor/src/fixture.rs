@@ -1,0 +1,92 @@
+//! Scenarios, options and records for tests.
+
+use std::path::Path;
+
+use record::Header;
+use runtime::clock;
+use scenario::Scenario;
+use tempfile::TempDir;
+
+use crate::observe::record_writer::RecordWriter;
+use crate::run::header::{LoadStart, ScheduleNotes, describe_planned, header};
+use crate::run::options::RunOptions;
+use crate::run::plan::RunPlan;
+use crate::run::secrets::RunSecrets;
+use crate::run::seed::SeededData;
+
+/// A scenario with the arms `micro` and `mono`, and what is added to its end.
+pub(crate) fn two_arms(more: &str) -> String {
+    format!(
+        r#"schema = 1
+name   = "two-arms"
+title  = "Two arms"
+why    = "For tests"
+phases = [{{ name = "warm", for = "1s", measure = false }}, {{ name = "steady", for = "4s" }}]
+
+[load]
+rate    = "40/s"
+size    = "tiny"
+mix     = {{ home-feed = 100 }}
+timeout = "1s"
+
+[topology.micro]
+processes = {{ each = ["*"] }}
+
+[topology.mono]
+processes = {{ app = ["gateway", "*"] }}
+
+{more}"#
+    )
+}
+
+/// A scenario of its text.
+pub(crate) fn scenario(text: &str) -> Scenario {
+    let read = scenario::read(Path::new("test.toml"), text.to_owned(), &suite::components());
+    read.unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// Options to run a scenario.
+pub(crate) fn options(text: &str) -> RunOptions {
+    let scenario = scenario(text);
+    RunOptions {
+        seed: scenario.seed,
+        scenario,
+        arms: Vec::new(),
+        interleaved: false,
+        rounds: 1,
+        out: "/runs".into(),
+        program: "/bin/cleave".into(),
+        version: "0".into(),
+        command: Vec::new(),
+        started_at: clock::now(),
+        notes: Vec::new(),
+    }
+}
+
+/// Secrets that a test can read.
+pub(crate) fn secrets() -> RunSecrets {
+    RunSecrets { token: "token".into(), identity: "identity".into() }
+}
+
+/// A record in a folder of its own.
+pub(crate) fn record() -> (RecordWriter, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let writer = record::Writer::create(&folder.path().join("run.jsonl")).expect("a record");
+    (RecordWriter::new(clock::now(), writer), folder)
+}
+
+/// The header of the run `r1` of a scenario, whose generator offers a schedule of this digest.
+pub(crate) fn header_of(scenario: &str, digest: &str) -> (Header, ScheduleNotes) {
+    let (options, secrets) = (options(scenario), secrets());
+    let folder = Path::new("/runs/r1");
+    let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
+    let arms = plan.arms(&[]).expect("arms").iter().map(describe_planned).collect();
+    let seeded = SeededData::generate(1, &options.scenario.load);
+    let start = LoadStart { digest, planned: 7, ready_ms: 1, load_start_ns: 2, now_ns: 0 };
+    header(&plan, arms, &seeded.data, &start)
+}
+
+/// A header of two arms.
+pub(crate) fn header_line() -> Header {
+    header_of(&two_arms(""), "").0
+}

@@ -1,0 +1,143 @@
+//! What a node exposes at `/metrics`, as the sampler needs it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::observe::edges::{CallerStats, EdgeKey};
+use crate::observe::exposition::{Sample, samples};
+use crate::process::control::ControlClient;
+
+/// Time a node has to expose its metrics; a paused one never does.
+const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What one node exposed.
+#[derive(Clone, Debug, Default)]
+pub struct NodeMetrics {
+    /// What this process counts as a caller, by edge.
+    pub(super) edges: BTreeMap<EdgeKey, CallerStats>,
+    /// Calls that wait for a connection to a callee.
+    queues: BTreeMap<String, f64>,
+    /// CPU by part, seconds.
+    pub cpu_parts: BTreeMap<String, f64>,
+    /// Time by part over billed requests, seconds.
+    pub wall_parts: BTreeMap<String, f64>,
+    /// Billed requests.
+    pub billed: f64,
+    /// Requests served by the gateway.
+    pub gateway_requests: f64,
+    /// Requests sent to other processes.
+    pub outbound_requests: f64,
+    /// Spans ended, exported, failed and dropped.
+    pub(super) spans: [u64; 4],
+    /// Declared work by component: done, and wasted.
+    pub(super) work: BTreeMap<String, [u64; 2]>,
+    /// Reads of a cache by component: hits, and all.
+    pub(super) cache: BTreeMap<String, [u64; 2]>,
+}
+
+impl NodeMetrics {
+    /// Reads an exposition.
+    pub fn parse(text: &str) -> Self {
+        let mut metrics = Self::default();
+        for sample in samples(text) {
+            metrics.add(&sample);
+        }
+        metrics.assign_queues();
+        metrics
+    }
+
+    /// Connections are the process's: all callers in it that call the same callee wait in one queue, whose length each
+    /// edge gets.
+    fn assign_queues(&mut self) {
+        for ((_, callee), stats) in &mut self.edges {
+            stats.queue = self.queues.get(callee).copied().unwrap_or(0.0);
+        }
+    }
+
+    fn add(&mut self, sample: &Sample<'_>) {
+        use telemetry::names;
+        let edge = |metrics: &mut Self, change: &dyn Fn(&mut CallerStats)| {
+            let key = (sample.label(names::SERVICE).to_owned(), sample.label(names::PEER_SERVICE).to_owned());
+            change(metrics.edges.entry(key).or_default());
+        };
+        let failed = !sample.label(names::ERROR_TYPE).is_empty()
+            || sample.label(names::HTTP_RESPONSE_STATUS_CODE).starts_with('5');
+        let value = sample.value;
+        match sample.name {
+            "http_client_request_duration_seconds_count" => {
+                self.outbound_requests += value;
+                edge(self, &|stats| {
+                    stats.tries += value;
+                    stats.errors += if failed { value } else { 0.0 };
+                });
+            }
+            "http_client_request_duration_seconds_bucket" => {
+                let bound = sample.label("le").to_owned();
+                edge(self, &|stats| stats.buckets.add(&bound, value));
+            }
+            "retries_total" => edge(self, &|stats| stats.retries += value),
+            "circuit_state" => edge(self, &|stats| stats.breaker = stats.breaker.max(value)),
+            "pool_waiting" => {
+                *self.queues.entry(sample.label(names::PEER_SERVICE).to_owned()).or_default() += value;
+            }
+            "http_server_request_duration_seconds_count" if sample.label(names::SERVICE) == "gateway" => {
+                self.gateway_requests += value;
+            }
+            "cost_cpu_seconds_total" => {
+                *self.cpu_parts.entry(sample.label("part").to_owned()).or_default() += value;
+            }
+            "cost_wall_seconds_total" => {
+                *self.wall_parts.entry(sample.label("part").to_owned()).or_default() += value;
+            }
+            "cost_billed_total" => self.billed += value,
+            "work_done_total" => {
+                self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
+            }
+            "cache_reads_total" => {
+                let reads = self.cache.entry(sample.label(names::SERVICE).to_owned()).or_default();
+                reads[0] += if sample.label(names::KIND) == "hit" { value as u64 } else { 0 };
+                reads[1] += value as u64;
+            }
+            "work_wasted_total" => {
+                self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[1] += value as u64;
+            }
+            "otel_spans_ended_total" => self.spans[0] += value as u64,
+            "otel_spans_exported_total" => self.spans[1] += value as u64,
+            "otel_spans_failed_total" => self.spans[2] += value as u64,
+            "otel_spans_dropped_total" => self.spans[3] += value as u64,
+            _ => {}
+        }
+    }
+}
+
+/// Asks a node for its metrics; `None` where it has no address or does not answer in time.
+pub(super) async fn scrape(control: &ControlClient, addr: Option<SocketAddr>) -> Option<NodeMetrics> {
+    let (status, body) = control.get(addr?, "/metrics", SCRAPE_TIMEOUT).await.ok()?;
+    status.is_success().then(|| NodeMetrics::parse(&String::from_utf8_lossy(&body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exposition_becomes_edges_parts_and_spans() {
+        let text = "\
+http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",http_response_status_code=\"200\"} 9
+http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",error_type=\"timeout\"} 1
+http_server_request_duration_seconds_count{service=\"gateway\",http_route=\"/v1/feed\"} 5
+http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/feed\"} 5
+pool_waiting{peer_service=\"photo\"} 4
+cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
+otel_spans_ended_total{service=\"feed\"} 7
+";
+        let metrics = NodeMetrics::parse(text);
+        let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];
+        assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
+        assert_eq!(metrics.edges.len(), 1, "a queue alone makes no edge");
+        assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 10.0));
+        assert_eq!(metrics.cpu_parts["encoding"], 0.25);
+        assert_eq!(metrics.spans, [7, 0, 0, 0]);
+    }
+}

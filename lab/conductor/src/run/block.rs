@@ -1,0 +1,319 @@
+//! One load on some arms: steps are played, phases noted and figures sampled while the generator sends.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use loadgen::{ArmEndpoint, Message, Summary};
+use record::Entry;
+use runtime::clock;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use traffic::load::Model;
+
+use crate::arm::Arm;
+use crate::observe::sampling::{AuxiliaryProcess, Sampler};
+use crate::process::usage;
+use crate::run::generator::Generator;
+use crate::run::header::{self, LoadStart};
+use crate::run::options::RunError;
+use crate::run::phases::{self, Phases};
+use crate::run::seed::SeededData;
+use crate::run::session::RunSession;
+use crate::run::states::{StateComparison, arm_states};
+use crate::run::stop::stop_reason;
+use crate::steps::context::StepContext;
+use crate::steps::lease::remaining_leases;
+use crate::steps::timeline::Timeline;
+
+/// The load begins this long after all arms are ready: time for the start command to reach the generator.
+const START_LEAD: Duration = Duration::from_millis(250);
+/// How often figures are sampled and stop conditions judged.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One load on some arms.
+pub(crate) struct Block<'a> {
+    pub session: &'a RunSession,
+    pub arms: &'a [Arc<Arm>],
+    pub round: u32,
+    pub states: &'a StateComparison,
+}
+
+impl Block<'_> {
+    /// Offers the load to its end. The first block of a run writes the header, with the arms as `described`.
+    pub async fn run(
+        &self,
+        seeded: &SeededData,
+        described: Option<Vec<record::Arm>>,
+    ) -> Result<(), RunError> {
+        let session = self.session;
+        let ready_ms = session.record.now() / 1_000_000;
+        let load = session.plan().load(self.arms.iter().map(|arm| load_target(arm)).collect(), self.round);
+        let environment = &session.environment;
+        let mut generator =
+            Generator::start(&environment.spawner, &environment.program, &load, &session.folder).await?;
+        if session.is_interrupted() {
+            return Err(RunError::Interrupted);
+        }
+        self.compare_initial_states().await;
+        // One instant on three clocks: the conductor's, the generator's, the record's.
+        let lead_ns = u64::try_from(START_LEAD.as_nanos()).unwrap_or(0);
+        let (start, start_mono_ns) = (clock::now() + START_LEAD, clock::mono_ns() + lead_ns);
+        let now_ns = session.record.now();
+        let load_start_ns = now_ns + lead_ns;
+        if let Some(described) = described {
+            let (digest, planned) = (generator.digest.as_str(), generator.planned);
+            let start = LoadStart { digest, planned, ready_ms, load_start_ns, now_ns };
+            self.append_header(described, seeded, &start);
+        }
+        if let Some(collector) = &session.collector {
+            collector.begin(self.round, start, load_start_ns);
+        }
+        generator.start_load(start_mono_ns);
+        self.play(generator, start).await;
+        if !session.is_interrupted() {
+            self.compare_final_states().await;
+        }
+        self.confirm_clean().await;
+        Ok(())
+    }
+
+    fn append_header(&self, described: Vec<record::Arm>, seeded: &SeededData, start: &LoadStart<'_>) {
+        let session = self.session;
+        let (header, schedule) = header::header(&session.plan(), described, &seeded.data, start);
+        session.note(|notes| {
+            notes.generator.extend(schedule.mismatch);
+            notes.skewed = schedule.skewed;
+        });
+        session.record.append(Entry::Header(Box::new(header)));
+        for note in &session.options.notes {
+            session.log(note.clone());
+        }
+    }
+
+    /// Plays steps and phases and samples until the generator has ended.
+    async fn play(&self, mut generator: Generator, start: Instant) {
+        let session = self.session;
+        let auxiliary = [
+            AuxiliaryProcess { name: "generator".into(), pid: generator.pid() },
+            AuxiliaryProcess { name: "cleave".into(), pid: std::process::id() },
+        ];
+        let context = StepContext {
+            seed: session.options.seed,
+            load_start: start,
+            record: &session.record,
+            log: &session.step_log,
+        };
+        let timeline = Timeline::new(&session.options.scenario, self.arms, context, &session.environment);
+        let plan = session.options.scenario.plan();
+        let phases = Phases {
+            plan: &plan,
+            arms: self.arms,
+            round: self.round,
+            start,
+            record: &session.record,
+            control: &session.environment.control,
+        };
+        let costs = Mutex::new(Vec::new());
+        let (done, over) = watch::channel(false);
+        let playing = async { tokio::join!(timeline.run(), phases.run(&costs)) };
+        let mut over_for_steps = over.clone();
+        let playing = async {
+            tokio::select! {
+                _ = playing => {}
+                // Cut short: steps still to come are not played, lasting ones lapse by themselves.
+                () = until(&mut over_for_steps, |over| *over) => {}
+            }
+        };
+        let following = self.follow_generator(&mut generator, start, done);
+        let (summary, (), ()) = tokio::join!(following, playing, self.sample(&auxiliary, over));
+        let ended = generator.wait().await;
+        session.note(|notes| notes.generator.extend(generator_notes(summary.as_deref(), &ended)));
+        let costs = costs.into_inner().expect("no panic while held");
+        phases::append_costs(&session.record, self.round, costs);
+    }
+
+    /// Samples once a second, and once more when the load is over.
+    async fn sample(&self, auxiliary: &[AuxiliaryProcess], mut over: watch::Receiver<bool>) {
+        let session = self.session;
+        let mut sampler = Sampler::new(&session.record);
+        let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut is_over = false;
+        while !is_over {
+            tokio::select! {
+                _ = interval.tick() => {}
+                () = until(&mut over, |over| *over) => is_over = true,
+            }
+            let arms: Vec<_> = self.arms.iter().map(|arm| arm.sampled()).collect();
+            sampler.sample(&arms, auxiliary, &session.environment.control, &session.record).await;
+        }
+    }
+
+    /// Records what the generator reports until it has ended; cuts it short on Ctrl-C, on a stop condition, or when
+    /// the time is up.
+    async fn follow_generator(
+        &self,
+        generator: &mut Generator,
+        start: Instant,
+        done: watch::Sender<bool>,
+    ) -> Option<Box<Summary>> {
+        let session = self.session;
+        let scenario = &session.options.scenario;
+        let mut interrupts = session.interrupts.clone();
+        let mut summary = None;
+        let mut cancelled = false;
+        let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let load_ends = start + Duration::from_nanos(scenario.length_ns());
+        loop {
+            let message = tokio::select! {
+                message = generator.next_message() => message,
+                () = until(&mut interrupts, |count| *count > 0), if !cancelled => {
+                    cancelled = true;
+                    session.log("interrupted: ending in order");
+                    generator.cancel();
+                    continue;
+                }
+                _ = interval.tick() => {
+                    if clock::now() >= load_ends {
+                        done.send_replace(true);
+                    }
+                    let reason = || stop_reason(&scenario.stop, &session.record, &session.folder, start);
+                    if !cancelled && let Some(reason) = reason() {
+                        cancelled = true;
+                        session.log(format!("stopped: {reason}"));
+                        session.note(|notes| notes.generator.push(format!("the run was stopped: {reason}")));
+                        generator.cancel();
+                    }
+                    continue;
+                }
+            };
+            let Some(message) = message else {
+                done.send_replace(true);
+                return summary;
+            };
+            match message {
+                Message::Window(window) => session.record.append(Entry::Window(window)),
+                Message::Traced { journeys } => {
+                    if let Some(collector) = &session.collector {
+                        collector.traced(journeys);
+                    }
+                }
+                Message::Audit(audit) => session.record.append(Entry::Audit(audit)),
+                Message::Summary(totals) => summary = Some(totals),
+                Message::Failed { reason } => session.note(|notes| notes.generator.push(reason)),
+                Message::Hello { .. } | Message::Ready { .. } | Message::Started => {}
+            }
+        }
+    }
+
+    /// Every arm begins every round with the same data, whatever was there before (trap T7).
+    async fn compare_initial_states(&self) {
+        let states = arm_states(self.arms, &self.session.environment.control, false).await;
+        for (arm, state) in states {
+            let difference = self.states.initial(arm, self.round, &state);
+            self.session.note(|notes| notes.stale_data.extend(difference));
+        }
+    }
+
+    /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, and
+    /// states may differ.
+    async fn compare_final_states(&self) {
+        let session = self.session;
+        let scenario = &session.options.scenario;
+        let must_agree = scenario.steps.is_empty() && scenario.load.model == Model::Open;
+        let states = arm_states(self.arms, &session.environment.control, must_agree).await;
+        for (arm, state) in &states {
+            let audit = session.record.query(|run| run.audit_of(*arm, self.round).cloned()).flatten();
+            if let Some(audit) = audit {
+                let audit = record::Audit { state_digest: Some(state.clone()), ..audit };
+                session.record.append(Entry::Audit(audit));
+            }
+        }
+        for (letter, state) in &states {
+            let arm = self.arms.iter().find(|arm| arm.plan.letter == *letter);
+            let services = arm.map(|arm| &arm.plan.config.services);
+            let configuration = serde_json::to_string(&services).unwrap_or_default();
+            let difference = self.states.last(*letter, configuration, state);
+            if must_agree && difference.is_some() {
+                session.note(|notes| notes.states_differ = difference);
+            }
+        }
+    }
+
+    /// After the load no effect of a step may be left.
+    async fn confirm_clean(&self) {
+        let mut left = Vec::new();
+        for arm in self.arms {
+            left.extend(remaining_leases(arm, &self.session.environment.control).await);
+            for instance in arm.instances() {
+                if usage::state(instance.status().pid) == Some('T') {
+                    left.push(format!("{}/{} is stopped", arm.plan.name, instance.name));
+                }
+            }
+        }
+        // Cut short, leases lapse by themselves, and the processes end now.
+        if !self.session.is_interrupted() {
+            self.session.note(|notes| notes.left_behind.extend(left));
+        }
+    }
+}
+
+fn load_target(arm: &Arm) -> ArmEndpoint {
+    ArmEndpoint {
+        letter: arm.plan.letter,
+        name: arm.plan.name.clone(),
+        url: format!("http://{}", arm.public),
+    }
+}
+
+/// What the verdict must know of the generator.
+fn generator_notes(summary: Option<&Summary>, ended: &str) -> Vec<String> {
+    let Some(summary) = summary else {
+        return vec![format!("the load generator ended without a summary: {ended}")];
+    };
+    let mut notes = summary.problems.clone();
+    for (arm, totals) in &summary.arms {
+        let answered = totals.ok + totals.errors.values().sum::<u64>();
+        if totals.goose.0 != 0 && totals.goose.0 != answered {
+            let goose = totals.goose.0;
+            notes.push(format!("{arm}: goose counted {goose} answers, the recorder {answered}"));
+        }
+    }
+    notes
+}
+
+/// Waits until a watched value is as it should be, or its sender is gone. What `wait_for` returns is a lock, and a branch
+/// of a `select!` holds it until the branch is done: the sender would wait for this task, and this task for the sender.
+async fn until<T>(watched: &mut watch::Receiver<T>, holds: impl FnMut(&T) -> bool) {
+    let _ = watched.wait_for(holds).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use loadgen::protocol::ArmTotals;
+
+    use super::*;
+
+    #[test]
+    fn a_generator_that_miscounts_or_says_nothing_is_noted() {
+        assert!(generator_notes(None, "signal 9")[0].contains("without a summary: signal 9"));
+        let totals = |goose| ArmTotals { ok: 9, goose: (goose, 0), ..ArmTotals::default() };
+        let summary = |goose| Summary { arms: [('A', totals(goose))].into(), ..Summary::default() };
+        assert_eq!(generator_notes(Some(&summary(9)), "exit 0"), [""; 0]);
+        assert_eq!(generator_notes(Some(&summary(0)), "exit 0"), [""; 0], "goose was not asked");
+        assert_eq!(
+            generator_notes(Some(&summary(8)), "exit 0"),
+            ["A: goose counted 8 answers, the recorder 9"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_value_and_with_its_sender() {
+        let (sender, mut watched) = watch::channel(0);
+        sender.send_replace(2);
+        until(&mut watched, |count| *count > 1).await;
+        drop(sender);
+        until(&mut watched, |count| *count > 9).await;
+    }
+}

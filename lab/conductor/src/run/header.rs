@@ -1,0 +1,238 @@
+//! The record's first line: the machine, the arms as they start, and what the scenario plans and expects.
+
+use std::sync::Arc;
+
+use contract::ProcessPlan;
+use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
+use runtime::clock;
+use scenario::Scenario;
+use traffic::load::{Model, Overload};
+use traffic::{Dataset, Schedule};
+
+use crate::arm::Arm;
+use crate::arm::layout::ArmLayout;
+use crate::process::host;
+use crate::run::finish::assertions;
+use crate::run::plan::{
+    PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, telemetry_level,
+};
+use crate::steps::targets::{self, ResolvedTarget};
+
+/// How the load of a run begins.
+pub(crate) struct LoadStart<'a> {
+    /// Digest of the schedule that the generator offers.
+    pub digest: &'a str,
+    /// Arrivals it offers to each arm.
+    pub planned: u64,
+    /// When all arms were ready, ms of the run.
+    pub ready_ms: u64,
+    /// When the load begins, ns of the run.
+    pub load_start_ns: u64,
+    /// Now, ns of the run.
+    pub now_ns: u64,
+}
+
+/// What the verdict must know of the schedule.
+pub(crate) struct ScheduleNotes {
+    /// The generator offers another schedule than was planned.
+    pub mismatch: Option<String>,
+    /// Where the schedule is not what the load declares.
+    pub skewed: Vec<String>,
+}
+
+/// The record's first line, and what the verdict must know of the schedule.
+pub(crate) fn header(
+    plan: &RunPlan<'_>,
+    arms: Vec<record::Arm>,
+    data: &Arc<Dataset>,
+    start: &LoadStart<'_>,
+) -> (Header, ScheduleNotes) {
+    let (options, scenario) = (plan.options, &plan.options.scenario);
+    let schedule = Schedule::new(options.seed, &scenario.plan(), &scenario.load, data);
+    let digest = schedule.digest();
+    let mismatch = (digest != start.digest)
+        .then(|| format!("the generator offers schedule {}, planned was {digest}", start.digest));
+    let skewed = traffic::skew::find_skew(schedule, &scenario.plan(), &scenario.load);
+    let header = Header {
+        schema_version: record::SCHEMA_VERSION,
+        run_id: plan.id.to_owned(),
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        why: scenario.why.clone(),
+        scenario_text: scenario.source.text.clone(),
+        seed: options.seed,
+        version: options.version.clone(),
+        command: options.command.clone(),
+        wall_us: clock::wall_us() - i64::try_from(start.now_ns / 1_000).unwrap_or(0),
+        way: if options.interleaved { "interleaved" } else { "side by side" }.to_owned(),
+        rounds: options.rounds,
+        machine: host::machine(),
+        steps: step_plans(scenario, &arms, options.seed),
+        arms,
+        phases: scenario.plan(),
+        journeys: journey_plans(scenario),
+        expectations: expectation_plans(scenario),
+        schedule_digest: digest,
+        planned: start.planned,
+        good_within_us: good_within_us(scenario),
+        load_start_ns: start.load_start_ns,
+        ready_ms: start.ready_ms,
+        telemetry: telemetry_level(scenario.telemetry).to_string(),
+        budget_memory: scenario.budget.memory.map(|memory| memory.get()),
+        closed: scenario.load.model == Model::Closed,
+        popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
+        has_copies: scenario.arms.iter().any(is_copied_monolith),
+        drops: scenario.load.overload == Overload::Drop,
+        slots: (scenario.load.slots(), scenario.load.needed_slots()),
+    };
+    (header, ScheduleNotes { mismatch, skewed })
+}
+
+/// A running arm, for the header.
+pub(crate) fn describe(planned: &PlannedArm, arm: &Arm, ready_ms: u64) -> record::Arm {
+    let instances = arm.instances();
+    let instances = instances.iter().map(|instance| {
+        let status = instance.status();
+        record::Instance {
+            name: instance.name.clone(),
+            hosts: instance.hosts(),
+            port: status.listen.map_or(0, |addr| addr.port()),
+            public_port: status.public.map(|addr| addr.port()),
+        }
+    });
+    describe_with(planned, instances.collect(), ready_ms)
+}
+
+/// An arm that has not started: what is known from its plan.
+pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
+    let copies =
+        planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
+    let instances = copies.map(|(process, copy)| record::Instance {
+        name: format!("{}#{copy}", process.name),
+        hosts: process.hosts.iter().map(ToString::to_string).collect(),
+        port: 0,
+        public_port: process.gateway.then_some(0),
+    });
+    describe_with(planned, instances.collect(), 0)
+}
+
+fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_ms: u64) -> record::Arm {
+    let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
+    let databases = planned.processes.iter().filter(|process| !process.hosts.is_empty()).count();
+    let config = &planned.plan.config;
+    record::Arm {
+        letter: planned.letter,
+        name: planned.plan.name.clone(),
+        topology: planned.topology.clone(),
+        variant: planned.variant.clone(),
+        config_keys: config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
+        instances,
+        policies: effective_policies(&config.policies, &remote_edges),
+        local_edges,
+        remote_edges,
+        databases: u32::try_from(databases).unwrap_or(u32::MAX),
+        ready_ms,
+    }
+}
+
+fn expectation_plans(scenario: &Scenario) -> Vec<ExpectationPlan> {
+    assertions(scenario)
+        .enumerate()
+        .map(|(id, (list, assertion))| ExpectationPlan {
+            id: u32::try_from(id).unwrap_or(u32::MAX),
+            list: list.to_owned(),
+            text: assertion.that.text.clone(),
+            why: assertion.why.clone(),
+            line: assertion.line,
+        })
+        .collect()
+}
+
+fn journey_plans(scenario: &Scenario) -> Vec<JourneyPlan> {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    scenario
+        .load
+        .journeys()
+        .into_iter()
+        .map(|journey| JourneyPlan {
+            name: journey.name().to_owned(),
+            needs: owned(journey.depends_on()),
+            groups: owned(journey.groups()),
+        })
+        .collect()
+}
+
+fn step_plans(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepPlan> {
+    let layout = |arm: &record::Arm| {
+        let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
+        Some(ArmLayout::planned(planned, &processes_of(planned).ok()?))
+    };
+    let layouts: Vec<(char, Option<ArmLayout>)> = arms.iter().map(|arm| (arm.letter, layout(arm))).collect();
+    let plan = |step: &scenario::Step| {
+        let reason = |(letter, layout): &(char, Option<ArmLayout>)| match targets::resolve(
+            step,
+            layout.as_ref()?,
+            seed,
+        ) {
+            ResolvedTarget::Instances(_) | ResolvedTarget::Outside => None,
+            ResolvedTarget::NotApplicable(reason) => Some((*letter, reason)),
+        };
+        StepPlan {
+            number: step.number,
+            id: step.id.clone(),
+            text: format!("{} {}", step.on, step.action),
+            hits: targets::components_of(step),
+            start_ns: step.start_ns,
+            length_ns: step.length_ns,
+            is_fault: step.action.fault().is_some(),
+            not_applicable: layouts.iter().filter_map(reason).collect(),
+        }
+    };
+    scenario.steps.iter().map(plan).collect()
+}
+
+/// Whether an arm is a monolith with copies.
+fn is_copied_monolith(arm: &scenario::Arm) -> bool {
+    let processes = processes_of(arm).unwrap_or_default();
+    let with_data: Vec<&ProcessPlan> = processes.iter().filter(|process| !process.hosts.is_empty()).collect();
+    with_data.len() == 1 && with_data[0].replicas > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture;
+
+    #[test]
+    fn a_header_says_where_a_step_has_nothing_to_act_on() {
+        let step = "[[step]]\nid = \"slow\"\nin = \"steady\"\ndo = \"delay\"\non = \"feed->profile\"\n\
+                    by = \"10ms\"\nat = \"+1s\"\nfor = \"1s\"\n";
+        let (header, _) = fixture::header_of(&fixture::two_arms(step), "other");
+        let [step] = &header.steps[..] else { panic!("one step") };
+        assert!(!step.not_applicable.contains_key(&'A'), "micro has that edge: {:?}", step.not_applicable);
+        assert!(step.not_applicable[&'B'].contains("function call"), "mono calls a function");
+        assert!(step.is_fault);
+        assert_eq!((header.planned, header.load_start_ns, header.run_id.as_str()), (7, 2, "r1"));
+        assert!(header.journeys.iter().any(|journey| journey.name == "home-feed"));
+    }
+
+    #[test]
+    fn a_generator_with_another_schedule_is_noticed() {
+        let (header, notes) = fixture::header_of(&fixture::two_arms(""), "other");
+        assert!(notes.mismatch.expect("another schedule").contains("schedule other"));
+        let digest = header.schedule_digest;
+        let (_, notes) = fixture::header_of(&fixture::two_arms(""), &digest);
+        assert_eq!(notes.mismatch, None);
+    }
+
+    #[test]
+    fn an_arm_that_has_not_started_is_described_from_its_plan() {
+        let (header, _) = fixture::header_of(&fixture::two_arms(""), "other");
+        let [micro, mono] = &header.arms[..] else { panic!("two arms") };
+        assert_eq!((micro.letter, mono.letter), ('A', 'B'));
+        assert_eq!((micro.databases, mono.databases), (5, 1), "one each, and one for all");
+        assert!(micro.policies.contains_key("feed->profile"), "what is in force on an edge that crosses");
+        assert!(mono.remote_edges.is_empty() && !mono.local_edges.is_empty());
+        assert_eq!(mono.instances[0].port, 0, "not known yet");
+        assert!(!header.has_copies);
+    }
+}

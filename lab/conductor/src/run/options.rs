@@ -1,0 +1,105 @@
+//! What to run, why there was no run, and how one ended.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use record::Verdict;
+use scenario::Scenario;
+use tokio::sync::watch;
+
+use crate::arm::arm_plan::ArmError;
+use crate::run::generator::GeneratorError;
+use crate::run::seed::SeedError;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The scenario, checked.
+    pub scenario: Scenario,
+    /// Seed to use.
+    pub seed: u64,
+    /// Arms to run, in order; the scenario's own when empty.
+    pub arms: Vec<String>,
+    /// Whether arms take turns instead of running side by side.
+    pub interleaved: bool,
+    /// Rounds of an interleaved run.
+    pub rounds: u32,
+    /// Where run folders go.
+    pub out: PathBuf,
+    /// The program nodes and generator are started from.
+    pub program: PathBuf,
+    /// The program's version, for the record.
+    pub version: String,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+    /// When the program started.
+    pub started_at: Instant,
+    /// Lines of the record's log about how the options came about.
+    pub notes: Vec<String>,
+}
+
+/// Why there was no run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The run's folder.
+    #[error("{path} cannot be written; choose another folder with --out")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An arm that the scenario does not have.
+    #[error("{0}")]
+    UnknownArm(String),
+    /// No secrets, so that control endpoints would be open to every local user.
+    #[error("the kernel gives no random bytes for the run's secrets; run where getrandom(2) is allowed")]
+    Randomness(#[source] getrandom::Error),
+    /// The data set.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// An arm.
+    #[error(transparent)]
+    Arm(#[from] ArmError),
+    /// The generator.
+    #[error(transparent)]
+    Load(#[from] GeneratorError),
+    /// The metrics of the run.
+    #[error(transparent)]
+    Metrics(#[from] transport::serve::BindError),
+    /// The record.
+    #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
+    Record {
+        /// The run's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No port for the spans.
+    #[error("no free port on the loopback interface for traces; end a program that holds some")]
+    Collector(#[source] std::io::Error),
+    /// An arm that answered no request while its capacity was measured.
+    #[error(
+        "`{0}` answered no request while its capacity was measured; write an absolute rate such as \"100/s\""
+    )]
+    NoCapacity(String),
+    /// Ctrl-C before there was anything to judge.
+    #[error("interrupted before the load began")]
+    Interrupted,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// `None` when it was interrupted.
+    pub verdict: Option<Verdict>,
+    /// Exit code of the program.
+    pub exit_code: u8,
+    /// The run's folder.
+    pub folder: PathBuf,
+}
+
+/// How often the user asked to stop.
+pub type Interrupts = watch::Receiver<u32>;

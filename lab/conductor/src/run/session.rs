@@ -1,0 +1,60 @@
+//! What the stages of one run share.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use record::EventKind;
+use scorecard::Circumstances;
+
+use crate::arm::environment::RunEnvironment;
+use crate::observe::collector::Collector;
+use crate::observe::record_writer::RecordWriter;
+use crate::run::options::{Interrupts, RunOptions};
+use crate::run::plan::RunPlan;
+use crate::run::secrets::RunSecrets;
+use crate::steps::log::StepLog;
+
+/// What the stages of one run share.
+pub(crate) struct RunSession {
+    pub options: RunOptions,
+    pub id: String,
+    pub folder: PathBuf,
+    pub record: RecordWriter,
+    pub interrupts: Interrupts,
+    pub environment: RunEnvironment,
+    pub secrets: RunSecrets,
+    /// Takes the spans of all nodes in; none where no node traces.
+    pub collector: Option<Collector>,
+    /// What happened to steps; one log for all blocks.
+    pub step_log: StepLog,
+    /// What the verdict must know besides the record.
+    pub notes: Mutex<Circumstances>,
+}
+
+impl RunSession {
+    /// Whether the user asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        *self.interrupts.borrow() > 0
+    }
+
+    /// Notes something for the verdict.
+    pub fn note(&self, change: impl FnOnce(&mut Circumstances)) {
+        change(&mut self.notes.lock().expect("no panic while held"));
+    }
+
+    /// Writes a line of the record's log.
+    pub fn log(&self, text: impl Into<String>) {
+        self.record.event(EventKind::Log, 0, text);
+    }
+
+    /// What is settled before anything starts.
+    pub fn plan(&self) -> RunPlan<'_> {
+        RunPlan {
+            options: &self.options,
+            id: &self.id,
+            folder: &self.folder,
+            secrets: &self.secrets,
+            otlp: self.collector.as_ref().map(|collector| format!("http://{}", collector.grpc)),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Registered builds: what deploying one changes in a node's configuration.
+
+use std::time::Duration;
+
+use contract::ComponentName;
+use fault::kinds::{Abort, Delay};
+use fault::{Fault, Lease, Match, Pattern, ShareOf, Target};
+use node::NodeConfig;
+use policy::units::Ratio;
+use scenario::action::Build;
+
+/// The prefix of the leases that a build has from its start.
+pub(super) const BUILD_LEASE_PREFIX: &str = "build:";
+
+/// The leases and the schema of a build. Only the component named is affected, also where the whole program is
+/// replaced.
+fn build_leases(build: Build, component: Option<ComponentName>, seed: u64) -> (Vec<Lease>, u32) {
+    let lease = |fault: Fault, matching: Match| Lease {
+        id: format!("{BUILD_LEASE_PREFIX}{}", build.name()),
+        order: 0,
+        fault,
+        target: Target::Node(component.map_or(Pattern::Any, Pattern::Component)),
+        matching,
+        copies: Vec::new(),
+        detours: Vec::new(),
+        ramp_ms: 0,
+        seed,
+    };
+    let abort = || Fault::Abort(Abort::with(500).expect("a failure"));
+    match build {
+        Build::Good => (Vec::new(), 1),
+        Build::BadErrors => (vec![lease(abort(), Match::share(Ratio::new(0.4), ShareOf::Calls))], 1),
+        Build::BadSlow => {
+            (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1)
+        }
+        Build::BadLeak => {
+            let leak = serde_json::json!({ "do": "leak", "size": "1MiB" });
+            (vec![lease(serde_json::from_value(leak).expect("a leak"), Match::default())], 1)
+        }
+        Build::IncompatibleSchema => (Vec::new(), 2),
+    }
+}
+
+/// The change of a configuration that makes a node run a build.
+pub(super) fn to_build(
+    build: Build,
+    component: Option<ComponentName>,
+    seed: u64,
+) -> impl Fn(&mut NodeConfig) + Sync {
+    let (defects, schema) = build_leases(build, component, seed);
+    move |config: &mut NodeConfig| {
+        config.build = build.name().to_owned();
+        config.defects.clone_from(&defects);
+        config.schema = schema;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_brings_its_defect_and_a_good_one_takes_it_away() {
+        let photo = Some(ComponentName::of("photo"));
+        let mut config = NodeConfig::default();
+        for (build, defects, schema) in [
+            (Build::BadErrors, 1, 1),
+            (Build::BadSlow, 1, 1),
+            (Build::BadLeak, 1, 1),
+            (Build::IncompatibleSchema, 0, 2),
+            (Build::Good, 0, 1),
+        ] {
+            to_build(build, photo, 42)(&mut config);
+            assert_eq!(
+                (config.defects.len(), config.schema, config.build.as_str()),
+                (defects, schema, build.name())
+            );
+        }
+    }
+}
