@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_server_and_a_closed_port_are_told_apart() {
+    async fn a_silent_server_and_a_closed_port_are_distinguished() {
         let tasks = Tasks::new();
         let control = ControlClient::new(tasks.clone(), "secret");
         let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");

@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generator_that_miscounts_or_says_nothing_is_noted() {
+    fn a_generator_that_miscounts_or_reports_nothing_is_noted() {
         assert!(generator_notes(None, "signal 9")[0].contains("without a summary: signal 9"));
         let totals = |goose| ArmTotals { ok: 9, goose: (goose, 0), ..ArmTotals::default() };
         let summary = |goose| Summary { arms: [('A', totals(goose))].into(), ..Summary::default() };

@@ -203,7 +203,7 @@ mod tests {
     use crate::fixture;
 
     #[test]
-    fn a_header_says_where_a_step_has_nothing_to_act_on() {
+    fn a_header_shows_where_a_step_has_nothing_to_act_on() {
         let step = "[[step]]\nid = \"slow\"\nin = \"steady\"\ndo = \"delay\"\non = \"feed->profile\"\n\
                     by = \"10ms\"\nat = \"+1s\"\nfor = \"1s\"\n";
         let (header, _) = fixture::header_of(&fixture::two_arms(step), "other");

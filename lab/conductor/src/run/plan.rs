@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_good_within_the_timeout_unless_the_scenario_says_otherwise() {
+    fn an_answer_is_good_within_the_timeout_unless_the_scenario_sets_another() {
         let options = fixture::options(&fixture::two_arms(""));
         let load = with_plan(&options, |plan| plan.load(Vec::new(), 2));
         assert_eq!((load.good_within_us, load.timeout_us, load.round), (1_000_000, 1_000_000, 2));

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_stops_for_each_thing_that_runs_out_and_says_which() {
+    fn a_run_stops_for_each_thing_that_runs_out_and_names_it() {
         assert_eq!(exhausted(0, &healthy()), None);
         for (observed, reason) in [
             (Observed { is_record_failing: true, ..healthy() }, "the record"),
