@@ -8,7 +8,7 @@
 //! - [`noise_command`]: one arm against itself.
 //! - [`result_document`]: the run as one JSON document.
 //! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
-//! - [`report_command`]: `report` and `record`: reports of finished runs, checks and exports of records.
+//! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
 //! - [`doctor_command`]: what this machine supports.
 //! - [`output`]: lines of results, and errors with their causes.
@@ -19,6 +19,7 @@ mod doctor_command;
 mod node_command;
 mod noise_command;
 mod output;
+mod record_command;
 mod recorded_source;
 mod replay_command;
 mod report_command;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => replay_command::watch(&args),
         Command::Replay(args) => replay_command::replay(&args),
         Command::Report(args) => report_command::report(&args),
-        Command::Record { command } => report_command::record(&command),
+        Command::Record { command } => record_command::record(&command),
         Command::Doctor(args) => doctor_command::doctor(&args),
         Command::Node(args) => match node_command::config(&args) {
             Ok(config) => suite::run(config, args.config.is_some()),

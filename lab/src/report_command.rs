@@ -1,26 +1,20 @@
-//! `cleave report` and `cleave record`: reports of finished runs, and checks and exports of their records.
+//! `cleave report`: reports of finished runs.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use model::Run;
-use model::source::Replay;
-use record::{Entry, Line, Reader};
+use record::{Line, Reader};
 use report::Comparison;
 
-use crate::cli::{self, Document, RecordCommand};
+use crate::cli::{self, Document};
 use crate::{output, result_document};
 
 /// Name of the record in a run's folder.
 pub const RECORD_FILE: &str = "run.jsonl";
 /// Name of the page in a run's folder.
 const PAGE_FILE: &str = "report.html";
-/// Schema errors printed at most: the first ones usually explain the rest.
-const MAX_SCHEMA_ERRORS: usize = 10;
-/// Exit code of an incomplete record: the same as of an invalid run.
-const EXIT_INCOMPLETE: u8 = 3;
 
 /// `cleave report`.
 pub fn report(args: &cli::Report) -> ExitCode {
@@ -114,7 +108,8 @@ fn run_in(folder: &Path) -> Result<Run, String> {
     Run::of(&lines_in(folder)?).map_err(|error| output::error_chain(&error))
 }
 
-fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
+/// The lines of a run's record, or a message.
+pub fn lines_in(folder: &Path) -> Result<Vec<Line>, String> {
     Reader::read_all(&folder.join(RECORD_FILE)).map_err(|error| output::error_chain(&error))
 }
 
@@ -137,120 +132,6 @@ fn file_of(run: &Run) -> String {
     let header = &run.header;
     let written = header.command.iter().find(|word| word.ends_with(".toml"));
     written.cloned().unwrap_or_else(|| format!("scenarios/{}.toml", header.scenario))
-}
-
-/// `cleave record`.
-pub fn record(args: &RecordCommand) -> ExitCode {
-    match args {
-        RecordCommand::Check { run, out } => check(out, run),
-        RecordCommand::Export { run, to, out } => export(out, run, to.as_deref()),
-    }
-}
-
-fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
-    let record = match find(out, run).and_then(|folder| lines_in(&folder)) {
-        Ok(lines) => Replay::of(lines),
-        Err(text) => return output::usage_error(&text),
-    };
-    let Some(path) = to else {
-        // The reader of the pipe may have exited.
-        let _ = grafana::openmetrics::export(record, &mut std::io::stdout().lock());
-        return ExitCode::SUCCESS;
-    };
-    let written = std::fs::File::create(path).and_then(|file| {
-        let mut file = std::io::BufWriter::new(file);
-        let exported = grafana::openmetrics::export(record, &mut file)?;
-        file.flush()?;
-        Ok(exported)
-    });
-    match written {
-        Ok(exported) => {
-            output::print_line(format_args!("{}: {} samples", path.display(), exported.samples));
-            ExitCode::SUCCESS
-        }
-        Err(error) => output::usage_error(&format!(
-            "cannot write {}: {error}; choose another path with --to",
-            path.display()
-        )),
-    }
-}
-
-fn check(out: &Path, run: &str) -> ExitCode {
-    let folder = match find(out, run) {
-        Ok(folder) => folder,
-        Err(text) => return output::usage_error(&text),
-    };
-    let path = folder.join(RECORD_FILE);
-    let lines = match Reader::read_all(&path) {
-        Ok(lines) => lines,
-        Err(error) => return output::error(&error),
-    };
-    output::print_line(format_args!("{}", path.display()));
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    lines.iter().for_each(|line| *counts.entry(line.entry.kind()).or_default() += 1);
-    for (kind, count) in &counts {
-        output::print_line(format_args!("  {kind:8} {count:>8}"));
-    }
-    let mut problems = problems(&path, &lines, &counts);
-    problems.extend(schema_errors(&path));
-    for fault in &problems {
-        output::print_line(format_args!("! {fault}"));
-    }
-    if problems.is_empty() {
-        output::print_line(format_args!(
-            "complete: every line is valid, and the counts in the end line match"
-        ));
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_INCOMPLETE)
-    }
-}
-
-/// What makes a record incomplete.
-fn problems(path: &Path, lines: &[Line], counts: &BTreeMap<&str, u64>) -> Vec<String> {
-    let mut problems = Vec::new();
-    let bytes = std::fs::read(path).unwrap_or_default();
-    if bytes.last().is_some_and(|last| *last != b'\n') {
-        problems.push(
-            "the last line is incomplete: the run was killed while the line was being written".to_owned(),
-        );
-    }
-    let mut ends = lines.iter().rev().filter_map(|line| match &line.entry {
-        Entry::End(end) => Some(end),
-        _ => None,
-    });
-    match ends.next() {
-        None => problems.push("the end line is missing: the run was cut short, and is invalid".to_owned()),
-        Some(end) => {
-            for (kind, declared) in end.lines.iter().filter(|(kind, _)| *kind != "end") {
-                let found = counts.get(kind.as_str()).copied().unwrap_or(0);
-                if found != *declared {
-                    problems.push(format!(
-                        "{found} lines of kind {kind} were found, and the end line declares {declared}"
-                    ));
-                }
-            }
-        }
-    }
-    problems
-}
-
-/// Lines that do not conform to the published schema: other readers would reject them.
-fn schema_errors(path: &Path) -> Vec<String> {
-    let schema = record::schema::line();
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    // An incomplete last line is reported separately; an unknown kind belongs to a later version.
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    let known = |value: &serde_json::Value| serde_json::from_value::<Line>(value.clone()).is_ok();
-    whole
-        .enumerate()
-        .filter_map(|(at, line)| Some((at, serde_json::from_str(line).ok().filter(known)?)))
-        .flat_map(|(at, value)| {
-            let problems = record::schema::faults(&schema, &value);
-            problems.into_iter().map(move |fault| format!("line {}{fault}", at + 1))
-        })
-        .take(MAX_SCHEMA_ERRORS)
-        .collect()
 }
 
 /// The folder of a run, by `last`, id, end of the id, or path.

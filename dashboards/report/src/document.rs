@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use model::Run;
 use model::incidents::Incident;
 use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
@@ -18,9 +19,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 const EXIT_INVALID: u8 = 3;
 
 /// A run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Document<'a> {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the document: refuse any other.
+    #[schemars(range(min = SCHEMA_VERSION, max = SCHEMA_VERSION))]
     pub schema_version: u32,
     /// Names the run and its folder.
     pub run_id: &'a str,
@@ -38,7 +40,7 @@ pub struct Document<'a> {
     pub rounds: u32,
     /// `null` when it was interrupted.
     pub verdict: Option<Verdict>,
-    /// Exit code of the program.
+    /// Exit code of the program: 0 pass, 1 fail, 3 invalid, 4 inconclusive, 130 interrupted.
     pub exit_code: u8,
     /// The run's folder, as it was asked for; absent where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,23 +68,23 @@ pub struct Document<'a> {
 }
 
 /// Something that was wrong for a while.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct IncidentEntry {
-    /// Whose.
+    /// Letter of its arm.
     pub arm: char,
-    /// What it is.
+    /// What it is: `retry_amplification`, `queue_growing`, `breaker_open`, ...
     pub kind: &'static str,
-    /// Where.
+    /// Where: `feed#0`, or `feed->follower`.
     pub place: String,
     /// In words, as it was at its worst.
     pub text: String,
-    /// Seconds of the load at whose end it was first there, last, and worst.
+    /// Second of the load at whose end it was first there.
     pub first_s: u32,
-    /// The last.
+    /// Second of the load at whose end it was last there.
     pub last_s: u32,
-    /// The worst.
+    /// Second of the load at whose end it was worst.
     pub worst_s: u32,
-    /// Seconds it was there.
+    /// Seconds at whose end it was there, rounds added up.
     pub seconds: u32,
 }
 
@@ -95,12 +97,12 @@ impl From<Incident> for IncidentEntry {
 }
 
 /// A check, and its line of the scenario.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Judged<'a> {
     /// As the record has it.
     #[serde(flatten)]
     pub check: &'a Check,
-    /// Line of the scenario file.
+    /// Line of the scenario file; 0 where it is not known.
     pub line: u32,
 }
 
@@ -138,9 +140,10 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
 }
 
 /// Two runs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Both<'a> {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the document: refuse any other.
+    #[schemars(range(min = SCHEMA_VERSION, max = SCHEMA_VERSION))]
     pub schema_version: u32,
     /// The one asked for, and the one it is compared with.
     pub runs: Vec<Document<'a>>,
@@ -153,7 +156,7 @@ pub struct Both<'a> {
 }
 
 /// A row of the scorecard in both runs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Row<'a> {
     /// Stable id.
     pub id: &'a str,
@@ -170,18 +173,19 @@ pub struct Row<'a> {
 }
 
 /// A figure in both runs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Values {
     /// One for each run; `null` in a run without such an arm.
     pub runs: [Option<Measured>; 2],
-    /// `differs` only where the intervals do not overlap; empty where only one run has the arm.
+    /// `differs`, only where the intervals do not overlap; `no difference`, `no interval`, `not measured`; empty where only
+    /// one run has the arm.
     pub finding: &'static str,
     /// Whether the second is better; `null` where they do not differ.
     pub is_second_better: Option<bool>,
 }
 
 /// An expectation in both runs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Expected<'a> {
     /// Its text.
     pub text: &'a str,

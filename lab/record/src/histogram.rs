@@ -4,12 +4,14 @@
 //! window of one second has a hundred samples and a dense histogram 139 KB. On
 //! the wire it is HDR V2, deflated, in base64, which every HDR tool reads.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::hdr;
@@ -157,6 +159,20 @@ impl FromIterator<u64> for Latencies {
             histogram.saturating_record(value.max(1));
         }
         Self::of(&histogram)
+    }
+}
+
+impl JsonSchema for Latencies {
+    fn schema_name() -> Cow<'static, str> {
+        "Latencies".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "Latencies in microseconds: an HDR histogram V2, deflated; empty without samples."
+        })
     }
 }
 

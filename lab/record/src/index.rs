@@ -227,6 +227,7 @@ mod tests {
         let line = reader.next_line().expect("reads").expect("there is one");
         assert_eq!((line.entry.kind(), reader.place().lines), ("phase", 4));
         let error = reader.next_line().expect_err("no line of a record");
-        assert!(error.to_string().ends_with("run.jsonl:5: not a line of a run record"), "{error}");
+        let text = error.to_string();
+        assert!(text.ends_with("run.jsonl:5:2: invalid line of a run record: expected ident"), "{text}");
     }
 }

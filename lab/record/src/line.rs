@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace};
 
-/// One line of the record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
+/// later version may add kinds and keys: skip those you do not know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// When it was written, ns since the run's start, monotonic.
     pub t: u64,
@@ -17,7 +19,7 @@ pub struct Line {
 }
 
 /// The kinds of line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
     /// First line: everything that does not change during the run.
@@ -51,7 +53,7 @@ pub enum Entry {
 }
 
 /// One deployment being compared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arm {
     /// `A`, `B`, ...: how views call it.
     pub letter: char,
@@ -79,7 +81,7 @@ pub struct Arm {
 }
 
 /// A running copy of a process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Instance {
     /// `feed#0`, `app#2`.
     pub name: String,
@@ -92,7 +94,7 @@ pub struct Instance {
 }
 
 /// The plan of a phase.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhasePlan {
     /// Its name.
     pub name: String,
@@ -105,7 +107,7 @@ pub struct PhasePlan {
 }
 
 /// A journey of the mix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JourneyPlan {
     /// Its name: `home-feed`.
     pub name: String,
@@ -116,7 +118,7 @@ pub struct JourneyPlan {
 }
 
 /// A planned step of the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepPlan {
     /// Event number, from 1, the same in every view.
     pub number: u32,
@@ -142,7 +144,7 @@ const fn yes() -> bool {
 }
 
 /// An expectation as written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationPlan {
     /// Index among all.
     pub id: u32,
@@ -157,7 +159,7 @@ pub struct ExpectationPlan {
 }
 
 /// The machine the run was made on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// Model name of the first CPU.
     pub cpu: String,
@@ -180,9 +182,10 @@ pub struct Machine {
 }
 
 /// Everything that does not change during the run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
-    /// [`crate::SCHEMA_VERSION`].
+    /// Major version of the format: refuse any other.
+    #[schemars(range(min = crate::SCHEMA_VERSION, max = crate::SCHEMA_VERSION))]
     pub schema_version: u32,
     /// Names the run and its folder.
     pub run_id: String,
@@ -202,7 +205,7 @@ pub struct Header {
     pub command: Vec<String>,
     /// Wall clock at t = 0, microseconds since the Unix epoch; the only wall time.
     pub wall_us: i64,
-    /// `side-by-side` or `interleaved`.
+    /// `side by side` or `interleaved`.
     pub way: String,
     /// Rounds of an interleaved run; 1 side by side.
     pub rounds: u32,
@@ -251,7 +254,7 @@ pub struct Header {
 }
 
 /// A phase began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Phase {
     /// Index into the header's phases.
     pub index: u32,
@@ -267,7 +270,7 @@ pub struct Phase {
 pub type Errors = BTreeMap<String, u64>;
 
 /// One second of one journey at one arm, by the second its arrivals were *due*.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Arm letter.
     pub arm: char,
@@ -291,7 +294,7 @@ pub struct Window {
     pub dropped: u64,
     /// Left behind when the run was cut short.
     pub abandoned: u64,
-    /// Pages asked, and how many were empty.
+    /// Pages asked for.
     pub pages: u64,
     /// Empty ones among them.
     pub empty_pages: u64,
@@ -315,7 +318,7 @@ pub struct Window {
     pub probes: u64,
     /// How many of them did not.
     pub stale: u64,
-    /// No answer can change it any more.
+    /// No answer can change it any more; until then the same window may come again.
     #[serde(rename = "final")]
     pub closed: bool,
 }
@@ -329,7 +332,7 @@ impl Window {
 }
 
 /// One second of one edge, from its caller's metrics.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
     /// Arm letter.
     pub arm: char,
@@ -358,7 +361,7 @@ pub struct Edge {
 }
 
 /// One second of one process.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Proc {
     /// Arm letter; `-` for the generator and the lab itself.
     pub arm: char,
@@ -403,7 +406,7 @@ pub struct Proc {
 }
 
 /// One second of the host.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     /// Share of the second all processes together waited for a CPU (PSI `some`), percent.
     pub cpu_stall: f64,
@@ -420,7 +423,7 @@ pub struct Host {
 }
 
 /// What kind of thing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EventKind {
     /// A step injected or ended something.
@@ -440,7 +443,7 @@ pub enum EventKind {
 }
 
 /// Something happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// The step's number, 0 where none belongs to it.
     pub number: u32,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Tracing;
 
 /// A verdict, on an expectation or a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All checks true.
@@ -43,7 +44,7 @@ impl Verdict {
 }
 
 /// How an expectation stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Index into the header's expectations.
     pub id: u32,
@@ -71,7 +72,7 @@ pub struct Check {
 }
 
 /// A value with what makes it believable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// The value; `None` means no data, never 0.
     pub value: Option<f64>,
@@ -82,7 +83,7 @@ pub struct Measured {
 }
 
 /// Which way is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     /// More is better.
@@ -94,7 +95,7 @@ pub enum Better {
 }
 
 /// A row of the scorecard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// Stable id: `latency_p99`.
     pub id: String,
@@ -120,7 +121,7 @@ pub struct Score {
 }
 
 /// Where an arm's CPU and time went, summed over its processes in one phase.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Arm letter.
     pub arm: char,
@@ -143,7 +144,7 @@ pub struct Cost {
 }
 
 /// What the audit of acknowledged writes found in an arm.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Audit {
     /// Arm letter.
     pub arm: char,
@@ -166,7 +167,7 @@ pub struct Audit {
 }
 
 /// Last line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Verdict of the run; `None` when interrupted.
     pub verdict: Option<Verdict>,
@@ -190,7 +191,7 @@ pub struct End {
 }
 
 /// A reason not to believe a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lint {
     /// Stable name: `generator_lag`.
     pub name: String,

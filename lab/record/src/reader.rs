@@ -20,16 +20,17 @@ pub enum ReadError {
         #[source]
         source: io::Error,
     },
-    /// A whole line that is not JSON of ours.
-    #[error("{path}:{line}: not a line of a run record")]
+    /// A whole line that is no line of a record.
+    #[error("{path}:{line}:{column}: invalid line of a run record: {reason}")]
     Line {
         /// Which file.
         path: PathBuf,
         /// From 1.
         line: u64,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
+        /// From 1: up to where it was read.
+        column: usize,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Written by another major version.
     #[error(
@@ -49,7 +50,7 @@ pub enum ReadError {
     },
 }
 
-/// Reads lines as they come; at the end of the file it can be asked again.
+/// Reads lines as they come. At the end of the file it can be asked again, and after an invalid line for the next one.
 pub struct Reader {
     lines: BufReader<File>,
     path: PathBuf,
@@ -142,7 +143,12 @@ impl Reader {
                 self.wanted.is_empty() || head.kind.is_some_and(|kind| self.wanted.contains(&kind));
             if is_wanted { head.line(&self.line) } else { Ok(None) }
         };
-        line().map_err(|source| ReadError::Line { path: self.path.clone(), line: self.place.lines, source })
+        line().map_err(|error| {
+            let (column, text) = (error.column(), error.to_string());
+            // The parser knows one line only.
+            let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();
+            ReadError::Line { path: self.path.clone(), line: self.place.lines, column, reason }
+        })
     }
 
     /// All lines there are.

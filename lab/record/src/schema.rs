@@ -1,64 +1,44 @@
-//! The JSON Schema (draft 2020-12) of a record's lines, for whoever reads records without this program.
+//! The JSON Schema (draft 2020-12) of a record's lines, for readers other than this program: derived from the types that
+//! the reader reads, so that the two cannot disagree.
 //!
-//! - [`line()`]: the schema; committed as `lab/record/schema/line.json`.
-//! - [`defs`]: its definitions, which documents made of a record share.
-//! - [`faults`]: what of a value does not fit a schema.
-//!
-//! Written out, because the types have texts for values and old records lack what came later; a test fills every
-//! type and compares the keys both ways.
+//! - [`line()`]: the schema of a line; committed as `lab/record/schema/line.json`.
+//! - [`of_written`]: the schema of a document that is made of a record's types and only written.
 
-mod fit;
-mod outcome;
-mod plan;
-mod requests;
-mod seconds;
-mod words;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
 
-pub use fit::{KEYWORDS, faults};
-pub use words::{
-    flag, letter, list, map_of, nullable, number, object, of, one_of, pair_of, text, texts, whole,
-};
+use crate::Line;
 
-use serde_json::{Map, Value, json};
-
-/// What every schema of ours says it is written in.
-pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-
-/// The schema of one line.
+/// The schema of one line, as the reader takes it: a key that an older record may lack is not required.
 pub fn line() -> Value {
-    let kinds = [
-        "header", "phase", "window", "edge", "proc", "host", "event", "check", "score", "cost", "trace",
-        "split", "audit", "end",
-    ];
-    let mut defs = defs();
-    // A line is its kind's fields, with the kind and the moment among them.
-    for kind in kinds {
-        let def = defs.get_mut(kind).expect("every kind is defined");
-        def["properties"]["kind"] = json!({ "const": kind });
-        def["properties"]["t"] = whole("when it was written, ns since the run's start");
-        let required = def["required"].as_array_mut().expect("a list");
-        required.extend([json!("t"), json!("kind")]);
-    }
-    json!({
-        "$schema": DIALECT,
-        "title": "a line of a run record of Cleave",
-        "description": "run.jsonl: one object a line, the first a header, the last an end. A later version may add kinds \
-            and keys: skip what you do not know. No end means that the run was cut short.",
-        "type": "object",
-        "oneOf": kinds.map(of),
-        "$defs": defs,
-    })
+    of::<Line>(SchemaSettings::draft2020_12().for_deserialize(), "a line of a run record of Cleave")
 }
 
-/// The types of a record, by the kind of line or their own name.
-pub fn defs() -> Map<String, Value> {
-    let mut defs = Map::new();
-    let all = plan::header().into_iter().chain(seconds::seconds()).chain(outcome::outcome());
-    for (name, def) in all.chain(requests::traces()) {
-        defs.insert(name.to_owned(), def);
-    }
-    defs
+/// The schema of a document as it is written: a key that is always there is required, even where its value is null.
+pub fn of_written<T: JsonSchema>(title: &str) -> Value {
+    of::<T>(SchemaSettings::draft2020_12().for_serialize(), title)
 }
 
-/// A definition and its name.
-type Def = (&'static str, Value);
+fn of<T: JsonSchema>(settings: SchemaSettings, title: &str) -> Value {
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(bounded).transform(&mut schema);
+    RecursiveTransform(described).transform(&mut schema);
+    schema.insert("title".to_owned(), json!(title));
+    schema.to_value()
+}
+
+/// Integers go up to the size of their type.
+fn bounded(schema: &mut Schema) {
+    if schema.get("format").is_some_and(|format| format == "uint32") {
+        schema.as_object_mut().map(|object| object.entry("maximum").or_insert(json!(u32::MAX)));
+    }
+}
+
+/// Descriptions are comments of the source, whose lines break where the source's do and whose `None` is a null.
+fn described(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("`None`", "null");
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a piece of a request's time was spent on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Between a caller and its callee: encoding, sockets, the accept queue.
@@ -68,7 +69,7 @@ impl Class {
 }
 
 /// One operation of a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     /// Index of the span it belongs to; `None` for the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +95,7 @@ pub struct Span {
 }
 
 /// A piece of the critical path: consecutive ones fill the root from begin to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Segment {
     /// Index of the span it belongs to.
     pub span: u32,
@@ -105,7 +106,7 @@ pub struct Segment {
 }
 
 /// Why a request's trace was kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kept {
     /// It failed.
@@ -117,7 +118,7 @@ pub enum Kept {
 }
 
 /// One request, followed through the components.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trace {
     /// Arm letter.
     pub arm: char,
@@ -198,7 +199,7 @@ impl AsRef<Self> for Trace {
 }
 
 /// What one place and class took of a journey's traces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// Component, or edge such as `feed->follower`.
     pub place: String,
@@ -213,7 +214,7 @@ pub struct Part {
 }
 
 /// Where the time of one journey's traces went, in one arm and phase: all traces that came in, not only those kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Split {
     /// Arm letter.
     pub arm: char,
@@ -234,7 +235,7 @@ pub struct Split {
 }
 
 /// What became of the spans that reached the lab.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tracing {
     /// Spans received.
     pub spans: u64,

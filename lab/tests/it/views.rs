@@ -289,18 +289,3 @@ fn every_row_of_a_scorecard_has_a_term() {
         );
     }
 }
-
-#[test]
-fn every_line_of_a_record_and_its_documents_fit_their_schemas() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
-    let schema = record::schema::line();
-    for (at, line) in std::fs::read_to_string(path).expect("readable").lines().enumerate() {
-        let value: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(record::schema::faults(&schema, &value), [""; 0], "line {}", at + 1);
-    }
-    let run = Run::of(&lines()).expect("a header");
-    let document = json!(document::document(&run, None));
-    assert_eq!(record::schema::faults(&document::schema::document(), &document), [""; 0]);
-    let both = json!(document::comparison(&report::Comparison::of(&run, &run)));
-    assert_eq!(record::schema::faults(&document::schema::comparison(), &both), [""; 0]);
-}
