@@ -1,10 +1,11 @@
-//! Writes `run.jsonl`, a line at a time.
+//! Writes `run.jsonl`, a line at a time, and its index.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Line;
+use crate::index::IndexFile;
 
 /// Appends lines. Each is one write, so that a reader sees whole lines and a
 /// crash tears at most the last.
@@ -12,6 +13,8 @@ pub struct Writer {
     file: File,
     path: PathBuf,
     buffer: Vec<u8>,
+    /// `None` where it could not be written: a reader makes it anew.
+    index: Option<IndexFile>,
 }
 
 impl Writer {
@@ -21,7 +24,8 @@ impl Writer {
     /// When the file exists already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create_new(true).append(true).open(path)?;
-        Ok(Self { file, path: path.to_owned(), buffer: Vec::new() })
+        let index = IndexFile::create(path, &file).ok();
+        Ok(Self { file, path: path.to_owned(), buffer: Vec::new(), index })
     }
 
     /// Appends a line.
@@ -32,7 +36,11 @@ impl Writer {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, line)?;
         self.buffer.push(b'\n');
-        self.file.write_all(&self.buffer)
+        self.file.write_all(&self.buffer)?;
+        // After the line: an index knows no second that the record does not have.
+        let length = self.buffer.len();
+        self.index.take_if(|index| index.add(line.t, length).is_err());
+        Ok(())
     }
 
     /// Where it is.

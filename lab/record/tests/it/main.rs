@@ -1,5 +1,6 @@
 //! The record as others read it.
 
 mod filled;
+mod index;
 mod schema;
 mod versions;
