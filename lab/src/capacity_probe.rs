@@ -9,13 +9,14 @@ use std::path::Path;
 use conductor::{RunError, RunOptions};
 use contract::hash::fnv1a64_with;
 use policy::units::{HumanDuration, Rate};
-use record::Entry;
+use record::{Entry, Kind, ReadError, Reader};
 use scenario::{Phase, Scenario, Stop};
 use tokio::sync::watch;
 use traffic::load::{Model, Rates, Shape, Users};
 
-use crate::cli;
-use crate::run_command::{self, View};
+use crate::run_files::RECORD_FILE;
+use crate::run_view::View;
+use crate::{cli, execution};
 
 /// Users of the closed loop: enough to keep two cores busy in any grouping.
 const USERS: u32 = 16;
@@ -31,20 +32,23 @@ const CAPACITY_FILE: &str = "capacity.json";
 /// Good journeys per second: by scenario and machine, then by arm.
 type MeasuredCapacity = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// Replaces a relative rate by an absolute one.
+/// The options with an absolute rate: where it is a share of what an arm can do, that is measured first.
 ///
 /// # Errors
 /// When an arm cannot be measured.
-pub fn resolve_rate(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -> Result<(), RunError> {
-    let Rates::OfSlowest(share) = options.scenario.load.rate else { return Ok(()) };
-    let arms = arms_of(options);
+pub fn resolve_rate(
+    mut options: RunOptions,
+    interrupts: &watch::Sender<u32>,
+) -> Result<RunOptions, RunError> {
+    let Rates::OfSlowest(share) = options.scenario.load.rate else { return Ok(options) };
+    let arms = arms_of(&options);
     let path = options.out.join(CAPACITY_FILE);
     let mut measured = read(&path);
     let known = measured.entry(key(&options.scenario)).or_default();
     for arm in &arms {
         if !known.contains_key(arm) {
             eprintln!("measuring the capacity of {arm}");
-            known.insert(arm.clone(), measure(options, arm, interrupts)?);
+            known.insert(arm.clone(), measure(&options, arm, interrupts)?);
         }
     }
     let listed: Vec<String> = arms.iter().map(|arm| format!("{arm} {:.0}/s", known[arm])).collect();
@@ -54,7 +58,7 @@ pub fn resolve_rate(options: &mut RunOptions, interrupts: &watch::Sender<u32>) -
     std::fs::write(&path, text).map_err(|source| RunError::Folder { path, source })?;
     options.notes.push(format!("{share} of the slowest is {rate}: {}", listed.join(", ")));
     options.scenario.load.rate = Rates::One(Shape::level(rate));
-    Ok(())
+    Ok(options)
 }
 
 fn arms_of(options: &RunOptions) -> Vec<String> {
@@ -94,13 +98,9 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
         out: options.out.join("capacity"),
         ..options.clone()
     };
-    let outcome = run_command::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
-    let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
-    let good = lines.iter().filter_map(|line| match &line.entry {
-        Entry::Window(window) if window.closed && window.second >= WARM_UP_SECONDS => Some(window.good),
-        _ => None,
-    });
-    let good: u64 = good.sum();
+    let outcome = execution::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
+    // A record that cannot be read has no good journeys.
+    let good = good_journeys(&outcome.folder.join(RECORD_FILE)).unwrap_or(0);
     if *interrupts.borrow() > 0 {
         return Err(RunError::Interrupted);
     }
@@ -108,6 +108,20 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
         return Err(RunError::NoCapacity(arm.to_owned()));
     }
     Ok(good as f64 / f64::from(PROBE_SECONDS))
+}
+
+/// Good journeys of a record, after warming up.
+fn good_journeys(record: &Path) -> Result<u64, ReadError> {
+    let mut good = 0;
+    for line in Reader::open(record)?.only(&[Kind::Window]) {
+        if let Entry::Window(window) = line?.entry
+            && window.closed
+            && window.second >= WARM_UP_SECONDS
+        {
+            good += window.good;
+        }
+    }
+    Ok(good)
 }
 
 /// The scenario without steps and claims, in a closed loop without think time.

@@ -3,9 +3,11 @@
 //! - [`cli`]: the command line.
 //! - [`node_command`]: a node that is started with flags.
 //! - [`scenario_files`]: `list` and `explain`; scenarios by name or file.
-//! - [`run_command`]: a run, its views and its exit code. [`run_all_command`]: every scenario, one table.
+//! - [`run_command`]: a run, its result and its exit code. [`run_all_command`]: every scenario, one table.
+//! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`noise_command`]: one arm against itself.
+//! - [`run_files`]: runs on disk, found by name and folded from their records.
 //! - [`result_document`]: the run as one JSON document.
 //! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
 //! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
@@ -16,6 +18,7 @@
 mod capacity_probe;
 mod cli;
 mod doctor_command;
+mod execution;
 mod node_command;
 mod noise_command;
 mod output;
@@ -26,6 +29,8 @@ mod report_command;
 mod result_document;
 mod run_all_command;
 mod run_command;
+mod run_files;
+mod run_view;
 mod scenario_files;
 mod up_command;
 
@@ -44,7 +49,10 @@ fn main() -> ExitCode {
     match cleave.command {
         Command::List => scenario_files::list(),
         Command::Explain(args) => scenario_files::explain(&args.scenario),
-        Command::Run(args) => run_command::run(&args, began),
+        Command::Run(args) => match &args.scenario {
+            Some(scenario) => run_command::run(scenario, &args, began),
+            None => run_all_command::run_all(&args, began),
+        },
         Command::Up(args) => up_command::up(&args),
         Command::Noise(args) => noise_command::noise(&args, began),
         Command::Schema(args) => {

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use policy::ServiceOptions;
 use policy::service::{Distribution, SimulatedWork};
 use policy::units::HumanDuration;
-use record::{Entry, Score};
+use record::{Entry, Kind, ReadError, Reader, Score};
 use scenario::{Arm, RunMode, Scenario};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::run_command::{self, EXIT_INTERRUPTED, View};
-use crate::{output, result_document, scenario_files};
+use crate::output::EXIT_INTERRUPTED;
+use crate::run_files::RECORD_FILE;
+use crate::run_view::View;
+use crate::{capacity_probe, execution, output, result_document, scenario_files};
 
 /// CPU time both arms burn for each request of feed; the planted arm burns a tenth more.
 const PLANTED_WORK: HumanDuration = HumanDuration::from_millis(4);
@@ -41,7 +44,7 @@ pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
             Err(text) => return output::usage_error(&text),
         };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = run_command::on_signals(interrupts.clone()) {
+    if let Err(error) = execution::on_signals(interrupts.clone()) {
         return output::error(&error);
     }
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
@@ -50,26 +53,25 @@ pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
     for turn in 0..args.runs {
         eprintln!("== run {} of {}", turn + 1, args.runs);
         let run_args = args.as_run(scenario.seed + u64::from(turn));
-        let options = match run_command::run_options(&run_args, scenario.clone(), started_at) {
+        let options = match execution::run_options(&run_args, scenario.clone(), started_at) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };
-        let outcome = match run_command::execute(options, View::Silent, &interrupts, cli::Screen::default()) {
+        let result = capacity_probe::resolve_rate(options, &interrupts).and_then(|options| {
+            execution::execute(options, View::Silent, &interrupts, cli::Screen::default())
+        });
+        let outcome = match result {
             Ok(outcome) => outcome,
             Err(error) => return output::error(&error),
         };
         if *interrupts.borrow() > 0 {
             return ExitCode::from(EXIT_INTERRUPTED);
         }
-        let lines = match record::Reader::read_all(&outcome.folder.join("run.jsonl")) {
-            Ok(lines) => lines,
+        let scores = match scores(&outcome.folder.join(RECORD_FILE)) {
+            Ok(scores) => scores,
             Err(error) => return output::error(&error),
         };
-        let scores = lines.iter().filter_map(|line| match &line.entry {
-            Entry::Score(score) => Some(&**score),
-            _ => None,
-        });
-        found += u32::from(add_scores(&mut rows, scores));
+        found += u32::from(add_scores(&mut rows, &scores));
         done += 1;
         // Only the scores are needed.
         let _ = std::fs::remove_dir_all(&outcome.folder);
@@ -119,8 +121,19 @@ fn plant(arm: &mut Arm, mean: HumanDuration) {
     arm.services.insert("feed".to_owned(), ServiceOptions { work: Some(work), ..feed });
 }
 
+/// The scorecard of a record.
+fn scores(record: &Path) -> Result<Vec<Score>, ReadError> {
+    let mut scores = Vec::new();
+    for line in Reader::open(record)?.only(&[Kind::Score]) {
+        if let Entry::Score(score) = line?.entry {
+            scores.push(*score);
+        }
+    }
+    Ok(scores)
+}
+
 /// Adds the rows of a run; returns whether CPU or median latency was reported as different.
-fn add_scores<'a>(rows: &mut BTreeMap<String, Row>, scores: impl Iterator<Item = &'a Score>) -> bool {
+fn add_scores(rows: &mut BTreeMap<String, Row>, scores: &[Score]) -> bool {
     let mut found = false;
     for score in scores {
         let judged = matches!(score.finding.as_str(), "differs" | "no difference");

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 /// Exit code of a usage or scenario error.
 pub const EXIT_USAGE: u8 = 2;
+/// Exit code after an interrupt: 128 + SIGINT, as in shells.
+pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// Prints a line of a result. The reader of a pipe may have exited, `head` for example; the line is lost then.
 pub fn print_line(line: Arguments<'_>) {

@@ -11,7 +11,8 @@ use model::Run;
 use record::{Entry, Line, ReadError, Reader};
 
 use crate::recorded_source::RecordedSource;
-use crate::{cli, output, report_command, run_command};
+use crate::run_files::{self, RECORD_FILE};
+use crate::{cli, output, report_command};
 
 /// How often a record that is being written is looked at for more.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,23 +44,23 @@ impl Pace {
 
 /// `cleave watch`.
 pub fn watch(args: &cli::Watch) -> ExitCode {
-    let folder = match report_command::find(&args.out, &args.run) {
+    let folder = match run_files::find(&args.out, &args.run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
-    let path = folder.join(report_command::RECORD_FILE);
+    let path = folder.join(RECORD_FILE);
     show(args.screen, folder, None, move |lines, closed| follow(&path, &lines, &closed))
 }
 
 /// `cleave replay`.
 pub fn replay(args: &cli::Replay) -> ExitCode {
-    let folder = match report_command::find(&args.out, &args.run) {
+    let folder = match run_files::find(&args.out, &args.run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
-    let path = folder.join(report_command::RECORD_FILE);
+    let path = folder.join(RECORD_FILE);
     if let Some(second) = args.shot {
-        return match folded(&path) {
+        return match run_files::fold(&folder) {
             Ok(run) => shot(args.screen, folder, run, second),
             Err(error) => output::error(&error),
         };
@@ -75,7 +76,7 @@ pub fn replay(args: &cli::Replay) -> ExitCode {
 
 /// Writes the dashboard at a second of the load to files.
 fn shot(screen: cli::Screen, folder: PathBuf, run: Run, second: f64) -> ExitCode {
-    let mut source = RecordedSource::new(mpsc::channel().1, folder.join(report_command::RECORD_FILE));
+    let mut source = RecordedSource::new(mpsc::channel().1, folder.join(RECORD_FILE));
     match tui::shot::of_run(&screen.options(true, folder), run, &mut source, second) {
         Ok(paths) => {
             for path in paths {
@@ -85,16 +86,6 @@ fn shot(screen: cli::Screen, folder: PathBuf, run: Run, second: f64) -> ExitCode
         }
         Err(error) => output::error(&error),
     }
-}
-
-/// A record folded line by line: a long one does not fit into memory at once.
-fn folded(path: &Path) -> Result<Run, ReadError> {
-    let mut run = Run::default();
-    for line in Reader::open(path)? {
-        run.add(&line?);
-    }
-    run.settle();
-    Ok(run)
 }
 
 fn is_screen() -> bool {
@@ -112,13 +103,13 @@ fn show(
     // A view of another program's run has no run to end: it restores the terminal and exits.
     let interrupted = || {
         tui::restore();
-        std::process::exit(i32::from(run_command::EXIT_INTERRUPTED));
+        std::process::exit(i32::from(output::EXIT_INTERRUPTED));
     };
     if screen && let Err(error) = ctrlc::set_handler(interrupted) {
         return output::error(&error);
     }
     let (sender, lines) = mpsc::sync_channel::<Arc<Line>>(CHANNEL_LINES);
-    let mut source = RecordedSource::new(lines, folder.join(report_command::RECORD_FILE));
+    let mut source = RecordedSource::new(lines, folder.join(RECORD_FILE));
     let closed = Closed::default();
     let is_closed = closed.clone();
     let feeding = std::thread::spawn(move || {

@@ -4,16 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use model::Run;
-use record::Line;
 pub use report::document::SCHEMA_VERSION;
 
 /// Prints the document of the run in `folder`.
 ///
 /// # Errors
-/// When standard output is closed, or the record has no header.
-pub fn print(out: &mut impl Write, folder: &Path, lines: &[Line]) -> io::Result<()> {
-    let run = Run::of(lines).map_err(io::Error::other)?;
-    writeln!(out, "{}", text(&run, folder)?)
+/// When standard output is closed.
+pub fn print(out: &mut impl Write, folder: &Path, run: &Run) -> io::Result<()> {
+    writeln!(out, "{}", text(run, folder)?)
 }
 
 /// The document as text.

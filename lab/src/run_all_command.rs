@@ -1,16 +1,19 @@
 //! `cleave run --all`: every shipped scenario, one after another, and one table.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use record::{Check, Entry, Line, Lint, Verdict};
+use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
-use crate::run_command::{self, EXIT_INTERRUPTED, View};
-use crate::{output, result_document, scenario_files};
+use crate::output::EXIT_INTERRUPTED;
+use crate::run_files::RECORD_FILE;
+use crate::run_view::View;
+use crate::{capacity_probe, execution, output, result_document, scenario_files};
 
 /// The result of one scenario.
 struct ScenarioResult {
@@ -28,7 +31,7 @@ struct ScenarioResult {
 /// `cleave run --all`.
 pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = run_command::on_signals(interrupts.clone()) {
+    if let Err(error) = execution::on_signals(interrupts.clone()) {
         return output::error(&error);
     }
     let mut results = Vec::new();
@@ -39,11 +42,13 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
         };
         eprintln!("== {name}: {}", scenario.title);
         let started = runtime::clock::now();
-        let options = match run_command::run_options(args, scenario, started_at) {
+        let options = match execution::run_options(args, scenario, started_at) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };
-        let result = run_command::execute(options, View::Progress, &interrupts, cli::Screen::default());
+        let result = capacity_probe::resolve_rate(options, &interrupts).and_then(|options| {
+            execution::execute(options, View::Progress, &interrupts, cli::Screen::default())
+        });
         let seconds = started.elapsed().as_secs();
         results.push(scenario_result(name, seconds, result));
         if *interrupts.borrow() > 0 {
@@ -81,24 +86,27 @@ fn scenario_result(
             scenario.exit_code = outcome.exit_code;
             scenario.verdict = outcome.verdict;
             scenario.folder = outcome.folder.display().to_string();
-            let lines = record::Reader::read_all(&outcome.folder.join("run.jsonl")).unwrap_or_default();
-            (scenario.open, scenario.lints) = unmet_checks(&lines);
+            match unmet_checks(&outcome.folder.join(RECORD_FILE)) {
+                Ok(unmet) => (scenario.open, scenario.lints) = unmet,
+                Err(error) => scenario.error = Some(output::error_chain(&error)),
+            }
         }
         Err(error) => scenario.error = Some(output::error_chain(&error)),
     }
     scenario
 }
 
-fn unmet_checks(lines: &[Line]) -> (Vec<Check>, Vec<Lint>) {
+/// Checks of a record that did not pass, and its lints.
+fn unmet_checks(record: &Path) -> Result<(Vec<Check>, Vec<Lint>), ReadError> {
     let (mut open, mut lints) = (Vec::new(), Vec::new());
-    for line in lines {
-        match &line.entry {
-            Entry::Check(check) if check.verdict != Verdict::Pass => open.push(check.clone()),
-            Entry::End(end) => lints.clone_from(&end.lints),
+    for line in Reader::open(record)?.only(&[Kind::Check, Kind::End]) {
+        match line?.entry {
+            Entry::Check(check) if check.verdict != Verdict::Pass => open.push(check),
+            Entry::End(end) => lints = end.lints,
             _ => {}
         }
     }
-    (open, lints)
+    Ok((open, lints))
 }
 
 /// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive.

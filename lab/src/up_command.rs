@@ -8,7 +8,7 @@ use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
-use crate::{cli, output, scenario_files};
+use crate::{cli, execution, output, scenario_files};
 
 /// Built-in topologies.
 const TOPOLOGIES: &[(&str, &str)] = &[
@@ -56,7 +56,7 @@ pub fn up(args: &cli::Up) -> ExitCode {
         Err(error) => return output::error(&error),
     };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = crate::run_command::on_signals(interrupts.clone()) {
+    if let Err(error) = execution::on_signals(interrupts.clone()) {
         return output::error(&error);
     }
     let options = UpOptions {

@@ -1,0 +1,117 @@
+//! What is shown while a run is in progress.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, mpsc};
+
+use conductor::observe::record_writer::RecordSubscription;
+use record::Line;
+use tokio::sync::watch;
+
+use crate::cli::{self, Output};
+use crate::recorded_source::RecordedSource;
+use crate::report_command;
+use crate::run_files::RECORD_FILE;
+
+/// How a run is shown while it is in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Not at all.
+    Silent,
+    /// The dashboard.
+    Screen,
+    /// One plain line a second on standard output.
+    Lines,
+    /// The same on standard error: standard output is reserved for the document.
+    Progress,
+}
+
+impl View {
+    /// The view that `cleave run` has by its flags and its terminal.
+    pub fn choose(args: &cli::Run) -> Self {
+        match args.output {
+            Output::Json => Self::Progress,
+            Output::Human
+                if args.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() =>
+            {
+                Self::Lines
+            }
+            Output::Human => Self::Screen,
+        }
+    }
+
+    /// Shows the run on threads of its own: a view must not be able to slow down or alter a run.
+    pub fn watch(
+        self,
+        mut lines: RecordSubscription,
+        interrupts: watch::Sender<u32>,
+        options: tui::Options,
+    ) -> ViewThreads {
+        let (sender, receiver) = mpsc::sync_channel::<Arc<Line>>(8_192);
+        let forwarding = std::thread::spawn(move || {
+            while let Some(line) = lines.blocking_next() {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let viewing = std::thread::spawn(move || match self {
+            Self::Screen => screen(receiver, &interrupts, options),
+            Self::Silent => receiver.into_iter().for_each(drop),
+            Self::Lines => plain(receiver, std::io::stdout()),
+            Self::Progress => plain(receiver, std::io::stderr()),
+        });
+        ViewThreads { forwarding, viewing }
+    }
+}
+
+/// The threads of a view.
+pub struct ViewThreads {
+    forwarding: std::thread::JoinHandle<()>,
+    viewing: std::thread::JoinHandle<()>,
+}
+
+impl ViewThreads {
+    /// Waits until the view ends, as it does when the lines end.
+    pub fn join(self) {
+        // A view that panicked has restored the terminal and printed why; the run continues without it.
+        let _ = self.forwarding.join();
+        let _ = self.viewing.join();
+    }
+}
+
+fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
+    // A closed pipe ends the lines, not the run.
+    let _ = tui::plain::print(&mut lines, out);
+    lines.into_iter().for_each(drop);
+}
+
+/// The dashboard, and plain lines after the user has detached from it.
+fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
+    let folder = options.folder.clone().unwrap_or_default();
+    let request = |request| match request {
+        tui::Request::Quit(quit) => {
+            let by = match quit {
+                tui::Quit::InOrder | tui::Quit::Interrupt => 1,
+                tui::Quit::AtOnce => 2,
+            };
+            interrupts.send_modify(|count| *count += by);
+            None
+        }
+        tui::Request::Report => Some(report_command::write_page(&folder)),
+        // A live run has no pace to change.
+        tui::Request::Pace(_) => None,
+    };
+    let mut source = RecordedSource::new(lines, folder.join(RECORD_FILE));
+    match tui::run(options, &mut source, request) {
+        Ok(exit) if exit.detached => {
+            // A closed pipe ends the lines, not the run.
+            let _ = tui::plain::resume(exit.run, &mut source, std::io::stdout());
+            source.drain();
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tui::restore();
+            eprintln!("the dashboard failed: {error}; the run continues");
+        }
+    }
+}
