@@ -123,7 +123,7 @@ pub fn explain(
         RunMode::Interleaved => format!(
             "one after another, {} round{}",
             scenario.repeats,
-            if scenario.repeats == 1 { "" } else { "s" }
+            if scenario.repeats == 1 { "" } else { "s, each with arrivals of its own" }
         ),
     };
     print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
