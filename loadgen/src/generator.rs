@@ -109,7 +109,7 @@ struct RunContext {
 async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let pool = plan.load.slots();
     let users = Arc::new(UserPool::new(&plan));
-    let schedule = Schedule::new(plan.seed, &plan.phases, &plan.load, users.dataset());
+    let schedule = Schedule::new(plan.seed, plan.round, &plan.phases, &plan.load, users.dataset());
     channel.send(&Message::Hello {
         schedule_digest: schedule.digest(),
         // In a closed loop the arms determine the number of arrivals.

@@ -72,6 +72,7 @@ struct Shared {
     data: Arc<Dataset>,
     tokens: Vec<String>,
     pictures: Vec<Bytes>,
+    /// The round's.
     seed: Seed,
     run_id: String,
     round: u32,
@@ -88,7 +89,7 @@ impl UserPool {
         let shared = Shared {
             tokens: data.users.iter().map(|user| token(user.id)).collect(),
             pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
-            seed: Seed(plan.seed),
+            seed: Seed(plan.seed).of_round(plan.round),
             run_id: plan.run_id.clone(),
             round: plan.round,
             page: plan.load.feed.page,
@@ -138,7 +139,7 @@ impl UserPool {
     }
 
     /// W3C trace context: ids from run, round, arm and number, so that no two
-    /// journeys share a trace; the sampling decision from the number alone, so
+    /// journeys share a trace; the sampling decision from seed, round and number alone, so
     /// that all arms are traced on the same journeys.
     pub fn trace(&self, seq: u64) -> TraceContext {
         let label = format!("trace/{}/{}/{}", self.shared.run_id, self.shared.round, self.arm);

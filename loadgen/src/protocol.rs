@@ -12,7 +12,7 @@ use traffic::load::Load;
 pub struct LoadPlan {
     /// Id of the run, part of trace ids.
     pub run_id: String,
-    /// Seed of all random draws.
+    /// Seed of the data set and, with the round, of all draws.
     pub seed: u64,
     /// Round of an interleaved run, from 1.
     pub round: u32,
@@ -58,7 +58,7 @@ pub struct ArmEndpoint {
 pub enum Message {
     /// The first message: the schedule.
     Hello {
-        /// Digest of all arrivals.
+        /// Digest of all arrivals of the round.
         schedule_digest: String,
         /// Arrivals per arm.
         planned: u64,

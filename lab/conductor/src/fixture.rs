@@ -8,9 +8,10 @@ use scenario::Scenario;
 use tempfile::TempDir;
 
 use crate::observe::record_writer::RecordWriter;
-use crate::run::header::{LoadStart, ScheduleNotes, describe_planned, header};
+use crate::run::header::{LoadStart, describe_planned, header};
 use crate::run::options::RunOptions;
 use crate::run::plan::RunPlan;
+use crate::run::schedules::Schedules;
 use crate::run::secrets::RunSecrets;
 use crate::run::seed::SeededData;
 
@@ -75,18 +76,19 @@ pub(crate) fn record() -> (RecordWriter, TempDir) {
     (RecordWriter::new(clock::now(), writer), folder)
 }
 
-/// The header of the run `r1` of a scenario, whose generator offers a schedule of this digest.
-pub(crate) fn header_of(scenario: &str, digest: &str) -> (Header, ScheduleNotes) {
+/// The header of the run `r1` of a scenario.
+pub(crate) fn header_of(scenario: &str) -> Header {
     let (options, secrets) = (options(scenario), secrets());
     let folder = Path::new("/runs/r1");
     let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
     let arms = plan.arms(&[]).expect("arms").iter().map(describe_planned).collect();
-    let seeded = SeededData::generate(1, &options.scenario.load);
-    let start = LoadStart { digest, planned: 7, ready_ms: 1, load_start_ns: 2, now_ns: 0 };
-    header(&plan, arms, &seeded.data, &start)
+    let load = &options.scenario.load;
+    let seeded = SeededData::generate(1, load);
+    let schedules = Schedules::plan(1, 1, &options.scenario.plan(), load, &seeded.data);
+    header(&plan, arms, &LoadStart { schedules: &schedules, ready_ms: 1, load_start_ns: 2, now_ns: 0 })
 }
 
 /// A header of two arms.
 pub(crate) fn header_line() -> Header {
-    header_of(&two_arms(""), "").0
+    header_of(&two_arms(""))
 }

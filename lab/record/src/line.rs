@@ -221,9 +221,9 @@ pub struct Header {
     pub steps: Vec<StepPlan>,
     /// The expectations.
     pub expectations: Vec<ExpectationPlan>,
-    /// Digest of the schedule offered to every arm.
+    /// Digest of the schedules of all rounds; each was offered to every arm.
     pub schedule_digest: String,
-    /// Arrivals planned per arm.
+    /// Arrivals planned per arm, over all rounds; 0 in a closed loop.
     pub planned: u64,
     /// An ok answer later than this is not good, microseconds.
     pub good_within_us: u64,

@@ -100,11 +100,12 @@ fn celebrities(data: &Dataset) -> Vec<u32> {
 }
 
 impl TargetPicker {
-    pub(crate) fn new(seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
+    /// Draws with the seed of a round, among readers ranked by the seed of the run.
+    pub(crate) fn new(run: Seed, seed: Seed, data: &Arc<Dataset>, popularity: &Popularity) -> Self {
         let users = data.users.len();
         // Ranks of readers are shuffled, so that activity does not follow the index.
         let mut reader_of_rank: Vec<u32> = (0..users as u32).collect();
-        seed.stream("user.rank").shuffle(&mut reader_of_rank);
+        run.stream("user.rank").shuffle(&mut reader_of_rank);
         Self {
             seed,
             readers: Weighted::zipf(users, popularity.reader),

@@ -9,6 +9,11 @@ use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 pub struct Seed(pub u64);
 
 impl Seed {
+    /// The seed of what is drawn anew in a round: arrivals, users, payloads. The first round's is the run's own.
+    pub fn of_round(self, round: u32) -> Self {
+        if round <= 1 { self } else { Self(self.draw("round", u64::from(round))) }
+    }
+
     /// The stream of a purpose.
     pub fn stream(self, label: &str) -> Rng {
         Rng(Xoshiro256PlusPlus::seed_from_u64(seeded(self.0, label)))
@@ -91,6 +96,15 @@ mod tests {
         let distinct: std::collections::HashSet<&u64> = forwards.iter().collect();
         assert_eq!(distinct.len(), 100);
         assert_ne!(seed.draw("user", 0), seed.draw("journey", 0));
+    }
+
+    #[test]
+    fn each_round_has_a_seed_of_its_own_and_the_first_the_runs() {
+        let seed = Seed(42);
+        assert_eq!(seed.of_round(1), seed);
+        let rounds: std::collections::HashSet<u64> = (1..=100).map(|round| seed.of_round(round).0).collect();
+        assert_eq!(rounds.len(), 100);
+        assert_ne!(seed.of_round(2), Seed(43).of_round(2));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Every arrival of a run: time, user, journey and target. The same for all arms.
+//! Every arrival of a round: time, user, journey and target. The same for all arms, and another one in each round: a
+//! round that repeated the last one's arrivals would add nothing to what is known of others.
 //!
 //! Times come from one random stream, everything else from draws by number: a different
 //! mix never moves an arrival, a different data set never changes a journey.
@@ -51,7 +52,7 @@ struct Phase {
 /// Lowest rate of constant arrivals, per second: the minimum of a sine may be 0.
 const MIN_RATE: f64 = 0.01;
 
-/// The arrivals of a run, as an iterator; they are never collected.
+/// The arrivals of a round, as an iterator; they are never collected.
 #[derive(Clone)]
 pub struct Schedule {
     seed: Seed,
@@ -70,12 +71,13 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a seed over phases.
+    /// The schedule of a seed and round, from 1, over phases. What a data set is made of is the seed's in every round,
+    /// which of its users are active included; a recorded trace keeps its arrivals and users.
     ///
     /// # Panics
     /// If the load offers nothing; [`Load::diagnostics`] reports that.
-    pub fn new(seed: u64, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
-        let seed = Seed(seed);
+    pub fn new(seed: u64, round: u32, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
+        let (run, seed) = (Seed(seed), Seed(seed).of_round(round));
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
         let phases = phases.iter().zip(load.shapes(&names)).map(|(phase, shape)| Phase {
             start_ns: phase.start_ns,
@@ -95,7 +97,7 @@ impl Schedule {
             seq: 0,
             journeys,
             mix: Weighted::new(&weights),
-            picker: Arc::new(TargetPicker::new(seed, data, &load.popularity)),
+            picker: Arc::new(TargetPicker::new(run, seed, data, &load.popularity)),
             used: UsedTargets::default(),
         }
     }

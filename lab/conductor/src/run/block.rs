@@ -17,7 +17,7 @@ use crate::run::generator::Generator;
 use crate::run::header::{self, LoadStart};
 use crate::run::options::RunError;
 use crate::run::phases::{self, Phases};
-use crate::run::seed::SeededData;
+use crate::run::schedules::Schedules;
 use crate::run::session::RunSession;
 use crate::run::states::{StateComparison, arm_states};
 use crate::run::stop::stop_reason;
@@ -36,15 +36,12 @@ pub(crate) struct Block<'a> {
     pub arms: &'a [Arc<Arm>],
     pub round: u32,
     pub states: &'a StateComparison,
+    pub schedules: &'a Schedules,
 }
 
 impl Block<'_> {
     /// Offers the load to its end. The first block of a run writes the header, with the arms as `described`.
-    pub async fn run(
-        &self,
-        seeded: &SeededData,
-        described: Option<Vec<record::Arm>>,
-    ) -> Result<(), RunError> {
+    pub async fn run(&self, described: Option<Vec<record::Arm>>) -> Result<(), RunError> {
         let session = self.session;
         let ready_ms = session.record.now() / 1_000_000;
         let load = session.plan().load(self.arms.iter().map(|arm| load_target(arm)).collect(), self.round);
@@ -61,10 +58,11 @@ impl Block<'_> {
         let now_ns = session.record.now();
         let load_start_ns = now_ns + lead_ns;
         if let Some(described) = described {
-            let (digest, planned) = (generator.digest.as_str(), generator.planned);
-            let start = LoadStart { digest, planned, ready_ms, load_start_ns, now_ns };
-            self.append_header(described, seeded, &start);
+            let start = LoadStart { schedules: self.schedules, ready_ms, load_start_ns, now_ns };
+            self.append_header(described, &start);
         }
+        let mismatch = self.schedules.mismatch(self.round, &generator.digest);
+        session.note(|notes| notes.generator.extend(mismatch));
         if let Some(collector) = &session.collector {
             collector.begin(self.round, start, load_start_ns);
         }
@@ -77,13 +75,10 @@ impl Block<'_> {
         Ok(())
     }
 
-    fn append_header(&self, described: Vec<record::Arm>, seeded: &SeededData, start: &LoadStart<'_>) {
+    fn append_header(&self, described: Vec<record::Arm>, start: &LoadStart<'_>) {
         let session = self.session;
-        let (header, schedule) = header::header(&session.plan(), described, &seeded.data, start);
-        session.note(|notes| {
-            notes.generator.extend(schedule.mismatch);
-            notes.skewed = schedule.skewed;
-        });
+        let header = header::header(&session.plan(), described, start);
+        session.note(|notes| notes.skewed.clone_from(&start.schedules.skewed));
         session.record.append(Entry::Header(Box::new(header)));
         for note in &session.options.notes {
             session.log(note.clone());
@@ -234,7 +229,7 @@ impl Block<'_> {
             let arm = self.arms.iter().find(|arm| arm.plan.letter == *letter);
             let services = arm.map(|arm| &arm.plan.config.services);
             let configuration = serde_json::to_string(&services).unwrap_or_default();
-            let difference = self.states.last(*letter, configuration, state);
+            let difference = self.states.last(*letter, self.round, configuration, state);
             if must_agree && difference.is_some() {
                 session.note(|notes| notes.states_differ = difference);
             }

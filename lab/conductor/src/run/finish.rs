@@ -160,7 +160,7 @@ for = "1s"
     fn unhit(change: impl FnOnce(&mut Steps)) -> Vec<String> {
         let (record, _folder) = fixture::record();
         let text = fixture::two_arms(STEPS);
-        record.append(Entry::Header(Box::new(fixture::header_of(&text, "").0)));
+        record.append(Entry::Header(Box::new(fixture::header_of(&text))));
         let mut steps = Steps::default();
         change(&mut steps);
         steps_without_hits(&fixture::scenario(&text), &record, &steps)

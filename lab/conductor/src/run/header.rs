@@ -1,13 +1,10 @@
 //! The record's first line: the machine, the arms as they start, and what the scenario plans and expects.
 
-use std::sync::Arc;
-
 use contract::ProcessPlan;
 use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
 use runtime::clock;
 use scenario::Scenario;
 use traffic::load::{Model, Overload};
-use traffic::{Dataset, Schedule};
 
 use crate::arm::Arm;
 use crate::arm::layout::ArmLayout;
@@ -16,14 +13,13 @@ use crate::run::finish::assertions;
 use crate::run::plan::{
     PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, telemetry_level,
 };
+use crate::run::schedules::Schedules;
 use crate::steps::targets::{self, ResolvedTarget};
 
 /// How the load of a run begins.
 pub(crate) struct LoadStart<'a> {
-    /// Digest of the schedule that the generator offers.
-    pub digest: &'a str,
-    /// Arrivals it offers to each arm.
-    pub planned: u64,
+    /// What is offered.
+    pub schedules: &'a Schedules,
     /// When all arms were ready, ms of the run.
     pub ready_ms: u64,
     /// When the load begins, ns of the run.
@@ -32,28 +28,10 @@ pub(crate) struct LoadStart<'a> {
     pub now_ns: u64,
 }
 
-/// What the verdict must know of the schedule.
-pub(crate) struct ScheduleNotes {
-    /// The generator offers another schedule than was planned.
-    pub mismatch: Option<String>,
-    /// Where the schedule is not what the load declares.
-    pub skewed: Vec<String>,
-}
-
-/// The record's first line, and what the verdict must know of the schedule.
-pub(crate) fn header(
-    plan: &RunPlan<'_>,
-    arms: Vec<record::Arm>,
-    data: &Arc<Dataset>,
-    start: &LoadStart<'_>,
-) -> (Header, ScheduleNotes) {
+/// The record's first line.
+pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadStart<'_>) -> Header {
     let (options, scenario) = (plan.options, &plan.options.scenario);
-    let schedule = Schedule::new(options.seed, &scenario.plan(), &scenario.load, data);
-    let digest = schedule.digest();
-    let mismatch = (digest != start.digest)
-        .then(|| format!("the generator offers schedule {}, planned was {digest}", start.digest));
-    let skewed = traffic::skew::find_skew(schedule, &scenario.plan(), &scenario.load);
-    let header = Header {
+    Header {
         schema_version: record::SCHEMA_VERSION,
         run_id: plan.id.to_owned(),
         scenario: scenario.name.clone(),
@@ -72,8 +50,8 @@ pub(crate) fn header(
         phases: scenario.plan(),
         journeys: journey_plans(scenario),
         expectations: expectation_plans(scenario),
-        schedule_digest: digest,
-        planned: start.planned,
+        schedule_digest: start.schedules.digest(),
+        planned: start.schedules.planned,
         good_within_us: good_within_us(scenario),
         load_start_ns: start.load_start_ns,
         ready_ms: start.ready_ms,
@@ -84,8 +62,7 @@ pub(crate) fn header(
         has_copies: scenario.arms.iter().any(is_copied_monolith),
         drops: scenario.load.overload == Overload::Drop,
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
-    };
-    (header, ScheduleNotes { mismatch, skewed })
+    }
 }
 
 /// A running arm, for the header.
@@ -206,27 +183,19 @@ mod tests {
     fn a_header_shows_where_a_step_has_nothing_to_act_on() {
         let step = "[[step]]\nid = \"slow\"\nin = \"steady\"\ndo = \"delay\"\non = \"feed->profile\"\n\
                     by = \"10ms\"\nat = \"+1s\"\nfor = \"1s\"\n";
-        let (header, _) = fixture::header_of(&fixture::two_arms(step), "other");
+        let header = fixture::header_of(&fixture::two_arms(step));
         let [step] = &header.steps[..] else { panic!("one step") };
         assert!(!step.not_applicable.contains_key(&'A'), "micro has that edge: {:?}", step.not_applicable);
         assert!(step.not_applicable[&'B'].contains("function call"), "mono calls a function");
         assert!(step.is_fault);
-        assert_eq!((header.planned, header.load_start_ns, header.run_id.as_str()), (7, 2, "r1"));
+        assert_eq!((header.load_start_ns, header.run_id.as_str()), (2, "r1"));
+        assert!(header.planned > 0 && !header.schedule_digest.is_empty());
         assert!(header.journeys.iter().any(|journey| journey.name == "home-feed"));
     }
 
     #[test]
-    fn a_generator_with_another_schedule_is_noticed() {
-        let (header, notes) = fixture::header_of(&fixture::two_arms(""), "other");
-        assert!(notes.mismatch.expect("another schedule").contains("schedule other"));
-        let digest = header.schedule_digest;
-        let (_, notes) = fixture::header_of(&fixture::two_arms(""), &digest);
-        assert_eq!(notes.mismatch, None);
-    }
-
-    #[test]
     fn an_arm_that_has_not_started_is_described_from_its_plan() {
-        let (header, _) = fixture::header_of(&fixture::two_arms(""), "other");
+        let header = fixture::header_of(&fixture::two_arms(""));
         let [micro, mono] = &header.arms[..] else { panic!("two arms") };
         assert_eq!((micro.letter, mono.letter), ('A', 'B'));
         assert_eq!((micro.databases, mono.databases), (5, 1), "one each, and one for all");

@@ -5,7 +5,7 @@
 //! - `plan`: what is settled before anything starts: arms, load, `secrets`, `run_id`. `header`: the record's first line.
 //! - [`seed`]: the data a run begins with. [`generator`]: the load generator as a child.
 //! - `phases`: when phases begin, and what each cost. `stop`: what ends a run early.
-//! - `states`: whether arms hold the same data. `finish`: checks, scores, verdict.
+//! - `schedules`: what each round offers. `states`: whether arms hold the same data. `finish`: checks, scores, verdict.
 //! - [`up`]: a suite that stays up, for trying things out.
 
 mod block;
@@ -16,6 +16,7 @@ pub mod options;
 mod phases;
 pub(crate) mod plan;
 mod run_id;
+pub(crate) mod schedules;
 pub(crate) mod secrets;
 pub mod seed;
 mod session;

@@ -11,8 +11,9 @@ use crate::process::cgroup;
 use crate::run::block::Block;
 use crate::run::finish;
 use crate::run::header::{describe, describe_planned};
-use crate::run::options::{RunError, RunOutcome};
+use crate::run::options::{RunError, RunOptions, RunOutcome};
 use crate::run::plan::{PlannedArm, round_order};
+use crate::run::schedules::Schedules;
 use crate::run::seed::SeededData;
 use crate::run::session::RunSession;
 use crate::run::states::StateComparison;
@@ -23,6 +24,22 @@ pub(crate) struct Stage {
     states: StateComparison,
 }
 
+/// What arms are run with: the data they begin with, and what they are offered.
+struct Material {
+    seeded: SeededData,
+    schedules: Schedules,
+}
+
+impl Material {
+    fn generate(options: &RunOptions) -> Self {
+        let (scenario, rounds) = (&options.scenario, if options.interleaved { options.rounds } else { 1 });
+        let seeded = SeededData::generate(options.seed, &scenario.load);
+        let plan = scenario.plan();
+        let schedules = Schedules::plan(options.seed, rounds, &plan, &scenario.load, &seeded.data);
+        Self { seeded, schedules }
+    }
+}
+
 impl Stage {
     pub fn new(session: RunSession) -> Self {
         Self { session, states: StateComparison::default() }
@@ -31,16 +48,16 @@ impl Stage {
     /// Runs to the verdict.
     pub async fn execute(self) -> Result<RunOutcome, RunError> {
         let options = &self.session.options;
-        let (load, seed) = (options.scenario.load.clone(), options.seed);
-        let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
-        let planned = self.session.plan().arms(&seeded.probes())?;
+        let settled = options.clone();
+        let material = runtime::blocking(move || Material::generate(&settled)).await;
+        let planned = self.session.plan().arms(&material.seeded.probes())?;
         if let Some(text) = missing_quota(&planned, cgroup::is_available) {
             self.session.note(|notes| notes.degraded.push((0, text)));
         }
         if options.interleaved {
-            self.interleaved(&planned, &seeded).await?;
+            self.interleaved(&planned, &material).await?;
         } else {
-            self.side_by_side(&planned, &seeded).await?;
+            self.side_by_side(&planned, &material).await?;
         }
         if let Some(source) = self.session.record.take_failure() {
             return Err(RunError::Record { path: self.session.folder, source });
@@ -53,9 +70,9 @@ impl Stage {
     }
 
     /// All arms at the same moment, every arrival offered to all.
-    async fn side_by_side(&self, planned: &[PlannedArm], seeded: &SeededData) -> Result<(), RunError> {
+    async fn side_by_side(&self, planned: &[PlannedArm], material: &Material) -> Result<(), RunError> {
         for arm in planned {
-            self.install_data(arm, seeded).await?;
+            self.install_data(arm, &material.seeded).await?;
         }
         let started = futures_util::future::join_all(planned.iter().map(|arm| self.start_arm(arm))).await;
         let mut arms = Vec::new();
@@ -76,13 +93,13 @@ impl Stage {
         }
         let described = planned.iter().zip(&arms).zip(&ready);
         let described = described.map(|((planned, arm), ready_ms)| describe(planned, arm, *ready_ms));
-        let result = self.block(&arms, 1).run(seeded, Some(described.collect())).await;
+        let result = self.block(&arms, 1, material).run(Some(described.collect())).await;
         self.end_arms(arms, 1).await;
         result
     }
 
     /// Arms one after another, in balanced order, each from fresh data.
-    async fn interleaved(&self, planned: &[PlannedArm], seeded: &SeededData) -> Result<(), RunError> {
+    async fn interleaved(&self, planned: &[PlannedArm], material: &Material) -> Result<(), RunError> {
         let mut is_first = true;
         for round in 1..=self.session.options.rounds {
             for index in round_order(round, planned.len()) {
@@ -90,7 +107,7 @@ impl Stage {
                     return Ok(());
                 }
                 let arm = &planned[index];
-                self.install_data(arm, seeded).await?;
+                self.install_data(arm, &material.seeded).await?;
                 let (running, ready_ms) = self.start_arm(arm).await?;
                 let described = std::mem::take(&mut is_first).then(|| {
                     let describe = |other: &PlannedArm| {
@@ -103,7 +120,7 @@ impl Stage {
                     planned.iter().map(describe).collect()
                 });
                 let arms = vec![running];
-                let result = self.block(&arms, round).run(seeded, described).await;
+                let result = self.block(&arms, round, material).run(described).await;
                 self.end_arms(arms, round).await;
                 result?;
             }
@@ -111,8 +128,9 @@ impl Stage {
         Ok(())
     }
 
-    fn block<'a>(&'a self, arms: &'a [Arc<Arm>], round: u32) -> Block<'a> {
-        Block { session: &self.session, arms, round, states: &self.states }
+    fn block<'a>(&'a self, arms: &'a [Arc<Arm>], round: u32, material: &'a Material) -> Block<'a> {
+        let schedules = &material.schedules;
+        Block { session: &self.session, arms, round, states: &self.states, schedules }
     }
 
     /// Puts fresh data where an arm expects it.

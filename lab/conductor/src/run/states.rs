@@ -19,8 +19,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(crate) struct StateComparison {
     initial: Mutex<Option<String>>,
-    /// By the configuration of services: a variant may keep other data on purpose, such as longer timelines.
-    last: Mutex<BTreeMap<String, String>>,
+    /// By round, since each has a load of its own, and by the configuration of services: a variant may keep other data on
+    /// purpose, such as longer timelines.
+    last: Mutex<BTreeMap<(u32, String), String>>,
 }
 
 impl StateComparison {
@@ -32,9 +33,9 @@ impl StateComparison {
     }
 
     /// A sentence where the same load left other data in an arm than in the first of the same configuration.
-    pub fn last(&self, arm: char, configuration: String, state: &str) -> Option<String> {
+    pub fn last(&self, arm: char, round: u32, configuration: String, state: &str) -> Option<String> {
         let mut known = self.last.lock().expect("no panic while held");
-        let first = known.entry(configuration).or_insert_with(|| state.to_owned());
+        let first = known.entry((round, configuration)).or_insert_with(|| state.to_owned());
         (state != *first).then(|| format!("the same load left {first} first, and {state} in {arm}"))
     }
 }
@@ -130,9 +131,15 @@ mod tests {
         let states = StateComparison::default();
         assert_eq!(states.initial('A', 1, "x"), None);
         assert!(states.initial('B', 2, "y").expect("another").contains("B began round 2 with y"));
-        assert_eq!(states.last('A', "short".into(), "x"), None);
-        assert_eq!(states.last('B', "long".into(), "y"), None, "another configuration may keep other data");
-        assert!(states.last('B', "short".into(), "y").expect("another").contains("y in B"));
+        assert_eq!(states.last('A', 1, "short".into(), "x"), None);
+        assert_eq!(
+            states.last('B', 1, "long".into(), "y"),
+            None,
+            "another configuration may keep other data"
+        );
+        assert!(states.last('B', 1, "short".into(), "y").expect("another").contains("y in B"));
+        assert_eq!(states.last('B', 2, "short".into(), "y"), None, "another round has another load");
+        assert!(states.last('A', 2, "short".into(), "x").expect("another").contains("x in A"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use traffic::{Journey, Schedule, Seed};
+use traffic::arrival_trace::TraceRow;
+use traffic::{Arrival, Journey, Load, Schedule, Seed};
 
 use crate::{SECOND, load, phases, schedule, standard, tiny};
 
@@ -22,9 +23,40 @@ fn the_schedules_of_seed_42() {
 
 #[test]
 fn a_seed_has_one_schedule() {
-    let digest = |seed| Schedule::new(seed, &phases(&[5]), &load("rate = \"300/s\""), tiny()).digest();
-    assert_eq!(digest(42), digest(42));
-    assert_ne!(digest(42), digest(43));
+    let digest =
+        |seed, round| Schedule::new(seed, round, &phases(&[5]), &load("rate = \"300/s\""), tiny()).digest();
+    assert_eq!(digest(42, 1), digest(42, 1));
+    assert_eq!(digest(42, 2), digest(42, 2));
+    assert_ne!(digest(42, 1), digest(43, 1));
+    assert_ne!(digest(42, 2), digest(43, 2));
+}
+
+#[test]
+fn a_round_has_arrivals_users_and_payloads_of_its_own() {
+    let round = |round| -> Vec<Arrival> {
+        Schedule::new(42, round, &phases(&[20]), &load("rate = \"300/s\""), tiny()).collect()
+    };
+    let (one, two) = (round(1), round(2));
+    let differing = |of: fn(&Arrival) -> u64| one.iter().zip(&two).filter(|(a, b)| of(a) != of(b)).count();
+    let pairs = one.len().min(two.len());
+    assert_eq!(differing(|arrival| arrival.due_ns), pairs);
+    assert_eq!(differing(|arrival| arrival.payload_seed), pairs, "ids follow from it");
+    // Popular users come often in both; one in ten is met again at most.
+    assert!(differing(|arrival| u64::from(arrival.user)) * 10 > pairs * 9);
+    // 300/s over 20 s are 6,000, give or take five times the root.
+    assert!(two.len().abs_diff(6_000) < 5 * 78, "{}", two.len());
+}
+
+#[test]
+fn a_trace_keeps_its_arrivals_and_users_in_every_round() {
+    let row = |offset_us, user| TraceRow { offset_us, journey: Journey::HomeFeed, user };
+    let load = Load { rows: vec![row(1_000, 3), row(2_000, 4)], ..load("rate = \"1/s\"") };
+    let of = |round| -> Vec<(u64, u32)> {
+        let schedule = Schedule::new(42, round, &phases(&[5]), &load, tiny());
+        schedule.map(|arrival| (arrival.due_ns, arrival.user)).collect()
+    };
+    assert_eq!(of(1), [(1_000_000, 3), (2_000_000, 4)]);
+    assert_eq!(of(1), of(2));
 }
 
 #[test]
@@ -117,7 +149,7 @@ fn a_trace_is_offered_as_it_is() {
     let mut load = load("trace = \"a.csv\"");
     load.rows = traffic::arrival_trace::parse(text).expect("a trace");
     let users = tiny().users.len() as u32;
-    let offered: Vec<_> = Schedule::new(42, &phases(&[5]), &load, tiny())
+    let offered: Vec<_> = Schedule::new(42, 1, &phases(&[5]), &load, tiny())
         .map(|arrival| (arrival.due_ns, arrival.journey, arrival.user))
         .collect();
     let expected = [

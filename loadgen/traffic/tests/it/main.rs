@@ -46,7 +46,7 @@ fn load(text: &str) -> Load {
 }
 
 fn schedule(seconds: &[u64], text: &str, data: &Arc<Dataset>) -> Schedule {
-    Schedule::new(42, &phases(seconds), &load(text), data)
+    Schedule::new(42, 1, &phases(seconds), &load(text), data)
 }
 
 /// Asserts that counts have the expected shares: Pearson's chi-square, by the

@@ -87,7 +87,7 @@ fn a_schedule_that_differs_from_its_load_is_reported() {
     let skewed = |text: &str, rows: Vec<TraceRow>| {
         let (plan, mut load) = (phases(&[20, 20]), load(text));
         load.rows = rows;
-        find_skew(Schedule::new(42, &plan, &load, tiny()), &plan, &load)
+        find_skew(Schedule::new(42, 1, &plan, &load, tiny()), &plan, &load)
     };
     for drawn in [
         "rate = \"300/s\"",
