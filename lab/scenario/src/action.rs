@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use contract::placement::MAX_REPLICAS;
+use fault::Actuator;
 use policy::Policy;
 use policy::units::{Factor, HumanDuration, Ratio};
 use schemars::JsonSchema;
@@ -35,6 +37,7 @@ pub enum Action {
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// Number of instances afterwards.
+    #[schemars(range(min = 1, max = MAX_REPLICAS))]
     pub to: u32,
 }
 
@@ -165,11 +168,26 @@ pub fn fields(verb: &str) -> Option<&'static [&'static str]> {
     action.or_else(|| fault::Fault::fields(verb))
 }
 
+/// Whether a verb needs a duration (`for`); `None` when there is no such verb.
+pub fn lasts_by_name(verb: &str) -> Option<bool> {
+    let is_action = ACTIONS.iter().any(|(name, _)| *name == verb);
+    fault::Fault::lasts_by_name(verb).or(is_action.then_some(verb == "load"))
+}
+
 impl Action {
-    /// Whether it needs a duration (`for`).
-    pub fn lasts(&self) -> bool {
+    /// Whether it acts on a choice of calls, as `share`, `every`, `first` and `route` make it.
+    pub fn chooses_calls(&self) -> bool {
+        self.fault().is_some_and(|fault| fault.actuator() == Actuator::CallPath)
+    }
+
+    /// Whether it can grow to its full size.
+    pub fn can_ramp(&self) -> bool {
         match self {
-            Self::Fault(fault) => fault.lasts(),
+            Self::Fault(fault) => match fault.actuator() {
+                Actuator::CallPath => true,
+                Actuator::Process => fault.has_size(),
+                Actuator::Proxy | Actuator::Conductor => false,
+            },
             Self::Load(_) => true,
             _ => false,
         }
@@ -188,6 +206,26 @@ impl Action {
     /// Whether it starts or stops instances, so that a database may have several users.
     pub const fn changes_copies(&self) -> bool {
         matches!(self, Self::Scale(_) | Self::Deploy(_) | Self::Reconfigure(_) | Self::Rollback(_))
+    }
+}
+
+impl Action {
+    /// What is wrong with its size, each sentence with the key first.
+    pub fn diagnostics(&self) -> Vec<String> {
+        match self {
+            Self::Fault(fault) => fault.diagnostics(),
+            Self::Scale(Scale { to }) if !(1..=MAX_REPLICAS).contains(to) => vec![format!(
+                "to: {to} copies are out of range; write 1 to {MAX_REPLICAS}, or do = \"stop\" for a process without any"
+            )],
+            Self::Deploy(deploy) => deploy.strategy.diagnostics(),
+            Self::Load(surge) if surge.by.get() <= 1.0 => {
+                vec![format!("by: {} changes nothing; write more, e.g. \"2x\"", surge.by)]
+            }
+            Self::Reconfigure(change) if change.policy.is_empty() => {
+                vec!["policy: nothing is changed; write policy = { \"feed->photo\" = { timeout = \"250ms\" } }".to_owned()]
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -213,6 +251,36 @@ impl Strategy {
     /// How long a canary is observed, ns.
     pub fn hold_ns(&self) -> u64 {
         self.hold.map_or(5_000_000_000, HumanDuration::nanos)
+    }
+
+    /// What is wrong with it, each sentence with the key first: what this kind of rollout would not carry out.
+    fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
+        let mut refuse = |wrong: bool, sentence: &str| {
+            if wrong {
+                diagnostics.push(sentence.to_owned());
+            }
+        };
+        let is_canary = self.kind == RolloutKind::Canary;
+        let share = self.canary_share();
+        refuse(
+            self.share.is_some() && !is_canary,
+            "share: only a canary gets a share of requests; write kind = \"canary\", or leave `share` out",
+        );
+        refuse(
+            is_canary && !(0.001..=0.999).contains(&share),
+            "share: a canary gets 0.1% to 99.9% of the requests; write for example share = \"10%\"",
+        );
+        refuse(
+            self.hold.is_some() && !is_canary && self.promote_if.is_none(),
+            "hold: nothing is observed; write promote_if = \"errors(all) < 5%\", or leave `hold` out",
+        );
+        refuse(self.hold_ns() == 0, "hold: nothing is seen in 0s; write for example hold = \"5s\"");
+        refuse(
+            self.rollback.is_some() && self.promote_if.is_none(),
+            "rollback: a deploy without a condition does not fail; write promote_if = \"errors(all) < 5%\"",
+        );
+        diagnostics
     }
 
     /// Whether a failed deploy is rolled back automatically.

@@ -9,11 +9,13 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::copies::{CopyCount, ZoneMember};
 use crate::file::GroupingOptions;
+use crate::names::ArmName;
 use crate::read::{Reader, Value};
 use crate::scenario::Arm;
 use crate::source::unknown;
-use crate::tokens::{find_token, remove, tokens};
+use crate::tokens::{find_key, find_string, find_token, remove, tokens};
 
 /// Sections that a variant may override.
 const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];
@@ -98,14 +100,29 @@ impl Reader<'_> {
                 "`[topology.NAME]` is missing; write [topology.mono] and below it processes = { app = [\"gateway\", \"*\"] }",
             );
         }
+        for (name, span, _) in &base.topology {
+            self.check_name("topology", name, span.clone());
+        }
+        let places: Vec<(String, Range<usize>)> =
+            base.topology.iter().map(|(name, span, _)| (name.clone(), span.clone())).collect();
         self.declared.axes.clone_from(&names);
         let variants = self.tables(top, "variant");
+        let mut arm_places: Vec<(ArmName, Range<usize>)> = Vec::new();
+        let of_variant = |variant: &str, place: Option<&Range<usize>>| {
+            let arm = |(name, span): &(String, Range<usize>)| {
+                (ArmName::new(name, variant), place.unwrap_or(span).clone())
+            };
+            places.iter().map(arm).collect::<Vec<_>>()
+        };
         let mut arms = Vec::new();
         let plain = self.sections(base.clone());
         if variants.is_empty() {
             arms = arms_of(&plain, "");
+            arm_places = of_variant("", None);
         }
         for (variant, span, value) in variants {
+            self.check_name("variant", &variant, span.clone());
+            arm_places.extend(of_variant(&variant, Some(&span)));
             if names.contains(&variant) {
                 let message = format!(
                     "variant `{variant}` has the name of a topology, so expectations would be ambiguous; write another name"
@@ -141,8 +158,12 @@ impl Reader<'_> {
             arms.extend(own.map(|arm| Arm { telemetry, build, ..arm }));
         }
         if let Some((_, span, value)) = grouped {
-            self.groupings(&mut arms, &plain, span, value);
+            let before = arms.len();
+            self.groupings(&mut arms, &plain, span.clone(), value);
+            arm_places.extend(arms[before..].iter().map(|arm| (ArmName::new(&arm.name, ""), span.clone())));
         }
+        self.check_arm_folders(&arm_places);
+        self.declared.arms = arm_places.into_iter().map(|(arm, _)| arm).collect();
         self.declared.axes.extend(arms.iter().map(|arm| arm.name.clone()));
         let mut seen = BTreeSet::new();
         self.declared.axes.retain(|axis| seen.insert(axis.clone()));
@@ -160,11 +181,17 @@ impl Reader<'_> {
             self.report(span, "`arms` must be a list; write arms = [\"mono\", \"micro\"]");
             return;
         };
+        if items.is_empty() {
+            self.report(span, "`arms` is empty, so nothing would be run; write arms = [\"mono\", \"micro\"], or leave it out");
+        }
         let mut names_wanted = Vec::new();
         for item in items {
             let span = item.span();
             let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
             match item.get_ref().as_str() {
+                Some(name) if names_wanted.iter().any(|other| other == name) => {
+                    self.report(span, format!("arm `{name}` is listed twice; write it once"));
+                }
                 Some(name) if names.iter().any(|other| other == name) => names_wanted.push(name.to_owned()),
                 Some(name) if !names.is_empty() => {
                     self.report(span, unknown("arm", name, names.iter().map(String::as_str)));
@@ -238,7 +265,23 @@ impl Reader<'_> {
                 }
             }
             if let Ok(plans) = placement.resolve(self.components) {
-                self.declared.processes.extend(plans.into_iter().map(|plan| plan.name));
+                self.declared.processes.extend(plans.iter().map(|plan| plan.name.clone()));
+                let counts = plans.into_iter().map(|process| CopyCount { topology: name.clone(), process });
+                self.declared.copies.extend(counts);
+            }
+            for process in placement.processes.keys() {
+                let place = find_key(&inside, process).unwrap_or(span.clone());
+                self.check_name("process", process, place);
+            }
+            for (zone, members) in &placement.zones {
+                let place = find_key(&inside, zone).unwrap_or(span.clone());
+                self.check_name("zone", zone, place.clone());
+                let member = |member: &String| ZoneMember {
+                    topology: name.clone(),
+                    member: member.clone(),
+                    span: find_string(&inside, member).unwrap_or(place.clone()),
+                };
+                self.declared.zone_members.extend(members.iter().map(member));
             }
             self.declared.zones.extend(placement.zones.keys().cloned());
             topologies.push((name, placement));
@@ -289,7 +332,7 @@ impl Reader<'_> {
     }
 
     /// Deserialises a value and reports what its type finds wrong, each message at the key it begins with.
-    fn checked<T: DeserializeOwned>(
+    pub(crate) fn checked<T: DeserializeOwned>(
         &mut self,
         value: Value<'_>,
         span: Range<usize>,
@@ -299,14 +342,17 @@ impl Reader<'_> {
             DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
             _ => Vec::new(),
         };
-        let read: T = self.value(value)?;
+        let (read, removed): (T, Vec<String>) = self.value_in_part(value, false)?;
         for message in find_problems(&read) {
             let key = message.split(':').next().unwrap_or_default();
+            if removed.iter().any(|removed| removed == key) {
+                continue;
+            }
             let place =
                 keys.iter().find(|(name, _)| name == key).map_or(span.clone(), |(_, place)| place.clone());
             self.report(place, message);
         }
-        Some(read)
+        removed.is_empty().then_some(read)
     }
 
     /// Removes duplicate diagnostics: variants share most of their sections.

@@ -1,14 +1,47 @@
 //! Reads `[expect]` and `[stop]`: what must hold, and what ends a run early.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::read::{Reader, STOP_KEY, Value};
-use crate::scenario::{Assertion, Stop, ns};
+use crate::scenario::{Assertion, Phase, Stop, ns};
 use crate::source::{Source, unknown};
 use crate::tokens::remove;
+
+/// Where an expectation stands, which decides what it may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExpectationRole {
+    /// In `valid` or `check`: judged once, at the end.
+    Claim,
+    /// Ends the run early.
+    Stop,
+    /// Ends a step early.
+    Until,
+    /// What must be seen of a step.
+    Symptom,
+    /// Promotes a deploy.
+    Promotion,
+}
+
+impl ExpectationRole {
+    /// Whether it is judged again and again, so that it can hold for a time.
+    pub(crate) const fn may_be_held(self) -> bool {
+        matches!(self, Self::Stop | Self::Until)
+    }
+}
+
+/// An expectation of the file, with its place and its role.
+#[derive(Clone, Debug)]
+pub(crate) struct PlacedExpectation {
+    pub(crate) that: Expectation,
+    pub(crate) span: Range<usize>,
+    pub(crate) role: ExpectationRole,
+}
 
 impl Reader<'_> {
     pub(crate) fn expectations(
@@ -66,7 +99,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let that = self.expectation(&text, source)?;
+        let that = self.expectation(&text, source, ExpectationRole::Claim)?;
         let line = u32::try_from(source.position(text.span().start).0).unwrap_or(0);
         Some(Assertion { that, why, line })
     }
@@ -75,12 +108,13 @@ impl Reader<'_> {
         &mut self,
         text: &Spanned<DeString<'_>>,
         source: &Source,
+        role: ExpectationRole,
     ) -> Option<Expectation> {
         let span = text.span();
         match text.get_ref().parse::<Expectation>() {
-            Ok(expectation) => {
-                self.expectations.push((expectation.clone(), span));
-                Some(expectation)
+            Ok(that) => {
+                self.expectations.push(PlacedExpectation { that: that.clone(), span, role });
+                Some(that)
             }
             Err(error) => {
                 let inside = source.inside_quotes(&span);
@@ -92,14 +126,31 @@ impl Reader<'_> {
         }
     }
 
-    pub(crate) fn stop(&mut self, top: &mut DeTable<'_>, source: &Source) -> Stop {
+    /// `phases` are none where some have mistakes: their sum is not known then.
+    pub(crate) fn stop(
+        &mut self,
+        top: &mut DeTable<'_>,
+        source: &Source,
+        phases: Option<&Vec<Phase>>,
+    ) -> Stop {
         let Some(value) = remove(top, STOP_KEY) else { return Stop::default() };
         let span = value.span();
         let DeValue::Table(mut table) = value.into_inner() else {
             self.report(span, "`stop` must be a table; write [stop] and below it max = \"90s\"");
             return Stop::default();
         };
+        let max_place = table.get("max").map_or(span, Spanned::span);
         let max: Option<HumanDuration> = self.take(&mut table, "max");
+        if let (Some(max), Some(phases)) = (max, phases) {
+            let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
+            if max.duration() < length {
+                let length = HumanDuration::from(length);
+                let message = format!(
+                    "the run would be stopped after {max}, before its phases end at {length}; write a longer `max`"
+                );
+                self.report(max_place, message);
+            }
+        }
         let mut when = Vec::new();
         if let Some(value) = remove(&mut table, "when") {
             let span = value.span();
@@ -109,7 +160,8 @@ impl Reader<'_> {
                         let span = item.span();
                         match item.into_inner() {
                             DeValue::String(text) => {
-                                when.extend(self.expectation(&Spanned::new(span, text), source));
+                                let text = Spanned::new(span, text);
+                                when.extend(self.expectation(&text, source, ExpectationRole::Stop));
                             }
                             _ => self.report(
                                 span,

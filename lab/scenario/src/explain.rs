@@ -7,7 +7,7 @@ use fault::ProcessFault;
 use policy::EdgePattern;
 use traffic::load::{Model, Rates};
 
-use crate::scenario::{Arm, RunMode, Scenario, ns};
+use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
 
 /// Width of the timeline, columns.
 const WIDTH: usize = 60;
@@ -66,13 +66,16 @@ pub fn explain(
         Model::Closed => "closed loop: slow responses reduce the load",
     };
     print(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
+    let mut start_ns = 0;
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
         let note = if phase.measure { "" } else { "  (not measured)" };
         let rate = match &scenario.load.rate {
             Rates::OfSlowest(share) => format!("{share} of the slowest arm, measured before the first run"),
+            _ if scenario.load.trace.is_some() => trace_line(scenario, phase, start_ns),
             _ => shape.to_string(),
         };
         print(format_args!("  {:<10} {:>5}  {rate}{note}", phase.name, phase.length.to_string()));
+        start_ns += ns(phase.length);
     }
     let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
     let shares: Vec<String> = scenario
@@ -128,6 +131,14 @@ pub fn explain(
     };
     print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
     text
+}
+
+/// Arrivals of a trace in a phase: how many, and how many a second on average.
+fn trace_line(scenario: &Scenario, phase: &Phase, start_ns: u64) -> String {
+    let phase_us = start_ns / 1_000..(start_ns + ns(phase.length)) / 1_000;
+    let count = scenario.load.rows.iter().filter(|row| phase_us.contains(&row.offset_us)).count();
+    let mean = count as f64 / phase.length.duration().as_secs_f64();
+    format!("{count} arrivals of the trace, {}/s on average", (mean * 10.0).round() / 10.0)
 }
 
 /// Effective policies of an arm's edges, defaults included: the most common first, each other one with

@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own.
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
+//! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
 //! - [`schema`]: the JSON Schema, for editors, of the shape in `file`.
@@ -11,16 +12,23 @@
 
 pub mod action;
 mod arms;
+mod claims;
+mod copies;
 mod expectations;
 pub mod explain;
 mod file;
+mod load;
+pub mod names;
+mod optional_keys;
 pub mod read;
 mod references;
 pub mod scenario;
 pub mod schema;
 pub mod source;
 mod steps;
+mod targets;
 mod tokens;
+mod verbs;
 
 pub use action::Action;
 pub use read::read;

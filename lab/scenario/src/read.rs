@@ -2,20 +2,24 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use contract::ComponentName;
-use scorecard::Expectation;
+use policy::units::HumanDuration;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
-use traffic::arrival_trace;
-use traffic::load::{Load, Surge};
+use traffic::load::Load;
 
-use crate::action::Action;
+use crate::claims::{self, JudgedParts};
+use crate::copies::{self, CopyCount, PlacedTarget, ZoneMember};
+use crate::expectations::PlacedExpectation;
+use crate::load;
+use crate::names::ArmName;
 use crate::references;
-use crate::scenario::{Budget, DataRetention, Phase, RunMode, Scenario, Step, TelemetryLevel, ns};
+use crate::scenario::{Budget, DataRetention, LONGEST_RUN, Phase, RunMode, Scenario, TelemetryLevel, ns};
 use crate::source::{Diagnostic, Diagnostics, Source, unknown};
-use crate::tokens::{explain_serde_error, find_token, remove, remove_covering, string_entry, tokens, within};
+use crate::tokens::{explain_serde_error, find_token, remove, remove_covering, string_entry, tokens};
 
 /// Version of the schema this program reads.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -59,6 +63,9 @@ pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<S
         diagnostics: Vec::new(),
         declared: DeclaredNames::default(),
         expectations: Vec::new(),
+        targets: Vec::new(),
+        rollbacks: Vec::new(),
+        surge_places: Vec::new(),
     };
     let scenario = reader.scenario(&source);
     match scenario {
@@ -71,8 +78,14 @@ pub(crate) struct Reader<'a> {
     pub(crate) components: &'a [ComponentName],
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) declared: DeclaredNames,
-    /// All expectations of the file, with their places.
-    pub(crate) expectations: Vec<(Expectation, Range<usize>)>,
+    /// All expectations of the file, with their places and roles.
+    pub(crate) expectations: Vec<PlacedExpectation>,
+    /// What its steps act on.
+    pub(crate) targets: Vec<PlacedTarget>,
+    /// Factors of the load's steps.
+    pub(crate) surge_places: Vec<Range<usize>>,
+    /// The deploys that rollbacks name, each with the number of the rollback's step and the name's place.
+    pub(crate) rollbacks: Vec<(String, u32, Range<usize>)>,
 }
 
 /// The names a file declares, also in parts with mistakes: a reference to a phase whose length is
@@ -82,6 +95,12 @@ pub(crate) struct DeclaredNames {
     pub(crate) phases: Vec<String>,
     /// Topologies, variants, and arms by their whole names.
     pub(crate) axes: Vec<String>,
+    /// Every variant on every topology, also where one has mistakes.
+    pub(crate) arms: Vec<ArmName>,
+    /// Copies that zones hold.
+    pub(crate) zone_members: Vec<ZoneMember>,
+    /// Processes of the topologies, with their copies.
+    pub(crate) copies: Vec<CopyCount>,
     /// Processes and zones of all topologies.
     pub(crate) processes: Vec<String>,
     pub(crate) zones: Vec<String>,
@@ -104,13 +123,24 @@ impl Reader<'_> {
     /// The same, for a table from which unknown keys may have been removed before.
     pub(crate) fn value_after_unknown_keys<T: DeserializeOwned>(
         &mut self,
-        mut value: Value<'_>,
+        value: Value<'_>,
         has_unknown_keys: bool,
     ) -> Option<T> {
-        let mut has_removed = false;
+        let (read, removed) = self.value_in_part(value, has_unknown_keys)?;
+        removed.is_empty().then_some(read)
+    }
+
+    /// The same, with what could be read without the keys that have mistakes, and these keys. A key that is missing then
+    /// has its default, so whoever checks the value leaves out what concerns the removed ones.
+    pub(crate) fn value_in_part<T: DeserializeOwned>(
+        &mut self,
+        mut value: Value<'_>,
+        has_unknown_keys: bool,
+    ) -> Option<(T, Vec<String>)> {
+        let mut removed: Vec<String> = Vec::new();
         loop {
             let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
-                Ok(read) => return (!has_removed).then_some(read),
+                Ok(read) => return Some((read, removed)),
                 Err(error) => error,
             };
             let missing = error.message().starts_with("missing field");
@@ -120,13 +150,10 @@ impl Reader<'_> {
                 span = token_span;
             }
             // A key that is missing now may be the misspelt one, which is reported already.
-            if !((has_removed || has_unknown_keys) && missing) {
+            if !((!removed.is_empty() || has_unknown_keys) && missing) {
                 self.report(span.clone(), explain_serde_error(error.message()));
             }
-            if !remove_covering(&mut value, &span) {
-                return None;
-            }
-            has_removed = true;
+            removed.push(remove_covering(&mut value, &span)?);
         }
     }
 
@@ -164,7 +191,11 @@ impl Reader<'_> {
         {
             self.report(place, format!("unknown schema version {schema}; write schema = {SCHEMA_VERSION}"));
         }
-        let name = self.required(&mut top, "name", "name = \"hop-tax\"");
+        let name_place = top.get("name").map_or(0..0, Spanned::span);
+        let name: Option<String> = self.required(&mut top, "name", "name = \"hop-tax\"");
+        if let Some(name) = &name {
+            self.check_name("scenario", name, name_place);
+        }
         let title = self.required(&mut top, "title", "title = \"what happens, in one line\"");
         let why = self.required(&mut top, "why", "why = \"the claim, with its source\"");
         let seed: Option<u64> = self.take(&mut top, "seed");
@@ -173,17 +204,38 @@ impl Reader<'_> {
         let way: Option<RunMode> = self.take(&mut top, "way");
         let repeats = self.repeats(&mut top, way);
         let data: Option<DataRetention> = self.take(&mut top, "data");
-        let budget: Option<Budget> = self.take(&mut top, "budget");
+        let budget = remove(&mut top, "budget").and_then(|value| {
+            let span = value.span();
+            self.checked(value, span, Budget::diagnostics)
+        });
+        let before = self.diagnostics.len();
         let phases = self.phases(&mut top);
-        let mut load: Option<Load> = self.load(&mut top, source);
+        let has_all_phases = self.diagnostics.len() == before;
+        let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
+        let mut load: Option<Load> = self.load(&mut top, source, has_all_phases.then_some(length));
         let arms = self.arms(&mut top);
+        let before = self.diagnostics.len();
         let steps = self.steps(&mut top, &phases, source);
+        let has_all_steps = self.diagnostics.len() == before;
         if let Some(load) = &mut load {
-            load.surges = surges(&steps);
+            load.surges = load::surges(&steps);
+            if let Some(message) = load.surge_diagnostic() {
+                let place = self.surge_places.first().cloned().unwrap_or(0..0);
+                self.report(place, message);
+            }
         }
         let (valid, check) = self.expectations(&mut top, source);
-        let stop = self.stop(&mut top, source);
+        let stop = self.stop(&mut top, source, has_all_phases.then_some(&phases));
         references::check_references(self, source, load.as_ref());
+        let parts = JudgedParts {
+            arms: &arms,
+            phases: has_all_phases.then_some(&phases),
+            steps: &steps,
+            has_all_steps,
+        };
+        claims::check_claims(self, source, &parts);
+        copies::check_copies(self, has_all_steps.then_some(&steps));
+        references::check_rollbacks(self, &steps, has_all_steps);
         Some(Scenario {
             source: source.clone(),
             name: name?,
@@ -251,8 +303,9 @@ impl Reader<'_> {
             let (_, length_span) = string_entry(&item, "for");
             if let Some(name) = name {
                 if self.declared.phases.contains(&name) {
-                    self.report(name_span, format!("duplicate phase `{name}`; write another name"));
+                    self.report(name_span.clone(), format!("duplicate phase `{name}`; write another name"));
                 }
+                self.check_name("phase", &name, name_span);
                 self.declared.phases.push(name);
             }
             let Some(phase) = self.value::<Phase>(item) else { continue };
@@ -272,73 +325,22 @@ impl Reader<'_> {
             // A phase without a name may be the one that other sections refer to.
             self.declared.phases.clear();
         }
+        let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
+        if length > LONGEST_RUN {
+            let (length, most) = (HumanDuration::from(length), HumanDuration::from(LONGEST_RUN));
+            self.report(
+                span.clone(),
+                format!("the phases last {length} in all, and a run at most {most}; write shorter ones"),
+            );
+        }
         if phases.len() == count && !phases.iter().any(|phase| phase.measure) {
             self.report(span, "no phase is measured; remove `measure = false` from at least one");
         }
         phases
     }
 
-    fn load(&mut self, top: &mut DeTable<'_>, source: &Source) -> Option<Load> {
-        let Some(value) = remove(top, "load") else {
-            self.report(0..0, "`[load]` is missing; write [load] and below it rate = \"100/s\"");
-            return None;
-        };
-        let span = value.span();
-        let keys: Vec<(String, Range<usize>)> = match value.get_ref() {
-            DeValue::Table(table) => table.iter().map(|(k, v)| (k.get_ref().to_string(), v.span())).collect(),
-            _ => Vec::new(),
-        };
-        let inside = tokens(&value, &span);
-        let (value, has_unknown_keys) = self.known_keys(value, &Load::KEYS);
-        let mut load: Load = self.value(value)?;
-        self.trace(&mut load, source, find_token(&inside, "trace").unwrap_or(span.clone()));
-        let names: Vec<String> = self.declared.phases.clone();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // A rate that is missing now may be the misspelt key, which is reported already.
-        let missing = |message: &String| has_unknown_keys && message.starts_with("rate: missing");
-        for message in load.diagnostics(&names).into_iter().filter(|message| !missing(message)) {
-            // A message begins with its key, which may be a default that is absent from the file.
-            let key = message.split(':').next().unwrap_or_default();
-            let place = keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.clone());
-            let place = match place {
-                Some(place) => find_token(&within(&inside, &place), &message).or(Some(place)),
-                None => find_token(&inside, &message),
-            };
-            self.report(place.unwrap_or(span.clone()), message);
-        }
-        Some(load)
-    }
-
-    /// Reads the rows of the arrival trace from the folder of the scenario.
-    fn trace(&mut self, load: &mut Load, source: &Source, place: Range<usize>) {
-        let Some(written) = &load.trace else { return };
-        let folder = source.path.parent().unwrap_or(Path::new(""));
-        let path = folder.join(written);
-        match regular_file(&path) {
-            Err(why) => {
-                self.report(
-                    place,
-                    format!(
-                        "trace: cannot read {}: {why}; expected a file with rows {}",
-                        path.display(),
-                        arrival_trace::HEADER
-                    ),
-                );
-            }
-            Ok(text) => match arrival_trace::parse(&text) {
-                Ok(rows) => load.rows = rows,
-                Err(faults) => {
-                    let name = path.display();
-                    faults
-                        .into_iter()
-                        .for_each(|fault| self.report(place.clone(), format!("trace: {name}: {fault}")));
-                }
-            },
-        }
-    }
-
     /// Removes unknown keys from a table and reports them; returns whether there were any.
-    fn known_keys<'i>(&mut self, value: Value<'i>, known: &[&str]) -> (Value<'i>, bool) {
+    pub(crate) fn known_keys<'i>(&mut self, value: Value<'i>, known: &[&str]) -> (Value<'i>, bool) {
         let span = value.span();
         let before = self.diagnostics.len();
         let mut value = value.into_inner();
@@ -377,33 +379,4 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// Largest arrival trace, bytes.
-const MAX_TRACE_BYTES: u64 = 16 << 20;
-
-/// The text of a regular file of limited size: a device may have no end.
-fn regular_file(path: &Path) -> std::io::Result<String> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() || about.len() > MAX_TRACE_BYTES {
-        return Err(std::io::Error::other(format!(
-            "not a regular file of at most {} MiB",
-            MAX_TRACE_BYTES >> 20
-        )));
-    }
-    std::fs::read_to_string(path)
-}
-
-/// Load steps as surges over the rates.
-fn surges(steps: &[Step]) -> Vec<Surge> {
-    let surge = |step: &Step| match &step.action {
-        Action::Load(surge) => Some(Surge {
-            start_ns: step.start_ns,
-            end_ns: step.start_ns + step.length_ns,
-            ramp_ns: step.ramp_ns,
-            by: surge.by.get(),
-        }),
-        _ => None,
-    };
-    steps.iter().filter_map(surge).collect()
 }

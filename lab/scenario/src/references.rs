@@ -5,16 +5,46 @@ use std::ops::Range;
 use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
+use crate::action::Action;
+use crate::expectations::PlacedExpectation;
 use crate::read::Reader;
+use crate::scenario::Step;
 use crate::source::{Source, unknown};
 
 /// Checks the references of all expectations; `load` is none if it has mistakes of its own.
 pub(crate) fn check_references(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
-    for (that, span) in std::mem::take(&mut reader.expectations) {
+    for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
         for side in [&that.left, &that.right] {
             if let Side::Measure { query, .. } = side {
                 check_measure(reader, query, load, &|word| source.word_within(&span, word));
             }
+        }
+    }
+}
+
+/// Checks that every rollback names a deploy that began before it. `steps` are those that were read, perhaps not all.
+pub(crate) fn check_rollbacks(reader: &mut Reader<'_>, steps: &[Step], has_all_steps: bool) {
+    for (of, number, place) in std::mem::take(&mut reader.rollbacks) {
+        check_declared(reader, "step", &of, &reader.declared.steps.clone(), &|_| place.clone());
+        let Some(named) = steps.iter().find(|step| step.id == of) else { continue };
+        let is_deploy = |step: &&Step| matches!(step.action, Action::Deploy(_));
+        if !is_deploy(&named) {
+            let deploys: Vec<&str> = steps.iter().filter(is_deploy).map(|step| step.id.as_str()).collect();
+            let choices = match deploys.as_slice() {
+                [] if has_all_steps => "; the scenario has no deploy".to_owned(),
+                [] => String::new(),
+                some => format!("; deploys: {}", some.join(", ")),
+            };
+            reader.report(
+                place,
+                format!("step `{of}` is no deploy, so there is nothing to take back{choices}"),
+            );
+        } else if let Some(back) = steps.iter().find(|step| step.number == number)
+            && back.start_ns <= named.start_ns
+        {
+            let message =
+                format!("the rollback begins before `{of}`, which it takes back; write a later `at`");
+            reader.report(place, message);
         }
     }
 }
@@ -26,10 +56,10 @@ fn check_measure(
     place: &dyn Fn(&str) -> Range<usize>,
 ) {
     if let Window::Phase(phase) = &query.window {
-        check_name(reader, "phase", phase, &reader.declared.phases.clone(), place);
+        check_declared(reader, "phase", phase, &reader.declared.phases.clone(), place);
     }
     for axis in &query.axes {
-        check_name(reader, "arm", axis, &reader.declared.axes.clone(), place);
+        check_declared(reader, "arm", axis, &reader.declared.axes.clone(), place);
     }
     match &query.argument {
         Argument::None => {}
@@ -50,7 +80,7 @@ fn check_measure(
 }
 
 /// Reports `name` unless the file declares it. If the file declares none, that is reported already.
-fn check_name(
+fn check_declared(
     reader: &mut Reader<'_>,
     what: &str,
     name: &str,
@@ -72,7 +102,7 @@ fn step_of(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<us
     if steps.is_empty() {
         reader.report(place(step), format!("unknown step `{step}`; the scenario has no [[step]]"));
     } else {
-        check_name(reader, "step", step, &steps, place);
+        check_declared(reader, "step", step, &steps, place);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The types of a scenario that has been read and checked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use contract::Placement;
 use policy::units::{ByteSize, HumanDuration, Ratio};
@@ -12,6 +13,9 @@ use traffic::load::Load;
 
 use crate::action::{Action, Build};
 use crate::source::Source;
+
+/// Longest run, whatever a scenario says: beyond it the conductor stops.
+pub const LONGEST_RUN: Duration = Duration::from_secs(30 * 60);
 
 /// A scenario without mistakes.
 #[derive(Clone, Debug)]
@@ -205,13 +209,46 @@ impl Pick {
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Cores that all its processes share, by affinity.
+    #[schemars(range(min = 1, max = MAX_CORES))]
     pub cores: Option<u32>,
     /// Memory limit of all its processes together.
     pub memory: Option<ByteSize>,
     /// Largest share of an arm's instances that faults may affect at once.
     pub blast: Option<Ratio>,
     /// Faults in force at once.
+    #[schemars(range(min = 1, max = MAX_FAULTS))]
     pub faults: Option<u32>,
+}
+
+/// More cores than one machine has.
+const MAX_CORES: u32 = 1_024;
+/// More faults at once than a scenario has steps.
+const MAX_FAULTS: u32 = 1_000;
+/// An empty process of the suite has several times this.
+const MIN_MEMORY: ByteSize = ByteSize::new(1 << 20);
+
+impl Budget {
+    /// What is wrong with it, each sentence with the key first: what no arm could start with, and no fault be injected.
+    pub fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
+        let mut refuse = |wrong: bool, sentence: String| {
+            if wrong {
+                diagnostics.push(sentence);
+            }
+        };
+        let outside = |count: Option<u32>, most: u32| count.is_some_and(|count| !(1..=most).contains(&count));
+        refuse(outside(self.cores, MAX_CORES), format!("cores: out of range; write 1 to {MAX_CORES}"));
+        refuse(
+            self.memory.is_some_and(|memory| memory < MIN_MEMORY),
+            format!("memory: no arm starts with less than {MIN_MEMORY}; write for example \"512MiB\""),
+        );
+        refuse(
+            self.blast.is_some_and(|share| share.get() <= 0.0),
+            "blast: 0% would withhold every fault; write for example \"50%\"".to_owned(),
+        );
+        refuse(outside(self.faults, MAX_FAULTS), format!("faults: out of range; write 1 to {MAX_FAULTS}"));
+        diagnostics
+    }
 }
 
 /// An expectation with its reason and place.

@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
-use fault::{Pattern, Target, TargetKind};
 use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action};
+use crate::copies::PlacedTarget;
+use crate::expectations::ExpectationRole;
+use crate::optional_keys::OptionalKeys;
 use crate::read::{Reader, Value};
 use crate::scenario::{Phase, Pick, Step, ns};
 use crate::source::{Source, unknown};
+use crate::targets;
 use crate::tokens::remove;
 
 /// Keys of every step.
@@ -56,6 +59,7 @@ impl Reader<'_> {
         let [id_place, in_place, at_place, on_place, for_place] =
             ["id", "in", "at", "on", "for"].map(|key| place(key).unwrap_or(span.clone()));
         let [has_in, has_on, has_for] = ["in", "on", "for"].map(|key| place(key).is_some());
+        let optional = OptionalKeys::of(&table);
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or("step").to_owned();
         let has_unknown_keys = self.unknown_step_keys(&mut table, &verb);
         let id: Option<String> = self.take(&mut table, "id");
@@ -65,8 +69,10 @@ impl Reader<'_> {
         let length: Option<HumanDuration> = self.take(&mut table, "for");
         let ramp: Option<HumanDuration> = self.take(&mut table, "ramp");
         let pick = remove(&mut table, "pick").and_then(|value| self.pick(&value));
-        let until = remove(&mut table, "until").and_then(|value| self.condition(value, source));
-        let symptom = remove(&mut table, "symptom").and_then(|value| self.condition(value, source));
+        let until = remove(&mut table, "until")
+            .and_then(|value| self.condition(value, source, ExpectationRole::Until));
+        let symptom = remove(&mut table, "symptom")
+            .and_then(|value| self.condition(value, source, ExpectationRole::Symptom));
         let mut chosen = DeTable::new();
         for key in MATCH_KEYS {
             if let Some((name, value)) = table.remove_entry(key) {
@@ -74,8 +80,11 @@ impl Reader<'_> {
             }
         }
         let matching: Option<fault::Match> = self.value(Spanned::new(span.clone(), DeValue::Table(chosen)));
-        let action = self.action(table, span.clone(), has_unknown_keys);
+        let action = self.action(table, span.clone(), has_unknown_keys, number, source);
 
+        if let Some(id) = &id {
+            self.check_name("step", id, id_place.clone());
+        }
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
         if self.declared.steps.contains(&id) {
             self.report(id_place, format!("duplicate step `{id}`; write another id"));
@@ -94,26 +103,34 @@ impl Reader<'_> {
             );
         }
         let target = on.as_deref().and_then(|on| self.target(on, on_place.clone()));
-        let action = action?;
-        match (has_for, action.lasts()) {
-            (true, false) => self.report(for_place, format!("`{verb}` is instantaneous; remove `for`")),
-            (false, true) => self.report(
+        self.targets.extend(target.map(|target| PlacedTarget { target, span: on_place.clone() }));
+        match (has_for, action::lasts_by_name(&verb)) {
+            (true, Some(false)) => {
+                self.report(for_place.clone(), format!("`{verb}` is instantaneous; remove `for`"));
+            }
+            (false, Some(true)) => self.report(
                 span.clone(),
                 format!(
                     "`{verb}` needs a duration, after which it ends by itself; write for example for = \"5s\""
                 ),
             ),
+            (true, Some(true)) if length == Some(HumanDuration::default()) => {
+                self.report(for_place.clone(), format!("a `{verb}` of 0s does nothing; write for = \"5s\""));
+            }
             _ => {}
         }
+        let action = action?;
+        optional.check(self, &action, &verb);
         let ramp_ns = ramp.map_or(0, ns);
-        if ramp_ns > length.map_or(0, ns) {
+        // A length with a mistake of its own is not too short as well.
+        if ramp_ns > length.map_or(0, ns) && (length.is_some() || !has_for) {
             self.report(
                 span.clone(),
                 "the ramp is longer than the step; write a shorter `ramp` or a longer `for`",
             );
         }
         if let Some(target) = &target
-            && let Err(message) = accepts(&action, *target)
+            && let Err(message) = targets::accepts(&action, *target)
         {
             self.report(on_place, message);
         }
@@ -238,134 +255,14 @@ impl Reader<'_> {
         picked
     }
 
-    fn condition(&mut self, value: Value<'_>, source: &Source) -> Option<Expectation> {
+    fn condition(&mut self, value: Value<'_>, source: &Source, role: ExpectationRole) -> Option<Expectation> {
         let span = value.span();
         match value.into_inner() {
-            DeValue::String(text) => self.expectation(&Spanned::new(span, text), source),
+            DeValue::String(text) => self.expectation(&Spanned::new(span, text), source, role),
             _ => {
                 self.report(span, "a condition must be a string; write for example \"errors(all) > 50%\"");
                 None
             }
         }
-    }
-
-    fn action(
-        &mut self,
-        mut table: DeTable<'_>,
-        span: Range<usize>,
-        has_unknown_keys: bool,
-    ) -> Option<Action> {
-        let verbs: Vec<&str> = action::verbs().collect();
-        let Some(value) = table.get("do") else {
-            self.report(
-                span,
-                format!("the step has no verb; write for example do = \"kill\"; verbs: {}", verbs.join(", ")),
-            );
-            return None;
-        };
-        let place = value.span();
-        let Some(verb) = value.get_ref().as_str().map(str::to_owned) else {
-            self.report(place, format!("`do` must be a string; verbs: {}", verbs.join(", ")));
-            return None;
-        };
-        if fault::Fault::names().contains(&verb.as_str()) {
-            return self
-                .value_after_unknown_keys(Spanned::new(span, DeValue::Table(table)), has_unknown_keys)
-                .map(Action::Fault);
-        }
-        table.remove("do");
-        let rest = Spanned::new(span, DeValue::Table(table));
-        match verb.as_str() {
-            "scale" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Scale),
-            "deploy" => self
-                .value_after_unknown_keys(rest, has_unknown_keys)
-                .map(|deploy| Action::Deploy(Box::new(deploy))),
-            "drain" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Drain),
-            "reconfigure" => {
-                let change: action::Reconfigure = self.value_after_unknown_keys(rest, has_unknown_keys)?;
-                for (edge, policy) in &change.policy {
-                    let diagnostics = self.policy_edge(edge, &place);
-                    for message in diagnostics(policy) {
-                        self.report(place.clone(), format!("policy `{edge}`: {message}"));
-                    }
-                }
-                Some(Action::Reconfigure(change))
-            }
-            "load" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Load),
-            "rollback" => self.value_after_unknown_keys(rest, has_unknown_keys).map(Action::Rollback),
-            _ => {
-                self.report(place, unknown("verb", &verb, verbs));
-                None
-            }
-        }
-    }
-
-    fn target(&mut self, on: &str, span: Range<usize>) -> Option<Target> {
-        let target: Target = match on.parse() {
-            Ok(target) => target,
-            Err(error) => {
-                self.report(span, error.to_string());
-                return None;
-            }
-        };
-        let before = self.diagnostics.len();
-        for pattern in target.patterns() {
-            self.check_pattern(pattern, target, &span);
-        }
-        (self.diagnostics.len() == before).then_some(target)
-    }
-
-    fn check_pattern(&mut self, pattern: Pattern, target: Target, span: &Range<usize>) {
-        if let Some(zone) = pattern.zone() {
-            let zones = self.declared.zones.clone();
-            if !zones.iter().any(|other| other == zone.as_str()) {
-                self.report(span.clone(), unknown("zone", zone.as_str(), zones.iter().map(String::as_str)));
-            }
-            return;
-        }
-        let Some(name) = pattern.name() else { return };
-        match target {
-            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
-            Target::Cache(_) => {
-                self.check_component(span.clone(), name.as_str(), &[]);
-                let cached = self.declared.cached.iter().any(|other| other == name.as_str());
-                if !cached && self.components.contains(&name) {
-                    let message = format!(
-                        "`{name}` has no cache; write [service.{name}] with cache = {{ ttl = \"60s\" }}"
-                    );
-                    self.report(span.clone(), message);
-                }
-            }
-            Target::Edge { .. } => {
-                self.check_component(span.clone(), name.as_str(), &["gateway", "registry"])
-            }
-            Target::Node(_) | Target::Host => {
-                let processes = self.declared.processes.clone();
-                let mut others: Vec<&str> = processes.iter().map(String::as_str).collect();
-                others.extend(["gateway", "registry", "broker"]);
-                others.sort_unstable();
-                others.dedup();
-                others.retain(|other| self.components.iter().all(|component| component.as_str() != *other));
-                self.check_component(span.clone(), name.as_str(), &others);
-            }
-        }
-    }
-
-    /// Reports `name` unless it is a component or one of the `others`.
-    pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
-        let known: Vec<&str> =
-            self.components.iter().map(|c| c.as_str()).chain(others.iter().copied()).collect();
-        if !known.contains(&name) {
-            self.report(span, unknown("component", name, known));
-        }
-    }
-}
-
-/// Whether an action can act on a target.
-fn accepts(action: &Action, target: Target) -> Result<(), String> {
-    match action {
-        Action::Fault(fault) => fault.accepts(&target),
-        _ if target.kind() == TargetKind::Node => Ok(()),
-        _ => Err(format!("`{target}` has no instances; name a component such as `photo`")),
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 use crate::read::Value;
 use crate::source::unknown;
@@ -12,13 +12,44 @@ pub(crate) fn remove<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Value<'i>
     table.remove_entry(key).map(|(_, value)| value)
 }
 
-/// Removes the entry that covers `span` from a table; false if there is none.
-pub(crate) fn remove_covering(value: &mut Value<'_>, span: &Range<usize>) -> bool {
-    let DeValue::Table(table) = value.get_mut() else { return false };
+/// Removes the innermost entry that covers `span` from a table or a list and returns the name of its outermost key; none
+/// where nothing covers it. What stands beside it can be read on.
+pub(crate) fn remove_covering(value: &mut Value<'_>, span: &Range<usize>) -> Option<String> {
     let covers = |token: Range<usize>| token.start <= span.start && span.end <= token.end;
-    let entry = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
-    let Some(name) = entry.map(|(key, _)| key.get_ref().to_string()) else { return false };
-    table.remove(name.as_str()).is_some()
+    match value.get_mut() {
+        DeValue::Table(table) => {
+            let is_meant = |(key, value): &(&Spanned<DeString<'_>>, &Value<'_>)| {
+                covers(key.span()) || covers(value.span()) || holds(value, &covers)
+            };
+            let name = table.iter().find(is_meant).map(|(key, _)| key.get_ref().to_string())?;
+            let inside = table.get_mut(name.as_str()).and_then(|inner| remove_covering(inner, span));
+            if inside.is_none() {
+                table.remove(name.as_str());
+            }
+            Some(name)
+        }
+        DeValue::Array(items) => {
+            let at = items.iter().position(|item| covers(item.span()) || holds(item, &covers))?;
+            for (index, mut item) in std::mem::replace(items, DeArray::new()).into_iter().enumerate() {
+                if index != at || remove_covering(&mut item, span).is_some() {
+                    items.push(item);
+                }
+            }
+            Some(String::new())
+        }
+        _ => None,
+    }
+}
+
+/// Whether something inside is covered: the place of a `[table]` is its header only.
+fn holds(value: &Value<'_>, covers: &impl Fn(Range<usize>) -> bool) -> bool {
+    match value.get_ref() {
+        DeValue::Table(table) => table
+            .iter()
+            .any(|(key, value)| covers(key.span()) || covers(value.span()) || holds(value, covers)),
+        DeValue::Array(items) => items.iter().any(|item| covers(item.span()) || holds(item, covers)),
+        _ => false,
+    }
 }
 
 /// The string at `key` of a table, and its place; the place of the table if the key is absent.
@@ -28,7 +59,7 @@ pub(crate) fn string_entry(table: &Value<'_>, key: &str) -> (Option<String>, Ran
     (text, value.map_or(table.span(), Spanned::span))
 }
 
-/// A key or a string within a value.
+/// A key, a string or a number within a value.
 #[derive(Clone)]
 pub(crate) struct Token {
     pub text: String,
@@ -36,7 +67,7 @@ pub(crate) struct Token {
     pub span: Range<usize>,
 }
 
-/// Every key and string of a value within `span`, in the order of the file.
+/// Every key, string and number of a value within `span`, in the order of the file.
 pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
     let mut found = Vec::new();
     let mut pending = vec![value];
@@ -44,6 +75,12 @@ pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
         match value.get_ref() {
             DeValue::String(text) => {
                 found.push(Token { text: text.to_string(), is_key: false, span: value.span() });
+            }
+            DeValue::Integer(number) => {
+                found.push(Token { text: number.as_str().to_owned(), is_key: false, span: value.span() });
+            }
+            DeValue::Float(number) => {
+                found.push(Token { text: number.as_str().to_owned(), is_key: false, span: value.span() });
             }
             DeValue::Array(items) => pending.extend(items.iter()),
             DeValue::Table(table) => {
@@ -63,6 +100,16 @@ pub(crate) fn tokens(value: &Value<'_>, span: &Range<usize>) -> Vec<Token> {
 pub(crate) fn within(tokens: &[Token], span: &Range<usize>) -> Vec<Token> {
     let inside = |token: &&Token| span.start <= token.span.start && token.span.end <= span.end;
     tokens.iter().filter(inside).cloned().collect()
+}
+
+/// The place of a key of this name.
+pub(crate) fn find_key(tokens: &[Token], name: &str) -> Option<Range<usize>> {
+    tokens.iter().find(|token| token.is_key && token.text == name).map(|token| token.span.clone())
+}
+
+/// The place of a string.
+pub(crate) fn find_string(tokens: &[Token], text: &str) -> Option<Range<usize>> {
+    tokens.iter().find(|token| !token.is_key && token.text == text).map(|token| token.span.clone())
 }
 
 /// The place of a message: the last string that it quotes, or else the last key that it names.

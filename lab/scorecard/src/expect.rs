@@ -61,12 +61,15 @@ impl Query {
         Selection::new(run, arm, &self.window, &self.argument)
     }
 
-    /// The arms it is bound to: those whose topology, variant or name is given, or all.
+    /// Whether it is bound to an arm: every axis is the arm's topology, its variant or its name.
+    pub fn fits(&self, name: &str, topology: &str, variant: &str) -> bool {
+        self.axes.iter().all(|axis| [name, topology, variant].contains(&axis.as_str()))
+    }
+
+    /// The arms of a run that it is bound to; all where it has no axes.
     pub(crate) fn arms(&self, run: &Run) -> Vec<char> {
-        let is_meant = |arm: &&record::Arm| {
-            self.axes.iter().all(|axis| *axis == arm.topology || *axis == arm.variant || *axis == arm.name)
-        };
-        run.header.arms.iter().filter(is_meant).map(|arm| arm.letter).collect()
+        let arms = run.header.arms.iter();
+        arms.filter(|arm| self.fits(&arm.name, &arm.topology, &arm.variant)).map(|arm| arm.letter).collect()
     }
 }
 

@@ -129,7 +129,13 @@ impl fmt::Display for PlacementError {
 impl std::error::Error for PlacementError {}
 
 /// More copies than this of one process is a slip of the finger on one machine.
-const MAX_REPLICAS: u32 = 64;
+pub const MAX_REPLICAS: u32 = 64;
+/// What Linux allows a process at most unless it is told otherwise (`fs.nr_open`).
+const MAX_FILES: u64 = 1_048_576;
+/// An empty process of the suite has several times this.
+const MIN_MEMORY: ByteSize = ByteSize::new(1 << 20);
+/// One restart in two seconds of the longest run, of half an hour.
+const MAX_RESTARTS: u32 = 1_000;
 
 impl Placement {
     /// The processes to start, door and registry included: the gateway gets its
@@ -216,14 +222,43 @@ impl Placement {
                     "limits of `{process}`: a process needs at least 16 open files to start"
                 )));
             }
+            if limits.fds.is_some_and(|fds| fds > MAX_FILES) {
+                errors.push(PlacementError(format!(
+                    "limits of `{process}`: the kernel allows at most {MAX_FILES} open files"
+                )));
+            }
+            if limits.memory.is_some_and(|memory| memory < MIN_MEMORY) {
+                errors.push(PlacementError(format!(
+                    "limits of `{process}`: a process does not start with less than {MIN_MEMORY} of memory"
+                )));
+            }
         }
+        if let Some(restart) = self.restart.filter(|restart| !(1..=MAX_RESTARTS).contains(&restart.max)) {
+            errors.push(PlacementError(format!(
+                "restart: max = {} is out of range; give 1 to {MAX_RESTARTS}, or leave `restart` out",
+                restart.max
+            )));
+        }
+        let mut placed_in: BTreeMap<&str, &str> = BTreeMap::new();
         for (zone, members) in &self.zones {
+            if members.is_empty() {
+                errors.push(PlacementError(format!("zone `{zone}` is empty; processes: {}", names())));
+            }
             for member in members {
-                let process = member.split('#').next().unwrap_or_default();
+                let (process, copy) = member.split_once('#').unwrap_or((member, "0"));
                 if !process_known(process) {
                     errors.push(PlacementError(format!(
                         "zone `{zone}`: unknown process `{member}`; processes: {}",
                         names()
+                    )));
+                } else if copy.parse::<u32>().is_err() {
+                    errors.push(PlacementError(format!(
+                        "zone `{zone}`: no copy is called `{member}`; copies have numbers, the first is `{process}#0`"
+                    )));
+                }
+                if let Some(other) = placed_in.insert(member, zone).filter(|other| *other != zone.as_str()) {
+                    errors.push(PlacementError(format!(
+                        "`{member}` stands in two zones, `{other}` and `{zone}`"
                     )));
                 }
             }

@@ -1,6 +1,7 @@
 //! The catalogue of faults. A new kind is a file here that implements [`FaultKind`], and its line below.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,10 @@ pub trait FaultKind: fmt::Debug + fmt::Display {
         let _untouched = fault;
         hit.previous_draw
     }
+    /// What is wrong with its size, each sentence with the key first: what hits nothing, or more than a machine has.
+    fn diagnostics(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Whether a hit ends the process that counts it: then the end of the process is counted.
     fn kills_process(&self) -> bool {
         false
@@ -79,6 +84,14 @@ pub trait FaultKind: fmt::Debug + fmt::Display {
     fn process_fault(&self) -> Option<ProcessFault> {
         None
     }
+}
+
+/// ``threads: 0 is out of range; write 1 to 256`` for what is outside of `range`.
+fn out_of_range<T: PartialOrd + fmt::Display>(key: &str, size: T, range: RangeInclusive<T>) -> Vec<String> {
+    if range.contains(&size) {
+        return Vec::new();
+    }
+    vec![format!("{key}: {size} is out of range; write {} to {}", range.start(), range.end())]
 }
 
 macro_rules! kinds {
@@ -134,6 +147,11 @@ macro_rules! kinds {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::CALLER_SIDE,)+ }
             }
 
+            /// What is wrong with its size, each sentence with the key first.
+            pub fn diagnostics(&self) -> Vec<String> {
+                match self { $(Self::$variant(kind) => kind.diagnostics(),)+ }
+            }
+
             /// Whether a hit takes along the process that counts it.
             pub fn kills_process(&self) -> bool {
                 match self { $(Self::$variant(kind) => kind.kills_process(),)+ }
@@ -150,7 +168,7 @@ macro_rules! kinds {
             }
 
             /// Whether it has a size that a ramp can grow.
-            pub(crate) const fn has_size(&self) -> bool {
+            pub const fn has_size(&self) -> bool {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::HAS_SIZE,)+ }
             }
 
@@ -290,6 +308,42 @@ mod tests {
         ] {
             let why = read(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_hits_nothing_or_everything_is_reported_with_its_key() {
+        for (text, part) in [
+            ("do = \"slow\"\nby = \"1x\"", "by: 1x slows nothing"),
+            ("do = \"delay\"\nby = \"0s\"", "by: 0s delays nothing"),
+            ("do = \"drop\"\nloss = \"0%\"", "loss: no call would wait"),
+            ("do = \"packet-loss\"\nloss = \"0%\"", "loss: 0% loses nothing"),
+            ("do = \"bandwidth\"\nrate = \"0B\"", "rate: 0 bytes a second"),
+            ("do = \"trickle\"\nrate = \"0B\"", "rate: 0 bytes a second"),
+            ("do = \"disk-slow\"\nby = \"0s\"", "by: 0s slows nothing"),
+            ("do = \"cpu\"\nthreads = 0", "threads: 0 is out of range; write 1 to 256"),
+            ("do = \"cpu\"\nthreads = 100000", "threads: 100000 is out of range"),
+            ("do = \"leak\"\nsize = \"100GiB\"", "size: 100GiB is out of range; write 1B to 64MiB"),
+            ("do = \"leak\"\nsize = \"0B\"", "size: 0B is out of range"),
+            ("do = \"memory\"\nlimit = \"0B\"", "write at least 1MiB"),
+            ("do = \"fds\"\nlimit = 2000000", "limit: 2000000 is out of range"),
+            ("do = \"crashloop\"\nperiod = \"0s\"", "write at least 100ms"),
+            ("do = \"cpu-quota\"\nquota = \"0%\"", "quota: 0% of a core"),
+            ("do = \"pool-shrink\"\nto = 65", "to: 65 is out of range; write 0 to 64"),
+            ("do = \"reorder\"\nwindow = 1", "window: 1 is out of range; write 2 to 1000"),
+            ("do = \"stop\"\nwithin = \"1h\"", "within: 60m is out of range; write at most 10m"),
+            ("do = \"clock\"", "ahead: a clock goes wrong one way"),
+            ("do = \"clock\"\nahead = \"1s\"\nbehind = \"1s\"", "ahead: a clock goes wrong one way"),
+            ("do = \"clock\"\nahead = \"0s\"", "ahead: a clock goes wrong one way"),
+        ] {
+            let found = read(text).unwrap_or_else(|why| panic!("{text}: {why}")).diagnostics();
+            assert!(matches!(found.as_slice(), [one] if one.contains(part)), "{text}: {found:?}");
+        }
+        for text in
+            ["do = \"cpu\"", "do = \"fds\"\nlimit = 0", "do = \"stop\"", "do = \"clock\"\nbehind = \"2m\""]
+        {
+            let found = read(text).unwrap_or_else(|why| panic!("{text}: {why}")).diagnostics();
+            assert!(found.is_empty(), "{text}: {found:?}");
         }
     }
 

@@ -51,8 +51,10 @@ struct MatchFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     share_of: Option<ShareOf>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     every: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     first: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<String>,
@@ -130,9 +132,13 @@ impl TryFrom<MatchFields> for Match {
         let MatchFields { share, share_of, every, first, route } = fields;
         let selection = match (share, every, first) {
             (None, None, None) => Selection::All,
+            (Some(share), None, None) if share.get() <= 0.0 => {
+                return Err("`share` of 0% hits nothing; write more, e.g. share = \"10%\"".into());
+            }
             (Some(share), None, None) => Selection::Share(share, share_of.unwrap_or_default()),
             (None, Some(0), None) => return Err("`every = 0` hits nothing; give 1 or more".into()),
             (None, Some(n), None) => Selection::Every(n),
+            (None, None, Some(0)) => return Err("`first = 0` hits nothing; give 1 or more".into()),
             (None, None, Some(n)) => Selection::First(n),
             _ => return Err("give at most one of `share`, `every` and `first`".into()),
         };

@@ -95,6 +95,34 @@ impl Default for BreakerOptions {
     }
 }
 
+impl BreakerOptions {
+    /// What is wrong with them, each sentence with the key of the policy first: what would never open, or never close.
+    pub fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
+        let mut refuse = |wrong: bool, sentence: &str| {
+            if wrong {
+                diagnostics.push(sentence.to_owned());
+            }
+        };
+        let nothing = HumanDuration::default();
+        refuse(
+            self.errors.get() <= 0.0,
+            "breaker: errors = 0% opens it without a failure; write e.g. errors = \"50%\"",
+        );
+        refuse(
+            self.window == Window::Time(nothing),
+            "breaker: its window is 0s; write for example window = \"10s\"",
+        );
+        refuse(self.open == nothing, "breaker: it opens for 0s; write for example open = \"5s\"");
+        refuse(!COUNTS.contains(&self.probes), "breaker: probes are out of range; write 1 to 10000");
+        refuse(!COUNTS.contains(&self.minimum), "breaker: minimum is out of range; write 1 to 10000 calls");
+        diagnostics
+    }
+}
+
+/// Calls that a breaker counts to: as many as its window can hold.
+const COUNTS: std::ops::RangeInclusive<u32> = 1..=MAX_CALLS;
+
 /// Where a breaker stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {

@@ -11,6 +11,7 @@ use crate::breaker::BreakerOptions;
 use crate::budget::BudgetOptions;
 use crate::hedge::HedgeOptions;
 use crate::retry::Jitter;
+use crate::service::QUEUE_CAP;
 use crate::throttle::ThrottleOptions;
 use crate::units::HumanDuration;
 
@@ -202,6 +203,25 @@ impl Policy {
             "timeout: a try of 0s can never succeed; write a duration above zero, e.g. \"250ms\"".into(),
         );
         refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
+        refuse(
+            self.bulkhead.is_some_and(|calls| calls > QUEUE_CAP),
+            format!(
+                "bulkhead: more than {QUEUE_CAP} calls are no limit; write fewer, or leave `bulkhead` out"
+            ),
+        );
+        let nothing = HumanDuration::default();
+        if let Some(budget) = self.budget {
+            refuse(
+                budget.window == nothing,
+                "budget: its window is 0s; write for example window = \"10s\"".into(),
+            );
+        }
+        if let Some(breaker) = self.breaker {
+            diagnostics.extend(breaker.diagnostics());
+        }
+        if let Some(throttle) = self.throttle {
+            diagnostics.extend(throttle.diagnostics());
+        }
         diagnostics
     }
 

@@ -10,6 +10,8 @@ use crate::units::{HumanDuration, Ratio};
 
 /// More waiting calls than this is a run that diverged, whatever the file asks for.
 pub const QUEUE_CAP: u32 = 50_000;
+/// A million entries of a few hundred bytes are a few hundred MiB in each copy.
+const MAX_ENTRIES: u32 = 1_000_000;
 /// Each connection owns a thread.
 const MAX_CONNECTIONS: u32 = 64;
 
@@ -201,9 +203,35 @@ impl ServiceOptions {
             self.store.is_some() && self.cache.is_none(),
             "store: it is asked by a cache; write cache = { single_flight = true }",
         );
-        refuse(self.store.is_some_and(|store| store.slots == 0), "store: it has at least 1 slot");
+        refuse(
+            self.store.is_some_and(|store| !range.contains(&store.slots)),
+            "store: its slots are out of range; write 1 to 50000",
+        );
+        refuse(
+            self.store.and_then(|store| store.queue).is_some_and(|queue| queue > QUEUE_CAP),
+            "store: at most 50000 fills may wait",
+        );
+        let nothing = Some(HumanDuration::default());
+        refuse(
+            self.store.is_some_and(|store| store.timeout == nothing),
+            "store: no fill is done in 0s; write for example timeout = \"300ms\"",
+        );
+        refuse(
+            self.cache.is_some_and(|cache| cache.ttl == nothing),
+            "cache: an entry that is fresh for 0s is never used; write for example ttl = \"60s\"",
+        );
+        refuse(
+            self.cache
+                .and_then(|cache| cache.entries)
+                .is_some_and(|entries| !(1..=MAX_ENTRIES).contains(&entries)),
+            "cache: its entries are out of range; write 1 to 1000000",
+        );
         for work in [self.work, self.store.map(|store| store.work)].into_iter().flatten() {
             refuse(work.mean == HumanDuration::default(), "work: its mean is nothing; write mean = \"20ms\"");
+            refuse(
+                work.share.is_some_and(|share| share.get() <= 0.0),
+                "work: a share of 0% does nothing; write e.g. share = \"10%\"",
+            );
             refuse(work.offload && !work.cpu, "work: only CPU is offloaded; write cpu = true as well");
         }
         diagnostics
@@ -269,6 +297,16 @@ mod tests {
             ("work = { mean = \"0ms\" }", "mean is nothing"),
             ("work = { mean = \"1ms\", offload = true }", "cpu = true"),
             ("store = { slots = 1, work = { mean = \"1ms\" } }", "asked by a cache"),
+            ("cache = {}\nstore = { slots = 0, work = { mean = \"1ms\" } }", "1 to 50000"),
+            ("cache = {}\nstore = { slots = 1, queue = 60000, work = { mean = \"1ms\" } }", "may wait"),
+            (
+                "cache = {}\nstore = { slots = 1, timeout = \"0s\", work = { mean = \"1ms\" } }",
+                "no fill is done",
+            ),
+            ("cache = { ttl = \"0s\" }", "never used"),
+            ("cache = { entries = 0 }", "1 to 1000000"),
+            ("cache = { entries = 4000000000 }", "1 to 1000000"),
+            ("work = { mean = \"1ms\", share = \"0%\" }", "does nothing"),
         ] {
             let diagnostics = service(text).diagnostics().join("\n");
             assert!(diagnostics.contains(part), "{text}: {diagnostics}");

@@ -29,6 +29,25 @@ impl Default for ThrottleOptions {
     }
 }
 
+impl ThrottleOptions {
+    /// What is wrong with them, each sentence with the key of the policy first.
+    pub fn diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = Vec::new();
+        // Below 1 calls are held back although all are accepted. Negated, so that NaN is refused as well.
+        if !(1.0..=MAX_K).contains(&self.k) {
+            diagnostics
+                .push(format!("throttle: k = {} is out of range; write 1 to {MAX_K}, e.g. k = 2", self.k));
+        }
+        if self.window == HumanDuration::default() {
+            diagnostics.push("throttle: its window is 0s; write for example window = \"2m\"".to_owned());
+        }
+        diagnostics
+    }
+}
+
+/// From here on a throttle never holds a call back.
+const MAX_K: f64 = 1_000.0;
+
 /// What was asked and what was accepted lately.
 #[derive(Debug)]
 pub struct Throttle {

@@ -58,7 +58,7 @@ impl RunPlan<'_> {
     fn arm(&self, letter: char, arm: &scenario::Arm, probes: &[String]) -> Result<PlannedArm, RunError> {
         let scenario = self.scenario();
         let processes = processes_of(arm)?;
-        let folder = self.folder.join(arm.name.replace('/', "-"));
+        let folder = self.folder.join(scenario::names::arm_folder(&arm.name));
         let config = NodeConfig {
             run_id: self.id.to_owned(),
             scenario: scenario.name.clone(),

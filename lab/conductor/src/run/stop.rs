@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use record::Verdict;
 use runtime::clock;
 use scenario::Stop;
+use scenario::scenario::LONGEST_RUN;
 use scorecard::judge;
 
 use crate::observe::record_writer::RecordWriter;
 use crate::process::host;
 use crate::run::finish;
 
-/// Longest run whatever a scenario says.
-const MAX_RUN: Duration = Duration::from_secs(30 * 60);
 /// Available memory below which every run stops, share of all.
 const MIN_FREE_MEMORY_SHARE: f64 = 0.10;
 /// Memory of everything the run started from which every run stops, share of the machine's.
@@ -70,7 +69,7 @@ fn exhausted(max_ns: u64, now: &Observed) -> Option<String> {
     if now.is_record_failing {
         return Some("the record cannot be written".to_owned());
     }
-    let limit = if max_ns == 0 { MAX_RUN } else { Duration::from_nanos(max_ns).min(MAX_RUN) };
+    let limit = if max_ns == 0 { LONGEST_RUN } else { Duration::from_nanos(max_ns).min(LONGEST_RUN) };
     if now.running > limit {
         return Some(format!("longer than {}s", limit.as_secs()));
     }

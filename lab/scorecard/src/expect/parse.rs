@@ -250,6 +250,8 @@ mod tests {
             ("lost_writes(all) == 0", "takes no argument"),
             ("errors(all < 1%", "never closed"),
             ("errors(all) in < 1%", "needs a phase"),
+            ("errors(all) in last 0s < 1%", "above 0s"),
+            ("errors(all) < 1% held 0ms", "above 0s"),
         ] {
             let error = text.parse::<Expectation>().expect_err(text);
             assert!(error.message.contains(part), "{text}: {error}");

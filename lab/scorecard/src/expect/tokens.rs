@@ -116,9 +116,13 @@ impl<'a> Tokens<'a> {
         Ok((value, Unit::Count))
     }
 
-    /// A time, ns.
+    /// A time, ns, and at least one.
     pub fn duration(&mut self) -> Result<u64, ExpectError> {
+        let start = self.position();
         match self.quantity()? {
+            (value, Unit::Time) if (value * 1e9) as u64 == 0 => {
+                Err(ExpectError { at: start, message: "expected a duration above 0s, such as 10s".into() })
+            }
             (value, Unit::Time) => Ok((value * 1e9) as u64),
             _ => Err(self.error("expected a duration such as 10s")),
         }

@@ -19,6 +19,9 @@ pub enum Mix {
     Weights(BTreeMap<String, f64>),
 }
 
+/// Largest weight: with 1 beside it the other journey comes once in a million, and no sum of all overflows.
+const MAX_WEIGHT: f64 = 1_000_000.0;
+
 /// Named mixes, in thousandths.
 const PRESETS: &[(&str, &[(Journey, u32)])] = &[
     (
@@ -94,7 +97,7 @@ impl JsonSchema for Mix {
                 {
                     "type": "object",
                     "propertyNames": { "enum": Journey::mix_names() },
-                    "additionalProperties": { "type": "number", "minimum": 0 },
+                    "additionalProperties": { "type": "number", "minimum": 0, "maximum": MAX_WEIGHT },
                 },
             ],
         })
@@ -130,9 +133,10 @@ impl<'de> Deserialize<'de> for Mix {
                             names.join(", ")
                         )));
                     }
-                    if !weight.is_finite() || *weight < 0.0 {
+                    // Negated, so that NaN is refused as well.
+                    if !(0.0..=MAX_WEIGHT).contains(weight) {
                         return Err(de::Error::custom(format!(
-                            "invalid weight of `{name}`: expected a number from 0 up"
+                            "invalid weight of `{name}`: expected a number from 0 up to {MAX_WEIGHT}"
                         )));
                     }
                 }

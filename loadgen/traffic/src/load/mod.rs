@@ -9,6 +9,7 @@ pub mod rate;
 mod shape;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use policy::units::HumanDuration;
 use schemars::JsonSchema;
@@ -217,6 +218,8 @@ const MAX_RATE: f64 = 20_000.0;
 const MAX_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
 /// A slot is a request in flight; more than this measures the generator.
 const MAX_SLOTS: usize = 1_000;
+/// Ten seconds of the highest rate: what waits longer than that has timed out.
+const MAX_QUEUE: usize = 200_000;
 /// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
 const MIN_SLOTS: usize = 32;
 /// Above this the most popular item gets nearly all views: at 1.4 one photo has a third of them.
@@ -311,7 +314,11 @@ impl Load {
             !(1..=MAX_SLOTS).contains(&slots),
             format!("pool: {slots} slots are out of range; write 1 to {MAX_SLOTS}"),
         );
-        refuse(self.queue_cap == Some(0), "queue_cap: 0 is out of range; write at least 1".into());
+        let queue = self.queue_cap.unwrap_or(1);
+        refuse(
+            !(1..=MAX_QUEUE).contains(&queue),
+            format!("queue_cap: {queue} is out of range; write at least 1 and at most {MAX_QUEUE}"),
+        );
         diagnostics.extend(self.graph.diagnostics(self.size.users()));
         diagnostics
     }
@@ -319,11 +326,20 @@ impl Load {
     fn rate_diagnostics(&self, phases: &[&str]) -> Vec<String> {
         let mut diagnostics = Vec::new();
         if self.trace.is_some() {
+            if self.mix != Mix::default() {
+                diagnostics.push("trace: the trace defines the journeys; remove `mix`".into());
+            }
             if self.rate != Rates::default() {
                 diagnostics.push("trace: the trace defines the arrivals; remove `rate`".into());
             }
             if self.model == Model::Closed {
                 diagnostics.push("trace: a closed loop defines its own arrivals; remove `trace`".into());
+            }
+            let peak = arrival_trace::peak_rate(&self.rows);
+            if peak > MAX_RATE {
+                diagnostics.push(format!(
+                    "trace: {peak} arrivals within a second are out of range; write at most {MAX_RATE}"
+                ));
             }
             return diagnostics;
         }
@@ -359,6 +375,34 @@ impl Load {
         }
         diagnostics.dedup();
         diagnostics
+    }
+
+    /// Why its surges cannot be offered, as a sentence: the rate that they make of the highest one.
+    pub fn surge_diagnostic(&self) -> Option<String> {
+        if self.trace.is_some() && !self.surges.is_empty() {
+            return Some(
+                "a trace is offered as it is, and no step changes its load; remove the step".to_owned(),
+            );
+        }
+        let peak = self.peak_rate();
+        let is_above = !self.surges.is_empty() && peak > MAX_RATE;
+        is_above.then(|| {
+            format!("the load would come to {peak:.0}/s in all; write a factor for at most {MAX_RATE}/s")
+        })
+    }
+
+    /// Why its trace does not fit phases of this length together, as a sentence: arrivals that would never be offered.
+    pub fn trace_diagnostic(&self, length: Duration) -> Option<String> {
+        let end_us = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        let beyond = self.rows.iter().filter(|row| row.offset_us >= end_us).count();
+        (beyond > 0).then(|| {
+            format!(
+                "trace: {beyond} of {} arrivals lie beyond the end of the phases at {}; write longer phases, or cut the \
+                 trace there",
+                self.rows.len(),
+                HumanDuration::from(length)
+            )
+        })
     }
 
     /// Journeys that occur and their weights, in the order of [`Journey::ALL`].
@@ -457,6 +501,8 @@ mod tests {
             ("rate = \"10/s\"\nmix = \"pintrest\"", "unknown mix `pintrest`; mixes: pinterest-like"),
             ("rate = \"10/s\"\nmix = { hom = 1 }", "unknown journey `hom`"),
             ("rate = \"10/s\"\nmix = { search = -1 }", "expected a number from 0 up"),
+            ("rate = \"10/s\"\nmix = { search = 1e308 }", "up to 1000000"),
+            ("rate = \"10/s\"\nmix = { search = nan }", "up to 1000000"),
             ("rate = \"10/s\"\nsize = \"huge\"", "`tiny`"),
             ("rate = \"10/s\"\nmodel = \"shut\"", "unknown variant `shut`"),
             ("rat = \"10/s\"", "unknown field `rat`"),
@@ -464,6 +510,24 @@ mod tests {
             let why = read(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn arrivals_beyond_the_phases_are_counted() {
+        let row = |offset_us| TraceRow { offset_us, journey: Journey::HomeFeed, user: 0 };
+        let load =
+            Load { rows: [0, 2_999_999, 3_000_000, 9_000_000].map(row).into(), ..read("").expect("reads") };
+        let said = load.trace_diagnostic(Duration::from_secs(3)).expect("two of them");
+        assert!(said.starts_with("trace: 2 of 4 arrivals lie beyond the end of the phases at 3s"), "{said}");
+        assert_eq!(load.trace_diagnostic(Duration::from_secs(10)), None);
+    }
+
+    #[test]
+    fn surges_are_part_of_the_highest_rate() {
+        let surge = |by| Surge { start_ns: 0, end_ns: 1, ramp_ns: 0, by };
+        let load = |by| Load { surges: vec![surge(by)], ..read("rate = \"1000/s\"").expect("reads") };
+        assert_eq!(load(20.0).surge_diagnostic(), None);
+        assert!(load(21.0).surge_diagnostic().expect("too much").contains("21000/s in all"));
     }
 
     #[test]
@@ -487,6 +551,7 @@ mod tests {
             ("rate = \"1/s\"\nfeed = { depth = 10 }", "write at least the page"),
             ("rate = \"1/s\"\npool = 0", "write 1 to 1000"),
             ("rate = \"1/s\"\nqueue_cap = 0", "write at least 1"),
+            ("rate = \"1/s\"\nqueue_cap = 9000000", "at most 200000"),
             ("rate = \"1/s\"\nsize = \"tiny\"\ngraph = { mean = 300 }", "cap"),
             ("rate = \"1/s\"\ngraph = { alpha = 1.0 }", "alpha"),
             ("rate = \"1/s\"\ngraph = { following_sigma = 50.0 }", "following_sigma"),

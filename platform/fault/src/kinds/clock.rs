@@ -32,6 +32,13 @@ impl FaultKind for Clock {
         let ms = |span: Option<HumanDuration>| span.map_or(0, |span| span.duration().as_millis() as i64);
         active.clock_ms += ((ms(self.ahead) - ms(self.behind)) as f64 * strength) as i64;
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let given = [self.ahead, self.behind].into_iter().flatten();
+        let is_shifted = given.clone().count() == 1 && given.clone().all(|by| by > HumanDuration::default());
+        let sentence = "ahead: a clock goes wrong one way; write either ahead = \"2m\" or behind = \"2m\"";
+        (!is_shifted).then(|| sentence.to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for Clock {

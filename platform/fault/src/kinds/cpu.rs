@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, out_of_range};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// On a component, threads inside its process: they compete with its work. On `host`, a
@@ -22,6 +22,10 @@ const fn one() -> u32 {
     1
 }
 
+/// Four times the 64 cores of the largest machine in mind: all of them are taken several times over, and each thread is
+/// one more for the kernel to switch to.
+const MAX_THREADS: u32 = 4 * 64;
+
 impl FaultKind for Cpu {
     const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
@@ -31,6 +35,10 @@ impl FaultKind for Cpu {
 
     fn activate(&self, _: Target, strength: f64, active: &mut ActiveFaults) {
         active.burners += (f64::from(self.threads) * strength).ceil() as u32;
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        out_of_range("threads", self.threads, 1..=MAX_THREADS)
     }
 }
 

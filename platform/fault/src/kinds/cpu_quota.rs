@@ -17,6 +17,9 @@ pub struct CpuQuota {
     quota: Ratio,
 }
 
+/// The least the kernel's control groups give: 1 ms of every 100.
+const MIN_QUOTA: f64 = 0.01;
+
 impl FaultKind for CpuQuota {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
@@ -25,6 +28,11 @@ impl FaultKind for CpuQuota {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::CpuQuota(self.quota.get()))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_too_small = self.quota.get() < MIN_QUOTA;
+        is_too_small.then(|| format!("quota: {} of a core is out of range; write 1% to 100%", self.quota)).into_iter().collect()
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Crashloop {
     period: HumanDuration,
 }
 
+/// A process is killed once between two starts: fewer milliseconds would be a loop of signals.
+const MIN_PERIOD: HumanDuration = HumanDuration::from_millis(100);
+
 impl FaultKind for Crashloop {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
@@ -25,6 +28,12 @@ impl FaultKind for Crashloop {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Crashloop(self.period))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_too_short = self.period < MIN_PERIOD;
+        let sentence = || format!("period: {} is shorter than a process takes to start; write at least {MIN_PERIOD}", self.period);
+        is_too_short.then(sentence).into_iter().collect()
     }
 }
 

@@ -164,6 +164,11 @@ impl FaultKind for Delay {
         fault.delay += wait.mul_f64(hit.strength);
         draw
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.by == HumanDuration::default() && self.jitter.is_none();
+        is_nothing.then(|| "by: 0s delays nothing; write more, e.g. \"150ms\"".to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for Delay {

@@ -28,6 +28,11 @@ impl FaultKind for DiskSlow {
     fn activate(&self, _: Target, strength: f64, active: &mut ActiveFaults) {
         active.disk.slow += self.by.duration().mul_f64(strength);
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.by == HumanDuration::default();
+        is_nothing.then(|| "by: 0s slows nothing; write more, e.g. \"20ms\"".to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for DiskSlow {

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, out_of_range};
 use crate::{ProcessFault, TargetKind};
 
 /// RLIMIT_NOFILE of the running process: clients connect and hang in the backlog.
@@ -16,6 +16,9 @@ pub struct Fds {
     limit: u64,
 }
 
+/// What Linux allows a process at most unless it is told otherwise (`fs.nr_open`): beyond it the kernel refuses.
+const MAX_FILES: u64 = 1_048_576;
+
 impl FaultKind for Fds {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
@@ -24,6 +27,10 @@ impl FaultKind for Fds {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::OpenFiles(self.limit))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        out_of_range("limit", self.limit, 0..=MAX_FILES)
     }
 }
 

@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, Hit, FaultKind};
+use super::{Actuator, Hit, FaultKind, out_of_range};
 use crate::{TargetKind, CallFault};
 
 /// Touched page by page, or it would not be there. It stays until the process ends.
@@ -16,6 +16,10 @@ pub struct Leak {
     /// Bytes a call leaves behind.
     size: ByteSize,
 }
+
+/// One call a second with this fills 4 GiB in a minute (64 MiB x 60 = 3.75 GiB): more would be one call that ends the
+/// machine, and no leak.
+const MAX_LEAK: ByteSize = ByteSize::new(64 << 20);
 
 impl FaultKind for Leak {
     const ACTUATOR: Actuator = Actuator::CallPath;
@@ -27,6 +31,10 @@ impl FaultKind for Leak {
     fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
         fault.leaked_bytes += (self.size.get() as f64 * hit.strength) as u64;
         hit.previous_draw
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        out_of_range("size", self.size, ByteSize::new(1)..=MAX_LEAK)
     }
 }
 

@@ -48,6 +48,12 @@ impl FaultKind for Loss {
         }
         hit.previous_draw
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.loss.get() <= 0.0 || self.rto == HumanDuration::default();
+        let sentence = || "loss: no call would wait; write a share above 0%, and an `rto` above 0s where there is one";
+        is_nothing.then(|| sentence().to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for Loss {

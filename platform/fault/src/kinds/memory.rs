@@ -17,6 +17,9 @@ pub struct Memory {
     limit: ByteSize,
 }
 
+/// Below this a process has no room to report what it lacks.
+const MIN_LIMIT: ByteSize = ByteSize::new(1 << 20);
+
 impl FaultKind for Memory {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
@@ -25,6 +28,12 @@ impl FaultKind for Memory {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Memory(self.limit))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_too_small = self.limit < MIN_LIMIT;
+        let sentence = || format!("limit: {} are less than a process needs to end; write at least {MIN_LIMIT}", self.limit);
+        is_too_small.then(sentence).into_iter().collect()
     }
 }
 

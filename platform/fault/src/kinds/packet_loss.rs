@@ -28,6 +28,11 @@ impl FaultKind for PacketLoss {
     fn connection_fault(&self) -> Option<ConnectionFault> {
         Some(ConnectionFault::Loss(self.loss))
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.loss.get() <= 0.0;
+        is_nothing.then(|| "loss: 0% loses nothing; write more, e.g. \"5%\"".to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for PacketLoss {

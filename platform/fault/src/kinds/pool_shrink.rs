@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, out_of_range};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// The smallest limit wins.
@@ -16,6 +16,9 @@ pub struct PoolShrink {
     to: u32,
 }
 
+/// As many as a pool can have: more would shrink nothing.
+const MAX_CONNECTIONS: u32 = 64;
+
 impl FaultKind for PoolShrink {
     const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
@@ -25,6 +28,10 @@ impl FaultKind for PoolShrink {
     fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
         let limit = active.readers.map_or(self.to, |limit| limit.min(self.to));
         active.readers = Some(limit);
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        out_of_range("to", self.to, 0..=MAX_CONNECTIONS)
     }
 }
 

@@ -44,6 +44,9 @@ impl TryFrom<RegistryFields> for Registry {
 
     fn try_from(RegistryFields { answers, by }: RegistryFields) -> Result<Self, String> {
         let registry = match (answers, by) {
+            (Answers::Slow, Some(by)) if by == HumanDuration::default() => {
+                return Err("`by` of 0s is not late; write more, e.g. by = \"2s\"".into());
+            }
             (Answers::Slow, Some(by)) => RegistryAnswer::Slow(by.duration()),
             (Answers::Slow, None) => return Err("missing `by`: write how late it answers, e.g. by = \"2s\"".into()),
             (_, Some(_)) => return Err("`by` belongs to answers = \"slow\"; leave it out".into()),

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, out_of_range};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// On the component that consumes events: of each `window` of them, the last comes first.
@@ -23,6 +23,9 @@ const fn four() -> NonZeroU32 {
     NonZeroU32::new(4).unwrap()
 }
 
+/// Events that are held back at once: a thousand are what an outbox delivers in a second at most.
+const MAX_WINDOW: u32 = 1_000;
+
 impl FaultKind for Reorder {
     const ACTUATOR: Actuator = Actuator::Process;
     const LASTS: bool = true;
@@ -33,6 +36,10 @@ impl FaultKind for Reorder {
 
     fn activate(&self, target: Target, _: f64, active: &mut ActiveFaults) {
         active.reordered.extend(target.component().map(|name| (name, self.window.get())));
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        out_of_range("window", self.window.get(), 2..=MAX_WINDOW)
     }
 }
 

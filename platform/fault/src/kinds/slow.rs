@@ -35,6 +35,11 @@ impl FaultKind for Slow {
         fault.slow *= 1.0 + (self.by.get() - 1.0) * hit.strength;
         hit.previous_draw
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.by.get() <= 1.0;
+        is_nothing.then(|| format!("by: {} slows nothing; write more, e.g. \"10x\"", self.by)).into_iter().collect()
+    }
 }
 
 impl fmt::Display for Slow {

@@ -22,6 +22,9 @@ const fn within() -> HumanDuration {
     HumanDuration::from_millis(3_000)
 }
 
+/// Ten minutes: a third of the longest run.
+const MAX_WITHIN: HumanDuration = HumanDuration::from_millis(600_000);
+
 impl FaultKind for Stop {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
@@ -30,6 +33,11 @@ impl FaultKind for Stop {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Stop(self.within))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_too_long = self.within > MAX_WITHIN;
+        is_too_long.then(|| format!("within: {} is out of range; write at most {MAX_WITHIN}", self.within)).into_iter().collect()
     }
 }
 

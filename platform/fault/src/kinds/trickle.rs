@@ -32,6 +32,12 @@ impl FaultKind for Trickle {
     fn connection_fault(&self) -> Option<ConnectionFault> {
         Some(ConnectionFault::Bandwidth(self.rate))
     }
+
+    fn diagnostics(&self) -> Vec<String> {
+        let is_nothing = self.rate.get() == 0;
+        let sentence = "rate: 0 bytes a second carry nothing; write more, e.g. \"512B\", or do = \"blackhole\"";
+        is_nothing.then(|| sentence.to_owned()).into_iter().collect()
+    }
 }
 
 impl fmt::Display for Trickle {

@@ -1,0 +1,202 @@
+//! Checks whether expectations can be judged in this file: their arms, how long they are held, and the time they need.
+
+use scorecard::expect::{Op, Query, Side, Window};
+
+use crate::expectations::{ExpectationRole, PlacedExpectation};
+use crate::read::Reader;
+use crate::scenario::{Arm, Phase, Step, ns};
+use crate::source::Source;
+
+/// Seconds in a row that have to be good before an arm counts as recovered; as the measure `recovery` has it.
+const GOOD_SECONDS: f64 = 3.0;
+/// A second, ns.
+const SECOND: u64 = 1_000_000_000;
+
+/// What expectations are checked against.
+pub(crate) struct JudgedParts<'a> {
+    /// The arms that were read.
+    pub(crate) arms: &'a [Arm],
+    /// The phases; none where some could not be read, since their sum is not known then.
+    pub(crate) phases: Option<&'a [Phase]>,
+    /// The steps that were read.
+    pub(crate) steps: &'a [Step],
+    /// Whether these are all steps.
+    pub(crate) has_all_steps: bool,
+}
+
+/// Reports what no run of this file could judge.
+pub(crate) fn check_claims(reader: &mut Reader<'_>, source: &Source, parts: &JudgedParts<'_>) {
+    for placed in reader.expectations.clone() {
+        check_held(reader, source, &placed);
+        check_arms(reader, source, &placed, parts.arms);
+        if let Some(phases) = parts.phases {
+            let length_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
+            check_windows(reader, source, &placed, length_ns);
+            if placed.role == ExpectationRole::Claim {
+                check_recovery(reader, &placed, parts, length_ns);
+            }
+        }
+    }
+}
+
+/// `held` needs a condition that is judged again and again.
+fn check_held(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation) {
+    if placed.that.held_ns > 0 && !placed.role.may_be_held() {
+        reader.report(
+            source.word_within(&placed.span, "held"),
+            "`held` is for conditions that are judged while the run goes on, in `[stop]` and `until`; remove it, or \
+             name a window: `in last 10s`",
+        );
+    }
+}
+
+fn queries(placed: &PlacedExpectation) -> impl Iterator<Item = &Query> {
+    [&placed.that.left, &placed.that.right].into_iter().filter_map(|side| match side {
+        Side::Measure { query, .. } => Some(query),
+        Side::Quantity { .. } => None,
+    })
+}
+
+/// The arms that each side binds to: at least one of the file, and one alone on each side of a comparison of arms.
+fn check_arms(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation, arms: &[Arm]) {
+    let mut reported: Vec<&[String]> = Vec::new();
+    for query in queries(placed) {
+        let axes = query.axes.as_slice();
+        // An axis that the file does not declare is reported already.
+        let is_known = axes.iter().all(|axis| reader.declared.axes.contains(axis));
+        if axes.is_empty()
+            || !is_known
+            || reported.contains(&axes)
+            || reader.declared.arms.iter().any(|arm| arm.fits(axes))
+        {
+            continue;
+        }
+        reported.push(axes);
+        let place = source.word_within(&placed.span, axes.first().map_or("", String::as_str));
+        reader.report(place, no_such_arm(axes, &placed.that.text));
+    }
+    let (Side::Measure { query: left, .. }, Side::Measure { query: right, .. }) =
+        (&placed.that.left, &placed.that.right)
+    else {
+        return;
+    };
+    if left.axes == right.axes {
+        if left.measure == right.measure && left.argument == right.argument && left.window == right.window {
+            reader.report(
+                source.inside_quotes(&placed.span),
+                "both sides are the same figure: a side without `for` takes the other's; write `for` on both sides, \
+                 or another phase on one",
+            );
+        }
+        return;
+    }
+    for query in [left, right] {
+        let fitting: Vec<&str> = arms
+            .iter()
+            .filter(|arm| !arm.is_opt_in && query.fits(&arm.name, &arm.topology, &arm.variant))
+            .map(|arm| arm.name.as_str())
+            .collect();
+        if fitting.len() > 1 {
+            let place = source.word_within(&placed.span, query.axes.first().map_or("", String::as_str));
+            let example = fitting[0].replace('/', ", ");
+            reader.report(
+                place,
+                format!(
+                    "a comparison has one arm on each side, and `for {}` means {}: {}; write for example `for {example}`",
+                    query.axes.join(", "),
+                    fitting.len(),
+                    fitting.join(", ")
+                ),
+            );
+        }
+    }
+}
+
+/// ``no arm is both `mono` and `micro`: ..``, with the two ways to write it.
+fn no_such_arm(axes: &[String], text: &str) -> String {
+    let quoted: Vec<String> = axes.iter().map(|axis| format!("`{axis}`")).collect();
+    let all = match quoted.as_slice() {
+        [one, other] => format!("both {one} and {other}"),
+        many => format!("all of {}", many.join(", ")),
+    };
+    let each: Vec<String> = axes.iter().map(|axis| format!("`{}`", bound_to(text, axes, axis))).collect();
+    format!(
+        "no arm is {all}, so this is never judged; write it once for each, {}, or leave `for` out to mean every arm",
+        each.join(" and ")
+    )
+}
+
+/// An expectation with one axis in the place of several.
+fn bound_to(text: &str, axes: &[String], axis: &str) -> String {
+    let after =
+        |at: usize, name: &String| text[at..].find(name.as_str()).map(|found| at + found + name.len());
+    let start = text.find(" for ").map_or(0, |at| at + " for ".len());
+    let end = axes.iter().try_fold(start, after);
+    end.map_or(text.to_owned(), |end| format!("{}{axis}{}", &text[..start], &text[end..]))
+}
+
+/// The last seconds are those of the load.
+fn check_windows(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation, length_ns: u64) {
+    for query in queries(placed) {
+        if let Window::Last(last_ns) = query.window
+            && last_ns > length_ns
+        {
+            let message = format!(
+                "the last {} are longer than the load, {}; write a shorter time, or `in whole`",
+                seconds(last_ns as f64 / SECOND as f64),
+                seconds(length_ns as f64 / SECOND as f64)
+            );
+            reader.report(source.word_within(&placed.span, "last"), message);
+        }
+    }
+}
+
+/// Whether three good seconds fit between the longest recovery that is claimed and the end of the load.
+fn check_recovery(
+    reader: &mut Reader<'_>,
+    placed: &PlacedExpectation,
+    parts: &JudgedParts<'_>,
+    length_ns: u64,
+) {
+    let that = &placed.that;
+    if queries(placed).all(|query| query.measure.name != "recovery") {
+        return;
+    }
+    let faults = parts.steps.iter().filter(|step| step.action.fault().is_some());
+    let Some(end_ns) = faults.map(|step| step.start_ns + step.length_ns).max() else {
+        if parts.has_all_steps {
+            let message =
+                "no step is a fault, so nothing recovers; write a [[step]], or remove the expectation";
+            reader.report(placed.span.clone(), message);
+        }
+        return;
+    };
+    let (Side::Measure { factor, .. }, Side::Quantity { value: limit, .. }) = (&that.left, &that.right)
+    else {
+        return;
+    };
+    if !matches!(that.op, Op::AtMost | Op::Below) {
+        return;
+    }
+    // The measure counts in whole seconds of the load.
+    let left = (length_ns / SECOND).saturating_sub(end_ns / SECOND) as f64;
+    let needed = limit / factor + GOOD_SECONDS;
+    if needed > left {
+        reader.report(
+            placed.span.clone(),
+            format!(
+                "recovery within {} takes {} to see, {} good seconds in a row at its end included, and the load ends {} \
+                 after the last fault; write a longer phase, an earlier fault or a smaller limit",
+                seconds(limit / factor),
+                seconds(needed),
+                GOOD_SECONDS,
+                seconds(left)
+            ),
+        );
+    }
+}
+
+/// `2.5s`.
+fn seconds(seconds: f64) -> String {
+    format!("{}s", (seconds * 1e3).round() / 1e3)
+}

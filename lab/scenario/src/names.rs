@@ -1,0 +1,79 @@
+//! Names that a run uses in paths, in requests and in other sections: what they are made of, and no two for one folder.
+
+use std::ops::Range;
+
+use crate::read::Reader;
+
+/// Longest name, bytes: names stand in columns, and in names of files, which end at 255.
+const MAX_NAME_BYTES: usize = 64;
+/// What a run writes into its own folder, where each arm has a folder, too.
+const RUN_FILES: [&str; 6] =
+    ["run.jsonl", "undo.jsonl", "generator.log", "burner.log", "load.json", "report.html"];
+
+/// An arm by the words that an expectation binds to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ArmName {
+    pub(crate) name: String,
+    pub(crate) topology: String,
+    pub(crate) variant: String,
+}
+
+impl ArmName {
+    pub(crate) fn new(topology: &str, variant: &str) -> Self {
+        let name = if variant.is_empty() { topology.to_owned() } else { format!("{variant}/{topology}") };
+        Self { name, topology: topology.to_owned(), variant: variant.to_owned() }
+    }
+
+    /// Whether every axis names it.
+    pub(crate) fn fits(&self, axes: &[String]) -> bool {
+        axes.iter().all(|axis| [&self.name, &self.topology, &self.variant].contains(&axis))
+    }
+}
+
+/// The folder of an arm, below the run's.
+pub fn arm_folder(name: &str) -> String {
+    name.replace('/', "-")
+}
+
+impl Reader<'_> {
+    /// Reports a name that could not be a file's, or not be written in an expectation.
+    pub(crate) fn check_name(&mut self, what: &str, name: &str, span: Range<usize>) {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !begins_well || !name.chars().all(is_allowed) || name.len() > MAX_NAME_BYTES {
+            self.report(
+                span,
+                format!(
+                    "invalid {what} `{}`: expected letters, digits, `-`, `_` and `.`, a letter or digit first, at most \
+                     {MAX_NAME_BYTES} in all",
+                    name.escape_debug()
+                ),
+            );
+        }
+    }
+
+    /// Reports arms that would share a folder with each other, or with a file of the run.
+    pub(crate) fn check_arm_folders(&mut self, places: &[(ArmName, Range<usize>)]) {
+        for (index, (arm, place)) in places.iter().enumerate() {
+            let folder = arm_folder(&arm.name);
+            if RUN_FILES.contains(&folder.as_str()) {
+                let message = format!(
+                    "the run has a file called `{folder}`, where the arm's folder would be; write another name"
+                );
+                self.report(place.clone(), message);
+            }
+            let other = places[..index].iter().find(|(other, _)| arm_folder(&other.name) == folder);
+            if let Some((other, _)) = other {
+                let message = if other.name == arm.name {
+                    format!("duplicate arm `{}`; write another name", arm.name)
+                } else {
+                    format!(
+                        "arms `{}` and `{}` have the same folder, `{folder}`; write another name",
+                        other.name, arm.name
+                    )
+                };
+                self.report(place.clone(), message);
+            }
+        }
+    }
+}

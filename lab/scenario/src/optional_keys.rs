@@ -1,0 +1,43 @@
+//! Keys that every step may have and not every action can carry out: what it would ignore is refused.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use crate::action::{Action, lasts_by_name};
+use crate::read::Reader;
+
+/// Where the keys of a step stand that only some actions carry out.
+pub(crate) struct OptionalKeys {
+    places: Vec<(&'static str, Range<usize>)>,
+}
+
+const KEYS: [&str; 9] = ["on", "pick", "ramp", "until", "share", "share_of", "every", "first", "route"];
+
+impl OptionalKeys {
+    pub(crate) fn of(table: &DeTable<'_>) -> Self {
+        let place = |key: &'static str| {
+            let (found, _) = table.get_key_value(key)?;
+            Some((key, Spanned::span(found)))
+        };
+        Self { places: KEYS.into_iter().filter_map(place).collect() }
+    }
+
+    /// Reports those that the action would ignore.
+    pub(crate) fn check(&self, reader: &mut Reader<'_>, action: &Action, verb: &str) {
+        for (key, place) in &self.places {
+            let reason = match *key {
+                "on" if !action.has_target() => "acts on no process of its own",
+                "pick" if !action.has_target() => "acts on no process of its own",
+                "ramp" if !action.can_ramp() => "has its full size at once",
+                "until" if lasts_by_name(verb) != Some(true) => "is instantaneous",
+                "share" | "share_of" | "every" | "first" | "route" if !action.chooses_calls() => {
+                    "does not act call by call"
+                }
+                _ => continue,
+            };
+            reader.report(place.clone(), format!("`{verb}` {reason}; remove `{key}`"));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Reads `on = ".."` of a step: names of the file, and what the action can act on.
+
+use std::ops::Range;
+
+use fault::{Pattern, Target, TargetKind};
+
+use crate::action::Action;
+use crate::read::Reader;
+use crate::source::unknown;
+
+impl Reader<'_> {
+    pub(crate) fn target(&mut self, on: &str, span: Range<usize>) -> Option<Target> {
+        let target: Target = match on.parse() {
+            Ok(target) => target,
+            Err(error) => {
+                self.report(span, error.to_string());
+                return None;
+            }
+        };
+        let before = self.diagnostics.len();
+        for pattern in target.patterns() {
+            self.check_pattern(pattern, target, &span);
+        }
+        (self.diagnostics.len() == before).then_some(target)
+    }
+
+    fn check_pattern(&mut self, pattern: Pattern, target: Target, span: &Range<usize>) {
+        if let Some(zone) = pattern.zone() {
+            let zones = self.declared.zones.clone();
+            if !zones.iter().any(|other| other == zone.as_str()) {
+                self.report(span.clone(), unknown("zone", zone.as_str(), zones.iter().map(String::as_str)));
+            }
+            return;
+        }
+        let Some(name) = pattern.name() else { return };
+        match target {
+            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
+            Target::Cache(_) => {
+                self.check_component(span.clone(), name.as_str(), &[]);
+                let cached = self.declared.cached.iter().any(|other| other == name.as_str());
+                if !cached && self.components.contains(&name) {
+                    let message = format!(
+                        "`{name}` has no cache; write [service.{name}] with cache = {{ ttl = \"60s\" }}"
+                    );
+                    self.report(span.clone(), message);
+                }
+            }
+            Target::Edge { .. } => {
+                self.check_component(span.clone(), name.as_str(), &["gateway", "registry"])
+            }
+            Target::Node(_) | Target::Host => {
+                let processes = self.declared.processes.clone();
+                let mut others: Vec<&str> = processes.iter().map(String::as_str).collect();
+                others.extend(["gateway", "registry", "broker"]);
+                others.sort_unstable();
+                others.dedup();
+                others.retain(|other| self.components.iter().all(|component| component.as_str() != *other));
+                self.check_component(span.clone(), name.as_str(), &others);
+            }
+        }
+    }
+
+    /// Reports `name` unless it is a component or one of the `others`.
+    pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
+        let known: Vec<&str> =
+            self.components.iter().map(|c| c.as_str()).chain(others.iter().copied()).collect();
+        if !known.contains(&name) {
+            self.report(span, unknown("component", name, known));
+        }
+    }
+}
+
+/// Whether an action can act on a target.
+pub(crate) fn accepts(action: &Action, target: Target) -> Result<(), String> {
+    match action {
+        Action::Fault(fault) => fault.accepts(&target),
+        _ if target.kind() == TargetKind::Node => Ok(()),
+        _ => Err(format!("`{target}` has no instances; name a component such as `photo`")),
+    }
+}
