@@ -75,7 +75,7 @@ pub const TERMS: &[Term] = &[
         Neither,
         "requests followed through the components, put together by the lab",
     ),
-    term("felt", "felt", "s", Lower, "from when a request was due to its end: the latency for its user"),
+    term("user_latency", "user latency", "s", Lower, "from when a request was due to its end"),
     term(
         "trace_length",
         "length",

@@ -18,7 +18,7 @@ pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> 
     let mut known: Vec<T> = traces.into_iter().collect();
     known.sort_by_key(|trace| {
         let trace = trace.as_ref();
-        (std::cmp::Reverse(trace.felt), trace.arm, trace.request)
+        (std::cmp::Reverse(trace.user_latency), trace.arm, trace.request)
     });
     let mut counts: BTreeMap<(char, u32, u32, String), usize> = BTreeMap::new();
     known.retain(|trace| {
@@ -36,7 +36,7 @@ pub fn foremost<T: AsRef<Trace>>(traces: impl IntoIterator<Item = T>) -> Vec<T> 
 
 /// From when a request was due to its end, seconds.
 pub fn user_latency_seconds(trace: &Trace) -> f64 {
-    crate::seconds_of(trace.felt)
+    crate::seconds_of(trace.user_latency)
 }
 
 /// Where the time of a journey's traces went in an arm and phase, rounds put together.
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn beyond_the_slowest_no_trace_is_called_slow_and_all_that_failed_are_there() {
-        let trace = |arm, request, felt, error: &str| Trace {
+        let trace = |arm, request, user_latency, error: &str| Trace {
             arm,
             round: 1,
             phase: 0,
@@ -165,7 +165,7 @@ mod tests {
             kept: Kept::Slow,
             error: error.into(),
             due: 0,
-            felt,
+            user_latency,
             start: 0,
             spans: Vec::new(),
             path: Vec::new(),

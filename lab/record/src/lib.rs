@@ -31,7 +31,7 @@ pub use trace::*;
 pub use writer::Writer;
 
 /// Major version of the format, as it is written.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The oldest version that is read: the one before the one that is written. A field that is renamed keeps its old name
 /// as an alias for that long; readers refuse any other version.

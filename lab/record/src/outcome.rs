@@ -137,10 +137,6 @@ pub struct Cost {
     pub cpu_total_ns: u64,
     /// CPU by part, ns, from the processes' own sampling.
     pub cpu_parts_ns: BTreeMap<String, u64>,
-    /// Time by part summed over billed requests, ns.
-    pub wall_parts_ns: BTreeMap<String, u64>,
-    /// Billed requests.
-    pub billed: u64,
 }
 
 /// What the audit of acknowledged writes found in an arm.

@@ -140,7 +140,8 @@ pub struct Trace {
     /// When it was due, ns since the run's start.
     pub due: u64,
     /// From then to its end, ns: the latency its user had.
-    pub felt: u64,
+    #[serde(alias = "felt")]
+    pub user_latency: u64,
     /// When it was sent, ns since the run's start: the root's begin.
     pub start: u64,
     /// The spans; the root, which is the client's, first, parents before children.

@@ -299,7 +299,7 @@ fn a_slow_trace_is_linked_from_its_latency() {
     });
     let trace = json!({
         "t": 3, "kind": "trace", "arm": "B", "round": 1, "phase": 0, "journey": "home-feed", "request": 7,
-        "trace_id": trace_id, "kept": "slow", "due": 0, "felt": 190_000_000, "start": 0, "spans": [], "path": [],
+        "trace_id": trace_id, "kept": "slow", "due": 0, "user_latency": 190_000_000, "start": 0, "spans": [], "path": [],
     });
     let mut run = model::Run::default();
     for line in [window, trace] {

@@ -132,7 +132,7 @@ impl Gatherer {
             kept: Kept::Pair,
             error: journey.error.clone(),
             due: journey.due,
-            felt: journey.done.saturating_sub(journey.due),
+            user_latency: journey.done.saturating_sub(journey.due),
             start: journey.sent,
             spans: tree.spans,
             path,
@@ -184,15 +184,15 @@ impl Gatherer {
             return Some(Kept::Error);
         }
         let slowest = self.slowest.entry(cell).or_default();
-        let at = slowest.partition_point(|latency| *latency < trace.felt);
+        let at = slowest.partition_point(|latency| *latency < trace.user_latency);
         if slowest.len() >= SLOWEST_KEPT {
             if at == 0 {
                 return None;
             }
-            slowest.insert(at, trace.felt);
+            slowest.insert(at, trace.user_latency);
             slowest.remove(0);
         } else {
-            slowest.insert(at, trace.felt);
+            slowest.insert(at, trace.user_latency);
         }
         Some(Kept::Slow)
     }

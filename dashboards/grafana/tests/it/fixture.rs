@@ -96,7 +96,7 @@ pub fn trace(user_latency_us: u64) -> Entry {
         kept: Kept::Slow,
         error: String::new(),
         due: 0,
-        felt: user_latency_us * 1_000,
+        user_latency: user_latency_us * 1_000,
         start: 0,
         spans: Vec::new(),
         path: Vec::new(),

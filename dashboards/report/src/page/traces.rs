@@ -67,7 +67,7 @@ impl Page<'_> {
         if slowest.is_empty() {
             return;
         }
-        self.terms.extend(["felt", "trace_length"]);
+        self.terms.extend(["user_latency", "trace_length"]);
         for worst in slowest {
             let same: Vec<&Trace> =
                 run.known_traces().filter(|trace| is_same_request(trace, worst)).collect();
@@ -80,7 +80,7 @@ impl Page<'_> {
                 escaped(&worst.journey),
                 worst.request,
                 escaped(phase),
-                time(worst.felt as f64),
+                time(worst.user_latency as f64),
                 worst.arm,
                 escaped(&error)
             ));
@@ -186,8 +186,8 @@ fn is_same_request(one: &Trace, other: &Trace) -> bool {
 
 fn figure(title: &str, trace: &Trace, longest: u64) -> String {
     let mut notes = Vec::new();
-    if trace.felt > trace.length() {
-        notes.push(format!("sent {} after it was due", time((trace.felt - trace.length()) as f64)));
+    if trace.user_latency > trace.length() {
+        notes.push(format!("sent {} after it was due", time((trace.user_latency - trace.length()) as f64)));
     }
     if trace.clipped > 0 {
         notes.push(format!("{} of work went on after it", time(trace.clipped as f64)));

@@ -225,7 +225,7 @@ mod tests {
             kept: Kept::Slow,
             error: String::new(),
             due: 0,
-            felt: 0,
+            user_latency: 0,
             start: 0,
             spans,
             path,

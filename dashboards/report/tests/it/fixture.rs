@@ -319,7 +319,7 @@ fn trace(arm: char) -> Trace {
         kept: if arm == 'B' { Kept::Slow } else { Kept::Pair },
         error: String::new(),
         due: 12 * SECOND,
-        felt: root + 1_000_000,
+        user_latency: root + 1_000_000,
         start: 12 * SECOND + 1_000_000,
         spans,
         path,

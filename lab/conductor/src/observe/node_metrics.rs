@@ -20,10 +20,6 @@ pub struct NodeMetrics {
     queues: BTreeMap<String, f64>,
     /// CPU by part, seconds.
     pub cpu_parts: BTreeMap<String, f64>,
-    /// Time by part over billed requests, seconds.
-    pub wall_parts: BTreeMap<String, f64>,
-    /// Billed requests.
-    pub billed: f64,
     /// Requests served by the gateway.
     pub gateway_requests: f64,
     /// Requests sent to other processes.
@@ -87,10 +83,6 @@ impl NodeMetrics {
             "cost_cpu_seconds_total" => {
                 *self.cpu_parts.entry(sample.label("part").to_owned()).or_default() += value;
             }
-            "cost_wall_seconds_total" => {
-                *self.wall_parts.entry(sample.label("part").to_owned()).or_default() += value;
-            }
-            "cost_billed_total" => self.billed += value,
             "work_done_total" => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
             }

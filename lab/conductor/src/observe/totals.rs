@@ -12,10 +12,6 @@ use crate::process::usage::{ProcessUsage, UsageTracker};
 pub struct ArmTotals {
     /// CPU by part, ns.
     pub cpu_parts_ns: BTreeMap<String, u64>,
-    /// Time by part over billed requests, ns.
-    pub wall_parts_ns: BTreeMap<String, u64>,
-    /// Billed requests.
-    pub billed: u64,
     /// CPU of all processes, ns.
     pub cpu_total_ns: u64,
     /// Requests over sockets: to the gateway and between processes.
@@ -32,8 +28,6 @@ impl ArmTotals {
         };
         Self {
             cpu_parts_ns: less(&self.cpu_parts_ns, &earlier.cpu_parts_ns),
-            wall_parts_ns: less(&self.wall_parts_ns, &earlier.wall_parts_ns),
-            billed: self.billed.saturating_sub(earlier.billed),
             cpu_total_ns: self.cpu_total_ns.saturating_sub(earlier.cpu_total_ns),
             requests: self.requests.saturating_sub(earlier.requests),
         }
@@ -46,10 +40,6 @@ impl ArmTotals {
             for (part, seconds) in &metrics.cpu_parts {
                 *totals.cpu_parts_ns.entry(part.clone()).or_default() += nanoseconds(*seconds);
             }
-            for (part, seconds) in &metrics.wall_parts {
-                *totals.wall_parts_ns.entry(part.clone()).or_default() += nanoseconds(*seconds);
-            }
-            totals.billed += metrics.billed as u64;
             totals.requests += (metrics.gateway_requests + metrics.outbound_requests) as u64;
         }
         // The CPU of tasks was sampled; the rest of the workers' CPU is waking up, polling sockets and going to sleep.

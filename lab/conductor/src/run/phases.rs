@@ -110,8 +110,6 @@ impl PhaseCost {
             hops: if journeys > 0 { totals.requests as f64 / journeys as f64 } else { 0.0 },
             cpu_total_ns: totals.cpu_total_ns,
             cpu_parts_ns: totals.cpu_parts_ns,
-            wall_parts_ns: totals.wall_parts_ns,
-            billed: totals.billed,
         }
     }
 }

@@ -107,7 +107,7 @@ fn trace() -> Trace {
         kept: Kept::Slow,
         error: "timeout".into(),
         due: 1,
-        felt: 2,
+        user_latency: 2,
         start: 1,
         spans: vec![Span {
             parent: Some(0),
@@ -188,12 +188,7 @@ pub fn lines() -> Vec<Line> {
             context: Some("work 1 ms".into()),
             finding: "differs".into(),
         })),
-        Entry::Cost(Box::new(Cost {
-            arm: 'A',
-            cpu_parts_ns: map("business", 1),
-            wall_parts_ns: map("business", 1),
-            ..Cost::default()
-        })),
+        Entry::Cost(Box::new(Cost { arm: 'A', cpu_parts_ns: map("business", 1), ..Cost::default() })),
         Entry::Trace(Box::new(trace())),
         Entry::Split(Box::new(Split {
             arm: 'A',

@@ -113,7 +113,7 @@ fn an_index_that_does_not_fit_is_made_anew() {
 fn a_reader_begins_at_a_place_and_skips_what_is_not_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let phase = r#"{"t":1200000000,"kind":"phase","index":0,"name":"steady","round":1,"arms":""}"#;
-    let header = r#"{"t":0,"kind":"header","schema_version":1}"#;
+    let header = r#"{"t":0,"kind":"header","schema_version":2}"#;
     let path = append(folder.path(), &format!("{header}\n{}{}{phase}\nnot a line\n", text(100), text(1_100)));
     let index = Index::of(&path).expect("reads");
     let mut reader = Reader::open(&path).expect("opens").only(&[Kind::Phase]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use record::{Entry, OLDEST_VERSION, Reader, SCHEMA_VERSION};
+use record::{Entry, Kind, OLDEST_VERSION, Reader, SCHEMA_VERSION};
 
 fn record_of(version: u32) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/records/v{version}.jsonl"))
@@ -22,4 +22,17 @@ fn a_record_of_each_version_that_is_read_is_kept_and_read_whole() {
         let kinds: BTreeSet<&str> = lines.iter().map(|line| line.entry.kind()).collect();
         assert_eq!(kinds.len(), 14, "a line of each kind: {kinds:?}");
     }
+}
+
+#[test]
+fn a_field_of_version_1_that_was_renamed_is_read_by_its_old_name() {
+    let latency = |version| {
+        let mut lines = Reader::open(&record_of(version)).expect("a record").only(&[Kind::Trace]);
+        match lines.next_line().expect("a line").expect("a trace").entry {
+            Entry::Trace(trace) => trace.user_latency,
+            other => panic!("a trace was asked for, not a {}", other.kind()),
+        }
+    };
+    assert_eq!(latency(1), 2_754_000, "as `felt`");
+    assert_eq!(latency(2), 2_754_000);
 }

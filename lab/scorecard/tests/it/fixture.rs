@@ -213,9 +213,7 @@ impl Run {
             journeys: 800,
             hops,
             cpu_total_ns: parts.values().sum(),
-            cpu_parts_ns: parts.clone(),
-            wall_parts_ns: parts,
-            billed: 800,
+            cpu_parts_ns: parts,
         };
         self.add(26 * SECOND, Entry::Cost(Box::new(cost)));
         self

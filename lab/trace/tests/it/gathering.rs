@@ -43,7 +43,10 @@ fn a_request_is_looked_at_when_its_spans_had_time_to_come() {
     gatherer.spans(spans(&one));
     let entries = gatherer.settle(one.done + SETTLE_NS);
     let [trace] = kept(&entries)[..] else { panic!("one request: {entries:?}") };
-    assert_eq!((trace.kept, trace.request, trace.length(), trace.felt), (Kept::Slow, 7, 30 * MS, 31 * MS));
+    assert_eq!(
+        (trace.kept, trace.request, trace.length(), trace.user_latency),
+        (Kept::Slow, 7, 30 * MS, 31 * MS)
+    );
     assert_eq!(trace.by_class().values().sum::<u64>(), trace.length());
     assert_eq!(trace.by_class()[&Class::Database], 28 * MS);
 }

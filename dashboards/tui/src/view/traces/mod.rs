@@ -21,11 +21,11 @@ use model::SECOND;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::words("arm", 3, 0),
-    Column::figure("felt", 8, 0),
+    Column::figure("user_latency", 12, 0),
     Column::figure("trace_length", 8, 3),
     Column::words("journey", 14, 0),
-    Column::words("phase", 10, 2),
-    Column::words("request", 8, 4),
+    Column::words("phase", 8, 2),
+    Column::words("request", 7, 4),
     Column::rest("why it was kept", 10),
 ];
 
@@ -62,7 +62,7 @@ fn order(column: usize, a: &Trace, b: &Trace) -> Ordering {
         4 => (a.round, a.phase).cmp(&(b.round, b.phase)),
         5 => a.request.cmp(&b.request),
         6 => a.kept.cmp(&b.kept).then_with(|| a.error.cmp(&b.error)),
-        _ => Reverse(a.felt).cmp(&Reverse(b.felt)),
+        _ => Reverse(a.user_latency).cmp(&Reverse(b.user_latency)),
     }
 }
 
@@ -132,7 +132,7 @@ fn list(state: &State, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
         let sign = if failed { theme.either("✗ ", "x ") } else { "" };
         Row::Cells(vec![
             (trace.arm.to_string(), Role::Strong),
-            (length(trace.felt), Role::Text),
+            (length(trace.user_latency), Role::Text),
             (length(trace.length()), Role::Text),
             (trace.journey.clone(), Role::Text),
             (phase(state, trace).to_owned(), Role::Dim),
@@ -193,7 +193,7 @@ fn one(state: &State, trace: &Trace, word: &str, area: Rect, page: &mut Page) {
 }
 
 fn waterfall(state: &State, trace: &Trace, longest: u64, area: Rect, page: &mut Page) {
-    let user_latency = format!("{} {}", name_of("felt"), length(trace.felt));
+    let user_latency = format!("{} {}", name_of("user_latency"), length(trace.user_latency));
     let title = format!("{} {} request {}, {user_latency}", trace.arm, trace.journey, trace.request);
     let theme = &state.theme;
     let inner = if area.height < FRAMED { area } else { framed(theme, titled(theme, &title), area, page) };
