@@ -125,7 +125,8 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     for target in &plan.arms {
         let (queue, arrivals) = flume::bounded(overload.queue_limit);
         let idle = Arc::new(AtomicUsize::new(0));
-        let recorder = Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us));
+        let recorder =
+            Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us, plan.seconds()));
         let client = match client(&plan, pool) {
             Ok(client) => client,
             Err(error) => {
@@ -149,7 +150,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
             closed_loop: plan.load.users.map(|users| ClosedLoop {
                 schedule: Mutex::new(schedule.clone()),
                 think: users.think.duration(),
-                end_us: plan.phases.last().map_or(0, |last| (last.start_ns + last.length_ns) / 1_000),
+                end_us: plan.length_ns() / 1_000,
             }),
             overload,
             attempts: plan.load.attempts,
@@ -270,8 +271,7 @@ fn offer_load(
 
 /// Waits for the end of a closed loop, whose users need no dispatching.
 fn wait_for_users(context: &RunContext, start: Instant) {
-    let length = context.plan.phases.last().map_or(0, |last| last.start_ns + last.length_ns);
-    let end = start + Duration::from_nanos(length);
+    let end = start + Duration::from_nanos(context.plan.length_ns());
     while runtime::clock::now() < end && !context.cancel.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(20));
     }

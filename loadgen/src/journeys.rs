@@ -422,3 +422,41 @@ fn cause_of(error: &reqwest::Error) -> Cause {
         Cause::Reset
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users(round: u32) -> UserPool {
+        UserPool::new(&LoadPlan {
+            run_id: "r1".into(),
+            seed: 42,
+            round,
+            phases: Vec::new(),
+            load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
+            arms: Vec::new(),
+            secret: "secret".into(),
+            log: "generator.log".into(),
+            good_within_us: 1,
+            timeout_us: 1,
+            audit: false,
+            sample: 0.1,
+            workers: 1,
+            cores: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn arms_are_traced_on_the_same_arrivals_and_rounds_on_others() {
+        let traced =
+            |users: &UserPool| -> Vec<u64> { (0..2_000).filter(|seq| users.trace(*seq).sampled).collect() };
+        let (one, two) = (users(1), users(2));
+        let (a, b) = (one.for_arm('A'), one.for_arm('B'));
+        assert_eq!(traced(&a), traced(&b));
+        assert_ne!(a.trace(7).trace_id, b.trace(7).trace_id, "each arm's are traces of their own");
+        assert_ne!(traced(&a), traced(&two.for_arm('A')));
+        // A tenth of 2,000, give or take five times the root.
+        assert!(traced(&a).len().abs_diff(200) < 5 * 14, "{}", traced(&a).len());
+        assert_eq!(one.dataset().digest(), two.dataset().digest(), "rounds have one data set");
+    }
+}

@@ -180,7 +180,7 @@ mod tests {
 
     fn arm_queue(limit: usize) -> (ArmQueue, flume::Receiver<Dispatched>) {
         let (sender, arrivals) = flume::bounded(limit);
-        let recorder = Arc::new(Recorder::new('A', 1, 1_000_000));
+        let recorder = Arc::new(Recorder::new('A', 1, 1_000_000, 1));
         (ArmQueue { sender, idle: Arc::new(AtomicUsize::new(1)), recorder }, arrivals)
     }
 

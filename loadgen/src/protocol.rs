@@ -41,6 +41,18 @@ pub struct LoadPlan {
     pub cores: Vec<usize>,
 }
 
+impl LoadPlan {
+    /// Length of the load, ns.
+    pub fn length_ns(&self) -> u64 {
+        self.phases.last().map_or(0, |last| last.start_ns + last.length_ns)
+    }
+
+    /// Length of the load, seconds begun.
+    pub fn seconds(&self) -> u32 {
+        u32::try_from(self.length_ns().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
+    }
+}
+
 /// The gateway of an arm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ArmEndpoint {

@@ -1,4 +1,5 @@
-//! Figures of offered arrivals and their outcomes, by arm, journey and the second an arrival was due.
+//! Figures of offered arrivals and their outcomes, by arm, journey and the second an arrival was due; and how many
+//! journeys ended in each second.
 //!
 //! Once a second the windows that are complete are closed and sent to the lab.
 
@@ -97,7 +98,14 @@ fn growing_histogram() -> Histogram<u64> {
 impl OpenWindow {
     fn new(arm: char, round: u32, journey: Journey, second: u32) -> Self {
         Self {
-            window: Window { arm, round, journey: journey.name().to_owned(), second, ..Window::default() },
+            window: Window {
+                arm,
+                round,
+                journey: journey.name().to_owned(),
+                second,
+                finished: Some(0),
+                ..Window::default()
+            },
             intended: growing_histogram(),
             service: growing_histogram(),
             failed: growing_histogram(),
@@ -136,6 +144,8 @@ pub struct Recorder {
     arm: char,
     round: u32,
     good_within_us: u64,
+    /// Length of the load: what ends later belongs to no second of it.
+    load_seconds: u32,
     open_windows: Mutex<BTreeMap<WindowKey, OpenWindow>>,
     totals: Mutex<Totals>,
     traced: Mutex<Vec<TracedJourney>>,
@@ -161,8 +171,8 @@ pub struct Totals {
 }
 
 impl Recorder {
-    /// A recorder for an arm.
-    pub fn new(arm: char, round: u32, good_within_us: u64) -> Self {
+    /// A recorder for an arm, of a load of so many seconds.
+    pub fn new(arm: char, round: u32, good_within_us: u64, load_seconds: u32) -> Self {
         let totals = Totals {
             offered: 0,
             sent: 0,
@@ -176,6 +186,7 @@ impl Recorder {
             arm,
             round,
             good_within_us,
+            load_seconds,
             open_windows: Mutex::default(),
             totals: Mutex::new(totals),
             traced: Mutex::default(),
@@ -246,6 +257,11 @@ impl Recorder {
                 record(&mut open.staleness, us);
             }
         });
+        if second_of(at.done) < self.load_seconds {
+            self.update_window(journey, at.done, |open| {
+                *open.window.finished.get_or_insert(0) += 1;
+            });
+        }
         let mut totals = self.totals();
         totals.sent += 1;
         match outcome.cause {
@@ -281,8 +297,8 @@ impl Recorder {
         self.totals.lock().expect("no panic while held")
     }
 
-    fn update_window(&self, journey: Journey, due_us: u64, change: impl FnOnce(&mut OpenWindow)) {
-        let second = u32::try_from(due_us / 1_000_000).unwrap_or(u32::MAX);
+    fn update_window(&self, journey: Journey, at_us: u64, change: impl FnOnce(&mut OpenWindow)) {
+        let second = second_of(at_us);
         let mut open_windows = self.open_windows.lock().expect("no panic while held");
         change(
             open_windows
@@ -292,21 +308,30 @@ impl Recorder {
     }
 }
 
+/// The load second of a moment.
+fn second_of(us: u64) -> u32 {
+    u32::try_from(us / 1_000_000).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Seconds of load in these tests.
+    const LENGTH: u32 = 60;
     const JOURNEY: Journey = Journey::HomeFeed;
 
     #[test]
     fn a_sample_belongs_to_the_second_it_was_due() {
-        let recorder = Recorder::new('A', 1, 100_000);
+        let recorder = Recorder::new('A', 1, 100_000, LENGTH);
         // Due in second 1, done in second 3: 1.5 s of user latency, of which 0.5 s service.
         let at = Instants { due: 1_500_000, dispatched: 1_500_010, sent: 2_500_000, done: 3_000_000 };
         recorder.offered(JOURNEY, at.due);
         recorder.finished(JOURNEY, at, false, &Outcome::default());
         let windows = recorder.windows(5, 5);
-        assert_eq!(windows.len(), 1);
+        let ends: Vec<_> = windows.iter().map(|window| (window.second, window.finished)).collect();
+        assert_eq!(ends, [(1, Some(0)), (3, Some(1))], "it ended in the second in which CPU was spent on it");
+        assert!(windows[1].closed && windows[1].offered == 0 && windows[1].intended.is_empty());
         let window = &windows[0];
         assert_eq!((window.second, window.offered, window.ok, window.good), (1, 1, 1, 0));
         assert!(window.closed);
@@ -318,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_window_closes_once_and_conserves() {
-        let recorder = Recorder::new('A', 1, 100_000);
+        let recorder = Recorder::new('A', 1, 100_000, LENGTH);
         for due in [100, 200, 300, 400] {
             recorder.offered(JOURNEY, due);
         }
@@ -335,8 +360,30 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_after_the_load_belongs_to_no_second_of_it() {
+        let recorder = Recorder::new('A', 1, 100_000, 2);
+        for done in [1_999_999, 2_000_000] {
+            recorder.offered(JOURNEY, 1_500_000);
+            let at = Instants { due: 1_500_000, dispatched: 1_500_000, sent: 1_500_000, done };
+            recorder.finished(
+                JOURNEY,
+                at,
+                true,
+                &Outcome { cause: Some(Cause::Timeout), ..Outcome::default() },
+            );
+        }
+        let windows = recorder.windows(u32::MAX, 0);
+        assert_eq!(windows.len(), 1, "no window beyond the load");
+        assert_eq!(
+            (windows[0].offered, windows[0].finished),
+            (2, Some(1)),
+            "a failed journey has ended, too"
+        );
+    }
+
+    #[test]
     fn a_second_stays_open_until_its_last_arrival_has_come_to_an_end() {
-        let recorder = Recorder::new('A', 1, 100_000);
+        let recorder = Recorder::new('A', 1, 100_000, LENGTH);
         recorder.offered(JOURNEY, 1_500_000);
         recorder.offered(JOURNEY, 2_500_000);
         recorder.dropped(JOURNEY, 2_500_000);

@@ -9,9 +9,10 @@
 //! - [`second`]: one load second of one arm. [`latency`]: percentiles, and over how many seconds they are taken.
 //! - [`journeys`]: counts, merged histograms and error ratios of what users wanted. [`series`]: second by second.
 //! - [`so_far`]: the newest figures of a run that goes on.
+//! - [`unit`]: what one second of a round cost, whole and by part, for inference; `cpu_samples`: as it is folded.
 //! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
-//! - [`traces`]: requests that were kept, and where the time of all of them went.
+//! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the time of all of them went.
 //! - [`outcome`]: expectations, scores, audits and the verdict.
 //! - [`sweep`]: a run of many arms, a line for each.
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
@@ -20,6 +21,7 @@
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
+mod cpu_samples;
 pub mod edges;
 pub mod events;
 pub mod faults;
@@ -41,7 +43,9 @@ pub mod so_far;
 pub mod source;
 pub mod sweep;
 pub mod totals;
+pub mod trace_seconds;
 pub mod traces;
+pub mod unit;
 pub mod window;
 
 pub use latency::Quantile;

@@ -9,11 +9,14 @@ use record::{
 };
 
 use crate::SECOND;
+use crate::cpu_samples::CpuSamples;
 use crate::history::History;
 use crate::moment::Block;
 use crate::retention::Retention;
 use crate::second::{self, Second};
 use crate::totals::Counted;
+use crate::trace_seconds::TraceSeconds;
+use crate::unit::Finished;
 
 /// A record that does not begin with its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +48,16 @@ pub struct Run {
     pub(crate) retention: Retention,
     pub(crate) edges: BTreeMap<(char, String, String), History<Edge>>,
     pub(crate) processes: BTreeMap<(char, String), History<Proc>>,
+    /// By arm.
+    pub(crate) cpu_samples: BTreeMap<char, CpuSamples>,
+    pub(crate) finished: Finished,
     pub(crate) hosts: History<Host>,
     pub(crate) events: History<Event>,
     pub(crate) checks: History<Check>,
     pub(crate) scores: History<Score>,
     pub(crate) traces: History<Arc<Trace>>,
     pub(crate) splits: History<Arc<Split>>,
+    pub(crate) trace_seconds: TraceSeconds,
     pub(crate) costs: Vec<Cost>,
     /// The last of each arm and round.
     pub(crate) audits: BTreeMap<Turn, Audit>,
@@ -111,6 +118,9 @@ impl Run {
                 }
                 let second = self.seconds.entry(turn).or_default().entry(window.second).or_default();
                 let was_closed = second.replace(window);
+                if let Some(finished) = second.finished() {
+                    self.finished.entry(turn).or_default().insert(window.second, finished);
+                }
                 self.counted.window(window, was_closed);
                 self.changed.entry(turn).or_default().insert(window.second);
                 if self.changed.values().map(BTreeSet::len).sum::<usize>() >= MAX_CHANGED {
@@ -119,6 +129,7 @@ impl Run {
             }
             Entry::Edge(edge) => self.add_edge(edge, t),
             Entry::Proc(proc) => {
+                self.cpu_samples.entry(proc.arm).or_default().add(t, proc);
                 self.processes.entry((proc.arm, proc.instance.clone())).or_default().push((t, proc.clone()));
             }
             Entry::Host(host) => self.hosts.push((t, host.clone())),
@@ -127,6 +138,7 @@ impl Run {
             Entry::Score(score) => self.scores.push((t, (**score).clone())),
             Entry::Trace(trace) => self.traces.push((t, Arc::new((**trace).clone()))),
             Entry::Split(split) => self.splits.push((t, Arc::new((**split).clone()))),
+            Entry::TraceSecond(line) => self.trace_seconds.add(line),
             Entry::Cost(cost) => self.costs.push((**cost).clone()),
             Entry::Audit(audit) => {
                 self.audits.insert((audit.arm, audit.round), audit.clone());

@@ -55,6 +55,11 @@ impl Second {
         journeys::error_ratio(self.failed, self.offered)
     }
 
+    /// Journeys that ended in it; `None` where a window does not say.
+    pub(crate) fn finished(&self) -> Option<u64> {
+        self.windows().map(|window| window.finished).sum()
+    }
+
     /// The window of a journey.
     pub fn window(&self, journey: &str) -> Option<&Window> {
         self.journeys.get(journey)

@@ -33,6 +33,8 @@ pub enum Kind {
     Trace,
     /// [`crate::Split`].
     Split,
+    /// [`crate::TraceSecond`].
+    TraceSecond,
     /// [`crate::Audit`].
     Audit,
     /// [`crate::End`].
@@ -41,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Header,
         Self::Phase,
         Self::Window,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Cost,
         Self::Trace,
         Self::Split,
+        Self::TraceSecond,
         Self::Audit,
         Self::End,
     ];
@@ -73,6 +76,7 @@ impl Kind {
             Self::Cost => "cost",
             Self::Trace => "trace",
             Self::Split => "split",
+            Self::TraceSecond => "trace_second",
             Self::Audit => "audit",
             Self::End => "end",
         }
@@ -104,6 +108,7 @@ impl Kind {
             Self::Cost => Entry::Cost(read(line)?),
             Self::Trace => Entry::Trace(read(line)?),
             Self::Split => Entry::Split(read(line)?),
+            Self::TraceSecond => Entry::TraceSecond(read(line)?),
             Self::Audit => Entry::Audit(read(line)?),
             Self::End => Entry::End(read(line)?),
         })
@@ -126,6 +131,7 @@ impl Entry {
             Self::Cost(_) => Kind::Cost,
             Self::Trace(_) => Kind::Trace,
             Self::Split(_) => Kind::Split,
+            Self::TraceSecond(_) => Kind::TraceSecond,
             Self::Audit(_) => Kind::Audit,
             Self::End(_) => Kind::End,
         };

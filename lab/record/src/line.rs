@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace};
+use crate::trace::is_zero;
+use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace, TraceSecond};
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
 /// later version may add kinds and keys: skip those you do not know.
@@ -46,6 +47,8 @@ pub enum Entry {
     Trace(Box<Trace>),
     /// Where the time of a journey's traces went over a phase.
     Split(Box<Split>),
+    /// Where the time of a second's traced requests went, of those whose traces are complete in all arms.
+    TraceSecond(Box<TraceSecond>),
     /// What the audit of acknowledged writes found.
     Audit(Audit),
     /// Last line.
@@ -141,6 +144,11 @@ pub struct StepPlan {
 
 const fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An expectation as written.
@@ -314,6 +322,10 @@ pub struct Window {
     pub slot_wait: Latencies,
     /// A write acknowledged until seen elsewhere, microseconds.
     pub staleness: Latencies,
+    /// Journeys that ended in this second, whenever they were due, ok or failed: what the CPU of a second is shared among.
+    /// `None` in records of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<u64>,
     /// Reads that should have seen an acknowledged write.
     pub probes: u64,
     /// How many of them did not.
@@ -379,6 +391,19 @@ pub struct Proc {
     pub cpu_db_ns: u64,
     /// Of it, threads of the telemetry exporter.
     pub cpu_telemetry_ns: u64,
+    /// Of it, workers of the async runtime.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_workers_ns: u64,
+    /// Whether the process exposed its own figures at this moment. Without it `parts` and `requests` are not known, rather
+    /// than 0; so it is in records of version 1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub scraped: bool,
+    /// CPU of its workers' tasks since its start by part, ns, scaled up from sampled polls: a second of it is noisy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, u64>,
+    /// Requests on the wire since its start: served as the door, and sent to other processes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
     /// Time runnable but not running since its start, ns.
     pub run_queue_ns: u64,
     /// Proportional set size, KiB.

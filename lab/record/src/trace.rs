@@ -157,7 +157,7 @@ pub struct Trace {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-const fn is_zero(value: &u64) -> bool {
+pub(crate) const fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
@@ -233,6 +233,38 @@ pub struct Split {
     pub slowest: f64,
     /// The parts, largest mean first.
     pub parts: Vec<Part>,
+}
+
+/// What one place and class took of some traces, all together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PartSum {
+    /// Component, or edge such as `feed->follower`.
+    pub place: String,
+    /// What on.
+    pub class: Class,
+    /// On the critical path, ns.
+    pub ns: u64,
+}
+
+/// Where the time of one journey's traced requests went in one arm and load second: of those requests whose traces are
+/// complete in every arm that traces, so that arms are compared on the same requests. Written once its second is decided,
+/// which with arms in turns is when the last arm of the round has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TraceSecond {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// The second in which the requests were due, since the load's start.
+    pub second: u32,
+    /// Journey name.
+    pub journey: String,
+    /// Requests whose traces are complete in all arms.
+    pub pairs: u64,
+    /// Requests whose traces are complete here and not in all arms; they are left out of the parts.
+    pub unpaired: u64,
+    /// The pairs' time by place and class; the parts add up to the length of their roots.
+    pub parts: Vec<PartSum>,
 }
 
 /// What became of the spans that reached the lab.

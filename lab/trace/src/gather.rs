@@ -2,13 +2,14 @@
 //!
 //! A request is whole when its journey is over and its spans have had time to arrive. Of those every one that
 //! failed is kept, the slowest few of each journey, arm and phase so far, and the same request in the other
-//! arms. All of them, kept or not, are added up.
+//! arms. All of them, kept or not, are added up, and those that are whole in all arms by second as well.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use record::{Entry, Kept, Trace, Tracing};
 
 use crate::observed::{Journey, Observed};
+use crate::pairs::Pairs;
 use crate::split::Sum;
 use crate::{path, tree};
 
@@ -23,6 +24,10 @@ const ERRORS: u32 = 50;
 const OPEN_SPANS: usize = 65_536;
 /// Requests held for the sake of the other arm's, about 5 KB each.
 const PAIRABLE: usize = 4_096;
+
+/// Where all arms run at once, seconds of the load are written so long after they ended, ns: until then a request of theirs
+/// may still become whole, and a long run holds no more than that.
+const DECIDED_NS: u64 = 120_000_000_000;
 
 /// A journey in an arm and phase: what is compared with its like.
 type Cell = (char, u32, u32, String);
@@ -43,10 +48,23 @@ pub struct Gatherer {
     others: HashMap<(u32, u64), Vec<Trace>>,
     order: VecDeque<(u32, u64)>,
     wanted: HashSet<(u32, u64)>,
+    pairs: Pairs,
+    /// The round of a load that all arms get at once, and when it began, ns of the run.
+    common: Option<(u32, u64)>,
     counts: Tracing,
 }
 
 impl Gatherer {
+    /// The arms that trace: requests are paired where they are whole in all of them.
+    pub fn set_arms(&mut self, arms: impl IntoIterator<Item = char>) {
+        self.pairs.set_arms(arms);
+    }
+
+    /// A load on some arms begins at `start`, ns of the run.
+    pub fn begin(&mut self, round: u32, arms: &[char], start: u64) {
+        self.common = self.pairs.are_all(arms).then_some((round, start));
+    }
+
     /// Spans as they came from a node.
     pub fn spans(&mut self, spans: Vec<Observed>) {
         self.counts.spans += spans.len() as u64;
@@ -80,15 +98,22 @@ impl Gatherer {
             if journey.done + SETTLE_NS > now {
                 self.journeys.push_back(journey);
             } else if let Some(trace) = self.whole(&journey) {
+                self.pairs.add(&trace, journey.second);
                 self.weigh(trace, &mut entries);
             }
+        }
+        if let Some((round, start)) = self.common {
+            let decided = now.saturating_sub(start).saturating_sub(DECIDED_NS) / 1_000_000_000;
+            entries.extend(self.pairs.until(round, u32::try_from(decided).unwrap_or(u32::MAX)));
         }
         entries
     }
 
-    /// The round is over, and so is everything that had a part in it: looks at the rest, and adds up.
-    pub fn conclude(&mut self, round: u32) -> Vec<Entry> {
+    /// Arms have ended in a round, and so has everything that had a part in it: looks at the rest, and adds up.
+    pub fn conclude(&mut self, round: u32, arms: &[char]) -> Vec<Entry> {
+        self.common = None;
         let mut entries = self.settle(u64::MAX);
+        entries.extend(self.pairs.end(round, arms));
         let sums = std::mem::take(&mut self.sums);
         for (cell, sum) in sums {
             let (arm, of, phase, journey) = &cell;

@@ -59,6 +59,8 @@ pub struct Journey {
     pub round: u32,
     /// Index of the phase it was due in.
     pub phase: u32,
+    /// The load second it was due in.
+    pub second: u32,
     /// Its name.
     pub name: String,
     /// Number of its arrival, the same in every arm.

@@ -76,8 +76,14 @@ impl Collector {
         Ok(Self { shared, grpc, http })
     }
 
-    /// A round's load begins at `start`, which is `start_ns` of the run.
-    pub fn begin(&self, round: u32, start: Instant, start_ns: u64) {
+    /// The arms of the run that trace.
+    pub fn set_arms(&self, arms: impl IntoIterator<Item = char>) {
+        self.shared.gatherer().set_arms(arms);
+    }
+
+    /// A round's load on some arms begins at `start`, which is `start_ns` of the run.
+    pub fn begin(&self, round: u32, arms: &[char], start: Instant, start_ns: u64) {
+        self.shared.gatherer().begin(round, arms, start_ns);
         *self.shared.block.lock().expect("no panic while held") = Some((round, start, start_ns));
     }
 
@@ -92,9 +98,9 @@ impl Collector {
         }
     }
 
-    /// The round is over and its nodes have ended: all their spans have arrived.
-    pub fn conclude(&self, round: u32) {
-        let entries = self.shared.gatherer().conclude(round);
+    /// Arms have ended in a round, and their nodes with them: all their spans have arrived.
+    pub fn conclude(&self, round: u32, arms: &[char]) {
+        let entries = self.shared.gatherer().conclude(round, arms);
         entries.into_iter().for_each(|entry| self.shared.record.append(entry));
     }
 
@@ -142,6 +148,7 @@ impl CollectorState {
             arm: of.arm,
             round,
             phase: u32::try_from(phase).unwrap_or(0),
+            second: u32::try_from(of.due / 1_000_000).unwrap_or(u32::MAX),
             name: of.journey.clone(),
             request: of.request,
             trace: context.trace_id,

@@ -43,6 +43,16 @@ impl NodeMetrics {
         metrics
     }
 
+    /// CPU of tasks by part, whole ns.
+    pub(super) fn parts_ns(&self) -> BTreeMap<String, u64> {
+        self.cpu_parts.iter().map(|(part, seconds)| (part.clone(), nanoseconds(*seconds))).collect()
+    }
+
+    /// Requests on the wire: served as the door, and sent to other processes.
+    pub(super) fn requests(&self) -> u64 {
+        (self.gateway_requests + self.outbound_requests) as u64
+    }
+
     /// Connections are the process's: all callers in it that call the same callee wait in one queue, whose length each
     /// edge gets.
     fn assign_queues(&mut self) {
@@ -103,6 +113,11 @@ impl NodeMetrics {
     }
 }
 
+/// Seconds as whole ns; rounded, since a double is often a little less than the decimal it was read from.
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
+}
+
 /// Asks a node for its metrics; `None` where it has no address or does not answer in time.
 pub(super) async fn scrape(control: &ControlClient, addr: Option<SocketAddr>) -> Option<NodeMetrics> {
     let (status, body) = control.get(addr?, "/metrics", SCRAPE_TIMEOUT).await.ok()?;
@@ -129,7 +144,9 @@ otel_spans_ended_total{service=\"feed\"} 7
         assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
         assert_eq!(metrics.edges.len(), 1, "a queue alone makes no edge");
         assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 10.0));
+        assert_eq!(metrics.requests(), 15);
         assert_eq!(metrics.cpu_parts["encoding"], 0.25);
+        assert_eq!(metrics.parts_ns()["encoding"], 250_000_000);
         assert_eq!(metrics.spans, [7, 0, 0, 0]);
     }
 }

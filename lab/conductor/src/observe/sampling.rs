@@ -112,11 +112,14 @@ impl Sampler {
         for arm in arms {
             let scrapes = arm.instances.iter().map(|instance| scrape(control, instance.listen));
             let scraped = futures_util::future::join_all(scrapes).await;
+            // A node that does not answer holds the others up: figures belong to when they are read, not to when the
+            // round of questions began.
+            let read_at = record.now();
             let mut callers = Vec::new();
             for (instance, metrics) in arm.instances.iter().zip(scraped) {
                 let line = self.instance_line(arm.letter, instance, metrics.as_ref());
                 sums.add(&line);
-                record.append_at(now, Entry::Proc(line));
+                record.append_at(read_at, Entry::Proc(line));
                 let Some(metrics) = metrics.filter(|_| instance.is_up) else { continue };
                 if has_rates {
                     callers.push((instance.name.clone(), metrics.edges));
@@ -128,6 +131,7 @@ impl Sampler {
                 record.append_at(now, Entry::Edge(edge));
             }
         }
+        let read_at = record.now();
         for process in auxiliary {
             let line = Proc {
                 arm: NO_ARM,
@@ -136,10 +140,10 @@ impl Sampler {
                 ..self.process_line(process.pid)
             };
             sums.add(&line);
-            record.append_at(now, Entry::Proc(line));
+            record.append_at(read_at, Entry::Proc(line));
         }
         if has_rates {
-            self.host_line(&sums, seconds, now, record);
+            self.host_line(&sums, seconds, read_at, record);
         } else if self.accounted_cpu_ns == 0 {
             (self.host, self.accounted_cpu_ns) = (host::usage(), sums.cpu_ns);
         }
@@ -158,6 +162,9 @@ impl Sampler {
             state: instance.state.to_owned(),
             restarts: instance.restarts,
             db_bytes: instance.database.as_deref().map_or(0, database_bytes),
+            scraped: metrics.is_some(),
+            parts: metrics.map_or_else(BTreeMap::new, NodeMetrics::parts_ns),
+            requests: metrics.map_or(0, NodeMetrics::requests),
             spans: metrics.map_or([0; 4], |metrics| metrics.spans),
             cache: metrics.map_or_else(BTreeMap::new, |metrics| metrics.cache.clone()),
             work: metrics.map_or_else(BTreeMap::new, |metrics| metrics.work.clone()),
@@ -174,6 +181,7 @@ impl Sampler {
             cpu_ns: usage.cpu_ns,
             cpu_db_ns: usage.cpu_db_ns,
             cpu_telemetry_ns: usage.cpu_telemetry_ns,
+            cpu_workers_ns: usage.cpu_workers_ns,
             run_queue_ns: usage.run_queue_ns,
             switches: usage.switches,
             threads: usage.threads,

@@ -37,10 +37,10 @@ impl ArmTotals {
     fn sum(metrics: &[NodeMetrics], usage: &[ProcessUsage]) -> Self {
         let mut totals = Self::default();
         for metrics in metrics {
-            for (part, seconds) in &metrics.cpu_parts {
-                *totals.cpu_parts_ns.entry(part.clone()).or_default() += nanoseconds(*seconds);
+            for (part, ns) in metrics.parts_ns() {
+                *totals.cpu_parts_ns.entry(part).or_default() += ns;
             }
-            totals.requests += (metrics.gateway_requests + metrics.outbound_requests) as u64;
+            totals.requests += metrics.requests();
         }
         // The CPU of tasks was sampled; the rest of the workers' CPU is waking up, polling sockets and going to sleep.
         let in_tasks: u64 = totals.cpu_parts_ns.values().sum();
@@ -65,10 +65,6 @@ pub async fn arm_totals(arm: &SampledArm, control: &ControlClient) -> ArmTotals 
     let usage = |pid| UsageTracker::default().sample(pid);
     let usage: Vec<ProcessUsage> = arm.instances.iter().filter_map(|instance| usage(instance.pid)).collect();
     ArmTotals::sum(&metrics, &usage)
-}
-
-fn nanoseconds(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
 }
 
 #[cfg(test)]

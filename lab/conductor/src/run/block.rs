@@ -64,7 +64,8 @@ impl Block<'_> {
         let mismatch = self.schedules.mismatch(self.round, &generator.digest);
         session.note(|notes| notes.generator.extend(mismatch));
         if let Some(collector) = &session.collector {
-            collector.begin(self.round, start, load_start_ns);
+            let arms: Vec<char> = self.arms.iter().map(|arm| arm.plan.letter).collect();
+            collector.begin(self.round, &arms, start, load_start_ns);
         }
         generator.start_load(start_mono_ns);
         self.play(generator, start).await;

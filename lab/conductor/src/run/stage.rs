@@ -54,6 +54,10 @@ impl Stage {
         if let Some(text) = missing_quota(&planned, cgroup::is_available) {
             self.session.note(|notes| notes.degraded.push((0, text)));
         }
+        if let Some(collector) = &self.session.collector {
+            let traces = |arm: &&PlannedArm| arm.plan.config.telemetry.traces();
+            collector.set_arms(planned.iter().filter(traces).map(|arm| arm.letter));
+        }
         if options.interleaved {
             self.interleaved(&planned, &material).await?;
         } else {
@@ -157,6 +161,7 @@ impl Stage {
 
     /// Ends arms, and with them a round: their last spans have come by then.
     async fn end_arms(&self, arms: Vec<Arc<Arm>>, round: u32) {
+        let letters: Vec<char> = arms.iter().map(|arm| arm.plan.letter).collect();
         for arm in arms {
             match Arc::try_unwrap(arm) {
                 Ok(arm) => {
@@ -169,7 +174,7 @@ impl Stage {
             }
         }
         if let Some(collector) = &self.session.collector {
-            collector.conclude(round);
+            collector.conclude(round, &letters);
         }
     }
 

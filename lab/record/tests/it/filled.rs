@@ -92,6 +92,7 @@ fn window() -> Window {
         own_wait: some(),
         slot_wait: some(),
         staleness: some(),
+        finished: Some(1),
         ..Window::default()
     }
 }
@@ -150,6 +151,10 @@ pub fn lines() -> Vec<Line> {
         Entry::Edge(Edge { arm: 'A', p50_ms: Some(1.0), p99_ms: Some(2.0), ..Edge::default() }),
         Entry::Proc(Proc {
             arm: '-',
+            cpu_workers_ns: 1,
+            scraped: true,
+            parts: map("business", 1),
+            requests: 1,
             work: map("feed", [1, 0]),
             cache: map("feed", [1, 1]),
             ..Proc::default()
@@ -205,6 +210,15 @@ pub fn lines() -> Vec<Line> {
                 variance: 0.0,
                 slowest: 1.0,
             }],
+        })),
+        Entry::TraceSecond(Box::new(TraceSecond {
+            arm: 'A',
+            round: 1,
+            second: 3,
+            journey: "home-feed".into(),
+            pairs: 2,
+            unpaired: 1,
+            parts: vec![PartSum { place: "feed".into(), class: Class::Queue, ns: 1 }],
         })),
         Entry::Audit(Audit { arm: 'A', state_digest: Some("00".into()), ..Audit::default() }),
         Entry::End(Box::new(end())),

@@ -54,6 +54,7 @@ fn a_request_is_looked_at_when_its_spans_had_time_to_come() {
 #[test]
 fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
     let mut gatherer = Gatherer::default();
+    gatherer.set_arms(['A', 'B']);
     // Ten requests, each a millisecond faster than the one before: only the first three are ever the slowest.
     for i in 0..10 {
         for arm in ['A', 'B'] {
@@ -68,7 +69,7 @@ fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
     let slow = [0, 1, 2].into_iter().flat_map(|i| [('A', i, Kept::Slow), ('B', i, Kept::Slow)]);
     let last = [('B', 9, Kept::Error), ('A', 9, Kept::Pair)];
     assert_eq!(known, slow.chain(last).collect::<Vec<_>>());
-    let entries = gatherer.conclude(1);
+    let entries = gatherer.conclude(1, &['A', 'B']);
     let splits: Vec<_> = entries
         .iter()
         .filter_map(|entry| match entry {
@@ -79,6 +80,14 @@ fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
         })
         .collect();
     assert_eq!(splits.len(), 2);
+    let pairs: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::TraceSecond(line) => Some((line.arm, line.second, line.pairs, line.unpaired)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pairs, [('A', 3, 10, 0), ('B', 3, 10, 0)]);
     for (arm, n, difference) in splits {
         assert_eq!(n, 10, "all are added up, kept or not: {arm}");
         assert!(difference.abs() < 1.0, "the parts add up to the whole: {difference} ns");
@@ -108,7 +117,7 @@ fn spans_without_a_journey_are_counted_and_bounded() {
     }
     // A journey that was not traced is no request of ours.
     gatherer.journey(journey(1, 10));
-    assert!(gatherer.conclude(1).is_empty());
+    assert!(gatherer.conclude(1, &['A', 'B']).is_empty());
     let counts = gatherer.counts();
     assert_eq!((counts.requests, counts.spans), (0, 70_000));
     assert_eq!(counts.strays + counts.overflow, 70_000);

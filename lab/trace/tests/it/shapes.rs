@@ -12,6 +12,7 @@ pub fn journey(request: u64, ms: u64) -> Journey {
         arm: 'B',
         round: 1,
         phase: 1,
+        second: 3,
         name: "home-feed".into(),
         request,
         trace: u128::from(request) + 1,

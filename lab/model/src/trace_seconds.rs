@@ -1,0 +1,131 @@
+//! Traced requests of a load second, paired by request: only those whose traces are complete in all arms.
+
+use std::collections::BTreeMap;
+
+use record::{Class, TraceSecond};
+
+use crate::run::{Run, Turn};
+
+/// Where the time of an arm's paired requests that were due in one load second went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TracesOfSecond {
+    /// Requests: the same in every arm, where arms are offered their arrivals at the same times.
+    pub n: u64,
+    /// Length of their roots together, ns.
+    pub total_ns: u64,
+    /// On the critical path by class, ns: every class, and they add up to the total.
+    pub classes: BTreeMap<Class, u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    pairs: u64,
+    unpaired: u64,
+    /// By class, in the order of [`Class::ALL`].
+    ns: [u64; Class::ALL.len()],
+}
+
+/// By turn, journey and second: small enough to be kept for the whole of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TraceSeconds(BTreeMap<Turn, BTreeMap<String, BTreeMap<u32, Sums>>>);
+
+impl TraceSeconds {
+    /// Takes a line in; lines of the same second add up.
+    pub fn add(&mut self, line: &TraceSecond) {
+        let journeys = self.0.entry((line.arm, line.round)).or_default();
+        if !journeys.contains_key(&line.journey) {
+            journeys.insert(line.journey.clone(), BTreeMap::new());
+        }
+        let Some(seconds) = journeys.get_mut(&line.journey) else { return };
+        let sums = seconds.entry(line.second).or_default();
+        sums.pairs += line.pairs;
+        sums.unpaired += line.unpaired;
+        for part in &line.parts {
+            sums.ns[part.class as usize] += part.ns;
+        }
+    }
+}
+
+impl Run {
+    /// Where the time of an arm's traced requests went that were due in a load second, all journeys together; `None`
+    /// where nothing of the round was traced, or its arms have not all ended yet.
+    pub fn unit_trace(&self, arm: char, round: u32, second: u32) -> Option<TracesOfSecond> {
+        self.unit_trace_of(arm, round, second, |_| true)
+    }
+
+    /// The same of some journeys, by name.
+    pub fn unit_trace_of(
+        &self,
+        arm: char,
+        round: u32,
+        second: u32,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Option<TracesOfSecond> {
+        let journeys = self.trace_seconds.0.get(&(arm, round)).filter(|_| second < self.length_s())?;
+        let mut sum = Sums::default();
+        let meant = journeys.iter().filter(|(journey, _)| is_meant(journey));
+        for of in meant.filter_map(|(_, seconds)| seconds.get(&second)) {
+            sum.pairs += of.pairs;
+            sum.ns.iter_mut().zip(of.ns).for_each(|(sum, ns)| *sum += ns);
+        }
+        let classes = Class::ALL.into_iter().zip(sum.ns).collect();
+        Some(TracesOfSecond { n: sum.pairs, total_ns: sum.ns.iter().sum(), classes })
+    }
+
+    /// Traced requests of an arm in the whole run: those complete in all arms, and those complete here and not in all,
+    /// which no figure of [`Run::unit_trace`] has.
+    pub fn paired_traces(&self, arm: char) -> (u64, u64) {
+        let turns = self.trace_seconds.0.iter().filter(|((of, _), _)| *of == arm);
+        let sums = turns.flat_map(|(_, journeys)| journeys.values().flat_map(BTreeMap::values));
+        sums.fold((0, 0), |(pairs, unpaired), sums| (pairs + sums.pairs, unpaired + sums.unpaired))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Entry, Header, Line, PartSum, PhasePlan};
+
+    use super::*;
+    use crate::SECOND;
+
+    fn line(arm: char, second: u32, journey: &str, pairs: u64, parts: &[(Class, u64)]) -> Line {
+        let part = |(class, ns): &(Class, u64)| PartSum { place: "feed".into(), class: *class, ns: *ns };
+        let (journey, parts) = (journey.to_owned(), parts.iter().map(part).collect());
+        let line = TraceSecond { arm, round: 1, second, journey, pairs, unpaired: 1, parts };
+        Line { t: 9 * SECOND, entry: Entry::TraceSecond(Box::new(line)) }
+    }
+
+    fn run(lines: &[Line]) -> Run {
+        let steady = PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 3 * SECOND, measure: true };
+        let mut run = Run::new(Header { phases: vec![steady], ..Header::default() });
+        run.take(lines);
+        run
+    }
+
+    #[test]
+    fn classes_fill_the_requests_of_a_second() {
+        let run = run(&[
+            line('A', 0, "like", 2, &[(Class::Work, 30), (Class::Queue, 4), (Class::Work, 1)]),
+            line('A', 0, "search", 1, &[(Class::Database, 7)]),
+            // What came whole late.
+            line('A', 0, "search", 1, &[(Class::Database, 5)]),
+            line('A', 1, "like", 1, &[(Class::Injected, 9)]),
+        ]);
+        let first = run.unit_trace('A', 1, 0).expect("traced");
+        assert_eq!((first.n, first.total_ns, first.classes.len()), (4, 47, Class::ALL.len()));
+        assert_eq!((first.classes[&Class::Work], first.classes[&Class::Database]), (31, 12));
+        assert_eq!(first.classes.values().sum::<u64>(), first.total_ns);
+        let search = run.unit_trace_of('A', 1, 0, |journey| journey == "search").expect("traced");
+        assert_eq!((search.n, search.total_ns), (2, 12));
+        assert_eq!(run.paired_traces('A'), (5, 4));
+    }
+
+    #[test]
+    fn a_second_without_requests_stays_and_a_round_without_traces_is_missing() {
+        let run = run(&[line('A', 0, "like", 2, &[(Class::Work, 30)])]);
+        assert_eq!(run.unit_trace('A', 1, 2).map(|traces| (traces.n, traces.total_ns)), Some((0, 0)));
+        assert_eq!(run.unit_trace('A', 1, 3), None, "the load has three seconds");
+        assert_eq!((run.unit_trace('B', 1, 0), run.unit_trace('A', 2, 0)), (None, None));
+        assert_eq!(run.paired_traces('B'), (0, 0));
+    }
+}
