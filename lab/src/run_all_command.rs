@@ -136,7 +136,7 @@ fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
     for one in results {
         writeln!(out, "{:width$}  {:12}  {:>4}s", one.name, verdict_of(one), one.seconds)?;
         for check in &one.open {
-            let value = check.value.map_or("none".to_owned(), |value| format!("{value:.4}"));
+            let value = model::format::measured(&check.measured(), &check.unit);
             let why = if check.reason.is_empty() { "" } else { &check.reason };
             writeln!(out, "{:width$}    {}: {value} {why}", "", check.text)?;
         }

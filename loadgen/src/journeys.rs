@@ -310,6 +310,8 @@ impl JourneyRun<'_> {
     async fn post_then_probe(&mut self, path: &str, reader: u32) -> JourneyResult<()> {
         let id = self.upload().await?;
         let acknowledged = self.arm.now_us();
+        // Until it is seen: a read that fails does not end the wait.
+        self.outcome.is_unseen = true;
         self.reader = reader;
         let mut tries = 0;
         loop {
@@ -324,11 +326,11 @@ impl JourneyRun<'_> {
                 // The photo was visible no later than the request whose response shows it.
                 self.outcome.staleness_us =
                     Some(if tries == 0 { 1 } else { requested.saturating_sub(acknowledged).max(1) });
+                self.outcome.is_unseen = false;
                 return Ok(());
             }
             tries += 1;
             if requested.saturating_sub(acknowledged) > PROBE_TIMEOUT_US {
-                self.outcome.staleness_us = Some(requested.saturating_sub(acknowledged));
                 return Ok(());
             }
             tokio::time::sleep(PROBE_INTERVAL).await;
@@ -404,7 +406,7 @@ struct FeedPage {
 }
 
 /// Longest poll for a write, microseconds.
-const PROBE_TIMEOUT_US: u64 = 2_000_000;
+pub const PROBE_TIMEOUT_US: u64 = 2_000_000;
 /// Interval of polls.
 const PROBE_INTERVAL: std::time::Duration = std::time::Duration::from_millis(2);
 

@@ -76,6 +76,8 @@ pub struct Outcome {
     pub stale: u64,
     /// Time from acknowledged to visible elsewhere, microseconds; `None` if not probed.
     pub staleness_us: Option<u64>,
+    /// Whether a write was acknowledged and not seen elsewhere as long as was looked for it.
+    pub is_unseen: bool,
 }
 
 /// The window of one second, one journey and one arm while it is open.
@@ -239,6 +241,7 @@ impl Recorder {
             window.bytes += outcome.bytes;
             window.probes += outcome.probes;
             window.stale += outcome.stale;
+            window.unseen += u64::from(outcome.is_unseen);
             match outcome.cause {
                 None => {
                     window.ok += 1;

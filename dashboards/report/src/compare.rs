@@ -52,7 +52,7 @@ pub struct Row {
 pub struct Pair {
     /// `None` in a run that has no such arm.
     pub runs: [Option<Measured>; 2],
-    /// `differs`, `no difference`, `no interval`, `not measured`.
+    /// `differs`, `undecided`, `no interval`, `not measured`.
     pub finding: &'static str,
     /// Whether the second is better: only where they differ.
     pub is_second_better: Option<bool>,
@@ -123,7 +123,7 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                 };
                 Pair::of([measured(0), measured(1)], key.better)
             };
-            let ratio = |score: &Option<Score>| score.as_ref().map_or_else(String::new, format::ratio);
+            let ratio = |score: &Option<Score>| score.as_ref().map_or_else(String::new, format::effect);
             Row {
                 id: key.id.clone(),
                 claim: key.claim.clone(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::compare::{self, Comparison};
 
 /// Version of the documents: a reader should refuse any other.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// What a record without an end counts as, by its exit code.
 const EXIT_INVALID: u8 = 3;
 
@@ -55,6 +55,9 @@ pub struct Document<'a> {
     pub machine: &'a Machine,
     /// The arms.
     pub arms: &'a [Arm],
+    /// What the run comes to, in at most six lines: what the split costs and buys here, what was not decided, and how to
+    /// decide it.
+    pub answer: Vec<String>,
     /// How each expectation stands in the end.
     pub checks: Vec<Judged<'a>>,
     /// Rows of the scorecard.
@@ -127,6 +130,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         schedule_digest: &header.schedule_digest,
         machine: &header.machine,
         arms: &header.arms,
+        answer: scorecard::answer::answer(run),
         checks: run
             .checks()
             .into_iter()
@@ -177,7 +181,7 @@ pub struct Row<'a> {
 pub struct Values {
     /// One for each run; `null` in a run without such an arm.
     pub runs: [Option<Measured>; 2],
-    /// `differs`, only where the intervals do not overlap; `no difference`, `no interval`, `not measured`; empty where only
+    /// `differs`, only where the intervals do not overlap; `undecided`, `no interval`, `not measured`; empty where only
     /// one run has the arm.
     pub finding: &'static str,
     /// Whether the second is better; `null` where they do not differ.

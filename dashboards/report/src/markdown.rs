@@ -35,7 +35,11 @@ pub fn markdown(run: &Run) -> String {
         run.verdict(),
         cell(&header.title)
     );
-    let mut parts = vec![lints(&[run])];
+    let mut answer = Part::lines();
+    for line in scorecard::answer::answer(run) {
+        answer.rows.push(format!("- {}\n", cell(&line)));
+    }
+    let mut parts = vec![answer, lints(&[run])];
     let open: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass).collect();
     let held: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict == Verdict::Pass).collect();
     parts.push(checks(run, &open));
@@ -43,7 +47,7 @@ pub fn markdown(run: &Run) -> String {
         parts.push(of_sweep(run));
     } else {
         let rows: Vec<&Score> =
-            run.scores().into_iter().filter(|score| score.ratio.is_some()).take(ROWS).collect();
+            run.scores().into_iter().filter(|score| !format::effect(score).is_empty()).take(ROWS).collect();
         parts.push(table(run, &rows));
         parts.push(table(run, &run.scores()).folded("every row of the scorecard"));
     }
@@ -118,7 +122,7 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
             format!("{} {}", check.verdict.sign(), check.verdict.word()),
             format!("{} line {line}", code(&check.text)),
             check.arm.to_string(),
-            value(check.value, &check.unit),
+            format::measured(&check.measured(), &check.unit),
             value(check.limit, &check.unit),
             value(check.margin, &check.unit),
             count(Some(check.n as f64)),
@@ -137,17 +141,17 @@ fn table(run: &Run, scores: &[&Score]) -> Part {
     let mut head = vec!["measure".to_owned()];
     head.extend(arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))));
     head.extend(["B/A", "n", "finding"].map(str::to_owned));
-    let row =
-        |score: &&Score| {
-            let mut cells = vec![label(&score.measure, &score.window)];
-            cells.extend(arms.iter().map(|arm| {
-                value(score.arms.get(&arm.letter).and_then(|measured| measured.value), &score.unit)
-            }));
-            let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-            let finding = format!("{}{}", mark(model::outcome::is_b_better(score)), cell(&score.finding));
-            cells.extend([format::ratio(score), count(Some(n as f64)), finding]);
-            row_of(&cells)
-        };
+    let row = |score: &&Score| {
+        let mut cells = vec![label(&score.measure, &score.window)];
+        cells.extend(arms.iter().map(|arm| {
+            let measured = score.arms.get(&arm.letter).copied().unwrap_or_default();
+            format::measured(&measured, &score.unit)
+        }));
+        let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
+        let finding = format!("{}{}", mark(model::outcome::is_b_better(score)), cell(&score.finding));
+        cells.extend([format::effect(score), count(Some(n as f64)), finding]);
+        row_of(&cells)
+    };
     Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
 }
 
@@ -171,7 +175,7 @@ fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
     let row = |row: &&compare::Row| {
         let mut cells = vec![label(&row.measure, &row.window)];
         for pair in &row.arms {
-            cells.extend(pair.runs.iter().flatten().map(|measured| value(measured.value, &row.unit)));
+            cells.extend(pair.runs.iter().flatten().map(|measured| format::measured(measured, &row.unit)));
             if pair.runs.iter().all(Option::is_some) {
                 cells.push(format!("{}{}", mark(pair.is_second_better), pair.finding));
             }
@@ -186,7 +190,7 @@ fn both_checks(checks: &[&CheckPair<'_>]) -> Part {
     let row = |pair: &&CheckPair<'_>| {
         let mut cells = vec![code(&pair.text), cell(&pair.arm)];
         for check in &pair.runs {
-            cells.push(check.map_or("-".into(), |check| value(check.value, &check.unit)));
+            cells.push(check.map_or("-".into(), |check| format::measured(&check.measured(), &check.unit)));
             cells.push(check.map_or("not asked".into(), |check| {
                 format!("{} {}", check.verdict.sign(), check.verdict.word())
             }));

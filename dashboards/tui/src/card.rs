@@ -24,6 +24,7 @@ pub fn print(out: &mut impl Write, run: &Run, width: u16, colour: bool) -> io::R
     }
     let mut card = Card { out, run, width: usize::from(width).max(MIN_WIDTH), colour };
     card.verdict()?;
+    card.answer()?;
     if run.is_sweep() {
         card.checks()?;
         return sweep::print(card.out, run, card.width);
@@ -132,6 +133,19 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
+    /// What it comes to, before the figures it rests on.
+    fn answer(&mut self) -> io::Result<()> {
+        let lines = scorecard::answer::answer(self.run);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        for line in lines {
+            self.wrapped("  ", Tone::Plain, &line)?;
+        }
+        Ok(())
+    }
+
     fn arms(&mut self) -> io::Result<()> {
         let run = self.run;
         let header = &run.header;
@@ -218,7 +232,7 @@ impl<W: Write> Card<'_, W> {
                     self.out,
                     "{lead}{} {arm}{}{}{}  {verdict}",
                     left(line, text_cells, false),
-                    right(&value(check.value, &check.unit), 10),
+                    right(&format::measured(&check.measured(), &check.unit), 10),
                     right(&value(check.limit, &check.unit), 10),
                     right(&count(Some(check.n as f64)), 7),
                 )?;
@@ -285,7 +299,7 @@ impl<W: Write> Card<'_, W> {
                 self.wrapped("    ", Tone::Quiet, &remark)?;
             }
         }
-        let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B/A. n is the smallest of the arms.";
+        let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B against A. n is the smallest of the arms.";
         writeln!(self.out)?;
         self.wrapped("", Tone::Quiet, legend)
     }
@@ -297,10 +311,10 @@ impl<W: Write> Card<'_, W> {
             .iter()
             .map(|letter| {
                 let measured = score.arms.get(letter).copied().unwrap_or_default();
-                right(&value(measured.value, &score.unit), VALUE)
+                right(&format::measured(&measured, &score.unit), VALUE)
             })
             .collect();
-        let ratio = format::ratio(score);
+        let ratio = format::effect(score);
         let n = score.arms.values().map(|measured| measured.n).min();
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
         let (finding, rest) = match score.finding.as_str() {

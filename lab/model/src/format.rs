@@ -1,6 +1,6 @@
 //! Numbers for people, the same in every view: short, with their unit, and `-` where there is no data.
 
-use record::Score;
+use record::{Contrast, Interval, Measured, Score};
 
 /// What stands where nothing was measured: never a zero.
 pub const NO_DATA: &str = "-";
@@ -80,14 +80,87 @@ pub fn times(ratio: f64) -> String {
     }
 }
 
-/// B over A with its interval: `×2.52 [2.41, 2.63]`; empty where there is none.
-pub fn ratio(score: &Score) -> String {
-    let Some(measured) = score.ratio else { return String::new() };
-    let Some(value) = measured.value else { return String::new() };
-    let interval = measured
-        .interval
-        .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", times(low), times(high)));
-    format!("×{}{interval}", times(value))
+/// A figure with its unit: `41.2ms`; beyond what was looked at `> 2.00s`; without a value, what bounds it.
+pub fn measured(of: &Measured, unit: &str) -> String {
+    match (of.value, of.interval) {
+        (None, Some(bounds)) => interval(bounds, unit),
+        (shown, _) if of.is_censored => format!("> {}", value(shown, unit)),
+        (shown, _) => value(shown, unit),
+    }
+}
+
+/// An interval with its unit: `2.1ms to 2.6ms`, `at least 41.0ms`, and of a share or a count from 0 `at most 0.3%`.
+pub fn interval(of: Interval, unit: &str) -> String {
+    let low = value(Some(of.low), unit);
+    match of.high {
+        None => format!("at least {low}"),
+        Some(high) if of.low == 0.0 && matches!(unit, "%" | "") => format!("at most {}", fine(high, unit)),
+        Some(high) => format!("{low} to {}", value(Some(high), unit)),
+    }
+}
+
+/// A bound near 0 with the digits that tell it from 0.
+fn fine(bound: f64, unit: &str) -> String {
+    if unit == "%" && bound < 0.01 { format!("{:.2}%", bound * 100.0) } else { value(Some(bound), unit) }
+}
+
+/// B against A with its interval: `×2.52 [2.41, 2.63]`, or `+2.0ms [1.9ms, 2.2ms]`; empty where there is none.
+pub fn effect(score: &Score) -> String {
+    let first = score.contrasts.values().next();
+    let difference = first.and_then(|contrast| contrast.difference);
+    match (score.ratio, difference) {
+        (Some(ratio), _) => ratio_text(&ratio),
+        (None, Some(difference)) => difference_text(&difference, &score.unit),
+        (None, None) => String::new(),
+    }
+}
+
+/// An arm against the base arm.
+pub fn contrast(of: &Contrast, unit: &str) -> String {
+    match (&of.ratio, &of.difference) {
+        (Some(ratio), _) => ratio_text(ratio),
+        (None, Some(difference)) => difference_text(difference, unit),
+        (None, None) => String::new(),
+    }
+}
+
+fn ratio_text(of: &Measured) -> String {
+    bracketed(of, |ratio| format!("×{}", times(ratio)), times)
+}
+
+fn difference_text(of: &Measured, unit: &str) -> String {
+    bracketed(of, |difference| signed(difference, unit), |end| signed(end, unit))
+}
+
+fn bracketed(of: &Measured, head: impl Fn(f64) -> String, end: impl Fn(f64) -> String) -> String {
+    let bounds = of.interval.map(|interval| {
+        format!("[{}, {}]", end(interval.low), interval.high.map_or_else(|| "..".into(), &end))
+    });
+    let parts = [of.value.map(head), bounds];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// A difference with its sign.
+pub fn signed(difference: f64, unit: &str) -> String {
+    let sign = if difference < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", value(Some(difference.abs()), unit))
+}
+
+/// The smallest effect that would have been found: `5.1%` of a ratio, else in the row's unit; empty where it is not known.
+pub fn could_see(of: &Contrast, unit: &str) -> String {
+    match of.could_see {
+        None => String::new(),
+        Some(share) if of.ratio.is_some() => format!("{:.1}%", share * 100.0),
+        Some(difference) => value(Some(difference), unit),
+    }
+}
+
+/// What is known of a figure's interval: `95 % interval 2.1ms to 2.6ms, nominal 95 %: the interval covers less`.
+pub fn interval_words(of: &Measured, unit: &str) -> String {
+    let bounds = of.interval.map(|bounds| format!("95 % interval {}", interval(bounds, unit)));
+    let known = [bounds, of.note.map(|note| note.sentence().to_owned())];
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    if known.is_empty() { "no interval".to_owned() } else { known.join(", ") }
 }
 
 /// The remark below a row, or once below all rows of its window that have the same.

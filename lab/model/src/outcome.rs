@@ -100,7 +100,7 @@ impl Run {
     pub fn finding_of(&self, check: &Check) -> String {
         let mut found = format!(
             "{} where the limit is {} (n={})",
-            format::value(check.value, &check.unit),
+            format::measured(&check.measured(), &check.unit),
             format::value(check.limit, &check.unit),
             format::count(Some(check.n as f64)),
         );

@@ -3,13 +3,13 @@
 //! | age | kept |
 //! |---|---|
 //! | up to [`DETAIL_SECONDS`] | everything |
-//! | up to [`THINNED_SECONDS`] | counts of every second, its percentiles, every tenth sample of processes; histograms by segment |
+//! | up to [`THINNED_SECONDS`] | counts of every second, its percentiles, a sample of processes a unit; histograms by segment |
 //! | older | counts and histograms by segment; the rest is read back from the record by its index |
 //!
-//! A *segment* is a piece of the load's plan: it is cut where phases begin and end, where the blocks of an interval do,
-//! and where a step begins. Sums and merged histograms over phases, blocks and steps are therefore exact whatever the
-//! length of a run, and the judge needs no second reading; a range that cuts a segment in two counts it by its first
-//! second. A run of less than ten minutes is kept whole.
+//! A *segment* is a piece of the load's plan: it is cut where phases begin and end, where a step does, and where the units
+//! of intervals do ([`Run::unit_seconds`]). Sums and merged histograms over phases, units and steps are therefore exact
+//! whatever the length of a run, and the judge needs no second reading; a range that cuts a segment in two counts it by
+//! its first second. A run of less than ten minutes is kept whole.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,23 +19,23 @@ use record::{Header, Proc, Window};
 use crate::SECOND;
 use crate::history::History;
 use crate::run::{Run, Turn};
-use crate::window::block_cuts;
+use crate::window::unit_seconds;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
 pub const DETAIL_SECONDS: u64 = 600;
 /// Seconds of a run of which every second is known: half an hour. Two arms of six journeys at 360 arrivals a second, eight
 /// processes and 24 edges take 8 MiB for ten minutes of it.
 pub const THINNED_SECONDS: u64 = 1_800;
-/// Of samples beyond the detail one in so many seconds is kept.
-const SAMPLE_STEP: u64 = 10;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
 
 /// What has left full detail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retention {
-    /// Seconds of the load at which segments begin.
+    /// Seconds of the load at which segments begin, beside those at which units do.
     cuts: Vec<u32>,
+    /// Seconds in a unit.
+    unit_seconds: u32,
     /// By segment's first second and journey.
     segments: BTreeMap<Turn, BTreeMap<(u32, String), Window>>,
     /// The first seconds that are not thinned, and not dropped.
@@ -50,11 +50,11 @@ impl Retention {
         let bounds =
             header.phases.iter().flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
         let steps = header.steps.iter().flat_map(|step| [step.start_ns, step.start_ns + step.length_ns]);
-        let mut cuts: Vec<u32> = bounds.chain(steps).map(second).chain(block_cuts(header)).collect();
+        let mut cuts: Vec<u32> = bounds.chain(steps).map(second).collect();
         cuts.push(0);
         cuts.sort_unstable();
         cuts.dedup();
-        Self { cuts, ..Self::default() }
+        Self { cuts, unit_seconds: unit_seconds(header), ..Self::default() }
     }
 
     /// Whether a second cannot change any more since it has left full detail.
@@ -72,7 +72,8 @@ impl Retention {
 
     fn segment(&mut self, turn: Turn, second: u32, journey: &str) -> &mut Window {
         let at = self.cuts.partition_point(|cut| *cut <= second).saturating_sub(1);
-        let start = self.cuts.get(at).copied().unwrap_or(0);
+        let unit = self.unit_seconds.max(1);
+        let start = self.cuts.get(at).copied().unwrap_or(0).max(second / unit * unit);
         match self.segments.entry(turn).or_default().entry((start, journey.to_owned())) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Window {
@@ -130,7 +131,7 @@ impl Run {
         self.retention.last_ns = self.now;
         for samples in self.processes.values_mut() {
             drop_before(samples, thinned_from);
-            thin(samples, detail_from);
+            thin(samples, detail_from, u64::from(self.retention.unit_seconds.max(1)));
         }
         self.edges.values_mut().for_each(|samples| drop_before(samples, thinned_from));
         drop_before(&mut self.hosts, thinned_from);
@@ -169,10 +170,10 @@ fn drop_before<T>(samples: &mut History<T>, t: u64) {
     samples.drain(..old);
 }
 
-/// Keeps of old samples those of every tenth second, the same for all processes so that they still add up, and those
+/// Keeps of old samples those of the seconds at which units begin, the same for all processes so that they still add up, and those
 /// beside a restart: from there a figure counts anew.
-fn thin(samples: &mut History<Proc>, before: u64) {
-    let is_step = |t: u64| (t / SECOND).is_multiple_of(SAMPLE_STEP);
+fn thin(samples: &mut History<Proc>, before: u64, step_s: u64) {
+    let is_step = |t: u64| (t / SECOND).is_multiple_of(step_s);
     let keep: Vec<bool> = (0..samples.len())
         .map(|at| {
             let (t, proc) = &samples[at];

@@ -2,7 +2,7 @@
 
 use record::{Arm, Measured, Score};
 
-use crate::format::value;
+use crate::format;
 use crate::run::Run;
 
 /// With more arms than this, rows and columns change places, and there are no charts.
@@ -10,6 +10,8 @@ pub const MAX_SIDE_BY_SIDE: usize = 8;
 /// Rows of the scorecard that are shown, by their ids.
 pub const COLUMNS: [&str; 4] = ["latency_p50", "cpu_per_journey", "memory", "bystanders"];
 /// The row that is 1 where no other arm is better in everything.
+/// An arm is on the front from this probability on.
+const ON_FRONT: f64 = 0.9;
 const FRONT: &str = "pareto_front";
 
 /// An arm of a sweep.
@@ -37,7 +39,7 @@ impl Run {
             score.and_then(|score| score.arms.get(&arm)).copied().unwrap_or_default()
         };
         let (front, cpu) = (score(FRONT), score(COLUMNS[1]));
-        let is_on_front = |arm: char| measured(front, arm).value == Some(1.0);
+        let is_on_front = |arm: char| measured(front, arm).value.is_some_and(|share| share >= ON_FRONT);
         let cpu = |arm: char| measured(cpu, arm).value.unwrap_or(f64::INFINITY);
         let mut arms: Vec<&Arm> = self.header.arms.iter().collect();
         arms.sort_by(|a, b| {
@@ -48,7 +50,7 @@ impl Run {
         let row = |arm: &'_ Arm| {
             columns.map(|score| {
                 let unit = score.map_or("", |score| score.unit.as_str());
-                value(measured(score, arm.letter).value, unit)
+                format::measured(&measured(score, arm.letter), unit)
             })
         };
         arms.into_iter()

@@ -7,8 +7,8 @@ use record::{Header, PhasePlan};
 use crate::SECOND;
 use crate::run::Run;
 
-/// An interval comes from at most this many ranges of a window.
-const MAX_BLOCKS: u32 = 10;
+/// A load of at most so many seconds a round is known second by second; a longer one in so many pieces of equal length.
+const MAX_UNITS: u32 = 600;
 
 /// The part of a run that a measure looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,15 +53,25 @@ impl Run {
         }
     }
 
-    /// A window cut into ranges of their own, for intervals: by round where the run had at least three, else by time.
-    pub fn blocks(&self, window: &Window) -> Vec<TimeRange> {
+    /// Length of a unit, seconds: 1 where the load lasts ten minutes or less, so that memory stays bounded beyond.
+    pub fn unit_seconds(&self) -> u32 {
+        unit_seconds(&self.header)
+    }
+
+    /// A window's units, round by round: what intervals are made from. Each round has as many.
+    pub fn units(&self, window: &Window) -> Vec<TimeRange> {
+        let seconds = unit_ranges(&self.seconds(window), self.unit_seconds());
+        let of_round = |round: u32| seconds.iter().map(move |seconds| (round, seconds.clone()));
+        (1..=self.header.rounds.max(1))
+            .flat_map(of_round)
+            .map(|(round, seconds)| TimeRange { round, seconds })
+            .collect()
+    }
+
+    /// A window's rounds, one after another.
+    pub fn rounds(&self, window: &Window) -> Vec<TimeRange> {
         let seconds = self.seconds(window);
-        if self.header.rounds >= 3 {
-            return (1..=self.header.rounds)
-                .map(|round| TimeRange { round, seconds: seconds.clone() })
-                .collect();
-        }
-        cuts(&seconds).windows(2).map(|cut| TimeRange { round: 0, seconds: cut[0]..cut[1] }).collect()
+        (1..=self.header.rounds.max(1)).map(|round| TimeRange { round, seconds: seconds.clone() }).collect()
     }
 
     /// All rounds of a window.
@@ -81,18 +91,23 @@ impl Run {
     }
 }
 
-/// Where seconds are cut into blocks, first and end included.
-fn cuts(seconds: &Seconds) -> Vec<u32> {
-    let length = seconds.end.saturating_sub(seconds.start);
-    let count = length.min(MAX_BLOCKS);
-    (0..=count).map(|i| seconds.start + length * i / count.max(1)).collect()
+/// Seconds in a unit of a run.
+pub(crate) fn unit_seconds(header: &Header) -> u32 {
+    let end = header.phases.iter().map(|phase| phase.start_ns + phase.length_ns).max().unwrap_or(0);
+    nearest_second(end).div_ceil(MAX_UNITS).max(1)
 }
 
-/// Where the blocks of every phase and of the whole are cut.
-pub(crate) fn block_cuts(header: &Header) -> Vec<u32> {
-    let plan = Run { header: header.clone(), ..Run::default() };
-    let phases = header.phases.iter().map(|phase| Window::Phase(phase.name.clone()));
-    phases.chain([Window::Whole]).flat_map(|window| cuts(&plan.seconds(&window))).collect()
+/// Seconds cut into units: at multiples of a unit's length, which are the same in every window. What is left of a unit at
+/// either end is a unit of its own.
+fn unit_ranges(seconds: &Seconds, length: u32) -> Vec<Seconds> {
+    let mut ranges = Vec::new();
+    let mut from = seconds.start;
+    while from < seconds.end {
+        let to = ((from / length + 1) * length).min(seconds.end);
+        ranges.push(from..to);
+        from = to;
+    }
+    ranges
 }
 
 /// Whole seconds, rounded to the nearest: phase lengths are whole seconds.

@@ -1,7 +1,8 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
 //! - [`line`]: a line: header, phase, window, edge, proc, event. [`trace`]: requests followed through
-//!   the components. [`outcome`]: check, score, cost, audit, end.
+//!   the components. [`outcome`]: check, cost, audit, end. [`score`]: a
+//!   row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
 //!   [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
@@ -18,6 +19,7 @@ pub mod line;
 pub mod outcome;
 pub mod reader;
 pub mod schema;
+pub mod score;
 pub mod trace;
 pub mod writer;
 
@@ -27,6 +29,7 @@ pub use kind::Kind;
 pub use line::*;
 pub use outcome::*;
 pub use reader::{ReadError, Reader};
+pub use score::*;
 pub use trace::*;
 pub use writer::Writer;
 

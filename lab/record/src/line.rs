@@ -193,7 +193,7 @@ pub struct Machine {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// Major version of the format: refuse any other.
-    #[schemars(range(min = crate::SCHEMA_VERSION, max = crate::SCHEMA_VERSION))]
+    #[schemars(range(min = crate::OLDEST_VERSION, max = crate::SCHEMA_VERSION))]
     pub schema_version: u32,
     /// Names the run and its folder.
     pub run_id: String,
@@ -235,6 +235,12 @@ pub struct Header {
     pub planned: u64,
     /// An ok answer later than this is not good, microseconds.
     pub good_within_us: u64,
+    /// A user gives up after this, microseconds: what was not answered by then took longer. 0 in records that do not have it.
+    #[serde(default)]
+    pub timeout_us: u64,
+    /// An acknowledged write is looked for this long elsewhere, microseconds.
+    #[serde(default)]
+    pub probe_us: u64,
     /// When the load starts, ns since the run's start.
     pub load_start_ns: u64,
     /// Milliseconds from the program's start until every arm served.
@@ -330,6 +336,9 @@ pub struct Window {
     pub probes: u64,
     /// How many of them did not.
     pub stale: u64,
+    /// Acknowledged writes that were not seen elsewhere for as long as they were looked for.
+    #[serde(default)]
+    pub unseen: u64,
     /// No answer can change it any more; until then the same window may come again.
     #[serde(rename = "final")]
     pub closed: bool,

@@ -1,11 +1,11 @@
-//! How a run turned out: checks, scores, costs, audits, the end.
+//! How a run turned out: checks, costs, audits, the end.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Tracing;
+use crate::{Interval, Measured, Note, Tracing};
 
 /// A verdict, on an expectation or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,12 @@ pub struct Check {
     pub arm: char,
     /// Left side; `None` without samples.
     pub value: Option<f64>,
+    /// 95 % interval of the left side, in its unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// The left side lies beyond `value`, which is as far as was looked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_censored: bool,
     /// Right side.
     pub limit: Option<f64>,
     /// Unit of both.
@@ -67,57 +73,19 @@ pub struct Check {
     pub verdict: Verdict,
     /// Why it is inconclusive or invalid; empty else.
     pub reason: String,
+    /// What the verdict rests on where it is no interval: one event, an exact count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// Violated since, ns; `None` while it holds.
     pub since_ns: Option<u64>,
 }
 
-/// A value with what makes it believable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Measured {
-    /// The value; `None` means no data, never 0.
-    pub value: Option<f64>,
-    /// Samples behind it.
-    pub n: u64,
-    /// 95 % interval.
-    pub interval: Option<(f64, f64)>,
-}
-
-/// Which way is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Better {
-    /// More is better.
-    Higher,
-    /// Less is better.
-    Lower,
-    /// Neither; it explains others.
-    Neither,
-}
-
-/// A row of the scorecard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Score {
-    /// Stable id: `latency_p99`.
-    pub id: String,
-    /// The trade-off it measures, as on the scorecard's left.
-    pub claim: String,
-    /// In words: `p99 latency of ok journeys, from the intended start`.
-    pub measure: String,
-    /// Unit.
-    pub unit: String,
-    /// Which way is good.
-    pub better: Better,
-    /// Phase or `whole`.
-    pub window: String,
-    /// Per arm letter.
-    pub arms: BTreeMap<char, Measured>,
-    /// B over A with its interval, where both have data and A is not 0.
-    pub ratio: Option<Measured>,
-    /// Work, hop cost and hops, beside every latency or CPU ratio.
-    #[serde(rename = "beside")]
-    pub context: Option<String>,
-    /// `differs`, `no difference`, `too few samples`, `no interval`, `not measured`.
-    pub finding: String,
+impl Check {
+    /// The left side with what makes it believable.
+    pub fn measured(&self) -> Measured {
+        let Self { value, n, interval, is_censored, note, .. } = *self;
+        Measured { value, n, interval, is_censored, note }
+    }
 }
 
 /// Where an arm's CPU and time went, summed over its processes in one phase.

@@ -1,15 +1,20 @@
 //! The scorecard: every trade-off as a row, with its samples, interval and direction of good. The rows are
-//! declared by the [measures](crate::measures) and the [breakdowns](crate::breakdowns).
+//! declared by the [measures](crate::measures) and the [breakdowns](crate::breakdowns), as drafts; what is concluded from
+//! all of them together is [`judged`]'s.
+
+mod failures;
+mod judged;
+mod steadiness;
 
 use std::collections::BTreeMap;
 
 use model::{Run, SECOND, Window};
-use record::{Measured, Score, StepPlan};
+use record::{Note, Score, StepPlan};
 
 use crate::breakdowns::{self, BREAKDOWNS};
+use crate::draft::Draft;
 use crate::expect::Argument;
-use crate::finding;
-use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
+use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
 use crate::selection::{Selection, phase_of};
 
@@ -23,22 +28,24 @@ pub(crate) struct Card<'a> {
 /// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps.
 pub fn scorecard(run: &Run) -> Vec<Score> {
     let card = Card { run, steady: steady(run) };
-    let mut scores = Vec::new();
+    let mut drafts = Vec::new();
     for (measure, row) in rows() {
         match row.window {
-            RowWindow::Steady => scores.push(card.score(measure, row, &card.steady, None)),
-            RowWindow::Whole => scores.push(card.score(measure, row, &Window::Whole, None)),
+            RowWindow::Steady => drafts.push(card.draft(measure, row, &card.steady, None)),
+            RowWindow::Whole => drafts.push(card.draft(measure, row, &Window::Whole, None)),
             RowWindow::EachStep => {}
         }
     }
-    scores.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.rows)(&card)));
+    drafts.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.drafts)(&card)));
     for step in &run.header.steps {
         let Some(phase) = phase_of(&run.header, step) else { continue };
         let window = Window::Phase(phase.name.clone());
         let of_steps = rows().filter(|(_, row)| row.window == RowWindow::EachStep);
-        scores.extend(of_steps.map(|(measure, row)| card.score(measure, row, &window, Some(step))));
+        drafts.extend(of_steps.map(|(measure, row)| card.draft(measure, row, &window, Some(step))));
     }
-    scores.retain(|score| score.arms.values().any(|measured| measured.value.is_some()));
+    drafts.retain(Draft::has_data);
+    let mut scores = judged::scores(run, drafts);
+    scores.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.scores)(&card)));
     scores.sort_by_key(|score| Claim::ALL.iter().position(|claim| claim.words() == score.claim));
     scores
 }
@@ -57,53 +64,41 @@ fn steady(run: &Run) -> Window {
 }
 
 impl Card<'_> {
-    fn score(&self, measure: &Measure, row: &Row, window: &Window, step: Option<&StepPlan>) -> Score {
+    fn draft(&self, measure: &Measure, row: &Row, window: &Window, step: Option<&StepPlan>) -> Draft {
         let argument = Argument::of_row(measure.parameter, step);
         let selection = |arm: char| Selection::new(self.run, arm, window, &argument);
-        let arms = self.arms(|arm| measure.measure(&selection(arm)));
-        let ratio = match row.comparison {
-            Comparison::Ratio | Comparison::HiddenRatio => {
-                self.pair().and_then(|(a, b)| measure.ratio(&selection(a), &selection(b)))
-            }
-            Comparison::Intervals | Comparison::Unjudged => None,
+        let frame = selection('A').frame();
+        let letters = self.run.letters().into_iter();
+        // What happens under a fault is one event; a row of the whole run has other phases beside it.
+        let is_event = step.is_some() || *window != Window::Whole && selection('A').has_fault();
+        let statistic = |arm: char| {
+            let statistic = (measure.statistic)(&selection(arm));
+            if is_event { statistic.as_event(&frame) } else { statistic }
         };
-        let needs_context = row.comparison == Comparison::Ratio && measure.has(Property::NeedsContext);
+        let statistics: BTreeMap<char, _> = letters.map(|arm| (arm, statistic(arm))).collect();
+        let needs_context = measure.has(Property::NeedsContext);
         let context = needs_context.then(|| breakdowns::context(self.run, window)).flatten();
-        let is_refused = needs_context && context.is_none();
-        let finding = match row.comparison {
-            Comparison::Ratio => finding::of_row(measure, &arms, ratio.as_ref(), is_refused),
-            Comparison::HiddenRatio => finding::of_hidden_ratio(ratio),
-            Comparison::Intervals => finding::of_intervals(&arms),
-            Comparison::Unjudged => "",
-        };
+        let withheld = (needs_context && context.is_none()).then_some(Note::NoContext);
         let (id, text) = match step {
             Some(step) => (format!("{}_{}", row.id, step.id), row.text.replace("{step}", &step.id)),
             None => (row.id.to_owned(), row.text.to_owned()),
         };
-        Score {
+        Draft {
             id,
-            claim: row.claim.words().into(),
-            measure: text,
-            unit: measure.unit.symbol().into(),
+            claim: row.claim,
+            text,
+            unit: measure.unit,
             better: measure.better,
-            window: name_of(window),
-            ratio: ratio.filter(|_| row.comparison == Comparison::Ratio && !is_refused),
+            part_of: None,
+            comparison: row.comparison,
+            depends_on_start: measure.has(Property::DependsOnStart),
             context,
-            finding: finding.into(),
-            arms,
-        }
-    }
-
-    /// A figure of every arm.
-    pub fn arms(&self, figure: impl Fn(char) -> Measured) -> BTreeMap<char, Measured> {
-        self.run.letters().into_iter().map(|arm| (arm, figure(arm))).collect()
-    }
-
-    /// The first two arms: ratios are B over A.
-    pub fn pair(&self) -> Option<(char, char)> {
-        match self.run.letters()[..] {
-            [a, b, ..] => Some((a, b)),
-            _ => None,
+            withheld,
+            latencies_of: measure.is_latency().then(|| window.clone()),
+            steady_in: measure.has(Property::DependsOnStart).then(|| window.clone()),
+            has_fault: selection('A').has_fault(),
+            frame,
+            statistics,
         }
     }
 }

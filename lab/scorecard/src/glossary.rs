@@ -54,7 +54,7 @@ mod tests {
     fn an_id_means_its_longest_term() {
         let meant = |id| term_of(id).map(|term| term.id);
         assert_eq!(meant("goodput_kill-feed"), Some("goodput"));
-        assert_eq!(meant("cpu_total"), Some("cpu_total"));
+        assert_eq!(meant("cpu_per_journey"), Some("cpu_per_journey"));
         assert_eq!(meant("cpu_encoding"), Some("cpu"));
         assert_eq!(meant("goodputs"), None);
     }

@@ -1,14 +1,15 @@
 //! From measures to a verdict: how each expectation stands, and what follows for the run.
 
-use model::Run;
-use model::format::value as shown;
-use record::{Check, Lint, Measured, Verdict};
+use std::sync::Arc;
+
+use model::{Run, Window, format};
+use record::{Check, Interval, Lint, Measured, Note, Verdict};
 
 use crate::expect::{Expectation, Op, Query, Side};
+use crate::inference::{self, Decided, Figure, Judgement, Resampling, estimate};
 use crate::lints;
-use crate::measure::{Measure, Property};
+use crate::measure::Property;
 use crate::onset::onset;
-use crate::value::scaled;
 
 /// Arm of a check that is of no single arm.
 const NO_ARM: char = '-';
@@ -28,16 +29,27 @@ pub const fn exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-/// How an expectation stands: one check per arm it binds to, or one for a comparison of arms.
+/// How a claim stands: one check for each arm it binds to, or one for a comparison of arms. It is judged at its own 95 %:
+/// claims are named beforehand.
 pub fn checks(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
+    checked(run, id, expectation, Basis::Interval)
+}
+
+/// Whether a condition holds, for what is decided while a run goes on: a stop, a gate, a rollout. It is judged on the value
+/// as seen, once there are samples enough.
+pub fn conditions(run: &Run, expectation: &Expectation) -> Vec<Check> {
+    checked(run, 0, expectation, Basis::Seen)
+}
+
+fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis) -> Vec<Check> {
     let Side::Measure { factor, query: left } = &expectation.left else { return Vec::new() };
-    let judge = Judge { run, id, expectation, left, factor: *factor };
+    let judge = Judge { run, id, expectation, left, factor: *factor, basis };
     match &expectation.right {
         Side::Quantity { value, .. } => {
             let arms = if left.measure.has(Property::OfHost) { vec![NO_ARM] } else { left.arms(run) };
             arms.into_iter().map(|arm| judge.against_limit(arm, *value)).collect()
         }
-        Side::Measure { factor, query } => vec![judge.against_measure(*factor, query)],
+        Side::Measure { factor, query } => judge.against_measure(*factor, query),
     }
 }
 
@@ -51,6 +63,15 @@ pub fn mark_inconclusive(checks: &mut [Check], expectation: &Expectation) {
     }
 }
 
+/// What a value is judged on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Its 95 % interval.
+    Interval,
+    /// Itself.
+    Seen,
+}
+
 /// An expectation and its left side.
 struct Judge<'a> {
     run: &'a Run,
@@ -58,6 +79,7 @@ struct Judge<'a> {
     expectation: &'a Expectation,
     left: &'a Query,
     factor: f64,
+    basis: Basis,
 }
 
 impl Judge<'_> {
@@ -65,73 +87,140 @@ impl Judge<'_> {
         let (measure, op) = (self.left.measure, self.expectation.op);
         // A measure of the host is the same in every arm.
         let of_arm = if arm == NO_ARM { self.run.letters().first().copied().unwrap_or('A') } else { arm };
-        let selection = self.left.of(self.run, of_arm);
-        let measured = scaled(measure.measure(&selection), self.factor);
-        let (verdict, reason) = judge(measure, measured, op, limit);
-        let is_failed = verdict == Verdict::Fail;
+        let figure = match self.figure(self.left, of_arm, self.factor) {
+            Ok(figure) => figure,
+            Err((seen, reason)) => return self.check(arm, seen, Some(limit), open(reason)),
+        };
+        let judgement = inference::against_limit(&figure, op, limit);
+        let is_failed = judgement.verdict == Verdict::Fail;
         let holds = |value: f64| op.holds(value * self.factor, limit);
+        let selection = self.left.of(self.run, of_arm);
         Check {
             since_ns: is_failed.then(|| onset(measure, &selection, holds)).flatten(),
-            ..self.check(arm, measured.value, Some(limit), measured.n, verdict, reason)
+            ..self.check(arm, estimate(&figure), Some(limit), self.worded(judgement, &figure))
         }
     }
 
-    fn against_measure(&self, right_factor: f64, right: &Query) -> Check {
-        let (left, measure, op) = (self.left, self.left.measure, self.expectation.op);
+    fn against_measure(&self, right_factor: f64, right: &Query) -> Vec<Check> {
+        let left = self.left;
         let (lefts, rights) = (left.arms(self.run), right.arms(self.run));
-        let ([a], [b]) = (lefts.as_slice(), rights.as_slice()) else {
-            let reason = "each side of a comparison must name exactly one arm that is run";
-            return self.check(NO_ARM, None, None, 0, Verdict::Inconclusive, reason.into());
-        };
-        let one = scaled(measure.measure(&left.of(self.run, *a)), self.factor);
-        let other = scaled(right.measure.measure(&right.of(self.run, *b)), right_factor);
-        let n = one.n.min(other.n);
-        // The same measure in two arms: the ratio of paired blocks decides, since
-        // what slowed both arms cancels in it.
-        let is_same =
-            *measure == *right.measure && left.argument == right.argument && left.window == right.window;
-        let paired = is_same
-            .then(|| measure.ratio(&left.of(self.run, *b), &left.of(self.run, *a)))
-            .flatten()
-            .filter(|ratio| ratio.interval.is_some());
-        let (verdict, reason) = match paired {
-            Some(ratio) => {
-                let (verdict, reason) =
-                    judge(measure, Measured { n, ..ratio }, op, right_factor / self.factor);
-                if verdict == Verdict::Inconclusive && reason.is_empty() {
-                    let (low, high) = ratio.interval.unwrap_or_default();
-                    let text = format!("the ratio's interval {low:.2} to {high:.2} straddles {right_factor}");
-                    (verdict, text)
-                } else {
-                    (verdict, reason)
-                }
+        let (is_bound, pairs): (bool, Vec<(char, char)>) = match (lefts.as_slice(), rights.as_slice()) {
+            ([a], [b]) => (true, vec![(*a, *b)]),
+            // Neither side names an arm: every arm must meet it by itself.
+            _ if left.axes.is_empty() && right.axes.is_empty() => {
+                (false, lefts.iter().map(|arm| (*arm, *arm)).collect())
             }
-            None => apart(measure, one, other, op),
+            _ => (true, Vec::new()),
         };
-        self.check(NO_ARM, one.value, other.value, n, verdict, reason)
+        if pairs.is_empty() {
+            let reason = "each side of a comparison must name exactly one arm that is run";
+            return vec![self.check(NO_ARM, Measured::default(), None, open(reason.into()))];
+        }
+        let one = |(a, b): (char, char)| {
+            let arm = if is_bound && a != b { NO_ARM } else { a };
+            let sides = (self.figure(left, a, self.factor), self.figure(right, b, right_factor));
+            let (one, other) = match sides {
+                (Ok(one), Ok(other)) => (one, other),
+                (Err((seen, reason)), _) => return self.check(arm, seen, None, open(reason)),
+                (Ok(one), Err((_, reason))) => {
+                    return self.check(arm, estimate(&one), None, open(reason));
+                }
+            };
+            let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other);
+            let (seen, limit) = (estimate(&one), estimate(&other));
+            let seen = Measured { n: seen.n.min(limit.n), ..seen };
+            let mut worded = self.worded(judgement, &one);
+            if limit.value.is_none() && limit.interval.is_some() {
+                let text = format::measured(&limit, left.measure.unit.symbol());
+                worded.reason = [worded.reason, format!("the other side is {text}")].join("; ");
+                worded.reason = worded.reason.trim_start_matches("; ").to_owned();
+            }
+            self.check(arm, seen, limit.value.filter(|_| !limit.is_censored), worded)
+        };
+        pairs.into_iter().map(one).collect()
     }
 
-    fn check(
-        &self,
-        arm: char,
-        value: Option<f64>,
-        limit: Option<f64>,
-        n: u64,
-        verdict: Verdict,
-        reason: String,
-    ) -> Check {
+    /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.
+    fn figure(&self, query: &Query, arm: char, factor: f64) -> Result<Figure, (Measured, String)> {
+        let selection = query.of(self.run, arm);
+        let frame = selection.frame();
+        let statistic = (query.measure.statistic)(&selection).scaled(factor);
+        let is_event = self.basis == Basis::Seen || query.window != Window::Whole && selection.has_fault();
+        let resampling = Arc::new(Resampling::new(&frame));
+        if !is_event {
+            return Ok(Figure::new(statistic, &resampling));
+        }
+        let needed = statistic.needed_samples();
+        if statistic.n > 0 && statistic.n < needed {
+            let reason = format!("{} samples; it takes {needed}", statistic.n);
+            return Err((statistic.seen(), reason));
+        }
+        Ok(Figure::new(statistic.as_event(&frame), &resampling).of_event())
+    }
+
+    /// A judgement with its reason in words, where it needs one.
+    fn worded(&self, judgement: Judgement, figure: &Figure) -> Worded {
+        let Judgement { verdict, note, interval } = judgement;
+        let unit = self.left.measure.unit.symbol();
+        let reason = match (verdict, note, interval) {
+            (Verdict::Inconclusive, Some(Note::TooFew | Note::TooFewToJudge), _) => {
+                let statistic = figure.statistic();
+                format!("{} samples; it takes {}", statistic.n, statistic.needed_samples())
+            }
+            (Verdict::Inconclusive, Some(note), _) => note.sentence().to_owned(),
+            (Verdict::Inconclusive, None, Some((decided, interval))) => straddles(decided, interval, unit),
+            _ => String::new(),
+        };
+        Worded { verdict, reason, note }
+    }
+
+    fn check(&self, arm: char, seen: Measured, limit: Option<f64>, worded: Worded) -> Check {
+        let Worded { verdict, reason, note } = worded;
         Check {
             id: self.id,
             text: self.expectation.text.clone(),
             arm,
-            value,
+            value: seen.value,
+            interval: seen.interval,
+            is_censored: seen.is_censored,
             limit,
             unit: self.left.measure.unit.symbol().to_owned(),
-            margin: margin(self.expectation.op, value, limit),
-            n,
+            margin: margin(self.expectation.op, seen.value.filter(|_| !seen.is_censored), limit),
+            n: seen.n,
             verdict,
             reason,
+            note,
             since_ns: None,
+        }
+    }
+}
+
+/// A judgement in words.
+struct Worded {
+    verdict: Verdict,
+    reason: String,
+    note: Option<Note>,
+}
+
+fn open(reason: String) -> Worded {
+    Worded { verdict: Verdict::Inconclusive, reason, note: None }
+}
+
+/// Why an interval decides nothing.
+fn straddles(decided: Decided, interval: Interval, unit: &str) -> String {
+    match decided {
+        Decided::Value => format!("the interval {} straddles the limit", format::interval(interval, unit)),
+        Decided::ShareBeyond(may_be) => format!(
+            "{} are beyond the limit, and {} may be",
+            format::interval(interval, "%"),
+            format::value(Some(may_be), "%")
+        ),
+        Decided::Ratio => {
+            let high = interval.high.map_or_else(|| "..".into(), format::times);
+            format!("the ratio's interval {} to {high} holds the factor", format::times(interval.low))
+        }
+        Decided::Difference => {
+            format!("the difference's interval {} holds 0", format::interval(interval, unit))
         }
     }
 }
@@ -141,50 +230,6 @@ fn margin(op: Op, value: Option<f64>, limit: Option<f64>) -> Option<f64> {
     let (value, limit) = (value?, limit?);
     let distance = (limit - value).abs();
     Some(if op.holds(value, limit) { distance } else { -distance }).filter(|margin| margin.is_finite())
-}
-
-/// Two measures without pairs: they stand apart when their intervals do.
-fn apart(measure: &Measure, one: Measured, other: Measured, op: Op) -> (Verdict, String) {
-    let (Some(left), Some(right)) = (one.value, other.value) else {
-        return (Verdict::Inconclusive, "no samples".into());
-    };
-    if let Some(reason) = too_few(measure, one.n.min(other.n)) {
-        return (Verdict::Inconclusive, reason);
-    }
-    let (left_low, left_high) = one.interval.unwrap_or((left, left));
-    let (right_low, right_high) = other.interval.unwrap_or((right, right));
-    let corners =
-        [(left_low, right_low), (left_low, right_high), (left_high, right_low), (left_high, right_high)];
-    let holding = corners.iter().filter(|(l, r)| op.holds(*l, *r)).count();
-    match holding {
-        4 => (Verdict::Pass, String::new()),
-        0 => (Verdict::Fail, String::new()),
-        _ => (Verdict::Inconclusive, "the intervals of both sides overlap".into()),
-    }
-}
-
-/// One measured value against a limit.
-fn judge(measure: &Measure, measured: Measured, op: Op, limit: f64) -> (Verdict, String) {
-    let Some(value) = measured.value else { return (Verdict::Inconclusive, "no samples".into()) };
-    if let Some(reason) = too_few(measure, measured.n) {
-        return (Verdict::Inconclusive, reason);
-    }
-    // `== 0` is about what was seen: no interval of an estimate is a point.
-    let interval = measured.interval.filter(|_| op != Op::Equal);
-    let (low, high) = interval.unwrap_or((value, value));
-    match (op.holds(low, limit), op.holds(high, limit)) {
-        (true, true) => (Verdict::Pass, String::new()),
-        (false, false) => (Verdict::Fail, String::new()),
-        _ => {
-            let [low, high] = [low, high].map(|end| shown(Some(end), measure.unit.symbol()));
-            (Verdict::Inconclusive, format!("the interval {low} to {high} straddles the limit"))
-        }
-    }
-}
-
-fn too_few(measure: &Measure, n: u64) -> Option<String> {
-    let needed = measure.min_samples;
-    (n < needed).then(|| format!("{n} samples; it takes {needed}"))
 }
 
 /// The run's verdict: invalid before fail before inconclusive before pass.

@@ -5,26 +5,27 @@
 //! - [`expect`]: expectations, and how they are parsed.
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
 //! - [`lints`](mod@lints): what makes a run invalid or inconclusive.
-//! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family. [`finding`]: whether two figures
-//!   differ.
+//! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
+//!   [`answer`]: what it comes to, in six lines.
+//! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.
 //! - [`glossary`]: what every number is.
-//! - [`stats`]: intervals. `value`: the sorts of values measures have.
 //!
 //! Start with [`measures::CATALOGUE`], [`judge::checks`] and [`card::scorecard`].
 
+pub mod answer;
 mod breakdowns;
 pub mod card;
+mod draft;
 pub mod expect;
 pub mod finding;
 pub mod glossary;
+pub mod inference;
 pub mod judge;
 pub mod lints;
 pub mod measure;
 pub mod measures;
 mod onset;
 pub mod selection;
-pub mod stats;
-mod value;
 
 pub use card::scorecard;
 pub use expect::Expectation;

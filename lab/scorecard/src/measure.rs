@@ -5,11 +5,17 @@ use model::{Run, Window};
 use record::{Better, Measured};
 
 use crate::expect::{Argument, Parameter};
+use crate::inference::Statistic;
 use crate::selection::Selection;
-use crate::stats;
 
-/// Samples a share needs before it is judged.
-pub(crate) const MIN_SHARE: u64 = 100;
+/// Two latencies whose ratio is nearer to 1 than this are the same to a decision.
+pub(crate) const LATENCY_MARGIN: f64 = 1.10;
+/// The same of CPU, memory, hops and spans.
+pub(crate) const RESOURCE_MARGIN: f64 = 1.05;
+/// Two shares nearer than this are the same to a decision: half a point.
+pub(crate) const SHARE_MARGIN: f64 = 0.005;
+/// A part of a total changes no decision below this share of the base arm's total.
+pub(crate) const PART_MARGIN: f64 = 0.05;
 
 /// What a number is a number of. Both sides of an expectation must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,33 +58,12 @@ pub struct Measure {
     pub unit: Unit,
     /// Which way is good.
     pub better: Better,
-    /// Samples below which no expectation on it is judged.
-    pub min_samples: u64,
-    /// The quantile it is, where it is one.
-    pub quantile: Option<f64>,
-    /// What the blocks of a window are good for.
-    pub blocks: Blocks,
-    /// What else has to be known of it.
+    /// What has to be known of it besides.
     pub properties: &'static [Property],
-    /// Its value over the seconds of a selection and the samples behind it, with an interval where the samples
-    /// themselves have one.
-    pub value: fn(&Selection<'_>) -> Measured,
+    /// What its value over a selection is made of.
+    pub statistic: fn(&Selection<'_>) -> Statistic,
     /// Where it stands on the scorecard.
     pub rows: &'static [Row],
-}
-
-/// What the blocks of a window are good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blocks {
-    /// Nothing: the measure has no meaning in a part of its window, or no spread.
-    Unused,
-    /// Ratios: a block counts from so many samples.
-    Ratio {
-        /// Samples a block needs.
-        min_samples: u64,
-    },
-    /// Ratios and the interval of the value.
-    RatioAndInterval,
 }
 
 /// A property that decides how a measure is judged.
@@ -92,6 +77,8 @@ pub enum Property {
     NeedsOpenLoop,
     /// A machine busy with other things disturbs it more than arms differ.
     NeedsIdleMachine,
+    /// Two starts of one program differ in it: latency, time, CPU.
+    DependsOnStart,
     /// It belongs to the host rather than to an arm.
     OfHost,
     /// By itself it is a condition: more than none.
@@ -127,15 +114,17 @@ pub enum RowWindow {
 }
 
 /// How the arms of a row are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Comparison {
-    /// B over A: shown, and its interval decides.
-    Ratio,
-    /// B over A decides, and is not shown: it would be a ratio of CPU without the work it sits on.
-    HiddenRatio,
-    /// Whether the intervals of the arms overlap.
-    Intervals,
-    /// Arms are not compared.
+    /// An arm over the base arm, equivalent within this ratio.
+    Ratio(f64),
+    /// The same row in another guise: it takes the finding of the row of that id, and counts in no family.
+    SameAs(&'static str),
+    /// An arm less the base arm, equivalent within this difference, in the row's unit.
+    Difference(f64),
+    /// The same of a part, equivalent within this share of the base arm's total.
+    Part(f64),
+    /// Arms are not compared: the row explains others.
     Unjudged,
 }
 
@@ -192,17 +181,19 @@ impl Measure {
         meaning: "",
         unit: Unit::Count,
         better: Better::Lower,
-        min_samples: 1,
-        quantile: None,
-        blocks: Blocks::Unused,
         properties: &[],
-        value: |_| Measured { value: None, n: 0, interval: None },
+        statistic: |_| Statistic::exact(None),
         rows: &[],
     };
 
     /// Whether it has a property.
     pub fn has(&self, property: Property) -> bool {
         self.properties.contains(&property)
+    }
+
+    /// Whether it is a latency of journeys, whose failures lie above every value.
+    pub fn is_latency(&self) -> bool {
+        self.has(Property::NeedsIdleMachine)
     }
 
     /// As an expectation writes it: `p99(journey)`.
@@ -213,49 +204,14 @@ impl Measure {
         }
     }
 
-    /// Its value over a selection, with samples and interval.
-    pub fn measure(&self, of: &Selection<'_>) -> Measured {
-        let whole = (self.value)(of);
-        if self.blocks != Blocks::RatioAndInterval {
-            return whole;
-        }
-        let blocks: Vec<f64> = of.blocks().iter().filter_map(|block| self.in_block(block)).collect();
-        Measured { interval: stats::mean(&blocks).map(|(_, interval)| interval), ..whole }
+    /// Its value as seen over a selection, without an interval.
+    pub fn seen(&self, of: &Selection<'_>) -> Measured {
+        (self.statistic)(of).seen()
     }
 
     /// The same over a window of an arm, all journeys together.
     pub fn over(&self, run: &Run, arm: char, window: &Window) -> Measured {
-        self.measure(&Selection::new(run, arm, window, &Argument::of_row(self.parameter, None)))
-    }
-
-    /// `b` over `a`: from pairs of blocks where the measure has them, else from the two intervals.
-    pub fn ratio(&self, a: &Selection<'_>, b: &Selection<'_>) -> Option<Measured> {
-        let (left, right) = (self.measure(a), self.measure(b));
-        let value = match (left.value?, right.value?) {
-            (a, b) if a > 0.0 => b / a,
-            _ => return None,
-        };
-        let blocks = |of: &Selection<'_>| -> Vec<Option<f64>> {
-            of.blocks().iter().map(|block| self.in_block(block)).collect()
-        };
-        let paired = stats::paired_ratio(&blocks(a), &blocks(b)).map(|(_, interval)| interval);
-        let interval = paired.or_else(|| {
-            let ((a_low, a_high), (b_low, b_high)) = (left.interval?, right.interval?);
-            (a_low > 0.0).then(|| (b_low / a_high, b_high / a_low))
-        });
-        Some(Measured { value: Some(value), n: left.n.min(right.n), interval })
-    }
-
-    /// Its value in one block; `None` where it has no meaning in a part of a window, or too few samples there.
-    fn in_block(&self, block: &Selection<'_>) -> Option<f64> {
-        match self.blocks {
-            Blocks::Unused => None,
-            Blocks::Ratio { min_samples } => {
-                let measured = (self.value)(block);
-                measured.value.filter(|_| measured.n >= min_samples)
-            }
-            Blocks::RatioAndInterval => (self.value)(block).value,
-        }
+        self.seen(&Selection::new(run, arm, window, &Argument::of_row(self.parameter, None)))
     }
 }
 

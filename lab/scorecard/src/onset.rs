@@ -16,7 +16,7 @@ pub(crate) fn onset(measure: &Measure, of: &Selection<'_>, holds: impl Fn(f64) -
     let seconds = of.seconds();
     let is_violated = |until: u32| {
         let window = Window::Seconds(seconds.start, until);
-        (measure.value)(&of.within(&window)).value.is_some_and(|value| !holds(value))
+        measure.seen(&of.within(&window)).value.is_some_and(|value| !holds(value))
     };
     let last_good = (seconds.start + 1..=seconds.end).rev().find(|until| !is_violated(*until));
     let from = last_good.unwrap_or(seconds.start);

@@ -1,12 +1,13 @@
 //! Some seconds of one arm: all that a measure sees of a run.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use model::{Run, SECOND, TimeRange, Window};
-use record::{Arm, Audit, Cost, Edge, Header, Host, Latencies, Measured, PhasePlan, Proc, StepPlan};
+use model::{Run, SECOND, TimeRange, Window, journeys};
+use record::{Arm, Audit, Class, Edge, Header, Host, Latencies, PhasePlan, Proc, StepPlan};
 
 use crate::expect::Argument;
-use crate::value::{exact, once, proportion};
+use crate::inference::{Arrivals, Frame, Once, Statistic, Terms, Trials};
 
 /// Which seconds of which arm, and what an expectation wrote in the brackets of the measure.
 #[derive(Clone, Debug)]
@@ -35,13 +36,27 @@ impl<'a> Selection<'a> {
 
     /// The same of some seconds only.
     pub fn of_seconds(&self, seconds: Range<u32>) -> Self {
-        Self { range: TimeRange { round: 0, seconds }, ..self.clone() }
+        Self { range: TimeRange { round: self.range.round, seconds }, ..self.clone() }
     }
 
-    /// Its window cut into blocks that stand for themselves: rounds, or parts of one round.
-    pub fn blocks(&self) -> Vec<Self> {
-        let blocks = self.run.blocks(self.window).into_iter();
-        blocks.map(|range| Self { range, ..self.clone() }).collect()
+    /// The units of its window: what intervals are made from.
+    pub fn frame(&self) -> Frame {
+        let rounds = self.run.header.rounds.max(1);
+        let units = u32::try_from(self.run.units(self.window).len()).unwrap_or(u32::MAX);
+        let window = crate::card::name_of(self.window);
+        Frame { seed: self.run.header.seed, window, rounds, seconds: units / rounds }
+    }
+
+    /// A figure of every unit, round by round.
+    pub fn by_unit<T>(&self, figure: impl Fn(&Self) -> Option<T>) -> Vec<Option<T>> {
+        let units = self.run.units(self.window).into_iter();
+        units.map(|range| figure(&Self { range, ..self.clone() })).collect()
+    }
+
+    /// A figure of every round.
+    pub fn by_round<T>(&self, figure: impl Fn(&Self) -> Option<T>) -> Vec<Option<T>> {
+        let rounds = self.run.rounds(self.window).into_iter();
+        rounds.map(|range| figure(&Self { range, ..self.clone() })).collect()
     }
 
     /// Its seconds since the load's start.
@@ -60,6 +75,56 @@ impl<'a> Selection<'a> {
         self.run.sum(self.arm, &self.range, self.argument.journeys(), which)
     }
 
+    /// Its load seconds, each with its round.
+    fn load_seconds(&self) -> impl Iterator<Item = (u32, u32)> {
+        let rounds = match self.range.round {
+            0 => 1..=self.run.header.rounds.max(1),
+            round => round..=round,
+        };
+        let seconds = self.range.seconds.clone();
+        rounds.flat_map(move |round| seconds.clone().map(move |second| (round, second)))
+    }
+
+    /// Journeys that ended in its seconds; `None` where that is not known of one of them.
+    pub fn finished(&self) -> Option<u64> {
+        self.load_seconds().map(|(round, second)| self.run.unit_finished(self.arm, round, second)).sum()
+    }
+
+    /// Requests on the wire, all edges; `None` where a process was not asked.
+    pub fn requests(&self) -> Option<u64> {
+        self.load_seconds().map(|(round, second)| self.run.unit_hops(self.arm, round, second)).sum()
+    }
+
+    /// CPU of the arm's processes by part, ns; the parts add up to the total. `None` where a process was not asked.
+    pub fn cpu_parts(&self) -> Option<BTreeMap<&'a str, u64>> {
+        let mut parts = BTreeMap::new();
+        for (round, second) in self.load_seconds() {
+            for (part, ns) in self.run.unit_cpu(self.arm, round, second)?.parts {
+                *parts.entry(part).or_default() += ns;
+            }
+        }
+        Some(parts)
+    }
+
+    /// Traced requests that are whole in every arm, and their time on the critical path by class, ns; `None` where there
+    /// are none.
+    pub fn traced(&self) -> Option<(u64, BTreeMap<Class, u64>)> {
+        let (mut requests, mut classes) = (0, BTreeMap::new());
+        for (round, second) in self.load_seconds() {
+            let Some(of_second) = self.run.unit_trace(self.arm, round, second) else { continue };
+            requests += of_second.n;
+            for (class, ns) in of_second.classes {
+                *classes.entry(class).or_default() += ns;
+            }
+        }
+        (requests > 0).then_some((requests, classes))
+    }
+
+    /// How long a user waits at most, microseconds.
+    pub fn longest_wait_us(&self) -> u64 {
+        self.run.header.timeout_us
+    }
+
     /// Journeys sent, all of them.
     pub fn sent(&self) -> u64 {
         self.run.sum(self.arm, &self.range, "all", |window| window.sent)
@@ -70,9 +135,30 @@ impl<'a> Selection<'a> {
         self.run.merged(self.arm, &self.range, self.argument.journeys(), which)
     }
 
-    /// Share of the chosen journeys that were offered.
-    pub fn share(&self, part: impl Fn(&record::Window) -> u64) -> Measured {
-        proportion(self.sum(part), self.sum(|window| window.offered))
+    /// The chosen journeys as arrivals: how long the ok ones took, from when they were due, and how many failed.
+    pub fn arrivals(&self) -> Arrivals {
+        let waits = self.latencies(|window| &window.intended);
+        Arrivals { waits, censored: self.sum(journeys::failed) }
+    }
+
+    /// The share of the chosen journeys that are events.
+    pub fn share_of_journeys(&self, is_failure: bool, events: fn(&record::Window) -> u64) -> Statistic {
+        let trials = self.by_unit(|unit| {
+            Some(Trials { events: unit.sum(events), trials: unit.sum(|window| window.offered) })
+        });
+        let arrivals = self.by_unit(|unit| Some(unit.arrivals()));
+        Statistic::share(trials, arrivals, is_failure)
+    }
+
+    /// A figure per journey that ended, unit by unit; `scale` from its unit to the row's.
+    pub fn per_journey(&self, scale: f64, figure: impl Fn(&Self) -> Option<u64>) -> Statistic {
+        let n = self.by_unit(Self::finished).into_iter().flatten().sum();
+        self.quotient(n, scale, |unit| unit.over_finished(figure(unit)?))
+    }
+
+    /// A quotient of sums, unit by unit.
+    pub fn quotient(&self, n: u64, scale: f64, terms: impl Fn(&Self) -> Option<Terms>) -> Statistic {
+        Statistic::quotient(self.by_unit(terms), n, scale)
     }
 
     /// The seconds of the journeys that pass a test of their name.
@@ -83,9 +169,15 @@ impl<'a> Selection<'a> {
         self.run.windows(self.arm, &self.range, is_chosen)
     }
 
-    /// CPU of the arm's processes, ns; `None` where they were not sampled.
+    /// CPU of the arm's processes, ns; `None` where one of them was not asked, as its parts are.
     pub fn cpu_ns(&self) -> Option<u64> {
-        self.run.cpu_ns(self.arm, &self.range)
+        let of_second = |(round, second)| Some(self.run.unit_cpu(self.arm, round, second)?.total_ns);
+        self.load_seconds().map(of_second).sum()
+    }
+
+    /// A figure over the journeys that ended.
+    fn over_finished(&self, figure: u64) -> Option<Terms> {
+        Some(Terms { numerator: figure as f64, denominator: self.finished()? as f64 })
     }
 
     /// How much a cumulative figure of the arm's processes grew; `None` where they were not sampled.
@@ -111,34 +203,48 @@ impl<'a> Selection<'a> {
         self.run.hosts(&self.range)
     }
 
-    /// The cost lines of the phases in its window.
-    pub fn costs(&self) -> impl Iterator<Item = &'a Cost> {
-        self.run.costs(self.arm, self.window)
-    }
-
     /// A count of the arm's plan.
-    pub fn planned(&self, count: impl Fn(&Arm) -> u64) -> Measured {
-        self.plan().map_or_else(Measured::default, |arm| exact(count(arm), 1))
+    pub fn planned(&self, count: impl Fn(&Arm) -> u64) -> Statistic {
+        Statistic::exact(self.plan().map(|arm| count(arm) as f64))
     }
 
-    /// A count of the audit of acknowledged writes, rounds added up.
-    pub fn audited(&self, count: impl Fn(&Audit) -> u64) -> Measured {
-        let audit = self.run.audit(self.arm);
-        audit.map_or_else(Measured::default, |audit| exact(count(&audit), audit.acknowledged))
-    }
-
-    /// Seconds from the first mark in the arm of the step the argument names to the mark `end`.
-    pub fn step_until(&self, end: &str) -> Measured {
-        let Some(step) = self.step() else { return Measured::default() };
-        let at = |mark: &str| {
-            let mut events = self.run.events().iter().filter(|(_, event)| event.number == step.number);
-            let found = events.find(|(_, event)| {
-                event.mark.as_ref().is_some_and(|(arm, other)| *arm == self.arm && other == mark)
-            });
-            found.map(|(t, _)| *t)
+    /// A count of the audit of acknowledged writes.
+    pub fn audited(&self, count: impl Fn(&Audit) -> u64) -> Statistic {
+        let of_round = |round: &Self| {
+            let audit = self.run.audit_of(self.arm, round.range.round)?;
+            Some(Trials { events: count(audit), trials: audit.acknowledged })
         };
-        let ns = at("began").zip(at(end)).map(|(began, end)| end.saturating_sub(began));
-        once(ns.map(|ns| ns as f64 / SECOND as f64))
+        Statistic::count(self.by_round(of_round))
+    }
+
+    /// Seconds from the first mark in the arm of the step the argument names to the mark `end`, in each round.
+    pub fn step_until(&self, end: &str) -> Statistic {
+        let of_round = |round: &Selection<'_>| {
+            let step = self.step()?;
+            let within = round.run_time();
+            let at = |mark: &str| {
+                let mut events = self.run.events().iter().filter(|(_, event)| event.number == step.number);
+                let found = events.find(|(t, event)| {
+                    event.mark.as_ref().is_some_and(|(arm, other)| *arm == self.arm && other == mark)
+                        && within.iter().any(|range| range.contains(t))
+                });
+                found.map(|(t, _)| *t)
+            };
+            let ns = at("began")?..at(end)?;
+            Some(Once::of(ns.end.saturating_sub(ns.start) as f64 / SECOND as f64))
+        };
+        Statistic::event(self.by_round(of_round))
+    }
+
+    /// Whether a fault acts in its window: what happens then is one event, and its seconds are no sample of others.
+    pub fn has_fault(&self) -> bool {
+        let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
+        let mut faults = self.run.header.steps.iter().filter(|step| step.is_fault);
+        faults.any(|step| {
+            let (from, to) =
+                (second(step.start_ns), second((step.start_ns + step.length_ns).saturating_sub(1)));
+            from < self.range.seconds.end && to.max(from) >= self.range.seconds.start
+        })
     }
 
     /// The arm as planned.
@@ -150,12 +256,6 @@ impl<'a> Selection<'a> {
     pub fn step(&self) -> Option<&'a StepPlan> {
         let name = self.argument.name();
         self.run.header.steps.iter().find(|step| step.id == name || step.number.to_string() == name)
-    }
-
-    /// CPU as cores in use.
-    pub fn cores(&self, cpu_ns: Option<u64>) -> Option<f64> {
-        let seconds = self.length_s();
-        cpu_ns.filter(|_| seconds > 0.0).map(|ns| ns as f64 / SECOND as f64 / seconds)
     }
 }
 

@@ -41,7 +41,7 @@ fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
         (
             label(&score.measure, &score.window),
             values,
-            model::format::ratio(&score),
+            model::format::effect(&score),
             count(samples.map(|n| n as f64)),
         )
     };

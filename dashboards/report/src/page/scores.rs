@@ -99,7 +99,7 @@ impl Page<'_> {
         self.context_rows(run);
         self.write(format_args!(
             "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
-             interval of B/A. n is the smallest of the arms.</p>"
+             interval of B against A. n is the smallest of the arms.</p>"
         ));
     }
 
@@ -126,7 +126,7 @@ impl Page<'_> {
                 row,
                 "<td{}>{}</td>",
                 interval_title(&measured, &score.unit),
-                escaped(&value(measured.value, &score.unit))
+                escaped(&format::measured(&measured, &score.unit))
             );
         }
         let (mark, class) = match model::outcome::is_b_better(score) {
@@ -137,7 +137,7 @@ impl Page<'_> {
         let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
         self.write(format_args!(
             "{row}<td>{}</td><td>{}</td><td class=\"text {class}\">{mark}{}</td></tr>",
-            escaped(&format::ratio(score)),
+            escaped(&format::effect(score)),
             count(Some(n as f64)),
             escaped(&score.finding)
         ));
@@ -195,7 +195,7 @@ impl Page<'_> {
                     line,
                     "<td{}>{}</td>",
                     interval_title(measured, &row.unit),
-                    escaped(&value(measured.value, &row.unit))
+                    escaped(&format::measured(measured, &row.unit))
                 );
             }
             if pair.runs.iter().all(Option::is_some) {
@@ -245,7 +245,7 @@ impl Page<'_> {
                 escaped(&check.text),
                 escaped(&if why.is_empty() { String::new() } else { format!(": {why}") }),
                 check.arm,
-                escaped(&value(check.value, &check.unit)),
+                escaped(&format::measured(&check.measured(), &check.unit)),
                 escaped(&value(check.limit, &check.unit)),
                 escaped(&value(check.margin, &check.unit)),
                 count(Some(check.n as f64)),
@@ -283,7 +283,7 @@ impl Page<'_> {
                         let _ = write!(
                             cells,
                             "<td>{}</td><td>{}</td>{}",
-                            escaped(&value(check.value, &check.unit)),
+                            escaped(&format::measured(&check.measured(), &check.unit)),
                             escaped(&value(check.margin, &check.unit)),
                             verdict_cell(check)
                         );
@@ -322,13 +322,9 @@ pub(super) fn mark(is_better: Option<bool>) -> (&'static str, &'static str) {
 
 /// A figure's interval, shown at the pointer.
 fn interval_title(measured: &record::Measured, unit: &str) -> String {
-    measured.interval.map_or_else(String::new, |(low, high)| {
-        let text = format!(
-            "95 % interval {} to {}, n {}",
-            value(Some(low), unit),
-            value(Some(high), unit),
-            count(Some(measured.n as f64))
-        );
-        format!(" title=\"{}\"", escaped(&text))
-    })
+    if measured.value.is_none() && measured.interval.is_none() {
+        return String::new();
+    }
+    let text = format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
+    format!(" title=\"{}\"", escaped(&text))
 }

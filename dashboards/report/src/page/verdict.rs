@@ -38,6 +38,11 @@ impl Page<'_> {
             self.write(format_args!("<p>{}</p>", escaped(&header.title)));
             self.quiet(&header.why);
         }
+        let answer = scorecard::answer::answer(run);
+        if !answer.is_empty() {
+            let items: String = answer.iter().map(|line| format!("<li>{}</li>", escaped(line))).collect();
+            self.write(format_args!("<ul class=\"answer\">{items}</ul>"));
+        }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
         let peak = run.end.as_ref();
         let peak = peak.map_or_else(String::new, |end| format!(", at most {:.0} MiB", end.pss_mib_peak));

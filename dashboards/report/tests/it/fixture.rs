@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use model::Run;
 use record::{
-    Arm, Better, Check, Class, Edge, End, Entry, Event, EventKind, ExpectationPlan, Header, Instance,
-    JourneyPlan, Kept, Latencies, Line, Lint, Machine, Measured, Part, Phase, PhasePlan, Proc, Score,
-    Segment, Span, Split, StepPlan, Trace, Verdict, Window,
+    Arm, Better, Check, Class, Contrast, Edge, End, Entry, Event, EventKind, ExpectationPlan, Finding,
+    Header, Instance, Interval, JourneyPlan, Kept, Latencies, Line, Lint, Machine, Measured, Part, Phase,
+    PhasePlan, Proc, Score, Segment, Span, Split, StepPlan, Trace, Verdict, Window,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -85,6 +85,8 @@ fn header() -> Header {
         schedule_digest: "00".into(),
         planned: 400,
         good_within_us: 1_000_000,
+        timeout_us: 2_000_000,
+        probe_us: 2_000_000,
         load_start_ns: SECOND,
         ready_ms: 100,
         telemetry: "sampled".into(),
@@ -173,6 +175,9 @@ pub fn lines() -> Vec<Line> {
             n: 4_812,
             verdict,
             reason: reason.into(),
+            interval: None,
+            is_censored: false,
+            note: None,
             since_ns: None,
         })
     };
@@ -187,8 +192,14 @@ pub fn lines() -> Vec<Line> {
     let straddles = "the interval 88.0% to 92.0% straddles the limit";
     say(end, check(1, "goodput(all) > 90%", 0.9, 0.9, "%", Verdict::Inconclusive, straddles));
     say(end, check(2, "errors(all) < 1%", 0.0, 0.01, "%", Verdict::Pass, ""));
-    let measured =
-        |value| Measured { value: Some(value), n: 4_812, interval: Some((value * 0.9, value * 1.1)) };
+    let measured = |value: f64, low, high| Measured {
+        value: Some(value),
+        n: 4_812,
+        interval: Some(Interval::new(low, high)),
+        ..Measured::default()
+    };
+    let about = |value: f64| measured(value, value * 0.9, value * 1.1);
+    let ratio = Some(measured(19.9, 17.1, 23.0));
     let score = Score {
         id: "latency_p99".into(),
         claim: "network latency between services".into(),
@@ -196,8 +207,14 @@ pub fn lines() -> Vec<Line> {
         unit: "s".into(),
         better: Better::Lower,
         window: "fault".into(),
-        arms: BTreeMap::from([('A', measured(0.0094)), ('B', measured(0.187))]),
-        ratio: Some(Measured { value: Some(19.9), n: 4_812, interval: Some((17.1, 23.0)) }),
+        part_of: None,
+        arms: BTreeMap::from([('A', about(0.0094)), ('B', about(0.187))]),
+        margin: Some(1.1),
+        contrasts: BTreeMap::from([(
+            'B',
+            Contrast { ratio, finding: Some(Finding::Differs), ..Contrast::default() },
+        )]),
+        ratio,
         context: Some("work 1 ms".into()),
         finding: "differs".into(),
     };
@@ -360,7 +377,7 @@ pub fn other_lines() -> Vec<Line> {
             Entry::Score(score) => {
                 let b = score.arms.get_mut(&'B').expect("measured");
                 b.value = Some(0.02);
-                b.interval = Some((0.018, 0.023));
+                b.interval = Some(Interval::new(0.018, 0.023));
             }
             Entry::Check(check) if check.id == 0 => {
                 check.value = Some(0.02);

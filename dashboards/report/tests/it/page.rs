@@ -214,7 +214,7 @@ fn lines_of_sweep() -> Vec<record::Line> {
         })
         .collect();
     for (id, value) in [("pareto_front", 1.0), ("cpu_per_journey", 0.0041)] {
-        let measured = record::Measured { value: Some(value), n: 1, interval: None };
+        let measured = record::Measured { value: Some(value), n: 1, ..record::Measured::default() };
         let arms = std::collections::BTreeMap::from([('A', measured)]);
         let score = record::Score { id: id.into(), arms, ..scores[0].clone() };
         lines.insert(1, record::Line { t: 0, entry: record::Entry::Score(Box::new(score)) });

@@ -105,7 +105,7 @@ fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Cir
         let (from, to) =
             (step.start_ns / 1_000_000_000, (step.start_ns + step.length_ns).div_ceil(1_000_000_000));
         let that = that.over_seconds(u32::try_from(from).unwrap_or(0), u32::try_from(to).unwrap_or(u32::MAX));
-        let checks = record.query(|tally| judge::checks(tally, 0, &that)).unwrap_or_default();
+        let checks = record.query(|tally| judge::conditions(tally, &that)).unwrap_or_default();
         checks.iter().any(|check| check.verdict == Verdict::Pass)
     };
     let played = |step: &&scenario::Step| notes.degraded.iter().all(|(number, _)| *number != step.number);

@@ -11,7 +11,7 @@ use crate::arm::layout::ArmLayout;
 use crate::process::host;
 use crate::run::finish::assertions;
 use crate::run::plan::{
-    PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, telemetry_level,
+    PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, telemetry_level, timeout_us,
 };
 use crate::run::schedules::Schedules;
 use crate::steps::targets::{self, ResolvedTarget};
@@ -53,6 +53,8 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         schedule_digest: start.schedules.digest(),
         planned: start.schedules.planned,
         good_within_us: good_within_us(scenario),
+        timeout_us: timeout_us(scenario),
+        probe_us: loadgen::journeys::PROBE_TIMEOUT_US,
         load_start_ns: start.load_start_ns,
         ready_ms: start.ready_ms,
         telemetry: telemetry_level(scenario.telemetry).to_string(),

@@ -114,7 +114,7 @@ impl RunPlan<'_> {
 }
 
 /// Time for a whole request, microseconds.
-fn timeout_us(scenario: &Scenario) -> u64 {
+pub(crate) fn timeout_us(scenario: &Scenario) -> u64 {
     u64::try_from(scenario.load.timeout.duration().as_micros()).unwrap_or(u64::MAX)
 }
 

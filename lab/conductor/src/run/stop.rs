@@ -58,7 +58,7 @@ pub(crate) fn stop_reason(
         generator_lag_us: record.query(|run| finish::generator_lag_us(run, second)).flatten(),
     };
     let holds = |condition: &scorecard::Expectation| {
-        let checks = record.query(|run| judge::checks(run, 0, condition)).unwrap_or_default();
+        let checks = record.query(|run| judge::conditions(run, condition)).unwrap_or_default();
         checks.iter().any(|check| check.verdict == Verdict::Pass).then(|| condition.text.clone())
     };
     exhausted(stop.max_ns, &observed).or_else(|| stop.when.iter().find_map(holds))

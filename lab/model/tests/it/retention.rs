@@ -79,7 +79,7 @@ fn sums_and_percentiles_of_a_long_run_are_exact_over_its_phases_and_blocks() {
     let run = long_run();
     let windows = ["steady", "crash", "after"].map(|name| Window::Phase(name.into()));
     for window in windows.iter().chain([&Window::Whole]) {
-        for range in run.blocks(window).into_iter().chain([run.whole(window)]) {
+        for range in run.units(window).into_iter().chain([run.whole(window)]) {
             let seconds = range.seconds.clone();
             let count = u64::from(seconds.end - seconds.start);
             assert_eq!(run.sum('A', &range, "all", |w| w.offered), 5 * count, "{range:?}");

@@ -67,6 +67,8 @@ fn header() -> Header {
         schedule_digest: "00".into(),
         planned: 1,
         good_within_us: 1,
+        timeout_us: 1,
+        probe_us: 1,
         load_start_ns: 1,
         ready_ms: 1,
         telemetry: "full".into(),
@@ -143,7 +145,21 @@ fn end() -> End {
 
 /// One of each.
 pub fn lines() -> Vec<Line> {
-    let measured = Measured { value: Some(1.0), n: 1, interval: Some((0.5, 1.5)) };
+    let measured = Measured {
+        value: Some(1.0),
+        n: 1,
+        interval: Some(Interval::new(0.5, 1.5)),
+        is_censored: true,
+        note: Some(Note::Censored),
+    };
+    let contrast = Contrast {
+        ratio: Some(measured),
+        difference: Some(measured),
+        finding: Some(Finding::Differs),
+        note: Some(Note::WithinThisRun),
+        differs_alone: true,
+        could_see: Some(0.1),
+    };
     let entries = vec![
         Entry::Header(Box::new(header())),
         Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: "A".into() }),
@@ -179,6 +195,9 @@ pub fn lines() -> Vec<Line> {
             n: 1,
             verdict: Verdict::Pass,
             reason: String::new(),
+            interval: Some(Interval::from(0.5)),
+            is_censored: true,
+            note: Some(Note::ThisEvent),
             since_ns: Some(1),
         }),
         Entry::Score(Box::new(Score {
@@ -188,7 +207,10 @@ pub fn lines() -> Vec<Line> {
             unit: "s".into(),
             better: Better::Lower,
             window: "steady".into(),
+            part_of: Some("latency".into()),
             arms: by_arm(measured),
+            margin: Some(1.1),
+            contrasts: by_arm(contrast),
             ratio: Some(measured),
             context: Some("work 1 ms".into()),
             finding: "differs".into(),

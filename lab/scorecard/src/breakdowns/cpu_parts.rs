@@ -1,146 +1,127 @@
-//! Where the CPU of a journey goes, part by part, from the cost lines; and the context without which a ratio of
-//! latencies or CPU is not shown. Where the time goes is read from traces (`trace_time`), whose classes fill a journey
-//! exactly and on every edge.
+//! Where the CPU of a journey goes, part by part, second by second; and the context without which a ratio of latencies or
+//! CPU is not shown. Where the time goes is read from traces (`trace_time`), whose classes fill a journey exactly and on
+//! every edge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::format::value;
 use model::glossary::Term;
 use model::{Run, SECOND, Window};
-use record::{Better, Measured, Score};
+use record::Better;
 
 use super::Breakdown;
-use crate::card::{Card, name_of};
-use crate::measure::{Claim, Unit};
-use crate::value::plain;
+use crate::card::Card;
+use crate::draft::Draft;
+use crate::expect::Argument;
+use crate::measure::{Claim, Comparison, PART_MARGIN, Unit};
+use crate::measures::CPU_PER_JOURNEY;
+use crate::selection::Selection;
 
-/// `cpu_total`, and `cpu_<part>` for each part.
+/// `cpu_<part>` for each part.
 pub(super) const CPU_PARTS: Breakdown = Breakdown {
-    terms: &[
-        Term {
-            id: "cpu_total",
-            name: "CPU",
-            unit: "s",
-            better: Better::Lower,
-            meaning: "CPU per journey over one phase, split below by the processes' own sampling",
-        },
-        Term {
-            id: "cpu",
-            name: "of it",
-            unit: "s",
-            better: Better::Lower,
-            meaning: "CPU per journey of one part, from sampled polls, scaled to the total from /proc",
-        },
-    ],
-    rows,
+    terms: &[Term {
+        id: "cpu",
+        name: "of it",
+        unit: "s",
+        better: Better::Lower,
+        meaning: "CPU per journey of one part, from sampled polls and the threads' own clocks; the parts add up to the CPU \
+                  per journey",
+    }],
+    drafts,
+    scores: |_| Vec::new(),
 };
 
 /// Parts that are the price of crossing a process boundary.
 const CROSSING: [&str; 4] = ["encoding", "transport", "queueing", "waking"];
 /// Parts that are the work itself.
 const WORK: [&str; 2] = ["business", "database"];
+/// The part that is read from sampled work of components: without it a ratio sits on nothing.
+const SAMPLED: &str = "business";
 
-/// CPU of an arm per journey, seconds.
-pub(crate) struct CpuParts {
-    /// By part.
-    pub cpu: BTreeMap<String, f64>,
-    total: f64,
-    /// Journeys it is of.
-    pub journeys: u64,
+/// CPU and hops of an arm over a window, from the units in which all of its processes were asked.
+struct Spent {
+    /// CPU by part per journey, seconds.
+    parts: BTreeMap<String, f64>,
+    /// Requests on the wire per journey.
     hops: f64,
 }
 
-impl CpuParts {
-    /// Those of an arm over the phases of a window; `None` without a journey.
-    pub fn of(run: &Run, window: &Window, arm: char) -> Option<Self> {
-        let mut cpu = BTreeMap::<String, f64>::new();
-        let (mut journeys, mut total, mut requests) = (0, 0, 0.0);
-        for cost in run.costs(arm, window) {
-            journeys += cost.journeys;
-            total += cost.cpu_total_ns;
-            requests += cost.hops * cost.journeys as f64;
-            for (part, ns) in &cost.cpu_parts_ns {
-                *cpu.entry(part.clone()).or_default() += *ns as f64;
+impl Spent {
+    /// `None` without a journey.
+    fn of(run: &Run, window: &Window, arm: char) -> Option<Self> {
+        let selection = Selection::new(run, arm, window, &Argument::None);
+        let known = selection.by_unit(|unit| Some((unit.cpu_parts()?, unit.requests()?, unit.finished()?)));
+        let (mut ns, mut requests, mut journeys) = (BTreeMap::<&str, u64>::new(), 0, 0);
+        for (parts, sent, finished) in known.into_iter().flatten() {
+            for (part, spent) in parts {
+                *ns.entry(part).or_default() += spent;
             }
+            (requests, journeys) = (requests + sent, journeys + finished);
         }
-        if journeys == 0 {
-            return None;
-        }
-        let per_journey = |ns: f64| ns / SECOND as f64 / journeys as f64;
-        Some(Self {
-            cpu: cpu.into_iter().map(|(part, ns)| (part, per_journey(ns))).collect(),
-            total: per_journey(total as f64),
-            journeys,
-            hops: requests / journeys as f64,
+        let per_journey = |ns: u64| ns as f64 / SECOND as f64 / journeys as f64;
+        (journeys > 0).then(|| Self {
+            parts: ns.into_iter().map(|(part, ns)| (part.to_owned(), per_journey(ns))).collect(),
+            hops: requests as f64 / journeys as f64,
         })
     }
 
     fn sum(&self, parts: &[&str]) -> f64 {
-        parts.iter().filter_map(|part| self.cpu.get(*part)).sum()
+        parts.iter().filter_map(|part| self.parts.get(*part)).sum()
     }
 }
 
 /// Whether it is known where an arm's CPU went: without it a ratio has no meaning. Threads of databases are known by
 /// name; the work of components only where it is sampled.
 pub(crate) fn is_known(run: &Run, arm: char) -> bool {
-    let parts = CpuParts::of(run, &Window::Whole, arm);
-    parts.is_some_and(|parts| parts.cpu.get("business").is_some_and(|seconds| *seconds > 0.0))
+    let spent = Spent::of(run, &Window::Whole, arm);
+    spent.is_some_and(|spent| spent.parts.get(SAMPLED).is_some_and(|seconds| *seconds > 0.0))
 }
 
 /// `A: work 0.41ms CPU, hop 0.12ms CPU x 5.1 hops` for each arm; `None` where it is not known of all.
 pub(crate) fn context(run: &Run, window: &Window) -> Option<String> {
     let of_arm = |arm: &record::Arm| {
-        let parts = CpuParts::of(run, window, arm.letter)?;
-        let hop = if parts.hops > 0.0 { parts.sum(&CROSSING) / parts.hops } else { 0.0 };
+        let spent = Spent::of(run, window, arm.letter)?;
+        let hop = if spent.hops > 0.0 { spent.sum(&CROSSING) / spent.hops } else { 0.0 };
         let time = |seconds: f64| value(Some(seconds), Unit::Time.symbol());
         Some(format!(
             "{}: work {} CPU, hop {} CPU x {:.1} hops",
             arm.letter,
-            time(parts.sum(&WORK)),
+            time(spent.sum(&WORK)),
             time(hop),
-            parts.hops
+            spent.hops
         ))
     };
     let texts: Option<Vec<String>> = run.header.arms.iter().map(of_arm).collect();
     Some(texts?.join("; "))
 }
 
-fn rows(card: &Card<'_>) -> Vec<Score> {
-    let parts: BTreeMap<char, Option<CpuParts>> =
-        card.run.letters().into_iter().map(|arm| (arm, CpuParts::of(card.run, &card.steady, arm))).collect();
-    let row = |id: String, text: String, seconds: &dyn Fn(&CpuParts) -> f64| {
-        let arms = card.arms(|arm| {
-            let of_arm = parts.get(&arm).and_then(Option::as_ref);
-            of_arm.map_or_else(Measured::default, |parts| plain(Some(seconds(parts)), parts.journeys))
-        });
-        let difference = card.pair().and_then(|(a, b)| Some(arms.get(&b)?.value? - arms.get(&a)?.value?));
-        Score {
-            id,
-            claim: Claim::Latency.words().into(),
-            measure: text,
-            unit: Unit::Time.symbol().into(),
+fn drafts(card: &Card<'_>) -> Vec<Draft> {
+    let letters = card.run.letters();
+    let selections: Vec<Selection<'_>> =
+        letters.iter().map(|arm| Selection::new(card.run, *arm, &card.steady, &Argument::None)).collect();
+    let Some(frame) = selections.first().map(Selection::frame) else { return Vec::new() };
+    let names: BTreeSet<&str> = selections
+        .iter()
+        .flat_map(|selection| selection.by_unit(Selection::cpu_parts))
+        .flatten()
+        .flat_map(BTreeMap::into_keys)
+        .collect();
+    let draft = |part: &&str| {
+        let ns = |unit: &Selection<'_>| Some(unit.cpu_parts()?.get(*part).copied().unwrap_or(0));
+        let statistics =
+            selections.iter().map(|selection| (selection.arm, selection.per_journey(1e-9, ns))).collect();
+        Draft {
+            claim: Claim::Latency,
+            unit: Unit::Time,
             better: Better::Lower,
-            window: name_of(&card.steady),
-            ratio: None,
-            context: None,
-            finding: difference.map_or_else(String::new, signed),
-            arms,
+            part_of: Some(TOTAL),
+            comparison: Comparison::Part(PART_MARGIN),
+            depends_on_start: true,
+            ..Draft::new(format!("cpu_{part}"), format!("of it {part}"), frame.clone(), statistics)
         }
     };
-    let mut names: Vec<&String> = parts.values().flatten().flat_map(|parts| parts.cpu.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut scores =
-        vec![row("cpu_total".into(), "CPU per journey, from /proc".into(), &|parts| parts.total)];
-    scores.extend(names.into_iter().map(|part| {
-        let seconds = |parts: &CpuParts| parts.cpu.get(part).copied().unwrap_or(0.0);
-        row(format!("cpu_{part}"), format!("of it {part}"), &seconds)
-    }));
-    scores
+    names.iter().map(draft).collect()
 }
 
-/// A difference in seconds with its sign.
-fn signed(seconds: f64) -> String {
-    let sign = if seconds < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", value(Some(seconds.abs()), Unit::Time.symbol()))
-}
+/// The row the parts add up to.
+const TOTAL: &str = CPU_PER_JOURNEY.name;

@@ -6,15 +6,13 @@ use std::collections::BTreeMap;
 use model::Window;
 use model::format::value;
 use model::glossary::Term;
-use record::{Better, Score, StepPlan};
+use record::{Better, Measured, Note, Score, StepPlan};
 
 use super::Breakdown;
 use super::trace_sums::{Part, TraceSums};
 use crate::card::{Card, name_of};
-use crate::finding;
 use crate::measure::{Claim, Unit};
 use crate::selection::phase_of;
-use crate::value::plain;
 
 /// Growth, as a share of the whole mean, below which no place is named.
 const MIN_GROWTH: f64 = 0.1;
@@ -28,7 +26,8 @@ pub(super) const CULPRIT: Breakdown = Breakdown {
         better: Better::Higher,
         meaning: "1 where what grew most on the critical path, against the steady phase, touches what the fault hits",
     }],
-    rows: |card| card.run.header.steps.iter().filter_map(|step| row(card, step)).collect(),
+    drafts: |_| Vec::new(),
+    scores: |card| card.run.header.steps.iter().filter_map(|step| row(card, step)).collect(),
 };
 
 /// The row of one step; `None` where it hits nothing, or no trace was kept.
@@ -41,8 +40,8 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
     let mut arms = BTreeMap::new();
     let mut words = Vec::new();
     for arm in run.letters().into_iter().filter(|arm| !step.not_applicable.contains_key(arm)) {
-        let before = TraceSums::of(run, arm, &card.steady, None);
-        let after = TraceSums::of(run, arm, &during, None);
+        let before = TraceSums::of(run, arm, &card.steady);
+        let after = TraceSums::of(run, arm, &during);
         if before.n == 0 || after.n == 0 {
             continue;
         }
@@ -57,7 +56,8 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
                 false
             }
         };
-        arms.insert(arm, plain(Some(f64::from(u8::from(is_right))), after.n));
+        let value = Some(f64::from(u8::from(is_right)));
+        arms.insert(arm, Measured { value, n: after.n, note: Some(Note::ThisEvent), ..Measured::default() });
     }
     if arms.is_empty() {
         return None;
@@ -69,9 +69,12 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
         unit: Unit::Count.symbol().into(),
         better: Better::Higher,
         window: name_of(&during),
+        part_of: None,
+        margin: None,
+        contrasts: BTreeMap::new(),
         ratio: None,
         context: Some(words.join("; ")),
-        finding: finding::of_intervals(&arms).into(),
+        finding: Note::ThisEvent.words().into(),
         arms,
     })
 }

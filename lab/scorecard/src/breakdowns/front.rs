@@ -4,19 +4,25 @@
 //! better in something.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::glossary::Term;
 use model::{Run, Window};
-use record::{Better, Score};
+use record::{Better, Measured, Note, Score};
 
 use super::Breakdown;
 use crate::card::{Card, name_of};
-use crate::measure::{Claim, Unit};
+use crate::expect::Argument;
+use crate::inference::front::{Axis, Membership, Standing, memberships};
+use crate::inference::{Figure, Resampling};
+use crate::measure::{Claim, Measure, Unit};
 use crate::measures::{CPU_PER_JOURNEY, MEMORY, P50};
-use crate::value::once;
+use crate::selection::Selection;
 
 /// From so many arms the front is looked for.
 const MIN_ARMS: usize = 5;
+/// Arms that are named as beating a tied one.
+const MAX_NAMED: usize = 3;
 
 /// `bystanders` and `pareto_front`.
 pub(super) const FRONT: Breakdown = Breakdown {
@@ -31,12 +37,13 @@ pub(super) const FRONT: Breakdown = Breakdown {
         Term {
             id: "pareto_front",
             name: "front",
-            unit: "",
+            unit: "%",
             better: Better::Neither,
-            meaning: "1 where no other grouping is better in everything",
+            meaning: "probability that no other grouping is better in everything: on the front from 90 %, off it to 10 %, tied between",
         },
     ],
-    rows,
+    drafts: |_| Vec::new(),
+    scores,
 };
 
 /// Share of journeys hurt that do not need the component whose process dies, averaged over
@@ -75,58 +82,74 @@ fn bystanders(run: &Run, arm: char) -> Option<f64> {
     (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
 }
 
-/// What groupings are compared by; less is better in all of them.
-fn figures(run: &Run, arm: char) -> Option<[f64; 4]> {
-    let [latency, cpu, memory] =
-        [P50, CPU_PER_JOURNEY, MEMORY].map(|measure| measure.over(run, arm, &Window::Whole).value);
-    Some([latency?, cpu?, memory?, bystanders(run, arm)?])
+/// A measure over the whole run, as an axis.
+fn axis(run: &Run, arm: char, measure: &Measure, resampling: &Arc<Resampling>) -> Option<Axis> {
+    let argument = Argument::of_row(measure.parameter, None);
+    let selection = Selection::new(run, arm, &Window::Whole, &argument);
+    Axis::of(&Figure::new((measure.statistic)(&selection), resampling))
 }
 
-/// Whether one is at least as good in everything and better in something.
-fn beats(one: &[f64; 4], other: &[f64; 4]) -> bool {
-    one.iter().zip(other).all(|(a, b)| a <= b) && one.iter().zip(other).any(|(a, b)| a < b)
+/// What groupings are compared by; less is better in all of them.
+fn axes(run: &Run, arm: char, resampling: &Arc<Resampling>) -> Option<Vec<Axis>> {
+    let mut axes = Vec::new();
+    for measure in [&P50, &CPU_PER_JOURNEY, &MEMORY] {
+        axes.push(axis(run, arm, measure, resampling)?);
+    }
+    axes.push(Axis::exact(bystanders(run, arm)?));
+    Some(axes)
 }
 
 /// Rows of a run of many arms; none for a run of few.
-fn rows(card: &Card<'_>) -> Vec<Score> {
+fn scores(card: &Card<'_>) -> Vec<Score> {
     let letters = card.run.letters();
     if letters.len() < MIN_ARMS {
         return Vec::new();
     }
-    let known: BTreeMap<char, [f64; 4]> =
-        letters.into_iter().filter_map(|arm| Some((arm, figures(card.run, arm)?))).collect();
-    let row = |id: &str, text: &str, unit: Unit, better, value: &dyn Fn(&[f64; 4]) -> f64| Score {
+    let frame = Selection::new(card.run, letters[0], &Window::Whole, &Argument::None).frame();
+    let resampling = Arc::new(Resampling::new(&frame));
+    let known: BTreeMap<char, Vec<Axis>> =
+        letters.into_iter().filter_map(|arm| Some((arm, axes(card.run, arm, &resampling)?))).collect();
+    let arms: Vec<char> = known.keys().copied().collect();
+    let members = memberships(&known.values().cloned().collect::<Vec<_>>());
+    let row = |id: &str, text: &str, unit: Unit, better, value: &dyn Fn(usize) -> Measured| Score {
         id: id.into(),
         claim: Claim::Groupings.words().into(),
         measure: text.into(),
         unit: unit.symbol().into(),
         better,
         window: name_of(&Window::Whole),
+        part_of: None,
+        margin: None,
+        contrasts: BTreeMap::new(),
         ratio: None,
         context: None,
         finding: String::new(),
-        arms: known.iter().map(|(arm, figures)| (*arm, once(Some(value(figures))))).collect(),
+        arms: arms.iter().enumerate().map(|(index, arm)| (*arm, value(index))).collect(),
     };
-    let is_on_front = |figures: &[f64; 4]| {
-        let is_beaten = known.values().any(|other| beats(other, figures));
-        f64::from(u8::from(!is_beaten))
-    };
+    let exact =
+        |value: f64| Measured { value: Some(value), n: 1, note: Some(Note::Exact), ..Measured::default() };
     let hurt = "journeys hurt that do not need the component whose process dies, averaged";
-    let best = "1 where no other is better in everything";
+    let best = "probability that no other is better in everything";
+    let harm = |index: usize| exact(known[&arms[index]].last().map_or(0.0, |axis| axis.value));
+    let membership =
+        |index: usize| Measured { value: Some(members[index].share), n: 1, ..Measured::default() };
     vec![
-        row("bystanders", hurt, Unit::Share, Better::Lower, &|figures| figures[3]),
-        row("pareto_front", best, Unit::Count, Better::Neither, &is_on_front),
+        row("bystanders", hurt, Unit::Share, Better::Lower, &harm),
+        Score {
+            context: ties(card.run, &arms, &members),
+            ..row("pareto_front", best, Unit::Share, Better::Neither, &membership)
+        },
     ]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_beats_another_only_if_it_is_nowhere_worse() {
-        assert!(beats(&[1.0, 1.0, 1.0, 0.0], &[1.0, 1.0, 2.0, 0.0]));
-        assert!(!beats(&[1.0, 1.0, 1.0, 0.5], &[2.0, 2.0, 2.0, 0.0]), "better in three, worse in one");
-        assert!(!beats(&[1.0; 4], &[1.0; 4]), "equals stand side by side");
-    }
+/// `tied: pairs (beaten most often by mono, trio)`: arms of which it is not sure whether they are on the front.
+fn ties(run: &Run, arms: &[char], members: &[Membership]) -> Option<String> {
+    let tied = arms.iter().zip(members).filter(|(_, member)| member.standing == Standing::Tied);
+    let texts: Vec<String> = tied
+        .map(|(arm, member)| {
+            let by = member.beaten_by.iter().take(MAX_NAMED).map(|index| run.arm_name(arms[*index]));
+            format!("{} (beaten by {})", run.arm_name(*arm), by.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    (!texts.is_empty()).then(|| format!("tied: {}", texts.join("; ")))
 }

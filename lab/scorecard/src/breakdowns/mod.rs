@@ -7,19 +7,22 @@ mod front;
 mod trace_sums;
 mod trace_time;
 
-pub(crate) use cpu_parts::{CpuParts, context, is_known};
+pub(crate) use cpu_parts::{context, is_known};
 
 use model::glossary::Term;
 use record::Score;
 
 use crate::card::Card;
+use crate::draft::Draft;
 
 /// A family of rows.
 pub(crate) struct Breakdown {
     /// Their terms in the glossary: the ids of rows begin with these.
     pub terms: &'static [Term],
-    /// The rows of a run.
-    pub rows: fn(&Card<'_>) -> Vec<Score>,
+    /// The rows of a run from which something is concluded.
+    pub drafts: fn(&Card<'_>) -> Vec<Draft>,
+    /// The rows of a run that are conclusions by themselves.
+    pub scores: fn(&Card<'_>) -> Vec<Score>,
 }
 
 /// All of them, in the order of the scorecard.

@@ -1,84 +1,85 @@
-//! Where the time of a journey goes, class by class, from the critical paths of its traces.
+//! Where the time of a journey goes, class by class, from the critical paths of traced requests that are known in every arm.
+
+use std::collections::BTreeMap;
 
 use model::glossary::Term;
-use record::{Better, Class, Measured, Score};
+use record::{Better, Class, Note};
 
 use super::Breakdown;
-use super::trace_sums::TraceSums;
-use crate::card::{Card, name_of};
-use crate::finding;
-use crate::measure::{Claim, Unit};
-use crate::stats;
+use crate::card::Card;
+use crate::draft::Draft;
+use crate::expect::Argument;
+use crate::inference::{Statistic, Terms};
+use crate::measure::{Claim, Comparison, LATENCY_MARGIN, PART_MARGIN, Unit};
+use crate::selection::Selection;
 
-/// `trace_<class>` for each class that took time.
+/// `trace_total`, and `trace_<class>` for each class that took time.
 pub(super) const TRACE_TIME: Breakdown = Breakdown {
-    terms: &[Term {
-        id: "trace",
-        name: "on the critical path",
-        unit: "s",
-        better: Better::Lower,
-        meaning: "mean per journey over all traces of the phase; segments of the critical path fill a request exactly",
-    }],
-    rows,
+    terms: &[
+        Term {
+            id: TOTAL,
+            name: "traced",
+            unit: "s",
+            better: Better::Lower,
+            meaning: "mean time of the traced requests whose traces are whole in every arm, split below by class",
+        },
+        Term {
+            id: "trace",
+            name: "on the critical path",
+            unit: "s",
+            better: Better::Lower,
+            meaning: "mean per traced request; segments of the critical path fill a request exactly",
+        },
+    ],
+    drafts,
+    scores: |_| Vec::new(),
 };
 
-fn rows(card: &Card<'_>) -> Vec<Score> {
-    if card.run.splits().next().is_none() {
-        return Vec::new();
-    }
-    let has_time =
-        |score: &Score| score.arms.values().any(|measured| measured.value.is_some_and(|v| v != 0.0));
-    Class::ALL.iter().map(|class| row(card, *class)).filter(has_time).collect()
-}
+/// The row the classes add up to.
+const TOTAL: &str = "trace_total";
 
-fn row(card: &Card<'_>, class: Class) -> Score {
+fn drafts(card: &Card<'_>) -> Vec<Draft> {
     let run = card.run;
-    let mean = |arm: char, round: Option<u32>| TraceSums::of(run, arm, &card.steady, round).class(class);
-    let arms = card.arms(|arm| mean(arm, None));
-    let ratio = card.pair().and_then(|(a, b)| {
-        let of_rounds = |arm: char| -> Vec<Option<f64>> {
-            (1..=run.header.rounds).map(|round| mean(arm, Some(round)).value).collect()
-        };
-        // Rounds are blocks that stand for themselves; without enough of them the spread of single traces has to do.
-        match stats::paired_ratio(&of_rounds(a), &of_rounds(b)) {
-            Some((value, interval)) => {
-                let n = arms.get(&a)?.n.min(arms.get(&b)?.n);
-                Some(Measured { value: Some(value), n, interval: Some(interval) })
-            }
-            None => quotient(arms.get(&a)?, arms.get(&b)?),
+    let letters = run.letters();
+    let selections: Vec<Selection<'_>> =
+        letters.iter().map(|arm| Selection::new(run, *arm, &card.steady, &Argument::None)).collect();
+    let Some(frame) = selections.first().map(Selection::frame) else { return Vec::new() };
+    let is_incomplete = letters.iter().any(|arm| run.spans_lost(*arm) > 0);
+    let draft = |id: String, text: String, ns: &dyn Fn(&BTreeMap<Class, u64>) -> u64| {
+        let statistics = selections.iter().map(|selection| (selection.arm, mean(selection, ns))).collect();
+        Draft {
+            claim: Claim::Latency,
+            unit: Unit::Time,
+            better: Better::Lower,
+            depends_on_start: true,
+            withheld: is_incomplete.then_some(Note::SpansLost),
+            ..Draft::new(id, text, frame.clone(), statistics)
         }
-    });
-    let is_incomplete = run.letters().into_iter().any(|arm| run.spans_lost(arm) > 0);
-    let finding = match ratio.and_then(|ratio| ratio.interval) {
-        _ if is_incomplete => "spans were lost",
-        Some(interval) => finding::of_ratio(interval),
-        None => finding::of_intervals(&arms),
     };
-    Score {
-        id: format!("trace_{}", class.name()),
-        claim: Claim::Latency.words().into(),
-        measure: format!("{} on the critical path of a journey, mean", class.words()),
-        unit: Unit::Time.symbol().into(),
-        better: Better::Lower,
-        window: name_of(&card.steady),
-        ratio: ratio.filter(|_| !is_incomplete),
-        context: None,
-        finding: finding.into(),
-        arms,
-    }
+    let total = Draft {
+        comparison: Comparison::Ratio(LATENCY_MARGIN),
+        ..draft(TOTAL.into(), "time of a traced request, mean".into(), &|classes| classes.values().sum())
+    };
+    let class = |class: &Class| Draft {
+        comparison: Comparison::Part(PART_MARGIN),
+        part_of: Some(TOTAL),
+        ..draft(format!("trace_{}", class.name()), format!("of it {}", class.words()), &|classes| {
+            classes.get(class).copied().unwrap_or(0)
+        })
+    };
+    let took_time = |draft: &Draft| {
+        let mut arms = draft.statistics.values();
+        arms.any(|statistic| statistic.seen().value.is_some_and(|seconds| seconds > 0.0))
+    };
+    std::iter::once(total).chain(Class::ALL.iter().map(class).filter(took_time)).collect()
 }
 
-/// B over A of two means drawn independently: the delta method on the logarithm.
-fn quotient(a: &Measured, b: &Measured) -> Option<Measured> {
-    let spread = |of: &Measured| {
-        let (value, (low, high)) = (of.value?, of.interval?);
-        (value > 0.0 && low > 0.0).then(|| ((high - low) / 2.0 / value).powi(2))
-    };
-    let half = (spread(a)? + spread(b)?).sqrt();
-    let log = (b.value? / a.value?).ln();
-    Some(Measured {
-        value: Some(log.exp()),
-        n: a.n.min(b.n),
-        interval: Some(((log - half).exp(), (log + half).exp())),
-    })
+/// Mean over the traced requests of each unit.
+fn mean(selection: &Selection<'_>, ns: &dyn Fn(&BTreeMap<Class, u64>) -> u64) -> Statistic {
+    let units = selection.by_unit(|unit| {
+        let (requests, classes) = unit.traced()?;
+        Some(Terms { numerator: ns(&classes) as f64, denominator: requests as f64 })
+    });
+    let n = units.iter().flatten().map(|unit| unit.denominator as u64).sum();
+    Statistic::quotient(units, n, 1e-9).nominal()
 }

@@ -28,7 +28,9 @@ mod generator;
 use model::{Run, Window};
 use record::{Arm, Lint, Verdict};
 
-use crate::measures::MEMORY;
+use crate::expect::Argument;
+use crate::measures::highest_memory;
+use crate::selection::Selection;
 
 pub(crate) use claims::compares_latencies;
 
@@ -185,7 +187,8 @@ fn of_load(run: &Run, found: &mut Found) {
 
 fn over_budget(run: &Run, arm: &Arm, found: &mut Found) {
     let Some(budget) = run.header.budget_memory else { return };
-    let held = MEMORY.over(run, arm.letter, &Window::Whole).value.unwrap_or(0.0);
+    let whole = Selection::new(run, arm.letter, &Window::Whole, &Argument::None);
+    let held = highest_memory(&whole, |_| true).unwrap_or(0.0);
     if held > budget as f64 {
         let text =
             format!("{}: {:.0} MiB held, {:.0} MiB allowed", arm.name, held / MIB, budget as f64 / MIB);

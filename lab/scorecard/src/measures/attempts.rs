@@ -1,21 +1,28 @@
 //! `attempts(a->b)`: tries per logical call of an edge; above 1 it retries.
 
 use crate::expect::Parameter;
+use crate::inference::{Statistic, Terms};
 use crate::measure::Measure;
-use crate::value::plain;
+use crate::selection::Selection;
 
 /// Tries per call.
 pub const ATTEMPTS: Measure = Measure {
     name: "attempts",
     parameter: Parameter::Edge,
     meaning: "tries per logical call of an edge",
-    value: |of| {
-        let (mut tries, mut calls) = (0.0, 0.0);
-        for edge in of.edge() {
-            tries += edge.actual_rps;
-            calls += edge.effective_rps;
-        }
-        plain((calls > 0.0).then(|| tries / calls), calls as u64)
-    },
+    statistic: attempts,
     ..Measure::DEFAULT
 };
+
+fn attempts(of: &Selection<'_>) -> Statistic {
+    let calls: f64 = of.edge().map(|edge| edge.effective_rps).sum();
+    of.quotient(calls as u64, 1.0, |unit| {
+        let mut sum = None;
+        for edge in unit.edge() {
+            let sum: &mut Terms = sum.get_or_insert_default();
+            sum.numerator += edge.actual_rps;
+            sum.denominator += edge.effective_rps;
+        }
+        sum
+    })
+}

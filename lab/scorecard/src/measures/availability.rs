@@ -10,6 +10,6 @@ pub const AVAILABILITY: Measure = Measure {
     name: "availability",
     meaning: "share of offered journeys answered ok",
     better: Better::Higher,
-    value: |of| of.share(|window| window.ok),
+    statistic: |of| of.share_of_journeys(false, |window| window.ok),
     ..ERRORS
 };

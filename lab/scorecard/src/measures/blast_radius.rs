@@ -2,12 +2,11 @@
 //! late, from the step to the end of its phase.
 
 use model::SECOND;
-use record::Measured;
 
 use crate::expect::Parameter;
-use crate::measure::{Claim, Comparison, MIN_SHARE, Measure, Row, RowWindow, Unit};
+use crate::inference::{Once, Statistic};
+use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, SHARE_MARGIN, Unit};
 use crate::selection::{Selection, phase_of};
-use crate::value::proportion;
 
 /// Journeys hurt that do not need the step's target.
 pub const BLAST_RADIUS: Measure = Measure {
@@ -15,24 +14,29 @@ pub const BLAST_RADIUS: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "share of journeys hurt that do not need what the step hits",
     unit: Unit::Share,
-    min_samples: MIN_SHARE,
-    value: blast_radius,
+    statistic: blast_radius,
     rows: &[Row {
         id: "blast_radius",
         name: "blast radius",
         claim: Claim::Isolation,
         text: "journeys hurt that do not need what {step} hits",
         window: RowWindow::EachStep,
-        comparison: Comparison::Ratio,
+        comparison: Comparison::Difference(SHARE_MARGIN),
     }],
     ..Measure::DEFAULT
 };
 
-fn blast_radius(of: &Selection<'_>) -> Measured {
+fn blast_radius(of: &Selection<'_>) -> Statistic {
+    let hurt: Vec<Option<(u64, u64)>> = of.by_round(bystanders);
+    let n = hurt.iter().flatten().map(|(_, offered)| offered).sum();
+    let share = |(hurt, offered): (u64, u64)| Once::of(hurt as f64 / offered as f64);
+    Statistic::event(hurt.into_iter().map(|round| round.map(share)).collect()).of_samples(n)
+}
+
+/// Journeys of a round that were hurt, and all, of those that do not need what the step hits.
+fn bystanders(of: &Selection<'_>) -> Option<(u64, u64)> {
     let header = &of.run.header;
-    let Some((step, phase)) = of.step().and_then(|step| Some((step, phase_of(header, step)?))) else {
-        return Measured::default();
-    };
+    let (step, phase) = of.step().and_then(|step| Some((step, phase_of(header, step)?)))?;
     let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(0);
     let after = of.of_seconds(second(step.start_ns)..second(phase.start_ns + phase.length_ns));
     let is_bystander = |journey: &str| {
@@ -44,5 +48,5 @@ fn blast_radius(of: &Selection<'_>) -> Measured {
         offered += window.offered;
         hurt += window.offered.saturating_sub(window.good);
     }
-    proportion(hurt, offered)
+    (offered > 0).then_some((hurt, offered))
 }

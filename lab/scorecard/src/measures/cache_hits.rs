@@ -3,8 +3,9 @@
 use record::Better;
 
 use crate::expect::Parameter;
-use crate::measure::{MIN_SHARE, Measure, Unit};
-use crate::value::proportion;
+use crate::inference::{Statistic, Trials};
+use crate::measure::{Measure, Unit};
+use crate::selection::Selection;
 
 /// Hits over reads.
 pub const CACHE_HITS: Measure = Measure {
@@ -13,13 +14,16 @@ pub const CACHE_HITS: Measure = Measure {
     meaning: "share of reads a declared cache answered",
     unit: Unit::Share,
     better: Better::Higher,
-    min_samples: MIN_SHARE,
-    value: |of| {
-        let name = of.argument.name();
-        let [hits, reads] = [0, 1].map(|which: usize| {
-            of.grown(|proc| proc.cache.get(name).map_or(0, |cache| cache[which])).unwrap_or(0)
-        });
-        proportion(hits.min(reads), reads)
-    },
+    statistic: cache_hits,
     ..Measure::DEFAULT
 };
+
+fn cache_hits(of: &Selection<'_>) -> Statistic {
+    let name = of.argument.name();
+    let trials = of.by_unit(|unit| {
+        let grown = |which: usize| unit.grown(|proc| proc.cache.get(name).map_or(0, |cache| cache[which]));
+        let (hits, reads) = (grown(0)?, grown(1)?);
+        Some(Trials { events: hits.min(reads), trials: reads })
+    });
+    Statistic::share(trials, Vec::new(), false)
+}

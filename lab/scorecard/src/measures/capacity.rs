@@ -1,43 +1,47 @@
-//! `capacity(journey 50ms)`: the highest rate of a measured phase that kept the limit at its 99th percentile, with
-//! 99 % of its journeys good. From whole phases, whatever the window; without an interval.
+//! `capacity(journey 50ms)`: between which rates lies the highest that is carried with at most one arrival in a hundred
+//! late, failed or dropped. Each measured phase is a rung of a ladder, whatever the window.
 
 use model::Window;
-use record::{Better, Measured};
+use record::Better;
 
 use crate::expect::Parameter;
+use crate::inference::capacity::{Rung, bracket};
+use crate::inference::{Statistic, Trials};
 use crate::measure::{Measure, Property, Unit};
 use crate::selection::Selection;
-use crate::value::plain;
 
-/// Share of a phase's journeys that must be good.
-const MIN_GOOD: f64 = 0.99;
-
-/// Highest rate that was kept.
+/// The bracket of the highest rate that is carried.
 pub const CAPACITY: Measure = Measure {
     name: "capacity",
     parameter: Parameter::JourneyAndTime,
-    meaning: "highest rate of a phase whose p99 was kept and whose journeys were good",
+    meaning: "highest rate carried with 99 % of arrivals within a limit: above the highest phase that held, below the lowest \
+              that failed",
     unit: Unit::Rate,
     better: Better::Higher,
     properties: &[Property::NeedsOpenLoop],
-    value: capacity,
+    statistic: capacity,
     ..Measure::DEFAULT
 };
 
-fn capacity(of: &Selection<'_>) -> Measured {
-    let mut best = Measured::default();
-    for phase in of.run.header.phases.iter().filter(|phase| phase.measure) {
-        let window = Window::Phase(phase.name.clone());
-        let phase = of.within(&window);
-        let (offered, good) = (phase.sum(|window| window.offered), phase.sum(|window| window.good));
-        let p99 = phase.latencies(|window| &window.intended).quantile(0.99);
-        let is_kept =
-            p99.is_some_and(|us| us <= of.argument.time_us()) && good as f64 >= MIN_GOOD * offered as f64;
-        let rate = offered as f64 / phase.length_s().max(1.0);
-        if is_kept && best.value.is_none_or(|value| rate > value) {
-            best = plain(Some(rate), offered);
-        }
-    }
-    // Not even the lowest rate: no capacity at that limit.
-    if best.value.is_none() { plain(Some(0.0), 1) } else { best }
+fn capacity(of: &Selection<'_>) -> Statistic {
+    let measured = of.run.header.phases.iter().filter(|phase| phase.measure);
+    let windows: Vec<Window> = measured.map(|phase| Window::Phase(phase.name.clone())).collect();
+    let mut rungs: Vec<Rung> = windows.iter().filter_map(|window| rung(&of.within(window))).collect();
+    rungs.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+    let found = bracket(&rungs);
+    let n = rungs.iter().flat_map(|rung| &rung.bad).map(|second| second.trials).sum();
+    Statistic::bracket(found.held, found.failed, n)
+}
+
+/// The seconds of one phase, of all rounds; `None` where nothing was due in it.
+fn rung(phase: &Selection<'_>) -> Option<Rung> {
+    let limit_us = phase.argument.time_us();
+    let arrivals: Vec<_> = phase.by_unit(|unit| Some(unit.arrivals())).into_iter().flatten().collect();
+    let bad: Vec<Trials> = arrivals
+        .iter()
+        .map(|unit| Trials { events: unit.waits.above(limit_us) + unit.censored, trials: unit.len() })
+        .collect();
+    let due: u64 = bad.iter().map(|second| second.trials).sum();
+    let rate = due as f64 / phase.length_s();
+    (due > 0).then_some(Rung { rate, bad, arrivals })
 }

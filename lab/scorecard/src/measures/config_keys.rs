@@ -6,14 +6,14 @@ use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
 pub const CONFIG_KEYS: Measure = Measure {
     name: "config_keys",
     meaning: "keys in the configuration of all its nodes",
-    value: |of| of.planned(|arm| arm.config_keys.into()),
+    statistic: |of| of.planned(|arm| arm.config_keys.into()),
     rows: &[Row {
         id: "config_keys",
         name: "config keys",
         claim: Claim::Complexity,
         text: "configuration keys",
         window: RowWindow::Whole,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::Ratio(1.0),
     }],
     ..Measure::DEFAULT
 };

@@ -6,14 +6,14 @@ use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
 pub const DATABASES: Measure = Measure {
     name: "databases",
     meaning: "databases the arm keeps",
-    value: |of| of.planned(|arm| arm.databases.into()),
+    statistic: |of| of.planned(|arm| arm.databases.into()),
     rows: &[Row {
         id: "databases",
         name: "databases",
         claim: Claim::Complexity,
         text: "databases",
         window: RowWindow::Whole,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::Ratio(1.0),
     }],
     ..Measure::DEFAULT
 };

@@ -1,7 +1,9 @@
 //! `errors(journey)`: the share of offered journeys not answered ok.
 
+use model::journeys;
+
 use crate::expect::Parameter;
-use crate::measure::{MIN_SHARE, Measure, Property, Unit};
+use crate::measure::{Measure, Property, Unit};
 
 /// Not ok over offered.
 pub const ERRORS: Measure = Measure {
@@ -9,8 +11,7 @@ pub const ERRORS: Measure = Measure {
     parameter: Parameter::Journey,
     meaning: "share of offered journeys not answered ok",
     unit: Unit::Share,
-    min_samples: MIN_SHARE,
     properties: &[Property::Cumulative],
-    value: |of| of.share(|window| window.offered.saturating_sub(window.ok)),
+    statistic: |of| of.share_of_journeys(true, journeys::failed),
     ..Measure::DEFAULT
 };

@@ -3,7 +3,7 @@
 use record::Better;
 
 use crate::expect::Parameter;
-use crate::measure::{Claim, Comparison, MIN_SHARE, Measure, Property, Row, RowWindow, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN, Unit};
 
 /// Good over offered.
 pub const GOODPUT: Measure = Measure {
@@ -12,9 +12,8 @@ pub const GOODPUT: Measure = Measure {
     meaning: "journeys answered ok and within the time a user waits, over offered",
     unit: Unit::Share,
     better: Better::Higher,
-    min_samples: MIN_SHARE,
     properties: &[Property::Cumulative, Property::NeedsOpenLoop],
-    value: |of| of.share(|window| window.good),
+    statistic: |of| of.share_of_journeys(false, |window| window.good),
     rows: &[
         Row {
             id: "goodput",
@@ -22,7 +21,7 @@ pub const GOODPUT: Measure = Measure {
             claim: Claim::Scalability,
             text: "journeys answered ok and in time",
             window: RowWindow::Steady,
-            comparison: Comparison::Ratio,
+            comparison: Comparison::Difference(SHARE_MARGIN),
         },
         Row {
             id: "goodput",
@@ -30,8 +29,7 @@ pub const GOODPUT: Measure = Measure {
             claim: Claim::Isolation,
             text: "goodput while {step} lasts",
             window: RowWindow::EachStep,
-            comparison: Comparison::Ratio,
+            comparison: Comparison::Difference(SHARE_MARGIN),
         },
     ],
-    ..Measure::DEFAULT
 };

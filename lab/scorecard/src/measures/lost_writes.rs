@@ -1,19 +1,19 @@
 //! `lost_writes`: acknowledged writes that are gone, as the audit at the end of a run counts them. Of all rounds, whatever the window.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, SHARE_MARGIN};
 
 /// Acknowledged writes that are gone.
 pub const LOST_WRITES: Measure = Measure {
     name: "lost_writes",
     meaning: "acknowledged writes the audit did not find",
-    value: |of| of.audited(|audit| audit.lost),
+    statistic: |of| of.audited(|audit| audit.lost),
     rows: &[Row {
         id: "lost_writes",
         name: "lost",
         claim: Claim::Consistency,
         text: "acknowledged writes that are gone",
         window: RowWindow::Whole,
-        comparison: Comparison::Ratio,
+        comparison: Comparison::Difference(SHARE_MARGIN),
     }],
     ..Measure::DEFAULT
 };

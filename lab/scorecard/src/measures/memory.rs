@@ -3,26 +3,26 @@
 use std::collections::BTreeMap;
 
 use model::{SECOND, Window};
-use record::{Measured, Proc};
+use record::Proc;
 
 use crate::expect::Parameter;
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, Unit};
+use crate::inference::{Once, Statistic};
+use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow, Unit};
 use crate::selection::Selection;
-use crate::value::plain;
 
 /// Proportional set size of the arm.
 pub const MEMORY: Measure = Measure {
     name: "procs.pss",
     meaning: "proportional set size of the arm's processes, summed, at its highest",
     unit: Unit::Bytes,
-    value: of_arm,
+    statistic: |of| by_round(of, |_| true),
     rows: &[Row {
         id: "memory",
         name: "memory",
         claim: Claim::Complexity,
         text: "PSS of the arm at its highest",
         window: RowWindow::Whole,
-        comparison: Comparison::Ratio,
+        comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],
     ..Measure::DEFAULT
 };
@@ -33,12 +33,12 @@ pub const MEMORY_OF: Measure = Measure {
     parameter: Parameter::Process,
     meaning: "the same of the processes that hold a component",
     unit: Unit::Bytes,
-    value: |of| highest(of, |proc| holds(proc, of.argument.name())),
+    statistic: |of| by_round(of, |proc| holds(proc, of.argument.name())),
     ..Measure::DEFAULT
 };
 
-pub(super) fn of_arm(of: &Selection<'_>) -> Measured {
-    highest(of, |_| true)
+fn by_round(of: &Selection<'_>, is_meant: impl Fn(&Proc) -> bool + Copy) -> Statistic {
+    Statistic::once(of.by_round(|round| highest(round, is_meant).map(Once::of)))
 }
 
 /// Whether a process holds a component.
@@ -46,23 +46,22 @@ pub(super) fn holds(proc: &Proc, name: &str) -> bool {
     proc.components.iter().any(|component| component == name)
 }
 
-/// Processes sampled in the same second are added. Over the whole run the time before its first measured phase counts
-/// as well.
-fn highest(of: &Selection<'_>, is_meant: impl Fn(&Proc) -> bool) -> Measured {
-    let ranges = (*of.window != Window::Whole).then(|| of.run_time());
-    let is_inside =
-        |t: &u64| ranges.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(t)));
+/// Bytes held at most in any second of a selection; of the whole, from the load's start on.
+pub(crate) fn highest(of: &Selection<'_>, is_meant: impl Fn(&Proc) -> bool) -> Option<f64> {
+    let ranges = match of.window {
+        Window::Whole => of.of_seconds(0..of.seconds().end).run_time(),
+        _ => of.run_time(),
+    };
+    let is_inside = |t: &u64| ranges.iter().any(|range| range.contains(t));
     let mut by_second = BTreeMap::<u64, u64>::new();
-    let mut n = 0;
     for (_, samples) in of.run.processes(of.arm) {
         // A process may be sampled twice in a second: at its tick, and at the end.
         let mut own = BTreeMap::<u64, u64>::new();
         for (t, proc) in samples.iter().filter(|(t, proc)| is_meant(proc) && is_inside(t)) {
             let highest = own.entry(t / SECOND).or_default();
             *highest = proc.pss_kib.max(*highest);
-            n += 1;
         }
         own.into_iter().for_each(|(second, kib)| *by_second.entry(second).or_default() += kib);
     }
-    plain(by_second.values().max().map(|kib| *kib as f64 * 1024.0), n)
+    by_second.values().max().map(|kib| *kib as f64 * 1024.0)
 }

@@ -41,8 +41,10 @@ mod time_to_rollback;
 mod wasted;
 
 pub use cpu_per_journey::CPU_PER_JOURNEY;
+pub use errors::ERRORS;
 pub use latency::P50;
 pub use memory::MEMORY;
+pub(crate) use memory::highest as highest_memory;
 
 use crate::expect::Parameter;
 use crate::measure::Measure;
@@ -50,6 +52,7 @@ use crate::measure::Measure;
 /// All measures, in the order documents list them. The scorecard's rows of one claim stand in this order.
 pub const CATALOGUE: &[&Measure] = &[
     &latency::P50,
+    &latency::P90,
     &latency::P95,
     &latency::P99,
     &latency::P999,

@@ -6,14 +6,16 @@ use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
 pub const PORTS: Measure = Measure {
     name: "ports",
     meaning: "ports the arm listens on",
-    value: |of| of.planned(|arm| arm.instances.iter().map(|i| 1 + u64::from(i.public_port.is_some())).sum()),
+    statistic: |of| {
+        of.planned(|arm| arm.instances.iter().map(|i| 1 + u64::from(i.public_port.is_some())).sum())
+    },
     rows: &[Row {
         id: "ports",
         name: "ports",
         claim: Claim::Complexity,
         text: "listening ports",
         window: RowWindow::Whole,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::Ratio(1.0),
     }],
     ..Measure::DEFAULT
 };

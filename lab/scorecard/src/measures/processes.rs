@@ -6,14 +6,14 @@ use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
 pub const PROCESSES: Measure = Measure {
     name: "processes",
     meaning: "processes the arm is made of",
-    value: |of| of.planned(|arm| arm.instances.len() as u64),
+    statistic: |of| of.planned(|arm| arm.instances.len() as u64),
     rows: &[Row {
         id: "processes",
         name: "processes",
         claim: Claim::Complexity,
         text: "processes",
         window: RowWindow::Whole,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::Ratio(1.0),
     }],
     ..Measure::DEFAULT
 };

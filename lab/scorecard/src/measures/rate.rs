@@ -1,11 +1,11 @@
 //! `rate(journey)`: good journeys per second.
 
-use record::{Better, Measured};
+use record::Better;
 
 use crate::expect::Parameter;
-use crate::measure::{Blocks, Claim, Comparison, MIN_SHARE, Measure, Property, Row, RowWindow, Unit};
+use crate::inference::{Statistic, Terms};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, Unit};
 use crate::selection::Selection;
-use crate::value::plain;
 
 /// Good journeys per second.
 pub const RATE: Measure = Measure {
@@ -14,22 +14,20 @@ pub const RATE: Measure = Measure {
     meaning: "journeys answered ok and in time, over the window's seconds",
     unit: Unit::Rate,
     better: Better::Higher,
-    min_samples: MIN_SHARE,
-    blocks: Blocks::RatioAndInterval,
     properties: &[Property::Cumulative],
-    value: rate,
+    statistic: rate,
     rows: &[Row {
         id: "rate",
         name: "good/s",
         claim: Claim::Scalability,
         text: "good journeys per second",
         window: RowWindow::Steady,
-        comparison: Comparison::Ratio,
+        comparison: Comparison::SameAs("goodput"),
     }],
-    ..Measure::DEFAULT
 };
 
-pub(super) fn rate(of: &Selection<'_>) -> Measured {
-    let (good, seconds) = (of.sum(|window| window.good), of.length_s());
-    plain((seconds > 0.0).then(|| good as f64 / seconds), good)
+fn rate(of: &Selection<'_>) -> Statistic {
+    of.quotient(of.sum(|window| window.good), 1.0, |unit| {
+        Some(Terms { numerator: unit.sum(|window| window.good) as f64, denominator: unit.length_s() })
+    })
 }

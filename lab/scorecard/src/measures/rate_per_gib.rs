@@ -1,11 +1,11 @@
 //! `rate_per_gib`: good journeys per second and GiB held. Memory has one highest value a run, so there is no interval.
 
-use record::{Better, Measured};
+use record::Better;
 
-use super::{memory, rate};
+use super::memory;
+use crate::inference::{Once, Statistic};
 use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, Unit};
 use crate::selection::Selection;
-use crate::value::scaled;
 
 /// Bytes of a GiB.
 const GIB: f64 = 1_073_741_824.0;
@@ -16,19 +16,23 @@ pub const RATE_PER_GIB: Measure = Measure {
     meaning: "good journeys per second over GiB held (PSS)",
     unit: Unit::Rate,
     better: Better::Higher,
-    value: per_gib,
+    statistic: per_gib,
     rows: &[Row {
         id: "rate_per_gib",
         name: "good/s/GiB",
         claim: Claim::Scalability,
         text: "good journeys per second and GiB held",
         window: RowWindow::Steady,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::SameAs("memory"),
     }],
     ..Measure::DEFAULT
 };
 
-fn per_gib(of: &Selection<'_>) -> Measured {
-    let held = memory::of_arm(of).value.map(|bytes| bytes / GIB).filter(|gib| *gib > 0.0);
-    held.map_or_else(Measured::default, |gib| scaled(rate::rate(of), 1.0 / gib))
+fn per_gib(of: &Selection<'_>) -> Statistic {
+    let of_round = |round: &Selection<'_>| {
+        let gib = memory::highest(round, |_| true)? / GIB;
+        let rate = round.sum(|window| window.good) as f64 / round.length_s();
+        (gib > 0.0).then(|| Once::of(rate / gib))
+    };
+    Statistic::once(of.by_round(of_round))
 }

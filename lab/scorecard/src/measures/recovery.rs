@@ -1,57 +1,59 @@
-//! `recovery(journey)`: from the end of the last fault to the first of three seconds with 95 % of goodput. One event a
-//! run, whatever the window; never is a value, and the expectation on it fails.
+//! `recovery(journey)`: from the end of the last fault to the end of the last bad second before three good ones. One event a
+//! round, whatever the window.
 
-use model::{SECOND, Window};
-use record::{Measured, StepPlan};
+use model::SECOND;
+use record::StepPlan;
 
 use crate::expect::Parameter;
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, Unit};
+use crate::inference::recovery::{Recovery, recovery};
+use crate::inference::{Statistic, Trials};
+use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Row, RowWindow, Unit};
 use crate::selection::Selection;
-use crate::value::plain;
 
-/// Goodput counts as recovered from here, for [`RECOVERED_SECONDS`] in a row.
-const MIN_GOOD: f64 = 0.95;
-/// Seconds in a row.
-const RECOVERED_SECONDS: u32 = 3;
+/// Goodput before the faults is that of so many seconds before the first.
+const BEFORE_SECONDS: u32 = 10;
 
 /// Seconds until goodput is back.
 pub const RECOVERY: Measure = Measure {
     name: "recovery",
     parameter: Parameter::Journey,
-    meaning: "from the last fault's end to the first of three seconds with 95 % of their journeys good",
+    meaning: "from the last fault's end to the end of the last second with too few good journeys before three that have enough",
     unit: Unit::Time,
-    value: recovery,
+    statistic: of_rounds,
     rows: &[Row {
         id: "recovery",
         name: "recovery",
         claim: Claim::Isolation,
         text: "from the last fault's end to 95 % goodput",
         window: RowWindow::Whole,
-        comparison: Comparison::Ratio,
+        comparison: Comparison::Ratio(LATENCY_MARGIN),
     }],
     ..Measure::DEFAULT
 };
 
-fn recovery(of: &Selection<'_>) -> Measured {
-    let Some(from) = last_fault_end(&of.run.header.steps) else { return Measured::default() };
-    let end = of.run.seconds(&Window::Whole).end;
-    let (mut good_in_a_row, mut n) = (0, 0);
-    for second in from..end {
-        // By the arrivals due in it.
-        let due = of.of_seconds(second..second + 1);
-        let (offered, good) = (due.sum(|window| window.offered), due.sum(|window| window.good));
-        n += offered;
-        let is_good = offered == 0 || good as f64 >= MIN_GOOD * offered as f64;
-        good_in_a_row = if is_good { good_in_a_row + 1 } else { 0 };
-        if good_in_a_row == RECOVERED_SECONDS {
-            return plain(Some(f64::from(second + 1 - RECOVERED_SECONDS - from)), n);
-        }
-    }
-    plain((n > 0).then_some(f64::INFINITY), n)
+fn of_rounds(of: &Selection<'_>) -> Statistic {
+    let rounds = of.within(&model::Window::Whole).by_round(of_round);
+    let n = rounds.iter().flatten().map(|(_, arrivals)| arrivals).sum();
+    let judged = |(found, _): (Recovery, u64)| found.is_judged.then_some(found.seconds);
+    Statistic::event(rounds.into_iter().map(|round| round.and_then(judged)).collect()).of_samples(n)
 }
 
-/// End of the last fault, in seconds since the load's start; a fault without length ends when it happens.
-fn last_fault_end(steps: &[StepPlan]) -> Option<u32> {
-    let ends = steps.iter().filter(|step| step.is_fault).map(|step| step.start_ns + step.length_ns);
-    ends.max().map(|ns| u32::try_from(ns / SECOND).unwrap_or(u32::MAX))
+/// How goodput came back in one round, and the arrivals that show it; `None` without a fault.
+fn of_round(round: &Selection<'_>) -> Option<(Recovery, u64)> {
+    let steps = || round.run.header.steps.iter().filter(|step| step.is_fault);
+    let first = steps().map(|step| step.start_ns / SECOND).min()?;
+    let last = steps().map(end_s).max()?;
+    let [first, last] = [first, last].map(|second| u32::try_from(second).unwrap_or(u32::MAX));
+    let good = |from: u32, to: u32| {
+        let due = round.of_seconds(from..to);
+        Trials { events: due.sum(|window| window.good), trials: due.sum(|window| window.offered) }
+    };
+    let after: Vec<Trials> = (last..round.seconds().end).map(|second| good(second, second + 1)).collect();
+    let found = recovery(&after, good(first.saturating_sub(BEFORE_SECONDS), first));
+    Some((found, after.iter().map(|second| second.trials).sum()))
+}
+
+/// The first second after a fault; one without length ends when it happens.
+fn end_s(step: &StepPlan) -> u64 {
+    (step.start_ns + step.length_ns).div_ceil(SECOND)
 }

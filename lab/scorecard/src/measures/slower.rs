@@ -1,20 +1,27 @@
-//! `slower(journey 50ms)`: the share of ok journeys slower than that.
+//! `slower(journey 50ms)`: the share of journeys slower than that, failed ones included.
 
 use crate::expect::Parameter;
-use crate::measure::{MIN_SHARE, Measure, Property, Unit};
-use crate::value::proportion;
+use crate::inference::{Statistic, Trials};
+use crate::measure::{Measure, Property, Unit};
+use crate::selection::Selection;
 
-/// Slower than a limit over ok.
+/// Slower than a limit, over all.
 pub const SLOWER: Measure = Measure {
     name: "slower",
     parameter: Parameter::JourneyAndTime,
-    meaning: "share of ok journeys slower than that",
+    meaning: "share of journeys slower than that, failed ones included",
     unit: Unit::Share,
-    min_samples: MIN_SHARE,
     properties: &[Property::Cumulative, Property::NeedsOpenLoop],
-    value: |of| {
-        let latencies = of.latencies(|window| &window.intended);
-        proportion(latencies.above(of.argument.time_us()), latencies.len())
-    },
+    statistic: slower,
     ..Measure::DEFAULT
 };
+
+fn slower(of: &Selection<'_>) -> Statistic {
+    let arrivals = of.by_unit(|unit| Some(unit.arrivals()));
+    let limit_us = of.argument.time_us();
+    let trials = arrivals.iter().map(|unit| {
+        unit.as_ref()
+            .map(|unit| Trials { events: unit.waits.above(limit_us) + unit.censored, trials: unit.len() })
+    });
+    Statistic::share(trials.collect(), arrivals, true)
+}

@@ -1,24 +1,19 @@
 //! `spans`: spans that ended, per journey sent.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
-use crate::value::plain;
+use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow};
 
 /// Spans per journey.
 pub const SPANS: Measure = Measure {
     name: "spans",
-    meaning: "spans ended over journeys sent, sampled or not as configured",
-    value: |of| {
-        let journeys = of.sent();
-        let ended = of.grown(|proc| proc.spans[0]).filter(|_| journeys > 0);
-        plain(ended.map(|ended| ended as f64 / journeys as f64), journeys)
-    },
+    meaning: "spans ended over journeys finished, sampled or not as configured",
+    statistic: |of| of.per_journey(1.0, |unit| unit.grown(|proc| proc.spans[0])),
     rows: &[Row {
         id: "spans",
         name: "spans/journey",
         claim: Claim::Monitoring,
         text: "spans per journey",
         window: RowWindow::Steady,
-        comparison: Comparison::Unjudged,
+        comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],
     ..Measure::DEFAULT
 };

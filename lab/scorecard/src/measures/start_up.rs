@@ -1,21 +1,24 @@
 //! `start_up`: from the arm's first process to all serving. Seen once a run, so without interval.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, Unit};
-use crate::value::once;
+use crate::inference::{Once, Statistic};
+use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Row, RowWindow, Unit};
 
 /// Seconds to serving.
 pub const START_UP: Measure = Measure {
     name: "start_up",
     meaning: "from the arm's first process to all serving",
     unit: Unit::Time,
-    value: |of| once(of.plan().filter(|arm| arm.ready_ms > 0).map(|arm| arm.ready_ms as f64 / 1e3)),
+    statistic: |of| {
+        let ready = of.plan().filter(|arm| arm.ready_ms > 0).map(|arm| Once::of(arm.ready_ms as f64 / 1e3));
+        Statistic::once(vec![ready])
+    },
     rows: &[Row {
         id: "start_up",
         name: "start-up",
         claim: Claim::Complexity,
         text: "from the first process to serving",
         window: RowWindow::Whole,
-        comparison: Comparison::Intervals,
+        comparison: Comparison::Ratio(LATENCY_MARGIN),
     }],
     ..Measure::DEFAULT
 };

@@ -9,6 +9,6 @@ pub const TIME_TO_DETECT: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "from a step's start until it was noticed to be bad",
     unit: Unit::Time,
-    value: |of| of.step_until("detected"),
+    statistic: |of| of.step_until("detected"),
     ..Measure::DEFAULT
 };

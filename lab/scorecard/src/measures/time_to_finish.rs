@@ -9,6 +9,6 @@ pub const TIME_TO_FINISH: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "from a step's start until it was done",
     unit: Unit::Time,
-    value: |of| of.step_until("done"),
+    statistic: |of| of.step_until("done"),
     ..Measure::DEFAULT
 };

@@ -9,6 +9,6 @@ pub const TIME_TO_ROLLBACK: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "from a step's start until it was taken back",
     unit: Unit::Time,
-    value: |of| of.step_until("rolled-back"),
+    statistic: |of| of.step_until("rolled-back"),
     ..Measure::DEFAULT
 };

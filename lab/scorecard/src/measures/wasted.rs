@@ -1,8 +1,9 @@
 //! `wasted(component)`: the share of finished work whose caller no longer waited for it.
 
 use crate::expect::Parameter;
-use crate::measure::{MIN_SHARE, Measure, Unit};
-use crate::value::proportion;
+use crate::inference::{Statistic, Trials};
+use crate::measure::{Measure, Unit};
+use crate::selection::Selection;
 
 /// Work in vain over work done.
 pub const WASTED: Measure = Measure {
@@ -10,13 +11,16 @@ pub const WASTED: Measure = Measure {
     parameter: Parameter::Component,
     meaning: "share of finished work whose caller had given up",
     unit: Unit::Share,
-    min_samples: MIN_SHARE,
-    value: |of| {
-        let name = of.argument.name();
-        let [done, vain] = [0, 1].map(|which: usize| {
-            of.grown(|proc| proc.work.get(name).map_or(0, |work| work[which])).unwrap_or(0)
-        });
-        proportion(vain.min(done), done)
-    },
+    statistic: wasted,
     ..Measure::DEFAULT
 };
+
+fn wasted(of: &Selection<'_>) -> Statistic {
+    let name = of.argument.name();
+    let trials = of.by_unit(|unit| {
+        let grown = |which: usize| unit.grown(|proc| proc.work.get(name).map_or(0, |work| work[which]));
+        let (vain, done) = (grown(1)?, grown(0)?);
+        Some(Trials { events: vain.min(done), trials: done })
+    });
+    Statistic::share(trials, Vec::new(), true)
+}

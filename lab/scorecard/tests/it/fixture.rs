@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use record::{Arm, Audit, Class, Cost, Entry, Header, Instance, JourneyPlan, Latencies, Line, Machine, Part};
-use record::{Phase, PhasePlan, Proc, Split, StepPlan, Window};
+use record::{
+    Arm, Audit, Class, Entry, Header, Instance, JourneyPlan, Latencies, Line, Machine, Part, PartSum,
+};
+use record::{Phase, PhasePlan, Proc, Split, StepPlan, TraceSecond, Window};
 use scorecard::{Circumstances, Expectation};
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -82,6 +84,8 @@ pub fn header(rounds: u32) -> Header {
         schedule_digest: String::new(),
         planned: u64::from(rounds) * 35 * 40,
         good_within_us: 1_000_000,
+        timeout_us: 2_000_000,
+        probe_us: 2_000_000,
         load_start_ns: 0,
         ready_ms: 100,
         telemetry: "metrics".into(),
@@ -169,6 +173,7 @@ impl Run {
             pages: if journey == "home-feed" { good } else { 0 },
             intended: Latencies::of(&histogram),
             service: Latencies::of(&histogram),
+            finished: Some(offered),
             closed: true,
             ..Window::default()
         };
@@ -176,20 +181,38 @@ impl Run {
         self.add(t, Entry::Window(Box::new(window)));
     }
 
-    /// CPU of the arm's one sampled process: so many ns every second of a round.
-    pub fn cpu(mut self, arm: char, ns_a_second: u64) -> Self {
+    /// CPU of the arm's one sampled process: so many ns every second of a round, one part in ten more or less.
+    pub fn cpu(self, arm: char, ns_a_second: u64) -> Self {
+        self.parts(arm, 1, &[("business", ns_a_second)])
+    }
+
+    /// The same by part, and so many requests a journey.
+    pub fn parts(mut self, arm: char, hops: u64, parts: &[(&str, u64)]) -> Self {
+        let total: u64 = parts.iter().map(|(_, ns)| ns).sum();
         for round in 0..u64::from(self.rounds) {
+            let mut spent = round * 37 * total;
+            let mut of_parts: BTreeMap<String, u64> = BTreeMap::new();
             for second in 0..=36 {
                 let proc = Proc {
                     arm,
                     pid: 7,
                     instance: format!("{arm}#0"),
                     components: vec!["feed".into()],
-                    cpu_ns: (round * 37 + second) * ns_a_second,
+                    cpu_ns: spent,
+                    cpu_workers_ns: spent,
+                    scraped: true,
+                    parts: of_parts.clone(),
+                    requests: (round * 37 + second) * 40 * hops,
                     pss_kib: 1_024,
                     ..Proc::default()
                 };
                 self.add((round * 100 + second) * SECOND, Entry::Proc(proc));
+                // A tenth more in one second, less in the next.
+                let swing = |ns: u64| if second % 2 == 0 { ns * 11 / 10 } else { ns * 9 / 10 };
+                for (part, ns) in parts {
+                    *of_parts.entry((*part).to_owned()).or_default() += swing(*ns);
+                    spent += swing(*ns);
+                }
             }
         }
         self
@@ -200,23 +223,6 @@ impl Run {
         let components = instance.split('#').take(1).map(str::to_owned).collect();
         let proc = Proc { arm, instance: instance.into(), components, pss_kib, ..Proc::default() };
         self.add(at_ms * 1_000_000, Entry::Proc(proc));
-    }
-
-    /// What the steady phase cost an arm, in ms of CPU per part, over 800 journeys with `hops` each.
-    pub fn cost(mut self, arm: char, hops: f64, parts_ms: &[(&str, u64)]) -> Self {
-        let parts: BTreeMap<String, u64> =
-            parts_ms.iter().map(|(part, ms)| ((*part).to_owned(), ms * 1_000_000)).collect();
-        let cost = Cost {
-            arm,
-            round: 1,
-            phase: "steady".into(),
-            journeys: 800,
-            hops,
-            cpu_total_ns: parts.values().sum(),
-            cpu_parts_ns: parts,
-        };
-        self.add(26 * SECOND, Entry::Cost(Box::new(cost)));
-        self
     }
 
     /// Where the time of 400 home feeds went in a phase, ms by place and class; every trace deviates by a tenth.
@@ -233,6 +239,32 @@ impl Run {
         let journey = JOURNEYS[0].0.to_owned();
         let split = Split { arm, round: 1, phase, journey, n: 400, mean, slowest: 2.0 * mean, parts };
         self.add(40 * SECOND, Entry::Split(Box::new(split)));
+        self
+    }
+
+    /// Ten traced requests a second, whole in both arms: 4 ms of work, and so many of the network, a tenth more or less.
+    pub fn trace_seconds(mut self, arm: char, network_ms: f64) -> Self {
+        for second in 0..35 {
+            let swing = if second % 2 == 0 { 1.1 } else { 0.9 };
+            let part = |place: &str, class, ms: f64| PartSum {
+                place: place.into(),
+                class,
+                ns: (ms * 10.0 * 1e6 * swing) as u64,
+            };
+            let line = TraceSecond {
+                arm,
+                round: 1,
+                second,
+                journey: JOURNEYS[0].0.into(),
+                pairs: 10,
+                unpaired: 0,
+                parts: vec![
+                    part("client->gateway", Class::Network, network_ms),
+                    part("feed", Class::Work, 4.0),
+                ],
+            };
+            self.add(40 * SECOND, Entry::TraceSecond(Box::new(line)));
+        }
         self
     }
 

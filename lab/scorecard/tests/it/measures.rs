@@ -67,14 +67,22 @@ fn recovery_is_counted_from_the_end_of_the_last_fault() {
 }
 
 #[test]
-fn what_never_recovers_has_no_number_and_fails() {
+fn what_never_recovers_lies_beyond_what_was_looked_at() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
     for second in 27..35 {
         run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+        run.window('B', 1, second, "home-feed", 20, 0, 5 * MS);
     }
-    let check = &run.checks("recovery(all) <= 6s")[0];
-    assert_eq!(check.verdict, record::Verdict::Fail);
-    assert_eq!(check.value, Some(f64::INFINITY));
+    let standing = |text: &str| run.checks(text)[0].clone();
+    let check = standing("recovery(all) <= 6s");
+    assert_eq!((check.verdict, check.value, check.is_censored), (record::Verdict::Fail, Some(8.0), true));
+    assert_eq!(
+        standing("recovery(all) <= 9s").verdict,
+        record::Verdict::Inconclusive,
+        "it was not looked so far"
+    );
+    let both = standing("recovery(all) for micro <= recovery(all) for mono");
+    assert_eq!(both.verdict, record::Verdict::Inconclusive, "never is not at most never");
 }
 
 #[test]
@@ -180,17 +188,47 @@ fn a_step_takes_from_its_first_mark_to_the_one_that_ends_it() {
 }
 
 #[test]
-fn capacity_is_the_highest_rate_that_kept_its_limit() {
-    let mut run = Run::new().quiet(|_, _| 5 * MS);
-    // 40 a second in both phases; in the crash twice as many, of which A answers half.
-    for second in 25..35 {
-        run.window('A', 1, second, "home-feed", 60, 30, 5 * MS);
-        run.window('B', 1, second, "home-feed", 60, 60, 5 * MS);
+fn capacity_lies_between_what_held_and_what_failed() {
+    let mut run = Run::new().quiet(|_, second| 5 * MS + u64::from(second % 5));
+    // 400 a second, and in the crash twice as many, of which A answers half.
+    for second in 5..25 {
+        for arm in ['A', 'B'] {
+            run.window(arm, 1, second, "home-feed", 380, 380, 5 * MS + u64::from(second % 5));
+        }
     }
-    assert_eq!(run.values("capacity(all 50ms)"), [Some(40.0), Some(80.0)]);
-    assert_eq!(run.values("capacity(all 1ms)"), [Some(0.0), Some(0.0)], "not even the lowest");
+    for second in 25..35 {
+        run.window('A', 1, second, "home-feed", 780, 400, 5 * MS);
+        run.window('B', 1, second, "home-feed", 780, 780, 5 * MS);
+    }
+    let standing = |text: &str| run.checks(text);
+    let bounds = |text: &str| -> Vec<(f64, Option<f64>)> {
+        let bounds = standing(text).into_iter().filter_map(|check| check.interval);
+        bounds.map(|interval| (interval.low, interval.high)).collect()
+    };
+    assert_eq!(bounds("capacity(all 100ms) >= 1/s"), [(400.0, Some(800.0)), (800.0, None)]);
+    assert_eq!(
+        bounds("capacity(all 1ms) >= 1/s"),
+        [(0.0, Some(400.0)), (0.0, Some(400.0))],
+        "not even the lowest"
+    );
+    let verdict = |text: &str| standing(text)[0].verdict;
+    assert_eq!(
+        verdict("capacity(all 100ms) for micro >= capacity(all 100ms) for mono"),
+        record::Verdict::Pass
+    );
+    assert_eq!(
+        verdict("capacity(all 100ms) for micro >= 2 * capacity(all 100ms) for mono"),
+        record::Verdict::Inconclusive
+    );
     assert_eq!(run.values("slower(all 1ms) in steady"), [Some(1.0), Some(1.0)]);
-    assert_eq!(run.values("slower(all 50ms) in steady"), [Some(0.0), Some(0.0)]);
+}
+
+#[test]
+fn two_capacities_that_were_not_found_have_no_ratio() {
+    let run = Run::new().quiet(|_, second| 5 * MS + u64::from(second % 5));
+    let check = &run.checks("capacity(all 1s) for mono >= 0.9 * capacity(all 1s) for micro")[0];
+    assert_eq!(check.verdict, record::Verdict::Inconclusive, "{check:?}");
+    assert_eq!((check.value, check.interval.and_then(|interval| interval.high)), (None, None), "at least");
 }
 
 #[test]

@@ -70,7 +70,45 @@ fn arms_are_compared_second_by_second() {
     assert_eq!(compared("1.1").verdict, Verdict::Pass, "{:?}", compared("1.1"));
     assert_eq!(compared("1.3").verdict, Verdict::Fail);
     let unbound = run.checks("p50(all) in steady > p50(all) in crash");
-    assert_eq!(unbound[0].verdict, Verdict::Inconclusive, "a comparison names its arms");
+    assert_eq!(unbound.iter().map(|check| check.arm).collect::<String>(), "AB", "every arm must meet it");
+}
+
+#[test]
+fn what_never_ended_is_beyond_every_limit_and_compares_with_nothing() {
+    let mut run = quiet();
+    for second in 5_u32..25 {
+        run.window('A', 1, second, "home-feed", 100, 40, 5 * MS);
+        run.window('B', 1, second, "home-feed", 100, 40, 5 * MS);
+    }
+    // Six in ten failed: the median is no number, and no limit holds it.
+    let median = &run.checks("p50(home-feed) in steady <= 10s")[0];
+    assert_eq!((median.verdict, median.is_censored), (Verdict::Fail, true), "{median:?}");
+    let compared =
+        &run.checks("p50(home-feed) in steady for micro <= 2 * p50(home-feed) in steady for mono")[0];
+    assert_eq!(compared.verdict, Verdict::Inconclusive, "{compared:?}");
+}
+
+#[test]
+fn under_a_fault_a_claim_is_judged_on_what_was_seen() {
+    let mut run = quiet();
+    for second in 27_u32..30 {
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    // 60 of 400 in the phase of the crash.
+    let seen = &run.checks("errors(all) in crash <= 20%")[0];
+    assert_eq!((seen.verdict, seen.note), (Verdict::Pass, Some(record::Note::ThisEvent)));
+    assert_eq!((seen.value, seen.interval), (Some(0.15), None), "one event");
+}
+
+#[test]
+fn a_short_window_decides_nothing_but_a_condition_on_it_is_met() {
+    let run = quiet();
+    let warm = "goodput(all) in warm >= 99%";
+    let claim = &run.checks(warm)[0];
+    assert_eq!((claim.verdict, claim.value), (Verdict::Inconclusive, Some(1.0)), "five seconds");
+    let condition: scorecard::Expectation = warm.parse().expect("an expectation");
+    let met = scorecard::judge::conditions(run.tally(), &condition);
+    assert_eq!(met[0].verdict, Verdict::Pass, "{met:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use model::format;
 use ratatui::layout::Rect;
-use record::{Better, Check, ExpectationPlan, Score};
+use record::{Better, Check, Contrast, ExpectationPlan, Score};
 use scorecard::glossary;
 
 use super::super::frame::{framed, titled};
@@ -65,27 +65,16 @@ fn score_lines(state: &State, score: &Score) -> Lines {
     lines.extend(definition(&score.id, score.better));
     for (letter, of) in &score.arms {
         let name = state.run.arm(*letter).map_or("", |arm| arm.name.as_str());
-        let interval = of.interval.map_or_else(
-            || "no interval".to_owned(),
-            |(low, high)| {
-                format!(
-                    "95 % interval {} to {}",
-                    value(Some(low), &score.unit),
-                    value(Some(high), &score.unit)
-                )
-            },
-        );
         let text = format!(
-            "{letter} {name}: {}  n {}  {interval}",
-            value(of.value, &score.unit),
-            count(Some(of.n as f64))
+            "{letter} {name}: {}  n {}  {}",
+            format::measured(of, &score.unit),
+            count(Some(of.n as f64)),
+            format::interval_words(of, &score.unit)
         );
         lines.push((text, if of.value.is_some() { Role::Text } else { Role::Dim }));
     }
     lines.push((String::new(), Role::Text));
-    if let Some(ratio) = score.ratio {
-        lines.push((format!("B over A {}  n {}", format::ratio(score), ratio.n), Role::Text));
-    }
+    lines.extend(score.contrasts.iter().map(|(letter, contrast)| contrast_line(score, *letter, contrast)));
     if !score.finding.is_empty() {
         let role = match model::outcome::is_b_better(score) {
             Some(true) => Role::Good,
@@ -98,6 +87,23 @@ fn score_lines(state: &State, score: &Score) -> Lines {
         lines.push((format!("beside it: {context}"), Role::Dim));
     }
     lines
+}
+
+/// `B against A ×1.04 [0.98, 1.11], undecided, could have seen 8.2%`.
+fn contrast_line(score: &Score, letter: char, contrast: &Contrast) -> (String, Role) {
+    let mut parts = vec![format::contrast(contrast, &score.unit)];
+    parts.extend(contrast.finding.map(|finding| finding.word().to_owned()));
+    parts.extend(contrast.note.map(|note| note.sentence().to_owned()));
+    parts.extend(contrast.differs_alone.then(|| "alone it would differ".to_owned()));
+    let seen = format::could_see(contrast, &score.unit);
+    parts.extend((!seen.is_empty()).then(|| format!("could have seen {seen}")));
+    parts.retain(|part| !part.is_empty());
+    (format!("{letter} against {}: {}", base_of(score), parts.join(", ")), Role::Text)
+}
+
+/// The arm all others stand against.
+fn base_of(score: &Score) -> char {
+    score.arms.keys().next().copied().unwrap_or('A')
 }
 
 fn so_far(state: &State, row: &live::score::Row) -> Lines {
@@ -132,7 +138,7 @@ fn check_lines(state: &State, plan: &ExpectationPlan, check: Option<&Check>) -> 
     lines.push((
         format!(
             "{arm}: {} against {}, margin {}, n {}",
-            value(check.value, &check.unit),
+            format::measured(&check.measured(), &check.unit),
             value(check.limit, &check.unit),
             value(check.margin, &check.unit),
             count(Some(check.n as f64))

@@ -182,14 +182,14 @@ fn score_cells(theme: &Theme, score: &Score, first: char, other: char, narrow: b
     let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
     let shown = |arm: char| {
         let of = measured(arm);
-        (value(of.value, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
+        (format::measured(&of, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
     };
     let (sign, role) = match model::outcome::is_b_better(score) {
         Some(true) => (theme.either("▲ ", "^ "), Role::Good),
         Some(false) => (theme.either("▼ ", "v "), Role::Error),
         None => ("", Role::Dim),
     };
-    let ratio = format::ratio(score);
+    let ratio = format::effect(score);
     let ratio = if theme.ascii { ratio.replace('×', "x") } else { ratio };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
     vec![
@@ -241,7 +241,7 @@ fn standing(
         Item::Check(_, Some(check)) => vec![
             (check.text.clone(), Role::Text),
             (check.arm.to_string(), Role::Text),
-            (value(check.value, &check.unit), Role::Text),
+            (format::measured(&check.measured(), &check.unit), Role::Text),
             (value(check.limit, &check.unit), Role::Text),
             (value(check.margin, &check.unit), Role::Text),
             verdict(&state.theme, check),

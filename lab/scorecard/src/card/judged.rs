@@ -1,0 +1,204 @@
+//! What is concluded from the rows of a run, all of them together: each figure with its interval, each arm against the
+//! base arm, and findings of which at most one in twenty is false.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::Run;
+use record::{Contrast, Measured, Note, Score};
+
+use super::failures::Failures;
+use super::steadiness::Steadiness;
+use crate::draft::Draft;
+use crate::inference::{
+    Candidate, Conditions, Figure, Frame, Margin, Resampling, Statistic, align, contrast, decide, estimate,
+};
+use crate::measure::{Comparison, Unit};
+
+/// Resamples of each window, drawn once.
+#[derive(Default)]
+pub(crate) struct Resamplings(BTreeMap<(String, u32, u32), Arc<Resampling>>);
+
+impl Resamplings {
+    /// Those of a window.
+    pub fn of(&mut self, frame: &Frame) -> Arc<Resampling> {
+        let key = (frame.window.clone(), frame.rounds, frame.seconds);
+        self.0.entry(key).or_insert_with(|| Arc::new(Resampling::new(frame))).clone()
+    }
+}
+
+/// A row with its figures, by arm; the base arm is the first.
+struct Row {
+    draft: Draft,
+    figures: Vec<(char, Figure)>,
+}
+
+/// The rows of a run.
+pub(super) fn scores(run: &Run, drafts: Vec<Draft>) -> Vec<Score> {
+    let mut resamplings = Resamplings::default();
+    let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, &mut resamplings)).collect();
+    let mut failures = Failures::new(run);
+    let mut steadiness = Steadiness::new(run);
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut places: Vec<(usize, char)> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (letter, candidate) in row.candidates(run, &rows, &mut failures, &mut steadiness) {
+            places.push((index, letter));
+            candidates.push(candidate);
+        }
+    }
+    decide_family(&rows, &places, &mut candidates);
+    let mut contrasts: Vec<BTreeMap<char, Contrast>> = vec![BTreeMap::new(); rows.len()];
+    for ((index, letter), candidate) in places.into_iter().zip(candidates) {
+        contrasts[index].insert(letter, candidate.contrast);
+    }
+    rows.into_iter().zip(contrasts).map(|(row, contrasts)| row.into_score(contrasts)).collect()
+}
+
+/// Shares have no ratio: what one event did has a difference.
+fn in_points(contrast: Contrast, base: &Figure, other: &Figure) -> Contrast {
+    let (Some(ratio), Some(a), Some(b)) =
+        (contrast.ratio, base.statistic().seen().value, other.statistic().seen().value)
+    else {
+        return contrast;
+    };
+    let difference = Measured { value: Some(b - a), interval: None, ..ratio };
+    Contrast { ratio: None, difference: Some(difference), ..contrast }
+}
+
+/// Findings over the rows that count; a row in another guise takes the finding of the row it is.
+fn decide_family(rows: &[Row], places: &[(usize, char)], candidates: &mut [Candidate]) {
+    let guise_of = |index: usize| match rows[index].draft.comparison {
+        Comparison::SameAs(id) => Some(id),
+        _ => None,
+    };
+    let (mut counted, mut at): (Vec<Candidate>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (place, candidate) in candidates.iter().enumerate() {
+        if guise_of(places[place].0).is_none() {
+            counted.push(candidate.clone());
+            at.push(place);
+        }
+    }
+    decide(&mut counted);
+    for (place, candidate) in at.into_iter().zip(counted) {
+        candidates[place] = candidate;
+    }
+    for place in 0..candidates.len() {
+        let (index, letter) = places[place];
+        let Some(id) = guise_of(index) else { continue };
+        let is_it = |other: &(usize, char)| {
+            let draft = &rows[other.0].draft;
+            other.1 == letter && draft.id == id && draft.frame == rows[index].draft.frame
+        };
+        let Some(original) = places.iter().position(is_it) else { continue };
+        let of = candidates[original].contrast;
+        let contrast = &mut candidates[place].contrast;
+        (contrast.finding, contrast.note) = (of.finding, of.note.or(contrast.note));
+        (contrast.differs_alone, contrast.could_see) = (of.differs_alone, of.could_see);
+    }
+}
+
+impl Row {
+    fn new(mut draft: Draft, resamplings: &mut Resamplings) -> Self {
+        let resampling = resamplings.of(&draft.frame);
+        let (letters, mut statistics): (Vec<char>, Vec<Statistic>) =
+            std::mem::take(&mut draft.statistics).into_iter().unzip();
+        align(&mut statistics);
+        let figure = |statistic| {
+            let figure = Figure::new(statistic, &resampling);
+            if draft.has_fault { figure.of_event() } else { figure }
+        };
+        let figures = letters.into_iter().zip(statistics.into_iter().map(figure)).collect();
+        Self { draft, figures }
+    }
+
+    /// Every other arm against the base arm; none where arms are not compared.
+    fn candidates(
+        &self,
+        run: &Run,
+        rows: &[Self],
+        failures: &mut Failures<'_>,
+        steadiness: &mut Steadiness<'_>,
+    ) -> Vec<(char, Candidate)> {
+        let Some(((base, first), others)) = self.figures.split_first() else { return Vec::new() };
+        let Some(margin) = self.margin(rows) else { return Vec::new() };
+        let draft = &self.draft;
+        let mut compared = Vec::new();
+        for (letter, figure) in others {
+            let withheld = draft
+                .withheld
+                .or_else(|| failures.differ(draft, *base, *letter).then_some(Note::ArmsFailDifferently))
+                .or_else(|| steadiness.is_lost(draft, *base, *letter).then_some(Note::NotSteady));
+            let conditions = Conditions {
+                margin,
+                depends_on_start: draft.depends_on_start,
+                start: None,
+                is_taking_turns: run.header.way == "interleaved",
+                is_part: draft.part_of.is_some(),
+                withheld,
+            };
+            let mut candidate = contrast(first, figure, &conditions);
+            if draft.unit == Unit::Share {
+                candidate.contrast = in_points(candidate.contrast, first, figure);
+            }
+            compared.push((*letter, candidate));
+        }
+        compared
+    }
+
+    /// By how much arms may differ; `None` where they are not compared.
+    fn margin(&self, rows: &[Self]) -> Option<Margin> {
+        match self.draft.comparison {
+            Comparison::Ratio(ratio) => Some(Margin::Ratio(ratio)),
+            Comparison::Difference(difference) => Some(Margin::Absolute(difference)),
+            Comparison::Part(share) => {
+                let is_total = |row: &&Self| {
+                    Some(row.draft.id.as_str()) == self.draft.part_of && row.draft.frame == self.draft.frame
+                };
+                let total = rows.iter().find(is_total)?.figures.first()?;
+                Some(Margin::Absolute(share * total.1.statistic().seen().value?))
+            }
+            Comparison::SameAs(id) => {
+                let original = |row: &&Self| row.draft.id == id && row.draft.frame == self.draft.frame;
+                rows.iter().find(original).and_then(|row| match row.draft.comparison {
+                    Comparison::Ratio(ratio) => Some(Margin::Ratio(ratio)),
+                    // A share's margin, of what would be all.
+                    Comparison::Difference(share) => Some(Margin::Ratio(1.0 + share)),
+                    _ => None,
+                })
+            }
+            Comparison::Unjudged => None,
+        }
+    }
+
+    fn into_score(self, contrasts: BTreeMap<char, Contrast>) -> Score {
+        let arms: BTreeMap<char, Measured> =
+            self.figures.iter().map(|(letter, figure)| (*letter, estimate(figure))).collect();
+        let draft = self.draft;
+        let first = contrasts.values().next().copied().unwrap_or_default();
+        let finding = match (first.finding, first.note) {
+            (Some(finding), _) => finding.word(),
+            (None, Some(note)) => note.words(),
+            (None, None) => "",
+        };
+        let margin = match draft.comparison {
+            Comparison::Ratio(margin) | Comparison::Difference(margin) => Some(margin),
+            Comparison::Part(_) | Comparison::SameAs(_) | Comparison::Unjudged => None,
+        };
+        Score {
+            id: draft.id,
+            claim: draft.claim.words().into(),
+            measure: draft.text,
+            unit: draft.unit.symbol().into(),
+            better: draft.better,
+            window: draft.frame.window,
+            part_of: draft.part_of.map(str::to_owned),
+            arms,
+            margin,
+            ratio: first.ratio,
+            context: draft.context.filter(|_| first.ratio.is_some()),
+            finding: finding.into(),
+            contrasts,
+        }
+    }
+}

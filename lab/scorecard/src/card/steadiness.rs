@@ -1,0 +1,70 @@
+//! Whether a window is steady: latency and CPU of an arm, and what two arms differ by, must not drift within it
+//! (Georges, Buytaert & Eeckhout 2007).
+
+use std::collections::BTreeMap;
+
+use model::{Run, Window};
+
+use crate::draft::Draft;
+use crate::expect::{Argument, Parameter};
+use crate::inference::trend::has_trend;
+use crate::selection::Selection;
+
+/// What drifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Figure {
+    /// Mean latency of the journeys that were answered.
+    Latency,
+    /// CPU per journey.
+    Cpu,
+}
+
+/// The logarithm of a figure, second by second; a second without a value is left out. One series a round.
+type Rounds = Vec<Vec<Option<f64>>>;
+
+/// The drift of a run's windows.
+pub(super) struct Steadiness<'a> {
+    run: &'a Run,
+    series: BTreeMap<(String, char, Figure), Rounds>,
+}
+
+impl<'a> Steadiness<'a> {
+    pub fn new(run: &'a Run) -> Self {
+        Self { run, series: BTreeMap::new() }
+    }
+
+    /// Whether a row that depends on a steady window has none, in either arm or in what they differ by.
+    pub fn is_lost(&mut self, draft: &Draft, base: char, other: char) -> bool {
+        let Some(window) = draft.steady_in.clone() else { return false };
+        [Figure::Latency, Figure::Cpu].into_iter().any(|figure| {
+            let [base, other] = [base, other].map(|arm| self.series(&window, arm, figure));
+            let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
+                a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
+            };
+            let apart: Rounds = base.iter().zip(&other).map(difference).collect();
+            [base, other, apart].iter().any(|rounds| has_trend(&known(rounds)))
+        })
+    }
+
+    fn series(&mut self, window: &Window, arm: char, figure: Figure) -> Rounds {
+        let argument = Argument::of_row(Parameter::Journey, None);
+        let selection = Selection::new(self.run, arm, window, &argument);
+        let frame = selection.frame();
+        let of_unit = |unit: &Selection<'_>| match figure {
+            Figure::Latency => Some(unit.arrivals().waits.mean()?.ln()),
+            Figure::Cpu => {
+                let (ns, journeys) = (unit.cpu_ns()?, unit.finished()?);
+                (ns > 0 && journeys > 0).then(|| (ns as f64 / journeys as f64).ln())
+            }
+        };
+        let series = || {
+            let units = selection.by_unit(of_unit);
+            units.chunks((frame.seconds as usize).max(1)).map(<[_]>::to_vec).collect()
+        };
+        self.series.entry((frame.window.clone(), arm, figure)).or_insert_with(series).clone()
+    }
+}
+
+fn known(rounds: &Rounds) -> Vec<Vec<f64>> {
+    rounds.iter().map(|round| round.iter().flatten().copied().collect()).collect()
+}

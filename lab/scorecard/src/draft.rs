@@ -1,0 +1,71 @@
+//! A row before anything is concluded from it: what its figures are made of, arm by arm.
+
+use std::collections::BTreeMap;
+
+use model::Window;
+use record::{Better, Note};
+
+use crate::inference::{Frame, Statistic};
+use crate::measure::{Claim, Comparison, Unit};
+
+/// A row whose figures are known and not judged.
+pub(crate) struct Draft {
+    /// Id of the score.
+    pub id: String,
+    /// The claim it tests.
+    pub claim: Claim,
+    /// In words.
+    pub text: String,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// Which way is good.
+    pub better: Better,
+    /// Id of the row it is a part of.
+    pub part_of: Option<&'static str>,
+    /// How arms are compared.
+    pub comparison: Comparison,
+    /// Whether two starts of one program differ in it.
+    pub depends_on_start: bool,
+    /// Work, hop cost and hops beside it.
+    pub context: Option<String>,
+    /// Why no ratio and no finding is to be had, whatever the figures are.
+    pub withheld: Option<Note>,
+    /// The window in which it compares latencies: where arms fail differently there, they have no ratio.
+    pub latencies_of: Option<Window>,
+    /// The window that has to be steady for a finding.
+    pub steady_in: Option<Window>,
+    /// Whether a fault acts in its window, so that a count is of one event.
+    pub has_fault: bool,
+    /// Its window.
+    pub frame: Frame,
+    /// What the figures are made of.
+    pub statistics: BTreeMap<char, Statistic>,
+}
+
+impl Draft {
+    /// A row whose arms are not compared.
+    pub fn new(id: String, text: String, frame: Frame, statistics: BTreeMap<char, Statistic>) -> Self {
+        Self {
+            id,
+            claim: Claim::Latency,
+            text,
+            unit: Unit::Count,
+            better: Better::Neither,
+            part_of: None,
+            comparison: Comparison::Unjudged,
+            depends_on_start: false,
+            context: None,
+            withheld: None,
+            latencies_of: None,
+            steady_in: None,
+            has_fault: false,
+            frame,
+            statistics,
+        }
+    }
+
+    /// Whether a figure of some arm is known.
+    pub fn has_data(&self) -> bool {
+        self.statistics.values().any(|statistic| statistic.seen().value.is_some())
+    }
+}

@@ -1,0 +1,124 @@
+//! Claims that compare two figures: of two arms, or of two windows.
+
+use record::{Interval, Note};
+
+use super::claim::{Decided, Judgement, against_limit, is_as_seen};
+use super::estimate::estimate;
+use super::figure::{Content, Figure};
+use super::share_contrast::share_difference;
+use super::shares::LEVEL;
+use super::statistic::Body;
+use super::student;
+use crate::expect::Op;
+
+/// One figure against a multiple of another: of another arm, or of another window.
+pub fn against_other(left: &Figure, op: Op, factor: f64, right: &Figure) -> Judgement {
+    let (one, two) = (estimate(left), estimate(right));
+    if let (Body::Bracket { .. }, Body::Bracket { .. }) = (&left.statistic.body, &right.statistic.body) {
+        return brackets(one.interval, op, factor, two.interval);
+    }
+    let (Some(a), Some(b)) = (one.value, two.value) else {
+        return Judgement::open(
+            one.note.filter(|_| one.value.is_none()).or(two.note).unwrap_or(Note::NotMeasured),
+        );
+    };
+    if one.is_censored || two.is_censored || !a.is_finite() || !b.is_finite() {
+        return Judgement::open(Note::Censored);
+    }
+    match (is_as_seen(left), is_as_seen(right)) {
+        (true, true) => {
+            let is_exact = |figure: &Figure| matches!(figure.statistic.body, Body::Exact(_));
+            let note = if is_exact(left) && is_exact(right) { Note::Exact } else { Note::ThisEvent };
+            return Judgement::seen(op.holds(a, factor * b), note);
+        }
+        (true, false) if factor > 0.0 => return against_limit(right, mirrored(op), a / factor),
+        (false, true) => return against_limit(left, op, factor * b),
+        _ => {}
+    }
+    if let Some(note) = left.doubt().or_else(|| right.doubt()) {
+        return Judgement::open(note);
+    }
+    if left.is_coupled() || right.is_coupled() {
+        return Judgement::open(Note::Queue);
+    }
+    if let Some(difference) = share_difference(right, left, factor) {
+        let (low, high) = difference.interval(LEVEL);
+        return Judgement::by(op, Interval::new(low, high), 0.0, Decided::Difference);
+    }
+    let is_known_by_resamples =
+        |figure: &Figure| matches!(figure.content, Content::Quotient { .. } | Content::Quantile { .. });
+    match (one.interval, two.interval) {
+        _ if is_known_by_resamples(left) && is_known_by_resamples(right) => {
+            drawn(left, op, factor, right, (a, b))
+        }
+        // Each known by itself, as two recoveries are: apart only where their intervals are.
+        (Some(one), Some(two)) => {
+            let difference = Interval {
+                low: one.low - factor * two.upper(),
+                high: one.high.map(|high| high - factor * two.low),
+            };
+            Judgement::by(op, difference, 0.0, Decided::Difference)
+        }
+        _ => Judgement::open(Note::NotMeasured),
+    }
+}
+
+/// Two brackets: every value of the one against every value of the other. What has no upper end is not compared: neither
+/// was found.
+fn brackets(left: Option<Interval>, op: Op, factor: f64, right: Option<Interval>) -> Judgement {
+    let (Some(left), Some(right)) = (left, right) else { return Judgement::open(Note::NotMeasured) };
+    if left.high.is_none() && right.high.is_none() {
+        return Judgement::open(Note::Censored);
+    }
+    let difference = Interval {
+        low: left.low - factor * right.upper(),
+        high: left.high.map(|high| high - factor * right.low),
+    };
+    Judgement::by(op, difference, 0.0, Decided::Difference)
+}
+
+/// Kinds 4 and 5: by shared resamples in one window, by the sum of variances in two.
+fn drawn(left: &Figure, op: Op, factor: f64, right: &Figure, (a, b): (f64, f64)) -> Judgement {
+    let (Some(one), Some(two)) = (left.inflation(), right.inflation()) else {
+        return Judgement::open(Note::TooFewToJudge);
+    };
+    let scaled = |figure: &Figure| {
+        let scale = figure.statistic.scale;
+        figure.replicates().iter().map(|x| x * scale).collect::<Vec<f64>>()
+    };
+    let (lefts, rights) = (scaled(left), scaled(right));
+    if lefts.iter().chain(&rights).any(|x| x.is_infinite()) {
+        return Judgement::open(Note::Censored);
+    }
+    let has_ratio = a > 0.0 && b > 0.0 && lefts.iter().chain(&rights).all(|x| x.is_nan() || *x > 0.0);
+    let (of_left, of_right): (fn(f64) -> f64, _) =
+        if has_ratio { (f64::ln as _, 1.0) } else { (std::convert::identity as _, factor) };
+    let (freedom, other) = (left.freedom(), right.freedom());
+    let variance = if left.resampling.frame() == right.resampling.frame() {
+        let both = lefts.iter().zip(&rights).map(|(l, r)| of_left(*l) - of_right * of_left(*r));
+        freedom.correction.powi(2) * left.resampling.deviation(both).powi(2) * f64::midpoint(one, two)
+    } else {
+        let [own, others] = [(left, &lefts), (right, &rights)]
+            .map(|(figure, all)| figure.resampling.deviation(all.iter().map(|x| of_left(*x))));
+        (freedom.correction * own).powi(2) * one + (other.correction * of_right * others).powi(2) * two
+    };
+    let half = student::critical(LEVEL, freedom.nu.min(other.nu)) * variance.sqrt();
+    if has_ratio {
+        let interval = Interval::new(a / b * (-half).exp(), a / b * half.exp());
+        Judgement::by(op, interval, factor, Decided::Ratio)
+    } else {
+        let difference = a - factor * b;
+        Judgement::by(op, Interval::new(difference - half, difference + half), 0.0, Decided::Difference)
+    }
+}
+
+/// The same comparison read from right to left.
+const fn mirrored(op: Op) -> Op {
+    match op {
+        Op::AtMost => Op::AtLeast,
+        Op::Below => Op::Above,
+        Op::AtLeast => Op::AtMost,
+        Op::Above => Op::Below,
+        Op::Equal => Op::Equal,
+    }
+}
