@@ -55,14 +55,7 @@ impl Gateway {
         let span = telemetry::server_span(head.method.as_str(), &target.route.path, path, trace);
         let mut request_count = RequestCount::begin(target.metrics(&head.method), arrived);
         let request = RequestContext::new(head, host, target, arrived);
-        let serving = self.serve_request(&request, body).instrument(span.clone());
-        let response = if request.billed {
-            let (response, bill) = cost::with_ledger(serving).await;
-            telemetry::record_cost_breakdown(&request.target.route.path, &bill);
-            response
-        } else {
-            serving.await
-        };
+        let response = self.serve_request(&request, body).instrument(span.clone()).await;
         telemetry::server_end(&span, response.status().as_u16());
         request_count.status = response.status().as_u16();
         response.map(|body| body.guarded(request_count))
@@ -129,9 +122,6 @@ impl Gateway {
             return body_refused(body_failure, route.max_body);
         }
         sanitize::strip_hop_by_hop(response.headers_mut());
-        if request.billed {
-            response.headers_mut().remove(headers::SERVER_TIMING);
-        }
         response.map(|body| body.guarded(permit))
     }
 

@@ -17,10 +17,6 @@ use transport::{Body, headers, sanitize};
 
 use crate::table::ResolvedRoute;
 
-/// One request in so many is billed: enough for a mean per route within
-/// seconds, at an eighth of the ledger's cost.
-const BILLED_ONE_IN: u64 = 8;
-
 /// Why a request goes no further than its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
@@ -77,7 +73,6 @@ pub(crate) struct RequestContext {
     pub trace: TraceContext,
     /// The key of all dice that are thrown for this request.
     pub request: u64,
-    pub billed: bool,
 }
 
 impl RequestContext {
@@ -117,7 +112,6 @@ impl RequestContext {
             idempotency,
             trace,
             request,
-            billed: mix(request).is_multiple_of(BILLED_ONE_IN),
         }
     }
 
@@ -239,12 +233,5 @@ mod tests {
         assert_eq!(id(&[("idempotency-key", "k")]), id(&[("idempotency-key", "k")]));
         assert_ne!(id(&[]), id(&[]));
         assert_ne!(id(&[("x-cleave-request", "0")]), 0);
-    }
-
-    #[test]
-    fn one_request_in_eight_is_billed() {
-        let billed = (1..=8_000_u64).filter(|id| mix(*id).is_multiple_of(BILLED_ONE_IN)).count();
-        // 1,000 expected; four sigma are 4 x sqrt(8,000 x 1/8 x 7/8) = 118.
-        assert!(billed.abs_diff(1_000) < 118, "{billed}");
     }
 }

@@ -324,19 +324,3 @@ pub fn drain_aborted(count: u64) {
 pub fn discovery_staleness(since: Duration) {
     gauge!(names::DISCOVERY_STALENESS).set(since.as_secs_f64());
 }
-
-/// The cost breakdown of a request, at the gateway.
-pub fn record_cost_breakdown(route: &str, breakdown: &runtime::cost::CostBreakdown) {
-    static PARTS: Cache<(Arc<str>, &'static str), Gauge> = Cache::new();
-    let route: Arc<str> = Arc::from(route);
-    for part in runtime::cost::Part::ALL {
-        let ns = breakdown.of(part);
-        if ns > 0 {
-            // A counter of seconds: the facade's counters are whole numbers, its gauges are not.
-            let made = || gauge!(names::COST_WALL, names::HTTP_ROUTE => route.to_string(), names::PART => part.as_str());
-            PARTS.get(&(route.clone(), part.as_str()), made).increment(ns as f64 / 1e9);
-        }
-    }
-    static BILLED: Cache<Arc<str>, Counter> = Cache::new();
-    BILLED.get(&route, || counter!(names::COST_BILLED, names::HTTP_ROUTE => route.to_string())).increment(1);
-}

@@ -137,10 +137,6 @@ pub const DRAIN_ABORTED: &str = "drain_aborted_total";
 pub const DISCOVERY_STALENESS: &str = "discovery_staleness_seconds";
 /// CPU by component and part, scaled up from sampled polls.
 pub const COST_CPU: &str = "cost_cpu_seconds_total";
-/// Time of billed requests by part, at the door.
-pub const COST_WALL: &str = "cost_wall_seconds_total";
-/// Billed requests.
-pub const COST_BILLED: &str = "cost_billed_total";
 /// Spans that ended and were sampled.
 pub const SPANS_ENDED: &str = "otel_spans_ended_total";
 /// Spans a collector took.
@@ -194,8 +190,6 @@ pub const NODE: &[&str] = &[
     DRAIN_ABORTED,
     DISCOVERY_STALENESS,
     COST_CPU,
-    COST_WALL,
-    COST_BILLED,
     SPANS_ENDED,
     SPANS_EXPORTED,
     SPANS_FAILED,

@@ -11,7 +11,7 @@ use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use policy::retry::AttemptOutcome;
 use runtime::clock;
-use runtime::cost::{self, CostBreakdown, Part};
+use runtime::cost::{self, Part};
 use tokio::time::timeout_at;
 
 use crate::cluster::{Cluster, Endpoint, InFlight};
@@ -125,25 +125,7 @@ pub(crate) async fn send_in_flight(
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
-    let billed = cost::has_ledger();
-    let ask_for_bill = |mut request: Request<Body>| {
-        if billed {
-            request.headers_mut().insert(headers::BILL, HeaderValue::from_static("1"));
-        }
-        request
-    };
-    let answer = async {
-        let answer =
-            exchange(endpoint, ask_for_bill(request), until, sure, || again().map(ask_for_bill)).await;
-        if let (true, Ok(response)) = (billed, &answer)
-            && let Some(bill) =
-                response.headers().get(headers::SERVER_TIMING).and_then(|bill| bill.to_str().ok())
-        {
-            cost::record_remote(CostBreakdown::from_header(bill));
-        }
-        answer
-    };
-    let answer = cost::part(Part::Transport, answer).await;
+    let answer = cost::part(Part::Transport, exchange(endpoint, request, until, sure, again)).await;
     match &answer {
         Ok(response) => flight.on_response(response.status(), retry_after(response.headers())),
         Err(failed) => flight.on_failure(failed),

@@ -26,10 +26,6 @@ pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Version of the messages a caller speaks; 1 where the header is missing.
 pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
-/// `1` asks for the callee's bill, which comes back as `Server-Timing`.
-pub const BILL: HeaderName = HeaderName::from_static("x-cleave-bill");
-/// The bill (<https://www.w3.org/TR/server-timing/>).
-pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The deadline of a request that names none.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::call_router::RouterState;
 use crate::carrier::{CallHandler, callee};
 use crate::codec::Codec;
-use crate::server_layer::{WorkContext, WorkOutput, wants_bill, work};
+use crate::server_layer::work;
 use crate::{Body, BodyError, headers, refusal_response};
 
 /// Largest call, bytes. Photos do not travel by call.
@@ -127,25 +127,19 @@ async fn answer(
         Ok(read) => read,
         Err(refusal) => return refusal_response::encode(&refusal),
     };
-    let context = WorkContext { caller: cx.from, bill: wants_bill(&head.headers) };
+    let caller = cx.from;
     let asked = {
         let entry = entry.clone();
         async move { cost::part(Part::Business, entry.raw_handler.handle_raw(&cx, codec, body)).await }
     };
-    let WorkOutput { output, bill } =
-        work(Some(router_state), entry.component, context, asked, is_work).await;
-    let mut response = match output {
+    match work(Some(router_state), entry.component, caller, asked, is_work).await {
         Ok(bytes) => {
             let mut response = Response::new(Body::full(bytes));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(codec.content_type()));
             response
         }
         Err(refusal) => refusal_response::encode(&refusal),
-    };
-    if let Some(bill) = bill {
-        response.headers_mut().insert(headers::SERVER_TIMING, bill);
     }
-    response
 }
 
 /// A call that was turned away before its work is not finished work.

@@ -60,8 +60,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes what only the suite itself may set: identity, caller, token, bill,
-/// tries, and where the request came from.
+/// Removes what only the suite itself may set: identity, caller, token, tries,
+/// and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("x-cleave-")).cloned().collect();

@@ -1,4 +1,4 @@
-//! What stands before a component's public routes: span, metrics, scope, deadline, faults, bill.
+//! What stands before a component's public routes: span, metrics, scope, deadline, faults.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use contract::hash::fnv1a64_with;
 use contract::{ComponentName, Refusal};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use runtime::cost::{self, Part};
 use runtime::{ShutdownPolicy, clock, scope};
 use telemetry::ServerMetrics;
@@ -81,10 +81,7 @@ impl ServerLayer {
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
         S::Future: Send,
     {
-        let context = WorkContext {
-            caller: headers::public_caller(request.headers()),
-            bill: wants_bill(request.headers()),
-        };
+        let caller = headers::public_caller(request.headers());
         let server_stack =
             self.router_state.as_ref().map(|router_state| router_state.server_stack(self.component));
         let server_stack = server_stack.filter(|server_stack| !server_stack.is_clear());
@@ -107,31 +104,8 @@ impl ServerLayer {
             }
             response
         };
-        let WorkOutput { output: mut response, bill } =
-            work(self.router_state.as_ref(), self.component, context, handled, is_work).await;
-        if let Some(bill) = bill {
-            response.headers_mut().insert(headers::SERVER_TIMING, bill);
-        }
-        response
+        work(self.router_state.as_ref(), self.component, caller, handled, is_work).await
     }
-}
-
-/// What a caller asked for besides the answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WorkContext {
-    pub caller: ComponentName,
-    /// It wants to know what the answer cost.
-    pub bill: bool,
-}
-
-pub(crate) fn wants_bill(headers: &HeaderMap) -> bool {
-    headers.contains_key(headers::BILL)
-}
-
-/// Work done, and its bill if one was asked for.
-pub(crate) struct WorkOutput<T> {
-    pub output: T,
-    pub bill: Option<HeaderValue>,
 }
 
 /// Does a component's work in its scope. Where the edge says `detach`, the work
@@ -140,40 +114,31 @@ pub(crate) struct WorkOutput<T> {
 pub(crate) async fn work<T, F>(
     router_state: Option<&Arc<RouterState>>,
     component: ComponentName,
-    context: WorkContext,
+    caller: ComponentName,
     work: F,
     is_work: fn(&T) -> bool,
-) -> WorkOutput<T>
+) -> T
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    // In one process the gateway's own ledger is open already.
-    let bill = context.bill && !cost::has_ledger();
-    let work = scope::within(component, async move {
-        if bill {
-            let (output, bill) = cost::with_ledger(work).await;
-            WorkOutput { output, bill: HeaderValue::from_str(&bill.to_header()).ok() }
-        } else {
-            WorkOutput { output: work.await, bill: None }
-        }
-    });
+    let work = scope::within(component, work);
     match router_state {
-        Some(router_state) if router_state.detaches(context.caller, component) => {
+        Some(router_state) if router_state.detaches(caller, component) => {
             let waited_for = Arc::new(());
             let waiting = Arc::downgrade(&waited_for);
             let task = router_state.detached.spawn("transport.detached", ShutdownPolicy::Drain, async move {
-                let worked = work.await;
-                if is_work(&worked.output) {
+                let output = work.await;
+                if is_work(&output) {
                     telemetry::work_done(component, waiting.strong_count() == 0);
                 }
-                worked
+                output
             });
             let result = task.await;
             // Gone with this future when the caller leaves first.
             drop(waited_for);
             match result {
-                Ok(Some(worked)) => worked,
+                Ok(Some(output)) => output,
                 // Work that finishes is never dropped; only the runtime's end does that.
                 Ok(None) => std::future::pending().await,
                 Err(error) => match error.try_into_panic() {
@@ -183,11 +148,11 @@ where
             }
         }
         _ => {
-            let worked = work.await;
-            if is_work(&worked.output) {
+            let output = work.await;
+            if is_work(&output) {
                 telemetry::work_done(component, false);
             }
-            worked
+            output
         }
     }
 }
