@@ -1,4 +1,4 @@
-//! `hops`: requests on the wire per journey, from the cost lines of the window's phases.
+//! `hops`: requests on the wire per journey, second by second as the processes count them.
 
 use record::Better;
 

@@ -3,5 +3,6 @@
 mod fixture;
 mod inference;
 mod measures;
+mod method_tables;
 mod rows;
 mod verdicts;
