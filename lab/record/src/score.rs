@@ -220,6 +220,9 @@ pub struct Contrast {
     /// The effect that would have been found in four runs of five: `0.05` for 5 % of a ratio, or in the row's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub could_see: Option<f64>,
+    /// Standard error: of the ratio's logarithm, or of the difference; only where a finding was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
 }
 
 /// A row of the scorecard.

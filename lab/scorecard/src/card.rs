@@ -14,6 +14,7 @@ use record::{Note, Score, StepPlan};
 use crate::breakdowns::{self, BREAKDOWNS};
 use crate::draft::Draft;
 use crate::expect::Argument;
+use crate::inference::StoredStarts;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
 use crate::selection::{Selection, phase_of};
@@ -25,8 +26,14 @@ pub(crate) struct Card<'a> {
     pub steady: Window,
 }
 
-/// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps.
+/// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps. By how much two
+/// starts of one program differ on this machine is not known.
 pub fn scorecard(run: &Run) -> Vec<Score> {
+    scorecard_with(run, &StoredStarts::default())
+}
+
+/// The same, with what is known of starts: findings of arms that ran side by side allow for it.
+pub fn scorecard_with(run: &Run, starts: &StoredStarts) -> Vec<Score> {
     let card = Card { run, steady: steady(run) };
     let mut drafts = Vec::new();
     for (measure, row) in rows() {
@@ -44,7 +51,7 @@ pub fn scorecard(run: &Run) -> Vec<Score> {
         drafts.extend(of_steps.map(|(measure, row)| card.draft(measure, row, &window, Some(step))));
     }
     drafts.retain(Draft::has_data);
-    let mut scores = judged::scores(run, drafts);
+    let mut scores = judged::scores(run, drafts, starts);
     scores.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.scores)(&card)));
     scores.sort_by_key(|score| Claim::ALL.iter().position(|claim| claim.words() == score.claim));
     scores

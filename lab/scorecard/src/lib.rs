@@ -27,7 +27,7 @@ pub mod measures;
 mod onset;
 pub mod selection;
 
-pub use card::scorecard;
+pub use card::{scorecard, scorecard_with};
 pub use expect::Expectation;
 pub use judge::{checks, exit_code, verdict};
 pub use lints::{Circumstances, lints};

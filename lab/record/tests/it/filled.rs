@@ -159,6 +159,7 @@ pub fn lines() -> Vec<Line> {
         note: Some(Note::WithinThisRun),
         differs_alone: true,
         could_see: Some(0.1),
+        error: Some(0.01),
     };
     let entries = vec![
         Entry::Header(Box::new(header())),

@@ -11,7 +11,8 @@ use super::failures::Failures;
 use super::steadiness::Steadiness;
 use crate::draft::Draft;
 use crate::inference::{
-    Candidate, Conditions, Figure, Frame, Margin, Resampling, Statistic, align, contrast, decide, estimate,
+    Candidate, Conditions, Figure, Frame, Margin, Resampling, Statistic, StoredStarts, align, contrast,
+    decide, estimate,
 };
 use crate::measure::{Comparison, Unit};
 
@@ -34,7 +35,7 @@ struct Row {
 }
 
 /// The rows of a run.
-pub(super) fn scores(run: &Run, drafts: Vec<Draft>) -> Vec<Score> {
+pub(super) fn scores(run: &Run, drafts: Vec<Draft>, starts: &StoredStarts) -> Vec<Score> {
     let mut resamplings = Resamplings::default();
     let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, &mut resamplings)).collect();
     let mut failures = Failures::new(run);
@@ -42,7 +43,7 @@ pub(super) fn scores(run: &Run, drafts: Vec<Draft>) -> Vec<Score> {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut places: Vec<(usize, char)> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        for (letter, candidate) in row.candidates(run, &rows, &mut failures, &mut steadiness) {
+        for (letter, candidate) in row.candidates(run, &rows, starts, &mut failures, &mut steadiness) {
             places.push((index, letter));
             candidates.push(candidate);
         }
@@ -117,6 +118,7 @@ impl Row {
         &self,
         run: &Run,
         rows: &[Self],
+        starts: &StoredStarts,
         failures: &mut Failures<'_>,
         steadiness: &mut Steadiness<'_>,
     ) -> Vec<(char, Candidate)> {
@@ -132,7 +134,7 @@ impl Row {
             let conditions = Conditions {
                 margin,
                 depends_on_start: draft.depends_on_start,
-                start: None,
+                start: starts.of(&draft.id, &draft.frame.window),
                 is_taking_turns: run.header.way == "interleaved",
                 is_part: draft.part_of.is_some(),
                 withheld,

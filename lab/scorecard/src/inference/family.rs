@@ -35,6 +35,7 @@ pub fn decide(candidates: &mut [Candidate]) {
         contrast.finding = Some(finding);
         contrast.differs_alone = finding == Finding::Undecided && row.p <= LEVEL;
         let reach = row.threshold + factors.four_in_five(level, row.nu) * row.error;
+        contrast.error = Some(row.error);
         contrast.could_see = Some(if row.is_ratio { reach.exp_m1() } else { reach });
     }
 }

@@ -10,7 +10,7 @@
 //!   [`decide`]: findings over all rows of a run.
 //! - [`against_limit`], [`against_other`]: how claims stand.
 //! - [`recovery`], [`capacity`], [`front`], [`trend`]: figures with rules of their own.
-//! - [`noise`]: what one arm against itself says of a machine; [`power`]: what can be seen on it.
+//! - [`noise`]: what one arm against itself says of a machine, [`StoredStarts`] by row; [`power`]: what can be seen on it.
 
 mod align;
 pub mod capacity;
@@ -33,6 +33,7 @@ mod seen;
 mod share_contrast;
 mod shares;
 pub mod statistic;
+mod stored_starts;
 mod student;
 pub mod trend;
 mod units;
@@ -49,3 +50,4 @@ pub use resampling::Resampling;
 pub use share_contrast::fail_differently;
 pub use shares::unseen_bad_seconds;
 pub use statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};
+pub use stored_starts::StoredStarts;
