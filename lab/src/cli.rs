@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use discovery::Location;
+use policy::units::Ratio;
 
 /// Should this stay one program, or become services, and what does each choice cost?
 ///
@@ -43,7 +44,7 @@ pub enum Command {
     Up(Up),
     /// Run one arm against itself, to see which differences this machine reports when there are none.
     #[command(
-        after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant --rounds 5"
+        after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant 10% --rounds 16"
     )]
     Noise(Noise),
     /// Print a JSON Schema: of scenario files, for editors, or of records and documents, for programs.
@@ -328,9 +329,9 @@ pub struct Noise {
     /// Rounds of a run: above 1 the two arms run in turns [default: as in the scenario].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
-    /// Give one of the two a tenth more work, which the run should detect.
-    #[arg(long)]
-    pub plant: bool,
+    /// Burn a share more CPU per journey in one of the two, which the runs should find.
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "10%")]
+    pub plant: Option<Ratio>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,

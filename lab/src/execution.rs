@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use conductor::{Run, RunError, RunOptions, RunOutcome};
 use scenario::{RunMode, Scenario};
+use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::cli;
+use crate::machine_noise::{Identity, MachineNoise};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_view::View;
 
@@ -15,10 +17,17 @@ use crate::run_view::View;
 /// # Errors
 /// When the path of this program is not known.
 pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> std::io::Result<RunOptions> {
+    let interleaved = args.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1);
+    // In rounds the run itself shows by how much starts differ.
+    let starts = if interleaved {
+        StoredStarts::default()
+    } else {
+        MachineNoise::load().starts(&Identity::here(), &scenario)
+    };
     Ok(RunOptions {
         seed: args.seed.unwrap_or(scenario.seed),
         arms: args.arms.clone(),
-        interleaved: args.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1),
+        interleaved,
         rounds: args.rounds.unwrap_or(scenario.repeats),
         out: args.out.clone(),
         program: std::env::current_exe()?,
@@ -26,6 +35,7 @@ pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> 
         command: std::env::args().collect(),
         started_at,
         notes: Vec::new(),
+        starts,
         scenario,
     })
 }

@@ -6,7 +6,7 @@
 //! - [`run_command`]: a run, its result and its exit code. [`run_all_command`]: every scenario, one table.
 //! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
-//! - [`noise_command`]: one arm against itself.
+//! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
 //! - [`run_files`]: runs on disk, found by name and folded from their records.
 //! - [`result_document`]: the run as one JSON document.
 //! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
@@ -19,6 +19,7 @@ mod capacity_probe;
 mod cli;
 mod doctor_command;
 mod execution;
+mod machine_noise;
 mod node_command;
 mod noise_command;
 mod output;

@@ -1,109 +1,142 @@
-//! `cleave noise`: runs one arm against itself and counts the differences reported although there are none.
+//! `cleave noise`: runs one arm against itself and counts the runs that report differences although there are none, or that
+//! find the CPU that was planted in one of the two.
 
-use std::collections::BTreeMap;
+mod planted;
+mod printed;
+mod tally;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use policy::ServiceOptions;
-use policy::service::{Distribution, SimulatedWork};
-use policy::units::HumanDuration;
-use record::{Entry, Kind, ReadError, Reader, Score};
+use conductor::{RunError, RunOutcome};
+use record::{Entry, Header, Kind, ReadError, Reader, Score};
 use scenario::{Arm, RunMode, Scenario};
-use serde_json::json;
+use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
+use self::planted::JourneyCost;
+use self::printed::{Planted, Printed};
+use self::tally::{PLANTED_ROW, Tally};
 use crate::cli::{self, Output};
+use crate::machine_noise::{self, Identity, MachineNoise, ROUNDS_AS_UNITS, ScenarioNoise};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::RECORD_FILE;
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, result_document, scenario_files};
-
-/// CPU time both arms burn for each request of feed; the planted arm burns a tenth more.
-const PLANTED_WORK: HumanDuration = HumanDuration::from_millis(4);
-/// Share of rows that may be reported as different by chance: the intervals are 95 % intervals.
-const MAX_DIFFERENT_SHARE: f64 = 0.05;
-
-/// One row of the scorecard over all runs.
-#[derive(Default)]
-struct Row {
-    /// Ratios of B over A.
-    ratios: Vec<f64>,
-    /// Runs in which it was reported as different.
-    differs: u32,
-    /// Runs in which it was judged.
-    judged: u32,
-}
+use crate::{capacity_probe, execution, output, scenario_files};
 
 /// `cleave noise`.
 pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
-    let scenario =
-        match scenario_files::find(&args.scenario).and_then(|scenario| against_itself(scenario, args)) {
-            Ok(scenario) => scenario,
-            Err(text) => return output::usage_error(&text),
-        };
+    let prepared = scenario_files::find(&args.scenario).and_then(|scenario| {
+        let scenario = undisturbed(scenario, args);
+        let arm = arm_of(&scenario, args)?;
+        Ok((scenario, arm))
+    });
+    let (scenario, arm) = match prepared {
+        Ok(prepared) => prepared,
+        Err(text) => return output::usage_error(&text),
+    };
     let interrupts = watch::Sender::new(0);
     if let Err(error) = execution::on_signals(interrupts.clone()) {
         return output::error(&error);
     }
-    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    let mut found = 0;
-    let mut done = 0;
-    for turn in 0..args.runs {
-        eprintln!("== run {} of {}", turn + 1, args.runs);
-        let run_args = args.as_run(scenario.seed + u64::from(turn));
-        let options = match execution::run_options(&run_args, scenario.clone(), started_at) {
-            Ok(options) => options,
-            Err(error) => return output::error(&error),
-        };
-        let result = capacity_probe::resolve_rate(options, &interrupts).and_then(|options| {
-            execution::execute(options, View::Silent, &interrupts, cli::Screen::default())
-        });
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => return output::error(&error),
-        };
-        if *interrupts.borrow() > 0 {
-            return ExitCode::from(EXIT_INTERRUPTED);
-        }
-        let scores = match scores(&outcome.folder.join(RECORD_FILE)) {
-            Ok(scores) => scores,
-            Err(error) => return output::error(&error),
-        };
-        found += u32::from(add_scores(&mut rows, &scores));
-        done += 1;
-        // Only the scores are needed.
-        let _ = std::fs::remove_dir_all(&outcome.folder);
-    }
-    let printed = match args.output {
-        Output::Json => print_json(args, &rows, found, done),
-        Output::Human => print_table(args, &rows, found, done),
-    };
-    let false_share = false_difference_share(&rows);
-    match printed {
-        Err(error) => output::error(&error),
-        // With --plant the difference has to be found; without, none may be.
-        Ok(()) if args.plant => ExitCode::from(u8::from(f64::from(found) < 0.9 * f64::from(done))),
-        Ok(()) => ExitCode::from(u8::from(false_share > MAX_DIFFERENT_SHARE)),
+    let runs = Runs { args, started_at, interrupts };
+    match runs.all(&scenario, &arm) {
+        Ok(code) => code,
+        Err(Stopped::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
+        Err(Stopped::Usage(text)) => output::usage_error(&text),
+        Err(Stopped::Failed(error)) => output::error(&*error),
     }
 }
 
-/// The scenario with one arm twice, without steps and claims.
-fn against_itself(mut scenario: Scenario, args: &cli::Noise) -> Result<Scenario, String> {
-    let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
-    let wanted = args.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
-    let arm = scenario.arms.iter().find(|arm| arm.name == wanted);
-    let arm = arm.cloned().ok_or_else(|| scenario::source::unknown("arm", wanted, names))?;
-    let named =
-        |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), is_opt_in: false, ..arm.clone() };
-    let (mut one, mut other) = (named("one"), named("other"));
-    if args.plant {
-        let tenth = PLANTED_WORK.duration() / 10;
-        plant(&mut one, PLANTED_WORK);
-        plant(&mut other, (PLANTED_WORK.duration() + tenth).into());
+/// Why there is no result.
+enum Stopped {
+    Interrupted,
+    Usage(String),
+    Failed(Box<dyn std::error::Error>),
+}
+
+impl<E: std::error::Error + 'static> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error))
     }
-    scenario.arms = vec![one, other];
+}
+
+struct Runs<'a> {
+    args: &'a cli::Noise,
+    started_at: Instant,
+    interrupts: watch::Sender<u32>,
+}
+
+impl Runs<'_> {
+    fn all(&self, scenario: &Scenario, arm: &Arm) -> Result<ExitCode, Stopped> {
+        let cost = self.args.plant.map(|_| self.measured(scenario, arm)).transpose()?;
+        let pair = pair(scenario, arm, self.args.plant.map(|share| share.get()).zip(cost.as_ref()))
+            .map_err(Stopped::Usage)?;
+        let mut tally = Tally::default();
+        let mut last = Header::default();
+        for turn in 0..self.args.runs {
+            eprintln!("== run {} of {}", turn + 1, self.args.runs);
+            let outcome = self.execute(&pair, scenario.seed + u64::from(turn))?;
+            let scores;
+            (last, scores) = read(&outcome.folder.join(RECORD_FILE))?;
+            tally.add(&scores);
+            // Only the scores are needed.
+            let _ = std::fs::remove_dir_all(&outcome.folder);
+        }
+        let planted = self.args.plant.zip(cost).map(|(share, cost)| Planted {
+            share,
+            cpu_ms: cost.cpu_ms,
+            power: predicted(scenario, &last, share.get()),
+        });
+        let kept = match planted {
+            Some(_) => "planted runs are not kept as this machine's noise".to_owned(),
+            None => keep(tally.noise(ScenarioNoise::of_run(&last, scenario, &arm.name), &last)),
+        };
+        let printed = Printed { scenario: &self.args.scenario, tally: &tally, planted, kept: &kept };
+        let mut out = std::io::stdout().lock();
+        match self.args.output {
+            Output::Json => {
+                eprintln!("{kept}");
+                writeln!(out, "{:#}", printed.document())?;
+            }
+            Output::Human => printed.table(&mut out)?,
+        }
+        let is_wrong =
+            planted.map_or_else(|| tally.has_too_many_false(), |planted| planted.is_contradicted(&tally));
+        Ok(ExitCode::from(u8::from(is_wrong)))
+    }
+
+    /// What the arm's journeys cost, by a short run of it alone.
+    fn measured(&self, scenario: &Scenario, arm: &Arm) -> Result<JourneyCost, Stopped> {
+        eprintln!("== measuring the CPU of {}", arm.name);
+        let outcome = self.execute(&planted::measuring(scenario, arm), scenario.seed)?;
+        let cost = planted::read_cost(&outcome.folder.join(RECORD_FILE))?;
+        let _ = std::fs::remove_dir_all(&outcome.folder);
+        cost.ok_or_else(|| Stopped::Usage(format!("the CPU of `{}` could not be measured", arm.name)))
+    }
+
+    fn execute(&self, scenario: &Scenario, seed: u64) -> Result<RunOutcome, Stopped> {
+        let mut options = execution::run_options(&self.args.as_run(seed), scenario.clone(), self.started_at)?;
+        if scenario.arms.len() == 1 {
+            (options.interleaved, options.rounds) = (false, 1);
+        }
+        // How far starts differ is what is looked for: a run has to find it by itself.
+        options.starts = StoredStarts::default();
+        let result = capacity_probe::resolve_rate(options, &self.interrupts).and_then(|options| {
+            execution::execute(options, View::Silent, &self.interrupts, cli::Screen::default())
+        });
+        match result {
+            _ if *self.interrupts.borrow() > 0 => Err(Stopped::Interrupted),
+            Err(RunError::Interrupted) => Err(Stopped::Interrupted),
+            result => Ok(result?),
+        }
+    }
+}
+
+/// The scenario without steps and claims, in the rounds that were asked for.
+fn undisturbed(mut scenario: Scenario, args: &cli::Noise) -> Scenario {
     scenario.steps.clear();
     scenario.check.clear();
     scenario.valid.clear();
@@ -112,94 +145,62 @@ fn against_itself(mut scenario: Scenario, args: &cli::Noise) -> Result<Scenario,
         scenario.repeats = rounds;
         scenario.way = if rounds > 1 { RunMode::Interleaved } else { RunMode::SideBySide };
     }
-    Ok(scenario)
+    scenario
 }
 
-fn plant(arm: &mut Arm, mean: HumanDuration) {
-    let work = SimulatedWork { dist: Distribution::Constant, mean, cpu: true, offload: false, share: None };
-    let feed = arm.services.remove("feed").unwrap_or_default();
-    arm.services.insert("feed".to_owned(), ServiceOptions { work: Some(work), ..feed });
+/// The arm that is run twice.
+fn arm_of(scenario: &Scenario, args: &cli::Noise) -> Result<Arm, String> {
+    let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+    let wanted = args.arm.as_deref().unwrap_or(names.first().copied().unwrap_or_default());
+    let arm = scenario.arms.iter().find(|arm| arm.name == wanted);
+    arm.cloned().ok_or_else(|| scenario::source::unknown("arm", wanted, names))
 }
 
-/// The scorecard of a record.
-fn scores(record: &Path) -> Result<Vec<Score>, ReadError> {
-    let mut scores = Vec::new();
-    for line in Reader::open(record)?.only(&[Kind::Score]) {
-        if let Entry::Score(score) = line?.entry {
-            scores.push(*score);
+/// The scenario with the arm twice; the second burns a share more CPU where that is planted.
+fn pair(scenario: &Scenario, arm: &Arm, planted: Option<(f64, &JourneyCost)>) -> Result<Scenario, String> {
+    let named =
+        |suffix: &str| Arm { name: format!("{}-{suffix}", arm.name), is_opt_in: false, ..arm.clone() };
+    let (one, mut other) = (named("one"), named("other"));
+    if let Some((share, cost)) = planted {
+        planted::plant(&mut other, share, cost)?;
+    }
+    Ok(Scenario { arms: vec![one, other], ..scenario.clone() })
+}
+
+/// The header and the scorecard of a record.
+fn read(record: &Path) -> Result<(Header, Vec<Score>), ReadError> {
+    let (mut header, mut scores) = (Header::default(), Vec::new());
+    for line in Reader::open(record)?.only(&[Kind::Header, Kind::Score]) {
+        match line?.entry {
+            Entry::Header(read) => header = *read,
+            Entry::Score(score) => scores.push(*score),
+            _ => {}
         }
     }
-    Ok(scores)
+    Ok((header, scores))
 }
 
-/// Adds the rows of a run; returns whether CPU or median latency was reported as different.
-fn add_scores(rows: &mut BTreeMap<String, Row>, scores: &[Score]) -> bool {
-    let mut found = false;
-    for score in scores {
-        let judged = matches!(score.finding.as_str(), "differs" | "no difference");
-        if !judged {
-            continue;
-        }
-        let row = rows.entry(score.id.clone()).or_default();
-        row.judged += 1;
-        row.ratios.extend(score.ratio.and_then(|ratio| ratio.value));
-        if score.finding == "differs" {
-            row.differs += 1;
-            found |= matches!(score.id.as_str(), "cpu_per_journey" | "latency_p50");
-        }
+/// How often this machine's noise lets a run find planted CPU, where it was measured with the same rounds.
+fn predicted(scenario: &Scenario, header: &Header, share: f64) -> Option<f64> {
+    let known = MachineNoise::load();
+    let by_rounds = header.rounds >= ROUNDS_AS_UNITS;
+    let noise = known.find(&Identity::here(), scenario, by_rounds)?;
+    machine_noise::predicted_power(noise, PLANTED_ROW, header.rounds, share)
+}
+
+/// Keeps what was measured; returns a sentence about it.
+fn keep(noise: ScenarioNoise) -> String {
+    if !noise.is_usable() {
+        return "not kept as this machine's noise: it takes 6 runs that judge a row".to_owned();
     }
-    found
-}
-
-/// Share of judged rows that were reported as different.
-fn false_difference_share(rows: &BTreeMap<String, Row>) -> f64 {
-    let judged: u32 = rows.values().map(|row| row.judged).sum();
-    let differs: u32 = rows.values().map(|row| row.differs).sum();
-    f64::from(differs) / f64::from(judged.max(1))
-}
-
-fn spread(row: &Row) -> Option<(f64, f64)> {
-    let low = row.ratios.iter().copied().reduce(f64::min)?;
-    let high = row.ratios.iter().copied().reduce(f64::max)?;
-    Some((low, high))
-}
-
-fn print_table(
-    args: &cli::Noise,
-    rows: &BTreeMap<String, Row>,
-    found: u32,
-    done: u32,
-) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let width = rows.keys().map(String::len).max().unwrap_or(0);
-    writeln!(out, "{:width$}  {:>9}  ratio of B over A, over {done} runs", "row", "different")?;
-    for (id, row) in rows {
-        let spread = spread(row).map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}"));
-        writeln!(out, "{id:width$}  {:>4} / {:<2}  {spread}", row.differs, row.judged)?;
+    let Some(path) = machine_noise::path() else {
+        return "not kept as this machine's noise: neither XDG_STATE_HOME nor HOME is set".to_owned();
+    };
+    let mut known = MachineNoise::read(&path);
+    let rows = noise.rows.len();
+    known.insert(noise);
+    match known.write(&path) {
+        Ok(()) => format!("kept as this machine's noise, {rows} rows: {}", path.display()),
+        Err(error) => format!("not kept as this machine's noise: {}: {error}", path.display()),
     }
-    if args.plant {
-        writeln!(out, "a tenth more work in one arm was detected in {found} of {done} runs")
-    } else {
-        writeln!(
-            out,
-            "{:.1} % of rows were reported as different although none was",
-            false_difference_share(rows) * 100.0
-        )
-    }
-}
-
-fn print_json(args: &cli::Noise, rows: &BTreeMap<String, Row>, found: u32, done: u32) -> std::io::Result<()> {
-    let row = |(id, row): (&String, &Row)| json!({ "id": id, "differs": row.differs, "judged": row.judged, "ratio": spread(row), "ratios": row.ratios });
-    let document = json!({
-        "schema_version": result_document::SCHEMA_VERSION,
-        "scenario": args.scenario,
-        "runs": done,
-        "planted": args.plant,
-        "found": args.plant.then_some(found),
-        "called_different": false_difference_share(rows),
-        "rows": rows.iter().map(row).collect::<Vec<_>>(),
-    });
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &document)?;
-    writeln!(out)
 }

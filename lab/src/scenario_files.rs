@@ -7,6 +7,7 @@ use conductor::steps::targets::ResolvedTarget;
 use scenario::Scenario;
 use scenario::explain::PlannedArm;
 
+use crate::machine_noise::{self, Identity, MachineNoise};
 use crate::output;
 
 /// Above this many arms, only the first and the last are listed.
@@ -106,6 +107,10 @@ pub fn explain(requested: &str) -> ExitCode {
         }
     };
     output::print_line(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
+    let known = MachineNoise::load();
+    for line in machine_noise::lines(&known, &Identity::here(), &scenario) {
+        output::print_line(format_args!("{line}"));
+    }
     ExitCode::SUCCESS
 }
 

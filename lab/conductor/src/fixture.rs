@@ -61,6 +61,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
         command: Vec::new(),
         started_at: clock::now(),
         notes: Vec::new(),
+        starts: scorecard::inference::StoredStarts::default(),
     }
 }
 

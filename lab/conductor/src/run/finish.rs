@@ -2,6 +2,7 @@
 
 use record::{End, Entry, Lint, Verdict};
 use scenario::{Assertion, Scenario};
+use scorecard::inference::StoredStarts;
 use scorecard::{Circumstances, judge};
 
 use crate::observe::record_writer::RecordWriter;
@@ -47,6 +48,7 @@ pub(crate) fn conclude(
     scenario: &Scenario,
     record: &RecordWriter,
     notes: &Circumstances,
+    starts: &StoredStarts,
     interrupted: bool,
     tracing: record::Tracing,
 ) -> End {
@@ -63,7 +65,7 @@ pub(crate) fn conclude(
     for check in valid.iter().chain(&checks) {
         record.append(Entry::Check(check.clone()));
     }
-    for score in record.query(scorecard::scorecard).unwrap_or_default() {
+    for score in record.query(|run| scorecard::scorecard_with(run, starts)).unwrap_or_default() {
         record.append(Entry::Score(Box::new(score)));
     }
     let notes =
@@ -183,7 +185,14 @@ for = "1s"
         let scenario = fixture::scenario(&fixture::two_arms(""));
         let end = |interrupted| {
             let tracing = record::Tracing::default();
-            conclude(&scenario, &record, &Circumstances::default(), interrupted, tracing)
+            conclude(
+                &scenario,
+                &record,
+                &Circumstances::default(),
+                &StoredStarts::default(),
+                interrupted,
+                tracing,
+            )
         };
         assert_eq!((end(true).verdict, end(true).exit_code), (None, judge::EXIT_INTERRUPTED));
         let judged = end(false);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use record::Verdict;
 use scenario::Scenario;
+use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::arm::arm_plan::ArmError;
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub started_at: Instant,
     /// Lines of the record's log about how the options came about.
     pub notes: Vec<String>,
+    /// By how much two starts of one program differ on this machine, where it is known.
+    pub starts: StoredStarts,
 }
 
 /// Why there was no run.

@@ -189,7 +189,14 @@ impl Stage {
         notes.withheld.extend(steps.withheld);
         notes.degraded.extend(steps.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
         session.environment.guardian.close();
-        let end = finish::conclude(scenario, &session.record, &notes, interrupted, tracing);
+        let end = finish::conclude(
+            scenario,
+            &session.record,
+            &notes,
+            &session.options.starts,
+            interrupted,
+            tracing,
+        );
         let outcome = RunOutcome { verdict: end.verdict, exit_code: end.exit_code, folder: session.folder };
         session.record.append(Entry::End(Box::new(end)));
         outcome

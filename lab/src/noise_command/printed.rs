@@ -1,0 +1,178 @@
+//! The result of `cleave noise`, as a table and as JSON.
+
+use std::io::{self, Write};
+
+use policy::units::Ratio;
+use record::Note;
+use scorecard::inference::noise::{contradicts, power_at_least, too_many_false};
+use serde_json::{Value, json};
+
+use super::tally::Tally;
+use crate::result_document;
+
+/// The power of an effect that a run says it could have seen.
+const FOUR_IN_FIVE: f64 = 0.80;
+
+/// What was planted.
+#[derive(Clone, Copy, Debug)]
+pub struct Planted {
+    /// CPU that one arm burns beyond the other's, per journey.
+    pub share: Ratio,
+    /// CPU of the arm per journey as it was measured, ms.
+    pub cpu_ms: f64,
+    /// Probability that a run finds it, from this machine's noise, where it is known.
+    pub power: Option<f64>,
+}
+
+impl Planted {
+    /// The predicted power: from the machine's noise, else by what the runs could have seen.
+    pub fn predicted(&self, tally: &Tally) -> Option<f64> {
+        let seen = || tally.could_see().filter(|effect| self.share.get() >= *effect).map(|_| FOUR_IN_FIVE);
+        self.power.or_else(seen)
+    }
+
+    /// Whether it was found less often than predicted.
+    pub fn is_contradicted(&self, tally: &Tally) -> bool {
+        self.predicted(tally).is_some_and(|power| contradicts(tally.found, tally.runs, power))
+    }
+}
+
+/// The result.
+pub struct Printed<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// What was counted.
+    pub tally: &'a Tally,
+    /// What was planted, if anything.
+    pub planted: Option<Planted>,
+    /// What became of the machine's noise.
+    pub kept: &'a str,
+}
+
+impl Printed<'_> {
+    /// The table.
+    ///
+    /// # Errors
+    /// When the output is closed.
+    pub fn table(&self, out: &mut impl Write) -> io::Result<()> {
+        let tally = self.tally;
+        let name = |(window, id): &(String, String)| format!("{id} in {window}");
+        let judged = || tally.rows.iter().filter(|(_, row)| row.judged > 0);
+        let width = judged().map(|(key, _)| name(key).len()).max().unwrap_or(3);
+        writeln!(out, "{:width$}  {:>9}  ratio of B over A, over {} runs", "row", "different", tally.runs)?;
+        for (key, row) in judged() {
+            let spread =
+                row.spread().map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}"));
+            writeln!(out, "{:width$}  {:>4} / {:<2}  {spread}", name(key), row.differs, row.judged)?;
+        }
+        let never: Vec<String> = tally
+            .never_judged()
+            .map(|(key, note)| format!("{} ({})", name(key), note.map_or("no data", Note::words)))
+            .collect();
+        if !never.is_empty() {
+            writeln!(out, "could differ, never judged: {}", never.join(", "))?;
+        }
+        match self.planted {
+            Some(planted) => self.found(out, &planted)?,
+            None => writeln!(
+                out,
+                "{} of {} runs false; up to {} may be",
+                tally.false_runs,
+                tally.runs,
+                too_many_false(tally.runs) - 1
+            )?,
+        }
+        writeln!(out, "{}", self.kept)
+    }
+
+    fn found(&self, out: &mut impl Write, planted: &Planted) -> io::Result<()> {
+        let tally = self.tally;
+        writeln!(
+            out,
+            "{} more than the measured {:.2} ms of CPU per journey: found in {} of {} runs; power at least {:.2}",
+            planted.share,
+            planted.cpu_ms,
+            tally.found,
+            tally.runs,
+            power_at_least(tally.found, tally.runs)
+        )?;
+        match (planted.predicted(tally), tally.could_see()) {
+            (Some(power), _) => {
+                let verdict =
+                    if planted.is_contradicted(tally) { "contradicted" } else { "not contradicted" };
+                writeln!(out, "predicted power {power:.2}: {verdict}")
+            }
+            (None, Some(effect)) => {
+                writeln!(
+                    out,
+                    "no prediction: it takes {:.0} % to be found in four runs of five",
+                    effect * 100.0
+                )
+            }
+            (None, None) => writeln!(out, "no prediction: no run judged the CPU"),
+        }
+    }
+
+    /// The JSON document.
+    pub fn document(&self) -> Value {
+        let tally = self.tally;
+        let row = |((window, id), row): (&(String, String), &super::tally::Row)| {
+            json!({
+                "id": id, "window": window, "differs": row.differs, "judged": row.judged,
+                "ratio": row.spread(), "ratios": row.ratios,
+            })
+        };
+        let never = |((window, id), note): (&(String, String), Option<Note>)| json!({ "id": id, "window": window, "note": note });
+        let planted = self.planted.map(|planted| {
+            json!({
+                "share": planted.share.get(),
+                "cpu_per_journey_ms": planted.cpu_ms,
+                "found": tally.found,
+                "power_at_least": power_at_least(tally.found, tally.runs),
+                "predicted_power": planted.predicted(tally),
+                "contradicted": planted.is_contradicted(tally),
+            })
+        });
+        json!({
+            "schema_version": result_document::SCHEMA_VERSION,
+            "scenario": self.scenario,
+            "runs": tally.runs,
+            "family": tally.family,
+            "false_runs": self.planted.is_none().then_some(tally.false_runs),
+            "may_be_false": too_many_false(tally.runs) - 1,
+            "planted": planted,
+            "rows": tally.rows.iter().map(row).collect::<Vec<_>>(),
+            "never_judged": tally.never_judged().map(never).collect::<Vec<_>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(tally: &Tally, planted: Option<Planted>) -> String {
+        let mut out = Vec::new();
+        let printed = Printed { scenario: "hop-tax", tally, planted, kept: "not kept" };
+        printed.table(&mut out).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn the_count_and_what_it_may_be() {
+        let tally = Tally { runs: 20, false_runs: 1, ..Tally::default() };
+        assert!(printed(&tally, None).contains("1 of 20 runs false; up to 4 may be\n"));
+    }
+
+    #[test]
+    fn what_was_planted_and_how_often_it_was_found() {
+        let planted = Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power: Some(0.97) };
+        let tally = |found| Tally { runs: 20, found, ..Tally::default() };
+        let text = printed(&tally(19), Some(planted));
+        assert!(text.contains("found in 19 of 20 runs; power at least 0.78"), "{text}");
+        assert!(text.contains("predicted power 0.97: not contradicted"), "{text}");
+        assert!(planted.is_contradicted(&tally(15)), "15 of 20 at 0.97");
+        let unknown = Planted { power: None, ..planted };
+        assert!(!unknown.is_contradicted(&tally(0)), "nothing was predicted");
+    }
+}
