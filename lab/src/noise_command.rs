@@ -103,9 +103,7 @@ impl Runs<'_> {
             }
             Output::Human => printed.table(&mut out)?,
         }
-        let is_wrong =
-            planted.map_or_else(|| tally.has_too_many_false(), |planted| planted.is_contradicted(&tally));
-        Ok(ExitCode::from(u8::from(is_wrong)))
+        Ok(ExitCode::from(printed.exit_code()))
     }
 
     /// What the arm's journeys cost, by a short run of it alone.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use policy::units::Ratio;
-use record::Note;
+use record::{Note, Verdict};
+use scorecard::exit_code;
 use scorecard::inference::noise::{contradicts, power_at_least, too_many_false};
 use serde_json::{Value, json};
 
@@ -50,6 +51,16 @@ pub struct Printed<'a> {
 }
 
 impl Printed<'_> {
+    /// Exit code: 1 where too many runs were false, or too few found what was planted; 4 where that cannot be known, since
+    /// no run judged a row or nothing could be predicted.
+    pub fn exit_code(&self) -> u8 {
+        let (is_known, is_wrong) = match self.planted {
+            Some(planted) => (planted.predicted(self.tally).is_some(), planted.is_contradicted(self.tally)),
+            None => (self.tally.family > 0, self.tally.has_too_many_false()),
+        };
+        if is_known { u8::from(is_wrong) } else { exit_code(Verdict::Inconclusive) }
+    }
+
     /// The table.
     ///
     /// # Errors
@@ -156,6 +167,20 @@ mod tests {
         let printed = Printed { scenario: "hop-tax", tally, planted, kept: "not kept" };
         printed.table(&mut out).expect("memory");
         String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn what_was_not_judged_or_not_predicted_is_no_pass() {
+        let code = |tally: &Tally, planted| {
+            Printed { scenario: "hop-tax", tally, planted, kept: "not kept" }.exit_code()
+        };
+        let aa = |false_runs, family| Tally { runs: 20, false_runs, family, ..Tally::default() };
+        assert_eq!([aa(4, 9), aa(5, 9), aa(0, 0)].map(|tally| code(&tally, None)), [0, 1, 4]);
+        let planted = |power| Some(Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power });
+        let found = |found| Tally { runs: 20, found, ..Tally::default() };
+        assert_eq!(code(&found(19), planted(Some(0.97))), 0);
+        assert_eq!(code(&found(15), planted(Some(0.97))), 1);
+        assert_eq!(code(&found(20), planted(None)), 4, "nothing was predicted");
     }
 
     #[test]
