@@ -38,7 +38,7 @@ pub(super) struct Pooled {
 #[derive(Clone, Debug)]
 struct Table {
     stride: usize,
-    columns: Vec<u64>,
+    columns: Vec<u32>,
 }
 
 impl Pooled {
@@ -56,7 +56,8 @@ impl Pooled {
                 waits.push(Wait { us, unit: unit as u32, count: count as u32 });
             }
         }
-        waits.sort_unstable_by_key(|wait| (wait.us, wait.unit));
+        // Stable: each second comes sorted, and runs are merged.
+        waits.sort_by_key(|wait| wait.us);
         let sums = waits.iter().scan(0, |sum, wait| {
             *sum += u64::from(wait.count);
             Some(*sum)
@@ -138,11 +139,11 @@ impl Pooled {
     fn table(&self) -> Table {
         let stride = self.arrivals.len().max(MIN_STRIDE);
         let mut columns = Vec::with_capacity((self.waits.len() / stride + 1) * self.arrivals.len());
-        let mut counts = vec![0; self.arrivals.len()];
+        let mut counts = vec![0_u32; self.arrivals.len()];
         columns.extend_from_slice(&counts);
         for chunk in self.waits.chunks_exact(stride) {
             for wait in chunk {
-                counts[wait.unit as usize] += u64::from(wait.count);
+                counts[wait.unit as usize] += wait.count;
             }
             columns.extend_from_slice(&counts);
         }
@@ -155,8 +156,8 @@ pub(super) fn rank(q: f64, n: u64) -> u64 {
     ((q * n as f64 - ROUNDING).ceil() as u64).clamp(1, n.max(1))
 }
 
-fn weighted(weights: &[u16], counts: &[u64]) -> u64 {
-    weights.iter().zip(counts).map(|(weight, count)| u64::from(*weight) * count).sum()
+fn weighted<N: Copy + Into<u64>>(weights: &[u16], counts: &[N]) -> u64 {
+    weights.iter().zip(counts).map(|(weight, count)| u64::from(*weight) * (*count).into()).sum()
 }
 
 /// How many units carry events: the square of their sum over the sum of their squares.
