@@ -104,6 +104,7 @@ impl Card<'_> {
             latencies_of: measure.is_latency().then(|| window.clone()),
             steady_in: measure.has(Property::DependsOnStart).then(|| window.clone()),
             has_fault: selection('A').has_fault(),
+            arrivals: BTreeMap::new(),
             frame,
             statistics,
         }

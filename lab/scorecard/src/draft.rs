@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Window;
 use record::{Better, Note};
 
-use crate::inference::{Frame, Statistic};
+use crate::inference::{Arrivals, Frame, Statistic};
 use crate::measure::{Claim, Comparison, Unit};
 
 /// A row whose figures are known and not judged.
@@ -36,6 +36,8 @@ pub(crate) struct Draft {
     pub steady_in: Option<Window>,
     /// Whether a fault acts in its window, so that a count is of one event.
     pub has_fault: bool,
+    /// The arrivals its means are of, by arm: where queues couple their seconds, a mean decides nothing.
+    pub arrivals: BTreeMap<char, Vec<Option<Arrivals>>>,
     /// Its window.
     pub frame: Frame,
     /// What the figures are made of.
@@ -59,6 +61,7 @@ impl Draft {
             latencies_of: None,
             steady_in: None,
             has_fault: false,
+            arrivals: BTreeMap::new(),
             frame,
             statistics,
         }

@@ -9,7 +9,7 @@ use super::Breakdown;
 use crate::card::Card;
 use crate::draft::Draft;
 use crate::expect::Argument;
-use crate::inference::{Statistic, Terms};
+use crate::inference::{Arrivals, Statistic, Terms};
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, PART_MARGIN, Unit};
 use crate::selection::Selection;
 
@@ -44,6 +44,10 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
     let selections: Vec<Selection<'_>> =
         letters.iter().map(|arm| Selection::new(run, *arm, &card.steady, &Argument::None)).collect();
     let Some(frame) = selections.first().map(Selection::frame) else { return Vec::new() };
+    let arrivals: BTreeMap<char, Vec<Option<Arrivals>>> = selections
+        .iter()
+        .map(|selection| (selection.arm, selection.by_unit(|unit| Some(unit.arrivals()))))
+        .collect();
     let is_incomplete = letters.iter().any(|arm| run.spans_lost(*arm) > 0);
     let draft = |id: String, text: String, ns: &dyn Fn(&BTreeMap<Class, u64>) -> u64| {
         let statistics = selections.iter().map(|selection| (selection.arm, mean(selection, ns))).collect();
@@ -53,6 +57,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             better: Better::Lower,
             depends_on_start: true,
             withheld: is_incomplete.then_some(Note::SpansLost),
+            arrivals: arrivals.clone(),
             ..Draft::new(id, text, frame.clone(), statistics)
         }
     };

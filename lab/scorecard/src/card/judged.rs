@@ -105,11 +105,16 @@ impl Row {
         let (letters, mut statistics): (Vec<char>, Vec<Statistic>) =
             std::mem::take(&mut draft.statistics).into_iter().unzip();
         align(&mut statistics);
-        let figure = |statistic| {
+        let figure = |(letter, statistic): (char, Statistic)| {
             let figure = Figure::new(statistic, &resampling);
-            if draft.has_fault { figure.of_event() } else { figure }
+            let figure = if draft.has_fault { figure.of_event() } else { figure };
+            let figure = match draft.arrivals.get(&letter) {
+                Some(arrivals) => figure.with_arrivals(arrivals),
+                None => figure,
+            };
+            (letter, figure)
         };
-        let figures = letters.into_iter().zip(statistics.into_iter().map(figure)).collect();
+        let figures = letters.into_iter().zip(statistics).map(figure).collect();
         Self { draft, figures }
     }
 
