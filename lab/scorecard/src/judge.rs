@@ -45,9 +45,13 @@ fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis) -> Vec<C
     let Side::Measure { factor, query: left } = &expectation.left else { return Vec::new() };
     let judge = Judge { run, id, expectation, left, factor: *factor, basis };
     match &expectation.right {
-        Side::Quantity { value, .. } => {
-            let arms = if left.measure.has(Property::OfHost) { vec![NO_ARM] } else { left.arms(run) };
-            arms.into_iter().map(|arm| judge.against_limit(arm, *value)).collect()
+        Side::Quantity { value, .. } if left.measure.has(Property::OfHost) => {
+            vec![judge.against_limit(NO_ARM, *value)]
+        }
+        Side::Quantity { value, .. } => judge.in_each_arm(|arm| judge.against_limit(arm, *value)),
+        // One phase against another, say: every arm that it is bound to must meet it.
+        Side::Measure { factor, query } if query.axes == left.axes => {
+            judge.in_each_arm(|arm| judge.between(arm, [arm, arm], *factor, query))
         }
         Side::Measure { factor, query } => judge.against_measure(*factor, query),
     }
@@ -57,7 +61,7 @@ fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis) -> Vec<C
 /// busy for both.
 pub fn mark_inconclusive(checks: &mut [Check], expectation: &Expectation) {
     if lints::compares_latencies(expectation) {
-        for check in checks {
+        for check in checks.iter_mut().filter(|check| !lints::is_unjudged(check)) {
             (check.verdict, check.reason) = (Verdict::Inconclusive, lints::TOO_BUSY.to_owned());
         }
     }
@@ -83,6 +87,22 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// A check of every arm that the left side is bound to; where none is run, one that says so.
+    fn in_each_arm(&self, check: impl Fn(char) -> Check) -> Vec<Check> {
+        let arms = self.left.arms(self.run);
+        if arms.is_empty() {
+            vec![self.without_arm(self.left)]
+        } else {
+            arms.into_iter().map(check).collect()
+        }
+    }
+
+    fn without_arm(&self, side: &Query) -> Check {
+        let axes: Vec<String> = side.axes.iter().map(|axis| format!("`{axis}`")).collect();
+        let reason = format!("{}no arm of this run is {}", lints::NOT_JUDGED, axes.join(" and "));
+        self.check(NO_ARM, Measured::default(), None, open(reason))
+    }
+
     fn against_limit(&self, arm: char, limit: f64) -> Check {
         let (measure, op) = (self.left.measure, self.expectation.op);
         // A measure of the host is the same in every arm.
@@ -102,42 +122,40 @@ impl Judge<'_> {
     }
 
     fn against_measure(&self, right_factor: f64, right: &Query) -> Vec<Check> {
+        let (lefts, rights) = (self.left.arms(self.run), right.arms(self.run));
+        let check = match (lefts.as_slice(), rights.as_slice()) {
+            ([], _) => self.without_arm(self.left),
+            (_, []) => self.without_arm(right),
+            ([a], [b]) => self.between(if a == b { *a } else { NO_ARM }, [*a, *b], right_factor, right),
+            _ => {
+                let reason = "each side of a comparison must name exactly one arm that is run";
+                self.check(NO_ARM, Measured::default(), None, open(reason.into()))
+            }
+        };
+        vec![check]
+    }
+
+    /// The left side in arm `a` against the right side in arm `b`; the check is of `arm`.
+    fn between(&self, arm: char, [a, b]: [char; 2], right_factor: f64, right: &Query) -> Check {
         let left = self.left;
-        let (lefts, rights) = (left.arms(self.run), right.arms(self.run));
-        let (is_bound, pairs): (bool, Vec<(char, char)>) = match (lefts.as_slice(), rights.as_slice()) {
-            ([a], [b]) => (true, vec![(*a, *b)]),
-            // Neither side names an arm: every arm must meet it by itself.
-            _ if left.axes.is_empty() && right.axes.is_empty() => {
-                (false, lefts.iter().map(|arm| (*arm, *arm)).collect())
+        let sides = (self.figure(left, a, self.factor), self.figure(right, b, right_factor));
+        let (one, other) = match sides {
+            (Ok(one), Ok(other)) => (one, other),
+            (Err((seen, reason)), _) => return self.check(arm, seen, None, open(reason)),
+            (Ok(one), Err((_, reason))) => {
+                return self.check(arm, estimate(&one), None, open(reason));
             }
-            _ => (true, Vec::new()),
         };
-        if pairs.is_empty() {
-            let reason = "each side of a comparison must name exactly one arm that is run";
-            return vec![self.check(NO_ARM, Measured::default(), None, open(reason.into()))];
+        let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other);
+        let (seen, limit) = (estimate(&one), estimate(&other));
+        let seen = Measured { n: seen.n.min(limit.n), ..seen };
+        let mut worded = self.worded(judgement, &one);
+        if limit.value.is_none() && limit.interval.is_some() {
+            let text = format::measured(&limit, left.measure.unit.symbol());
+            worded.reason = [worded.reason, format!("the other side is {text}")].join("; ");
+            worded.reason = worded.reason.trim_start_matches("; ").to_owned();
         }
-        let one = |(a, b): (char, char)| {
-            let arm = if is_bound && a != b { NO_ARM } else { a };
-            let sides = (self.figure(left, a, self.factor), self.figure(right, b, right_factor));
-            let (one, other) = match sides {
-                (Ok(one), Ok(other)) => (one, other),
-                (Err((seen, reason)), _) => return self.check(arm, seen, None, open(reason)),
-                (Ok(one), Err((_, reason))) => {
-                    return self.check(arm, estimate(&one), None, open(reason));
-                }
-            };
-            let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other);
-            let (seen, limit) = (estimate(&one), estimate(&other));
-            let seen = Measured { n: seen.n.min(limit.n), ..seen };
-            let mut worded = self.worded(judgement, &one);
-            if limit.value.is_none() && limit.interval.is_some() {
-                let text = format::measured(&limit, left.measure.unit.symbol());
-                worded.reason = [worded.reason, format!("the other side is {text}")].join("; ");
-                worded.reason = worded.reason.trim_start_matches("; ").to_owned();
-            }
-            self.check(arm, seen, limit.value.filter(|_| !limit.is_censored), worded)
-        };
-        pairs.into_iter().map(one).collect()
+        self.check(arm, seen, limit.value.filter(|_| !limit.is_censored), worded)
     }
 
     /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.

@@ -115,7 +115,12 @@ fn op(tokens: &mut Tokens<'_>) -> Result<Op, ExpectError> {
 }
 
 fn side(tokens: &mut Tokens<'_>) -> Result<Side, ExpectError> {
+    let start = tokens.position();
     if let Some(factor) = tokens.factor() {
+        // Times 0 every figure is the same one.
+        if factor <= 0.0 || !factor.is_finite() {
+            return Err(ExpectError { at: start, message: "a factor must be above 0".into() });
+        }
         return Ok(Side::Measure { factor, query: query(tokens)? });
     }
     if tokens.is_number() {
@@ -251,6 +256,7 @@ mod tests {
             ("errors(all < 1%", "never closed"),
             ("errors(all) in < 1%", "needs a phase"),
             ("errors(all) in last 0s < 1%", "above 0s"),
+            ("p50(all) for a <= 0 * p50(all) for b", "above 0"),
             ("errors(all) < 1% held 0ms", "above 0s"),
         ] {
             let error = text.parse::<Expectation>().expect_err(text);

@@ -3,7 +3,7 @@
 use model::{Run, Window};
 use record::Better;
 
-use super::{Circumstances, Found, MAX_POPULARITY, TOO_BUSY};
+use super::{Circumstances, Found, MAX_POPULARITY, TOO_BUSY, is_unjudged};
 use crate::breakdowns;
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::measure::Property;
@@ -67,6 +67,7 @@ pub(super) fn lints(run: &Run, circumstances: &Circumstances, found: &mut Found)
         found.inconclusive("noisy", format!("{TOO_BUSY}: `{}`", claim.text));
     }
     mostly_errors(run, found);
+    not_judged(run, found);
     for claim in &claims {
         let Some((left, right)) = compared(claim).filter(|_| compares(claim, Property::NeedsContext)) else {
             continue;
@@ -80,6 +81,18 @@ pub(super) fn lints(run: &Run, circumstances: &Circumstances, found: &mut Found)
     }
     if let Some(text) = claims.iter().find_map(|claim| without_copies(run, claim)) {
         found.inconclusive("no_copies", text);
+    }
+}
+
+/// Expectations that no arm of this run is bound to.
+fn not_judged(run: &Run, found: &mut Found) {
+    let mut ids: Vec<u32> =
+        run.checks().into_iter().filter(|check| is_unjudged(check)).map(|check| check.id).collect();
+    ids.dedup();
+    let all = run.header.expectations.len();
+    if !ids.is_empty() {
+        let text = format!("{} of {all} claims not judged: their arms are not run", ids.len());
+        found.inconclusive("not_judged", text);
     }
 }
 

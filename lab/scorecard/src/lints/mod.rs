@@ -11,9 +11,9 @@
 //! | T7 state grows between runs | `stale_data`: an arm did not begin with the snapshot |
 //! | T8 generators off by one | `generator_skew`: what is offered is not what is declared; property tests of `traffic` |
 //! | T9 two code bases | `final_states_differ` |
-//! | T10 an empty run passes | `no_samples` |
+//! | T10 an empty run passes | `no_samples`, `not_judged`, `nothing_judged` |
 //! | T11 one run, no idea of noise | `one_round`, `noisy` |
-//! | T12 the fault never fired | `fault_without_hits`, `no_symptom` |
+//! | T12 the fault never fired | `fault_without_hits`, `no_symptom`; the reader refuses copies that no arm has |
 //! | T13 errors behind a rate | `mostly_errors` |
 //! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_slots`, `generator_cpu` |
 //! | T15 each arm at another rate | `unequal_load`; the reader refuses loads of variants |
@@ -26,7 +26,7 @@ mod claims;
 mod generator;
 
 use model::{Run, Window};
-use record::{Arm, Lint, Verdict};
+use record::{Arm, Check, Lint, Verdict};
 
 use crate::expect::Argument;
 use crate::measures::highest_memory;
@@ -39,6 +39,8 @@ pub(crate) use claims::compares_latencies;
 pub struct Circumstances {
     /// Steps that had a target and never hit it, with the arm.
     pub unhit: Vec<String>,
+    /// Steps that had a target in no arm.
+    pub inapplicable: Vec<String>,
     /// Clean-up that was not confirmed.
     pub left_behind: Vec<String>,
     /// Whether arms took turns, so that neither could disturb the other.
@@ -73,6 +75,14 @@ const MIB: f64 = 1_048_576.0;
 /// Why a comparison of latencies is not judged.
 pub(crate) const TOO_BUSY: &str = "the machine was too busy to compare latencies side by side";
 
+/// Begins the reason of a check whose arm is not run.
+pub(crate) const NOT_JUDGED: &str = "not judged: ";
+
+/// Whether a check was not made, since no arm of the run is the one it is bound to.
+pub(crate) fn is_unjudged(check: &Check) -> bool {
+    check.reason.starts_with(NOT_JUDGED)
+}
+
 /// Everything that makes the run invalid or inconclusive, whatever its checks show.
 pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     let mut found = Found::default();
@@ -82,6 +92,9 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     }
     for (_, text) in &circumstances.degraded {
         found.inconclusive("degraded", text.clone());
+    }
+    for text in &circumstances.inapplicable {
+        found.inconclusive("fault_without_hits", text.clone());
     }
     of_load(run, &mut found);
     for arm in &run.header.arms {

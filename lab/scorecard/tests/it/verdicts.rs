@@ -112,6 +112,42 @@ fn a_short_window_decides_nothing_but_a_condition_on_it_is_met() {
 }
 
 #[test]
+fn one_phase_against_another_is_judged_in_every_arm() {
+    let run = Run::new().quiet(|arm, second| match (arm, second) {
+        // In B the second phase is three times as slow, in A as fast.
+        ('B', 25..) => 15 * MS,
+        _ => 5 * MS,
+    });
+    let arms =
+        |text: &str| run.checks(text).into_iter().map(|check| (check.arm, check.verdict)).collect::<Vec<_>>();
+    let unbound = arms("p50(all) in crash <= 2 * p50(all) in steady");
+    assert_eq!(unbound, [('A', Verdict::Pass), ('B', Verdict::Fail)]);
+    assert_eq!(arms("p50(all) in crash <= 2 * p50(all) in steady for micro").len(), 1, "one arm is bound");
+}
+
+#[test]
+fn a_claim_without_an_arm_is_listed_as_not_judged() {
+    let run = quiet();
+    for (text, axis) in [
+        ("p50(all) in steady <= 1s for pairs", "`pairs`"),
+        ("p50(all) in steady for mono, pairs <= 1s", "`mono` and `pairs`"),
+        ("p50(all) in crash <= 2 * p50(all) in steady for pairs", "`pairs`"),
+        ("p50(all) for mono <= 2 * p50(all) for pairs", "`pairs`"),
+    ] {
+        let checks = run.checks(text);
+        let [check] = checks.as_slice() else { panic!("{text}: {checks:?}") };
+        assert_eq!((check.arm, check.verdict, check.value), ('-', Verdict::Inconclusive, None), "{text}");
+        assert_eq!(check.reason, format!("not judged: no arm of this run is {axis}"), "{text}");
+        let busy = {
+            let mut busy = checks.clone();
+            scorecard::judge::mark_inconclusive(&mut busy, &text.parse().expect("an expectation"));
+            busy
+        };
+        assert_eq!(busy, checks, "{text}: the reason stays");
+    }
+}
+
+#[test]
 fn a_verdict_is_the_worst_that_is_known() {
     let run = quiet();
     let pass = run.checks("errors(all) in steady < 1%");
