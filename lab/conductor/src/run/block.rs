@@ -22,6 +22,7 @@ use crate::run::session::RunSession;
 use crate::run::states::{StateComparison, arm_states};
 use crate::run::stop::stop_reason;
 use crate::steps::context::StepContext;
+use crate::steps::held::HoldTimer;
 use crate::steps::lease::remaining_leases;
 use crate::steps::timeline::Timeline;
 
@@ -160,6 +161,7 @@ impl Block<'_> {
         let mut cancelled = false;
         let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut held = vec![HoldTimer::default(); scenario.stop.when.len()];
         let load_ends = start + Duration::from_nanos(scenario.length_ns());
         loop {
             let message = tokio::select! {
@@ -174,7 +176,8 @@ impl Block<'_> {
                     if clock::now() >= load_ends {
                         done.send_replace(true);
                     }
-                    let reason = || stop_reason(&scenario.stop, &session.record, &session.folder, start);
+                    let mut reason =
+                        || stop_reason(&scenario.stop, &mut held, &session.record, &session.folder, start);
                     if !cancelled && let Some(reason) = reason() {
                         cancelled = true;
                         session.log(format!("stopped: {reason}"));

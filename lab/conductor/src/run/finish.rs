@@ -43,6 +43,25 @@ pub(crate) fn steps_without_hits(scenario: &Scenario, record: &RecordWriter, log
     steps_without_hits
 }
 
+/// Steps that had a target in no arm: what they claim to test never happened.
+pub(crate) fn inapplicable_steps(scenario: &Scenario, record: &RecordWriter, log: &Steps) -> Vec<String> {
+    let (plans, arms) =
+        record.query(|tally| (tally.header.steps.clone(), tally.header.arms.clone())).unwrap_or_default();
+    // Withheld faults are reported by their reason.
+    if !log.withheld.is_empty() {
+        return Vec::new();
+    }
+    let steps = scenario.steps.iter().zip(&plans);
+    let nowhere =
+        steps.filter(|(_, plan)| arms.iter().all(|arm| plan.not_applicable.contains_key(&arm.letter)));
+    let sentences = nowhere.map(|(step, plan)| {
+        let mut reasons: Vec<&str> = plan.not_applicable.values().map(String::as_str).collect();
+        reasons.dedup();
+        format!("step {} (`{}`) was applicable in no arm: {}", step.number, step.id, reasons.join("; "))
+    });
+    sentences.collect()
+}
+
 /// Writes checks and scores; returns how the run ends.
 pub(crate) fn conclude(
     scenario: &Scenario,
@@ -76,6 +95,13 @@ pub(crate) fn conclude(
             name: "valid".into(),
             verdict: Verdict::Invalid,
             text: format!("`{}` does not hold", check.text),
+        });
+    }
+    if valid.is_empty() && checks.is_empty() {
+        lints.push(Lint {
+            name: "nothing_judged".into(),
+            verdict: Verdict::Inconclusive,
+            text: "the scenario expects nothing; write [expect] with check = [\"errors(all) < 1%\"]".into(),
         });
     }
     let verdict = judge::verdict(&valid, &checks, &lints);
@@ -176,6 +202,52 @@ for = "1s"
         assert_eq!(unhit(|steps| steps.hits.extend([((1, 'A'), 1)])), [""; 0]);
         assert_eq!(unhit(|steps| steps.degraded.extend([((1, 'A'), "no group".into())])), [""; 0]);
         assert_eq!(unhit(|steps| steps.withheld.push("the gate is closed".into())), [""; 0]);
+    }
+
+    #[test]
+    fn a_step_without_a_target_in_any_arm_is_named_with_the_reason() {
+        let nowhere = |arms: &[&str]| {
+            let (record, _folder) = fixture::record();
+            let text = fixture::two_arms(STEPS);
+            let mut header = fixture::header_of(&text);
+            header.arms.retain(|arm| arms.contains(&arm.name.as_str()));
+            record.append(Entry::Header(Box::new(header)));
+            inapplicable_steps(&fixture::scenario(&text), &record, &Steps::default())
+        };
+        assert_eq!(nowhere(&["micro", "mono"]), [""; 0], "in `micro` the edge is a call");
+        let in_mono = nowhere(&["mono"]);
+        assert!(
+            matches!(in_mono.as_slice(), [one] if one.starts_with("step 1 (`slow`) was applicable in no arm: ")
+                && one.contains("function call")),
+            "{in_mono:?}"
+        );
+    }
+
+    #[test]
+    fn a_run_that_judges_nothing_or_not_everything_is_inconclusive() {
+        let lints = |more: &str, arms: &[&str]| {
+            let (record, _folder) = fixture::record();
+            let text = fixture::two_arms(more);
+            let mut header = fixture::header_of(&text);
+            header.arms.retain(|arm| arms.contains(&arm.name.as_str()));
+            record.append(Entry::Header(Box::new(header)));
+            let scenario = fixture::scenario(&text);
+            let end =
+                conclude(&scenario, &record, &Circumstances::default(), false, record::Tracing::default());
+            end.lints.into_iter().map(|lint| (lint.name, lint.verdict, lint.text)).collect::<Vec<_>>()
+        };
+        let has = |lints: &[(String, Verdict, String)], name: &str, text: &str| {
+            lints.iter().any(|(found, verdict, message)| {
+                found == name && *verdict == Verdict::Inconclusive && message.contains(text)
+            })
+        };
+        let both = ["micro", "mono"];
+        assert!(has(&lints("", &both), "nothing_judged", "expects nothing"));
+        let claims = "[expect]\ncheck = [\"errors(all) < 1%\", \"errors(all) for mono < 1%\"]\n";
+        let part = lints(claims, &["micro"]);
+        assert!(has(&part, "not_judged", "1 of 2 claims not judged"), "{part:?}");
+        let whole = lints(claims, &both);
+        assert!(!has(&whole, "not_judged", "") && !has(&whole, "nothing_judged", ""), "{whole:?}");
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl Run {
         if let Some(unknown) = options.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
             return Err(RunError::UnknownArm(scenario::source::unknown("arm", unknown, names)));
         }
+        let twice = options.arms.iter().enumerate().find(|(at, name)| options.arms[..*at].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(RunError::UnknownArm(format!("arm `{name}` is named twice in --arms; name it once")));
+        }
+        if options.arms.len() > scenario::MAX_ARMS {
+            let (named, most) = (options.arms.len(), scenario::MAX_ARMS);
+            return Err(RunError::UnknownArm(format!("--arms names {named} arms; name at most {most}")));
+        }
         let id = run_id::run_id();
         let folder = options.out.join(&id);
         let failed = |path: &Path| {
@@ -173,6 +181,9 @@ mod tests {
         options.arms = vec!["mirco".to_owned()];
         let error = Run::prepare(options.clone(), interrupts.clone()).map(|_| ()).expect_err("a typo");
         assert!(error.to_string().contains("did you mean `micro`?"), "{error}");
+        options.arms = vec!["micro".to_owned(), "mono".to_owned(), "micro".to_owned()];
+        let error = Run::prepare(options.clone(), interrupts.clone()).map(|_| ()).expect_err("twice");
+        assert!(error.to_string().contains("`micro` is named twice"), "{error}");
         assert_eq!(std::fs::read_dir(out.path()).expect("readable").count(), 0, "nothing was made");
         options.arms.clear();
         let run = Run::prepare(options, interrupts).expect("a folder");

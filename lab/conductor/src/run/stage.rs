@@ -185,6 +185,7 @@ impl Stage {
         let steps = session.step_log.take();
         let mut notes = session.notes.into_inner().expect("no panic while held");
         notes.unhit.extend(finish::steps_without_hits(scenario, &session.record, &steps));
+        notes.inapplicable.extend(finish::inapplicable_steps(scenario, &session.record, &steps));
         notes.left_behind.extend(steps.not_cleaned_up);
         notes.withheld.extend(steps.withheld);
         notes.degraded.extend(steps.degraded.into_iter().map(|((step, _), reason)| (step, reason)));

@@ -12,6 +12,7 @@ use scorecard::judge;
 use crate::observe::record_writer::RecordWriter;
 use crate::process::host;
 use crate::run::finish;
+use crate::steps::held::HoldTimer;
 
 /// Available memory below which every run stops, share of all.
 const MIN_FREE_MEMORY_SHARE: f64 = 0.10;
@@ -39,8 +40,11 @@ struct Observed {
 }
 
 /// Why a run whose load began at `start` must stop now, if it must.
+///
+/// `held` has a timer for every condition, in their order.
 pub(crate) fn stop_reason(
     stop: &Stop,
+    held: &mut [HoldTimer],
     record: &RecordWriter,
     folder: &Path,
     start: Instant,
@@ -57,11 +61,15 @@ pub(crate) fn stop_reason(
         open_files_share: host::open_files_share(),
         generator_lag_us: record.query(|run| finish::generator_lag_us(run, second)).flatten(),
     };
-    let holds = |condition: &scorecard::Expectation| {
+    let mut holds = |(condition, timer): (&scorecard::Expectation, &mut HoldTimer)| {
         let checks = record.query(|run| judge::conditions(run, condition)).unwrap_or_default();
-        checks.iter().any(|check| check.verdict == Verdict::Pass).then(|| condition.text.clone())
+        let holds = checks.iter().any(|check| check.verdict == Verdict::Pass);
+        let has_held = timer.has_held(holds, clock::now(), Duration::from_nanos(condition.held_ns));
+        has_held.then(|| condition.text.clone())
     };
-    exhausted(stop.max_ns, &observed).or_else(|| stop.when.iter().find_map(holds))
+    // Each is judged every time: one that is left out would lose its time.
+    let held: Vec<String> = stop.when.iter().zip(held).filter_map(&mut holds).collect();
+    exhausted(stop.max_ns, &observed).or_else(|| held.into_iter().next())
 }
 
 /// What has run out.

@@ -106,7 +106,8 @@ impl ActiveStep<'_> {
     pub fn has_ended_early(&self) -> bool {
         let Some(until) = &self.step.until else { return false };
         let from = u32::try_from(self.step.start_ns / 1_000_000_000).unwrap_or(0);
-        self.judge(until, from).is_some_and(|(verdict, _)| verdict == Verdict::Pass)
+        let holds = self.judge(until, from).is_some_and(|(verdict, _)| verdict == Verdict::Pass);
+        self.context.log.has_held(self.key(), holds, Duration::from_nanos(until.held_ns))
     }
 
     /// The verdict of a condition in this arm over the seconds from `from` until now, and whether its value alone

@@ -44,7 +44,7 @@ pub(super) async fn scale(active: &ActiveStep<'_>, to: u32, names: &[String]) {
                 return event(error.to_string());
             }
         }
-        while copies().len() > to.max(1) as usize {
+        while copies().len() > to as usize {
             let Some(last) = copies().pop() else { break };
             arm.remove_copy(&last).await;
         }
@@ -57,10 +57,11 @@ pub(super) async fn scale(active: &ActiveStep<'_>, to: u32, names: &[String]) {
 pub(super) async fn drain(active: &ActiveStep<'_>, names: &[String]) {
     let letter = active.letter();
     for instance in active.instances(names) {
+        let is_running = instance.running_pid().is_some();
         active.mark("began", format!("{letter} {} drains", instance.name));
         active.arm.remove_copy(&instance).await;
         active.mark("done", format!("{letter} {} has left", instance.name));
-        active.count_hits(1);
+        active.count_hits(u64::from(is_running));
     }
 }
 

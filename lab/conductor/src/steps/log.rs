@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use runtime::clock;
+
+use crate::steps::held::HoldTimer;
 
 /// A step in an arm: its number and the arm's letter.
 pub(crate) type StepKey = (u32, char);
@@ -21,6 +26,8 @@ pub(crate) struct Steps {
     pub not_cleaned_up: Vec<String>,
     /// Steps this machine cannot carry out, with the reason.
     pub degraded: BTreeMap<StepKey, String>,
+    /// Since when the conditions that end steps have held.
+    held: BTreeMap<StepKey, HoldTimer>,
     /// Instances on which faults are in force.
     active: Vec<(StepKey, String)>,
 }
@@ -29,6 +36,11 @@ impl StepLog {
     /// Adds to the hits of a step.
     pub(crate) fn count_hits(&self, key: StepKey, count: u64) {
         *self.steps().hits.entry(key).or_default() += count;
+    }
+
+    /// Takes a judgement of the condition that ends a step; whether it has held for `held` by now.
+    pub(crate) fn has_held(&self, key: StepKey, holds: bool, held: Duration) -> bool {
+        self.steps().held.entry(key).or_default().has_held(holds, clock::now(), held)
     }
 
     /// The first reason for which faults are withheld.
@@ -76,6 +88,7 @@ impl StepLog {
 
     /// Notes that a step has ended in an arm.
     pub(crate) fn deactivate(&self, key: StepKey) {
+        self.steps().held.remove(&key);
         self.steps().active.retain(|(other, _)| *other != key);
     }
 

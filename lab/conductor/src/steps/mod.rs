@@ -2,7 +2,7 @@
 //!
 //! - `timeline`: every step in every arm, when it is due. Start here.
 //! - [`targets`]: the instances a step acts on. `gate`: whether a fault may be injected.
-//! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict.
+//! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict. `held`: for how long conditions hold.
 //! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a `proxy`, `burner` on
 //!   the machine.
 //! - Changes: `copies` that come and go, `deploy` of registered `builds`, `reconfigure` of policies.
@@ -14,6 +14,7 @@ pub(crate) mod context;
 mod copies;
 mod deploy;
 mod gate;
+pub(crate) mod held;
 pub(crate) mod lease;
 pub(crate) mod log;
 mod process_faults;

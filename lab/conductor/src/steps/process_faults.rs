@@ -20,17 +20,21 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
     let Some(fault) = fault.process_fault() else { return };
     let faulted = FaultedInstances { active, guardian, fault, instances: active.instances(names) };
     match fault {
-        ProcessFault::Kill(restart_after) => faulted.apply_each(|instance| {
-            if let Some(delay) = restart_after {
-                instance.restart_after(u64::try_from(delay.duration().as_millis()).unwrap_or(u64::MAX));
-            }
-            instance.kill()
-        }),
+        ProcessFault::Kill(restart_after) => {
+            faulted.apply_each(|instance| {
+                if let Some(delay) = restart_after {
+                    instance.restart_after(u64::try_from(delay.duration().as_millis()).unwrap_or(u64::MAX));
+                }
+                instance.kill()
+            });
+        }
         ProcessFault::Stop(within) => {
+            let running =
+                faulted.instances.iter().filter(|instance| instance.running_pid().is_some()).count();
             let stops =
                 faulted.instances.iter().map(|instance| active.arm.stop_copy(instance, within.duration()));
             futures_util::future::join_all(stops).await;
-            active.count_hits(faulted.instances.len() as u64);
+            active.count_hits(running as u64);
         }
         ProcessFault::Restart => faulted.restart().await,
         ProcessFault::Crashloop(every) => {
@@ -46,8 +50,9 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
         }
         ProcessFault::Pause => {
             let entries = faulted.record_undo(|instance| UndoAction::Continue(instance.identity()));
-            faulted.apply_each(Instance::pause);
+            let ended = faulted.apply_each(Instance::pause);
             active.wait().await;
+            faulted.count_successors(&ended);
             faulted.undo_each(Instance::resume);
             guardian.mark_undone(entries);
         }
@@ -66,11 +71,18 @@ struct FaultedInstances<'a> {
 }
 
 impl FaultedInstances<'_> {
-    /// Acts on each instance; counts a hit for each, and logs what failed.
-    fn apply_each(&self, act: impl Fn(&Instance) -> io::Result<()>) {
+    /// Acts on each instance; counts a hit for each whose process runs, and logs what failed. Returns the others: their
+    /// processes have ended already, and nothing was done to them.
+    fn apply_each(&self, act: impl Fn(&Instance) -> io::Result<()>) -> Vec<&Arc<Instance>> {
+        let mut ended = Vec::new();
         for instance in &self.instances {
+            let is_running = instance.running_pid().is_some();
             match act(instance) {
-                Ok(()) => self.active.count_hits(1),
+                Ok(()) if is_running => self.active.count_hits(1),
+                Ok(()) => {
+                    self.active.log(format!("{} {} has ended already", self.active.letter(), instance.name));
+                    ended.push(instance);
+                }
                 Err(error) => self.active.log(format!(
                     "{} {} could not be {}: {error}",
                     self.active.letter(),
@@ -79,6 +91,13 @@ impl FaultedInstances<'_> {
                 )),
             }
         }
+        ended
+    }
+
+    /// Counts a hit for those that have started again since: what is in force holds for a successor, too.
+    fn count_successors(&self, ended: &[&Arc<Instance>]) {
+        let running = ended.iter().filter(|instance| instance.running_pid().is_some());
+        self.active.count_hits(running.count() as u64);
     }
 
     /// Undoes the fault on each instance; what fails is reported with the verdict.
@@ -118,8 +137,9 @@ impl FaultedInstances<'_> {
     async fn limit(&self, what: ResourceLimit, to: u64) {
         let step = self.active.step.number;
         let entries = self.record_undo(|instance| UndoAction::Lift(instance.identity(), what));
-        self.apply_each(|instance| instance.add_limit(step, what, to));
+        let ended = self.apply_each(|instance| instance.add_limit(step, what, to));
         self.active.wait().await;
+        self.count_successors(&ended);
         self.undo_each(|instance| instance.remove_limit(step, what));
         self.guardian.mark_undone(entries);
     }
@@ -139,7 +159,8 @@ impl FaultedInstances<'_> {
                 active.mark_degraded("this machine has no control group of CPU that `cleave` may make");
                 break;
             };
-            if instance.enter_cgroup(step, cores, group.clone()).is_ok() {
+            let is_running = instance.running_pid().is_some();
+            if instance.enter_cgroup(step, cores, group.clone()).is_ok() && is_running {
                 active.count_hits(1);
             }
             groups.push((instance, group, entry));
