@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use model::Run;
+use model::format::printable;
 use record::Verdict;
 
 /// One command a line; nothing where all is well. `file` is the scenario's path in the repository.
@@ -11,7 +12,8 @@ pub fn annotations(run: &Run, file: &str) -> String {
     for check in run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass) {
         let (why, line) = run.reason_of(check);
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
-        let found = format!("{}: {}{why}", check.text, run.finding_of(check));
+        let arm = run.arm_name_of(check).map_or_else(String::new, |arm| format!(" [{arm}]"));
+        let found = format!("{}{arm}: {}{why}", check.text, run.finding_of(check));
         let place = format!("file={},line={line}", property(file));
         annotate(&mut text, run.verdict_of(check), &place, &found);
     }
@@ -42,7 +44,9 @@ fn annotate(text: &mut String, verdict: Verdict, place: &str, message: &str) {
 
 /// What a command's message may not hold, as the runner reads it back (actions/toolkit, `command.ts`).
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    // What is left of them would reach the terminal of the reader of the log.
+    printable(&text).into_owned()
 }
 
 /// The same for a property, which also ends at a comma or a colon.

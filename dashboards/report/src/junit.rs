@@ -42,7 +42,7 @@ pub fn junit(run: &Run) -> String {
         ("verdict", run.verdict().to_owned()),
         ("version", header.version.clone()),
         ("machine", format!("{} x {}", header.machine.cores, header.machine.cpu)),
-        ("command", header.command.join(" ")),
+        ("command", model::shell::command_line(&header.command)),
     ] {
         let _ = writeln!(xml, "<property name=\"{name}\" value=\"{}\"/>", escaped(&text));
     }
@@ -75,7 +75,23 @@ pub fn junit(run: &Run) -> String {
     xml
 }
 
+/// The cases, each with a name of its own: a collector takes two of one name for one test that ran twice.
 fn cases(run: &Run) -> Vec<Case> {
+    let mut cases = all_cases(run);
+    for index in 0..cases.len() {
+        let is_taken = |name: &str| cases[..index].iter().any(|case| case.name == name);
+        let (name, line) = (&cases[index].name, cases[index].line);
+        let with_line = format!("{name}, line {line}");
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let names = [name.clone()].into_iter().chain((line > 0).then_some(with_line)).chain(numbered);
+        if let Some(name) = names.into_iter().find(|name| !is_taken(name)) {
+            cases[index].name = name;
+        }
+    }
+    cases
+}
+
+fn all_cases(run: &Run) -> Vec<Case> {
     let mut cases: Vec<Case> = run.checks().into_iter().map(|check| of_check(run, check)).collect();
     let whole = |name: &str, standing, found: &str| Case {
         name: name.to_owned(),
@@ -100,7 +116,7 @@ fn cases(run: &Run) -> Vec<Case> {
 
 fn of_check(run: &Run, check: &Check) -> Case {
     let (why, line) = run.reason_of(check);
-    let arm = if check.arm == '-' { String::new() } else { format!(" [{}]", check.arm) };
+    let arm = run.arm_name_of(check).map_or_else(String::new, |arm| format!(" [{arm}]"));
     Case {
         name: format!("{}{arm}", check.text),
         line,

@@ -6,9 +6,11 @@
 mod mermaid;
 mod parts;
 
-use model::format::{self, count, value};
+use model::format::{self, count, printable, value};
 use model::incidents::Incident;
+use model::limit::value_and_limit;
 use model::series::Series;
+use model::shell::command_line;
 use model::{Run, sweep};
 use record::{Check, Score, Verdict};
 use scorecard::glossary;
@@ -118,12 +120,13 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
     let head = ["", "expectation", "arm", "value", "limit", "margin", "n", ""];
     let row = |check: &&Check| {
         let (why, line) = run.reason_of(check);
+        let (found, limit) = value_and_limit(check);
         row_of(&[
             format!("{} {}", check.verdict.sign(), check.verdict.word()),
             format!("{} line {line}", code(&check.text)),
             check.arm.to_string(),
-            format::measured(&check.measured(), &check.unit),
-            value(check.limit, &check.unit),
+            found,
+            cell(&limit),
             value(check.margin, &check.unit),
             count(Some(check.n as f64)),
             [run.violated_since(check), cell(&check.reason), cell(why)]
@@ -190,12 +193,12 @@ fn both_checks(checks: &[&CheckPair<'_>]) -> Part {
     let row = |pair: &&CheckPair<'_>| {
         let mut cells = vec![code(&pair.text), cell(&pair.arm)];
         for check in &pair.runs {
-            cells.push(check.map_or("-".into(), |check| format::measured(&check.measured(), &check.unit)));
+            cells.push(check.map_or("-".into(), |check| value_and_limit(check).0));
             cells.push(check.map_or("not asked".into(), |check| {
                 format!("{} {}", check.verdict.sign(), check.verdict.word())
             }));
         }
-        let limits = pair.runs.iter().flatten().map(|check| value(check.limit, &check.unit));
+        let limits = pair.runs.iter().flatten().map(|check| cell(&value_and_limit(check).1));
         cells.extend(limits.take(1));
         row_of(&cells)
     };
@@ -258,7 +261,7 @@ fn again(run: &Run) -> String {
     let header = &run.header;
     format!(
         "\nAgain: `{}` (seed {}, Cleave {}, {} x {})\n",
-        fence(&header.command.join(" ")),
+        fence(&command_line(&header.command)),
         header.seed,
         header.version,
         header.machine.cores,
@@ -291,6 +294,7 @@ fn row_of(cells: &[String]) -> String {
 /// Text that stays in its cell; in what it has as code nothing is markup.
 fn cell(text: &str) -> String {
     let text = text.replace('|', "\\|").replace('\n', " ");
+    let text = printable(&text);
     let parts: Vec<&str> = text.split('`').collect();
     let is_closed = parts.len() % 2 == 1;
     let part = |(at, part): (usize, &&str)| {
@@ -307,7 +311,7 @@ fn code(text: &str) -> String {
 
 /// Text inside code: it does not end it.
 fn fence(text: &str) -> String {
-    text.replace('`', "'").replace('\n', " ")
+    printable(&text.replace('`', "'").replace('\n', " ")).into_owned()
 }
 
 #[cfg(test)]

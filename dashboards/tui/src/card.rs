@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use model::format::printable;
 use model::journeys::Failures;
+use model::limit::value_and_limit;
 use model::{Run, format};
 use record::{Score, Verdict};
 
@@ -78,9 +80,10 @@ struct Card<'a, W> {
 
 impl<W: Write> Card<'_, W> {
     fn painted(&self, tone: Tone, text: &str) -> String {
+        let text = printable(text);
         match tone.code() {
             code if self.colour && !code.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
-            _ => text.to_owned(),
+            _ => text.into_owned(),
         }
     }
 
@@ -109,7 +112,8 @@ impl<W: Write> Card<'_, W> {
             None => (Tone::Doubt, "INVALID (the record has no end)".into()),
         };
         let name = self.painted(tone, &name);
-        writeln!(self.out, "{name}  {}  seed {}  run {}", header.scenario, header.seed, header.run_id)?;
+        let (scenario, run_id) = (printable(&header.scenario), printable(&header.run_id));
+        writeln!(self.out, "{name}  {scenario}  seed {}  run {run_id}", header.seed)?;
         self.wrapped("", Tone::Plain, &header.title)?;
         let Some(end) = end else { return Ok(()) };
         for lint in &end.lints {
@@ -169,7 +173,8 @@ impl<W: Write> Card<'_, W> {
             header.way, header.ready_ms, header.machine.cores, header.machine.profile
         );
         self.wrapped("", Tone::Plain, &text)?;
-        self.wrapped("again: ", Tone::Plain, &header.command.join(" "))
+        // Never wrapped: it is there to be copied.
+        writeln!(self.out, "again: {}", model::shell::command_line(&header.command))
     }
 
     fn errors(&mut self) -> io::Result<()> {
@@ -220,6 +225,7 @@ impl<W: Write> Card<'_, W> {
         writeln!(self.out, "{heads}")?;
         for check in checks {
             let arm = if check.arm == '-' { ' ' } else { check.arm };
+            let (found, limit) = value_and_limit(check);
             let lines = wrap(&check.text, text_cells);
             for (i, line) in lines.iter().enumerate() {
                 if i > 0 {
@@ -232,8 +238,8 @@ impl<W: Write> Card<'_, W> {
                     self.out,
                     "{lead}{} {arm}{}{}{}  {verdict}",
                     left(line, text_cells, false),
-                    right(&format::measured(&check.measured(), &check.unit), 10),
-                    right(&value(check.limit, &check.unit), 10),
+                    right(&found, 10),
+                    right(&limit, 10),
                     right(&count(Some(check.n as f64)), 7),
                 )?;
             }

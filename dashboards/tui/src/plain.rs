@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use model::events::kind_name;
+use model::format::printable;
 use model::source::{Progress, Source};
 use model::{Quantile, Run};
 use record::{Event, Phase};
@@ -112,7 +113,8 @@ impl<W: Write> Printer<W> {
             }
             (_, Some((t, event))) => {
                 self.events += 1;
-                writeln!(self.out, "{} {}", load_clock(t, run.load_start(), 1), sentence(&event))?;
+                let clock = load_clock(t, run.load_start(), 1);
+                self.line(&format!("{clock} {}", sentence(&event)))?;
             }
             (_, None) => return Ok(false),
         }
@@ -131,24 +133,28 @@ impl<W: Write> Printer<W> {
         self.next = None;
     }
 
+    /// Prints one line, whatever names in it are made of.
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", printable(text))
+    }
+
     fn phase(&mut self, run: &Run, t: u64, phase: &Phase) -> io::Result<()> {
         let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
         let arms = if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
-        writeln!(self.out, "{} PHASE  {}{round}{arms}", load_clock(t, run.load_start(), 1), phase.name)
+        let clock = load_clock(t, run.load_start(), 1);
+        self.line(&format!("{clock} PHASE  {}{round}{arms}", phase.name))
     }
 
     fn header(&mut self, run: &Run) -> io::Result<()> {
         let header = &run.header;
         self.has_header = true;
         self.arms = run.letters();
-        writeln!(
-            self.out,
-            "{}  seed {}  run {}  {}",
-            header.scenario, header.seed, header.run_id, header.way
-        )?;
+        let first =
+            format!("{}  seed {}  run {}  {}", header.scenario, header.seed, header.run_id, header.way);
+        self.line(&first)?;
         for arm in &header.arms {
             let processes = if arm.instances.len() == 1 { "process" } else { "processes" };
-            writeln!(self.out, "{} is {}, {} {processes}", arm.letter, arm.name, arm.instances.len())?;
+            self.line(&format!("{} is {}, {} {processes}", arm.letter, arm.name, arm.instances.len()))?;
         }
         writeln!(self.out, "a second is printed once late answers can no longer change it")?;
         writeln!(
@@ -200,7 +206,7 @@ impl<W: Write> Printer<W> {
             text += " | ";
             text += &cells(run, *arm, self.round, second);
         }
-        writeln!(self.out, "{}", text.trim_end())
+        self.line(text.trim_end())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text cut and padded to its cells, and numbers as [`model::format`] writes them, which all views share.
 
-use model::format::short_ratio;
 pub(crate) use model::format::{NO_DATA, clock, cores, count, load_clock, ms, percent, value};
+use model::format::{printable, short_ratio};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// B over A: `×2.5` above ten percent apart or so, `-3%` near one.
@@ -33,8 +33,9 @@ pub(crate) fn width(text: &str) -> usize {
 
 /// The text cut to `cells`, its last cell `…` (`~` in ASCII) where something is missing.
 pub(crate) fn cut(text: &str, cells: usize, ascii: bool) -> String {
-    if width(text) <= cells {
-        return text.to_owned();
+    let text = printable(text);
+    if width(&text) <= cells {
+        return text.into_owned();
     }
     if cells == 0 {
         return String::new();
@@ -68,6 +69,7 @@ pub(crate) fn right(text: &str, cells: usize) -> String {
 /// Broken at blanks into lines of at most `cells`; a longer word is cut in pieces.
 pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
+    let text = text.split_whitespace().map(printable).collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

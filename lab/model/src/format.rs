@@ -1,9 +1,38 @@
 //! Numbers for people, the same in every view: short, with their unit, and `-` where there is no data.
 
+use std::borrow::Cow;
+
 use record::{Contrast, Interval, Measured, Score};
 
 /// What stands where nothing was measured: never a zero.
 pub const NO_DATA: &str = "-";
+
+/// Whether a character moves the cursor, hides text or turns its direction around, so that no terminal gets it as it is.
+pub fn is_unprintable(c: char) -> bool {
+    // Controls of both kinds (ISO 6429), and Unicode's marks of direction (UAX 9, section 2).
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// One line of text from a file, for a terminal: what is unprintable stands as `\u{1b}`.
+pub fn printable(line: &str) -> Cow<'_, str> {
+    escape(line, is_unprintable)
+}
+
+/// The same of several lines.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && is_unprintable(c))
+}
+
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_escaped(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
+    }
+    safe.into()
+}
 
 /// A rate or a count: `0.4`, `43`, `12.3k`.
 pub fn count(value: Option<f64>) -> String {

@@ -18,6 +18,7 @@
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
 //! - [`retention`]: what is kept in memory, and for how long.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
+//! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
@@ -32,6 +33,7 @@ pub mod host;
 pub mod incidents;
 pub mod journeys;
 pub mod latency;
+pub mod limit;
 pub mod moment;
 pub mod outcome;
 pub mod processes;
@@ -39,6 +41,7 @@ pub mod retention;
 pub mod run;
 pub mod second;
 pub mod series;
+pub mod shell;
 pub mod so_far;
 pub mod source;
 pub mod sweep;

@@ -6,6 +6,7 @@ use record::{Audit, Better, Check, ExpectationPlan, Score, Verdict};
 
 use crate::format;
 use crate::history::until;
+use crate::limit;
 use crate::run::Run;
 
 /// An expectation with its last check in each arm: none before it is first judged.
@@ -89,6 +90,11 @@ impl Run {
         }
     }
 
+    /// The name of a check's arm; none where it is of no single arm.
+    pub fn arm_name_of(&self, check: &Check) -> Option<&str> {
+        self.header.arms.iter().find(|arm| arm.letter == check.arm).map(|arm| arm.name.as_str())
+    }
+
     /// `violated since 00:12.5`, on the load's clock as charts have it; empty where it is not known.
     pub fn violated_since(&self, check: &Check) -> String {
         check.since_ns.map_or_else(String::new, |ns| {
@@ -98,12 +104,12 @@ impl Run {
 
     /// What a check found, in a sentence: `187ms where the limit is 150ms (n=4812)`.
     pub fn finding_of(&self, check: &Check) -> String {
-        let mut found = format!(
-            "{} where the limit is {} (n={})",
-            format::measured(&check.measured(), &check.unit),
-            format::value(check.limit, &check.unit),
-            format::count(Some(check.n as f64)),
-        );
+        if check.value.is_none() && check.limit.is_none() && !check.reason.is_empty() {
+            return check.reason.clone();
+        }
+        let (value, limit) = limit::value_and_limit(check);
+        let mut found =
+            format!("{value} where the limit is {limit} (n={})", format::count(Some(check.n as f64)));
         for more in [&self.violated_since(check), &check.reason] {
             if !more.is_empty() {
                 found += &format!("; {more}");

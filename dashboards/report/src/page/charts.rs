@@ -287,7 +287,8 @@ fn limits(lane: &Lane<'_>, kind: &Kind) -> Vec<(f64, String)> {
         .checks()
         .into_iter()
         .filter(|check| {
-            check.arm == lane.letter && prefixes.iter().any(|prefix| check.text.starts_with(prefix))
+            let is_of_lane = check.arm == lane.letter && model::limit::written(&check.text).is_some();
+            is_of_lane && prefixes.iter().any(|prefix| check.text.starts_with(prefix))
         })
         .filter_map(|check| Some((check.limit? * scale, check.text.clone())))
         .collect();

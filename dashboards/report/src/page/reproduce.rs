@@ -97,7 +97,7 @@ impl Page<'_> {
     fn reproduce(&mut self, run: &Run, index: usize) {
         let header = &run.header;
         let machine = &header.machine;
-        self.write(format_args!("<pre>{}</pre>", escaped(&header.command.join(" "))));
+        self.write(format_args!("<pre>{}</pre>", escaped(&model::shell::command_line(&header.command))));
         self.quiet(&format!(
             "Cleave {}, {} build, telemetry {}; seed {}, schedule {} of {} arrivals per arm; {} x {}, {} MiB, Linux {}, \
              {}load average {:.2} before the run, {:.1} % of CPU time stolen since the machine started.",

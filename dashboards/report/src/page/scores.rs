@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use model::format::{self, count, load_clock, value};
+use model::limit::value_and_limit;
 use model::{Run, sweep};
 use record::{Check, Score};
 use scorecard::glossary;
@@ -237,6 +238,7 @@ impl Page<'_> {
         ]);
         for check in run.checks() {
             let (why, line) = run.reason_of(check);
+            let (found, limit) = value_and_limit(check);
             self.write(format_args!(
                 "<tr data-check=\"{} {}\"><td><code>{}</code><br><span class=\"quiet\">line {line}{}</span></td>\
                  <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>",
@@ -245,8 +247,8 @@ impl Page<'_> {
                 escaped(&check.text),
                 escaped(&if why.is_empty() { String::new() } else { format!(": {why}") }),
                 check.arm,
-                escaped(&format::measured(&check.measured(), &check.unit)),
-                escaped(&value(check.limit, &check.unit)),
+                escaped(&found),
+                escaped(&limit),
                 escaped(&value(check.margin, &check.unit)),
                 count(Some(check.n as f64)),
                 verdict_cell(check),
@@ -269,7 +271,7 @@ impl Page<'_> {
         ]);
         for pair in checks {
             let limits: Vec<String> =
-                pair.runs.iter().flatten().map(|check| value(check.limit, &check.unit)).collect();
+                pair.runs.iter().flatten().map(|check| value_and_limit(check).1).collect();
             let limit = if limits.iter().all(|limit| *limit == limits[0]) {
                 limits[0].clone()
             } else {
@@ -283,7 +285,7 @@ impl Page<'_> {
                         let _ = write!(
                             cells,
                             "<td>{}</td><td>{}</td>{}",
-                            escaped(&format::measured(&check.measured(), &check.unit)),
+                            escaped(&value_and_limit(check).0),
                             escaped(&value(check.margin, &check.unit)),
                             verdict_cell(check)
                         );

@@ -11,7 +11,7 @@ fn every_view_shows_the_same_figures() {
     let html = page::page(&run);
     let (markdown, junit) = (markdown::markdown(&run), junit::junit(&run));
     // The failed check: 187 ms where 150 ms is the limit; the score of both arms and its ratio.
-    for figure in ["187.0ms", "150.0ms"] {
+    for figure in ["187.0ms", "150ms"] {
         for (name, text) in [("page", &html), ("markdown", &markdown), ("junit", &junit)] {
             assert!(text.contains(figure), "no {figure} in the {name}");
         }
@@ -28,7 +28,7 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
     assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"2\""), "{xml}");
     assert!(xml.contains("<error type=\"inconclusive\"") && xml.contains("<error type=\"invalid\""), "{xml}");
     assert!(
-        xml.contains("<failure type=\"fail\" message=\"187.0ms where the limit is 150.0ms (n=4812)"),
+        xml.contains("<failure type=\"fail\" message=\"187.0ms where the limit is 150ms (n=4812)"),
         "{xml}"
     );
     assert!(!xml.contains("<skipped"));
@@ -93,6 +93,78 @@ fn annotations_point_at_the_line_of_the_expectation() {
     );
     assert!(lines[2].contains("title=generator_lag::invalid"), "{text}");
     assert_eq!(lines.len(), 3, "what holds is not annotated");
+}
+
+#[test]
+fn arms_are_called_by_their_names_and_no_two_cases_alike() {
+    let mut lines = lines();
+    let first = checks(&mut lines)[1].clone();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        let claims = &mut header.expectations;
+        claims.extend([
+            ExpectationPlan { id: 8, ..claims[0].clone() },
+            ExpectationPlan { id: 9, ..claims[0].clone() },
+        ]);
+    }
+    let again = [8, 9].map(|id| record::Check { id, ..first.clone() });
+    let at = lines.len() - 1;
+    lines.splice(at..at, again.map(|check| Line { t: 0, entry: Entry::Check(check) }));
+    let run = reported(&lines);
+    let xml = junit::junit(&run);
+    let document = roxmltree::Document::parse(&xml).expect("well-formed");
+    let mut names: Vec<&str> = document
+        .descendants()
+        .filter(|node| node.has_tag_name("testcase"))
+        .filter_map(|node| node.attribute("name"))
+        .collect();
+    let arm = run.arm_name_of(&first).expect("a check of an arm").to_owned();
+    let name = format!("{} [{arm}]", first.text);
+    for name in [name.clone(), format!("{name}, line 12"), format!("{name} (2)")] {
+        assert!(names.contains(&name.as_str()), "no {name} in {names:?}");
+    }
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+    let text = github::annotations(&run, "a.toml");
+    assert!(text.contains(&format!("fail: {name}: 187.0ms")), "{text}");
+}
+
+#[test]
+fn a_claim_without_an_arm_is_an_error_with_its_reason() {
+    let mut lines = lines();
+    let reason = "not judged: no arm of this run is `micro`";
+    checks(&mut lines).into_iter().filter(|check| check.id == 0).for_each(|check| {
+        (check.arm, check.verdict, check.reason) = ('-', Verdict::Inconclusive, reason.into());
+        (check.value, check.limit, check.margin) = (None, None, None);
+    });
+    let run = reported(&lines);
+    let xml = junit::junit(&run);
+    assert!(xml.contains("name=\"p99(all) &lt; 150ms\" line=\"12\""), "{xml}");
+    assert!(xml.contains(&format!("<error type=\"inconclusive\" message=\"{reason}\"")), "{xml}");
+    let texts = [page::page(&run), markdown::markdown(&run), github::annotations(&run, "a.toml")];
+    for text in texts {
+        assert!(text.contains("not judged: no arm of this run is"), "{text}");
+    }
+}
+
+#[test]
+fn names_reach_no_terminal_raw_and_the_command_can_be_run_again() {
+    let mut lines = lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        header.title = "clears \u{1b}[2J the \u{7} screen".into();
+        header.command = ["cleave", "run", "--out", "r/a b  c"].map(str::to_owned).to_vec();
+        header.expectations[0].why = "\u{9b}2J \u{202e}".into();
+    }
+    let run = reported(&lines);
+    for text in [markdown::markdown(&run), junit::junit(&run), github::annotations(&run, "a.toml")] {
+        let raw = text.chars().find(|c| *c != '\n' && model::format::is_unprintable(*c));
+        assert_eq!(raw, None, "{text}");
+    }
+    for text in [markdown::markdown(&run), page::page(&run), junit::junit(&run)] {
+        let text = text.replace("&#39;", "'");
+        assert!(text.contains("cleave run --out 'r/a b  c'"), "{text}");
+    }
 }
 
 #[test]

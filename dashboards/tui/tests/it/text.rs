@@ -60,6 +60,58 @@ fn a_card_in_colour_has_the_same_text() {
     assert_eq!(plain + rest, card(100, false));
 }
 
+/// The lines of a run whose names move the cursor and clear the screen.
+fn hostile_lines() -> Vec<Line> {
+    let evil = "a\u{1b}[2J \u{7}b\u{9b}1A\u{202e}\nFAIL";
+    let mut lines = fixture::lines();
+    for line in &mut lines {
+        match &mut line.entry {
+            record::Entry::Header(header) => {
+                (header.scenario, header.title) = (evil.to_owned(), evil.to_owned());
+                header.command =
+                    vec!["cleave".to_owned(), "--out".to_owned(), "r/a b  c".to_owned(), evil.to_owned()];
+                header.arms.iter_mut().for_each(|arm| arm.name = evil.to_owned());
+                header.expectations.iter_mut().for_each(|plan| plan.why = evil.to_owned());
+            }
+            record::Entry::Event(event) => event.text = evil.to_owned(),
+            record::Entry::Phase(phase) => phase.name = evil.to_owned(),
+            record::Entry::Check(check) => {
+                (check.text, check.reason) = (evil.to_owned(), evil.to_owned());
+                check.verdict = record::Verdict::Fail;
+            }
+            record::Entry::Score(score) => {
+                (score.measure, score.finding) = (evil.to_owned(), evil.to_owned())
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn no_name_reaches_the_terminal_raw() {
+    let mut lines_out = Vec::new();
+    plain::print(&mut hostile_lines().into_iter(), &mut lines_out).expect("a vector takes everything");
+    let mut card_out = Vec::new();
+    card::print(&mut card_out, &run(&hostile_lines()), 80, false).expect("a vector takes everything");
+    for out in [lines_out, card_out] {
+        let text = String::from_utf8(out).expect("text");
+        let raw = text.lines().find(|line| line.contains(model::format::is_unprintable));
+        assert_eq!(raw, None, "{text}");
+        assert!(text.contains("\\u{1b}[2J"), "what they are made of is shown: {text}");
+    }
+}
+
+#[test]
+fn the_command_to_run_again_is_one_line_for_a_shell() {
+    let mut out = Vec::new();
+    card::print(&mut out, &run(&hostile_lines()), 80, false).expect("a vector takes everything");
+    let text = String::from_utf8(out).expect("text");
+    let again = text.lines().find(|line| line.starts_with("again: ")).expect("its line");
+    assert!(again.starts_with("again: cleave --out 'r/a b  c' $'a\\033[2J "), "{again}");
+    assert!(again.ends_with("\\012FAIL'"), "{again}");
+}
+
 #[test]
 fn a_record_cut_short_is_invalid() {
     let mut out = Vec::new();

@@ -1,6 +1,7 @@
 //! One row whole: what it is, how it comes about, every arm with samples and interval.
 
 use model::format;
+use model::limit::value_and_limit;
 use ratatui::layout::Rect;
 use record::{Better, Check, Contrast, ExpectationPlan, Score};
 use scorecard::glossary;
@@ -135,11 +136,10 @@ fn check_lines(state: &State, plan: &ExpectationPlan, check: Option<&Check>) -> 
         return lines;
     };
     let arm = if check.arm == '-' { "between arms".to_owned() } else { format!("arm {}", check.arm) };
+    let (found, limit) = value_and_limit(check);
     lines.push((
         format!(
-            "{arm}: {} against {}, margin {}, n {}",
-            format::measured(&check.measured(), &check.unit),
-            value(check.limit, &check.unit),
+            "{arm}: {found} against {limit}, margin {}, n {}",
             value(check.margin, &check.unit),
             count(Some(check.n as f64))
         ),

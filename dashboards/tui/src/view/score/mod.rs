@@ -3,6 +3,7 @@
 mod detail;
 
 use model::format;
+use model::limit::value_and_limit;
 use ratatui::layout::{Constraint, Layout, Rect};
 use record::{Check, ExpectationPlan, Score};
 use scorecard::glossary;
@@ -238,14 +239,17 @@ fn standing(
             (NO_DATA.into(), Role::Dim),
             ("not judged yet".into(), Role::Dim),
         ],
-        Item::Check(_, Some(check)) => vec![
-            (check.text.clone(), Role::Text),
-            (check.arm.to_string(), Role::Text),
-            (format::measured(&check.measured(), &check.unit), Role::Text),
-            (value(check.limit, &check.unit), Role::Text),
-            (value(check.margin, &check.unit), Role::Text),
-            verdict(&state.theme, check),
-        ],
+        Item::Check(_, Some(check)) => {
+            let (found, limit) = value_and_limit(check);
+            vec![
+                (check.text.clone(), Role::Text),
+                (check.arm.to_string(), Role::Text),
+                (found, Role::Text),
+                (limit, Role::Text),
+                (value(check.margin, &check.unit), Role::Text),
+                verdict(&state.theme, check),
+            ]
+        }
         Item::Score(_) | Item::SoFar(_) => Vec::new(),
     };
     let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();

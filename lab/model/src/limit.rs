@@ -1,0 +1,120 @@
+//! A check's value beside its limit: the limit as it was written, and the value fine enough to be told from it.
+
+use record::Check;
+
+use crate::format;
+
+/// Digits that a value gets at most beyond those of its limit.
+const MORE_DIGITS: usize = 6;
+/// Units of limits, with what one of them is in the record's unit; `%` and `/s` before `s`.
+const UNITS: [(&str, f64); 9] = [
+    ("%", 0.01),
+    ("/s", 1.0),
+    ("us", 1e-6),
+    ("ms", 1e-3),
+    ("KiB", 1_024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+    ("s", 1.0),
+    ("B", 1.0),
+];
+
+/// The limit that an expectation has, as it was written: `0.04%`; none where it compares two measures, or is a
+/// condition by itself.
+pub fn written(expectation: &str) -> Option<&str> {
+    let mut at = 0;
+    let limit = loop {
+        let rest = expectation.get(at..)?;
+        if let Some(rest) = rest.strip_prefix("->") {
+            at = expectation.len() - rest.len();
+            continue;
+        }
+        let signs = rest.chars().take_while(|c| "<>=".contains(*c)).count();
+        if signs > 0 {
+            break rest[signs..].trim_start();
+        }
+        at += rest.chars().next()?.len_utf8();
+    };
+    let (quantity, rest) = limit.split_at(limit.find(char::is_whitespace).unwrap_or(limit.len()));
+    let is_quantity = quantity.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let is_factor = quantity.contains('*') || rest.trim_start().starts_with('*');
+    (is_quantity && !is_factor).then_some(quantity)
+}
+
+/// A check's value and its limit, for people. Where both would look the same, the value has the unit of the limit and
+/// digits enough to differ: `0.031%` beside `0.04%`.
+pub fn value_and_limit(check: &Check) -> (String, String) {
+    let value = format::measured(&check.measured(), &check.unit);
+    let limit = format::value(check.limit, &check.unit);
+    let Some(written) = written(&check.text).filter(|_| check.limit.is_some()) else { return (value, limit) };
+    let is_alike = value == limit && check.value != check.limit;
+    let finer = check.value.filter(|_| is_alike).and_then(|number| finer(number, written));
+    (finer.unwrap_or(value), written.to_owned())
+}
+
+/// A number in the unit of a limit, with as many more digits as it takes to differ from it.
+fn finer(number: f64, written: &str) -> Option<String> {
+    let end = written.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(written.len());
+    let (limit, symbol) = written.split_at(end);
+    let scale = if symbol.is_empty() { 1.0 } else { UNITS.iter().find(|(unit, _)| *unit == symbol)?.1 };
+    let digits = limit.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let limit: f64 = limit.parse().ok()?;
+    let mut texts = (digits + 1..=digits + MORE_DIGITS).map(|digits| format!("{:.digits$}", number / scale));
+    let differs = |text: &String| text.parse::<f64>().is_ok_and(|shown| shown != limit);
+    texts.find(differs).map(|text| text + symbol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_read_from_the_text_of_its_expectation() {
+        for (text, limit) in [
+            ("errors(all) < 0.04%", Some("0.04%")),
+            ("availability(all) in leak >= 99.96% for micro", Some("99.96%")),
+            ("attempts(feed->follower) in after>=3.5 held 2s", Some("3.5")),
+            ("0.5 * p50(all) <= 2ms", Some("2ms")),
+            ("lost_writes() == 0", Some("0")),
+            ("p50(all) for micro <= 2 * p50(all) for mono", None),
+            ("p50(all) for micro <= 2* p50(all) for mono", None),
+            ("p50(all) for micro < p50(all) for mono", None),
+            ("breaker_open(feed->photo)", None),
+            ("", None),
+        ] {
+            assert_eq!(written(text), limit, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_shown_as_written_and_a_value_can_be_told_from_it() {
+        let shown = |text: &str, unit: &str, value: f64, limit: f64| {
+            let check = Check {
+                id: 0,
+                text: text.into(),
+                arm: 'A',
+                value: Some(value),
+                limit: Some(limit),
+                unit: unit.into(),
+                margin: None,
+                n: 1,
+                verdict: record::Verdict::Pass,
+                reason: String::new(),
+                interval: None,
+                is_censored: false,
+                note: None,
+                since_ns: None,
+            };
+            let (value, limit) = value_and_limit(&check);
+            format!("{value} {limit}")
+        };
+        assert_eq!(shown("errors(all) < 0.04%", "%", 0.000_31, 0.000_4), "0.031% 0.04%");
+        assert_eq!(shown("errors(all) < 0.04%", "%", 0.000_399_9, 0.000_4), "0.03999% 0.04%");
+        assert_eq!(shown("availability(all) >= 99.96%", "%", 0.999_9, 0.999_6), "99.990% 99.96%");
+        assert_eq!(shown("procs.pss < 50KiB", "B", 42_000.0, 51_200.0), "41.0KiB 50KiB");
+        assert_eq!(shown("cpu < 0.004", "", 0.003, 0.004), "0.0030 0.004");
+        assert_eq!(shown("p99(all) <= 150ms", "s", 0.187, 0.15), "187.0ms 150ms", "they differ as they are");
+        assert_eq!(shown("p50(all) <= 2s", "s", 2.0, 2.0), "2.00s 2s", "they are the same");
+        assert_eq!(shown("p50(all) for a <= 2 * p50(all) for b", "s", 0.001, 0.002), "1.0ms 2.0ms");
+    }
+}
