@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use model::format::printable;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use serde_json::json;
 use tokio::sync::watch;
@@ -40,7 +41,7 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
             Ok(scenario) => scenario,
             Err(text) => return output::usage_error(&text),
         };
-        eprintln!("== {name}: {}", scenario.title);
+        eprintln!("== {name}: {}", printable(&scenario.title));
         let started = runtime::clock::now();
         let options = match execution::run_options(args, scenario, started_at) {
             Ok(options) => options,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use conductor::{RunError, RunOutcome};
+use model::format::printable;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
@@ -70,5 +71,5 @@ fn scorecard(run: &model::Run, record: &Path) -> std::io::Result<()> {
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut out = stdout.lock();
     tui::card::print(&mut out, run, DEFAULT_COLUMNS, colour)?;
-    writeln!(out, "record: {}", record.display())
+    writeln!(out, "record: {}", printable(&record.display().to_string()))
 }

@@ -23,6 +23,9 @@ const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];
 /// `[topology.every-grouping]` stands for all groupings.
 const EVERY_GROUPING: &str = "every-grouping";
 
+/// Arms of a run have letters, upper and lower case: as many as there are groupings of five components.
+pub const MAX_ARMS: usize = 52;
+
 /// A named table of a section, with the place of its name.
 type NamedTable<'i> = (String, Range<usize>, Value<'i>);
 
@@ -139,6 +142,9 @@ impl Reader<'_> {
             };
             let over = Sections::take(self, &mut table);
             let telemetry = self.take(&mut table, "telemetry");
+            if let Some((key, _)) = table.get_key_value("build") {
+                self.build_places.push(key.span());
+            }
             let build = self.take(&mut table, "build");
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.report(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
@@ -170,6 +176,13 @@ impl Reader<'_> {
         self.remove_duplicates();
         if let Some(chosen) = chosen {
             self.select_default_arms(&mut arms, chosen);
+        }
+        let run = arms.iter().filter(|arm| !arm.is_opt_in).count();
+        if run > MAX_ARMS {
+            self.report(
+                0..0,
+                format!("{run} arms would be run, and a run has at most {MAX_ARMS}; write for example arms = [\"mono\", \"micro\"]"),
+            );
         }
         arms
     }
@@ -269,10 +282,7 @@ impl Reader<'_> {
                 let counts = plans.into_iter().map(|process| CopyCount { topology: name.clone(), process });
                 self.declared.copies.extend(counts);
             }
-            for process in placement.processes.keys() {
-                let place = find_key(&inside, process).unwrap_or(span.clone());
-                self.check_name("process", process, place);
-            }
+            self.check_processes(&placement, &|name| find_key(&inside, name).unwrap_or(span.clone()));
             for (zone, members) in &placement.zones {
                 let place = find_key(&inside, zone).unwrap_or(span.clone());
                 self.check_name("zone", zone, place.clone());

@@ -137,14 +137,26 @@ fn bound_to(text: &str, axes: &[String], axis: &str) -> String {
 
 /// The last seconds are those of the load.
 fn check_windows(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation, length_ns: u64) {
+    let seconds_of = |ns: u64| seconds(ns as f64 / SECOND as f64);
+    if placed.role == ExpectationRole::Stop && placed.that.held_ns >= length_ns {
+        let message =
+            format!("the load ends after {}, before this can have held so long", seconds_of(length_ns));
+        reader.report(source.word_within(&placed.span, "held"), message);
+    }
     for query in queries(placed) {
+        if let Window::Last(last_ns) = query.window
+            && last_ns < SECOND
+        {
+            let message = "figures are counted in whole seconds; write at least `last 1s`";
+            reader.report(source.word_within(&placed.span, "last"), message);
+        }
         if let Window::Last(last_ns) = query.window
             && last_ns > length_ns
         {
             let message = format!(
                 "the last {} are longer than the load, {}; write a shorter time, or `in whole`",
-                seconds(last_ns as f64 / SECOND as f64),
-                seconds(length_ns as f64 / SECOND as f64)
+                seconds_of(last_ns),
+                seconds_of(length_ns)
             );
             reader.report(source.word_within(&placed.span, "last"), message);
         }

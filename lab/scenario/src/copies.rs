@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use contract::ProcessPlan;
+use fault::target::BROKER;
 use fault::{Pattern, Target};
 
 use crate::action::Action;
@@ -89,6 +90,10 @@ pub(crate) fn check_copies(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
                 .filter(|copies| copies.is_called(name.as_str()))
                 .cloned()
                 .collect();
+            // The delivery of events has no process of its own.
+            if named.is_empty() && name == BROKER {
+                reader.report(span.clone(), format!("`{pattern}` is no copy; write `broker`"));
+            }
             if named.is_empty() || named.iter().any(|copies| index < copies.at_most(steps)) {
                 continue;
             }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use contract::ProcessPlan;
 use fault::ProcessFault;
+use model::format::printable;
 use policy::EdgePattern;
 use traffic::load::{Model, Rates};
 
@@ -32,7 +33,7 @@ pub fn explain(
     let mut text = String::new();
     // Writing to a string cannot fail.
     let mut print = |line: std::fmt::Arguments<'_>| {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", printable(&line.to_string()));
     };
     let length_s = scenario.length_ns() as f64 / 1e9;
     print(format_args!("{}: {}", scenario.name, scenario.title));

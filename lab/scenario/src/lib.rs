@@ -31,6 +31,7 @@ mod tokens;
 mod verbs;
 
 pub use action::Action;
+pub use arms::MAX_ARMS;
 pub use read::read;
 pub use scenario::{
     Arm, Assertion, Budget, DataRetention, Phase, Pick, RunMode, Scenario, Step, Stop, TelemetryLevel,

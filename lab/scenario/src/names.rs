@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use contract::Placement;
+
 use crate::read::Reader;
 
 /// Longest name, bytes: names stand in columns, and in names of files, which end at 255.
@@ -9,6 +11,9 @@ const MAX_NAME_BYTES: usize = 64;
 /// What a run writes into its own folder, where each arm has a folder, too.
 const RUN_FILES: [&str; 6] =
     ["run.jsonl", "undo.jsonl", "generator.log", "burner.log", "load.json", "report.html"];
+
+/// Names that targets and measures have for other things.
+const RESERVED_PROCESSES: [&str; 4] = ["gateway", "registry", "broker", "host"];
 
 /// An arm by the words that an expectation binds to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,38 @@ impl Reader<'_> {
                     name.escape_debug()
                 ),
             );
+        }
+    }
+
+    /// Reports names of a topology's processes that would be taken for something else, and two of one name. `each` stands
+    /// for a process of every component in it, by the component's name.
+    pub(crate) fn check_processes(&mut self, placement: &Placement, place: &dyn Fn(&str) -> Range<usize>) {
+        for (process, members) in &placement.processes {
+            self.check_name("process", process, place(process));
+            let is_component = self.components.iter().any(|component| component.as_str() == process);
+            let holds_itself = members.iter().any(|member| member == process || member == "*");
+            if members.is_empty() {
+                let message =
+                    format!("process `{process}` holds nothing; write for example {process} = [\"feed\"]");
+                self.report(place(process), message);
+            } else if RESERVED_PROCESSES.contains(&process.as_str()) && members.as_slice() != ["gateway"] {
+                let message = format!(
+                    "a process called `{process}` would be taken for the {process} itself; write another name"
+                );
+                self.report(place(process), message);
+            } else if is_component && !holds_itself {
+                let message = format!(
+                    "process `{process}` does not hold the component of that name; write another name"
+                );
+                self.report(place(process), message);
+            }
+        }
+        let plans = placement.resolve(self.components).unwrap_or_default();
+        for (index, plan) in plans.iter().enumerate() {
+            if plans[..index].iter().any(|other| other.name == plan.name) {
+                let message = format!("two processes are called `{}`; write another name", plan.name);
+                self.report(place(&plan.name), message);
+            }
         }
     }
 

@@ -66,6 +66,7 @@ pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<S
         targets: Vec::new(),
         rollbacks: Vec::new(),
         surge_places: Vec::new(),
+        build_places: Vec::new(),
     };
     let scenario = reader.scenario(&source);
     match scenario {
@@ -82,6 +83,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) expectations: Vec<PlacedExpectation>,
     /// What its steps act on.
     pub(crate) targets: Vec<PlacedTarget>,
+    /// Builds of variants.
+    pub(crate) build_places: Vec<Range<usize>>,
     /// Factors of the load's steps.
     pub(crate) surge_places: Vec<Range<usize>>,
     /// The deploys that rollbacks name, each with the number of the rollback's step and the name's place.
@@ -236,6 +239,8 @@ impl Reader<'_> {
         claims::check_claims(self, source, &parts);
         copies::check_copies(self, has_all_steps.then_some(&steps));
         references::check_rollbacks(self, &steps, has_all_steps);
+        references::check_builds(self, &steps, has_all_steps);
+        references::check_measured_steps(self, source, &steps);
         Some(Scenario {
             source: source.clone(),
             name: name?,
@@ -304,6 +309,12 @@ impl Reader<'_> {
             if let Some(name) = name {
                 if self.declared.phases.contains(&name) {
                     self.report(name_span.clone(), format!("duplicate phase `{name}`; write another name"));
+                }
+                if ["whole", "last"].contains(&name.as_str()) {
+                    let message = format!(
+                        "`in {name}` of an expectation would not mean this phase; write another name"
+                    );
+                    self.report(name_span.clone(), message);
                 }
                 self.check_name("phase", &name, name_span);
                 self.declared.phases.push(name);

@@ -49,6 +49,45 @@ pub(crate) fn check_rollbacks(reader: &mut Reader<'_>, steps: &[Step], has_all_s
     }
 }
 
+/// Checks that a build which a variant brings is deployed.
+pub(crate) fn check_builds(reader: &mut Reader<'_>, steps: &[Step], has_all_steps: bool) {
+    let has_deploy = steps.iter().any(|step| matches!(step.action, Action::Deploy(_)));
+    for place in std::mem::take(&mut reader.build_places) {
+        if has_all_steps && !has_deploy {
+            reader.report(
+                place,
+                "no step deploys, so this build never runs; write a [[step]] with do = \"deploy\"",
+            );
+        }
+    }
+}
+
+/// Checks that a measure of a step has a step that can have it: what no step does has no duration.
+pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, steps: &[Step]) {
+    for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
+        for side in [&that.left, &that.right] {
+            let Side::Measure { query, .. } = side else { continue };
+            let Argument::Step(written) = &query.argument else { continue };
+            let is_meant = |step: &&Step| step.id == *written || step.number.to_string() == *written;
+            let Some(step) = steps.iter().find(is_meant) else { continue };
+            let (is_possible, wanted) = match query.measure.name {
+                "time_to_detect" | "time_to_rollback" => {
+                    (matches!(step.action, Action::Deploy(_)), "a deploy")
+                }
+                "time_to_finish" => {
+                    (step.action.fault().is_none(), "a deploy, `scale`, `drain` or `reconfigure`")
+                }
+                _ => continue,
+            };
+            if !is_possible {
+                let message =
+                    format!("`{}` is of {wanted}, and step `{written}` is none", query.measure.name);
+                reader.report(source.word_within(&span, written), message);
+            }
+        }
+    }
+}
+
 fn check_measure(
     reader: &mut Reader<'_>,
     query: &Query,

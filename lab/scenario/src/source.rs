@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use model::format::printable;
+
 /// A file's text with its name, for messages.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -101,9 +103,10 @@ impl fmt::Display for Diagnostics {
             if i > 0 {
                 writeln!(f)?;
             }
-            writeln!(f, "{}:{line}:{column}: {}", self.source.path.display(), diagnostic.message)?;
+            let place = self.source.path.display().to_string();
+            writeln!(f, "{}:{line}:{column}: {}", printable(&place), printable(&diagnostic.message))?;
             writeln!(f, "{:gutter$} |", "")?;
-            writeln!(f, "{line} | {text}")?;
+            writeln!(f, "{line} | {}", printable(text))?;
             write!(f, "{:gutter$} | {:pad$}{}", "", "", "^".repeat(width), pad = column - 1)?;
         }
         Ok(())

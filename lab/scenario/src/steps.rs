@@ -84,6 +84,12 @@ impl Reader<'_> {
 
         if let Some(id) = &id {
             self.check_name("step", id, id_place.clone());
+            if id.bytes().all(|byte| byte.is_ascii_digit()) {
+                let message = format!(
+                    "`step {id}` would mean the step's number in the file; write an id with a letter"
+                );
+                self.report(id_place.clone(), message);
+            }
         }
         let id = id.unwrap_or_else(|| format!("{verb}-{number}"));
         if self.declared.steps.contains(&id) {
@@ -121,6 +127,14 @@ impl Reader<'_> {
         }
         let action = action?;
         optional.check(self, &action, &verb);
+        if let (Some(until), Some(length)) = (&until, length)
+            && until.held_ns >= ns(length).max(1)
+        {
+            let message = format!(
+                "the step ends after {length}, before `until` can have held so long; write a longer `for`"
+            );
+            self.report(for_place, message);
+        }
         let ramp_ns = ramp.map_or(0, ns);
         // A length with a mistake of its own is not too short as well.
         if ramp_ns > length.map_or(0, ns) && (length.is_some() || !has_for) {

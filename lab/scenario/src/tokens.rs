@@ -158,6 +158,10 @@ pub(crate) fn explain_serde_error(message: &str) -> String {
 
 /// Turns ``invalid type: integer `5`, expected a string`` into ``write a string in quotes, not integer `5` ``.
 fn wrong_type(message: &str) -> Option<String> {
+    if message.starts_with("data did not match any variant of untagged enum Jitter") {
+        let forms = "write jitter = \"20ms\", or a table: { dist = \"pareto\", spread = \"40ms\", correlation = \"25%\" }";
+        return Some(forms.to_owned());
+    }
     if message == "wanted string or table" {
         return Some("write a string in quotes or a table: { .. }".to_owned());
     }

@@ -309,6 +309,10 @@ impl Load {
                 "feed: a depth of {depth} is out of range; write at least the page, {page}, and at most 10000"
             ),
         );
+        refuse(
+            closed && self.pool.is_some(),
+            "pool: a closed loop has a slot for each of its users; remove `pool`".into(),
+        );
         let slots = self.pool.unwrap_or(MAX_SLOTS);
         refuse(
             !(1..=MAX_SLOTS).contains(&slots),
@@ -326,9 +330,6 @@ impl Load {
     fn rate_diagnostics(&self, phases: &[&str]) -> Vec<String> {
         let mut diagnostics = Vec::new();
         if self.trace.is_some() {
-            if self.mix != Mix::default() {
-                diagnostics.push("trace: the trace defines the journeys; remove `mix`".into());
-            }
             if self.rate != Rates::default() {
                 diagnostics.push("trace: the trace defines the arrivals; remove `rate`".into());
             }
@@ -517,8 +518,11 @@ mod tests {
         let row = |offset_us| TraceRow { offset_us, journey: Journey::HomeFeed, user: 0 };
         let load =
             Load { rows: [0, 2_999_999, 3_000_000, 9_000_000].map(row).into(), ..read("").expect("reads") };
-        let said = load.trace_diagnostic(Duration::from_secs(3)).expect("two of them");
-        assert!(said.starts_with("trace: 2 of 4 arrivals lie beyond the end of the phases at 3s"), "{said}");
+        let message = load.trace_diagnostic(Duration::from_secs(3)).expect("two of them");
+        assert!(
+            message.starts_with("trace: 2 of 4 arrivals lie beyond the end of the phases at 3s"),
+            "{message}"
+        );
         assert_eq!(load.trace_diagnostic(Duration::from_secs(10)), None);
     }
 
