@@ -10,7 +10,7 @@ use model::{Run, format};
 use record::{Score, Verdict};
 
 use crate::sweep;
-use crate::text::{NO_DATA, count, left, right, value, width, wrap};
+use crate::text::{NO_DATA, count, left, right, width, wrap};
 
 /// Narrower than this and the columns of two arms do not fit side by side.
 const MIN_WIDTH: usize = 60;
