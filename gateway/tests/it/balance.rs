@@ -16,16 +16,16 @@ use tokio::sync::Semaphore;
 use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, cluster_of, copy, echo, options, until};
 use crate::raw_client::{get, post};
 
-fn answering(status: StatusCode, after: Duration, hits: Hits) -> Router {
+fn answering(status: StatusCode, hits: Hits) -> Router {
     let answer = move || {
         hits.hit();
-        async move {
-            tokio::time::sleep(after).await;
-            status
-        }
+        std::future::ready(status)
     };
     Router::new().route("/v1/echo/{id}", any(answer))
 }
+
+/// Requests at once.
+const ROUND: usize = 8;
 
 fn tuned(policy: Policy) -> Tuning {
     let never = BreakerOptions { minimum: u32::MAX, ..BreakerOptions::default() };
@@ -35,21 +35,37 @@ fn tuned(policy: Policy) -> Tuning {
 #[tokio::test]
 async fn a_replica_that_fails_fast_is_no_black_hole() {
     let tasks = Tasks::new();
-    let (bad, good, fine) = (Hits::default(), Hits::default(), Hits::default());
-    let work = Duration::from_millis(5);
+    let (all, bad) = (Hits::default(), Hits::default());
+    // The bad copy answers at once, the others when the last request of a round has come.
+    let router = |is_bad: bool| {
+        let (all, bad) = (all.clone(), bad.clone());
+        let answer = move || {
+            let (all, bad) = (all.clone(), bad.clone());
+            async move {
+                let hit = all.hit();
+                if is_bad {
+                    bad.hit();
+                    return StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                all.reach(hit.next_multiple_of(ROUND)).await;
+                StatusCode::OK
+            }
+        };
+        Router::new().route("/v1/echo/{id}", any(answer))
+    };
     let copies = [
-        copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, Duration::ZERO, bad.clone())).await,
-        copy(&tasks, answering(StatusCode::OK, work, good.clone())).await,
-        copy(&tasks, answering(StatusCode::OK, work, fine.clone())).await,
+        copy(&tasks, router(true)).await,
+        copy(&tasks, router(false)).await,
+        copy(&tasks, router(false)).await,
     ];
     let cluster = cluster_of(&copies.map(|copy| copy.addr()));
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster), tuned(Policy::default())).await;
     let mut failed = 0;
     for _ in 0..40 {
-        let answers = join_all((0..8).map(|_| get(fixture.addr, "/v1/echo/7"))).await;
+        let answers = join_all((0..ROUND).map(|_| get(fixture.addr, "/v1/echo/7"))).await;
         failed += answers.iter().filter(|answer| answer.status == 500).count();
     }
-    assert_eq!((failed, good.count() + fine.count()), (bad.count(), 320 - bad.count()));
+    assert_eq!((failed, all.count()), (bad.count(), 40 * ROUND));
     // A third would be blind luck; by latency alone it would be nearly all. Counted as slow,
     // it loses every draw of two after its first failures.
     assert!(failed <= 32, "{failed} of 320");
@@ -59,8 +75,8 @@ async fn a_replica_that_fails_fast_is_no_black_hole() {
 async fn five_failures_in_a_row_are_enough() {
     let (tasks, bad, good) = (Tasks::new(), Hits::default(), Hits::default());
     let copies = [
-        copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, Duration::ZERO, bad.clone())).await,
-        copy(&tasks, answering(StatusCode::OK, Duration::ZERO, good.clone())).await,
+        copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, bad.clone())).await,
+        copy(&tasks, answering(StatusCode::OK, good.clone())).await,
     ];
     let policy = Policy { balance: Some(Balance::RoundRobin), ..Policy::default() };
     let cluster = cluster_of(&copies.map(|copy| copy.addr()));
@@ -79,7 +95,7 @@ async fn five_failures_in_a_row_are_enough() {
 #[tokio::test]
 async fn an_edge_that_mostly_fails_is_left_alone() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
-    let copy = copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, Duration::ZERO, hits.clone())).await;
+    let copy = copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, hits.clone())).await;
     let breaker = BreakerOptions { minimum: 10, ..BreakerOptions::default() };
     let policy = Policy { breaker: Some(breaker), ..Policy::default() };
     let tuning = Tuning { policy: Some(policy), ..Tuning::default() };

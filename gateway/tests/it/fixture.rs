@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +16,7 @@ use gateway::{Gateway, Options, Route, RouteTable, Upstream};
 use policy::{EdgePattern, Policy};
 use runtime::Tasks;
 use serde_json::json;
+use tokio::sync::watch;
 use transport::serve::{self, Server};
 use transport::{Cluster, Instance, cluster, pool};
 
@@ -115,20 +115,31 @@ pub fn refusing_addr() -> (tokio::net::TcpSocket, SocketAddr) {
 
 /// How often a component was asked.
 #[derive(Clone, Default)]
-pub struct Hits(Arc<AtomicUsize>);
+pub struct Hits(watch::Sender<usize>);
 
 impl Hits {
     pub fn hit(&self) -> usize {
-        self.0.fetch_add(1, Ordering::SeqCst) + 1
+        let mut count = 0;
+        self.0.send_modify(|hits| {
+            *hits += 1;
+            count = *hits;
+        });
+        count
     }
 
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
+    }
+
+    /// Waits until it was asked so often.
+    pub async fn reach(&self, count: usize) {
+        self.0.subscribe().wait_for(|hits| *hits >= count).await.expect("this is a sender");
     }
 }
 
-/// A component that says what it was asked.
+/// A component that says what it was asked. `/v1/broken` fails in the middle of its answer, once another request has come.
 pub fn echo(hits: Hits) -> Router {
+    let counted = hits.clone();
     let echoed = move |request: Request| {
         let hits = hits.clone();
         async move {
@@ -144,14 +155,18 @@ pub fn echo(hits: Hits) -> Router {
             })))
         }
     };
-    let broken = || async {
-        let pieces = [Ok(Bytes::from_static(b"half of ")), Err(std::io::Error::other("lost the rest"))];
-        let pieces = futures_util::StreamExt::then(futures_util::stream::iter(pieces), |piece| async {
-            // The first piece is on its way before the second fails.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            piece
-        });
-        axum::body::Body::from_stream(pieces)
+    let broken = move || {
+        let hits = counted.clone();
+        async move {
+            let next = hits.count() + 1;
+            let rest = async move {
+                hits.reach(next).await;
+                Err(std::io::Error::other("lost the rest"))
+            };
+            let first = futures_util::stream::iter([Ok(Bytes::from_static(b"half of "))]);
+            let pieces = futures_util::StreamExt::chain(first, futures_util::stream::once(rest));
+            axum::body::Body::from_stream(pieces)
+        }
     };
     Router::new()
         .route("/v1/echo/{id}", any(echoed.clone()))

@@ -135,8 +135,8 @@ async fn an_event_waits_for_whom_its_handler_asks() {
     ledger.alone.store(true, Ordering::SeqCst);
     let tasks = consume(&theirs, &ledger, Arc::new(bus.outbox().clone()));
     publish(&ours, &bus, 1).await.expect("published");
-    // More tries than an event gets that is refused for what it is: 50 + 100 + 200 + 400 + 800 ms apart.
-    tokio::time::sleep(Duration::from_millis(1_700)).await;
+    // One try more than an event gets that is refused for what it is.
+    eventually("a sixth try", async || ledger.asked.load(Ordering::SeqCst) >= 6).await;
     assert!(heard(&theirs).await.is_empty(), "not without being asked");
     ledger.alone.store(false, Ordering::SeqCst);
     eventually("the event", async || heard(&theirs).await == [1]).await;

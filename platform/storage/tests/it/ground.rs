@@ -90,7 +90,9 @@ pub async fn say(tx: &mut Tx, number: u64) {
 pub struct Ledger {
     /// How often it has begun to write down an event.
     pub begun: AtomicU32,
-    /// Whether the component it calls first is away.
+    /// How often it has called the component it calls first.
+    pub asked: AtomicU32,
+    /// Whether that component is away.
     pub alone: AtomicBool,
     /// The number it will not have.
     pub hates: Option<u64>,
@@ -108,6 +110,7 @@ impl Ledger {
     }
 
     fn ask(&self) -> Result<(), Refusal> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         match self.alone.load(Ordering::SeqCst) {
             true => Err(Refusal::unavailable("away", "no instance is there")),
             false => Ok(()),
