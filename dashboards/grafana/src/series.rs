@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::totals::Totals;
 use model::{Run, edges, host, processes, traces};
-use record::{Edge, Latencies, Proc};
+use record::{Edge, Latencies, Proc, Window};
 use telemetry::names::{self, run as metric};
 
 use crate::families::{Exemplar, FAMILIES, Labels, Spread, Value, bucket};
@@ -72,7 +71,7 @@ impl Series<'_> {
         }
     }
 
-    fn journey(&mut self, arm: char, journey: &str, totals: &Totals) {
+    fn journey(&mut self, arm: char, journey: &str, totals: &Window) {
         let labels = self.labels(arm, [(names::JOURNEY, journey)]);
         for (name, count) in [
             (metric::OFFERED, totals.offered),

@@ -224,7 +224,7 @@ impl Known {
         let before = match before {
             None => &begun,
             Some(before) if before.pid != self.pid && before.kernel.total == 0 => &begun,
-            // Nobody knows what the one before spent until it ended.
+            // What the one before spent until it ended is not known.
             Some(before) if before.pid != self.pid => return (None, None, self),
             Some(before) => before,
         };
@@ -355,7 +355,7 @@ mod tests {
         let samples = samples(&[(0, proc("a", 1, 0, 0, &[])), (1, database)]);
         let all = spent(&samples, 0, 1).expect("two samples");
         let parts = all.parts.expect("reported");
-        // 700 of workers, 407 of them in tasks; 200 + 50 of threads of their own; 50 of threads that nobody knows.
+        // 700 of workers, 407 of them in tasks; 200 + 50 of threads of their own; 50 of unknown threads.
         let expected =
             [("business", 400), ("database", 207), ("other", 50), ("telemetry", 50), ("waking", 293)];
         assert_eq!(parts, expected.into_iter().collect());

@@ -18,11 +18,12 @@
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
 //! - [`retention`]: what is kept in memory, and for how long.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
-//! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again.
+//! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again. [`date`]: of a wall clock.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
 mod cpu_samples;
+pub mod date;
 pub mod edges;
 pub mod events;
 pub mod faults;

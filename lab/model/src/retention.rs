@@ -114,13 +114,13 @@ impl Run {
             for (second, of) in known.range_mut(thinned..reached.0) {
                 for histograms in of.thin() {
                     let segment = self.retention.segment(*turn, *second, &histograms.journey);
-                    add_histograms(segment, &histograms);
+                    segment.add_latencies(&histograms);
                 }
             }
             let kept = known.split_off(&reached.1);
             for (second, of) in std::mem::replace(known, kept) {
                 for window in of.windows() {
-                    add_counts(self.retention.segment(*turn, second, &window.journey), window);
+                    self.retention.segment(*turn, second, &window.journey).add_counts(window);
                 }
             }
             self.retention.reached.insert(*turn, reached);
@@ -135,33 +135,6 @@ impl Run {
         }
         self.edges.values_mut().for_each(|samples| drop_before(samples, thinned_from));
         drop_before(&mut self.hosts, thinned_from);
-    }
-}
-
-fn add_histograms(segment: &mut Window, window: &Window) {
-    segment.intended.merge(&window.intended);
-    segment.service.merge(&window.service);
-    segment.failed.merge(&window.failed);
-    segment.pace_lag.merge(&window.pace_lag);
-    segment.own_wait.merge(&window.own_wait);
-    segment.slot_wait.merge(&window.slot_wait);
-    segment.staleness.merge(&window.staleness);
-}
-
-fn add_counts(segment: &mut Window, window: &Window) {
-    segment.offered += window.offered;
-    segment.sent += window.sent;
-    segment.ok += window.ok;
-    segment.good += window.good;
-    segment.dropped += window.dropped;
-    segment.abandoned += window.abandoned;
-    segment.pages += window.pages;
-    segment.empty_pages += window.empty_pages;
-    segment.bytes += window.bytes;
-    segment.probes += window.probes;
-    segment.stale += window.stale;
-    for (cause, count) in &window.errors {
-        *segment.errors.entry(cause.clone()).or_default() += count;
     }
 }
 

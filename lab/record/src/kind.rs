@@ -1,4 +1,4 @@
-//! The kinds of line, and how to tell one without reading the rest of the line.
+//! The kinds of line, and how to recognise one without reading the rest of the line.
 
 use std::borrow::Cow;
 

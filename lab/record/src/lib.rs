@@ -21,6 +21,7 @@ pub mod reader;
 pub mod schema;
 pub mod score;
 pub mod trace;
+mod window;
 pub mod writer;
 
 pub use histogram::Latencies;
