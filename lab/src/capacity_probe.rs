@@ -81,7 +81,7 @@ fn key(scenario: &Scenario) -> String {
     format!(
         "{} {text:016x} {} {} {}x {}",
         scenario.name,
-        crate::VERSION,
+        cli::VERSION,
         machine.profile,
         machine.cores,
         machine.cpu

@@ -7,13 +7,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use discovery::Location;
 use policy::units::Ratio;
 
+/// The program's version, with the commit it was built from.
+pub const VERSION: &str = env!("CLEAVE_VERSION");
+
 /// Should this stay one program, or become services, and what does each choice cost?
 ///
 /// Runs one application, a photo-sharing suite, as a monolith and as
 /// microservices at the same time, under the same load and the same faults,
 /// and prints a scorecard with a verdict.
 #[derive(Parser)]
-#[command(name = "cleave", version = crate::VERSION, after_help = EXAMPLES)]
+#[command(name = "cleave", version = VERSION, after_help = EXAMPLES)]
 pub struct Cleave {
     /// The subcommand.
     #[command(subcommand)]

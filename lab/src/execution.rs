@@ -31,7 +31,7 @@ pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> 
         rounds: args.rounds.unwrap_or(scenario.repeats),
         out: args.out.clone(),
         program: std::env::current_exe()?,
-        version: crate::VERSION.to_owned(),
+        version: cli::VERSION.to_owned(),
         command: std::env::args().collect(),
         started_at,
         notes: Vec::new(),

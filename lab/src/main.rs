@@ -41,9 +41,6 @@ use clap::Parser;
 
 use crate::cli::{Cleave, Command, Described};
 
-/// The program's version, with the commit it was built from.
-const VERSION: &str = env!("CLEAVE_VERSION");
-
 fn main() -> ExitCode {
     let began = runtime::clock::now();
     let cleave = Cleave::parse();

@@ -1,5 +1,6 @@
 //! Keeps the map of ARCHITECTURE.md true: arrows between rooms point down, and pure rooms stay pure.
 
+mod circles;
 mod words;
 
 use std::collections::BTreeMap;
