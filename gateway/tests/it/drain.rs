@@ -1,4 +1,4 @@
-//! Nobody loses a request because something ends.
+//! No client loses a request because something ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -105,7 +105,7 @@ pub fn draining(instance: Instance) -> Instance {
 }
 
 /// An address that refuses connections for as long as the socket is kept: it
-/// is taken, and nobody listens.
+/// is taken, and nothing listens.
 pub fn refusing_addr() -> (tokio::net::TcpSocket, SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");

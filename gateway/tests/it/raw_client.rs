@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told to, and notices how the answer ends.
+//! A client that sends exactly the bytes it is given, and notices how the answer ends.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -85,7 +85,7 @@ async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
         let (fixture, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;
         let answer = exchange(fixture.addr, request(method, path, fields, b"")).await;
         assert_eq!((answer.status, hits.count()), (status, tries), "{method} {fields}");
-        // The component is told which try it sees, so that it does not retry on our behalf.
+        // A header names the try that the component sees, so that it does not retry on our behalf.
         assert_eq!(answer.body, (tries - 1).to_string().as_bytes());
     }
 }
@@ -145,7 +145,7 @@ async fn a_write_that_may_have_happened_is_not_repeated() {
 
 #[tokio::test]
 async fn a_stale_connection_fails_no_request() {
-    // Answers one request per connection and closes it without having said so.
+    // Answers one request per connection and closes it without having announced that.
     let listener = listen().await;
     let (addr, tasks) = (listener.local_addr().expect("bound"), Tasks::new());
     tasks.spawn("test.fickle", runtime::ShutdownPolicy::Cancel, async move {

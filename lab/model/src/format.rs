@@ -128,7 +128,7 @@ pub fn interval(of: Interval, unit: &str) -> String {
     }
 }
 
-/// A bound near 0 with the digits that tell it from 0.
+/// A bound near 0 with the digits that distinguish it from 0.
 fn fine(bound: f64, unit: &str) -> String {
     if unit == "%" && bound < 0.01 { format!("{:.2}%", bound * 100.0) } else { value(Some(bound), unit) }
 }

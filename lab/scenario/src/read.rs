@@ -134,7 +134,7 @@ impl Reader<'_> {
     }
 
     /// The same, with what could be read without the keys that have mistakes, and these keys. A key that is missing then
-    /// has its default, so whoever checks the value leaves out what concerns the removed ones.
+    /// has its default, so a check of the value leaves out what concerns the removed ones.
     pub(crate) fn value_in_part<T: DeserializeOwned>(
         &mut self,
         mut value: Value<'_>,

@@ -1,4 +1,4 @@
-//! Traces as the lab keeps them: put together from real processes, their time told apart, and sent on.
+//! Traces as the lab keeps them: put together from real processes, their time split by part, and sent on.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -72,7 +72,7 @@ fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_
             feeds.iter().filter(|trace| trace.arm == arm && trace.error.is_empty()).collect();
         assert!(!of_arm.is_empty(), "home feeds of {arm}");
         let whole = of_arm.iter().filter(|trace| trace.components().into_iter().eq(FIVE)).count();
-        // Who follows nobody has no photo to ask for.
+        // A user who follows no other has no photo to ask for.
         assert!(2 * whole > of_arm.len(), "five components in {whole} of {} feeds of {arm}", of_arm.len());
         let processes = |trace: &Trace| -> BTreeSet<String> {
             trace.spans.iter().map(|span| span.at.clone()).filter(|at| !at.is_empty()).collect()
@@ -117,7 +117,7 @@ fn every_span_the_lab_gets_goes_on_to_the_users_collector() {
 #[test]
 fn a_dead_collector_changes_no_verdict_and_what_it_does_not_take_is_counted() {
     let cleave = Cleave::new();
-    // A port that was free a moment ago, and that nobody listens on.
+    // A port that was free a moment ago, and that no process listens on.
     let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
     let (document, lines) = exported(&cleave, &format!("http://{dead}"));
     let tracing = tracing(&lines);

@@ -126,7 +126,7 @@ fn the_suite_runs_in_containers_of_its_own() {
     let instances = PARTS.map(|part| containers.port(part, "7100"));
     routes::all_answer(&containers.guest(), &instances);
 
-    // Whoever is asked to stop, stops well, and its data is there when it comes back.
+    // A container that is asked to stop, stops well, and its data is there when it comes back.
     let account = json!({ "handle": "grace", "password": "correct horse battery", "name": "Grace" });
     containers.guest().json("POST", "/v1/users", "grace", &account).expect(201);
     containers.compose(&["stop"]);

@@ -1,4 +1,4 @@
-//! Faults that are counted by somebody else than the call they hit: each is carried out, and its hits are known.
+//! Faults that are counted elsewhere than in the call they hit: each is carried out, and its hits are known.
 
 use crate::cleave::{Cleave, lints};
 

@@ -69,7 +69,7 @@ impl Client {
             head += &format!("{name}: {value}\r\n");
         }
         stream.write_all((head + "\r\n").as_bytes()).expect("it reads the head");
-        // Whoever refuses by the head alone need not read the body.
+        // A server that refuses by the head alone need not read the body.
         let _ = stream.write_all(body);
         let mut answer = Vec::new();
         let mut chunk = [0; 64 * 1024];

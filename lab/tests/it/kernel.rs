@@ -1,4 +1,4 @@
-//! What only some machines let us do is done, or told as left out.
+//! What only some machines let us do is done, or reported as left out.
 
 use crate::cleave::{Cleave, is_starved, lints};
 

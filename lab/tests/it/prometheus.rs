@@ -1,5 +1,5 @@
 //! A run in a real Prometheus: scraped while it goes on, and taken in from its record afterwards. Every
-//! panel's query must find figures in the run's own time. Skipped, and said so, where there is none.
+//! panel's query must find figures in the run's own time. Skipped, with a message, where there is none.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -61,7 +61,7 @@ impl Prometheus {
             .expect("it is installed");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let addr = listening(&mut log);
-        // Whoever does not read what it says stops it.
+        // A pipe that is not read stops it.
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
         let prometheus = Self { child, client: Client { addr, token: None }, _folder: folder };
         wait_for("Prometheus to be ready", || {
@@ -219,7 +219,7 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
     same_counts(&old, &lines);
 }
 
-/// Metrics and labels are closed sets: another one is a cost nobody decided on.
+/// Metrics and labels are closed sets: another one is a cost that was not decided on.
 fn names_are_those_of_the_lists(prometheus: &Prometheus) {
     let of_run = grafana::families::FAMILIES.iter().map(|(name, ..)| *name);
     let known: Vec<&str> = telemetry::names::NODE.iter().copied().chain(of_run).collect();
@@ -264,7 +264,7 @@ fn same_counts(prometheus: &Prometheus, lines: &[Line]) {
     }
 }
 
-/// Serves a text to whoever asks, for as long as the test goes on.
+/// Serves a text to every client, for as long as the test goes on.
 fn serve(text: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("it is bound");

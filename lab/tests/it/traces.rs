@@ -113,7 +113,7 @@ fn inside_a_monolith_every_component_has_its_own_name() {
 #[test]
 fn a_dead_collector_costs_spans_which_are_counted_and_no_request() {
     let cleave = Cleave::new();
-    // A port that was free a moment ago, and that nobody listens on.
+    // A port that was free a moment ago, and that no process listens on.
     let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
     let endpoint = format!("http://{dead}");
     let suite = Suite::start_with(&cleave, "mono", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);

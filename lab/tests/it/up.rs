@@ -11,7 +11,7 @@ use crate::cleave::{Cleave, Started};
 use crate::http::Client;
 use crate::routes;
 
-/// A suite that is up, and what it said of itself.
+/// A suite that is up, and what it printed.
 pub struct Suite {
     program: Started,
     output: BTreeMap<String, String>,
@@ -68,7 +68,7 @@ fn every_route_responds_as_declared() {
     let mut listed: Vec<SocketAddr> = suite.instances().collect();
     routes::all_answer(&suite.guest(), &listed);
 
-    // Prometheus is told where they are, as long as they are.
+    // A file for Prometheus names where they are, as long as they are.
     let targets = cleave.folder().join("runs/.targets");
     let target_files: Vec<_> =
         std::fs::read_dir(&targets).expect("a folder").flatten().map(|file| file.path()).collect();

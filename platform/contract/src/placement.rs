@@ -130,7 +130,7 @@ impl std::error::Error for PlacementError {}
 
 /// More copies than this of one process is a slip of the finger on one machine.
 pub const MAX_REPLICAS: u32 = 64;
-/// What Linux allows a process at most unless it is told otherwise (`fs.nr_open`).
+/// What Linux allows a process at most where nothing else is set (`fs.nr_open`).
 const MAX_FILES: u64 = 1_048_576;
 /// An empty process of the suite has several times this.
 const MIN_MEMORY: ByteSize = ByteSize::new(1 << 20);

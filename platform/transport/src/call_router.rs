@@ -20,7 +20,7 @@ use crate::inbound_calls::{CallRoute, DecodingHandler};
 use crate::server_layer::ServerLayer;
 use crate::server_stack::{ServerStack, SimulatedServer, SimulatedServers};
 
-/// What a process's switchboard is made from.
+/// What a process's router of calls is made from.
 pub struct CallRouterOptions {
     /// How calls travel between processes; `wire` also encodes those within.
     pub carrier: Carrier,
@@ -81,7 +81,7 @@ impl CallRouter {
         Self(Arc::new(RouterState { options, answers, edges, detached, any_detach, simulated }))
     }
 
-    /// Lets everybody ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
+    /// Lets every component ask `C`: by function call here, at `POST /call/{NAME}` from elsewhere.
     ///
     /// # Panics
     /// When `C` has an answer already: two of them are an error of the catalogue.

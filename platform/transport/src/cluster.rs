@@ -210,7 +210,7 @@ impl Cluster {
         self.lists.load().all.clone()
     }
 
-    /// Told after every update.
+    /// Notified after every update.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

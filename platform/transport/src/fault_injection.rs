@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use crate::refusal_response;
 
-/// What a call that goes on has suffered, or is still to suffer on its way back.
+/// The faults that hit a call that goes on, and those that are still to hit it on its way back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AppliedFault {
     /// How many times longer its work takes.

@@ -144,7 +144,7 @@ struct Shared {
     draining: AtomicBool,
     phase: watch::Sender<Phase>,
     open: AtomicUsize,
-    /// Told when a connection ends.
+    /// Notified when a connection ends.
     closed: watch::Sender<()>,
     peers: Mutex<HashMap<IpAddr, usize>>,
     room: Arc<Semaphore>,

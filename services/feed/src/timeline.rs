@@ -35,7 +35,7 @@ impl Timeline {
 ///
 /// A follow and its end are different topics, which may change places on their
 /// way. But they alternate, and each comes once: so the balance of the two
-/// tells in the end, whatever came first. It is above zero while the reader
+/// decides in the end, whatever came first. It is above zero while the reader
 /// follows; authors at zero are not kept.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Authors(Vec<(UserId, i32)>);

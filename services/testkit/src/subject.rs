@@ -47,7 +47,7 @@ pub(crate) fn settings() -> Settings {
     Settings { argon2_kib: 64, ..Settings::default() }
 }
 
-/// A folder with a database, a bus, and a switchboard: what one process has.
+/// A folder with a database, a bus, and a router of calls: what one process has.
 pub(crate) struct Process {
     pub db: Database,
     pub bus: Bus,

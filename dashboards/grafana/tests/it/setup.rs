@@ -45,7 +45,7 @@ fn texts(yaml: &Yaml) -> Vec<&str> {
     yaml.as_vec().map(|items| items.iter().filter_map(Yaml::as_str).collect()).unwrap_or_default()
 }
 
-/// What a part is told by its environment; a variable of the user's has its default.
+/// What a part gets from its environment; a variable of the user's has its default.
 pub fn environment(part: &str) -> Vec<(String, String)> {
     let (_, service) = services().into_iter().find(|(name, _)| name == part).expect("a part");
     let reported = service["environment"].as_hash().expect("an environment").clone();
@@ -208,7 +208,7 @@ fn jaeger_listens_on_every_port_that_is_led_to() {
     let services = services();
     let (_, jaeger) = services.iter().find(|(name, _)| name == "jaeger").expect("it is there");
     for endpoint in endpoints {
-        // With a configuration of one's own nothing is open unless it is said.
+        // With a configuration of one's own nothing is open that is not listed.
         let port =
             endpoint.as_str().and_then(|text| text.strip_prefix("0.0.0.0:")).expect("all of its addresses");
         assert!(texts(&jaeger["ports"]).contains(&format!("127.0.0.1:{port}:{port}").as_str()), "{port}");

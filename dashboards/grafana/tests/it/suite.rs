@@ -1,4 +1,4 @@
-//! The suite as `compose.yaml` starts it, without a container engine: seven programs, each told its own by
+//! The suite as `compose.yaml` starts it, without a container engine: seven programs, each given its own by
 //! the environment written there, that find each other and serve one application through the door.
 
 use std::io::{BufRead, BufReader, Read, Write};

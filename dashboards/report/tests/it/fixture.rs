@@ -243,7 +243,7 @@ pub fn lines() -> Vec<Line> {
 }
 
 /// So many seconds of so many arms, no two alike, six journeys and five slow requests of forty operations each: as much
-/// as a run has to tell.
+/// as a run has to show.
 pub fn long(seconds: u32, arms: usize) -> Vec<Line> {
     let mut header = header();
     let letters: Vec<char> = ('A'..).take(arms).collect();

@@ -1,4 +1,4 @@
-//! What documents hold, of a small run told by hand.
+//! What documents hold, of a small run written by hand.
 
 mod compare;
 mod documents;

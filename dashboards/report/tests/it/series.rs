@@ -28,7 +28,7 @@ fn a_second_without_responses_is_a_gap_in_every_line() {
 #[test]
 fn what_is_sampled_from_outside_has_a_point_every_two_seconds() {
     let run = run();
-    // One process of 30,000 KiB that uses a tenth of a core; an edge of B on which nobody waits, and none in A.
+    // One process of 30,000 KiB that uses a tenth of a core; an edge of B on which no call waits, and none in A.
     assert_eq!(run.memory_series('A').len(), 10);
     assert_eq!(run.memory_series('A')[3], Some(30_000.0 / 1024.0));
     assert!(

@@ -193,7 +193,7 @@ fn the_past_is_as_it_was() {
     let mut whole = after(fixture::lines());
     let then = after(fixture::until(30));
     whole.cursor = Some(then.at());
-    // Windows are said again while answers come in, so what stands on them is known better later; the rest is as it was.
+    // Windows are written again while answers come in, so what stands on them is known better later; the rest is as it was.
     for tab in [Tab::Traces, Tab::Procs, Tab::Events] {
         let mut then = then.clone();
         (then.tab, whole.tab) = (tab, tab);
@@ -206,7 +206,7 @@ fn the_past_is_as_it_was() {
     }
 }
 
-/// Whoever watches the charts is told what the map would say.
+/// The charts show in words what the map would show.
 #[test]
 fn the_worst_finding_is_on_the_live_tab() {
     let state = after(fixture::until(31));

@@ -1,4 +1,4 @@
-//! Screenshots: what they are called, what they hold, and that whoever opens them can read them.
+//! Screenshots: what they are called, what they hold, and that a viewer can read them.
 
 use tui::shot;
 use tui::tab::Tab;

@@ -1,4 +1,4 @@
-//! The whole program on a real terminal: tmux is one, and tells what it shows.
+//! The whole program on a real terminal: tmux is one, and prints what it shows.
 
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -101,7 +101,7 @@ impl Terminal {
         children.split_whitespace().last().expect("it has started the program").to_owned()
     }
 
-    /// Waits until the kernel has stopped the program: one thread is told and stops the others, which read keys until
+    /// Waits until the kernel has stopped the program: one thread gets the signal and stops the others, which read keys until
     /// then.
     fn until_stopped(&self) {
         let stat = format!("/proc/{}/stat", self.pid());
@@ -174,7 +174,7 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
         terminal.keys(&[key]);
         terminal.until(shown, |screen| screen.contains(shown));
     }
-    // A press of the left button in column 13 of row 2, as terminals tell it (xterm mode 1006): the second tab.
+    // A press of the left button in column 13 of row 2, as terminals report it (xterm mode 1006): the second tab.
     terminal.tmux(&["send-keys", "-t", "t", "-l", "\x1b[<0;13;2M"]);
     terminal.until("the tab clicked on", |screen| screen.contains("[2 Map]"));
     terminal.keys(&["["]);
@@ -208,7 +208,7 @@ fn stopped_and_woken_at_80_by_24() {
     terminal.given_back("SIGTSTP");
     terminal.type_line("fg");
     terminal.until("whole screen again", whole);
-    // A stop nobody can hear: what the shell wrote meanwhile is drawn over.
+    // A stop that no handler gets: what the shell wrote meanwhile is drawn over.
     terminal.signal("-STOP");
     terminal.until_stopped();
     terminal.type_line("fg");
@@ -240,7 +240,7 @@ fn ended_by_a_panic() {
 #[test]
 fn a_live_run_is_left_to_itself() {
     let Some(terminal) = terminal(80, 24) else { return };
-    // A minute of load, ten seconds of it gone: nobody waits for its end.
+    // A minute of load, ten seconds of it gone: its end is not waited for.
     terminal.type_line(&format!("{} 10 --live", program()));
     terminal.until("the dashboard", |screen| screen.contains("LIVE"));
     terminal.keys(&["q"]);
@@ -277,7 +277,7 @@ fn a_closed_terminal_leaves_no_reader() {
     let Some(terminal) = terminal(80, 24) else { return };
     starts(&terminal, "");
     let pid = terminal.pid();
-    // The window is closed: its processes are told, and what they read from is gone.
+    // The window is closed: its processes get a signal, and what they read from is gone.
     terminal.tmux(&["kill-server"]);
     let begun = runtime::clock::now();
     while std::path::Path::new("/proc").join(&pid).exists() {

@@ -35,6 +35,6 @@ fn a_field_of_version_1_that_was_renamed_is_read_by_its_old_name() {
             other => panic!("a trace was asked for, not a {}", other.kind()),
         }
     };
-    assert_eq!(latency(1), 2_754_000, "as `felt`");
+    assert_eq!(latency(1), 2_754_000, "by its old name");
     assert_eq!(latency(2), 2_754_000);
 }

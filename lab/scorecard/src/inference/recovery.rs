@@ -16,9 +16,9 @@ const TOO_UNLIKELY: f64 = 0.01;
 pub const RECOVERED_SECONDS: usize = 3;
 /// Bad seconds in a row that are a relapse.
 const RELAPSE_SECONDS: usize = 2;
-/// Arrivals a second from which seconds can be told apart.
+/// Arrivals a second from which seconds can be distinguished.
 const MIN_RATE: f64 = 20.0;
-/// What 0 seconds count as where logarithms are taken: half of what is told apart.
+/// What 0 seconds count as where logarithms are taken: half of what is distinguished.
 const LEAST_SECONDS: f64 = 0.5;
 /// Least standard deviation of log ratios: seconds are too coarse to show less.
 const LEAST_DEVIATION: f64 = 0.05;

@@ -1,4 +1,4 @@
-//! One set of resamples of a window's units, for every row, arm and claim: what all of them felt cancels, and parts sum
+//! One set of resamples of a window's units, for every row, arm and claim: what hit all of them cancels, and parts sum
 //! to their total in each resample.
 //!
 //! Below three rounds units are seconds, drawn in circular moving blocks (Kuensch 1989; Politis & Romano 1994). From three

@@ -45,7 +45,7 @@ pub(super) fn compared(
     Some((Contrast { difference: Some(measured), ..Contrast::default() }, evidence))
 }
 
-/// `other - factor * base`, with what both felt; over rounds correlation is not estimated.
+/// `other - factor * base`, with what hit both; over rounds correlation is not estimated.
 pub(super) fn share_difference(base: &Figure, other: &Figure, factor: f64) -> Option<ShareDifference> {
     if let (Some(base), Some(other)) = (base.count_as_share(), other.count_as_share()) {
         return Some(ShareDifference { base, other, factor, correlation: 0.0 });

@@ -6,7 +6,7 @@ use super::student;
 
 /// Two-sided 95 %.
 pub(super) const LEVEL: f64 = 0.05;
-/// Least level that is told from none.
+/// Least level that is distinguished from none.
 const MIN_LEVEL: f64 = 1e-6;
 
 /// Events among trials, with how far the events cluster.

@@ -16,7 +16,7 @@ pub struct Fds {
     limit: u64,
 }
 
-/// What Linux allows a process at most unless it is told otherwise (`fs.nr_open`): beyond it the kernel refuses.
+/// What Linux allows a process at most where nothing else is set (`fs.nr_open`): beyond it the kernel refuses.
 const MAX_FILES: u64 = 1_048_576;
 
 impl FaultKind for Fds {

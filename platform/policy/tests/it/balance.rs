@@ -1,4 +1,4 @@
-//! Who is asked: somebody whenever there is somebody, and the healthy first.
+//! Which endpoint is asked: one whenever there is one, and the healthy first.
 
 use policy::balance::{PANIC_BELOW, PENALTY_MAX_NS};
 use policy::{Balance, EndpointLoad, Picker};
@@ -11,7 +11,7 @@ const SECOND: u64 = 1_000_000_000;
 fn an_endpoint_is_picked_and_the_healthy_and_untried_first() {
     for n in 0..=5_usize {
         for (out, avoid) in (0_u32..1 << n).flat_map(|out| (0..=n).map(move |avoid| (out, avoid))) {
-            // `avoid == n` is nobody.
+            // `avoid == n` is no endpoint.
             let avoid = Some(avoid).filter(|i| *i < n);
             for balance in [Balance::RoundRobin, Balance::P2cEwma] {
                 check_picks(n, out, avoid, balance);

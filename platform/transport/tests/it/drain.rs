@@ -83,7 +83,7 @@ async fn a_kept_connection_is_asked_to_close_and_then_closed() {
     stream.write_all(request).await.expect("the connection is still open");
     assert!(head(&mut stream).await.contains("connection: close"));
     assert_eq!(stream.read(&mut [0]).await.expect("a clean end"), 0);
-    // And somebody new is still served, once.
+    // And a new client is still served, once.
     let mut late = TcpStream::connect(server.addr()).await.expect("it still accepts");
     late.write_all(request).await.expect("written");
     assert!(head(&mut late).await.contains("connection: close"));
@@ -132,7 +132,7 @@ async fn what_does_not_finish_is_cut_off_and_counted() {
     };
     let (answer, aborted) = tokio::join!(work, end);
     assert_eq!(aborted, 1);
-    // The retry meets a closed door, and still nobody claims that nothing has happened.
+    // The retry meets a closed port, and still no error claims that nothing has happened.
     assert!(answer.expect_err("cut off").kind.may_have_happened());
     assert_eq!(pair.greeter.done(), 0);
 }

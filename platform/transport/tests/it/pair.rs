@@ -1,4 +1,4 @@
-//! Two processes in one: a switchboard that asks, another that answers, and a
+//! Two processes in one: a router of calls that asks, another that answers, and a
 //! greeter whose behaviour a test can turn.
 
 use std::net::SocketAddr;
@@ -225,7 +225,7 @@ impl Drop for Pair {
     }
 }
 
-/// A request with this much time, for which nobody else answers.
+/// A request with this much time, for which no other component answers.
 pub fn within(budget: Duration) -> CallContext {
     CallContext::background(ComponentName::CLIENT, Deadline::after(clock::now(), budget))
 }
@@ -253,7 +253,7 @@ pub fn put(table: &LeaseTable, lease: Lease) {
     table.put(lease, Duration::from_secs(30), clock::now_ns()).expect("room");
 }
 
-/// A port that is taken, so that nobody else gets it, and refuses every connection.
+/// A port that is taken, so that no other process gets it, and refuses every connection.
 pub fn dead_port() -> (socket2::Socket, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");

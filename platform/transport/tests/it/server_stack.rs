@@ -82,7 +82,7 @@ async fn a_slow_component_is_slow_by_the_product_of_its_faults() {
     assert!(took().await >= Duration::from_millis(60), "the other goes on as it was");
 }
 
-/// A store that serves one fill at a time, and turns away whoever comes meanwhile.
+/// A store that serves one fill at a time, and turns away those that come meanwhile.
 const STORE: &str = "store = { slots = 1, queue = 0, work = { dist = \"constant\", mean = \"100ms\" } }";
 
 #[tokio::test]

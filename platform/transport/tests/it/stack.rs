@@ -208,7 +208,7 @@ async fn leave(policy: &str) -> (u64, u64) {
             () = until("the call arrives", || pair.greeter.begun() == 1) => {}
         }
     }
-    // The caller is gone. Whoever still ponders may finish.
+    // The caller is gone. A callee that still works may finish.
     until("the connection ends", || pair.server.as_ref().is_some_and(|s| s.connections() == 0)).await;
     pair.greeter.release.notify_one();
     pair.there.detached().finish(Duration::from_secs(10)).await;

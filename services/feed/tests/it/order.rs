@@ -1,8 +1,8 @@
 //! Events of five topics, interleaved at random, end in one state and one view of it.
 //!
 //! Each topic's own events stay in order. `follower` may be ahead of its
-//! events, as it is while they travel: what it answers is drawn between what
-//! has been told and what will have been, and never goes back.
+//! events, as it is while they travel: what it answers lies between what they
+//! have shown and what they will have shown, and never goes back.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -48,8 +48,8 @@ impl Answer<PhotosByIds> for Album {
     }
 }
 
-/// A `follower` in which users 1 to 9 follow everybody else, the star has
-/// 5,000 more, and only user 1 is said to follow her.
+/// A `follower` in which users 1 to 9 follow all others, the star has
+/// 5,000 more, and only user 1 is listed as following her.
 struct StillGraph;
 
 impl Answer<CountsOf> for StillGraph {

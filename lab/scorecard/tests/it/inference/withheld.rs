@@ -191,7 +191,7 @@ fn what_the_caller_knows_against_a_row_withholds_its_finding() {
 }
 
 #[test]
-fn arms_that_fail_differently_are_told() {
+fn arms_that_fail_differently_are_reported() {
     let failing = |of_second: u64| {
         figure(
             Statistic::share(trials(20, |second| (of_second + u64::from(second % 2), 100)), Vec::new(), true),
