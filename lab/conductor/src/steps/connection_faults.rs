@@ -39,11 +39,51 @@ impl Proxies {
         Ok(proxy)
     }
 
+    /// Adds a step's fault to the proxy before an address, with the rule of the kernel that `rule` makes for its port.
+    async fn add_fault(
+        &self,
+        key: ProxyKey,
+        step: u32,
+        fault: ConnectionFault,
+        rule: impl FnOnce(u16) -> Result<Option<PacketLossRule>, std::io::Error>,
+    ) -> Result<ProxyFault<'_>, ProxyError> {
+        let proxy = self.get(&key).await.map_err(ProxyError::Port)?;
+        proxy.add_fault(step, fault);
+        let mut added = ProxyFault { proxies: self, key, proxy, step, rule: None };
+        added.rule = rule(added.proxy.addr.port()).map_err(ProxyError::Rule)?;
+        Ok(added)
+    }
+
     /// Ends a step's fault; a proxy without faults is closed.
     fn remove_fault(&self, key: &ProxyKey, proxy: &Proxy, step: u32) {
         if proxy.remove_fault(step) {
             self.open.lock().expect("no panic while held").remove(key);
         }
+    }
+}
+
+/// Why a fault is not on a connection.
+#[derive(Debug)]
+enum ProxyError {
+    /// There is no port to listen on.
+    Port(std::io::Error),
+    /// The kernel does not take the rule.
+    Rule(std::io::Error),
+}
+
+/// A step's fault on a proxy, and the kernel's part of it. Both end when it is dropped.
+struct ProxyFault<'a> {
+    proxies: &'a Proxies,
+    key: ProxyKey,
+    proxy: Arc<Proxy>,
+    step: u32,
+    rule: Option<PacketLossRule>,
+}
+
+impl Drop for ProxyFault<'_> {
+    fn drop(&mut self) {
+        self.rule = None;
+        self.proxies.remove_fault(&self.key, &self.proxy, self.step);
     }
 }
 
@@ -60,38 +100,30 @@ pub(super) async fn apply(
             .mark_degraded("this machine gives `cleave` no network in which packets can be dropped");
     }
     let callees = targets::callee_instances(target, &active.arm.layout());
-    let (mut detours, mut used, mut rules) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut detours, mut added) = (Vec::new(), Vec::new());
     for addr in active.instances(&callees).iter().filter_map(|instance| instance.status().listen) {
         let key = (active.letter(), target.to_string(), addr);
-        let proxy = match proxies.get(&key).await {
-            Ok(proxy) => proxy,
-            Err(error) => {
-                active.log(format!("no proxy before {addr}: {error}"));
-                continue;
+        let rule = |port| packet_loss_rule(port, effect);
+        match proxies.add_fault(key, active.step.number, effect, rule).await {
+            Ok(fault) => {
+                detours.push((addr, fault.proxy.addr));
+                added.push(fault);
             }
-        };
-        match packet_loss_rule(&proxy, effect) {
-            Ok(rule) => rules.extend(rule),
-            Err(error) => return active.mark_degraded(&error.to_string()),
+            Err(ProxyError::Port(error)) => active.log(format!("no proxy before {addr}: {error}")),
+            // A fault on some of the copies would be another fault: those added before end here.
+            Err(ProxyError::Rule(error)) => return active.mark_degraded(&error.to_string()),
         }
-        proxy.add_fault(active.step.number, effect);
-        detours.push((addr, proxy.addr));
-        used.push((key, proxy));
     }
-    let transfers = || used.iter().map(|(_, proxy)| proxy.transfers()).sum::<u64>();
+    let transfers = || added.iter().map(|fault| fault.proxy.transfers()).sum::<u64>();
     let before = transfers();
     hold_lease(active, control, fault, detours).await;
     active.count_hits(transfers().saturating_sub(before));
-    drop(rules);
-    for (key, proxy) in &used {
-        proxies.remove_fault(key, proxy, active.step.number);
-    }
 }
 
 /// The kernel's part of a fault, where it has one.
-fn packet_loss_rule(proxy: &Proxy, fault: ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
+fn packet_loss_rule(port: u16, fault: ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
     match fault {
-        ConnectionFault::Loss(share) => netns::drop_packets(proxy.addr.port(), share).map(Some),
+        ConnectionFault::Loss(share) => netns::drop_packets(port, share).map(Some),
         _ => Ok(None),
     }
 }
@@ -119,6 +151,29 @@ mod tests {
         assert!(proxies.open.lock().expect("no panic while held").is_empty());
         let beyond = ('B', key.1.clone(), key.2);
         assert_ne!(proxies.get(&beyond).await.expect("a port").addr, one.addr, "each arm has its own");
+        tasks.finish(Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_the_kernel_refuses_leaves_nothing_of_the_copies_before_it() {
+        let tasks = Tasks::new();
+        let proxies = Proxies::new(tasks.clone());
+        let key = |port: u16| ('A', "feed->photo".to_owned(), SocketAddr::from(([127, 0, 0, 1], port)));
+        let loss = ConnectionFault::Loss(policy::units::Ratio::new(0.2));
+        // What `apply` does for two copies of photo.
+        let both = async {
+            let first = proxies.add_fault(key(1), 7, loss, |_| Ok(None)).await?;
+            assert_eq!(proxies.open.lock().expect("no panic while held").len(), 1);
+            let refused = |_| Err(std::io::Error::other("iptables: it failed"));
+            let second = proxies.add_fault(key(2), 7, loss, refused).await?;
+            Ok([first, second])
+        };
+        let failed: Result<[ProxyFault<'_>; 2], ProxyError> = both.await;
+        assert!(matches!(failed, Err(ProxyError::Rule(_))));
+        assert!(
+            proxies.open.lock().expect("no panic while held").is_empty(),
+            "no proxy, and no fault on one"
+        );
         tasks.finish(Duration::from_secs(1)).await;
     }
 }
