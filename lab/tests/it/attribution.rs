@@ -59,7 +59,9 @@ fn mean_ms(lines: &[Line], arm: char, phase: u32, place: &str, class: Class) -> 
 #[test]
 fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_is_where_it_was_put() {
     let cleave = Cleave::new();
-    let (_, lines) = cleave.document(&[&scenario("slow-look")]);
+    let collector = Collector::start();
+    let (_, lines) = exported(&cleave, &scenario("slow-look"), &collector.endpoint());
+    all_goes_on(&lines, &collector);
     let traces = traces(&lines);
     assert!(!traces.is_empty());
     for trace in &traces {
@@ -98,16 +100,13 @@ fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_
     assert!(value('B') > value('A'), "services cross more sockets: {network:?}");
 }
 
-#[test]
-fn every_span_the_lab_gets_goes_on_to_the_users_collector() {
-    let cleave = Cleave::new();
-    let collector = Collector::start();
-    let (_, lines) = exported(&cleave, &collector.endpoint());
-    let tracing = tracing(&lines);
+/// Every span the lab gets goes on to the user's collector.
+fn all_goes_on(lines: &[Line], collector: &Collector) {
+    let tracing = tracing(lines);
     assert!(tracing.spans > 500, "{tracing:?}");
     assert_eq!((tracing.forwarded, tracing.not_forwarded), (tracing.spans, 0));
     assert_eq!(collector.spans().len() as u64, tracing.spans);
-    let ended: u64 = ended(&lines);
+    let ended: u64 = ended(lines);
     assert!(
         ended <= tracing.spans,
         "what was counted a second before the end has come: {ended} of {tracing:?}"
@@ -116,10 +115,15 @@ fn every_span_the_lab_gets_goes_on_to_the_users_collector() {
 
 #[test]
 fn a_dead_collector_changes_no_verdict_and_what_it_does_not_take_is_counted() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
+    let text = std::fs::read_to_string(scenario("slow-look")).expect("ours");
+    let (short, _) = text.split_once("[[step]]").expect("it has a step");
+    let short =
+        short.replace("  { name = \"slow\",   for = \"4s\" },\n", "").replace("slow-look\"\n", "traced\"\n");
+    std::fs::write(cleave.folder().join("traced.toml"), short).expect("a folder of ours");
     // A port that was free a moment ago, and that no process listens on.
     let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
-    let (document, lines) = exported(&cleave, &format!("http://{dead}"));
+    let (document, lines) = exported(&cleave, "traced.toml", &format!("http://{dead}"));
     let tracing = tracing(&lines);
     assert!(tracing.spans > 500, "{tracing:?}");
     assert_eq!((tracing.forwarded, tracing.not_forwarded), (0, tracing.spans));
@@ -128,8 +132,9 @@ fn a_dead_collector_changes_no_verdict_and_what_it_does_not_take_is_counted() {
     assert_eq!(lost, 0, "nodes send to the lab, which listens: {}", document["lints"]);
 }
 
-fn exported(cleave: &Cleave, endpoint: &str) -> (Value, Vec<Line>) {
-    let mut command = cleave.command(&["run", &scenario("slow-look"), "--output", "json"]);
+/// A run whose user has a collector at `endpoint`.
+fn exported(cleave: &Cleave, scenario: &str, endpoint: &str) -> (Value, Vec<Line>) {
+    let mut command = cleave.command(&["run", scenario, "--output", "json"]);
     let output = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("the program starts");
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     let folder = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");

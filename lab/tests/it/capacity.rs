@@ -6,7 +6,7 @@ const SCENARIO: &str = r#"schema = 1
 name   = "share"
 title  = "A tenth of what the slower arm can do"
 why    = "The same rate for both, far from the limits of either"
-phases = [{ name = "steady", for = "4s" }]
+phases = [{ name = "steady", for = "2s" }]
 
 [load]
 rate = "10% of slowest"
@@ -29,7 +29,7 @@ check = ["errors(all) < 5%"]
 
 #[test]
 fn the_rate_is_measured_once_and_the_same_for_all() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let file = cleave.folder().join("share.toml");
     std::fs::write(&file, SCENARIO).expect("a folder of ours");
     let planned = || {

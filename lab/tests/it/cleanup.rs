@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::cleave::{Cleave, Started, wait_for};
+use crate::places::side_by_side;
 
 /// A run with one fault that lasts, from its second on.
 fn scenario(step: &str) -> String {
@@ -65,8 +66,8 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
         "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"",
         "do = \"bandwidth\"\non = \"feed->profile\"\nrate = \"20KiB\"",
     ];
-    for step in steps {
-        let cleave = Cleave::new();
+    side_by_side(steps, |step| {
+        let cleave = Cleave::shared();
         let (mut lab, header) = in_force(&cleave, step);
         lab.signal(Signal::SIGKILL);
         lab.0.wait().expect("it is dead");
@@ -74,12 +75,12 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
         wait_for("control groups to go", || (groups(&header) == 0).then_some(()));
         let clean = cleave.run(&["doctor", "--clean"]);
         assert!(clean.status.success(), "{step}: {}", String::from_utf8_lossy(&clean.stderr));
-    }
+    });
 }
 
 #[test]
 fn what_a_killed_guardian_leaves_the_doctor_cleans() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let (mut lab, header) = in_force(&cleave, "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"");
     let limited = groups(&header) > 0;
     // The lab is stopped first, or it would notice and end in order.

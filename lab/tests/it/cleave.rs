@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -12,39 +11,15 @@ use record::{Entry, Header, Line, Reader};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::places::Place;
+
 /// Long enough for a loaded machine; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs that go on at the same time where no figure is asserted.
-const PLACES: usize = 2;
-
-/// Places that are free.
-static FREE: Mutex<usize> = Mutex::new(PLACES);
-static FREED: Condvar = Condvar::new();
-
-/// So many of the places, until it is dropped.
-struct Turn(usize);
-
-impl Turn {
-    fn take(places: usize) -> Self {
-        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = FREED.wait_while(free, |free| *free < places).unwrap_or_else(PoisonError::into_inner);
-        *free -= places;
-        Self(places)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        *FREE.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
-        FREED.notify_all();
-    }
-}
 
 /// A folder to run the program in.
 pub struct Cleave {
     folder: TempDir,
-    _turn: Turn,
+    _place: Place,
 }
 
 /// A scenario of these tests.
@@ -69,17 +44,16 @@ pub fn is_starved(document: &Value) -> bool {
 impl Cleave {
     /// Alone on the machine, so that figures mean something.
     pub fn new() -> Self {
-        Self::with(PLACES)
+        Self::at(Place::alone())
     }
 
     /// Beside other runs: for what holds on a busy machine as well.
     pub fn shared() -> Self {
-        Self::with(1)
+        Self::at(Place::shared())
     }
 
-    fn with(places: usize) -> Self {
-        let turn = Turn::take(places);
-        Self { folder: TempDir::new().expect("a temporary folder"), _turn: turn }
+    fn at(place: Place) -> Self {
+        Self { folder: TempDir::new().expect("a temporary folder"), _place: place }
     }
 
     pub fn folder(&self) -> &Path {

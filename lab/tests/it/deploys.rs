@@ -13,6 +13,10 @@ fn open(document: &serde_json::Value) -> Vec<String> {
 fn every_service_is_redeployed_at_half_load_without_failures() {
     let cleave = Cleave::new();
     let (document, _) = cleave.document(&[&scenario("roll-all")]);
+    if is_starved(&document) {
+        println!("not decided: the machine was too busy: {}", document["lints"]);
+        return;
+    }
     assert_eq!(open(&document), Vec::<String>::new(), "{}", document["lints"]);
-    assert!(document["verdict"] == "pass" || is_starved(&document), "{}", document["lints"]);
+    assert_eq!(document["verdict"], "pass", "{}", document["lints"]);
 }

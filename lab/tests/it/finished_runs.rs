@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::cleave::Cleave;
 
 const SCENARIO: &str = r#"schema = 1
@@ -11,8 +13,9 @@ why    = "Long enough for some figures"
 phases = [{ name = "steady", for = "3s" }]
 
 [load]
-rate = "40/s"
-size = "tiny"
+rate    = "40/s"
+size    = "tiny"
+timeout = "30s"
 
 [topology.mono]
 processes = { app = ["gateway", "*"] }
@@ -28,30 +31,37 @@ fn output_of(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_finished_run_can_be_replayed_reported_and_checked() {
+fn a_finished_run_can_be_replayed_reported_checked_and_compared() {
     let cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
+    is_shown(&cleave, &document);
+    is_compared(&cleave, &document);
+    is_damaged(&cleave, &document);
+}
+
+/// Replayed, reported and checked.
+fn is_shown(cleave: &Cleave, document: &Value) {
     let folder = document["run_dir"].as_str().expect("a folder").to_owned();
 
-    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("complete: every line is valid"), "{text}");
 
-    let (code, exported) = output_of(&cleave, &["record", "export", "last"]);
+    let (code, exported) = output_of(cleave, &["record", "export", "last"]);
     assert_eq!(code, Some(0), "{exported}");
     assert!(exported.contains("\ncleave_run_info{run_id=") && exported.ends_with("# EOF\n"), "{exported}");
-    let (code, refused) = output_of(&cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
+    let (code, refused) = output_of(cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
     assert_eq!(code, Some(2));
     assert!(refused.contains("choose another path with --to"), "{refused}");
 
-    let (code, replayed) = output_of(&cleave, &["replay", "last"]);
-    let (_, watched) = output_of(&cleave, &["watch", &folder]);
+    let (code, replayed) = output_of(cleave, &["replay", "last"]);
+    let (_, watched) = output_of(cleave, &["watch", &folder]);
     assert_eq!(code, Some(0), "{replayed}");
     assert!(replayed.contains("PHASE  steady"), "{replayed}");
     assert_eq!(replayed, watched, "a run that is over is watched to its end");
 
-    let (code, path) = output_of(&cleave, &["report", "last"]);
+    let (code, path) = output_of(cleave, &["report", "last"]);
     assert_eq!(code, Some(0), "{path}");
     let html = std::fs::read_to_string(Path::new(&folder).join("report.html")).expect("a page");
     let check = &document["checks"][0];
@@ -59,7 +69,7 @@ fn a_finished_run_can_be_replayed_reported_and_checked() {
     for part in ["<svg", "errors(all) &gt; 50%", &format!("<td>{value:.1}%</td>")] {
         assert!(html.contains(part), "no {part}");
     }
-    let (_, markdown) = output_of(&cleave, &["report", "last", "--output", "markdown"]);
+    let (_, markdown) = output_of(cleave, &["report", "last", "--output", "markdown"]);
     let verdict = document["verdict"].as_str().expect("a word");
     // A machine too busy for an honest load makes the run invalid, and then nothing of it is called failed.
     let (element, word) = if verdict == "fail" { ("<failure", "fail") } else { ("<error", "invalid") };
@@ -67,30 +77,27 @@ fn a_finished_run_can_be_replayed_reported_and_checked() {
         markdown.contains(&format!("### short {verdict}")) && markdown.contains(&format!("{value:.1}%")),
         "{markdown}"
     );
-    let (_, junit) = output_of(&cleave, &["report", "last", "--output", "junit"]);
+    let (_, junit) = output_of(cleave, &["report", "last", "--output", "junit"]);
     assert!(junit.contains(element) && junit.contains("errors(all) &gt; 50%"), "{junit}");
-    let (_, github) = output_of(&cleave, &["report", "last", "--output", "github"]);
+    let (_, github) = output_of(cleave, &["report", "last", "--output", "github"]);
     assert!(
-        github.contains(&format!("::error file=short.toml,line=15::{word}: errors(all) > 50%")),
+        github.contains(&format!("::error file=short.toml,line=16::{word}: errors(all) > 50%")),
         "{github}"
     );
 
-    let (_, json) = output_of(&cleave, &["report", "last", "--output", "json"]);
+    let (_, json) = output_of(cleave, &["report", "last", "--output", "json"]);
     assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&json).expect("JSON"),
+        &serde_json::from_str::<Value>(&json).expect("JSON"),
         document,
         "as the run itself printed it"
     );
 
-    let (code, text) = output_of(&cleave, &["report", "lost"]);
+    let (code, text) = output_of(cleave, &["report", "lost"]);
     assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
 }
 
-#[test]
-fn two_runs_are_compared_if_both_are_complete() {
-    let cleave = Cleave::shared();
-    std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
-    let (document, _) = cleave.document(&["short.toml"]);
+/// Two runs are compared if both are complete.
+fn is_compared(cleave: &Cleave, document: &Value) {
     let folder = Path::new(document["run_dir"].as_str().expect("a folder")).to_owned();
     let verdict = document["verdict"].as_str().expect("a word");
     let record = std::fs::read(folder.join("run.jsonl")).expect("readable");
@@ -100,15 +107,15 @@ fn two_runs_are_compared_if_both_are_complete() {
         std::fs::create_dir(copy).expect("a folder of ours");
         std::fs::write(copy.join("run.jsonl"), bytes).expect("a folder of ours");
     }
-    let (code, path) = output_of(&cleave, &["report", "last", "--compare", "twin"]);
+    let (code, path) = output_of(cleave, &["report", "last", "--compare", "twin"]);
     assert_eq!(code, Some(0), "{path}");
     assert!(path.trim_end().ends_with("compare-20000101-000000-twin.html"), "{path}");
     let html = std::fs::read_to_string(cleave.folder().join(path.trim_end())).expect("a page");
     assert!(html.contains("mono, run 2") && !html.contains("seeds differ"));
-    let (_, markdown) = output_of(&cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
+    let (_, markdown) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
     assert!(markdown.contains(&format!("### short: {verdict} in run 1, {verdict} in run 2")), "{markdown}");
-    let (_, json) = output_of(&cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
-    let both: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let (_, json) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
+    let both: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(both["runs"][0]["checks"], document["checks"]);
     for (other, output, message) in [
         ("lost", "html", "unknown run `lost` in runs"),
@@ -116,31 +123,28 @@ fn two_runs_are_compared_if_both_are_complete() {
         ("torn", "html", "has no end line: the run was cut short"),
         ("twin", "junit", "--compare does not support junit and github"),
     ] {
-        let (code, text) = output_of(&cleave, &["report", "last", "--compare", other, "--output", output]);
+        let (code, text) = output_of(cleave, &["report", "last", "--compare", other, "--output", output]);
         assert!(code == Some(2) && text.contains(message), "{other}: {code:?} {text}");
     }
 }
 
-#[test]
-fn a_damaged_record_is_reported_and_shown_up_to_the_damage() {
-    let cleave = Cleave::shared();
-    std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
-    let (document, _) = cleave.document(&["short.toml"]);
+/// A damaged record is reported, and shown up to the damage.
+fn is_damaged(cleave: &Cleave, document: &Value) {
     let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
     let whole = std::fs::read(&record).expect("readable");
     let strange = String::from_utf8_lossy(&whole).replacen("\"cpu_stall\":", "\"cpu_stal\":", 1);
     let line = 1 + strange.lines().position(|line| line.contains("cpu_stal\"")).expect("a line of the host");
     std::fs::write(&record, strange).expect("writable");
-    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert!(code == Some(3) && text.contains(&format!("run.jsonl:{line}:")), "{text}");
     assert!(text.contains("invalid line of a run record: missing field `cpu_stall`"), "{text}");
     std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
-    let (code, text) = output_of(&cleave, &["record", "check", "last"]);
+    let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(3), "{text}");
     assert!(
         text.contains("the last line is incomplete") && text.contains("the end line is missing"),
         "{text}"
     );
-    let (_, markdown) = output_of(&cleave, &["report", "last", "--output", "markdown"]);
+    let (_, markdown) = output_of(cleave, &["report", "last", "--output", "markdown"]);
     assert!(markdown.contains("### short invalid"), "{markdown}");
 }

@@ -9,6 +9,7 @@ use crate::cleave::{Cleave, lints, scenario};
 fn stalled(cleave: &Cleave, policy: &str) -> (Value, Vec<Line>) {
     let text = std::fs::read_to_string(scenario("stall")).expect("ours");
     let text = text.replace("pool     = 4", policy).replace("\"stall\"\ntitle", "\"stalled\"\ntitle");
+    let text = text.replace("for = \"10s\"", "for = \"4s\"").replace("\"+3s\"", "\"+1s\"");
     std::fs::write(cleave.folder().join("stalled.toml"), text).expect("the folder is ours");
     cleave.document(&["stalled.toml"])
 }
@@ -30,7 +31,7 @@ fn fates(lines: &[Line]) -> [u64; 5] {
 
 #[test]
 fn dropping_by_design_is_counted_and_hurts_goodput() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let (document, lines) = stalled(&cleave, "pool     = 1\noverload = \"drop\"");
     let [offered, ok, failed, dropped, abandoned] = fates(&lines);
     // 60 arrivals are due in the second that stands still; one is under way, eight may wait.
@@ -45,7 +46,7 @@ fn dropping_by_design_is_counted_and_hurts_goodput() {
 
 #[test]
 fn a_queue_that_overflows_makes_the_run_invalid() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let (document, lines) = stalled(&cleave, "pool     = 1\nqueue_cap = 4");
     let [offered, ok, failed, dropped, abandoned] = fates(&lines);
     assert!(dropped > 0, "60 arrivals in a stalled second, and room for 5");

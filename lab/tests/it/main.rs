@@ -14,6 +14,7 @@ mod finished_runs;
 mod http;
 mod kernel;
 mod load;
+mod places;
 mod prometheus;
 mod routes;
 mod shutdown;

@@ -1,11 +1,10 @@
 //! However a run ends, nothing is left of it.
 
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
-use record::{Entry, Reader};
+use record::{Entry, Line, Reader};
 
 use crate::cleave::{Cleave, scenario, wait_for};
+use crate::places::side_by_side;
 
 #[test]
 fn a_killed_run_takes_its_children_along() {
@@ -50,27 +49,23 @@ fn ends_in_order(signal: Signal) {
 }
 
 #[test]
-fn ctrl_c_ends_a_run_in_order() {
-    ends_in_order(Signal::SIGINT);
-}
-
-#[test]
-fn sigterm_ends_a_run_in_order() {
-    ends_in_order(Signal::SIGTERM);
-}
-
-#[test]
-fn a_closed_terminal_ends_a_run_in_order() {
-    ends_in_order(Signal::SIGHUP);
+fn each_signal_that_asks_to_stop_ends_a_run_in_order() {
+    side_by_side([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP], ends_in_order);
 }
 
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let cleave = Cleave::shared();
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
-    let (_, header) = cleave.in_mid_run();
+    let (record, header) = cleave.in_mid_run();
     run.signal(Signal::SIGINT);
-    std::thread::sleep(Duration::from_millis(20));
+    // Two signals that wait for one thread would be one.
+    wait_for("the first to be received", || {
+        let lines = Reader::read_all(&record).ok()?;
+        let received =
+            |line: &Line| matches!(&line.entry, Entry::Event(event) if event.text.starts_with("interrupted"));
+        lines.iter().any(received).then_some(())
+    });
     run.signal(Signal::SIGINT);
     let (code, _) = run.rest();
     assert_eq!(code, Some(130));

@@ -60,7 +60,7 @@ const FIVE: [&str; 5] = ["feed", "follower", "gateway", "photo", "profile"];
 
 #[test]
 fn one_trace_spans_the_services_and_no_span_is_lost_unseen() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let collector = Collector::start();
     let suite =
         Suite::start_with(&cleave, "micro", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]);
@@ -93,7 +93,7 @@ fn one_trace_spans_the_services_and_no_span_is_lost_unseen() {
 
 #[test]
 fn inside_a_monolith_every_component_has_its_own_name() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let collector = Collector::start();
     let suite = Suite::start_with(&cleave, "mono", &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]);
     asked(&suite);
@@ -112,7 +112,7 @@ fn inside_a_monolith_every_component_has_its_own_name() {
 
 #[test]
 fn a_dead_collector_costs_spans_which_are_counted_and_no_request() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     // A port that was free a moment ago, and that no process listens on.
     let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
     let endpoint = format!("http://{dead}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cleave::{Cleave, is_starved, lints};
+use crate::places::side_by_side;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/scenarios/traps");
 
@@ -16,7 +17,6 @@ fn expected(path: &Path) -> (i32, String) {
 
 #[test]
 fn each_trap_is_reported_by_its_name() {
-    let cleave = Cleave::new();
     let mut paths: Vec<_> =
         std::fs::read_dir(FOLDER).expect("ours").map(|entry| entry.expect("ours").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
@@ -25,26 +25,29 @@ fn each_trap_is_reported_by_its_name() {
     for trap in traps {
         assert!(paths.iter().any(|path| stem(path).starts_with(&trap)), "no scenario for {trap}");
     }
-    for path in paths {
-        let (code, words) = expected(&path);
-        let output = cleave.run(&["run", &path.to_string_lossy(), "--output", "json"]);
-        let (stdout, stderr) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let ended = output.status.code();
-        if code == 2 {
-            assert!(ended == Some(2) && stderr.contains(&words), "{}: {ended:?}\n{stderr}", path.display());
-        } else {
-            let document = serde_json::from_str(&stdout).expect("a document");
-            let found = lints(&document);
-            assert!(found.contains(&words), "{}: no `{words}` in {found:?}", path.display());
-            assert!(
-                ended == Some(code) || (ended == Some(3) && is_starved(&document)),
-                "{}: {ended:?}, {found:?}",
-                path.display()
-            );
-        }
-        assert_eq!(cleave.processes(), Vec::<u32>::new(), "{}: something is left", path.display());
+    side_by_side(paths, |path| is_reported(&path));
+}
+
+/// Runs a trap, which must end as the first line of its file says.
+fn is_reported(path: &Path) {
+    let cleave = Cleave::shared();
+    let (code, words) = expected(path);
+    let output = cleave.run(&["run", &path.to_string_lossy(), "--output", "json"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let ended = output.status.code();
+    if code == 2 {
+        assert!(ended == Some(2) && stderr.contains(&words), "{}: {ended:?}\n{stderr}", path.display());
+    } else {
+        let document = serde_json::from_str(&stdout).expect("a document");
+        let found = lints(&document);
+        assert!(found.contains(&words), "{}: no `{words}` in {found:?}", path.display());
+        assert!(
+            ended == Some(code) || (ended == Some(3) && is_starved(&document)),
+            "{}: {ended:?}, {found:?}",
+            path.display()
+        );
     }
+    assert_eq!(cleave.processes(), Vec::<u32>::new(), "{}: something is left", path.display());
 }
 
 fn stem(path: &Path) -> String {

@@ -61,7 +61,7 @@ impl Suite {
 
 #[test]
 fn every_route_responds_as_declared() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let suite = Suite::start_with(&cleave, "micro", &[]);
     let feed = suite.seeded().get("/v1/feed?limit=3").expect(200);
     assert!(feed["items"].as_array().is_some_and(|items| !items.is_empty()), "{feed}");
