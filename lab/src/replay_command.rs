@@ -124,7 +124,7 @@ fn show(
     let shown = if screen {
         let times = pace.as_ref().map(Pace::times);
         let options = tui::Options { pace: times, ..looks.options(true, folder.clone()) };
-        let request = |request| match request {
+        let mut request = |request| match request {
             tui::Request::Pace(times) => {
                 if let Some(pace) = &pace {
                     pace.set(times);
@@ -134,7 +134,7 @@ fn show(
             tui::Request::Report => Some(report_command::write_page(&folder)),
             tui::Request::Quit(_) => None,
         };
-        tui::run(options, &mut source, request).map(drop)
+        tui::run(options, &mut source, &mut request).map(drop)
     } else {
         tui::plain::print(&mut source, std::io::stdout())
     };

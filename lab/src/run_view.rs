@@ -88,7 +88,7 @@ fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
 /// The dashboard, and plain lines after the user has detached from it.
 fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
     let folder = options.folder.clone().unwrap_or_default();
-    let request = |request| match request {
+    let mut request = |request| match request {
         tui::Request::Quit(quit) => {
             let by = match quit {
                 tui::Quit::InOrder | tui::Quit::Interrupt => 1,
@@ -102,7 +102,7 @@ fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, opt
         tui::Request::Pace(_) => None,
     };
     let mut source = RecordedSource::new(lines, folder.join(RECORD_FILE));
-    match tui::run(options, &mut source, request) {
+    match tui::run(options, &mut source, &mut request) {
         Ok(exit) if exit.detached => {
             // A closed pipe ends the lines, not the run.
             let _ = tui::plain::resume(exit.run, &mut source, std::io::stdout());

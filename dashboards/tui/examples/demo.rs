@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options =
             tui::Options { ascii, no_color, guest, pace: guest.then_some(1.0), ..Default::default() };
         let panics = has("--panic");
-        let exit = tui::run(options, &mut source, |request| match request {
+        let exit = tui::run(options, &mut source, &mut |request| match request {
             tui::Request::Report if panics => panic!("asked to panic"),
             tui::Request::Report => Some("a demonstration has no report".into()),
             tui::Request::Quit(_) | tui::Request::Pace(_) => None,

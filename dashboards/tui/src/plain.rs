@@ -22,7 +22,7 @@ const ARM_CELLS: usize = 29;
 ///
 /// # Errors
 /// When `out` cannot be written; a closed pipe, for one.
-pub fn print(source: &mut impl Source, out: impl Write) -> io::Result<()> {
+pub fn print(source: &mut dyn Source, out: impl Write) -> io::Result<()> {
     let mut printer = Printer::new(out);
     let mut run = Run::default();
     while source.step(&mut run) != Progress::Ended {
@@ -35,7 +35,7 @@ pub fn print(source: &mut impl Source, out: impl Write) -> io::Result<()> {
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn resume(mut run: Run, source: &mut impl Source, out: impl Write) -> io::Result<()> {
+pub fn resume(mut run: Run, source: &mut dyn Source, out: impl Write) -> io::Result<()> {
     let mut printer = Printer::new(out);
     printer.skip(&run)?;
     while source.step(&mut run) != Progress::Ended {

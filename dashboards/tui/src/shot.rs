@@ -46,12 +46,7 @@ pub fn write(state: &State, folder: &Path) -> io::Result<[PathBuf; 3]> {
 ///
 /// # Errors
 /// When the options name no folder, or a file cannot be written.
-pub fn of_run(
-    options: &Options,
-    run: Run,
-    source: &mut impl Source,
-    second: f64,
-) -> io::Result<[PathBuf; 3]> {
+pub fn of_run(options: &Options, run: Run, source: &mut dyn Source, second: f64) -> io::Result<[PathBuf; 3]> {
     let folder = options.folder.as_deref().ok_or_else(|| io::Error::other("no folder to write to"))?;
     let theme = Theme { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
     let mut state = State { theme, run, guest: options.guest, size: (120, 40), ..State::default() };

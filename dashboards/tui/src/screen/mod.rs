@@ -51,8 +51,8 @@ pub struct Exit {
 /// When the terminal cannot be taken, read or written.
 pub fn run(
     options: Options,
-    source: &mut impl Source,
-    request: impl FnMut(Request) -> Option<String>,
+    source: &mut dyn Source,
+    request: &mut dyn FnMut(Request) -> Option<String>,
 ) -> io::Result<Exit> {
     let signals = Signals::listen()?;
     let _guard = Guard::take(!options.no_mouse)?;
@@ -75,9 +75,10 @@ pub fn run(
     Ok(Exit { detached: screen.detached, run: screen.state.run })
 }
 
-struct Screen<A> {
+/// Without a type of the program's, so that it is compiled here, and once.
+struct Screen<'a> {
     options: Options,
-    request: A,
+    request: &'a mut dyn FnMut(Request) -> Option<String>,
     terminal: Terminal<CrosstermBackend<Ink>>,
     ink: Ink,
     state: State,
@@ -87,8 +88,8 @@ struct Screen<A> {
     detached: bool,
 }
 
-impl<A: FnMut(Request) -> Option<String>> Screen<A> {
-    fn show(&mut self, source: &mut impl Source) -> io::Result<()> {
+impl Screen<'_> {
+    fn show(&mut self, source: &mut dyn Source) -> io::Result<()> {
         let mut drawn: Option<Instant> = None;
         let mut wheel = Throttle::default();
         // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.

@@ -83,7 +83,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Cmd> {
 }
 
 /// Adds what a source has to the run; returns what it had, and what is to be done.
-pub fn advance(state: &mut State, source: &mut impl Source) -> (Progress, Vec<Cmd>) {
+pub fn advance(state: &mut State, source: &mut dyn Source) -> (Progress, Vec<Cmd>) {
     let before = state.run.now / SECOND;
     let progress = source.advance(&mut state.run);
     // Paused, only the distance to now changes, which is shown in seconds.
@@ -93,7 +93,7 @@ pub fn advance(state: &mut State, source: &mut impl Source) -> (Progress, Vec<Cm
 }
 
 /// Reads back from the record what the moment shown needs; returns what is to be done.
-pub fn read_back(state: &mut State, source: &mut impl Source) -> Vec<Cmd> {
+pub fn read_back(state: &mut State, source: &mut dyn Source) -> Vec<Cmd> {
     let Some(range) = state.missing_past() else { return Vec::new() };
     let run = source.read_back(&state.run, range.clone());
     state.past = Some(Past { range, run });

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use record::EventKind;
 use runtime::Tasks;
 use scorecard::Circumstances;
@@ -104,7 +105,12 @@ impl Run {
     ///
     /// # Errors
     /// When data, an arm or the generator does not come up.
-    pub async fn run(self) -> Result<RunOutcome, RunError> {
+    pub fn run(self) -> LocalBoxFuture<'static, Result<RunOutcome, RunError>> {
+        // Boxed, or all of it would be compiled where it is polled: in the program, which is compiled last.
+        Box::pin(self.execute())
+    }
+
+    async fn execute(self) -> Result<RunOutcome, RunError> {
         let tasks = Tasks::new();
         let secrets = RunSecrets::generate()?;
         let paths = RunPaths { out: &self.options.out, folder: &self.folder, program: &self.options.program };

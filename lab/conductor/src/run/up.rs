@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::LocalBoxFuture;
 use node::NodeConfig;
 use runtime::{Tasks, clock};
 use traffic::Load;
@@ -61,10 +62,19 @@ pub struct SuiteSummary {
 ///
 /// # Errors
 /// When data or a process does not come up.
-pub async fn up(
+pub fn up(
+    options: UpOptions,
+    interrupts: Interrupts,
+    ready: fn(&SuiteSummary),
+) -> LocalBoxFuture<'static, Result<(), RunError>> {
+    // Boxed, or all of it would be compiled where it is polled.
+    Box::pin(keep_up(options, interrupts, ready))
+}
+
+async fn keep_up(
     options: UpOptions,
     mut interrupts: Interrupts,
-    ready: impl FnOnce(&SuiteSummary),
+    ready: fn(&SuiteSummary),
 ) -> Result<(), RunError> {
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
