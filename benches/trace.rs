@@ -57,6 +57,7 @@ fn spans() -> Vec<Observed> {
 
 pub fn trace(criterion: &mut Criterion) {
     let journey = Journey {
+        second: 0,
         arm: 'B',
         round: 1,
         phase: 1,
