@@ -43,7 +43,7 @@ impl Identity {
 
     /// That of this machine and this program.
     pub fn here() -> Self {
-        Self::new(&conductor::process::host::machine(), crate::VERSION)
+        Self::new(&conductor::process::host::machine(), crate::cli::VERSION)
     }
 }
 
