@@ -232,8 +232,14 @@ for = "1s"
             header.arms.retain(|arm| arms.contains(&arm.name.as_str()));
             record.append(Entry::Header(Box::new(header)));
             let scenario = fixture::scenario(&text);
-            let end =
-                conclude(&scenario, &record, &Circumstances::default(), false, record::Tracing::default());
+            let end = conclude(
+                &scenario,
+                &record,
+                &Circumstances::default(),
+                &StoredStarts::default(),
+                false,
+                record::Tracing::default(),
+            );
             end.lints.into_iter().map(|lint| (lint.name, lint.verdict, lint.text)).collect::<Vec<_>>()
         };
         let has = |lints: &[(String, Verdict, String)], name: &str, text: &str| {
