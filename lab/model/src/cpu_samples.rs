@@ -142,6 +142,10 @@ impl CpuSamples {
             if interval.from > reached || reached >= range.end {
                 break;
             }
+            // The newest may have ended before: nothing was sampled since.
+            if interval.to <= reached {
+                continue;
+            }
             let to = interval.to.min(range.end);
             self.add_share(&mut spent, interval, reached..to);
             reached = to;
@@ -460,6 +464,7 @@ mod tests {
         ]);
         assert_eq!((total(&samples, 0, 1), total(&samples, 2, 4), total(&samples, 4, 5)), (None, None, None));
         assert_eq!(total(&samples, 3, 4), Some(100));
+        assert_eq!(total(&samples, 6, 7), None, "long after the last sample");
         assert_eq!(CpuSamples::default().spent(&(0..SECOND)), None);
     }
 

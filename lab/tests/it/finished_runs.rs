@@ -10,7 +10,7 @@ const SCENARIO: &str = r#"schema = 1
 name   = "short"
 title  = "Three seconds of one program"
 why    = "Long enough for some figures"
-phases = [{ name = "steady", for = "3s" }]
+phases = [{ name = "steady", for = "8s" }]
 
 [load]
 rate    = "40/s"

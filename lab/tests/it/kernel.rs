@@ -28,6 +28,9 @@ at  = "+1s"
 for = "4s"
 {step}
 symptom = "{symptom}"
+
+[expect]
+check = ["attempts(feed->photo) in steady <= 1.5"]
 "#
     )
 }

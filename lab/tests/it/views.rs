@@ -47,9 +47,11 @@ fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
     };
     let check = |check: &Value| {
         let unit = text(&check["unit"]);
+        let known: record::Check = serde_json::from_value(check.clone()).expect("a check");
+        let (found, limit) = model::limit::value_and_limit(&known);
         let figures = [
-            value(check["value"].as_f64(), &unit),
-            value(check["limit"].as_f64(), &unit),
+            found,
+            limit,
             count(check["n"].as_f64()),
             text(&check["verdict"]),
             value(check["margin"].as_f64(), &unit),
@@ -223,7 +225,8 @@ fn junit_has_the_figures_of_every_check() {
     let cases = of_junit(&report::junit::junit(&run));
     assert!(cases.len() >= checks.len(), "{} cases", cases.len());
     for (text, arm, [value, limit, n, verdict, _]) in checks {
-        let name = if arm == "-" { text } else { format!("{text} [{arm}]") };
+        let letter = arm.chars().next().expect("a letter");
+        let name = if letter == '-' { text } else { format!("{text} [{}]", run.arm_name(letter)) };
         let (_, found) = cases.iter().find(|(case, _)| *case == name).expect("a case of its own");
         let shown = format!("{value} where the limit is {limit} (n={n})");
         let expected = if verdict == "pass" { "" } else { shown.as_str() };
