@@ -29,8 +29,9 @@ pub(crate) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // No XML 1.0 document may hold other control characters, escaped or not (section 2.2).
-            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
+            // No XML 1.0 document may hold other control characters, escaped or not (section 2.2), and what turns the
+            // direction of text belongs into no document.
+            c if model::format::is_unprintable(c) && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }

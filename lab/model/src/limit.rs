@@ -1,4 +1,4 @@
-//! A check's value beside its limit: the limit as it was written, and the value fine enough to be told from it.
+//! A check's value beside its limit: the limit as it was written, and the value in digits enough to differ from it.
 
 use record::Check;
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_shown_as_written_and_a_value_can_be_told_from_it() {
+    fn a_limit_is_shown_as_written_and_a_value_differs_from_it() {
         let shown = |text: &str, unit: &str, value: f64, limit: f64| {
             let check = Check {
                 id: 0,

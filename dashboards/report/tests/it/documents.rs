@@ -74,8 +74,8 @@ fn a_case_takes_as_long_as_its_phase() {
         check.text = "p99(all) in fault < 150ms".into();
     });
     let xml = junit::junit(&reported(&lines));
-    assert!(xml.contains("name=\"p99(all) in fault &lt; 150ms [B]\" line=\"12\" time=\"10\""), "{xml}");
-    assert!(xml.contains("name=\"errors(all) &lt; 1% [B]\" line=\"14\" time=\"20\""), "{xml}");
+    assert!(xml.contains("name=\"p99(all) in fault &lt; 150ms [micro]\" line=\"12\" time=\"10\""), "{xml}");
+    assert!(xml.contains("name=\"errors(all) &lt; 1% [micro]\" line=\"14\" time=\"20\""), "{xml}");
 }
 
 #[test]
@@ -83,8 +83,9 @@ fn annotations_point_at_the_line_of_the_expectation() {
     let text = github::annotations(&run(), "scenarios/slow, one.toml");
     let lines: Vec<&str> = text.lines().collect();
     assert!(
-        lines[0]
-            .starts_with("::error file=scenarios/slow%2C one.toml,line=12::fail: p99(all) < 150ms: 187.0ms"),
+        lines[0].starts_with(
+            "::error file=scenarios/slow%2C one.toml,line=12::fail: p99(all) < 150ms [micro]: 187.0ms"
+        ),
         "{text}"
     );
     assert!(
