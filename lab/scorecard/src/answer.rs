@@ -6,7 +6,7 @@ mod items;
 use model::Run;
 use record::Arm;
 
-use items::Item;
+use items::{Item, Standing};
 
 /// The arms an answer is about.
 #[derive(Clone, Copy, Debug)]
@@ -15,31 +15,43 @@ struct Pair<'a> {
     other: &'a Arm,
 }
 
-/// Rows that say what splitting costs, by the first letters of their ids.
-const COSTS: [&str; 6] =
-    ["latency_p50", "latency_p99", "cpu_per_journey", "memory", "processes", "databases"];
-/// Rows that say what it buys.
-const GAINS: [&str; 3] = ["blast_radius", "goodput_", "recovery"];
-/// Rows that say what is paid in consistency.
-const CONSISTENCY: [&str; 3] = ["stale_reads", "staleness_p99", "lost_writes"];
+/// Rows that say what a split costs or buys, by their ids or what these begin with. Which of the two it is, the figures
+/// say.
+const ROWS: [&str; 12] = [
+    "latency_p50",
+    "latency_p99",
+    "cpu_per_journey",
+    "memory",
+    "processes",
+    "databases",
+    "blast_radius",
+    "goodput_",
+    "recovery",
+    "stale_reads",
+    "staleness_p99",
+    "lost_writes",
+];
 /// Items a line has at most: it is to be read.
 const MAX_ITEMS: usize = 6;
 
 /// The lines; none for a run of one arm, or without a scorecard.
 pub fn answer(run: &Run) -> Vec<String> {
     let Some(pair) = pair(run) else { return Vec::new() };
-    let of = |ids: &[&str]| -> Vec<Item> { ids.iter().flat_map(|id| items::of(run, pair, id)).collect() };
-    let (costs, gains, paid) = (of(&COSTS), of(&GAINS), of(&CONSISTENCY));
-    if costs.is_empty() && gains.is_empty() && paid.is_empty() {
+    let items: Vec<Item> = ROWS.iter().flat_map(|id| items::of(run, pair, id)).collect();
+    if items.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![about(run, pair)];
-    for (head, items) in [("it costs", &costs), ("it buys", &gains), ("consistency", &paid)] {
-        lines.extend(line(head, items));
+    for (head, standing) in [
+        ("it costs", Standing::Worse),
+        ("it buys", Standing::Better),
+        ("it changes nothing in", Standing::Same),
+        ("not decided by this run", Standing::Open),
+    ] {
+        lines.extend(line(head, items.iter().filter(|item| item.standing == standing)));
     }
-    let open: Vec<&Item> = costs.iter().chain(&gains).chain(&paid).filter(|item| !item.is_decided).collect();
-    lines.extend(undecided(&open));
-    lines.extend((!open.is_empty()).then(|| how(run)));
+    let is_open = items.iter().any(|item| item.standing == Standing::Open);
+    lines.extend(is_open.then(|| how(run)));
     lines
 }
 
@@ -50,28 +62,21 @@ fn pair(run: &Run) -> Option<Pair<'_>> {
     Some(Pair { base, other })
 }
 
-/// `micro against mono: 80/s of first-look, on loopback, side by side`.
+/// `micro against mono: first-look, on loopback, side by side`.
 fn about(run: &Run, pair: Pair<'_>) -> String {
     let header = &run.header;
     let way = match header.rounds {
         0 | 1 if header.way == "interleaved" => "in turns, once".to_owned(),
-        0 | 1 => header.way.replace('-', " "),
+        0 | 1 => header.way.clone(),
         rounds => format!("in {rounds} rounds"),
     };
     let Pair { base, other } = pair;
     format!("{} against {}: {}, on loopback, {way}", other.name, base.name, header.scenario)
 }
 
-/// What is decided, or is what was seen of one event.
-fn line(head: &str, items: &[Item]) -> Option<String> {
-    let decided: Vec<&str> =
-        items.iter().filter(|item| item.is_decided).take(MAX_ITEMS).map(|item| item.text.as_str()).collect();
-    (!decided.is_empty()).then(|| format!("{head}: {}", decided.join("; ")))
-}
-
-fn undecided(open: &[&Item]) -> Option<String> {
-    let names: Vec<&str> = open.iter().map(|item| item.text.as_str()).collect();
-    (!names.is_empty()).then(|| format!("not decided by this run: {}", names.join("; ")))
+fn line<'a>(head: &str, items: impl Iterator<Item = &'a Item>) -> Option<String> {
+    let texts: Vec<&str> = items.take(MAX_ITEMS).map(|item| item.text.as_str()).collect();
+    (!texts.is_empty()).then(|| format!("{head}: {}", texts.join("; ")))
 }
 
 /// More rounds decide what one start of each process cannot.
@@ -79,7 +84,7 @@ fn how(run: &Run) -> String {
     let header = &run.header;
     let rounds = if header.rounds < MIN_QUOTABLE_ROUNDS { MIN_QUOTABLE_ROUNDS } else { header.rounds * 2 };
     format!(
-        "to decide it: cleave run {} --rounds {rounds}; cleave explain {} prints the effect that many rounds find",
+        "to decide it: cleave run {} --rounds {rounds}; cleave explain {} prints the rounds that an effect takes",
         header.scenario, header.scenario
     )
 }

@@ -1,5 +1,6 @@
 //! One row of the scorecard in a few words: both figures, the effect with its interval, the finding.
 
+use model::outcome::is_better;
 use model::{Run, format};
 use record::{Contrast, Finding, Measured, Note, Score};
 
@@ -10,8 +11,21 @@ use crate::glossary;
 pub(super) struct Item {
     /// `p50 8.3ms for 6.1ms (×1.36 [1.28, 1.44], differs)`, or where it is not decided its name and why.
     pub text: String,
-    /// Whether this run decides it: by a finding, or because it is what was seen.
-    pub is_decided: bool,
+    /// How the split stands in it.
+    pub standing: Standing,
+}
+
+/// How the split stands in a row: by a finding, or by what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is worse.
+    Worse,
+    /// It is better.
+    Better,
+    /// It is the same, or equivalent.
+    Same,
+    /// This run does not decide it.
+    Open,
 }
 
 /// The rows whose ids are, or begin with, `id`: a figure of each step.
@@ -31,7 +45,7 @@ fn item(score: &Score, pair: Pair<'_>) -> Option<Item> {
     if !is_decided(&contrast, base, other) {
         return Some(Item {
             text: format!("{name} ({})", reason(&contrast, &score.unit)),
-            is_decided: false,
+            standing: Standing::Open,
         });
     }
     let figures = if base.value == other.value && base.value.is_some() && !base.is_censored {
@@ -39,10 +53,19 @@ fn item(score: &Score, pair: Pair<'_>) -> Option<Item> {
     } else {
         format!("{} for {}", format::measured(other, &score.unit), format::measured(base, &score.unit))
     };
-    let known = [format::contrast(&contrast, &score.unit), standing(&contrast, base)];
+    let known = [format::contrast(&contrast, &score.unit), limits(&contrast, base)];
     let known: Vec<&str> = known.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
     let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
-    Some(Item { text: format!("{name} {figures}{known}"), is_decided: true })
+    let better = match (base.value, other.value) {
+        (Some(a), Some(b)) if contrast.finding != Some(Finding::Equivalent) => is_better(score.better, a, b),
+        _ => None,
+    };
+    let standing = match better {
+        Some(true) => Standing::Better,
+        Some(false) => Standing::Worse,
+        None => Standing::Same,
+    };
+    Some(Item { text: format!("{name} {figures}{known}"), standing })
 }
 
 /// Its term, and the step it is of.
@@ -65,7 +88,7 @@ fn is_decided(contrast: &Contrast, base: &Measured, other: &Measured) -> bool {
 }
 
 /// The finding with what limits it, or how often it was seen.
-fn standing(contrast: &Contrast, base: &Measured) -> String {
+fn limits(contrast: &Contrast, base: &Measured) -> String {
     let finding = contrast.finding.map(|finding| finding.word().to_owned());
     let note =
         contrast.note.or(base.note).filter(|note| *note != Note::Exact).map(|note| note.words().to_owned());

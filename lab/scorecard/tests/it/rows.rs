@@ -209,3 +209,18 @@ fn every_row_has_its_term_in_the_glossary() {
         assert!(term.is_some(), "`{}` is not in the glossary", row.id);
     }
 }
+
+#[test]
+fn the_answer_has_six_lines_at_most_and_says_which_way_things_went() {
+    let mut run = run();
+    for row in scorecard::scorecard(run.tally()) {
+        run.add(40 * SECOND, record::Entry::Score(Box::new(row)));
+    }
+    let lines = scorecard::answer::answer(run.tally());
+    assert!((2..=6).contains(&lines.len()), "{lines:#?}");
+    assert!(lines[0].starts_with("micro against mono: test"), "{lines:#?}");
+    let of = |head: &str| lines.iter().find(|line| line.starts_with(head)).cloned().unwrap_or_default();
+    assert!(of("it costs: ").contains("CPU/journey 4.0ms for 2.0ms"), "{lines:#?}");
+    assert!(!of("it buys: ").contains("CPU/journey"), "{lines:#?}");
+    assert!(of("it changes nothing in: ").contains("lost 0 in both"), "{lines:#?}");
+}
