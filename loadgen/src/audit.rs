@@ -1,7 +1,8 @@
 //! Verifies acknowledged writes through the gateway after the load: each must exist exactly once.
 //!
-//! Events take a moment, so missing writes are checked again until they appear or a timeout expires.
-//! Writes that are missing then are lost.
+//! Events take a moment, so missing writes are checked again until they appear or, for a while, no other one has appeared.
+//! Writes whose absence was read then are lost. One that could not be read, since no answer came or a list broke off, is
+//! neither lost nor found: it is unverified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,8 +14,12 @@ use serde_json::Value;
 use crate::journeys::AcknowledgedWrite;
 use crate::slot::ArmContext;
 
-/// Longest wait for missing writes.
-const AUDIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the next of the missing writes.
+const MISSING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a write that cannot be read: what answers again after a restart is waited for.
+const UNREADABLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest audit. Under an overload events may be late by more than the load was long.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Interval between checks.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Items per page of a list.
@@ -25,9 +30,30 @@ const MAX_PAGES: u32 = 1_000;
 /// How often a write was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Occurrence {
+    /// An answer shows that it is not there.
     Missing,
     Once,
     Duplicated,
+    /// There is no answer that shows it.
+    Unreadable,
+}
+
+/// What a path holds.
+enum Resource {
+    Found(Value),
+    Absent,
+    Unreadable,
+}
+
+impl Resource {
+    /// A write that is there if the representation says so.
+    fn shows(&self, is_there: impl Fn(&Value) -> bool) -> Occurrence {
+        match self {
+            Self::Found(value) if is_there(value) => Occurrence::Once,
+            Self::Found(_) | Self::Absent => Occurrence::Missing,
+            Self::Unreadable => Occurrence::Unreadable,
+        }
+    }
 }
 
 /// Verifies all acknowledged writes of an arm.
@@ -35,25 +61,36 @@ pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
     let writes = arm.users.writes();
     let mut audit =
         Audit { arm: arm.recorder.arm(), round, acknowledged: writes.len() as u64, ..Audit::default() };
-    let deadline = runtime::clock::now() + AUDIT_TIMEOUT;
-    let mut missing: Vec<&AcknowledgedWrite> = writes.iter().collect();
+    let began = runtime::clock::now();
+    let mut last_found = began;
+    let mut open: Vec<&AcknowledgedWrite> = writes.iter().collect();
     loop {
         let mut lists = Lists { arm, photos: BTreeMap::new(), following: BTreeMap::new() };
-        let mut still_missing = Vec::new();
-        for write in missing {
-            match lists.find(write).await {
+        let (mut missing, mut unreadable) = (Vec::new(), Vec::new());
+        for write in &open {
+            let is_over = runtime::clock::now().saturating_duration_since(began) > AUDIT_TIMEOUT;
+            match if is_over { Occurrence::Unreadable } else { lists.find(write).await } {
                 Occurrence::Once => audit.found += 1,
                 Occurrence::Duplicated => audit.duplicated += 1,
-                Occurrence::Missing => still_missing.push(write),
+                Occurrence::Missing => missing.push(*write),
+                Occurrence::Unreadable => unreadable.push(*write),
             }
         }
-        missing = still_missing;
-        if missing.is_empty() || runtime::clock::now() > deadline {
+        let now = runtime::clock::now();
+        if missing.len() + unreadable.len() < open.len() {
+            last_found = now;
+        }
+        (audit.lost, audit.unverified) = (missing.len() as u64, unreadable.len() as u64);
+        let patience = if unreadable.is_empty() { MISSING_TIMEOUT } else { UNREADABLE_TIMEOUT };
+        let is_given_up = now.saturating_duration_since(last_found) > patience
+            || now.saturating_duration_since(began) > AUDIT_TIMEOUT;
+        open = missing;
+        open.extend(unreadable);
+        if open.is_empty() || is_given_up {
             break;
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
-    audit.lost = missing.len() as u64;
     let mut lists = Lists { arm, photos: BTreeMap::new(), following: BTreeMap::new() };
     (audit.unacknowledged, audit.orphaned) = lists.unexpected_photos(&writes).await;
     audit
@@ -62,8 +99,9 @@ pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
 /// Lists read in this pass: many writes are in the same list.
 struct Lists<'a> {
     arm: &'a ArmContext,
-    photos: BTreeMap<u32, Vec<String>>,
-    following: BTreeMap<u32, Vec<String>>,
+    /// Nothing where a list could not be read to its end.
+    photos: BTreeMap<u32, Option<Vec<String>>>,
+    following: BTreeMap<u32, Option<Vec<String>>>,
 }
 
 impl Lists<'_> {
@@ -72,38 +110,32 @@ impl Lists<'_> {
         match write {
             AcknowledgedWrite::Photo { id, author } => {
                 // It must exist, and be in its author's list exactly once, which another component keeps.
-                if self.get(&format!("/v1/photos/{id}"), None).await.is_none() {
-                    return Occurrence::Missing;
+                match self.get(&format!("/v1/photos/{id}"), None).await.shows(|_| true) {
+                    Occurrence::Once => occurrence(self.photos_of(*author).await, id),
+                    other => other,
                 }
-                occurrence(self.photos_of(*author).await, id)
             }
             AcknowledgedWrite::Like { photo, user } => {
                 let path = format!("/v1/photos/{}", users.photo(*photo));
-                match self.get(&path, Some(users.token(*user))).await {
-                    Some(answer) if answer["liked"] == true => Occurrence::Once,
-                    _ => Occurrence::Missing,
-                }
+                self.get(&path, Some(users.token(*user))).await.shows(|photo| photo["liked"] == true)
             }
             AcknowledgedWrite::Edge { follower, followee, present } => {
                 let id = users.user(*followee).to_string();
                 let found = occurrence(self.following_of(*follower).await, &id);
                 match (present, found) {
+                    (_, Occurrence::Unreadable) => Occurrence::Unreadable,
                     (true, found) => found,
                     (false, Occurrence::Missing) => Occurrence::Once,
                     (false, _) => Occurrence::Missing,
                 }
             }
             AcknowledgedWrite::Profile { user, bio } => {
-                match self.get(&format!("/v1/users/{}", users.user(*user)), None).await {
-                    Some(answer) if answer["bio"] == bio.as_str() => Occurrence::Once,
-                    _ => Occurrence::Missing,
-                }
+                let path = format!("/v1/users/{}", users.user(*user));
+                self.get(&path, None).await.shows(|user| user["bio"] == bio.as_str())
             }
             AcknowledgedWrite::Account { handle } => {
-                match self.get(&format!("/v1/users/by-handle/{handle}"), None).await {
-                    Some(answer) if answer["handle"] == handle.as_str() => Occurrence::Once,
-                    _ => Occurrence::Missing,
-                }
+                let path = format!("/v1/users/by-handle/{handle}");
+                self.get(&path, None).await.shows(|user| user["handle"] == handle.as_str())
             }
         }
     }
@@ -124,42 +156,44 @@ impl Lists<'_> {
             let data = users.dataset();
             let seeded: BTreeSet<String> =
                 data.photos_of(author).iter().map(|photo| users.photo(*photo).to_string()).collect();
-            for id in self.photos_of(author).await.to_vec() {
+            for id in self.photos_of(author).await.unwrap_or_default().to_vec() {
                 if !known.contains(id.as_str()) && !seeded.contains(&id) {
                     unacknowledged += 1;
-                    let present = self.get(&format!("/v1/photos/{id}"), None).await.is_some();
-                    orphaned += u64::from(!present);
+                    let photo = self.get(&format!("/v1/photos/{id}"), None).await;
+                    orphaned += u64::from(matches!(photo, Resource::Absent));
                 }
             }
         }
         (unacknowledged, orphaned)
     }
 
-    async fn photos_of(&mut self, author: u32) -> &[String] {
+    async fn photos_of(&mut self, author: u32) -> Option<&[String]> {
         if !self.photos.contains_key(&author) {
             let id = self.arm.users.user(author);
             let ids = self.list(&format!("/v1/users/{id}/photos"), |item| item["photo"]["id"].as_str()).await;
             self.photos.insert(author, ids);
         }
-        &self.photos[&author]
+        self.photos[&author].as_deref()
     }
 
-    async fn following_of(&mut self, user: u32) -> &[String] {
+    async fn following_of(&mut self, user: u32) -> Option<&[String]> {
         if !self.following.contains_key(&user) {
             let id = self.arm.users.user(user);
             let ids = self.list(&format!("/v1/users/{id}/following"), |item| item["id"].as_str()).await;
             self.following.insert(user, ids);
         }
-        &self.following[&user]
+        self.following[&user].as_deref()
     }
 
-    /// A whole list, page by page.
-    async fn list(&self, path: &str, id: impl Fn(&Value) -> Option<&str>) -> Vec<String> {
+    /// A whole list, page by page; `None` where a page could not be read.
+    async fn list(&self, path: &str, id: impl Fn(&Value) -> Option<&str>) -> Option<Vec<String>> {
         let mut ids = Vec::new();
         let mut cursor = String::new();
         for _ in 0..MAX_PAGES {
-            let Some(page) = self.get(&format!("{path}?limit={PAGE_ITEMS}{cursor}"), None).await else {
-                break;
+            let page = match self.get(&format!("{path}?limit={PAGE_ITEMS}{cursor}"), None).await {
+                Resource::Found(page) => page,
+                Resource::Absent => break,
+                Resource::Unreadable => return None,
             };
             let items = page["items"].as_array().cloned().unwrap_or_default();
             ids.extend(items.iter().filter_map(&id).map(str::to_owned));
@@ -168,27 +202,52 @@ impl Lists<'_> {
                 None => break,
             }
         }
-        ids
+        Some(ids)
     }
 
-    /// A successful response, if any; the caller retries.
-    async fn get(&self, path: &str, token: Option<&str>) -> Option<Value> {
+    /// What is at a path.
+    async fn get(&self, path: &str, token: Option<&str>) -> Resource {
         let mut request = self.arm.client.get(format!("{}{path}", self.arm.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let response = request.send().await.ok()?;
-        if response.status() != StatusCode::OK {
-            return None;
+        let Ok(response) = request.send().await else { return Resource::Unreadable };
+        match response.status() {
+            StatusCode::OK => {
+                let body = response.bytes().await.ok();
+                body.and_then(|body| serde_json::from_slice(&body).ok())
+                    .map_or(Resource::Unreadable, Resource::Found)
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => Resource::Absent,
+            _ => Resource::Unreadable,
         }
-        serde_json::from_slice(&response.bytes().await.ok()?).ok()
     }
 }
 
-fn occurrence(list: &[String], id: &str) -> Occurrence {
+fn occurrence(list: Option<&[String]>, id: &str) -> Occurrence {
+    let Some(list) = list else { return Occurrence::Unreadable };
     match list.iter().filter(|other| *other == id).count() {
         0 => Occurrence::Missing,
         1 => Occurrence::Once,
         _ => Occurrence::Duplicated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_shows_that_a_write_is_gone() {
+        let liked = |photo: &Value| photo["liked"] == true;
+        let found = Resource::Found(serde_json::json!({ "liked": true }));
+        let other = Resource::Found(serde_json::json!({ "liked": false }));
+        let shown =
+            [found, other, Resource::Absent, Resource::Unreadable].map(|resource| resource.shows(liked));
+        use Occurrence::{Duplicated, Missing, Once, Unreadable};
+        assert_eq!(shown, [Once, Missing, Missing, Unreadable]);
+        let list = ["a", "b", "b"].map(str::to_owned);
+        assert_eq!(["a", "b", "c"].map(|id| occurrence(Some(&list), id)), [Once, Duplicated, Missing]);
+        assert_eq!(occurrence(None, "a"), Unreadable, "a list that broke off");
     }
 }

@@ -172,6 +172,7 @@ impl Series<'_> {
                 ("acknowledged", audit.acknowledged),
                 ("found", audit.found),
                 ("lost", audit.lost),
+                ("unverified", audit.unverified),
                 ("duplicated", audit.duplicated),
                 ("orphaned", audit.orphaned),
             ] {

@@ -269,8 +269,12 @@ impl<W: Write> Card<'_, W> {
         self.title("acknowledged writes")?;
         for audit in audits {
             let wrong = audit.lost + audit.duplicated + audit.orphaned;
+            let unverified = match audit.unverified {
+                0 => String::new(),
+                count => format!("{count} could not be read, "),
+            };
             let text = format!(
-                "{} acknowledged, {} found once, {} lost, {} duplicated, {} orphaned; {} found of answers that were lost",
+                "{} acknowledged, {} found once, {} lost, {unverified}{} duplicated, {} orphaned; {} found of answers that were lost",
                 audit.acknowledged,
                 audit.found,
                 audit.lost,
@@ -278,8 +282,12 @@ impl<W: Write> Card<'_, W> {
                 audit.orphaned,
                 audit.unacknowledged
             );
-            let tone = if wrong > 0 { Tone::Bad } else { Tone::Good };
-            self.wrapped(&format!("{} {} ", if wrong > 0 { '✗' } else { '✓' }, audit.arm), tone, &text)?;
+            let (mark, tone) = match (wrong, audit.unverified) {
+                (0, 0) => ('✓', Tone::Good),
+                (0, _) => ('?', Tone::Doubt),
+                _ => ('✗', Tone::Bad),
+            };
+            self.wrapped(&format!("{mark} {} ", audit.arm), tone, &text)?;
         }
         Ok(())
     }

@@ -168,6 +168,7 @@ fn add(sum: &mut Audit, other: &Audit) {
     sum.acknowledged += other.acknowledged;
     sum.found += other.found;
     sum.lost += other.lost;
+    sum.unverified += other.unverified;
     sum.duplicated += other.duplicated;
     sum.unacknowledged += other.unacknowledged;
     sum.orphaned += other.orphaned;

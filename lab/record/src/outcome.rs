@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::trace::is_zero;
 use crate::{Interval, Measured, Note, Tracing};
 
 /// A verdict, on an expectation or a run.
@@ -118,8 +119,11 @@ pub struct Audit {
     pub acknowledged: u64,
     /// Found exactly once.
     pub found: u64,
-    /// Not found.
+    /// Not found: answers show that they are not there.
     pub lost: u64,
+    /// Acknowledged, and not readable after the load: neither lost nor found.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unverified: u64,
     /// Found more than once.
     pub duplicated: u64,
     /// Found although never acknowledged: answers that were lost.

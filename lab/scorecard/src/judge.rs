@@ -35,6 +35,12 @@ pub fn checks(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
     checked(run, id, expectation, Basis::Interval)
 }
 
+/// Whether this run is one that the claims are about (`valid`): one check for each arm, on the value as seen. A premise says
+/// what was so in this run; it infers nothing about others.
+pub fn premises(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
+    checked(run, id, expectation, Basis::Seen)
+}
+
 /// Whether a condition holds, for what is decided while a run goes on: a stop, a gate, a rollout. It is judged on the value
 /// as seen, once there are samples enough.
 pub fn conditions(run: &Run, expectation: &Expectation) -> Vec<Check> {

@@ -212,7 +212,7 @@ impl<'a> Selection<'a> {
     pub fn audited(&self, count: impl Fn(&Audit) -> u64) -> Statistic {
         let of_round = |round: &Self| {
             let audit = self.run.audit_of(self.arm, round.range.round)?;
-            Some(Trials { events: count(audit), trials: audit.acknowledged })
+            Some(Trials { events: count(audit), trials: audit.acknowledged.saturating_sub(audit.unverified) })
         };
         Statistic::count(self.by_round(of_round))
     }

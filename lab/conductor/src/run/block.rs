@@ -19,7 +19,7 @@ use crate::run::options::RunError;
 use crate::run::phases::{self, Phases};
 use crate::run::schedules::Schedules;
 use crate::run::session::RunSession;
-use crate::run::states::{StateComparison, arm_states};
+use crate::run::states::{ArmStates, StateComparison, arm_states};
 use crate::run::stop::stop_reason;
 use crate::steps::context::StepContext;
 use crate::steps::held::HoldTimer;
@@ -69,9 +69,9 @@ impl Block<'_> {
             collector.begin(self.round, &arms, start, load_start_ns);
         }
         generator.start_load(start_mono_ns);
-        self.play(generator, start).await;
+        let unsuccessful = self.play(generator, start).await;
         if !session.is_interrupted() {
-            self.compare_final_states().await;
+            self.compare_final_states(unsuccessful).await;
         }
         self.confirm_clean().await;
         Ok(())
@@ -87,8 +87,9 @@ impl Block<'_> {
         }
     }
 
-    /// Plays steps and phases and samples until the generator has ended.
-    async fn play(&self, mut generator: Generator, start: Instant) {
+    /// Plays steps and phases and samples until the generator has ended. Returns the arrivals of all arms that did not
+    /// succeed.
+    async fn play(&self, mut generator: Generator, start: Instant) -> u64 {
         let session = self.session;
         let auxiliary = [
             AuxiliaryProcess { name: "generator".into(), pid: generator.pid() },
@@ -127,6 +128,9 @@ impl Block<'_> {
         session.note(|notes| notes.generator.extend(generator_notes(summary.as_deref(), &ended)));
         let costs = costs.into_inner().expect("no panic while held");
         phases::append_costs(&session.record, self.round, costs);
+        summary.map_or(0, |summary| {
+            summary.arms.values().map(|totals| totals.offered.saturating_sub(totals.ok)).sum()
+        })
     }
 
     /// Samples once a second, and once more when the load is over.
@@ -208,20 +212,22 @@ impl Block<'_> {
 
     /// Every arm begins every round with the same data, whatever was there before (trap T7).
     async fn compare_initial_states(&self) {
-        let states = arm_states(self.arms, &self.session.environment.control, false).await;
-        for (arm, state) in states {
+        let initial = arm_states(self.arms, &self.session.environment.control, false).await;
+        for (arm, state) in initial.states {
             let difference = self.states.initial(arm, self.round, &state);
             self.session.note(|notes| notes.stale_data.extend(difference));
         }
     }
 
     /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, and
-    /// states may differ.
-    async fn compare_final_states(&self) {
+    /// states may differ. Where journeys did not succeed, or events are still under way, a difference proves nothing.
+    async fn compare_final_states(&self, unsuccessful: u64) {
         let session = self.session;
         let scenario = &session.options.scenario;
         let must_agree = scenario.steps.is_empty() && scenario.load.model == Model::Open;
-        let states = arm_states(self.arms, &session.environment.control, must_agree).await;
+        let unsuccessful = self.states.add_unsuccessful(self.round, unsuccessful);
+        let ArmStates { states, is_settled } =
+            arm_states(self.arms, &session.environment.control, must_agree).await;
         for (arm, state) in &states {
             let audit = session.record.query(|run| run.audit_of(*arm, self.round).cloned()).flatten();
             if let Some(audit) = audit {
@@ -234,9 +240,17 @@ impl Block<'_> {
             let services = arm.map(|arm| &arm.plan.config.services);
             let configuration = serde_json::to_string(&services).unwrap_or_default();
             let difference = self.states.last(*letter, self.round, configuration, state);
-            if must_agree && difference.is_some() {
-                session.note(|notes| notes.states_differ = difference);
-            }
+            let Some(difference) = difference.filter(|_| must_agree) else { continue };
+            session.note(|notes| match (unsuccessful, is_settled) {
+                (0, true) => notes.states_differ = Some(difference),
+                (0, false) => {
+                    notes.states_unclear = Some(format!("events were still under way, and {difference}"));
+                }
+                (count, _) => {
+                    notes.states_unclear =
+                        Some(format!("{count} journeys did not succeed, and {difference}"));
+                }
+            });
         }
     }
 

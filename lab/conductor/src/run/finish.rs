@@ -75,11 +75,13 @@ pub(crate) fn conclude(
     let noisy = record.query(is_noisy).unwrap_or(false);
     for (id, (list, assertion)) in assertions(scenario).enumerate() {
         let id = u32::try_from(id).unwrap_or(u32::MAX);
-        let mut results = record.query(|tally| judge::checks(tally, id, &assertion.that)).unwrap_or_default();
+        let is_premise = list == "valid";
+        let judge = if is_premise { judge::premises } else { judge::checks };
+        let mut results = record.query(|tally| judge(tally, id, &assertion.that)).unwrap_or_default();
         if noisy && !notes.interleaved {
             judge::mark_inconclusive(&mut results, &assertion.that);
         }
-        if list == "valid" { valid.extend(results) } else { checks.extend(results) }
+        if is_premise { valid.extend(results) } else { checks.extend(results) }
     }
     for check in valid.iter().chain(&checks) {
         record.append(Entry::Check(check.clone()));

@@ -10,8 +10,12 @@ use node::control::StateDigest;
 use crate::arm::Arm;
 use crate::process::control::ControlClient;
 
-/// Time states of a run without faults have to become equal: events travel.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time the events of a run have to be applied, on a machine that is busy with something else.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long states that are settled and differ may still become equal: they were not read at the same moment.
+const AGREE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a process has to answer.
+const DIGEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often they are compared.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -22,6 +26,8 @@ pub(crate) struct StateComparison {
     /// By round, since each has a load of its own, and by the configuration of services: a variant may keep other data on
     /// purpose, such as longer timelines.
     last: Mutex<BTreeMap<(u32, String), String>>,
+    /// Arrivals that did not succeed, by round.
+    unsuccessful: Mutex<BTreeMap<u32, u64>>,
 }
 
 impl StateComparison {
@@ -32,6 +38,14 @@ impl StateComparison {
         (state != *first).then(|| format!("{arm} began round {round} with {state}, and others with {first}"))
     }
 
+    /// Counts arrivals of a round that did not succeed, and returns those of all its arms so far.
+    pub fn add_unsuccessful(&self, round: u32, count: u64) -> u64 {
+        let mut rounds = self.unsuccessful.lock().expect("no panic while held");
+        let sum = rounds.entry(round).or_default();
+        *sum += count;
+        *sum
+    }
+
     /// A sentence where the same load left other data in an arm than in the first of the same configuration.
     pub fn last(&self, arm: char, round: u32, configuration: String, state: &str) -> Option<String> {
         let mut known = self.last.lock().expect("no panic while held");
@@ -40,14 +54,18 @@ impl StateComparison {
     }
 }
 
-/// The state of each arm, by component. Where all must agree they get time to: until no event is under way, and all
-/// answers of one poll are equal.
-pub(crate) async fn arm_states(
-    arms: &[Arc<Arm>],
-    control: &ControlClient,
-    must_agree: bool,
-) -> BTreeMap<char, String> {
-    let until = runtime::clock::now() + SETTLE_TIMEOUT;
+/// What arms hold.
+pub(crate) struct ArmStates {
+    /// The state of each arm, by component.
+    pub states: BTreeMap<char, String>,
+    /// Whether no event was under way when they were read.
+    pub is_settled: bool,
+}
+
+/// The state of each arm. Where all must agree they get time to: until no event is under way, and all answers of one
+/// poll are equal.
+pub(crate) async fn arm_states(arms: &[Arc<Arm>], control: &ControlClient, must_agree: bool) -> ArmStates {
+    let began = runtime::clock::now();
     loop {
         let mut states = BTreeMap::new();
         let mut is_settled = true;
@@ -57,8 +75,10 @@ pub(crate) async fn arm_states(
                 is_settled &= waiting == 0;
             }
         }
-        if !must_agree || (is_settled && all_equal(&states)) || runtime::clock::now() > until {
-            return states;
+        let waited = runtime::clock::now().saturating_duration_since(began);
+        let timeout = if is_settled { AGREE_TIMEOUT } else { SETTLE_TIMEOUT };
+        if !must_agree || (is_settled && all_equal(&states)) || waited > timeout {
+            return ArmStates { states, is_settled };
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
@@ -99,7 +119,7 @@ fn combine(digests: Vec<(String, Option<StateDigest>)>) -> Option<(String, u64)>
 }
 
 async fn digest(addr: Option<SocketAddr>, control: &ControlClient) -> Option<StateDigest> {
-    let (status, body) = control.get(addr?, "/control/digest", SETTLE_TIMEOUT).await.ok()?;
+    let (status, body) = control.get(addr?, "/control/digest", DIGEST_TIMEOUT).await.ok()?;
     status.is_success().then(|| serde_json::from_slice(&body).ok())?
 }
 
@@ -140,6 +160,7 @@ mod tests {
         assert!(states.last('B', 1, "short".into(), "y").expect("another").contains("y in B"));
         assert_eq!(states.last('B', 2, "short".into(), "y"), None, "another round has another load");
         assert!(states.last('A', 2, "short".into(), "x").expect("another").contains("x in A"));
+        assert_eq!([(1, 2), (2, 0), (1, 1)].map(|(round, n)| states.add_unsuccessful(round, n)), [2, 0, 3]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | T6 seeds from the clock | `generator`: a schedule of another digest; the reader refuses other seeds |
 //! | T7 state grows between runs | `stale_data`: an arm did not begin with the snapshot |
 //! | T8 generators off by one | `generator_skew`: what is offered is not what is declared; property tests of `traffic` |
-//! | T9 two code bases | `final_states_differ` |
+//! | T9 two code bases | `final_states_differ`, `final_states_unclear` |
 //! | T10 an empty run passes | `no_samples`, `not_judged`, `nothing_judged` |
 //! | T11 one run, no idea of noise | `one_round`, `noisy` |
 //! | T12 the fault never fired | `fault_without_hits`, `no_symptom`; the reader refuses copies that no arm has |
@@ -47,6 +47,8 @@ pub struct Circumstances {
     pub interleaved: bool,
     /// Final states differ although nothing was broken.
     pub states_differ: Option<String>,
+    /// Final states differ, where journeys that did not succeed or events still under way may be why.
+    pub states_unclear: Option<String>,
     /// Arms that did not begin with the snapshot.
     pub stale_data: Vec<String>,
     /// Where the schedule is not what the load declares.
@@ -89,6 +91,16 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     of_circumstances(circumstances, &mut found);
     for arm in &run.header.arms {
         of_arm(run, arm, &mut found);
+    }
+    for audit in run.audits().into_iter().filter(|audit| audit.unverified > 0) {
+        let arm = run.header.arms.iter().find(|arm| arm.letter == audit.arm);
+        let text = format!(
+            "{}: {} of {} acknowledged writes could not be read after the load: neither lost nor found",
+            arm.map_or("", |arm| &arm.name),
+            audit.unverified,
+            audit.acknowledged
+        );
+        found.inconclusive("audit_incomplete", text);
     }
     for (_, text) in &circumstances.degraded {
         found.inconclusive("degraded", text.clone());
@@ -137,6 +149,9 @@ fn of_circumstances(circumstances: &Circumstances, found: &mut Found) {
     }
     if let Some(text) = &circumstances.states_differ {
         found.invalid("final_states_differ", text.clone());
+    }
+    if let Some(text) = &circumstances.states_unclear {
+        found.inconclusive("final_states_unclear", text.clone());
     }
 }
 

@@ -112,6 +112,22 @@ fn a_short_window_decides_nothing_but_a_condition_on_it_is_met() {
 }
 
 #[test]
+fn a_premise_states_what_was_so_in_this_run() {
+    let run = quiet();
+    // None of 400 failed: a claim about a rate is bounded by how such failures cluster, the premise is met.
+    let rare = "errors(all) in crash < 1%";
+    let premise: scorecard::Expectation = rare.parse().expect("an expectation");
+    let met = scorecard::judge::premises(run.tally(), 7, &premise);
+    let stand: Vec<_> = met.iter().map(|check| (check.id, check.arm, check.verdict)).collect();
+    assert_eq!(stand, [(7, 'A', Verdict::Pass), (7, 'B', Verdict::Pass)]);
+    assert_eq!((met[0].interval, met[0].note), (None, Some(record::Note::ThisEvent)));
+    // Without samples nothing was so.
+    let empty: scorecard::Expectation = "errors(upload) in crash < 1%".parse().expect("an expectation");
+    let unmet = scorecard::judge::premises(run.tally(), 7, &empty);
+    assert!(unmet.iter().all(|check| check.verdict == Verdict::Inconclusive), "{unmet:?}");
+}
+
+#[test]
 fn one_phase_against_another_is_judged_in_every_arm() {
     let run = Run::new().quiet(|arm, second| match (arm, second) {
         // In B the second phase is three times as slow, in A as fast.
@@ -168,7 +184,7 @@ fn a_quiet_run_is_valid() {
 }
 
 #[test]
-fn what_the_lab_knows_makes_a_run_invalid() {
+fn what_the_lab_knows_bars_a_pass() {
     let run = quiet();
     let one = || vec!["photo in B".to_owned()];
     for (name, circumstances) in [
@@ -178,6 +194,10 @@ fn what_the_lab_knows_makes_a_run_invalid() {
         (
             "final_states_differ",
             Circumstances { states_differ: Some("A, B".into()), ..Circumstances::default() },
+        ),
+        (
+            "final_states_unclear",
+            Circumstances { states_unclear: Some("A, B".into()), ..Circumstances::default() },
         ),
     ] {
         assert_eq!(run.lints(&circumstances), [name]);
