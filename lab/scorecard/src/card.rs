@@ -8,23 +8,16 @@ mod steadiness;
 
 use std::collections::BTreeMap;
 
-use model::{Run, SECOND, Window};
+use model::{Run, Window};
 use record::{Note, Score, StepPlan};
 
 use crate::breakdowns::{self, BREAKDOWNS};
-use crate::draft::Draft;
+use crate::draft::{Card, Draft};
 use crate::expect::Argument;
 use crate::inference::StoredStarts;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
 use crate::selection::{Selection, phase_of};
-
-/// What rows are made from.
-pub(crate) struct Card<'a> {
-    pub run: &'a Run,
-    /// The phase undisturbed figures come from.
-    pub steady: Window,
-}
 
 /// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps. By how much two
 /// starts of one program differ on this machine is not known.
@@ -108,15 +101,5 @@ impl Card<'_> {
             frame,
             statistics,
         }
-    }
-}
-
-/// How rows name their window.
-pub(crate) fn name_of(window: &Window) -> String {
-    match window {
-        Window::Phase(name) => name.clone(),
-        Window::Whole => "whole".into(),
-        Window::Last(ns) => format!("last {}s", ns / SECOND),
-        Window::Seconds(from, to) => format!("{from}s to {to}s"),
     }
 }

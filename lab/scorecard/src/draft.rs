@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use model::Window;
+use model::{Run, Window};
 use record::{Better, Note};
 
 use crate::inference::{Arrivals, Frame, Statistic};
 use crate::measure::{Claim, Comparison, Unit};
+
+/// What rows are made from.
+pub(crate) struct Card<'a> {
+    pub run: &'a Run,
+    /// The phase undisturbed figures come from.
+    pub steady: Window,
+}
 
 /// A row whose figures are known and not judged.
 pub(crate) struct Draft {

@@ -1,16 +1,16 @@
 //! What an expectation is: `side op side`, where a side is `[k *] measure` or a quantity. `parse` reads one from its
-//! text; `argument` reads what stands in the brackets of a measure.
+//! text; `brackets` reads what stands in the brackets of a measure.
 
-mod argument;
+mod brackets;
 mod parse;
 mod tokens;
 
 use std::fmt;
 
-pub use argument::{Argument, Parameter};
 use model::Run;
 pub use model::Window;
 
+pub use crate::argument::{Argument, Parameter};
 use crate::measure::{Measure, Unit};
 use crate::selection::Selection;
 

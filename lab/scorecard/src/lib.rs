@@ -1,7 +1,7 @@
 //! What a run shows: measures, expectations and a verdict. Pure: a folded run in, lines of the record out.
 //!
 //! - [`measures`]: the measures, a file each, and the one list of them. [`measure`]: what a measure is.
-//!   [`selection`]: the seconds of an arm it sees.
+//!   [`selection`]: the seconds of an arm it sees; `argument`: what stands in its brackets.
 //! - [`expect`]: expectations, and how they are parsed.
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
 //! - [`lints`](mod@lints): what makes a run invalid or inconclusive.
@@ -13,6 +13,7 @@
 //! Start with [`measures::CATALOGUE`], [`judge::checks`] and [`card::scorecard`].
 
 pub mod answer;
+mod argument;
 mod breakdowns;
 pub mod card;
 mod draft;

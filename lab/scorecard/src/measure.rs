@@ -4,7 +4,7 @@
 use model::{Run, Window};
 use record::{Better, Measured};
 
-use crate::expect::{Argument, Parameter};
+use crate::argument::{Argument, Parameter};
 use crate::inference::Statistic;
 use crate::selection::Selection;
 

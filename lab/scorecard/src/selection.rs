@@ -6,7 +6,7 @@ use std::ops::Range;
 use model::{Run, SECOND, TimeRange, Window, journeys};
 use record::{Arm, Audit, Class, Edge, Header, Host, Latencies, PhasePlan, Proc, StepPlan};
 
-use crate::expect::Argument;
+use crate::argument::Argument;
 use crate::inference::{Arrivals, Frame, Once, Statistic, Terms, Trials};
 
 /// Which seconds of which arm, and what an expectation wrote in the brackets of the measure.
@@ -43,7 +43,7 @@ impl<'a> Selection<'a> {
     pub fn frame(&self) -> Frame {
         let rounds = self.run.header.rounds.max(1);
         let units = u32::try_from(self.run.units(self.window).len()).unwrap_or(u32::MAX);
-        let window = crate::card::name_of(self.window);
+        let window = name_of(self.window);
         Frame { seed: self.run.header.seed, window, rounds, seconds: units / rounds }
     }
 
@@ -263,4 +263,14 @@ impl<'a> Selection<'a> {
 pub(crate) fn phase_of<'a>(header: &'a Header, step: &StepPlan) -> Option<&'a PhasePlan> {
     let mut phases = header.phases.iter();
     phases.find(|phase| (phase.start_ns..phase.start_ns + phase.length_ns).contains(&step.start_ns))
+}
+
+/// How rows name their window.
+pub(crate) fn name_of(window: &Window) -> String {
+    match window {
+        Window::Phase(name) => name.clone(),
+        Window::Whole => "whole".into(),
+        Window::Last(ns) => format!("last {}s", ns / SECOND),
+        Window::Seconds(from, to) => format!("{from}s to {to}s"),
+    }
 }

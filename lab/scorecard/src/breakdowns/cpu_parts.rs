@@ -10,8 +10,7 @@ use model::{Run, SECOND, Window};
 use record::Better;
 
 use super::Breakdown;
-use crate::card::Card;
-use crate::draft::Draft;
+use crate::draft::{Card, Draft};
 use crate::expect::Argument;
 use crate::measure::{Claim, Comparison, PART_MARGIN, Unit};
 use crate::measures::CPU_PER_JOURNEY;

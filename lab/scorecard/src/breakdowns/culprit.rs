@@ -10,9 +10,9 @@ use record::{Better, Measured, Note, Score, StepPlan};
 
 use super::Breakdown;
 use super::trace_sums::{Part, TraceSums};
-use crate::card::{Card, name_of};
+use crate::draft::Card;
 use crate::measure::{Claim, Unit};
-use crate::selection::phase_of;
+use crate::selection::{name_of, phase_of};
 
 /// Growth, as a share of the whole mean, below which no place is named.
 const MIN_GROWTH: f64 = 0.1;

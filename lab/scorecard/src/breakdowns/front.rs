@@ -11,13 +11,13 @@ use model::{Run, Window};
 use record::{Better, Measured, Note, Score};
 
 use super::Breakdown;
-use crate::card::{Card, name_of};
+use crate::draft::Card;
 use crate::expect::Argument;
 use crate::inference::front::{Axis, Membership, Standing, memberships};
 use crate::inference::{Figure, Resampling};
 use crate::measure::{Claim, Measure, Unit};
 use crate::measures::{CPU_PER_JOURNEY, MEMORY, P50};
-use crate::selection::Selection;
+use crate::selection::{Selection, name_of};
 
 /// From so many arms the front is looked for.
 const MIN_ARMS: usize = 5;

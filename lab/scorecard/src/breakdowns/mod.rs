@@ -12,8 +12,7 @@ pub(crate) use cpu_parts::{context, is_known};
 use model::glossary::Term;
 use record::Score;
 
-use crate::card::Card;
-use crate::draft::Draft;
+use crate::draft::{Card, Draft};
 
 /// A family of rows.
 pub(crate) struct Breakdown {

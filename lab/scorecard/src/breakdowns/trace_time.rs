@@ -6,8 +6,7 @@ use model::glossary::Term;
 use record::{Better, Class, Note};
 
 use super::Breakdown;
-use crate::card::Card;
-use crate::draft::Draft;
+use crate::draft::{Card, Draft};
 use crate::expect::Argument;
 use crate::inference::{Arrivals, Statistic, Terms};
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, PART_MARGIN, Unit};

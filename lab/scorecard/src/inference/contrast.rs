@@ -4,41 +4,13 @@
 use record::{Contrast, Finding, Measured, Note};
 
 use super::capacity::Bracket;
+use super::conditions::{Conditions, Margin};
 use super::estimate::estimate;
 use super::evidence::{Drawn, Evidence, concluded, with_start};
 use super::figure::{Content, Figure};
-use super::noise::StoredStart;
 use super::recovery;
 use super::share_contrast;
 use super::statistic::Body;
-
-/// By how much two arms may differ and still be called equivalent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Margin {
-    /// By a factor, either way: 1.1.
-    Ratio(f64),
-    /// By a difference in the row's unit, for shares and parts: 5 % of the base arm's total.
-    Absolute(f64),
-}
-
-/// Under what conditions two arms were measured, and how they are compared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conditions<'a> {
-    /// Within this they are equivalent.
-    pub margin: Margin,
-    /// Two starts of one program differ in it (latency, time, CPU): with fewer than three rounds a finding has to be
-    /// beyond the margin, or beyond what starts are known to differ by.
-    pub depends_on_start: bool,
-    /// By how much, where it was measured on this machine.
-    pub start: Option<&'a StoredStart>,
-    /// Arms were measured one after another: with fewer than three rounds they are not compared.
-    pub is_taking_turns: bool,
-    /// A part of a total: compared by its difference.
-    pub is_part: bool,
-    /// Why nothing is concluded whatever the figures are. Where the arms fail differently, or context is missing, there
-    /// is no ratio either.
-    pub withheld: Option<Note>,
-}
 
 /// A contrast in the making: what it takes to decide it.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,13 +80,6 @@ pub fn contrast(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> C
         Some(evidence)
     };
     Candidate { contrast, evidence }
-}
-
-impl<'a> Conditions<'a> {
-    /// What starts differ by, where it is known and of use: stored are ratios.
-    fn known_start(&self) -> Option<&'a StoredStart> {
-        self.start.filter(|_| !self.is_part)
-    }
 }
 
 fn bracket_of(figure: &Figure) -> Option<Bracket> {

@@ -2,7 +2,7 @@
 
 use record::{Contrast, Interval, Measured};
 
-use super::contrast::Margin;
+use super::conditions::Margin;
 use super::noise::StoredStart;
 use super::shares::LEVEL;
 use super::student;

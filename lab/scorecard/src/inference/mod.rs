@@ -6,7 +6,7 @@
 //!   all rows and arms. `pooled`: quantiles of waits over them. [`Figure`]: a statistic with its resamples;
 //!   `clustering`: what its samples are worth.
 //! - [`estimate`]: a value with its interval, or why it has none; `shares`, `counts`, `student`: what it is worked out by.
-//! - [`contrast`]: an arm against the base arm; `share_contrast`: that of shares. [`Evidence`]: what a finding is made from;
+//! - [`contrast`]: an arm against the base arm, under [`Conditions`]; `share_contrast`: that of shares. [`Evidence`]: what a finding is made from;
 //!   [`decide`]: findings over all rows of a run.
 //! - [`against_limit`], [`against_other`]: how claims stand.
 //! - [`recovery`], [`capacity`], [`front`], [`trend`]: figures with rules of their own.
@@ -16,6 +16,7 @@ mod align;
 pub mod capacity;
 mod claim;
 mod clustering;
+mod conditions;
 mod contrast;
 mod counts;
 mod estimate;
@@ -40,7 +41,8 @@ mod units;
 
 pub use align::align;
 pub use claim::{Decided, Judgement, against_limit};
-pub use contrast::{Candidate, Conditions, Margin, contrast};
+pub use conditions::{Conditions, Margin};
+pub use contrast::{Candidate, contrast};
 pub use estimate::estimate;
 pub use evidence::Evidence;
 pub use family::decide;

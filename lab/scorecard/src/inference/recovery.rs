@@ -3,7 +3,7 @@
 
 use record::Contrast;
 
-use super::contrast::Margin;
+use super::conditions::Margin;
 use super::evidence::{Evidence, of_logarithms};
 use super::noise::at_most;
 use super::statistic::{Once, Trials};

@@ -2,7 +2,7 @@
 
 use record::{Contrast, Interval, Measured};
 
-use super::contrast::{Conditions, Margin};
+use super::conditions::{Conditions, Margin};
 use super::evidence::Evidence;
 use super::figure::{Content, Figure};
 use super::shares::{LEVEL, ShareDifference, correlation};

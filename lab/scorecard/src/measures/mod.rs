@@ -46,7 +46,7 @@ pub use latency::P50;
 pub use memory::MEMORY;
 pub(crate) use memory::highest as highest_memory;
 
-use crate::expect::Parameter;
+use crate::argument::Parameter;
 use crate::measure::Measure;
 
 /// All measures, in the order documents list them. The scorecard's rows of one claim stand in this order.
