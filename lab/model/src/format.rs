@@ -81,6 +81,11 @@ pub fn percent(share: Option<f64>) -> String {
     share.filter(|share| share.is_finite()).map_or_else(|| NO_DATA.into(), |share| value(Some(share), "%"))
 }
 
+/// The same without decimals: `10%`.
+pub fn whole_percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
+}
+
 /// CPU in cores: `0.12`, `1.5`.
 pub fn cores(value: Option<f64>) -> String {
     match value.filter(|cores| cores.is_finite()) {

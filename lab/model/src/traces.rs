@@ -39,6 +39,49 @@ pub fn user_latency_seconds(trace: &Trace) -> f64 {
     crate::seconds_of(trace.user_latency)
 }
 
+/// A part of a request's time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeShare<'a> {
+    /// The component or edge; empty for all of them together.
+    pub place: &'a str,
+    /// What it was spent on.
+    pub class: Class,
+    /// How long, ns; of several requests their mean.
+    pub ns: f64,
+    /// Of the whole, 0 to 1; of a request that took no time, 0.
+    pub share: f64,
+}
+
+impl<'a> TimeShare<'a> {
+    fn of(place: &'a str, class: Class, ns: f64, total: f64) -> Self {
+        Self { place, class, ns, share: if total > 0.0 { ns / total } else { 0.0 } }
+    }
+}
+
+/// Where the time of a request went by class, the most first.
+pub fn time_by_class(trace: &Trace) -> Vec<TimeShare<'_>> {
+    let total = trace.length() as f64;
+    most_first(trace.by_class().into_iter().map(|(class, ns)| TimeShare::of("", class, ns as f64, total)))
+}
+
+/// Where the time of a request went by place and class, the most first.
+pub fn time_by_place(trace: &Trace) -> Vec<TimeShare<'_>> {
+    let total = trace.length() as f64;
+    let parts = trace.by_place().into_iter();
+    most_first(parts.map(|((place, class), ns)| TimeShare::of(place, class, ns as f64, total)))
+}
+
+/// Where the time of all requests of a kind went by place and class, in the order of the record: the most first.
+pub fn time_of_kind(split: &Split) -> impl Iterator<Item = TimeShare<'_>> {
+    split.parts.iter().map(|part| TimeShare::of(&part.place, part.class, part.mean, split.mean))
+}
+
+fn most_first<'a>(parts: impl Iterator<Item = TimeShare<'a>>) -> Vec<TimeShare<'a>> {
+    let mut parts: Vec<TimeShare<'a>> = parts.collect();
+    parts.sort_by(|a, b| b.ns.total_cmp(&a.ns));
+    parts
+}
+
 /// Where the time of a journey's traces went in an arm and phase, rounds put together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
@@ -149,13 +192,12 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use record::Kept;
+    use record::{Kept, Segment, Span};
 
     use super::*;
 
-    #[test]
-    fn beyond_the_slowest_no_trace_is_called_slow_and_all_that_failed_are_there() {
-        let trace = |arm, request, user_latency, error: &str| Trace {
+    fn trace(arm: char, request: u64, user_latency: u64, error: &str) -> Trace {
+        Trace {
             arm,
             round: 1,
             phase: 0,
@@ -171,7 +213,11 @@ mod tests {
             path: Vec::new(),
             clipped: 0,
             orphans: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn beyond_the_slowest_no_trace_is_called_slow_and_all_that_failed_are_there() {
         // Five came one slower than the other; between the first two others may have been that were not kept.
         let mut traces: Vec<Trace> = (1..=5).map(|i| trace('A', i, i * 10, "")).collect();
         traces.extend((6..=10).map(|i| trace('A', i, i, "timeout")));
@@ -180,5 +226,29 @@ mod tests {
             foremost(&traces).iter().map(|trace| (trace.arm, trace.request)).collect();
         let (slow, failed) = ([('A', 5), ('A', 4), ('A', 3)], (6..=10).rev().map(|i| ('A', i)));
         assert_eq!(shown, slow.into_iter().chain(failed).chain([('B', 1)]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn shares_of_a_request_are_of_its_root_and_the_most_comes_first() {
+        let span = |place: &str, length| Span {
+            parent: None,
+            of: place.into(),
+            at: String::new(),
+            name: "GET /v1/feed".into(),
+            place: place.into(),
+            start: 0,
+            length,
+            class: Class::Work,
+            error: String::new(),
+        };
+        let segment = |span, length| Segment { span, start: 0, length };
+        let mut trace = trace('A', 1, 100, "");
+        assert_eq!(time_by_class(&trace), []);
+        trace.spans = vec![span("feed", 100), span("photo", 60)];
+        trace.path = vec![segment(0, 40), segment(1, 60)];
+        let places: Vec<_> = time_by_place(&trace).iter().map(|part| (part.place, part.share)).collect();
+        assert_eq!(places, [("photo", 0.6), ("feed", 0.4)]);
+        let classes: Vec<_> = time_by_class(&trace).iter().map(|part| (part.class, part.ns)).collect();
+        assert_eq!(classes, [(Class::Work, 100.0)]);
     }
 }

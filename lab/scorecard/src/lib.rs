@@ -8,7 +8,7 @@
 //! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
 //!   [`answer`]: what it comes to, in six lines.
 //! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.
-//! - [`glossary`]: what every number is.
+//! - [`latency_limits`](mod@latency_limits): what charts of latencies draw a line at. [`glossary`]: what every number is.
 //!
 //! Start with [`measures::CATALOGUE`], [`judge::checks`] and [`card::scorecard`].
 
@@ -22,6 +22,7 @@ pub mod finding;
 pub mod glossary;
 pub mod inference;
 pub mod judge;
+pub mod latency_limits;
 pub mod lints;
 pub mod measure;
 pub mod measures;
@@ -31,5 +32,6 @@ pub mod selection;
 pub use card::{scorecard, scorecard_with};
 pub use expect::Expectation;
 pub use judge::{checks, exit_code, verdict};
+pub use latency_limits::latency_limits;
 pub use lints::{Circumstances, lints};
 pub use measure::Measure;

@@ -13,50 +13,12 @@ use crate::style::Role;
 use crate::text::{clock, name_of, number, right, width};
 use model::SECOND;
 use model::moment::Position;
+use scorecard::latency_limits;
 
 /// Cells of the labels and the line left of the plot.
 pub(super) const GUTTER: u16 = 5;
 /// A shorter plot shows its median and p99 only.
 const ROOM_FOR_P999: u16 = 6;
-
-/// Latency limits the scenario sets for an arm: quantile and milliseconds.
-/// Expectations that only name a figure are limits; comparisons of arms are not.
-pub(super) fn limits(state: &State, arm: char) -> Vec<(&str, f64)> {
-    let header = &state.run.header;
-    let Some(arm) = state.run.arm(arm) else { return Vec::new() };
-    let mut limits: Vec<(&str, f64)> = Vec::new();
-    for plan in &header.expectations {
-        let Some((measure, rest)) = plan.text.split_once('<') else { continue };
-        let quantile = measure.split('(').next().unwrap_or("").trim();
-        if !["p50", "p99", "p999"].contains(&quantile) {
-            continue;
-        }
-        let named = measure.split_once(" for ").map(|(_, names)| names);
-        let concerns =
-            |names: &str| names.split(',').any(|n| n.trim() == arm.name || n.trim() == arm.topology);
-        if !named.is_none_or(concerns) {
-            continue;
-        }
-        let Some(ms) = milliseconds(rest.trim_start_matches('=').trim()) else { continue };
-        if !limits.contains(&(quantile, ms)) {
-            limits.push((quantile, ms));
-        }
-    }
-    limits
-}
-
-/// `150ms`, `1.5s`, `800us` at the beginning of a text.
-fn milliseconds(text: &str) -> Option<f64> {
-    let word = text.split_whitespace().next()?;
-    let unit = word.find(|c: char| c.is_ascii_alphabetic())?;
-    let value: f64 = word[..unit].parse().ok()?;
-    match &word[unit..] {
-        "s" => Some(value * 1_000.0),
-        "ms" => Some(value),
-        "us" => Some(value / 1_000.0),
-        _ => None,
-    }
-}
 
 /// Draws an arm's chart: marks and limits first, lines over them, the tail last,
 /// since the last colour of a cell wins.
@@ -68,13 +30,13 @@ pub(super) fn draw(state: &State, arm: char, scale: Scale, axis: TimeAxis, area:
     let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 2, ..area };
     axes(state, scale, axis, plot, page);
     let metric = state.live.metric;
-    for (quantile, ms) in limits(state, arm).into_iter().filter(|_| metric == Metric::Latency) {
-        let y = row_of(scale, ms, plot);
+    for limit in latency_limits(&state.run, arm).into_iter().filter(|_| metric == Metric::Latency) {
+        let y = row_of(scale, limit.ms, plot);
         let dash = theme.either("┄", "-");
         for x in plot.left()..plot.right() {
             put(page, x, y, dash, theme.style(Role::Limit));
         }
-        let text = format!("{quantile}<{} ", series::label(metric, ms));
+        let text = format!("{}<{} ", limit.percentile, series::label(metric, limit.ms));
         if width(&text) + 4 < usize::from(plot.width) {
             put(page, plot.x, y, &text, theme.style(Role::Limit));
         }
@@ -238,17 +200,5 @@ fn marks(state: &State, arm: char, place: Option<Position>, axis: TimeAxis, plot
         }
         let x = x.min(plot.right() - (width(&name) as u16).min(plot.width));
         put(buffer, x, plot.bottom(), &name, style);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_read_from_a_text() {
-        assert_eq!(milliseconds("150ms"), Some(150.0));
-        assert_eq!(milliseconds("1.5s held 3s"), Some(1_500.0));
-        assert_eq!(milliseconds("3 * p50(all)"), None);
     }
 }

@@ -1,9 +1,9 @@
 //! How high a chart is: the same for every arm on the screen.
 
-use super::chart::limits;
 use super::series;
 use super::time_axis::TimeAxis;
 use crate::state::{Metric, State};
+use scorecard::latency_limits;
 
 /// A scale that all arms share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +83,7 @@ fn values(state: &State, arm: char, axis: TimeAxis) -> impl Iterator<Item = f64>
         })
     });
     let latency = state.live.metric == Metric::Latency;
-    let limits = latency.then(|| limits(state, arm)).into_iter().flatten().map(|(_, ms)| ms);
+    let limits = latency.then(|| latency_limits(&state.run, arm)).into_iter().flatten().map(|limit| limit.ms);
     points.chain(limits)
 }
 

@@ -1,6 +1,8 @@
 //! A request span by span: the critical path, waiting and injected delay in characters of their own, and where the time
 //! went.
 
+use model::format;
+use model::traces::{self, TimeShare};
 use ratatui::layout::Rect;
 use ratatui::text::Span as Piece;
 use record::{Class, Split, Trace};
@@ -133,13 +135,10 @@ impl Waterfall<'_> {
 
     /// Where the time went, the most first: place, part, time, share; and the same of all of its kind, if that is known.
     fn places(&self, theme: &Theme, area: Rect, page: &mut Page) {
-        let total = self.trace.length();
-        if area.height < 4 || area.width < 50 || total == 0 {
+        if area.height < 4 || area.width < 50 || self.trace.length() == 0 {
             return;
         }
-        let mut places: Vec<((&str, Class), u64)> =
-            self.trace.by_place().into_iter().filter(|(_, ns)| *ns > 0).collect();
-        places.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
+        let places = traces::time_by_place(self.trace).into_iter().filter(|part| part.ns > 0.0);
         let of_all = |place: &str, class: Class| {
             let part = self.split?.parts.iter().find(|part| part.place == place && part.class == class)?;
             Some(length(part.mean as u64))
@@ -153,12 +152,13 @@ impl Waterfall<'_> {
             if self.split.is_some() { right("all", LENGTH) } else { String::new() },
         );
         put(page, area.x, area.y + 1, &heads, theme.style(Role::Dim));
-        for (((place, class), ns), y) in places.into_iter().zip(area.y + 2..area.bottom()) {
+        for (part, y) in places.zip(area.y + 2..area.bottom()) {
+            let TimeShare { place, class, ns, share } = part;
             let text = format!(
                 " {}{}{}  {}",
                 left(&format!("{place}, {}", class.words()), name, theme.ascii),
-                right(&length(ns), LENGTH + 1),
-                right(&format!("{:.0}%", ns as f64 / total as f64 * 100.0), 7),
+                right(&length(ns as u64), LENGTH + 1),
+                right(&format::whole_percent(share), 7),
                 right(&of_all(place, class).unwrap_or_default(), LENGTH),
             );
             put(page, area.x, y, &text, theme.style(stroke(class).2));
@@ -167,24 +167,15 @@ impl Waterfall<'_> {
 
     /// Time by part and by place, of this request and of all of its kind; then what the characters mean.
     fn sums(&self, theme: &Theme, room: usize) -> Vec<(String, Role)> {
-        let total = self.trace.length().max(1) as f64;
-        let share = |ns: f64, of: f64| format!("{:.0}%", ns / of * 100.0);
-        let mut by_class: Vec<(Class, u64)> = self.trace.by_class().into_iter().collect();
-        by_class.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
-        let parts =
-            by_class.iter().map(|(class, ns)| format!("{} {}", class.words(), share(*ns as f64, total)));
+        let of_class =
+            |part: TimeShare<'_>| format!("{} {}", part.class.words(), format::whole_percent(part.share));
+        let of_place = |part: TimeShare<'_>| format!("{} {}", part.place, of_class(part));
+        let parts = traces::time_by_class(self.trace).into_iter().map(of_class);
         let mut sums = vec![(joined(" time by part: ", parts, room), Role::Text)];
-        let mut by_place: Vec<((&str, Class), u64)> = self.trace.by_place().into_iter().collect();
-        by_place.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
-        let places = by_place
-            .iter()
-            .take(MAX_PLACES)
-            .map(|((place, class), ns)| format!("{place} {} {}", class.words(), share(*ns as f64, total)));
+        let places = traces::time_by_place(self.trace).into_iter().take(MAX_PLACES).map(of_place);
         sums.push((joined(" by place: ", places, room), Role::Text));
         if let Some(split) = self.split.filter(|split| split.mean > 0.0) {
-            let parts = split.parts.iter().take(MAX_PLACES).map(|part| {
-                format!("{} {} {}", part.place, part.class.words(), share(part.mean, split.mean))
-            });
+            let parts = traces::time_of_kind(split).take(MAX_PLACES).map(of_place);
             let lead = format!(" all {} alike, mean {}: ", split.n, length(split.mean as u64));
             sums.push((joined(&lead, parts, room), Role::Text));
         }
