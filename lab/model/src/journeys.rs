@@ -8,25 +8,7 @@ use crate::latency::{self, Quantile};
 use crate::run::Run;
 use crate::window::TimeRange;
 
-/// Failed journeys of a window: of the arrivals due all that were not answered ok. While answers may still come, those
-/// that have failed so far, were dropped or were left behind.
-pub fn failed(window: &Window) -> u64 {
-    if window.closed {
-        window.offered.saturating_sub(window.ok)
-    } else {
-        window.errors.values().sum::<u64>() + window.dropped + window.abandoned
-    }
-}
-
-/// Journeys that were not answered before the user gave up.
-pub fn timeouts(window: &Window) -> u64 {
-    window.errors.get("timeout").copied().unwrap_or(0)
-}
-
-/// The error ratio: failed over offered; `None` where nothing was offered.
-pub fn error_ratio(failed: u64, offered: u64) -> Option<f64> {
-    (offered > 0).then(|| failed as f64 / offered as f64)
-}
+pub use crate::failures::{error_ratio, failed, timeouts};
 
 /// A journey over a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +77,7 @@ impl Run {
             .range((arm, *rounds.start())..=(arm, *rounds.end()))
             .flat_map(move |(turn, known)| {
                 let seconds = known.range(from..to).flat_map(|(_, second)| second.windows());
-                self.retention.windows(*turn, from, to).chain(seconds)
+                self.segments.windows(*turn, from, to).chain(seconds)
             })
             .filter(move |window| selected(&window.journey))
     }
@@ -143,11 +125,16 @@ impl Run {
         named.map(row).collect()
     }
 
+    /// Sums of each journey of each arm, as far as the record has come: windows of no second.
+    pub fn totals(&self) -> BTreeMap<(char, String), Window> {
+        self.counted.sums(|(arm, round), second, journey| self.second(arm, round, second)?.window(journey))
+    }
+
     /// Failed journeys by cause and arm over the whole record.
     pub fn failures_by_cause(&self) -> Failures {
         let mut failures = Failures::default();
         for ((arm, round), known) in &self.seconds {
-            let old = self.retention.windows((*arm, *round), 0, u32::MAX);
+            let old = self.segments.windows((*arm, *round), 0, u32::MAX);
             for window in old.chain(known.values().flat_map(crate::Second::windows)) {
                 *failures.offered.entry(*arm).or_default() += window.offered;
                 let errors = window.errors.iter().map(|(cause, n)| (cause.as_str(), *n));

@@ -5,27 +5,32 @@
 //! [`TimeRange`], cut from a [`Window`] by [`Run::whole`] and [`Run::blocks`].
 //!
 //! - [`run`]: the fold. [`source`]: where its lines come from, a channel or a list.
-//! - [`window`]: which seconds a question is about; [`moment`]: where an arm stands in its load.
-//! - [`second`]: one load second of one arm. [`latency`]: percentiles, and over how many seconds they are taken.
-//! - [`journeys`]: counts, merged histograms and error ratios of what users wanted. [`series`]: second by second.
+//! - [`window`]: which seconds a question is about; `ranges`: cut into seconds, units and rounds. [`moment`]: where an arm
+//!   stands in its load; `block`: one go of it.
+//! - [`second`]: one load second of one arm; `seconds`: some of them. [`latency`]: percentiles, and over how many seconds
+//!   they are taken. `failures`: what counts as failed, and the error ratio.
+//! - [`journeys`]: counts and merged histograms of what users wanted. [`series`]: second by second.
 //! - [`so_far`]: the newest figures of a run that goes on.
 //! - [`unit`]: what one second of a round cost, whole and by part, for inference; `cpu_samples`: as it is folded.
 //! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
-//! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the time of all of them went.
+//! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
+//!   time of all of them went.
 //! - [`outcome`]: expectations, scores, audits and the verdict.
 //! - [`sweep`]: a run of many arms, a line for each.
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
-//! - [`retention`]: what is kept in memory, and for how long.
+//! - [`retention`]: what is kept in memory, and for how long; `segments`: what has left full detail.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
 //! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again. [`date`]: of a wall clock.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
+mod block;
 mod cpu_samples;
 pub mod date;
 pub mod edges;
 pub mod events;
+mod failures;
 pub mod faults;
 pub mod format;
 pub mod glossary;
@@ -38,9 +43,12 @@ pub mod limit;
 pub mod moment;
 pub mod outcome;
 pub mod processes;
+mod ranges;
 pub mod retention;
 pub mod run;
 pub mod second;
+mod seconds;
+mod segments;
 pub mod series;
 pub mod shell;
 pub mod so_far;

@@ -4,29 +4,10 @@ use std::ops::Range;
 
 use record::{Phase, PhasePlan};
 
-use crate::run::{Run, Turn};
+use crate::block::Block;
+use crate::run::Run;
 use crate::window::TimeRange;
 use crate::{SECOND, seconds_of};
-
-/// One go of the load: all arms side by side, or one arm's turn.
-#[derive(Clone, Debug)]
-pub(crate) struct Block {
-    /// When its load started, ns of the run.
-    pub start: u64,
-    pub round: u32,
-    /// Letters it concerns; empty for all.
-    pub arms: String,
-}
-
-impl Block {
-    pub fn is_of(&self, turn: Turn) -> bool {
-        self.round == turn.1 && self.concerns(turn.0)
-    }
-
-    fn concerns(&self, arm: char) -> bool {
-        self.arms.is_empty() || self.arms.contains(arm)
-    }
-}
 
 /// Where an arm stands at a moment of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -11,15 +11,11 @@
 //! whatever the length of a run, and the judge needs no second reading; a range that cuts a segment in two counts it by
 //! its first second. A run of less than ten minutes is kept whole.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
-use record::{Header, Proc, Window};
+use record::Proc;
 
 use crate::SECOND;
 use crate::history::History;
-use crate::run::{Run, Turn};
-use crate::window::unit_seconds;
+use crate::run::Run;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
 pub const DETAIL_SECONDS: u64 = 600;
@@ -28,65 +24,6 @@ pub const DETAIL_SECONDS: u64 = 600;
 pub const THINNED_SECONDS: u64 = 1_800;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
-
-/// What has left full detail.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Retention {
-    /// Seconds of the load at which segments begin, beside those at which units do.
-    cuts: Vec<u32>,
-    /// Seconds in a unit.
-    unit_seconds: u32,
-    /// By segment's first second and journey.
-    segments: BTreeMap<Turn, BTreeMap<(u32, String), Window>>,
-    /// The first seconds that are not thinned, and not dropped.
-    reached: BTreeMap<Turn, (u32, u32)>,
-    /// When samples were looked through last, ns.
-    last_ns: u64,
-}
-
-impl Retention {
-    pub fn new(header: &Header) -> Self {
-        let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
-        let bounds =
-            header.phases.iter().flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
-        let steps = header.steps.iter().flat_map(|step| [step.start_ns, step.start_ns + step.length_ns]);
-        let mut cuts: Vec<u32> = bounds.chain(steps).map(second).collect();
-        cuts.push(0);
-        cuts.sort_unstable();
-        cuts.dedup();
-        Self { cuts, unit_seconds: unit_seconds(header), ..Self::default() }
-    }
-
-    /// Whether a second cannot change any more since it has left full detail.
-    pub fn is_past(&self, turn: Turn, second: u32) -> bool {
-        self.reached.get(&turn).is_some_and(|(thinned, _)| second < *thinned)
-    }
-
-    /// What segments that begin in these seconds hold of seconds that were thinned or dropped.
-    pub fn windows(&self, turn: Turn, from: u32, to: u32) -> impl Iterator<Item = &Window> {
-        let of = self.segments.get(&turn).into_iter();
-        of.flat_map(move |segments| {
-            segments.range((from, String::new())..(to, String::new())).map(|(_, window)| window)
-        })
-    }
-
-    fn segment(&mut self, turn: Turn, second: u32, journey: &str) -> &mut Window {
-        let at = self.cuts.partition_point(|cut| *cut <= second).saturating_sub(1);
-        let unit = self.unit_seconds.max(1);
-        let start = self.cuts.get(at).copied().unwrap_or(0).max(second / unit * unit);
-        match self.segments.entry(turn).or_default().entry((start, journey.to_owned())) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Window {
-                arm: turn.0,
-                round: turn.1,
-                journey: journey.to_owned(),
-                second: start,
-                closed: true,
-                ..Window::default()
-            }),
-        }
-    }
-}
 
 impl Run {
     /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
@@ -106,32 +43,32 @@ impl Run {
         for (turn, known) in &mut self.seconds {
             let Some(block) = blocks.iter().rev().find(|block| block.is_of(*turn)) else { continue };
             let before = |t: u64| u32::try_from(t.saturating_sub(block.start) / SECOND).unwrap_or(u32::MAX);
-            let (thinned, dropped) = self.retention.reached.get(turn).copied().unwrap_or_default();
+            let (thinned, dropped) = self.segments.reached.get(turn).copied().unwrap_or_default();
             let reached = (before(detail_from).max(thinned), before(thinned_from).max(dropped));
             if reached == (thinned, dropped) {
                 continue;
             }
             for (second, of) in known.range_mut(thinned..reached.0) {
                 for histograms in of.thin() {
-                    let segment = self.retention.segment(*turn, *second, &histograms.journey);
+                    let segment = self.segments.segment(*turn, *second, &histograms.journey);
                     segment.add_latencies(&histograms);
                 }
             }
             let kept = known.split_off(&reached.1);
             for (second, of) in std::mem::replace(known, kept) {
                 for window in of.windows() {
-                    self.retention.segment(*turn, second, &window.journey).add_counts(window);
+                    self.segments.segment(*turn, second, &window.journey).add_counts(window);
                 }
             }
-            self.retention.reached.insert(*turn, reached);
+            self.segments.reached.insert(*turn, reached);
         }
-        if self.now - self.retention.last_ns < INTERVAL_NS {
+        if self.now - self.segments.last_ns < INTERVAL_NS {
             return;
         }
-        self.retention.last_ns = self.now;
+        self.segments.last_ns = self.now;
         for samples in self.processes.values_mut() {
             drop_before(samples, thinned_from);
-            thin(samples, detail_from, u64::from(self.retention.unit_seconds.max(1)));
+            thin(samples, detail_from, u64::from(self.segments.unit_seconds.max(1)));
         }
         self.edges.values_mut().for_each(|samples| drop_before(samples, thinned_from));
         drop_before(&mut self.hosts, thinned_from);

@@ -9,14 +9,13 @@ use record::{
 };
 
 use crate::SECOND;
+use crate::block::{Block, Turn};
 use crate::cpu_samples::CpuSamples;
 use crate::history::History;
-use crate::moment::Block;
-use crate::retention::Retention;
 use crate::second::{self, Second};
+use crate::segments::Segments;
 use crate::totals::Counted;
 use crate::trace_seconds::TraceSeconds;
-use crate::unit::Finished;
 
 /// A record that does not begin with its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,9 +24,6 @@ pub struct NoHeader;
 
 /// Seconds that may be out of date: a judge only adds lines and needs no percentile of a second.
 const MAX_CHANGED: usize = 256;
-
-/// An arm and a round, from 1.
-pub(crate) type Turn = (char, u32);
 
 /// A run, as far as its record has come.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +41,13 @@ pub struct Run {
     /// Seconds whose percentiles are out of date.
     pub(crate) changed: BTreeMap<Turn, BTreeSet<u32>>,
     pub(crate) counted: Counted,
-    pub(crate) retention: Retention,
+    pub(crate) segments: Segments,
     pub(crate) edges: BTreeMap<(char, String, String), History<Edge>>,
     pub(crate) processes: BTreeMap<(char, String), History<Proc>>,
     /// By arm.
     pub(crate) cpu_samples: BTreeMap<char, CpuSamples>,
-    pub(crate) finished: Finished,
+    /// Journeys that ended in each second.
+    pub(crate) finished: BTreeMap<Turn, BTreeMap<u32, u64>>,
     pub(crate) hosts: History<Host>,
     pub(crate) events: History<Event>,
     pub(crate) checks: History<Check>,
@@ -66,8 +63,8 @@ pub struct Run {
 impl Run {
     /// A run of which only the header is known.
     pub fn new(header: Header) -> Self {
-        let retention = Retention::new(&header);
-        Self { header, has_begun: true, retention, ..Self::default() }
+        let segments = Segments::new(&header);
+        Self { header, has_begun: true, segments, ..Self::default() }
     }
 
     /// The same run before anything was measured: its header and the phases begun, for lines read back from the middle
@@ -107,13 +104,13 @@ impl Run {
         match &line.entry {
             Entry::Header(header) => {
                 self.header = (**header).clone();
-                self.retention = Retention::new(header);
+                self.segments = Segments::new(header);
                 self.has_begun = true;
             }
             Entry::Phase(phase) => self.begin_phase(phase, t),
             Entry::Window(window) => {
                 let turn = (window.arm, window.round);
-                if self.retention.is_past(turn, window.second) {
+                if self.segments.is_past(turn, window.second) {
                     return;
                 }
                 let second = self.seconds.entry(turn).or_default().entry(window.second).or_default();

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::{Latencies, Window};
 
-use crate::journeys;
+use crate::failures::{error_ratio, failed, timeouts};
 use crate::latency::{P99_SECONDS, P999_SECONDS, Quantile, Rolling};
-use crate::run::Run;
 
 /// One load second of one arm, all journeys together.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +17,7 @@ pub struct Second {
     pub offered: u64,
     /// Answered ok and in time.
     pub good: u64,
-    /// Failed, as [`journeys::failed`] counts.
+    /// Failed, as [`crate::journeys::failed`] counts.
     pub failed: u64,
     /// Not answered before the user gave up.
     pub timeouts: u64,
@@ -52,7 +51,7 @@ impl Second {
 
     /// Failed over offered; `None` where nothing was offered.
     pub fn error_ratio(&self) -> Option<f64> {
-        journeys::error_ratio(self.failed, self.offered)
+        error_ratio(self.failed, self.offered)
     }
 
     /// Journeys that ended in it; `None` where a window does not say.
@@ -71,7 +70,7 @@ impl Second {
         let all = || self.journeys.values();
         let sum = |of: fn(&Window) -> u64| all().map(of).sum::<u64>();
         let (offered, good, sent) = (sum(|w| w.offered), sum(|w| w.good), sum(|w| w.sent));
-        let (failed, timeouts) = (sum(journeys::failed), sum(journeys::timeouts));
+        let (failed, timeouts) = (sum(failed), sum(timeouts));
         let (probes, stale) = (sum(|w| w.probes), sum(|w| w.stale));
         self.closed = all().all(|w| w.closed);
         (self.offered, self.good, self.sent) = (offered, good, sent);
@@ -156,7 +155,7 @@ pub struct Counts {
     pub offered: u64,
     /// Answered ok and in time.
     pub good: u64,
-    /// Failed, as [`journeys::failed`] counts.
+    /// Failed, as [`crate::journeys::failed`] counts.
     pub failed: u64,
     /// Whether late answers can no longer change any of them.
     pub closed: bool,
@@ -165,49 +164,11 @@ pub struct Counts {
 impl Counts {
     /// Good over offered; `None` where nothing was offered.
     pub fn goodput(&self) -> Option<f64> {
-        journeys::error_ratio(self.good, self.offered)
+        error_ratio(self.good, self.offered)
     }
 
     /// Failed over offered; `None` where nothing was offered.
     pub fn error_ratio(&self) -> Option<f64> {
-        journeys::error_ratio(self.failed, self.offered)
-    }
-}
-
-impl Run {
-    /// Counts of load seconds `from..to` of an arm.
-    pub fn counts_between(&self, arm: char, round: u32, from: u32, to: u32) -> Counts {
-        let none = Counts { offered: 0, good: 0, failed: 0, closed: true };
-        self.seconds_between(arm, round, from, to).fold(none, |sum, (_, second)| Counts {
-            offered: sum.offered + second.offered,
-            good: sum.good + second.good,
-            failed: sum.failed + second.failed,
-            closed: sum.closed && second.closed,
-        })
-    }
-
-    /// A load second of an arm.
-    pub fn second(&self, arm: char, round: u32, second: u32) -> Option<&Second> {
-        self.seconds.get(&(arm, round))?.get(&second)
-    }
-
-    /// Load seconds `from..to` of an arm with their numbers, those known.
-    pub fn seconds_between(
-        &self,
-        arm: char,
-        round: u32,
-        from: u32,
-        to: u32,
-    ) -> impl DoubleEndedIterator<Item = (u32, &Second)> {
-        let known = self.seconds.get(&(arm, round));
-        known
-            .into_iter()
-            .flat_map(move |known| known.range(from..to.max(from)).map(|(at, second)| (*at, second)))
-    }
-
-    /// The newest load second of an arm that lies before `t` and is known.
-    pub fn newest_second_at(&self, arm: char, t: u64) -> Option<(u32, &Second)> {
-        let position = self.position_at(arm, t)?;
-        self.seconds_between(arm, position.round, 0, position.seconds).next_back()
+        error_ratio(self.failed, self.offered)
     }
 }

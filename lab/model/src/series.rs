@@ -94,7 +94,7 @@ impl Run {
 
     /// Failed journeys over offered, percent.
     pub fn error_series(&self, arm: char) -> Series {
-        self.percent(arm, crate::journeys::failed)
+        self.percent(arm, crate::failures::failed)
     }
 
     /// Arrivals that found no free slot over offered, percent.

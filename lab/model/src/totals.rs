@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::Window;
 
-use crate::run::{Run, Turn};
+use crate::block::Turn;
 
 /// Totals of windows that cannot change any more, and where those are that still can.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,20 @@ impl Counted {
             add(&mut self.closed, window);
         }
     }
+
+    /// Sums by arm and journey, with windows that still can change as they are in `current`.
+    pub fn sums<'w>(
+        &self,
+        current: impl Fn(Turn, u32, &str) -> Option<&'w Window>,
+    ) -> BTreeMap<(char, String), Window> {
+        let mut totals = self.closed.clone();
+        for (turn, second, journey) in &self.open {
+            if let Some(window) = current(*turn, *second, journey) {
+                add(&mut totals, window);
+            }
+        }
+        totals
+    }
 }
 
 /// Adds a window to the sum of its arm and journey.
@@ -31,18 +45,4 @@ fn add(totals: &mut BTreeMap<(char, String), Window>, window: &Window) {
     let total = totals.entry((window.arm, window.journey.clone())).or_default();
     total.add_counts(window);
     total.add_latencies(window);
-}
-
-impl Run {
-    /// Sums of each journey of each arm, as far as the record has come: windows of no second.
-    pub fn totals(&self) -> BTreeMap<(char, String), Window> {
-        let mut totals = self.counted.closed.clone();
-        for (turn, second, journey) in &self.counted.open {
-            let known = self.second(turn.0, turn.1, *second);
-            if let Some(window) = known.and_then(|second| second.window(journey)) {
-                add(&mut totals, window);
-            }
-        }
-        totals
-    }
 }

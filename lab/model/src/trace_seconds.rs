@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::{Class, TraceSecond};
 
-use crate::run::{Run, Turn};
+use crate::block::Turn;
 
 /// Where the time of an arm's paired requests that were due in one load second went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,24 +44,15 @@ impl TraceSeconds {
             sums.ns[part.class as usize] += part.ns;
         }
     }
-}
 
-impl Run {
-    /// Where the time of an arm's traced requests went that were due in a load second, all journeys together; `None`
-    /// where nothing of the round was traced, or its arms have not all ended yet.
-    pub fn unit_trace(&self, arm: char, round: u32, second: u32) -> Option<TracesOfSecond> {
-        self.unit_trace_of(arm, round, second, |_| true)
-    }
-
-    /// The same of some journeys, by name.
-    pub fn unit_trace_of(
+    /// Of the journeys that are meant, in one second; `None` where nothing of the turn was traced.
+    pub fn of_second(
         &self,
-        arm: char,
-        round: u32,
+        turn: Turn,
         second: u32,
         is_meant: impl Fn(&str) -> bool,
     ) -> Option<TracesOfSecond> {
-        let journeys = self.trace_seconds.0.get(&(arm, round)).filter(|_| second < self.length_s())?;
+        let journeys = self.0.get(&turn)?;
         let mut sum = Sums::default();
         let meant = journeys.iter().filter(|(journey, _)| is_meant(journey));
         for of in meant.filter_map(|(_, seconds)| seconds.get(&second)) {
@@ -72,10 +63,9 @@ impl Run {
         Some(TracesOfSecond { n: sum.pairs, total_ns: sum.ns.iter().sum(), classes })
     }
 
-    /// Traced requests of an arm in the whole run: those complete in all arms, and those complete here and not in all,
-    /// which no figure of [`Run::unit_trace`] has.
-    pub fn paired_traces(&self, arm: char) -> (u64, u64) {
-        let turns = self.trace_seconds.0.iter().filter(|((of, _), _)| *of == arm);
+    /// Of an arm in the whole run: requests complete in all arms, and those complete here and not in all.
+    pub fn paired(&self, arm: char) -> (u64, u64) {
+        let turns = self.0.iter().filter(|((of, _), _)| *of == arm);
         let sums = turns.flat_map(|(_, journeys)| journeys.values().flat_map(BTreeMap::values));
         sums.fold((0, 0), |(pairs, unpaired), sums| (pairs + sums.pairs, unpaired + sums.unpaired))
     }
@@ -86,7 +76,7 @@ mod tests {
     use record::{Entry, Header, Line, PartSum, PhasePlan};
 
     use super::*;
-    use crate::SECOND;
+    use crate::{Run, SECOND};
 
     fn line(arm: char, second: u32, journey: &str, pairs: u64, parts: &[(Class, u64)]) -> Line {
         let part = |(class, ns): &(Class, u64)| PartSum { place: "feed".into(), class: *class, ns: *ns };

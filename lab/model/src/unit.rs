@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use crate::SECOND;
 use crate::cpu_samples::Spent;
-use crate::run::{Run, Turn};
+use crate::run::Run;
+use crate::trace_seconds::TracesOfSecond;
 
 /// CPU of an arm in one load second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +21,6 @@ pub struct CpuOfSecond<'a> {
     /// workers spend outside of tasks, `other` what no part claims; the rest are tasks' own.
     pub parts: BTreeMap<&'a str, u64>,
 }
-
-/// Journeys that ended in each second.
-pub(crate) type Finished = BTreeMap<Turn, BTreeMap<u32, u64>>;
 
 impl Run {
     /// CPU of an arm in a load second by part; `None` where a process was not sampled or did not report.
@@ -48,6 +46,30 @@ impl Run {
         let known = self.finished.get(&(arm, round))?;
         let is_over = self.unit_time(arm, round, second)?.end <= self.now;
         is_over.then(|| known.get(&second).copied().unwrap_or(0))
+    }
+
+    /// Where the time of an arm's traced requests went that were due in a load second, all journeys together; `None`
+    /// where nothing of the round was traced, or its arms have not all ended yet.
+    pub fn unit_trace(&self, arm: char, round: u32, second: u32) -> Option<TracesOfSecond> {
+        self.unit_trace_of(arm, round, second, |_| true)
+    }
+
+    /// The same of some journeys, by name.
+    pub fn unit_trace_of(
+        &self,
+        arm: char,
+        round: u32,
+        second: u32,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Option<TracesOfSecond> {
+        let is_of_load = second < self.length_s();
+        self.trace_seconds.of_second((arm, round), second, is_meant).filter(|_| is_of_load)
+    }
+
+    /// Traced requests of an arm in the whole run: those complete in all arms, and those complete here and not in all,
+    /// which no figure of [`Run::unit_trace`] has.
+    pub fn paired_traces(&self, arm: char) -> (u64, u64) {
+        self.trace_seconds.paired(arm)
     }
 
     /// When a load second was, ns of the run; `None` where the round had not begun or its load was shorter.

@@ -1,0 +1,24 @@
+//! One go of the load, and whose it is.
+
+/// An arm and a round, from 1.
+pub(crate) type Turn = (char, u32);
+
+/// One go of the load: all arms side by side, or one arm's turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// When its load started, ns of the run.
+    pub start: u64,
+    pub round: u32,
+    /// Letters it concerns; empty for all.
+    pub arms: String,
+}
+
+impl Block {
+    pub fn is_of(&self, turn: Turn) -> bool {
+        self.round == turn.1 && self.concerns(turn.0)
+    }
+
+    pub fn concerns(&self, arm: char) -> bool {
+        self.arms.is_empty() || self.arms.contains(arm)
+    }
+}
