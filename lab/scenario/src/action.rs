@@ -2,6 +2,7 @@
 //!
 //! In a monolith the step acts on the whole program: the process that hosts the named component.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,7 +10,7 @@ use contract::placement::MAX_REPLICAS;
 use fault::Actuator;
 use policy::Policy;
 use policy::units::{Factor, HumanDuration, Ratio};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use scorecard::Expectation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -127,8 +128,21 @@ pub struct Drain {}
 #[serde(deny_unknown_fields)]
 pub struct Reconfigure {
     /// Policies by edge, which override those in force.
-    #[schemars(with = "crate::file::Policies")]
+    #[schemars(with = "Policies")]
     pub policy: BTreeMap<String, Policy>,
+}
+
+/// `[policy."A->B"]`; the names are those of the catalogue.
+pub(crate) struct Policies;
+
+impl JsonSchema for Policies {
+    fn schema_name() -> Cow<'static, str> {
+        "Policies".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, Policy>::json_schema(generator)
+    }
 }
 
 /// `do = "load"`: multiplies the rate while it lasts. The schedule is drawn before the run.

@@ -9,13 +9,12 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::copies::{CopyCount, ZoneMember};
+use crate::declared::{ArmName, CopyCount, ZoneMember};
 use crate::file::GroupingOptions;
-use crate::names::ArmName;
-use crate::read::{Reader, Value};
+use crate::reader::Reader;
 use crate::scenario::Arm;
 use crate::source::unknown;
-use crate::tokens::{find_key, find_string, find_token, remove, tokens};
+use crate::tokens::{Value, find_key, find_string, find_token, remove, tokens};
 
 /// Sections that a variant may override.
 const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];

@@ -2,8 +2,8 @@
 
 use scorecard::expect::{Op, Query, Side, Window};
 
-use crate::expectations::{ExpectationRole, PlacedExpectation};
-use crate::read::Reader;
+use crate::declared::{ExpectationRole, PlacedExpectation};
+use crate::reader::Reader;
 use crate::scenario::{Arm, Phase, Step, ns};
 use crate::source::Source;
 

@@ -1,36 +1,12 @@
 //! Checks that the copies which steps name exist in some arm: `photo#7` of two copies could never be hit.
 
-use std::ops::Range;
-
-use contract::ProcessPlan;
 use fault::target::BROKER;
 use fault::{Pattern, Target};
 
 use crate::action::Action;
-use crate::read::Reader;
+use crate::declared::{CopyCount, PlacedTarget, ZoneMember};
+use crate::reader::Reader;
 use crate::scenario::Step;
-
-/// A process of a topology, with the number of its copies.
-#[derive(Clone, Debug)]
-pub(crate) struct CopyCount {
-    pub(crate) topology: String,
-    pub(crate) process: ProcessPlan,
-}
-
-/// A copy that a zone of a topology holds, with its place in the file.
-#[derive(Clone, Debug)]
-pub(crate) struct ZoneMember {
-    pub(crate) topology: String,
-    pub(crate) member: String,
-    pub(crate) span: Range<usize>,
-}
-
-/// A target with its place in the file.
-#[derive(Clone, Debug)]
-pub(crate) struct PlacedTarget {
-    pub(crate) target: Target,
-    pub(crate) span: Range<usize>,
-}
 
 impl CopyCount {
     /// Whether the process has this name, or holds the component of this name.

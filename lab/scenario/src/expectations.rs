@@ -1,6 +1,5 @@
 //! Reads `[expect]` and `[stop]`: what must hold, and what ends a run early.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use policy::units::HumanDuration;
@@ -8,40 +7,12 @@ use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::read::{Reader, STOP_KEY, Value};
+use crate::declared::{ExpectationRole, PlacedExpectation};
+use crate::read::STOP_KEY;
+use crate::reader::Reader;
 use crate::scenario::{Assertion, Phase, Stop, ns};
 use crate::source::{Source, unknown};
-use crate::tokens::remove;
-
-/// Where an expectation stands, which decides what it may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExpectationRole {
-    /// In `valid` or `check`: judged once, at the end.
-    Claim,
-    /// Ends the run early.
-    Stop,
-    /// Ends a step early.
-    Until,
-    /// What must be seen of a step.
-    Symptom,
-    /// Promotes a deploy.
-    Promotion,
-}
-
-impl ExpectationRole {
-    /// Whether it is judged again and again, so that it can hold for a time.
-    pub(crate) const fn may_be_held(self) -> bool {
-        matches!(self, Self::Stop | Self::Until)
-    }
-}
-
-/// An expectation of the file, with its place and its role.
-#[derive(Clone, Debug)]
-pub(crate) struct PlacedExpectation {
-    pub(crate) that: Expectation,
-    pub(crate) span: Range<usize>,
-    pub(crate) role: ExpectationRole,
-}
+use crate::tokens::{Value, remove};
 
 impl Reader<'_> {
     pub(crate) fn expectations(

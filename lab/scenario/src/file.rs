@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 
 use contract::{Carrier, Placement};
 use fault::{Fault, Match, Target};
+use policy::ServiceOptions;
 use policy::units::HumanDuration;
 use policy::units::schema::{patterns, text};
-use policy::{Policy, ServiceOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use scorecard::measures::CATALOGUE;
 use serde_json::Value;
 use traffic::load::Load;
 
-use crate::action::{Build, Deploy, Drain, Reconfigure, Rollback, Scale, Surge};
+use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge};
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
 
 /// A scenario of Cleave.
@@ -104,19 +104,6 @@ impl JsonSchema for Services {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         BTreeMap::<String, ServiceOptions>::json_schema(generator)
-    }
-}
-
-/// `[policy."A->B"]`; the names are those of the catalogue.
-pub(crate) struct Policies;
-
-impl JsonSchema for Policies {
-    fn schema_name() -> Cow<'static, str> {
-        "Policies".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, Policy>::json_schema(generator)
     }
 }
 

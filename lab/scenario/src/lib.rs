@@ -1,6 +1,7 @@
 //! Reads, checks and explains scenario files.
 //!
-//! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own.
+//! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own. `reader`:
+//!   what each is read with; `declared`: what they leave to be compared.
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
@@ -14,6 +15,7 @@ pub mod action;
 mod arms;
 mod claims;
 mod copies;
+mod declared;
 mod expectations;
 pub mod explain;
 mod file;
@@ -21,6 +23,7 @@ mod load;
 pub mod names;
 mod optional_keys;
 pub mod read;
+mod reader;
 mod references;
 pub mod scenario;
 pub mod schema;

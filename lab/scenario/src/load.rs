@@ -9,7 +9,7 @@ use traffic::arrival_trace;
 use traffic::load::{Load, Surge};
 
 use crate::action::Action;
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::scenario::Step;
 use crate::source::Source;
 use crate::tokens::{find_token, remove, tokens, within};

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use contract::Placement;
 
-use crate::read::Reader;
+use crate::declared::ArmName;
+use crate::reader::Reader;
 
 /// Longest name, bytes: names stand in columns, and in names of files, which end at 255.
 const MAX_NAME_BYTES: usize = 64;
@@ -14,26 +15,6 @@ const RUN_FILES: [&str; 6] =
 
 /// Names that targets and measures have for other things.
 const RESERVED_PROCESSES: [&str; 4] = ["gateway", "registry", "broker", "host"];
-
-/// An arm by the words that an expectation binds to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ArmName {
-    pub(crate) name: String,
-    pub(crate) topology: String,
-    pub(crate) variant: String,
-}
-
-impl ArmName {
-    pub(crate) fn new(topology: &str, variant: &str) -> Self {
-        let name = if variant.is_empty() { topology.to_owned() } else { format!("{variant}/{topology}") };
-        Self { name, topology: topology.to_owned(), variant: variant.to_owned() }
-    }
-
-    /// Whether every axis names it.
-    pub(crate) fn fits(&self, axes: &[String]) -> bool {
-        axes.iter().all(|axis| [&self.name, &self.topology, &self.variant].contains(&axis))
-    }
-}
 
 /// The folder of an arm, below the run's.
 pub fn arm_folder(name: &str) -> String {

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::action::{Action, lasts_by_name};
-use crate::read::Reader;
+use crate::reader::Reader;
 
 /// Where the keys of a step stand that only some actions carry out.
 pub(crate) struct OptionalKeys {

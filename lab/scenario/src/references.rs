@@ -6,8 +6,8 @@ use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
 use crate::action::Action;
-use crate::expectations::PlacedExpectation;
-use crate::read::Reader;
+use crate::declared::PlacedExpectation;
+use crate::reader::Reader;
 use crate::scenario::Step;
 use crate::source::{Source, unknown};
 

@@ -8,14 +8,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action};
-use crate::copies::PlacedTarget;
-use crate::expectations::ExpectationRole;
+use crate::declared::{ExpectationRole, PlacedTarget};
 use crate::optional_keys::OptionalKeys;
-use crate::read::{Reader, Value};
+use crate::reader::Reader;
 use crate::scenario::{Phase, Pick, Step, ns};
 use crate::source::{Source, unknown};
 use crate::targets;
-use crate::tokens::remove;
+use crate::tokens::{Value, remove};
 
 /// Keys of every step.
 const STEP_KEYS: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ramp", "until", "symptom"];

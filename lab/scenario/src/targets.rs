@@ -5,7 +5,7 @@ use std::ops::Range;
 use fault::{Pattern, Target, TargetKind};
 
 use crate::action::Action;
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::source::unknown;
 
 impl Reader<'_> {

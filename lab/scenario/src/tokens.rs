@@ -5,8 +5,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use crate::read::Value;
 use crate::source::unknown;
+
+/// A value with its place.
+pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 
 pub(crate) fn remove<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Value<'i>> {
     table.remove_entry(key).map(|(_, value)| value)

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action, Reconfigure};
-use crate::expectations::ExpectationRole;
-use crate::read::Reader;
+use crate::declared::ExpectationRole;
+use crate::reader::Reader;
 use crate::source::{Source, unknown};
 use crate::tokens::{Token, find_key, find_string, tokens};
 
