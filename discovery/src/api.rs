@@ -35,7 +35,7 @@ use crate::instance::{
     Announcement, Delta, Epoch, EventId, InstanceId, Key, RegistryEpoch, Revision, ServiceName, Snapshot,
     WatchFilter,
 };
-use crate::registry::{RegistryFault, Shared};
+use crate::registry::{Registry, RegistryFault, Shared};
 use crate::registry_state::{CatchUp, Command, CommandError};
 
 /// Header that carries the run's token.
@@ -84,7 +84,14 @@ pub struct RenewalReply {
     pub unknown: Vec<Key>,
 }
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+impl Registry {
+    /// Its HTTP API.
+    pub fn router(&self) -> Router {
+        router(self.shared.clone())
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
     let mutating = Router::new()
         .route("/v1/services/{service}/instances/{id}", put(register).delete(deregister))
         .route("/v1/services/{service}/instances/{id}/renew", post(renew))

@@ -9,7 +9,6 @@ use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::api;
 use crate::instance::{EventId, RegistryEpoch, Snapshot, WatchFilter};
 use crate::registry_state::{CatchUp, Command, CommandError, Event, RegistryState, Rules};
 
@@ -41,7 +40,7 @@ impl Options {
 /// The registry: cheap to clone, hosted in any process.
 #[derive(Clone)]
 pub struct Registry {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
@@ -69,11 +68,6 @@ impl Registry {
         let (closed, _) = watch::channel(false);
         let (injected, _) = watch::channel(None);
         Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, injected }) }
-    }
-
-    /// Its HTTP API; see [`crate::api`].
-    pub fn router(&self) -> axum::Router {
-        api::router(self.shared.clone())
     }
 
     /// Starts the sweep. When the tasks close, the sweep ends, and the watches with it.

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use contract::{ComponentName, Principal};
 
-use crate::target::Pattern;
-
 /// A side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -35,15 +33,6 @@ pub struct CallSite<'a> {
     /// On the caller's side, the copy that is asked: `photo#0`. On the callee's, the
     /// copy that answers.
     pub copy: Option<&'a str>,
-}
-
-impl CallSite<'_> {
-    /// Whether the process that answers is the one named.
-    pub(crate) fn is_process(&self, pattern: Pattern) -> bool {
-        let Pattern::Instance(name, index) = pattern else { return false };
-        let parts = self.copy.and_then(|copy| copy.split_once('#'));
-        parts.is_some_and(|(process, n)| process == name.as_str() && n.parse() == Ok(index))
-    }
 }
 
 /// How a call ends without arriving.

@@ -87,6 +87,13 @@ impl Pattern {
         }
     }
 
+    /// Whether it names the process that answers at `site`.
+    fn names_process_at(self, site: &CallSite<'_>) -> bool {
+        let Self::Instance(name, index) = self else { return false };
+        let parts = site.copy.and_then(|copy| copy.split_once('#'));
+        parts.is_some_and(|(process, n)| process == name.as_str() && n.parse() == Ok(index))
+    }
+
     /// The component or process, where one is named.
     pub fn name(self) -> Option<ComponentName> {
         match self {
@@ -148,8 +155,7 @@ impl Target {
             }
             (Self::Node(pattern), Side::Callee) => {
                 // A process may be called otherwise than what it holds; the lease came to it alone.
-                matches!(pattern, Pattern::Instance(..)) && site.is_process(pattern)
-                    || pattern.matches(site.callee)
+                pattern.names_process_at(site) || pattern.matches(site.callee)
             }
             _ => false,
         }

@@ -2,32 +2,16 @@
 //! versions are counted per component.
 
 use contract::ComponentName;
-use contract::hash::fnv1a64;
 use sqlx::AssertSqlSafe;
 
+use crate::schema::MIGRATIONS;
 use crate::{Database, StorageError};
 
-/// One step of a component's schema. Once shipped it never changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Migration {
-    /// From 1, without gaps.
-    pub version: i64,
-    /// What it adds, for people.
-    pub name: &'static str,
-    /// Statements, in the portable subset.
-    pub sql: &'static str,
-}
-
-impl Migration {
-    /// Changes when the step does.
-    pub fn checksum(&self) -> u64 {
-        fnv1a64(self.sql.as_bytes())
-    }
-}
+pub use crate::schema::Migration;
 
 /// Changes when storage's own tables do.
 pub fn schema_checksum() -> u64 {
-    crate::schema::MIGRATIONS.iter().fold(0, |sum, step| sum.rotate_left(7) ^ step.checksum())
+    MIGRATIONS.iter().fold(0, |sum, step| sum.rotate_left(7) ^ step.checksum())
 }
 
 impl Database {

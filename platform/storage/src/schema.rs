@@ -1,9 +1,28 @@
-//! Storage's own tables, in every database.
+//! What a step of a schema is, and storage's own tables, in every database.
 
-use crate::Migration;
+use contract::ComponentName;
+use contract::hash::fnv1a64;
 
-/// Prefix of them, as a component's name would be.
-pub(crate) const OWNER: contract::ComponentName = contract::ComponentName::of("storage");
+/// One step of a component's schema. Once shipped it never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// From 1, without gaps.
+    pub version: i64,
+    /// What it adds, for people.
+    pub name: &'static str,
+    /// Statements, in the portable subset.
+    pub sql: &'static str,
+}
+
+impl Migration {
+    /// Changes when the step does.
+    pub fn checksum(&self) -> u64 {
+        fnv1a64(self.sql.as_bytes())
+    }
+}
+
+/// Prefix of storage's own tables, as a component's name would be.
+pub(crate) const OWNER: ComponentName = ComponentName::of("storage");
 
 pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,

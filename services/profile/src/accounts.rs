@@ -165,7 +165,8 @@ impl Accounts {
         if let Some(first) = write.stored_reply(&mut tx).await? {
             return Ok(first);
         }
-        let profile = store::edit(tx.conn(), me, &edit).await?.ok_or_else(gone)?;
+        let edited = store::edit(tx.conn(), me, edit.name.as_deref(), edit.bio.as_deref()).await?;
+        let profile = edited.ok_or_else(gone)?;
         let id = format!("ProfileChanged/{me}/{}", profile.version);
         let event = ProfileChanged { profile };
         self.bus.publish(cx, &mut tx, id, &event).await?;

@@ -8,7 +8,6 @@ use profile_api::{Profile, UserId};
 use sqlx::QueryBuilder;
 use storage::{Connection, Database, Engine, Migration, StorageError, Tx, query};
 
-use crate::accounts::Edit;
 use crate::passwords;
 
 /// Its tables. `profile_retired` keeps the ids of deleted accounts, 8 bytes
@@ -91,7 +90,12 @@ pub async fn password(conn: &mut Connection, id: UserId) -> Result<Option<String
 }
 
 /// Changes what is given; the account as it is then, if it exists.
-pub async fn edit(conn: &mut Connection, id: UserId, edit: &Edit) -> Result<Option<Profile>, StorageError> {
+pub async fn edit(
+    conn: &mut Connection,
+    id: UserId,
+    name: Option<&str>,
+    bio: Option<&str>,
+) -> Result<Option<Profile>, StorageError> {
     let update = sqlx::query_as::<_, Row>(
         "UPDATE profile_accounts
          SET name = COALESCE($2, name), bio = COALESCE($3, bio), version = version + 1
@@ -99,8 +103,8 @@ pub async fn edit(conn: &mut Connection, id: UserId, edit: &Edit) -> Result<Opti
          RETURNING id, handle, name, bio, version",
     )
     .bind(id.sql())
-    .bind(&edit.name)
-    .bind(&edit.bio);
+    .bind(name)
+    .bind(bio);
     Ok(query("UPDATE", ACCOUNTS, update.fetch_optional(conn)).await?.map(profile))
 }
 

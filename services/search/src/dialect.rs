@@ -7,8 +7,6 @@ use contract::Refusal;
 use search_api::{PersonHit, PhotoHit};
 use storage::{Connection, Migration, StorageError, query};
 
-use crate::finder::PageRange;
-
 /// The index tables. Contentless: words are indexed, the text stays in the rows
 /// alone. Case and accents do not count.
 pub const INDEX: Migration = Migration {
@@ -31,6 +29,15 @@ const PHOTOS: &str = "search_photos_text";
 const QUESTION_MAX: usize = 200;
 /// Words of a question: every one is a list to intersect.
 const WORDS_MAX: usize = 16;
+
+/// Hits to skip, and how many to give after them.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRange {
+    /// At most [`crate::finder::OFFSET_MAX`].
+    pub offset: u32,
+    /// At most 101: a page and one more, to know whether another follows.
+    pub limit: u32,
+}
 
 /// Words to look for, in the database's query language.
 #[derive(Debug, PartialEq, Eq)]

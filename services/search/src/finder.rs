@@ -5,20 +5,11 @@ use contract::{Answer, CallContext, Pending, Refusal};
 use search_api::{FindPeople, FindPhotos, PersonHit, PhotoHit};
 use storage::Database;
 
-use crate::dialect::{self, Terms};
+use crate::dialect::{self, PageRange, Terms};
 
 /// The component: an index of photos and one of people.
 pub struct Finder {
     db: Database,
-}
-
-/// Hits to skip, and how many to give after them.
-#[derive(Clone, Copy, Debug)]
-pub struct PageRange {
-    /// At most [`OFFSET_MAX`].
-    pub offset: u32,
-    /// At most 101: a page and one more, to know whether another follows.
-    pub limit: u32,
 }
 
 /// Users rarely read further, and ranking all hits again for each page is expensive.

@@ -17,7 +17,8 @@ use contract::Refusal;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 
-use crate::finder::{Finder, OFFSET_MAX, PageRange};
+use crate::dialect::PageRange;
+use crate::finder::{Finder, OFFSET_MAX};
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")];

@@ -3,10 +3,6 @@
 use component::Service;
 use contract::{ComponentName, ProcessPlan};
 use history::History;
-use node::{GatewayFactory, NodeContents};
-use storage::OutboundTopics;
-
-use crate::door::FrontDoor;
 
 /// Every service of the application.
 pub static CATALOGUE: &[&Service<History>] =
@@ -20,26 +16,6 @@ pub fn components() -> Vec<ComponentName> {
 /// The services that live in a process.
 pub fn hosted(hosts: &[ComponentName]) -> impl Iterator<Item = &'static Service<History>> + '_ {
     CATALOGUE.iter().copied().filter(|service| hosts.contains(&service.name))
-}
-
-/// What the process that holds these is made of.
-pub fn parts(hosts: &[ComponentName], gateway: bool) -> NodeContents {
-    NodeContents {
-        services: hosted(hosts).collect(),
-        outbound: outward_topics(hosts),
-        gateway: gateway.then(|| Box::new(FrontDoor) as Box<dyn GatewayFactory>),
-    }
-}
-
-/// Topics published here, with those who consume them in another database.
-fn outward_topics(hosts: &[ComponentName]) -> OutboundTopics {
-    let mut outbound = OutboundTopics::default();
-    for consumer in CATALOGUE.iter().filter(|service| !hosts.contains(&service.name)) {
-        for topic in consumer.consumes.iter().filter(|topic| hosts.contains(&topic.publisher)) {
-            outbound.add(topic.name, consumer.name);
-        }
-    }
-    outbound
 }
 
 /// How a placement is spelled in the record: which edges are function calls
@@ -72,14 +48,6 @@ mod tests {
     use contract::Topic;
 
     use super::*;
-
-    #[test]
-    fn a_monolith_has_no_outward_topic_and_services_have_all() {
-        let all = components();
-        assert_eq!(outward_topics(&all), OutboundTopics::default());
-        let photo = outward_topics(&[ComponentName::of("photo")]);
-        assert_eq!(photo.topics().collect::<Vec<_>>(), ["PhotoDeleted", "PhotoPosted"]);
-    }
 
     #[test]
     fn names_and_routes_are_unique() {
@@ -115,17 +83,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_process_watches_whom_it_needs() {
-        let names = |parts: NodeContents| {
-            parts.remote_dependencies().into_iter().map(|n| n.as_str()).collect::<Vec<_>>()
-        };
-        let all = components();
-        assert!(names(parts(&all, true)).is_empty(), "a monolith has all components");
-        assert_eq!(names(parts(&[], true)).len(), all.len(), "the door alone leads to all");
-        let feed = names(parts(&[ComponentName::of("feed")], false));
-        assert_eq!(feed, ["follower", "photo", "profile"]);
     }
 }

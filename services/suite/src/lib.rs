@@ -1,6 +1,7 @@
 //! The catalogue: one line per service, and what a process is made of for a placement.
 //!
 //! - [`catalogue`]: the services; adding one is adding its line.
+//! - [`contents`]: what a process of a placement is made of.
 //! - [`door`]: the gateway, with the routes of all of them, as a node's public door.
 //! - [`load`](mod@load): tables filled in bulk from a history.
 //!
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use node::NodeConfig;
 
 pub mod catalogue;
+pub mod contents;
 pub mod door;
 pub mod load;
 
@@ -18,6 +20,6 @@ pub use catalogue::{CATALOGUE, components};
 
 /// Runs the process of a configuration until it is asked to leave; see [`node::run`].
 pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
-    let parts = catalogue::parts(config.hosts(), config.process.gateway);
+    let parts = contents::parts(config.hosts(), config.process.gateway);
     node::run(config, parts, lifeline)
 }
