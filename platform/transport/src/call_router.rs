@@ -10,14 +10,13 @@ use fault::LeaseTable;
 use policy::{Cancellation, EdgePattern, EffectivePolicy, Policy, ServiceOptions};
 use runtime::{Tasks, clock};
 
+use crate::call_route::{CallRoute, DecodingHandler};
 use crate::carrier::local::LocalClient;
-use crate::carrier::remote::RemoteClient;
+use crate::carrier::remote::{CallTarget, RemoteClient};
 use crate::carrier::wire::WireClient;
 use crate::carrier::{CallHandler, callee};
 use crate::cluster::Clusters;
 use crate::edge::Edge;
-use crate::inbound_calls::{CallRoute, DecodingHandler};
-use crate::server_layer::ServerLayer;
 use crate::server_stack::{ServerStack, SimulatedServer, SimulatedServers};
 
 /// What a process's router of calls is made from.
@@ -46,7 +45,7 @@ pub struct CallRouterOptions {
 
 /// Finds the way from a caller to the component that answers. Cheap to clone.
 #[derive(Clone)]
-pub struct CallRouter(Arc<RouterState>);
+pub struct CallRouter(pub(crate) Arc<RouterState>);
 
 pub(crate) struct RouterState {
     pub options: CallRouterOptions,
@@ -97,17 +96,6 @@ impl CallRouter {
     /// first question, so components may be opened in any order.
     pub fn ask<C: Call>(&self, caller: ComponentName) -> Arc<dyn Answer<C>> {
         Arc::new(LazyClient::<C> { router_state: self.0.clone(), caller, client: OnceLock::new() })
-    }
-
-    /// `POST /call/{name}` for everything answered here. Needs the run's token.
-    pub fn router(&self) -> axum::Router {
-        crate::inbound_calls::router(self.0.clone())
-    }
-
-    /// What a component's public routes stand behind: [`ServerLayer`] with this
-    /// process's faults and cancellation policies.
-    pub fn server_layer(&self, component: ComponentName) -> ServerLayer {
-        ServerLayer::on(component, self.0.clone())
     }
 
     /// What a caller knows of a callee: breaker, budget, bulkhead.
@@ -170,7 +158,8 @@ impl RouterState {
     fn client<C: Call>(&self, caller: ComponentName) -> Result<Arc<dyn Answer<C>>, Refusal> {
         let callee = callee::<C>();
         if !self.options.hosts.contains(&callee) {
-            return Ok(Arc::new(RemoteClient::<C>::new(self.edge(caller, callee), self)));
+            let target = CallTarget::of::<C>(self.options.carrier, &self.options.token, self.options.schema);
+            return Ok(Arc::new(RemoteClient::<C>::new(self.edge(caller, callee), target)));
         }
         let handler = self.handler::<C>().ok_or_else(|| {
             Refusal::unavailable(

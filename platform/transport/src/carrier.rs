@@ -55,14 +55,6 @@ fn local_context(cx: &CallContext, caller: ComponentName, deadline: bool) -> Cal
     cx
 }
 
-/// Work for a caller that has stopped waiting is refused.
-pub(crate) fn check_deadline(cx: &CallContext) -> Result<(), Refusal> {
-    match cx.deadline.remaining(clock::now()) {
-        Some(_) => Ok(()),
-        None => Err(Refusal::too_late()),
-    }
-}
-
 /// What a call asks for, as a cache would know it.
 fn key_of<C: Call>(call: &C) -> u64 {
     fnv1a64_with(&Codec::Postcard.encode(call), fnv1a64_with(C::NAME.as_bytes(), 0))

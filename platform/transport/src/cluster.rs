@@ -16,7 +16,7 @@ use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
 use crate::BodyError;
-use crate::attempt::{AttemptError, NotSentReason};
+use crate::attempt_error::{AttemptError, NotSentReason};
 use crate::pool::{self, Detours, Pool, PoolError};
 
 /// State of an instance, as it or the registry reports it.

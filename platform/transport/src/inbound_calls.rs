@@ -6,17 +6,16 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use bytes::Bytes;
-use contract::{Call, CallContext, ComponentName, Pending, Refusal, RefusalKind};
+use contract::{CallContext, Refusal, RefusalKind};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response};
 use runtime::cost::{self, Part};
 use runtime::{clock, scope};
-use telemetry::ServerMetrics;
 use tracing::Instrument;
 
-use crate::call_router::RouterState;
-use crate::carrier::{CallHandler, callee};
+use crate::call_route::CallRoute;
+use crate::call_router::{CallRouter, RouterState};
 use crate::codec::Codec;
 use crate::server_layer::work;
 use crate::{Body, BodyError, headers, refusal_response};
@@ -24,62 +23,11 @@ use crate::{Body, BodyError, headers, refusal_response};
 /// Largest call, bytes. Photos do not travel by call.
 const MAX_CALL: u64 = 8 << 20;
 
-/// A call that is answered here, as bytes.
-pub(crate) struct CallRoute {
-    component: ComponentName,
-    /// `/call/{NAME}`, which is also its route in metrics and spans.
-    route: String,
-    raw_handler: Box<dyn RawCallHandler>,
-    metrics: Arc<ServerMetrics>,
-}
-
-/// A call of any type, arriving as bytes.
-pub(crate) trait RawCallHandler: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn component(&self) -> ComponentName;
-    fn handle_raw<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes>;
-}
-
-/// Decodes, lets the component answer, encodes.
-pub(crate) struct DecodingHandler<C: Call>(Arc<CallHandler<C>>);
-
-impl<C: Call> DecodingHandler<C> {
-    pub fn new(handler: Arc<CallHandler<C>>) -> Self {
-        Self(handler)
+impl CallRouter {
+    /// `POST /call/{name}` for everything answered here. Needs the run's token.
+    pub fn router(&self) -> Router {
+        Router::new().route("/call/{name}", post(call)).with_state(self.0.clone())
     }
-}
-
-impl<C: Call> RawCallHandler for DecodingHandler<C> {
-    fn name(&self) -> &'static str {
-        C::NAME
-    }
-
-    fn component(&self) -> ComponentName {
-        callee::<C>()
-    }
-
-    fn handle_raw<'a>(&'a self, cx: &'a CallContext, codec: Codec, body: Bytes) -> Pending<'a, Bytes> {
-        Box::pin(async move {
-            let call = codec.decode(&body).map_err(|why| {
-                let cause = std::error::Error::source(&why).map(ToString::to_string).unwrap_or_default();
-                Refusal::bad_request("call_unreadable", format!("`{}`: {why}: {cause}", C::NAME))
-            })?;
-            let reply = self.0.handle(cx, call).await?;
-            Ok(codec.encode(&reply))
-        })
-    }
-}
-
-impl CallRoute {
-    pub fn new(raw_handler: impl RawCallHandler + 'static) -> Self {
-        let (component, route) = (raw_handler.component(), format!("/call/{}", raw_handler.name()));
-        let metrics = ServerMetrics::of(component, "POST", &route);
-        Self { component, route, raw_handler: Box::new(raw_handler), metrics }
-    }
-}
-
-pub(crate) fn router(router_state: Arc<RouterState>) -> Router {
-    Router::new().route("/call/{name}", post(call)).with_state(router_state)
 }
 
 async fn call(State(router_state): State<Arc<RouterState>>, request: Request) -> Response<axum::body::Body> {

@@ -5,8 +5,10 @@
 //!   [`carrier::remote`]; [`carrier::http`] is one try at one endpoint.
 //! - [`stack`]: the one stack of layers of every edge, the gateway's too; a file each below.
 //! - [`edge`]: what the layers of one caller and callee share: policy, breaker, budget, metrics.
-//! - [`inbound_calls`]: `POST /call/{name}`, where remote calls arrive. [`server_layer`]: the same for public routes.
-//! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them.
+//! - [`inbound_calls`]: `POST /call/{name}`, where remote calls arrive; `call_route`: as bytes. [`server_layer`]: the same
+//!   for public routes.
+//! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them; `attempt_error`: how
+//!   it fails.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end. Both ask `probe` where a
 //!   connection must not be taken for what it no longer is.
 //! - [`body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
@@ -16,12 +18,15 @@
 //! below it without the call router.
 
 pub mod attempt;
+mod attempt_error;
 pub mod body;
+mod call_route;
 pub mod call_router;
 pub mod carrier;
 pub mod cluster;
 pub mod codec;
 pub mod control;
+mod deadline;
 pub mod edge;
 pub mod fault_injection;
 pub mod headers;

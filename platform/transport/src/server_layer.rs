@@ -17,7 +17,7 @@ use telemetry::ServerMetrics;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::call_router::RouterState;
+use crate::call_router::{CallRouter, RouterState};
 use crate::{headers, refusal_response};
 
 /// A layer without faults and detached work: spans, metrics, deadline and cost
@@ -34,11 +34,15 @@ pub struct ServerLayer {
     router_state: Option<Arc<RouterState>>,
 }
 
-impl ServerLayer {
-    pub(crate) fn on(component: ComponentName, router_state: Arc<RouterState>) -> Self {
-        Self { component, router_state: Some(router_state) }
+impl CallRouter {
+    /// What a component's public routes stand behind: [`ServerLayer`] with this
+    /// process's faults and cancellation policies.
+    pub fn server_layer(&self, component: ComponentName) -> ServerLayer {
+        ServerLayer { component, router_state: Some(self.0.clone()) }
     }
+}
 
+impl ServerLayer {
     async fn pass<S>(self, service: S, request: Request) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,

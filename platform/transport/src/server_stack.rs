@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::Instrument;
 
+use crate::deadline::check_deadline;
 use crate::fault_injection::{self, InjectionPoint};
 use crate::server_stack::cache::Cache;
 
@@ -223,7 +224,7 @@ impl ServerStack {
 
     /// Work for a caller that has stopped waiting is refused.
     pub fn on_time(&self, cx: &CallContext) -> Result<(), Refusal> {
-        crate::carrier::check_deadline(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
+        check_deadline(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
     }
 }
 

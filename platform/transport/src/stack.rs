@@ -10,13 +10,13 @@ mod bulkhead;
 mod deadline;
 mod fault;
 mod hedge;
-mod message;
+pub(crate) mod layer;
+pub(crate) mod message;
 mod retry;
 mod throttle;
 mod timeout;
 mod trace;
 
-use std::future::Future;
 use std::sync::Arc;
 
 pub use message::{AttemptContext, Message, OutboundCall, Outcome};
@@ -26,18 +26,13 @@ use self::bulkhead::BulkheadLayer;
 use self::deadline::DeadlineLayer;
 use self::fault::FaultLayer;
 use self::hedge::HedgeLayer;
+pub(crate) use self::layer::Layer;
 use self::retry::RetryLayer;
 use self::throttle::ThrottleLayer;
 use self::timeout::TryTimeoutLayer;
 use self::trace::TraceLayer;
 use crate::carrier::http::HttpCarrier;
 use crate::edge::Edge;
-
-/// One layer around the next. The layers of a stack are one type, so that nothing is
-/// boxed on the way down.
-pub(crate) trait Layer: Send + Sync {
-    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send;
-}
 
 type Tries = ThrottleLayer<BreakerLayer<BulkheadLayer<TryTimeoutLayer<FaultLayer<HttpCarrier>>>>>;
 type Layers = DeadlineLayer<TraceLayer<RetryLayer<HedgeLayer<Tries>>>>;

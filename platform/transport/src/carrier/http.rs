@@ -8,7 +8,8 @@ use tracing::Instrument;
 use crate::attempt::{self, AttemptError, NotSentReason};
 use crate::cluster::Endpoint;
 use crate::edge::{CallFailure, Edge, Progress};
-use crate::stack::{AttemptContext, Layer, Message, OutboundCall, Outcome};
+use crate::stack::layer::Layer;
+use crate::stack::message::{AttemptContext, Message, OutboundCall, Outcome};
 
 /// Picks an endpoint, sends, and reads the reply as the message asks for it.
 pub(crate) struct HttpCarrier {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use contract::{Answer, Call, CallContext, Pending, Refusal, RefusalKind, Repeat};
+use contract::{Answer, Call, CallContext, Carrier, Pending, Refusal, RefusalKind, Repeat};
 use fault::Corruption;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -18,7 +18,6 @@ use tokio::time::timeout_at;
 use tracing::Span;
 
 use crate::attempt::AttemptError;
-use crate::call_router::RouterState;
 use crate::codec::Codec;
 use crate::edge::{CallFailure, Edge, Progress};
 use crate::stack::{AttemptContext, EdgeStack, Message, OutboundCall, Outcome};
@@ -37,7 +36,7 @@ pub(crate) struct RemoteClient<C: Call> {
 }
 
 /// What all calls of one client have in common.
-struct CallTarget {
+pub(crate) struct CallTarget {
     /// Name of the call.
     name: &'static str,
     /// `/call/{NAME}`.
@@ -49,6 +48,19 @@ struct CallTarget {
     schema: u32,
 }
 
+impl CallTarget {
+    /// Of calls of one type.
+    pub fn of<C: Call>(carrier: Carrier, token: &str, schema: u32) -> Self {
+        Self {
+            name: C::NAME,
+            uri: format!("/call/{}", C::NAME).parse().expect("names of calls are plain"),
+            codec: Codec::of(carrier),
+            token: HeaderValue::from_str(token).ok(),
+            schema,
+        }
+    }
+}
+
 /// A call, encoded once however often it is tried.
 #[derive(Clone)]
 struct EncodedCall<'a> {
@@ -57,15 +69,7 @@ struct EncodedCall<'a> {
 }
 
 impl<C: Call> RemoteClient<C> {
-    pub fn new(edge: Arc<Edge>, router_state: &RouterState) -> Self {
-        let options = &router_state.options;
-        let target = CallTarget {
-            name: C::NAME,
-            uri: format!("/call/{}", C::NAME).parse().expect("names of calls are plain"),
-            codec: Codec::of(options.carrier),
-            token: HeaderValue::from_str(&options.token).ok(),
-            schema: options.schema,
-        };
+    pub fn new(edge: Arc<Edge>, target: CallTarget) -> Self {
         Self { stack: EdgeStack::new(edge), target, call: PhantomData }
     }
 }

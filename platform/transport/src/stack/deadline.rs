@@ -8,7 +8,7 @@ use contract::Deadline;
 use runtime::clock;
 
 use super::{Layer, Message, OutboundCall, Outcome};
-use crate::carrier::check_deadline;
+use crate::deadline::check_deadline;
 use crate::edge::{CallFailure, Edge, Progress};
 use crate::headers::MAX_DEADLINE;
 

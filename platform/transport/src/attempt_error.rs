@@ -1,0 +1,78 @@
+//! How a try fails.
+
+use contract::{Refusal, RefusalKind};
+use policy::retry::AttemptOutcome;
+
+use crate::pool::PoolError;
+
+/// How a try failed before there was a response. A status is a response.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// The endpoint has seen nothing of it: any request may be tried elsewhere.
+    #[error("the request was not sent")]
+    NotSent(#[source] NotSentReason),
+    /// It may have happened: only what may be repeated may be tried again.
+    #[error("the connection broke after the request was sent")]
+    ConnectionLost(#[source] hyper::Error),
+    /// Sent, and no head of a response in time.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSentReason {
+    /// No connection.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The connection closed before the request was taken.
+    #[error("the connection closed")]
+    Closed(#[source] hyper::Error),
+    /// The cluster has no endpoint that can be asked.
+    #[error("`{0}` has no endpoint")]
+    NoEndpoint(contract::ComponentName),
+}
+
+impl AttemptError {
+    /// For the decision whether to try again.
+    pub const fn outcome(&self) -> AttemptOutcome {
+        match self {
+            Self::NotSent(_) => AttemptOutcome::NotSent,
+            Self::ConnectionLost(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
+        }
+    }
+
+    /// As the caller receives it.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
+                Refusal::unavailable("pool_full", "every connection to the callee is in use")
+            }
+            Self::NotSent(NotSentReason::NoEndpoint(name)) => {
+                Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
+            }
+            Self::NotSent(_) => Refusal::unavailable("unreachable", "the callee does not accept connections"),
+            Self::ConnectionLost(_) => Refusal::new(
+                RefusalKind::Lost,
+                "connection_lost",
+                "the connection broke after the call was sent",
+            ),
+            Self::TimedOut => Refusal::new(
+                RefusalKind::DeadlineExceeded,
+                "callee_too_slow",
+                "the callee did not answer within its time",
+            ),
+        }
+    }
+
+    /// For `error.type` of spans and metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
+            Self::NotSent(NotSentReason::NoEndpoint(_)) => "no_endpoint",
+            Self::NotSent(_) => "connect",
+            Self::ConnectionLost(_) => "connection_lost",
+            Self::TimedOut => "timeout",
+        }
+    }
+}
