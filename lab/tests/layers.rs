@@ -1,6 +1,7 @@
 //! Keeps the map of ARCHITECTURE.md true: arrows between rooms point down, and pure rooms stay pure.
 
 mod circles;
+mod rooms;
 mod words;
 
 use std::collections::BTreeMap;

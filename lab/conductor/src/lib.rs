@@ -1,6 +1,6 @@
 //! Starts the arms of a run, plays their steps, observes and judges them, and leaves nothing behind.
 //!
-//! Rooms, from the top down; a room uses rooms below its own and never one above (held by `tests/it/rooms.rs`):
+//! Rooms, from the top down; a room uses rooms below its own and never one above (held by `lab/tests/rooms`):
 //!
 //! - [`run`]: a run, from its options to its verdict. Start here.
 //! - [`steps`]: the timeline, and what each kind of step does to an arm.

@@ -1,6 +1,5 @@
-//! The conductor from outside: arms of fake nodes, a fake generator, and the order of its rooms.
+//! The conductor from outside: arms of fake nodes, and a fake generator.
 
 mod arm;
 mod generator;
 mod node;
-mod rooms;
