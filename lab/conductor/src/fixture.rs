@@ -1,12 +1,16 @@
 //! Scenarios, options and records for tests.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use record::Header;
-use runtime::clock;
+use runtime::{Tasks, clock};
 use scenario::Scenario;
 use tempfile::TempDir;
 
+use crate::arm::Arm;
+use crate::arm::arm_plan::ArmPlan;
+use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::observe::record_writer::RecordWriter;
 use crate::run::header::{LoadStart, describe_planned, header};
 use crate::run::options::RunOptions;
@@ -92,4 +96,23 @@ pub(crate) fn header_of(scenario: &str) -> Header {
 /// A header of two arms.
 pub(crate) fn header_line() -> Header {
     header_of(&two_arms(""))
+}
+
+/// The arms of a scenario in a folder, prepared and not started, and their environment, whose record is `record`.
+pub(crate) fn prepared_arms(
+    scenario: &str,
+    folder: &Path,
+    record: RecordWriter,
+) -> (Vec<Arc<Arm>>, RunEnvironment) {
+    let (options, secrets) = (options(scenario), secrets());
+    let paths = RunPaths { out: folder, folder, program: Path::new("/bin/cleave") };
+    let environment = RunEnvironment::new(Tasks::new(), &paths, "r1", &secrets.token, record);
+    let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
+    let planned = plan.arms(&[]).expect("arms").into_iter();
+    let arms = planned.map(|arm| {
+        std::fs::create_dir_all(&arm.plan.folder).expect("a folder of ours");
+        let plan: ArmPlan = arm.plan;
+        Arc::new(Arm::prepared(&environment, plan).expect("a folder of ours"))
+    });
+    (arms.collect(), environment)
 }

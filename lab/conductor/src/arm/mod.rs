@@ -240,3 +240,23 @@ impl Arm {
         instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
 }
+
+#[cfg(test)]
+impl Arm {
+    /// An arm whose instances are prepared and never started: they are targets, and nothing runs.
+    pub(crate) fn prepared(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {
+        let copies =
+            plan.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
+        let instances: Result<Vec<_>, ArmError> = copies
+            .map(|(process, copy)| Ok(Arc::new(prepare(&plan, process, copy, None, &|_| {})?)))
+            .collect();
+        Ok(Self {
+            public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
+            instances: RwLock::new(instances?),
+            registry: None,
+            shutdown: watch::Sender::new(false),
+            environment: environment.clone(),
+            plan,
+        })
+    }
+}

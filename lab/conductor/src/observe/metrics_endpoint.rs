@@ -31,3 +31,38 @@ pub async fn serve(tasks: &Tasks, record: &RecordWriter) -> Result<SocketAddr, B
     let router = Router::new().route("/metrics", get(answer));
     Ok(serve::serve(tasks, listener, router, serve::Options::default()).addr())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hyper::StatusCode;
+    use record::Entry;
+
+    use super::*;
+    use crate::fixture;
+    use crate::process::control::ControlClient;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_scrape_shows_what_the_record_holds() {
+        let tasks = Tasks::new();
+        let (record, _folder) = fixture::record();
+        let addr = serve(&tasks, &record).await.expect("a port");
+        assert!(addr.ip().is_loopback());
+        let client = ControlClient::new(tasks.clone(), "token");
+        let scrape = async |path: &str| {
+            let (status, body) = client.get(addr, path, LIMIT).await.expect("an answer");
+            (status, String::from_utf8(body.to_vec()).expect("text"))
+        };
+        let (status, text) = scrape("/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.ends_with("# EOF\n") && !text.contains("two-arms"), "nothing is known yet: {text}");
+        record.append(Entry::Header(Box::new(fixture::header_line())));
+        let (_, text) = scrape("/metrics").await;
+        assert!(text.ends_with("# EOF\n") && text.contains("two-arms"), "{text}");
+        assert_eq!(scrape("/").await.0, StatusCode::NOT_FOUND);
+        tasks.finish(LIMIT).await;
+    }
+}

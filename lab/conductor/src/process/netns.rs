@@ -4,6 +4,7 @@
 //! needs no undoing. Root enters a network namespace; other users enter a user namespace as well, in which they are root
 //! (user_namespaces(7)).
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,13 +68,15 @@ pub(crate) fn drop_packets(port: u16, share: Ratio) -> io::Result<PacketLossRule
 
 impl PacketLossRule {
     fn rules(&self, verb: &str) -> io::Result<()> {
+        ["--dport", "--sport"].iter().try_for_each(|side| run_tool("iptables", &self.rule(verb, side)))
+    }
+
+    /// The arguments of the rule for one side of a connection.
+    fn rule(&self, verb: &str, side: &str) -> Vec<String> {
         let (port, share) = (self.port.to_string(), self.share.get().to_string());
-        for side in ["--dport", "--sport"] {
-            let filter = [verb, "INPUT", "-i", "lo", "-p", "tcp", side, &port];
-            let chance = ["-m", "statistic", "--mode", "random", "--probability", &share, "-j", "DROP"];
-            run_tool("iptables", &[filter.as_slice(), chance.as_slice()].concat())?;
-        }
-        Ok(())
+        let filter = [verb, "INPUT", "-i", "lo", "-p", "tcp", side, &port];
+        let chance = ["-m", "statistic", "--mode", "random", "--probability", &share, "-j", "DROP"];
+        filter.into_iter().chain(chance).map(str::to_owned).collect()
     }
 }
 
@@ -84,7 +87,7 @@ impl Drop for PacketLossRule {
     }
 }
 
-fn run_tool(name: &str, arguments: &[&str]) -> io::Result<()> {
+fn run_tool(name: &str, arguments: &[impl AsRef<OsStr>]) -> io::Result<()> {
     let mut command = Command::new(name);
     command.args(arguments).env("PATH", TOOL_PATH).env("XTABLES_LOCKFILE", "/dev/null");
     let missing =
@@ -95,4 +98,44 @@ fn run_tool(name: &str, arguments: &[&str]) -> io::Result<()> {
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     Err(io::Error::other(format!("{name}: {}", stderr.lines().next().unwrap_or("it failed"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_drops_its_share_of_what_arrives_for_and_from_a_port() {
+        let rule = PacketLossRule { port: 8_080, share: Ratio::new(0.25) };
+        // Without a packet filter the rule cannot be removed when it is dropped, which is no failure.
+        assert_eq!(
+            rule.rule("-A", "--dport").join(" "),
+            "-A INPUT -i lo -p tcp --dport 8080 -m statistic --mode random --probability 0.25 -j DROP"
+        );
+        let (added, removed) = (rule.rule("-A", "--sport"), rule.rule("-D", "--sport"));
+        assert_eq!(added[1..], removed[1..], "what is removed is what was added");
+    }
+
+    #[test]
+    fn a_tool_that_fails_is_named_with_the_first_line_of_its_reason() {
+        let error =
+            run_tool("sh", &["-c", "echo first >&2; echo second >&2; exit 3"]).expect_err("it failed");
+        assert_eq!(error.to_string(), "sh: first");
+        let error = run_tool("sh", &["-c", "exit 3"]).expect_err("it failed");
+        assert_eq!(error.to_string(), "sh: it failed");
+        run_tool("sh", &["-c", "exit 0"]).expect("it succeeds");
+    }
+
+    #[test]
+    fn a_tool_that_is_missing_is_to_be_installed() {
+        let error = run_tool("cleave-no-such-tool", &[""; 0]).expect_err("there is none");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("`cleave-no-such-tool` cannot be started"), "{error}");
+        assert!(error.to_string().ends_with("install it"), "{error}");
+    }
+
+    #[test]
+    fn packets_cannot_be_lost_before_a_network_was_entered() {
+        assert!(!is_inside());
+    }
 }

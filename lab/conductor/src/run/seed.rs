@@ -191,3 +191,80 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
         feed_depth: load.feed.depth,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use contract::ComponentName;
+
+    use super::*;
+
+    /// Pictures take longest: they are made once for all tests.
+    static SEEDED: LazyLock<SeededData> = LazyLock::new(|| of_seed(1));
+
+    fn of_seed(seed: u64) -> SeededData {
+        let load = toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load");
+        SeededData::generate(seed, &load)
+    }
+
+    fn process(name: &str, hosts: &[&'static str]) -> ProcessPlan {
+        let hosts = hosts.iter().copied().map(ComponentName::of).collect();
+        ProcessPlan { name: name.into(), hosts, ..ProcessPlan::holding(ComponentName::of("feed")) }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_data_and_another_seed_other_data() {
+        let (one, same, other) = (&*SEEDED, of_seed(1), of_seed(2));
+        assert_eq!((one.key(), one.data.digest()), (same.key(), same.data.digest()));
+        assert_eq!(one.probes(), same.probes());
+        assert_ne!(one.key(), other.key(), "a snapshot of one seed is not taken for another's");
+        assert_ne!(one.probes(), other.probes());
+        let settings = format!("{}-{}", one.history.push_below, one.history.feed_depth);
+        assert!(one.key().ends_with(&settings), "the feeds are laid out by it: {}", one.key());
+    }
+
+    #[test]
+    fn every_component_is_probed() {
+        let probes = SEEDED.probes();
+        for path in ["/followers", "/photos/", "/photos", "/search?in=photos&q="] {
+            assert!(probes.iter().any(|probe| probe.contains(path)), "{path}: {probes:?}");
+        }
+        assert!(probes.iter().all(|probe| probe.starts_with("/v1/")));
+    }
+
+    #[test]
+    fn a_layout_is_which_databases_hold_what() {
+        let gateway = process("gateway", &[]);
+        let together = [process("app", &["feed", "photo"])];
+        let apart = [process("feed", &["feed"]), process("photo", &["photo"])];
+        assert_ne!(layout(&together), layout(&apart));
+        let with_gateway = [gateway, together[0].clone()];
+        assert_eq!(layout(&together), layout(&with_gateway), "a process without components has no database");
+        let copies = [ProcessPlan { replicas: 3, ..together[0].clone() }];
+        assert_eq!(layout(&together), layout(&copies), "copies share a database");
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_made_once_and_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let processes = [process("people", &["profile"])];
+        let snapshot = SEEDED.snapshot(folder.path(), &processes).await.expect("made");
+        assert!(node::database_path(&snapshot, "people").exists() && snapshot.join("blobs").is_dir());
+        let marker = snapshot.join("marker");
+        std::fs::write(&marker, "").expect("a folder of ours");
+        assert_eq!(SEEDED.snapshot(folder.path(), &processes).await.expect("found"), snapshot);
+        assert!(marker.exists(), "it is there already, and left as it is");
+        let found = std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(found, 1, "nothing half made is left");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("a folder of ours");
+        let error = SEEDED.snapshot(&file, &[process("people", &["profile"])]).await.expect_err("a file");
+        assert!(matches!(&error, SeedError::Folder { path, .. } if path.starts_with(&file)), "{error}");
+    }
+}

@@ -167,3 +167,106 @@ impl<'a> Timeline<'a> {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use runtime::clock;
+
+    use super::*;
+    use crate::fixture;
+    use crate::steps::log::{StepLog, Steps};
+
+    /// What a timeline left: its log, and the events of its record.
+    struct Played {
+        steps: Steps,
+        events: Vec<Event>,
+    }
+
+    impl Played {
+        /// The events of an arm: whether its step acts from then on, and on what.
+        fn of_arm(&self, arm: char) -> Vec<(Option<bool>, &str)> {
+            self.events
+                .iter()
+                .filter_map(|event| Some((event.active, event.targets.get(&arm)?.as_str())))
+                .collect()
+        }
+    }
+
+    /// Plays steps on arms `micro` and `mono` whose processes do not run, long after the steps were due. `before` is done
+    /// to the log beforehand.
+    async fn play(steps: &str, before: impl FnOnce(&StepLog)) -> Played {
+        let text = fixture::two_arms(steps);
+        let (record, folder) = fixture::record();
+        record.append(Entry::Header(Box::default()));
+        let (arms, environment) = fixture::prepared_arms(&text, folder.path(), record.clone());
+        let (scenario, log) = (fixture::scenario(&text), StepLog::default());
+        before(&log);
+        let load_start = clock::now() - Duration::from_secs(3_600);
+        let context = StepContext { seed: 1, load_start, record: &record, log: &log };
+        Timeline::new(&scenario, &arms, context, &environment).run().await;
+        environment.tasks.finish(Duration::from_secs(1)).await;
+        let events = record.query(|run| run.events().iter().map(|(_, event)| event.clone()).collect());
+        Played { steps: log.take(), events: events.expect("its header is written") }
+    }
+
+    const SURGE: &str = "[[step]]\nin = \"steady\"\ndo = \"load\"\nby = \"2x\"\nat = \"+1s\"\nfor = \"1s\"\n";
+
+    fn kill(target: &str) -> String {
+        format!("[[step]]\nin = \"steady\"\ndo = \"kill\"\non = \"{target}\"\nat = \"+1s\"\n")
+    }
+
+    #[tokio::test]
+    async fn a_step_is_played_in_every_arm_from_its_begin_to_its_end() {
+        let played = play(SURGE, |_| {}).await;
+        assert_eq!(played.steps.hits, BTreeMap::from([((1, 'A'), 1), ((1, 'B'), 1)]));
+        for arm in ['A', 'B'] {
+            let events = played.of_arm(arm);
+            assert_eq!(events.len(), 2, "{events:?}");
+            assert_eq!((events[0].0, events[1]), (Some(true), (Some(false), "ended")));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_names_the_instances_it_acts_on_in_each_arm() {
+        let played = play(&kill("feed"), |_| {}).await;
+        assert_eq!(played.of_arm('A'), [(None, "feed#0")]);
+        assert_eq!(played.of_arm('B'), [(None, "app#0")], "the whole program holds it");
+        assert!(
+            played.steps.hits.values().all(|hits| *hits == 0),
+            "no process runs: {:?}",
+            played.steps.hits
+        );
+    }
+
+    #[tokio::test]
+    async fn a_step_without_a_target_in_an_arm_does_not_apply_there() {
+        let played = play(&kill("registry"), |_| {}).await;
+        assert_eq!(played.of_arm('A'), [(None, "registry#0")]);
+        let [(Some(true), reason)] = played.of_arm('B')[..] else { panic!("{:?}", played.of_arm('B')) };
+        assert!(reason.starts_with("n/a (there is no registry here"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn faults_are_withheld_once_there_is_a_reason_and_other_steps_go_on() {
+        let steps = format!("{SURGE}{}", kill("feed"));
+        let played = play(&steps, |log| assert!(log.withhold("too many"))).await;
+        assert_eq!(played.steps.hits, BTreeMap::from([((1, 'A'), 1), ((1, 'B'), 1)]));
+        assert_eq!(played.steps.withheld, ["too many"]);
+        assert!(played.events.iter().all(|event| event.number != 2 || event.what == EventKind::Log));
+    }
+
+    #[tokio::test]
+    async fn a_fault_beyond_the_budget_is_refused_and_the_reason_recorded() {
+        // One process of many is hit in `micro`, and the whole program in `mono`.
+        let steps = format!("[budget]\nblast = \"50%\"\n\n{}", kill("feed"));
+        let played = play(&steps, |_| {}).await;
+        let [reason] = &played.steps.withheld[..] else { panic!("{:?}", played.steps.withheld) };
+        assert!(reason.contains("1 of 1 copies would be hit at once"), "{reason}");
+        let logged =
+            played.events.iter().filter(|event| event.what == EventKind::Log && event.text == *reason);
+        assert_eq!(logged.count(), 1);
+        assert!(!played.steps.hits.contains_key(&(1, 'B')));
+    }
+}

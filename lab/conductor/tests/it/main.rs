@@ -1,5 +1,6 @@
-//! The conductor from outside: arms of fake nodes, and a fake generator.
+//! The conductor from outside: arms and suites of fake nodes, and a fake generator.
 
 mod arm;
 mod generator;
 mod node;
+mod up;

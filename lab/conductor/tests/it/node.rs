@@ -42,7 +42,10 @@ impl FakeNodes {
             ));
         }
         // `cat` keeps the id of the shell, and ends with its input: the lifeline.
-        let script = format!("echo $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null");
+        let folder = nodes.folder.path().display();
+        let script = format!(
+            "echo $$ > \"{folder}/${{3##*/}}.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
+        );
         write_program(&nodes.program, &script);
         nodes
     }
@@ -66,6 +69,7 @@ impl FakeNodes {
         let router = Router::new()
             .route("/ready", get(|| async { "ready" }))
             .route("/control/drain", post(drain))
+            .fallback(get(|| async { "found" }))
             .with_state(state);
         self.tasks.spawn("test.node", ShutdownPolicy::Cancel, async move {
             axum::serve(listener, router).await.expect("it serves");

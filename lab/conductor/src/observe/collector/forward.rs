@@ -101,3 +101,94 @@ fn connection(endpoint: &str) -> Option<TraceServiceClient<Channel>> {
     let endpoint = Endpoint::from_shared(endpoint.to_owned()).ok()?;
     Some(TraceServiceClient::new(endpoint.connect_timeout(EXPORT_TIMEOUT).connect_lazy()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+        TraceService, TraceServiceServer,
+    };
+    use tokio::net::{TcpListener, TcpSocket};
+    use tonic::transport::server::TcpIncoming;
+    use tonic::{Request, Response, Status};
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(1);
+
+    /// A collector that accepts every export.
+    struct WillingCollector;
+
+    #[tonic::async_trait]
+    impl TraceService for WillingCollector {
+        async fn export(
+            &self,
+            _: Request<ExportTraceServiceRequest>,
+        ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+            Ok(Response::new(ExportTraceServiceResponse::default()))
+        }
+    }
+
+    /// The address of a collector that accepts every export.
+    async fn collector(tasks: &Tasks) -> String {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let addr = listener.local_addr().expect("bound");
+        let serving = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(WillingCollector))
+            .serve_with_incoming(TcpIncoming::from(listener));
+        tasks.spawn("test.collector", ShutdownPolicy::Cancel, async move {
+            serving.await.expect("it serves");
+        });
+        format!("http://{addr}")
+    }
+
+    /// Sends exports of so many spans, and waits until each was accepted or dropped; returns spans accepted and dropped.
+    async fn send(forwarder: &Forwarder, exports: &[u64]) -> (u64, u64) {
+        for spans in exports {
+            forwarder.send(ExportTraceServiceRequest::default(), *spans);
+        }
+        while forwarder.counters.pending.load(Ordering::Acquire) > 0 {
+            tokio::task::yield_now().await;
+        }
+        forwarder.finish().await
+    }
+
+    #[tokio::test]
+    async fn what_the_collector_accepts_is_counted() {
+        let tasks = Tasks::new();
+        let forwarder = Forwarder::start(&tasks, collector(&tasks).await);
+        assert_eq!(send(&forwarder, &[3, 2]).await, (5, 0));
+        tasks.finish(GRACE).await;
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_is_full_drops_what_comes() {
+        let tasks = Tasks::new();
+        let forwarder = Forwarder::start(&tasks, collector(&tasks).await);
+        // Nothing is taken from the queue while this test does not wait: two exports find no room.
+        assert_eq!(send(&forwarder, &[1; MAX_QUEUED_EXPORTS + 2]).await, (MAX_QUEUED_EXPORTS as u64, 2));
+        tasks.finish(GRACE).await;
+    }
+
+    #[tokio::test]
+    async fn a_dead_collector_costs_spans_and_nothing_else() {
+        let tasks = Tasks::new();
+        // A port that is taken and does not listen.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let addr = socket.local_addr().expect("bound");
+        let forwarder = Forwarder::start(&tasks, format!("http://{addr}"));
+        assert_eq!(send(&forwarder, &[1, 2, 4]).await, (0, 7));
+        tasks.finish(GRACE).await;
+    }
+
+    #[tokio::test]
+    async fn an_invalid_address_drops_everything() {
+        let tasks = Tasks::new();
+        let forwarder = Forwarder::start(&tasks, "no address".into());
+        assert_eq!(send(&forwarder, &[1, 2]).await, (0, 3));
+        tasks.finish(GRACE).await;
+    }
+}
