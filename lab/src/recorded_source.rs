@@ -85,7 +85,7 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         let record = folder.path().join("run.jsonl");
         std::fs::copy(path, &record).expect("copies");
-        let lines = Reader::read_all(&record).expect("a record");
+        let lines: Vec<Line> = Reader::open(&record).and_then(Iterator::collect).expect("a record");
         let mut run = Run::default();
         run.take(&lines);
         let mut source = RecordedSource::new(mpsc::channel().1, record);

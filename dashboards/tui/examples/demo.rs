@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let skip = if has("--fast") { u64::MAX / fixture::SECOND / 2 } else { skip };
     let record = arguments.iter().find(|argument| argument.ends_with(".jsonl"));
     let lines = match record {
-        Some(path) => record::Reader::read_all(std::path::Path::new(path))?,
+        Some(path) => record::Reader::open(std::path::Path::new(path))?.collect::<Result<_, _>>()?,
         None => fixture::lines(),
     };
     let (sender, mut source) = mpsc::channel();

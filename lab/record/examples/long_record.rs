@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         ["keep", path] => {
-            let (lines, took) = timed(|| Reader::read_all(Path::new(path)))?;
+            let (lines, took) = timed(|| Reader::open(Path::new(path))?.collect::<Result<Vec<_>, _>>())?;
             println!("{} lines in {took:.2?}", lines.len());
             Ok(())
         }
@@ -59,7 +59,7 @@ fn timed<T, E>(of: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> {
 /// The lines of each second again and again, each of them `width` times under a name of its own, as of a suite with that
 /// many times as many journeys, edges and processes; what a phase or a run has once stays once.
 fn make(from: &Path, to: &Path, seconds: u32, width: u32) -> Result<(), Box<dyn Error>> {
-    let mut lines = Reader::read_all(from)?;
+    let mut lines: Vec<Line> = Reader::open(from)?.collect::<Result<_, _>>()?;
     let Some(Entry::Header(header)) = lines.first_mut().map(|line| &mut line.entry) else {
         return Err("the short record has no header".into());
     };

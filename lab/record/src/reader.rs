@@ -150,14 +150,6 @@ impl Reader {
             ReadError::Line { path: self.path.clone(), line: self.place.lines, column, reason }
         })
     }
-
-    /// All lines there are.
-    ///
-    /// # Errors
-    /// As [`Reader::next_line`].
-    pub fn read_all(path: &Path) -> Result<Vec<Line>, ReadError> {
-        Self::open(path)?.collect()
-    }
 }
 
 impl Iterator for Reader {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use record::{Class, Entry, Line, Reader, Score, Split, Trace};
+use record::{Class, Entry, Line, Score, Split, Trace};
 use serde_json::Value;
 
-use crate::cleave::{Cleave, scenario};
+use crate::cleave::{Cleave, lines_of, scenario};
 use crate::collector::Collector;
 
 /// Gateway and the four components a home feed asks.
@@ -138,7 +138,7 @@ fn exported(cleave: &Cleave, scenario: &str, endpoint: &str) -> (Value, Vec<Line
     let output = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("the program starts");
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     let folder = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
-    (document, Reader::read_all(&folder).expect("a readable record"))
+    (document, lines_of(&folder).expect("a readable record"))
 }
 
 /// The last line of each process.

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::cleave::{Cleave, Started, wait_for};
+use crate::cleave::{Cleave, Started, lines_of, wait_for};
 use crate::places::side_by_side;
 
 /// A run with one fault that lasts, from its second on.
@@ -34,7 +34,7 @@ for = "25s"
 
 fn is_in_force(cleave: &Cleave) -> bool {
     let Some(path) = cleave.record() else { return false };
-    let lines = record::Reader::read_all(&path).unwrap_or_default();
+    let lines = lines_of(&path).unwrap_or_default();
     lines.iter().any(|line| matches!(&line.entry, record::Entry::Event(event) if event.active == Some(true)))
 }
 

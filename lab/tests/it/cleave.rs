@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use record::{Entry, Header, Line, Reader};
+use record::{Entry, Header, Line, ReadError, Reader};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,6 +25,14 @@ pub struct Cleave {
 /// A scenario of these tests.
 pub fn scenario(name: &str) -> String {
     format!("{}/tests/it/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The lines of a record, as far as it has come.
+///
+/// # Errors
+/// When it is no record, or a line of it is none.
+pub fn lines_of(record: &Path) -> Result<Vec<Line>, ReadError> {
+    Reader::open(record)?.collect()
 }
 
 /// Names of the lints of a document.
@@ -81,7 +89,7 @@ impl Cleave {
             .unwrap_or_else(|why| panic!("no document: {why}\n{stderr_text}"));
         assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from), "{stderr_text}");
         let folder = document["run_dir"].as_str().expect("a folder");
-        let lines = Reader::read_all(&Path::new(folder).join("run.jsonl")).expect("a readable record");
+        let lines = lines_of(&Path::new(folder).join("run.jsonl")).expect("a readable record");
         assert_eq!(self.processes(), Vec::<u32>::new(), "something is left running");
         (document, lines)
     }
@@ -103,7 +111,7 @@ impl Cleave {
     pub fn in_mid_run(&self) -> (PathBuf, Header) {
         wait_for("a run in its course", || {
             let path = self.record()?;
-            let lines = Reader::read_all(&path).ok()?;
+            let lines = lines_of(&path).ok()?;
             let busy = lines.iter().any(|line| matches!(line.entry, Entry::Window(_)));
             let header = lines.into_iter().find_map(|line| match line.entry {
                 Entry::Header(header) => Some(*header),

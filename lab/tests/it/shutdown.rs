@@ -1,9 +1,9 @@
 //! However a run ends, nothing is left of it.
 
 use nix::sys::signal::Signal;
-use record::{Entry, Line, Reader};
+use record::{Entry, Line};
 
-use crate::cleave::{Cleave, scenario, wait_for};
+use crate::cleave::{Cleave, lines_of, scenario, wait_for};
 use crate::places::side_by_side;
 
 #[test]
@@ -44,7 +44,7 @@ fn ends_in_order(signal: Signal) {
     assert_eq!(code, Some(130));
     assert!(text.contains("record: "), "the path of the record is printed");
     cleave.nothing_is_left(&header);
-    let lines = Reader::read_all(&record).expect("a readable record");
+    let lines = lines_of(&record).expect("a readable record");
     assert!(matches!(lines[lines.len() - 1].entry, Entry::End(_)), "the record has its end");
 }
 
@@ -61,7 +61,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
     run.signal(Signal::SIGINT);
     // Two signals that wait for one thread would be one.
     wait_for("the first to be received", || {
-        let lines = Reader::read_all(&record).ok()?;
+        let lines = lines_of(&record).ok()?;
         let received =
             |line: &Line| matches!(&line.entry, Entry::Event(event) if event.text.starts_with("interrupted"));
         lines.iter().any(received).then_some(())

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use model::Run;
 use model::format::{count, value};
-use record::{Line, Reader};
+use record::Line;
 use report::{document, markdown, page};
 use serde_json::{Value, json};
+
+use crate::cleave::lines_of;
 
 /// A row of the scorecard as a view shows it: its label, a value per arm, the ratio, the samples.
 type Row = (String, Vec<String>, String, String);
@@ -18,7 +20,7 @@ const WIDE: u16 = 240;
 
 pub fn lines() -> Vec<Line> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/records/crash.jsonl");
-    Reader::read_all(&path).expect("a record")
+    lines_of(&path).expect("a record")
 }
 
 fn label(measure: &str, window: &str) -> String {

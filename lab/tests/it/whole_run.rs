@@ -1,9 +1,9 @@
 //! A run from the command line to the document and the record.
 
-use record::{Entry, Reader};
+use record::Entry;
 use serde_json::Value;
 
-use crate::cleave::{Cleave, is_starved, scenario};
+use crate::cleave::{Cleave, is_starved, lines_of, scenario};
 
 /// Rows that every pair of arms has figures for.
 const ROWS: &[&str] = &["cpu_per_journey", "latency_p50", "hops", "processes", "databases"];
@@ -17,7 +17,7 @@ fn a_run_ends_with_a_scorecard_for_people_and_one_complete_document() {
     let printed = cleave.run(&["report", "last", "--output", "json"]).stdout;
     let document: Value = serde_json::from_slice(&printed).expect("a document");
     assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from));
-    let lines = Reader::read_all(&cleave.record().expect("its record")).expect("a readable record");
+    let lines = lines_of(&cleave.record().expect("its record")).expect("a readable record");
 
     assert_eq!(document["schema_version"], 1);
     let (verdict, code) = (document["verdict"].as_str(), document["exit_code"].as_i64());

@@ -27,8 +27,9 @@ fn documents_of_a_run_and_of_two_fit_their_schemas() {
 #[test]
 fn documents_of_a_kept_record_fit_their_schemas() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the root of the workspace");
-    let lines = record::Reader::read_all(&root.join("lab/tests/it/records/crash.jsonl")).expect("a record");
-    let run = Run::of(&lines).expect("a header");
+    let reader = record::Reader::open(&root.join("lab/tests/it/records/crash.jsonl")).expect("a record");
+    let mut run = Run::default();
+    run.take(&reader.collect::<Result<Vec<_>, _>>().expect("readable"));
     assert_eq!(faults(&schema::document(), &json!(document::document(&run, None))), [""; 0]);
     let both = json!(document::comparison(&Comparison::of(&run, &run)));
     assert_eq!(faults(&schema::comparison(), &both), [""; 0]);

@@ -188,9 +188,15 @@ impl RecordWriter {
 #[cfg(test)]
 mod tests {
     use record::Reader;
+    use tempfile::TempDir;
 
     use super::*;
     use crate::fixture;
+
+    fn lines_of(folder: &TempDir) -> Vec<Line> {
+        let reader = Reader::open(&folder.path().join("run.jsonl")).expect("a record");
+        reader.collect::<Result<_, _>>().expect("readable")
+    }
 
     #[tokio::test]
     async fn what_comes_before_the_header_waits_for_it() {
@@ -213,7 +219,7 @@ mod tests {
         assert_eq!(record.counts()["event"], 2);
         drop(record);
         assert!(subscription.next().await.is_none(), "a subscription does not keep the record open");
-        let lines = Reader::read_all(&folder.path().join("run.jsonl")).expect("readable");
+        let lines = lines_of(&folder);
         assert!(matches!(lines[0].entry, Entry::Header(_)) && lines.len() == 3);
     }
 
@@ -228,7 +234,7 @@ mod tests {
         assert!(slow.next().await.is_some(), "the oldest line that is left");
         assert_eq!(record.dropped(), 10);
         drop(record);
-        let lines = Reader::read_all(&folder.path().join("run.jsonl")).expect("readable");
+        let lines = lines_of(&folder);
         assert_eq!(lines.len(), MAX_QUEUED_LINES + 11);
     }
 }

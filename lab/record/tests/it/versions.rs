@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use record::{Entry, Kind, OLDEST_VERSION, Reader, SCHEMA_VERSION};
+use record::{Entry, Kind, Line, OLDEST_VERSION, Reader, SCHEMA_VERSION};
 
 use crate::filled;
 
@@ -32,7 +32,7 @@ fn a_record_of_each_version_that_is_read_is_kept_and_read_whole() {
         let path = record_of(version);
         let written =
             std::fs::read_to_string(&path).expect("a record of each version lies in tests/it/records");
-        let lines = Reader::read_all(&path).expect("every line is read");
+        let lines: Vec<Line> = Reader::open(&path).and_then(Iterator::collect).expect("every line is read");
         assert_eq!(lines.len(), written.lines().count(), "version {version}");
         let Entry::Header(header) = &lines[0].entry else { panic!("it begins with its header") };
         assert_eq!(header.schema_version, version);
