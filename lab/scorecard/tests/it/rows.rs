@@ -211,7 +211,7 @@ fn every_row_has_its_term_in_the_glossary() {
 }
 
 #[test]
-fn the_answer_has_six_lines_at_most_and_says_which_way_things_went() {
+fn the_answer_has_six_lines_at_most_and_shows_which_way_things_went() {
     let mut run = run();
     for row in scorecard::scorecard(run.tally()) {
         run.add(40 * SECOND, record::Entry::Score(Box::new(row)));
