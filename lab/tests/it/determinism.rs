@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use record::{Entry, Line};
 use serde_json::Value;
 
 use crate::cleave::{Cleave, is_starved, scenario};
@@ -11,7 +12,8 @@ use crate::places::side_by_side;
 /// The schedule's digest, and the state digests of all arms; no states where the machine was too busy to take the writes.
 fn digests(seed: &str) -> (String, Option<Vec<String>>) {
     let cleave = Cleave::shared();
-    let (document, _) = cleave.document(&[&scenario("four-ways"), "--seed", seed]);
+    let (document, lines) = cleave.document(&[&scenario("four-ways"), "--seed", seed]);
+    spans_are_placed_as_the_catalogue_says(&lines);
     let text = |value: &Value| value.as_str().expect("a digest").to_owned();
     if is_starved(&document) {
         return (text(&document["schedule_digest"]), None);
@@ -26,6 +28,35 @@ fn digests(seed: &str) -> (String, Option<Vec<String>>) {
         }
     }
     (text(&document["schedule_digest"]), Some(states))
+}
+
+/// A request to a route is served by the gateway and by the component that owns the route, in every grouping.
+fn spans_are_placed_as_the_catalogue_says(lines: &[Line]) {
+    let routes = suite::CATALOGUE.iter().flat_map(|service| {
+        service.routes.iter().map(|route| (format!("{} {}", route.method, route.path), service.name.as_str()))
+    });
+    let owners: BTreeMap<String, &str> = routes.collect();
+    let traces = lines.iter().filter_map(|line| match &line.entry {
+        Entry::Trace(trace) => Some(trace),
+        _ => None,
+    });
+    let mut seen = BTreeSet::new();
+    for trace in traces {
+        for span in &trace.spans {
+            let Some(owner) = owners.get(&span.name).filter(|_| span.of != "gateway") else { continue };
+            assert_eq!(
+                (span.of.as_str(), span.place.as_str()),
+                (*owner, *owner),
+                "`{}` in {}",
+                span.name,
+                trace.arm
+            );
+            seen.insert((trace.arm, *owner));
+        }
+    }
+    let all =
+        "ABCD".chars().flat_map(|arm| suite::components().into_iter().map(move |name| (arm, name.as_str())));
+    assert_eq!(seen, all.collect::<BTreeSet<_>>(), "every component of every arm has served a request");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn remote(trace: TraceContext) -> SpanContext {
     )
 }
 
-/// A request being served. The parent is set before the span is entered.
+/// A request being served, by the component in whose scope this is called. The parent is set before the span is entered.
 pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) -> Span {
     cost::run(Part::Telemetry, || {
         let known = known_method(method);
@@ -62,6 +62,8 @@ pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) 
             // Without a tracing layer there is nothing to hang the parent on.
             let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(parent)));
         }
+        // Begun now: otherwise it begins when it is first polled, and belongs to the connection's component.
+        let _ = span.context();
         span
     })
 }
