@@ -36,6 +36,45 @@ fn is_installed() -> bool {
     missing.is_empty()
 }
 
+/// An exposition as Prometheus wants it: every metric has its help and the type that its name promises. Asks `promtool`
+/// as well, where it is installed.
+#[track_caller]
+pub fn is_by_the_book(exposition: &str) {
+    let lines: Vec<&str> = exposition.lines().filter(|line| !line.is_empty()).collect();
+    let mut family = "";
+    let mut families = 0;
+    for (at, line) in lines.iter().enumerate() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            let help = format!("# HELP {name} ");
+            assert!(
+                at > 0 && lines[at - 1].len() > help.len() && lines[at - 1].starts_with(&help),
+                "no help of {name}"
+            );
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+            family = name;
+            families += 1;
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(family), "{line} is not of {family}");
+        }
+    }
+    assert!(families > 10, "{exposition}");
+    if !is_installed() {
+        return;
+    }
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it is installed");
+    // It reads all before it prints anything.
+    promtool.stdin.take().expect("piped").write_all(exposition.as_bytes()).expect("it reads");
+    let output = promtool.wait_with_output().expect("it ends");
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.is_empty(), "{printed}");
+}
+
 fn folder() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
@@ -222,7 +261,7 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
 /// Metrics and labels are closed sets: another one is a cost that was not decided on.
 fn names_are_those_of_the_lists(prometheus: &Prometheus) {
     let of_run = grafana::families::FAMILIES.iter().map(|(name, ..)| *name);
-    let known: Vec<&str> = telemetry::names::NODE.iter().copied().chain(of_run).collect();
+    let known: Vec<&str> = telemetry::names::NODE.iter().map(|(name, _)| *name).chain(of_run).collect();
     // Prometheus's own, and what the processes' library says of a process beyond what we show.
     let foreign = |name: &str| name == "up" || name.starts_with("scrape_") || name.starts_with("process_");
     let all = prometheus.client.get("/api/v1/label/__name__/values").json();

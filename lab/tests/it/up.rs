@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cleave::{Cleave, Started};
 use crate::http::Client;
-use crate::routes;
+use crate::{prometheus, routes};
 
 /// A suite that is up, and what it printed.
 pub struct Suite {
@@ -67,6 +67,10 @@ fn every_route_responds_as_declared() {
     assert!(feed["items"].as_array().is_some_and(|items| !items.is_empty()), "{feed}");
     let mut listed: Vec<SocketAddr> = suite.instances().collect();
     routes::all_answer(&suite.guest(), &listed);
+    for addr in &listed {
+        let exposition = Client { addr: *addr, token: None }.get("/metrics").body;
+        prometheus::is_by_the_book(&String::from_utf8(exposition).expect("text"));
+    }
 
     // A file for Prometheus names where they are, as long as they are.
     let targets = cleave.folder().join("runs/.targets");

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
@@ -95,7 +95,34 @@ fn install_metrics(options: &Options) -> Result<PrometheusHandle, InstallError> 
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
+    describe();
     Ok(handle)
+}
+
+/// Gives every metric its help; the kind is that of its first value.
+fn describe() {
+    // The library's first: those of its metrics that are on our list have our help.
+    metrics_process::Collector::default().describe();
+    for (name, help) in names::NODE {
+        if names::is_counter(name) {
+            describe_counter!(*name, *help);
+        } else {
+            describe_gauge!(*name, *help);
+        }
+    }
+}
+
+/// The recorder counts in whole numbers, so that seconds of CPU are kept as gauges: their type is what the name says.
+fn with_counters_by_name(exposition: &str) -> String {
+    let mut text = String::with_capacity(exposition.len());
+    for line in exposition.split_inclusive('\n') {
+        let family = line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" gauge\n"));
+        match family.filter(|name| names::is_counter(name)) {
+            Some(name) => text.extend(["# TYPE ", name, " counter\n"]),
+            None => text.push_str(line),
+        }
+    }
+    text
 }
 
 fn log_layer<S>(log: &LogTarget) -> Result<Option<Box<dyn Layer<S> + Send + Sync>>, InstallError>
@@ -126,7 +153,7 @@ impl Telemetry {
         let Some(prometheus) = &self.prometheus else { return String::new() };
         self.collect();
         prometheus.run_upkeep();
-        prometheus.render()
+        with_counters_by_name(&prometheus.render())
     }
 
     /// Empties histograms' buffers; they grow between scrapes otherwise. Call
@@ -181,5 +208,20 @@ impl Telemetry {
         }
         self.counters.flushed();
         self.counters.read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_that_only_rise_are_counters_and_the_rest_stays_as_it_is() {
+        let text = "# HELP cost_cpu_seconds_total CPU.\n# TYPE cost_cpu_seconds_total gauge\n\
+                    cost_cpu_seconds_total{service=\"feed\"} 0.5\n\n# TYPE tokio_workers gauge\ntokio_workers 2\n";
+        assert_eq!(
+            with_counters_by_name(text),
+            text.replace("cost_cpu_seconds_total gauge", "cost_cpu_seconds_total counter")
+        );
     }
 }

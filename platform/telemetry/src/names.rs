@@ -161,47 +161,53 @@ pub const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
 /// Files a process holds open.
 pub const PROCESS_FDS: &str = "process_open_fds";
 
-/// Metrics of a node's own `/metrics`; for a histogram the name without `_bucket`.
-pub const NODE: &[&str] = &[
-    HTTP_SERVER_REQUEST_DURATION,
-    HTTP_SERVER_ACTIVE_REQUESTS,
-    HTTP_CLIENT_REQUEST_DURATION,
-    DB_CLIENT_OPERATION_DURATION,
-    MESSAGING_PROCESS_DURATION,
-    MESSAGING_DELIVERY_LAG,
-    QUEUE_DEPTH,
-    QUEUE_WAIT,
-    OUTBOX_ROWS,
-    OUTBOX_OLDEST_AGE,
-    DEAD_LETTERS,
-    WAL_BYTES,
-    FAULT_INJECTED,
-    RETRIES,
-    REQUESTS_SHED,
-    CIRCUIT_STATE,
-    POOL_IDLE,
-    POOL_ACTIVE,
-    POOL_WAITING,
-    POOL_CONNECTS,
-    WORK_DONE,
-    WORK_WASTED,
-    CACHE_READS,
-    DEADLINE_REFUSED,
-    DRAIN_ABORTED,
-    DISCOVERY_STALENESS,
-    COST_CPU,
-    SPANS_ENDED,
-    SPANS_EXPORTED,
-    SPANS_FAILED,
-    SPANS_DROPPED,
-    TOKIO_WORKERS,
-    TOKIO_ALIVE_TASKS,
-    TOKIO_QUEUE_DEPTH,
-    TOKIO_BUSY,
-    PROCESS_CPU,
-    PROCESS_MEMORY,
-    PROCESS_FDS,
+/// Metrics of a node's own `/metrics`, with their help; for a histogram the name without `_bucket`. A name that ends in
+/// `_total` is a counter's.
+pub const NODE: &[(&str, &str)] = &[
+    (HTTP_SERVER_REQUEST_DURATION, "Requests served: time from arrival to the end of the answer."),
+    (HTTP_SERVER_ACTIVE_REQUESTS, "Requests being served."),
+    (HTTP_CLIENT_REQUEST_DURATION, "Tries sent to another component: time until the answer or the failure."),
+    (DB_CLIENT_OPERATION_DURATION, "Database operations: time of each."),
+    (MESSAGING_PROCESS_DURATION, "Events applied: time the handler took."),
+    (MESSAGING_DELIVERY_LAG, "Events applied: time since they were produced."),
+    (QUEUE_DEPTH, "Requests that wait in a queue."),
+    (QUEUE_WAIT, "Time spent waiting in a queue."),
+    (OUTBOX_ROWS, "Events that a publisher still keeps."),
+    (OUTBOX_OLDEST_AGE, "Age of the oldest event that a publisher still keeps."),
+    (DEAD_LETTERS, "Events given up on."),
+    (WAL_BYTES, "Size of the write-ahead log."),
+    (FAULT_INJECTED, "Calls that a fault hit."),
+    (RETRIES, "Tries beyond the first of a call."),
+    (REQUESTS_SHED, "Requests refused to protect the rest, by reason."),
+    (CIRCUIT_STATE, "Circuit breaker: 0 closed, 1 half-open, 2 open."),
+    (POOL_IDLE, "Connections in a pool that wait for work."),
+    (POOL_ACTIVE, "Connections in a pool at work."),
+    (POOL_WAITING, "Callers that wait for a connection."),
+    (POOL_CONNECTS, "Connections opened."),
+    (WORK_DONE, "Requests and calls that a component finished."),
+    (WORK_WASTED, "Requests and calls finished after their callers had given up."),
+    (CACHE_READS, "Reads through a declared cache, by hit and miss."),
+    (DEADLINE_REFUSED, "Requests refused because their deadline had passed."),
+    (DRAIN_ABORTED, "Requests cut off by a drain."),
+    (DISCOVERY_STALENESS, "Time since the registry last answered its client."),
+    (COST_CPU, "CPU by component and part, scaled up from sampled polls."),
+    (SPANS_ENDED, "Sampled spans that ended."),
+    (SPANS_EXPORTED, "Spans that a collector took."),
+    (SPANS_FAILED, "Spans that a collector refused or did not receive."),
+    (SPANS_DROPPED, "Spans that never reached the exporter."),
+    (TOKIO_WORKERS, "Threads of the async runtime."),
+    (TOKIO_ALIVE_TASKS, "Tasks that have not ended."),
+    (TOKIO_QUEUE_DEPTH, "Tasks that wait for a worker."),
+    (TOKIO_BUSY, "Time that workers of the async runtime were busy."),
+    (PROCESS_CPU, "CPU of the process since its start, user and system."),
+    (PROCESS_MEMORY, "Resident memory; pages shared with other processes count in full."),
+    (PROCESS_FDS, "Files that the process holds open."),
 ];
+
+/// Whether a metric only rises: by the naming rule of Prometheus.
+pub fn is_counter(metric: &str) -> bool {
+    metric.ends_with("_total")
+}
 
 /// What a run looks like from outside: its users, its arms, its machine. The lab serves these
 /// while a run lasts, and writes the same from the record of one that is over.

@@ -85,7 +85,7 @@ fn panels_have_a_place_a_unit_a_sentence_and_a_source_that_is_provisioned() {
 
 #[test]
 fn queries_name_only_metrics_and_labels_that_the_code_has() {
-    let of_nodes = names::NODE.iter().copied();
+    let of_nodes = names::NODE.iter().map(|(name, _)| *name);
     let known: BTreeSet<&str> = FAMILIES.iter().map(|(name, ..)| *name).chain(of_nodes).collect();
     let is_known = |metric: &str| {
         let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| metric.strip_suffix(end));
@@ -149,7 +149,7 @@ fn bands_and_choices_name_what_the_code_has() {
                 inner.expect("a list of values").rsplit_once(", ").unwrap_or(("", inner.expect("as above")));
             assert!(labels(label), "{query}");
             let found = promql::names(&promql::filled(series));
-            let of_node = |metric: &String| names::NODE.iter().any(|name| metric.starts_with(name));
+            let of_node = |metric: &String| names::NODE.iter().any(|(name, _)| metric.starts_with(name));
             assert!(
                 found.metrics.iter().all(of_node) && found.labels.iter().all(|label| labels(label)),
                 "{query}"
