@@ -16,7 +16,7 @@ use traffic::load::{Model, Rates, Shape, Users};
 
 use crate::run_files::RECORD_FILE;
 use crate::run_view::View;
-use crate::{cli, execution};
+use crate::{cli, execution, output};
 
 /// Users of the closed loop: enough to keep two cores busy in any grouping.
 const USERS: u32 = 16;
@@ -47,7 +47,7 @@ pub fn resolve_rate(
     let known = measured.entry(key(&options.scenario)).or_default();
     for arm in &arms {
         if !known.contains_key(arm) {
-            eprintln!("measuring the capacity of {arm}");
+            output::note(format_args!("measuring the capacity of {arm}"));
             known.insert(arm.clone(), measure(&options, arm, interrupts)?);
         }
     }

@@ -32,7 +32,7 @@ pub fn doctor(args: &cli::Doctor) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Reverts what runs left behind whose guardians were killed as well.
+/// Reverts what runs left behind whose guardians were killed as well. A run that is in progress is left alone.
 fn clean(args: &cli::Doctor) -> ExitCode {
     let Ok(runs) = std::fs::read_dir(&args.out) else {
         output::print_line(format_args!("nothing to clean: folder {} does not exist", args.out.display()));
@@ -47,11 +47,12 @@ fn clean(args: &cli::Doctor) -> ExitCode {
         if !journal.exists() {
             continue;
         }
-        match guardian::open_actions(&journal)
-            .and_then(|left| if left.is_empty() { Ok(0) } else { guardian::clean_up(&journal) })
-        {
-            Ok(0) => {}
-            Ok(count) => {
+        match guardian::clean_abandoned(&journal) {
+            Ok(Some(0)) => {}
+            Ok(None) => {
+                output::print_line(format_args!("{}: in progress, left alone", run.path().display()));
+            }
+            Ok(Some(count)) => {
                 output::print_line(format_args!("{}: {count} reverted", run.path().display()));
                 undone += count;
             }

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
+use conductor::process::program::Program;
 use conductor::{Run, RunError, RunOptions, RunOutcome};
-use scenario::{RunMode, Scenario};
+use scenario::{RunMode, Scenario, TelemetryLevel};
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::cli;
 use crate::machine_noise::{Identity, MachineNoise};
-use crate::output::EXIT_INTERRUPTED;
 use crate::run_view::View;
 
 /// The options of a run, as the command line has them.
@@ -30,14 +30,23 @@ pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> 
         interleaved,
         rounds: args.rounds.unwrap_or(scenario.repeats),
         out: args.out.clone(),
-        program: std::env::current_exe()?,
+        program: Program::running()?,
         version: cli::VERSION.to_owned(),
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started_at,
-        notes: Vec::new(),
+        notes: untraced(&scenario),
         starts,
         scenario,
     })
+}
+
+/// A note where the environment keeps a scenario from tracing.
+fn untraced(scenario: &Scenario) -> Vec<String> {
+    let declared = scenario.arms.iter().map(|arm| arm.telemetry.unwrap_or(scenario.telemetry));
+    let traces = |level| matches!(level, TelemetryLevel::Sampled | TelemetryLevel::Full);
+    let is_kept_off = telemetry::is_sdk_disabled() && declared.into_iter().any(traces);
+    let note = "OTEL_SDK_DISABLED is set: no span is made, and rows from traces have no values";
+    is_kept_off.then(|| note.to_owned()).into_iter().collect()
 }
 
 /// Executes a run with a view. Its rate is absolute: [`crate::capacity_probe`] resolves one that is a share.
@@ -61,18 +70,4 @@ pub fn execute(
     drop(runtime);
     view_threads.join();
     result
-}
-
-/// Counts Ctrl-C and SIGTERM, after restoring the terminal.
-///
-/// # Errors
-/// When there is a handler already.
-pub fn on_signals(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(move || {
-        tui::restore();
-        interrupts.send_modify(|count| *count += 1);
-        if *interrupts.borrow() > 2 {
-            std::process::exit(i32::from(EXIT_INTERRUPTED));
-        }
-    })
 }

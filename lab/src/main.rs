@@ -13,7 +13,7 @@
 //! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
 //! - [`doctor_command`]: what this machine supports.
-//! - [`output`]: lines of results, and errors with their causes.
+//! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
 mod capacity_probe;
 mod cli;
@@ -33,17 +33,58 @@ mod run_command;
 mod run_files;
 mod run_view;
 mod scenario_files;
+mod signals;
 mod up_command;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 
 use crate::cli::{Cleave, Command, Described};
+use crate::output::EXIT_USAGE;
 
 fn main() -> ExitCode {
     let began = runtime::clock::now();
-    let cleave = Cleave::parse();
+    signals::keep_hangup_ignored();
+    // A child is started by the kernel's link to this program, and process lists would have the link's name.
+    let _ = nix::sys::prctl::set_name(c"cleave");
+    let code = match arguments() {
+        Ok(arguments) => match Cleave::try_parse_from(arguments) {
+            Ok(cleave) => execute(cleave, began),
+            // Help and the version are results, everything else is a mistake.
+            Err(message) => {
+                if let Err(failure) = message.print() {
+                    output::keep_failure(&failure);
+                }
+                ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(EXIT_USAGE))
+            }
+        },
+        Err(text) => output::usage_error(&text),
+    };
+    output::end(code)
+}
+
+/// The command line. Names and paths end in records and configurations, which are UTF-8.
+///
+/// # Errors
+/// A message with the argument that is not.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |(at, argument): (usize, OsString)| match argument.into_string() {
+        Ok(text) => Ok(text),
+        // The program's own name goes nowhere.
+        Err(bytes) if at == 0 => Ok(bytes.to_string_lossy().into_owned()),
+        Err(bytes) => Err(format!(
+            "argument {at}, `{}`, is not UTF-8: expected names and paths in UTF-8",
+            bytes.to_string_lossy()
+        )),
+    };
+    std::env::args_os().enumerate().map(text).collect()
+}
+
+/// Executes a command.
+fn execute(cleave: Cleave, began: Instant) -> ExitCode {
     match cleave.command {
         Command::List => scenario_files::list(),
         Command::Explain(args) => scenario_files::explain(&args.scenario),

@@ -24,7 +24,7 @@ use crate::machine_noise::{self, Identity, MachineNoise, ROUNDS_AS_UNITS, Scenar
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::RECORD_FILE;
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, scenario_files};
+use crate::{capacity_probe, execution, output, scenario_files, signals};
 
 /// `cleave noise`.
 pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
@@ -38,7 +38,7 @@ pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
         Err(text) => return output::usage_error(&text),
     };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = execution::on_signals(interrupts.clone()) {
+    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
     let runs = Runs { args, started_at, interrupts };
@@ -77,7 +77,7 @@ impl Runs<'_> {
         let mut tally = Tally::default();
         let mut last = Header::default();
         for turn in 0..self.args.runs {
-            eprintln!("== run {} of {}", turn + 1, self.args.runs);
+            output::note(format_args!("== run {} of {}", turn + 1, self.args.runs));
             let outcome = self.execute(&pair, scenario.seed + u64::from(turn))?;
             let scores;
             (last, scores) = read(&outcome.folder.join(RECORD_FILE))?;
@@ -95,20 +95,20 @@ impl Runs<'_> {
             None => keep(tally.noise(ScenarioNoise::of_run(&last, scenario, &arm.name), &last)),
         };
         let printed = Printed { scenario: &self.args.scenario, tally: &tally, planted, kept: &kept };
-        let mut out = std::io::stdout().lock();
-        match self.args.output {
+        let mut out = output::stdout();
+        let result = match self.args.output {
             Output::Json => {
-                eprintln!("{kept}");
-                writeln!(out, "{:#}", printed.document())?;
+                output::note(format_args!("{kept}"));
+                writeln!(out, "{:#}", printed.document())
             }
-            Output::Human => printed.table(&mut out)?,
-        }
-        Ok(ExitCode::from(printed.exit_code()))
+            Output::Human => printed.table(&mut out),
+        };
+        Ok(output::printed(result, printed.exit_code()))
     }
 
     /// What the arm's journeys cost, by a short run of it alone.
     fn measured(&self, scenario: &Scenario, arm: &Arm) -> Result<JourneyCost, Stopped> {
-        eprintln!("== measuring the CPU of {}", arm.name);
+        output::note(format_args!("== measuring the CPU of {}", arm.name));
         let outcome = self.execute(&planted::measuring(scenario, arm), scenario.seed)?;
         let cost = planted::read_cost(&outcome.folder.join(RECORD_FILE))?;
         let _ = std::fs::remove_dir_all(&outcome.folder);

@@ -15,8 +15,6 @@ use crate::run_files::{self, RECORD_FILE};
 
 /// Invalid lines printed at most: the first ones usually explain the rest.
 const MAX_INVALID_LINES: usize = 10;
-/// Exit code of an incomplete record: the same as of an invalid run.
-const EXIT_INCOMPLETE: u8 = 3;
 
 /// `cleave record`.
 pub fn record(args: &RecordCommand) -> ExitCode {
@@ -47,8 +45,7 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
             output::print_line(format_args!("{}: {} samples", path.display(), exported.samples));
             ExitCode::SUCCESS
         }
-        // The reader of a pipe may have exited.
-        (_, None) => ExitCode::SUCCESS,
+        (exported, None) => output::printed(exported.map(drop), 0),
         (Err(error), Some(path)) => output::usage_error(&format!(
             "cannot write {}: {error}; choose another path with --to",
             path.display()
@@ -58,7 +55,7 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
 
 fn write_export(record: Replay<'_>, to: Option<&Path>) -> std::io::Result<Exported> {
     let Some(path) = to else {
-        return openmetrics::export(record, &mut std::io::stdout().lock());
+        return openmetrics::export(record, &mut output::stdout());
     };
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
     let exported = openmetrics::export(record, &mut file)?;
@@ -93,7 +90,8 @@ fn check(out: &Path, run: &str) -> ExitCode {
         ));
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(EXIT_INCOMPLETE)
+        // An incomplete record is as good as an invalid run.
+        ExitCode::from(output::EXIT_INVALID)
     }
 }
 

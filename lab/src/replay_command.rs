@@ -21,6 +21,15 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Lines buffered between the record and the view, which takes thousands at a time.
 const CHANNEL_LINES: usize = 8_192;
 
+/// How the lines of a record ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// With the record, or because the view was closed.
+    Complete,
+    /// The program that wrote the record has ended before the record did.
+    ProgramGone,
+}
+
 /// Set when the view is closed.
 type Closed = Arc<AtomicBool>;
 
@@ -97,7 +106,7 @@ fn show(
     looks: cli::Screen,
     folder: PathBuf,
     pace: Option<Pace>,
-    feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Closed) -> Result<(), ReadError> + Send + 'static,
+    feed: impl FnOnce(mpsc::SyncSender<Arc<Line>>, Closed) -> Result<Ending, ReadError> + Send + 'static,
 ) -> ExitCode {
     let screen = is_screen();
     // A view of another program's run has no run to end: it restores the terminal and exits.
@@ -116,7 +125,8 @@ fn show(
         // Kept until the view is closed: a channel without a sender ends the screen.
         let kept = screen.then(|| sender.clone());
         let fed_result = feed(sender, is_closed.clone());
-        while kept.is_some() && !is_closed.load(Ordering::Relaxed) {
+        let stays = kept.is_some() && !matches!(fed_result, Ok(Ending::ProgramGone));
+        while stays && !is_closed.load(Ordering::Relaxed) {
             std::thread::sleep(POLL_INTERVAL);
         }
         fed_result
@@ -136,26 +146,43 @@ fn show(
         };
         tui::run(options, &mut source, &mut request).map(drop)
     } else {
-        tui::plain::print(&mut source, std::io::stdout())
+        tui::plain::print(&mut source, output::stdout())
     };
     // The feeding thread may be waiting for room in the channel.
     drop(source);
     closed.store(true, Ordering::Relaxed);
-    let fed_result = feeding.join().unwrap_or(Ok(()));
+    let fed_result = feeding.join().unwrap_or(Ok(Ending::Complete));
     match (fed_result, shown) {
         (Err(error), _) => output::error(&error),
-        (Ok(()), Err(error)) if screen => output::error(&error),
-        // The pipe was closed at its other end.
-        (Ok(()), _) => ExitCode::SUCCESS,
+        (Ok(Ending::ProgramGone), _) => {
+            output::note(format_args!(
+                "the program of this run is gone, and its record has no end line: cleave record check {} prints what it \
+                 holds",
+                folder.display()
+            ));
+            ExitCode::from(output::EXIT_INVALID)
+        }
+        (Ok(Ending::Complete), Err(error)) if screen => output::error(&error),
+        // Of standard output a failure is reported at the end.
+        (Ok(Ending::Complete), _) => ExitCode::SUCCESS,
     }
 }
 
-/// Sends the lines of a record as they are written, until its end.
-fn follow(path: &Path, lines: &mpsc::SyncSender<Arc<Line>>, closed: &AtomicBool) -> Result<(), ReadError> {
+/// Sends the lines of a record as they are written, until its end or that of the program that writes it.
+fn follow(
+    path: &Path,
+    lines: &mpsc::SyncSender<Arc<Line>>,
+    closed: &AtomicBool,
+) -> Result<Ending, ReadError> {
     let deadline = runtime::clock::now() + HEADER_TIMEOUT;
     let mut reader = loop {
+        let is_live = record::is_being_written(path);
         match Reader::open(path) {
             Ok(reader) => break reader,
+            Err(ReadError::NoHeader { .. }) if !is_live && !has_a_line(path) => {
+                return Ok(Ending::ProgramGone);
+            }
+            Err(error @ ReadError::NoHeader { .. }) if !is_live => return Err(error),
             // The header is not written yet.
             Err(ReadError::NoHeader { .. } | ReadError::Io { .. })
                 if runtime::clock::now() < deadline && !closed.load(Ordering::Relaxed) =>
@@ -165,17 +192,30 @@ fn follow(path: &Path, lines: &mpsc::SyncSender<Arc<Line>>, closed: &AtomicBool)
             Err(error) => return Err(error),
         }
     };
+    let mut is_live = true;
     while !closed.load(Ordering::Relaxed) {
         let Some(line) = reader.next_line()? else {
-            std::thread::sleep(POLL_INTERVAL);
+            if !is_live {
+                return Ok(Ending::ProgramGone);
+            }
+            // What it wrote before it ended is read in the next turn.
+            is_live = record::is_being_written(path);
+            if is_live {
+                std::thread::sleep(POLL_INTERVAL);
+            }
             continue;
         };
         let is_end = matches!(line.entry, Entry::End(_));
         if lines.send(Arc::new(line)).is_err() || is_end {
-            return Ok(());
+            return Ok(Ending::Complete);
         }
     }
-    Ok(())
+    Ok(Ending::Complete)
+}
+
+/// Whether a record has its first line, whatever that is.
+fn has_a_line(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'))
 }
 
 /// Sends the lines of a record at the moments they were written, so many times as fast. Reads no further than the
@@ -185,7 +225,7 @@ fn play(
     pace: &Pace,
     lines: &mpsc::SyncSender<Arc<Line>>,
     closed: &AtomicBool,
-) -> Result<(), ReadError> {
+) -> Result<Ending, ReadError> {
     let mut playhead = Playhead { at: 0.0, seen: runtime::clock::now() };
     for line in record {
         let line = line?;
@@ -197,7 +237,7 @@ fn play(
             break;
         }
     }
-    Ok(())
+    Ok(Ending::Complete)
 }
 
 /// How far a replay has come.

@@ -1,6 +1,5 @@
 //! `cleave report`: reports of finished runs.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,19 +24,15 @@ pub fn report(args: &cli::Report) -> ExitCode {
         Err(text) => return output::usage_error(&text),
     };
     let to = args.to.clone().or_else(|| (args.output == Document::Html).then_some(page));
-    let written = match &to {
-        Some(path) => std::fs::write(path, text),
-        None => std::io::stdout().lock().write_all(text.as_bytes()),
-    };
-    match (written, to) {
-        (Ok(()), Some(path)) => output::print_line(format_args!("{}", path.display())),
-        (Ok(()), None) => {}
-        (Err(error), Some(path)) => {
-            let text = format!("cannot write {}: {error}; choose another path with --to", path.display());
-            return output::usage_error(&text);
-        }
-        // The reader of the pipe has exited.
-        (Err(_), None) => {}
+    match to {
+        None => output::print_text(&text),
+        Some(path) => match std::fs::write(&path, text) {
+            Ok(()) => output::print_line(format_args!("{}", path.display())),
+            Err(error) => {
+                let text = format!("cannot write {}: {error}; choose another path with --to", path.display());
+                return output::usage_error(&text);
+            }
+        },
     }
     ExitCode::SUCCESS
 }

@@ -14,7 +14,7 @@ use crate::cli::{self, Output};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::RECORD_FILE;
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, result_document, scenario_files};
+use crate::{capacity_probe, execution, output, result_document, scenario_files, signals};
 
 /// The result of one scenario.
 struct ScenarioResult {
@@ -32,7 +32,7 @@ struct ScenarioResult {
 /// `cleave run --all`.
 pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = execution::on_signals(interrupts.clone()) {
+    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
     let mut results = Vec::new();
@@ -41,7 +41,7 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
             Ok(scenario) => scenario,
             Err(text) => return output::usage_error(&text),
         };
-        eprintln!("== {name}: {}", printable(&scenario.title));
+        output::note(format_args!("== {name}: {}", printable(&scenario.title)));
         let started = runtime::clock::now();
         let options = match execution::run_options(args, scenario, started_at) {
             Ok(options) => options,
@@ -61,10 +61,7 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
         Output::Json => print_json(&results, exit_code),
         Output::Human => print_table(&results),
     };
-    match printed {
-        Ok(()) => ExitCode::from(exit_code),
-        Err(error) => output::error(&error),
-    }
+    output::printed(printed, exit_code)
 }
 
 fn scenario_result(
@@ -131,7 +128,7 @@ fn verdict_of(scenario: &ScenarioResult) -> &'static str {
 }
 
 fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     let width = results.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     writeln!(out)?;
     for one in results {
@@ -167,7 +164,7 @@ fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> 
     let runs: Vec<_> = results.iter().map(one).collect();
     let document =
         json!({ "schema_version": result_document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     serde_json::to_writer_pretty(&mut out, &document)?;
     writeln!(out)
 }

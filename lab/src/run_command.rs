@@ -1,6 +1,6 @@
 //! `cleave run`: executes a scenario, shows it, prints its scorecard and sets the exit code.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::cli::{self, Output};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, result_document, scenario_files};
+use crate::{capacity_probe, execution, output, result_document, scenario_files, signals};
 
 /// Columns of the scorecard when the width of the terminal is unknown.
 const DEFAULT_COLUMNS: u16 = 80;
@@ -32,10 +32,10 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
     if options.scenario.loses_packets()
         && let Err(error) = conductor::process::netns::enter()
     {
-        eprintln!("packet loss is not available: {error}");
+        output::note(format_args!("packet loss is not available: {error}"));
     }
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = execution::on_signals(interrupts.clone()) {
+    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
     let result = capacity_probe::resolve_rate(options, &interrupts)
@@ -47,7 +47,7 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error @ RunError::Interrupted) => {
-            eprintln!("{error}");
+            output::note(format_args!("{error}"));
             return ExitCode::from(EXIT_INTERRUPTED);
         }
         Err(error) => return output::error(&error),
@@ -57,19 +57,15 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
         Err(error) => return output::error(&error),
     };
     let printed = match args.output {
-        Output::Json => result_document::print(&mut std::io::stdout().lock(), &outcome.folder, &run),
+        Output::Json => result_document::print(&mut output::stdout(), &outcome.folder, &run),
         Output::Human => scorecard(&run, &outcome.folder.join(RECORD_FILE)),
     };
-    match printed {
-        Ok(()) => ExitCode::from(outcome.exit_code),
-        Err(error) => output::error(&error),
-    }
+    output::printed(printed, outcome.exit_code)
 }
 
 fn scorecard(run: &model::Run, record: &Path) -> std::io::Result<()> {
-    let stdout = std::io::stdout();
-    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut out = stdout.lock();
+    let mut out = output::stdout();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tui::card::print(&mut out, run, DEFAULT_COLUMNS, colour)?;
     writeln!(out, "record: {}", printable(&record.display().to_string()))
 }

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::cli::{self, Output};
 use crate::recorded_source::RecordedSource;
-use crate::report_command;
 use crate::run_files::RECORD_FILE;
+use crate::{output, report_command};
 
 /// How a run is shown while it is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl View {
         let viewing = std::thread::spawn(move || match self {
             Self::Screen => screen(receiver, &interrupts, options),
             Self::Silent => receiver.into_iter().for_each(drop),
-            Self::Lines => plain(receiver, std::io::stdout()),
+            Self::Lines => plain(receiver, output::stdout()),
             Self::Progress => plain(receiver, std::io::stderr()),
         });
         ViewThreads { forwarding, viewing }
@@ -80,7 +80,7 @@ impl ViewThreads {
 }
 
 fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
-    // A closed pipe ends the lines, not the run.
+    // A closed pipe or a full disk ends the lines, not the run.
     let _ = tui::plain::print(&mut lines, out);
     lines.into_iter().for_each(drop);
 }
@@ -105,13 +105,13 @@ fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, opt
     match tui::run(options, &mut source, &mut request) {
         Ok(exit) if exit.detached => {
             // A closed pipe ends the lines, not the run.
-            let _ = tui::plain::resume(exit.run, &mut source, std::io::stdout());
+            let _ = tui::plain::resume(exit.run, &mut source, output::stdout());
             source.drain();
         }
         Ok(_) => {}
         Err(error) => {
             tui::restore();
-            eprintln!("the dashboard failed: {error}; the run continues");
+            output::note(format_args!("the dashboard failed: {error}; the run continues"));
         }
     }
 }

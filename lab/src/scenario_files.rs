@@ -72,7 +72,7 @@ pub fn list() -> ExitCode {
             }
             Err(text) => {
                 broken = true;
-                eprintln!("{text}");
+                output::note(format_args!("{text}"));
             }
         }
     }

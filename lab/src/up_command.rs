@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use conductor::process::program::Program;
 use conductor::run::up::{SuiteSummary, UpOptions};
 use contract::Placement;
 use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
-use crate::{cli, execution, output, scenario_files};
+use crate::{cli, output, scenario_files, signals};
 
 /// Built-in topologies.
 const TOPOLOGIES: &[(&str, &str)] = &[
@@ -51,12 +52,12 @@ pub fn up(args: &cli::Up) -> ExitCode {
         Ok(level) => level,
         Err(error) => return output::error(&error),
     };
-    let program = match std::env::current_exe() {
+    let program = match Program::running() {
         Ok(program) => program,
         Err(error) => return output::error(&error),
     };
     let interrupts = watch::Sender::new(0);
-    if let Err(error) = execution::on_signals(interrupts.clone()) {
+    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
     let options = UpOptions {
@@ -80,21 +81,28 @@ pub fn up(args: &cli::Up) -> ExitCode {
 
 /// Prints addresses and tokens, ready to paste.
 fn print_summary(summary: &SuiteSummary) {
-    println!("gateway       {}", summary.public);
-    println!("user          {} ({}), password: {}", summary.handle, summary.user, summary.password);
-    println!("user token    {}", summary.user_token);
-    println!("run token     {}", summary.run_token);
-    println!("folder        {}", summary.folder.display());
-    println!();
+    let print = output::print_line;
+    print(format_args!("gateway       {}", summary.public));
+    print(format_args!(
+        "user          {} ({}), password: {}",
+        summary.handle, summary.user, summary.password
+    ));
+    print(format_args!("user token    {}", summary.user_token));
+    print(format_args!("run token     {}", summary.run_token));
+    print(format_args!("folder        {}", summary.folder.display()));
+    print(format_args!(""));
     for (name, hosts, listen) in &summary.instances {
-        println!("{name:12}  {listen}  {}", hosts.join(", "));
+        print(format_args!("{name:12}  {listen}  {}", hosts.join(", ")));
     }
-    println!();
-    println!(
+    print(format_args!(""));
+    print(format_args!(
         "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
         summary.user_token, summary.public
-    );
-    println!("Ctrl-C stops it");
+    ));
+    print(format_args!("Ctrl-C stops it"));
+    if let Some(endpoint) = &summary.silent_collector {
+        output::note(format_args!("OTLP: no program listens at {endpoint}; spans are lost"));
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub use outcome::*;
 pub use reader::{ReadError, Reader};
 pub use score::*;
 pub use trace::*;
-pub use writer::Writer;
+pub use writer::{Writer, is_being_written};
 
 /// Major version of the format, as it is written.
 pub const SCHEMA_VERSION: u32 = 2;

@@ -8,7 +8,7 @@ use crate::Line;
 use crate::index::IndexFile;
 
 /// Appends lines. Each is one write, so that a reader sees whole lines and a
-/// crash tears at most the last.
+/// crash tears at most the last. The file is locked until the writer is dropped or its program has ended.
 pub struct Writer {
     file: File,
     path: PathBuf,
@@ -24,6 +24,8 @@ impl Writer {
     /// When the file exists already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create_new(true).append(true).open(path)?;
+        // A file system without locks leaves it unknown whether the writer lives: see `is_being_written`.
+        let _ = file.lock();
         let index = IndexFile::create(path, &file).ok();
         Ok(Self { file, path: path.to_owned(), buffer: Vec::new(), index })
     }
@@ -46,5 +48,29 @@ impl Writer {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Whether the program that writes a record lives: the kernel takes its lock on the file back however it ends. True
+/// where the file system has no locks, and false where there is no record.
+pub fn is_being_written(record: &Path) -> bool {
+    let Ok(file) = File::open(record) else { return false };
+    // A shared lock: two readers that look at once do not take each other for the writer.
+    file.try_lock_shared().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_being_written_until_its_writer_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl");
+        assert!(!is_being_written(&path), "there is none");
+        let writer = Writer::create(&path).expect("a new file");
+        assert!(is_being_written(&path) && is_being_written(&path), "however often it is asked");
+        drop(writer);
+        assert!(!is_being_written(&path));
     }
 }

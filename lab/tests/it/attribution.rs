@@ -128,8 +128,22 @@ fn a_dead_collector_changes_no_verdict_and_what_it_does_not_take_is_counted() {
     assert!(tracing.spans > 500, "{tracing:?}");
     assert_eq!((tracing.forwarded, tracing.not_forwarded), (0, tracing.spans));
     assert!(!traces(&lines).is_empty(), "the lab's own view is whole");
+    let reported: Vec<&str> =
+        logged(&lines).filter(|text| text.starts_with("OTLP: ") && text.contains("spans")).collect();
+    let [text] = &reported[..] else { panic!("one line at the end: {reported:?}") };
+    let (lost, address) = (tracing.not_forwarded, dead.to_string());
+    assert!(text.contains(&format!("{lost} of {lost} spans did not reach http://{address}: ")), "{text}");
+    assert!(text.to_lowercase().contains("refused"), "{text}");
     let lost: u64 = last_procs(&lines).map(|proc| proc.spans[2] + proc.spans[3]).sum();
     assert_eq!(lost, 0, "nodes send to the lab, which listens: {}", document["lints"]);
+}
+
+/// Lines of the record's log.
+fn logged(lines: &[Line]) -> impl Iterator<Item = &str> {
+    lines.iter().filter_map(|line| match &line.entry {
+        Entry::Event(event) if event.what == record::EventKind::Log => Some(event.text.as_str()),
+        _ => None,
+    })
 }
 
 /// A run whose user has a collector at `endpoint`.

@@ -1,15 +1,23 @@
 //! Wrong input: one clear message each, exit 2, nothing started, nothing left.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 
-use crate::cleave::Cleave;
+use crate::cleave::{Cleave, scenario};
 
 const BROKEN: &str = include_str!("scenarios/broken.toml");
 
 /// Runs the program and returns its error output.
 #[track_caller]
 fn error_output(cleave: &Cleave, arguments: &[&str]) -> String {
-    let output = cleave.run(arguments);
+    error_output_of(cleave, cleave.command(arguments))
+}
+
+#[track_caller]
+fn error_output_of(cleave: &Cleave, mut command: Command) -> String {
+    let output = command.output().expect("the program starts");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(output.stdout.is_empty(), "results go to stdout, errors do not");
@@ -102,4 +110,62 @@ fn a_taken_port_is_named() {
     contains_all(&text, &[&addr, "is another program using the port?"]);
     let text = error_output(&cleave, &["up", "mono", "--size", "tiny", "--public", &addr]);
     contains_all(&text, &[&addr, "is another program using the port?"]);
+}
+
+#[test]
+fn a_name_that_is_not_utf8_is_an_error_of_one_sentence() {
+    let cleave = Cleave::shared();
+    let latin = OsStr::from_bytes(b"r/\xff");
+    for arguments in [
+        &["run", "first-look", "--out"][..],
+        &["run", "--all", "--out"],
+        &["noise", "first-look", "--out"],
+        &["up", "mono", "--out"],
+        &["report", "last", "--to"],
+        &["explain"],
+    ] {
+        let mut command = cleave.command(arguments);
+        command.arg(latin);
+        let text = error_output_of(&cleave, command);
+        assert_eq!(
+            text,
+            format!(
+                "argument {}, `r/\u{fffd}`, is not UTF-8: expected names and paths in UTF-8\n",
+                arguments.len() + 1
+            )
+        );
+    }
+    let folder = cleave.folder().join(OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir(&folder).expect("a folder of ours");
+    for arguments in [&["run", &scenario("quick-look"), "--no-tui"][..], &["up", "mono", "--size", "tiny"]] {
+        let mut command = cleave.command(arguments);
+        command.current_dir(&folder);
+        contains_all(&error_output_of(&cleave, command), &["is not UTF-8; choose another folder with --out"]);
+    }
+}
+
+#[test]
+fn a_collector_that_no_span_can_be_sent_to_is_refused() {
+    let cleave = Cleave::shared();
+    for (endpoint, reason) in [
+        ("not-a-url", "begins with http://"),
+        ("localhost:4317", "begins with http://"),
+        ("https://localhost:4317", "TLS is not supported"),
+        ("http://localhost:99999", "port"),
+    ] {
+        for arguments in [
+            &["run", &scenario("quick-look"), "--no-tui"][..],
+            &["up", "mono", "--size", "tiny"],
+            &["node", "--hosts", "profile", "--listen", "127.0.0.1:0"],
+        ] {
+            let mut command = cleave.command(arguments);
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+            let text = error_output_of(&cleave, command);
+            contains_all(
+                &text,
+                &["invalid OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, reason, "http://127.0.0.1:4317"],
+            );
+        }
+    }
+    assert!(!cleave.folder().join("runs").exists(), "a run folder was made");
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cleave::Cleave;
+use crate::printing;
 
 const SCENARIO: &str = r#"schema = 1
 name   = "short"
@@ -36,6 +37,7 @@ fn a_finished_run_can_be_replayed_reported_checked_and_compared() {
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     is_shown(&cleave, &document);
+    is_printed(&cleave);
     is_compared(&cleave, &document);
     is_damaged(&cleave, &document);
 }
@@ -94,6 +96,26 @@ fn is_shown(cleave: &Cleave, document: &Value) {
 
     let (code, text) = output_of(cleave, &["report", "lost"]);
     assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
+}
+
+/// What is printed of a run arrives whole, or the command fails.
+fn is_printed(cleave: &Cleave) {
+    let json = ["report", "last", "--output", "json"];
+    let junit = ["report", "last", "--output", "junit"];
+    let commands: [&[&str]; 6] = [
+        &json,
+        &junit,
+        &["record", "export", "last"],
+        &["record", "check", "last"],
+        &["replay", "last"],
+        &["watch", "last"],
+    ];
+    for arguments in commands {
+        printing::to_a_full_disk(cleave.command(arguments));
+        let output = printing::without_a_reader(cleave.command(arguments));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*text), (Some(0), ""), "{arguments:?}");
+    }
 }
 
 /// Two runs are compared if both are complete.

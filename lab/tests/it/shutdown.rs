@@ -12,9 +12,25 @@ fn a_killed_run_takes_its_children_along() {
     let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     assert!(cleave.processes().len() >= 9, "eight nodes and the generator: {:?}", cleave.processes());
+    let watch = cleave.start(&["watch", "last"]);
     run.signal(Signal::SIGKILL);
     run.rest();
     cleave.nothing_is_left(&header);
+    let (code, text) = watch.rest();
+    assert!(code == Some(3) && text.contains("PHASE  warm"), "it was watched to its end: {code:?} {text}");
+    // Nor did this one write anything.
+    let empty = cleave.folder().join("runs/20000101-000000-none");
+    std::fs::create_dir(&empty).expect("a folder of ours");
+    std::fs::write(empty.join("run.jsonl"), "").expect("a folder of ours");
+    for run in ["last", "none"] {
+        let watched = cleave.run(&["watch", run]);
+        let text = String::from_utf8_lossy(&watched.stderr);
+        assert_eq!(watched.status.code(), Some(3), "{text}");
+        assert!(
+            text.contains("the program of this run is gone") && text.contains("cleave record check"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

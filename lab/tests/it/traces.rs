@@ -111,6 +111,23 @@ fn inside_a_monolith_every_component_has_its_own_name() {
 }
 
 #[test]
+fn a_suite_for_which_opentelemetry_is_disabled_makes_no_span() {
+    let cleave = Cleave::shared();
+    let collector = Collector::start();
+    let endpoint = collector.endpoint();
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_SDK_DISABLED", "TRUE")];
+    let suite = Suite::start_with(&cleave, "mono", &environment);
+    let client = suite.seeded();
+    for _ in 0..ASKED {
+        client.get("/v1/feed?limit=5").expect(200);
+    }
+    assert_eq!(counts(&suite), [0; 4]);
+    // What waits to be exported is sent at the end.
+    suite.end();
+    assert!(collector.spans().is_empty());
+}
+
+#[test]
 fn a_dead_collector_costs_spans_which_are_counted_and_no_request() {
     let cleave = Cleave::shared();
     // A port that was free a moment ago, and that no process listens on.

@@ -52,6 +52,7 @@ pub struct Telemetry {
 /// # Errors
 /// When called twice, or the log cannot be written.
 pub fn install(options: Options) -> Result<Telemetry, InstallError> {
+    let options = Options { level: options.level.as_permitted(), ..options };
     let counters = Arc::new(Counters::default());
     let prometheus = match options.level {
         crate::Level::Off => None,

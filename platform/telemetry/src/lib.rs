@@ -1,7 +1,7 @@
 //! Telemetry: metrics, traces and logs of a process, with every name in one place.
 //!
 //! - [`names`]: every metric, label and attribute.
-//! - [`options`]: how much a process records, and its labels.
+//! - [`options`]: how much a process records, and its labels. [`endpoint`]: where its spans go.
 //! - [`install`](mod@install): sets it up, once a process.
 //! - [`metrics`]: handles, so that no label is hashed per request.
 //! - [`spans`]: every span, named once.
@@ -9,6 +9,7 @@
 //!
 //! Start with [`install()`].
 
+pub mod endpoint;
 pub mod export;
 pub mod install;
 mod log;
@@ -20,6 +21,7 @@ pub mod spans;
 
 use std::sync::Arc;
 
+pub use endpoint::{EndpointError, is_sdk_disabled, otlp_endpoint_from_env};
 pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
@@ -27,7 +29,7 @@ pub use metrics::{
     discovery_staleness, drain_aborted, fault_injected, messages, outbox, queue_depth, queue_wait, shed,
     wal_bytes, work_done,
 };
-pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels, otlp_endpoint_from_env};
+pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use spans::{
     Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span,
     producer_span, server_end, server_span, wait_span,

@@ -131,11 +131,6 @@ pub struct Options {
     pub log: LogTarget,
 }
 
-/// The collector of the standard variable, if it is set and not empty.
-pub fn otlp_endpoint_from_env() -> Option<String> {
-    std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.trim().is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! A node and the process around it: a child of the lab, or a program started by hand.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -189,12 +190,12 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
         topology: config.topology.clone(),
         instance: config.instance.clone(),
     };
-    let options = Options {
-        level: config.telemetry,
-        labels,
-        otlp_endpoint: config.otlp.clone().or_else(telemetry::otlp_endpoint_from_env),
-        log: LogTarget::Stderr,
-    };
+    let otlp_endpoint =
+        match config.otlp.clone().map_or_else(telemetry::otlp_endpoint_from_env, |url| Ok(Some(url))) {
+            Ok(endpoint) => endpoint,
+            Err(error) => return failed(&error),
+        };
+    let options = Options { level: config.telemetry, labels, otlp_endpoint, log: LogTarget::Stderr };
     let telemetry = match telemetry::install(options) {
         Ok(telemetry) => Arc::new(telemetry),
         Err(error) => return failed(&error),
@@ -203,7 +204,9 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
         Ok(node) => node,
         Err(error) => return failed(&error),
     };
-    println!("{}", serde_json::json!({ "listen": node.listen(), "public": node.public() }));
+    let addresses = serde_json::json!({ "listen": node.listen(), "public": node.public() });
+    // A node serves on when the reader of its first line has gone.
+    let _ = writeln!(std::io::stdout().lock(), "{addresses}");
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         eprintln!("signals cannot be handled");

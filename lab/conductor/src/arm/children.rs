@@ -12,12 +12,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::{oneshot, watch};
+
+use crate::process::program::Program;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ pub struct ChildSpec {
     /// Its name in messages: `micro/feed#0`.
     pub name: String,
     /// Program.
-    pub program: PathBuf,
+    pub program: Program,
     /// Arguments.
     pub arguments: Vec<OsString>,
     /// Environment added to ours.
@@ -173,7 +175,9 @@ impl Spawner {
 fn start(spec: &ChildSpec, alive: &Arc<Mutex<Vec<u32>>>) -> SpawnResult {
     let failed = |source| SpawnError { name: spec.name.clone(), source };
     let log = File::options().create(true).append(true).open(&spec.log).map_err(failed)?;
-    let mut child = Command::new(&spec.program)
+    let mut child = spec
+        .program
+        .command()
         .args(&spec.arguments)
         .envs(spec.environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::piped())

@@ -10,6 +10,7 @@ use crate::observe::record_writer::RecordWriter;
 use crate::observe::scrape_targets::ScrapeTargets;
 use crate::process::control::ControlClient;
 use crate::process::guardian::Guardian;
+use crate::process::program::Program;
 
 /// What arms of one run share. Cheap to clone.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub struct RunEnvironment {
     /// Requests to nodes, with the run's token.
     pub control: ControlClient,
     /// The program children are started from: `cleave` itself.
-    pub program: PathBuf,
+    pub program: Program,
     /// Undoes what a dead conductor cannot.
     pub guardian: Arc<Guardian>,
     /// Control groups made for arms, removed when an arm shuts down.
@@ -39,7 +40,7 @@ pub struct RunPaths<'a> {
     /// The folder of this run.
     pub folder: &'a Path,
     /// The program children are started from.
-    pub program: &'a Path,
+    pub program: &'a Program,
 }
 
 impl RunEnvironment {
@@ -49,7 +50,7 @@ impl RunEnvironment {
             spawner: Spawner::new(),
             control: ControlClient::new(tasks.clone(), token),
             tasks,
-            program: paths.program.to_owned(),
+            program: paths.program.clone(),
             guardian: Arc::new(Guardian::new(paths.folder, paths.program)),
             cgroups: Arc::default(),
             scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id)),

@@ -112,6 +112,14 @@ impl Collector {
         };
         Tracing { forwarded, not_forwarded, ..self.shared.gatherer().counts() }
     }
+
+    /// A sentence where the user's collector did not take all spans: how many of them, and why.
+    pub fn forwarding_loss(&self, tracing: &Tracing) -> Option<String> {
+        let forwarder = self.shared.forwarder.as_ref().filter(|_| tracing.not_forwarded > 0)?;
+        let (lost, all) = (tracing.not_forwarded, tracing.forwarded + tracing.not_forwarded);
+        let (endpoint, reason) = (&forwarder.endpoint, forwarder.last_failure());
+        Some(format!("OTLP: {lost} of {all} spans did not reach {endpoint}: {reason}"))
+    }
 }
 
 impl CollectorState {

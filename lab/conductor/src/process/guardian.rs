@@ -5,13 +5,14 @@
 //! not end with `clean`, it undoes every entry that is not done: it continues what is
 //! stopped, lifts limits, and kills what is left, each process known by its pid *and* its
 //! start time, so that no other process is hit. `cleave doctor --clean` does the same for
-//! journals of guardians that died as well.
+//! journals of guardians that died as well: conductor and guardian hold a lock on the journal
+//! while they live, and what is locked is left alone.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +21,7 @@ use nix::unistd::Pid;
 use runtime::limits::ResourceLimit;
 use serde::{Deserialize, Serialize};
 
+use crate::process::program::Program;
 use crate::process::usage;
 
 /// The journal's name in a run's folder.
@@ -96,7 +98,7 @@ enum JournalEntry {
 /// The conductor's side: writes the journal, and starts the guardian with the first entry.
 pub struct Guardian {
     path: PathBuf,
-    program: PathBuf,
+    program: Program,
     journal: Mutex<Option<File>>,
     next: AtomicU64,
     /// The guardian, once there is something to guard. Its standard input is the pipe.
@@ -105,11 +107,11 @@ pub struct Guardian {
 
 impl Guardian {
     /// A guardian that watches over nothing yet.
-    pub fn new(folder: &Path, program: &Path) -> Self {
+    pub fn new(folder: &Path, program: &Program) -> Self {
         let (journal, process) = Default::default();
         Self {
             path: folder.join(JOURNAL),
-            program: program.to_owned(),
+            program: program.clone(),
             journal,
             next: AtomicU64::new(1),
             process,
@@ -149,7 +151,9 @@ impl Guardian {
     fn write(&self, entry: &JournalEntry) -> io::Result<()> {
         let mut journal = self.journal.lock().expect("no panic while held");
         if journal.is_none() {
-            *journal = Some(File::options().create(true).append(true).open(&self.path)?);
+            let file = File::options().create(true).append(true).open(&self.path)?;
+            hold(&file);
+            *journal = Some(file);
         }
         let Some(file) = journal.as_mut() else { return Ok(()) };
         let mut line = serde_json::to_vec(entry).expect("an entry is plain data");
@@ -164,7 +168,9 @@ impl Guardian {
         if process.is_some() {
             return;
         }
-        let started = Command::new(&self.program)
+        let started = self
+            .program
+            .command()
             .arg("guard")
             .arg(&self.path)
             .stdin(Stdio::piped())
@@ -181,10 +187,31 @@ impl Guardian {
 pub fn run(journal: &Path) -> io::Result<usize> {
     // A session of its own: what ends the conductor's must not end the guardian.
     let _ = nix::unistd::setsid();
+    let locked = File::open(journal)?;
+    hold(&locked);
     let mut nothing = Vec::new();
     // The pipe carries no data; an error is an end as well.
     let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
     clean_up(journal)
+}
+
+/// Keeps others from undoing what a journal says, until the file is closed.
+fn hold(journal: &File) {
+    // A shared lock: conductor and guardian both have one. A file system without locks has no protection.
+    let _ = journal.lock_shared();
+}
+
+/// Undoes what a journal leaves open whose conductor and guardian have ended; `None` where one of them lives.
+///
+/// # Errors
+/// When the journal cannot be read or ended.
+pub fn clean_abandoned(journal: &Path) -> io::Result<Option<usize>> {
+    let locked = File::options().read(true).append(true).open(journal)?;
+    if matches!(locked.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(None);
+    }
+    let is_clean = open_actions(journal)?.is_empty();
+    if is_clean { Ok(Some(0)) } else { clean_up(journal).map(Some) }
 }
 
 /// Undoes what a journal leaves open. Returns how much that was.
@@ -266,6 +293,31 @@ mod tests {
         assert_eq!(open_actions(&path).expect("readable").len(), 1, "what is torn was never done");
         assert_eq!(clean_up(&path).expect("readable"), 1);
         assert!(open_actions(&path).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_journal_is_left_alone_as_long_as_its_conductor_or_guardian_lives() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        let process = ProcessIdentity { pid: 1, started: 1 };
+        let conductor = Guardian::new(folder.path(), &"/bin/true".into());
+        conductor.record_undo(&UndoAction::Continue(process)).expect("a folder of ours");
+        let guardian = File::open(&path).expect("readable");
+        hold(&guardian);
+        assert_eq!(clean_abandoned(&path).expect("readable"), None);
+        drop(conductor);
+        assert_eq!(clean_abandoned(&path).expect("readable"), None, "its guardian lives");
+        assert_eq!(open_actions(&path).expect("readable").len(), 1);
+        drop(guardian);
+        // A child that another test starts has all files for a moment.
+        let undone = loop {
+            if let Some(undone) = clean_abandoned(&path).expect("readable") {
+                break undone;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(undone, 1);
+        assert_eq!(clean_abandoned(&path).expect("readable"), Some(0), "once is enough");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use loadgen::{LoadPlan, Message};
 use tokio::sync::mpsc;
 
 use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, Spawner, describe_exit};
+use crate::process::program::Program;
 
 /// The generator's barrier has its own limit; this one is for a child that sends no message at all.
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Messages that may wait for the conductor: a second of a busy run.
 const MAX_QUEUED_MESSAGES: usize = 4_096;
 
@@ -58,7 +59,7 @@ impl Generator {
     /// When it does not start or does not get ready.
     pub async fn start(
         spawner: &Spawner,
-        program: &Path,
+        program: &Program,
         plan: &LoadPlan,
         folder: &Path,
     ) -> Result<Self, GeneratorError> {
@@ -68,7 +69,7 @@ impl Generator {
         let log = plan.log.clone();
         let spec = ChildSpec {
             name: "generator".into(),
-            program: program.to_owned(),
+            program: program.clone(),
             arguments: vec!["load".into(), path.into()],
             environment: Vec::new(),
             log: log.clone(),

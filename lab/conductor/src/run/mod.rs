@@ -55,6 +55,8 @@ pub struct Run {
     id: String,
     folder: PathBuf,
     record: RecordWriter,
+    /// The user's collector.
+    otlp: Option<String>,
     interrupts: Interrupts,
 }
 
@@ -76,6 +78,7 @@ impl Run {
             let (named, most) = (options.arms.len(), scenario::MAX_ARMS);
             return Err(RunError::UnknownArm(format!("--arms names {named} arms; name at most {most}")));
         }
+        let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
         let folder = options.out.join(&id);
         let failed = |path: &Path| {
@@ -85,10 +88,15 @@ impl Run {
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         // Children may have another working folder: their configurations name absolute paths.
         let folder = folder.canonicalize().map_err(failed(&folder))?;
+        if folder.to_str().is_none() {
+            // It holds nothing yet.
+            let _ = std::fs::remove_dir(&folder);
+            return Err(RunError::FolderName { path: folder });
+        }
         let path = folder.join("run.jsonl");
         let writer = record::Writer::create(&path).map_err(failed(&path))?;
         let record = RecordWriter::new(options.started_at, writer);
-        Ok(Self { options, id, folder, record, interrupts })
+        Ok(Self { options, id, folder, record, otlp, interrupts })
     }
 
     /// The run's record, to subscribe to.
@@ -164,7 +172,7 @@ impl Run {
         if !scenario.arms.iter().map(level).any(Level::traces) {
             return Ok(None);
         }
-        let onward = telemetry::otlp_endpoint_from_env();
+        let onward = self.otlp.clone();
         let started = Collector::start(tasks, self.record.clone(), scenario.plan(), onward).await;
         let collector = started.map_err(RunError::Collector)?;
         let (grpc, http) = (collector.grpc, collector.http);

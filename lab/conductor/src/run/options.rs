@@ -9,6 +9,7 @@ use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::arm::arm_plan::ArmError;
+use crate::process::program::Program;
 use crate::run::generator::GeneratorError;
 use crate::run::seed::SeedError;
 
@@ -28,7 +29,7 @@ pub struct RunOptions {
     /// Where run folders go.
     pub out: PathBuf,
     /// The program nodes and generator are started from.
-    pub program: PathBuf,
+    pub program: Program,
     /// The program's version, for the record.
     pub version: String,
     /// The command line, for the record.
@@ -53,6 +54,12 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// A folder whose path the configurations of its processes cannot hold.
+    #[error("{} is not UTF-8; choose another folder with --out", path.display())]
+    FolderName {
+        /// Which.
+        path: PathBuf,
+    },
     /// An arm that the scenario does not have.
     #[error("{0}")]
     UnknownArm(String),
@@ -68,6 +75,9 @@ pub enum RunError {
     /// The generator.
     #[error(transparent)]
     Load(#[from] GeneratorError),
+    /// The user's collector.
+    #[error(transparent)]
+    Otlp(#[from] telemetry::EndpointError),
     /// The metrics of the run.
     #[error(transparent)]
     Metrics(#[from] transport::serve::BindError),

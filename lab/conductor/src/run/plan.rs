@@ -125,14 +125,15 @@ pub(crate) fn good_within_us(scenario: &Scenario) -> u64 {
         .map_or(timeout_us(scenario), |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The level of nodes' telemetry that a scenario declares.
+/// The level of nodes' telemetry that a scenario declares, as far as the environment allows it.
 pub(crate) fn telemetry_level(watching: TelemetryLevel) -> Level {
-    match watching {
+    let declared = match watching {
         TelemetryLevel::Off => Level::Off,
         TelemetryLevel::Metrics => Level::Metrics,
         TelemetryLevel::Sampled => Level::default(),
         TelemetryLevel::Full => Level::Full,
-    }
+    };
+    declared.as_permitted()
 }
 
 /// Letters of arms: as many as there are groupings of five components.
@@ -176,7 +177,6 @@ pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Nod
         carrier: arm.placement.carrier,
         policies: arm.policies.clone(),
         services: arm.services.clone(),
-        otlp: telemetry::otlp_endpoint_from_env(),
         ..NodeConfig::default()
     }
 }

@@ -67,7 +67,13 @@ impl Stage {
             return Err(RunError::Record { path: self.session.folder, source });
         }
         let tracing = match &self.session.collector {
-            Some(collector) => collector.finish().await,
+            Some(collector) => {
+                let tracing = collector.finish().await;
+                if let Some(text) = collector.forwarding_loss(&tracing) {
+                    self.session.log(text);
+                }
+                tracing
+            }
             None => Tracing::default(),
         };
         Ok(self.judge(tracing))

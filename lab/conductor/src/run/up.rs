@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use node::NodeConfig;
@@ -13,11 +14,15 @@ use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::observe::record_writer::RecordWriter;
+use crate::process::program::Program;
 use crate::run::TASKS_GRACE;
 use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
 use crate::run::secrets::RunSecrets;
 use crate::run::seed::SeededData;
+
+/// Longest wait for the user's collector to accept a connection.
+const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to keep up.
 pub struct UpOptions {
@@ -30,7 +35,7 @@ pub struct UpOptions {
     /// Where its folder goes.
     pub out: PathBuf,
     /// The program nodes are started from.
-    pub program: PathBuf,
+    pub program: Program,
     /// Telemetry of nodes.
     pub telemetry: telemetry::Level,
     /// Public address of the gateway; port 0 takes any free one.
@@ -56,6 +61,15 @@ pub struct SuiteSummary {
     pub run_token: String,
     /// Logs and data.
     pub folder: PathBuf,
+    /// The user's collector, where no program listens at its address: its spans are lost.
+    pub silent_collector: Option<String>,
+}
+
+/// Whether a collector accepts connections.
+async fn is_listening(endpoint: &str) -> bool {
+    let Ok(address) = telemetry::endpoint::address(endpoint) else { return false };
+    let connecting = tokio::net::TcpStream::connect(address);
+    tokio::time::timeout(COLLECTOR_TIMEOUT, connecting).await.is_ok_and(|connected| connected.is_ok())
 }
 
 /// Starts the suite, calls `ready` with its summary, and keeps it up until the first interrupt.
@@ -76,6 +90,7 @@ async fn keep_up(
     mut interrupts: Interrupts,
     ready: fn(&SuiteSummary),
 ) -> Result<(), RunError> {
+    let collector = telemetry::otlp_endpoint_from_env()?;
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
     let secrets = RunSecrets::generate()?;
@@ -87,9 +102,12 @@ async fn keep_up(
     };
     std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let folder = folder.canonicalize().map_err(failed(&folder))?;
+    if folder.to_str().is_none() {
+        return Err(RunError::FolderName { path: folder });
+    }
     let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
     let record = RecordWriter::new(clock::now(), writer);
-    let paths = RunPaths { out: &options.out, folder: &options.out, program: &options.program };
+    let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
     let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record);
     let processes = processes_of(&options.arm)?;
     let (load, seed) = (options.load.clone(), options.seed);
@@ -104,6 +122,7 @@ async fn keep_up(
         secret: secrets.identity.clone(),
         token: secrets.token.clone(),
         telemetry: options.telemetry,
+        otlp: collector.clone(),
         seed: options.seed,
         public: options.public,
         ..node_config(&options.arm, &processes)
@@ -136,6 +155,10 @@ async fn keep_up(
             .unwrap_or_default(),
         run_token: secrets.token,
         folder,
+        silent_collector: match collector.filter(|_| options.telemetry.as_permitted().traces()) {
+            Some(endpoint) if !is_listening(&endpoint).await => Some(endpoint),
+            _ => None,
+        },
     });
     // A sender that is gone cannot interrupt any more.
     let _ = interrupts.wait_for(|count| *count > 0).await;

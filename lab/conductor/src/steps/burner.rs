@@ -6,10 +6,16 @@ use fault::{Fault, Target};
 use nix::sys::signal::Signal;
 
 use crate::arm::children::{ChildSpec, Spawner};
+use crate::process::program::Program;
 use crate::steps::context::ActiveStep;
 
 /// Burns CPU until the step ends.
-pub(super) async fn burn_host_cpu(active: &ActiveStep<'_>, spawner: &Spawner, program: &Path, fault: &Fault) {
+pub(super) async fn burn_host_cpu(
+    active: &ActiveStep<'_>,
+    spawner: &Spawner,
+    program: &Program,
+    fault: &Fault,
+) {
     let spec = burner(program, &active.arm.plan.folder, fault);
     match spawner.spawn(spec).await {
         Ok((mut child, _stdout)) => {
@@ -24,11 +30,11 @@ pub(super) async fn burn_host_cpu(active: &ActiveStep<'_>, spawner: &Spawner, pr
     }
 }
 
-fn burner(program: &Path, folder: &Path, fault: &Fault) -> ChildSpec {
+fn burner(program: &Program, folder: &Path, fault: &Fault) -> ChildSpec {
     let threads = fault.effect_on(Target::Host).burners;
     ChildSpec {
         name: "burner".into(),
-        program: program.to_owned(),
+        program: program.clone(),
         arguments: vec!["burn".into(), threads.to_string().into()],
         environment: Vec::new(),
         log: folder.join("burner.log"),
@@ -43,7 +49,7 @@ mod tests {
     fn a_burner_gets_the_number_of_threads_that_the_fault_names() {
         let fault: Fault =
             serde_json::from_value(serde_json::json!({ "do": "cpu", "threads": 3 })).expect("a fault");
-        let spec = burner(Path::new("/bin/cleave"), Path::new("/runs/1"), &fault);
+        let spec = burner(&"/bin/cleave".into(), Path::new("/runs/1"), &fault);
         assert_eq!(spec.arguments, ["burn", "3"]);
         assert_eq!(spec.log, Path::new("/runs/1/burner.log"));
     }

@@ -1,7 +1,6 @@
 //! Plays the steps, each in every arm, when it is due.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use fault::{Actuator, Fault, Target};
@@ -121,8 +120,8 @@ impl<'a> Timeline<'a> {
     async fn inject_on_host(&self, active: &ActiveStep<'_>, fault: &Fault) {
         let is_first = self.arms.first().is_some_and(|first| first.plan.letter == active.letter());
         if is_first {
-            let program: &Path = &self.environment.program;
-            burner::burn_host_cpu(active, &self.environment.spawner, program, fault).await;
+            let RunEnvironment { spawner, program, .. } = &self.environment;
+            burner::burn_host_cpu(active, spawner, program, fault).await;
         } else {
             active.count_hits(1);
         }

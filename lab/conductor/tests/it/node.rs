@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use conductor::arm::arm_plan::ArmPlan;
 use conductor::arm::environment::{RunEnvironment, RunPaths};
 use conductor::observe::record_writer::RecordWriter;
+use conductor::process::program::Program;
 use contract::{ComponentName, Placement, ProcessPlan};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -20,11 +21,14 @@ use runtime::{ShutdownPolicy, Tasks, clock};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+/// The program in its folder.
+const SCRIPT: &str = "node.sh";
+
 /// A folder, a program that behaves like a node, and the endpoints of two copies.
 pub struct FakeNodes {
     pub folder: TempDir,
     pub tasks: Tasks,
-    pub program: PathBuf,
+    pub program: Program,
     /// Requests to drain, by the name of the instance.
     pub drained: Arc<Mutex<Vec<String>>>,
 }
@@ -46,16 +50,16 @@ impl FakeNodes {
         let script = format!(
             "echo $$ > \"{folder}/${{3##*/}}.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
         );
-        write_program(&nodes.program, &script);
+        write_program(&nodes.folder.path().join(SCRIPT), &script);
         nodes
     }
 
     /// Nodes that run a script.
     pub fn with_program(script: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let program = folder.path().join("node.sh");
-        write_program(&program, script);
-        Self { folder, tasks: Tasks::new(), program, drained: Arc::default() }
+        let path = folder.path().join(SCRIPT);
+        write_program(&path, script);
+        Self { folder, tasks: Tasks::new(), program: path.into(), drained: Arc::default() }
     }
 
     async fn serve(&self, instance: &str) -> SocketAddr {

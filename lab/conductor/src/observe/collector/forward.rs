@@ -1,8 +1,9 @@
 //! Forwards what came in to the user's collector. It may be slow or dead: nothing waits for it, and what it does not
 //! accept is counted.
 
-use std::sync::Arc;
+use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -22,6 +23,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The connection to the user's collector.
 pub(super) struct Forwarder {
+    /// The collector's URL.
+    pub endpoint: String,
     exports: mpsc::Sender<(ExportTraceServiceRequest, u64)>,
     counters: Arc<ForwardCounters>,
 }
@@ -32,14 +35,23 @@ struct ForwardCounters {
     dropped: AtomicU64,
     /// Queued, and neither accepted nor dropped yet.
     pending: AtomicU64,
+    /// Why an export failed last.
+    failure: Mutex<Option<String>>,
 }
 
 impl Forwarder {
     pub fn start(tasks: &Tasks, endpoint: String) -> Self {
         let (exports, queue) = mpsc::channel(MAX_QUEUED_EXPORTS);
         let counters = Arc::<ForwardCounters>::default();
-        tasks.spawn("lab.otlp.forward", ShutdownPolicy::Cancel, forward(endpoint, queue, counters.clone()));
-        Self { exports, counters }
+        let forwarding = forward(endpoint.clone(), queue, counters.clone());
+        tasks.spawn("lab.otlp.forward", ShutdownPolicy::Cancel, forwarding);
+        Self { endpoint, exports, counters }
+    }
+
+    /// Why an export failed last.
+    pub fn last_failure(&self) -> String {
+        let failure = self.counters.failure.lock().expect("no panic while held").clone();
+        failure.unwrap_or_else(|| "it accepts spans more slowly than they come".to_owned())
     }
 
     /// Queues an export; counts it as dropped where too many wait.
@@ -67,6 +79,10 @@ impl ForwardCounters {
         self.pending.fetch_sub(spans, Ordering::AcqRel);
     }
 
+    fn note_failure(&self, reason: String) {
+        *self.failure.lock().expect("no panic while held") = Some(reason);
+    }
+
     fn accept(&self, spans: u64) {
         self.accepted.fetch_add(spans, Ordering::AcqRel);
         self.pending.fetch_sub(spans, Ordering::AcqRel);
@@ -88,12 +104,25 @@ async fn forward(
         };
         match tokio::time::timeout(EXPORT_TIMEOUT, client.export(request)).await {
             Ok(Ok(_)) => counters.accept(spans),
-            Ok(Err(_)) | Err(_) => {
+            failed => {
+                counters.note_failure(match failed {
+                    Ok(Err(status)) => first_cause(&status),
+                    _ => format!("no answer within {EXPORT_TIMEOUT:?}"),
+                });
                 counters.drop_spans(spans);
                 paused_until = Some(clock::now() + RETRY_PAUSE);
             }
         }
     }
+}
+
+/// What an error began with: the messages around it repeat that an export failed.
+fn first_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// Connects when first used, and again after a break; `None` for an invalid address, so that all is counted as dropped.
