@@ -15,7 +15,7 @@ use transport::Body;
 use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;
-use crate::backend::{Backend, Upstream};
+use crate::backend::{Backend, Location, Upstream};
 use crate::config::{ConfigError, RouteTable};
 use crate::table::{Resolve, Table};
 
@@ -140,6 +140,15 @@ impl Gateway {
     /// Whether it still wants requests.
     pub fn is_ready(&self) -> bool {
         !self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Closes every breaker, as if nothing had been asked yet.
+    pub fn close_breakers(&self) {
+        for backend in self.backends() {
+            if let Location::Remote(stack) = &backend.location {
+                stack.edge().close_breaker();
+            }
+        }
     }
 
     /// The routes, to be read, replaced and rolled back.

@@ -153,9 +153,7 @@ impl Lists<'_> {
         }
         let (mut unacknowledged, mut orphaned) = (0, 0);
         for author in authors {
-            let data = users.dataset();
-            let seeded: BTreeSet<String> =
-                data.photos_of(author).iter().map(|photo| users.photo(*photo).to_string()).collect();
+            let seeded = users.seeded_photos(author);
             for id in self.photos_of(author).await.unwrap_or_default().to_vec() {
                 if !known.contains(id.as_str()) && !seeded.contains(&id) {
                     unacknowledged += 1;

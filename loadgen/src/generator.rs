@@ -19,6 +19,7 @@ use crate::pacer::{self, MonotonicClock, OverloadPolicy};
 use crate::protocol::{ArmTotals, LoadPlan, Message, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
+use crate::trial;
 
 /// Exit code after an interrupt: 128 + SIGINT, as in shells.
 const EXIT_CANCELLED: u8 = 130;
@@ -104,6 +105,9 @@ struct RunContext {
     recorders: Vec<Arc<Recorder>>,
     cancel: Arc<AtomicBool>,
     start: Arc<OnceLock<Instant>>,
+    arms: Vec<Arc<ArmContext>>,
+    /// Where journeys are performed.
+    runtime: tokio::runtime::Handle,
 }
 
 async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
@@ -157,7 +161,9 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
         }));
     }
     let recorders: Vec<_> = arms.iter().map(|arm| arm.recorder.clone()).collect();
-    let context = Arc::new(RunContext { plan, channel, recorders, cancel, start });
+    let runtime = tokio::runtime::Handle::current();
+    let context =
+        Arc::new(RunContext { plan, channel, recorders, cancel, start, arms: arms.clone(), runtime });
 
     let commands = read_commands(context.cancel.clone());
     let slots = pool * arms.len();
@@ -240,7 +246,8 @@ fn offer_load(
     }
     let warm_ms =
         u64::try_from(runtime::clock::now().saturating_duration_since(began).as_millis()).unwrap_or(0);
-    context.channel.send(&Message::Ready { warm_ms });
+    let unready = context.runtime.block_on(trial::run(&context.plan, &context.arms, &context.cancel));
+    context.channel.send(&Message::Ready { warm_ms, unready });
     let Some(at) = wait_for_start(commands, &context.cancel) else { return Vec::new() };
     let mut problems = Vec::new();
     let now = runtime::clock::mono_ns();

@@ -1,5 +1,6 @@
 //! The requests of each journey, and checks of the responses.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -7,8 +8,9 @@ use component::Identity;
 use contract::{Id, Principal, TraceContext};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use traffic::dataset::user_id;
+use traffic::dataset::{User, user_id};
 use traffic::schedule::JourneyTarget;
+use traffic::trial::{self, TrialData};
 use traffic::{Arrival, Dataset, Journey, Seed};
 
 use crate::pictures;
@@ -70,6 +72,7 @@ pub struct UserPool {
 
 struct Shared {
     data: Arc<Dataset>,
+    trial: TrialData,
     tokens: Vec<String>,
     pictures: Vec<Bytes>,
     /// The round's.
@@ -86,8 +89,15 @@ impl UserPool {
         let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
         let identity = Identity::new(plan.secret.as_bytes());
         let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
+        let trial = TrialData::beside(&data);
         let shared = Shared {
-            tokens: data.users.iter().map(|user| token(user.id)).collect(),
+            tokens: data
+                .users
+                .iter()
+                .chain([&trial.author, &trial.reader])
+                .map(|user| token(user.id))
+                .collect(),
+            trial,
             pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
             seed: Seed(plan.seed).of_round(plan.round),
             run_id: plan.run_id.clone(),
@@ -125,12 +135,34 @@ impl UserPool {
 
     /// A user's id, as URLs have it.
     pub fn user(&self, index: u32) -> Principal {
-        Principal::new(self.shared.data.users[index as usize].id)
+        Principal::new(self.account(index).id)
+    }
+
+    /// A user, of the data set or of the trial.
+    fn account(&self, index: u32) -> &User {
+        self.shared.trial.user(&self.shared.data, index)
+    }
+
+    /// Whether a user follows no other when the run begins.
+    fn follows_none(&self, index: u32) -> bool {
+        let data = &self.shared.data;
+        (index as usize) < data.users.len() && data.following.of(index).is_empty()
+    }
+
+    /// Ids of the photos that a user has when the run begins.
+    pub fn seeded_photos(&self, author: u32) -> BTreeSet<String> {
+        let data = &self.shared.data;
+        if author == TrialData::author_index(data) {
+            return [self.photo(TrialData::photo_index(data)).to_string()].into();
+        }
+        let is_of_data = (author as usize) < data.users.len();
+        let photos = if is_of_data { data.photos_of(author) } else { &[] };
+        photos.iter().map(|photo| self.photo(*photo).to_string()).collect()
     }
 
     /// A photo's id, as URLs have it.
     pub fn photo(&self, index: u32) -> Id<()> {
-        Id::new(self.shared.data.photos[index as usize].id)
+        Id::new(self.shared.trial.photo(&self.shared.data, index).id)
     }
 
     /// A user's token.
@@ -148,7 +180,8 @@ impl UserPool {
         TraceContext {
             trace_id: u128::from(high) << 64 | u128::from(low),
             span_id: low.rotate_left(17) | 1,
-            sampled: self.shared.seed.unit("trace.sample", seq) < self.shared.sample,
+            sampled: seq < trial::FIRST_NUMBER
+                && self.shared.seed.unit("trace.sample", seq) < self.shared.sample,
         }
     }
 }
@@ -190,7 +223,7 @@ impl JourneyRun<'_> {
             (Journey::HomeFeed, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
                 // A user who follows no one has an empty feed, counted as an empty page.
-                ensure(!first.items.is_empty() || users.dataset().following.of(user).is_empty())
+                ensure(!first.items.is_empty() || users.follows_none(user))
             }
             (Journey::NextPage, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
@@ -263,7 +296,7 @@ impl JourneyRun<'_> {
                 Ok(())
             }
             (Journey::LogIn, _) => {
-                let handle = &users.dataset().users[user as usize].handle;
+                let handle = &users.account(user).handle;
                 let body = json!({ "handle": handle, "password": PASSWORD });
                 let answer = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
                 ensure(answer["token"].is_string())

@@ -3,6 +3,7 @@
 //! - [`protocol`]: the plan from the lab, and the generator's messages to it.
 //! - [`generator`]: the generator's process: warms up, offers the load, audits, reports.
 //! - [`pacer`]: the thread that dispatches arrivals when they are due.
+//! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
 //! - [`slot`]: performs and records an arrival.
 //! - [`journeys`]: the requests of each journey, and checks of the responses.
@@ -23,6 +24,7 @@ pub mod pictures;
 pub mod protocol;
 pub mod recorder;
 pub mod slot;
+pub mod trial;
 
 pub use generator::main;
 pub use protocol::{ArmEndpoint, LoadPlan, Message, Summary, TracedJourney};

@@ -75,10 +75,13 @@ pub enum Message {
         /// Arrivals per arm.
         planned: u64,
     },
-    /// All slots have a warm connection.
+    /// All slots have a warm connection, and every arm was asked one journey of every kind.
     Ready {
         /// Time of the warm-up, ms.
         warm_ms: u64,
+        /// A sentence for each journey that an arm did not answer as asked.
+        #[serde(default)]
+        unready: Vec<String>,
     },
     /// The load starts.
     Started,

@@ -107,6 +107,13 @@ impl Run {
                 self.segments = Segments::new(header);
                 self.has_begun = true;
             }
+            Entry::Start(start) => {
+                // The first of its starts, as for arms that start before the header.
+                let unknown = |arm: &&mut Arm| arm.letter == start.arm && arm.ready_ms == 0;
+                if let Some(arm) = self.header.arms.iter_mut().find(unknown) {
+                    arm.ready_ms = start.ready_ms;
+                }
+            }
             Entry::Phase(phase) => self.begin_phase(phase, t),
             Entry::Window(window) => {
                 let turn = (window.arm, window.round);

@@ -11,6 +11,8 @@ use crate::{Entry, Line};
 pub enum Kind {
     /// [`crate::Header`].
     Header,
+    /// [`crate::Start`].
+    Start,
     /// [`crate::Phase`].
     Phase,
     /// [`crate::Window`].
@@ -43,8 +45,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Header,
+        Self::Start,
         Self::Phase,
         Self::Window,
         Self::Edge,
@@ -65,6 +68,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Header => "header",
+            Self::Start => "start",
             Self::Phase => "phase",
             Self::Window => "window",
             Self::Edge => "edge",
@@ -97,6 +101,7 @@ impl Kind {
         use serde_json::from_slice as read;
         Ok(match self {
             Self::Header => Entry::Header(read(line)?),
+            Self::Start => Entry::Start(read(line)?),
             Self::Phase => Entry::Phase(read(line)?),
             Self::Window => Entry::Window(read(line)?),
             Self::Edge => Entry::Edge(read(line)?),
@@ -120,6 +125,7 @@ impl Entry {
     pub fn kind(&self) -> &'static str {
         let kind = match self {
             Self::Header(_) => Kind::Header,
+            Self::Start(_) => Kind::Start,
             Self::Phase(_) => Kind::Phase,
             Self::Window(_) => Kind::Window,
             Self::Edge(_) => Kind::Edge,

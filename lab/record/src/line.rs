@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::is_zero;
-use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Trace, TraceSecond};
+use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Start, Trace, TraceSecond};
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
 /// later version may add kinds and keys: skip those you do not know.
@@ -25,6 +25,8 @@ pub struct Line {
 pub enum Entry {
     /// First line: everything that does not change during the run.
     Header(Box<Header>),
+    /// An arm got ready after the header was written, as arms in turns do.
+    Start(Start),
     /// A phase began.
     Phase(Phase),
     /// One second of one journey at one arm, as its users saw it.

@@ -89,6 +89,17 @@ impl Check {
     }
 }
 
+/// An arm got ready for a round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Start {
+    /// Arm letter.
+    pub arm: char,
+    /// Round, from 1.
+    pub round: u32,
+    /// Milliseconds from the start of its first process until it served.
+    pub ready_ms: u64,
+}
+
 /// Where an arm's CPU and time went, summed over its processes in one phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {

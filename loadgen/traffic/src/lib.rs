@@ -9,6 +9,7 @@
 //! - [`arrival_trace`]: recorded arrivals, read from a file.
 //! - [`vocabulary`]: words, names and captions.
 //! - [`schedule`]: every arrival of a run; `journey_target` draws users and targets.
+//! - [`trial`]: one journey of each kind, before the load.
 //! - [`skew`]: compares a schedule with the load that declares it.
 //! - [`images`]: pixels of photos.
 //!
@@ -25,6 +26,7 @@ pub mod load;
 pub mod random;
 pub mod schedule;
 pub mod skew;
+pub mod trial;
 pub mod vocabulary;
 
 pub use dataset::Dataset;

@@ -267,6 +267,12 @@ impl Breaker {
         }
     }
 
+    /// Closes it, with nothing seen: a load begins. Results of calls under way are of before.
+    pub fn reset(&mut self) {
+        self.transition(BreakerState::Closed);
+        self.seen = CallWindow::new(self.options.window);
+    }
+
     fn open(&mut self, now_ns: u64) {
         self.transition(BreakerState::Open);
         self.opened_ns = now_ns;
@@ -377,6 +383,22 @@ mod tests {
         calls(&mut breaker, 20, 0, false);
         calls(&mut breaker, 1, 5 * SECOND, false);
         assert!(matches!(breaker.admit(6 * SECOND), Permission::Denied(_)));
+    }
+
+    #[test]
+    fn a_reset_closes_it_and_results_of_before_teach_nothing() {
+        for window in ["10s", "20 calls"] {
+            let mut breaker = breaker(window);
+            let before = admitted(&mut breaker, 0);
+            calls(&mut breaker, 20, 0, false);
+            assert_eq!(breaker.state(), BreakerState::Open);
+            breaker.reset();
+            calls(&mut breaker, 19, 0, false);
+            breaker.on_result(0, before, false);
+            assert_eq!(breaker.state(), BreakerState::Closed, "19 of the 20 that it takes");
+            calls(&mut breaker, 1, 0, false);
+            assert_eq!(breaker.state(), BreakerState::Open);
+        }
     }
 
     #[test]

@@ -103,6 +103,16 @@ impl CallRouter {
         self.0.edge(caller, callee)
     }
 
+    /// Puts caches as they are declared and closes breakers, as if nothing had been asked yet.
+    pub fn reset(&self) {
+        for edge in self.0.edges.lock().expect("no panic while held").values() {
+            edge.close_breaker();
+        }
+        for server in self.0.simulated.values() {
+            server.reset_cache();
+        }
+    }
+
     /// Owner of work that goes on after its caller left (`cancel = "detach"`).
     /// Finish it at the end of the process.
     pub fn detached(&self) -> &Tasks {

@@ -75,6 +75,14 @@ impl Edge {
         self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| locked(breaker).state())
     }
 
+    /// Closes the breaker, whatever it has seen.
+    pub fn close_breaker(&self) {
+        if let Some(breaker) = &self.breaker {
+            locked(breaker).reset();
+            self.metrics.circuit(BreakerState::Closed.gauge());
+        }
+    }
+
     /// Retries that could be made now; `None` where they are free.
     pub fn retries_left(&self) -> Option<f64> {
         self.budget.as_ref().map(|budget| locked(budget).balance())

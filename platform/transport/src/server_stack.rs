@@ -47,6 +47,13 @@ impl SimulatedServer {
         Self { component, seed, work: options.work, slots, cache, tasks }
     }
 
+    /// Puts its cache as declared.
+    pub fn reset_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.reset();
+        }
+    }
+
     /// Reads through the cache, where there is one; `slow` stretches the store's work.
     async fn read(&self, key: u64, cx: &CallContext, slow: f64, flushes: u64) -> Result<(), Refusal> {
         let Some(cache) = &self.cache else { return Ok(()) };

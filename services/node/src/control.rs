@@ -1,5 +1,5 @@
 //! What the lab may ask a node, with the run's token: faults are routed by
-//! [`transport::control`]; here are the state digest and the drain.
+//! [`transport::control`]; here are the state digest, the reset before a load and the drain.
 
 use std::sync::Arc;
 
@@ -15,6 +15,9 @@ use history::History;
 use serde::{Deserialize, Serialize};
 use storage::{Bus, Database};
 use tokio::sync::Notify;
+use transport::CallRouter;
+
+use crate::PublicGateway;
 
 /// What a node keeps, component by component, as digests without wall-clock fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,16 +36,21 @@ pub struct ControlState {
     pub bus: Option<Bus>,
     /// Services here.
     pub services: Vec<&'static Service<History>>,
+    /// Calls between components.
+    pub calls: CallRouter,
+    /// The public door, if it is here.
+    pub gateway: Option<Arc<dyn PublicGateway>>,
     /// Asks the node to drain and leave.
     pub leave: Arc<Notify>,
     /// The run's token.
     pub token: String,
 }
 
-/// `GET /control/digest`, `POST /control/drain`.
+/// `GET /control/digest`, `POST /control/reset`, `POST /control/drain`.
 pub fn router(state: Arc<ControlState>) -> Router {
     Router::new()
         .route("/control/digest", get(digest))
+        .route("/control/reset", post(reset))
         .route("/control/drain", post(drain))
         .layer(middleware::from_fn_with_state(Arc::<str>::from(state.token.as_str()), with_token))
         .with_state(state)
@@ -70,6 +78,15 @@ async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDige
         None => 0,
     };
     Ok(Json(StateDigest { components, waiting }))
+}
+
+/// Caches as declared, breakers closed: whatever was asked before the load is forgotten.
+async fn reset(State(state): State<Arc<ControlState>>) -> &'static str {
+    state.calls.reset();
+    if let Some(gateway) = &state.gateway {
+        gateway.close_breakers();
+    }
+    "reset\n"
 }
 
 async fn drain(State(state): State<Arc<ControlState>>) -> &'static str {

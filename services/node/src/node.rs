@@ -88,7 +88,7 @@ pub enum NodeError {
 pub struct Node {
     internal: Server,
     public: Option<Server>,
-    door: Option<Box<dyn PublicGateway>>,
+    door: Option<Arc<dyn PublicGateway>>,
     registry: Option<Registry>,
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
@@ -167,7 +167,7 @@ impl Node {
                     faults: faults.clone(),
                     token: token.clone(),
                 };
-                Some(gateway.open(context).map_err(NodeError::Routes)?)
+                Some(Arc::<dyn PublicGateway>::from(gateway.open(context).map_err(NodeError::Routes)?))
             }
             None => None,
         };
@@ -176,6 +176,8 @@ impl Node {
             db: db.clone(),
             bus: bus.clone(),
             services: contents.services.clone(),
+            calls: calls.clone(),
+            gateway: door.clone(),
             leave: leave.clone(),
             token: config.token.clone(),
         };

@@ -62,6 +62,10 @@ impl PublicGateway for Open {
         self.0.serve(tasks, listener, options)
     }
 
+    fn close_breakers(&self) {
+        self.0.close_breakers();
+    }
+
     fn drain(&self) -> BoxFuture<'_, ()> {
         self.0.drain().map(drop).boxed()
     }

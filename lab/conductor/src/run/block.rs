@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use loadgen::{ArmEndpoint, Message, Summary};
 use record::Entry;
 use runtime::clock;
@@ -28,6 +29,8 @@ use crate::steps::timeline::Timeline;
 
 /// The load begins this long after all arms are ready: time for the start command to reach the generator.
 const START_LEAD: Duration = Duration::from_millis(250);
+/// Time for a node to forget what it was asked before the load.
+const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often figures are sampled and stop conditions judged.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -44,7 +47,8 @@ impl Block<'_> {
     /// Offers the load to its end. The first block of a run writes the header, with the arms as `described`.
     pub async fn run(&self, described: Option<Vec<record::Arm>>) -> Result<(), RunError> {
         let session = self.session;
-        let ready_ms = session.record.now() / 1_000_000;
+        // Before the trial, whose events may still travel.
+        self.compare_initial_states().await;
         let load = session.plan().load(self.arms.iter().map(|arm| load_target(arm)).collect(), self.round);
         let environment = &session.environment;
         let mut generator =
@@ -52,7 +56,9 @@ impl Block<'_> {
         if session.is_interrupted() {
             return Err(RunError::Interrupted);
         }
-        self.compare_initial_states().await;
+        self.forget_trial().await;
+        session.note(|notes| notes.unready.append(&mut generator.unready));
+        let ready_ms = session.record.now() / 1_000_000;
         // One instant on three clocks: the conductor's, the generator's, the record's.
         let lead_ns = u64::try_from(START_LEAD.as_nanos()).unwrap_or(0);
         let (start, start_mono_ns) = (clock::now() + START_LEAD, clock::mono_ns() + lead_ns);
@@ -125,7 +131,8 @@ impl Block<'_> {
         let following = self.follow_generator(&mut generator, start, done);
         let (summary, (), ()) = tokio::join!(following, playing, self.sample(&auxiliary, over));
         let ended = generator.wait().await;
-        session.note(|notes| notes.generator.extend(generator_notes(summary.as_deref(), &ended)));
+        let reported = generator_notes(summary.as_deref(), &ended, |letter| self.name_of(letter));
+        session.note(|notes| notes.generator.extend(reported));
         let costs = costs.into_inner().expect("no panic while held");
         phases::append_costs(&session.record, self.round, costs);
         summary.map_or(0, |summary| {
@@ -210,11 +217,27 @@ impl Block<'_> {
         }
     }
 
+    /// Puts caches as they are declared and closes breakers: what the trial and a start left of them is not the load's.
+    async fn forget_trial(&self) {
+        let control = &self.session.environment.control;
+        for arm in self.arms {
+            for instance in arm.instances() {
+                let Some(listen) = instance.status().listen else { continue };
+                let answer = control.request(listen, Method::POST, "/control/reset", "", RESET_TIMEOUT).await;
+                if !matches!(&answer, Ok((status, _)) if status.is_success()) {
+                    let text =
+                        format!("{}/{} did not reset its caches and breakers", arm.plan.name, instance.name);
+                    self.session.note(|notes| notes.unready.push(text));
+                }
+            }
+        }
+    }
+
     /// Every arm begins every round with the same data, whatever was there before (trap T7).
     async fn compare_initial_states(&self) {
         let initial = arm_states(self.arms, &self.session.environment.control, false).await;
-        for (arm, state) in initial.states {
-            let difference = self.states.initial(arm, self.round, &state);
+        for (letter, state) in initial.states {
+            let difference = self.states.initial(self.name_of(letter), self.round, &state);
             self.session.note(|notes| notes.stale_data.extend(difference));
         }
     }
@@ -239,7 +262,7 @@ impl Block<'_> {
             let arm = self.arms.iter().find(|arm| arm.plan.letter == *letter);
             let services = arm.map(|arm| &arm.plan.config.services);
             let configuration = serde_json::to_string(&services).unwrap_or_default();
-            let difference = self.states.last(*letter, self.round, configuration, state);
+            let difference = self.states.last(self.name_of(*letter), self.round, configuration, state);
             let Some(difference) = difference.filter(|_| must_agree) else { continue };
             session.note(|notes| match (unsuccessful, is_settled) {
                 (0, true) => notes.states_differ = Some(difference),
@@ -252,6 +275,11 @@ impl Block<'_> {
                 }
             });
         }
+    }
+
+    fn name_of(&self, letter: char) -> &str {
+        let arm = self.arms.iter().find(|arm| arm.plan.letter == letter);
+        arm.map_or("an arm", |arm| arm.plan.name.as_str())
     }
 
     /// After the load no effect of a step may be left.
@@ -281,7 +309,11 @@ fn load_target(arm: &Arm) -> ArmEndpoint {
 }
 
 /// What the verdict must know of the generator.
-fn generator_notes(summary: Option<&Summary>, ended: &str) -> Vec<String> {
+fn generator_notes<'a>(
+    summary: Option<&Summary>,
+    ended: &str,
+    name_of: impl Fn(char) -> &'a str,
+) -> Vec<String> {
     let Some(summary) = summary else {
         return vec![format!("the load generator ended without a summary: {ended}")];
     };
@@ -290,6 +322,7 @@ fn generator_notes(summary: Option<&Summary>, ended: &str) -> Vec<String> {
         let answered = totals.ok + totals.errors.values().sum::<u64>();
         if totals.goose.0 != 0 && totals.goose.0 != answered {
             let goose = totals.goose.0;
+            let arm = name_of(*arm);
             notes.push(format!("{arm}: goose counted {goose} answers, the recorder {answered}"));
         }
     }
@@ -310,14 +343,14 @@ mod tests {
 
     #[test]
     fn a_generator_that_miscounts_or_reports_nothing_is_noted() {
-        assert!(generator_notes(None, "signal 9")[0].contains("without a summary: signal 9"));
+        assert!(generator_notes(None, "signal 9", |_| "mono")[0].contains("without a summary: signal 9"));
         let totals = |goose| ArmTotals { ok: 9, goose: (goose, 0), ..ArmTotals::default() };
         let summary = |goose| Summary { arms: [('A', totals(goose))].into(), ..Summary::default() };
-        assert_eq!(generator_notes(Some(&summary(9)), "exit 0"), [""; 0]);
-        assert_eq!(generator_notes(Some(&summary(0)), "exit 0"), [""; 0], "goose was not asked");
+        assert_eq!(generator_notes(Some(&summary(9)), "exit 0", |_| "mono"), [""; 0]);
+        assert_eq!(generator_notes(Some(&summary(0)), "exit 0", |_| "mono"), [""; 0], "goose was not asked");
         assert_eq!(
-            generator_notes(Some(&summary(8)), "exit 0"),
-            ["A: goose counted 8 answers, the recorder 9"]
+            generator_notes(Some(&summary(8)), "exit 0", |_| "mono"),
+            ["mono: goose counted 8 answers, the recorder 9"]
         );
     }
 

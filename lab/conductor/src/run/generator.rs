@@ -50,10 +50,12 @@ pub struct Generator {
     pub digest: String,
     /// Arrivals it will offer to each arm.
     pub planned: u64,
+    /// A sentence for each journey that an arm did not answer as asked before the load.
+    pub unready: Vec<String>,
 }
 
 impl Generator {
-    /// Starts the child and waits until all its slots are warm.
+    /// Starts the child and waits until all its slots are warm and all arms were tried.
     ///
     /// # Errors
     /// When it does not start or does not get ready.
@@ -87,7 +89,8 @@ impl Generator {
                 }
             })
             .map_err(|source| SpawnError { name: "generator".into(), source })?;
-        let mut generator = Self { running, commands, messages, digest: String::new(), planned: 0 };
+        let (digest, unready) = Default::default();
+        let mut generator = Self { running, commands, messages, digest, planned: 0, unready };
         match tokio::time::timeout(READY_TIMEOUT, generator.until_ready()).await {
             Ok(Ok(())) => Ok(generator),
             Ok(Err(reason)) => Err(GeneratorError::NotReady { reason, log }),
@@ -104,7 +107,10 @@ impl Generator {
                     self.digest = schedule_digest;
                     self.planned = planned;
                 }
-                Some(Message::Ready { .. }) => return Ok(()),
+                Some(Message::Ready { unready, .. }) => {
+                    self.unready = unready;
+                    return Ok(());
+                }
                 Some(Message::Failed { reason }) => return Err(reason),
                 Some(_) => {}
                 None => return Err(format!("it ended with {}", describe_exit(self.running.wait().await))),

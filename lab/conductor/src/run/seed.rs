@@ -10,11 +10,12 @@ use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoId};
 use profile_api::{Profile, UserId};
 use storage::{Blobs, StorageError};
+use traffic::trial::TrialData;
 use traffic::{Dataset, Load, Seed};
 
 /// Version of everything that goes into a snapshot besides seed, layout
 /// and tables.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why there is no data set.
 #[derive(Debug, thiserror::Error)]
@@ -147,8 +148,9 @@ fn layout(processes: &[ProcessPlan]) -> String {
 }
 
 fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History {
-    let user = |index: u32| UserId::new(data.users[index as usize].id);
-    let profiles = data.users.iter().map(|user| Profile {
+    let trial = TrialData::beside(data);
+    let user = |index: u32| UserId::new(trial.user(data, index).id);
+    let profiles = data.users.iter().chain([&trial.author, &trial.reader]).map(|user| Profile {
         id: UserId::new(user.id),
         handle: user.handle.clone(),
         name: user.name.clone(),
@@ -157,13 +159,17 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
     });
     let follows = (0..data.users.len() as u32).flat_map(|follower| {
         let followees = data.following.of(follower).iter();
-        followees.map(move |followee| Followed { follower: user(follower), followee: user(*followee) })
+        followees.map(move |followee| (follower, *followee))
     });
+    let of_trial = (TrialData::reader_index(data), TrialData::author_index(data));
+    let follows = follows
+        .chain([of_trial])
+        .map(|(follower, followee)| Followed { follower: user(follower), followee: user(followee) });
     let keys: Vec<(String, String, u64)> = pictures
         .iter()
         .map(|(original, thumbnail)| (Blobs::key(original), Blobs::key(thumbnail), original.len() as u64))
         .collect();
-    let photos = data.photos.iter().map(|photo| {
+    let photos = data.photos.iter().chain([&trial.photo]).map(|photo| {
         let (original, thumbnail, bytes) = &keys[usize::from(photo.image)];
         PastPhoto {
             photo: Photo {

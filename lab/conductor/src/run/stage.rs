@@ -119,6 +119,10 @@ impl Stage {
                 let arm = &planned[index];
                 self.install_data(arm, &material.seeded).await?;
                 let (running, ready_ms) = self.start_arm(arm).await?;
+                if !is_first {
+                    let start = record::Start { arm: arm.letter, round, ready_ms };
+                    self.session.record.append(Entry::Start(start));
+                }
                 let described = std::mem::take(&mut is_first).then(|| {
                     let describe = |other: &PlannedArm| {
                         if other.letter == arm.letter {

@@ -32,7 +32,7 @@ pub(crate) struct StateComparison {
 
 impl StateComparison {
     /// A sentence where an arm begins a round with other data than the first that was asked (trap T7).
-    pub fn initial(&self, arm: char, round: u32, state: &str) -> Option<String> {
+    pub fn initial(&self, arm: &str, round: u32, state: &str) -> Option<String> {
         let mut first = self.initial.lock().expect("no panic while held");
         let first = first.get_or_insert_with(|| state.to_owned());
         (state != *first).then(|| format!("{arm} began round {round} with {state}, and others with {first}"))
@@ -47,7 +47,7 @@ impl StateComparison {
     }
 
     /// A sentence where the same load left other data in an arm than in the first of the same configuration.
-    pub fn last(&self, arm: char, round: u32, configuration: String, state: &str) -> Option<String> {
+    pub fn last(&self, arm: &str, round: u32, configuration: String, state: &str) -> Option<String> {
         let mut known = self.last.lock().expect("no panic while held");
         let first = known.entry((round, configuration)).or_insert_with(|| state.to_owned());
         (state != *first).then(|| format!("the same load left {first} first, and {state} in {arm}"))
@@ -149,17 +149,17 @@ mod tests {
     #[test]
     fn arms_are_compared_with_the_first_of_their_configuration() {
         let states = StateComparison::default();
-        assert_eq!(states.initial('A', 1, "x"), None);
-        assert!(states.initial('B', 2, "y").expect("another").contains("B began round 2 with y"));
-        assert_eq!(states.last('A', 1, "short".into(), "x"), None);
+        assert_eq!(states.initial("A", 1, "x"), None);
+        assert!(states.initial("B", 2, "y").expect("another").contains("B began round 2 with y"));
+        assert_eq!(states.last("A", 1, "short".into(), "x"), None);
         assert_eq!(
-            states.last('B', 1, "long".into(), "y"),
+            states.last("B", 1, "long".into(), "y"),
             None,
             "another configuration may keep other data"
         );
-        assert!(states.last('B', 1, "short".into(), "y").expect("another").contains("y in B"));
-        assert_eq!(states.last('B', 2, "short".into(), "y"), None, "another round has another load");
-        assert!(states.last('A', 2, "short".into(), "x").expect("another").contains("x in A"));
+        assert!(states.last("B", 1, "short".into(), "y").expect("another").contains("y in B"));
+        assert_eq!(states.last("B", 2, "short".into(), "y"), None, "another round has another load");
+        assert!(states.last("A", 2, "short".into(), "x").expect("another").contains("x in A"));
         assert_eq!([(1, 2), (2, 0), (1, 1)].map(|(round, n)| states.add_unsuccessful(round, n)), [2, 0, 3]);
     }
 

@@ -38,13 +38,14 @@ async fn a_generator_is_started_when_it_is_ready_and_followed_to_its_end() {
     let (_nodes, generator) = start(
         r#"echo '{"kind":"hello","schedule_digest":"abc","planned":12}'
 echo 'no message'
-echo '{"kind":"ready","warm_ms":3}'
+echo '{"kind":"ready","warm_ms":3,"unready":["mono did not answer `like`"]}'
 read -r command at
 echo "{\"kind\":\"failed\",\"reason\":\"$command $at\"}""#,
     )
     .await;
     let mut generator = generator.expect("it gets ready");
     assert_eq!((generator.digest.as_str(), generator.planned), ("abc", 12));
+    assert_eq!(generator.unready, ["mono did not answer `like`"]);
     generator.start_load(77);
     let message = generator.next_message().await;
     assert!(matches!(&message, Some(Message::Failed { reason }) if reason == "start 77"), "{message:?}");

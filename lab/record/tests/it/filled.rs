@@ -216,6 +216,7 @@ pub fn lines() -> Vec<Line> {
             context: Some("work 1 ms".into()),
             finding: "differs".into(),
         })),
+        Entry::Start(Start { arm: 'B', round: 2, ready_ms: 120 }),
         Entry::Cost(Box::new(Cost { arm: 'A', cpu_parts_ns: map("business", 1), ..Cost::default() })),
         Entry::Trace(Box::new(trace())),
         Entry::Split(Box::new(Split {

@@ -53,6 +53,8 @@ pub struct Circumstances {
     pub stale_data: Vec<String>,
     /// Where the schedule is not what the load declares.
     pub skewed: Vec<String>,
+    /// Arms that did not answer as asked before the load began.
+    pub unready: Vec<String>,
     /// Steps whose symptom was not seen.
     pub no_symptom: Vec<String>,
     /// The machine was busy with other things.
@@ -143,6 +145,7 @@ fn of_circumstances(circumstances: &Circumstances, found: &mut Found) {
         ("clean_up_unconfirmed", &circumstances.left_behind),
         ("generator", &circumstances.generator),
         ("generator_skew", &circumstances.skewed),
+        ("not_ready", &circumstances.unready),
     ];
     for (name, texts) in lists {
         texts.iter().for_each(|text| found.invalid(name, text.clone()));

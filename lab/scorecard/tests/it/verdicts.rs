@@ -191,6 +191,7 @@ fn what_the_lab_knows_bars_a_pass() {
         ("fault_without_hits", Circumstances { unhit: one(), ..Circumstances::default() }),
         ("clean_up_unconfirmed", Circumstances { left_behind: one(), ..Circumstances::default() }),
         ("generator", Circumstances { generator: one(), ..Circumstances::default() }),
+        ("not_ready", Circumstances { unready: one(), ..Circumstances::default() }),
         (
             "final_states_differ",
             Circumstances { states_differ: Some("A, B".into()), ..Circumstances::default() },

@@ -123,6 +123,11 @@ impl Cache {
         }
     }
 
+    /// Puts it as declared: warm or cold, whatever was read before.
+    pub fn reset(&self) {
+        self.state().filled.clear();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
     }
