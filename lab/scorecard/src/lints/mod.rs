@@ -20,9 +20,10 @@
 //! | T16 a ratio of hollow work | `hollow_ratio` |
 //! | T17 a monolith without copies | `no_copies` |
 //!
-//! `generator`: what the load generator did; `claims`: what the scenario claims and cannot be concluded from this run.
+//! `generator`: what the load generator did; `failures`: what failed without a cause; `claims`: what the scenario claims and cannot be concluded from this run.
 
 mod claims;
+mod failures;
 mod generator;
 
 use model::{Run, Window};
@@ -93,6 +94,9 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     of_circumstances(circumstances, &mut found);
     for arm in &run.header.arms {
         of_arm(run, arm, &mut found);
+        if let Some(text) = failures::without_cause(run, arm) {
+            found.inconclusive("failures_without_cause", text);
+        }
     }
     for audit in run.audits().into_iter().filter(|audit| audit.unverified > 0) {
         let arm = run.header.arms.iter().find(|arm| arm.letter == audit.arm);

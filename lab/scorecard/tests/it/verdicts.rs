@@ -238,6 +238,37 @@ fn what_the_windows_show_makes_a_run_invalid() {
 }
 
 #[test]
+fn failures_without_a_fault_are_named_with_their_share() {
+    let failing = |second: u32, change: &dyn Fn(&mut Run)| {
+        let mut run = quiet();
+        run.window('B', 1, second, "home-feed", 20, 4, 5 * MS);
+        change(&mut run);
+        run.lints(&Circumstances::default())
+    };
+    // 16 of the 1,080 arrivals before the step at second 27.
+    assert_eq!(failing(1, &|_| ()), ["failures_without_cause"], "before anything is measured as well");
+    assert_eq!(failing(26, &|_| ()), ["failures_without_cause"]);
+    assert_eq!(failing(27, &|_| ()), [""; 0], "a fault is in force");
+    assert_eq!(failing(34, &|_| ()), [""; 0], "or it is the fault's recovery or relapse");
+    let elsewhere = |run: &mut Run| {
+        run.header().steps[0].not_applicable.insert('B', "nothing here".into());
+    };
+    // 16 of 1,400.
+    assert_eq!(failing(34, &elsewhere), ["failures_without_cause"], "no step acts on this arm");
+    assert_eq!(failing(10, &|run| run.header().closed = true), [""; 0], "a closed loop goes to the limit");
+}
+
+#[test]
+fn an_arm_in_turns_is_ready_after_its_first_start() {
+    let mut run = quiet();
+    run.header().arms[1].ready_ms = 0;
+    for (round, ready_ms) in [(1, 120), (2, 500)] {
+        run.add(0, Entry::Start(record::Start { arm: 'B', round, ready_ms }));
+    }
+    assert_eq!(run.checks("start_up for micro <= 1s")[0].value, Some(0.12));
+}
+
+#[test]
 fn drops_by_design_are_no_defect_of_the_run() {
     let mut run = quiet();
     run.header().drops = true;
