@@ -418,9 +418,14 @@ impl JourneyRun<'_> {
 
     /// Sends a request, reads the whole response and parses it as JSON, if it has a body.
     async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Value> {
-        let response = request.send().await.map_err(|error| cause_of(&error))?;
-        let status = response.status();
-        let body = body(response).await?;
+        let sent = self.arm.now_us();
+        let response = async {
+            let response = request.send().await.map_err(|error| cause_of(&error))?;
+            Ok::<_, Cause>((response.status(), body(response).await?))
+        };
+        let response = response.await;
+        self.outcome.exchanges.push((sent, self.arm.now_us()));
+        let (status, body) = response?;
         self.outcome.bytes += body.len() as u64;
         match status {
             status if status.is_server_error() => Err(Cause::Status5xx),

@@ -120,6 +120,8 @@ pub struct TracedJourney {
     pub sent: u64,
     /// When its last response was read.
     pub done: u64,
+    /// When each of its requests was sent, and its response read.
+    pub exchanges: Vec<(u64, u64)>,
     /// Cause of its failure; empty if it succeeded.
     pub error: String,
 }

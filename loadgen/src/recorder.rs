@@ -78,6 +78,8 @@ pub struct Outcome {
     pub staleness_us: Option<u64>,
     /// Whether a write was acknowledged and not seen elsewhere as long as was looked for it.
     pub is_unseen: bool,
+    /// When each request was sent and its response read, microseconds since the load's start.
+    pub exchanges: Vec<(u64, u64)>,
 }
 
 /// The window of one second, one journey and one arm while it is open.

@@ -101,12 +101,14 @@ impl ArmContext {
         let due = arrival.due_ns / 1_000;
         let sent = self.now_us();
         let mut outcome = journeys::perform(self, &arrival).await;
+        let mut exchanges = std::mem::take(&mut outcome.exchanges);
         // A user reloads a failed page at once; latency counts from the first attempt.
         for _refresh in 1..self.attempts {
             if outcome.cause.is_none() || self.cancelled() {
                 break;
             }
             outcome = journeys::perform(self, &arrival).await;
+            exchanges.append(&mut outcome.exchanges);
         }
         let done = self.now_us();
         let at = Instants { due, dispatched: dispatched.dispatched_us, sent, done };
@@ -121,6 +123,7 @@ impl ArmContext {
                 due,
                 sent,
                 done,
+                exchanges,
                 error: outcome.cause.map_or("", Cause::as_str).to_owned(),
             });
         }

@@ -21,12 +21,22 @@ pub enum Class {
     Injected,
     /// Waiting for an answer that never came: a timeout, a dead peer, a span that was lost.
     Unanswered,
+    /// Between the requests of a journey, in the load generator: scheduling, parsing, waiting until it looks again. No
+    /// arm's doing.
+    Client,
 }
 
 impl Class {
     /// All of them, in the order views show them.
-    pub const ALL: [Self; 6] =
-        [Self::Network, Self::Queue, Self::Work, Self::Database, Self::Injected, Self::Unanswered];
+    pub const ALL: [Self; 7] = [
+        Self::Network,
+        Self::Queue,
+        Self::Work,
+        Self::Database,
+        Self::Injected,
+        Self::Unanswered,
+        Self::Client,
+    ];
 
     /// Its name, as records and ids have it.
     pub const fn name(self) -> &'static str {
@@ -37,6 +47,7 @@ impl Class {
             Self::Database => "database",
             Self::Injected => "injected",
             Self::Unanswered => "unanswered",
+            Self::Client => "client",
         }
     }
 
@@ -49,6 +60,7 @@ impl Class {
             Self::Database => "database",
             Self::Injected => "injected delay",
             Self::Unanswered => "unanswered",
+            Self::Client => "client's own",
         }
     }
 
@@ -64,6 +76,10 @@ impl Class {
             Self::Database => "on the critical path inside the database",
             Self::Injected => "on the critical path, put there by a fault of the scenario",
             Self::Unanswered => "on the critical path waiting for a call that was not answered",
+            Self::Client => {
+                "between the requests of a journey, in the load generator: scheduling, parsing, waiting until it \
+                 looks again"
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What arrives: spans from the nodes, journeys from the load generator.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Which end of what a span is (OpenTelemetry's `SpanKind`).
@@ -77,6 +78,8 @@ pub struct Journey {
     pub done: u64,
     /// The wall clock when it was sent, ns since the Unix epoch.
     pub sent_wall: u64,
+    /// Its requests, one after another, each from sent to its response read, ns since `sent`.
+    pub exchanges: Vec<Range<u64>>,
     /// Why it failed; empty if it did not.
     pub error: String,
 }

@@ -1,13 +1,15 @@
 //! The spans of one journey as a tree: children clipped to their parents, each span with its class and place.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use record::{CLIENT, Class, Span};
 
 use crate::observed::{Journey, Kind, Observed};
 
-/// The first caller, and its callee.
-const DOOR: &str = "client->gateway";
+/// Whom the client calls.
+const DOOR: &str = "gateway";
 
 /// A journey's spans in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,8 @@ pub struct Tree {
 
 /// Builds the tree. The order in which spans arrived makes no difference; one that arrived twice counts once.
 pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
+    let exchanges = exchanges(journey);
+    observed.extend(exchanges.iter().cloned());
     observed.sort_by_key(|span| (span.start, span.end, span.id));
     let mut seen = BTreeSet::from([journey.span]);
     observed.retain(|span| seen.insert(span.id));
@@ -34,7 +38,11 @@ pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
             Some(parent) => children[*parent].push(i),
             None => {
                 orphans += u64::from(span.parent != journey.span);
-                top.push(i);
+                let is_exchange = exchanges.iter().any(|exchange| exchange.id == span.id);
+                match exchange_of(span, &exchanges).filter(|_| !is_exchange).and_then(|id| at.get(&id)) {
+                    Some(exchange) => children[*exchange].push(i),
+                    None => top.push(i),
+                }
             }
         }
     }
@@ -71,23 +79,50 @@ pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
         tree.spans.push(grown);
         open.extend(children[i].iter().rev().map(|child| (*child, index)));
     }
-    if tree.spans.iter().skip(1).all(|span| span.parent != Some(0)) {
-        tree.spans[0].class = Class::Unanswered;
-    }
     tree
 }
 
-/// The user's own span: what is not the door's is on the way there and back.
+/// The requests of a journey, as spans of the client: what of them is not the door's is on the way there and back.
+fn exchanges(journey: &Journey) -> Vec<Observed> {
+    let exchange = |(index, within): (usize, &Range<u64>)| Observed {
+        trace: journey.trace,
+        // No span has it: ids are drawn at random, and the journey's is one of them.
+        id: (!journey.span).wrapping_sub(index as u64),
+        parent: journey.span,
+        service: CLIENT.into(),
+        instance: "".into(),
+        name: "request".into(),
+        kind: Kind::Client,
+        start: journey.sent_wall + within.start,
+        end: journey.sent_wall + within.end,
+        error: String::new(),
+        peer: DOOR.into(),
+        edge: String::new(),
+        local: false,
+        database: false,
+    };
+    journey.exchanges.iter().enumerate().map(exchange).collect()
+}
+
+/// The request that a span of the door belongs to. All of a journey's have the same parent, so it is the one in which most
+/// of the span lies; two clocks are some microseconds apart, so where it lies in none, the nearest.
+fn exchange_of(span: &Observed, exchanges: &[Observed]) -> Option<u64> {
+    let overlap = |of: &Observed| span.end.min(of.end).saturating_sub(span.start.max(of.start));
+    let gap = |of: &Observed| of.start.saturating_sub(span.end).max(span.start.saturating_sub(of.end));
+    exchanges.iter().max_by_key(|of| (overlap(of), Reverse(gap(of)))).map(|of| of.id)
+}
+
+/// The user's own span: what is in none of its requests is the client's own time.
 fn root(journey: &Journey, length: u64) -> Span {
     Span {
         parent: None,
         of: CLIENT.into(),
         at: String::new(),
         name: journey.name.clone(),
-        place: DOOR.into(),
+        place: CLIENT.into(),
         start: 0,
         length,
-        class: Class::Network,
+        class: Class::Client,
         error: journey.error.clone(),
     }
 }

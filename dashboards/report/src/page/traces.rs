@@ -206,7 +206,7 @@ fn figure(title: &str, trace: &Trace, longest: u64) -> String {
 }
 
 /// What the parts mean, for the glossary.
-pub(super) fn classes() -> [(&'static str, &'static str); 6] {
+pub(super) fn classes() -> [(&'static str, &'static str); Class::ALL.len()] {
     Class::ALL.map(|class| {
         let term = glossary::of_class(class);
         (term.name, term.meaning)

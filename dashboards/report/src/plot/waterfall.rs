@@ -33,6 +33,7 @@ pub const fn letter(class: Class) -> char {
         Class::Database => 'd',
         Class::Injected => 'i',
         Class::Unanswered => 'u',
+        Class::Client => 'c',
     }
 }
 

@@ -152,6 +152,7 @@ impl CollectorState {
         let wall = u64::try_from(clock::wall_us()).unwrap_or(0) * 1_000;
         let since = clock::now().saturating_duration_since(start + Duration::from_micros(of.sent));
         let ago = u64::try_from(since.as_nanos()).unwrap_or(0);
+        let since_sent = |at: u64| at.saturating_sub(of.sent) * 1_000;
         Some(Journey {
             arm: of.arm,
             round,
@@ -165,6 +166,7 @@ impl CollectorState {
             sent: start_ns + of.sent * 1_000,
             done: start_ns + of.done * 1_000,
             sent_wall: wall.saturating_sub(ago),
+            exchanges: of.exchanges.iter().map(|(sent, read)| since_sent(*sent)..since_sent(*read)).collect(),
             error: of.error.clone(),
         })
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::Window;
 use model::format::value;
 use model::glossary::Term;
-use record::{Better, Measured, Note, Score, StepPlan};
+use record::{Better, Class, Measured, Note, Score, StepPlan};
 
 use super::Breakdown;
 use super::trace_sums::{Part, TraceSums};
@@ -84,7 +84,8 @@ fn grown_most<'a>(before: &TraceSums<'a>, after: &TraceSums<'a>) -> Option<(f64,
     let known = before.means();
     let grown = |(part, mean): (Part<'a>, f64)| {
         let growth = mean - known.get(&part).copied().unwrap_or(0.0);
-        (growth > 0.0).then_some((growth, part))
+        // A client that looks again and again waits for the culprit, and is none.
+        (growth > 0.0 && part.1 != Class::Client).then_some((growth, part))
     };
     let most = after.means().into_iter().filter_map(grown).max_by(|a, b| a.0.total_cmp(&b.0));
     most.filter(|(growth, _)| *growth > MIN_GROWTH * known.values().sum::<f64>())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use record::{Class, Segment, Span};
-use trace::{Kind, Observed, path, tree};
+use trace::{Journey, Kind, Observed, path, tree};
 
 use crate::shapes::{MS, call, client, journey, query, span};
 
@@ -98,7 +98,62 @@ fn detached_work_is_cut_off_and_counted() {
     ];
     let tree = tree::grow(&journey(0, 50), spans);
     assert_eq!((tree.clipped, tree.orphans), (100 * MS, 1));
-    assert_eq!(tree.spans[3].parent, Some(0));
+    let lost = tree.spans.iter().find(|span| span.name == "lost parent").expect("it is kept");
+    assert_eq!(lost.parent, Some(1), "it hangs from the request in which it lies");
+}
+
+#[test]
+fn between_its_requests_a_journeys_time_is_the_clients() {
+    // Two requests of 20 and 18 ms of which the door had 18 and 16; 12 ms between them, 3 before and 7 after both.
+    let exchanges = vec![3 * MS..23 * MS, 35 * MS..53 * MS];
+    let spans = vec![
+        span(10, 1, "gateway", "POST /v1/photos", Kind::Server, 4, 22),
+        span(11, 1, "gateway", "GET /v1/feed", Kind::Server, 36, 52),
+    ];
+    let tree = tree::grow(&Journey { exchanges, ..journey(0, 60) }, spans);
+    let order: Vec<_> = tree.spans.iter().map(|span| (span.name.as_str(), span.parent)).collect();
+    let expected = [
+        ("home-feed", None),
+        ("request", Some(0)),
+        ("POST /v1/photos", Some(1)),
+        ("request", Some(0)),
+        ("GET /v1/feed", Some(3)),
+    ];
+    assert_eq!(order, expected, "parents before children, each with its own");
+    let of_class = |class: Class| -> u64 {
+        let path = path::critical(&tree.spans);
+        let segments = path.iter().filter(|segment| tree.spans[segment.span as usize].class == class);
+        segments.map(|segment| segment.length / MS).sum()
+    };
+    assert_eq!(
+        [Class::Client, Class::Network, Class::Work].map(of_class),
+        [3 + 12 + 7, 2 + 2, 18 + 16],
+        "the network is one hop for each request"
+    );
+}
+
+#[test]
+fn a_request_without_a_span_of_the_door_was_not_answered() {
+    let exchanges = vec![0..10 * MS, 10 * MS..50 * MS];
+    let first = vec![span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 1, 9)];
+    let tree = tree::grow(&Journey { exchanges, ..journey(0, 50) }, first);
+    let classes: Vec<_> = tree.spans.iter().map(|span| (span.place.as_str(), span.class)).collect();
+    let expected = [
+        ("client", Class::Client),
+        ("client->gateway", Class::Network),
+        ("gateway", Class::Work),
+        ("client->gateway", Class::Unanswered),
+    ];
+    assert_eq!(classes, expected);
+}
+
+#[test]
+fn a_span_that_another_clock_puts_beside_its_request_belongs_to_the_nearest() {
+    let exchanges = vec![0..10 * MS, 20 * MS..30 * MS];
+    let late = vec![span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 31, 32)];
+    let tree = tree::grow(&Journey { exchanges, ..journey(0, 40) }, late);
+    let answered: Vec<_> = tree.spans.iter().filter(|span| span.class == Class::Network).collect();
+    assert_eq!(answered.iter().map(|span| span.start / MS).collect::<Vec<_>>(), [20]);
 }
 
 /// Trees of spans that overlap, nest, reach out, and have no length.

@@ -6,7 +6,7 @@ use trace::{Journey, Kind, Observed};
 pub const WALL: u64 = 1_785_000_000_000_000_000;
 pub const MS: u64 = 1_000_000;
 
-/// A journey that took `ms`.
+/// A journey of one request that took `ms`.
 pub fn journey(request: u64, ms: u64) -> Journey {
     Journey {
         arm: 'B',
@@ -21,6 +21,7 @@ pub fn journey(request: u64, ms: u64) -> Journey {
         sent: 5_001 * MS,
         done: (5_001 + ms) * MS,
         sent_wall: WALL,
+        exchanges: std::iter::once(0..ms * MS).collect(),
         error: String::new(),
     }
 }

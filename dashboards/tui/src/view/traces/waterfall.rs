@@ -31,7 +31,7 @@ const fn stroke(class: Class) -> (&'static str, &'static str, Role) {
     match class {
         Class::Queue | Class::Unanswered => ("░", ":", Role::Warn),
         Class::Injected => ("▒", "%", Role::Fault),
-        Class::Network | Class::Work | Class::Database => ("▓", "#", Role::Text),
+        Class::Network | Class::Work | Class::Database | Class::Client => ("▓", "#", Role::Text),
     }
 }
 
