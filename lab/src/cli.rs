@@ -39,7 +39,7 @@ pub enum Command {
     Explain(Explain),
     /// Run a scenario and print its scorecard.
     #[command(
-        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 5 --output json > hop-tax.json"
+        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json"
     )]
     Run(Run),
     /// Start a seeded suite, print its URLs and tokens, and keep it running until Ctrl-C.
@@ -130,8 +130,9 @@ pub struct Run {
     /// Arms to run, in order, separated by commas [default: the scenario's].
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<String>,
-    /// Run the arms in turns this many times, instead of side by side [default: as in the scenario].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
+    /// Run the arms in turns this many times, instead of side by side; six without a number, an even one removes drift
+    /// [default: as in the scenario].
+    #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
@@ -329,8 +330,8 @@ pub struct Noise {
     /// Number of runs.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
-    /// Rounds of a run: above 1 the two arms run in turns [default: as in the scenario].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
+    /// Rounds of a run: above 1 the two arms run in turns; six without a number [default: as in the scenario].
+    #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
     /// Burn a share more CPU per journey in one of the two, which the runs should find.
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "10%")]
@@ -437,5 +438,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cleave::command().debug_assert();
+    }
+
+    #[test]
+    fn rounds_without_a_number_are_six() {
+        let rounds = |arguments: &[&str]| {
+            let all = ["cleave", "run", "hop-tax"].iter().chain(arguments);
+            match Cleave::parse_from(all).command {
+                Command::Run(run) => run.rounds,
+                _ => None,
+            }
+        };
+        assert_eq!(rounds(&[]), None, "as in the scenario");
+        assert_eq!(rounds(&["--rounds"]), Some(6));
+        assert_eq!(rounds(&["--rounds", "--no-tui"]), Some(6));
+        assert_eq!(rounds(&["--rounds", "4"]), Some(4));
     }
 }
