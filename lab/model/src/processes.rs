@@ -12,10 +12,12 @@ use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
 use crate::run::Run;
 use crate::window::TimeRange;
-use crate::{Window, seconds_of};
+use crate::{SECOND, Window, seconds_of};
 
 /// A displayed CPU figure is taken over this time, ns: samples come once a second and not to the millisecond.
 pub const CPU_NS: u64 = QUEUE_NS;
+/// When an arm is at rest, ns before its load: from when its start is over until the generator gets ready to send.
+const REST_NS: Range<u64> = SECOND / 2..2 * SECOND;
 /// Bytes of a MiB.
 pub const MIB: f64 = 1_048_576.0;
 /// Bytes of a KiB.
@@ -153,6 +155,34 @@ impl Run {
         total
     }
 
+    /// The same of a figure that processes report of themselves; `None` where one that ran did not report: what it did is not
+    /// known then, and is not 0. Records of version 1 do not say whether it did.
+    pub fn reported(
+        &self,
+        arm: char,
+        range: &TimeRange,
+        figure: impl Fn(&Proc) -> u64 + Copy,
+    ) -> Option<u64> {
+        let ranges = self.run_time(arm, range);
+        let is_missing = |samples: &[(u64, Proc)]| {
+            ranges.iter().any(|range| pairs(samples, range).any(|((_, a), (_, b))| !has_reported(a, b)))
+        };
+        let is_known = self.header.schema_version > 1;
+        if is_known && self.processes(arm).any(|(_, samples)| is_missing(samples)) {
+            return None;
+        }
+        self.grown(arm, range, figure)
+    }
+
+    /// CPU of an arm at rest, before a round's load: its processes serve, and nothing is asked of them. ns a second; `None`
+    /// where they were not sampled then.
+    pub fn idle_ns_per_s(&self, arm: char, round: u32) -> Option<f64> {
+        let start = self.unit_time(arm, round, 0)?.start;
+        let rest = start.checked_sub(REST_NS.end)?..start.checked_sub(REST_NS.start)?;
+        let spent = self.cpu_samples.get(&arm)?.spent(&rest)?;
+        Some(spent.total_ns as f64 / seconds_of(rest.end - rest.start))
+    }
+
     /// Seconds of a window in which a copy that holds a component was not up, as sampled once a second: the worst
     /// copy's; `None` where no process holds it.
     pub fn seconds_not_up(&self, arm: char, component: &str, window: &Window) -> Option<usize> {
@@ -192,20 +222,30 @@ impl Growth {
     }
 }
 
+/// Neighbouring samples whose time overlaps a range.
+fn pairs<'a>(
+    samples: &'a [(u64, Proc)],
+    range: &'a Range<u64>,
+) -> impl Iterator<Item = (&'a (u64, Proc), &'a (u64, Proc))> {
+    let first = samples.partition_point(|(t, _)| *t <= range.start).saturating_sub(1);
+    let pairs = samples[first..].windows(2).map(|pair| (&pair[0], &pair[1]));
+    let pairs = pairs.take_while(|((from, _), _)| *from < range.end);
+    pairs.filter(|((from, _), (to, _))| range.start.max(*from) < range.end.min(*to))
+}
+
+/// Whether what a process reports of itself is known between two samples. One that spent nothing has nothing to report, and
+/// one that has begun since counts from 0.
+fn has_reported(before: &Proc, now: &Proc) -> bool {
+    let is_idle = before.pid == now.pid && before.cpu_ns == now.cpu_ns;
+    is_idle || now.scraped && (before.scraped || before.pid != now.pid)
+}
+
 /// How much a cumulative figure grew in a range, interpolated at its ends; a figure that fell belongs to a restarted
 /// process and counts from 0.
 fn growth(samples: &[(u64, Proc)], range: &Range<u64>, figure: impl Fn(&Proc) -> u64) -> Option<Growth> {
     let mut growth = Growth { amount: 0.0, covered_ns: 0 };
-    let first = samples.partition_point(|(t, _)| *t <= range.start).saturating_sub(1);
-    for pair in samples[first..].windows(2) {
-        let ((t0, a), (t1, b)) = (&pair[0], &pair[1]);
-        if *t0 >= range.end {
-            break;
-        }
+    for ((t0, a), (t1, b)) in pairs(samples, range) {
         let (from, to) = (range.start.max(*t0), range.end.min(*t1));
-        if from >= to || t1 == t0 {
-            continue;
-        }
         let grown = if b.pid == a.pid { figure(b).saturating_sub(figure(a)) } else { figure(b) };
         growth.amount += grown as f64 * (to - from) as f64 / (t1 - t0) as f64;
         growth.covered_ns += to - from;
@@ -231,6 +271,88 @@ mod tests {
         // The second process starts from nothing: 30, then 10 more.
         assert_eq!(spent(100..300), Some(40));
         assert_eq!(spent(400..500), None);
+    }
+
+    fn add(run: &mut Run, t: u64, proc: Proc) {
+        let proc = Proc { arm: 'A', instance: "app#0".into(), ..proc };
+        run.add(&record::Line { t, entry: record::Entry::Proc(proc) });
+    }
+
+    /// A run of which one round's load begins at `start_s`, and takes five seconds.
+    fn run_from(start_s: u64) -> Run {
+        let steady =
+            record::PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 5 * SECOND, measure: true };
+        let mut run = Run::new(record::Header {
+            schema_version: record::SCHEMA_VERSION,
+            load_start_ns: start_s * SECOND,
+            phases: vec![steady],
+            rounds: 1,
+            ..record::Header::default()
+        });
+        let phase = record::Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() };
+        run.add(&record::Line { t: start_s * SECOND, entry: record::Entry::Phase(phase) });
+        run
+    }
+
+    #[test]
+    fn a_missed_scrape_is_missing_and_not_0() {
+        let mut run = run_from(0);
+        for second in 0..=5_u64 {
+            let scraped = second != 2;
+            let spans = [if scraped { 10 * second } else { 0 }, 0, 0, 0];
+            let proc = Proc { pid: 1, cpu_ns: 100 * second, scraped, spans, ..Proc::default() };
+            add(&mut run, second * SECOND, proc);
+        }
+        let of =
+            |seconds: Range<u32>| run.reported('A', &TimeRange { round: 1, seconds }, |proc| proc.spans[0]);
+        let each: Vec<_> = (0..5).map(|second| of(second..second + 1)).collect();
+        assert_eq!(each, [Some(10), None, None, Some(10), Some(10)]);
+        assert_eq!(of(0..5), None, "what it did in between is not known");
+        let cpu = run.grown('A', &TimeRange { round: 1, seconds: 0..5 }, |proc| proc.cpu_ns);
+        assert_eq!(cpu, Some(500), "the kernel was asked all the same");
+    }
+
+    #[test]
+    fn a_process_that_stands_still_need_not_report_and_a_new_one_counts_from_its_start() {
+        let mut run = run_from(0);
+        let proc = |pid, cpu_ns, spans, scraped| Proc {
+            pid,
+            cpu_ns,
+            scraped,
+            spans: [spans, 0, 0, 0],
+            ..Proc::default()
+        };
+        let samples = [
+            proc(1, 100, 10, true),
+            proc(1, 100, 0, false),
+            proc(1, 0, 0, false),
+            proc(1, 0, 0, false),
+            proc(2, 50, 7, true),
+        ];
+        for (second, proc) in (0..).zip(samples) {
+            add(&mut run, second * SECOND, proc);
+        }
+        let of = |second: u32| {
+            run.reported('A', &TimeRange { round: 1, seconds: second..second + 1 }, |proc| proc.spans[0])
+        };
+        // Paused, killed, gone, begun again.
+        assert_eq!([0, 1, 2, 3].map(of), [Some(0), None, Some(0), Some(7)]);
+    }
+
+    #[test]
+    fn at_rest_is_what_was_spent_between_ready_and_load() {
+        let mut run = run_from(3);
+        // Samples at 0.5, 1.5, .. s: 40 ms a second at rest, 500 ms under load.
+        for sample in 0..6_u64 {
+            let cpu_ns = SECOND / 25 * sample.min(2) + SECOND / 2 * sample.saturating_sub(2);
+            add(&mut run, sample * SECOND + SECOND / 2, Proc { pid: 1, cpu_ns, ..Proc::default() });
+        }
+        assert_eq!(run.idle_ns_per_s('A', 1), Some(40_000_000.0));
+        assert_eq!((run.idle_ns_per_s('A', 2), run.idle_ns_per_s('B', 1)), (None, None));
+        let mut late = run_from(1);
+        add(&mut late, SECOND / 2, Proc { pid: 1, ..Proc::default() });
+        add(&mut late, 3 * SECOND / 2, Proc { pid: 1, cpu_ns: 5, ..Proc::default() });
+        assert_eq!(late.idle_ns_per_s('A', 1), None, "the load began at once");
     }
 
     #[test]

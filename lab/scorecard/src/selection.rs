@@ -185,6 +185,22 @@ impl<'a> Selection<'a> {
         self.run.grown(self.arm, &self.range, figure)
     }
 
+    /// The same of a figure that processes report of themselves; `None` where one did not.
+    pub fn reported(&self, figure: impl Fn(&Proc) -> u64 + Copy) -> Option<u64> {
+        self.run.reported(self.arm, &self.range, figure)
+    }
+
+    /// CPU of the arm at rest, before the load of its rounds, ns a second; `None` where one was not sampled.
+    pub fn idle_ns_per_s(&self) -> Option<f64> {
+        let rounds = match self.range.round {
+            0 => 1..=self.run.header.rounds.max(1),
+            round => round..=round,
+        };
+        let count = f64::from(rounds.end() - rounds.start() + 1);
+        let of_rounds = rounds.map(|round| self.run.idle_ns_per_s(self.arm, round));
+        of_rounds.sum::<Option<f64>>().map(|sum| sum / count)
+    }
+
     /// Run time of its seconds, ns: one range a round, since arms may take turns.
     pub fn run_time(&self) -> Vec<Range<u64>> {
         self.run.run_time(self.arm, &self.range)

@@ -27,8 +27,9 @@ use crate::steps::held::HoldTimer;
 use crate::steps::lease::remaining_leases;
 use crate::steps::timeline::Timeline;
 
-/// The load begins this long after all arms are ready: time for the start command to reach the generator.
-const START_LEAD: Duration = Duration::from_millis(250);
+/// The load begins this long after all arms are ready: two seconds in which they are at rest, and the samples of what that
+/// costs. The start command has reached the generator long before.
+const START_LEAD: Duration = Duration::from_millis(2_500);
 /// Time for a node to forget what it was asked before the load.
 const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often figures are sampled and stop conditions judged.

@@ -21,7 +21,7 @@ pub const CACHE_HITS: Measure = Measure {
 fn cache_hits(of: &Selection<'_>) -> Statistic {
     let name = of.argument.name();
     let trials = of.by_unit(|unit| {
-        let grown = |which: usize| unit.grown(|proc| proc.cache.get(name).map_or(0, |cache| cache[which]));
+        let grown = |which: usize| unit.reported(|proc| proc.cache.get(name).map_or(0, |cache| cache[which]));
         let (hits, reads) = (grown(0)?, grown(1)?);
         Some(Trials { events: hits.min(reads), trials: reads })
     });

@@ -21,6 +21,7 @@ mod goodput;
 mod hops;
 mod host;
 mod latency;
+mod idle_cpu;
 mod lost_writes;
 mod memory;
 mod ports;
@@ -60,6 +61,7 @@ pub const CATALOGUE: &[&Measure] = &[
     &cpu_per_journey::CPU_PER_JOURNEY,
     &cost::COST,
     &goodput::GOODPUT,
+    &idle_cpu::MARGINAL_CPU,
     &rate::RATE,
     &rate_per_core::RATE_PER_CORE,
     &rate_per_gib::RATE_PER_GIB,
@@ -96,6 +98,7 @@ pub const CATALOGUE: &[&Measure] = &[
     &host::CPU_STALL,
     &host::MEMORY_AVAILABLE,
 ];
+    &idle_cpu::IDLE_CPU,
 
 /// The measure of a name. Two may share one, of which one takes an argument: `cpu` and `cpu(component)`.
 pub fn find(name: &str, has_argument: bool) -> Option<&'static Measure> {

@@ -6,7 +6,7 @@ use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow
 pub const SPANS: Measure = Measure {
     name: "spans",
     meaning: "spans ended over journeys finished, sampled or not as configured",
-    statistic: |of| of.per_journey(1.0, |unit| unit.grown(|proc| proc.spans[0])),
+    statistic: |of| of.per_journey(1.0, |unit| unit.reported(|proc| proc.spans[0])),
     rows: &[Row {
         id: "spans",
         name: "spans/journey",

@@ -18,7 +18,7 @@ pub const WASTED: Measure = Measure {
 fn wasted(of: &Selection<'_>) -> Statistic {
     let name = of.argument.name();
     let trials = of.by_unit(|unit| {
-        let grown = |which: usize| unit.grown(|proc| proc.work.get(name).map_or(0, |work| work[which]));
+        let grown = |which: usize| unit.reported(|proc| proc.work.get(name).map_or(0, |work| work[which]));
         let (vain, done) = (grown(1)?, grown(0)?);
         Some(Trials { events: vain.min(done), trials: done })
     });
