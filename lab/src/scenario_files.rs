@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use conductor::arm::resources;
 use conductor::steps::targets::ResolvedTarget;
 use scenario::Scenario;
 use scenario::explain::PlannedArm;
@@ -95,7 +96,9 @@ pub fn explain(requested: &str) -> ExitCode {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
-    let arms: Vec<PlannedArm<'_>> = scenario.default_arms().map(planned).collect();
+    let workers = resources::equal_workers(&scenario, []);
+    let arms: Vec<PlannedArm<'_>> =
+        scenario.default_arms().map(|arm| planned(&scenario, arm, workers)).collect();
     let reach = |step: usize, arm: usize| {
         let PlannedArm { arm, processes, .. } = &arms[arm];
         let reached =
@@ -114,10 +117,12 @@ pub fn explain(requested: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn planned(arm: &scenario::Arm) -> PlannedArm<'_> {
+fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: u32) -> PlannedArm<'a> {
     let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
     let (_, remote_edges) = suite::catalogue::edges(&processes);
-    PlannedArm { arm, processes, remote_edges }
+    let telemetry = resources::telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry));
+    let resources = resources::given(arm, &processes, workers, telemetry);
+    PlannedArm { arm, processes, remote_edges, resources }
 }
 
 fn plural(count: usize) -> String {

@@ -1,7 +1,7 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
-//! - [`line`]: a line: header, phase, window, edge, proc, event. [`trace`]: requests followed through
-//!   the components. [`outcome`]: check, cost, audit, end. [`score`]: a
+//! - [`line`]: a line: header, phase, window, edge, proc, event. [`resources`]: what an arm is given. [`trace`]: requests
+//!   followed through the components. [`outcome`]: check, cost, audit, end. [`score`]: a
 //!   row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
@@ -18,6 +18,7 @@ pub mod kind;
 pub mod line;
 pub mod outcome;
 pub mod reader;
+pub mod resources;
 pub mod schema;
 pub mod score;
 pub mod trace;
@@ -30,6 +31,7 @@ pub use kind::Kind;
 pub use line::*;
 pub use outcome::*;
 pub use reader::{ReadError, Reader};
+pub use resources::Resources;
 pub use score::*;
 pub use trace::*;
 pub use writer::{Writer, is_being_written};

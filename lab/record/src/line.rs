@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::is_zero;
-use crate::{Audit, Check, Cost, End, Latencies, Score, Split, Start, Trace, TraceSecond};
+use crate::{Audit, Check, Cost, End, Latencies, Resources, Score, Split, Start, Trace, TraceSecond};
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
 /// later version may add kinds and keys: skip those you do not know.
@@ -83,6 +83,9 @@ pub struct Arm {
     pub config_keys: u32,
     /// From its first process to all serving, ms.
     pub ready_ms: u64,
+    /// What its processes were given; `None` in records that do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
 }
 
 /// A running copy of a process.

@@ -6,6 +6,7 @@ use contract::ProcessPlan;
 use fault::ProcessFault;
 use model::format::printable;
 use policy::EdgePattern;
+use record::Resources;
 use traffic::load::{Model, Rates};
 
 use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
@@ -22,6 +23,8 @@ pub struct PlannedArm<'a> {
     pub processes: Vec<ProcessPlan>,
     /// Its edges between processes, `caller->callee`; the others are function calls.
     pub remote_edges: Vec<String>,
+    /// What its processes are given.
+    pub resources: Resources,
 }
 
 /// Describes the scenario. `reach` returns the target of a step in an arm, both by index.
@@ -41,7 +44,7 @@ pub fn explain(
     print(format_args!(""));
     print(format_args!("arms, on one seed ({}):", scenario.seed));
     let mut printed: Vec<(char, Vec<String>)> = Vec::new();
-    for (index, PlannedArm { arm, processes, remote_edges }) in arms.iter().enumerate() {
+    for (index, PlannedArm { arm, processes, remote_edges, resources }) in arms.iter().enumerate() {
         let name = &arm.name;
         let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
@@ -53,6 +56,7 @@ pub fn explain(
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
             print(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
         }
+        print(format_args!("      {}", resources_line(resources)));
         let lines = policy_lines(arm, remote_edges);
         match printed.iter().find(|(_, other)| !lines.is_empty() && *other == lines) {
             Some((other, _)) => print(format_args!("      calls between processes: as in {other}")),
@@ -132,6 +136,20 @@ pub fn explain(
     };
     print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
     text
+}
+
+/// What an arm's processes are given together, and what of it is more than other arms have by nature.
+fn resources_line(resources: &Resources) -> String {
+    let extra =
+        |count: u32| if count > 0 { format!(" ({count} since each process has one)") } else { String::new() };
+    format!(
+        "database connections: {} to read{}, {} to write; threads: {}{}",
+        resources.readers,
+        extra(resources.extra_readers),
+        resources.writers,
+        resources.workers,
+        extra(resources.extra_workers),
+    )
 }
 
 /// Arrivals of a trace in a phase: how many, and how many a second on average.

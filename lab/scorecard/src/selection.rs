@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::{Run, SECOND, TimeRange, Window, journeys};
-use record::{Arm, Audit, Class, Edge, Header, Host, Latencies, PhasePlan, Proc, StepPlan};
+use record::{Arm, Audit, Class, Edge, Header, Host, Latencies, PhasePlan, Proc, Resources, StepPlan};
 
 use crate::argument::Argument;
 use crate::inference::{Arrivals, Frame, Once, Statistic, Terms, Trials};
@@ -222,6 +222,12 @@ impl<'a> Selection<'a> {
     /// A count of the arm's plan.
     pub fn planned(&self, count: impl Fn(&Arm) -> u64) -> Statistic {
         Statistic::exact(self.plan().map(|arm| count(arm) as f64))
+    }
+
+    /// A count of what the arm's processes were given.
+    pub fn given(&self, count: impl Fn(&Resources) -> u32) -> Statistic {
+        let given = self.plan().and_then(|arm| arm.resources.as_ref());
+        Statistic::exact(given.map(|resources| count(resources).into()))
     }
 
     /// A count of the audit of acknowledged writes.

@@ -6,7 +6,7 @@
 //! - [`event`]: what a component publishes after the fact.
 //! - [`hash`]: the hash of ids, seeded draws, fingerprints and checksums.
 //! - [`id`]: identifiers that cannot be mixed up.
-//! - [`placement`]: which component lives in which process.
+//! - [`placement`]: which component lives in which process. [`resources`]: what each process is given.
 //! - [`name`]: the name of a component.
 //! - [`token`]: the run's token, and the one check of it.
 //!
@@ -20,6 +20,7 @@ pub mod id;
 pub mod name;
 pub mod placement;
 pub mod refusal;
+pub mod resources;
 pub mod token;
 
 pub use call::{Answer, Call, Pending, Repeat};

@@ -83,6 +83,10 @@ pub struct Placement {
     /// What a process may use, by its name; `*` for those not named.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Limits>,
+    /// Threads that serve requests, in all processes together; where unset, as many as the other arms have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_WORKERS))]
+    pub workers: Option<u32>,
     /// What brings a dead process back; unset, nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
@@ -116,6 +120,11 @@ impl ProcessPlan {
     }
 }
 
+/// Processes that run, copies counted.
+pub fn process_count(processes: &[ProcessPlan]) -> u32 {
+    processes.iter().map(|process| process.replicas).sum()
+}
+
 /// What is wrong with a placement, with the right choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacementError(pub String);
@@ -134,6 +143,8 @@ pub const MAX_REPLICAS: u32 = 64;
 const MAX_FILES: u64 = 1_048_576;
 /// An empty process of the suite has several times this.
 const MIN_MEMORY: ByteSize = ByteSize::new(1 << 20);
+/// Several for each core of a large machine.
+pub const MAX_WORKERS: u32 = 1_024;
 /// One restart in two seconds of the longest run, of half an hour.
 const MAX_RESTARTS: u32 = 1_000;
 
@@ -269,10 +280,18 @@ impl Placement {
         if !plans.iter().any(|p| p.gateway) {
             plans.insert(0, plan("gateway", Vec::new(), true));
         }
-        let copies: u32 = plans.iter().map(|p| p.replicas).sum();
-        if copies > 1 {
+        if process_count(&plans) > 1 {
             let registry = ProcessPlan { registry: true, ..plan("registry", Vec::new(), false) };
             plans.insert(0, registry);
+        }
+        if let Some(workers) = self.workers
+            && !(process_count(&plans)..=MAX_WORKERS).contains(&workers)
+        {
+            return Err(vec![PlacementError(format!(
+                "workers = {workers} is out of range: one for each of {} processes at least; give {} to {MAX_WORKERS}",
+                process_count(&plans),
+                process_count(&plans)
+            ))]);
         }
         Ok(plans)
     }
@@ -355,6 +374,17 @@ mod tests {
         let copies = placement(&[("app", &["*"])], &[("app", 3)]).resolve(&FIVE).expect("valid");
         assert_eq!(names(&copies), ["registry", "gateway", "app"]);
         assert_eq!(copies[2].replicas, 3);
+    }
+
+    #[test]
+    fn threads_are_one_a_process_at_least() {
+        let with = |workers| Placement { workers: Some(workers), ..placement(&[("each", &["*"])], &[]) };
+        assert!(with(7).resolve(&FIVE).is_ok() && with(MAX_WORKERS).resolve(&FIVE).is_ok());
+        for workers in [0, 6, MAX_WORKERS + 1] {
+            let errors = with(workers).resolve(&FIVE).expect_err("seven processes");
+            let range = "one for each of 7 processes at least; give 7 to 1024";
+            assert_eq!(errors[0].0, format!("workers = {workers} is out of range: {range}"));
+        }
     }
 
     #[test]

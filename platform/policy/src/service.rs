@@ -42,7 +42,8 @@ pub struct ServiceOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<bool>,
     /// Connections that read its database. Components of one process share a database,
-    /// and it has as many as they ask for together.
+    /// and it has as many as they ask for together. Where unset, two in all copies
+    /// together, and at least one in each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u32>,
 }

@@ -32,6 +32,17 @@ pub enum Synchronous {
     Off,
 }
 
+impl Synchronous {
+    /// Its name, as SQLite has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use component::service_context::Settings;
 use contract::placement::Limits;
-use contract::{Carrier, ComponentName, ProcessPlan};
+use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
 use policy::{Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,8 @@ pub struct NodeConfig {
     pub seed: u64,
     /// Threads of the async runtime: fixed, or every process would take all cores.
     pub workers: usize,
+    /// Connections that read its database: its share of its arm's. Unset, what its components ask for.
+    pub readers: Option<u32>,
 }
 
 impl Default for NodeConfig {
@@ -118,16 +120,20 @@ impl Default for NodeConfig {
             otlp: None,
             seed: 42,
             workers: 2,
+            readers: None,
         }
     }
 }
 
 impl NodeConfig {
-    /// Connections that read its database: what its components ask for together; `None` where none does.
-    pub fn readers(&self) -> Option<u32> {
-        let asked = |name: &ComponentName| self.services.get(name.as_str()).and_then(|service| service.pool);
-        let pools: Vec<u32> = self.process.hosts.iter().filter_map(asked).collect();
-        (!pools.is_empty()).then(|| pools.iter().sum())
+    /// Connections that read its database.
+    pub fn readers(&self) -> u32 {
+        self.readers.unwrap_or_else(|| resources::readers(&self.process, 0, |name| self.pool(name)))
+    }
+
+    /// Connections that are declared for a component.
+    pub fn pool(&self, name: ComponentName) -> Option<u32> {
+        self.services.get(name.as_str())?.pool
     }
 
     /// Leaf keys of the JSON form: the operational-complexity row counts them.
@@ -159,15 +165,18 @@ mod tests {
     #[test]
     fn components_of_a_process_add_to_its_pool() {
         let mut config = NodeConfig::default();
+        assert_eq!(config.readers(), 0, "no component, no database");
         config.process.hosts = ["feed", "photo"].map(ComponentName::of).to_vec();
-        assert_eq!(config.readers(), None);
+        assert_eq!(config.readers(), 4, "two each");
         for (name, pool) in [("feed", 3), ("search", 5)] {
             config
                 .services
                 .insert(name.into(), ServiceOptions { pool: Some(pool), ..ServiceOptions::default() });
         }
-        assert_eq!(config.readers(), Some(3), "search lives elsewhere");
-        config.services.insert("photo".into(), ServiceOptions { pool: Some(2), ..ServiceOptions::default() });
-        assert_eq!(config.readers(), Some(5));
+        assert_eq!(config.readers(), 3 + 2, "search lives elsewhere");
+        config.services.insert("photo".into(), ServiceOptions { pool: Some(4), ..ServiceOptions::default() });
+        assert_eq!(config.readers(), 3 + 4);
+        config.readers = Some(1);
+        assert_eq!(config.readers(), 1, "the share that the conductor gives it");
     }
 }

@@ -308,7 +308,7 @@ impl NodeBuilder<'_> {
         let wrong = |source| NodeError::Storage { process: process(), source };
         let options = DatabaseOptions {
             shared: config.shared || config.process.replicas > 1,
-            readers: config.readers().unwrap_or(DatabaseOptions::default().readers),
+            readers: config.readers(),
             ..DatabaseOptions::default()
         };
         let db = Database::open(&database_path(&config.data, &config.process.name), options)

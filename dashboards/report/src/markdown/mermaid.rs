@@ -115,6 +115,7 @@ mod tests {
             databases: 1,
             config_keys: 1,
             ready_ms: 1,
+            resources: None,
         };
         let text = drawn(&arm, &[]);
         assert!(

@@ -175,6 +175,7 @@ mod tests {
             databases: 1,
             config_keys: 1,
             ready_ms: 1,
+            resources: None,
         };
         let shown: Vec<String> = tree(&arm)
             .iter()

@@ -38,6 +38,7 @@ fn header() -> Header {
         databases: 1,
         config_keys: 10,
         ready_ms: 30,
+        resources: None,
     };
     let plan = |id, text: &str, line| ExpectationPlan {
         id,

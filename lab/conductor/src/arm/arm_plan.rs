@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use contract::{Placement, ProcessPlan};
 use node::NodeConfig;
+use record::Resources;
 
 use crate::arm::children::SpawnError;
 
@@ -24,6 +25,10 @@ pub struct ArmPlan {
     pub folder: PathBuf,
     /// Requests that must be answered before it counts as ready.
     pub probes: Vec<String>,
+    /// Threads that serve requests, in all its processes together.
+    pub workers: u32,
+    /// What they are given together, as they start.
+    pub resources: Resources,
 }
 
 /// Why an arm did not start.

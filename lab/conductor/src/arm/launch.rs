@@ -19,6 +19,7 @@ use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::children::{ChildSpec, describe_exit};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::instance::{Health, Instance};
+use crate::arm::resources::MALLOC_ENVIRONMENT;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
 
@@ -28,10 +29,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for the request to drain.
 const DRAIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
-/// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
-/// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
-const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
-    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
 /// Niceness of every process of an arm: cores are shared 3 to 1 with a process of niceness 0 (sched(7)).
 const ARM_NICENESS: u8 = 5;
 /// The greatest niceness.
@@ -76,6 +73,7 @@ pub(super) fn prepare(
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..plan.config.clone()
     };
+    plan.allot(process, copy, &mut config);
     change(&mut config);
     let path = plan.folder.join(format!("{name}.json"));
     write_config(&path, &config)?;

@@ -1,7 +1,8 @@
 //! One deployment and its instances: started in order, supervised as the scenario asks, shut down together.
 //!
 //! - [`Arm`]: its instances as they come and go. Start here.
-//! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share.
+//! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share. [`resources`]: what its
+//!   processes are given.
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
 //! - `supervise`: restarted.
 //! - [`layout`]: an arm as targets see it.
@@ -13,6 +14,7 @@ pub mod environment;
 pub mod instance;
 mod launch;
 pub mod layout;
+pub mod resources;
 mod supervise;
 
 use std::net::SocketAddr;

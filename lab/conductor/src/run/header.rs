@@ -8,11 +8,10 @@ use traffic::load::{Model, Overload};
 
 use crate::arm::Arm;
 use crate::arm::layout::ArmLayout;
+use crate::arm::resources::telemetry_level;
 use crate::process::host;
 use crate::run::finish::assertions;
-use crate::run::plan::{
-    PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, telemetry_level, timeout_us,
-};
+use crate::run::plan::{PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, timeout_us};
 use crate::run::schedules::Schedules;
 use crate::steps::targets::{self, ResolvedTarget};
 
@@ -111,6 +110,7 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         remote_edges,
         databases: u32::try_from(databases).unwrap_or(u32::MAX),
         ready_ms,
+        resources: Some(planned.plan.resources.clone()),
     }
 }
 
@@ -204,6 +204,8 @@ mod tests {
         assert!(micro.policies.contains_key("feed->profile"), "what is in force on an edge that crosses");
         assert!(mono.remote_edges.is_empty() && !mono.local_edges.is_empty());
         assert_eq!(mono.instances[0].port, 0, "not known yet");
+        let readers = |arm: &record::Arm| arm.resources.as_ref().map(|given| given.readers);
+        assert_eq!((readers(micro), readers(mono)), (Some(10), Some(10)));
         assert!(!header.has_copies);
     }
 }

@@ -36,11 +36,11 @@ use scorecard::Circumstances;
 use telemetry::Level;
 
 pub use self::options::{Interrupts, RunError, RunOptions, RunOutcome};
-use self::plan::telemetry_level;
 use self::secrets::RunSecrets;
 use self::session::RunSession;
 use self::stage::Stage;
 use crate::arm::environment::{RunEnvironment, RunPaths};
+use crate::arm::resources::telemetry_level;
 use crate::observe::collector::Collector;
 use crate::observe::metrics_endpoint;
 use crate::observe::record_writer::RecordWriter;

@@ -7,10 +7,10 @@ use contract::ProcessPlan;
 use loadgen::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
 use policy::{EdgePattern, Policy};
-use scenario::{Scenario, TelemetryLevel};
-use telemetry::Level;
+use scenario::Scenario;
 
 use crate::arm::arm_plan::ArmPlan;
+use crate::arm::resources::{self, equal_workers, telemetry_level};
 use crate::run::options::{RunError, RunOptions};
 use crate::run::secrets::RunSecrets;
 
@@ -51,13 +51,22 @@ impl RunPlan<'_> {
             let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
             self.options.arms.iter().filter_map(find).collect()
         };
-        let planned = |(index, arm)| self.arm(arm_letter(index), arm, probes);
+        let workers = equal_workers(scenario, chosen.iter().copied());
+        let planned = |(index, arm)| self.arm(arm_letter(index), arm, workers, probes);
         chosen.into_iter().enumerate().map(planned).collect()
     }
 
-    fn arm(&self, letter: char, arm: &scenario::Arm, probes: &[String]) -> Result<PlannedArm, RunError> {
+    /// One arm, of so many threads unless it declares others.
+    fn arm(
+        &self,
+        letter: char,
+        arm: &scenario::Arm,
+        workers: u32,
+        probes: &[String],
+    ) -> Result<PlannedArm, RunError> {
         let scenario = self.scenario();
         let processes = processes_of(arm)?;
+        let telemetry = telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry));
         let folder = self.folder.join(scenario::names::arm_folder(&arm.name));
         let config = NodeConfig {
             run_id: self.id.to_owned(),
@@ -71,7 +80,7 @@ impl RunPlan<'_> {
                 feed_depth: scenario.load.feed.depth,
                 ..component::service_context::Settings::default()
             },
-            telemetry: telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry)),
+            telemetry,
             otlp: self.otlp.clone(),
             seed: self.options.seed,
             shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
@@ -86,6 +95,8 @@ impl RunPlan<'_> {
             config,
             folder,
             probes: probes.to_vec(),
+            workers: arm.placement.workers.unwrap_or(workers),
+            resources: resources::given(arm, &processes, workers, telemetry),
         };
         let (topology, variant) = (arm.topology.clone(), arm.variant.clone());
         Ok(PlannedArm { letter, topology, variant, processes, plan })
@@ -123,17 +134,6 @@ pub(crate) fn good_within_us(scenario: &Scenario) -> u64 {
     let declared = scenario.load.good_within;
     declared
         .map_or(timeout_us(scenario), |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX))
-}
-
-/// The level of nodes' telemetry that a scenario declares, as far as the environment allows it.
-pub(crate) fn telemetry_level(watching: TelemetryLevel) -> Level {
-    let declared = match watching {
-        TelemetryLevel::Off => Level::Off,
-        TelemetryLevel::Metrics => Level::Metrics,
-        TelemetryLevel::Sampled => Level::default(),
-        TelemetryLevel::Full => Level::Full,
-    };
-    declared.as_permitted()
 }
 
 /// Letters of arms: as many as there are groupings of five components.

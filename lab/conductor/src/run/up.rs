@@ -13,6 +13,7 @@ use traffic::Load;
 use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::{RunEnvironment, RunPaths};
+use crate::arm::resources::{self, enough_workers};
 use crate::observe::record_writer::RecordWriter;
 use crate::process::program::Program;
 use crate::run::TASKS_GRACE;
@@ -127,6 +128,9 @@ async fn keep_up(
         public: options.public,
         ..node_config(&options.arm, &processes)
     };
+    let cores = runtime::limits::allowed_cores().len();
+    let workers = enough_workers([contract::placement::process_count(&processes)], cores);
+    let resources = resources::given(&options.arm, &processes, workers, options.telemetry);
     let plan = ArmPlan {
         letter: 'A',
         name: options.arm.name.clone(),
@@ -135,6 +139,8 @@ async fn keep_up(
         config,
         folder: folder.clone(),
         probes: seeded.probes(),
+        workers: options.arm.placement.workers.unwrap_or(workers),
+        resources,
     };
     let arm = Arc::new(Arm::start(&environment, plan).await?);
     let user = &seeded.data.users[0];

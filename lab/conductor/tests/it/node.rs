@@ -108,6 +108,8 @@ impl FakeNodes {
             config: NodeConfig::default(),
             folder: self.folder.path().to_owned(),
             probes: vec!["/ready".into()],
+            workers: 2,
+            resources: record::Resources::default(),
         }
     }
 }

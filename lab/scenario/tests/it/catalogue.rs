@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use record::Resources;
 use scenario::explain::{PlannedArm, explain};
 
 use crate::{COMPONENTS, files, read, stem, text};
@@ -22,6 +23,7 @@ fn every_shipped_scenario_is_explained_in_full() {
                 arm,
                 processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
                 remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
+                resources: Resources { readers: 10, writers: 1, workers: 7, ..Resources::default() },
             })
             .collect();
         let reach =
@@ -45,6 +47,7 @@ fn every_shipped_scenario_is_explained_in_full() {
                 contains(&format!("      {arm}: step {step} among {} processes", processes.len()));
             }
         }
+        contains("      database connections: 10 to read, 1 to write; threads: 7");
         contains("      calls between processes: ");
         for phase in &scenario.phases {
             contains(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));

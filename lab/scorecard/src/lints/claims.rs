@@ -1,9 +1,9 @@
 //! Claims of the scenario that this run cannot support: the traps that depend on what was planned and claimed.
 
 use model::{Run, Window};
-use record::Better;
+use record::{Arm, Better};
 
-use super::{Circumstances, Found, MAX_POPULARITY, TOO_BUSY, is_unjudged};
+use super::{Circumstances, Found, MAX_POPULARITY, TOO_BUSY, is_unjudged, resources};
 use crate::breakdowns;
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::measure::Property;
@@ -82,6 +82,19 @@ pub(super) fn lints(run: &Run, circumstances: &Circumstances, found: &mut Found)
     if let Some(text) = claims.iter().find_map(|claim| without_copies(run, claim)) {
         found.inconclusive("no_copies", text);
     }
+    if let Some(text) = claims.iter().find_map(|claim| given_unequally(run, claim)) {
+        found.inconclusive("unequal_resources", text);
+    }
+}
+
+/// A claim that compares arms which were not given the same.
+fn given_unequally(run: &Run, claim: &Expectation) -> Option<String> {
+    let (left, right) = compared(claim)?;
+    let letters: Vec<char> = left.arms(run).into_iter().chain(right.arms(run)).collect();
+    let arms: Vec<&Arm> = run.header.arms.iter().filter(|arm| letters.contains(&arm.letter)).collect();
+    let differences = resources::differences(&arms).join("; ");
+    (!differences.is_empty())
+        .then(|| format!("`{}` compares arms that were not given the same: {differences}", claim.text))
 }
 
 /// Expectations that no arm of this run is bound to.

@@ -3,7 +3,7 @@
 //! | trap | rule here |
 //! |---|---|
 //! | T1 requests counted for actions | no measure counts requests: the reader refuses `rps` |
-//! | T2 unequal budgets | `over_budget` |
+//! | T2 unequal budgets | `over_budget`, `unequal_resources` |
 //! | T3 a closed loop hides capacity | `closed_loop` |
 //! | T4 reading nothing | `empty_pages` |
 //! | T5 one key is the whole benchmark, or none is | `popularity` |
@@ -20,11 +20,13 @@
 //! | T16 a ratio of hollow work | `hollow_ratio` |
 //! | T17 a monolith without copies | `no_copies` |
 //!
-//! `generator`: what the load generator did; `failures`: what failed without a cause; `claims`: what the scenario claims and cannot be concluded from this run.
+//! `generator`: what the load generator did; `failures`: what failed without a cause; `claims`: what the scenario claims and
+//! cannot be concluded from this run; `resources`: what arms were given.
 
 mod claims;
 mod failures;
 mod generator;
+mod resources;
 
 use model::{Run, Window};
 use record::{Arm, Check, Lint, Verdict};

@@ -14,14 +14,15 @@ mod connections;
 mod cost;
 mod cpu;
 mod cpu_per_journey;
+mod database_connections;
 mod databases;
 mod duplicated_writes;
 mod errors;
 mod goodput;
 mod hops;
 mod host;
-mod latency;
 mod idle_cpu;
+mod latency;
 mod lost_writes;
 mod memory;
 mod ports;
@@ -40,6 +41,7 @@ mod time_to_detect;
 mod time_to_finish;
 mod time_to_rollback;
 mod wasted;
+mod worker_threads;
 
 pub use cpu_per_journey::CPU_PER_JOURNEY;
 pub use errors::ERRORS;
@@ -59,9 +61,9 @@ pub const CATALOGUE: &[&Measure] = &[
     &latency::P999,
     &hops::HOPS,
     &cpu_per_journey::CPU_PER_JOURNEY,
+    &idle_cpu::MARGINAL_CPU,
     &cost::COST,
     &goodput::GOODPUT,
-    &idle_cpu::MARGINAL_CPU,
     &rate::RATE,
     &rate_per_core::RATE_PER_CORE,
     &rate_per_gib::RATE_PER_GIB,
@@ -91,14 +93,17 @@ pub const CATALOGUE: &[&Measure] = &[
     &ports::PORTS,
     &connections::CONNECTIONS,
     &databases::DATABASES,
+    &database_connections::DB_READERS,
+    &database_connections::DB_WRITERS,
+    &worker_threads::WORKER_THREADS,
     &config_keys::CONFIG_KEYS,
     &start_up::START_UP,
+    &idle_cpu::IDLE_CPU,
     &spans::SPANS,
     &telemetry_cpu::TELEMETRY_CPU,
     &host::CPU_STALL,
     &host::MEMORY_AVAILABLE,
 ];
-    &idle_cpu::IDLE_CPU,
 
 /// The measure of a name. Two may share one, of which one takes an argument: `cpu` and `cpu(component)`.
 pub fn find(name: &str, has_argument: bool) -> Option<&'static Measure> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use record::{
-    Arm, Audit, Class, Entry, Header, Instance, JourneyPlan, Latencies, Line, Machine, Part, PartSum,
+    Arm, Audit, Class, Entry, ExpectationPlan, Header, Instance, JourneyPlan, Latencies, Line, Machine, Part,
+    PartSum,
 };
 use record::{Phase, PhasePlan, Proc, Split, StepPlan, TraceSecond, Window};
 use scorecard::{Circumstances, Expectation};
@@ -49,6 +50,7 @@ pub fn header(rounds: u32) -> Header {
         databases: hosts.len() as u32,
         config_keys: 10 * hosts.len() as u32,
         ready_ms: 30,
+        resources: None,
     };
     Header {
         schema_version: record::SCHEMA_VERSION,
@@ -276,6 +278,18 @@ impl Run {
 
     pub fn tally(&self) -> &model::Run {
         &self.tally
+    }
+
+    /// With one claim.
+    pub fn claiming(mut self, text: &str) -> Self {
+        self.tally.header.expectations = vec![ExpectationPlan {
+            id: 0,
+            list: "check".into(),
+            text: text.into(),
+            why: String::new(),
+            line: 1,
+        }];
+        self
     }
 
     pub fn header(&mut self) -> &mut Header {

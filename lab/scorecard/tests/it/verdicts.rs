@@ -1,6 +1,6 @@
 //! What passes, what fails, what is inconclusive, and what is invalid.
 
-use record::{Entry, Lint, Verdict, Window};
+use record::{Entry, Lint, Resources, Verdict, Window};
 use scorecard::{Circumstances, exit_code, verdict};
 
 use crate::fixture::Run;
@@ -203,6 +203,59 @@ fn what_the_lab_knows_bars_a_pass() {
     ] {
         assert_eq!(run.lints(&circumstances), [name]);
     }
+}
+
+/// Lints of a run whose arms were given the same but for a change in B, with a claim that compares them.
+fn given(change: impl FnOnce(&mut Resources)) -> Vec<String> {
+    let mut run = quiet().claiming("goodput(all) for micro >= 0.5 * goodput(all) for mono");
+    let equal = Resources {
+        readers: 10,
+        writers: 1,
+        workers: 7,
+        cpu_weight: Some(33),
+        telemetry: "full".into(),
+        durability: "full".into(),
+        allocator: "MALLOC_ARENA_MAX=2".into(),
+        ..Resources::default()
+    };
+    let mut other = Resources { writers: 5, ..equal.clone() };
+    change(&mut other);
+    for (arm, resources) in run.header().arms.iter_mut().zip([equal, other]) {
+        arm.resources = Some(resources);
+    }
+    run.lints(&Circumstances::default())
+}
+
+#[test]
+fn arms_that_were_not_given_the_same_decide_no_claim_that_compares_them() {
+    let (equal, unequal) = ([""; 0], ["unequal_resources"]);
+    assert_eq!(given(|_| ()), equal, "writers differ by nature: one for each database");
+    assert_eq!(given(|b| b.readers = 2), unequal);
+    assert_eq!(given(|b| (b.readers, b.extra_readers) = (12, 2)), equal, "each process has at least one");
+    assert_eq!(given(|b| b.workers = 14), unequal);
+    assert_eq!(given(|b| (b.workers, b.extra_workers) = (14, 7)), equal);
+    let declare = |b: &mut Resources| (b.workers, b.declared) = (2, ["workers".to_owned()].into());
+    assert_eq!(given(declare), equal, "the scenario says so");
+    let other = |b: &mut Resources| (b.workers, b.declared) = (2, ["readers".to_owned()].into());
+    assert_eq!(given(other), unequal, "of something else");
+    assert_eq!(given(|b| b.cpu_weight = None), unequal);
+    assert_eq!(given(|b| b.telemetry = "off".into()), unequal);
+    assert_eq!(given(|b| b.durability = "normal".into()), unequal);
+    assert_eq!(given(|b| b.allocator = String::new()), unequal);
+}
+
+#[test]
+fn without_a_claim_that_compares_arms_what_they_were_given_is_shown_and_not_judged() {
+    let mut run = quiet().claiming("p50(all) <= 1s");
+    for (arm, readers) in run.header().arms.iter_mut().zip([2, 10]) {
+        arm.resources = Some(Resources { readers, ..Resources::default() });
+    }
+    assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
+    let rows = scorecard::scorecard(run.tally());
+    let row = rows.iter().find(|row| row.id == "db_readers").expect("it is known");
+    assert_eq!((row.arms[&'A'].value, row.arms[&'B'].value), (Some(2.0), Some(10.0)));
+    let records_without = scorecard::scorecard(quiet().tally());
+    assert!(!records_without.iter().any(|row| row.id == "db_readers"), "what is not known has no row");
 }
 
 /// The last second of home-feed at A, changed.

@@ -1,0 +1,174 @@
+//! What an arm's processes are given: connections and threads, as many in all as in other arms, and the allocator.
+
+use std::collections::BTreeSet;
+
+use contract::placement::process_count;
+use contract::{ComponentName, ProcessPlan, resources};
+use node::NodeConfig;
+use record::Resources;
+use scenario::{Scenario, TelemetryLevel};
+use storage::Synchronous;
+use telemetry::Level;
+
+use crate::arm::arm_plan::ArmPlan;
+
+/// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
+/// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
+pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+
+/// Threads of an arm that declares none: as many as the arm with the most processes needs, one for each, and at least
+/// one for each core. The scenario's own arms count even where they are not run, so that an arm does not depend on which
+/// others are.
+pub fn equal_workers<'a>(scenario: &'a Scenario, arms: impl IntoIterator<Item = &'a scenario::Arm>) -> u32 {
+    let processes_of = |arm: &scenario::Arm| {
+        let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
+        process_count(&processes)
+    };
+    let allowed = runtime::limits::allowed_cores().len();
+    let cores = scenario.budget.cores.map_or(allowed, |cores| allowed.min(cores as usize));
+    enough_workers(scenario.default_arms().chain(arms).map(processes_of), cores)
+}
+
+/// One for each process of the arm that has the most, and for each core.
+pub(crate) fn enough_workers(process_counts: impl IntoIterator<Item = u32>, cores: usize) -> u32 {
+    let needed = process_counts.into_iter().max().unwrap_or(1);
+    needed.max(u32::try_from(cores).unwrap_or(u32::MAX)).max(1)
+}
+
+/// The level of nodes' telemetry that a scenario declares, as far as the environment allows it.
+pub fn telemetry_level(watching: TelemetryLevel) -> Level {
+    let declared = match watching {
+        TelemetryLevel::Off => Level::Off,
+        TelemetryLevel::Metrics => Level::Metrics,
+        TelemetryLevel::Sampled => Level::default(),
+        TelemetryLevel::Full => Level::Full,
+    };
+    declared.as_permitted()
+}
+
+/// What the processes of an arm are given together, as they start; `workers` threads unless the arm declares others.
+pub fn given(arm: &scenario::Arm, processes: &[ProcessPlan], workers: u32, telemetry: Level) -> Resources {
+    let pool = |name: ComponentName| arm.services.get(name.as_str())?.pool;
+    let total_workers = arm.placement.workers.unwrap_or(workers);
+    let (mut readers, mut workers, mut writers, mut expected) = (0, 0, 0, 0);
+    for process in processes {
+        let declared: u32 = process.hosts.iter().filter_map(|host| pool(*host)).sum();
+        expected += declared * process.replicas + resources::equal_readers(process, pool);
+        writers += if process.hosts.is_empty() { 0 } else { process.replicas };
+        for copy in 0..process.replicas {
+            readers += resources::readers(process, copy, pool);
+            workers += resources::workers(processes, process, copy, total_workers);
+        }
+    }
+    Resources {
+        readers,
+        extra_readers: readers - expected,
+        writers,
+        workers,
+        extra_workers: workers.saturating_sub(total_workers),
+        cpu_weight: None,
+        telemetry: telemetry.to_string(),
+        durability: Synchronous::default().name().to_owned(),
+        allocator: MALLOC_ENVIRONMENT.map(|(name, value)| format!("{name}={value}")).join(" "),
+        declared: declared(arm),
+    }
+}
+
+/// Which of an arm's resources the scenario declares, rather than leaves equal.
+fn declared(arm: &scenario::Arm) -> BTreeSet<String> {
+    let has_pool = arm.services.values().any(|service| service.pool.is_some());
+    [
+        ("readers", has_pool),
+        ("workers", arm.placement.workers.is_some()),
+        ("telemetry", arm.telemetry.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_declared)| is_declared.then(|| name.to_owned()))
+    .collect()
+}
+
+impl ArmPlan {
+    /// Gives a copy of a process its share.
+    pub(super) fn allot(&self, process: &ProcessPlan, copy: u32, config: &mut NodeConfig) {
+        config.workers = resources::workers(&self.processes, process, copy, self.workers) as usize;
+        config.readers = Some(resources::readers(process, copy, |name| self.config.pool(name)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fixture;
+    use crate::run::plan::{PlannedArm, RunPlan};
+
+    fn arms(more: &str) -> Vec<PlannedArm> {
+        let (options, secrets) = (fixture::options(&fixture::two_arms(more)), fixture::secrets());
+        let folder = Path::new("/runs/r1");
+        let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
+        plan.arms(&[]).expect("arms")
+    }
+
+    /// Readers, those beyond an equal share, and threads of each arm.
+    fn given(more: &str) -> Vec<(u32, u32, u32)> {
+        let of = |arm: &PlannedArm| {
+            let given = &arm.plan.resources;
+            (given.readers, given.extra_readers, given.workers)
+        };
+        arms(more).iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_monolith_and_services_are_given_as_much_in_all() {
+        let [(micro_readers, 0, threads), (mono_readers, 0, mono_threads)] = given("")[..] else {
+            panic!("two arms")
+        };
+        assert_eq!((micro_readers, mono_readers), (10, 10), "two for each of five components");
+        assert_eq!(threads, mono_threads);
+        assert!(threads >= 7, "one for each of seven processes");
+        let copies = "[topology.x3]\nprocesses = { app = [\"*\"] }\nreplicas = { app = 3 }\n";
+        assert_eq!(given(copies)[2], (10, 0, threads));
+    }
+
+    #[test]
+    fn what_a_process_needs_at_least_is_named_as_extra() {
+        let copies = "[topology.hot]\nprocesses = { each = [\"*\"] }\nreplicas = { feed = 4 }\n";
+        let [(_, 0, threads), (_, 0, _), (readers, extra, _)] = given(copies)[..] else {
+            panic!("three arms")
+        };
+        assert_eq!((readers, extra), (12, 2), "four copies of feed in the place of its two connections");
+        assert_eq!(threads, 10, "as many as the ten processes of the largest arm");
+    }
+
+    #[test]
+    fn what_the_scenario_declares_is_kept_and_recorded() {
+        let topology = "[topology.wide]\nprocesses = { app = [\"gateway\", \"*\"] }\nworkers = 3\n";
+        let arms = arms(&format!("{topology}[service.feed]\npool = 5\n"));
+        let wide = &arms[2].plan.resources;
+        assert_eq!((wide.workers, wide.readers, wide.extra_readers), (3, 5 + 8, 0));
+        assert_eq!(wide.declared, ["readers", "workers"].map(str::to_owned).into());
+        assert_eq!(arms[1].plan.resources.declared, ["readers".to_owned()].into());
+    }
+
+    #[test]
+    fn every_process_gets_its_share() {
+        let arms = arms("");
+        let plan = &arms[1].plan;
+        let mut config = plan.config.clone();
+        plan.allot(&plan.processes[0], 0, &mut config);
+        assert_eq!((config.readers(), config.workers), (10, plan.workers as usize));
+    }
+
+    #[test]
+    fn there_is_a_thread_for_each_process_of_the_largest_arm_and_for_each_core() {
+        assert_eq!(
+            (enough_workers([1, 7], 2), enough_workers([1, 7], 16), enough_workers([], 0)),
+            (7, 16, 1)
+        );
+        let mut scenario = fixture::scenario(&fixture::two_arms(""));
+        scenario.budget.cores = Some(1);
+        assert_eq!(equal_workers(&scenario, []), 7, "micro has seven processes, run or not");
+    }
+}

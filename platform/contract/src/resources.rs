@@ -1,0 +1,102 @@
+//! What an arm's processes are given, so that arms of different groupings have as much in all: connections that read
+//! databases, and threads that serve requests.
+
+use std::cmp::Reverse;
+
+use crate::placement::process_count;
+use crate::{ComponentName, ProcessPlan};
+
+/// Connections that read a component's data, in all copies of the component together. Each owns a thread.
+pub const READERS_PER_COMPONENT: u32 = 2;
+
+/// One of `parts` shares of a total: as even as can be, the first get one more, and each has at least one. A part
+/// beyond `parts`, as of a copy that is added later, is given what the last is.
+pub fn share(total: u32, parts: u32, part: u32) -> u32 {
+    let parts = parts.max(1);
+    (total / parts + u32::from(part < total % parts)).max(1)
+}
+
+/// Connections with which a copy of a process reads its database: for components with a declared `pool` that many in
+/// each copy, for the others their share of [`READERS_PER_COMPONENT`] each.
+pub fn readers(process: &ProcessPlan, copy: u32, pool: impl Fn(ComponentName) -> Option<u32>) -> u32 {
+    let declared: u32 = process.hosts.iter().filter_map(|host| pool(*host)).sum();
+    match equal_readers(process, pool) {
+        0 => declared,
+        equal => declared + share(equal, process.replicas, copy),
+    }
+}
+
+/// Connections that all copies of a process are given together where none of its components declares `pool`.
+pub fn equal_readers(process: &ProcessPlan, pool: impl Fn(ComponentName) -> Option<u32>) -> u32 {
+    let undeclared = process.hosts.iter().filter(|host| pool(**host).is_none()).count();
+    u32::try_from(undeclared).unwrap_or(u32::MAX).saturating_mul(READERS_PER_COMPONENT)
+}
+
+/// Threads with which a copy of a process serves requests, of `total` in all processes. What does not divide goes to the
+/// processes that hold the most components.
+pub fn workers(processes: &[ProcessPlan], process: &ProcessPlan, copy: u32, total: u32) -> u32 {
+    let mut order: Vec<&ProcessPlan> = processes.iter().collect();
+    order.sort_by_key(|process| Reverse((process.hosts.len(), process.gateway)));
+    let ahead = order.into_iter().take_while(|other| other.name != process.name);
+    let rank = ahead.map(|other| other.replicas).sum::<u32>() + copy.min(process.replicas.saturating_sub(1));
+    share(total, process_count(processes), rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(name: &str, hosts: &[&'static str], replicas: u32) -> ProcessPlan {
+        ProcessPlan {
+            name: name.into(),
+            hosts: hosts.iter().map(|host| ComponentName::of(host)).collect(),
+            gateway: name == "gateway",
+            registry: name == "registry",
+            replicas,
+        }
+    }
+
+    const FIVE: [&str; 5] = ["profile", "follower", "feed", "search", "photo"];
+
+    fn readers_of(process: &ProcessPlan, copies: u32) -> Vec<u32> {
+        (0..copies).map(|copy| readers(process, copy, |_| None)).collect()
+    }
+
+    #[test]
+    fn a_component_has_two_readers_whatever_the_grouping() {
+        assert_eq!(readers_of(&process("app", &FIVE, 1), 1), [10]);
+        assert_eq!(readers_of(&process("feed", &["feed"], 1), 1), [2], "five of these are ten as well");
+        assert_eq!(readers_of(&process("app", &FIVE, 3), 3), [4, 3, 3]);
+        assert_eq!(readers_of(&process("feed", &["feed"], 3), 3), [1, 1, 1], "at least one each");
+        assert_eq!(readers_of(&process("feed", &["feed"], 1), 3), [2, 2, 2], "copies that are added later");
+        assert_eq!(readers_of(&process("gateway", &[], 1), 1), [0], "no database");
+    }
+
+    #[test]
+    fn a_declared_pool_stays_and_the_others_have_their_share() {
+        let pool = |name: ComponentName| (name.as_str() == "feed").then_some(3);
+        assert_eq!(readers(&process("app", &FIVE, 1), 0, pool), 3 + 8);
+        assert_eq!(readers(&process("feed", &["feed"], 2), 1, pool), 3, "in each copy");
+        assert_eq!(equal_readers(&process("feed", &["feed"], 2), pool), 0);
+    }
+
+    #[test]
+    fn threads_are_shared_out_and_what_is_left_goes_where_the_components_are() {
+        let micro: Vec<ProcessPlan> = [process("registry", &[], 1), process("gateway", &[], 1)]
+            .into_iter()
+            .chain(FIVE.map(|name| process(name, &[name], 1)))
+            .collect();
+        let of = |processes: &[ProcessPlan], total| -> Vec<u32> {
+            let copies = processes.iter().flat_map(|one| (0..one.replicas).map(move |copy| (one, copy)));
+            copies.map(|(one, copy)| workers(processes, one, copy, total)).collect()
+        };
+        assert_eq!(process_count(&micro), 7);
+        assert_eq!(of(&micro, 7), [1; 7]);
+        assert_eq!(of(&micro, 9), [1, 1, 2, 2, 1, 1, 1], "services first, in order");
+        assert_eq!(of(&[process("app", &FIVE, 1)], 7), [7]);
+        let copies = [process("registry", &[], 1), process("gateway", &[], 1), process("app", &FIVE, 3)];
+        assert_eq!(of(&copies, 7), [1, 1, 2, 2, 1]);
+        assert_eq!(of(&copies, 3), [1; 5], "at least one each");
+        assert_eq!(workers(&copies, &copies[2], 9, 7), 1, "a copy that is added later");
+    }
+}
