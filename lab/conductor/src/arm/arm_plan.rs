@@ -7,6 +7,7 @@ use node::NodeConfig;
 use record::Resources;
 
 use crate::arm::children::SpawnError;
+use crate::process::cgroup;
 
 /// What an arm is started from.
 #[derive(Clone, Debug)]
@@ -29,6 +30,19 @@ pub struct ArmPlan {
     pub workers: u32,
     /// What they are given together, as they start.
     pub resources: Resources,
+    /// Its control group, where arms have groups of the same weight.
+    pub group: Option<PathBuf>,
+}
+
+impl ArmPlan {
+    /// The folder of a control group for one of its processes: in the arm's, where it has one. `None` where the machine
+    /// has no quotas.
+    pub fn group_for(&self, name: &str) -> Option<PathBuf> {
+        match &self.group {
+            Some(group) => Some(group.join(name)),
+            None => cgroup::path_for(name),
+        }
+    }
 }
 
 /// Why an arm did not start.

@@ -50,6 +50,8 @@ pub struct Instance {
     pub(super) config: PathBuf,
     /// Where its standard error goes.
     pub(super) log: PathBuf,
+    /// The control group of its arm, where it has one.
+    group: Option<PathBuf>,
     state: Mutex<InstanceState>,
 }
 
@@ -125,7 +127,12 @@ impl Instance {
             build: config.build.clone(),
         };
         let (config, log) = paths;
-        Self { name, process, config, log, state: Mutex::new(state) }
+        Self { name, process, config, log, group: None, state: Mutex::new(state) }
+    }
+
+    /// The same in its arm's control group, whenever no quota keeps it in another.
+    pub(super) fn in_group(self, group: Option<PathBuf>) -> Self {
+        Self { group, ..self }
     }
 
     /// What is known of it now.

@@ -78,7 +78,8 @@ pub(super) fn prepare(
     let path = plan.folder.join(format!("{name}.json"));
     write_config(&path, &config)?;
     let log = plan.folder.join(format!("{name}.log"));
-    Ok(Instance::new(name, process.clone(), (path, log), &config))
+    let group = plan.group.as_deref().map(cgroup::members_of);
+    Ok(Instance::new(name, process.clone(), (path, log), &config).in_group(group))
 }
 
 fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
@@ -157,7 +158,7 @@ fn apply_topology_quota(environment: &RunEnvironment, plan: &ArmPlan, instance: 
     }
     let arm = plan.name.replace('/', "-");
     let name = format!("cleave-{}-{arm}-{}", plan.config.run_id, instance.name.replace('#', "-"));
-    let Some(group) = cgroup::path_for(&name) else { return };
+    let Some(group) = plan.group_for(&name) else { return };
     environment.guardian.record_undo(&UndoAction::Group(group.clone()));
     if cgroup::create(&group, cores).is_ok() {
         environment.cgroups.lock().expect("no panic while held").push(group.clone());

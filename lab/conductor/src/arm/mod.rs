@@ -18,6 +18,7 @@ pub mod resources;
 mod supervise;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -213,6 +214,13 @@ impl Arm {
         }
     }
 
+    /// Whether all its processes are in the arm's control group, whose weight then holds.
+    pub fn is_weighted(&self) -> bool {
+        let Some(group) = &self.plan.group else { return false };
+        let members = cgroup::processes_in(group);
+        self.instances().iter().all(|instance| members.contains(&instance.status().pid))
+    }
+
     fn forget(&self, instance: &Arc<Instance>) {
         let mut instances = self.instances.write().expect("no panic while held");
         instances.retain(|other| !Arc::ptr_eq(other, instance));
@@ -233,9 +241,13 @@ impl Arm {
             let stops = stopping.map(|instance| stop(&self.environment, instance));
             futures_util::future::join_all(stops).await;
         }
-        for group in std::mem::take(&mut *self.environment.cgroups.lock().expect("no panic while held")) {
-            cgroup::remove(&group);
-        }
+        let is_own = |group: &PathBuf| self.plan.group.as_ref().is_none_or(|own| group.starts_with(own));
+        self.environment.cgroups.lock().expect("no panic while held").retain(|group| {
+            if is_own(group) {
+                cgroup::remove(group);
+            }
+            !is_own(group)
+        });
         let alive = |instance: &&Arc<Instance>| {
             instance.running().is_some_and(|running| running.exit_status().is_none())
         };

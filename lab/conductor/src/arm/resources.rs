@@ -1,6 +1,7 @@
 //! What an arm's processes are given: connections and threads, as many in all as in other arms, and the allocator.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use contract::placement::process_count;
 use contract::{ComponentName, ProcessPlan, resources};
@@ -11,11 +12,18 @@ use storage::Synchronous;
 use telemetry::Level;
 
 use crate::arm::arm_plan::ArmPlan;
+use crate::arm::environment::RunEnvironment;
+use crate::process::cgroup;
+use crate::process::guardian::UndoAction;
 
 /// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
 /// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
 pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
     [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+
+/// Weight of an arm's control group: the usual one. A thread of the load generator then gets a third of a core that two arms
+/// contend for, whatever they run on it; beside three threads of each arm's niceness without groups it got as much.
+pub(crate) const ARM_WEIGHT: u32 = 100;
 
 /// Threads of an arm that declares none: as many as the arm with the most processes needs, one for each, and at least
 /// one for each core. The scenario's own arms count even where they are not run, so that an arm does not depend on which
@@ -86,6 +94,39 @@ fn declared(arm: &scenario::Arm) -> BTreeSet<String> {
     .into_iter()
     .filter_map(|(name, is_declared)| is_declared.then(|| name.to_owned()))
     .collect()
+}
+
+/// Makes a control group for each arm, all of one weight: when cores are short, an arm gets as much of them as another,
+/// however many processes it has. Without a group for all there is none.
+///
+/// # Errors
+/// Where this user may make none.
+pub(crate) fn group_arms(
+    environment: &RunEnvironment,
+    run_id: &str,
+    arms: &mut [&mut ArmPlan],
+) -> io::Result<()> {
+    let name = |arm: &ArmPlan| format!("cleave-{run_id}-{}", arm.letter);
+    let unknown = || io::Error::new(io::ErrorKind::Unsupported, "the kernel has no control groups of CPU");
+    let mut groups = Vec::new();
+    let mut make = |arm: &ArmPlan| {
+        let group = cgroup::path_for(&name(arm)).ok_or_else(unknown)?;
+        let undo = environment.guardian.record_undo(&UndoAction::Group(group.clone()));
+        groups.push((group.clone(), undo));
+        cgroup::create_weighted(&group, ARM_WEIGHT)
+    };
+    if let Err(error) = arms.iter().try_for_each(|arm| make(arm)) {
+        for (group, undo) in groups {
+            cgroup::remove(&group);
+            environment.guardian.mark_undone(undo.into_iter().collect());
+        }
+        return Err(error);
+    }
+    for (arm, (group, _)) in arms.iter_mut().zip(groups) {
+        environment.cgroups.lock().expect("no panic while held").push(group.clone());
+        arm.group = Some(group);
+    }
+    Ok(())
 }
 
 impl ArmPlan {

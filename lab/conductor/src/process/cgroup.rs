@@ -1,4 +1,4 @@
-//! Quotas of CPU by control group, where this user may make one: v2, or v1's `cpu`.
+//! Quotas and weights of CPU by control group, where this user may make one: v2, or v1's `cpu`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,13 @@ const MIN_PERIOD_US: f64 = 20_000.0;
 const MIN_QUOTA_US: f64 = 1_000.0;
 /// Longest period it accepts.
 const MAX_PERIOD_US: f64 = 1_000_000.0;
+
+/// v1's shares of a group of the usual weight.
+const USUAL_SHARES: u32 = 1_024;
+/// v2's number for the same.
+const USUAL_WEIGHT: u32 = 100;
+/// The members of a weighted group are in a group within it: in v2 a group that has groups has no members (cgroups(7)).
+const MEMBERS: &str = "members";
 
 /// Where control groups of CPU are.
 fn root() -> Option<PathBuf> {
@@ -47,6 +54,44 @@ pub fn create(group: &Path, cores: f64) -> io::Result<()> {
     set.inspect_err(|_| remove(group))
 }
 
+/// Makes a group that as a whole gets a share of the cores by its weight, 100 being the usual one. Processes join
+/// [`members_of`] it, or groups with a quota that are made in it.
+///
+/// # Errors
+/// Where this user may make none; nothing is left then.
+pub fn create_weighted(group: &Path, weight: u32) -> io::Result<()> {
+    std::fs::create_dir(group)?;
+    let set = || {
+        if group.join("cpu.weight").exists() {
+            std::fs::write(group.join("cpu.weight"), weight.to_string())?;
+            std::fs::write(group.join("cgroup.subtree_control"), "+cpu")?;
+        } else {
+            let shares = weight * USUAL_SHARES / USUAL_WEIGHT;
+            std::fs::write(group.join("cpu.shares"), shares.to_string())?;
+        }
+        std::fs::create_dir(members_of(group))
+    };
+    set().inspect_err(|_| remove(group))
+}
+
+/// Where the processes of a weighted group are.
+pub fn members_of(group: &Path) -> PathBuf {
+    group.join(MEMBERS)
+}
+
+/// Processes in a group, and in the groups within it.
+pub fn processes_in(group: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<u32> = text.lines().filter_map(|pid| pid.parse().ok()).collect();
+    found.extend(groups_in(group).iter().flat_map(|inner| processes_in(inner)));
+    found
+}
+
+fn groups_in(group: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(group).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
 /// Quota and period of so many cores, microseconds.
 fn quota_and_period(cores: f64) -> (u64, u64) {
     let period = (MIN_QUOTA_US / cores).clamp(MIN_PERIOD_US, MAX_PERIOD_US);
@@ -61,22 +106,22 @@ pub fn join(group: &Path, pid: u32) -> io::Result<()> {
     std::fs::write(group.join("cgroup.procs"), pid.to_string())
 }
 
-/// Takes a process out of a group: it joins this process, where it came from.
+/// Takes a process out of its group: it joins this process, where it came from.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn leave(group: &Path, pid: u32) -> io::Result<()> {
-    let root = group.parent().unwrap_or(Path::new("/"));
+pub fn leave(pid: u32) -> io::Result<()> {
+    let root = root().unwrap_or_else(|| PathBuf::from("/"));
     let home = root.join(own_group().trim_start_matches('/'));
-    join(if home.is_dir() { &home } else { root }, pid)
+    join(if home.is_dir() { &home } else { &root }, pid)
 }
 
-/// Removes a group; processes that are left in it leave it.
+/// Removes a group and those within it; processes that are left in it leave it.
 pub fn remove(group: &Path) {
-    let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    for pid in members.lines().filter_map(|pid| pid.parse().ok()) {
+    groups_in(group).iter().for_each(|inner| remove(inner));
+    for pid in processes_in(group) {
         // It may have ended in this moment.
-        let _ = leave(group, pid);
+        let _ = leave(pid);
     }
     // An ended process may linger for a moment: then `doctor --clean` finds the group.
     let _ = std::fs::remove_dir(group);
@@ -111,6 +156,28 @@ mod tests {
             [1.5, 0.5, 0.02, 0.0001].map(quota_and_period),
             [(30_000, 20_000), (10_000, 20_000), (1_000, 50_000), (1_000, 1_000_000)]
         );
+    }
+
+    #[test]
+    fn a_weighted_group_holds_its_processes_until_it_is_removed() {
+        // Where no group can be made there is nothing to test; `cleave doctor` reports it.
+        if !is_available() {
+            return;
+        }
+        let group = path_for(&format!("cleave-weighted-{}", std::process::id())).expect("quotas can be set");
+        create_weighted(&group, 33).expect("a group can be made");
+        let shares = std::fs::read_to_string(group.join("cpu.shares"));
+        let weight = std::fs::read_to_string(group.join("cpu.weight"));
+        assert!(["33", "337"].contains(&weight.or(shares).expect("one of both").trim()));
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().expect("sleep is everywhere");
+        join(&members_of(&group), child.id()).expect("a child of ours");
+        assert_eq!(processes_in(&group), [child.id()]);
+        create(&group.join("slow"), 0.5).expect("a quota within");
+        join(&group.join("slow"), child.id()).expect("a child of ours");
+        assert_eq!(processes_in(&group), [child.id()]);
+        remove(&group);
+        assert!(!group.exists() && child.try_wait().expect("ours").is_none(), "it left, and lives on");
+        child.kill().and_then(|()| child.wait()).expect("it ends");
     }
 
     #[test]

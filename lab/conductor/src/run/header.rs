@@ -8,7 +8,7 @@ use traffic::load::{Model, Overload};
 
 use crate::arm::Arm;
 use crate::arm::layout::ArmLayout;
-use crate::arm::resources::telemetry_level;
+use crate::arm::resources::{ARM_WEIGHT, telemetry_level};
 use crate::process::host;
 use crate::run::finish::assertions;
 use crate::run::plan::{PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, timeout_us};
@@ -78,7 +78,11 @@ pub(crate) fn describe(planned: &PlannedArm, arm: &Arm, ready_ms: u64) -> record
             public_port: status.public.map(|addr| addr.port()),
         }
     });
-    describe_with(planned, instances.collect(), ready_ms)
+    let mut described = describe_with(planned, instances.collect(), ready_ms);
+    if let Some(resources) = &mut described.resources {
+        resources.cpu_weight = arm.is_weighted().then_some(ARM_WEIGHT);
+    }
+    described
 }
 
 /// An arm that has not started: what is known from its plan.

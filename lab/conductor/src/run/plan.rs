@@ -97,6 +97,7 @@ impl RunPlan<'_> {
             probes: probes.to_vec(),
             workers: arm.placement.workers.unwrap_or(workers),
             resources: resources::given(arm, &processes, workers, telemetry),
+            group: None,
         };
         let (topology, variant) = (arm.topology.clone(), arm.variant.clone());
         Ok(PlannedArm { letter, topology, variant, processes, plan })

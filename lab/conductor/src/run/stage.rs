@@ -7,6 +7,7 @@ use runtime::clock;
 use scenario::DataRetention;
 
 use crate::arm::Arm;
+use crate::arm::resources::group_arms;
 use crate::process::cgroup;
 use crate::run::block::Block;
 use crate::run::finish;
@@ -50,7 +51,7 @@ impl Stage {
         let options = &self.session.options;
         let settled = options.clone();
         let material = runtime::blocking(move || Material::generate(&settled)).await;
-        let planned = self.session.plan().arms(&material.seeded.probes())?;
+        let mut planned = self.session.plan().arms(&material.seeded.probes())?;
         if let Some(text) = missing_quota(&planned, cgroup::is_available) {
             self.session.note(|notes| notes.degraded.push((0, text)));
         }
@@ -61,6 +62,7 @@ impl Stage {
         if options.interleaved {
             self.interleaved(&planned, &material).await?;
         } else {
+            self.group_arms(&mut planned);
             self.side_by_side(&planned, &material).await?;
         }
         if let Some(source) = self.session.record.take_failure() {
@@ -77,6 +79,19 @@ impl Stage {
             None => Tracing::default(),
         };
         Ok(self.judge(tracing))
+    }
+
+    /// Gives arms that share the cores the same share of them.
+    fn group_arms(&self, planned: &mut [PlannedArm]) {
+        if planned.len() < 2 {
+            return;
+        }
+        let mut plans: Vec<_> = planned.iter_mut().map(|arm| &mut arm.plan).collect();
+        if let Err(error) = group_arms(&self.session.environment, &self.session.id, &mut plans) {
+            self.session.log(format!(
+                "arms have no weight of their own: when cores are short, one of more processes gets more of them ({error})"
+            ));
+        }
     }
 
     /// All arms at the same moment, every arrival offered to all.

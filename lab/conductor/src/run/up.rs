@@ -141,6 +141,7 @@ async fn keep_up(
         probes: seeded.probes(),
         workers: options.arm.placement.workers.unwrap_or(workers),
         resources,
+        group: None,
     };
     let arm = Arc::new(Arm::start(&environment, plan).await?);
     let user = &seeded.data.users[0];

@@ -151,7 +151,7 @@ impl FaultedInstances<'_> {
         let mut groups = Vec::new();
         for instance in &self.instances {
             let name = quota_group(&active.arm.plan.config.run_id, step, active.letter(), &instance.name);
-            let made = cgroup::path_for(&name).map(|group| {
+            let made = active.arm.plan.group_for(&name).map(|group| {
                 let entry = self.guardian.record_undo(&UndoAction::Group(group.clone()));
                 (cgroup::create(&group, cores), group, entry)
             });

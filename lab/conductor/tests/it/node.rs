@@ -110,6 +110,7 @@ impl FakeNodes {
             probes: vec!["/ready".into()],
             workers: 2,
             resources: record::Resources::default(),
+            group: None,
         }
     }
 }

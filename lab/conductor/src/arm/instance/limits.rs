@@ -70,11 +70,11 @@ impl Instance {
     pub(crate) fn leave_cgroup(&self, step: u32) -> std::io::Result<()> {
         let mut state = self.state();
         let Some(at) = state.cgroups.iter().position(|(other, ..)| *other == step) else { return Ok(()) };
-        let (.., group) = state.cgroups.remove(at);
+        state.cgroups.remove(at);
         let pid = state.pid;
-        let (alive, alone) = (state.is_alive(), state.cgroups.is_empty());
+        let (alive, alone) = (state.is_alive(), state.cgroups.is_empty() && self.group.is_none());
         drop(state);
-        let left = if alive && alone { cgroup::leave(&group, pid) } else { self.apply_cgroup() };
+        let left = if alive && alone { cgroup::leave(pid) } else { self.apply_cgroup() };
         // A process that has ended meanwhile is in no group any more.
         left.or_else(|error| if self.state().is_alive() { Err(error) } else { Ok(()) })
     }
@@ -82,8 +82,8 @@ impl Instance {
     fn apply_cgroup(&self) -> std::io::Result<()> {
         let state = self.state();
         let least = state.cgroups.iter().min_by(|(_, a, _), (_, b, _)| a.total_cmp(b));
-        match least {
-            Some((.., group)) if state.is_alive() => cgroup::join(group, state.pid),
+        match least.map(|(.., group)| group).or(self.group.as_ref()) {
+            Some(group) if state.is_alive() => cgroup::join(group, state.pid),
             _ => Ok(()),
         }
     }
