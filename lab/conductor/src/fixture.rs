@@ -7,6 +7,7 @@ use record::Header;
 use runtime::{Tasks, clock};
 use scenario::Scenario;
 use tempfile::TempDir;
+use traffic::{Dataset, Seed};
 
 use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
@@ -17,7 +18,6 @@ use crate::run::options::RunOptions;
 use crate::run::plan::RunPlan;
 use crate::run::schedules::Schedules;
 use crate::run::secrets::RunSecrets;
-use crate::run::seed::SeededData;
 
 /// A scenario with the arms `micro` and `mono`, and what is added to its end.
 pub(crate) fn two_arms(more: &str) -> String {
@@ -88,8 +88,9 @@ pub(crate) fn header_of(scenario: &str) -> Header {
     let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
     let arms = plan.arms(&[]).expect("arms").iter().map(describe_planned).collect();
     let load = &options.scenario.load;
-    let seeded = SeededData::generate(1, load);
-    let schedules = Schedules::plan(1, 1, &options.scenario.plan(), load, &seeded.data);
+    // Without pictures, which take a second to draw.
+    let data = Arc::new(Dataset::generate(Seed(1), load.size, &load.graph));
+    let schedules = Schedules::plan(1, 1, &options.scenario.plan(), load, &data);
     header(&plan, arms, &LoadStart { schedules: &schedules, ready_ms: 1, load_start_ns: 2, now_ns: 0 })
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn prepared_arms(
     record: RecordWriter,
 ) -> (Vec<Arc<Arm>>, RunEnvironment) {
     let (options, secrets) = (options(scenario), secrets());
-    let paths = RunPaths { out: folder, folder, program: Path::new("/bin/cleave") };
+    let paths = RunPaths { out: folder, folder, program: &options.program };
     let environment = RunEnvironment::new(Tasks::new(), &paths, "r1", &secrets.token, record);
     let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
     let planned = plan.arms(&[]).expect("arms").into_iter();

@@ -60,11 +60,13 @@ pub struct SeededData {
 impl SeededData {
     /// The data set of a seed.
     pub fn generate(seed: u64, load: &Load) -> Self {
+        let picture = |number| (loadgen::pictures::jpeg(number), loadgen::pictures::thumbnail(number));
+        Self::with_pictures(seed, load, (0..u64::from(traffic::images::SHARED)).map(picture).collect())
+    }
+
+    /// The same with other pictures: each with its thumbnail.
+    fn with_pictures(seed: u64, load: &Load, pictures: Vec<(Bytes, Bytes)>) -> Self {
         let data = Arc::new(Dataset::generate(Seed(seed), load.size, &load.graph));
-        let shared = u64::from(traffic::images::SHARED);
-        let pictures: Vec<(Bytes, Bytes)> = (0..shared)
-            .map(|number| (loadgen::pictures::jpeg(number), loadgen::pictures::thumbnail(number)))
-            .collect();
         let history = history(&data, load, &pictures);
         Self { data, history, pictures }
     }
@@ -200,18 +202,15 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
-
     use contract::ComponentName;
 
     use super::*;
 
-    /// Pictures take longest: they are made once for all tests.
-    static SEEDED: LazyLock<SeededData> = LazyLock::new(|| of_seed(1));
-
+    /// The data of a seed, with pictures that take no time to draw.
     fn of_seed(seed: u64) -> SeededData {
         let load = toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load");
-        SeededData::generate(seed, &load)
+        let picture = |number: u8| (vec![number].into(), vec![number, number].into());
+        SeededData::with_pictures(seed, &load, (0..traffic::images::SHARED).map(picture).collect())
     }
 
     fn process(name: &str, hosts: &[&'static str]) -> ProcessPlan {
@@ -221,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_data_and_another_seed_other_data() {
-        let (one, same, other) = (&*SEEDED, of_seed(1), of_seed(2));
+        let [one, same, other] = [1, 1, 2].map(of_seed);
         assert_eq!((one.key(), one.data.digest()), (same.key(), same.data.digest()));
         assert_eq!(one.probes(), same.probes());
         assert_ne!(one.key(), other.key(), "a snapshot of one seed is not taken for another's");
@@ -232,7 +231,7 @@ mod tests {
 
     #[test]
     fn every_component_is_probed() {
-        let probes = SEEDED.probes();
+        let probes = of_seed(1).probes();
         for path in ["/followers", "/photos/", "/photos", "/search?in=photos&q="] {
             assert!(probes.iter().any(|probe| probe.contains(path)), "{path}: {probes:?}");
         }
@@ -255,11 +254,12 @@ mod tests {
     async fn a_snapshot_is_made_once_and_whole() {
         let folder = tempfile::tempdir().expect("a folder");
         let processes = [process("people", &["profile"])];
-        let snapshot = SEEDED.snapshot(folder.path(), &processes).await.expect("made");
+        let seeded = of_seed(1);
+        let snapshot = seeded.snapshot(folder.path(), &processes).await.expect("made");
         assert!(node::database_path(&snapshot, "people").exists() && snapshot.join("blobs").is_dir());
         let marker = snapshot.join("marker");
         std::fs::write(&marker, "").expect("a folder of ours");
-        assert_eq!(SEEDED.snapshot(folder.path(), &processes).await.expect("found"), snapshot);
+        assert_eq!(seeded.snapshot(folder.path(), &processes).await.expect("found"), snapshot);
         assert!(marker.exists(), "it is there already, and left as it is");
         let found = std::fs::read_dir(folder.path()).expect("a folder").count();
         assert_eq!(found, 1, "nothing half made is left");
@@ -270,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         std::fs::write(&file, "").expect("a folder of ours");
-        let error = SEEDED.snapshot(&file, &[process("people", &["profile"])]).await.expect_err("a file");
+        let error = of_seed(1).snapshot(&file, &[process("people", &["profile"])]).await.expect_err("a file");
         assert!(matches!(&error, SeedError::Folder { path, .. } if path.starts_with(&file)), "{error}");
     }
 }

@@ -46,10 +46,7 @@ impl FakeNodes {
             ));
         }
         // `cat` keeps the id of the shell, and ends with its input: the lifeline.
-        let folder = nodes.folder.path().display();
-        let script = format!(
-            "echo $$ > \"{folder}/${{3##*/}}.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
-        );
+        let script = format!("echo $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null");
         write_program(&nodes.folder.path().join(SCRIPT), &script);
         nodes
     }
@@ -66,7 +63,7 @@ impl FakeNodes {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let addr = listener.local_addr().expect("bound");
         let state = Endpoint {
-            pid: self.folder.path().join(format!("{instance}.json.pid")),
+            folder: self.folder.path().to_owned(),
             instance: instance.to_owned(),
             drained: self.drained.clone(),
         };
@@ -117,15 +114,26 @@ impl FakeNodes {
 
 #[derive(Clone)]
 struct Endpoint {
-    pid: PathBuf,
+    folder: PathBuf,
     instance: String,
     drained: Arc<Mutex<Vec<String>>>,
+}
+
+impl Endpoint {
+    /// What the script wrote beside its configuration: in the folder, or in that of a suite in it.
+    fn pid_file(&self) -> Option<String> {
+        let suites = std::fs::read_dir(&self.folder).ok()?.flatten().map(|entry| entry.path());
+        let mut folders = suites.chain([self.folder.clone()]);
+        folders.find_map(|folder| {
+            std::fs::read_to_string(folder.join(format!("{}.json.pid", self.instance))).ok()
+        })
+    }
 }
 
 /// Ends the process, as a node that has drained does.
 async fn drain(State(endpoint): State<Endpoint>) -> StatusCode {
     endpoint.drained.lock().expect("no panic while held").push(endpoint.instance.clone());
-    let pid = std::fs::read_to_string(&endpoint.pid).expect("it has started");
+    let pid = endpoint.pid_file().expect("it has started");
     let pid = Pid::from_raw(pid.trim().parse().expect("a number"));
     kill(pid, Signal::SIGTERM).expect("a process of this test");
     StatusCode::OK

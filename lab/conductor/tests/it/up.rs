@@ -1,6 +1,5 @@
 //! A suite that stays up until it is interrupted, of fake nodes.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use conductor::RunError;
@@ -13,14 +12,14 @@ use crate::node::FakeNodes;
 /// What the suite of [`a_suite_stays_up_until_the_first_interrupt`] is shown as.
 static SHOWN: Mutex<Option<SuiteSummary>> = Mutex::new(None);
 
-fn options(nodes: &FakeNodes, program: PathBuf) -> UpOptions {
+fn options(nodes: &FakeNodes) -> UpOptions {
     let placement = toml::from_str("processes = { app = [\"gateway\", \"*\"] }").expect("a placement");
     UpOptions {
         arm: scenario::Arm::without_variant("mono", placement),
         seed: 1,
         load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
         out: nodes.folder.path().to_owned(),
-        program,
+        program: nodes.program.clone(),
         telemetry: telemetry::Level::Off,
         public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
     }
@@ -33,7 +32,7 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
     let show = |summary: &SuiteSummary| {
         *SHOWN.lock().expect("no panic while held") = Some(summary.clone());
     };
-    up(options(&nodes, nodes.program.clone()), interrupts, show).await.expect("it comes up");
+    up(options(&nodes), interrupts, show).await.expect("it comes up");
     let shown = SHOWN.lock().expect("no panic while held").take().expect("it was up");
     let [(name, hosts, listen)] = &shown.instances[..] else { panic!("{:?}", shown.instances) };
     assert_eq!((name.as_str(), listen), ("app#0", &shown.public), "one endpoint stands for both ports");
@@ -49,8 +48,8 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
 async fn a_program_that_cannot_be_started_is_an_error() {
     let nodes = FakeNodes::with_program("exit 1");
     let (_interrupt, interrupts) = watch::channel(0);
-    let missing = nodes.folder.path().join("missing");
-    let started = up(options(&nodes, missing), interrupts, |_| {}).await;
+    let missing = UpOptions { program: "/no/such/program".into(), ..options(&nodes) };
+    let started = up(missing, interrupts, |_| {}).await;
     let error = started.expect_err("there is no such program");
     assert!(matches!(&error, RunError::Arm(ArmError::Spawn(why)) if why.name == "mono/app#0"), "{error}");
 }
