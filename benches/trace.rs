@@ -69,6 +69,7 @@ pub fn trace(criterion: &mut Criterion) {
         sent: 0,
         done: 5_000 * US,
         sent_wall: 0,
+        exchanges: std::iter::once(0..5_000 * US).collect(),
         error: String::new(),
     };
     criterion.bench_function("trace/tree and critical path of 33 spans", |b| {

@@ -190,15 +190,14 @@ impl<'a> Selection<'a> {
         self.run.reported(self.arm, &self.range, figure)
     }
 
-    /// CPU of the arm at rest, before the load of its rounds, ns a second; `None` where one was not sampled.
+    /// CPU of the arm at rest, before the load of its round, ns a second; `None` where it was not sampled then.
     pub fn idle_ns_per_s(&self) -> Option<f64> {
-        let rounds = match self.range.round {
-            0 => 1..=self.run.header.rounds.max(1),
-            round => round..=round,
-        };
-        let count = f64::from(rounds.end() - rounds.start() + 1);
-        let of_rounds = rounds.map(|round| self.run.idle_ns_per_s(self.arm, round));
-        of_rounds.sum::<Option<f64>>().map(|sum| sum / count)
+        self.run.idle_ns_per_s(self.arm, self.range.round.max(1))
+    }
+
+    /// What the arm spends at rest, ns a second: as before this round's load, else as before its first.
+    pub fn base_ns_per_s(&self) -> Option<f64> {
+        self.idle_ns_per_s().or_else(|| self.run.idle_ns_per_s(self.arm, 1))
     }
 
     /// Run time of its seconds, ns: one range a round, since arms may take turns.

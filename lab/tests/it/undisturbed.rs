@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-use record::{Entry, Reader};
+use record::{Entry, Line, Reader};
 
 use crate::cleave::{Cleave, Started, wait_for};
 
@@ -84,7 +84,8 @@ fn a_run_is_what_it_is_whatever_happens_outside() {
     run.signal(Signal::SIGHUP);
 
     let (code, _) = run.rest();
-    let lines = Reader::read_all(&cleave.record().expect("a record")).expect("a readable record");
+    let record = Reader::open(&cleave.record().expect("a record")).expect("a readable record");
+    let lines: Vec<Line> = record.collect::<Result<_, _>>().expect("a readable record");
     let Some(Entry::End(end)) = lines.last().map(|line| &line.entry) else { panic!("the run ended early") };
     assert_eq!(code, Some(i32::from(end.exit_code)), "its own exit code: {:?}", end.lints);
     assert!(end.verdict.is_some(), "no signal interrupted it");

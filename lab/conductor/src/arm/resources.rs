@@ -92,7 +92,8 @@ fn declared(arm: &scenario::Arm) -> BTreeSet<String> {
         ("telemetry", arm.telemetry.is_some()),
     ]
     .into_iter()
-    .filter_map(|(name, is_declared)| is_declared.then(|| name.to_owned()))
+    .filter(|(_, is_declared)| *is_declared)
+    .map(|(name, _)| name.to_owned())
     .collect()
 }
 

@@ -27,9 +27,10 @@ use crate::steps::held::HoldTimer;
 use crate::steps::lease::remaining_leases;
 use crate::steps::timeline::Timeline;
 
-/// The load begins this long after all arms are ready: two seconds in which they are at rest, and the samples of what that
-/// costs. The start command has reached the generator long before.
-const START_LEAD: Duration = Duration::from_millis(2_500);
+/// The load begins this long after all arms are ready: time for the start command to reach the generator.
+const START_LEAD: Duration = Duration::from_millis(250);
+/// The same where arms run for the first time: two seconds in which they are at rest, and the samples of what that costs.
+const REST_LEAD: Duration = Duration::from_millis(2_500);
 /// Time for a node to forget what it was asked before the load.
 const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often figures are sampled and stop conditions judged.
@@ -61,8 +62,9 @@ impl Block<'_> {
         session.note(|notes| notes.unready.append(&mut generator.unready));
         let ready_ms = session.record.now() / 1_000_000;
         // One instant on three clocks: the conductor's, the generator's, the record's.
-        let lead_ns = u64::try_from(START_LEAD.as_nanos()).unwrap_or(0);
-        let (start, start_mono_ns) = (clock::now() + START_LEAD, clock::mono_ns() + lead_ns);
+        let lead = if self.round == 1 { REST_LEAD } else { START_LEAD };
+        let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(0);
+        let (start, start_mono_ns) = (clock::now() + lead, clock::mono_ns() + lead_ns);
         let now_ns = session.record.now();
         let load_start_ns = now_ns + lead_ns;
         if let Some(described) = described {

@@ -4,7 +4,7 @@ use crate::inference::{Once, Statistic, Terms};
 use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
-/// CPU seconds a second at rest. Measured once in each round, before its load.
+/// CPU seconds a second at rest. Measured once for each arm, before its first load: to wait for it in every round takes long.
 pub const IDLE_CPU: Measure = Measure {
     name: "idle_cpu",
     meaning: "CPU of the arm a second while its processes serve and nothing is asked of them: in the seconds before its load",
@@ -43,7 +43,7 @@ pub const MARGINAL_CPU: Measure = Measure {
 fn marginal(of: &Selection<'_>) -> Statistic {
     let n = of.by_unit(Selection::finished).into_iter().flatten().sum();
     of.quotient(n, 1e-9, |unit| {
-        let at_rest = unit.idle_ns_per_s()? * unit.length_s();
+        let at_rest = unit.base_ns_per_s()? * unit.length_s();
         Some(Terms { numerator: unit.cpu_ns()? as f64 - at_rest, denominator: unit.finished()? as f64 })
     })
 }
