@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn a_record_cut_short_and_wrong_lines_are_reported_with_their_place() {
         let kept = kept();
-        let text = kept.replacen("\"kind\":\"host\",\"cpu_stall\":", "\"kind\":\"host\",\"cpu_stal\":", 12);
-        let at = text.lines().position(|line| line.contains("cpu_stal\"")).expect("a host line") + 1;
+        let text = kept.replacen("\"memory_available_mib\":", "\"memory_available\":", 12);
+        let at = text.lines().position(|line| line.contains("memory_available\"")).expect("a host line") + 1;
         let problems = found(&text[..text.len() - 20]).problems();
         assert!(problems[0].starts_with("the last line is incomplete"), "{problems:?}");
         assert!(problems[1].starts_with("the end line is missing"), "{problems:?}");
         let (place, reason) = problems[2].split_once(": ").expect("a place");
         assert!(place.contains(&format!("run.jsonl:{at}:")), "{place}");
-        assert_eq!(reason, "invalid line of a run record: missing field `cpu_stall`");
+        assert_eq!(reason, "invalid line of a run record: missing field `memory_available_mib`");
         assert_eq!(problems.len(), 2 + MAX_INVALID_LINES + 1, "{problems:?}");
         assert_eq!(problems.last().map(String::as_str), Some("2 more lines are invalid"));
         let fewer = kept.replacen("\"kind\":\"host\"", "\"kind\":\"hologram\"", 1);

@@ -159,10 +159,12 @@ impl Series<'_> {
         let Some(now) = self.run.host_at(self.t) else { return };
         for (name, value) in [
             (metric::CPU_STALL, host::stall_share(now)),
-            (metric::OTHER_CPU, host::other_cores(now)),
-            (metric::MEMORY_LEFT, host::memory_available(now)),
+            (metric::OTHER_CPU, Some(host::other_cores(now))),
+            (metric::MEMORY_LEFT, Some(host::memory_available(now))),
         ] {
-            self.set(name, self.labels(LAB, []), value);
+            if let Some(value) = value {
+                self.set(name, self.labels(LAB, []), value);
+            }
         }
     }
 

@@ -7,9 +7,9 @@ use crate::processes::MIB;
 use crate::run::Run;
 use crate::window::TimeRange;
 
-/// Share of a second in which tasks waited for a CPU (PSI `some`), 0 to 1.
-pub fn stall_share(host: &Host) -> f64 {
-    host.cpu_stall / 100.0
+/// Share of a second in which tasks waited for a CPU (PSI `some`), 0 to 1; `None` where the kernel does not report it.
+pub fn stall_share(host: &Host) -> Option<f64> {
+    host.cpu_stall.map(|percent| percent / 100.0)
 }
 
 /// CPU of processes outside the run, cores.

@@ -13,6 +13,7 @@
 
 mod hdr;
 pub mod histogram;
+mod host;
 pub mod index;
 pub mod kind;
 pub mod line;
@@ -26,6 +27,7 @@ mod window;
 pub mod writer;
 
 pub use histogram::Latencies;
+pub use host::Host;
 pub use index::{Index, Place};
 pub use kind::Kind;
 pub use line::*;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::is_zero;
-use crate::{Audit, Check, Cost, End, Latencies, Resources, Score, Split, Start, Trace, TraceSecond};
+use crate::{Audit, Check, Cost, End, Host, Latencies, Resources, Score, Split, Start, Trace, TraceSecond};
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
 /// later version may add kinds and keys: skip those you do not know.
@@ -238,6 +238,9 @@ pub struct Header {
     pub schedule_digest: String,
     /// Arrivals planned per arm, over all rounds; 0 in a closed loop.
     pub planned: u64,
+    /// Arrivals planned per arm in measured phases, round by round; empty in a closed loop, and in records that do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned_measured: Vec<u64>,
     /// An ok answer later than this is not good, microseconds.
     pub good_within_us: u64,
     /// A user gives up after this, microseconds: what was not answered by then took longer. 0 in records that do not have it.
@@ -264,6 +267,9 @@ pub struct Header {
     /// Whether the scenario knows a monolith with copies, run or not.
     #[serde(default = "yes")]
     pub has_copies: bool,
+    /// Arms of the scenario that are a monolith with copies, run or not, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
     /// Whether arrivals that find no slot are dropped by design.
     #[serde(default)]
     pub drops: bool,
@@ -442,23 +448,6 @@ pub struct Proc {
     /// By component: reads its declared cache answered, and all reads through it, since its start.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cache: BTreeMap<String, [u64; 2]>,
-}
-
-/// One second of the host.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Host {
-    /// Share of the second all processes together waited for a CPU (PSI `some`), percent.
-    pub cpu_stall: f64,
-    /// Memory available, MiB.
-    pub memory_available_mib: u64,
-    /// CPU stolen by the hypervisor, percent.
-    pub steal: f64,
-    /// CPU used by processes outside the run, percent of one core.
-    pub other_cpu: f64,
-    /// PSS of everything this run started, and the lab itself, KiB.
-    pub pss_kib: u64,
-    /// Updates views did not get.
-    pub dropped_updates: u64,
 }
 
 /// What kind of thing happened.

@@ -72,7 +72,7 @@ pub struct Check {
     pub n: u64,
     /// Standing.
     pub verdict: Verdict,
-    /// Why it is inconclusive or invalid; empty else.
+    /// Why it is inconclusive or invalid, or what it is limited to; empty else.
     pub reason: String,
     /// What the verdict rests on where it is no interval: one event, an exact count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,7 +152,7 @@ pub struct End {
     pub verdict: Option<Verdict>,
     /// Exit code of the program.
     pub exit_code: u8,
-    /// Reasons for `invalid` or `inconclusive`, by lint or check.
+    /// Reasons for `invalid` or `inconclusive`, by lint or check, and notes, which leave the verdict alone.
     pub lints: Vec<Lint>,
     /// The generator fell behind.
     pub generator_saturated: bool,
@@ -169,13 +169,30 @@ pub struct End {
     pub tracing: Tracing,
 }
 
-/// A reason not to believe a run.
+/// A reason not to believe a run, or a note on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lint {
     /// Stable name: `generator_lag`.
     pub name: String,
-    /// What it makes of the verdict.
+    /// What it makes of the verdict; `pass` of a note, which leaves it alone.
     pub verdict: Verdict,
     /// A sentence with the figures.
     pub text: String,
+}
+
+impl Lint {
+    /// Whether it leaves the verdict alone.
+    pub fn is_note(&self) -> bool {
+        self.verdict == Verdict::Pass
+    }
+
+    /// What it makes of the verdict, in a word: a note is not the word of what passes.
+    pub fn word(&self) -> &'static str {
+        if self.is_note() { "note" } else { self.verdict.word() }
+    }
+
+    /// The sign beside that word.
+    pub fn sign(&self) -> char {
+        if self.is_note() { '~' } else { self.verdict.sign() }
+    }
 }

@@ -154,12 +154,13 @@ fn is_compared(cleave: &Cleave, document: &Value) {
 fn is_damaged(cleave: &Cleave, document: &Value) {
     let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
     let whole = std::fs::read(&record).expect("readable");
-    let strange = String::from_utf8_lossy(&whole).replacen("\"cpu_stall\":", "\"cpu_stal\":", 1);
+    let strange =
+        String::from_utf8_lossy(&whole).replacen("\"memory_available_mib\":", "\"memory_available\":", 1);
     let line = 1 + strange.lines().position(|line| line.contains("cpu_stal\"")).expect("a line of the host");
     std::fs::write(&record, strange).expect("writable");
     let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert!(code == Some(3) && text.contains(&format!("run.jsonl:{line}:")), "{text}");
-    assert!(text.contains("invalid line of a run record: missing field `cpu_stall`"), "{text}");
+    assert!(text.contains("invalid line of a run record: missing field `memory_available_mib`"), "{text}");
     std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
     let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert_eq!(code, Some(3), "{text}");

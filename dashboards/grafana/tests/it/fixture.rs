@@ -112,7 +112,7 @@ pub fn at(t_ms: u64, entry: Entry) -> Line {
 pub fn lines() -> Vec<Line> {
     let phase =
         |index, name: &str| Entry::Phase(Phase { index, name: name.into(), round: 1, arms: String::new() });
-    let host = Entry::Host(Host { cpu_stall: 25.0, other_cpu: 50.0, ..Host::default() });
+    let host = Entry::Host(Host { cpu_stall: Some(25.0), other_cpu: 50.0, ..Host::default() });
     vec![
         at(0, Entry::Header(Box::new(header()))),
         at(0, phase(0, "steady")),

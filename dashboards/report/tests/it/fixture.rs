@@ -85,6 +85,7 @@ fn header() -> Header {
         ],
         schedule_digest: "00".into(),
         planned: 400,
+        planned_measured: Vec::new(),
         good_within_us: 1_000_000,
         timeout_us: 2_000_000,
         probe_us: 2_000_000,
@@ -95,6 +96,7 @@ fn header() -> Header {
         closed: false,
         popularity: (0.8, 1.0),
         has_copies: true,
+        copies: Vec::new(),
         drops: false,
         slots: (32, 32),
     }

@@ -105,7 +105,7 @@ pub(super) fn caveats(state: &State, room: u16) -> Vec<Vec<Piece<'static>>> {
     if let Some(place) = place.filter(|_| header.rounds > 1) {
         groups.push(vec![Piece::raw(format!("round {}/{}", place.round, header.rounds))]);
     }
-    let stall = state.detail().host_at(state.at()).map(model::host::stall_share);
+    let stall = state.detail().host_at(state.at()).and_then(model::host::stall_share);
     groups.push(vec![dim_of(format!("CPU {} ", name_of("cpu_stall"))), Piece::raw(percent(stall))]);
     groups.push(vec![dim_of(header.way.clone())]);
     groups

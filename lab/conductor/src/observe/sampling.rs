@@ -62,22 +62,32 @@ pub struct Sampler {
     trackers: BTreeMap<u32, UsageTracker>,
     edges: EdgeCounters,
     host: HostUsage,
-    /// CPU of all sampled processes at the last sample, ns.
-    accounted_cpu_ns: u64,
+    /// CPU of each sampled process at the last sample with rates, ns.
+    accounted: CpuByProcess,
     at_ns: u64,
 }
+
+/// CPU since its start of each process, ns.
+type CpuByProcess = BTreeMap<u32, u64>;
 
 /// Sums over the processes of one sample.
 #[derive(Default)]
 struct Sums {
     pss_kib: u64,
-    cpu_ns: u64,
+    cpu: CpuByProcess,
 }
 
 impl Sums {
     fn add(&mut self, process: &Proc) {
         self.pss_kib += process.pss_kib;
-        self.cpu_ns += process.cpu_ns;
+        self.cpu.insert(process.pid, process.cpu_ns);
+    }
+
+    /// CPU spent since an earlier sample, ns. A process that is new since then began with none; one that has ended has none
+    /// any more, and what it spent last is not known.
+    fn spent_since(&self, before: &CpuByProcess) -> u64 {
+        let spent = |(pid, ns): (&u32, &u64)| ns.saturating_sub(before.get(pid).copied().unwrap_or(0));
+        self.cpu.iter().map(spent).sum()
     }
 }
 
@@ -88,7 +98,7 @@ impl Sampler {
             trackers: BTreeMap::new(),
             edges: EdgeCounters::default(),
             host: host::usage(),
-            accounted_cpu_ns: 0,
+            accounted: CpuByProcess::new(),
             at_ns: record.now(),
         }
     }
@@ -143,9 +153,9 @@ impl Sampler {
             record.append_at(read_at, Entry::Proc(line));
         }
         if has_rates {
-            self.host_line(&sums, seconds, read_at, record);
-        } else if self.accounted_cpu_ns == 0 {
-            (self.host, self.accounted_cpu_ns) = (host::usage(), sums.cpu_ns);
+            self.host_line(sums, seconds, read_at, record);
+        } else if self.accounted.is_empty() {
+            (self.host, self.accounted) = (host::usage(), sums.cpu);
         }
     }
 
@@ -192,16 +202,18 @@ impl Sampler {
         }
     }
 
-    fn host_line(&mut self, sums: &Sums, seconds: f64, now: u64, record: &RecordWriter) {
+    fn host_line(&mut self, sums: Sums, seconds: f64, now: u64, record: &RecordWriter) {
         let host = host::usage();
         let share =
             |now: u64, before: u64, unit: f64| now.saturating_sub(before) as f64 / unit / seconds * 100.0;
         let all = share(host.busy_ns, self.host.busy_ns, 1e9);
-        let accounted = share(sums.cpu_ns, self.accounted_cpu_ns, 1e9);
+        let accounted = share(sums.spent_since(&self.accounted), 0, 1e9);
+        let stall = |now: Option<u64>, before: Option<u64>| Some(share(now?, before?, 1e6).min(100.0));
         record.append_at(
             now,
             Entry::Host(Host {
-                cpu_stall: share(host.cpu_stall_us, self.host.cpu_stall_us, 1e6).min(100.0),
+                cpu_stall: stall(host.cpu_stall_us, self.host.cpu_stall_us),
+                io_stall: stall(host.io_stall_us, self.host.io_stall_us),
                 memory_available_mib: host.memory_available_mib,
                 steal: share(host.steal_ns, self.host.steal_ns, 1e9),
                 other_cpu: (all - accounted).max(0.0),
@@ -210,7 +222,7 @@ impl Sampler {
             }),
         );
         self.host = host;
-        self.accounted_cpu_ns = sums.cpu_ns;
+        self.accounted = sums.cpu;
     }
 }
 
@@ -225,6 +237,21 @@ fn database_bytes(database: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_of_a_process_that_ended_hides_none_of_the_others() {
+        let sums = |processes: &[(u32, u64)]| {
+            let mut sums = Sums::default();
+            for (pid, cpu_ns) in processes {
+                sums.add(&Proc { pid: *pid, cpu_ns: *cpu_ns, ..Proc::default() });
+            }
+            sums
+        };
+        let before = sums(&[(1, 900), (2, 100)]).cpu;
+        assert_eq!(sums(&[(1, 950), (2, 130)]).spent_since(&before), 80);
+        // Process 1 has ended, and process 3 has begun in its place.
+        assert_eq!(sums(&[(1, 0), (2, 130), (3, 20)]).spent_since(&before), 50);
+    }
 
     #[test]
     fn a_database_is_its_file_and_its_write_ahead_log() {

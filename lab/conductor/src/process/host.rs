@@ -1,7 +1,7 @@
 //! What the kernel says about the machine.
 //!
-//! Read by the `procfs` crate, but for `/proc/pressure/cpu`, whose `full` line it insists on and kernels before 5.13 do
-//! not write, and for the governor in `/sys`.
+//! Read by the `procfs` crate, but for `/proc/pressure`, whose `full` line for the CPU it insists on and kernels before 5.13
+//! do not write, and for the governor in `/sys`.
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +15,11 @@ const MIB: u64 = 1 << 20;
 /// Cumulative figures of the whole machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct HostUsage {
-    /// Time at least one runnable task waited for a CPU (PSI `some`), microseconds.
-    pub cpu_stall_us: u64,
+    /// Time at least one runnable task waited for a CPU (PSI `some`), microseconds; `None` where pressure is not reported:
+    /// kernels before 4.20, or without `psi=1`.
+    pub cpu_stall_us: Option<u64>,
+    /// Time at least one task waited for a disk (PSI `some`), microseconds.
+    pub io_stall_us: Option<u64>,
     /// CPU time of all processes, ns.
     pub busy_ns: u64,
     /// CPU time the hypervisor took, ns.
@@ -25,24 +28,30 @@ pub struct HostUsage {
     pub memory_available_mib: u64,
 }
 
-/// The machine's figures now; zero where the kernel does not give one.
+/// The machine's figures now; zero where the kernel does not give one, but for pressure.
 pub fn usage() -> HostUsage {
     let ticks = KernelStats::current().map(|stats| stats.total).ok();
     // user, nice, system, irq, softirq; idle and iowait left out (proc(5)).
     let busy = |t: &CpuTime| t.user + t.nice + t.system + t.irq.unwrap_or(0) + t.softirq.unwrap_or(0);
     let available = Meminfo::current().ok().and_then(|memory| memory.mem_available);
     HostUsage {
-        cpu_stall_us: cpu_stall_us(&fs::read_to_string("/proc/pressure/cpu").unwrap_or_default()),
+        cpu_stall_us: pressure_us("cpu"),
+        io_stall_us: pressure_us("io"),
         busy_ns: ticks.as_ref().map_or(0, busy) * TICK_NS,
         steal_ns: ticks.and_then(|ticks| ticks.steal).unwrap_or(0) * TICK_NS,
         memory_available_mib: available.unwrap_or(0) / MIB,
     }
 }
 
-/// The total of the line `some` of `/proc/pressure/cpu`.
-fn cpu_stall_us(pressure: &str) -> u64 {
-    let some = pressure.lines().find(|line| line.starts_with("some"));
-    some.and_then(|line| line.rsplit_once("total=")?.1.trim().parse().ok()).unwrap_or(0)
+/// Time tasks waited for a resource so far, microseconds.
+fn pressure_us(resource: &str) -> Option<u64> {
+    stall_us(&fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?)
+}
+
+/// The total of the line `some` of a file of `/proc/pressure`.
+fn stall_us(pressure: &str) -> Option<u64> {
+    let some = pressure.lines().find(|line| line.starts_with("some"))?;
+    some.rsplit_once("total=")?.1.trim().parse().ok()
 }
 
 /// Time the hypervisor took, percent of all (proc(5)); guests count as user.
@@ -102,9 +111,9 @@ mod tests {
     fn a_stall_is_read_from_old_and_new_kernels() {
         let some = "some avg10=0.12 avg60=0.05 avg300=0.01 total=123456\n";
         let full = "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
-        assert_eq!(cpu_stall_us(some), 123_456);
-        assert_eq!(cpu_stall_us(&format!("{some}{full}")), 123_456);
-        assert_eq!(cpu_stall_us(""), 0);
+        assert_eq!(stall_us(some), Some(123_456));
+        assert_eq!(stall_us(&format!("{some}{full}")), Some(123_456));
+        assert_eq!(stall_us(""), None, "not reported is not quiet");
     }
 
     #[test]

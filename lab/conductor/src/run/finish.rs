@@ -149,7 +149,7 @@ fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Cir
 
 fn is_noisy(tally: &model::Run) -> bool {
     let whole = tally.whole(&model::Window::Whole);
-    let stalls: Vec<f64> = tally.hosts(&whole).map(|host| host.cpu_stall / 100.0).collect();
+    let stalls: Vec<f64> = tally.hosts(&whole).filter_map(model::host::stall_share).collect();
     !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > NOISY_STALL_SHARE
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct LoadStart<'a> {
 /// The record's first line.
 pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadStart<'_>) -> Header {
     let (options, scenario) = (plan.options, &plan.options.scenario);
+    let copies: Vec<String> =
+        scenario.arms.iter().filter(|arm| is_copied_monolith(arm)).map(|arm| arm.name.clone()).collect();
     Header {
         schema_version: record::SCHEMA_VERSION,
         run_id: plan.id.to_owned(),
@@ -51,6 +53,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         expectations: expectation_plans(scenario),
         schedule_digest: start.schedules.digest(),
         planned: start.schedules.planned,
+        planned_measured: start.schedules.planned_measured.clone(),
         good_within_us: good_within_us(scenario),
         timeout_us: timeout_us(scenario),
         probe_us: loadgen::journeys::PROBE_TIMEOUT_US,
@@ -60,7 +63,8 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         budget_memory: scenario.budget.memory.map(|memory| memory.get()),
         closed: scenario.load.model == Model::Closed,
         popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),
-        has_copies: scenario.arms.iter().any(is_copied_monolith),
+        has_copies: !copies.is_empty(),
+        copies,
         drops: scenario.load.overload == Overload::Drop,
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
     }

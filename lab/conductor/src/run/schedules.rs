@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use record::PhasePlan;
 use traffic::load::{Load, Model};
-use traffic::{Dataset, Schedule};
+use traffic::{Arrival, Dataset, Schedule};
 
 /// What each round offers, before any generator has started.
 pub(crate) struct Schedules {
@@ -13,6 +13,8 @@ pub(crate) struct Schedules {
     digests: Vec<String>,
     /// Arrivals offered to each arm over all rounds; 0 in a closed loop, where arms decide it.
     pub planned: u64,
+    /// Of them those due in measured phases, round by round; empty in a closed loop.
+    pub planned_measured: Vec<u64>,
     /// Where a round's schedule is not what the load declares: of the first such round.
     pub skewed: Vec<String>,
 }
@@ -20,12 +22,25 @@ pub(crate) struct Schedules {
 impl Schedules {
     /// The schedules of a seed over rounds, from 1.
     pub fn plan(seed: u64, rounds: u32, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
-        let mut schedules = Self { digests: Vec::new(), planned: 0, skewed: Vec::new() };
+        let mut schedules =
+            Self { digests: Vec::new(), planned: 0, planned_measured: Vec::new(), skewed: Vec::new() };
+        let measured = |arrival: &Arrival| {
+            let phase = |phase: &&PhasePlan| {
+                (phase.start_ns..phase.start_ns + phase.length_ns).contains(&arrival.due_ns)
+            };
+            phases.iter().find(phase).is_some_and(|phase| phase.measure)
+        };
         for round in 1..=rounds.max(1) {
             let schedule = Schedule::new(seed, round, phases, load, data);
             schedules.digests.push(schedule.digest());
             if load.model == Model::Open {
-                schedules.planned += schedule.clone().count() as u64;
+                let (mut all, mut counted) = (0, 0);
+                for arrival in schedule.clone() {
+                    all += 1;
+                    counted += u64::from(measured(&arrival));
+                }
+                schedules.planned += all;
+                schedules.planned_measured.push(counted);
             }
             if schedules.skewed.is_empty() {
                 schedules.skewed = traffic::skew::find_skew(schedule, phases, load);
@@ -83,6 +98,10 @@ mod tests {
         // 40/s over 5 s: 200 a round, give or take five times the root.
         assert!(three.planned.abs_diff(600) < 5 * 25, "{}", three.planned);
         assert_eq!(three.skewed, [""; 0]);
+        // The first of its seconds does not count.
+        let measured: u64 = three.planned_measured.iter().sum();
+        assert!(measured.abs_diff(480) < 5 * 22, "{measured}");
+        assert_eq!(one.planned_measured[..], three.planned_measured[..1], "round by round");
     }
 
     #[test]

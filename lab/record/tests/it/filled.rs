@@ -78,6 +78,7 @@ fn header() -> Header {
         }],
         schedule_digest: "00".into(),
         planned: 1,
+        planned_measured: vec![1],
         good_within_us: 1,
         timeout_us: 1,
         probe_us: 1,
@@ -88,6 +89,7 @@ fn header() -> Header {
         closed: true,
         popularity: (0.8, 1.0),
         has_copies: true,
+        copies: vec!["mono-x3".into()],
         drops: true,
         slots: (1, 2),
     }
@@ -188,7 +190,7 @@ pub fn lines() -> Vec<Line> {
             cache: map("feed", [1, 1]),
             ..Proc::default()
         }),
-        Entry::Host(Host::default()),
+        Entry::Host(Host { cpu_stall: Some(1.0), io_stall: Some(1.0), ..Host::default() }),
         Entry::Event(Event {
             number: 1,
             what: EventKind::Deploy,

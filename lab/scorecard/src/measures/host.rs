@@ -1,5 +1,6 @@
 //! The host all arms share: `host.cpu_stall`, `host.mem_available`. Means over its seconds.
 
+use model::host::stall_share;
 use record::{Better, Host};
 
 use crate::inference::{Statistic, Terms};
@@ -12,7 +13,7 @@ pub const CPU_STALL: Measure = Measure {
     meaning: "share of time in which tasks waited for a CPU (PSI some)",
     unit: Unit::Share,
     properties: &[Property::OfHost],
-    statistic: |of| mean(of, |host| host.cpu_stall / 100.0),
+    statistic: |of| mean(of, stall_share),
     ..Measure::DEFAULT
 };
 
@@ -23,14 +24,14 @@ pub const MEMORY_AVAILABLE: Measure = Measure {
     better: Better::Higher,
     statistic: |of| {
         let all = of.run.header.machine.memory_mib as f64;
-        mean(of, |host| host.memory_available_mib as f64 / all)
+        mean(of, |host| Some(host.memory_available_mib as f64 / all))
     },
     ..CPU_STALL
 };
 
-fn mean(of: &Selection<'_>, which: impl Fn(&Host) -> f64) -> Statistic {
-    of.quotient(of.hosts().count() as u64, 1.0, |unit| {
-        let values: Vec<f64> = unit.hosts().map(&which).collect();
+fn mean(of: &Selection<'_>, which: impl Fn(&Host) -> Option<f64>) -> Statistic {
+    of.quotient(of.hosts().filter_map(&which).count() as u64, 1.0, |unit| {
+        let values: Vec<f64> = unit.hosts().filter_map(&which).collect();
         let terms = Terms { numerator: values.iter().sum(), denominator: values.len() as f64 };
         (!values.is_empty()).then_some(terms)
     })

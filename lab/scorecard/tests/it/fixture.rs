@@ -85,6 +85,7 @@ pub fn header(rounds: u32) -> Header {
         expectations: Vec::new(),
         schedule_digest: String::new(),
         planned: u64::from(rounds) * 35 * 40,
+        planned_measured: vec![30 * 40; rounds as usize],
         good_within_us: 1_000_000,
         timeout_us: 2_000_000,
         probe_us: 2_000_000,
@@ -95,6 +96,7 @@ pub fn header(rounds: u32) -> Header {
         closed: false,
         popularity: (0.8, 1.0),
         has_copies: true,
+        copies: vec!["mono-x3".into()],
         drops: false,
         slots: (200, 200),
     }

@@ -262,7 +262,7 @@ fn the_host_is_the_same_in_every_arm() {
     let mut run = Run::new().quiet(|_, _| 5 * MS);
     for second in 5..25 {
         let host = Host {
-            cpu_stall: if second < 15 { 10.0 } else { 30.0 },
+            cpu_stall: Some(if second < 15 { 10.0 } else { 30.0 }),
             memory_available_mib: 250,
             ..Host::default()
         };
