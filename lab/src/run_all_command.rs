@@ -139,7 +139,7 @@ fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
             writeln!(out, "{:width$}    {}: {value} {why}", "", check.text)?;
         }
         for lint in &one.lints {
-            writeln!(out, "{:width$}    {}: {}", "", lint.name, lint.text)?;
+            writeln!(out, "{:width$}    {}, {}: {}", "", lint.word(), lint.name, lint.text)?;
         }
         if let Some(error) = &one.error {
             writeln!(out, "{:width$}    {error}", "")?;

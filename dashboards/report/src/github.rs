@@ -31,15 +31,23 @@ pub fn annotations(run: &Run, file: &str) -> String {
         Some(_) => {}
     }
     for lint in run.end.iter().flat_map(|end| &end.lints) {
-        annotate(&mut text, lint.verdict, &whole(&lint.name), &lint.text);
+        let level = if lint.is_note() { "notice" } else { level_of(lint.verdict) };
+        write_annotation(&mut text, level, &whole(&lint.name), lint.word(), &lint.text);
     }
     text
 }
 
 fn annotate(text: &mut String, verdict: Verdict, place: &str, message: &str) {
-    let level = if verdict == Verdict::Inconclusive { "warning" } else { "error" };
+    write_annotation(text, level_of(verdict), place, verdict.word(), message);
+}
+
+fn level_of(verdict: Verdict) -> &'static str {
+    if verdict == Verdict::Inconclusive { "warning" } else { "error" }
+}
+
+fn write_annotation(text: &mut String, level: &str, place: &str, word: &str, message: &str) {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "::{level} {place}::{}: {}", verdict.word(), data(message));
+    let _ = writeln!(text, "::{level} {place}::{word}: {}", data(message));
 }
 
 /// What a command's message may not hold, as the runner reads it back (actions/toolkit, `command.ts`).

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use model::Run;
-use record::{Check, Verdict};
+use record::{Check, Lint, Verdict};
 use scorecard::Expectation;
 
 use crate::escaped;
@@ -46,6 +46,11 @@ pub fn junit(run: &Run) -> String {
     ] {
         let _ = writeln!(xml, "<property name=\"{name}\" value=\"{}\"/>", escaped(&text));
     }
+    // A note is no case: it would be one that passes.
+    for note in notes(run) {
+        let (name, text) = (escaped(&note.name), escaped(&note.text));
+        let _ = writeln!(xml, "<property name=\"note {name}\" value=\"{text}\"/>");
+    }
     xml.push_str("</properties>\n");
     for case in cases {
         let line = if case.line > 0 { format!(" line=\"{}\"", case.line) } else { String::new() };
@@ -73,6 +78,11 @@ pub fn junit(run: &Run) -> String {
     }
     xml.push_str("</testsuite>\n</testsuites>\n");
     xml
+}
+
+/// What leaves the verdict alone.
+fn notes(run: &Run) -> impl Iterator<Item = &Lint> {
+    run.end.iter().flat_map(|end| &end.lints).filter(|lint| lint.is_note())
 }
 
 /// The cases, each with a name of its own: a collector takes two of one name for one test that ran twice.
@@ -110,7 +120,8 @@ fn all_cases(run: &Run) -> Vec<Case> {
     }
     // A reason not to believe a run is never a failure of what it ran.
     let standing = |verdict| if verdict == Verdict::Inconclusive { verdict } else { Verdict::Invalid };
-    cases.extend(end.lints.iter().map(|lint| whole(&lint.name, standing(lint.verdict), &lint.text)));
+    let lints = end.lints.iter().filter(|lint| !lint.is_note());
+    cases.extend(lints.map(|lint| whole(&lint.name, standing(lint.verdict), &lint.text)));
     cases
 }
 

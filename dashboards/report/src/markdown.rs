@@ -105,12 +105,7 @@ fn lints(runs: &[&Run]) -> Part {
     for (index, run) in runs.iter().enumerate() {
         let name = if runs.len() > 1 { format!("run {}: ", index + 1) } else { String::new() };
         for lint in run.end.iter().flat_map(|end| &end.lints) {
-            part.rows.push(format!(
-                "- {name}**{}**, {}: {}\n",
-                lint.verdict.word(),
-                lint.name,
-                cell(&lint.text)
-            ));
+            part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), lint.name, cell(&lint.text)));
         }
     }
     part

@@ -117,13 +117,14 @@ impl<W: Write> Card<'_, W> {
         self.wrapped("", Tone::Plain, &header.title)?;
         let Some(end) = end else { return Ok(()) };
         for lint in &end.lints {
-            let text = format!("{}, {}: {}", lint.verdict.word(), lint.name, lint.text);
-            self.wrapped(&format!("  {} ", lint.verdict.sign()), Tone::of(lint.verdict), &text)?;
+            let text = format!("{}, {}: {}", lint.word(), lint.name, lint.text);
+            let tone = if lint.is_note() { Tone::Quiet } else { Tone::of(lint.verdict) };
+            self.wrapped(&format!("  {} ", lint.sign()), tone, &text)?;
         }
         if end.generator_saturated && !end.lints.iter().any(|lint| lint.name.starts_with("generator")) {
             self.wrapped("  ! ", Tone::Doubt, "the generator fell behind: its figures are void")?;
         }
-        if end.noisy {
+        if end.noisy && !end.lints.iter().any(|lint| lint.name == "noisy") {
             self.wrapped(
                 "  ~ ",
                 Tone::Doubt,

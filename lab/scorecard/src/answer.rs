@@ -8,6 +8,8 @@ use record::Arm;
 
 use items::{Item, Standing};
 
+use crate::lints;
+
 /// The arms an answer is about.
 #[derive(Clone, Copy, Debug)]
 struct Pair<'a> {
@@ -71,7 +73,9 @@ fn about(run: &Run, pair: Pair<'_>) -> String {
         rounds => format!("in {rounds} rounds"),
     };
     let Pair { base, other } = pair;
-    format!("{} against {}: {}, on loopback, {way}", other.name, base.name, header.scenario)
+    let is_one = other.databases > 1 && lints::is_one_copy(base) && !header.arms.iter().any(lints::is_copied);
+    let copy = if is_one { "one copy of " } else { "" };
+    format!("{} against {copy}{}: {}, on loopback, {way}", other.name, base.name, header.scenario)
 }
 
 fn line<'a>(head: &str, items: impl Iterator<Item = &'a Item>) -> Option<String> {

@@ -4,7 +4,7 @@
 
 mod failures;
 mod judged;
-mod steadiness;
+pub(crate) mod steadiness;
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static Measure, &'static Row)> {
 }
 
 /// The phase called `steady`, or the first measured one.
-fn steady(run: &Run) -> Window {
+pub(crate) fn steady(run: &Run) -> Window {
     let mut measured = run.header.phases.iter().filter(|phase| phase.measure);
     let first = measured.clone().next();
     let named = measured.find(|phase| phase.name == "steady");
@@ -95,6 +95,7 @@ impl Card<'_> {
             context,
             withheld,
             latencies_of: measure.is_latency().then(|| window.clone()),
+            idle_in: measure.has(Property::NeedsIdleMachine).then(|| window.clone()),
             steady_in: measure.has(Property::DependsOnStart).then(|| window.clone()),
             has_fault: selection('A').has_fault(),
             arrivals: BTreeMap::new(),

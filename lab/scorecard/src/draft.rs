@@ -39,6 +39,8 @@ pub(crate) struct Draft {
     pub withheld: Option<Note>,
     /// The window in which it compares latencies: where arms fail differently there, they have no ratio.
     pub latencies_of: Option<Window>,
+    /// The window in which the machine must have had room for arms side by side, for a finding.
+    pub idle_in: Option<Window>,
     /// The window that has to be steady for a finding.
     pub steady_in: Option<Window>,
     /// Whether a fault acts in its window, so that a count is of one event.
@@ -66,6 +68,7 @@ impl Draft {
             context: None,
             withheld: None,
             latencies_of: None,
+            idle_in: None,
             steady_in: None,
             has_fault: false,
             arrivals: BTreeMap::new(),

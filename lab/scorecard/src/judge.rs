@@ -7,12 +7,15 @@ use record::{Check, Interval, Lint, Measured, Note, Verdict};
 
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::inference::{self, Decided, Figure, Judgement, Resampling, estimate};
-use crate::lints;
+use crate::lints::{self, Doubt};
 use crate::measure::Property;
 use crate::onset::onset;
 
 /// Arm of a check that is of no single arm.
 const NO_ARM: char = '-';
+
+/// What a claim holds against where no monolith with copies was run.
+const AGAINST_ONE_COPY: &str = "against one copy";
 
 /// Exit code of a wrong command line or file, the same in every mode.
 pub const EXIT_USAGE: u8 = 2;
@@ -63,12 +66,14 @@ fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis) -> Vec<C
     }
 }
 
-/// Comparisons of latencies are inconclusive, whichever way they went, where two arms shared a machine that was too
-/// busy for both.
-pub fn mark_inconclusive(checks: &mut [Check], expectation: &Expectation) {
-    if lints::compares_latencies(expectation) {
-        for check in checks.iter_mut().filter(|check| !lints::is_unjudged(check)) {
-            (check.verdict, check.reason) = (Verdict::Inconclusive, lints::TOO_BUSY.to_owned());
+/// What limits the checks of a claim: they are inconclusive, whichever way they went, where the run cannot support the claim
+/// (`doubts`); and where services beat a monolith of one copy, that is added.
+pub fn limit_checks(run: &Run, claim: &Expectation, doubts: &[Doubt], checks: &mut [Check]) {
+    for check in checks.iter_mut().filter(|check| check.verdict != Verdict::Inconclusive) {
+        if let Some(doubt) = doubts.first() {
+            (check.verdict, check.reason) = (Verdict::Inconclusive, doubt.reason.clone());
+        } else if check.verdict == Verdict::Pass && lints::is_against_one_copy(run, claim) {
+            check.reason = AGAINST_ONE_COPY.to_owned();
         }
     }
 }

@@ -4,7 +4,7 @@
 //!   [`selection`]: the seconds of an arm it sees; `argument`: what stands in its brackets.
 //! - [`expect`]: expectations, and how they are parsed.
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
-//! - [`lints`](mod@lints): what makes a run invalid or inconclusive.
+//! - [`lints`](mod@lints): what makes a run invalid or inconclusive, or a claim of it.
 //! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
 //!   [`answer`]: what it comes to, in six lines.
 //! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.

@@ -193,7 +193,7 @@ impl Measure {
 
     /// Whether it is a latency of journeys, whose failures lie above every value.
     pub fn is_latency(&self) -> bool {
-        self.has(Property::NeedsIdleMachine)
+        self.has(Property::NeedsIdleMachine) && self.unit == Unit::Time
     }
 
     /// As an expectation writes it: `p99(journey)`.

@@ -65,17 +65,21 @@ impl Page<'_> {
             return;
         };
         for lint in &end.lints {
-            let word = lint.verdict.word();
+            let word = lint.word();
+            let class = if lint.is_note() { "quiet" } else { word };
             self.write(format_args!(
-                "<p class=\"{word}\">{} {word}, {}: {}</p>",
-                lint.verdict.sign(),
+                "<p class=\"{class}\">{} {word}, {}: {}</p>",
+                lint.sign(),
                 escaped(&lint.name),
                 escaped(&lint.text)
             ));
         }
         for (is_so, text) in [
             (end.generator_saturated, "the generator fell behind: its figures are void"),
-            (end.noisy, "the machine was busy: processes waited for a CPU half of the time"),
+            (
+                end.noisy && !end.lints.iter().any(|lint| lint.name == "noisy"),
+                "the machine was busy: processes waited for a CPU half of the time",
+            ),
         ] {
             if is_so {
                 self.write(format_args!("<p class=\"inconclusive\">~ {text}</p>"));

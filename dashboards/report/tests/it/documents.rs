@@ -1,6 +1,6 @@
 //! Markdown, JUnit and annotations.
 
-use record::{Entry, ExpectationPlan, Line, Verdict};
+use record::{Entry, ExpectationPlan, Line, Lint, Verdict};
 use report::{github, junit, markdown, page};
 
 use crate::fixture::{checks, lines, reported, run, scores};
@@ -36,6 +36,26 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
     cut.end = None;
     assert!(junit::junit(&cut).contains("the run was cut short"));
     roxmltree::Document::parse(&xml).expect("well-formed");
+}
+
+#[test]
+fn a_note_is_neither_a_case_nor_a_reason_to_doubt() {
+    let mut noted = run();
+    let text = "a debug build".to_owned();
+    let note = Lint { name: "build".into(), verdict: Verdict::Pass, text };
+    if let Some(end) = &mut noted.end {
+        end.lints.push(note);
+    }
+    let xml = junit::junit(&noted);
+    assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"2\""), "as without it: {xml}");
+    assert!(xml.contains("<property name=\"note build\" value=\"a debug build\"/>"), "{xml}");
+    let annotations = github::annotations(&noted, "a.toml");
+    assert!(
+        annotations.ends_with("::notice file=a.toml,title=build::note: a debug build\n"),
+        "{annotations}"
+    );
+    assert!(markdown::markdown(&noted).contains("- **note**, build: a debug build"));
+    assert!(page::page(&noted).contains("<p class=\"quiet\">~ note, build: a debug build</p>"));
 }
 
 #[test]

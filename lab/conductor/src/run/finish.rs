@@ -1,15 +1,13 @@
 //! From what happened to the record's last line: hits, symptoms, checks, scores, verdict.
 
-use record::{End, Entry, Lint, Verdict};
+use record::{End, Entry, Verdict};
 use scenario::{Assertion, Scenario};
 use scorecard::inference::StoredStarts;
-use scorecard::{Circumstances, judge};
+use scorecard::{Circumstances, judge, lints};
 
 use crate::observe::record_writer::RecordWriter;
 use crate::steps::log::Steps;
 
-/// Share of time runnable tasks waited from which latencies of arms that ran side by side are not compared.
-const NOISY_STALL_SHARE: f64 = 0.5;
 /// How many of the last seconds the lag of the generator is read from.
 const LAG_WINDOW_SECONDS: u32 = 5;
 
@@ -72,16 +70,20 @@ pub(crate) fn conclude(
     tracing: record::Tracing,
 ) -> End {
     let (mut checks, mut valid) = (Vec::new(), Vec::new());
-    let noisy = record.query(is_noisy).unwrap_or(false);
     for (id, (list, assertion)) in assertions(scenario).enumerate() {
         let id = u32::try_from(id).unwrap_or(u32::MAX);
         let is_premise = list == "valid";
         let judge = if is_premise { judge::premises } else { judge::checks };
         let mut results = record.query(|tally| judge(tally, id, &assertion.that)).unwrap_or_default();
-        if noisy && !notes.interleaved {
-            judge::mark_inconclusive(&mut results, &assertion.that);
+        if is_premise {
+            valid.extend(results);
+            continue;
         }
-        if is_premise { valid.extend(results) } else { checks.extend(results) }
+        record.query(|run| {
+            let doubts = lints::doubts(run, &assertion.that);
+            judge::limit_checks(run, &assertion.that, &doubts, &mut results);
+        });
+        checks.extend(results);
     }
     for check in valid.iter().chain(&checks) {
         record.append(Entry::Check(check.clone()));
@@ -89,22 +91,18 @@ pub(crate) fn conclude(
     for score in record.query(|run| scorecard::scorecard_with(run, starts)).unwrap_or_default() {
         record.append(Entry::Score(Box::new(score)));
     }
-    let notes =
-        Circumstances { noisy, no_symptom: steps_without_symptom(scenario, record, notes), ..notes.clone() };
+    let notes = Circumstances {
+        no_symptom: steps_without_symptom(scenario, record, notes),
+        tracing,
+        ..notes.clone()
+    };
     let mut lints = record.query(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
     for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
-        lints.push(Lint {
-            name: "valid".into(),
-            verdict: Verdict::Invalid,
-            text: format!("`{}` does not hold", check.text),
-        });
+        lints.push(lints::lint("valid", format!("`{}` does not hold", check.text)));
     }
     if valid.is_empty() && checks.is_empty() {
-        lints.push(Lint {
-            name: "nothing_judged".into(),
-            verdict: Verdict::Inconclusive,
-            text: "the scenario expects nothing; write [expect] with check = [\"errors(all) < 1%\"]".into(),
-        });
+        let text = "the scenario expects nothing; write [expect] with check = [\"errors(all) < 1%\"]";
+        lints.push(lints::lint("nothing_judged", text.into()));
     }
     let verdict = judge::verdict(&valid, &checks, &lints);
     let (verdict, exit_code) = if interrupted {
@@ -117,7 +115,7 @@ pub(crate) fn conclude(
         verdict,
         exit_code,
         generator_saturated: lints.iter().any(|lint| generator.contains(&lint.name.as_str())),
-        noisy,
+        noisy: record.query(lints::is_noisy).unwrap_or(false),
         pss_mib_peak: record.query(peak_pss_mib).unwrap_or(0.0),
         lints,
         lines: record.counts(),
@@ -145,12 +143,6 @@ fn steps_without_symptom(scenario: &Scenario, record: &RecordWriter, notes: &Cir
             .then(|| format!("step {} (`{}`): `{}` was not seen", step.number, step.id, that.text))
     });
     silent.collect()
-}
-
-fn is_noisy(tally: &model::Run) -> bool {
-    let whole = tally.whole(&model::Window::Whole);
-    let stalls: Vec<f64> = tally.hosts(&whole).filter_map(model::host::stall_share).collect();
-    !stalls.is_empty() && stalls.iter().sum::<f64>() / stalls.len() as f64 > NOISY_STALL_SHARE
 }
 
 /// Lateness of the generator's pacer at the median of the seconds before this one of the load, us.

@@ -140,7 +140,6 @@ impl Run {
         };
         let folder = self.folder.clone();
         let collector = self.start_collector(&tasks).await?;
-        let notes = Circumstances { interleaved: self.options.interleaved, ..Circumstances::default() };
         let stage = Stage::new(RunSession {
             options: self.options,
             id: self.id,
@@ -151,7 +150,7 @@ impl Run {
             secrets,
             collector,
             step_log: StepLog::default(),
-            notes: Mutex::new(notes),
+            notes: Mutex::new(Circumstances::default()),
         });
         let result = tokio::select! {
             result = stage.execute() => result,

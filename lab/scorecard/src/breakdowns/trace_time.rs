@@ -56,6 +56,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             better: Better::Lower,
             depends_on_start: true,
             withheld: is_incomplete.then_some(Note::SpansLost),
+            idle_in: Some(card.steady.clone()),
             arrivals: arrivals.clone(),
             ..Draft::new(id, text, frame.clone(), statistics)
         }

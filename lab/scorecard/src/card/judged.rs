@@ -14,6 +14,7 @@ use crate::inference::{
     Candidate, Conditions, Figure, Frame, Margin, Resampling, Statistic, StoredStarts, align, contrast,
     decide, estimate,
 };
+use crate::lints;
 use crate::measure::{Comparison, Unit};
 
 /// Resamples of each window, drawn once.
@@ -130,12 +131,14 @@ impl Row {
         let Some(((base, first), others)) = self.figures.split_first() else { return Vec::new() };
         let Some(margin) = self.margin(rows) else { return Vec::new() };
         let draft = &self.draft;
+        let is_disturbed = draft.idle_in.as_ref().is_some_and(|window| lints::is_disturbed(run, window));
         let mut compared = Vec::new();
         for (letter, figure) in others {
             let withheld = draft
                 .withheld
                 .or_else(|| failures.differ(draft, *base, *letter).then_some(Note::ArmsFailDifferently))
-                .or_else(|| steadiness.is_lost(draft, *base, *letter).then_some(Note::NotSteady));
+                .or_else(|| steadiness.is_lost(draft, *base, *letter).then_some(Note::NotSteady))
+                .or_else(|| is_disturbed.then_some(Note::TooBusy));
             let conditions = Conditions {
                 margin,
                 depends_on_start: draft.depends_on_start,

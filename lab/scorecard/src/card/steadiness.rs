@@ -12,20 +12,33 @@ use crate::selection::Selection;
 
 /// What drifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Figure {
+pub(crate) enum Trending {
     /// Mean latency of the journeys that were answered.
     Latency,
     /// CPU per journey.
     Cpu,
 }
 
+impl Trending {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Latency, Self::Cpu];
+
+    /// In a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Cpu => "CPU per journey",
+        }
+    }
+}
+
 /// The logarithm of a figure, second by second; a second without a value is left out. One series a round.
 type Rounds = Vec<Vec<Option<f64>>>;
 
 /// The drift of a run's windows.
-pub(super) struct Steadiness<'a> {
+pub(crate) struct Steadiness<'a> {
     run: &'a Run,
-    series: BTreeMap<(String, char, Figure), Rounds>,
+    series: BTreeMap<(String, char, Trending), Rounds>,
 }
 
 impl<'a> Steadiness<'a> {
@@ -34,25 +47,36 @@ impl<'a> Steadiness<'a> {
     }
 
     /// Whether a row that depends on a steady window has none, in either arm or in what they differ by.
-    pub fn is_lost(&mut self, draft: &Draft, base: char, other: char) -> bool {
+    pub(super) fn is_lost(&mut self, draft: &Draft, base: char, other: char) -> bool {
         let Some(window) = draft.steady_in.clone() else { return false };
-        [Figure::Latency, Figure::Cpu].into_iter().any(|figure| {
-            let [base, other] = [base, other].map(|arm| self.series(&window, arm, figure));
-            let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
-                a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
-            };
-            let apart: Rounds = base.iter().zip(&other).map(difference).collect();
-            [base, other, apart].iter().any(|rounds| has_trend(&known(rounds)))
+        Trending::ALL.into_iter().any(|figure| {
+            [base, other].into_iter().any(|arm| self.drifts(&window, arm, figure))
+                || self.drifts_apart(&window, [base, other], figure)
         })
     }
 
-    fn series(&mut self, window: &Window, arm: char, figure: Figure) -> Rounds {
+    /// Whether a figure of one arm drifts within a window.
+    pub fn drifts(&mut self, window: &Window, arm: char, figure: Trending) -> bool {
+        has_trend(&known(&self.series(window, arm, figure)))
+    }
+
+    /// Whether the ratio of two arms does.
+    pub fn drifts_apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> bool {
+        let [base, other] = arms.map(|arm| self.series(window, arm, figure));
+        let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
+            a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
+        };
+        let apart: Rounds = base.iter().zip(&other).map(difference).collect();
+        has_trend(&known(&apart))
+    }
+
+    fn series(&mut self, window: &Window, arm: char, figure: Trending) -> Rounds {
         let argument = Argument::of_row(Parameter::Journey, None);
         let selection = Selection::new(self.run, arm, window, &argument);
         let frame = selection.frame();
         let of_unit = |unit: &Selection<'_>| match figure {
-            Figure::Latency => Some(unit.arrivals().waits.mean()?.ln()),
-            Figure::Cpu => {
+            Trending::Latency => Some(unit.arrivals().waits.mean()?.ln()),
+            Trending::Cpu => {
                 let (ns, journeys) = (unit.cpu_ns()?, unit.finished()?);
                 (ns > 0 && journeys > 0).then(|| (ns as f64 / journeys as f64).ln())
             }

@@ -24,7 +24,8 @@ pub struct Candidate {
 /// Compares an arm with the base arm in one row of one window.
 pub fn contrast(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> Candidate {
     if let (Some(base), Some(other)) = (bracket_of(base), bracket_of(other)) {
-        return brackets(&base, &other);
+        let is_withheld = conditions.withheld == Some(Note::TooBusy);
+        return if is_withheld { only(Note::TooBusy, None) } else { brackets(&base, &other) };
     }
     let (one, two) = (estimate(base), estimate(other));
     let (Some(a), Some(b)) = (one.value, two.value) else {

@@ -1,145 +1,96 @@
-//! Claims of the scenario that this run cannot support: the traps that depend on what was planned and claimed.
+//! Claims of the scenario that this run cannot support: each rule finds a reason not to judge a claim, or none.
 
-use model::{Run, Window};
-use record::{Arm, Better};
+use std::collections::BTreeMap;
 
-use super::{Circumstances, Found, MAX_POPULARITY, TOO_BUSY, is_unjudged, resources};
+use model::Run;
+use record::Arm;
+
+use super::claim::{Doubt, claims, compared, compares};
+use super::{Found, copies, machine, populations, resources};
 use crate::breakdowns;
-use crate::expect::{Expectation, Op, Query, Side};
+use crate::expect::{Expectation, Side};
 use crate::measure::Property;
 
 /// Rounds from which arms that took turns can be compared.
 const MIN_ROUNDS: u32 = 3;
 
-/// The claims, parsed again from the record.
-fn claims(run: &Run) -> Vec<Expectation> {
-    let plans = run.header.expectations.iter().filter(|plan| plan.list == "check");
-    plans.filter_map(|plan| plan.text.parse().ok()).collect()
+/// The rules, in the order in which their reasons are shown.
+const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 9] = [
+    |run, claim| closed_loop(run, claim).into_iter().collect(),
+    |run, claim| one_round(run, claim).into_iter().collect(),
+    machine::doubts,
+    |run, claim| hollow_ratio(run, claim).into_iter().collect(),
+    |run, claim| given_unequally(run, claim).into_iter().collect(),
+    |run, claim| copies::no_copies(run, claim).into_iter().collect(),
+    |run, claim| populations::unequal_errors(run, claim).into_iter().collect(),
+    |run, claim| populations::drops(run, claim).into_iter().collect(),
+    |run, claim| populations::not_steady(run, claim).into_iter().collect(),
+];
+
+/// Why a claim is not to be judged, whichever way it went; empty where it is.
+pub fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
+    RULES.iter().flat_map(|rule| rule(run, claim)).collect()
 }
 
-/// Both sides of a claim that compares arms.
-fn compared(claim: &Expectation) -> Option<(&Query, &Query)> {
-    match (&claim.left, &claim.right) {
-        (Side::Measure { query: left, .. }, Side::Measure { query: right, .. })
-            if left.axes != right.axes =>
-        {
-            Some((left, right))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a claim sets one arm's latency against another's.
-pub(crate) fn compares_latencies(claim: &Expectation) -> bool {
-    compares(claim, Property::NeedsIdleMachine)
-}
-
-fn compares(claim: &Expectation, property: Property) -> bool {
-    compared(claim).is_some_and(|(left, _)| left.measure.has(property))
-}
-
-pub(super) fn lints(run: &Run, circumstances: &Circumstances, found: &mut Found) {
-    let header = &run.header;
-    let claims = claims(run);
-    let is_hidden = |claim: &&Expectation| matches!(&claim.left, Side::Measure { query, .. } if query.measure.has(Property::NeedsOpenLoop));
-    if let Some(claim) = claims.iter().find(is_hidden).filter(|_| header.closed) {
-        let text = format!("a closed loop waits for slow answers, and `{}` does not see them", claim.text);
-        found.inconclusive("closed_loop", text);
-    }
-    let (reader, photo) = header.popularity;
-    for (name, exponent) in [("reader", reader), ("photo", photo)] {
-        if exponent > MAX_POPULARITY {
-            let text = format!("popularity of {name} is {exponent}: one key is nearly the whole benchmark");
-            found.inconclusive("popularity", text);
+/// A lint for each rule that found something, with the claims that it touches.
+pub(super) fn lints(run: &Run, found: &mut Found) {
+    let mut touched: BTreeMap<&'static str, Vec<(Doubt, String)>> = BTreeMap::new();
+    for claim in claims(run) {
+        for doubt in doubts(run, &claim) {
+            touched.entry(doubt.lint).or_default().push((doubt, claim.text.clone()));
         }
     }
-    if circumstances.interleaved && header.rounds < MIN_ROUNDS {
-        let costs = claims.iter().find(|claim| compares(claim, Property::NeedsContext));
-        if let Some(claim) = costs {
-            let text = format!("`{}` compares what took turns once; write repeats = 3", claim.text);
-            found.inconclusive("one_round", text);
-        }
-    }
-    if !circumstances.interleaved
-        && circumstances.noisy
-        && let Some(claim) = claims.iter().find(|claim| compares_latencies(claim))
-    {
-        found.inconclusive("noisy", format!("{TOO_BUSY}: `{}`", claim.text));
-    }
-    mostly_errors(run, found);
-    not_judged(run, found);
-    for claim in &claims {
-        let Some((left, right)) = compared(claim).filter(|_| compares(claim, Property::NeedsContext)) else {
-            continue;
+    for (lint, all) in touched {
+        let Some(((first, claim), others)) = all.split_first() else { continue };
+        let more = match others.len() {
+            0 => String::new(),
+            1 => " and 1 more claim".to_owned(),
+            count => format!(" and {count} more claims"),
         };
-        let arms = left.arms(run).into_iter().chain(right.arms(run));
-        let hollow = arms.filter(|arm| !breakdowns::is_known(run, *arm)).collect::<String>();
-        if !hollow.is_empty() {
-            let text = format!("`{}`: work, hops and hop cost of {hollow} are not known", claim.text);
-            found.inconclusive("hollow_ratio", text);
-        }
+        found.add(lint, format!("{}: `{claim}`{more}", first.reason));
     }
-    if let Some(text) = claims.iter().find_map(|claim| without_copies(run, claim)) {
-        found.inconclusive("no_copies", text);
-    }
-    if let Some(text) = claims.iter().find_map(|claim| given_unequally(run, claim)) {
-        found.inconclusive("unequal_resources", text);
-    }
+}
+
+fn closed_loop(run: &Run, claim: &Expectation) -> Option<Doubt> {
+    let Side::Measure { query, .. } = &claim.left else { return None };
+    let is_hidden = run.header.closed && query.measure.has(Property::NeedsOpenLoop);
+    is_hidden.then(|| Doubt {
+        lint: "closed_loop",
+        reason: format!(
+            "a closed loop waits for slow answers, and {} does not see them",
+            query.measure.form()
+        ),
+    })
+}
+
+fn one_round(run: &Run, claim: &Expectation) -> Option<Doubt> {
+    let header = &run.header;
+    let is_one = header.way == "interleaved" && header.rounds < MIN_ROUNDS;
+    (is_one && compares(claim, Property::NeedsContext)).then(|| Doubt {
+        lint: "one_round",
+        reason: format!("the arms took turns {} times; write repeats = 6", header.rounds),
+    })
+}
+
+fn hollow_ratio(run: &Run, claim: &Expectation) -> Option<Doubt> {
+    let (left, right) = compared(claim).filter(|_| compares(claim, Property::NeedsContext))?;
+    let arms = left.arms(run).into_iter().chain(right.arms(run));
+    let hollow: Vec<String> =
+        arms.filter(|arm| !breakdowns::is_known(run, *arm)).map(|arm| run.arm_name(arm)).collect();
+    (!hollow.is_empty()).then(|| Doubt {
+        lint: "hollow_ratio",
+        reason: format!("work, hops and hop cost of {} are not known", hollow.join(" and ")),
+    })
 }
 
 /// A claim that compares arms which were not given the same.
-fn given_unequally(run: &Run, claim: &Expectation) -> Option<String> {
+fn given_unequally(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let (left, right) = compared(claim)?;
     let letters: Vec<char> = left.arms(run).into_iter().chain(right.arms(run)).collect();
     let arms: Vec<&Arm> = run.header.arms.iter().filter(|arm| letters.contains(&arm.letter)).collect();
     let differences = resources::differences(&arms).join("; ");
-    (!differences.is_empty())
-        .then(|| format!("`{}` compares arms that were not given the same: {differences}", claim.text))
-}
-
-/// Expectations that no arm of this run is bound to.
-fn not_judged(run: &Run, found: &mut Found) {
-    let mut ids: Vec<u32> =
-        run.checks().into_iter().filter(|check| is_unjudged(check)).map(|check| check.id).collect();
-    ids.dedup();
-    let all = run.header.expectations.len();
-    if !ids.is_empty() {
-        let text = format!("{} of {all} claims not judged: their arms are not run", ids.len());
-        found.inconclusive("not_judged", text);
-    }
-}
-
-/// Failures of more than half of the journeys, where nothing was broken on purpose.
-fn mostly_errors(run: &Run, found: &mut Found) {
-    if run.header.steps.iter().any(|step| step.is_fault) {
-        return;
-    }
-    let whole = run.whole(&Window::Whole);
-    for arm in &run.header.arms {
-        let offered = run.sum(arm.letter, &whole, "all", |w| w.offered);
-        let ok = run.sum(arm.letter, &whole, "all", |w| w.ok);
-        if offered > 0 && ok * 2 < offered {
-            let text =
-                format!("{}: {ok} of {offered} journeys were answered, and nothing was broken", arm.name);
-            found.invalid("mostly_errors", text);
-        }
-    }
-}
-
-/// A claim that services beat a monolith, where no monolith with copies is to be had.
-fn without_copies(run: &Run, claim: &Expectation) -> Option<String> {
-    let (left, right) = compared(claim)?;
-    let (one, other) = (*left.arms(run).first()?, *right.arms(run).first()?);
-    let is_higher_better = left.measure.better == Better::Higher;
-    let (winner, loser) = match (claim.op, is_higher_better) {
-        (Op::AtMost | Op::Below, false) | (Op::AtLeast | Op::Above, true) => (one, other),
-        (Op::AtMost | Op::Below, true) | (Op::AtLeast | Op::Above, false) => (other, one),
-        (Op::Equal, _) => return None,
-    };
-    let arm = |letter: char| run.header.arms.iter().find(|arm| arm.letter == letter);
-    let is_split = arm(winner)?.databases > 1;
-    let is_whole = arm(loser)?.databases == 1 && arm(loser)?.instances.len() == 1;
-    (is_split && is_whole && !run.header.has_copies).then(|| {
-        format!("`{}` beats a monolith without copies; write [topology.mono-x3] as well", claim.text)
+    (!differences.is_empty()).then(|| Doubt {
+        lint: "unequal_resources",
+        reason: format!("the arms were not given the same: {differences}"),
     })
 }

@@ -1,47 +1,79 @@
 //! Where the load generator was the bottleneck (trap T14).
 
-use model::{Run, Window};
+use model::{Run, SECOND, Window};
 
+use super::Found;
+
+/// Share of the planned arrivals that must be sent.
+const MIN_PACE: f64 = 0.98;
 /// Waits for a slot, at the median, from which the generator is the bottleneck.
 const MAX_SLOT_WAIT_US: u64 = 2_000;
-/// Lateness that is always allowed at the 99th percentile, however short the latencies.
+/// Lateness that is always allowed at the 99th percentile: on two idle cores that a run shares, the scheduler alone makes a
+/// generator 1.2 to 1.4 ms late there.
 const MIN_LAG_P99_US: u64 = 2_000;
-/// The same at the median.
+/// The same at the median, where it is 80 us.
 const MIN_LAG_P50_US: u64 = 200;
+/// At the median the generator may be late by a tenth of the median latency that it measured; at the 99th percentile by all
+/// of it (docs/method.md has the figures that this rests on).
+const LAG_P50_DIVISOR: u64 = 10;
+/// CPU over all cores from which the generator is the bottleneck.
+const MAX_CPU: f64 = 0.5;
 
-/// Fewer arrivals than planned.
-pub(super) fn pace(run: &Run, sent: u64, dropped: u64) -> Option<String> {
-    let planned = run.header.planned;
-    let is_short = ((sent + dropped) as f64) < 0.98 * planned as f64 * measured_share(run);
-    is_short.then(|| format!("{sent} sent of {planned} planned"))
+pub(super) fn lints(run: &Run, found: &mut Found) {
+    for arm in &run.header.arms {
+        let lints = [
+            ("pace", pace(run, arm.letter)),
+            ("generator_lag", lag(run, arm.letter)),
+            ("generator_slots", slots(run, arm.letter)),
+        ];
+        for (lint, text) in lints {
+            if let Some(text) = text {
+                found.add(lint, format!("{}: {text}", arm.name));
+            }
+        }
+    }
+    if let Some(share) = cpu(run).filter(|share| *share > MAX_CPU) {
+        found.add("generator_cpu", format!("the load generator used {:.0} % of all cores", share * 100.0));
+    }
 }
 
-/// The planned arrivals are counted over all rounds and phases; only measured ones are compared.
-fn measured_share(run: &Run) -> f64 {
-    let phases = &run.header.phases;
-    let total: u64 = phases.iter().map(|phase| phase.length_ns).sum();
-    let measured: u64 = phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
-    // Phases may have rates of their own, so this is a floor with room, not an equality.
-    if total == 0 { 0.0 } else { 0.9 * measured as f64 / total as f64 }
+/// Fewer arrivals of a round's measured phases than planned. A drop by design counts as sent.
+fn pace(run: &Run, arm: char) -> Option<String> {
+    let measured: Vec<Window> = run
+        .header
+        .phases
+        .iter()
+        .filter(|phase| phase.measure)
+        .map(|phase| Window::Phase(phase.name.clone()))
+        .collect();
+    let of_round = |(index, planned): (usize, &u64)| {
+        let ranges =
+            measured.iter().filter_map(|phase| run.rounds(phase).into_iter().nth(index)).collect::<Vec<_>>();
+        let sent: u64 = ranges.iter().map(|range| run.sum(arm, range, "all", |w| w.sent + w.dropped)).sum();
+        let is_short = (sent as f64) < MIN_PACE * *planned as f64;
+        is_short.then(|| format!("{sent} sent of {planned} planned in round {}", index + 1))
+    };
+    run.header.planned_measured.iter().enumerate().find_map(of_round)
 }
 
-/// The generator's own lateness is at most a tenth of what it measured.
-pub(super) fn lag(run: &Run, arm: char) -> Option<String> {
+/// The generator's own lateness is small beside the median latency that it measured.
+fn lag(run: &Run, arm: char) -> Option<String> {
     let whole = run.whole(&Window::Whole);
     let mut lag = run.merged(arm, &whole, "all", |w| &w.pace_lag);
     lag.merge(&run.merged(arm, &whole, "all", |w| &w.own_wait));
-    let measured = run.merged(arm, &whole, "all", |w| &w.intended);
-    let limit = |q: f64, floor_us: u64| Some(floor_us.max(measured.quantile(q)? / 10));
+    let measured = run.merged(arm, &whole, "all", |w| &w.intended).quantile(0.5)?;
     let (p50, p99) = (lag.quantile(0.5)?, lag.quantile(0.99)?);
-    if p99 > limit(0.99, MIN_LAG_P99_US)? {
-        return Some(format!("the generator was {p99} us late at p99 and {p50} us at p50"));
-    }
-    (p50 > limit(0.5, MIN_LAG_P50_US)?).then(|| format!("the generator was {p50} us late at p50"))
+    let is_late = p99 > MIN_LAG_P99_US.max(measured) || p50 > MIN_LAG_P50_US.max(measured / LAG_P50_DIVISOR);
+    is_late.then(|| {
+        format!(
+            "the generator was {p99} us late at p99 and {p50} us at p50, of a measured p50 of {measured} us"
+        )
+    })
 }
 
 /// An arm that stalls causes waits for the generator's slots. Where most arrivals wait, and there are fewer slots than
 /// could be needed, the generator causes them.
-pub(super) fn slots(run: &Run, arm: char) -> Option<String> {
+fn slots(run: &Run, arm: char) -> Option<String> {
     let (slots, needed) = run.header.slots;
     let whole = run.whole(&Window::Whole);
     let waits = run.merged(arm, &whole, "all", |w| &w.slot_wait);
@@ -55,10 +87,18 @@ pub(super) fn slots(run: &Run, arm: char) -> Option<String> {
     })
 }
 
-/// Share of all cores the generator used.
-pub(super) fn cpu(run: &Run) -> Option<f64> {
+/// Share of all cores the generator used while it ran: each round has a process of its own, which has no figures any more
+/// once it has ended.
+fn cpu(run: &Run) -> Option<f64> {
     let (_, samples) = run.processes('-').find(|(name, _)| *name == "generator")?;
-    let (first, last) = (samples.first()?, samples.last()?);
-    let wall = last.0.saturating_sub(first.0) as f64 * f64::from(run.header.machine.cores);
-    (wall > 0.0).then(|| last.1.cpu_ns.saturating_sub(first.1.cpu_ns) as f64 / wall)
+    let (mut used, mut wall) = (0, 0);
+    for pair in samples.windows(2) {
+        let ((from, before), (to, after)) = (&pair[0], &pair[1]);
+        if before.pid == after.pid && after.cpu_ns >= before.cpu_ns {
+            used += after.cpu_ns - before.cpu_ns;
+            wall += to - from;
+        }
+    }
+    let cores = f64::from(run.header.machine.cores);
+    (wall >= SECOND && cores > 0.0).then(|| used as f64 / (wall as f64 * cores))
 }

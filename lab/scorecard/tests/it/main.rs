@@ -2,6 +2,7 @@
 
 mod fixture;
 mod inference;
+mod lints;
 mod measures;
 mod method_tables;
 mod rows;

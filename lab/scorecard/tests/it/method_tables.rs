@@ -85,7 +85,7 @@ fn families() -> String {
 }
 
 /// Puts a table between its markers.
-fn with_table(document: &str, name: &str, table: &str) -> String {
+pub fn with_table(document: &str, name: &str, table: &str) -> String {
     let (begin, end) = (format!("<!-- begin: {name} -->\n"), format!("<!-- end: {name} -->"));
     let (before, rest) = document.split_once(&begin).expect("the marker that begins the table");
     let (_, after) = rest.split_once(&end).expect("the marker that ends the table");

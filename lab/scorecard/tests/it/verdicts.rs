@@ -1,6 +1,7 @@
 //! What passes, what fails, what is inconclusive, and what is invalid.
 
 use record::{Entry, Lint, Resources, Verdict, Window};
+use scorecard::lints::Doubt;
 use scorecard::{Circumstances, exit_code, verdict};
 
 use crate::fixture::Run;
@@ -156,7 +157,9 @@ fn a_claim_without_an_arm_is_listed_as_not_judged() {
         assert_eq!(check.reason, format!("not judged: no arm of this run is {axis}"), "{text}");
         let busy = {
             let mut busy = checks.clone();
-            scorecard::judge::mark_inconclusive(&mut busy, &text.parse().expect("an expectation"));
+            let doubt = Doubt { lint: "noisy", reason: "busy".into() };
+            let claim = text.parse().expect("an expectation");
+            scorecard::judge::limit_checks(run.tally(), &claim, &[doubt], &mut busy);
             busy
         };
         assert_eq!(busy, checks, "{text}: the reason stays");
@@ -183,31 +186,9 @@ fn a_quiet_run_is_valid() {
     assert_eq!(quiet().lints(&Circumstances::default()), Vec::<String>::new());
 }
 
-#[test]
-fn what_the_lab_knows_bars_a_pass() {
-    let run = quiet();
-    let one = || vec!["photo in B".to_owned()];
-    for (name, circumstances) in [
-        ("fault_without_hits", Circumstances { unhit: one(), ..Circumstances::default() }),
-        ("clean_up_unconfirmed", Circumstances { left_behind: one(), ..Circumstances::default() }),
-        ("generator", Circumstances { generator: one(), ..Circumstances::default() }),
-        ("not_ready", Circumstances { unready: one(), ..Circumstances::default() }),
-        (
-            "final_states_differ",
-            Circumstances { states_differ: Some("A, B".into()), ..Circumstances::default() },
-        ),
-        (
-            "final_states_unclear",
-            Circumstances { states_unclear: Some("A, B".into()), ..Circumstances::default() },
-        ),
-    ] {
-        assert_eq!(run.lints(&circumstances), [name]);
-    }
-}
-
 /// Lints of a run whose arms were given the same but for a change in B, with a claim that compares them.
 fn given(change: impl FnOnce(&mut Resources)) -> Vec<String> {
-    let mut run = quiet().claiming("goodput(all) for micro >= 0.5 * goodput(all) for mono");
+    let mut run = quiet().claiming("goodput(all) for micro <= 2 * goodput(all) for mono");
     let equal = Resources {
         readers: 10,
         writers: 1,
@@ -256,38 +237,6 @@ fn without_a_claim_that_compares_arms_what_they_were_given_is_shown_and_not_judg
     assert_eq!((row.arms[&'A'].value, row.arms[&'B'].value), (Some(2.0), Some(10.0)));
     let records_without = scorecard::scorecard(quiet().tally());
     assert!(!records_without.iter().any(|row| row.id == "db_readers"), "what is not known has no row");
-}
-
-/// The last second of home-feed at A, changed.
-fn changed(change: impl FnOnce(&mut Window)) -> Vec<String> {
-    let mut run = quiet();
-    let mut window = Window {
-        arm: 'A',
-        round: 1,
-        journey: "home-feed".into(),
-        second: 34,
-        offered: 20,
-        sent: 20,
-        ok: 20,
-        good: 20,
-        closed: true,
-        ..Window::default()
-    };
-    change(&mut window);
-    run.add(34, Entry::Window(Box::new(window)));
-    run.lints(&Circumstances::default())
-}
-
-#[test]
-fn what_the_windows_show_makes_a_run_invalid() {
-    assert_eq!(changed(|_| ()), Vec::<String>::new());
-    assert_eq!(changed(|window| window.ok = 19), ["conservation"], "one arrival has no fate");
-    let dropped = changed(|window| (window.ok, window.good, window.dropped) = (15, 15, 5));
-    assert_eq!(dropped, ["queue_cap"]);
-    assert_eq!(changed(|window| (window.offered, window.ok) = (21, 21)), ["unequal_load"]);
-    // 100 of 600 pages that were asked for.
-    let empty = changed(|window| (window.pages, window.empty_pages) = (100, 100));
-    assert_eq!(empty, ["empty_pages"]);
 }
 
 #[test]

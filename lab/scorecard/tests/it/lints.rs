@@ -1,0 +1,462 @@
+//! Every lint has a record that it catches and a clean one that it does not, and the effect that the catalogue states.
+
+use record::{Check, Entry, Finding, Host, Latencies, Note, Proc, Resources, StepPlan, Verdict, Window};
+use scorecard::lints::{CATALOGUE, Effect, doubts};
+use scorecard::{Circumstances, Expectation, judge};
+
+use crate::fixture::{Run, SECOND};
+use crate::method_tables::with_table;
+
+const MS: u64 = 1_000;
+
+/// A claim that services are no slower than twice the monolith.
+const NOT_TWICE: &str = "p50(all) in steady for micro <= 2 * p50(all) in steady for mono";
+
+/// A run with what the lab knows besides.
+type Recorded = (Run, Circumstances);
+
+fn quiet() -> Run {
+    Run::new().quiet(|_, _| 5 * MS)
+}
+
+fn plain(run: Run) -> Recorded {
+    (run, Circumstances::default())
+}
+
+fn known(change: impl FnOnce(&mut Circumstances)) -> Recorded {
+    let mut circumstances = Circumstances::default();
+    change(&mut circumstances);
+    (quiet(), circumstances)
+}
+
+/// A quiet run that claims something.
+fn claiming(text: &str) -> Run {
+    quiet().claiming(text)
+}
+
+fn with_header(mut run: Run, change: impl FnOnce(&mut record::Header)) -> Run {
+    change(run.header());
+    run
+}
+
+/// The home feeds of an arm in each second that counts, changed.
+fn with_seconds(mut run: Run, arm: char, change: impl Fn(&mut Window)) -> Run {
+    for second in 5..35 {
+        let latencies: Latencies = std::iter::repeat_n(5 * MS, 20).collect();
+        let mut window = Window {
+            arm,
+            round: 1,
+            journey: "home-feed".into(),
+            second,
+            offered: 20,
+            sent: 20,
+            ok: 20,
+            good: 20,
+            pages: 20,
+            intended: latencies.clone(),
+            service: latencies,
+            finished: Some(20),
+            closed: true,
+            ..Window::default()
+        };
+        change(&mut window);
+        run.add(u64::from(second) * SECOND, Entry::Window(Box::new(window)));
+    }
+    run
+}
+
+/// Journeys of an arm that fail, of twenty a second.
+fn with_failures(run: Run, arm: char, failed: u64) -> Run {
+    with_seconds(run, arm, |window| {
+        (window.ok, window.good) = (20 - failed, 20 - failed);
+        window.errors = [("status_5xx".to_owned(), failed)].into_iter().collect();
+        window.intended = std::iter::repeat_n(5 * MS, (20 - failed) as usize).collect();
+    })
+}
+
+/// Arrivals of an arm that are dropped by design, of twenty a second.
+fn with_drops(run: Run, arm: char, dropped: u64) -> Run {
+    let run = with_header(run, |header| header.drops = true);
+    with_seconds(run, arm, |window| {
+        let ok = 20 - dropped;
+        (window.ok, window.good, window.sent, window.dropped) = (ok, ok, ok, dropped);
+        window.intended = std::iter::repeat_n(5 * MS, ok as usize).collect();
+    })
+}
+
+/// Seconds of the host, from one to another.
+fn with_hosts(mut run: Run, seconds: std::ops::Range<u64>, change: impl Fn(&mut Host)) -> Run {
+    for second in 0..35 {
+        let mut host =
+            Host { cpu_stall: Some(20.0), io_stall: Some(1.0), memory_available_mib: 500, ..Host::default() };
+        if seconds.contains(&second) {
+            change(&mut host);
+        }
+        run.add(second * SECOND + 1, Entry::Host(host));
+    }
+    run
+}
+
+/// Seconds of a process of no arm: CPU, ns each, and at the end none, since it has ended.
+fn with_generator(mut run: Run, ns_a_second: u64) -> Run {
+    for (pid, from) in [(7, 0), (8, 40)] {
+        for second in 0..=20 {
+            let cpu_ns = if second < 20 { second * ns_a_second } else { 0 };
+            let proc = Proc { arm: '-', instance: "generator".into(), pid, cpu_ns, ..Proc::default() };
+            run.add((from + second) * SECOND + 2, Entry::Proc(proc));
+        }
+    }
+    run
+}
+
+/// One in twenty arrivals was handed over so late.
+fn with_lag(run: Run, late_us: u64) -> Run {
+    with_seconds(run, 'A', |window| {
+        window.pace_lag = std::iter::repeat_n(100, 19).chain([late_us]).collect();
+    })
+}
+
+fn with_databases(mut run: Run, bytes: u64) -> Run {
+    let proc = Proc { arm: 'A', instance: "app#0".into(), db_bytes: bytes, ..Proc::default() };
+    run.add(10 * SECOND, Entry::Proc(proc));
+    let step = StepPlan {
+        number: 2,
+        id: "slow-disk".into(),
+        text: "db:photo slow disk, 5ms an operation".into(),
+        hits: vec!["photo".into()],
+        start_ns: 10 * SECOND,
+        length_ns: SECOND,
+        is_fault: true,
+        not_applicable: std::collections::BTreeMap::new(),
+    };
+    with_hosts(with_header(run, |header| header.steps.push(step)), 0..0, |_| ())
+}
+
+fn with_parts(run: Run) -> Run {
+    let parts = [("business", 40_000_000), ("transport", 20_000_000)];
+    run.parts('A', 1, &parts).parts('B', 4, &parts)
+}
+
+fn with_spans_lost(mut run: Run, lost: u64) -> Run {
+    let proc = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 0, lost], ..Proc::default() };
+    run.add(30 * SECOND, Entry::Proc(proc));
+    run
+}
+
+fn in_turns(rounds: u32, text: &str) -> Run {
+    let run = Run::of_rounds(rounds).quiet(|_, _| 5 * MS);
+    with_header(run, |header| header.way = "interleaved".into()).claiming(text)
+}
+
+/// B by `us` slower in each second than in the one before.
+fn drifting(us: u64) -> Run {
+    let slower = move |arm, second: u32| 5 * MS + if arm == 'B' { u64::from(second) * us } else { 0 };
+    Run::new().quiet(slower).claiming(NOT_TWICE)
+}
+
+/// A record that a lint catches, and a clean one.
+fn records(name: &str) -> (Recorded, Recorded) {
+    let texts = || vec!["photo in B".to_owned()];
+    let clean = || plain(quiet());
+    let of_seconds = |change: fn(&mut Window)| plain(with_seconds(quiet(), 'A', change));
+    match name {
+        "conservation" => (of_seconds(|window| window.ok = 19), clean()),
+        "no_samples" => (plain(Run::new()), clean()),
+        "empty_pages" => {
+            (of_seconds(|window| window.empty_pages = 2), of_seconds(|window| window.empty_pages = 1))
+        }
+        "mostly_errors" => {
+            let failing = |failed| {
+                let run = ['A', 'B'].into_iter().fold(Run::new(), |run, arm| with_failures(run, arm, failed));
+                plain(with_header(run, |header| header.steps.clear()))
+            };
+            (failing(12), failing(8))
+        }
+        "unequal_load" => (of_seconds(|window| (window.offered, window.ok) = (21, 21)), clean()),
+        "queue_cap" => {
+            let dropping = || with_drops(quiet(), 'A', 5);
+            (plain(with_header(dropping(), |header| header.drops = false)), plain(dropping()))
+        }
+        "over_budget" => {
+            let holding = |kib| {
+                let mut run = with_header(quiet(), |header| header.budget_memory = Some(100 << 20));
+                run.memory('A', "app#0", 10_000, kib);
+                plain(run)
+            };
+            (holding(120 << 10), holding(80 << 10))
+        }
+        "stale_data" => (known(|known| known.stale_data = texts()), clean()),
+        "final_states_differ" => (known(|known| known.states_differ = Some("A, B".into())), clean()),
+        "final_states_unclear" => (known(|known| known.states_unclear = Some("A, B".into())), clean()),
+        "fault_without_hits" => (known(|known| known.unhit = texts()), clean()),
+        "fault_without_target" => (known(|known| known.inapplicable = texts()), clean()),
+        "no_symptom" => (known(|known| known.no_symptom = texts()), clean()),
+        "not_ready" => (known(|known| known.unready = texts()), clean()),
+        // Before the step of the fixture, at second 27.
+        "failures_without_cause" => (plain(with_failures(quiet(), 'A', 5)), clean()),
+        "unequal_resources" => {
+            let given = |workers| {
+                plain(with_header(claiming(NOT_TWICE), |header| {
+                    for (arm, workers) in header.arms.iter_mut().zip([7, workers]) {
+                        arm.resources = Some(Resources { workers, ..Resources::default() });
+                    }
+                }))
+            };
+            (given(14), given(7))
+        }
+        "gate" => (known(|known| known.withheld = texts()), clean()),
+        "degraded" => (known(|known| known.degraded = vec![(1, "no group".into())]), clean()),
+        "clean_up_unconfirmed" => (known(|known| known.left_behind = texts()), clean()),
+        "generator" => (known(|known| known.generator = texts()), clean()),
+        "generator_skew" => (known(|known| known.skewed = texts()), clean()),
+        "pace" => {
+            // 30 s that count, 40 a second; 98 % of 1,224 is 1,200.
+            let planned = |count| plain(with_header(quiet(), |header| header.planned_measured = vec![count]));
+            (planned(1_225), planned(1_224))
+        }
+        // Half of the journeys take 5 ms, the others 5 ms to 6 ms.
+        "generator_lag" => (plain(with_lag(quiet(), 7 * MS)), plain(with_lag(quiet(), 4 * MS))),
+        "generator_slots" => {
+            let waiting = |slots| {
+                let run = with_seconds(quiet(), 'A', |window| {
+                    window.slot_wait = std::iter::repeat_n(5 * MS, 40).collect();
+                });
+                plain(with_header(run, |header| header.slots = (slots, 200)))
+            };
+            (waiting(1), waiting(200))
+        }
+        "generator_cpu" => {
+            let busy = |ns| plain(with_generator(quiet(), ns));
+            (busy(1_200_000_000), busy(800_000_000))
+        }
+        "not_judged" => {
+            let claim = "p50(all) in steady for pairs <= 1s";
+            let mut run = claiming(claim);
+            for check in run.checks(claim) {
+                run.add(40 * SECOND, Entry::Check(check));
+            }
+            (plain(run), plain(claiming(NOT_TWICE)))
+        }
+        "audit_incomplete" => {
+            let audited = |unverified| {
+                let audit = record::Audit {
+                    arm: 'A',
+                    round: 1,
+                    acknowledged: 100,
+                    found: 100 - unverified,
+                    unverified,
+                    ..record::Audit::default()
+                };
+                let mut run = quiet();
+                run.add(40 * SECOND, Entry::Audit(audit));
+                plain(run)
+            };
+            (audited(3), audited(0))
+        }
+        "popularity" => {
+            let popular = |photo| plain(with_header(quiet(), |header| header.popularity.1 = photo));
+            (popular(0.0), popular(0.8))
+        }
+        "closed_loop" => {
+            let claim = "p99(all) in steady <= 5s";
+            (plain(with_header(claiming(claim), |header| header.closed = true)), plain(claiming(claim)))
+        }
+        "one_round" => (plain(in_turns(1, NOT_TWICE)), plain(in_turns(3, NOT_TWICE))),
+        // Busy while the claim looks, and quiet over the whole run.
+        "noisy" => {
+            let busy =
+                |of| plain(with_hosts(claiming(NOT_TWICE), 5..25, move |host| host.cpu_stall = Some(of)));
+            (busy(60.0), busy(40.0))
+        }
+        "steal" => {
+            let taken = |of| plain(with_hosts(claiming(NOT_TWICE), 5..25, move |host| host.steal = of));
+            (taken(6.0), taken(2.0))
+        }
+        "other_cpu" => {
+            let used = |of| plain(with_hosts(claiming(NOT_TWICE), 5..25, move |host| host.other_cpu = of));
+            (used(30.0), used(10.0))
+        }
+        "io_pressure" => {
+            let waited =
+                |of| plain(with_hosts(claiming(NOT_TWICE), 5..25, move |host| host.io_stall = Some(of)));
+            (waited(70.0), waited(30.0))
+        }
+        "hollow_ratio" => (plain(claiming(NOT_TWICE)), plain(with_parts(claiming(NOT_TWICE)))),
+        "no_copies" => {
+            let alone = with_header(claiming(NOT_TWICE), |header| header.has_copies = false);
+            (plain(alone), plain(claiming(NOT_TWICE)))
+        }
+        "one_copy" => {
+            let costs = "p50(all) in steady for micro >= 2 * p50(all) in steady for mono";
+            (plain(claiming(NOT_TWICE)), plain(claiming(costs)))
+        }
+        "unequal_errors" => (plain(with_failures(claiming(NOT_TWICE), 'B', 5)), plain(claiming(NOT_TWICE))),
+        "drops" => (plain(with_drops(claiming(NOT_TWICE), 'B', 5)), plain(claiming(NOT_TWICE))),
+        "not_steady" | "drift" => (plain(drifting(100)), plain(drifting(0))),
+        "pressure_unknown" => {
+            let reported = |stall| plain(with_hosts(quiet(), 0..35, move |host| host.cpu_stall = stall));
+            (reported(None), reported(Some(0.0)))
+        }
+        "spans_lost" => (plain(with_spans_lost(quiet(), 3)), plain(with_spans_lost(quiet(), 0))),
+        "build" => {
+            let of = |profile: &str, version: &str| {
+                plain(with_header(quiet(), |header| {
+                    header.machine.profile = profile.into();
+                    header.version = version.into();
+                }))
+            };
+            (of("release", "0.1.0+3f2a9c41d07b.dirty"), of("release", "0.1.0+3f2a9c41d07b"))
+        }
+        // 500 MiB are left.
+        "page_cache" => (plain(with_databases(quiet(), 20 << 20)), plain(with_databases(quiet(), 900 << 20))),
+        other => panic!("`{other}` has no record that it catches"),
+    }
+}
+
+/// The conductor adds these: it knows the checks (`lab/conductor/src/run/finish.rs`).
+const OF_THE_CONDUCTOR: [&str; 2] = ["valid", "nothing_judged"];
+
+#[test]
+fn every_lint_catches_a_record_and_leaves_a_clean_one() {
+    for lint in CATALOGUE.iter().filter(|lint| !OF_THE_CONDUCTOR.contains(&lint.name)) {
+        let ((caught, circumstances), (clean, without)) = records(lint.name);
+        let found = scorecard::lints(caught.tally(), &circumstances);
+        let verdict = match lint.effect {
+            Effect::Invalid => Verdict::Invalid,
+            Effect::Inconclusive | Effect::Claims => Verdict::Inconclusive,
+            Effect::Note => Verdict::Pass,
+        };
+        let its: Vec<_> = found.iter().filter(|found| found.name == lint.name).collect();
+        assert!(its.iter().any(|found| found.verdict == verdict), "{}: {found:?}", lint.name);
+        assert!(its.iter().all(|found| !found.text.is_empty()), "{}: {found:?}", lint.name);
+        let left = scorecard::lints(clean.tally(), &without);
+        assert!(left.iter().all(|found| found.name != lint.name), "{}: {left:?}", lint.name);
+    }
+}
+
+#[test]
+fn names_are_in_the_catalogue_once() {
+    let mut names: Vec<&str> = CATALOGUE.iter().map(|lint| lint.name).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+/// How a claim stands after what limits it.
+fn limited(run: &Run, text: &str) -> Vec<Check> {
+    let claim: Expectation = text.parse().expect("an expectation");
+    let mut checks = run.checks(text);
+    judge::limit_checks(run.tally(), &claim, &doubts(run.tally(), &claim), &mut checks);
+    checks
+}
+
+#[test]
+fn a_claim_that_is_touched_is_inconclusive_with_the_reason() {
+    let swinging = || {
+        let run = Run::new().quiet(|_, second| (5 + u64::from(second % 3)) * MS);
+        with_parts(run.claiming(NOT_TWICE))
+    };
+    let busy = with_hosts(swinging(), 5..25, |host| host.cpu_stall = Some(60.0));
+    let check = &limited(&busy, NOT_TWICE)[0];
+    assert_eq!(check.verdict, Verdict::Inconclusive);
+    assert_eq!(check.reason, "side by side, tasks waited for a CPU 60 % of the time in steady");
+    // Another window, another measure, one arm alone: not touched.
+    for text in [
+        "p50(all) in steady <= 1s",
+        "cpu_per_journey in steady for micro >= 0.1 * cpu_per_journey in steady for mono",
+    ] {
+        assert!(limited(&busy, text).iter().all(|check| check.verdict == Verdict::Pass), "{text}");
+    }
+    let later = with_hosts(swinging(), 25..35, |host| host.cpu_stall = Some(90.0));
+    assert_eq!(limited(&later, NOT_TWICE)[0].verdict, Verdict::Pass);
+}
+
+#[test]
+fn what_touches_no_claim_is_a_note() {
+    let busy = with_hosts(quiet(), 5..35, |host| (host.cpu_stall, host.steal) = (Some(80.0), 10.0));
+    let found = scorecard::lints(busy.tally(), &Circumstances::default());
+    let notes: Vec<_> = found.iter().map(|lint| (lint.name.as_str(), lint.word())).collect();
+    assert_eq!(notes, [("noisy", "note"), ("steal", "note")]);
+    assert_eq!(scorecard::verdict(&[], &[], &found), Verdict::Pass, "the verdict stays");
+}
+
+#[test]
+fn the_arm_that_fails_more_and_is_slower_is_no_reason_to_doubt() {
+    let run = with_failures(claiming(NOT_TWICE), 'A', 5);
+    let found = scorecard::lints(run.tally(), &Circumstances::default());
+    let its: Vec<_> = found.iter().filter(|lint| lint.name == "unequal_errors").collect();
+    assert!(its.len() == 1 && its[0].is_note() && its[0].text.contains("mono failed"), "{found:?}");
+}
+
+#[test]
+fn a_round_that_lacks_arrivals_is_found_among_six() {
+    // In the fourth of six rounds a twentieth is missing: less than a hundredth of all.
+    let mut run = Run::of_rounds(6).quiet(|_, _| 5 * MS);
+    run.header().planned_measured = vec![1_200; 6];
+    assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
+    run.header().planned_measured[3] = 1_260;
+    let found = scorecard::lints(run.tally(), &Circumstances::default());
+    assert!(found.iter().all(|lint| lint.name == "pace"), "{found:?}");
+    assert_eq!(found[0].text, "mono: 1200 sent of 1260 planned in round 4");
+}
+
+#[test]
+fn lag_is_measured_by_the_median_latency() {
+    let late = |latency: u64, late_us| {
+        let run = with_seconds(quiet(), 'A', |window| {
+            window.intended = std::iter::repeat_n(latency, 20).collect();
+            window.pace_lag = std::iter::repeat_n(100, 19).chain([late_us]).collect();
+        });
+        run.lints(&Circumstances::default())
+    };
+    // The other half of the journeys takes 5 ms to 6 ms, so the median is below 6 ms.
+    assert_eq!(late(200 * MS, 5 * MS), Vec::<String>::new());
+    assert_eq!(late(200 * MS, 15 * MS), ["generator_lag"], "a tail of 200 ms does not excuse it");
+}
+
+#[test]
+fn a_busy_machine_withholds_findings_of_latency_and_of_nothing_else() {
+    let slower = |arm, second: u32| (5 + u64::from(second % 3)) * MS * if arm == 'A' { 10 } else { 12 } / 10;
+    let rows = |stall| {
+        let run = with_parts(Run::new().quiet(slower));
+        scorecard::scorecard(with_hosts(run, 5..25, move |host| host.cpu_stall = Some(stall)).tally())
+    };
+    let contrast = |rows: &[record::Score], id: &str| {
+        rows.iter().find(|row| row.id == id).expect("a row").contrasts[&'B']
+    };
+    let (idle, busy) = (rows(20.0), rows(70.0));
+    assert_eq!(contrast(&idle, "latency_p50").finding, Some(Finding::Differs));
+    let withheld = contrast(&busy, "latency_p50");
+    assert_eq!((withheld.finding, withheld.note), (None, Some(Note::TooBusy)));
+    assert!(withheld.ratio.is_some(), "what was seen is shown");
+    assert_eq!(contrast(&busy, "cpu_per_journey").finding, contrast(&idle, "cpu_per_journey").finding);
+}
+
+/// Set this variable to write the table again.
+const UPDATE_VARIABLE: &str = "UPDATE_LINTS";
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/README.md");
+
+fn table() -> String {
+    let mut table = String::from("| lint | reported when | effect |\n|---|---|---|\n");
+    for effect in Effect::ALL {
+        for lint in CATALOGUE.iter().filter(|lint| lint.effect == effect) {
+            table += &format!("| `{}` | {} | {} |\n", lint.name, lint.meaning, effect.words());
+        }
+    }
+    table
+}
+
+#[test]
+fn the_table_of_the_scenarios_is_that_of_the_catalogue() {
+    let committed = std::fs::read_to_string(SCENARIOS).expect("scenarios/README.md");
+    let written = with_table(&committed, "lints", &table());
+    if std::env::var_os(UPDATE_VARIABLE).is_some() {
+        std::fs::write(SCENARIOS, &written).expect("scenarios/README.md");
+        return;
+    }
+    assert!(
+        committed == written,
+        "scenarios/README.md is stale; write it again: {UPDATE_VARIABLE}=1 cargo test -p scorecard --test it lints::"
+    );
+}
