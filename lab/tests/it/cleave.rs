@@ -42,7 +42,8 @@ pub fn lints(document: &Value) -> Vec<String> {
 }
 
 /// Lints that say that the machine was too busy for an honest load, which is none of a test's business.
-const STARVED: [&str; 4] = ["generator_lag", "generator_cpu", "pace", "noisy"];
+const STARVED: [&str; 7] =
+    ["generator_lag", "generator_cpu", "pace", "noisy", "steal", "other_cpu", "io_pressure"];
 
 /// Whether the machine had no room for the run.
 pub fn is_starved(document: &Value) -> bool {
