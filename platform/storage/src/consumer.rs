@@ -3,7 +3,7 @@
 //! One transaction holds the effect, the mark that the event was seen, and the
 //! new offset. A crash before it delivers the event again; after it, the mark
 //! shows that it was applied. One event at a time per component, so that what was gathered for one
-//! is not overtaken by the effect of another.
+//! is seldom overtaken by the effect of another: only where another copy applies it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use runtime::{ShutdownPolicy, Tasks, clock, cost, scope};
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
-use crate::bus::Subscription;
-use crate::{Bus, Database, Source, StorageError, query};
+use crate::subscriber::{MAX_GATHERINGS, Subscription};
+use crate::{Bus, Database, Effect, Source, StorageError, query};
 
 /// Events in one pull.
 const MAX_PULL_EVENTS: u32 = 64;
@@ -170,19 +170,28 @@ impl ConsumerLoop {
             let deadline = Deadline::after(began, HANDLER_TIMEOUT);
             let mut cx = CallContext::background(self.consumer.publisher, deadline);
             cx.request = envelope.seq.cast_unsigned();
-            // A component that was called may be down: the event is not at fault.
-            let gathered = handler.gather(&cx, &*event).await.map_err(as_transient)?;
-            let mut tx = self.consumer.db.write().await?;
-            if let Some(seq) = offset
-                && !self.advance(&mut tx, seq).await?
-            {
-                // Delivered again, or another copy was faster. Positions are applied in
-                // order, so what comes next in the batch is next for the faster copy.
-                return Ok(());
-            }
-            if self.mark_seen(&mut tx, &envelope.id).await? {
-                handler.apply(&cx, &mut tx, &*event, gathered).await?;
-            }
+            let mut gatherings = 0;
+            let tx = loop {
+                // A component that was called may be down: the event is not at fault.
+                let gathered = match gatherings < MAX_GATHERINGS {
+                    true => Some(handler.gather(&cx, &*event).await.map_err(as_transient)?),
+                    false => None,
+                };
+                gatherings += 1;
+                let mut tx = self.consumer.db.write().await?;
+                if let Some(seq) = offset
+                    && !self.advance(&mut tx, seq).await?
+                {
+                    // Delivered again, or another copy was faster. Positions are applied in
+                    // order, so what comes next in the batch is next for the faster copy.
+                    return Ok(());
+                }
+                if !self.mark_seen(&mut tx, &envelope.id).await?
+                    || handler.apply(&cx, &mut tx, &*event, gathered).await? == Effect::Applied
+                {
+                    break tx;
+                }
+            };
             tx.commit().await?;
             let lag = (clock::wall_us() - envelope.created_us).max(0).cast_unsigned();
             let took = clock::now().saturating_duration_since(began);

@@ -5,6 +5,7 @@
 //! - [`migrate`]: tables, each component's own.
 //! - [`idempotency`]: writes that take effect once, however often they are sent.
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
+//! - [`subscriber`]: what a component does when it hears of an event, and what it calls others for first.
 //! - [`outbox`]: events kept for other databases, pulled in order, trimmed when all have applied them.
 //! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
 //! - [`blobs`]: bytes too large for rows.
@@ -25,10 +26,11 @@ pub mod migrate;
 pub mod outbox;
 mod schema;
 pub mod snapshot;
+pub mod subscriber;
 pub mod tx;
 
 pub use blobs::Blobs;
-pub use bus::{Bus, GatheringSubscriber, Subscriber};
+pub use bus::{Bus, Publication};
 pub use consumer::Consumer;
 pub use database::{Database, Options, Synchronous};
 pub use engine::{Connection, Engine, Pool, ReadConnection};
@@ -36,4 +38,5 @@ pub use error::StorageError;
 pub use fault::{FaultInjector, StorageFaults};
 pub use migrate::Migration;
 pub use outbox::{Batch, OutboundTopics, Outbox, Source};
+pub use subscriber::{Effect, GatheringSubscriber, Subscriber};
 pub use tx::{Tx, query};

@@ -1,6 +1,7 @@
 //! Tables and queries.
 
 use feed_api::Position;
+use futures_util::TryStreamExt;
 use photo_api::PhotoId;
 use profile_api::UserId;
 use sqlx::QueryBuilder;
@@ -10,10 +11,11 @@ use crate::timeline::{Authors, Entries, Timeline};
 
 /// Its tables. `feed_gone_*` are tombstones, 8 bytes each for ever: an event
 /// of a deleted photo or account may come after the news of its end.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "timelines",
-    sql: "CREATE TABLE feed_posts (
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "timelines",
+        sql: "CREATE TABLE feed_posts (
               photo BIGINT PRIMARY KEY,
               author BIGINT NOT NULL,
               posted_us BIGINT NOT NULL,
@@ -28,10 +30,17 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
           );
           CREATE TABLE feed_gone_photos (photo BIGINT PRIMARY KEY);
           CREATE TABLE feed_gone_users (account BIGINT PRIMARY KEY);",
-}];
+    },
+    Migration {
+        version: 2,
+        name: "changes of follows",
+        sql: "CREATE TABLE feed_follow_changes (author BIGINT PRIMARY KEY, changes BIGINT NOT NULL);",
+    },
+];
 
 const POSTS: &str = "feed_posts";
 const TIMELINES: &str = "feed_timelines";
+const CHANGES: &str = "feed_follow_changes";
 
 /// A post, as the lists of its author know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +210,40 @@ pub async fn timeline_of(conn: &mut Connection, reader: UserId) -> Result<Timeli
     let select = sqlx::query_as("SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader = $1");
     let row = query("SELECT", TIMELINES, select.bind(reader.sql()).fetch_optional(conn)).await?;
     Ok(row.map_or_else(|| Timeline::new(reader), timeline))
+}
+
+/// How often a follow of an author has begun or ended here: what depends on the author's readers holds
+/// while it stays the same.
+pub async fn follow_changes(conn: &mut Connection, author: UserId) -> Result<i64, StorageError> {
+    let select = sqlx::query_scalar("SELECT changes FROM feed_follow_changes WHERE author = $1");
+    let changes = query("SELECT", CHANGES, select.bind(author.sql()).fetch_optional(conn)).await?;
+    Ok(changes.unwrap_or(0))
+}
+
+/// Counts such a change.
+pub async fn count_follow_change(conn: &mut Connection, author: UserId) -> Result<(), StorageError> {
+    let upsert = sqlx::query(
+        "INSERT INTO feed_follow_changes (author, changes) VALUES ($1, 1)
+         ON CONFLICT (author) DO UPDATE SET changes = feed_follow_changes.changes + 1",
+    );
+    query("INSERT", CHANGES, upsert.bind(author.sql()).execute(conn)).await?;
+    Ok(())
+}
+
+/// The readers whose timelines show that they follow an author, by reading the authors of all timelines.
+pub async fn readers_of(conn: &mut Connection, author: UserId) -> Result<Vec<UserId>, StorageError> {
+    query("SELECT", TIMELINES, async {
+        let mut readers = Vec::new();
+        let mut rows =
+            sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT reader, authors FROM feed_timelines").fetch(conn);
+        while let Some((reader, authors)) = rows.try_next().await? {
+            if Authors::from_bytes(&authors).contains(author) {
+                readers.push(UserId::from_sql(reader));
+            }
+        }
+        Ok(readers)
+    })
+    .await
 }
 
 /// Timelines in hand at once: at 12.8 kB each about 3 MB.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use component::web::{Page, PageRequest};
 use component::{IdempotentWrite, ServiceContext};
-use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
+use contract::{Answer, CallContext, Event, Pending, Refusal, RefusalKind};
 use follower_api::{Counts, CountsOf, Followed, Followers, FollowersOf, PopularFollowedBy, Unfollowed};
 use profile_api::{Profile, ProfilesByIds, UserId};
 use serde::{Deserialize, Serialize};
-use storage::{Bus, Database};
+use storage::{Bus, Database, Effect};
 
 use crate::NAME;
 use crate::store::{self, Change, Direction};
@@ -88,40 +88,55 @@ impl Graph {
             let sentence = "users cannot follow themselves; give another user's id";
             return Err(Refusal::new(RefusalKind::Unprocessable, "follow_self", sentence));
         }
+        let (follower, followee) = (me, user);
+        match change {
+            Change::Add => self.set_and_publish(cx, me, user, change, &Followed { follower, followee }).await,
+            Change::Remove => {
+                self.set_and_publish(cx, me, user, change, &Unfollowed { follower, followee }).await
+            }
+        }
+    }
+
+    async fn set_and_publish<E: Event>(
+        &self,
+        cx: &CallContext,
+        me: UserId,
+        user: UserId,
+        change: Change,
+        event: &E,
+    ) -> Result<Following, Refusal> {
         let write = IdempotentWrite::new(NAME, cx, me, &(change, user));
         // Asked before the transaction, so that the one writer never waits for
         // a hop; heard after the repeat, which is owed its first reply.
         let both = self.both_exist(cx, me, user).await;
-        let mut tx = self.db.write().await?;
-        if let Some(first) = write.stored_reply(&mut tx).await? {
-            return Ok(first);
-        }
-        both?;
-        let conn = tx.conn();
-        // Either may have been deleted since they were asked for.
-        if store::is_gone(conn, me).await? {
-            return Err(caller_deleted());
-        }
-        if store::is_gone(conn, user).await? {
-            return Err(Refusal::not_found("user"));
-        }
-        if let Some(turn) = store::set(conn, me, user, change).await? {
-            match change {
-                Change::Add => {
-                    let event = Followed { follower: me, followee: user };
-                    self.bus.publish(cx, &mut tx, format!("Followed/{me}/{turn}"), &event).await?;
-                }
-                Change::Remove => {
-                    let event = Unfollowed { follower: me, followee: user };
-                    self.bus.publish(cx, &mut tx, format!("Unfollowed/{me}/{turn}"), &event).await?;
+        let mut publication = self.bus.publication(cx, event);
+        loop {
+            publication.gather().await;
+            let mut tx = self.db.write().await?;
+            if let Some(first) = write.stored_reply(&mut tx).await? {
+                return Ok(first);
+            }
+            both.clone()?;
+            let conn = tx.conn();
+            // Either may have been deleted since they were asked for.
+            if store::is_gone(conn, me).await? {
+                return Err(caller_deleted());
+            }
+            if store::is_gone(conn, user).await? {
+                return Err(Refusal::not_found("user"));
+            }
+            if let Some(turn) = store::set(conn, me, user, change).await? {
+                let id = format!("{}/{me}/{turn}", E::TOPIC);
+                if publication.publish(&mut tx, id).await? == Effect::Outdated {
+                    continue;
                 }
             }
+            let followers = store::counts(tx.conn(), user).await?.followers;
+            let reply = Following { user, following: change == Change::Add, followers };
+            write.store_reply(&mut tx, &reply).await?;
+            tx.commit().await?;
+            return Ok(reply);
         }
-        let followers = store::counts(tx.conn(), user).await?.followers;
-        let reply = Following { user, following: change == Change::Add, followers };
-        write.store_reply(&mut tx, &reply).await?;
-        tx.commit().await?;
-        Ok(reply)
     }
 
     async fn both_exist(&self, cx: &CallContext, me: UserId, user: UserId) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::UserId;
 use runtime::{clock, random};
 use serde::{Deserialize, Serialize};
-use storage::{Blobs, Bus, Database, Tx};
+use storage::{Blobs, Bus, Database, Effect, Tx};
 
 use crate::decode_pool::DecodePool;
 use crate::picture::Format;
@@ -112,17 +112,23 @@ impl Album {
             posted_us: clock::wall_us(),
         };
 
-        let mut tx = self.db.write().await?;
-        if let Some(first) = write.stored_reply(&mut tx).await? {
-            return Ok(first);
-        }
-        self.must_exist(&mut tx, author).await?;
-        store::insert(tx.conn(), &photo, &files).await?;
         let event = PhotoPosted { photo };
-        self.bus.publish(cx, &mut tx, format!("PhotoPosted/{id}"), &event).await?;
-        write.store_reply(&mut tx, &event.photo).await?;
-        tx.commit().await?;
-        Ok(event.photo)
+        let mut publication = self.bus.publication(cx, &event);
+        loop {
+            publication.gather().await;
+            let mut tx = self.db.write().await?;
+            if let Some(first) = write.stored_reply(&mut tx).await? {
+                return Ok(first);
+            }
+            self.must_exist(&mut tx, author).await?;
+            store::insert(tx.conn(), &event.photo, &files).await?;
+            if publication.publish(&mut tx, format!("PhotoPosted/{id}")).await? == Effect::Outdated {
+                continue;
+            }
+            write.store_reply(&mut tx, &event.photo).await?;
+            tx.commit().await?;
+            return Ok(event.photo);
+        }
     }
 
     /// A photo as the asker sees it.

@@ -8,7 +8,7 @@ use component::{Identity, Service, ServiceContext};
 use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
-use storage::{Blobs, Bus, Database, OutboundTopics};
+use storage::{Blobs, Bus, Database, Effect, OutboundTopics};
 use tempfile::TempDir;
 use transport::CallRouter;
 use transport::cluster::Clusters;
@@ -110,12 +110,16 @@ impl Process {
 
     /// Publishes from here, in a transaction of its own.
     pub async fn publish<E: Event>(&self, id: &str, event: &E) {
-        let mut tx = self.db.write().await.expect("the one writer is free");
-        self.bus
-            .publish(&context(), &mut tx, id.to_owned(), event)
-            .await
-            .expect("subscribers accept the event");
-        tx.commit().await.expect("commits");
+        let cx = context();
+        let mut publication = self.bus.publication(&cx, event);
+        loop {
+            publication.gather().await;
+            let mut tx = self.db.write().await.expect("the one writer is free");
+            let effect = publication.publish(&mut tx, id.to_owned()).await;
+            if effect.expect("subscribers accept the event") == Effect::Applied {
+                return tx.commit().await.expect("commits");
+            }
+        }
     }
 
     /// What was published from here.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use contract::{CallContext, ComponentName, Deadline, Event, Pending, Refusal};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
-use storage::{Bus, Consumer, Database, GatheringSubscriber, Migration, Options, OutboundTopics, Source, Tx};
+use storage::{
+    Bus, Consumer, Database, Effect, GatheringSubscriber, Migration, Options, OutboundTopics, Source, Tx,
+};
 use tempfile::TempDir;
 
 pub const PUBLISHER: ComponentName = ComponentName::of("photo");
@@ -46,7 +48,8 @@ const TABLES: &[Migration] = &[Migration {
     version: 1,
     name: "what was published, and what was applied",
     sql: "CREATE TABLE written (number BIGINT NOT NULL);
-          CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);",
+          CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);
+          CREATE TABLE changed (number BIGINT NOT NULL);",
 }];
 
 pub fn context() -> CallContext {
@@ -131,7 +134,11 @@ impl GatheringSubscriber<Posted> for Ledger {
         tx: &'a mut Tx,
         event: &'a Posted,
         (): (),
-    ) -> Pending<'a, ()> {
+    ) -> Pending<'a, Effect> {
+        Box::pin(async move { self.write(tx, event.number.cast_signed()).await.map(|()| Effect::Applied) })
+    }
+
+    fn apply_alone<'a>(&'a self, _: &'a CallContext, tx: &'a mut Tx, event: &'a Posted) -> Pending<'a, ()> {
         Box::pin(self.write(tx, event.number.cast_signed()))
     }
 }
@@ -149,6 +156,15 @@ impl GatheringSubscriber<Withdrawn> for Ledger {
         tx: &'a mut Tx,
         event: &'a Withdrawn,
         (): (),
+    ) -> Pending<'a, Effect> {
+        Box::pin(async move { self.write(tx, -event.number.cast_signed()).await.map(|()| Effect::Applied) })
+    }
+
+    fn apply_alone<'a>(
+        &'a self,
+        _: &'a CallContext,
+        tx: &'a mut Tx,
+        event: &'a Withdrawn,
     ) -> Pending<'a, ()> {
         Box::pin(self.write(tx, -event.number.cast_signed()))
     }
@@ -156,18 +172,34 @@ impl GatheringSubscriber<Withdrawn> for Ledger {
 
 /// Starts a consumer of everything `source` has, into `db`.
 pub fn consume(db: &Database, ledger: &Arc<Ledger>, source: Arc<dyn Source>) -> Tasks {
-    let (bus, tasks) = (Bus::new(db.clone(), OutboundTopics::default()), Tasks::new());
+    let bus = Bus::new(db.clone(), OutboundTopics::default());
     bus.subscribe::<Posted, _>(CONSUMER, ledger.clone());
     bus.subscribe::<Withdrawn, _>(CONSUMER, ledger.clone());
+    start(db, &bus, source, vec![Posted::TOPIC, Withdrawn::TOPIC])
+}
+
+/// The same of one topic, for another subscriber.
+pub fn consume_with<S: GatheringSubscriber<Posted>>(
+    db: &Database,
+    subscriber: &Arc<S>,
+    source: Arc<dyn Source>,
+) -> Tasks {
+    let bus = Bus::new(db.clone(), OutboundTopics::default());
+    bus.subscribe::<Posted, _>(CONSUMER, subscriber.clone());
+    start(db, &bus, source, vec![Posted::TOPIC])
+}
+
+fn start(db: &Database, bus: &Bus, source: Arc<dyn Source>, topics: Vec<&'static str>) -> Tasks {
+    let tasks = Tasks::new();
     let consumer = Consumer {
         db: db.clone(),
         component: CONSUMER,
         publisher: PUBLISHER,
         source,
-        topics: vec![Posted::TOPIC, Withdrawn::TOPIC],
+        topics,
         apply_lock: Arc::default(),
     };
-    consumer.start(&bus, &tasks);
+    consumer.start(bus, &tasks);
     tasks
 }
 

@@ -12,12 +12,13 @@ use component::Identity;
 use component::service_context::{ServiceContext, Settings};
 use contract::{CallContext, Carrier, ComponentName, Deadline, Event, Refusal, RefusalKind};
 use feed_api::HomeFeed;
-use follower_api::{Followed, Unfollowed};
+use follower_api::{CountsOf, Followed, FollowersOf, Unfollowed};
+use futures_util::future::BoxFuture;
 use photo_api::{PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{ProfileDeleted, UserId};
 use runtime::Tasks;
 use runtime::random::RandomStream;
-use storage::{Blobs, Bus, Database, Synchronous};
+use storage::{Blobs, Bus, Database, Effect, Synchronous};
 use tempfile::TempDir;
 use transport::CallRouter;
 use transport::cluster::Clusters;
@@ -141,6 +142,19 @@ fn context() -> CallContext {
     )
 }
 
+/// Publishes as a service does.
+async fn publish<E: Event>(db: &Database, bus: &Bus, id: String, event: E) -> Result<(), Refusal> {
+    let cx = context();
+    let mut publication = bus.publication(&cx, &event);
+    loop {
+        publication.gather().await;
+        let mut tx = db.write().await?;
+        if publication.publish(&mut tx, id.clone()).await? == Effect::Applied {
+            return Ok(tx.commit().await?);
+        }
+    }
+}
+
 impl Stage {
     async fn open(feed_depth: u32) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
@@ -184,9 +198,26 @@ impl Stage {
     }
 
     async fn try_publish<E: Event>(&self, id: String, event: E) -> Result<(), Refusal> {
-        let mut tx = self.db.write().await?;
-        self.bus.publish(&context(), &mut tx, id, &event).await?;
-        Ok(tx.commit().await?)
+        publish(&self.db, &self.bus, id, event).await
+    }
+
+    /// What lets the graph become `edges`, and feed hear of it by `events`, at some later moment.
+    fn later<E: Event>(
+        &self,
+        edges: Edges,
+        events: Vec<E>,
+    ) -> impl FnOnce() -> BoxFuture<'static, ()> + use<E> {
+        let (graph, db, bus) = (self.graph.clone(), self.db.clone(), self.bus.clone());
+        move || {
+            Box::pin(async move {
+                graph.becomes(edges);
+                for (n, event) in events.into_iter().enumerate() {
+                    publish(&db, &bus, format!("{}/later/{n}", E::TOPIC), event)
+                        .await
+                        .expect("feed accepts it");
+                }
+            })
+        }
     }
 
     /// Publishes the plot, drawing at every step which topic is next and how
@@ -324,6 +355,77 @@ async fn an_author_who_crosses_the_line_loses_no_post() {
     stage.publish("u2".into(), Unfollowed { follower: second, followee: author }).await;
     assert_eq!(stage.feed(first).await, [y, x]);
     assert!(stage.feed(second).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_follow_between_the_question_and_the_turn_is_not_lost() {
+    let stage = Stage::open(DEPTHS[1]).await;
+    let [author, early, late] = [1, 2, 3].map(UserId::new);
+    let x = world::photo_id(author, 1);
+    stage.graph.becomes(Edges::from([(early, author)]));
+    stage.publish("f".into(), Followed { follower: early, followee: author }).await;
+    // The followers are listed, and only then there is one more.
+    let both = Edges::from([(early, author), (late, author)]);
+    let follow = vec![Followed { follower: late, followee: author }];
+    stage.graph.interrupt::<FollowersOf>(stage.later(both, follow));
+    stage.publish("p".into(), PhotoPosted { photo: world::photo(x) }).await;
+    for reader in [early, late] {
+        assert_eq!(stage.feed(reader).await, [x], "{reader}");
+    }
+}
+
+#[tokio::test]
+async fn unfollows_between_the_question_and_the_turn_do_not_hide_the_post() {
+    let stage = Stage::open(DEPTHS[1]).await;
+    let [author, first, second, third] = [1, 2, 3, 4].map(UserId::new);
+    let x = world::photo_id(author, 1);
+    stage.graph.becomes([first, second, third].map(|reader| (reader, author)).into());
+    for reader in [first, second, third] {
+        stage.publish(format!("f{reader}"), Followed { follower: reader, followee: author }).await;
+    }
+    // Three followers were counted, too many to push to, and only then two leave: the author is not merged on read
+    // any more.
+    let leave = [second, third].map(|follower| Unfollowed { follower, followee: author });
+    stage.graph.interrupt::<CountsOf>(stage.later(Edges::from([(first, author)]), leave.into()));
+    stage.publish("p".into(), PhotoPosted { photo: world::photo(x) }).await;
+    assert_eq!(stage.feed(first).await, [x]);
+    assert!(stage.feed(second).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unfollow_between_the_question_and_the_turn_of_another_hides_no_post() {
+    let stage = Stage::open(DEPTHS[1]).await;
+    let [author, first, second, third] = [1, 2, 3, 4].map(UserId::new);
+    let [x, y] = [1, 2].map(|n| world::photo_id(author, n));
+    stage.graph.becomes([first, second, third].map(|reader| (reader, author)).into());
+    for reader in [first, second, third] {
+        stage.publish(format!("f{reader}"), Followed { follower: reader, followee: author }).await;
+    }
+    stage.publish("p1".into(), PhotoPosted { photo: world::photo(x) }).await;
+    // While the readers left are counted for the second unfollow, another leaves.
+    stage.graph.becomes(Edges::from([(first, author), (second, author)]));
+    let leave = vec![Unfollowed { follower: third, followee: author }];
+    stage.graph.interrupt::<CountsOf>(stage.later(Edges::from([(first, author)]), leave));
+    stage.publish("u".into(), Unfollowed { follower: second, followee: author }).await;
+    stage.publish("p2".into(), PhotoPosted { photo: world::photo(y) }).await;
+    assert_eq!(stage.feed(first).await, [y, x]);
+}
+
+#[tokio::test]
+async fn a_post_that_no_question_was_asked_for_reaches_the_readers_known_here() {
+    let stage = Stage::open(DEPTHS[1]).await;
+    let [author, reader] = [1, 2].map(UserId::new);
+    let x = world::photo_id(author, 1);
+    stage.graph.becomes(Edges::from([(reader, author)]));
+    stage.publish("f".into(), Followed { follower: reader, followee: author }).await;
+    stage.graph.breaks(true);
+    let mut tx = stage.db.write().await.expect("the turn");
+    let event = PhotoPosted { photo: world::photo(x) };
+    stage.bus.publish(&context(), &mut tx, "p".into(), &event).await.expect("no component is called");
+    tx.commit().await.expect("commits");
+    stage.graph.breaks(false);
+    // One follower is too few to be merged on read: it was pushed.
+    assert_eq!(stage.feed(reader).await, [x]);
 }
 
 #[tokio::test]

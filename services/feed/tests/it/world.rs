@@ -1,11 +1,12 @@
 //! The components that feed asks, as they might be: a still picture for stories, and one that moves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contract::{Answer, CallContext, Pending, Refusal};
+use contract::{Answer, Call, CallContext, Pending, Refusal};
 use follower_api::{Counts, CountsOf, Followers, FollowersOf, PopularFollowedBy};
+use futures_util::future::BoxFuture;
 use photo_api::{Photo, PhotoId, PhotosByIds};
 use profile_api::{ProfilesByIds, UserId};
 use testkit::fakes::Roster;
@@ -94,11 +95,16 @@ where
     calls.answer::<ProfilesByIds>(Arc::new(Roster));
 }
 
+/// What happens after a reply was made and before the caller has it.
+type Interruption = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
 /// A `follower` whose edges the test moves.
 #[derive(Default)]
 pub struct MovingGraph {
     edges: Mutex<BTreeSet<(UserId, UserId)>>,
     broken: AtomicBool,
+    /// By the name of the call, each once.
+    interruptions: Mutex<BTreeMap<&'static str, Interruption>>,
 }
 
 impl MovingGraph {
@@ -115,6 +121,26 @@ impl MovingGraph {
     /// Whether it fails to count from now on.
     pub fn breaks(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Lets something happen between the next reply to `C` and its use.
+    pub fn interrupt<C: Call>(&self, with: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static) {
+        let mut interruptions = self.interruptions.lock().unwrap_or_else(PoisonError::into_inner);
+        interruptions.insert(C::NAME, Box::new(with));
+    }
+
+    /// A reply, and what is to happen before it is used.
+    fn reply<'a, C: Call>(&self, reply: C::Reply) -> Pending<'a, C::Reply>
+    where
+        C::Reply: Send + 'a,
+    {
+        let interruption = self.interruptions.lock().unwrap_or_else(PoisonError::into_inner).remove(C::NAME);
+        Box::pin(async move {
+            if let Some(interruption) = interruption {
+                interruption().await;
+            }
+            Ok(reply)
+        })
     }
 
     fn edges(&self) -> BTreeSet<(UserId, UserId)> {
@@ -136,7 +162,7 @@ impl Answer<CountsOf> for MovingGraph {
             return Box::pin(std::future::ready(Err(Refusal::internal("broken for this test"))));
         }
         let counts = |user| Counts { user, followers: self.followers(user).len() as u64, following: 0 };
-        ready(call.users.into_iter().map(counts).collect())
+        self.reply::<CountsOf>(call.users.into_iter().map(counts).collect())
     }
 }
 
@@ -145,7 +171,7 @@ impl Answer<FollowersOf> for MovingGraph {
         let all = self.followers(call.user);
         let total = all.len() as u64;
         let ids = all.into_iter().filter(|id| Some(*id) > call.after).take(call.limit as usize).collect();
-        ready(Followers { ids, total })
+        self.reply::<FollowersOf>(Followers { ids, total })
     }
 }
 
