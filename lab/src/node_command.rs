@@ -34,6 +34,7 @@ pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
         gateway: args.gateway,
         registry: args.registry_here,
         replicas: 1,
+        store_per_component: false,
     };
     // With --registry, other processes host the other components.
     let mut processes = vec![process.clone()];

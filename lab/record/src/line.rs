@@ -79,6 +79,9 @@ pub struct Arm {
     pub policies: BTreeMap<String, serde_json::Value>,
     /// Databases it keeps.
     pub databases: u32,
+    /// Whether components of one process keep their data in databases of their own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub store_per_component: bool,
     /// Keys in its nodes' configuration.
     pub config_keys: u32,
     /// From its first process to all serving, ms.

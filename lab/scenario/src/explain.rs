@@ -54,7 +54,15 @@ pub fn explain(
             hosts.extend(process.registry.then_some("registry"));
             hosts.extend(process.gateway.then_some("gateway"));
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
-            print(format_args!("      {} x{}: {}", process.name, process.replicas, hosts.join(", ")));
+            let stores = process.stores().len();
+            let stores =
+                if stores > 1 { format!("; {stores} databases, one per component") } else { String::new() };
+            print(format_args!("      {} x{}: {}{stores}", process.name, process.replicas, hosts.join(", ")));
+        }
+        if arm.services.values().any(|service| service.calls_in_transaction == Some(true)) {
+            print(format_args!(
+                "      subscribers call other components inside the publisher's write transaction"
+            ));
         }
         print(format_args!("      {}", resources_line(resources)));
         let lines = policy_lines(arm, remote_edges);

@@ -73,7 +73,8 @@ fn about(run: &Run, pair: Pair<'_>) -> String {
         rounds => format!("in {rounds} rounds"),
     };
     let Pair { base, other } = pair;
-    let is_one = other.databases > 1 && lints::is_one_copy(base) && !header.arms.iter().any(lints::is_copied);
+    let is_one =
+        lints::is_split(other) && lints::is_one_copy(base) && !header.arms.iter().any(lints::is_copied);
     let copy = if is_one { "one copy of " } else { "" };
     format!("{} against {copy}{}: {}, on loopback, {way}", other.name, base.name, header.scenario)
 }

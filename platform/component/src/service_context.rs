@@ -19,6 +19,9 @@ pub struct Settings {
     pub feed_depth: u32,
     /// Whether events are written in the transaction of their cause.
     pub outbox: bool,
+    /// Whether subscribers that run in the publisher's transaction call other components inside it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub calls_in_transaction: bool,
     /// Memory cost of argon2, KiB.
     pub argon2_kib: u32,
 }
@@ -26,7 +29,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         // 800 is Twitter's published trim; 7 MiB with five passes is one of OWASP's choices for argon2id.
-        Self { push_below: 1_000, feed_depth: 800, outbox: true, argon2_kib: 7 * 1024 }
+        Self {
+            push_below: 1_000,
+            feed_depth: 800,
+            outbox: true,
+            calls_in_transaction: false,
+            argon2_kib: 7 * 1024,
+        }
     }
 }
 

@@ -90,6 +90,11 @@ pub struct Placement {
     /// What brings a dead process back; unset, nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
+    /// Whether every component has a database of its own, in whatever process it lives. Without it the components of one
+    /// process share a database, with one writer. Events between databases of a process go through an outbox
+    /// that is read in place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub store_per_component: bool,
 }
 
 /// One process of a topology, with its components spelled out.
@@ -105,9 +110,34 @@ pub struct ProcessPlan {
     pub registry: bool,
     /// How many copies run.
     pub replicas: u32,
+    /// Whether each of several components has a database of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub store_per_component: bool,
+}
+
+/// A database of a process, and the components that keep their data in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePlan {
+    /// Its name: the process's, or `app.feed` where the components of `app` have one each.
+    pub name: String,
+    /// Whose data it holds, in catalogue order.
+    pub hosts: Vec<ComponentName>,
 }
 
 impl ProcessPlan {
+    /// Its databases: one for all of its components, or one for each; none without components.
+    pub fn stores(&self) -> Vec<StorePlan> {
+        if self.hosts.is_empty() {
+            return Vec::new();
+        }
+        if !self.store_per_component || self.hosts.len() == 1 {
+            return vec![StorePlan { name: self.name.clone(), hosts: self.hosts.clone() }];
+        }
+        let own =
+            |host: &ComponentName| StorePlan { name: format!("{}.{host}", self.name), hosts: vec![*host] };
+        self.hosts.iter().map(own).collect()
+    }
+
     /// A process for one component, by its name.
     pub fn holding(component: ComponentName) -> Self {
         Self {
@@ -116,6 +146,7 @@ impl ProcessPlan {
             gateway: false,
             registry: false,
             replicas: 1,
+            store_per_component: false,
         }
     }
 }
@@ -277,6 +308,10 @@ impl Placement {
         if !errors.is_empty() {
             return Err(errors);
         }
+        for plan in &mut plans {
+            // A process of one component has one database either way.
+            plan.store_per_component = self.store_per_component && plan.hosts.len() > 1;
+        }
         if !plans.iter().any(|p| p.gateway) {
             plans.insert(0, plan("gateway", Vec::new(), true));
         }
@@ -311,7 +346,8 @@ impl Placement {
 }
 
 fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
-    ProcessPlan { name: name.to_owned(), hosts, gateway, registry: false, replicas: 1 }
+    let name = name.to_owned();
+    ProcessPlan { name, hosts, gateway, registry: false, replicas: 1, store_per_component: false }
 }
 
 fn list(names: &[ComponentName]) -> String {
@@ -385,6 +421,21 @@ mod tests {
             let range = "one for each of 7 processes at least; give 7 to 1024";
             assert_eq!(errors[0].0, format!("workers = {workers} is out of range: {range}"));
         }
+    }
+
+    #[test]
+    fn components_of_a_process_share_a_database_or_have_one_each() {
+        let shared = placement(&[("app", &["gateway", "*"])], &[]);
+        let own = Placement { store_per_component: true, ..shared.clone() };
+        let stores = |placement: &Placement| {
+            let plans = placement.resolve(&FIVE).expect("valid");
+            plans.iter().flat_map(ProcessPlan::stores).map(|store| store.name).collect::<Vec<_>>()
+        };
+        assert_eq!(stores(&shared), ["app"]);
+        assert_eq!(stores(&own), ["app.profile", "app.follower", "app.feed", "app.search", "app.photo"]);
+        let each = Placement { store_per_component: true, ..placement(&[("each", &["*"])], &[]) };
+        assert_eq!(stores(&each), ["profile", "follower", "feed", "search", "photo"], "as without it");
+        assert_eq!(each.resolve(&FIVE), placement(&[("each", &["*"])], &[]).resolve(&FIVE));
     }
 
     #[test]

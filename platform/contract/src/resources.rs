@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use crate::placement::process_count;
+use crate::placement::{StorePlan, process_count};
 use crate::{ComponentName, ProcessPlan};
 
 /// Connections that read a component's data, in all copies of the component together. Each owns a thread.
@@ -16,19 +16,29 @@ pub fn share(total: u32, parts: u32, part: u32) -> u32 {
     (total / parts + u32::from(part < total % parts)).max(1)
 }
 
-/// Connections with which a copy of a process reads its database: for components with a declared `pool` that many in
-/// each copy, for the others their share of [`READERS_PER_COMPONENT`] each.
+/// Connections with which a copy of a process reads its databases.
 pub fn readers(process: &ProcessPlan, copy: u32, pool: impl Fn(ComponentName) -> Option<u32>) -> u32 {
-    let declared: u32 = process.hosts.iter().filter_map(|host| pool(*host)).sum();
-    match equal_readers(process, pool) {
+    process.stores().iter().map(|store| store_readers(process, store, copy, &pool)).sum()
+}
+
+/// Connections with which a copy of a process reads one of its databases: for components with a declared `pool` that many
+/// in each copy, for the others their share of [`READERS_PER_COMPONENT`] each.
+pub fn store_readers(
+    process: &ProcessPlan,
+    store: &StorePlan,
+    copy: u32,
+    pool: impl Fn(ComponentName) -> Option<u32>,
+) -> u32 {
+    let declared: u32 = store.hosts.iter().filter_map(|host| pool(*host)).sum();
+    match equal_readers(&store.hosts, pool) {
         0 => declared,
         equal => declared + share(equal, process.replicas, copy),
     }
 }
 
-/// Connections that all copies of a process are given together where none of its components declares `pool`.
-pub fn equal_readers(process: &ProcessPlan, pool: impl Fn(ComponentName) -> Option<u32>) -> u32 {
-    let undeclared = process.hosts.iter().filter(|host| pool(**host).is_none()).count();
+/// Connections that all copies of these components are given together where they declare no `pool`.
+pub fn equal_readers(hosts: &[ComponentName], pool: impl Fn(ComponentName) -> Option<u32>) -> u32 {
+    let undeclared = hosts.iter().filter(|host| pool(**host).is_none()).count();
     u32::try_from(undeclared).unwrap_or(u32::MAX).saturating_mul(READERS_PER_COMPONENT)
 }
 
@@ -53,6 +63,7 @@ mod tests {
             gateway: name == "gateway",
             registry: name == "registry",
             replicas,
+            store_per_component: false,
         }
     }
 
@@ -70,6 +81,9 @@ mod tests {
         assert_eq!(readers_of(&process("feed", &["feed"], 3), 3), [1, 1, 1], "at least one each");
         assert_eq!(readers_of(&process("feed", &["feed"], 1), 3), [2, 2, 2], "copies that are added later");
         assert_eq!(readers_of(&process("gateway", &[], 1), 1), [0], "no database");
+        let own = |replicas| ProcessPlan { store_per_component: true, ..process("app", &FIVE, replicas) };
+        assert_eq!(readers_of(&own(1), 1), [10], "a database each");
+        assert_eq!(readers_of(&own(3), 3), [5, 5, 5], "and in each copy at least one to each of them");
     }
 
     #[test]
@@ -77,7 +91,7 @@ mod tests {
         let pool = |name: ComponentName| (name.as_str() == "feed").then_some(3);
         assert_eq!(readers(&process("app", &FIVE, 1), 0, pool), 3 + 8);
         assert_eq!(readers(&process("feed", &["feed"], 2), 1, pool), 3, "in each copy");
-        assert_eq!(equal_readers(&process("feed", &["feed"], 2), pool), 0);
+        assert_eq!(equal_readers(&[ComponentName::of("feed")], pool), 0);
     }
 
     #[test]

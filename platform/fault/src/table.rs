@@ -123,12 +123,21 @@ impl LeaseTable {
 
     /// The faults that are active in the process, whatever calls it gets.
     pub fn active_faults(&self, now_ns: u64) -> ActiveFaults {
+        self.active_faults_of(now_ns, |_| true)
+    }
+
+    /// The same without the leases that are on another component than those that are meant: what acts on one of
+    /// several databases of a process.
+    pub fn active_faults_of(&self, now_ns: u64, is_meant: impl Fn(ComponentName) -> bool) -> ActiveFaults {
         let mut faults = ActiveFaults::default();
         if self.is_empty() {
             return faults;
         }
         for active in self.active.load().iter().filter(|active| active.is_active(now_ns)) {
             let Lease { fault, target, detours, .. } = &active.lease;
+            if target.component().is_some_and(|component| !is_meant(component)) {
+                continue;
+            }
             if fault.actuator() == Actuator::Process {
                 fault.activate(*target, active.strength(now_ns), &mut faults);
             }

@@ -41,6 +41,10 @@ pub struct ServiceOptions {
     /// are published after it, and a crash in between loses them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<bool>,
+    /// Whether subscribers that share the publisher's database call other components inside its write transaction,
+    /// so that every other writer waits for those calls. Without it they call before the transaction begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_in_transaction: Option<bool>,
     /// Connections that read its database. Components of one process share a database,
     /// and it has as many as they ask for together. Where unset, two in all copies
     /// together, and at least one in each.

@@ -109,6 +109,7 @@ impl ConsumerLoop {
     async fn pull_once(&self, wait: Duration) -> Result<(), Refusal> {
         if self.consumer.db.is_shared() && !self.hold_lease().await? {
             // Another copy consumes; it may die.
+            self.consumer.source.report(&self.topic_list, self.offset().await?.0);
             tokio::time::sleep(Duration::from_micros(LEASE_US.cast_unsigned() / 3)).await;
             return Ok(());
         }

@@ -232,18 +232,19 @@ impl Database {
         std::fs::metadata(path).map_or(0, |meta| meta.len())
     }
 
-    /// Keeps the log short and forgets what is too old to matter.
-    pub fn start_maintenance(&self, tasks: &Tasks) {
+    /// Measures the logs of a process's databases and forgets what is too old to matter.
+    pub fn start_maintenance(databases: Vec<Self>, tasks: &Tasks) {
         /// A repeat with the same key comes within minutes, not days.
         const RETENTION_US: i64 = 24 * 3_600 * 1_000_000;
         const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
-        let database = self.clone();
         tasks.spawn("storage.maintenance", runtime::ShutdownPolicy::Cancel, async move {
             loop {
-                telemetry::wal_bytes(database.wal_bytes());
+                telemetry::wal_bytes(databases.iter().map(Self::wal_bytes).sum());
                 tokio::time::sleep(MAINTENANCE_INTERVAL).await;
-                if let Err(error) = database.delete_older_than(clock::wall_us() - RETENTION_US).await {
-                    tracing::warn!(%error, "old rows were not forgotten");
+                for database in &databases {
+                    if let Err(error) = database.delete_older_than(clock::wall_us() - RETENTION_US).await {
+                        tracing::warn!(%error, "old rows were not forgotten");
+                    }
                 }
             }
         });

@@ -37,6 +37,6 @@ pub use engine::{Connection, Engine, Pool, ReadConnection};
 pub use error::StorageError;
 pub use fault::{FaultInjector, StorageFaults};
 pub use migrate::Migration;
-pub use outbox::{Batch, OutboundTopics, Outbox, Source};
+pub use outbox::{Batch, LocalSource, OutboundTopics, Outbox, Source};
 pub use subscriber::{Effect, GatheringSubscriber, Subscriber};
 pub use tx::{Tx, query};

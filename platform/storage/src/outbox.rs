@@ -60,6 +60,10 @@ pub trait Source: Send + Sync + 'static {
     /// Events of some topics, separated by commas, after a position, in the
     /// order they were published; waits for the first one.
     fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch>;
+
+    /// Reports that everything up to `after` is applied, without a pull: where another copy of the consumer pulls from an
+    /// outbox of its own process, this process's outbox hears of it from here.
+    fn report(&self, _topics: &str, _after: i64) {}
 }
 
 /// The outbox of a database. Cheap to clone.
@@ -174,6 +178,27 @@ impl Outbox {
             .collect())
     }
 
+    /// The same for a consumer known by name, which has applied everything up to `after`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn pull_for(
+        &self,
+        consumer: ComponentName,
+        topics: &str,
+        after: i64,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<Batch, Refusal> {
+        self.applied(topics, consumer, after);
+        self.pull(topics, after, limit, wait).await
+    }
+
+    /// Whether rows of one of some topics, separated by commas, are kept here.
+    pub fn keeps(&self, topics: &str) -> bool {
+        topics.split(',').any(|topic| self.outbound.has(topic))
+    }
+
     /// Records that a consumer has applied everything up to `seq`, which it reports by
     /// pulling what comes after.
     pub fn applied(&self, topics: &str, consumer: ComponentName, seq: i64) {
@@ -262,6 +287,24 @@ impl Outbox {
 impl Source for Outbox {
     fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
         Box::pin(self.pull(topics, after, limit, wait))
+    }
+}
+
+/// An outbox of the consumer's own process, read in place.
+pub struct LocalSource {
+    /// The publisher's outbox.
+    pub outbox: Outbox,
+    /// The consuming component.
+    pub consumer: ComponentName,
+}
+
+impl Source for LocalSource {
+    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+        Box::pin(self.outbox.pull_for(self.consumer, topics, after, limit, wait))
+    }
+
+    fn report(&self, topics: &str, after: i64) {
+        self.outbox.applied(topics, self.consumer, after);
     }
 }
 

@@ -89,6 +89,7 @@ impl Default for NodeConfig {
             gateway: false,
             registry: false,
             replicas: 1,
+            store_per_component: false,
         };
         Self {
             run_id: "by-hand".into(),
@@ -126,9 +127,11 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
-    /// Connections that read its database.
-    pub fn readers(&self) -> u32 {
-        self.readers.unwrap_or_else(|| resources::readers(&self.process, 0, |name| self.pool(name)))
+    /// Connections that read a database, of the components that keep their data in it. The conductor gives a process its
+    /// share; databases of one component each, and a process started by hand, have what a first copy gets.
+    pub fn readers(&self, store: &StorePlan) -> u32 {
+        let given = self.readers.filter(|_| store.hosts.len() == self.process.hosts.len());
+        given.unwrap_or_else(|| resources::store_readers(&self.process, store, 0, |name| self.pool(name)))
     }
 
     /// Connections that are declared for a component.
@@ -153,9 +156,9 @@ impl NodeConfig {
     }
 }
 
-/// The database file of a process, shared by its copies.
-pub fn database_path(data: &Path, process: &str) -> PathBuf {
-    data.join(format!("{process}.db"))
+/// The file of a database, which copies of its process share.
+pub fn database_path(data: &Path, store: &str) -> PathBuf {
+    data.join(format!("{store}.db"))
 }
 
 #[cfg(test)]
@@ -165,18 +168,23 @@ mod tests {
     #[test]
     fn components_of_a_process_add_to_its_pool() {
         let mut config = NodeConfig::default();
-        assert_eq!(config.readers(), 0, "no component, no database");
+        let readers = |config: &NodeConfig| -> Vec<u32> {
+            config.process.stores().iter().map(|store| config.readers(store)).collect()
+        };
+        assert_eq!(readers(&config), [0; 0], "no component, no database");
         config.process.hosts = ["feed", "photo"].map(ComponentName::of).to_vec();
-        assert_eq!(config.readers(), 4, "two each");
+        assert_eq!(readers(&config), [4], "two each");
         for (name, pool) in [("feed", 3), ("search", 5)] {
             config
                 .services
                 .insert(name.into(), ServiceOptions { pool: Some(pool), ..ServiceOptions::default() });
         }
-        assert_eq!(config.readers(), 3 + 2, "search lives elsewhere");
+        assert_eq!(readers(&config), [3 + 2], "search lives elsewhere");
         config.services.insert("photo".into(), ServiceOptions { pool: Some(4), ..ServiceOptions::default() });
-        assert_eq!(config.readers(), 3 + 4);
+        assert_eq!(readers(&config), [3 + 4]);
         config.readers = Some(1);
-        assert_eq!(config.readers(), 1, "the share that the conductor gives it");
+        assert_eq!(readers(&config), [1], "the share that the conductor gives it");
+        config.process.store_per_component = true;
+        assert_eq!(readers(&config), [3, 4], "in databases of their own");
     }
 }

@@ -18,13 +18,39 @@ use transport::serve::{self, Server};
 /// Everything a node opens; by default nothing, which is what a registry needs.
 #[derive(Default)]
 pub struct NodeContents {
-    /// The services that live here, in the order they are opened.
+    /// The databases here and what lives on them, in the order they are opened.
+    pub stores: Vec<StoreContents>,
+    /// The public door, where it is here.
+    pub gateway: Option<Box<dyn GatewayFactory>>,
+}
+
+/// A database, and the services that keep their data in it.
+pub struct StoreContents {
+    /// Names its file.
+    pub name: String,
+    /// The services, in the order they are opened.
     pub services: Vec<&'static Service<History>>,
     /// Topics published here that are consumed from another database: only
     /// these need outbox rows.
     pub outbound: OutboundTopics,
-    /// The public door, where it is here.
-    pub gateway: Option<Box<dyn GatewayFactory>>,
+}
+
+impl StoreContents {
+    /// Whether a component keeps its data here.
+    pub fn has(&self, component: ComponentName) -> bool {
+        self.services.iter().any(|service| service.name == component)
+    }
+
+    /// Topics a service here consumes from other databases, by publisher.
+    pub fn consumed_topics(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
+        let publishers: BTreeSet<ComponentName> =
+            service.consumes.iter().map(|topic| topic.publisher).collect();
+        let topics_of = |publisher| {
+            let own = service.consumes.iter().filter(move |topic| topic.publisher == publisher);
+            (publisher, own.map(|topic| topic.name).collect())
+        };
+        publishers.into_iter().filter(|name| !self.has(*name)).map(topics_of).collect()
+    }
 }
 
 impl NodeContents {
@@ -32,29 +58,22 @@ impl NodeContents {
     pub fn single(service: &'static Service<History>) -> Self {
         let outbound =
             OutboundTopics::without_known_consumers(service.publishes.iter().map(|topic| topic.name));
-        Self { services: vec![service], outbound, gateway: None }
+        let store = StoreContents { name: service.name.to_string(), services: vec![service], outbound };
+        Self { stores: vec![store], gateway: None }
+    }
+
+    /// The services that live here, in the order they are opened.
+    pub fn services(&self) -> impl Iterator<Item = &'static Service<History>> + '_ {
+        self.stores.iter().flat_map(|store| store.services.iter().copied())
     }
 
     /// Components of other processes that are called or consumed from here.
     pub fn remote_dependencies(&self) -> BTreeSet<ComponentName> {
-        let called =
-            self.services.iter().flat_map(|service| service.calls).map(|name| ComponentName::of(name));
-        let consumed = self.services.iter().flat_map(|service| service.consumes).map(|topic| topic.publisher);
+        let called = self.services().flat_map(|service| service.calls).map(|name| ComponentName::of(name));
+        let consumed = self.services().flat_map(|service| service.consumes).map(|topic| topic.publisher);
         let upstreams = self.gateway.iter().flat_map(|gateway| gateway.upstreams());
-        let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
+        let here = |name: &ComponentName| self.services().any(|service| service.name == *name);
         called.chain(consumed).chain(upstreams).filter(|name| !here(name)).collect()
-    }
-
-    /// Topics a service here consumes from other databases, by publisher.
-    pub fn consumed_topics(&self, service: &Service<History>) -> Vec<(ComponentName, Vec<&'static str>)> {
-        let publishers: BTreeSet<ComponentName> =
-            service.consumes.iter().map(|topic| topic.publisher).collect();
-        let here = |name: &ComponentName| self.services.iter().any(|service| service.name == *name);
-        let topics_of = |publisher| {
-            let own = service.consumes.iter().filter(move |topic| topic.publisher == publisher);
-            (publisher, own.map(|topic| topic.name).collect())
-        };
-        publishers.into_iter().filter(|name| !here(name)).map(topics_of).collect()
     }
 }
 

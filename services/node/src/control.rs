@@ -8,34 +8,28 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use component::Service;
 use component::web::RefusalResponse;
 use contract::Refusal;
-use history::History;
 use serde::{Deserialize, Serialize};
-use storage::{Bus, Database};
 use tokio::sync::Notify;
 use transport::CallRouter;
 
 use crate::PublicGateway;
+use crate::stores::Store;
 
 /// What a node keeps, component by component, as digests without wall-clock fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateDigest {
     /// Component and the hex digest of its tables.
     pub components: std::collections::BTreeMap<String, String>,
-    /// Events published here that a consumer elsewhere has not applied yet, as far as this copy knows.
+    /// Events published here that a consumer in another database has not applied yet, as far as this copy knows.
     pub waiting: u64,
 }
 
 /// What the control routes reach.
 pub struct ControlState {
-    /// The node's database; none without components.
-    pub db: Option<Database>,
-    /// The bus of its components.
-    pub bus: Option<Bus>,
-    /// Services here.
-    pub services: Vec<&'static Service<History>>,
+    /// The node's databases and the services on them; none without components.
+    pub stores: Vec<Store>,
     /// Calls between components.
     pub calls: CallRouter,
     /// The public door, if it is here.
@@ -67,16 +61,14 @@ pub(crate) async fn with_token(State(token): State<Arc<str>>, request: Request, 
 
 async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDigest>, RefusalResponse> {
     let mut components = std::collections::BTreeMap::new();
-    if let Some(db) = &state.db {
-        for service in &state.services {
-            let digest = (service.digest)(db).await?;
+    let mut waiting = 0;
+    for store in &state.stores {
+        for service in &store.services {
+            let digest = (service.digest)(&store.db).await?;
             components.insert(service.name.to_string(), format!("{digest:016x}"));
         }
+        waiting += store.bus.outbox().waiting().await?;
     }
-    let waiting = match &state.bus {
-        Some(bus) => bus.outbox().waiting().await?,
-        None => 0,
-    };
     Ok(Json(StateDigest { components, waiting }))
 }
 

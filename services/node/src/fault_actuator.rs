@@ -11,13 +11,15 @@ use storage::{Database, StorageFaults};
 use tokio::sync::Notify;
 use transport::Clusters;
 
+use crate::stores::Store;
+
 /// Leases that lapse are noticed this late at the latest; those that come or are ended, at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the faults of a process act on.
 pub(crate) struct FaultActuator {
     pub faults: Arc<LeaseTable>,
-    pub db: Option<Database>,
+    pub stores: Vec<Store>,
     pub clusters: Clusters,
     /// What `/readyz` answers.
     pub ready: Arc<AtomicBool>,
@@ -32,6 +34,14 @@ pub(crate) struct FaultActuator {
 struct HeldResources {
     burners: Arc<AtomicU32>,
     burning: u32,
+    previous: ActiveFaults,
+    /// By database.
+    databases: Vec<HeldConnections>,
+}
+
+/// What is held of one database.
+#[derive(Default)]
+struct HeldConnections {
     lock: Option<storage::Tx>,
     readers: Vec<storage::ReadConnection>,
     previous: ActiveFaults,
@@ -45,11 +55,15 @@ impl FaultActuator {
         self.faults.on_change(move || notify.notify_one());
         tasks.spawn("fault.actuator", ShutdownPolicy::Cancel, async move {
             let mut held = HeldResources::default();
+            held.databases.resize_with(self.stores.len(), HeldConnections::default);
             loop {
                 let now_ns = clock::now_ns();
                 self.faults.sweep(now_ns);
-                let active = self.faults.active_faults(now_ns);
-                self.apply(&mut held, active).await;
+                self.apply(&mut held, self.faults.active_faults(now_ns));
+                for (store, held) in self.stores.iter().zip(&mut held.databases) {
+                    let is_here = |component| store.has(component);
+                    held.apply(&store.db, self.faults.active_faults_of(now_ns, is_here)).await;
+                }
                 if self.faults.is_empty() {
                     changed.notified().await;
                 } else {
@@ -60,7 +74,7 @@ impl FaultActuator {
         });
     }
 
-    async fn apply(&self, held: &mut HeldResources, active: ActiveFaults) {
+    fn apply(&self, held: &mut HeldResources, active: ActiveFaults) {
         set_burners(held, active.burners);
         self.count_hits();
         if active != held.previous {
@@ -75,43 +89,49 @@ impl FaultActuator {
                 registry.set_fault(active.registry);
             }
             self.clusters.set_detours(active.detours.clone());
-            if let Some(db) = &self.db {
-                db.faults().set(StorageFaults {
-                    slow: active.disk.slow,
-                    full: active.disk.full,
-                    broken: active.disk.broken,
-                    delivery_stopped: active.delivery_stopped,
-                    poisoned: active.poisoned.clone(),
-                    dead_letters: active.dead_letters,
-                    reordered: active.reordered.clone(),
-                });
-            }
             held.previous = active;
-        }
-        let Some(db) = &self.db else { return };
-        match (held.previous.db_locked, held.lock.is_some()) {
-            // Taking the lock waits for its holder: tried again at the next poll.
-            (true, false) => {
-                held.lock = tokio::time::timeout(POLL_INTERVAL, db.write()).await.ok().and_then(Result::ok)
-            }
-            (false, true) => held.lock = None,
-            _ => {}
-        }
-        let keep = held.previous.readers.map_or(0, |limit| db.readers().saturating_sub(limit)) as usize;
-        held.readers.truncate(keep);
-        while held.readers.len() < keep {
-            match tokio::time::timeout(POLL_INTERVAL, db.read()).await {
-                Ok(Ok(read)) => held.readers.push(read),
-                // All are in use just now.
-                _ => break,
-            }
         }
     }
 
     /// Counts the hits since the last poll for the leases of their kinds.
     fn count_hits(&self) {
-        for (kind, times) in self.db.iter().flat_map(|db| db.faults().take_hits()) {
+        for (kind, times) in self.stores.iter().flat_map(|store| store.db.faults().take_hits()) {
             self.faults.count_hits(kind, times);
+        }
+    }
+}
+
+impl HeldConnections {
+    /// Applies the faults that act on one database.
+    async fn apply(&mut self, db: &Database, active: ActiveFaults) {
+        if active != self.previous {
+            db.faults().set(StorageFaults {
+                slow: active.disk.slow,
+                full: active.disk.full,
+                broken: active.disk.broken,
+                delivery_stopped: active.delivery_stopped,
+                poisoned: active.poisoned.clone(),
+                dead_letters: active.dead_letters,
+                reordered: active.reordered.clone(),
+            });
+            self.previous = active;
+        }
+        match (self.previous.db_locked, self.lock.is_some()) {
+            // Taking the lock waits for its holder: tried again at the next poll.
+            (true, false) => {
+                self.lock = tokio::time::timeout(POLL_INTERVAL, db.write()).await.ok().and_then(Result::ok)
+            }
+            (false, true) => self.lock = None,
+            _ => {}
+        }
+        let keep = self.previous.readers.map_or(0, |limit| db.readers().saturating_sub(limit)) as usize;
+        self.readers.truncate(keep);
+        while self.readers.len() < keep {
+            match tokio::time::timeout(POLL_INTERVAL, db.read()).await {
+                Ok(Ok(read)) => self.readers.push(read),
+                // All are in use just now.
+                _ => break,
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
-//! A process: its components, their database, its servers, its end. Knows no service by name.
+//! A process: its components, their databases, its servers, its end. Knows no service by name.
 //!
 //! - [`config`]: the configuration of a process.
 //! - [`contents`]: what it is made of: services, and perhaps the public door.
 //! - [`node`](mod@node): opens them, serves them, closes them.
 //! - [`control`]: control routes for the lab, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
+//! - [`stores`]: its databases, one for all components or one for each.
 //! - [`program`](mod@program): a node and the process around it; a service, the registry or the door alone
 //!   as its own program. `check` asks whether one is ready.
 //!
@@ -18,8 +19,9 @@ pub mod node;
 pub mod outbox;
 pub mod program;
 mod readiness;
+pub mod stores;
 
 pub use config::{NodeConfig, database_path};
-pub use contents::{GatewayContext, GatewayFactory, NodeContents, PublicGateway};
+pub use contents::{GatewayContext, GatewayFactory, NodeContents, PublicGateway, StoreContents};
 pub use node::{Node, NodeError};
 pub use program::{program, run};

@@ -10,24 +10,26 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
 use component::web::RefusalResponse;
-use component::{Identity, OpenError, ServiceContext};
+use component::{Identity, OpenError, Service, ServiceContext};
 use contract::{ComponentName, Refusal, RefusalKind};
 use discovery::instance::{Epoch, InstanceId, ServiceName};
 use discovery::{Location, Registrar, Registration, Registry, Watch, Watcher};
+use history::History;
 use policy::EdgePattern;
 use runtime::{ShutdownPolicy, Tasks, clock};
-use storage::{Blobs, Bus, Consumer, Database, Options as DatabaseOptions, Source, StorageError};
+use storage::{Blobs, Consumer, LocalSource, Source, StorageError};
 use telemetry::Telemetry;
 use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
 use transport::{CallRouter, CallRouterOptions, Clusters};
 
-use crate::config::{NodeConfig, database_path};
+use crate::config::NodeConfig;
 use crate::contents::{GatewayContext, NodeContents, PublicGateway};
 use crate::control::{self, ControlState};
 use crate::fault_actuator::FaultActuator;
 use crate::outbox::{self, HttpSource};
+use crate::stores::{self, Store};
 
 /// Time tasks have to end after the doors are closed.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -40,8 +42,6 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
-/// How often the outbox is trimmed: seldom, a transaction is dear and rows are small.
-const TRIM_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ pub struct Node {
     registry: Option<Registry>,
     registrar: Option<Registrar>,
     telemetry: Arc<Telemetry>,
-    db: Option<Database>,
+    stores: Vec<Store>,
     calls: CallRouter,
     tasks: Tasks,
     leave: Arc<Notify>,
@@ -143,14 +143,7 @@ impl Node {
             clusters: &clusters,
             token: &token,
         };
-        let mut rest = Router::new();
-        let (mut db, mut bus) = (None, None);
-        if !contents.services.is_empty() {
-            let opened = builder.open_components().await?;
-            rest = opened.rest;
-            db = Some(opened.db);
-            bus = Some(opened.bus);
-        }
+        let OpenComponents { rest, stores } = builder.open_components().await?;
         let leave = Arc::new(Notify::new());
         let registry = config.process.registry.then(|| Registry::new(discovery::Options::new(token.clone())));
         if let Some(registry) = &registry {
@@ -173,9 +166,7 @@ impl Node {
         };
         let ready = Arc::new(AtomicBool::new(true));
         let state = ControlState {
-            db: db.clone(),
-            bus: bus.clone(),
-            services: contents.services.clone(),
+            stores: stores.clone(),
             calls: calls.clone(),
             gateway: door.clone(),
             leave: leave.clone(),
@@ -188,8 +179,9 @@ impl Node {
             .merge(control::router(Arc::new(state)))
             .merge(telemetry::router(telemetry.clone()))
             .merge(health(ready.clone()));
-        if let Some(bus) = &bus {
-            inside = inside.merge(outbox::router(bus.clone(), token.clone()));
+        if !stores.is_empty() {
+            let buses = stores.iter().map(|store| store.bus.clone()).collect();
+            inside = inside.merge(outbox::router(buses, token.clone()));
         }
         if let Some(registry) = &registry {
             inside = inside.merge(registry.router());
@@ -214,19 +206,16 @@ impl Node {
         };
         let actuator = FaultActuator {
             faults,
-            db: db.clone(),
+            stores: stores.clone(),
             clusters: clusters.clone(),
             ready,
             registrar: registrar.clone(),
             registry: registry.clone(),
         };
         actuator.start(&tasks);
-        if let Some(bus) = &bus {
-            start_trimming(&tasks, bus.clone());
-        }
-        start_upkeep(&tasks, telemetry.clone(), bus.zip(config.hosts().first().copied()));
-        if let Some(db) = &db {
-            db.start_maintenance(&tasks);
+        start_upkeep(&tasks, telemetry.clone(), stores.clone());
+        if !stores.is_empty() {
+            stores::start_maintenance(&tasks, &stores);
         }
         Ok(Self {
             internal,
@@ -235,7 +224,7 @@ impl Node {
             registry,
             registrar,
             telemetry,
-            db,
+            stores,
             calls,
             tasks,
             leave,
@@ -276,8 +265,8 @@ impl Node {
         self.tasks.finish(SHUTDOWN_GRACE).await;
         let counts = self.telemetry.shutdown().await;
         tracing::info!(component = %self.component, ?counts, "left");
-        if let Some(db) = &self.db {
-            db.close().await;
+        for store in &self.stores {
+            store.db.close().await;
         }
     }
 }
@@ -296,37 +285,27 @@ struct NodeBuilder<'a> {
 
 struct OpenComponents {
     rest: Router,
-    db: Database,
-    bus: Bus,
+    stores: Vec<Store>,
 }
 
 impl NodeBuilder<'_> {
-    /// Opens the components that live here, in catalogue order.
+    /// Opens the databases here and the components on them, in catalogue order.
     async fn open_components(&self) -> Result<OpenComponents, NodeError> {
         let config = self.config;
+        if self.contents.stores.is_empty() {
+            return Ok(OpenComponents { rest: Router::new(), stores: Vec::new() });
+        }
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
-        let options = DatabaseOptions {
-            shared: config.shared || config.process.replicas > 1,
-            readers: config.readers(),
-            ..DatabaseOptions::default()
-        };
-        let db = Database::open(&database_path(&config.data, &config.process.name), options)
-            .await
-            .map_err(wrong)?;
+        let stores = stores::open(config, self.contents, self.tasks).await.map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
-        let mut bus = Bus::new(db.clone(), self.contents.outbound.clone());
-        if !config.settings.outbox {
-            bus.dual_write(self.tasks.clone());
-        }
         let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
-        for service in &self.contents.services {
-            db.migrate(service.name, service.migrations).await.map_err(wrong)?;
+        for (store, service) in services_of(&stores) {
             let context = ServiceContext {
                 name: service.name,
-                db: db.clone(),
-                bus: bus.clone(),
+                db: store.db.clone(),
+                bus: store.bus.clone(),
                 blobs: blobs.clone(),
                 tasks: self.tasks.clone(),
                 identity: identity.clone(),
@@ -336,27 +315,41 @@ impl NodeBuilder<'_> {
             let opened = runtime::scope::within(service.name, (service.open)(&context)).await?;
             rest = rest.merge(opened.layer(self.calls.server_layer(service.name)));
         }
-        for service in &self.contents.services {
-            let apply_lock = Arc::new(Mutex::new(()));
-            for (publisher, topics) in self.contents.consumed_topics(service) {
-                let source: Arc<dyn Source> = Arc::new(HttpSource {
-                    publisher,
-                    consumer: service.name,
-                    clusters: self.clusters.clone(),
-                    token: self.token.clone(),
-                });
-                let consumer = Consumer {
-                    db: db.clone(),
-                    component: service.name,
-                    publisher,
-                    source,
-                    topics,
-                    apply_lock: apply_lock.clone(),
-                };
-                consumer.start(&bus, self.tasks);
+        self.start_consumers(&stores);
+        Ok(OpenComponents { rest: rest.layer(Extension(identity)), stores })
+    }
+
+    /// Consumes what services here need to hear from other databases, of this process or another.
+    fn start_consumers(&self, stores: &[Store]) {
+        for (store, contents) in stores.iter().zip(&self.contents.stores) {
+            for service in &store.services {
+                let apply_lock = Arc::new(Mutex::new(()));
+                for (publisher, topics) in contents.consumed_topics(service) {
+                    let consumer = Consumer {
+                        db: store.db.clone(),
+                        component: service.name,
+                        publisher,
+                        source: self.source(stores, publisher, service.name),
+                        topics,
+                        apply_lock: apply_lock.clone(),
+                    };
+                    consumer.start(&store.bus, self.tasks);
+                }
             }
         }
-        Ok(OpenComponents { rest: rest.layer(Extension(identity)), db, bus })
+    }
+
+    /// Where the events of a publisher are pulled from.
+    fn source(&self, stores: &[Store], publisher: ComponentName, consumer: ComponentName) -> Arc<dyn Source> {
+        match stores.iter().find(|store| store.has(publisher)) {
+            Some(here) => Arc::new(LocalSource { outbox: here.bus.outbox().clone(), consumer }),
+            None => Arc::new(HttpSource {
+                publisher,
+                consumer,
+                clusters: self.clusters.clone(),
+                token: self.token.clone(),
+            }),
+        }
     }
 
     /// Follows the registry for every component that is needed here and runs elsewhere.
@@ -376,13 +369,13 @@ impl NodeBuilder<'_> {
     /// Announces the components that live here.
     async fn announce(&self, listen: SocketAddr) -> Result<Option<Registrar>, NodeError> {
         let config = self.config;
-        let Some(registry) = self.registry.clone().filter(|_| !self.contents.services.is_empty()) else {
+        let Some(registry) = self.registry.clone().filter(|_| !self.contents.stores.is_empty()) else {
             return Ok(None);
         };
         let addr = advertised_address(listen, &registry)
             .await
             .map_err(|source| NodeError::NoRouteToRegistry { registry: registry.clone(), source })?;
-        let services = self.contents.services.iter().map(|service| ServiceName::from(service.name));
+        let services = self.contents.services().map(|service| ServiceName::from(service.name));
         let epoch = Epoch(u64::try_from(clock::wall_us()).unwrap_or_default());
         let id =
             InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
@@ -449,28 +442,17 @@ async fn wrong_method() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
-fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, bus: Option<(Bus, ComponentName)>) {
+/// The services here, each with its database.
+fn services_of(stores: &[Store]) -> impl Iterator<Item = (&Store, &'static Service<History>)> {
+    stores.iter().flat_map(|store| store.services.iter().map(move |service| (store, *service)))
+}
+
+fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, stores: Vec<Store>) {
     tasks.spawn("telemetry.upkeep", ShutdownPolicy::Cancel, async move {
         loop {
             tokio::time::sleep(UPKEEP_INTERVAL).await;
             telemetry.upkeep();
-            if let Some((bus, component)) = &bus
-                && let Err(error) = bus.outbox().record_metrics(*component).await
-            {
-                tracing::warn!(%error, "the outbox could not be measured");
-            }
-        }
-    });
-}
-
-/// Drops what every consumer has applied.
-fn start_trimming(tasks: &Tasks, bus: Bus) {
-    tasks.spawn("outbox.trim", ShutdownPolicy::Cancel, async move {
-        loop {
-            tokio::time::sleep(TRIM_INTERVAL).await;
-            if let Err(error) = bus.outbox().trim().await {
-                tracing::warn!(%error, "the outbox could not be trimmed");
-            }
+            stores::record_metrics(&stores).await;
         }
     });
 }

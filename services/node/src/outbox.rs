@@ -30,23 +30,26 @@ struct Pull {
     consumer: String,
 }
 
-/// The publisher's side; needs the run's token.
-pub fn router(bus: Bus, token: Arc<str>) -> Router {
+/// The publishers' side, over the databases of a process; needs the run's token.
+pub fn router(buses: Vec<Bus>, token: Arc<str>) -> Router {
+    let buses: Arc<[Bus]> = buses.into();
     Router::new()
         .route("/outbox/{topics}", get(pull))
         .layer(middleware::from_fn_with_state(token, control::with_token))
-        .with_state(bus)
+        .with_state(buses)
 }
 
 async fn pull(
-    State(bus): State<Bus>,
+    State(buses): State<Arc<[Bus]>>,
     Path(topics): Path<String>,
     Query(pull): Query<Pull>,
 ) -> Result<Json<Batch>, RefusalResponse> {
     let wait = Duration::from_millis(pull.wait_ms).min(MAX_WAIT);
-    let outbox = bus.outbox();
-    outbox.applied(&topics, ComponentName::intern(&pull.consumer), pull.after);
-    Ok(Json(outbox.pull(&topics, pull.after, pull.limit.clamp(1, MAX_ROWS), wait).await?))
+    // The topics of one publisher are in one database; of a topic that none keeps, each has no rows.
+    let bus = buses.iter().find(|bus| bus.outbox().keeps(&topics)).or(buses.first());
+    let outbox = bus.ok_or_else(|| Refusal::not_found("outbox"))?.outbox();
+    let (consumer, limit) = (ComponentName::intern(&pull.consumer), pull.limit.clamp(1, MAX_ROWS));
+    Ok(Json(outbox.pull_for(consumer, &topics, pull.after, limit, wait).await?))
 }
 
 /// The consumer's side: one publisher, reached through whichever copy is up.

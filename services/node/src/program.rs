@@ -95,7 +95,14 @@ fn default_public() -> SocketAddr {
 }
 
 fn empty_process(name: &str) -> ProcessPlan {
-    ProcessPlan { name: name.into(), hosts: Vec::new(), gateway: false, registry: false, replicas: 1 }
+    ProcessPlan {
+        name: name.into(),
+        hosts: Vec::new(),
+        gateway: false,
+        registry: false,
+        replicas: 1,
+        store_per_component: false,
+    }
 }
 
 impl ProgramArgs {

@@ -20,6 +20,6 @@ pub use catalogue::{CATALOGUE, components};
 
 /// Runs the process of a configuration until it is asked to leave; see [`node::run`].
 pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {
-    let parts = contents::parts(config.hosts(), config.process.gateway);
+    let parts = contents::parts(&config.process);
     node::run(config, parts, lifeline)
 }

@@ -15,9 +15,9 @@ use crate::catalogue;
 /// # Errors
 /// When a file cannot be made or a table refuses its rows.
 pub async fn load(data: &Path, processes: &[ProcessPlan], history: &History) -> Result<(), StorageError> {
-    for process in processes.iter().filter(|process| !process.hosts.is_empty()) {
-        let db = Database::open(&database_path(data, &process.name), Options::bulk()).await?;
-        for service in catalogue::hosted(&process.hosts) {
+    for store in processes.iter().flat_map(ProcessPlan::stores) {
+        let db = Database::open(&database_path(data, &store.name), Options::bulk()).await?;
+        for service in catalogue::hosted(&store.hosts) {
             db.migrate(service.name, service.migrations).await?;
             let mut tx = db.write().await?;
             (service.load)(&mut tx, history).await?;

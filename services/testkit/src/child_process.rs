@@ -57,7 +57,7 @@ async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>) -> Sock
     let router = process
         .calls
         .router()
-        .merge(node::outbox::router(process.bus.clone(), RUN_TOKEN.into()))
+        .merge(node::outbox::router(vec![process.bus.clone()], RUN_TOKEN.into()))
         .merge(registry.router());
     let listener =
         transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");

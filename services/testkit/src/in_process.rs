@@ -1,7 +1,6 @@
 //! The service in this process, reached by function calls.
 
 use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
-use tower::ServiceExt;
 
 use crate::client::context;
 use crate::subject::Process;
@@ -41,9 +40,7 @@ impl InProcess {
 
 impl Client for InProcess {
     async fn send(&self, request: Request) -> Reply {
-        let response =
-            self.router.clone().oneshot(request.into_http()).await.expect("a router is infallible");
-        Reply::read(response).await
+        request.send_to(&self.router).await
     }
 
     async fn ask<C: Call>(&self, call: C) -> Result<C::Reply, Refusal> {

@@ -1,5 +1,6 @@
 //! A REST request and the reply to it.
 
+use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -7,6 +8,7 @@ use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::Value;
+use tower::ServiceExt;
 
 /// A request, built up a word at a time.
 #[derive(Clone, Debug)]
@@ -82,6 +84,11 @@ impl Request {
     pub fn body(mut self, media_type: &str, bytes: impl Into<Bytes>) -> Self {
         self.body = Some((media_type.to_owned(), bytes.into()));
         self
+    }
+
+    /// Sends it to routes of this process, by function call.
+    pub async fn send_to(self, router: &Router) -> Reply {
+        Reply::read(router.clone().oneshot(self.into_http()).await.expect("a router is infallible")).await
     }
 
     /// As HTTP sees it.

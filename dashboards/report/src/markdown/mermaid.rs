@@ -113,6 +113,7 @@ mod tests {
             remote_edges: vec!["gateway->feed".into(), "gateway->gone".into()],
             policies: Default::default(),
             databases: 1,
+            store_per_component: false,
             config_keys: 1,
             ready_ms: 1,
             resources: None,

@@ -173,6 +173,7 @@ mod tests {
             remote_edges: ["gateway->feed", "gateway->photo", "photo->feed"].map(Into::into).into(),
             policies: Default::default(),
             databases: 1,
+            store_per_component: false,
             config_keys: 1,
             ready_ms: 1,
             resources: None,

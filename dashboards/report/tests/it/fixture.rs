@@ -36,6 +36,7 @@ fn header() -> Header {
         remote_edges: if letter == 'B' { vec!["feed->follower".into()] } else { Vec::new() },
         policies: BTreeMap::new(),
         databases: 1,
+        store_per_component: false,
         config_keys: 10,
         ready_ms: 30,
         resources: None,

@@ -26,6 +26,8 @@ pub struct ArmLayout {
     pub remote_edges: Vec<String>,
     /// Components with a declared cache.
     pub cached: Vec<String>,
+    /// Whether components of one process keep their data in databases of their own.
+    pub store_per_component: bool,
 }
 
 impl ArmLayout {
@@ -37,7 +39,9 @@ impl ArmLayout {
     ) -> Self {
         let (local_edges, remote_edges) = suite::catalogue::edges(processes);
         let cached = services.iter().filter(|(_, service)| service.cache.is_some());
-        Self { instances, local_edges, remote_edges, cached: cached.map(|(name, _)| name.clone()).collect() }
+        let cached = cached.map(|(name, _)| name.clone()).collect();
+        let store_per_component = processes.iter().any(|process| process.store_per_component);
+        Self { instances, local_edges, remote_edges, cached, store_per_component }
     }
 
     /// The layout that an arm will have once it has started.

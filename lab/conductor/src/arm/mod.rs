@@ -144,7 +144,6 @@ impl Arm {
         let data = &self.plan.config.data;
         let sampled = |instance: &Arc<Instance>| {
             let status = instance.status();
-            let has_database = !instance.process.hosts.is_empty();
             SampledInstance {
                 name: instance.name.clone(),
                 pid: status.pid,
@@ -153,7 +152,7 @@ impl Arm {
                 state: status.health.as_str(),
                 is_up: status.health == instance::Health::Up,
                 restarts: status.restarts,
-                database: has_database.then(|| data.join(&instance.process.name)),
+                databases: instance.process.stores().iter().map(|store| data.join(&store.name)).collect(),
             }
         };
         SampledArm { letter: self.plan.letter, instances: self.instances().iter().map(sampled).collect() }

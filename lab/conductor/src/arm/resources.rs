@@ -62,8 +62,8 @@ pub fn given(arm: &scenario::Arm, processes: &[ProcessPlan], workers: u32, telem
     let (mut readers, mut workers, mut writers, mut expected) = (0, 0, 0, 0);
     for process in processes {
         let declared: u32 = process.hosts.iter().filter_map(|host| pool(*host)).sum();
-        expected += declared * process.replicas + resources::equal_readers(process, pool);
-        writers += if process.hosts.is_empty() { 0 } else { process.replicas };
+        expected += declared * process.replicas + resources::equal_readers(&process.hosts, pool);
+        writers += process.replicas * u32::try_from(process.stores().len()).unwrap_or(u32::MAX);
         for copy in 0..process.replicas {
             readers += resources::readers(process, copy, pool);
             workers += resources::workers(processes, process, copy, total_workers);

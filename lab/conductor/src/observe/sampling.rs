@@ -44,8 +44,8 @@ pub struct SampledInstance {
     pub is_up: bool,
     /// Restarts so far.
     pub restarts: u32,
-    /// Its database's file, without the extension.
-    pub database: Option<PathBuf>,
+    /// The files of its databases, without the extension.
+    pub databases: Vec<PathBuf>,
 }
 
 /// A process outside the arms whose cost is recorded as well: the generator, the lab itself.
@@ -171,7 +171,7 @@ impl Sampler {
             components: instance.components.clone(),
             state: instance.state.to_owned(),
             restarts: instance.restarts,
-            db_bytes: instance.database.as_deref().map_or(0, database_bytes),
+            db_bytes: instance.databases.iter().map(|database| database_bytes(database)).sum(),
             scraped: metrics.is_some(),
             parts: metrics.map_or_else(BTreeMap::new, NodeMetrics::parts_ns),
             requests: metrics.map_or(0, NodeMetrics::requests),

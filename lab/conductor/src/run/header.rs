@@ -104,7 +104,7 @@ pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
 
 fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_ms: u64) -> record::Arm {
     let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
-    let databases = planned.processes.iter().filter(|process| !process.hosts.is_empty()).count();
+    let databases = planned.processes.iter().flat_map(ProcessPlan::stores).count();
     let config = &planned.plan.config;
     record::Arm {
         letter: planned.letter,
@@ -117,6 +117,7 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         local_edges,
         remote_edges,
         databases: u32::try_from(databases).unwrap_or(u32::MAX),
+        store_per_component: planned.processes.iter().any(|process| process.store_per_component),
         ready_ms,
         resources: Some(planned.plan.resources.clone()),
     }
@@ -215,5 +216,16 @@ mod tests {
         let readers = |arm: &record::Arm| arm.resources.as_ref().map(|given| given.readers);
         assert_eq!((readers(micro), readers(mono)), (Some(10), Some(10)));
         assert!(!header.has_copies);
+    }
+
+    #[test]
+    fn databases_are_counted_as_the_topology_has_them() {
+        let stores = fixture::two_arms("")
+            .replace("[\"gateway\", \"*\"] }", "[\"gateway\", \"*\"] }\nstore_per_component = true");
+        let header = fixture::header_of(&stores);
+        let [micro, mono] = &header.arms[..] else { panic!("two arms") };
+        assert_eq!((micro.databases, mono.databases), (5, 5));
+        assert_eq!((micro.store_per_component, mono.store_per_component), (false, true));
+        assert_eq!(mono.instances.len(), 1, "in one process");
     }
 }

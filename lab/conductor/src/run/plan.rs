@@ -77,6 +77,10 @@ impl RunPlan<'_> {
             settings: component::service_context::Settings {
                 push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
                 outbox: arm.services.values().all(|service| service.outbox != Some(false)),
+                calls_in_transaction: arm
+                    .services
+                    .values()
+                    .any(|service| service.calls_in_transaction == Some(true)),
                 feed_depth: scenario.load.feed.depth,
                 ..component::service_context::Settings::default()
             },

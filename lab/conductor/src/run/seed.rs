@@ -136,13 +136,13 @@ impl SeededData {
     }
 }
 
-/// Which processes hold which components: one database each.
+/// Which databases hold the data of which components.
 fn layout(processes: &[ProcessPlan]) -> String {
-    let with_data = processes.iter().filter(|process| !process.hosts.is_empty());
-    let text: Vec<String> = with_data
-        .map(|process| {
-            let hosts: Vec<&str> = process.hosts.iter().map(|host| host.as_str()).collect();
-            format!("{}={}", process.name, hosts.join("+"))
+    let stores = processes.iter().flat_map(ProcessPlan::stores);
+    let text: Vec<String> = stores
+        .map(|store| {
+            let hosts: Vec<&str> = store.hosts.iter().map(|host| host.as_str()).collect();
+            format!("{}={}", store.name, hosts.join("+"))
         })
         .collect();
     let id = Id::<()>::derived("layout", &[text.join(",").as_bytes()]);

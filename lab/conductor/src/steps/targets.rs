@@ -100,11 +100,12 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
     }
 }
 
-/// Processes that deliver events to each other.
+/// Processes that deliver events from one database to another.
 fn event_publishers(layout: &ArmLayout) -> Result<Vec<String>, String> {
     let with_data = |instance: &&InstanceTarget| instance.hosts.iter().any(|host| !is_infrastructure(host));
     let with_data: Vec<&InstanceTarget> = layout.instances.iter().filter(with_data).collect();
-    if with_data.iter().all(|instance| instance.hosts == with_data[0].hosts) {
+    let is_one_database = with_data.iter().all(|instance| instance.hosts == with_data[0].hosts);
+    if is_one_database && !layout.store_per_component {
         return Err("events are applied in the transaction that publishes them here".into());
     }
     Ok(with_data.into_iter().map(|instance| instance.name.clone()).collect())
@@ -215,6 +216,7 @@ mod tests {
             local_edges: vec!["follower->profile".into()],
             remote_edges: ["feed->profile", "feed->follower", "gateway->feed"].map(str::to_owned).to_vec(),
             cached: vec!["profile".into()],
+            store_per_component: false,
         }
     }
 
@@ -225,6 +227,7 @@ mod tests {
             local_edges: vec!["feed->profile".into()],
             remote_edges: Vec::new(),
             cached: Vec::new(),
+            store_per_component: false,
         }
     }
 
@@ -267,6 +270,8 @@ mod tests {
             Ok(["people#0", "feed#0", "feed#1"].map(str::to_owned).to_vec())
         );
         assert!(event_publishers(&mono()).expect_err("one transaction").contains("in the transaction"));
+        let stores = ArmLayout { store_per_component: true, ..mono() };
+        assert_eq!(event_publishers(&stores), Ok(vec!["app#0".to_owned()]), "one process, several databases");
     }
 
     #[test]

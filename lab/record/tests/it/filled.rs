@@ -42,6 +42,7 @@ fn header() -> Header {
             remote_edges: vec!["gateway->feed".into()],
             policies: map("gateway->feed", serde_json::json!({ "timeout": "1s" })),
             databases: 1,
+            store_per_component: true,
             config_keys: 1,
             ready_ms: 1,
             resources: Some(Resources {

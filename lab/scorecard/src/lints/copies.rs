@@ -42,12 +42,17 @@ fn how(run: &Run) -> String {
 fn beats_one_copy(run: &Run, claim: &Expectation) -> bool {
     let Some((winner, loser)) = winner_and_loser(run, claim) else { return false };
     let [Some(winner), Some(loser)] = [winner, loser].map(|side| run.arm(side.arm)) else { return false };
-    winner.databases > 1 && is_one_copy(loser)
+    is_split(winner) && is_one_copy(loser)
+}
+
+/// Whether an arm is services: several databases in one process make none of it.
+pub(crate) fn is_split(arm: &Arm) -> bool {
+    arm.databases > 1 && arm.instances.len() > 1
 }
 
 /// Whether an arm is a monolith of one copy.
-pub(crate) fn is_one_copy(arm: &Arm) -> bool {
-    arm.databases == 1 && arm.instances.len() == 1
+pub(crate) const fn is_one_copy(arm: &Arm) -> bool {
+    arm.instances.len() == 1
 }
 
 /// Whether an arm is a monolith with copies: one database, and more than one process that holds components.

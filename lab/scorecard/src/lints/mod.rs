@@ -43,7 +43,7 @@ use record::{Check, Lint, Tracing, Verdict};
 pub use catalogue::{CATALOGUE, Described, Effect, lint};
 pub use claim::Doubt;
 pub use claims::doubts;
-pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy};
+pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy, is_split};
 pub(crate) use machine::is_disturbed;
 pub use machine::is_noisy;
 
