@@ -12,7 +12,7 @@
 //! - [`journeys`]: counts and merged histograms of what users wanted. [`series`]: second by second.
 //! - [`so_far`]: the newest figures of a run that goes on.
 //! - [`unit`]: what one second of a round cost, whole and by part, for inference; `cpu_samples`: as it is folded.
-//! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory.
+//! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory. [`waits`]: the longest waits.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
 //!   time of all of them went.
@@ -58,6 +58,7 @@ pub mod totals;
 pub mod trace_seconds;
 pub mod traces;
 pub mod unit;
+pub mod waits;
 pub mod window;
 
 pub use latency::Quantile;

@@ -451,6 +451,12 @@ pub struct Proc {
     /// By component: reads its declared cache answered, and all reads through it, since its start.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cache: BTreeMap<String, [u64; 2]>,
+    /// By component and queue, as in `photo tx`: the longest wait that ended in about the last second, microseconds. The
+    /// queue `tx` is that for the writer of a database, `readers` for its readers, `pool` for a connection to another
+    /// component, `slots` for a place among the calls of a component, `admission` for one at the gateway. Queues in which
+    /// nothing waited are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub longest_waits: BTreeMap<String, u64>,
 }
 
 /// What kind of thing happened.

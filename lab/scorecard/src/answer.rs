@@ -19,7 +19,7 @@ struct Pair<'a> {
 
 /// Rows that say what a split costs or buys, by their ids or what these begin with. Which of the two it is, the figures
 /// say.
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 13] = [
     "latency_p50",
     "latency_p99",
     "cpu_per_journey",
@@ -27,6 +27,7 @@ const ROWS: [&str; 12] = [
     "processes",
     "databases",
     "blast_radius",
+    "bystander_slower",
     "goodput_",
     "recovery",
     "stale_reads",

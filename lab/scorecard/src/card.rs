@@ -31,12 +31,15 @@ pub fn scorecard_with(run: &Run, starts: &StoredStarts) -> Vec<Score> {
     let mut drafts = Vec::new();
     for (measure, row) in rows() {
         match row.window {
-            RowWindow::Steady => drafts.push(card.draft(measure, row, &card.steady, None)),
+            RowWindow::Steady | RowWindow::SteadyAndFaults => {
+                drafts.push(card.draft(measure, row, &card.steady, None))
+            }
             RowWindow::Whole => drafts.push(card.draft(measure, row, &Window::Whole, None)),
             RowWindow::EachStep => {}
         }
     }
     drafts.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.drafts)(&card)));
+    drafts.extend(card.fault_phases());
     for step in &run.header.steps {
         let Some(phase) = phase_of(&run.header, step) else { continue };
         let window = Window::Phase(phase.name.clone());
@@ -64,6 +67,28 @@ pub(crate) fn steady(run: &Run) -> Window {
 }
 
 impl Card<'_> {
+    /// Rows of every other measured phase in which a fault acts.
+    fn fault_phases(&self) -> Vec<Draft> {
+        let header = &self.run.header;
+        let mut drafts = Vec::new();
+        for phase in header.phases.iter().filter(|phase| phase.measure) {
+            let window = Window::Phase(phase.name.clone());
+            if window == self.steady || !Selection::new(self.run, 'A', &window, &Argument::None).has_fault() {
+                continue;
+            }
+            for (measure, row) in rows().filter(|(_, row)| row.window == RowWindow::SteadyAndFaults) {
+                drafts.push(Draft {
+                    id: format!("{}_{}", row.id, phase.name),
+                    text: format!("{}, in {}", row.text, phase.name),
+                    // What a fault does is no steady state.
+                    steady_in: None,
+                    ..self.draft(measure, row, &window, None)
+                });
+            }
+        }
+        drafts
+    }
+
     fn draft(&self, measure: &Measure, row: &Row, window: &Window, step: Option<&StepPlan>) -> Draft {
         let argument = Argument::of_row(measure.parameter, step);
         let selection = |arm: char| Selection::new(self.run, arm, window, &argument);

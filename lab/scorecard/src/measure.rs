@@ -107,6 +107,8 @@ pub struct Row {
 pub enum RowWindow {
     /// The phase undisturbed figures come from.
     Steady,
+    /// The same, and for comparison each other measured phase with a fault.
+    SteadyAndFaults,
     /// All measured phases.
     Whole,
     /// For each step the phase it falls into.

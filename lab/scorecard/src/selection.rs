@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use model::waits::LongestWait;
 use model::{Run, SECOND, TimeRange, Window, journeys};
 use record::{Arm, Audit, Class, Edge, Header, Host, Latencies, PhasePlan, Proc, Resources, StepPlan};
 
@@ -198,6 +199,11 @@ impl<'a> Selection<'a> {
     /// What the arm spends at rest, ns a second: as before this round's load, else as before its first.
     pub fn base_ns_per_s(&self) -> Option<f64> {
         self.idle_ns_per_s().or_else(|| self.run.idle_ns_per_s(self.arm, 1))
+    }
+
+    /// The longest wait of the arm's processes for a queue that is meant; `None` where it is not known.
+    pub fn longest_wait(&self, is_meant: impl Fn(&str) -> bool) -> Option<LongestWait<'a>> {
+        self.run.longest_wait(self.arm, &self.range, is_meant)
     }
 
     /// Run time of its seconds, ns: one range a round, since arms may take turns.

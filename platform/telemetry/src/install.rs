@@ -173,6 +173,7 @@ impl Telemetry {
                     .set(ns as f64 / 1e9);
             }
         }
+        crate::metrics::collect_longest_waits();
         let spans = self.span_counts();
         counter!(names::SPANS_ENDED).absolute(spans.ended);
         counter!(names::SPANS_EXPORTED).absolute(spans.exported);

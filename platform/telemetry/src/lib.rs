@@ -3,7 +3,7 @@
 //! - [`names`]: every metric, label and attribute.
 //! - [`options`]: how much a process records, and its labels. [`endpoint`]: where its spans go.
 //! - [`install`](mod@install): sets it up, once a process.
-//! - [`metrics`]: handles, so that no label is hashed per request.
+//! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last second.
 //! - [`spans`]: every span, named once.
 //! - [`export`]: export of spans, counted and split by component.
 //!
@@ -16,6 +16,7 @@ mod log;
 pub mod metrics;
 pub mod names;
 pub mod options;
+mod recent_maximum;
 mod sampler;
 pub mod spans;
 

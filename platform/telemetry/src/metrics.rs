@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use runtime::clock;
 use runtime::cost::{self, Part};
 
 use crate::names;
+use crate::recent_maximum::RecentMaximum;
 
 /// Handles by key, made once and kept.
 struct Cache<K, V>(LazyLock<RwLock<HashMap<K, V>>>);
@@ -24,6 +26,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             return known.clone();
         }
         self.0.write().expect("no panic while held").entry(key.clone()).or_insert_with(make).clone()
+    }
+
+    fn all(&self) -> Vec<V> {
+        self.0.read().expect("no panic while held").values().cloned().collect()
     }
 }
 
@@ -210,12 +216,38 @@ pub fn db_operation(service: ComponentName, operation: &'static str, table: &'st
     });
 }
 
-static WAITS: Cache<(ComponentName, &'static str), Histogram> = Cache::new();
+/// Waits in one queue.
+struct WaitMetrics {
+    waits: Histogram,
+    longest: Gauge,
+    recent_us: RecentMaximum,
+}
+
+static WAITS: Cache<(ComponentName, &'static str), Arc<WaitMetrics>> = Cache::new();
 
 /// A wait in a queue: `tx` for the writer, `pool` for a reader or a connection, `admission`.
 pub fn queue_wait(service: ComponentName, queue: &'static str, took: Duration) {
-    let made = || histogram!(names::QUEUE_WAIT, names::SERVICE => service.as_str(), names::QUEUE => queue);
-    cost::run(Part::Telemetry, || WAITS.get(&(service, queue), made).record(took.as_secs_f64()));
+    let made = || {
+        let service = service.as_str();
+        Arc::new(WaitMetrics {
+            waits: histogram!(names::QUEUE_WAIT, names::SERVICE => service, names::QUEUE => queue),
+            longest: gauge!(names::QUEUE_WAIT_LONGEST, names::SERVICE => service, names::QUEUE => queue),
+            recent_us: RecentMaximum::default(),
+        })
+    };
+    cost::run(Part::Telemetry, || {
+        let queue = WAITS.get(&(service, queue), made);
+        queue.waits.record(took.as_secs_f64());
+        queue.recent_us.record(clock::now_ns(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    });
+}
+
+/// Brings the gauges of the longest waits up to date.
+pub(crate) fn collect_longest_waits() {
+    let now_ns = clock::now_ns();
+    for queue in WAITS.all() {
+        queue.longest.set(queue.recent_us.at(now_ns) as f64 / 1e6);
+    }
 }
 
 /// How many wait in a queue.
@@ -266,7 +298,7 @@ pub fn outbox(service: ComponentName, topic: &str, rows: u64, oldest: Duration) 
         .set(oldest.as_secs_f64());
 }
 
-/// Size of a database's write-ahead log, bytes.
+/// Size of the write-ahead logs of a process's databases, bytes.
 pub fn wal_bytes(bytes: u64) {
     gauge!(names::WAL_BYTES).set(bytes as f64);
 }

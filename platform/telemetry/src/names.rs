@@ -99,6 +99,8 @@ pub const MESSAGING_DELIVERY_LAG: &str = "messaging_delivery_lag_seconds";
 pub const QUEUE_DEPTH: &str = "queue_depth";
 /// Time spent waiting in a queue.
 pub const QUEUE_WAIT: &str = "queue_wait_seconds";
+/// The longest of the waits that ended in about the last second.
+pub const QUEUE_WAIT_LONGEST: &str = "queue_wait_longest_seconds";
 /// Events not yet trimmed.
 pub const OUTBOX_ROWS: &str = "outbox_rows";
 /// Age of the oldest of them.
@@ -172,6 +174,7 @@ pub const NODE: &[(&str, &str)] = &[
     (MESSAGING_DELIVERY_LAG, "Events applied: time since they were produced."),
     (QUEUE_DEPTH, "Requests that wait in a queue."),
     (QUEUE_WAIT, "Time spent waiting in a queue."),
+    (QUEUE_WAIT_LONGEST, "Longest of the waits in a queue that ended in about the last second."),
     (OUTBOX_ROWS, "Events that a publisher still keeps."),
     (OUTBOX_OLDEST_AGE, "Age of the oldest event that a publisher still keeps."),
     (DEAD_LETTERS, "Events given up on."),

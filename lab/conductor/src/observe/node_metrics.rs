@@ -30,6 +30,8 @@ pub struct NodeMetrics {
     pub(super) work: BTreeMap<String, [u64; 2]>,
     /// Reads of a cache by component: hits, and all.
     pub(super) cache: BTreeMap<String, [u64; 2]>,
+    /// Longest recent waits by component and queue, microseconds.
+    pub(super) longest_waits: BTreeMap<String, u64>,
 }
 
 impl NodeMetrics {
@@ -101,6 +103,13 @@ impl NodeMetrics {
                 reads[0] += if sample.label(names::KIND) == "hit" { value as u64 } else { 0 };
                 reads[1] += value as u64;
             }
+            names::QUEUE_WAIT_LONGEST => {
+                let queue = format!("{} {}", sample.label(names::SERVICE), sample.label(names::QUEUE));
+                let us = (value * 1e6).round() as u64;
+                if us > 0 {
+                    self.longest_waits.insert(queue, us);
+                }
+            }
             "work_wasted_total" => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[1] += value as u64;
             }
@@ -138,6 +147,8 @@ http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/fee
 pool_waiting{peer_service=\"photo\"} 4
 cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
 otel_spans_ended_total{service=\"feed\"} 7
+queue_wait_longest_seconds{service=\"photo\",queue=\"tx\"} 0.974
+queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
 ";
         let metrics = NodeMetrics::parse(text);
         let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];
@@ -148,5 +159,6 @@ otel_spans_ended_total{service=\"feed\"} 7
         assert_eq!(metrics.cpu_parts["encoding"], 0.25);
         assert_eq!(metrics.parts_ns()["encoding"], 250_000_000);
         assert_eq!(metrics.spans, [7, 0, 0, 0]);
+        assert_eq!(metrics.longest_waits, BTreeMap::from([("photo tx".to_owned(), 974_000)]));
     }
 }

@@ -178,6 +178,7 @@ impl Sampler {
             spans: metrics.map_or([0; 4], |metrics| metrics.spans),
             cache: metrics.map_or_else(BTreeMap::new, |metrics| metrics.cache.clone()),
             work: metrics.map_or_else(BTreeMap::new, |metrics| metrics.work.clone()),
+            longest_waits: metrics.map_or_else(BTreeMap::new, |metrics| metrics.longest_waits.clone()),
             ..self.process_line(instance.pid)
         }
     }

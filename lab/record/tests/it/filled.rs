@@ -189,6 +189,7 @@ pub fn lines() -> Vec<Line> {
             requests: 1,
             work: map("feed", [1, 0]),
             cache: map("feed", [1, 1]),
+            longest_waits: map("feed tx", 1),
             ..Proc::default()
         }),
         Entry::Host(Host { cpu_stall: Some(1.0), io_stall: Some(1.0), ..Host::default() }),

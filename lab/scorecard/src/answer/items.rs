@@ -28,11 +28,11 @@ pub(super) enum Standing {
     Open,
 }
 
-/// The rows whose ids are, or begin with, `id`: a figure of each step.
+/// The rows whose ids are, or begin with, `id`: a figure of each step. Of latencies only that of the steady phase.
 pub(super) fn of(run: &Run, pair: Pair<'_>, id: &str) -> Vec<Item> {
     let is_its = |score: &&Score| {
-        score.id == id
-            || score.id.strip_prefix(id).is_some_and(|rest| id.ends_with('_') || rest.starts_with('_'))
+        let is_of_a_step = |rest: &str| id.ends_with('_') || rest.starts_with('_');
+        score.id == id || !id.starts_with("latency_") && score.id.strip_prefix(id).is_some_and(is_of_a_step)
     };
     run.scores().into_iter().filter(is_its).filter_map(|score| item(score, pair)).collect()
 }

@@ -1,11 +1,12 @@
 //! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
-//! the culprit of each fault, the front of many groupings. Each is a file and a line in [`BREAKDOWNS`].
+//! the culprit of each fault, the longest waits, the front of many groupings. Each is a file and a line in [`BREAKDOWNS`].
 
 mod cpu_parts;
 mod culprit;
 mod front;
 mod trace_sums;
 mod trace_time;
+mod waits;
 
 pub(crate) use cpu_parts::{context, is_known};
 
@@ -26,4 +27,4 @@ pub(crate) struct Breakdown {
 
 /// All of them, in the order of the scorecard.
 pub(crate) const BREAKDOWNS: &[&Breakdown] =
-    &[&cpu_parts::CPU_PARTS, &trace_time::TRACE_TIME, &culprit::CULPRIT, &front::FRONT];
+    &[&cpu_parts::CPU_PARTS, &trace_time::TRACE_TIME, &culprit::CULPRIT, &waits::WAITS, &front::FRONT];

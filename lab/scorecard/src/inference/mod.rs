@@ -49,6 +49,7 @@ pub use family::decide;
 pub use figure::Figure;
 pub use pair_claim::against_other;
 pub use resampling::Resampling;
+pub(crate) use seen::quantile;
 pub use share_contrast::fail_differently;
 pub use shares::unseen_bad_seconds;
 pub use statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};

@@ -78,7 +78,12 @@ fn quotient<'a>(units: impl Iterator<Item = &'a Terms>) -> Option<f64> {
     (sum.denominator > 0.0).then(|| sum.numerator / sum.denominator)
 }
 
-fn quantile<'a>(units: impl Iterator<Item = &'a Arrivals> + Clone, q: f64, bound_us: u64) -> Option<Once> {
+/// The quantile `q` of waits, microseconds; censored where it lies among those that did not end.
+pub(crate) fn quantile<'a>(
+    units: impl Iterator<Item = &'a Arrivals> + Clone,
+    q: f64,
+    bound_us: u64,
+) -> Option<Once> {
     let censored: u64 = units.clone().map(|unit| unit.censored).sum();
     let waits = Latencies::merged(units.map(|unit| &unit.waits));
     let n = waits.len() + censored;

@@ -2,6 +2,7 @@
 //! late, from the step to the end of its phase.
 
 use model::SECOND;
+use record::{Header, StepPlan};
 
 use crate::expect::Parameter;
 use crate::inference::{Once, Statistic};
@@ -33,18 +34,20 @@ fn blast_radius(of: &Selection<'_>) -> Statistic {
     Statistic::event(hurt.into_iter().map(|round| round.map(share)).collect()).of_samples(n)
 }
 
+/// Whether a journey does not need what the step hits.
+pub(super) fn is_bystander(header: &Header, step: &StepPlan, journey: &str) -> bool {
+    let mut journeys = header.journeys.iter().filter(|plan| plan.name == journey);
+    journeys.any(|plan| !plan.needs.iter().any(|need| step.hits.contains(need)))
+}
+
 /// Journeys of a round that were hurt, and all, of those that do not need what the step hits.
 fn bystanders(of: &Selection<'_>) -> Option<(u64, u64)> {
     let header = &of.run.header;
     let (step, phase) = of.step().and_then(|step| Some((step, phase_of(header, step)?)))?;
     let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(0);
     let after = of.of_seconds(second(step.start_ns)..second(phase.start_ns + phase.length_ns));
-    let is_bystander = |journey: &str| {
-        let mut journeys = header.journeys.iter().filter(|plan| plan.name == journey);
-        journeys.any(|plan| !plan.needs.iter().any(|need| step.hits.contains(need)))
-    };
     let (mut offered, mut hurt) = (0, 0);
-    for window in after.windows(is_bystander) {
+    for window in after.windows(|journey| is_bystander(header, step, journey)) {
         offered += window.offered;
         hurt += window.offered.saturating_sub(window.good);
     }

@@ -7,6 +7,7 @@ mod attempts;
 mod availability;
 mod blast_radius;
 mod breaker_open;
+mod bystanders;
 mod cache_hits;
 mod capacity;
 mod config_keys;
@@ -40,6 +41,7 @@ mod telemetry_cpu;
 mod time_to_detect;
 mod time_to_finish;
 mod time_to_rollback;
+mod waits;
 mod wasted;
 mod worker_threads;
 
@@ -73,6 +75,10 @@ pub const CATALOGUE: &[&Measure] = &[
     &capacity::CAPACITY,
     &recovery::RECOVERY,
     &blast_radius::BLAST_RADIUS,
+    &bystanders::BYSTANDER_P99,
+    &bystanders::BYSTANDER_SLOWER,
+    &waits::LONGEST_WAIT,
+    &waits::WRITER_WAIT,
     &time_to_detect::TIME_TO_DETECT,
     &time_to_rollback::TIME_TO_ROLLBACK,
     &time_to_finish::TIME_TO_FINISH,

@@ -1,5 +1,6 @@
 //! From lines of a record to verdict and scorecard.
 
+mod bystanders;
 mod fixture;
 mod inference;
 mod lints;

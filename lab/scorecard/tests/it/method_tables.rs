@@ -48,6 +48,7 @@ fn rows(measure: &Measure) -> String {
     let row = |row: &Row| {
         let window = match row.window {
             RowWindow::Steady => "steady",
+            RowWindow::SteadyAndFaults => "steady, and each phase with a fault",
             RowWindow::Whole => "whole",
             RowWindow::EachStep => "each step",
         };

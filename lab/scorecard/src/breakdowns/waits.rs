@@ -1,0 +1,92 @@
+//! The longest wait for what can be had by so many at a time, with its name: usually, and under each fault. Who waits behind
+//! a writer that a fault keeps busy is a bystander, even where nothing fails.
+
+use std::collections::BTreeMap;
+
+use model::format::value;
+use model::glossary::Term;
+use model::{SECOND, Window};
+use record::{Better, Measured, Note, Score, StepPlan};
+
+use super::Breakdown;
+use crate::card::{Card, name_of};
+use crate::expect::Argument;
+use crate::measure::{Claim, Unit};
+use crate::selection::{Selection, phase_of};
+
+/// `longest_wait` of the steady phase, and `longest_wait_<step>` for each fault in another.
+pub(super) const WAITS: Breakdown = Breakdown {
+    terms: &[Term {
+        id: ID,
+        name: "longest wait",
+        unit: "s",
+        better: Better::Lower,
+        meaning: "longest wait that ended, for a writer, a reader, a connection, a slot or admission, with its name",
+    }],
+    drafts: |_| Vec::new(),
+    scores: |card| {
+        let faults = card.run.header.steps.iter().filter(|step| step.is_fault);
+        let under_faults = faults.filter_map(|step| under_fault(card, step));
+        usual(card).into_iter().chain(under_faults).collect()
+    },
+};
+
+const ID: &str = "longest_wait";
+
+fn usual(card: &Card<'_>) -> Option<Score> {
+    let text = "longest wait for a writer, a reader, a connection or a slot".to_owned();
+    row(card, ID.to_owned(), text, &card.steady, |selection| selection)
+}
+
+/// The row of one step, from its start to the end of its phase.
+fn under_fault(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
+    let phase = phase_of(&card.run.header, step)?;
+    let window = Window::Phase(phase.name.clone());
+    if window == card.steady {
+        return None;
+    }
+    let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(0);
+    let seconds = second(step.start_ns)..second(phase.start_ns + phase.length_ns);
+    let text = format!("the same from {} to the end of its phase", step.id);
+    row(card, format!("{ID}_{}", step.id), text, &window, |selection| selection.of_seconds(seconds.clone()))
+}
+
+fn row(
+    card: &Card<'_>,
+    id: String,
+    text: String,
+    window: &Window,
+    part: impl Fn(Selection<'_>) -> Selection<'_>,
+) -> Option<Score> {
+    let run = card.run;
+    let (mut arms, mut words) = (BTreeMap::new(), Vec::new());
+    let note = if *window == card.steady { Note::OncePerRun } else { Note::ThisEvent };
+    for arm in run.letters() {
+        let selection = part(Selection::new(run, arm, window, &Argument::None));
+        let Some(longest) = selection.longest_wait(|_| true) else { continue };
+        let seconds = longest.us as f64 / 1e6;
+        if longest.us > 0 {
+            words.push(format!("{arm}: {} {}", longest.words(), value(Some(seconds), Unit::Time.symbol())));
+        }
+        let n = u64::from(run.header.rounds.max(1));
+        arms.insert(arm, Measured { value: Some(seconds), n, note: Some(note), ..Measured::default() });
+    }
+    if words.is_empty() {
+        return None;
+    }
+    Some(Score {
+        id,
+        claim: Claim::Isolation.words().into(),
+        measure: text,
+        unit: Unit::Time.symbol().into(),
+        better: Better::Lower,
+        window: name_of(window),
+        part_of: None,
+        margin: None,
+        contrasts: BTreeMap::new(),
+        ratio: None,
+        context: Some(words.join("; ")),
+        finding: note.words().into(),
+        arms,
+    })
+}
