@@ -27,6 +27,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use fault::active::RegistryAnswer;
 use futures_util::stream::{self, Stream};
+use runtime::timer;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
@@ -153,7 +154,7 @@ async fn inject_fault(State(shared): State<Arc<Shared>>, request: Request, next:
         return ApiError(StatusCode::SERVICE_UNAVAILABLE, "fault_injected", message).into_response();
     }
     if let Some(RegistryAnswer::Slow(by)) = mode {
-        tokio::time::sleep(by).await;
+        timer::sleep(by).await;
     }
     next.run(request).await
 }
@@ -328,7 +329,7 @@ impl WatchStream {
                 changed = self.changes.changed() => changed.ok()?,
             }
             match self.shared.fault_mode() {
-                Some(RegistryAnswer::Slow(by)) => tokio::time::sleep(by).await,
+                Some(RegistryAnswer::Slow(by)) => timer::sleep(by).await,
                 Some(_) => continue,
                 None => {}
             }

@@ -4,6 +4,7 @@
 //! - [`random`]: seeded random streams, and dice without state.
 //! - [`scope`]: which component the code that runs now belongs to.
 //! - [`tasks`]: every task has an owner and a declared shutdown policy.
+//! - [`timer`]: waits that end when they should, also those of microseconds.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
 //!
@@ -16,5 +17,6 @@ pub mod limits;
 pub mod random;
 pub mod scope;
 pub mod tasks;
+pub mod timer;
 
 pub use tasks::{ShutdownPolicy, Tasks, blocking};

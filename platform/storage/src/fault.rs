@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::{ComponentName, Refusal};
 use runtime::cost::{self, Part};
-use tokio::time::sleep;
+use runtime::timer;
 
 use crate::StorageError;
 
@@ -69,7 +69,7 @@ impl FaultInjector {
         let Some(active) = self.active() else { return Ok(()) };
         if !active.slow.is_zero() {
             self.hit("disk-slow", 1);
-            cost::part(Part::Injected, sleep(active.slow)).await;
+            cost::part(Part::Injected, timer::sleep(active.slow)).await;
         }
         if active.broken {
             self.hit("disk-error", 1);

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use contract::{CallContext, ComponentName, Deadline, Refusal};
 use fault::{CallSite, Corruption, End, LeaseTable, PanicScope, Side};
-use runtime::clock;
 use runtime::cost::{self, Part};
-use tokio::time::{sleep, sleep_until};
+use runtime::{clock, timer};
+use tokio::time::sleep_until;
 use tracing::Instrument;
 
 use crate::refusal_response;
@@ -109,7 +109,7 @@ pub async fn apply_faults(
     let span = telemetry::fault_span(kind, fault.delay);
     let outcome = async {
         if !fault.delay.is_zero() {
-            sleep(fault.delay).await;
+            timer::sleep(fault.delay).await;
         }
         leak(fault.leaked_bytes);
         match fault.end {

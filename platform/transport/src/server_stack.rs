@@ -17,9 +17,8 @@ use fault::{LeaseTable, Side};
 use policy::ServiceOptions;
 use policy::service::{QUEUE_CAP, SimulatedStore, SimulatedWork};
 use runtime::cost::{self, Part};
-use runtime::{Tasks, clock, random};
+use runtime::{Tasks, clock, random, timer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::deadline::check_deadline;
@@ -83,7 +82,7 @@ impl SimulatedServer {
         }
         let length = Duration::from_nanos((work.sample_ns(self.draw(b"work", cx)) as f64 * slow) as u64);
         match (work.cpu, work.offload) {
-            (false, _) => sleep(length).await,
+            (false, _) => timer::sleep(length).await,
             (true, false) => burn(length),
             (true, true) => runtime::blocking(move || burn(length)).await,
         }
@@ -241,7 +240,7 @@ impl AdmittedCall {
     pub async fn finish(self) {
         if self.slow > 1.0 {
             let took = clock::now().saturating_duration_since(self.started);
-            cost::part(Part::Injected, sleep(took.mul_f64(self.slow - 1.0))).await;
+            cost::part(Part::Injected, timer::sleep(took.mul_f64(self.slow - 1.0))).await;
         }
     }
 }

@@ -13,9 +13,9 @@ use contract::hash::mix;
 use contract::{ComponentName, Refusal};
 use policy::service::{SimulatedCache as Options, SimulatedStore};
 use runtime::cost::{self, Part};
-use runtime::{ShutdownPolicy, Tasks, clock};
+use runtime::{ShutdownPolicy, Tasks, clock, timer};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::Slots;
 
@@ -201,7 +201,7 @@ impl Cache {
         tasks.spawn("transport.fill", ShutdownPolicy::Cancel, async move {
             let result = match store.slots.enter().await {
                 Ok(_slot) => {
-                    sleep(Duration::from_nanos(work_ns)).await;
+                    timer::sleep(Duration::from_nanos(work_ns)).await;
                     FillState::Done
                 }
                 Err(_) => FillState::Refused,

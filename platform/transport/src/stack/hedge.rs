@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 use policy::hedge::HedgeOptions;
 use policy::retry::Idempotency;
-use runtime::clock;
-use tokio::time::sleep;
+use runtime::{clock, timer};
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::Edge;
@@ -42,7 +41,7 @@ impl<L: Layer> HedgeLayer<L> {
         let mut again = outbound.clone();
         again.cx.attempt |= HEDGED_ATTEMPT;
         let first = pin!(self.inner.send(outbound));
-        let first = match select(first, pin!(sleep(hedge.after.duration()))).await {
+        let first = match select(first, pin!(timer::sleep(hedge.after.duration()))).await {
             Either::Left((result, _)) => return result,
             Either::Right(((), first)) => first,
         };

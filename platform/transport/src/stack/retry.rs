@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use contract::RefusalKind;
 use policy::retry::{AttemptOutcome, backoff, may_retry};
-use runtime::{clock, random};
-use tokio::time::sleep;
+use runtime::{clock, random, timer};
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
@@ -90,7 +89,7 @@ impl<L: Layer> Layer for RetryLayer<L> {
             if let Some(reply) = failure.reply.take() {
                 M::discard(*reply);
             }
-            sleep(wait).await;
+            timer::sleep(wait).await;
             self.edge.metrics.retry();
             outbound.cx.attempt += 1;
             outbound.avoid.clone_from(&failure.endpoint);
