@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use transport::Network;
 
 use crate::api::TOKEN_HEADER;
 use crate::location::Location;
@@ -41,6 +42,7 @@ pub(crate) enum ClientError {
 pub(crate) struct RegistryClient {
     registry: Location,
     token: Option<Arc<str>>,
+    network: Network,
     connection: Option<OpenConnection>,
 }
 
@@ -70,8 +72,8 @@ impl ConnectionDriver {
 }
 
 impl RegistryClient {
-    pub fn new(registry: Location, token: Option<Arc<str>>) -> Self {
-        Self { registry, token, connection: None }
+    pub fn new(registry: Location, token: Option<Arc<str>>, network: Network) -> Self {
+        Self { registry, token, network, connection: None }
     }
 
     /// Sends a request and reads the whole response. A stale connection is replaced once; all requests
@@ -116,11 +118,13 @@ impl RegistryClient {
             if let Some(id) = last_event.and_then(|id| id.parse().ok()) {
                 request.headers_mut().insert("last-event-id", id);
             }
+            self.network.one_way().await;
             let response = connection
                 .driver
                 .drive(connection.sender.send_request(request))
                 .await
                 .map_err(ClientError::Broken)?;
+            self.network.one_way().await;
             Ok((response, connection.driver))
         };
         timeout(REQUEST_TIMEOUT, opening).await.map_err(|_| ClientError::Timeout(REQUEST_TIMEOUT))?
@@ -138,8 +142,10 @@ impl RegistryClient {
             None => self.connect().await?,
         };
         let response = connection.driver.drive(async {
+            self.network.one_way().await;
             connection.sender.ready().await.map_err(ClientError::Broken)?;
             let response = connection.sender.send_request(request).await.map_err(ClientError::Broken)?;
+            self.network.one_way().await;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
             Ok((status, body.collect().await.map_err(ClientError::Unreadable)?.to_bytes()))
@@ -151,6 +157,7 @@ impl RegistryClient {
 
     async fn connect(&self) -> Result<OpenConnection, ClientError> {
         let unreachable = |error| ClientError::Connect(self.registry.clone(), error);
+        self.network.round_trip().await;
         let stream = TcpStream::connect(self.registry.as_str()).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;

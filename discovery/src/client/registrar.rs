@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 use tokio::time::sleep;
+use transport::Network;
 
 use super::connection::{ClientError, RegistryClient};
 use super::{backoff, jittered};
@@ -32,6 +33,8 @@ pub struct Registration {
     pub instances: Vec<Instance>,
     /// Interval of renewals, plus or minus a fifth. A third of the lease tolerates two lost renewals.
     pub renew_interval: Duration,
+    /// What lies between.
+    pub network: Network,
 }
 
 impl Registration {
@@ -45,7 +48,8 @@ impl Registration {
         addr: SocketAddr,
     ) -> Self {
         let instances = services.into_iter().map(|s| Instance::new(s, id.clone(), epoch, addr)).collect();
-        Self { registry: registry.into(), token, instances, renew_interval: Duration::from_secs(1) }
+        let (renew_interval, network) = (Duration::from_secs(1), Network::loopback());
+        Self { registry: registry.into(), token, instances, renew_interval, network }
     }
 }
 
@@ -69,7 +73,8 @@ impl Registrar {
         let (goal, goals) = watch::channel(Goal::Listed(State::Ready));
         let (reached_tx, reached) = watch::channel(None);
         let goal = Arc::new(goal);
-        let client = RegistryClient::new(registration.registry.clone(), Some(registration.token.clone()));
+        let Registration { registry, token, network, .. } = &registration;
+        let client = RegistryClient::new(registry.clone(), Some(token.clone()), network.clone());
         let announcer = Announcer { registration, client, registered: BTreeMap::new() };
         let closing = tasks.closing();
         let on_close = goal.clone();

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use transport::Network;
 use transport::cluster::{self, Clusters};
 
 use super::connection::{ClientError, ConnectionDriver, RegistryClient};
@@ -43,12 +44,15 @@ pub struct Watch {
     pub idle_timeout: Duration,
     /// File of the last snapshot, for a start without a registry.
     pub file: Option<PathBuf>,
+    /// What lies between.
+    pub network: Network,
 }
 
 impl Watch {
     /// Watches `services`, without a file.
     pub fn new(registry: impl Into<Location>, services: Vec<ComponentName>) -> Self {
-        Self { registry: registry.into(), services, idle_timeout: Duration::from_secs(3), file: None }
+        let (idle_timeout, network) = (Duration::from_secs(3), Network::loopback());
+        Self { registry: registry.into(), services, idle_timeout, file: None, network }
     }
 }
 
@@ -178,7 +182,8 @@ impl WatchTask {
         let names: Vec<&str> = self.watch.services.iter().map(|name| name.as_str()).collect();
         let query = if names.is_empty() { String::new() } else { format!("?services={}", names.join(",")) };
         let path = format!("/v1/watch{query}");
-        let client = RegistryClient::new(self.watch.registry.clone(), None);
+        let network = self.watch.network.clone();
+        let client = RegistryClient::new(self.watch.registry.clone(), None, network.clone());
         let opening = client.open(&path, self.view.at().map(|at| at.to_string()));
         let (response, mut driver) = self.while_ticking(opening).await?;
         if response.status() != StatusCode::OK {
@@ -191,6 +196,7 @@ impl WatchTask {
             let idle_timeout = self.watch.idle_timeout;
             let chunk = self.while_ticking(timeout(idle_timeout, chunk(&mut driver, &mut body))).await;
             let chunk = chunk.map_err(|_| WatchError::Timeout(idle_timeout))??;
+            self.while_ticking(network.one_way()).await;
             self.note_contact();
             for frame in parser.push(&chunk)? {
                 let changed = self.handle_event(frame)?;

@@ -83,6 +83,10 @@ pub fn instance(service: ComponentName, id: &str, epoch: u64, port: u16) -> Inst
 
 /// Announces one photo service that will never be connected to.
 pub fn announce(tasks: &Tasks, registry: SocketAddr, id: &str, port: u16) -> Registrar {
+    Registrar::start(tasks, registration(registry, id, port))
+}
+
+pub fn registration(registry: SocketAddr, id: &str, port: u16) -> Registration {
     let mut registration = Registration::new(
         registry,
         Arc::from(TOKEN_HEADER),
@@ -92,7 +96,7 @@ pub fn announce(tasks: &Tasks, registry: SocketAddr, id: &str, port: u16) -> Reg
         ([127, 0, 0, 1], port).into(),
     );
     registration.renew_interval = LEASE / 3;
-    Registrar::start(tasks, registration)
+    registration
 }
 
 pub fn watch_services(tasks: &Tasks, registry: SocketAddr) -> (Watcher, Clusters) {

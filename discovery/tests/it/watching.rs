@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use discovery::Watch;
 use discovery::Watcher;
+use discovery::{Registrar, Watch};
+use policy::NetworkOptions;
 use runtime::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use transport::Network;
 use transport::cluster::{self, Clusters};
 
 use crate::test_registry::{
-    FEED, LEASE, PHOTO, TestRegistry, announce, ids, wait_until, watch_services, with_timeout,
+    FEED, LEASE, PHOTO, TestRegistry, announce, ids, registration, wait_until, watch_services, with_timeout,
 };
 
 #[tokio::test]
@@ -33,6 +35,24 @@ async fn an_instance_added_is_seen_and_one_that_leaves_is_gone() {
     wait_until("the draining state", || draining(&clusters)).await;
     with_timeout("deregistering", first.deregister()).await;
     wait_until("the departure", || ids(&clusters, PHOTO) == ["photo#1"]).await;
+}
+
+#[tokio::test]
+async fn the_way_to_the_registry_crosses_the_declared_network() {
+    let (server, tasks) = (TestRegistry::begin(), Tasks::new());
+    let network = || Network::new(NetworkOptions::default().with_rtt(Duration::from_micros(200).into()));
+    let (to_register, to_watch) = (network(), network());
+    let registration = registration(server.addr, "photo#0", 4001);
+    let registration = discovery::Registration { network: to_register.clone(), ..registration };
+    with_timeout("registering", Registrar::start(&tasks, registration).registered()).await;
+    let watch = Watch { network: to_watch.clone(), ..Watch::new(server.addr, vec![PHOTO]) };
+    let watcher = Watcher::start(&tasks, watch, Clusters::new());
+    with_timeout("the first snapshot", watcher.first_snapshot()).await;
+    for network in [to_register, to_watch] {
+        let asked = network.delays().asked_us;
+        assert_eq!(asked.get(&200), Some(&1), "one connection: {asked:?}");
+        assert!(asked.get(&100).is_some_and(|ways| *ways >= 2), "there and back: {asked:?}");
+    }
 }
 
 #[tokio::test]

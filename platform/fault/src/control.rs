@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Lease;
+use crate::{DelayCounts, Lease};
 
 /// Longest time to live that a process grants, milliseconds: no lease outlives
 /// its conductor by more. The conductor asks for 3 s and renews every second.
@@ -41,4 +41,10 @@ pub struct LeaseStatus {
 pub struct HitCounts {
     /// Lease id and its count.
     pub hits: Vec<(String, u64)>,
+    /// Lease id and its delays, of leases that delay calls.
+    #[serde(default)]
+    pub delays: Vec<(String, DelayCounts)>,
+    /// The delays of the network that is declared between processes; none on loopback.
+    #[serde(default)]
+    pub network: DelayCounts,
 }

@@ -5,6 +5,7 @@
 //! - [`matching`]: which of the calls there are hit, by stateless dice.
 //! - [`lease`]: a fault in force: it ends by itself unless it is renewed.
 //! - [`table`]: the leases of a process; asked at every call, free while empty.
+//! - [`delivery`]: what delays asked for, and how late they were delivered.
 //! - [`call`]: faults of one call. [`active`]: faults of a process, whatever calls it gets.
 //! - [`connection`]: faults of a connection, byte by byte.
 //! - [`process`]: faults that act on a process from outside.
@@ -16,6 +17,7 @@ pub mod active;
 pub mod call;
 pub mod connection;
 pub mod control;
+pub mod delivery;
 pub mod kinds;
 pub mod lease;
 pub mod matching;
@@ -26,6 +28,7 @@ pub mod target;
 pub use active::ActiveFaults;
 pub use call::{CallFault, CallSite, Corruption, End, PanicScope, Side};
 pub use connection::ConnectionFault;
+pub use delivery::{AskedDelays, DelayCounter, DelayCounts};
 pub use kinds::{Actuator, Fault};
 pub use lease::Lease;
 pub use matching::{Match, ShareOf};

@@ -10,7 +10,7 @@ use contract::ComponentName;
 use crate::control::{LeaseStatus, MAX_TTL_MS};
 use crate::kinds::{Actuator, Hit};
 use crate::matching::{CallCounts, Dice, unit};
-use crate::{ActiveFaults, CallFault, CallSite, Lease};
+use crate::{ActiveFaults, AskedDelays, CallFault, CallSite, DelayCounter, DelayCounts, Lease};
 
 /// Leases in force at once; a scenario has a handful.
 const MAX_LEASES: usize = 64;
@@ -26,7 +26,7 @@ pub struct LeaseTable {
     /// In order of application.
     active: ArcSwap<Vec<Arc<ActiveLease>>>,
     /// Every lease seen, in the order of first sight. Also serialises writers.
-    hit_counts: Mutex<Vec<(String, Arc<AtomicU64>)>>,
+    hit_counts: Mutex<Vec<(String, Arc<LeaseCounts>)>>,
     /// One-shots that have come: kind, and component where one was named.
     one_shots: Mutex<Vec<(&'static str, Option<ComponentName>)>>,
     listener: OnceLock<ChangeListener>,
@@ -41,12 +41,29 @@ impl std::fmt::Debug for ChangeListener {
     }
 }
 
+/// What a lease has done since the process started, also once it has ended.
+#[derive(Debug, Default)]
+struct LeaseCounts {
+    hits: AtomicU64,
+    delays: Arc<DelayCounter>,
+}
+
+impl LeaseCounts {
+    fn hit(&self, times: u64) {
+        self.hits.fetch_add(times, Ordering::Relaxed);
+    }
+
+    fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug)]
 struct ActiveLease {
     lease: Lease,
     until_ns: AtomicU64,
     began_ns: u64,
-    hits: Arc<AtomicU64>,
+    done: Arc<LeaseCounts>,
     counts: CallCounts,
     /// Bits of the last call's draw.
     last_draw: AtomicU64,
@@ -87,9 +104,14 @@ impl LeaseTable {
     /// The faults of the call at `site`. `now_ns` is monotonic nanoseconds
     /// of any origin, the same as in [`LeaseTable::put`].
     pub fn call_fault(&self, site: &CallSite<'_>, now_ns: u64) -> CallFault {
-        let mut fault = CallFault::default();
+        self.call_fault_and_delays(site, now_ns).0
+    }
+
+    /// The same, with what each lease asks of its delay: to be reported once it has passed.
+    pub fn call_fault_and_delays(&self, site: &CallSite<'_>, now_ns: u64) -> (CallFault, AskedDelays) {
+        let (mut fault, mut asked) = (CallFault::default(), AskedDelays::default());
         if self.is_empty() {
-            return fault;
+            return (fault, asked);
         }
         for active in self.active.load().iter() {
             let lease = &active.lease;
@@ -110,15 +132,19 @@ impl LeaseTable {
             if !lease.fault.has_size() {
                 strength = 1.0;
             }
-            active.hits.fetch_add(1, Ordering::Relaxed);
+            active.done.hit(1);
+            let delay_before = fault.delay;
             let previous_draw = f64::from_bits(active.last_draw.load(Ordering::Relaxed));
             let draw = lease.fault.apply(Hit { dice, strength, previous_draw }, &mut fault);
             active.last_draw.store(draw.to_bits(), Ordering::Relaxed);
+            if fault.delay > delay_before {
+                asked.push(active.done.delays.clone(), fault.delay - delay_before);
+            }
             if fault.end.is_some() {
                 break;
             }
         }
-        fault
+        (fault, asked)
     }
 
     /// The faults that are active in the process, whatever calls it gets.
@@ -149,7 +175,7 @@ impl LeaseTable {
     /// Counts hits of a kind for every lease of that kind in force.
     pub fn count_hits(&self, kind: &str, times: u64) {
         for active in self.active.load().iter().filter(|active| active.lease.fault.name() == kind) {
-            active.hits.fetch_add(times, Ordering::Relaxed);
+            active.done.hit(times);
         }
     }
 
@@ -205,14 +231,12 @@ impl LeaseTable {
         if next.len() >= MAX_LEASES {
             return Err(TableFull);
         }
-        let hits = hit_counter(&mut hit_counts, &lease.id);
+        let done = counts_of(&mut hit_counts, &lease.id);
         match lease.fault.actuator() {
             // Counted at every hit.
             Actuator::CallPath | Actuator::Proxy | Actuator::Conductor => {}
             Actuator::Process if lease.fault.counts_hits() => {}
-            Actuator::Process => {
-                hits.fetch_add(1, Ordering::Relaxed);
-            }
+            Actuator::Process => done.hit(1),
         }
         if !lease.fault.lasts() {
             let mut one_shots = self.one_shots.lock().expect("no panic while held");
@@ -223,7 +247,7 @@ impl LeaseTable {
             lease,
             until_ns: until_ns.into(),
             began_ns,
-            hits,
+            done,
             counts,
             last_draw,
         }));
@@ -236,9 +260,9 @@ impl LeaseTable {
     /// not a fault that ends.
     pub fn install(&self, lease: Lease) {
         let mut hit_counts = self.hit_counts.lock().expect("no panic while held");
-        let hits = hit_counter(&mut hit_counts, &lease.id);
+        let done = counts_of(&mut hit_counts, &lease.id);
         let (counts, last_draw) = Default::default();
-        let active = ActiveLease { lease, until_ns: u64::MAX.into(), began_ns: 0, hits, counts, last_draw };
+        let active = ActiveLease { lease, until_ns: u64::MAX.into(), began_ns: 0, done, counts, last_draw };
         let mut next = self.active.load_full().to_vec();
         next.push(Arc::new(active));
         self.store(next);
@@ -270,7 +294,14 @@ impl LeaseTable {
     /// leases came, ended ones included.
     pub fn hits(&self) -> Vec<(String, u64)> {
         let hit_counts = self.hit_counts.lock().expect("no panic while held");
-        hit_counts.iter().map(|(id, hits)| (id.clone(), hits.load(Ordering::Relaxed))).collect()
+        hit_counts.iter().map(|(id, done)| (id.clone(), done.hits())).collect()
+    }
+
+    /// The delays that leases asked for and that have passed since the process started, ended leases included.
+    pub fn delays(&self) -> Vec<(String, DelayCounts)> {
+        let hit_counts = self.hit_counts.lock().expect("no panic while held");
+        let counts = hit_counts.iter().map(|(id, done)| (id.clone(), done.delays.counts()));
+        counts.filter(|(_, delays)| delays.count() > 0).collect()
     }
 
     /// The leases in force, in order of application.
@@ -281,7 +312,7 @@ impl LeaseTable {
             .map(|active| LeaseStatus {
                 lease: active.lease.clone(),
                 left_ms: active.until_ns.load(Ordering::Relaxed).saturating_sub(now_ns) / 1_000_000,
-                hits: active.hits.load(Ordering::Relaxed),
+                hits: active.done.hits(),
             })
             .collect()
     }
@@ -307,14 +338,14 @@ impl LeaseTable {
     }
 }
 
-fn hit_counter(hit_counts: &mut Vec<(String, Arc<AtomicU64>)>, id: &str) -> Arc<AtomicU64> {
-    if let Some((_, hits)) = hit_counts.iter().find(|(known, _)| known == id) {
-        return hits.clone();
+fn counts_of(hit_counts: &mut Vec<(String, Arc<LeaseCounts>)>, id: &str) -> Arc<LeaseCounts> {
+    if let Some((_, done)) = hit_counts.iter().find(|(known, _)| known == id) {
+        return done.clone();
     }
     if hit_counts.len() == MAX_HIT_COUNTERS {
         hit_counts.remove(0);
     }
-    let hits = Arc::new(AtomicU64::new(0));
-    hit_counts.push((id.to_owned(), hits.clone()));
-    hits
+    let done = Arc::<LeaseCounts>::default();
+    hit_counts.push((id.to_owned(), done.clone()));
+    done
 }

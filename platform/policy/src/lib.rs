@@ -7,6 +7,7 @@
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in.
+//! - [`network`]: the round trip between processes.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
 //!
@@ -20,6 +21,7 @@ pub mod bulkhead;
 pub mod deadline;
 pub mod edge;
 pub mod hedge;
+pub mod network;
 pub mod outlier;
 pub mod retry;
 pub mod service;
@@ -28,4 +30,5 @@ pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
+pub use network::NetworkOptions;
 pub use service::ServiceOptions;

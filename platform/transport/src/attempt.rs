@@ -79,11 +79,19 @@ async fn exchange(
             endpoint.pool.checkout(until, sure).await
         };
         let mut pooled = checkout.map_err(|why| AttemptError::NotSent(why.into()))?;
-        let Ok(answer) = timeout_at(until.into(), pooled.send(request)).await else {
-            return Err(AttemptError::TimedOut);
-        };
-        let mut error = match answer {
-            Ok(response) => return Ok(attach(response, pooled).await),
+        if !endpoint.network.is_loopback() {
+            before(until, endpoint.network.one_way()).await?;
+            // On the way of the request the other side may have closed a kept connection.
+            if sure && pooled.is_reused() && !pooled.is_alive(sure).await {
+                let fresh = endpoint.pool.connect_new(until).await;
+                pooled = fresh.map_err(|why| AttemptError::NotSent(why.into()))?;
+            }
+        }
+        let mut error = match before(until, pooled.send(request)).await? {
+            Ok(response) => {
+                before(until, endpoint.network.one_way()).await?;
+                return Ok(attach(response, pooled).await);
+            }
             Err(error) => error,
         };
         let message = error.take_message();
@@ -95,6 +103,11 @@ async fn exchange(
             (None, None) => return Err(AttemptError::ConnectionLost(error.into_error())),
         };
     }
+}
+
+/// What comes of `waiting`, unless the time is over before.
+async fn before<T>(until: Instant, waiting: impl Future<Output = T>) -> Result<T, AttemptError> {
+    timeout_at(until.into(), waiting).await.map_err(|_| AttemptError::TimedOut)
 }
 
 /// The connection goes with the body; back to the pool at once if there is none.

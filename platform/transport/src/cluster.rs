@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::BodyError;
 use crate::attempt_error::{AttemptError, NotSentReason};
+use crate::network::Network;
 use crate::pool::{self, Detours, Pool, PoolError};
 
 /// State of an instance, as it or the registry reports it.
@@ -86,6 +87,8 @@ pub struct Endpoint {
     pub load: EndpointLoad,
     /// Connections to it.
     pub pool: Pool,
+    /// What lies between.
+    pub(crate) network: Network,
     state: AtomicU8,
     host: HeaderValue,
     /// The cluster's list, to judge its failures among its peers.
@@ -176,12 +179,19 @@ struct EndpointLists {
     eligible: Vec<Arc<Endpoint>>,
 }
 
+/// How the copies of all components are reached from here.
+#[derive(Clone, Debug, Default)]
+struct Paths {
+    detours: Arc<Detours>,
+    network: Network,
+}
+
 /// The copies of one component, kept up to date by a watch of the registry.
 #[derive(Debug)]
 pub struct Cluster {
     name: ComponentName,
     options: pool::Options,
-    detours: Arc<Detours>,
+    paths: Paths,
     lists: Arc<ArcSwap<EndpointLists>>,
     picker: Picker,
     changes: watch::Sender<u64>,
@@ -191,13 +201,12 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster without endpoints.
     pub fn new(name: ComponentName, options: pool::Options) -> Self {
-        Self::with_detours(name, options, Arc::default())
+        Self::reached_by(name, options, Paths::default())
     }
 
-    /// A cluster that is reached by some detours.
-    fn with_detours(name: ComponentName, options: pool::Options, detours: Arc<Detours>) -> Self {
+    fn reached_by(name: ComponentName, options: pool::Options, paths: Paths) -> Self {
         let (lists, picker, updating) = Default::default();
-        Self { name, options, detours, lists, picker, changes: watch::Sender::new(0), updating }
+        Self { name, options, paths, lists, picker, changes: watch::Sender::new(0), updating }
     }
 
     /// Whose copies these are.
@@ -257,9 +266,11 @@ impl Cluster {
 
     fn endpoint(&self, instance: Instance, load: EndpointLoad) -> Endpoint {
         let host = HeaderValue::from_str(&instance.addr.to_string()).expect("an address is a header value");
-        let pool = Pool::new(instance.addr, self.options, PoolMetrics::of(self.name), self.detours.clone());
+        let Paths { detours, network } = self.paths.clone();
+        let metrics = PoolMetrics::of(self.name);
+        let pool = Pool::new(instance.addr, self.options, metrics, detours, network.clone());
         let state = AtomicU8::new(instance.state as u8);
-        Endpoint { instance, load, pool, state, host, peers: Arc::downgrade(&self.lists) }
+        Endpoint { instance, load, pool, network, state, host, peers: Arc::downgrade(&self.lists) }
     }
 
     /// The endpoint to ask. `avoid` was asked before and is asked again only
@@ -327,7 +338,7 @@ pub struct Clusters(Arc<ClustersInner>);
 #[derive(Debug, Default)]
 struct ClustersInner {
     options: pool::Options,
-    detours: Arc<Detours>,
+    paths: Paths,
     clusters: Mutex<HashMap<ComponentName, Arc<Cluster>>>,
 }
 
@@ -342,16 +353,22 @@ impl Clusters {
         Self(Arc::new(ClustersInner { options, ..ClustersInner::default() }))
     }
 
+    /// No clusters yet, each of which will be reached over a network.
+    pub fn across(network: Network) -> Self {
+        let paths = Paths { network, ..Paths::default() };
+        Self(Arc::new(ClustersInner { paths, ..ClustersInner::default() }))
+    }
+
     /// The cluster of a component; an empty one if nothing is known of it yet.
     pub fn get(&self, name: ComponentName) -> Arc<Cluster> {
         let mut clusters = self.0.clusters.lock().expect("no panic while held");
-        let make = || Arc::new(Cluster::with_detours(name, self.0.options, self.0.detours.clone()));
+        let make = || Arc::new(Cluster::reached_by(name, self.0.options, self.0.paths.clone()));
         clusters.entry(name).or_insert_with(make).clone()
     }
 
     /// Addresses to be reached through a proxy from now on; all others directly.
     pub fn set_detours(&self, detours: Vec<(SocketAddr, SocketAddr)>) {
-        self.0.detours.set(detours);
+        self.0.paths.detours.set(detours);
     }
 
     /// All of them, by name.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRef, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, put};
@@ -14,16 +14,29 @@ use fault::control::{HitCounts, LeaseStatus, MAX_TTL_MS, PutLeases};
 use http::StatusCode;
 use runtime::clock;
 
-use crate::{headers, refusal_response};
+use crate::{Network, headers, refusal_response};
+
+/// What is injected here: the leases, and the network that is declared between processes.
+#[derive(Clone)]
+struct Injected {
+    table: Arc<LeaseTable>,
+    network: Network,
+}
+
+impl FromRef<Injected> for Arc<LeaseTable> {
+    fn from_ref(injected: &Injected) -> Self {
+        injected.table.clone()
+    }
+}
 
 /// `PUT` and `GET /control/leases`, `DELETE /control/leases/{id}`, `GET /control/hits`.
-pub fn router(table: Arc<LeaseTable>, token: Arc<str>) -> Router {
+pub fn router(table: Arc<LeaseTable>, network: Network, token: Arc<str>) -> Router {
     Router::new()
         .route("/control/leases", put(put_leases).get(list))
         .route("/control/leases/{id}", delete(end))
         .route("/control/hits", get(hits))
         .layer(middleware::from_fn_with_state(token, with_token))
-        .with_state(table)
+        .with_state(Injected { table, network })
 }
 
 async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
@@ -64,7 +77,7 @@ async fn end(State(table): State<Arc<LeaseTable>>, Path(id): Path<String>) -> Re
     }
 }
 
-async fn hits(State(table): State<Arc<LeaseTable>>) -> Json<HitCounts> {
+async fn hits(State(Injected { table, network }): State<Injected>) -> Json<HitCounts> {
     table.sweep(clock::now_ns());
-    Json(HitCounts { hits: table.hits() })
+    Json(HitCounts { hits: table.hits(), delays: table.delays(), network: network.delays() })
 }

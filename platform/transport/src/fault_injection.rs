@@ -96,7 +96,7 @@ pub async fn apply_faults(
         principal: cx.principal,
         copy,
     };
-    let fault = table.call_fault(&site, clock::now_ns());
+    let (fault, asked) = table.call_fault_and_delays(&site, clock::now_ns());
     if fault.is_clear() {
         return Ok(AppliedFault::NONE);
     }
@@ -109,7 +109,9 @@ pub async fn apply_faults(
     let span = telemetry::fault_span(kind, fault.delay);
     let outcome = async {
         if !fault.delay.is_zero() {
+            let began = clock::now();
             timer::sleep(fault.delay).await;
+            asked.passed((clock::now() - began).saturating_sub(fault.delay));
         }
         leak(fault.leaked_bytes);
         match fault.end {

@@ -9,6 +9,7 @@
 //!   for public routes.
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them; `attempt_error`: how
 //!   it fails.
+//! - [`network`]: the declared round trip between two processes.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end. Both ask `probe` where a
 //!   connection must not be taken for what it no longer is.
 //! - [`body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
@@ -31,6 +32,7 @@ pub mod edge;
 pub mod fault_injection;
 pub mod headers;
 pub mod inbound_calls;
+pub mod network;
 pub mod pool;
 mod probe;
 pub mod refusal_response;
@@ -43,3 +45,4 @@ pub mod stack;
 pub use body::{Body, BodyError};
 pub use call_router::{CallRouter, CallRouterOptions};
 pub use cluster::{Cluster, Clusters, Endpoint, Instance};
+pub use network::Network;

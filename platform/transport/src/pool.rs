@@ -27,6 +27,7 @@ use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use crate::Body;
+use crate::network::Network;
 use crate::probe::{Probe, Probed};
 
 /// Limits of a pool, each with its reason.
@@ -125,6 +126,7 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     addr: SocketAddr,
     detours: Arc<Detours>,
+    network: Network,
     options: Options,
     state: Mutex<State>,
     connects: AtomicU64,
@@ -181,9 +183,15 @@ pub(crate) struct PooledConnection {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(addr: SocketAddr, options: Options, metrics: PoolMetrics, detours: Arc<Detours>) -> Self {
+    pub fn new(
+        addr: SocketAddr,
+        options: Options,
+        metrics: PoolMetrics,
+        detours: Arc<Detours>,
+        network: Network,
+    ) -> Self {
         let (state, connects, reused) = Default::default();
-        Self(Arc::new(Shared { addr, detours, options, state, connects, reused, metrics }))
+        Self(Arc::new(Shared { addr, detours, network, options, state, connects, reused, metrics }))
     }
 
     /// A connection, at the latest at `until`. `sure` asks the kernel whether a
@@ -258,7 +266,12 @@ impl Pool {
         let via = self.0.detours.of(addr);
         let refused = |source| PoolError::Connect { addr, source };
         let until = until.min(clock::now() + self.0.options.connect_timeout);
-        let stream = timeout_at(until.into(), TcpStream::connect(via))
+        let connecting = async {
+            // A refusal takes a round trip as well.
+            self.0.network.round_trip().await;
+            TcpStream::connect(via).await
+        };
+        let stream = timeout_at(until.into(), connecting)
             .await
             .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
             .map_err(refused)?;
@@ -375,7 +388,8 @@ impl PooledConnection {
         self.give_back();
     }
 
-    async fn is_alive(&mut self, sure: bool) -> bool {
+    /// Whether it can still take a request. `sure` asks the kernel whether the other side has closed it.
+    pub async fn is_alive(&mut self, sure: bool) -> bool {
         if sure {
             self.open.probe.ask();
         }

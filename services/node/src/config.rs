@@ -8,7 +8,7 @@ use component::service_context::Settings;
 use contract::placement::Limits;
 use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
-use policy::{Policy, ServiceOptions};
+use policy::{NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
@@ -50,6 +50,9 @@ pub struct NodeConfig {
     pub policies: BTreeMap<String, Policy>,
     /// Shapes of components, as in the scenario.
     pub services: BTreeMap<String, ServiceOptions>,
+    /// What lies between the processes of the topology.
+    #[serde(skip_serializing_if = "NetworkOptions::is_loopback")]
+    pub network: NetworkOptions,
     /// What this process may use.
     pub limits: Limits,
     /// Cores it keeps to; all of them where empty.
@@ -108,6 +111,7 @@ impl Default for NodeConfig {
             token: String::new(),
             policies: BTreeMap::new(),
             services: BTreeMap::new(),
+            network: NetworkOptions::default(),
             limits: Limits::default(),
             cores: Vec::new(),
             zone: String::new(),

@@ -22,7 +22,7 @@ use telemetry::Telemetry;
 use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
-use transport::{CallRouter, CallRouterOptions, Clusters};
+use transport::{CallRouter, CallRouterOptions, Clusters, Network};
 
 use crate::config::NodeConfig;
 use crate::contents::{GatewayContext, NodeContents, PublicGateway};
@@ -117,7 +117,8 @@ impl Node {
         for defect in &config.defects {
             faults.install(defect.clone());
         }
-        let clusters = Clusters::new();
+        let network = Network::new(config.network);
+        let clusters = Clusters::across(network.clone());
         let token: Arc<str> = config.token.as_str().into();
         let calls = CallRouter::new(CallRouterOptions {
             carrier: config.carrier,
@@ -141,6 +142,7 @@ impl Node {
             tasks: &tasks,
             calls: &calls,
             clusters: &clusters,
+            to_registry: if config.process.registry { Network::loopback() } else { network.clone() },
             token: &token,
         };
         let OpenComponents { rest, stores } = builder.open_components().await?;
@@ -175,7 +177,7 @@ impl Node {
         let mut inside = Router::new()
             .merge(rest)
             .merge(calls.router())
-            .merge(transport::control::router(faults.clone(), token.clone()))
+            .merge(transport::control::router(faults.clone(), network.clone(), token.clone()))
             .merge(control::router(Arc::new(state)))
             .merge(telemetry::router(telemetry.clone()))
             .merge(health(ready.clone()));
@@ -280,6 +282,8 @@ struct NodeBuilder<'a> {
     tasks: &'a Tasks,
     calls: &'a CallRouter,
     clusters: &'a Clusters,
+    /// What lies between here and the registry; nothing where it lives in this process.
+    to_registry: Network,
     token: &'a Arc<str>,
 }
 
@@ -362,6 +366,7 @@ impl NodeBuilder<'_> {
             return if lost { Err(NodeError::NoRegistry(config.instance.clone())) } else { Ok(None) };
         };
         let mut watch = Watch::new(registry, elsewhere.into_iter().collect());
+        watch.network = self.to_registry.clone();
         watch.file = Some(config.data.join(format!("{}.registry.json", config.instance)));
         Ok(Some(Watcher::start(self.tasks, watch, self.clusters.clone())))
     }
@@ -380,6 +385,7 @@ impl NodeBuilder<'_> {
         let id =
             InstanceId::new(&config.instance).map_err(|_| NodeError::Instance(config.instance.clone()))?;
         let mut registration = Registration::new(registry, self.token.clone(), services, id, epoch, addr);
+        registration.network = self.to_registry.clone();
         for instance in &mut registration.instances {
             instance.zone.clone_from(&config.zone);
             instance.version.clone_from(&config.build);

@@ -11,6 +11,7 @@ use fault::{LeaseTable, Match};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+use transport::Network;
 
 use crate::pair::{GREETER, Pair, TOKEN, lease, put};
 
@@ -34,7 +35,7 @@ async fn json<T: serde::de::DeserializeOwned>(response: Response<Body>) -> T {
 #[tokio::test]
 async fn leases_come_and_go_by_http() {
     let table = Arc::new(LeaseTable::new());
-    let router = transport::control::router(table.clone(), TOKEN.into());
+    let router = transport::control::router(table.clone(), Network::loopback(), TOKEN.into());
     let slow = lease("greeter", "do = \"delay\"\nby = \"1ms\"", Match::default());
     let body = |ttl_ms| {
         serde_json::to_string(&PutLeases { leases: vec![slow.clone()], ttl_ms, age_ms: 0 })

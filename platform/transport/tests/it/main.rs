@@ -4,6 +4,7 @@ mod carriers;
 mod control;
 mod drain;
 mod hostile;
+mod network;
 mod pair;
 mod pool;
 mod server_stack;

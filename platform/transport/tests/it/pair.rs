@@ -15,7 +15,7 @@ use runtime::{Tasks, clock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use transport::serve::{self, Server};
-use transport::{CallRouter, CallRouterOptions, Clusters, Instance};
+use transport::{CallRouter, CallRouterOptions, Clusters, Instance, Network};
 
 pub const HOST: ComponentName = ComponentName::of("host");
 pub const GREETER: ComponentName = ComponentName::of("greeter");
@@ -174,8 +174,17 @@ impl Pair {
 
     /// The same, with a greeter of this shape: `[service.greeter]` of a scenario.
     pub async fn shaped(carrier: Carrier, policy: &str, service: &str) -> Self {
+        Self::made(carrier, policy, service, Clusters::new()).await
+    }
+
+    /// The same, with a network between the two processes.
+    pub async fn across(carrier: Carrier, network: Network) -> Self {
+        Self::made(carrier, "", "", Clusters::across(network)).await
+    }
+
+    async fn made(carrier: Carrier, policy: &str, service: &str, clusters: Clusters) -> Self {
         let service: policy::ServiceOptions = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
-        let (tasks, clusters) = (Tasks::new(), Clusters::new());
+        let tasks = Tasks::new();
         let (edge_faults, component_faults) = (Arc::new(LeaseTable::new()), Arc::new(LeaseTable::new()));
         let greeter = Arc::new(Greeter::default());
         let board = |faults: &Arc<LeaseTable>, hosts: Vec<ComponentName>| {
