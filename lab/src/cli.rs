@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use discovery::Location;
-use policy::units::Ratio;
+use policy::NetworkOptions;
+use policy::units::{HumanDuration, Ratio};
 
 /// The program's version, with the commit it was built from.
 pub const VERSION: &str = env!("CLEAVE_VERSION");
@@ -134,6 +135,9 @@ pub struct Run {
     /// [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
+    /// Round trip between processes, such as 300us, in every arm; 0 is loopback alone [default: as in the scenario].
+    #[arg(long, value_parser = NetworkOptions::parse_rtt)]
+    pub rtt: Option<HumanDuration>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -353,6 +357,7 @@ impl Noise {
             seed: Some(seed),
             arms: Vec::new(),
             rounds: self.rounds,
+            rtt: None,
             output: Output::Json,
             no_tui: true,
             out: self.out.clone(),

@@ -16,7 +16,14 @@ use crate::run_view::View;
 ///
 /// # Errors
 /// When the path of this program is not known.
-pub fn run_options(args: &cli::Run, scenario: Scenario, started_at: Instant) -> std::io::Result<RunOptions> {
+pub fn run_options(
+    args: &cli::Run,
+    mut scenario: Scenario,
+    started_at: Instant,
+) -> std::io::Result<RunOptions> {
+    if let Some(rtt) = args.rtt {
+        scenario.set_rtt(rtt);
+    }
     let interleaved = args.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1);
     // In rounds the run itself shows by how much starts differ.
     let starts = if interleaved {

@@ -55,7 +55,7 @@ pub struct Document<'a> {
     pub machine: &'a Machine,
     /// The arms.
     pub arms: &'a [Arm],
-    /// What the run comes to, in at most six lines: what the split costs and buys here, what was not decided, and how to
+    /// What the run comes to, in at most six lines, and one more of a run at several round trips: what the split costs and buys here, what was not decided, and how to
     /// decide it.
     pub answer: Vec<String>,
     /// How each expectation stands in the end.

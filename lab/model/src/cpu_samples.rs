@@ -24,6 +24,8 @@ const TELEMETRY: usize = 1;
 const WAKING: usize = 2;
 /// Threads that are none of the above.
 const OTHER: usize = 3;
+/// What tasks spend on injected delays; the thread that ends these belongs to it.
+const INJECTED: &str = "injected";
 /// The parts that do not come from tasks alone.
 const FIXED: [&str; 4] = ["database", "telemetry", "waking", "other"];
 
@@ -118,7 +120,8 @@ impl CpuSamples {
         let own = proc.scraped.then(|| self.own(proc));
         let kernel = Kernel {
             total: proc.cpu_ns,
-            workers: proc.cpu_workers_ns,
+            // The thread of the timer does a part of the injected work, as the workers do.
+            workers: proc.cpu_workers_ns + proc.cpu_timer_ns,
             database: proc.cpu_db_ns,
             telemetry: proc.cpu_telemetry_ns,
         };
@@ -209,9 +212,11 @@ impl CpuSamples {
 
     fn own(&mut self, proc: &Proc) -> Own {
         let mut own = Own { parts: vec![0; self.names.len()], requests: proc.requests };
-        for (part, ns) in &proc.parts {
+        let of_tasks = proc.parts.iter().map(|(part, ns)| (part.as_str(), *ns));
+        let of_timer = (proc.cpu_timer_ns > 0).then_some((INJECTED, proc.cpu_timer_ns));
+        for (part, ns) in of_tasks.chain(of_timer) {
             let at = self.names.iter().position(|name| name == part).unwrap_or_else(|| {
-                self.names.push(part.clone());
+                self.names.push(part.to_owned());
                 own.parts.push(0);
                 self.names.len() - 1
             });
@@ -371,6 +376,15 @@ mod tests {
         let requests =
             |from, to| samples.spent(&(from..to)).and_then(|spent| spent.requests).expect("reported");
         assert_eq!(requests(0, 333_333_333) + requests(333_333_333, SECOND), 10, "none is lost in between");
+    }
+
+    #[test]
+    fn the_thread_that_ends_injected_waits_is_a_part_of_what_is_injected() {
+        let timed = Proc { cpu_timer_ns: 60, ..proc("a", 1, 200, 100, &[("business", 30), (INJECTED, 10)]) };
+        let samples = samples(&[(0, proc("a", 1, 0, 0, &[])), (1, timed)]);
+        let parts = spent(&samples, 0, 1).and_then(|spent| spent.parts).expect("reported");
+        // 10 of tasks and 60 of the thread; 60 of the workers outside of tasks; 40 of unknown threads.
+        assert_eq!((parts[INJECTED], parts["waking"], parts["other"]), (70, 60, 40));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! - [`unit`]: what one second of a round cost, whole and by part, for inference; `cpu_samples`: as it is folded.
 //! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory. [`waits`]: the longest waits.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
+//! - [`delays`]: what injected delays asked for, and what they took.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
 //!   time of all of them went.
 //! - [`outcome`]: expectations, scores, audits and the verdict.
@@ -28,6 +29,7 @@
 mod block;
 mod cpu_samples;
 pub mod date;
+pub mod delays;
 pub mod edges;
 pub mod events;
 mod failures;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use record::{
-    Arm, Audit, Check, Cost, Edge, End, Entry, Event, Header, Host, Line, Phase, PhasePlan, Proc, Score,
-    Split, Trace,
+    Arm, Audit, Check, Cost, Delay, Edge, End, Entry, Event, Header, Host, Line, Phase, PhasePlan, Proc,
+    Score, Split, Trace,
 };
 
 use crate::SECOND;
@@ -56,6 +56,8 @@ pub struct Run {
     pub(crate) splits: History<Arc<Split>>,
     pub(crate) trace_seconds: TraceSeconds,
     pub(crate) costs: Vec<Cost>,
+    /// One for each step and the network, by arm and round.
+    pub(crate) delays: Vec<Delay>,
     /// The last of each arm and round.
     pub(crate) audits: BTreeMap<Turn, Audit>,
 }
@@ -144,6 +146,7 @@ impl Run {
             Entry::Split(split) => self.splits.push((t, Arc::new((**split).clone()))),
             Entry::TraceSecond(line) => self.trace_seconds.add(line),
             Entry::Cost(cost) => self.costs.push((**cost).clone()),
+            Entry::Delay(delay) => self.delays.push(delay.clone()),
             Entry::Audit(audit) => {
                 self.audits.insert((audit.arm, audit.round), audit.clone());
             }

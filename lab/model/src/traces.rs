@@ -1,6 +1,6 @@
 //! Requests that were kept, and where the time of all of them went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use record::{Class, Split, Trace};
@@ -161,6 +161,39 @@ impl Run {
     }
 }
 
+impl Run {
+    /// How many exchanges between processes a journey waits for in sequence: on the critical paths of its kept traces
+    /// that did not fail, the median. What leaves the client is not between processes of an arm.
+    pub fn crossings(&self, arm: char, journey: &str) -> Option<usize> {
+        let remote = &self.arm(arm)?.remote_edges;
+        let is_its = |trace: &&Trace| trace.arm == arm && trace.journey == journey && trace.error.is_empty();
+        let mut counts: Vec<usize> =
+            self.known_traces().filter(is_its).map(|trace| crossings_of(trace, remote)).collect();
+        counts.sort_unstable();
+        counts.get(counts.len().saturating_sub(1) / 2).copied()
+    }
+}
+
+/// Exchanges over `remote` edges on the critical path of one request. A call and its tries are one exchange.
+fn crossings_of(trace: &Trace, remote: &[String]) -> usize {
+    let on_path = trace.path.iter().filter_map(|segment| {
+        let span = trace.spans.get(segment.span as usize)?;
+        (span.class == Class::Network && remote.contains(&span.place)).then_some(segment.span)
+    });
+    let outermost = |mut at: u32| {
+        while let Some(parent) = trace.spans[at as usize].parent
+            && trace
+                .spans
+                .get(parent as usize)
+                .is_some_and(|span| span.place == trace.spans[at as usize].place)
+        {
+            at = parent;
+        }
+        at
+    };
+    on_path.map(outermost).collect::<BTreeSet<u32>>().len()
+}
+
 impl Parts {
     /// Rounds put together, each by its traces.
     fn of(phase: u32, journey: &str, rounds: &[&Split]) -> Self {
@@ -196,18 +229,50 @@ mod tests {
 
     use super::*;
 
-    fn trace(arm: char, request: u64, user_latency: u64, error: &str) -> Trace {
+    #[test]
+    fn a_call_with_its_tries_crosses_once_and_calls_at_once_in_sequence_once() {
+        let span = |parent, place: &str, class| Span {
+            parent,
+            of: String::new(),
+            at: String::new(),
+            name: String::new(),
+            place: place.into(),
+            start: 0,
+            length: 1,
+            class,
+            error: String::new(),
+        };
+        let (network, work) = (Class::Network, Class::Work);
+        let spans = vec![
+            span(None, "client->gateway", network),
+            span(Some(0), "gateway", work),
+            span(Some(1), "gateway->feed", network),
+            span(Some(2), "feed", work),
+            span(Some(3), "feed->photo", network),
+            span(Some(4), "feed->photo", network),
+            span(Some(3), "feed->profile", network),
+        ];
+        // The call to profile went on beside that to photo, and ended earlier.
+        let path = [0, 1, 2, 3, 4, 5, 4, 3, 2].map(|span| Segment { span, start: 0, length: 1 }).to_vec();
+        let mut trace = Trace { journey: "home-feed".into(), ..empty() };
+        (trace.spans, trace.path) = (spans, path);
+        let remote = ["gateway->feed", "feed->photo", "feed->profile"].map(str::to_owned);
+        assert_eq!(crossings_of(&trace, &remote), 2);
+        assert_eq!(crossings_of(&trace, &remote[..1]), 1, "the others are function calls");
+    }
+
+    fn empty() -> Trace {
         Trace {
-            arm,
+            arm: 'A',
             round: 1,
             phase: 0,
-            journey: "home-feed".into(),
-            request,
+            journey: String::new(),
+            request: 0,
             trace_id: String::new(),
             kept: Kept::Slow,
-            error: error.into(),
+            error: String::new(),
             due: 0,
-            user_latency,
+            user_latency: 0,
             start: 0,
             spans: Vec::new(),
             path: Vec::new(),
@@ -218,6 +283,14 @@ mod tests {
 
     #[test]
     fn beyond_the_slowest_no_trace_is_called_slow_and_all_that_failed_are_there() {
+        let trace = |arm, request, user_latency, error: &str| Trace {
+            arm,
+            journey: "home-feed".into(),
+            request,
+            error: error.into(),
+            user_latency,
+            ..empty()
+        };
         // Five came one slower than the other; between the first two others may have been that were not kept.
         let mut traces: Vec<Trace> = (1..=5).map(|i| trace('A', i, i * 10, "")).collect();
         traces.extend((6..=10).map(|i| trace('A', i, i, "timeout")));

@@ -37,6 +37,8 @@ pub enum Kind {
     Split,
     /// [`crate::TraceSecond`].
     TraceSecond,
+    /// [`crate::Delay`].
+    Delay,
     /// [`crate::Audit`].
     Audit,
     /// [`crate::End`].
@@ -60,6 +62,7 @@ impl Kind {
         Self::Trace,
         Self::Split,
         Self::TraceSecond,
+        Self::Delay,
         Self::Audit,
         Self::End,
     ];
@@ -81,6 +84,7 @@ impl Kind {
             Self::Trace => "trace",
             Self::Split => "split",
             Self::TraceSecond => "trace_second",
+            Self::Delay => "delay",
             Self::Audit => "audit",
             Self::End => "end",
         }
@@ -114,6 +118,7 @@ impl Kind {
             Self::Trace => Entry::Trace(read(line)?),
             Self::Split => Entry::Split(read(line)?),
             Self::TraceSecond => Entry::TraceSecond(read(line)?),
+            Self::Delay => Entry::Delay(read(line)?),
             Self::Audit => Entry::Audit(read(line)?),
             Self::End => Entry::End(read(line)?),
         })
@@ -138,6 +143,7 @@ impl Entry {
             Self::Trace(_) => Kind::Trace,
             Self::Split(_) => Kind::Split,
             Self::TraceSecond(_) => Kind::TraceSecond,
+            Self::Delay(_) => Kind::Delay,
             Self::Audit(_) => Kind::Audit,
             Self::End(_) => Kind::End,
         };

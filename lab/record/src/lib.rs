@@ -1,8 +1,8 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
-//! - [`line`]: a line: header, phase, window, edge, proc, event. [`resources`]: what an arm is given. [`trace`]: requests
-//!   followed through the components. [`outcome`]: check, cost, audit, end. [`score`]: a
-//!   row of the scorecard.
+//! - [`line`]: a line: header, phase, window, edge, proc, event. [`machine`]: what it ran on. [`resources`]: what an arm is
+//!   given. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
+//!   check, cost, audit, end. [`score`]: a row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
 //!   [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
@@ -11,12 +11,14 @@
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
+pub mod delay;
 mod hdr;
 pub mod histogram;
 mod host;
 pub mod index;
 pub mod kind;
 pub mod line;
+pub mod machine;
 pub mod outcome;
 pub mod reader;
 pub mod resources;
@@ -26,11 +28,13 @@ pub mod trace;
 mod window;
 pub mod writer;
 
+pub use delay::*;
 pub use histogram::Latencies;
 pub use host::Host;
 pub use index::{Index, Place};
 pub use kind::Kind;
 pub use line::*;
+pub use machine::*;
 pub use outcome::*;
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;

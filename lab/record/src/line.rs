@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::is_zero;
-use crate::{Audit, Check, Cost, End, Host, Latencies, Resources, Score, Split, Start, Trace, TraceSecond};
+use crate::{
+    Audit, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Resources, Score, Split, Start, Trace,
+    TraceSecond,
+};
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
 /// later version may add kinds and keys: skip those you do not know.
@@ -51,6 +54,8 @@ pub enum Entry {
     Split(Box<Split>),
     /// Where the time of a second's traced requests went, of those whose traces are complete in all arms.
     TraceSecond(Box<TraceSecond>),
+    /// How long injected delays took.
+    Delay(Delay),
     /// What the audit of acknowledged writes found.
     Audit(Audit),
     /// Last line.
@@ -77,6 +82,9 @@ pub struct Arm {
     /// What holds on each of them, with every blank filled in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<String, serde_json::Value>,
+    /// What is declared to lie between its processes; loopback alone where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// Databases it keeps.
     pub databases: u32,
     /// Whether components of one process keep their data in databases of their own.
@@ -172,29 +180,6 @@ pub struct ExpectationPlan {
     pub why: String,
     /// Line in the scenario file.
     pub line: u32,
-}
-
-/// The machine the run was made on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Machine {
-    /// Model name of the first CPU.
-    pub cpu: String,
-    /// Logical CPUs this process may use.
-    pub cores: u32,
-    /// Memory, MiB.
-    pub memory_mib: u64,
-    /// Kernel release.
-    pub kernel: String,
-    /// How the first CPU's clock is governed; `None` where the kernel does not report it, as in most virtual machines.
-    #[serde(default)]
-    pub governor: Option<String>,
-    /// Load average over a minute when the run started.
-    pub load_average: f64,
-    /// CPU time the hypervisor took since the machine started, percent of all.
-    #[serde(default)]
-    pub steal: f64,
-    /// `release`, `lab`, `debug`.
-    pub profile: String,
 }
 
 /// Everything that does not change during the run.
@@ -417,6 +402,9 @@ pub struct Proc {
     /// Of it, workers of the async runtime.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cpu_workers_ns: u64,
+    /// Of it, the thread that ends injected delays, declared work and the waits of a declared network.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_timer_ns: u64,
     /// Whether the process exposed its own figures at this moment. Without it `parts` and `requests` are not known, rather
     /// than 0; so it is in records of version 1.
     #[serde(default, skip_serializing_if = "is_false")]

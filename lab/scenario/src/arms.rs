@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use contract::Placement;
-use policy::{EdgePattern, Policy, ServiceOptions};
+use policy::{EdgePattern, NetworkOptions, Policy, ServiceOptions};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,6 +18,9 @@ use crate::tokens::{Value, find_key, find_string, find_token, remove, tokens};
 
 /// Sections that a variant may override.
 const OVERLAY_SECTIONS: [&str; 3] = ["topology", "service", "policy"];
+
+/// The section of the network, which has no names.
+const NETWORK: &str = "network";
 
 /// `[topology.every-grouping]` stands for all groupings.
 const EVERY_GROUPING: &str = "every-grouping";
@@ -66,6 +69,17 @@ fn overlay<'i>(base: &[NamedTable<'i>], over: Vec<NamedTable<'i>>) -> Vec<NamedT
     merged
 }
 
+/// The same for a section without names.
+fn overlay_one<'i>(below: Option<Value<'i>>, over: Option<Value<'i>>) -> Option<Value<'i>> {
+    match (below, over) {
+        (Some(mut below), Some(over)) => {
+            merge(&mut below, over);
+            Some(below)
+        }
+        (below, over) => over.or(below),
+    }
+}
+
 /// Keys of `over` replace those of `below`; nested tables are replaced as a whole.
 fn merge<'i>(below: &mut Value<'i>, over: Value<'i>) {
     let span = over.span();
@@ -92,6 +106,7 @@ impl Reader<'_> {
     pub(crate) fn arms(&mut self, top: &mut DeTable<'_>) -> Vec<Arm> {
         let is_not_a_table = top.get("topology").is_some_and(|value| value.get_ref().as_table().is_none());
         let chosen = remove(top, "arms");
+        let network = remove(top, NETWORK);
         let mut base = Sections::take(self, top);
         let grouped = base.topology.iter().position(|(name, ..)| name == EVERY_GROUPING);
         let grouped = grouped.map(|at| base.topology.remove(at));
@@ -118,8 +133,9 @@ impl Reader<'_> {
         };
         let mut arms = Vec::new();
         let plain = self.sections(base.clone());
+        let plain_network = self.network(network.clone());
         if variants.is_empty() {
-            arms = arms_of(&plain, "");
+            arms = arms_of(&plain, "", plain_network);
             arm_places = of_variant("", None);
         }
         for (variant, span, value) in variants {
@@ -145,6 +161,7 @@ impl Reader<'_> {
                 self.build_places.push(key.span());
             }
             let build = self.take(&mut table, "build");
+            let own_network = remove(&mut table, NETWORK);
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.report(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
             }
@@ -155,16 +172,17 @@ impl Reader<'_> {
                 );
             }
             for key in table.keys() {
-                let choices = OVERLAY_SECTIONS.iter().copied().chain(["telemetry", "build"]);
+                let choices = OVERLAY_SECTIONS.iter().copied().chain([NETWORK, "telemetry", "build"]);
                 self.report(key.span(), unknown("section", key.get_ref(), choices));
             }
             let read = self.sections(base.overlaid_with(over));
-            let own = arms_of(&read, &variant).into_iter();
+            let network = self.network(overlay_one(network.clone(), own_network));
+            let own = arms_of(&read, &variant, network).into_iter();
             arms.extend(own.map(|arm| Arm { telemetry, build, ..arm }));
         }
         if let Some((_, span, value)) = grouped {
             let before = arms.len();
-            self.groupings(&mut arms, &plain, span.clone(), value);
+            self.groupings(&mut arms, &plain, plain_network, span.clone(), value);
             arm_places.extend(arms[before..].iter().map(|arm| (ArmName::new(&arm.name, ""), span.clone())));
         }
         self.check_arm_folders(&arm_places);
@@ -225,6 +243,7 @@ impl Reader<'_> {
         &mut self,
         arms: &mut Vec<Arm>,
         plain: &ParsedSections,
+        network: NetworkOptions,
         span: Range<usize>,
         value: Value<'_>,
     ) {
@@ -252,6 +271,7 @@ impl Reader<'_> {
             arms.push(Arm {
                 services: plain.services.clone(),
                 policies: plain.policies.clone(),
+                network,
                 ..Arm::without_variant(&name, placement)
             });
         }
@@ -263,6 +283,21 @@ impl Reader<'_> {
             services: self.services(sections.service),
             policies: self.policies(sections.policy),
         }
+    }
+
+    /// `[network]`; loopback where it is left out.
+    fn network(&mut self, value: Option<Value<'_>>) -> NetworkOptions {
+        let Some(mut value) = value else { return NetworkOptions::default() };
+        if let DeValue::Table(table) = value.get_mut()
+            && let Some(loss) = remove(table, "loss")
+        {
+            self.report(
+                loss.span(),
+                "no network here loses packets all the time; write a step with do = \"packet-loss\", in the kernel, or do = \"drop\", which needs nothing",
+            );
+        }
+        let span = value.span();
+        self.checked(value, span, NetworkOptions::diagnostics).unwrap_or_default()
     }
 
     fn topologies(&mut self, tables: Vec<NamedTable<'_>>) -> Vec<(String, Placement)> {
@@ -398,12 +433,13 @@ fn partitions(components: &[contract::ComponentName]) -> Vec<Vec<Vec<&'static st
     found
 }
 
-fn arms_of(read: &ParsedSections, variant: &str) -> Vec<Arm> {
+fn arms_of(read: &ParsedSections, variant: &str, network: NetworkOptions) -> Vec<Arm> {
     let arm = |(topology, placement): &(String, Placement)| Arm {
         name: if variant.is_empty() { topology.clone() } else { format!("{variant}/{topology}") },
         variant: variant.to_owned(),
         services: read.services.clone(),
         policies: read.policies.clone(),
+        network,
         ..Arm::without_variant(topology, placement.clone())
     };
     read.topologies.iter().map(arm).collect()

@@ -59,6 +59,9 @@ pub fn explain(
                 if stores > 1 { format!("; {stores} databases, one per component") } else { String::new() };
             print(format_args!("      {} x{}: {}{stores}", process.name, process.replicas, hosts.join(", ")));
         }
+        if !arm.network.is_loopback() {
+            print(format_args!("      network between processes: {}", arm.network));
+        }
         if arm.services.values().any(|service| service.calls_in_transaction == Some(true)) {
             print(format_args!(
                 "      subscribers call other components inside the publisher's write transaction"
@@ -71,6 +74,9 @@ pub fn explain(
             None => lines.iter().for_each(|line| print(format_args!("      {line}"))),
         }
         printed.push((letter, lines));
+    }
+    if arms.iter().all(|planned| planned.arm.network.is_loopback()) {
+        print(format_args!("  network between processes: loopback; --rtt 300us adds a round trip"));
     }
     print(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();

@@ -13,6 +13,7 @@ use fault::{Fault, Match, Target};
 use policy::ServiceOptions;
 use policy::units::HumanDuration;
 use policy::units::schema::{patterns, text};
+use policy::{NetworkOptions, Policy, ServiceOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use scorecard::measures::CATALOGUE;
 use serde_json::Value;
@@ -56,11 +57,13 @@ pub(crate) struct ScenarioFile {
     load: Load,
     /// One arm each, or one for every variant.
     topology: Topologies,
+    /// What lies between the processes of an arm; loopback alone where it is left out.
+    network: Option<NetworkOptions>,
     /// Capacity and work of components.
     service: Option<Services>,
     /// Policies by edge: `feed->photo`, `*->photo`, `*->*`.
     policy: Option<Policies>,
-    /// Laid over service, policy and topology.
+    /// Laid over service, policy, topology and network.
     variant: Option<BTreeMap<String, VariantFile>>,
     /// Which arms are run unless others are asked for.
     arms: Option<Vec<String>>,
@@ -117,6 +120,8 @@ struct VariantFile {
     service: Option<Services>,
     /// Keys laid over those of the policies.
     policy: Option<Policies>,
+    /// Keys laid over those of the network.
+    network: Option<NetworkOptions>,
     /// How much is measured here.
     telemetry: Option<TelemetryLevel>,
     /// What deploys deploy here.

@@ -22,7 +22,7 @@ use crate::tokens::{remove, string_entry};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Top-level keys of a file.
-pub(crate) const TOP_KEYS: [&str; 20] = [
+pub(crate) const TOP_KEYS: [&str; 21] = [
     "schema",
     "name",
     "title",
@@ -37,6 +37,7 @@ pub(crate) const TOP_KEYS: [&str; 20] = [
     "phases",
     "load",
     "topology",
+    "network",
     "service",
     "policy",
     "variant",

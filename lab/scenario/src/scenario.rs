@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::Placement;
 use policy::units::{ByteSize, HumanDuration, Ratio};
-use policy::{Policy, ServiceOptions};
+use policy::{NetworkOptions, Policy, ServiceOptions};
 use schemars::JsonSchema;
 use scorecard::Expectation;
 use serde::Deserialize;
@@ -73,6 +73,8 @@ pub struct Arm {
     pub services: BTreeMap<String, ServiceOptions>,
     /// Policies by edge pattern.
     pub policies: BTreeMap<String, Policy>,
+    /// What lies between its processes.
+    pub network: NetworkOptions,
     /// Level of telemetry, if the variant overrides the file's.
     pub telemetry: Option<TelemetryLevel>,
     /// Build of its deploys, if the variant overrides the steps'.
@@ -91,6 +93,7 @@ impl Arm {
             placement,
             services: BTreeMap::new(),
             policies: BTreeMap::new(),
+            network: NetworkOptions::default(),
             telemetry: None,
             build: None,
             is_opt_in: false,
@@ -304,6 +307,13 @@ impl Scenario {
     /// Whether a step makes the kernel drop packets, which needs a network namespace.
     pub fn loses_packets(&self) -> bool {
         self.faults().any(|fault| matches!(fault.connection_fault(), Some(fault::ConnectionFault::Loss(_))))
+    }
+
+    /// Puts the processes of every arm at this distance from each other.
+    pub fn set_rtt(&mut self, rtt: HumanDuration) {
+        for arm in &mut self.arms {
+            arm.network = arm.network.with_rtt(rtt);
+        }
     }
 
     /// The arms that are run unless --arms names others.

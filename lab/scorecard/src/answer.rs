@@ -1,7 +1,8 @@
-//! The answer first: at most six lines that can be pasted into a decision record. What the split costs here and what it buys,
+//! The answer first: at most seven lines that can be pasted into a decision record. What the split costs here and what it buys,
 //! each with its interval and finding; what this run did not decide; how to decide it.
 
 mod items;
+mod network;
 
 use model::Run;
 use record::Arm;
@@ -53,6 +54,7 @@ pub fn answer(run: &Run) -> Vec<String> {
     ] {
         lines.extend(line(head, items.iter().filter(|item| item.standing == standing)));
     }
+    lines.extend(network::slope(run));
     let is_open = items.iter().any(|item| item.standing == Standing::Open);
     lines.extend(is_open.then(|| how(run)));
     lines
@@ -65,7 +67,7 @@ fn pair(run: &Run) -> Option<Pair<'_>> {
     Some(Pair { base, other })
 }
 
-/// `micro against mono: first-look, on loopback, side by side`.
+/// `micro against mono: first-look, on loopback, side by side`, or `on a network of 300us round trip (declared)`.
 fn about(run: &Run, pair: Pair<'_>) -> String {
     let header = &run.header;
     let way = match header.rounds {
@@ -77,7 +79,8 @@ fn about(run: &Run, pair: Pair<'_>) -> String {
     let is_one =
         lints::is_split(other) && lints::is_one_copy(base) && !header.arms.iter().any(lints::is_copied);
     let copy = if is_one { "one copy of " } else { "" };
-    format!("{} against {copy}{}: {}, on loopback, {way}", other.name, base.name, header.scenario)
+    let network = network::between(pair);
+    format!("{} against {copy}{}: {}, {network}, {way}", other.name, base.name, header.scenario)
 }
 
 fn line<'a>(head: &str, items: impl Iterator<Item = &'a Item>) -> Option<String> {

@@ -17,7 +17,7 @@ use crate::expect::Argument;
 use crate::inference::StoredStarts;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
-use crate::selection::{Selection, phase_of};
+use crate::selection::{Selection, phase_of, steady};
 
 /// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps. By how much two
 /// starts of one program differ on this machine is not known.
@@ -56,14 +56,6 @@ pub fn scorecard_with(run: &Run, starts: &StoredStarts) -> Vec<Score> {
 /// The rows of all measures, in the order of the catalogue.
 pub(crate) fn rows() -> impl Iterator<Item = (&'static Measure, &'static Row)> {
     CATALOGUE.iter().flat_map(|measure| measure.rows.iter().map(|row| (*measure, row)))
-}
-
-/// The phase called `steady`, or the first measured one.
-pub(crate) fn steady(run: &Run) -> Window {
-    let mut measured = run.header.phases.iter().filter(|phase| phase.measure);
-    let first = measured.clone().next();
-    let named = measured.find(|phase| phase.name == "steady");
-    named.or(first).map_or(Window::Whole, |phase| Window::Phase(phase.name.clone()))
 }
 
 impl Card<'_> {

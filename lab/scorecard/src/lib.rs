@@ -6,7 +6,7 @@
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
 //! - [`lints`](mod@lints): what makes a run invalid or inconclusive, or a claim of it.
 //! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
-//!   [`answer`]: what it comes to, in six lines.
+//!   [`answer`]: what it comes to, in six lines, and one more where arms ran at several round trips.
 //! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.
 //! - [`latency_limits`](mod@latency_limits): what charts of latencies draw a line at. [`glossary`]: what every number is.
 //!

@@ -301,3 +301,11 @@ pub(crate) fn name_of(window: &Window) -> String {
         Window::Seconds(from, to) => format!("{from}s to {to}s"),
     }
 }
+
+/// The phase called `steady`, or the first measured one.
+pub(crate) fn steady(run: &Run) -> Window {
+    let mut measured = run.header.phases.iter().filter(|phase| phase.measure);
+    let first = measured.clone().next();
+    let named = measured.find(|phase| phase.name == "steady");
+    named.or(first).map_or(Window::Whole, |phase| Window::Phase(phase.name.clone()))
+}

@@ -174,6 +174,7 @@ mod tests {
             policies: Default::default(),
             databases: 1,
             store_per_component: false,
+            network: None,
             config_keys: 1,
             ready_ms: 1,
             resources: None,

@@ -37,6 +37,7 @@ fn header() -> Header {
         policies: BTreeMap::new(),
         databases: 1,
         store_per_component: false,
+        network: None,
         config_keys: 10,
         ready_ms: 30,
         resources: None,

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
+use fault::DelayCounts;
 use model::Run;
-use record::{Entry, Event, EventKind, Line, Writer};
+use record::{Delay, Entry, Event, EventKind, Line, Writer};
 use tokio::sync::broadcast;
 
 /// Lines a subscriber may be behind before it loses some: a minute of a busy run.
@@ -133,6 +134,12 @@ impl RecordWriter {
         }
         // A record may have no subscriber.
         let _ = self.shared.subscribers.send(Arc::new(line));
+    }
+
+    /// Writes how long delays took; nothing where there was none.
+    pub fn append_delays(&self, arm: char, round: u32, step: u32, delays: &DelayCounts) {
+        let (Some(asked_us), Some(late_us)) = (delays.asked_us_p50(), delays.late_us_p50()) else { return };
+        self.append(Entry::Delay(Delay { arm, round, step, n: delays.count(), asked_us, late_us }));
     }
 
     /// Writes an event.

@@ -193,6 +193,7 @@ impl Sampler {
             cpu_db_ns: usage.cpu_db_ns,
             cpu_telemetry_ns: usage.cpu_telemetry_ns,
             cpu_workers_ns: usage.cpu_workers_ns,
+            cpu_timer_ns: usage.cpu_timer_ns,
             run_queue_ns: usage.run_queue_ns,
             switches: usage.switches,
             threads: usage.threads,

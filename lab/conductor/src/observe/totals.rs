@@ -44,15 +44,18 @@ impl ArmTotals {
         }
         // The CPU of tasks was sampled; the rest of the workers' CPU is waking up, polling sockets and going to sleep.
         let in_tasks: u64 = totals.cpu_parts_ns.values().sum();
-        let mut workers_ns = 0;
+        let (mut workers_ns, mut timer_ns) = (0, 0);
         for usage in usage {
             totals.cpu_total_ns += usage.cpu_ns;
             workers_ns += usage.cpu_workers_ns;
+            timer_ns += usage.cpu_timer_ns;
             // The database and the exporter work on threads of their own, which no poll sees.
             *totals.cpu_parts_ns.entry("database".into()).or_default() += usage.cpu_db_ns;
             *totals.cpu_parts_ns.entry("telemetry".into()).or_default() += usage.cpu_telemetry_ns;
         }
         totals.cpu_parts_ns.insert("waking".into(), workers_ns.saturating_sub(in_tasks));
+        // The thread that ends injected waits is the price of injecting them, as what tasks spend on it is.
+        *totals.cpu_parts_ns.entry("injected".into()).or_default() += timer_ns;
         totals
     }
 }
@@ -87,12 +90,14 @@ mod tests {
             cpu_ns: 9_000_000_000,
             cpu_workers_ns: 5_000_000_000,
             cpu_db_ns: 4_000_000_000,
+            cpu_timer_ns: 500_000_000,
             ..ProcessUsage::default()
         };
         let totals = ArmTotals::sum(&[metrics], &[usage]);
         // 5 s of workers, of which 3 s in tasks; the database's 4 s are not the workers'.
         assert_eq!(totals.cpu_parts_ns["waking"], 2_000_000_000);
         assert_eq!(totals.cpu_parts_ns["database"], 4_000_000_000);
+        assert_eq!(totals.cpu_parts_ns["injected"], 500_000_000);
         assert_eq!(totals.cpu_total_ns, 9_000_000_000);
     }
 }

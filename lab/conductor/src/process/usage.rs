@@ -15,6 +15,8 @@ pub struct ProcessUsage {
     pub cpu_telemetry_ns: u64,
     /// Of it, workers of the async runtime: what they spend outside any task is waking up and going to sleep.
     pub cpu_workers_ns: u64,
+    /// Of it, the thread that ends injected delays and declared work.
+    pub cpu_timer_ns: u64,
     /// Time runnable but not running, ns.
     pub run_queue_ns: u64,
     /// Context switches, voluntary and not.
@@ -29,6 +31,7 @@ impl ProcessUsage {
         self.cpu_db_ns += thread.cpu_db_ns;
         self.cpu_telemetry_ns += thread.cpu_telemetry_ns;
         self.cpu_workers_ns += thread.cpu_workers_ns;
+        self.cpu_timer_ns += thread.cpu_timer_ns;
         self.run_queue_ns += thread.run_queue_ns;
         self.switches += thread.switches;
     }
@@ -69,6 +72,7 @@ fn thread_usage(task: &Task) -> Option<ProcessUsage> {
         cpu_db_ns: of("sqlx-"),
         cpu_telemetry_ns: of("OpenTelemetry"),
         cpu_workers_ns: of("tokio-"),
+        cpu_timer_ns: of(runtime::timer::THREAD_NAME),
         threads: 1,
     })
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use loadgen::{ArmEndpoint, Message, Summary};
+use model::delays::OF_NETWORK;
 use record::Entry;
 use runtime::clock;
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use crate::run::states::{ArmStates, StateComparison, arm_states};
 use crate::run::stop::stop_reason;
 use crate::steps::context::StepContext;
 use crate::steps::held::HoldTimer;
-use crate::steps::lease::remaining_leases;
+use crate::steps::lease::{delays_of, remaining_leases};
 use crate::steps::timeline::Timeline;
 
 /// The load begins this long after all arms are ready: time for the start command to reach the generator.
@@ -82,6 +83,7 @@ impl Block<'_> {
         if !session.is_interrupted() {
             self.compare_final_states(unsuccessful).await;
         }
+        self.record_delays().await;
         self.confirm_clean().await;
         Ok(())
     }
@@ -283,6 +285,19 @@ impl Block<'_> {
     fn name_of(&self, letter: char) -> &str {
         let arm = self.arms.iter().find(|arm| arm.plan.letter == letter);
         arm.map_or("an arm", |arm| arm.plan.name.as_str())
+    }
+
+    /// Writes how long injected delays took, those of steps and those of the declared network.
+    async fn record_delays(&self) {
+        let session = self.session;
+        for arm in self.arms {
+            let counted = delays_of(arm, &session.environment.control).await;
+            let steps = session.options.scenario.steps.iter();
+            let of_steps = steps.filter_map(|step| Some((step.number, counted.of_leases.get(&step.id)?)));
+            for (step, delays) in of_steps.chain([(OF_NETWORK, &counted.of_network)]) {
+                session.record.append_delays(arm.plan.letter, self.round, step, delays);
+            }
+        }
     }
 
     /// After the load no effect of a step may be left.

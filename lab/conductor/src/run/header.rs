@@ -111,6 +111,7 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         name: planned.plan.name.clone(),
         topology: planned.topology.clone(),
         variant: planned.variant.clone(),
+        network: network_of(config.network),
         config_keys: config.keys() * u32::try_from(instances.len()).unwrap_or(u32::MAX),
         instances,
         policies: effective_policies(&config.policies, &remote_edges),
@@ -121,6 +122,12 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         ready_ms,
         resources: Some(planned.plan.resources.clone()),
     }
+}
+
+/// What is declared to lie between processes; nothing on loopback.
+fn network_of(network: policy::NetworkOptions) -> Option<record::Network> {
+    let declared = record::Network { rtt_ns: network.rtt.nanos(), jitter_ns: network.jitter.nanos() };
+    (!network.is_loopback()).then_some(declared)
 }
 
 fn expectation_plans(scenario: &Scenario) -> Vec<ExpectationPlan> {

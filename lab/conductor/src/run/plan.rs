@@ -182,6 +182,7 @@ pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Nod
         carrier: arm.placement.carrier,
         policies: arm.policies.clone(),
         services: arm.services.clone(),
+        network: arm.network,
         ..NodeConfig::default()
     }
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Fault, Lease};
+use fault::control::HitCounts;
+use fault::{DelayCounts, Fault, Lease};
 use hyper::Method;
 use runtime::clock;
 
@@ -100,8 +101,8 @@ pub(super) async fn hold_lease(
         let path = format!("/control/leases/{}", lease.id);
         // A target that does not get this request lets the lease lapse.
         let _ = control.request(addr, Method::DELETE, &path, "", CONTROL_TIMEOUT).await;
-        let count = hits_of(control, addr, &lease.id).await;
-        active.count_hits(new_hits(&mut seen, count));
+        let counts = counts_of(control, addr).await;
+        active.count_hits(new_hits(&mut seen, sum_of(&counts.hits, &lease.id)));
     }
 }
 
@@ -146,10 +147,43 @@ fn targeted(active: &ActiveStep<'_>) -> Vec<Arc<Instance>> {
     }
 }
 
-async fn hits_of(control: &ControlClient, addr: SocketAddr, id: &str) -> u64 {
-    let Ok((_, body)) = control.get(addr, "/control/hits", CONTROL_TIMEOUT).await else { return 0 };
-    let Ok(answer) = serde_json::from_slice::<fault::control::HitCounts>(&body) else { return 0 };
-    answer.hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
+/// What a process has counted; nothing where it has gone.
+async fn counts_of(control: &ControlClient, addr: SocketAddr) -> HitCounts {
+    let Ok((_, body)) = control.get(addr, "/control/hits", CONTROL_TIMEOUT).await else {
+        return HitCounts::default();
+    };
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+fn sum_of(hits: &[(String, u64)], id: &str) -> u64 {
+    hits.iter().filter(|(lease, _)| lease == id).map(|(_, count)| count).sum()
+}
+
+/// Delays that the processes of an arm have counted.
+#[derive(Debug, Default)]
+pub(crate) struct CountedDelays {
+    /// By the id of the lease, which is its step's.
+    pub of_leases: BTreeMap<String, DelayCounts>,
+    /// Of the declared network.
+    pub of_network: DelayCounts,
+}
+
+impl CountedDelays {
+    fn add(&mut self, process: &HitCounts) {
+        for (lease, delays) in &process.delays {
+            self.of_leases.entry(lease.clone()).or_default().merge(delays);
+        }
+        self.of_network.merge(&process.network);
+    }
+}
+
+/// The delays of an arm since its processes started: a process that was restarted has forgotten what it counted before.
+pub(crate) async fn delays_of(arm: &Arm, control: &ControlClient) -> CountedDelays {
+    let mut counted = CountedDelays::default();
+    for addr in addresses(&arm.instances()) {
+        counted.add(&counts_of(control, addr).await);
+    }
+    counted
 }
 
 /// How many hits are new since the last answer; a restarted process counts from 0.
@@ -223,6 +257,24 @@ mod tests {
         assert_eq!(ended([Some(1), Some(2)]), 0);
         assert_eq!(ended([Some(3), None]), 2, "one came back, one did not");
         assert_eq!(ended([Some(3), Some(4)]), 0, "it was counted when it ended");
+    }
+
+    #[test]
+    fn delays_of_processes_add_up_by_lease() {
+        let us = Duration::from_micros;
+        let process = |late| {
+            let mut delays = DelayCounts::default();
+            delays.add(us(300), us(late));
+            HitCounts {
+                delays: vec![("slow".into(), delays.clone())],
+                network: delays,
+                ..HitCounts::default()
+            }
+        };
+        let mut counted = CountedDelays::default();
+        [20, 40].into_iter().for_each(|late| counted.add(&process(late)));
+        assert_eq!((counted.of_leases["slow"].count(), counted.of_network.count()), (2, 2));
+        assert_eq!(counted.of_leases["slow"].late_us_p50(), Some(20), "the lower of two");
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn header() -> Header {
             }],
             local_edges: vec!["feed->photo".into()],
             remote_edges: vec!["gateway->feed".into()],
+            network: Some(Network { rtt_ns: 1, jitter_ns: 1 }),
             policies: map("gateway->feed", serde_json::json!({ "timeout": "1s" })),
             databases: 1,
             store_per_component: true,
@@ -184,6 +185,7 @@ pub fn lines() -> Vec<Line> {
         Entry::Proc(Proc {
             arm: '-',
             cpu_workers_ns: 1,
+            cpu_timer_ns: 1,
             scraped: true,
             parts: map("business", 1),
             requests: 1,
@@ -260,6 +262,7 @@ pub fn lines() -> Vec<Line> {
             unpaired: 1,
             parts: vec![PartSum { place: "feed".into(), class: Class::Queue, ns: 1 }],
         })),
+        Entry::Delay(Delay { arm: 'A', round: 1, step: 1, n: 1, asked_us: 1, late_us: 1 }),
         Entry::Audit(Audit { arm: 'A', state_digest: Some("00".into()), ..Audit::default() }),
         Entry::End(Box::new(end())),
     ];

@@ -3,6 +3,7 @@
 mod catalogue;
 mod diagnostics;
 mod edits;
+mod network;
 mod quantities;
 mod schema;
 

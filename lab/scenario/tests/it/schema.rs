@@ -31,6 +31,9 @@ slots = 4
 [policy."feed->photo"]
 timeout = "1s"
 {}
+[network]
+rtt = "300us"
+{}
 [variant.v]
 {}
 [stop]
@@ -44,6 +47,7 @@ max = "60s"
         here("topology"),
         here("service"),
         here("policy"),
+        here("network"),
         here("variant"),
         here("stop"),
     )
@@ -92,6 +96,7 @@ fn the_schema_knows_the_keys_the_reader_knows() {
         ("topology", &["properties", "topology", "additionalProperties"]),
         ("service", &["properties", "service", "additionalProperties"]),
         ("policy", &["properties", "policy", "additionalProperties"]),
+        ("network", &["properties", "network"]),
         ("variant", &["properties", "variant", "additionalProperties"]),
         ("stop", &["properties", "stop"]),
     ] {

@@ -1,8 +1,10 @@
 //! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
-//! the culprit of each fault, the longest waits, the front of many groupings. Each is a file and a line in [`BREAKDOWNS`].
+//! the culprit of each fault, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
+//! line in [`BREAKDOWNS`].
 
 mod cpu_parts;
 mod culprit;
+mod delivered_delays;
 mod front;
 mod trace_sums;
 mod trace_time;
@@ -26,5 +28,11 @@ pub(crate) struct Breakdown {
 }
 
 /// All of them, in the order of the scorecard.
-pub(crate) const BREAKDOWNS: &[&Breakdown] =
-    &[&cpu_parts::CPU_PARTS, &trace_time::TRACE_TIME, &culprit::CULPRIT, &waits::WAITS, &front::FRONT];
+pub(crate) const BREAKDOWNS: &[&Breakdown] = &[
+    &cpu_parts::CPU_PARTS,
+    &trace_time::TRACE_TIME,
+    &delivered_delays::DELIVERED_DELAYS,
+    &culprit::CULPRIT,
+    &waits::WAITS,
+    &front::FRONT,
+];

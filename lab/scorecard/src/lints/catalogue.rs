@@ -132,6 +132,11 @@ pub const CATALOGUE: &[Described] = &[
         "drops",
         "of two arms whose latencies are compared, the one that is claimed to be faster dropped more",
     ),
+    claims(
+        "delay_off_target",
+        "an injected delay, or a way over the declared network, took over 50 us and over a tenth longer than it asked for, at \
+         the median",
+    ),
     claims("not_steady", "what sets two compared arms apart drifts within the claim's window"),
     note("one_copy", "services beat a monolith of one copy, and the one with copies was not run"),
     note("drift", "latency or CPU of an arm drifts within the window of undisturbed figures"),

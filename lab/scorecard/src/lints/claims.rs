@@ -6,7 +6,7 @@ use model::Run;
 use record::Arm;
 
 use super::claim::{Doubt, claims, compared, compares};
-use super::{Found, copies, machine, populations, resources};
+use super::{Found, copies, delays, machine, populations, resources};
 use crate::breakdowns;
 use crate::expect::{Expectation, Side};
 use crate::measure::Property;
@@ -15,7 +15,7 @@ use crate::measure::Property;
 const MIN_ROUNDS: u32 = 3;
 
 /// The rules, in the order in which their reasons are shown.
-const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 9] = [
+const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 10] = [
     |run, claim| closed_loop(run, claim).into_iter().collect(),
     |run, claim| one_round(run, claim).into_iter().collect(),
     machine::doubts,
@@ -25,6 +25,7 @@ const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 9] = [
     |run, claim| populations::unequal_errors(run, claim).into_iter().collect(),
     |run, claim| populations::drops(run, claim).into_iter().collect(),
     |run, claim| populations::not_steady(run, claim).into_iter().collect(),
+    delays::doubts,
 ];
 
 /// Why a claim is not to be judged, whichever way it went; empty where it is.

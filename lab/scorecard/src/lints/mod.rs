@@ -23,14 +23,15 @@
 //!
 //! `catalogue`: every lint with its effect. `arms`: what the seconds of an arm show; `failures`: what failed without a cause;
 //! `generator`: what the load generator did. `claims`: which claims of the scenario cannot be concluded from this run (`claim`:
-//! what one is about), by rules of its own and those of `copies`, `machine` (who else used it), `populations` (whose latencies
-//! they are) and `resources` (what arms were given).
+//! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `machine`
+//! (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given).
 
 mod arms;
 mod catalogue;
 mod claim;
 mod claims;
 mod copies;
+mod delays;
 mod failures;
 mod generator;
 mod machine;

@@ -49,6 +49,7 @@ pub fn header(rounds: u32) -> Header {
         policies: BTreeMap::new(),
         databases: hosts.len() as u32,
         store_per_component: false,
+        network: None,
         config_keys: 10 * hosts.len() as u32,
         ready_ms: 30,
         resources: None,

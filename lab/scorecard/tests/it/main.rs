@@ -6,5 +6,6 @@ mod inference;
 mod lints;
 mod measures;
 mod method_tables;
+mod network;
 mod rows;
 mod verdicts;

@@ -1,0 +1,93 @@
+//! What lies between processes: the network an answer is for, what more of it would add, and delays that were not as asked.
+
+use record::{Delay, Entry, ExpectationPlan, Network};
+use scorecard::Circumstances;
+
+use crate::fixture::{Run, SECOND};
+
+const MS: u64 = 1_000;
+
+/// The crash phase's step asks for 300 us; so late did it come in B.
+fn delayed(late_us: u64, n: u64) -> Run {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    let delay = Delay { arm: 'B', round: 1, step: 1, n, asked_us: 300, late_us };
+    run.add(40 * SECOND, Entry::Delay(delay));
+    run
+}
+
+fn claiming(mut run: Run, text: &str) -> Run {
+    let plan =
+        ExpectationPlan { id: 0, list: "check".into(), text: text.into(), why: String::new(), line: 1 };
+    run.header().expectations.push(plan);
+    run
+}
+
+fn is_off_target(run: &Run) -> bool {
+    run.lints(&Circumstances::default()).iter().any(|lint| lint == "delay_off_target")
+}
+
+#[test]
+fn a_delay_stands_on_the_scorecard_with_what_was_asked_for() {
+    let rows = scorecard::scorecard(delayed(30, 500).tally());
+    let row = rows.iter().find(|row| row.id == "delivered_dead-photo").expect("its row");
+    assert_eq!(row.measure, "delay of dead-photo: asked 300us, delivered");
+    let measured = row.arms[&'B'];
+    assert_eq!((measured.value.map(|s| (s * 1e6).round()), measured.n), (Some(330.0), 500));
+    assert!(!row.arms.contains_key(&'A'), "no delay there");
+    assert!(scorecard::glossary::term_of(&row.id).is_some());
+}
+
+#[test]
+fn a_delay_that_took_too_long_leaves_claims_on_its_phase_open() {
+    let in_its_phase = "p50(all) in crash < 1s";
+    // 300 us may take 350: a tenth of them is less than waking a task takes.
+    assert!(!is_off_target(&claiming(delayed(50, 500), in_its_phase)));
+    let late = claiming(delayed(1_100, 500), in_its_phase);
+    assert!(is_off_target(&late));
+    let lints = scorecard::lints(late.tally(), &Circumstances::default());
+    let lint = lints.iter().find(|lint| lint.name == "delay_off_target").expect("as above");
+    assert_eq!(lint.verdict, record::Verdict::Inconclusive);
+    assert!(lint.text.contains("asked for 300us and took 1.4ms"), "{}", lint.text);
+    assert!(!is_off_target(&claiming(delayed(1_100, 500), "p50(all) in steady < 1s")), "another phase");
+    assert!(is_off_target(&claiming(delayed(1_100, 500), "blast_radius(step dead-photo) < 5%")), "named");
+    assert!(!is_off_target(&claiming(delayed(1_100, 3), in_its_phase)), "three have no median");
+}
+
+#[test]
+fn an_answer_names_its_network() {
+    let about = |network: Option<Network>| {
+        let mut run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 7 * MS });
+        run.header().arms[1].network = network;
+        for row in scorecard::scorecard(run.tally()) {
+            run.add(40 * SECOND, Entry::Score(Box::new(row)));
+        }
+        scorecard::answer::answer(run.tally())[0].clone()
+    };
+    assert_eq!(about(None), "micro against mono: test, on loopback, side by side");
+    let declared = Network { rtt_ns: 300_000, jitter_ns: 0 };
+    let expected = "micro against mono: test, on a network of 300us round trip (declared), side by side";
+    assert_eq!(about(Some(declared)), expected);
+}
+
+#[test]
+fn arms_at_several_round_trips_have_a_slope() {
+    let mut run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 7 * MS });
+    for arm in &mut run.header().arms {
+        arm.topology = "micro".into();
+        arm.remote_edges = vec!["gateway->feed".into()];
+    }
+    for row in scorecard::scorecard(run.tally()) {
+        run.add(40 * SECOND, Entry::Score(Box::new(row)));
+    }
+    let slope = |run: &Run| {
+        let lines = scorecard::answer::answer(run.tally());
+        lines.into_iter().find(|line| line.starts_with("each 100us of round trip adds here, in micro: "))
+    };
+    assert_eq!(slope(&run), None, "both on loopback");
+    run.header().arms[1].network = Some(Network { rtt_ns: 1_000_000, jitter_ns: 0 });
+    let line = slope(&run).expect("two distances");
+    let added = line.split(": ").nth(1).and_then(|text| text.split("us").next()).unwrap_or_default();
+    // Medians of 5.5 and 7.6 ms, a millisecond apart.
+    let added: u64 = added.parse().unwrap_or_else(|_| panic!("{line}"));
+    assert!((205..=225).contains(&added) && line.contains("us to the p50 of home-feed; "), "{line}");
+}
