@@ -206,6 +206,21 @@ impl<'a> Selection<'a> {
         self.run.longest_wait(self.arm, &self.range, is_meant)
     }
 
+    /// The share of trials that are events, of two counts that the arm's processes add up: how many of each are new in a
+    /// unit. A process that has neither has none.
+    pub fn share_of_growth(
+        &self,
+        is_failure: bool,
+        counts: impl Fn(&Proc) -> Option<(u64, u64)> + Copy,
+    ) -> Statistic {
+        let trials = self.by_unit(|unit| {
+            let events = unit.reported(|proc| counts(proc).map_or(0, |(events, _)| events))?;
+            let trials = unit.reported(|proc| counts(proc).map_or(0, |(_, trials)| trials))?;
+            Some(Trials { events: events.min(trials), trials })
+        });
+        Statistic::share(trials, Vec::new(), is_failure)
+    }
+
     /// Run time of its seconds, ns: one range a round, since arms may take turns.
     pub fn run_time(&self) -> Vec<Range<u64>> {
         self.run.run_time(self.arm, &self.range)
