@@ -1,6 +1,7 @@
 //! Traced requests of a load second, paired by request: only those whose traces are complete in all arms.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use record::{Class, TraceSecond};
 
@@ -63,10 +64,11 @@ impl TraceSeconds {
         Some(TracesOfSecond { n: sum.pairs, total_ns: sum.ns.iter().sum(), classes })
     }
 
-    /// Of an arm in the whole run: requests complete in all arms, and those complete here and not in all.
-    pub fn paired(&self, arm: char) -> (u64, u64) {
+    /// Of an arm in some seconds of each round: requests complete in all arms, and those complete here and not in all.
+    pub fn paired(&self, arm: char, seconds: &Range<u32>) -> (u64, u64) {
         let turns = self.0.iter().filter(|((of, _), _)| *of == arm);
-        let sums = turns.flat_map(|(_, journeys)| journeys.values().flat_map(BTreeMap::values));
+        let journeys = turns.flat_map(|(_, journeys)| journeys.values());
+        let sums = journeys.flat_map(|of| of.range(seconds.clone()).map(|(_, sums)| sums));
         sums.fold((0, 0), |(pairs, unpaired), sums| (pairs + sums.pairs, unpaired + sums.unpaired))
     }
 }
@@ -76,7 +78,7 @@ mod tests {
     use record::{Entry, Header, Line, PartSum, PhasePlan};
 
     use super::*;
-    use crate::{Run, SECOND};
+    use crate::{Run, SECOND, Window};
 
     fn line(arm: char, second: u32, journey: &str, pairs: u64, parts: &[(Class, u64)]) -> Line {
         let part = |(class, ns): &(Class, u64)| PartSum { place: "feed".into(), class: *class, ns: *ns };
@@ -107,7 +109,8 @@ mod tests {
         assert_eq!(first.classes.values().sum::<u64>(), first.total_ns);
         let search = run.unit_trace_of('A', 1, 0, |journey| journey == "search").expect("traced");
         assert_eq!((search.n, search.total_ns), (2, 12));
-        assert_eq!(run.paired_traces('A'), (5, 4));
+        assert_eq!(run.paired_traces('A', &Window::Whole), (5, 4));
+        assert_eq!(run.paired_traces('A', &Window::Seconds(1, 3)), (1, 1));
     }
 
     #[test]
@@ -116,6 +119,6 @@ mod tests {
         assert_eq!(run.unit_trace('A', 1, 2).map(|traces| (traces.n, traces.total_ns)), Some((0, 0)));
         assert_eq!(run.unit_trace('A', 1, 3), None, "the load has three seconds");
         assert_eq!((run.unit_trace('B', 1, 0), run.unit_trace('A', 2, 0)), (None, None));
-        assert_eq!(run.paired_traces('B'), (0, 0));
+        assert_eq!(run.paired_traces('B', &Window::Whole), (0, 0));
     }
 }

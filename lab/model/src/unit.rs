@@ -11,6 +11,7 @@ use crate::SECOND;
 use crate::cpu_samples::Spent;
 use crate::run::Run;
 use crate::trace_seconds::TracesOfSecond;
+use crate::window::Window;
 
 /// CPU of an arm in one load second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +67,10 @@ impl Run {
         self.trace_seconds.of_second((arm, round), second, is_meant).filter(|_| is_of_load)
     }
 
-    /// Traced requests of an arm in the whole run: those complete in all arms, and those complete here and not in all,
-    /// which no figure of [`Run::unit_trace`] has.
-    pub fn paired_traces(&self, arm: char) -> (u64, u64) {
-        self.trace_seconds.paired(arm)
+    /// Traced requests of an arm that were due in a window: those complete in all arms, and those complete here and not in
+    /// all, which no figure of [`Run::unit_trace`] has.
+    pub fn paired_traces(&self, arm: char, window: &Window) -> (u64, u64) {
+        self.trace_seconds.paired(arm, &self.seconds(window))
     }
 
     /// When a load second was, ns of the run; `None` where the round had not begun or its load was shorter.

@@ -253,6 +253,9 @@ pub struct Score {
     pub contrasts: BTreeMap<char, Contrast>,
     /// B over A with its interval, where both have data and A is not 0: that of the first contrast.
     pub ratio: Option<Measured>,
+    /// What is to be known of it besides, each a sentence: relapses, what bursts allow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Work, hop cost and hops, beside every latency or CPU ratio.
     #[serde(rename = "beside")]
     pub context: Option<String>,

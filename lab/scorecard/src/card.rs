@@ -14,7 +14,7 @@ use record::{Note, Score, StepPlan};
 use crate::breakdowns::{self, BREAKDOWNS};
 use crate::draft::{Card, Draft};
 use crate::expect::Argument;
-use crate::inference::StoredStarts;
+use crate::inference::Engine;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
 use crate::selection::{Selection, phase_of, steady};
@@ -22,12 +22,13 @@ use crate::selection::{Selection, phase_of, steady};
 /// Every row that the run has figures for, claim by claim: rows of the run first, then those of its steps. By how much two
 /// starts of one program differ on this machine is not known.
 pub fn scorecard(run: &Run) -> Vec<Score> {
-    scorecard_with(run, &StoredStarts::default())
+    scorecard_with(run, &Engine::default())
 }
 
-/// The same, with what is known of starts: findings of arms that ran side by side allow for it.
-pub fn scorecard_with(run: &Run, starts: &StoredStarts) -> Vec<Score> {
-    let card = Card { run, steady: steady(run) };
+/// The same, with resamples that claims have, too, and what is known of starts: findings of arms that ran side by side allow
+/// for it.
+pub fn scorecard_with(run: &Run, engine: &Engine) -> Vec<Score> {
+    let card = Card { run, engine, steady: steady(run) };
     let mut drafts = Vec::new();
     for (measure, row) in rows() {
         match row.window {
@@ -47,7 +48,7 @@ pub fn scorecard_with(run: &Run, starts: &StoredStarts) -> Vec<Score> {
         drafts.extend(of_steps.map(|(measure, row)| card.draft(measure, row, &window, Some(step))));
     }
     drafts.retain(Draft::has_data);
-    let mut scores = judged::scores(run, drafts, starts);
+    let mut scores = judged::scores(run, drafts, engine);
     scores.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.scores)(&card)));
     scores.sort_by_key(|score| Claim::ALL.iter().position(|claim| claim.words() == score.claim));
     scores
@@ -92,6 +93,11 @@ impl Card<'_> {
             let statistic = (measure.statistic)(&selection(arm));
             if is_event { statistic.as_event(&frame) } else { statistic }
         };
+        let of_arm = |arm: char| {
+            let notes = (measure.notes)(&selection(arm)).into_iter();
+            notes.map(|note| format!("{arm}: {note}")).collect::<Vec<_>>()
+        };
+        let notes = letters.clone().flat_map(of_arm).collect();
         let statistics: BTreeMap<char, _> = letters.map(|arm| (arm, statistic(arm))).collect();
         let needs_context = measure.has(Property::NeedsContext);
         let context = needs_context.then(|| breakdowns::context(self.run, window)).flatten();
@@ -110,6 +116,7 @@ impl Card<'_> {
             comparison: row.comparison,
             depends_on_start: measure.has(Property::DependsOnStart),
             context,
+            notes,
             withheld,
             latencies_of: measure.is_latency().then(|| window.clone()),
             idle_in: measure.has(Property::NeedsIdleMachine).then(|| window.clone()),

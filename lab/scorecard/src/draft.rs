@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use model::{Run, Window};
 use record::{Better, Note};
 
-use crate::inference::{Arrivals, Frame, Statistic};
+use crate::inference::{Arrivals, Engine, Frame, Statistic};
 use crate::measure::{Claim, Comparison, Unit};
 
 /// What rows are made from.
 pub(crate) struct Card<'a> {
     pub run: &'a Run,
+    /// What its rows share.
+    pub engine: &'a Engine,
     /// The phase undisturbed figures come from.
     pub steady: Window,
 }
@@ -35,6 +37,8 @@ pub(crate) struct Draft {
     pub depends_on_start: bool,
     /// Work, hop cost and hops beside it.
     pub context: Option<String>,
+    /// What is to be known of it besides, each a sentence.
+    pub notes: Vec<String>,
     /// Why no ratio and no finding is to be had, whatever the figures are.
     pub withheld: Option<Note>,
     /// The window in which it compares latencies: where arms fail differently there, they have no ratio.
@@ -66,6 +70,7 @@ impl Draft {
             comparison: Comparison::Unjudged,
             depends_on_start: false,
             context: None,
+            notes: Vec::new(),
             withheld: None,
             latencies_of: None,
             idle_in: None,

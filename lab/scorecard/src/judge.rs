@@ -1,15 +1,16 @@
 //! From measures to a verdict: how each expectation stands, and what follows for the run.
 
-use std::sync::Arc;
-
 use model::{Run, Window, format};
 use record::{Check, Interval, Lint, Measured, Note, Verdict};
 
+use crate::argument::Argument;
 use crate::expect::{Expectation, Op, Query, Side};
-use crate::inference::{self, Decided, Figure, Judgement, Resampling, estimate};
+use crate::inference::noise::StoredStart;
+use crate::inference::{self, Decided, Engine, Figure, Judgement, estimate};
 use crate::lints::{self, Doubt};
 use crate::measure::Property;
 use crate::onset::onset;
+use crate::selection::name_of;
 
 /// Arm of a check that is of no single arm.
 const NO_ARM: char = '-';
@@ -35,24 +36,30 @@ pub const fn exit_code(verdict: Verdict) -> u8 {
 /// How a claim stands: one check for each arm it binds to, or one for a comparison of arms. It is judged at its own 95 %:
 /// claims are named beforehand.
 pub fn checks(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
-    checked(run, id, expectation, Basis::Interval)
+    checks_with(run, id, expectation, &Engine::default())
+}
+
+/// The same, with resamples that other claims and rows have, too, and what is known of starts: a claim that compares two
+/// arms which ran side by side allows for it.
+pub fn checks_with(run: &Run, id: u32, expectation: &Expectation, engine: &Engine) -> Vec<Check> {
+    checked(run, id, expectation, Basis::Interval, engine)
 }
 
 /// Whether this run is one that the claims are about (`valid`): one check for each arm, on the value as seen. A premise says
 /// what was so in this run; it infers nothing about others.
 pub fn premises(run: &Run, id: u32, expectation: &Expectation) -> Vec<Check> {
-    checked(run, id, expectation, Basis::Seen)
+    checked(run, id, expectation, Basis::Seen, &Engine::default())
 }
 
 /// Whether a condition holds, for what is decided while a run goes on: a stop, a gate, a rollout. It is judged on the value
 /// as seen, once there are samples enough.
 pub fn conditions(run: &Run, expectation: &Expectation) -> Vec<Check> {
-    checked(run, 0, expectation, Basis::Seen)
+    checked(run, 0, expectation, Basis::Seen, &Engine::default())
 }
 
-fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis) -> Vec<Check> {
+fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis, engine: &Engine) -> Vec<Check> {
     let Side::Measure { factor, query: left } = &expectation.left else { return Vec::new() };
-    let judge = Judge { run, id, expectation, left, factor: *factor, basis };
+    let judge = Judge { run, id, expectation, left, factor: *factor, basis, engine };
     match &expectation.right {
         Side::Quantity { value, .. } if left.measure.has(Property::OfHost) => {
             vec![judge.against_limit(NO_ARM, *value)]
@@ -95,6 +102,7 @@ struct Judge<'a> {
     left: &'a Query,
     factor: f64,
     basis: Basis,
+    engine: &'a Engine,
 }
 
 impl Judge<'_> {
@@ -157,7 +165,8 @@ impl Judge<'_> {
                 return self.check(arm, estimate(&one), None, open(reason));
             }
         };
-        let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other);
+        let start = self.start(right).filter(|_| a != b);
+        let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other, start);
         let (seen, limit) = (estimate(&one), estimate(&other));
         let seen = Measured { n: seen.n.min(limit.n), ..seen };
         let mut worded = self.worded(judgement, &one);
@@ -169,13 +178,27 @@ impl Judge<'_> {
         self.check(arm, seen, limit.value.filter(|_| !limit.is_censored), worded)
     }
 
+    /// By how much two starts of one program differ in what both sides are, where it was measured: it is known of the rows
+    /// of the scorecard.
+    fn start(&self, right: &Query) -> Option<&StoredStart> {
+        let left = self.left;
+        let is_one_figure =
+            (left.measure, &left.argument, &left.window) == (right.measure, &right.argument, &right.window);
+        let is_of_row = left.argument == Argument::of_row(left.measure.parameter, None);
+        if !(is_one_figure && is_of_row && left.measure.has(Property::DependsOnStart)) {
+            return None;
+        }
+        let (starts, window) = (self.engine.starts(), name_of(&left.window));
+        left.measure.rows.iter().find_map(|row| starts.of(row.id, &window))
+    }
+
     /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.
     fn figure(&self, query: &Query, arm: char, factor: f64) -> Result<Figure, (Measured, String)> {
         let selection = query.of(self.run, arm);
         let frame = selection.frame();
         let statistic = (query.measure.statistic)(&selection).scaled(factor);
         let is_event = self.basis == Basis::Seen || query.window != Window::Whole && selection.has_fault();
-        let resampling = Arc::new(Resampling::new(&frame));
+        let resampling = self.engine.resampling(&frame);
         if !is_event {
             return Ok(Figure::new(statistic, &resampling));
         }

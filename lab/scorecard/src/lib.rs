@@ -31,7 +31,8 @@ pub mod selection;
 
 pub use card::{scorecard, scorecard_with};
 pub use expect::Expectation;
-pub use judge::{checks, exit_code, verdict};
+pub use inference::Engine;
+pub use judge::{checks, checks_with, exit_code, verdict};
 pub use latency_limits::latency_limits;
 pub use lints::{Circumstances, lints};
 pub use measure::Measure;

@@ -62,6 +62,8 @@ pub struct Measure {
     pub properties: &'static [Property],
     /// What its value over a selection is made of.
     pub statistic: fn(&Selection<'_>) -> Statistic,
+    /// What is to be known of its value over a selection besides, each a sentence.
+    pub notes: fn(&Selection<'_>) -> Vec<String>,
     /// Where it stands on the scorecard.
     pub rows: &'static [Row],
 }
@@ -79,6 +81,8 @@ pub enum Property {
     NeedsIdleMachine,
     /// Two starts of one program differ in it: latency, time, CPU.
     DependsOnStart,
+    /// It is of the whole run, of its step or of the plan, whatever window is named.
+    OwnWindow,
     /// It belongs to the host rather than to an arm.
     OfHost,
     /// By itself it is a condition: more than none.
@@ -185,6 +189,7 @@ impl Measure {
         better: Better::Lower,
         properties: &[],
         statistic: |_| Statistic::exact(None),
+        notes: |_| Vec::new(),
         rows: &[],
     };
 

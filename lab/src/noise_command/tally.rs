@@ -151,6 +151,7 @@ mod tests {
             better: Better::Lower,
             window: "steady".into(),
             part_of: None,
+            notes: Vec::new(),
             arms: BTreeMap::new(),
             margin: None,
             contrasts: [('B', contrast)].into(),

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use component::service_context::Settings;
-use contract::placement::Limits;
+use contract::placement::{Limits, StorePlan};
 use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
 use policy::{NetworkOptions, Policy, ServiceOptions};

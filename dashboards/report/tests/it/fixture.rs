@@ -213,6 +213,7 @@ pub fn lines() -> Vec<Line> {
         better: Better::Lower,
         window: "fault".into(),
         part_of: None,
+        notes: vec!["B: bursts < 5% of the seconds".into()],
         arms: BTreeMap::from([('A', about(0.0094)), ('B', about(0.187))]),
         margin: Some(1.1),
         contrasts: BTreeMap::from([(

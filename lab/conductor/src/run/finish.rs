@@ -2,8 +2,7 @@
 
 use record::{End, Entry, Verdict};
 use scenario::{Assertion, Scenario};
-use scorecard::inference::StoredStarts;
-use scorecard::{Circumstances, judge, lints};
+use scorecard::{Circumstances, Engine, judge, lints};
 
 use crate::observe::record_writer::RecordWriter;
 use crate::steps::log::Steps;
@@ -65,20 +64,19 @@ pub(crate) fn conclude(
     scenario: &Scenario,
     record: &RecordWriter,
     notes: &Circumstances,
-    starts: &StoredStarts,
+    engine: &Engine,
     interrupted: bool,
     tracing: record::Tracing,
 ) -> End {
     let (mut checks, mut valid) = (Vec::new(), Vec::new());
     for (id, (list, assertion)) in assertions(scenario).enumerate() {
         let id = u32::try_from(id).unwrap_or(u32::MAX);
-        let is_premise = list == "valid";
-        let judge = if is_premise { judge::premises } else { judge::checks };
-        let mut results = record.query(|tally| judge(tally, id, &assertion.that)).unwrap_or_default();
-        if is_premise {
-            valid.extend(results);
+        if list == "valid" {
+            valid.extend(record.query(|run| judge::premises(run, id, &assertion.that)).unwrap_or_default());
             continue;
         }
+        let mut results =
+            record.query(|run| judge::checks_with(run, id, &assertion.that, engine)).unwrap_or_default();
         record.query(|run| {
             let doubts = lints::doubts(run, &assertion.that);
             judge::limit_checks(run, &assertion.that, &doubts, &mut results);
@@ -88,7 +86,7 @@ pub(crate) fn conclude(
     for check in valid.iter().chain(&checks) {
         record.append(Entry::Check(check.clone()));
     }
-    for score in record.query(|run| scorecard::scorecard_with(run, starts)).unwrap_or_default() {
+    for score in record.query(|run| scorecard::scorecard_with(run, engine)).unwrap_or_default() {
         record.append(Entry::Score(Box::new(score)));
     }
     let notes = Circumstances {
@@ -230,7 +228,7 @@ for = "1s"
                 &scenario,
                 &record,
                 &Circumstances::default(),
-                &StoredStarts::default(),
+                &Engine::default(),
                 false,
                 record::Tracing::default(),
             );
@@ -257,14 +255,7 @@ for = "1s"
         let scenario = fixture::scenario(&fixture::two_arms(""));
         let end = |interrupted| {
             let tracing = record::Tracing::default();
-            conclude(
-                &scenario,
-                &record,
-                &Circumstances::default(),
-                &StoredStarts::default(),
-                interrupted,
-                tracing,
-            )
+            conclude(&scenario, &record, &Circumstances::default(), &Engine::default(), interrupted, tracing)
         };
         assert_eq!((end(true).verdict, end(true).exit_code), (None, judge::EXIT_INTERRUPTED));
         let judged = end(false);

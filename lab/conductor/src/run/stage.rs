@@ -5,6 +5,7 @@ use std::sync::Arc;
 use record::{Entry, Tracing};
 use runtime::clock;
 use scenario::DataRetention;
+use scorecard::Engine;
 
 use crate::arm::Arm;
 use crate::arm::resources::group_arms;
@@ -219,7 +220,7 @@ impl Stage {
             scenario,
             &session.record,
             &notes,
-            &session.options.starts,
+            &Engine::new(session.options.starts.clone()),
             interrupted,
             tracing,
         );

@@ -231,6 +231,7 @@ pub fn lines() -> Vec<Line> {
             margin: Some(1.1),
             contrasts: by_arm(contrast),
             ratio: Some(measured),
+            notes: vec!["bad again".into()],
             context: Some("work 1 ms".into()),
             finding: "differs".into(),
         })),

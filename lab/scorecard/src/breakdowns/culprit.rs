@@ -70,6 +70,7 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
         better: Better::Higher,
         window: name_of(&during),
         part_of: None,
+        notes: Vec::new(),
         margin: None,
         contrasts: BTreeMap::new(),
         ratio: None,

@@ -106,7 +106,7 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
         return Vec::new();
     }
     let frame = Selection::new(card.run, letters[0], &Window::Whole, &Argument::None).frame();
-    let resampling = Arc::new(Resampling::new(&frame));
+    let resampling = card.engine.resampling(&frame);
     let known: BTreeMap<char, Vec<Axis>> =
         letters.into_iter().filter_map(|arm| Some((arm, axes(card.run, arm, &resampling)?))).collect();
     let arms: Vec<char> = known.keys().copied().collect();
@@ -119,6 +119,7 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
         better,
         window: name_of(&Window::Whole),
         part_of: None,
+        notes: Vec::new(),
         margin: None,
         contrasts: BTreeMap::new(),
         ratio: None,

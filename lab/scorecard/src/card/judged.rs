@@ -2,32 +2,18 @@
 //! base arm, and findings of which at most one in twenty is false.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use model::Run;
+use model::{Run, format};
 use record::{Contrast, Measured, Note, Score};
 
 use super::failures::Failures;
 use super::steadiness::Steadiness;
 use crate::draft::Draft;
 use crate::inference::{
-    Candidate, Conditions, Figure, Frame, Margin, Resampling, Statistic, StoredStarts, align, contrast,
-    decide, estimate,
+    Body, Candidate, Conditions, Engine, Figure, Margin, Statistic, align, contrast, decide, estimate,
 };
 use crate::lints;
 use crate::measure::{Comparison, Unit};
-
-/// Resamples of each window, drawn once.
-#[derive(Default)]
-pub(crate) struct Resamplings(BTreeMap<(String, u32, u32), Arc<Resampling>>);
-
-impl Resamplings {
-    /// Those of a window.
-    pub fn of(&mut self, frame: &Frame) -> Arc<Resampling> {
-        let key = (frame.window.clone(), frame.rounds, frame.seconds);
-        self.0.entry(key).or_insert_with(|| Arc::new(Resampling::new(frame))).clone()
-    }
-}
 
 /// A row with its figures, by arm; the base arm is the first.
 struct Row {
@@ -36,15 +22,14 @@ struct Row {
 }
 
 /// The rows of a run.
-pub(super) fn scores(run: &Run, drafts: Vec<Draft>, starts: &StoredStarts) -> Vec<Score> {
-    let mut resamplings = Resamplings::default();
-    let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, &mut resamplings)).collect();
-    let mut failures = Failures::new(run);
+pub(super) fn scores(run: &Run, drafts: Vec<Draft>, engine: &Engine) -> Vec<Score> {
+    let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, engine)).collect();
+    let mut failures = Failures::new(run, engine);
     let mut steadiness = Steadiness::new(run);
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut places: Vec<(usize, char)> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        for (letter, candidate) in row.candidates(run, &rows, starts, &mut failures, &mut steadiness) {
+        for (letter, candidate) in row.candidates(run, &rows, engine, &mut failures, &mut steadiness) {
             places.push((index, letter));
             candidates.push(candidate);
         }
@@ -55,6 +40,26 @@ pub(super) fn scores(run: &Run, drafts: Vec<Draft>, starts: &StoredStarts) -> Ve
         contrasts[index].insert(letter, candidate.contrast);
     }
     rows.into_iter().zip(contrasts).map(|(row, contrasts)| row.into_score(contrasts)).collect()
+}
+
+/// What a margin that is a share is multiplied by in the row's unit: a count is one among its exposure.
+fn exposure((_, base): &(char, Figure)) -> f64 {
+    match &base.statistic().body {
+        Body::Count(rounds) => rounds.iter().flatten().map(|round| round.trials).sum::<u64>() as f64,
+        _ => 1.0,
+    }
+}
+
+/// What bursts allow where nothing was bad: a sentence, with the arms it is of.
+fn unseen(figures: &[(char, Figure)]) -> Vec<String> {
+    let mut sentences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (letter, figure) in figures {
+        let Some((seconds, share)) = figure.unseen_bad_seconds() else { continue };
+        let share = format::value(Some(share), Unit::Share.symbol());
+        let sentence = format!("no bad second of {seconds}; bursts may hurt up to {share} of the seconds");
+        sentences.entry(sentence).or_default().push(letter.to_string());
+    }
+    sentences.into_iter().map(|(sentence, arms)| format!("{}: {sentence}", arms.join(" and "))).collect()
 }
 
 /// Shares have no ratio: what one event did has a difference.
@@ -101,8 +106,8 @@ fn decide_family(rows: &[Row], places: &[(usize, char)], candidates: &mut [Candi
 }
 
 impl Row {
-    fn new(mut draft: Draft, resamplings: &mut Resamplings) -> Self {
-        let resampling = resamplings.of(&draft.frame);
+    fn new(mut draft: Draft, engine: &Engine) -> Self {
+        let resampling = engine.resampling(&draft.frame);
         let (letters, mut statistics): (Vec<char>, Vec<Statistic>) =
             std::mem::take(&mut draft.statistics).into_iter().unzip();
         align(&mut statistics);
@@ -124,7 +129,7 @@ impl Row {
         &self,
         run: &Run,
         rows: &[Self],
-        starts: &StoredStarts,
+        engine: &Engine,
         failures: &mut Failures<'_>,
         steadiness: &mut Steadiness<'_>,
     ) -> Vec<(char, Candidate)> {
@@ -142,7 +147,7 @@ impl Row {
             let conditions = Conditions {
                 margin,
                 depends_on_start: draft.depends_on_start,
-                start: starts.of(&draft.id, &draft.frame.window),
+                start: engine.starts().of(&draft.id, &draft.frame.window),
                 is_taking_turns: run.header.way == "interleaved",
                 is_part: draft.part_of.is_some(),
                 withheld,
@@ -184,6 +189,7 @@ impl Row {
     fn into_score(self, contrasts: BTreeMap<char, Contrast>) -> Score {
         let arms: BTreeMap<char, Measured> =
             self.figures.iter().map(|(letter, figure)| (*letter, estimate(figure))).collect();
+        let notes = [self.draft.notes.clone(), unseen(&self.figures)].concat();
         let draft = self.draft;
         let first = contrasts.values().next().copied().unwrap_or_default();
         let finding = match (first.finding, first.note) {
@@ -192,7 +198,8 @@ impl Row {
             (None, None) => "",
         };
         let margin = match draft.comparison {
-            Comparison::Ratio(margin) | Comparison::Difference(margin) => Some(margin),
+            Comparison::Difference(share) => Some(share * self.figures.first().map_or(1.0, exposure)),
+            Comparison::Ratio(margin) => Some(margin),
             Comparison::Part(_) | Comparison::SameAs(_) | Comparison::Unjudged => None,
         };
         Score {
@@ -206,6 +213,7 @@ impl Row {
             arms,
             margin,
             ratio: first.ratio,
+            notes,
             context: draft.context.filter(|_| first.ratio.is_some()),
             finding: finding.into(),
             contrasts,

@@ -258,6 +258,10 @@ mod tests {
             ("errors(all) in last 0s < 1%", "above 0s"),
             ("p50(all) for a <= 0 * p50(all) for b", "above 0"),
             ("errors(all) < 1% held 0ms", "above 0s"),
+            ("lost_writes() < 9999999999999999", "out of range; write at most 1000000000000000"),
+            ("rate(all) < NaN/s", "unknown measure `NaN`"),
+            ("p50(all) < inf", "unknown measure `inf`"),
+            ("p50(all) < -1ms", "unknown measure"),
         ] {
             let error = text.parse::<Expectation>().expect_err(text);
             assert!(error.message.contains(part), "{text}: {error}");

@@ -3,6 +3,9 @@
 use super::ExpectError;
 use crate::measure::Unit;
 
+/// Largest number of a limit: counts are exact up to here, and no digits make it infinite.
+const MAX_NUMBER: f64 = 1e15;
+
 /// Units a number may have: symbol, factor to the base unit.
 const UNITS: [(&str, f64, Unit); 11] = [
     ("%", 0.01, Unit::Share),
@@ -106,7 +109,12 @@ impl<'a> Tokens<'a> {
 
     /// A number in base units, and which unit it is of.
     pub fn quantity(&mut self) -> Result<(f64, Unit), ExpectError> {
+        let start = self.position();
         let value = self.number().ok_or_else(|| self.error("expected a number"))?;
+        if value > MAX_NUMBER {
+            let message = format!("the number is out of range; write at most {MAX_NUMBER}");
+            return Err(ExpectError { at: start, message });
+        }
         for (symbol, scale, unit) in UNITS {
             if self.text[self.at..].starts_with(symbol) {
                 self.at += symbol.len();

@@ -9,7 +9,8 @@ use super::noise::StoredStart;
 pub enum Margin {
     /// By a factor, either way: 1.1.
     Ratio(f64),
-    /// By a difference in the row's unit, for shares and parts: 5 % of the base arm's total.
+    /// By a difference in the row's unit, for shares and parts: 5 % of the base arm's total. For counts, by a share of what
+    /// they are counted among.
     Absolute(f64),
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::pooled::Pooled;
 use super::resampling::Resampling;
-use super::shares::Share;
+use super::shares::{Share, unseen_bad_seconds};
 use super::statistic::{Arrivals, Body, Statistic, Trials};
 use super::units::Freedom;
 
@@ -122,6 +122,18 @@ impl Figure {
         &self.statistic
     }
 
+    /// Of a share without a single bad trial, the seconds that show it and the share of seconds that may be bad all the
+    /// same, at 95 %: its own interval is of trials that fail one by one, and a window can miss bursts. `None` where
+    /// something was bad, or nothing was tried.
+    pub fn unseen_bad_seconds(&self) -> Option<(u32, f64)> {
+        let Body::Share { trials, is_failure, .. } = &self.statistic.body else { return None };
+        let known = trials.iter().flatten().filter(|second| second.trials > 0);
+        let bad = |second: &Trials| if *is_failure { second.events } else { second.trials - second.events };
+        let seconds = u32::try_from(known.clone().count()).unwrap_or(u32::MAX);
+        let is_clean = known.map(bad).sum::<u64>() == 0;
+        (seconds > 0 && is_clean).then(|| (seconds, unseen_bad_seconds(seconds)))
+    }
+
     pub(super) fn is_of_event(&self) -> bool {
         self.is_of_event
     }
@@ -184,6 +196,22 @@ fn weighted(weights: &[u16], terms: &[f64]) -> f64 {
 mod tests {
     use super::super::statistic::{Frame, Terms};
     use super::*;
+
+    #[test]
+    fn a_share_without_a_bad_trial_has_what_bursts_allow() {
+        let resampling =
+            Arc::new(Resampling::new(&Frame { seed: 3, window: "w".into(), rounds: 1, seconds: 12 }));
+        let of = |events: u64, is_failure| {
+            let mut trials = vec![Some(Trials { events, trials: 100 }); 11];
+            trials.push(Some(Trials::default()));
+            Figure::new(Statistic::share(trials, Vec::new(), is_failure), &resampling).unseen_bad_seconds()
+        };
+        // The second without trials shows nothing: 1 - 0.05^(1/11).
+        let (seconds, share) = of(0, true).expect("none was bad");
+        assert!(seconds == 11 && (share - 0.2384).abs() < 1e-4, "{seconds} {share}");
+        assert_eq!(of(100, false), of(0, true), "all of them good are none of them bad");
+        assert_eq!((of(1, true), of(99, false)), (None, None));
+    }
 
     #[test]
     fn parts_sum_to_their_total_in_every_resample() {

@@ -7,7 +7,7 @@
 //!   `clustering`: what its samples are worth.
 //! - [`estimate`]: a value with its interval, or why it has none; `shares`, `counts`, `student`: what it is worked out by.
 //! - [`contrast`]: an arm against the base arm, under [`Conditions`]; `share_contrast`: that of shares. [`Evidence`]: what a finding is made from;
-//!   [`decide`]: findings over all rows of a run.
+//!   [`decide`]: findings over all rows of a run. [`Engine`]: what all of them share.
 //! - [`against_limit`], [`against_other`]: how claims stand.
 //! - [`recovery`], [`capacity`], [`front`], [`trend`]: figures with rules of their own.
 //! - [`noise`]: what one arm against itself says of a machine, [`StoredStarts`] by row; [`power`]: what can be seen on it.
@@ -19,6 +19,7 @@ mod clustering;
 mod conditions;
 mod contrast;
 mod counts;
+mod engine;
 mod estimate;
 mod evidence;
 mod family;
@@ -43,6 +44,7 @@ pub use align::align;
 pub use claim::{Decided, Judgement, against_limit};
 pub use conditions::{Conditions, Margin};
 pub use contrast::{Candidate, contrast};
+pub use engine::Engine;
 pub use estimate::estimate;
 pub use evidence::Evidence;
 pub use family::decide;
@@ -51,6 +53,5 @@ pub use pair_claim::against_other;
 pub use resampling::Resampling;
 pub(crate) use seen::quantile;
 pub use share_contrast::fail_differently;
-pub use shares::unseen_bad_seconds;
 pub use statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};
 pub use stored_starts::StoredStarts;

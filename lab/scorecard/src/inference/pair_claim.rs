@@ -4,15 +4,24 @@ use record::{Interval, Note};
 
 use super::claim::{Decided, Judgement, against_limit, is_as_seen};
 use super::estimate::estimate;
+use super::evidence::{Drawn, with_start};
 use super::figure::{Content, Figure};
+use super::noise::StoredStart;
 use super::share_contrast::share_difference;
 use super::shares::LEVEL;
 use super::statistic::Body;
 use super::student;
 use crate::expect::Op;
 
-/// One figure against a multiple of another: of another arm, or of another window.
-pub fn against_other(left: &Figure, op: Op, factor: f64, right: &Figure) -> Judgement {
+/// One figure against a multiple of another: of another arm, or of another window. `start` is by how much two starts of one
+/// program differ in it, where the figures are of processes that started once each, and it is known.
+pub fn against_other(
+    left: &Figure,
+    op: Op,
+    factor: f64,
+    right: &Figure,
+    start: Option<&StoredStart>,
+) -> Judgement {
     let (one, two) = (estimate(left), estimate(right));
     if let (Body::Bracket { .. }, Body::Bracket { .. }) = (&left.statistic.body, &right.statistic.body) {
         return brackets(one.interval, op, factor, two.interval);
@@ -49,7 +58,7 @@ pub fn against_other(left: &Figure, op: Op, factor: f64, right: &Figure) -> Judg
         |figure: &Figure| matches!(figure.content, Content::Quotient { .. } | Content::Quantile { .. });
     match (one.interval, two.interval) {
         _ if is_known_by_resamples(left) && is_known_by_resamples(right) => {
-            drawn(left, op, factor, right, (a, b))
+            drawn(left, op, factor, right, start, (a, b))
         }
         // Each known by itself, as two recoveries are: apart only where their intervals are.
         (Some(one), Some(two)) => {
@@ -78,7 +87,14 @@ fn brackets(left: Option<Interval>, op: Op, factor: f64, right: Option<Interval>
 }
 
 /// Kinds 4 and 5: by shared resamples in one window, by the sum of variances in two.
-fn drawn(left: &Figure, op: Op, factor: f64, right: &Figure, (a, b): (f64, f64)) -> Judgement {
+fn drawn(
+    left: &Figure,
+    op: Op,
+    factor: f64,
+    right: &Figure,
+    start: Option<&StoredStart>,
+    (a, b): (f64, f64),
+) -> Judgement {
     let (Some(one), Some(two)) = (left.inflation(), right.inflation()) else {
         return Judgement::open(Note::TooFewToJudge);
     };
@@ -102,7 +118,13 @@ fn drawn(left: &Figure, op: Op, factor: f64, right: &Figure, (a, b): (f64, f64))
             .map(|(figure, all)| figure.resampling.deviation(all.iter().map(|x| of_left(*x))));
         (freedom.correction * own).powi(2) * one + (other.correction * of_right * others).powi(2) * two
     };
-    let half = student::critical(LEVEL, freedom.nu.min(other.nu)) * variance.sqrt();
+    let drawn = Drawn { value: a / b, error: variance.sqrt(), nu: freedom.nu.min(other.nu) };
+    // Stored are ratios, of processes that started once.
+    let drawn = match start.filter(|_| has_ratio && !left.resampling.is_by_rounds()) {
+        Some(start) => with_start(&drawn, start),
+        None => drawn,
+    };
+    let half = student::critical(LEVEL, drawn.nu) * drawn.error;
     if has_ratio {
         let interval = Interval::new(a / b * (-half).exp(), a / b * half.exp());
         Judgement::by(op, interval, factor, Decided::Ratio)

@@ -25,6 +25,8 @@ pub(super) fn compared(
     let (low, high) = difference.interval(LEVEL);
     let nu = difference.base.nu;
     let margin = match conditions.margin {
+        // Of a count it is a share of the exposure already.
+        Margin::Absolute(margin) if matches!(base.statistic.body, Body::Count(_)) => margin,
         Margin::Absolute(margin) => margin / scale,
         Margin::Ratio(ratio) => (ratio - 1.0) * difference.base.value(),
     };

@@ -42,7 +42,7 @@ fn wilson(p: f64, n: f64, z: f64) -> (f64, f64) {
 }
 
 /// What share of seconds may be bad, at 95 %, where none of so many was: bursts that were missed.
-pub fn unseen_bad_seconds(seconds: u32) -> f64 {
+pub(super) fn unseen_bad_seconds(seconds: u32) -> f64 {
     if seconds == 0 { 1.0 } else { 1.0 - LEVEL.powf(1.0 / f64::from(seconds)) }
 }
 

@@ -142,6 +142,10 @@ pub const CATALOGUE: &[Described] = &[
     note("drift", "latency or CPU of an arm drifts within the window of undisturbed figures"),
     note("pressure_unknown", "the kernel reports no pressure, so whether the machine had room is not known"),
     note("spans_lost", "spans were lost: rows made from traces have no finding"),
+    note(
+        "unpaired_traces",
+        "most traced requests are whole in one arm and not in all: rows made from traces are of a minority",
+    ),
     note("build", "a debug build, or one of a tree with changes: its figures are not to be quoted"),
     note(
         "page_cache",

@@ -24,7 +24,8 @@
 //! `catalogue`: every lint with its effect. `arms`: what the seconds of an arm show; `failures`: what failed without a cause;
 //! `generator`: what the load generator did. `claims`: which claims of the scenario cannot be concluded from this run (`claim`:
 //! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `machine`
-//! (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given).
+//! (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
+//! of requests.
 
 mod arms;
 mod catalogue;
@@ -37,6 +38,7 @@ mod generator;
 mod machine;
 mod populations;
 mod resources;
+mod traces;
 
 use model::Run;
 use record::{Check, Lint, Tracing, Verdict};
@@ -96,6 +98,7 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     claims::lints(run, &mut found);
     machine::notes(run, &mut found);
     populations::notes(run, circumstances, &mut found);
+    traces::note(run, &mut found);
     copies::note(run, &mut found);
     found.0
 }

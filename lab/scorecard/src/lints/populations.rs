@@ -7,11 +7,10 @@ use model::Run;
 use super::claim::{Contender, Doubt, claims, winner_and_loser};
 use super::{Circumstances, Found};
 use crate::card::steadiness::{Steadiness, Trending};
-use crate::card::steady;
 use crate::expect::{Argument, Expectation};
 use crate::inference::{Figure, Resampling, fail_differently};
 use crate::measures::ERRORS;
-use crate::selection::{Selection, name_of};
+use crate::selection::{Selection, name_of, steady};
 
 /// What an arm lost in the window of its side.
 struct Lost {

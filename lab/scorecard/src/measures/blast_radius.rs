@@ -6,7 +6,7 @@ use record::{Header, StepPlan};
 
 use crate::expect::Parameter;
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, SHARE_MARGIN, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN, Unit};
 use crate::selection::{Selection, phase_of};
 
 /// Journeys hurt that do not need the step's target.
@@ -15,6 +15,7 @@ pub const BLAST_RADIUS: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "share of journeys hurt that do not need what the step hits",
     unit: Unit::Share,
+    properties: &[Property::OwnWindow],
     statistic: blast_radius,
     rows: &[Row {
         id: "blast_radius",

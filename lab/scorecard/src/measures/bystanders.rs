@@ -3,11 +3,10 @@
 
 use model::SECOND;
 
-use crate::card::steady;
 use crate::expect::Parameter;
 use crate::inference::{Arrivals, Once, Statistic, quantile};
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Row, RowWindow, SHARE_MARGIN, Unit};
-use crate::selection::{Selection, phase_of};
+use crate::selection::{Selection, phase_of, steady};
 
 /// Their 99th percentile.
 pub const BYSTANDER_P99: Measure = Measure {

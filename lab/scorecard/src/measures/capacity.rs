@@ -18,7 +18,7 @@ pub const CAPACITY: Measure = Measure {
               that failed",
     unit: Unit::Rate,
     better: Better::Higher,
-    properties: &[Property::NeedsOpenLoop, Property::NeedsIdleMachine],
+    properties: &[Property::OwnWindow, Property::NeedsOpenLoop, Property::NeedsIdleMachine],
     statistic: capacity,
     ..Measure::DEFAULT
 };

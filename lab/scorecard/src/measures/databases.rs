@@ -1,11 +1,12 @@
 //! `databases`: databases the arm keeps. Counted in the plan, so exact.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
 
 /// Databases.
 pub const DATABASES: Measure = Measure {
     name: "databases",
     meaning: "databases the arm keeps",
+    properties: &[Property::OwnWindow],
     statistic: |of| of.planned(|arm| arm.databases.into()),
     rows: &[Row {
         id: "databases",

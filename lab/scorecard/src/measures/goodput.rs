@@ -32,4 +32,5 @@ pub const GOODPUT: Measure = Measure {
             comparison: Comparison::Difference(SHARE_MARGIN),
         },
     ],
+    ..Measure::DEFAULT
 };

@@ -1,11 +1,12 @@
 //! `lost_writes`: acknowledged writes that are gone, as the audit at the end of a run counts them. Of all rounds, whatever the window.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, SHARE_MARGIN};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN};
 
 /// Acknowledged writes that are gone.
 pub const LOST_WRITES: Measure = Measure {
     name: "lost_writes",
     meaning: "acknowledged writes the audit did not find",
+    properties: &[Property::OwnWindow],
     statistic: |of| of.audited(|audit| audit.lost),
     rows: &[Row {
         id: "lost_writes",

@@ -1,11 +1,12 @@
 //! `ports`: ports the arm listens on, one a process and one more where it is public. Counted in the plan, so exact.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
 
 /// Listening ports.
 pub const PORTS: Measure = Measure {
     name: "ports",
     meaning: "ports the arm listens on",
+    properties: &[Property::OwnWindow],
     statistic: |of| {
         of.planned(|arm| arm.instances.iter().map(|i| 1 + u64::from(i.public_port.is_some())).sum())
     },

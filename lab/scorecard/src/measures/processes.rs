@@ -1,11 +1,12 @@
 //! `processes`: processes the arm is made of. Counted in the plan, so exact.
 
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
 
 /// Processes.
 pub const PROCESSES: Measure = Measure {
     name: "processes",
     meaning: "processes the arm is made of",
+    properties: &[Property::OwnWindow],
     statistic: |of| of.planned(|arm| arm.instances.len() as u64),
     rows: &[Row {
         id: "processes",

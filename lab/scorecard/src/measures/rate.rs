@@ -24,6 +24,7 @@ pub const RATE: Measure = Measure {
         window: RowWindow::Steady,
         comparison: Comparison::SameAs("goodput"),
     }],
+    ..Measure::DEFAULT
 };
 
 fn rate(of: &Selection<'_>) -> Statistic {

@@ -7,7 +7,7 @@ use record::StepPlan;
 use crate::expect::Parameter;
 use crate::inference::recovery::{Recovery, recovery};
 use crate::inference::{Statistic, Trials};
-use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Row, RowWindow, Unit};
+use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Property, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
 /// Goodput before the faults is that of so many seconds before the first.
@@ -19,7 +19,9 @@ pub const RECOVERY: Measure = Measure {
     parameter: Parameter::Journey,
     meaning: "from the last fault's end to the end of the last second with too few good journeys before three that have enough",
     unit: Unit::Time,
+    properties: &[Property::OwnWindow],
     statistic: of_rounds,
+    notes: relapses,
     rows: &[Row {
         id: "recovery",
         name: "recovery",
@@ -36,6 +38,21 @@ fn of_rounds(of: &Selection<'_>) -> Statistic {
     let n = rounds.iter().flatten().map(|(_, arrivals)| arrivals).sum();
     let judged = |(found, _): (Recovery, u64)| found.is_judged.then_some(found.seconds);
     Statistic::event(rounds.into_iter().map(|round| round.and_then(judged)).collect()).of_samples(n)
+}
+
+/// When goodput was bad again after it was back, round by round.
+fn relapses(of: &Selection<'_>) -> Vec<String> {
+    let rounds = of.within(&model::Window::Whole).by_round(of_round);
+    let is_one = rounds.len() == 1;
+    let of_round = |(index, found): (usize, Option<(Recovery, u64)>)| {
+        let round = if is_one { String::new() } else { format!(" in round {}", index + 1) };
+        let judged = found.map(|(found, _)| found).filter(|found| found.is_judged);
+        let relapses = judged.map(|found| found.relapses).unwrap_or_default();
+        let sentence =
+            move |(from, to)| format!("goodput was bad again from {from}s to {to}s after the fault{round}");
+        relapses.into_iter().map(sentence)
+    };
+    rounds.into_iter().enumerate().flat_map(of_round).collect()
 }
 
 /// How goodput came back in one round, and the arrivals that show it; `None` without a fault.

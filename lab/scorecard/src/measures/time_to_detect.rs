@@ -1,7 +1,7 @@
 //! `time_to_detect(step id)`: from a step's start until it was noticed to be bad. A step that never got there has no value.
 
 use crate::expect::Parameter;
-use crate::measure::{Measure, Unit};
+use crate::measure::{Measure, Property, Unit};
 
 /// From a step's start until it was noticed to be bad, seconds.
 pub const TIME_TO_DETECT: Measure = Measure {
@@ -9,6 +9,7 @@ pub const TIME_TO_DETECT: Measure = Measure {
     parameter: Parameter::Step,
     meaning: "from a step's start until it was noticed to be bad",
     unit: Unit::Time,
+    properties: &[Property::OwnWindow],
     statistic: |of| of.step_until("detected"),
     ..Measure::DEFAULT
 };

@@ -7,7 +7,7 @@ use record::{
     PartSum,
 };
 use record::{Phase, PhasePlan, Proc, Split, StepPlan, TraceSecond, Window};
-use scorecard::{Circumstances, Expectation};
+use scorecard::{Circumstances, Engine, Expectation};
 
 pub const SECOND: u64 = 1_000_000_000;
 
@@ -304,6 +304,12 @@ impl Run {
     pub fn checks(&self, text: &str) -> Vec<record::Check> {
         let expectation: Expectation = text.parse().unwrap_or_else(|_| panic!("`{text}` is none"));
         scorecard::checks(&self.tally, 0, &expectation)
+    }
+
+    /// The same where this is known.
+    pub fn checks_with(&self, text: &str, engine: &Engine) -> Vec<record::Check> {
+        let expectation: Expectation = text.parse().unwrap_or_else(|_| panic!("`{text}` is none"));
+        scorecard::checks_with(&self.tally, 0, &expectation, engine)
     }
 
     /// The values of a measure in both arms, as an expectation sees them.

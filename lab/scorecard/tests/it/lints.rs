@@ -143,6 +143,17 @@ fn with_spans_lost(mut run: Run, lost: u64) -> Run {
     run
 }
 
+/// Ten traced requests a second of the steady phase that are complete in both arms, and some that are in B alone.
+fn with_traces(mut run: Run, unpaired: u64) -> Run {
+    for second in 5..25 {
+        let (arm, round, journey) = ('B', 1, "home-feed".to_owned());
+        let line =
+            record::TraceSecond { arm, round, second, journey, pairs: 10, unpaired, parts: Vec::new() };
+        run.add(40 * SECOND, Entry::TraceSecond(Box::new(line)));
+    }
+    run
+}
+
 fn in_turns(rounds: u32, text: &str) -> Run {
     let run = Run::of_rounds(rounds).quiet(|_, _| 5 * MS);
     with_header(run, |header| header.way = "interleaved".into()).claiming(text)
@@ -292,6 +303,16 @@ fn records(name: &str) -> (Recorded, Recorded) {
         }
         "unequal_errors" => (plain(with_failures(claiming(NOT_TWICE), 'B', 5)), plain(claiming(NOT_TWICE))),
         "drops" => (plain(with_drops(claiming(NOT_TWICE), 'B', 5)), plain(claiming(NOT_TWICE))),
+        "delay_off_target" => {
+            let late = |late_us| {
+                let mut run = claiming("p50(all) in crash < 1s");
+                let delay = record::Delay { arm: 'B', round: 1, step: 1, n: 500, asked_us: 300, late_us };
+                run.add(40 * SECOND, Entry::Delay(delay));
+                plain(run)
+            };
+            (late(1_100), late(50))
+        }
+        "unpaired_traces" => (plain(with_traces(quiet(), 11)), plain(with_traces(quiet(), 10))),
         "not_steady" | "drift" => (plain(drifting(100)), plain(drifting(0))),
         "pressure_unknown" => {
             let reported = |stall| plain(with_hosts(quiet(), 0..35, move |host| host.cpu_stall = stall));
@@ -379,6 +400,13 @@ fn what_touches_no_claim_is_a_note() {
     let notes: Vec<_> = found.iter().map(|lint| (lint.name.as_str(), lint.word())).collect();
     assert_eq!(notes, [("noisy", "note"), ("steal", "note")]);
     assert_eq!(scorecard::verdict(&[], &[], &found), Verdict::Pass, "the verdict stays");
+}
+
+#[test]
+fn under_a_fault_one_arm_fails_what_the_other_answers() {
+    let mut run = with_traces(quiet(), 11);
+    run.header().steps[0].start_ns = 10 * SECOND;
+    assert!(!run.lints(&Circumstances::default()).contains(&"unpaired_traces".to_owned()));
 }
 
 #[test]

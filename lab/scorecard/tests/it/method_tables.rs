@@ -36,7 +36,7 @@ fn comparison(row: &Row, of: Unit) -> String {
         }
         // A count is compared as a share of what it was counted among, and shown as what it is of A's.
         Comparison::Difference(difference) => {
-            format!("difference among A's exposure, margin {difference} events")
+            format!("difference among A's exposure, margin {:.1} points of it", difference * 100.0)
         }
         Comparison::Part(share) => format!("difference, margin {} of A's total", percent(share)),
         Comparison::SameAs(id) => format!("finding of `{id}`"),

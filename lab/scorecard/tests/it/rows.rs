@@ -86,6 +86,30 @@ fn the_parts_add_up_to_the_whole() {
 }
 
 #[test]
+fn notes_list_relapses_and_what_bursts_allow() {
+    let mut run = run();
+    // 27 s is the fault's; good for three seconds, bad for two, good to the end.
+    for second in [27, 31, 32] {
+        run.window('B', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    let rows = scorecard::scorecard(run.tally());
+    let notes = |id: &str| row(&rows, id).notes.clone();
+    assert_eq!(notes("recovery"), ["B: goodput was bad again from 4s to 6s after the fault"]);
+    // 1 - 0.05^(1/20).
+    assert_eq!(
+        notes("goodput"),
+        ["A and B: no bad second of 20; bursts may hurt up to 13.9% of the seconds"]
+    );
+    assert_eq!(notes("latency_p50"), [""; 0]);
+}
+
+#[test]
+fn a_margin_of_a_count_is_in_writes() {
+    // Half a point of 100 acknowledged writes.
+    assert_eq!(row(&scorecard(), "lost_writes").margin, Some(0.5));
+}
+
+#[test]
 fn without_work_and_hops_there_is_no_latency_ratio() {
     let run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 6 * MS });
     let rows = scorecard::scorecard(run.tally());

@@ -1,8 +1,10 @@
 //! What passes, what fails, what is inconclusive, and what is invalid.
 
 use record::{Entry, Lint, Resources, Verdict, Window};
+use scorecard::inference::StoredStarts;
+use scorecard::inference::noise::StoredStart;
 use scorecard::lints::Doubt;
-use scorecard::{Circumstances, exit_code, verdict};
+use scorecard::{Circumstances, Engine, exit_code, verdict};
 
 use crate::fixture::Run;
 
@@ -72,6 +74,30 @@ fn arms_are_compared_second_by_second() {
     assert_eq!(compared("1.3").verdict, Verdict::Fail);
     let unbound = run.checks("p50(all) in steady > p50(all) in crash");
     assert_eq!(unbound.iter().map(|check| check.arm).collect::<String>(), "AB", "every arm must meet it");
+}
+
+#[test]
+fn a_claim_between_arms_allows_for_what_starts_are_known_to_differ_by() {
+    let swing = |second: u32| if second.is_multiple_of(2) { 4 * MS } else { 6 * MS };
+    let run = Run::new().quiet(|arm, second| swing(second) * if arm == 'A' { 10 } else { 12 } / 10);
+    let verdict = |claim: &str, window: &str| {
+        // Starts of one program were up to a sixth apart.
+        let log_ratios = vec![0.15, -0.15, 0.15, -0.15, 0.15, -0.15];
+        let mut starts = StoredStarts::default();
+        starts.insert("latency_p50", window, StoredStart::new(log_ratios, 0.0, 20.0).expect("six"));
+        run.checks_with(claim, &Engine::new(starts))[0].verdict
+    };
+    let arms = "p50(all) in steady for micro >= 1.1 * p50(all) in steady for mono";
+    assert_eq!(run.checks(arms)[0].verdict, Verdict::Pass);
+    assert_eq!(verdict(arms, "steady"), Verdict::Inconclusive, "a fifth may be a start's");
+    assert_eq!(verdict(arms, "whole"), Verdict::Pass, "known of another window");
+    // A journey has no row; within an arm there is one start; a limit is about these processes.
+    let journey = "p50(home-feed) in steady for micro >= 1.1 * p50(home-feed) in steady for mono";
+    for alone in [journey, "p50(all) in steady <= 8ms", "p50(all) in steady <= 1.5 * p50(all) in crash"] {
+        let known = verdict(alone, "steady");
+        assert_eq!(known, run.checks(alone)[0].verdict, "{alone}");
+        assert_eq!(known, Verdict::Pass, "{alone}");
+    }
 }
 
 #[test]

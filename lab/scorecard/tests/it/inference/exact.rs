@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use record::Finding;
 use scorecard::inference::{
-    Body, Conditions, Figure, Frame, Margin, Resampling, Statistic, Terms, contrast, decide, estimate,
+    Body, Conditions, Figure, Frame, Margin, Resampling, Statistic, Terms, Trials, contrast, decide, estimate,
 };
 
 use super::card::{arrivals, cpu, goodput, mean, parts, quantile};
@@ -33,6 +33,26 @@ fn figures(rounds: &[Round], resampling: &Arc<Resampling>) -> Vec<Figure> {
     [quantile(0.5, &arrivals), quantile(0.9, &arrivals), quantile(0.99, &arrivals), cpu(rounds), mean(rounds)]
         .map(|statistic| Figure::new(statistic, resampling))
         .to_vec()
+}
+
+/// Counts are compared as shares of what they are counted among, and so is their margin.
+#[test]
+fn counts_are_equivalent_within_a_share_of_their_exposure() {
+    let resampling = Arc::new(Resampling::new(&frame(6, 20)));
+    let of = |lost: u64| {
+        let rounds = vec![Some(Trials { events: lost, trials: 2_000 }); 6];
+        Figure::new(Statistic::count(rounds), &resampling)
+    };
+    let conditions = Conditions { margin: Margin::Absolute(0.005), ..PLAIN };
+    let finding = |a, b| {
+        let mut rows = [contrast(&of(a), &of(b), &conditions)];
+        decide(&mut rows);
+        rows[0].contrast.finding
+    };
+    // Of 12,000: none and none, none and 0.15 % are less than half a point apart, none and 2 % are not.
+    assert_eq!(finding(0, 0), Some(Finding::Equivalent));
+    assert_eq!(finding(0, 3), Some(Finding::Equivalent));
+    assert_eq!(finding(0, 40), Some(Finding::Differs));
 }
 
 #[test]

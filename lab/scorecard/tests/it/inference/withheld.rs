@@ -152,7 +152,7 @@ fn where_queues_couple_seconds_a_p90_decides_no_claim() {
     assert_eq!(estimate(&p90).note, Some(Note::Queue));
     let judged = against_limit(&p90, Op::AtMost, 1.0);
     assert_eq!((judged.verdict, judged.note), (Verdict::Inconclusive, Some(Note::Queue)));
-    assert_eq!(against_other(&p90, Op::AtMost, 9.0, &p90).note, Some(Note::Queue));
+    assert_eq!(against_other(&p90, Op::AtMost, 9.0, &p90, None).note, Some(Note::Queue));
     let free = figure(quantile(0.9, &even(40, |_| 50)), 1, 40);
     let row = contrast(&free, &p90, &PLAIN);
     assert_eq!(row.contrast.ratio.and_then(|ratio| ratio.note), Some(Note::Queue), "either arm");
@@ -239,7 +239,7 @@ fn what_did_not_end_compares_with_nothing_and_is_beyond_every_limit() {
     for (one, two) in [(&sound, &broken), (&broken, &sound), (&broken, &broken)] {
         let row = contrast(one, two, &PLAIN);
         assert_eq!((row.contrast.ratio, row.contrast.note, row.evidence), (None, Some(Note::Censored), None));
-        let judged = against_other(one, Op::AtMost, 1e9, two);
+        let judged = against_other(one, Op::AtMost, 1e9, two, None);
         assert_eq!((judged.verdict, judged.note), (Verdict::Inconclusive, Some(Note::Censored)));
     }
     // A limit at or beyond what was waited is missed, too.
@@ -260,7 +260,7 @@ fn what_is_seen_once_is_judged_on_what_was_seen_and_compared_over_rounds() {
     assert_eq!((estimate(&one).interval, estimate(&one).note), (None, Some(Note::ThisEvent)));
     let judged = against_limit(&one, Op::AtLeast, 0.8);
     assert_eq!((judged.verdict, judged.note), (Verdict::Pass, Some(Note::ThisEvent)));
-    assert_eq!(against_other(&one, Op::AtLeast, 1.0, &two).verdict, Verdict::Pass);
+    assert_eq!(against_other(&one, Op::AtLeast, 1.0, &two, None).verdict, Verdict::Pass);
     assert_eq!(
         (contrast(&one, &two, &PLAIN).contrast.note, contrast(&one, &two, &PLAIN).evidence),
         (Some(Note::ThisEvent), None)
@@ -277,7 +277,7 @@ fn a_never_ended_wait_for_an_event_fails_limits_within_what_was_looked_at() {
     let never = figure(Statistic::event(vec![Some(never)]), 1, 10);
     assert_eq!(against_limit(&never, Op::AtMost, 5.0).verdict, Verdict::Fail);
     assert_eq!(against_limit(&never, Op::AtMost, 20.0).verdict, Verdict::Inconclusive);
-    assert_eq!(against_other(&never, Op::AtMost, 1.0, &never).verdict, Verdict::Inconclusive);
+    assert_eq!(against_other(&never, Op::AtMost, 1.0, &never, None).verdict, Verdict::Inconclusive);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn nothing_measured_is_nothing_concluded() {
     assert_eq!((estimate(&none).value, estimate(&none).note), (None, Some(Note::NotMeasured)));
     for (one, two) in [(&none, &some), (&some, &none), (&none, &none)] {
         assert_eq!(contrast(one, two, &PLAIN).contrast.note, Some(Note::NotMeasured));
-        assert_eq!(against_other(one, Op::AtMost, 1.0, two).verdict, Verdict::Inconclusive);
+        assert_eq!(against_other(one, Op::AtMost, 1.0, two, None).verdict, Verdict::Inconclusive);
     }
     assert_eq!(against_limit(&none, Op::AtMost, 1.0).verdict, Verdict::Inconclusive);
 }
@@ -319,8 +319,8 @@ fn brackets_differ_where_they_are_disjoint_and_have_no_ratio_else() {
             (Some(Finding::Undecided), None, None)
         );
     }
-    assert_eq!(against_other(&open, Op::AtLeast, 1.0, &open).verdict, Verdict::Inconclusive);
-    assert_eq!(against_other(&open, Op::AtLeast, 1.0, &low).verdict, Verdict::Pass);
+    assert_eq!(against_other(&open, Op::AtLeast, 1.0, &open, None).verdict, Verdict::Inconclusive);
+    assert_eq!(against_other(&open, Op::AtLeast, 1.0, &low, None).verdict, Verdict::Pass);
 }
 
 #[test]
