@@ -3,6 +3,7 @@
 //! Two figures differ where their 95 % intervals do not overlap. That is a stricter rule than a test of the difference,
 //! which suits runs that were not made at the same time and share no time to pair.
 
+use model::score_rows::{ScoreRow, parts_below_totals};
 use model::{Run, format};
 use record::{Better, Check, Machine, Measured, Score, Verdict};
 use scorecard::finding;
@@ -42,6 +43,8 @@ pub struct Row {
     pub unit: String,
     /// Phase or `whole`.
     pub window: String,
+    /// Id of the row it is a part of, in the same window.
+    pub part_of: Option<String>,
     /// One for each of [`Comparison::arms`].
     pub arms: Vec<Pair>,
     /// B over A in each run, as every view writes it; empty where there is none.
@@ -106,7 +109,8 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
     // Claims stay together, wherever their rows come from.
     let claims: Vec<&str> = keys.iter().map(|key| key.claim.as_str()).collect();
     keys.sort_by_key(|key| claims.iter().position(|claim| *claim == key.claim));
-    keys.into_iter()
+    parts_below_totals(keys)
+        .into_iter()
         .map(|key| {
             let of = |run: &'_ Run| {
                 run.scores()
@@ -130,11 +134,26 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                 measure: key.measure.clone(),
                 unit: key.unit.clone(),
                 window: key.window.clone(),
+                part_of: key.part_of.clone(),
                 arms: arms.iter().map(pair).collect(),
                 ratios: [ratio(&scores[0]), ratio(&scores[1])],
             }
         })
         .collect()
+}
+
+impl ScoreRow for Row {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn window(&self) -> &str {
+        &self.window
+    }
+
+    fn part_of(&self) -> Option<&str> {
+        self.part_of.as_deref()
+    }
 }
 
 impl Pair {

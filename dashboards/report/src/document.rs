@@ -172,6 +172,9 @@ pub struct Row<'a> {
     pub unit: &'a str,
     /// Phase or `whole`.
     pub window: &'a str,
+    /// Id of the row it is a part of, in the same window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<&'a str>,
     /// By the name of the arm.
     pub arms: BTreeMap<&'a str, Values>,
 }
@@ -207,6 +210,7 @@ pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
         measure: &row.measure,
         unit: &row.unit,
         window: &row.window,
+        part_of: row.part_of.as_deref(),
         arms: comparison
             .arms
             .iter()

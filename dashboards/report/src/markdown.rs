@@ -48,8 +48,8 @@ pub fn markdown(run: &Run) -> String {
     if run.is_sweep() {
         parts.push(of_sweep(run));
     } else {
-        let rows: Vec<&Score> =
-            run.scores().into_iter().filter(|score| !format::effect(score).is_empty()).take(ROWS).collect();
+        let is_above = |score: &&Score| score.part_of.is_none() && !format::effect(score).is_empty();
+        let rows: Vec<&Score> = run.scores().into_iter().filter(is_above).take(ROWS).collect();
         parts.push(table(run, &rows));
         parts.push(table(run, &run.scores()).folded("every row of the scorecard"));
     }
@@ -140,7 +140,9 @@ fn table(run: &Run, scores: &[&Score]) -> Part {
     head.extend(arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))));
     head.extend(["B/A", "n", "finding"].map(str::to_owned));
     let row = |score: &&Score| {
-        let mut cells = vec![label(&score.measure, &score.window)];
+        let notes: String = score.notes.iter().map(|note| format!("<br>{}", cell(note))).collect();
+        let label = label(&score.measure, &score.window, score.part_of.as_deref());
+        let mut cells = vec![format!("{label}{notes}")];
         cells.extend(arms.iter().map(|arm| {
             let measured = score.arms.get(&arm.letter).copied().unwrap_or_default();
             format::measured(&measured, &score.unit)
@@ -171,7 +173,7 @@ fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
     let mut head = vec!["measure".to_owned()];
     head.extend(heads.into_iter().map(|(head, _)| cell(&head)));
     let row = |row: &&compare::Row| {
-        let mut cells = vec![label(&row.measure, &row.window)];
+        let mut cells = vec![label(&row.measure, &row.window, row.part_of.as_deref())];
         for pair in &row.arms {
             cells.extend(pair.runs.iter().flatten().map(|measured| format::measured(measured, &row.unit)));
             if pair.runs.iter().all(Option::is_some) {
@@ -200,8 +202,11 @@ fn both_checks(checks: &[&CheckPair<'_>]) -> Part {
     Part::table(&head, checks.iter().map(row).collect())
 }
 
-fn label(measure: &str, window: &str) -> String {
-    if window.is_empty() { cell(measure) } else { format!("{} ({})", cell(measure), cell(window)) }
+/// What a row is; a part is indented below its total, since a table of Markdown has no fold.
+fn label(measure: &str, window: &str, part_of: Option<&str>) -> String {
+    let indent = if part_of.is_some() { "&emsp;" } else { "" };
+    let window = if window.is_empty() { String::new() } else { format!(" ({})", cell(window)) };
+    format!("{indent}{}{window}", cell(measure))
 }
 
 fn mark(is_better: Option<bool>) -> &'static str {

@@ -341,18 +341,22 @@ impl<W: Write> Card<'_, W> {
             "" | "whole" => score.measure.clone(),
             window => format!("{} ({window})", score.measure),
         };
+        let indent = if score.part_of.is_some() { "    " } else { "  " };
         // A name too long for its column has lines of its own above the figures.
-        let fits = width(&label) < columns.label;
-        for line in wrap(&label, self.width - 4).iter().filter(|_| !fits) {
-            writeln!(self.out, "  {line}")?;
+        let fits = width(indent) + width(&label) < width("  ") + columns.label;
+        for line in wrap(&label, self.width - 6).iter().filter(|_| !fits) {
+            writeln!(self.out, "{indent}{line}")?;
         }
-        let label = left(if fits { &label } else { "" }, columns.label, false);
-        let row = format!("  {label}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
+        let label = left(&format!("{indent}{}", if fits { &label } else { "" }), 2 + columns.label, false);
+        let row = format!("{label}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
         writeln!(self.out, "{}", row.trim_end())?;
         if columns.ratio == 0 && !ratio.is_empty() {
             self.wrapped("    B/A ", Tone::Quiet, &ratio)?;
         }
-        rest.map_or(Ok(()), |text| self.wrapped("    ", Tone::Quiet, text))
+        if let Some(text) = rest {
+            self.wrapped("    ", Tone::Quiet, text)?;
+        }
+        score.notes.iter().try_for_each(|note| self.wrapped("    ", Tone::Quiet, note))
     }
 }
 

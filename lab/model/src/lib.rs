@@ -17,7 +17,7 @@
 //! - [`delays`]: what injected delays asked for, and what they took.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
 //!   time of all of them went.
-//! - [`outcome`]: expectations, scores, audits and the verdict.
+//! - [`outcome`]: expectations, scores, audits and the verdict. [`score_rows`]: parts below their total.
 //! - [`sweep`]: a run of many arms, a line for each.
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
 //! - [`retention`]: what is kept in memory, and for how long; `segments`: what has left full detail.
@@ -48,6 +48,7 @@ pub mod processes;
 mod ranges;
 pub mod retention;
 pub mod run;
+pub mod score_rows;
 pub mod second;
 mod seconds;
 mod segments;

@@ -8,6 +8,7 @@ use crate::format;
 use crate::history::until;
 use crate::limit;
 use crate::run::Run;
+use crate::score_rows::parts_below_totals;
 
 /// An expectation with its last check in each arm: none before it is first judged.
 pub type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
@@ -123,15 +124,20 @@ impl Run {
         self.scores_until(u64::MAX)
     }
 
-    /// Rows of the scorecard known at `t`.
+    /// Rows of the scorecard known at `t`: parts follow the row they are a part of.
     pub fn scores_until(&self, t: u64) -> Vec<&Score> {
-        until(&self.scores, t).iter().map(|(_, score)| score).collect()
+        parts_below_totals(until(&self.scores, t).iter().map(|(_, score)| score).collect())
     }
 
     /// Rows by the claim they test, in the order claims first come.
     pub fn scores_by_claim(&self) -> Vec<(&str, Vec<&Score>)> {
+        self.scores_by_claim_until(u64::MAX)
+    }
+
+    /// The same of the rows known at `t`.
+    pub fn scores_by_claim_until(&self, t: u64) -> Vec<(&str, Vec<&Score>)> {
         let mut claims: Vec<(&str, Vec<&Score>)> = Vec::new();
-        for score in self.scores() {
+        for score in self.scores_until(t) {
             match claims.iter_mut().find(|(claim, _)| *claim == score.claim) {
                 Some((_, rows)) => rows.push(score),
                 None => claims.push((score.claim.as_str(), vec![score])),

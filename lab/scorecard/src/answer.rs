@@ -40,8 +40,14 @@ const MAX_ITEMS: usize = 6;
 
 /// The lines; none for a run of one arm, or without a scorecard.
 pub fn answer(run: &Run) -> Vec<String> {
+    answer_until(run, u64::MAX)
+}
+
+/// The lines by the scorecard as it was known at `t`, ns since the run's start.
+pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
     let Some(pair) = pair(run) else { return Vec::new() };
-    let items: Vec<Item> = ROWS.iter().flat_map(|id| items::of(run, pair, id)).collect();
+    let scores = run.scores_until(t);
+    let items: Vec<Item> = ROWS.iter().flat_map(|id| items::of(&scores, pair, id)).collect();
     if items.is_empty() {
         return Vec::new();
     }

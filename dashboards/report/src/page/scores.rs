@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use model::format::{self, count, load_clock, value};
 use model::limit::value_and_limit;
+use model::score_rows::with_parts;
 use model::{Run, sweep};
 use record::{Check, Score};
 use scorecard::glossary;
@@ -24,6 +25,11 @@ pub(super) fn windows(runs: &[&Run]) -> Vec<String> {
         }
     }
     windows
+}
+
+/// The tab of a window.
+fn tab_of(window: &str, windows: &[String]) -> usize {
+    windows.iter().position(|one| one == window).unwrap_or(0)
 }
 
 /// Tabs without a script: a chosen one hides the rows of the others, and claims that have none left.
@@ -92,8 +98,19 @@ impl Page<'_> {
         self.table(&columns);
         for (claim, scores) in run.scores_by_claim() {
             self.claim(claim, columns.len());
-            for score in scores {
+            for (score, parts) in with_parts(&scores) {
                 self.score(score, windows);
+                if !parts.is_empty() {
+                    self.begin_parts(
+                        &score.measure,
+                        tab_of(&score.window, windows),
+                        columns.len(),
+                        parts.len(),
+                    );
+                    self.table(&columns);
+                    parts.iter().for_each(|part| self.score(part, windows));
+                    self.end_parts();
+                }
             }
         }
         self.end_table();
@@ -110,6 +127,20 @@ impl Page<'_> {
         self.group(claim, columns);
     }
 
+    /// Begins the fold of a row's parts below it, which holds a table of their own. They are shown with its row.
+    fn begin_parts(&mut self, total: &str, tab: usize, columns: usize, parts: usize) {
+        let word = if parts == 1 { "part" } else { "parts" };
+        self.write(format_args!(
+            "<tr class=\"parts\" data-w=\"{tab}\"><td colspan=\"{columns}\"><details><summary>{}: {parts} {word}</summary>",
+            escaped(total)
+        ));
+    }
+
+    fn end_parts(&mut self) {
+        self.end_table();
+        self.write(format_args!("</details></td></tr>"));
+    }
+
     fn context_rows(&mut self, run: &Run) {
         let mut remarks: Vec<String> = run.scores().into_iter().filter_map(format::remark).collect();
         remarks.dedup();
@@ -120,7 +151,7 @@ impl Page<'_> {
 
     fn score(&mut self, score: &Score, windows: &[String]) {
         let measured = |letter: char| score.arms.get(&letter).copied().unwrap_or_default();
-        let mut row = self.label(&score.id, &score.measure, &score.window, windows);
+        let mut row = self.label(&score.id, &score.measure, &score.window, windows, &score.notes);
         for lane in &self.lanes {
             let measured = measured(lane.letter);
             let _ = write!(
@@ -145,14 +176,23 @@ impl Page<'_> {
     }
 
     /// The beginning of a row: its tab, its term and its words.
-    fn label(&mut self, id: &str, measure: &str, window: &str, windows: &[String]) -> String {
-        let tab = windows.iter().position(|one| one == window).unwrap_or(0);
+    fn label(
+        &mut self,
+        id: &str,
+        measure: &str,
+        window: &str,
+        windows: &[String],
+        notes: &[String],
+    ) -> String {
+        let tab = tab_of(window, windows);
         let term = glossary::term_of(id);
         let meaning = term.map_or("", |term| term.meaning);
         self.terms.extend(term.map(|term| term.id));
         let shown = if window.is_empty() { measure.to_owned() } else { format!("{measure} ({window})") };
+        let notes: String =
+            notes.iter().map(|note| format!("<br><span class=\"quiet\">{}</span>", escaped(note))).collect();
         format!(
-            "<tr data-w=\"{tab}\" data-score=\"{}\"><td title=\"{}\">{}</td>",
+            "<tr data-w=\"{tab}\" data-score=\"{}\"><td title=\"{}\">{}{notes}</td>",
             escaped(id),
             escaped(meaning),
             escaped(&shown)
@@ -173,13 +213,17 @@ impl Page<'_> {
         columns.extend(RUNS.map(|run| named("run", run)));
         bands.push((number("ratio"), 2));
         self.table_in_bands(&bands, &columns);
-        let mut claim = "";
-        for row in &comparison.rows {
-            if row.claim != claim {
-                claim = &row.claim;
-                self.claim(claim, columns.len());
+        for rows in comparison.rows.chunk_by(|one, next| one.claim == next.claim) {
+            self.claim(&rows[0].claim, columns.len());
+            for (row, parts) in with_parts(rows) {
+                self.row_of_two(row, windows);
+                if !parts.is_empty() {
+                    self.begin_parts(&row.measure, tab_of(&row.window, windows), columns.len(), parts.len());
+                    self.table_in_bands(&bands, &columns);
+                    parts.iter().for_each(|part| self.row_of_two(part, windows));
+                    self.end_parts();
+                }
             }
-            self.row_of_two(row, windows);
         }
         self.end_table();
         self.write(format_args!(
@@ -189,7 +233,7 @@ impl Page<'_> {
     }
 
     fn row_of_two(&mut self, row: &Row, windows: &[String]) {
-        let mut line = self.label(&row.id, &row.measure, &row.window, windows);
+        let mut line = self.label(&row.id, &row.measure, &row.window, windows, &[]);
         for pair in &row.arms {
             for measured in pair.runs.iter().flatten() {
                 let _ = write!(

@@ -185,6 +185,61 @@ fn rows_can_be_chosen_by_phase() {
     assert_eq!((html.matches("data-w=\"0\" ").count(), html.matches("data-w=\"1\" ").count()), (1, 1));
 }
 
+/// A total with two parts, which the record has further down, and one without its total.
+fn lines_with_parts(mut lines: Vec<record::Line>) -> Vec<record::Line> {
+    let row = |id: &str, part_of: Option<&str>, of: &record::Score| {
+        let score = record::Score {
+            id: id.into(),
+            measure: format!("words of {id}"),
+            part_of: part_of.map(str::to_owned),
+            ..of.clone()
+        };
+        record::Line { t: 0, entry: record::Entry::Score(Box::new(score)) }
+    };
+    let first = scores(&mut lines)[0].clone();
+    let rows = [
+        row("cpu_per_journey", None, &first),
+        row("memory", None, &first),
+        row("cpu_encoding", Some("cpu_per_journey"), &first),
+        row("cpu_business", Some("cpu_per_journey"), &first),
+        row("cpu_orphan", Some("nothing"), &first),
+    ];
+    lines.extend(rows);
+    lines
+}
+
+#[test]
+fn parts_are_folded_below_their_total() {
+    let (one, two) = (reported(&lines_with_parts(lines())), reported(&lines_with_parts(other_lines())));
+    for html in [page::page(&one), page::comparison(&Comparison::of(&one, &two))] {
+        assert!(parsed(&html).errors.borrow().is_empty(), "{:?}", parsed(&html).errors.borrow());
+        let total = html.find("data-score=\"cpu_per_journey\"").expect("the total");
+        let fold = html.find("<summary>words of cpu_per_journey: 2 parts</summary>").expect("its parts");
+        let end = fold + html[fold..].find("</details>").expect("closed");
+        let part = |id: &str| html.find(&format!("data-score=\"cpu_{id}\"")).expect("a part");
+        assert!(total < fold && fold < part("encoding") && part("encoding") < part("business"));
+        assert!(part("business") < end && end < html.find("data-score=\"memory\"").expect("the next row"));
+        assert!(!(fold..end).contains(&part("orphan")), "a part without its total is a row like others");
+        assert_eq!(html.matches("<tr class=\"parts\" data-w=\"0\">").count(), 1);
+    }
+    let markdown = report::markdown::markdown(&one);
+    let lines: Vec<&str> = markdown.lines().filter(|line| line.contains("words of cpu")).collect();
+    let parts = lines.iter().filter(|line| line.starts_with("| &emsp;words of cpu_")).count();
+    assert_eq!(parts, 3, "parts are indented, and only below the fold: {lines:?}");
+    let at = |id: &str| lines.iter().position(|line| line.contains(id)).expect("a row");
+    assert!(at("cpu_encoding") > at("cpu_per_journey"));
+}
+
+#[test]
+fn notes_stand_with_their_row_in_every_document() {
+    let html = page::page(&run());
+    assert!(html.contains("<br><span class=\"quiet\">B: bursts &lt; 5% of the seconds</span>"));
+    let markdown = report::markdown::markdown(&run());
+    assert!(markdown.contains("<br>B: bursts &lt; 5% of the seconds"), "{markdown}");
+    let document = serde_json::to_value(report::document::document(&run(), None)).expect("JSON");
+    assert_eq!(document["scorecard"][0]["notes"][0], "B: bursts < 5% of the seconds");
+}
+
 #[test]
 fn markup_in_a_scenario_stays_text() {
     let html = page::page(&run());

@@ -81,7 +81,7 @@ fn predict() {
     tab(Tab::Predict);
 }
 
-/// Enter on what is chosen: a trace and its twin, an edge, a score, an expectation, a chart alone.
+/// Enter on what is chosen: a trace and its twin, an edge, the answer, a score, an expectation, a chart alone.
 #[test]
 fn opened() {
     let mut state = after(fixture::lines());
@@ -95,6 +95,8 @@ fn opened() {
     insta::assert_snapshot!("score_at_the_end_120x40", both(&state, 120, 40));
     insta::assert_snapshot!("score_at_the_end_80x24", both(&state, 80, 24));
     press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("opened_answer_80x24", text(&drawn(&state, 80, 24)));
+    press(&mut state, &[KeyCode::Esc, KeyCode::Char('j'), KeyCode::Enter]);
     insta::assert_snapshot!("opened_score_80x24", text(&drawn(&state, 80, 24)));
     press(&mut state, &[KeyCode::Esc, KeyCode::PageDown, KeyCode::PageDown, KeyCode::Enter]);
     insta::assert_snapshot!("opened_expectation_80x24", text(&drawn(&state, 80, 24)));
@@ -216,6 +218,28 @@ fn the_worst_finding_is_on_the_live_tab() {
     }
     let well = text(&drawn(&after(fixture::until(15)), 120, 40));
     assert!(!well.contains("amplification"), "{well}");
+}
+
+/// The tab of the scorecard begins with what it comes to, in the lines of the final card, once there is one.
+#[test]
+fn the_score_tab_begins_with_the_answer() {
+    let mut state = after(fixture::lines());
+    state.tab = Tab::Score;
+    let lines = scorecard::answer::answer(&state.run);
+    assert!(lines.len() > 2, "{lines:?}");
+    for (width, height) in [(160, 50), (120, 40), (80, 24), (60, 20), (40, 12), (60, 8)] {
+        let screen = text(&drawn(&state, width, height));
+        let found: Vec<usize> =
+            lines.iter().filter_map(|line| screen.find(&line.chars().take(7).collect::<String>())).collect();
+        let shown = if height < 12 { 5.min(lines.len()) } else { lines.len() };
+        assert_eq!(found.len(), shown, "{width}x{height}: {screen}");
+        assert!(found.is_sorted(), "{screen}");
+        let card = screen.find("╭ scorecard").unwrap_or(usize::MAX);
+        assert!(found.iter().all(|at| *at < card), "{screen}");
+    }
+    state.cursor = Some(state.run.load_start());
+    let before = text(&drawn(&state, 120, 40));
+    assert!(!before.contains("╭ answer"), "nothing was judged then:\n{before}");
 }
 
 /// A dead arm is a gap: its column of the chart holds no line.

@@ -80,7 +80,8 @@ fn hostile_lines() -> Vec<Line> {
                 check.verdict = record::Verdict::Fail;
             }
             record::Entry::Score(score) => {
-                (score.measure, score.finding) = (evil.to_owned(), evil.to_owned())
+                (score.measure, score.finding) = (evil.to_owned(), evil.to_owned());
+                score.notes = vec![evil.to_owned()];
             }
             _ => {}
         }

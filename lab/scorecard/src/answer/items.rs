@@ -1,7 +1,7 @@
 //! One row of the scorecard in a few words: both figures, the effect with its interval, the finding.
 
+use model::format;
 use model::outcome::is_better;
-use model::{Run, format};
 use record::{Contrast, Finding, Measured, Note, Score};
 
 use super::Pair;
@@ -29,12 +29,12 @@ pub(super) enum Standing {
 }
 
 /// The rows whose ids are, or begin with, `id`: a figure of each step. Of latencies only that of the steady phase.
-pub(super) fn of(run: &Run, pair: Pair<'_>, id: &str) -> Vec<Item> {
-    let is_its = |score: &&Score| {
+pub(super) fn of(scores: &[&Score], pair: Pair<'_>, id: &str) -> Vec<Item> {
+    let is_its = |score: &&&Score| {
         let is_of_a_step = |rest: &str| id.ends_with('_') || rest.starts_with('_');
         score.id == id || !id.starts_with("latency_") && score.id.strip_prefix(id).is_some_and(is_of_a_step)
     };
-    run.scores().into_iter().filter(is_its).filter_map(|score| item(score, pair)).collect()
+    scores.iter().filter(is_its).filter_map(|score| item(score, pair)).collect()
 }
 
 fn item(score: &Score, pair: Pair<'_>) -> Option<Item> {

@@ -10,7 +10,7 @@ use super::super::frame::{framed, titled};
 use super::super::live;
 use super::super::page::Page;
 use super::super::put;
-use super::{Item, verdict};
+use super::{Item, answer, verdict};
 use crate::state::State;
 use crate::style::Role;
 use crate::text::{count, value, wrap};
@@ -21,6 +21,7 @@ type Lines = Vec<(String, Role)>;
 pub(super) fn draw(state: &State, item: &Item, area: Rect, page: &mut Page) {
     let theme = &state.theme;
     let (title, lines) = match item {
+        Item::Answer(lines) => ("answer".to_owned(), answer::whole(lines)),
         Item::Score(score) => (score.id.clone(), score_lines(state, score)),
         Item::SoFar(row) => (row.term.to_owned(), so_far(state, row)),
         Item::Check(plan, check) => {
@@ -87,6 +88,7 @@ fn score_lines(state: &State, score: &Score) -> Lines {
     if let Some(context) = &score.context {
         lines.push((format!("beside it: {context}"), Role::Dim));
     }
+    lines.extend(score.notes.iter().map(|note| (note.clone(), Role::Dim)));
     lines
 }
 

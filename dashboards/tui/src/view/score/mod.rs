@@ -1,5 +1,6 @@
-//! Every trade-off and every expectation; before they are judged, the figures so far.
+//! What the run comes to, every trade-off and every expectation; before they are judged, the figures so far.
 
+mod answer;
 mod detail;
 
 use model::format;
@@ -9,7 +10,7 @@ use record::{Check, ExpectationPlan, Score};
 use scorecard::glossary;
 
 use super::frame::{foot, framed, titled};
-use super::page::Page;
+use super::page::{Page, Target};
 use super::table::{Column, Row, Table, more_columns};
 use super::{is_low, live};
 use crate::state::State;
@@ -32,8 +33,19 @@ pub(super) const CHECKS: &[Column] = &[
 /// Below, a row's sentence has no room.
 const SENTENCES: u16 = 100;
 
+/// Rows of a frame.
+const FRAME: u16 = 2;
+/// Rows of a table of the tab, with its frame: its head, and a claim with its first rows.
+const TABLE: u16 = 8;
+/// Rows of the expectations where the answer stands above them, at least.
+const MIN_STANDING: u16 = 5;
+/// Below, the answer has the tab to itself while it is chosen.
+const ALL_PARTS: u16 = 17;
+
 /// A row that can be chosen.
 pub(super) enum Item<'a> {
+    /// What the run comes to, line by line.
+    Answer(Vec<String>),
     /// The scorecard's.
     Score(&'a Score),
     /// Before it is there: a figure of the phase so far.
@@ -42,18 +54,26 @@ pub(super) enum Item<'a> {
     Check(&'a ExpectationPlan, Option<&'a Check>),
 }
 
-/// The rows: trade-offs, then expectations.
-fn items(state: &State) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
-    let mut known: Vec<&Score> = state.run.scores_until(state.at());
-    // A claim's rows stand together, claims in the order they come up.
-    let mut claims: Vec<&str> = Vec::new();
-    for score in &known {
-        if !claims.contains(&score.claim.as_str()) {
-            claims.push(&score.claim);
-        }
+/// The rows of the tab, in the order of its parts.
+struct Items<'a> {
+    /// One, once there is a scorecard.
+    answer: Option<Item<'a>>,
+    scores: Vec<Item<'a>>,
+    checks: Vec<Item<'a>>,
+}
+
+impl<'a> Items<'a> {
+    fn all(&self) -> impl Iterator<Item = &Item<'a>> {
+        self.answer.iter().chain(&self.scores).chain(&self.checks)
     }
-    known.sort_by_key(|score| claims.iter().position(|claim| *claim == score.claim));
-    let mut scores: Vec<Item> = known.into_iter().map(Item::Score).collect();
+}
+
+/// The answer, trade-offs, then expectations.
+fn items(state: &State) -> Items<'_> {
+    let lines = scorecard::answer::answer_until(&state.run, state.at());
+    let mut answer = (!lines.is_empty()).then_some(Item::Answer(lines));
+    let claims = state.run.scores_by_claim_until(state.at()).into_iter();
+    let mut scores: Vec<Item> = claims.flat_map(|(_, rows)| rows).map(Item::Score).collect();
     if scores.is_empty() {
         scores = live::score::rows(state).into_iter().map(Item::SoFar).collect();
     }
@@ -65,6 +85,7 @@ fn items(state: &State) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
         checks.extend(standing.into_iter().map(|check| Item::Check(plan, Some(check))));
     }
     let passes = |item: &Item| match item {
+        Item::Answer(lines) => state.score.passes(&lines.join(" ")),
         Item::Score(score) => {
             state.score.passes(&format!("{} {} {} {}", score.id, score.claim, score.measure, score.window))
         }
@@ -74,39 +95,64 @@ fn items(state: &State) -> (Vec<Item<'_>>, Vec<Item<'_>>) {
             state.score.passes(&format!("{} {verdict}", plan.text))
         }
     };
+    answer = answer.filter(passes);
     scores.retain(passes);
     checks.retain(passes);
-    (scores, checks)
+    Items { answer, scores, checks }
 }
 
 pub(super) fn count(state: &State) -> usize {
-    let (scores, checks) = items(state);
-    scores.len() + checks.len()
+    items(state).all().count()
 }
 
 pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
-    let (scores, checks) = items(state);
-    let chosen = state.score.at(scores.len() + checks.len(), false);
+    let items = items(state);
+    let chosen = state.score.at(items.all().count(), false);
     if state.score.open
-        && let Some(item) = scores.iter().chain(&checks).nth(chosen)
+        && let Some(item) = items.all().nth(chosen)
     {
         return detail::draw(state, item, area, page);
     }
+    let Items { answer, scores, checks } = &items;
+    let lines = match answer {
+        Some(Item::Answer(lines)) => lines.as_slice(),
+        _ => &[],
+    };
+    let before = usize::from(answer.is_some());
+    let is_answer_chosen = chosen < before;
     if is_low(area) {
-        // One table has to do: the one with the chosen row.
-        match chosen < scores.len() || checks.is_empty() {
-            true => card(state, &scores, chosen, area, page),
-            false => standing(state, &checks, scores.len(), chosen, area, page),
-        };
+        // One part has to do: the one with the chosen row.
+        if is_answer_chosen {
+            answer::draw(state, lines, true, area, page);
+        } else if chosen < before + scores.len() || checks.is_empty() {
+            card(state, scores, before, chosen, area, page);
+        } else {
+            standing(state, checks, before + scores.len(), chosen, area, page);
+        }
         return;
     }
-    let below = if checks.is_empty() { 0 } else { (checks.len() as u16 + 3).min(area.height * 2 / 5) };
-    let [upper, lower]: [Rect; 2] =
-        Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
+    if is_answer_chosen && area.height < ALL_PARTS {
+        return framed_answer(state, lines, true, area, page);
+    }
+    let is_answer_shown = answer.is_some() && area.height >= ALL_PARTS;
+    let most = if is_answer_shown { (area.height / 4).max(MIN_STANDING) } else { area.height * 2 / 5 };
+    let below = if checks.is_empty() { 0 } else { (checks.len() as u16 + 3).min(most) };
+    let above = if is_answer_shown {
+        let least = lines.len() as u16 + FRAME;
+        let room = area.height.saturating_sub(below + TABLE).max(least);
+        (answer::rows(lines, area.width.saturating_sub(FRAME)) + FRAME).min(room)
+    } else {
+        0
+    };
+    let parts = [Constraint::Length(above), Constraint::Fill(1), Constraint::Length(below)];
+    let [top, upper, lower]: [Rect; 3] = Layout::vertical(parts).areas(area);
+    if is_answer_shown {
+        framed_answer(state, lines, is_answer_chosen, top, page);
+    }
     let judged = scores.iter().any(|item| matches!(item, Item::Score(_)));
     let title = if judged { "scorecard" } else { "this phase so far; the scorecard is judged at the end" };
     let inner = framed(&state.theme, titled(&state.theme, title), upper, page);
-    let missing = card(state, &scores, chosen, inner, page);
+    let missing = card(state, scores, before, chosen, inner, page);
     let legend = state.theme.either("▲ better ▼ worse", "^ better v worse");
     let other = state.shown().map_or('B', |(_, other)| other);
     let more = if missing > 0 {
@@ -130,12 +176,21 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
             }
         };
         let inner = framed(&state.theme, titled(&state.theme, &title), lower, page);
-        standing(state, &checks, scores.len(), chosen, inner, page);
+        standing(state, checks, before + scores.len(), chosen, inner, page);
     }
 }
 
-/// The trade-offs; returns how many columns found no room.
-fn card(state: &State, items: &[Item], chosen: usize, area: Rect, page: &mut Page) -> usize {
+/// The answer in a frame of its own; a click on it chooses it.
+fn framed_answer(state: &State, lines: &[String], is_chosen: bool, area: Rect, page: &mut Page) {
+    let inner = framed(&state.theme, titled(&state.theme, "answer"), area, page);
+    page.answers(area, Target::Row(0));
+    if answer::draw(state, lines, is_chosen, inner, page) {
+        foot(&state.theme, "Enter shows all of it", Role::Dim, area, page);
+    }
+}
+
+/// The trade-offs, with so many rows of the tab before them; returns how many columns found no room.
+fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect, page: &mut Page) -> usize {
     let Some((first, other)) = state.shown() else { return 0 };
     let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
     let mut columns = vec![Column::rest("measure", 16), Column::values(head(first), 9, 0)];
@@ -160,14 +215,14 @@ fn card(state: &State, items: &[Item], chosen: usize, area: Rect, page: &mut Pag
         let mut cells = match item {
             Item::Score(score) => score_cells(&state.theme, score, first, other, area.width < SENTENCES),
             Item::SoFar(row) => so_far_cells(&state.theme, row),
-            Item::Check(..) => continue,
+            Item::Answer(_) | Item::Check(..) => continue,
         };
         if first == other {
             cells.drain(2..4);
         }
         rows.push(Row::Cells(cells));
     }
-    Table { columns: &columns, rows: &rows, chosen, sort: None, before: 0 }.draw(&state.theme, area, page)
+    Table { columns: &columns, rows: &rows, chosen, sort: None, before }.draw(&state.theme, area, page)
 }
 
 /// What a row is called where its sentence would be cut: its term, and the rest of its id.
@@ -193,8 +248,9 @@ fn score_cells(theme: &Theme, score: &Score, first: char, other: char, narrow: b
     let ratio = format::effect(score);
     let ratio = if theme.ascii { ratio.replace('×', "x") } else { ratio };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
+    let indent = if score.part_of.is_some() { "    " } else { "  " };
     vec![
-        (format!("  {}", if narrow { short(score) } else { score.measure.clone() }), Role::Text),
+        (format!("{indent}{}", if narrow { short(score) } else { score.measure.clone() }), Role::Text),
         shown(first),
         shown(other),
         (ratio, role),
@@ -250,7 +306,7 @@ fn standing(
                 verdict(&state.theme, check),
             ]
         }
-        Item::Score(_) | Item::SoFar(_) => Vec::new(),
+        Item::Answer(_) | Item::Score(_) | Item::SoFar(_) => Vec::new(),
     };
     let rows: Vec<Row> = items.iter().map(|item| Row::Cells(cells(item))).collect();
     Table { columns: CHECKS, rows: &rows, chosen, sort: None, before }.draw(&state.theme, area, page)
