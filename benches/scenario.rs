@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use criterion::Criterion;
+use scenario::Application;
 
 const TEXT: &str = include_str!("../scenarios/first-look.toml");
 
 pub fn scenario(criterion: &mut Criterion) {
-    let components = suite::components();
+    let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
+    let application = Application { components: &components, calls: &calls, events: &events };
     criterion.bench_function("scenario/first-look", |bencher| {
         bencher.iter(|| {
             let path = Path::new("scenarios/first-look.toml");
-            scenario::read(path, TEXT.to_owned(), &components).expect("it is right")
+            scenario::read(path, TEXT.to_owned(), &application).expect("it is right")
         });
     });
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use conductor::arm::resources;
 use conductor::steps::targets::ResolvedTarget;
-use scenario::Scenario;
 use scenario::explain::PlannedArm;
+use scenario::{Application, Scenario};
 
 use crate::machine_noise::{self, Identity, MachineNoise};
 use crate::output;
@@ -49,7 +49,9 @@ pub fn find(requested: &str) -> Result<Scenario, String> {
             scenario::source::unknown("scenario", requested, names.iter().map(String::as_str))
         }
     })?;
-    scenario::read(&path, text, &suite::components()).map_err(|faults| faults.to_string())
+    let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
+    let application = Application { components: &components, calls: &calls, events: &events };
+    scenario::read(&path, text, &application).map_err(|faults| faults.to_string())
 }
 
 /// `cleave list`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use record::Header;
 use runtime::{Tasks, clock};
-use scenario::Scenario;
+use scenario::{Application, Scenario};
 use tempfile::TempDir;
 use traffic::{Dataset, Seed};
 
@@ -46,7 +46,9 @@ processes = {{ app = ["gateway", "*"] }}
 
 /// A scenario of its text.
 pub(crate) fn scenario(text: &str) -> Scenario {
-    let read = scenario::read(Path::new("test.toml"), text.to_owned(), &suite::components());
+    let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
+    let application = Application { components: &components, calls: &calls, events: &events };
+    let read = scenario::read(Path::new("test.toml"), text.to_owned(), &application);
     read.unwrap_or_else(|errors| panic!("{errors}"))
 }
 

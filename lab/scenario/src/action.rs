@@ -267,6 +267,11 @@ impl Strategy {
         self.hold.map_or(5_000_000_000, HumanDuration::nanos)
     }
 
+    /// Whether the new build is observed for a time before it is everywhere.
+    pub fn is_observed(&self) -> bool {
+        self.kind == RolloutKind::Canary || self.promote_if.is_some()
+    }
+
     /// What is wrong with it, each sentence with the key first: what this kind of rollout would not carry out.
     fn diagnostics(&self) -> Vec<String> {
         let mut diagnostics = Vec::new();

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::application::Traffic;
 use crate::declared::{ArmName, CopyCount, ZoneMember};
 use crate::file::GroupingOptions;
 use crate::reader::Reader;
@@ -363,8 +364,13 @@ impl Reader<'_> {
     pub(crate) fn policy_edge(&mut self, name: &str, span: &Range<usize>) -> fn(&Policy) -> Vec<String> {
         match name.parse::<EdgePattern>() {
             Ok(edge) => {
-                for side in edge.to_string().split("->").filter(|side| *side != "*") {
+                let sides = edge.to_string();
+                let sides: Vec<&str> = sides.split("->").collect();
+                for side in sides.iter().filter(|side| **side != "*") {
                     self.check_component(span.clone(), side, &["gateway"]);
+                }
+                if let [caller, callee] = sides[..] {
+                    self.check_called(caller, callee, Traffic::Calls, span.clone());
                 }
                 if edge.is_from_gateway() { Policy::gateway_diagnostics } else { Policy::diagnostics }
             }

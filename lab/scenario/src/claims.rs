@@ -1,6 +1,7 @@
 //! Checks whether expectations can be judged in this file: their arms, how long they are held, and the time they need.
 
 use scorecard::expect::{Op, Query, Side, Window};
+use scorecard::measure::{Property, Unit};
 
 use crate::declared::{ExpectationRole, PlacedExpectation};
 use crate::reader::Reader;
@@ -29,6 +30,9 @@ pub(crate) fn check_claims(reader: &mut Reader<'_>, source: &Source, parts: &Jud
     for placed in reader.expectations.clone() {
         check_held(reader, source, &placed);
         check_arms(reader, source, &placed, parts.arms);
+        check_limit(reader, source, &placed);
+        check_own_windows(reader, source, &placed);
+        check_promotion(reader, source, &placed);
         if let Some(phases) = parts.phases {
             let length_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
             check_windows(reader, source, &placed, length_ns);
@@ -55,6 +59,71 @@ fn queries(placed: &PlacedExpectation) -> impl Iterator<Item = &Query> {
         Side::Measure { query, .. } => Some(query),
         Side::Quantity { .. } => None,
     })
+}
+
+/// A window of a figure that is of the whole run, or of its step, would be dropped without a word.
+fn check_own_windows(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation) {
+    for query in queries(placed) {
+        let word = match &query.window {
+            Window::Phase(phase) => phase.as_str(),
+            Window::Last(_) => "last",
+            Window::Whole | Window::Seconds(..) => continue,
+        };
+        if query.measure.has(Property::OwnWindow) {
+            let message =
+                format!("`{}` has a window of its own; leave `in {word}` out", query.measure.form());
+            reader.report(source.word_within(&placed.span, word), message);
+        }
+    }
+}
+
+/// A deploy is promoted in each arm by what is seen there, so that its condition may leave no arm out.
+fn check_promotion(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation) {
+    let axes: Vec<&[String]> = queries(placed).map(|query| query.axes.as_slice()).collect();
+    let (ExpectationRole::Promotion, [first, rest @ ..]) = (placed.role, axes.as_slice()) else { return };
+    // One arm against another is judged once for both.
+    let is_bound = !first.is_empty() && rest.iter().all(|axes| axes == first);
+    let fits = |is_left_out: bool| {
+        let arms = reader.declared.arms.iter().filter(|arm| arm.fits(first) != is_left_out);
+        arms.map(|arm| arm.name.as_str()).collect::<Vec<&str>>()
+    };
+    let (bound, left_out) = (fits(false), fits(true));
+    if is_bound && !bound.is_empty() && !left_out.is_empty() {
+        let message = format!(
+            "`promote_if` is judged in each arm by itself, and `for {}` leaves out {}; leave `for` out",
+            first.join(", "),
+            left_out.join(", ")
+        );
+        reader.report(source.word_within(&placed.span, &first[0]), message);
+    }
+}
+
+/// A limit that every figure of the measure meets, or none does, decides nothing.
+fn check_limit(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation) {
+    let (Side::Measure { factor, query }, Side::Quantity { value: limit, .. }) =
+        (&placed.that.left, &placed.that.right)
+    else {
+        return;
+    };
+    // Nothing measured is below 0, and a share is at most all.
+    let most = if query.measure.unit == Unit::Share { *factor } else { f64::INFINITY };
+    let limit = *limit;
+    let (always, never) = match placed.that.op {
+        Op::AtMost => (limit >= most, false),
+        Op::Below => (limit > most, limit <= 0.0),
+        Op::AtLeast => (limit <= 0.0, limit > most),
+        Op::Above => (false, limit >= most),
+        Op::Equal => (false, limit > most),
+    };
+    let range = if most.is_finite() { "0% to 100%" } else { "0 up" };
+    let (is_wrong, what) = if always { (true, "always holds") } else { (never, "never holds") };
+    if is_wrong {
+        let message = format!(
+            "this {what}: `{}` can be anything from {range}; write a limit that decides",
+            query.measure.name
+        );
+        reader.report(source.inside_quotes(&placed.span), message);
+    }
 }
 
 /// The arms that each side binds to: at least one of the file, and one alone on each side of a comparison of arms.

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use contract::placement::MAX_REPLICAS;
 use contract::{Carrier, Placement};
 use fault::{Fault, Match, Target};
 use policy::ServiceOptions;
@@ -182,7 +183,7 @@ fn offset(_: &mut SchemaGenerator) -> Schema {
 
 fn pick(_: &mut SchemaGenerator) -> Schema {
     let share = text(&format!("(?![0.]+ *%? *$){}", patterns::ratio()), "a share of the copies", &["50%"]);
-    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": u32::MAX }, share] })
+    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": MAX_REPLICAS }, share] })
 }
 
 /// `do = ".."` with the fields of the verb: those of faults, and those of other actions.

@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own. `reader`:
 //!   what each is read with; `declared`: what they leave to be compared.
+//! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
@@ -12,10 +13,12 @@
 //! Start with [`read::read`].
 
 pub mod action;
+mod application;
 mod arms;
 mod claims;
 mod copies;
 mod declared;
+mod edges;
 mod expectations;
 pub mod explain;
 mod file;
@@ -34,6 +37,7 @@ mod tokens;
 mod verbs;
 
 pub use action::Action;
+pub use application::Application;
 pub use arms::MAX_ARMS;
 pub use read::read;
 pub use scenario::{

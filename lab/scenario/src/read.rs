@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use contract::ComponentName;
 use policy::units::HumanDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use traffic::load::Load;
 
+use crate::application::Application;
 use crate::claims::{self, JudgedParts};
 use crate::copies;
 use crate::load;
@@ -16,6 +16,7 @@ use crate::reader::Reader;
 use crate::references;
 use crate::scenario::{Budget, DataRetention, LONGEST_RUN, Phase, RunMode, Scenario, TelemetryLevel, ns};
 use crate::source::{Diagnostics, Source, unknown};
+use crate::steps;
 use crate::tokens::{remove, string_entry};
 
 /// Version of the schema this program reads.
@@ -52,9 +53,9 @@ pub(crate) const STOP_KEY: &str = "stop";
 ///
 /// # Errors
 /// All mistakes in the text, each with its place and the valid choices.
-pub fn read(path: &Path, text: String, components: &[ComponentName]) -> Result<Scenario, Diagnostics> {
+pub fn read(path: &Path, text: String, application: &Application<'_>) -> Result<Scenario, Diagnostics> {
     let source = Source { path: path.to_owned(), text };
-    let mut reader = Reader::new(components);
+    let mut reader = Reader::new(application);
     let scenario = reader.scenario(&source);
     match scenario {
         Some(scenario) if reader.diagnostics.is_empty() => Ok(scenario),
@@ -121,6 +122,7 @@ impl Reader<'_> {
             steps: &steps,
             has_all_steps,
         };
+        steps::check_ends(self, &parts);
         claims::check_claims(self, source, &parts);
         copies::check_copies(self, has_all_steps.then_some(&steps));
         references::check_rollbacks(self, &steps, has_all_steps);

@@ -7,12 +7,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::application::Application;
 use crate::declared::{DeclaredNames, PlacedExpectation, PlacedTarget};
 use crate::source::{Diagnostic, unknown};
 use crate::tokens::{Value, explain_serde_error, find_token, remove, remove_covering, tokens};
 
 /// Reads one file.
 pub(crate) struct Reader<'a> {
+    pub(crate) application: Application<'a>,
     pub(crate) components: &'a [ComponentName],
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) declared: DeclaredNames,
@@ -30,9 +32,10 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader that has read nothing yet.
-    pub(crate) fn new(components: &'a [ComponentName]) -> Self {
+    pub(crate) fn new(application: &Application<'a>) -> Self {
         Self {
-            components,
+            application: *application,
+            components: application.components,
             diagnostics: Vec::new(),
             declared: DeclaredNames::default(),
             expectations: Vec::new(),

@@ -6,6 +6,7 @@ use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
 use crate::action::Action;
+use crate::application::Traffic;
 use crate::declared::PlacedExpectation;
 use crate::reader::Reader;
 use crate::scenario::Step;
@@ -102,9 +103,15 @@ fn check_measure(
     }
     match &query.argument {
         Argument::None => {}
-        Argument::Journey(journey) | Argument::JourneyAndTime(journey, _) => {
+        Argument::Journey(journey) => {
             if let Some(load) = load {
                 check_journey(reader, load, journey, place);
+            }
+        }
+        Argument::JourneyAndTime(journey, us) => {
+            if let Some(load) = load {
+                check_journey(reader, load, journey, place);
+                check_time(reader, load, *us, place(journey));
             }
         }
         Argument::Step(step) => step_of(reader, step, place),
@@ -114,6 +121,7 @@ fn check_measure(
             for name in [caller, callee] {
                 reader.check_component(place(name), name, &["gateway"]);
             }
+            reader.check_called(caller, callee, Traffic::Calls, place(caller));
         }
     }
 }
@@ -142,6 +150,20 @@ fn step_of(reader: &mut Reader<'_>, step: &str, place: &dyn Fn(&str) -> Range<us
         reader.report(place(step), format!("unknown step `{step}`; the scenario has no [[step]]"));
     } else {
         check_declared(reader, "step", step, &steps, place);
+    }
+}
+
+/// A time within which an answer counts has to be one that answers can be within, and beyond.
+fn check_time(reader: &mut Reader<'_>, load: &Load, us: u64, place: Range<usize>) {
+    let longest_us = u64::try_from(load.timeout.duration().as_micros()).unwrap_or(u64::MAX);
+    if us == 0 {
+        reader.report(place, "no answer takes 0s; write a longer time, e.g. 50ms");
+    } else if us > longest_us {
+        let message = format!(
+            "no journey is waited for longer than the load's `timeout`, {}; write a shorter time",
+            load.timeout
+        );
+        reader.report(place, message);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The types of a scenario that has been read and checked.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use contract::Placement;
@@ -147,6 +148,8 @@ pub struct Step {
     pub start_ns: u64,
     /// Length, ns; 0 for one-shot steps.
     pub length_ns: u64,
+    /// Where the file says how long it lasts, or the step itself.
+    pub span: Range<usize>,
     /// The action.
     pub action: Action,
     /// Which calls it affects.

@@ -1,13 +1,17 @@
 //! Reads `[[step]]`: timed actions and their targets.
 
 use std::ops::Range;
+use std::time::Duration;
 
+use contract::placement::MAX_REPLICAS;
+use fault::Fault;
 use policy::units::HumanDuration;
 use scorecard::Expectation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action};
+use crate::claims::JudgedParts;
 use crate::declared::{ExpectationRole, PlacedTarget};
 use crate::optional_keys::OptionalKeys;
 use crate::reader::Reader;
@@ -22,6 +26,39 @@ const STEP_KEYS: [&str; 10] = ["id", "in", "at", "do", "on", "for", "pick", "ram
 const PARTITION_KEYS: [&str; 2] = ["from", "to"];
 /// Keys of a step that select calls.
 const MATCH_KEYS: [&str; 5] = ["share", "share_of", "every", "first", "route"];
+
+/// Reports steps that end, or end what they began, after the load: nothing could be seen of it.
+pub(crate) fn check_ends(reader: &mut Reader<'_>, parts: &JudgedParts<'_>) {
+    let Some(phases) = parts.phases else { return };
+    let end_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
+    for step in parts.steps {
+        let left = HumanDuration::from(Duration::from_nanos(end_ns.saturating_sub(step.start_ns)));
+        let (lasts_ns, what, write) = match &step.action {
+            Action::Deploy(deploy) if deploy.strategy.is_observed() => (
+                deploy.strategy.hold_ns(),
+                "what is deployed would be observed",
+                "a shorter `hold`, an earlier `at`",
+            ),
+            Action::Fault(Fault::Kill(kill)) => (
+                kill.restart.map_or(0, |restart| ns(restart.after)),
+                "the process would come back",
+                "a shorter `restart`, an earlier `at`",
+            ),
+            _ => (step.length_ns, "the step would go on", "a shorter `for`, an earlier `at`"),
+        };
+        if step.start_ns.saturating_add(lasts_ns) > end_ns {
+            let lasts = HumanDuration::from(Duration::from_nanos(lasts_ns));
+            let message = match step.action {
+                Action::Fault(Fault::Kill(_)) => format!("{what} after {lasts}"),
+                _ => format!("{what} for {lasts}"),
+            };
+            reader.report(
+                step.span.clone(),
+                format!("{message}, and the load ends {left} after the step begins; write {write} or a longer phase"),
+            );
+        }
+    }
+}
 
 impl Reader<'_> {
     pub(crate) fn steps(&mut self, top: &mut DeTable<'_>, phases: &[Phase], source: &Source) -> Vec<Step> {
@@ -124,6 +161,7 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        let end_place = for_place.clone();
         let action = action?;
         optional.check(self, &action, &verb);
         if let (Some(until), Some(length)) = (&until, length)
@@ -157,6 +195,7 @@ impl Reader<'_> {
             phase,
             start_ns,
             length_ns: length.map_or(0, ns),
+            span: if has_for { end_place } else { span },
             action,
             matching: matching?,
             target,
@@ -251,11 +290,14 @@ impl Reader<'_> {
 
     /// `pick = 1` or `pick = "50%"`.
     fn pick(&mut self, value: &Value<'_>) -> Option<Pick> {
-        let wrong = "invalid `pick`: expected a number of instances, at least 1, or a share such as \"50%\"";
+        let wrong = format!(
+            "invalid `pick`: expected a number of instances, 1 to {MAX_REPLICAS}, or a share such as \"50%\""
+        );
         let picked = match value.get_ref() {
-            DeValue::Integer(_) => {
-                self.value::<u32>(value.clone()).filter(|count| *count > 0).map(Pick::Count)
-            }
+            DeValue::Integer(_) => self
+                .value::<u32>(value.clone())
+                .filter(|count| (1..=MAX_REPLICAS).contains(count))
+                .map(Pick::Count),
             DeValue::String(text) => {
                 let share = text.parse::<policy::units::Ratio>().ok().filter(|share| share.get() > 0.0);
                 share.map(|share| Pick::Share(share.get()))

@@ -5,6 +5,7 @@ use std::ops::Range;
 use fault::{Pattern, Target, TargetKind};
 
 use crate::action::Action;
+use crate::application::Traffic;
 use crate::reader::Reader;
 use crate::source::unknown;
 
@@ -20,6 +21,12 @@ impl Reader<'_> {
         let before = self.diagnostics.len();
         for pattern in target.patterns() {
             self.check_pattern(pattern, target, &span);
+        }
+        if let Target::Edge { caller, callee } = target
+            && [caller, callee].into_iter().all(|side| side.zone().is_none())
+        {
+            let name = |side: Pattern| side.name().map_or("*", |name| name.as_str());
+            self.check_called(name(caller), name(callee), Traffic::Connections, span);
         }
         (self.diagnostics.len() == before).then_some(target)
     }

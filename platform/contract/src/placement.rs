@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use policy::units::{ByteSize, HumanDuration};
+use policy::units::{ByteSize, HumanDuration, MAX_LENGTH};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +170,8 @@ impl std::error::Error for PlacementError {}
 
 /// More copies than this of one process is a slip of the finger on one machine.
 pub const MAX_REPLICAS: u32 = 64;
+/// Twice as many in all: each has some thirty threads and MiB.
+const MAX_COPIES: u32 = 2 * MAX_REPLICAS;
 /// What Linux allows a process at most where nothing else is set (`fs.nr_open`).
 const MAX_FILES: u64 = 1_048_576;
 /// An empty process of the suite has several times this.
@@ -279,6 +281,15 @@ impl Placement {
             errors.push(PlacementError(format!(
                 "restart: max = {} is out of range; give 1 to {MAX_RESTARTS}, or leave `restart` out",
                 restart.max
+            )));
+        }
+        if self.restart.is_some_and(|restart| restart.after > MAX_LENGTH.nanos() / 1_000_000) {
+            errors.push(PlacementError(format!("restart: after is out of range; give at most {MAX_LENGTH}")));
+        }
+        let copies: u32 = plans.iter().map(|plan| plan.replicas).fold(0, u32::saturating_add);
+        if copies > MAX_COPIES {
+            errors.push(PlacementError(format!(
+                "replicas: {copies} processes in all are out of range; give at most {MAX_COPIES}"
             )));
         }
         let mut placed_in: BTreeMap<&str, &str> = BTreeMap::new();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use policy::units::{ByteSize, MAX_LENGTH, MAX_WAIT};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +93,17 @@ fn out_of_range<T: PartialOrd + fmt::Display>(key: &str, size: T, range: RangeIn
         return Vec::new();
     }
     vec![format!("{key}: {size} is out of range; write {} to {}", range.start(), range.end())]
+}
+
+/// More than a connection on loopback carries in a second, so that it limits nothing.
+const MAX_RATE: ByteSize = ByteSize::new(16 << 30);
+
+/// ``by: 10m is out of range; write at most 60s`` for what is above `most`, with what to write instead of it.
+fn above<T: PartialOrd + fmt::Display>(key: &str, size: T, most: T, instead: &str) -> Vec<String> {
+    if size <= most {
+        return Vec::new();
+    }
+    vec![format!("{key}: {size} is out of range; write at most {most}{instead}")]
 }
 
 macro_rules! kinds {
@@ -332,6 +344,26 @@ mod tests {
             ("do = \"pool-shrink\"\nto = 65", "to: 65 is out of range; write 0 to 64"),
             ("do = \"reorder\"\nwindow = 1", "window: 1 is out of range; write 2 to 1000"),
             ("do = \"stop\"\nwithin = \"1h\"", "within: 60m is out of range; write at most 10m"),
+            ("do = \"delay\"\nby = \"2m\"", "by: 2m is out of range; write at most 1m"),
+            (
+                "do = \"delay\"\nby = \"1s\"\njitter = { dist = \"pareto\", spread = \"2m\" }",
+                "jitter: 2m is out of range",
+            ),
+            ("do = \"slow\"\nby = \"100000x\"", "by: 100000x is out of range; write at most 1000x"),
+            ("do = \"drop\"\nloss = \"1%\"\nrto = \"10m\"", "rto: 10m is out of range; write at most 2m"),
+            ("do = \"disk-slow\"\nby = \"1h\"", "by: 60m is out of range; write at most 1m"),
+            (
+                "do = \"registry\"\nanswers = \"slow\"\nby = \"1h\"",
+                "by: 60m is out of range; write at most 1m",
+            ),
+            (
+                "do = \"kill\"\nrestart = { after = \"1h\" }",
+                "restart: 60m is out of range; write at most 10m",
+            ),
+            ("do = \"crashloop\"\nperiod = \"1h\"", "period: 60m is out of range; write at most 10m"),
+            ("do = \"bandwidth\"\nrate = \"1024GiB\"", "rate: 1024GiB is out of range; write at most 16GiB"),
+            ("do = \"trickle\"\nrate = \"1024GiB\"", "rate: 1024GiB is out of range; write at most 16GiB"),
+            ("do = \"cut\"\nafter = \"1024GiB\"", "after: 1024GiB is out of range; write at most 16GiB"),
             ("do = \"clock\"", "ahead: a clock goes wrong one way"),
             ("do = \"clock\"\nahead = \"1s\"\nbehind = \"1s\"", "ahead: a clock goes wrong one way"),
             ("do = \"clock\"\nahead = \"0s\"", "ahead: a clock goes wrong one way"),

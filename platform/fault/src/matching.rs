@@ -51,14 +51,17 @@ struct MatchFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     share_of: Option<ShareOf>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MAX_CALLS))]
     every: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MAX_CALLS))]
     first: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<String>,
 }
+
+/// Calls of an edge in a long run at a high rate: counting on would hit none, or all.
+const MAX_CALLS: u64 = 10_000_000;
 
 impl Match {
     /// Names of its fields in a scenario.
@@ -137,6 +140,12 @@ impl TryFrom<MatchFields> for Match {
             }
             (Some(share), None, None) => Selection::Share(share, share_of.unwrap_or_default()),
             (None, Some(0), None) => return Err("`every = 0` hits nothing; give 1 or more".into()),
+            (None, Some(n), None) | (None, None, Some(n)) if n > MAX_CALLS => {
+                let key = if every.is_some() { "every" } else { "first" };
+                return Err(format!(
+                    "`{key} = {n}` is beyond what an edge calls in a run; give at most {MAX_CALLS}"
+                ));
+            }
             (None, Some(n), None) => Selection::Every(n),
             (None, None, Some(0)) => return Err("`first = 0` hits nothing; give 1 or more".into()),
             (None, None, Some(n)) => Selection::First(n),

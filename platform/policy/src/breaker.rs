@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::units::schema::{patterns, text};
-use crate::units::{self, HumanDuration, Ratio, UnitError};
+use crate::units::{self, HumanDuration, MAX_LENGTH, Ratio, UnitError};
 
 /// Calls a window may hold.
 const MAX_CALLS: u32 = 10_000;
@@ -113,6 +113,11 @@ impl BreakerOptions {
             self.window == Window::Time(nothing),
             "breaker: its window is 0s; write for example window = \"10s\"",
         );
+        refuse(
+            matches!(self.window, Window::Time(time) if time > MAX_LENGTH),
+            "breaker: its window is out of range; write at most 10m",
+        );
+        refuse(self.open > MAX_LENGTH, "breaker: open is out of range; write at most 10m");
         refuse(self.open == nothing, "breaker: it opens for 0s; write for example open = \"5s\"");
         refuse(!COUNTS.contains(&self.probes), "breaker: probes are out of range; write 1 to 10000");
         refuse(!COUNTS.contains(&self.minimum), "breaker: minimum is out of range; write 1 to 10000 calls");

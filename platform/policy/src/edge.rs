@@ -13,7 +13,7 @@ use crate::hedge::HedgeOptions;
 use crate::retry::Jitter;
 use crate::service::QUEUE_CAP;
 use crate::throttle::ThrottleOptions;
-use crate::units::HumanDuration;
+use crate::units::{HumanDuration, MAX_LENGTH, MAX_WAIT};
 
 /// What happens to a call whose caller has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -202,6 +202,22 @@ impl Policy {
             self.timeout == Some(HumanDuration::default()),
             "timeout: a try of 0s can never succeed; write a duration above zero, e.g. \"250ms\"".into(),
         );
+        for (key, wait) in [
+            ("timeout", self.timeout),
+            ("backoff", self.backoff),
+            ("hedge", self.hedge.map(|hedge| hedge.after)),
+        ] {
+            let wait = wait.unwrap_or_default();
+            refuse(wait > MAX_WAIT, format!("{key}: {wait} is out of range; write at most {MAX_WAIT}"));
+        }
+        refuse(
+            self.hedge.is_some_and(|hedge| hedge.after == HumanDuration::default()),
+            "hedge: after 0s every call is sent twice; write for example after = \"50ms\"".into(),
+        );
+        refuse(
+            self.hedge.is_some_and(|hedge| hedge.extra.get() <= 0.0),
+            "hedge: extra = 0% pays for no second try; write e.g. extra = \"5%\"".into(),
+        );
         refuse(self.bulkhead == Some(0), "bulkhead: it lets at least 1 call through".into());
         refuse(
             self.bulkhead.is_some_and(|calls| calls > QUEUE_CAP),
@@ -214,6 +230,10 @@ impl Policy {
             refuse(
                 budget.window == nothing,
                 "budget: its window is 0s; write for example window = \"10s\"".into(),
+            );
+            refuse(
+                budget.window > MAX_LENGTH,
+                format!("budget: a window of {} is out of range; write at most {MAX_LENGTH}", budget.window),
             );
         }
         if let Some(breaker) = self.breaker {

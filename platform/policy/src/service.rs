@@ -6,12 +6,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{HumanDuration, Ratio};
+use crate::units::{HumanDuration, MAX_WAIT, Ratio};
 
 /// More waiting calls than this is a run that diverged, whatever the file asks for.
 pub const QUEUE_CAP: u32 = 50_000;
 /// A million entries of a few hundred bytes are a few hundred MiB in each copy.
 const MAX_ENTRIES: u32 = 1_000_000;
+/// More followers than any account of a data set has: all are fanned out on write.
+const MAX_FOLLOWERS: u32 = 1_000_000;
 /// Each connection owns a thread.
 const MAX_CONNECTIONS: u32 = 64;
 
@@ -222,6 +224,14 @@ impl ServiceOptions {
             "store: no fill is done in 0s; write for example timeout = \"300ms\"",
         );
         refuse(
+            self.store.and_then(|store| store.timeout).is_some_and(|timeout| timeout > MAX_WAIT),
+            "store: its timeout is out of range; write at most 1m, or leave `timeout` out",
+        );
+        refuse(
+            self.push_below.is_some_and(|followers| followers > MAX_FOLLOWERS),
+            "push_below: out of range; write at most 1000000 followers",
+        );
+        refuse(
             self.cache.is_some_and(|cache| cache.ttl == nothing),
             "cache: an entry that is fresh for 0s is never used; write for example ttl = \"60s\"",
         );
@@ -233,6 +243,7 @@ impl ServiceOptions {
         );
         for work in [self.work, self.store.map(|store| store.work)].into_iter().flatten() {
             refuse(work.mean == HumanDuration::default(), "work: its mean is nothing; write mean = \"20ms\"");
+            refuse(work.mean > MAX_WAIT, "work: its mean is out of range; write at most 1m");
             refuse(
                 work.share.is_some_and(|share| share.get() <= 0.0),
                 "work: a share of 0% does nothing; write e.g. share = \"10%\"",

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{HumanDuration, Ratio};
+use crate::units::{HumanDuration, MAX_LENGTH, Ratio};
 
 /// Slots of the window.
 const SLOTS: usize = 20;
@@ -40,6 +40,12 @@ impl ThrottleOptions {
         }
         if self.window == HumanDuration::default() {
             diagnostics.push("throttle: its window is 0s; write for example window = \"2m\"".to_owned());
+        }
+        if self.window > MAX_LENGTH {
+            diagnostics.push(format!(
+                "throttle: a window of {} is out of range; write at most {MAX_LENGTH}",
+                self.window
+            ));
         }
         diagnostics
     }

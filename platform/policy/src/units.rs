@@ -27,6 +27,10 @@ impl std::error::Error for UnitError {}
 
 /// The longest duration that makes sense in a run, seconds: a day.
 const MAX_SECONDS: u64 = 86_400;
+/// What a call, a wait between tries or a work may take: no client waits longer.
+pub const MAX_WAIT: HumanDuration = HumanDuration::from_millis(60_000);
+/// How far back a policy looks, or how long it holds: a third of the longest run.
+pub const MAX_LENGTH: HumanDuration = HumanDuration::from_millis(600_000);
 /// Units of a duration, with their nanoseconds; `ms` before `m`, or its `s` would be left over.
 const DURATION_UNITS: [(&str, u64); 6] = [
     ("us", 1_000),

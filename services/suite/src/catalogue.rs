@@ -32,13 +32,32 @@ pub fn edges(processes: &[ProcessPlan]) -> (Vec<String>, Vec<String>) {
         let side = if home(caller) == home(callee) { &mut local } else { &mut remote };
         side.push(format!("{caller}->{callee}"));
     };
-    for service in CATALOGUE {
-        edge(ComponentName::GATEWAY, service.name);
-        for callee in service.calls {
-            edge(service.name, ComponentName::of(callee));
-        }
+    for (caller, callee) in calls() {
+        edge(caller, callee);
     }
     (local, remote)
+}
+
+/// Who calls whom: the gateway every service, and each of these its callees.
+pub fn calls() -> Vec<(ComponentName, ComponentName)> {
+    let of_service = |service: &&Service<History>| {
+        let callees = service.calls.iter().map(|callee| ComponentName::of(callee));
+        let name = service.name;
+        std::iter::once((ComponentName::GATEWAY, name)).chain(callees.map(move |callee| (name, callee)))
+    };
+    CATALOGUE.iter().flat_map(of_service).collect()
+}
+
+/// Who takes events from whom where the two do not share a database.
+pub fn event_sources() -> Vec<(ComponentName, ComponentName)> {
+    let mut sources: Vec<_> = CATALOGUE
+        .iter()
+        .flat_map(|service| service.consumes.iter().map(|topic| (service.name, topic.publisher)))
+        .filter(|(consumer, publisher)| consumer != publisher)
+        .collect();
+    sources.sort();
+    sources.dedup();
+    sources
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod schema;
 use std::path::{Path, PathBuf};
 
 use contract::ComponentName;
-use scenario::{Diagnostics, Scenario};
+use scenario::{Application, Diagnostics, Scenario};
 
 /// The components of the application the scenarios are written for.
 const COMPONENTS: [ComponentName; 5] = [
@@ -21,9 +21,28 @@ const COMPONENTS: [ComponentName; 5] = [
     ComponentName::of("photo"),
 ];
 
+/// Who calls whom in it, and who takes events from whom.
+const CALLS: [(ComponentName, ComponentName); 9] = [
+    (ComponentName::GATEWAY, ComponentName::of("profile")),
+    (ComponentName::GATEWAY, ComponentName::of("follower")),
+    (ComponentName::GATEWAY, ComponentName::of("feed")),
+    (ComponentName::GATEWAY, ComponentName::of("search")),
+    (ComponentName::GATEWAY, ComponentName::of("photo")),
+    (ComponentName::of("follower"), ComponentName::of("profile")),
+    (ComponentName::of("feed"), ComponentName::of("follower")),
+    (ComponentName::of("feed"), ComponentName::of("photo")),
+    (ComponentName::of("feed"), ComponentName::of("profile")),
+];
+const EVENTS: [(ComponentName, ComponentName); 3] = [
+    (ComponentName::of("feed"), ComponentName::of("photo")),
+    (ComponentName::of("search"), ComponentName::of("photo")),
+    (ComponentName::of("search"), ComponentName::of("profile")),
+];
+const APPLICATION: Application<'_> = Application { components: &COMPONENTS, calls: &CALLS, events: &EVENTS };
+
 /// Reads a text as the program would, under the name its messages shall show.
 fn read(name: &str, text: &str) -> Result<Scenario, Diagnostics> {
-    scenario::read(Path::new(name), text.to_owned(), &COMPONENTS)
+    scenario::read(Path::new(name), text.to_owned(), &APPLICATION)
 }
 
 /// The files of a folder that end in `.extension`, by name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policy::units::HumanDuration;
+use policy::units::{HumanDuration, MAX_LENGTH};
 
 use super::{Feed, Load, MAX_SLOTS, Model, Rates, Shape};
 use crate::arrival_trace;
@@ -11,6 +11,10 @@ use crate::journey::Journey;
 
 /// Highest rate per second and arm that one generator can offer accurately.
 const MAX_RATE: f64 = 20_000.0;
+/// Lowest rate: one a half hour, the longest run.
+const MIN_RATE: f64 = 1.0 / 1_800.0;
+/// More followers than any account of a data set has: all are fanned out on write.
+const MAX_FOLLOWERS: u32 = 1_000_000;
 /// Longest timeout, which is also how long a run may take to drain.
 const MAX_TIMEOUT: HumanDuration = HumanDuration::from_millis(30_000);
 /// Ten seconds of the highest rate: what waits longer than that has timed out.
@@ -51,6 +55,18 @@ impl Load {
         refuse(
             !(1..=MAX_SLOTS).contains(&count),
             format!("users: a count of {count} is out of range; write 1 to {MAX_SLOTS}"),
+        );
+        let think = self.users.map_or_else(HumanDuration::default, |users| users.think);
+        refuse(
+            think > MAX_LENGTH,
+            format!("users: a think time of {think} is out of range; write at most {MAX_LENGTH}"),
+        );
+        refuse(
+            self.feed.push_below > MAX_FOLLOWERS,
+            format!(
+                "feed: push_below = {} is out of range; write at most {MAX_FOLLOWERS} followers",
+                self.feed.push_below
+            ),
         );
         let good = self.good_within.unwrap_or(span);
         refuse(
@@ -115,7 +131,7 @@ impl Load {
         }
         let mut check = |place: &str, shape: &Shape| {
             for rate in shape.levels() {
-                if rate.get() <= 0.0 {
+                if rate.get() < MIN_RATE {
                     diagnostics.push(format!(
                         "{place}: a rate of {rate} offers no load; write for example \"100/s\""
                     ));

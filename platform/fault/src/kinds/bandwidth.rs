@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_RATE, above};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
@@ -31,7 +31,8 @@ impl FaultKind for Bandwidth {
     fn diagnostics(&self) -> Vec<String> {
         let is_nothing = self.rate.get() == 0;
         let sentence = "rate: 0 bytes a second carry nothing; write more, e.g. \"64KiB\", or do = \"blackhole\"";
-        is_nothing.then(|| sentence.to_owned()).into_iter().collect()
+        let nothing = is_nothing.then(|| sentence.to_owned());
+        nothing.into_iter().chain(above("rate", self.rate, MAX_RATE, "")).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use policy::units::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_LENGTH, above};
 use crate::{ProcessFault, TargetKind};
 
 /// Killed every so often, restarted as the topology declares.
@@ -33,7 +33,7 @@ impl FaultKind for Crashloop {
     fn diagnostics(&self) -> Vec<String> {
         let is_too_short = self.period < MIN_PERIOD;
         let sentence = || format!("period: {} is shorter than a process takes to start; write at least {MIN_PERIOD}", self.period);
-        is_too_short.then(sentence).into_iter().collect()
+        is_too_short.then(sentence).into_iter().chain(above("period", self.period, MAX_LENGTH, "")).collect()
     }
 }
 

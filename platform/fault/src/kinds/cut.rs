@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_RATE, above};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
@@ -26,6 +26,10 @@ impl FaultKind for Cut {
 
     fn connection_fault(&self) -> Option<ConnectionFault> {
         Some(ConnectionFault::Cut(self.after))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        above("after", self.after, MAX_RATE, "")
     }
 }
 

@@ -8,7 +8,7 @@ use policy::units::{Ratio, HumanDuration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, Hit, FaultKind};
+use super::{Actuator, Hit, FaultKind, MAX_WAIT, above};
 use crate::matching::unit;
 use crate::{TargetKind, CallFault};
 
@@ -167,7 +167,10 @@ impl FaultKind for Delay {
 
     fn diagnostics(&self) -> Vec<String> {
         let is_nothing = self.by == HumanDuration::default() && self.jitter.is_none();
-        is_nothing.then(|| "by: 0s delays nothing; write more, e.g. \"150ms\"".to_owned()).into_iter().collect()
+        let nothing = is_nothing.then(|| "by: 0s delays nothing; write more, e.g. \"150ms\"".to_owned());
+        let too_long = above("by", self.by, MAX_WAIT, ", or do = \"hang\"");
+        let jitter = self.jitter.iter().flat_map(|jitter| jitter.values.iter().chain([&jitter.spread]).max().copied());
+        nothing.into_iter().chain(too_long).chain(jitter.flat_map(|longest| above("jitter", longest, MAX_WAIT, ""))).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use policy::units::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_WAIT, above};
 use crate::{TargetKind, ActiveFaults, Target};
 
 /// Delays of several leases add up.
@@ -31,7 +31,8 @@ impl FaultKind for DiskSlow {
 
     fn diagnostics(&self) -> Vec<String> {
         let is_nothing = self.by == HumanDuration::default();
-        is_nothing.then(|| "by: 0s slows nothing; write more, e.g. \"20ms\"".to_owned()).into_iter().collect()
+        let nothing = is_nothing.then(|| "by: 0s slows nothing; write more, e.g. \"20ms\"".to_owned());
+        nothing.into_iter().chain(above("by", self.by, MAX_WAIT, "")).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use policy::units::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_LENGTH, above};
 use crate::{ProcessFault, TargetKind};
 
 /// One-shot. In a monolith it takes everything along; works on a paused process, too.
@@ -34,6 +34,12 @@ impl FaultKind for Kill {
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Kill(self.restart.map(|restore| restore.after)))
+    }
+
+    fn diagnostics(&self) -> Vec<String> {
+        self.restart.map_or_else(Vec::new, |restart| {
+            above("restart", restart.after, MAX_LENGTH, ", or leave `restart` out")
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use policy::units::{Ratio, HumanDuration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, Hit, FaultKind};
+use super::{Actuator, Hit, FaultKind, above};
 use crate::matching::unit;
 use crate::{TargetKind, CallFault};
 
@@ -28,6 +28,9 @@ pub struct Loss {
 const fn rto() -> HumanDuration {
     HumanDuration::from_millis(200)
 }
+
+/// TCP_RTO_MAX of Linux.
+const MAX_RTO: HumanDuration = HumanDuration::from_millis(120_000);
 
 impl FaultKind for Loss {
     const ACTUATOR: Actuator = Actuator::CallPath;
@@ -52,7 +55,8 @@ impl FaultKind for Loss {
     fn diagnostics(&self) -> Vec<String> {
         let is_nothing = self.loss.get() <= 0.0 || self.rto == HumanDuration::default();
         let sentence = || "loss: no call would wait; write a share above 0%, and an `rto` above 0s where there is one";
-        is_nothing.then(|| sentence().to_owned()).into_iter().collect()
+        let nothing = is_nothing.then(|| sentence().to_owned());
+        nothing.into_iter().chain(above("rto", self.rto, MAX_RTO, "")).collect()
     }
 }
 

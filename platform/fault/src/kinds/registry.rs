@@ -6,7 +6,7 @@ use policy::units::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, MAX_WAIT, above};
 use crate::active::RegistryAnswer;
 use crate::{TargetKind, ActiveFaults, Target};
 
@@ -77,6 +77,13 @@ impl FaultKind for Registry {
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["answers", "by"];
     const TARGETS: &'static [TargetKind] = &[TargetKind::Registry];
+
+    fn diagnostics(&self) -> Vec<String> {
+        match self.0 {
+            RegistryAnswer::Slow(by) => above("by", HumanDuration::from(by), MAX_WAIT, ""),
+            _ => Vec::new(),
+        }
+    }
 
     fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
         active.registry = Some(self.0);

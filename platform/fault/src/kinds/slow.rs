@@ -6,7 +6,7 @@ use policy::units::Factor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, Hit, FaultKind};
+use super::{Actuator, Hit, FaultKind, above};
 use crate::{TargetKind, CallFault};
 
 /// Multiplies the work of the component. `delay` adds on an edge, `slow` multiplies
@@ -24,6 +24,9 @@ impl Slow {
     }
 }
 
+/// Work of a millisecond then takes a second.
+const MAX_TIMES: Factor = Factor::new(1_000.0);
+
 impl FaultKind for Slow {
     const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
@@ -38,7 +41,8 @@ impl FaultKind for Slow {
 
     fn diagnostics(&self) -> Vec<String> {
         let is_nothing = self.by.get() <= 1.0;
-        is_nothing.then(|| format!("by: {} slows nothing; write more, e.g. \"10x\"", self.by)).into_iter().collect()
+        let nothing = is_nothing.then(|| format!("by: {} slows nothing; write more, e.g. \"10x\"", self.by));
+        nothing.into_iter().chain(above("by", self.by, MAX_TIMES, ", or do = \"hang\"")).collect()
     }
 }
 
