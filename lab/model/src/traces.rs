@@ -315,7 +315,7 @@ mod tests {
             error: String::new(),
         };
         let segment = |span, length| Segment { span, start: 0, length };
-        let mut trace = trace('A', 1, 100, "");
+        let mut trace = Trace { request: 1, user_latency: 100, ..empty() };
         assert_eq!(time_by_class(&trace), []);
         trace.spans = vec![span("feed", 100), span("photo", 60)];
         trace.path = vec![segment(0, 40), segment(1, 60)];

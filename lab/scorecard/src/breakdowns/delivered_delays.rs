@@ -9,9 +9,9 @@ use model::glossary::Term;
 use record::{Better, Measured, Note, Score, StepPlan};
 
 use super::Breakdown;
-use crate::card::{Card, name_of};
+use crate::draft::Card;
 use crate::measure::{Claim, Unit};
-use crate::selection::phase_of;
+use crate::selection::{name_of, phase_of};
 
 /// `delivered_<step>` for each step that delays calls, and `delivered_network`.
 pub(super) const DELIVERED_DELAYS: Breakdown = Breakdown {
@@ -71,6 +71,7 @@ fn row(card: &Card<'_>, step: u32, claim: Claim, id: String, what: &str, window:
         contrasts: BTreeMap::new(),
         ratio: None,
         context: None,
+        notes: Vec::new(),
         finding: Note::Exact.words().into(),
         arms,
     })

@@ -9,10 +9,10 @@ use model::{SECOND, Window};
 use record::{Better, Measured, Note, Score, StepPlan};
 
 use super::Breakdown;
-use crate::card::{Card, name_of};
+use crate::draft::Card;
 use crate::expect::Argument;
 use crate::measure::{Claim, Unit};
-use crate::selection::{Selection, phase_of};
+use crate::selection::{Selection, name_of, phase_of};
 
 /// `longest_wait` of the steady phase, and `longest_wait_<step>` for each fault in another.
 pub(super) const WAITS: Breakdown = Breakdown {
@@ -86,6 +86,7 @@ fn row(
         contrasts: BTreeMap::new(),
         ratio: None,
         context: Some(words.join("; ")),
+        notes: Vec::new(),
         finding: note.words().into(),
         arms,
     })

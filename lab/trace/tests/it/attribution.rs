@@ -148,7 +148,7 @@ fn a_request_without_a_span_of_the_door_was_not_answered() {
 }
 
 #[test]
-fn a_span_that_another_clock_puts_beside_its_request_belongs_to_the_nearest() {
+fn a_span_that_another_clock_puts_outside_its_request_belongs_to_the_nearest() {
     let exchanges = vec![0..10 * MS, 20 * MS..30 * MS];
     let late = vec![span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 31, 32)];
     let tree = tree::grow(&Journey { exchanges, ..journey(0, 40) }, late);

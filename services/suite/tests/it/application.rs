@@ -109,7 +109,7 @@ impl Application {
         let blobs = Blobs::open(&folder.path().join("blobs")).expect("opens");
         let processes = placement.resolve(&suite::components()).expect("a placement of all components");
         let contents: Vec<_> =
-            processes.iter().flat_map(|process| suite::catalogue::parts(process).stores).collect();
+            processes.iter().flat_map(|process| suite::contents::parts(process).stores).collect();
         let (mut stores, mut rest) = (Vec::new(), Router::new());
         for store in &contents {
             // Nothing here outlives the test, least of all a power cut.
