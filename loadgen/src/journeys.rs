@@ -89,7 +89,7 @@ impl UserPool {
         let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
         let identity = Identity::new(plan.secret.as_bytes());
         let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
-        let trial = TrialData::beside(&data);
+        let trial = TrialData::of(&data);
         let shared = Shared {
             tokens: data
                 .users

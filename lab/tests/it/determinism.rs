@@ -13,7 +13,7 @@ use crate::places::side_by_side;
 fn digests(seed: &str) -> (String, Option<Vec<String>>) {
     let cleave = Cleave::shared();
     let (document, lines) = cleave.document(&[&scenario("four-ways"), "--seed", seed]);
-    spans_are_placed_as_the_catalogue_says(&lines);
+    spans_are_placed_as_the_catalogue_has_them(&lines);
     let text = |value: &Value| value.as_str().expect("a digest").to_owned();
     if is_starved(&document) {
         return (text(&document["schedule_digest"]), None);
@@ -31,7 +31,7 @@ fn digests(seed: &str) -> (String, Option<Vec<String>>) {
 }
 
 /// A request to a route is served by the gateway and by the component that owns the route, in every grouping.
-fn spans_are_placed_as_the_catalogue_says(lines: &[Line]) {
+fn spans_are_placed_as_the_catalogue_has_them(lines: &[Line]) {
     let routes = suite::CATALOGUE.iter().flat_map(|service| {
         service.routes.iter().map(|route| (format!("{} {}", route.method, route.path), service.name.as_str()))
     });

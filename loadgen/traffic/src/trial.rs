@@ -25,7 +25,7 @@ pub struct TrialData {
 
 impl TrialData {
     /// What is added to a data set.
-    pub fn beside(data: &Dataset) -> Self {
+    pub fn of(data: &Dataset) -> Self {
         let photo = Photo {
             id: Id::<PrincipalKind>::derived("trial-photo", &[data.key().as_bytes()]).raw(),
             author: Self::author_index(data),
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn accounts_and_photo_are_outside_the_data_set() {
         let data = data();
-        let trial = TrialData::beside(&data);
+        let trial = TrialData::of(&data);
         for arrival in arrivals(Seed(42), &Journey::ALL, &data) {
             assert!(
                 arrival.user as usize >= data.users.len(),

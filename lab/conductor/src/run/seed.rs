@@ -150,7 +150,7 @@ fn layout(processes: &[ProcessPlan]) -> String {
 }
 
 fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History {
-    let trial = TrialData::beside(data);
+    let trial = TrialData::of(data);
     let user = |index: u32| UserId::new(trial.user(data, index).id);
     let profiles = data.users.iter().chain([&trial.author, &trial.reader]).map(|user| Profile {
         id: UserId::new(user.id),
