@@ -1,7 +1,8 @@
 //! A run in the OpenMetrics text format 1.0: for a scrape, or with the times of its samples for a backfill.
 //! Source: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 //!
-//! The older text format would do for the numbers, but Prometheus reads exemplars only from this one.
+//! The older text format has no exemplars; a client that does not ask for OpenMetrics gets that one.
+//! Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -14,29 +15,60 @@ use telemetry::names;
 use crate::families::{Exemplar, FAMILIES, Kind, Labels, Value};
 use crate::series::series;
 
-/// What a scrape is answered with.
+/// The media type of an OpenMetrics answer.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The formats a scrape may be answered in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// With exemplars.
+    OpenMetrics,
+    /// The text format 0.0.4, which every client reads.
+    Text,
+}
+
+impl Format {
+    /// The format for a request with this `Accept` header.
+    pub fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+    }
+
+    /// Its media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => CONTENT_TYPE,
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// Time between two samples of a backfill, ns: as often as a live run is scraped.
 const STEP_NS: u64 = 1_000_000_000;
 
-/// Everything known at `t`, ns since the run's start.
+/// Everything known at `t`, ns since the run's start, in OpenMetrics.
 pub fn exposition(run: &Run, t: u64) -> String {
+    exposition_in(Format::OpenMetrics, run, t)
+}
+
+/// Everything known at `t`, ns since the run's start.
+pub fn exposition_in(format: Format, run: &Run, t: u64) -> String {
     let mut text = String::new();
     let mut last = None;
     for (name, labels, value) in series(run, t) {
         if last.replace(name) != Some(name) {
-            head(&mut text, name);
+            head(&mut text, name, format);
         }
         samples(name, &labels, &value, &mut |sample, value, exemplar| {
             let _ = write!(text, "{sample} {value}");
-            if let Some(Exemplar { trace_id, seconds }) = exemplar {
+            if let Some(Exemplar { trace_id, seconds }) = exemplar.filter(|_| format == Format::OpenMetrics) {
                 let _ = write!(text, " # {{trace_id=\"{trace_id}\"}} {seconds}");
             }
             text.push('\n');
         });
     }
-    text.push_str("# EOF\n");
+    if format == Format::OpenMetrics {
+        text.push_str("# EOF\n");
+    }
     text
 }
 
@@ -108,7 +140,7 @@ impl Backfill {
                 continue;
             }
             let mut text = String::new();
-            head(&mut text, name);
+            head(&mut text, name, Format::OpenMetrics);
             for (sample, values) in family {
                 for (t, value) in values {
                     let _ = writeln!(text, "{sample} {value} {:.3}", seconds(*t));
@@ -124,15 +156,18 @@ fn place(name: &str) -> usize {
     FAMILIES.iter().position(|(other, ..)| *other == name).expect("series come from the families")
 }
 
-/// A family's name, kind and meaning; the name of a counter is without its `_total`.
-fn head(text: &mut String, name: &str) {
+/// A family's name, kind and meaning; in OpenMetrics the name of a counter is without its `_total`.
+fn head(text: &mut String, name: &str, format: Format) {
     let (_, kind, help) = FAMILIES[place(name)];
     let kind = match kind {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
         Kind::Histogram => "histogram",
     };
-    let family = name.strip_suffix("_total").unwrap_or(name);
+    let family = match format {
+        Format::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
+        Format::Text => name,
+    };
     let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} {kind}");
 }
 

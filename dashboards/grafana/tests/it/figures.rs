@@ -1,6 +1,6 @@
 //! From lines to samples: what a scrape would read, and what a backfill holds.
 
-use grafana::openmetrics;
+use grafana::openmetrics::{self, Format};
 use model::Run;
 use model::source::Replay;
 
@@ -81,6 +81,20 @@ fn a_figure_that_is_not_repeated_expires() {
         (Some(0.0), None),
         "a dead process has a gap, not a zero"
     );
+}
+
+#[test]
+fn a_client_that_does_not_ask_for_openmetrics_gets_the_text_format() {
+    let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
+    assert_eq!(Format::accepted(prometheus), Format::OpenMetrics);
+    assert_eq!(Format::accepted("*/*"), Format::Text);
+    let text = openmetrics::exposition_in(Format::Text, &run(5_000), 5_000_000_000);
+    let open = exposition(5_000);
+    assert!(text.contains("\n# TYPE cleave_journeys_ok_total counter\n"), "{text}");
+    assert!(open.contains("\n# TYPE cleave_journeys_ok counter\n"), "{open}");
+    assert!(text.contains("_bucket{") && !text.contains(" # {") && !text.contains("# EOF"), "{text}");
+    let samples = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(samples(&text), samples(&open), "the figures are the same");
 }
 
 #[test]
