@@ -72,11 +72,11 @@ fn every_shipped_scenario_is_explained_in_full() {
 fn a_step_starts_with_its_phase_and_has_its_length() {
     let path = Path::new(SCENARIO_FOLDERS).join("first-look.toml");
     let scenario = read("first-look", &text(&path)).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
-    // warm 3 s, steady 14 s; then slow 8 s and calm 4 s, and one second into the crash.
+    // warm 8 s, steady 14 s; then slow 8 s and calm 4 s, and one second into the crash.
     let [slow, dead] = scenario.steps.as_slice() else { panic!("two steps") };
-    assert_eq!((slow.start_ns, slow.length_ns), (17_000_000_000, 8_000_000_000));
-    assert_eq!((dead.start_ns, dead.length_ns), (30_000_000_000, 0));
-    assert_eq!(scenario.length_ns(), 47_000_000_000);
+    assert_eq!((slow.start_ns, slow.length_ns), (22_000_000_000, 8_000_000_000));
+    assert_eq!((dead.start_ns, dead.length_ns), (35_000_000_000, 0));
+    assert_eq!(scenario.length_ns(), 48_000_000_000);
     let arms: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
     assert_eq!(arms, ["mono", "micro", "mono-x3"], "the order of the file, not of the alphabet");
     // Every assertion knows its line, however many comments stand above it.

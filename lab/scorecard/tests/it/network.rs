@@ -63,9 +63,10 @@ fn an_answer_names_its_network() {
         }
         scorecard::answer::answer(run.tally())[0].clone()
     };
-    assert_eq!(about(None), "micro against mono: test, on loopback, side by side");
+    assert_eq!(about(None), "micro against one copy of mono: test, on loopback, side by side");
     let declared = Network { rtt_ns: 300_000, jitter_ns: 0 };
-    let expected = "micro against mono: test, on a network of 300us round trip (declared), side by side";
+    let expected =
+        "micro against one copy of mono: test, on a network of 300us round trip (declared), side by side";
     assert_eq!(about(Some(declared)), expected);
 }
 
