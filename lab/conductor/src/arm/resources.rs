@@ -200,8 +200,7 @@ mod tests {
         let plan = &arms[1].plan;
         let mut config = plan.config.clone();
         plan.allot(&plan.processes[0], 0, &mut config);
-        let readers: u32 = config.process.stores().iter().map(|store| config.readers(store)).sum();
-        assert_eq!((readers, config.workers), (10, plan.workers as usize));
+        assert_eq!((config.readers, config.workers), (Some(10), plan.workers as usize));
     }
 
     #[test]
