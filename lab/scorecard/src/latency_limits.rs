@@ -37,7 +37,8 @@ pub fn latency_limits(run: &Run, arm: char) -> Vec<LatencyLimit> {
         if !DRAWN.contains(&percentile) || !query.fits(&arm.name, &arm.topology, &arm.variant) {
             continue;
         }
-        let limit = LatencyLimit { percentile, ms: value / factor * 1e3 };
+        // To the microsecond: 800 us are not 0.799.. ms.
+        let limit = LatencyLimit { percentile, ms: (value / factor * 1e6).round() / 1e3 };
         if !limits.contains(&limit) {
             limits.push(limit);
         }

@@ -107,6 +107,16 @@ impl Cleave {
         Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
     }
 
+    /// Starts it as a terminal does: SIGHUP ends it, also where the tests themselves were started to outlive theirs.
+    pub fn start_in_terminal(&self, arguments: &[&str]) -> Started {
+        let program = self.command(arguments);
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(program.get_program()).args(program.get_args());
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.folder()).stdin(Stdio::null());
+        Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
+    }
+
     /// Waits until a run is in its measured part; returns its record's path and header.
     #[track_caller]
     pub fn in_mid_run(&self) -> (PathBuf, Header) {

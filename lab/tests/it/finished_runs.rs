@@ -156,7 +156,10 @@ fn is_damaged(cleave: &Cleave, document: &Value) {
     let whole = std::fs::read(&record).expect("readable");
     let strange =
         String::from_utf8_lossy(&whole).replacen("\"memory_available_mib\":", "\"memory_available\":", 1);
-    let line = 1 + strange.lines().position(|line| line.contains("cpu_stal\"")).expect("a line of the host");
+    let line = 1 + strange
+        .lines()
+        .position(|line| line.contains("\"memory_available\":"))
+        .expect("a line of the host");
     std::fs::write(&record, strange).expect("writable");
     let (code, text) = output_of(cleave, &["record", "check", "last"]);
     assert!(code == Some(3) && text.contains(&format!("run.jsonl:{line}:")), "{text}");

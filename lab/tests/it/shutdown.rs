@@ -53,7 +53,7 @@ fn a_killed_run_leaves_no_paused_process() {
 /// Ctrl-C, a service manager's stop, a terminal that was closed: all the same.
 fn ends_in_order(signal: Signal) {
     let cleave = Cleave::shared();
-    let run = cleave.start(&["run", &scenario("quick-look"), "--no-tui"]);
+    let run = cleave.start_in_terminal(&["run", &scenario("quick-look"), "--no-tui"]);
     let (record, header) = cleave.in_mid_run();
     run.signal(signal);
     let (code, text) = run.rest();

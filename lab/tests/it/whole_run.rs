@@ -19,7 +19,7 @@ fn a_run_ends_with_a_scorecard_for_people_and_one_complete_document() {
     assert_eq!(document["exit_code"].as_i64(), output.status.code().map(i64::from));
     let lines = lines_of(&cleave.record().expect("its record")).expect("a readable record");
 
-    assert_eq!(document["schema_version"], 1);
+    assert_eq!(document["schema_version"], 2);
     let (verdict, code) = (document["verdict"].as_str(), document["exit_code"].as_i64());
     // Too busy a machine for an answer is none of a test's business.
     assert!(
