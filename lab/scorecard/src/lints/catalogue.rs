@@ -83,7 +83,7 @@ pub const CATALOGUE: &[Described] = &[
     invalid("pace", "fewer than 98 % of a round's planned arrivals were sent in its measured phases"),
     invalid(
         "generator_lag",
-        "the generator was late, at p99 by more than the measured p50 and 2 ms, or at p50 by more than a tenth of it and \
+        "the generator was late, at p99 by more than the measured p50 and 5 ms, or at p50 by more than a tenth of it and \
          0.2 ms",
     ),
     invalid(
