@@ -92,6 +92,8 @@ pub enum Note {
     WithinThisRun,
     /// The machine was too busy for both arms.
     TooBusy,
+    /// Much of the figure is the load generator's own lateness.
+    LateSends,
     /// The ratio has no meaning without work, hop cost and hops, and they are not known.
     NoContext,
     /// One of the arms has no value.
@@ -118,6 +120,7 @@ impl Note {
             Self::OneTurn => "took turns once",
             Self::WithinThisRun => "within this run",
             Self::TooBusy => "machine busy",
+            Self::LateSends => "late sends",
             Self::NoContext => "no context",
             Self::NotMeasured => "not measured",
         }
@@ -142,6 +145,7 @@ impl Note {
             Self::OneTurn => "the arms took turns fewer than three times",
             Self::WithinThisRun => "within this run: another start may differ by the margin",
             Self::TooBusy => "the machine was too busy for both arms",
+            Self::LateSends => "over a tenth of it is the load generator's own lateness",
             Self::NoContext => "no ratio without work, hop cost and hops",
             Self::NotMeasured => "not measured in every arm",
         }

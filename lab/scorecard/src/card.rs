@@ -15,6 +15,7 @@ use crate::breakdowns::{self, BREAKDOWNS};
 use crate::draft::{Card, Draft};
 use crate::expect::Argument;
 use crate::inference::Engine;
+use crate::lints;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
 use crate::measures::CATALOGUE;
 use crate::selection::{Selection, phase_of, steady};
@@ -86,7 +87,7 @@ impl Card<'_> {
         let argument = Argument::of_row(measure.parameter, step);
         let selection = |arm: char| Selection::new(self.run, arm, window, &argument);
         let frame = selection('A').frame();
-        let letters = self.run.letters().into_iter();
+        let letters = || self.run.letters().into_iter();
         // What happens under a fault is one event; a row of the whole run has other phases beside it.
         let is_event = step.is_some() || *window != Window::Whole && selection('A').has_fault();
         let statistic = |arm: char| {
@@ -97,11 +98,12 @@ impl Card<'_> {
             let notes = (measure.notes)(&selection(arm)).into_iter();
             notes.map(|note| format!("{arm}: {note}")).collect::<Vec<_>>()
         };
-        let notes = letters.clone().flat_map(of_arm).collect();
-        let statistics: BTreeMap<char, _> = letters.map(|arm| (arm, statistic(arm))).collect();
+        let notes = letters().flat_map(of_arm).collect();
+        let statistics: BTreeMap<char, _> = letters().map(|arm| (arm, statistic(arm))).collect();
         let needs_context = measure.has(Property::NeedsContext);
         let context = needs_context.then(|| breakdowns::context(self.run, window)).flatten();
         let withheld = (needs_context && context.is_none()).then_some(Note::NoContext);
+        let is_late = |q| letters().any(|arm| lints::late(&selection(arm), q).is_some());
         let (id, text) = match step {
             Some(step) => (format!("{}_{}", row.id, step.id), row.text.replace("{step}", &step.id)),
             None => (row.id.to_owned(), row.text.to_owned()),
@@ -119,6 +121,7 @@ impl Card<'_> {
             notes,
             withheld,
             latencies_of: measure.is_latency().then(|| window.clone()),
+            is_late: measure.quantile.is_some_and(is_late),
             idle_in: measure.has(Property::NeedsIdleMachine).then(|| window.clone()),
             steady_in: measure.has(Property::DependsOnStart).then(|| window.clone()),
             has_fault: selection('A').has_fault(),

@@ -43,6 +43,8 @@ pub(crate) struct Draft {
     pub withheld: Option<Note>,
     /// The window in which it compares latencies: where arms fail differently there, they have no ratio.
     pub latencies_of: Option<Window>,
+    /// Whether much of it, in some arm, is the load generator's own lateness.
+    pub is_late: bool,
     /// The window in which the machine must have had room for arms side by side, for a finding.
     pub idle_in: Option<Window>,
     /// The window that has to be steady for a finding.
@@ -73,6 +75,7 @@ impl Draft {
             notes: Vec::new(),
             withheld: None,
             latencies_of: None,
+            is_late: false,
             idle_in: None,
             steady_in: None,
             has_fault: false,

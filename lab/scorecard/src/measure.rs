@@ -60,6 +60,8 @@ pub struct Measure {
     pub better: Better,
     /// What has to be known of it besides.
     pub properties: &'static [Property],
+    /// The percentile of latencies that it is, as a share; `None` where it is none.
+    pub quantile: Option<f64>,
     /// What its value over a selection is made of.
     pub statistic: fn(&Selection<'_>) -> Statistic,
     /// What is to be known of its value over a selection besides, each a sentence.
@@ -188,6 +190,7 @@ impl Measure {
         unit: Unit::Count,
         better: Better::Lower,
         properties: &[],
+        quantile: None,
         statistic: |_| Statistic::exact(None),
         notes: |_| Vec::new(),
         rows: &[],

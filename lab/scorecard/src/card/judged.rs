@@ -143,7 +143,8 @@ impl Row {
                 .withheld
                 .or_else(|| failures.differ(draft, *base, *letter).then_some(Note::ArmsFailDifferently))
                 .or_else(|| steadiness.is_lost(draft, *base, *letter).then_some(Note::NotSteady))
-                .or_else(|| is_disturbed.then_some(Note::TooBusy));
+                .or_else(|| is_disturbed.then_some(Note::TooBusy))
+                .or_else(|| draft.is_late.then_some(Note::LateSends));
             let conditions = Conditions {
                 margin,
                 depends_on_start: draft.depends_on_start,

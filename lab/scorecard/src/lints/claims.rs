@@ -6,7 +6,7 @@ use model::Run;
 use record::Arm;
 
 use super::claim::{Doubt, claims, compared, compares};
-use super::{Found, copies, delays, machine, populations, resources};
+use super::{Found, copies, delays, lateness, machine, populations, resources};
 use crate::breakdowns;
 use crate::expect::{Expectation, Side};
 use crate::measure::Property;
@@ -15,10 +15,11 @@ use crate::measure::Property;
 const MIN_ROUNDS: u32 = 3;
 
 /// The rules, in the order in which their reasons are shown.
-const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 10] = [
+const RULES: [fn(&Run, &Expectation) -> Vec<Doubt>; 11] = [
     |run, claim| closed_loop(run, claim).into_iter().collect(),
     |run, claim| one_round(run, claim).into_iter().collect(),
     machine::doubts,
+    lateness::doubts,
     |run, claim| hollow_ratio(run, claim).into_iter().collect(),
     |run, claim| given_unequally(run, claim).into_iter().collect(),
     |run, claim| copies::no_copies(run, claim).into_iter().collect(),

@@ -16,15 +16,15 @@
 //! | T11 one run, no idea of noise | `one_round`, `noisy`, `steal`, `other_cpu`, `io_pressure`, `not_steady`, `build` |
 //! | T12 the fault never fired | `fault_without_hits`, `fault_without_target`, `no_symptom`, `page_cache` |
 //! | T13 errors behind a rate | `mostly_errors`, `unequal_errors`, `drops` |
-//! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_slots`, `generator_cpu` |
+//! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_slots`, `generator_cpu`, `late_sends` |
 //! | T15 each arm at another rate | `unequal_load`; the reader refuses loads of variants |
 //! | T16 a ratio of hollow work | `hollow_ratio` |
 //! | T17 a monolith without copies | `no_copies`, `one_copy` |
 //!
 //! `catalogue`: every lint with its effect. `arms`: what the seconds of an arm show; `failures`: what failed without a cause;
 //! `generator`: what the load generator did. `claims`: which claims of the scenario cannot be concluded from this run (`claim`:
-//! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `machine`
-//! (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
+//! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `lateness` (how
+//! much of a latency is the generator's), `machine` (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
 //! of requests.
 
 mod arms;
@@ -35,6 +35,7 @@ mod copies;
 mod delays;
 mod failures;
 mod generator;
+mod lateness;
 mod machine;
 mod populations;
 mod resources;
@@ -47,6 +48,7 @@ pub use catalogue::{CATALOGUE, Described, Effect, lint};
 pub use claim::Doubt;
 pub use claims::doubts;
 pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy, is_split};
+pub(crate) use lateness::late;
 pub(crate) use machine::is_disturbed;
 pub use machine::is_noisy;
 
@@ -97,6 +99,7 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     generator::lints(run, &mut found);
     claims::lints(run, &mut found);
     machine::notes(run, &mut found);
+    lateness::notes(run, &mut found);
     populations::notes(run, circumstances, &mut found);
     traces::note(run, &mut found);
     copies::note(run, &mut found);
