@@ -1,6 +1,6 @@
 //! Requests that were kept, and where the time of all of them went.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use record::{Class, Split, Trace};
@@ -174,24 +174,23 @@ impl Run {
     }
 }
 
-/// Exchanges over `remote` edges on the critical path of one request. A call and its tries are one exchange.
+/// Exchanges over `remote` edges that one request waits for in sequence: those of which its critical path spends half
+/// or more inside. A call and its tries are one exchange; of calls made at once the path leaves all but one early.
 fn crossings_of(trace: &Trace, remote: &[String]) -> usize {
-    let on_path = trace.path.iter().filter_map(|segment| {
-        let span = trace.spans.get(segment.span as usize)?;
-        (span.class == Class::Network && remote.contains(&span.place)).then_some(segment.span)
-    });
-    let outermost = |mut at: u32| {
-        while let Some(parent) = trace.spans[at as usize].parent
-            && trace
-                .spans
-                .get(parent as usize)
-                .is_some_and(|span| span.place == trace.spans[at as usize].place)
-        {
-            at = parent;
+    let mut waited = BTreeMap::<u32, u64>::new();
+    for segment in &trace.path {
+        let mut at = Some(segment.span);
+        while let Some(index) = at {
+            let Some(span) = trace.spans.get(index as usize) else { break };
+            let above = span.parent.and_then(|parent| trace.spans.get(parent as usize));
+            let is_try = above.is_some_and(|above| above.place == span.place);
+            if span.class == Class::Network && remote.contains(&span.place) && !is_try {
+                *waited.entry(index).or_default() += segment.length;
+            }
+            at = span.parent;
         }
-        at
-    };
-    on_path.map(outermost).collect::<BTreeSet<u32>>().len()
+    }
+    waited.into_iter().filter(|(index, ns)| 2 * ns >= trace.spans[*index as usize].length).count()
 }
 
 impl Parts {
@@ -253,12 +252,18 @@ mod tests {
             span(Some(3), "feed->profile", network),
         ];
         // The call to profile went on beside that to photo, and ended earlier.
-        let path = [0, 1, 2, 3, 4, 5, 4, 3, 2].map(|span| Segment { span, start: 0, length: 1 }).to_vec();
+        let path = [0, 1, 2, 3, 4, 5, 4, 3, 2].map(|span| Segment { span, start: 0, length: 1 });
         let mut trace = Trace { journey: "home-feed".into(), ..empty() };
-        (trace.spans, trace.path) = (spans, path);
+        (trace.spans, trace.path) = (spans, path.to_vec());
         let remote = ["gateway->feed", "feed->photo", "feed->profile"].map(str::to_owned);
         assert_eq!(crossings_of(&trace, &remote), 2);
         assert_eq!(crossings_of(&trace, &remote[..1]), 1, "the others are function calls");
+        // Or it ended last, but had begun with the other, of which the path sees the beginning alone.
+        trace.spans[4].length = 10;
+        trace.spans[6].length = 10;
+        let last = Segment { span: 6, start: 0, length: 10 };
+        trace.path.splice(4..7, [Segment { span: 5, start: 0, length: 1 }, last]);
+        assert_eq!(crossings_of(&trace, &remote), 2, "at the same time");
     }
 
     fn empty() -> Trace {
