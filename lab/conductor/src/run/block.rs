@@ -32,6 +32,9 @@ use crate::steps::timeline::Timeline;
 const START_LEAD: Duration = Duration::from_millis(250);
 /// The same where arms run for the first time: two seconds in which they are at rest, and the samples of what that costs.
 const REST_LEAD: Duration = Duration::from_millis(2_500);
+/// The load of a run whose arms are looked at while they are at rest, over all rounds: in a shorter one the CPU that a
+/// journey adds has no interval worth the wait.
+const LOAD_WORTH_A_REST: Duration = Duration::from_secs(15);
 /// Time for a node to forget what it was asked before the load.
 const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often figures are sampled and stop conditions judged.
@@ -63,7 +66,7 @@ impl Block<'_> {
         session.note(|notes| notes.unready.append(&mut generator.unready));
         let ready_ms = session.record.now() / 1_000_000;
         // One instant on three clocks: the conductor's, the generator's, the record's.
-        let lead = if self.round == 1 { REST_LEAD } else { START_LEAD };
+        let lead = self.lead();
         let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(0);
         let (start, start_mono_ns) = (clock::now() + lead, clock::mono_ns() + lead_ns);
         let now_ns = session.record.now();
@@ -86,6 +89,13 @@ impl Block<'_> {
         self.record_delays().await;
         self.confirm_clean().await;
         Ok(())
+    }
+
+    /// From ready to the first arrival.
+    fn lead(&self) -> Duration {
+        let options = &self.session.options;
+        let load = Duration::from_nanos(options.scenario.length_ns()) * options.rounds;
+        if self.round == 1 && load >= LOAD_WORTH_A_REST { REST_LEAD } else { START_LEAD }
     }
 
     fn append_header(&self, described: Vec<record::Arm>, start: &LoadStart<'_>) {
