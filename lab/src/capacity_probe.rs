@@ -74,10 +74,12 @@ fn read(path: &Path) -> MeasuredCapacity {
     std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// Key of the file: the scenario's text, the program's version and the machine.
+/// Key of the file: the scenario's text, the networks of its arms (`--rtt` sets them), the program's version and the machine.
 fn key(scenario: &Scenario) -> String {
     let machine = conductor::process::host::machine();
     let text = fnv1a64_with(scenario.source.text.as_bytes(), 0);
+    let networks = scenario.arms.iter().map(|arm| arm.network);
+    let text = networks.fold(text, |digest, network| fnv1a64_with(format!("{network:?}").as_bytes(), digest));
     format!(
         "{} {text:016x} {} {} {}x {}",
         scenario.name,
