@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
     ("loadgen/reqwest", &["reqwest"]),
+    ("loadgen/pictures", &["pictures"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
     ("lab/conductor", &["conductor"]),
     ("lab and benches", &["lab", "benches"]),
@@ -55,6 +56,7 @@ const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", 
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
 const LABORATORY: &[&str] = &[
     "traffic",
+    "pictures",
     "record",
     "trace",
     "model",

@@ -13,7 +13,6 @@ use traffic::schedule::JourneyTarget;
 use traffic::trial::{self, TrialData};
 use traffic::{Arrival, Dataset, Journey, Seed};
 
-use crate::pictures;
 use crate::protocol::LoadPlan;
 use crate::recorder::{Cause, Outcome};
 use crate::slot::ArmContext;

@@ -10,7 +10,6 @@
 //! - [`recorder`]: figures by arm, journey and the second an arrival was due.
 //! - [`audit`]: verifies acknowledged writes after the load.
 //! - [`cross_check`]: compares our counts with goose's.
-//! - [`pictures`]: real image files for uploads and data sets.
 //!
 //! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`].
 
@@ -20,7 +19,6 @@ pub mod cross_check;
 pub mod generator;
 pub mod journeys;
 pub mod pacer;
-pub mod pictures;
 pub mod protocol;
 pub mod recorder;
 pub mod slot;

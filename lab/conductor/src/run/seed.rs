@@ -60,7 +60,7 @@ pub struct SeededData {
 impl SeededData {
     /// The data set of a seed.
     pub fn generate(seed: u64, load: &Load) -> Self {
-        let picture = |number| (loadgen::pictures::jpeg(number), loadgen::pictures::thumbnail(number));
+        let picture = |number| (pictures::jpeg(number), pictures::thumbnail(number));
         Self::with_pictures(seed, load, (0..u64::from(traffic::images::SHARED)).map(picture).collect())
     }
 
@@ -179,8 +179,8 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
                 author: user(photo.author),
                 caption: photo.caption.clone(),
                 tags: photo.tags.clone(),
-                width: loadgen::pictures::WIDTH,
-                height: loadgen::pictures::HEIGHT,
+                width: pictures::WIDTH,
+                height: pictures::HEIGHT,
                 bytes: *bytes,
                 likes: 0,
                 posted_us: photo.posted_us,
