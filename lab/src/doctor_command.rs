@@ -41,15 +41,17 @@ fn clean(args: &cli::Doctor) -> ExitCode {
     conductor::observe::scrape_targets::remove_stale(
         &args.out.join(conductor::observe::scrape_targets::FOLDER),
     );
-    let mut undone = 0;
+    let (mut undone, mut left) = (0, 0);
     for run in runs.flatten() {
         let journal = run.path().join(guardian::JOURNAL);
         if !journal.exists() {
             continue;
         }
+        let mut is_in_progress = false;
         match guardian::clean_abandoned(&journal) {
             Ok(Some(0)) => {}
             Ok(None) => {
+                is_in_progress = true;
                 output::print_line(format_args!("{}: in progress, left alone", run.path().display()));
             }
             Ok(Some(count)) => {
@@ -58,9 +60,14 @@ fn clean(args: &cli::Doctor) -> ExitCode {
             }
             Err(error) => return output::error(&error),
         }
+        let still = guardian::open_actions(&journal).map_or(0, |open| open.len());
+        if still > 0 && !is_in_progress {
+            output::print_line(format_args!("{}: {still} could not be reverted", run.path().display()));
+            left += still;
+        }
     }
     output::print_line(format_args!("{undone} leftovers reverted"));
-    ExitCode::SUCCESS
+    if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn findings() -> Vec<Finding> {

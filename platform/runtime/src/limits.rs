@@ -35,6 +35,15 @@ pub fn set(pid: u32, what: ResourceLimit, to: Option<u64>) -> io::Result<Option<
     Ok(prlimit(pid, what.resource(), Rlimit { current, maximum: hard })?.current)
 }
 
+/// Whether the soft limit of a process is its hard one.
+///
+/// # Errors
+/// When the process is gone.
+pub fn is_lifted(pid: u32, what: ResourceLimit) -> io::Result<bool> {
+    let limit = read(Pid::from_raw(pid.cast_signed()), what)?;
+    Ok(limit.current == limit.maximum)
+}
+
 /// The limit as it is.
 fn read(pid: Option<Pid>, what: ResourceLimit) -> io::Result<Rlimit> {
     match pid {
@@ -106,6 +115,9 @@ mod tests {
         };
         let before = set(child.id(), ResourceLimit::Files, Some(20)).expect("ours");
         assert_eq!(limits(&child).as_deref(), Some("20"));
+        assert!(!is_lifted(child.id(), ResourceLimit::Files).expect("ours"));
+        set(child.id(), ResourceLimit::Files, None).expect("ours");
+        assert!(is_lifted(child.id(), ResourceLimit::Files).expect("ours"));
         set(child.id(), ResourceLimit::Files, before).expect("ours");
         assert_eq!(limits(&child), before.map(|n| n.to_string()));
         child.kill().and_then(|()| child.wait()).expect("it ends");

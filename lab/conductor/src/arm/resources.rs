@@ -118,8 +118,9 @@ pub(crate) fn group_arms(
     };
     if let Err(error) = arms.iter().try_for_each(|arm| make(arm)) {
         for (group, undo) in groups {
-            cgroup::remove(&group);
-            environment.guardian.mark_undone(undo.into_iter().collect());
+            if cgroup::remove(&group) {
+                environment.guardian.mark_undone(undo.into_iter().collect());
+            }
         }
         return Err(error);
     }

@@ -51,7 +51,9 @@ pub fn create(group: &Path, cores: f64) -> io::Result<()> {
         std::fs::write(group.join("cpu.cfs_period_us"), period.to_string())
             .and_then(|()| std::fs::write(group.join("cpu.cfs_quota_us"), quota.to_string()))
     };
-    set.inspect_err(|_| remove(group))
+    set.inspect_err(|_| {
+        remove(group);
+    })
 }
 
 /// Makes a group that as a whole gets a share of the cores by its weight, 100 being the usual one. Processes join
@@ -71,7 +73,9 @@ pub fn create_weighted(group: &Path, weight: u32) -> io::Result<()> {
         }
         std::fs::create_dir(members_of(group))
     };
-    set().inspect_err(|_| remove(group))
+    set().inspect_err(|_| {
+        remove(group);
+    })
 }
 
 /// Where the processes of a weighted group are.
@@ -116,15 +120,18 @@ pub fn leave(pid: u32) -> io::Result<()> {
     join(if home.is_dir() { &home } else { &root }, pid)
 }
 
-/// Removes a group and those within it; processes that are left in it leave it.
-pub fn remove(group: &Path) {
-    groups_in(group).iter().for_each(|inner| remove(inner));
+/// Removes a group and those within it; processes that are left in it leave it. Whether it is gone: an
+/// ended process may linger in it for a moment.
+pub fn remove(group: &Path) -> bool {
+    for inner in groups_in(group) {
+        remove(&inner);
+    }
     for pid in processes_in(group) {
         // It may have ended in this moment.
         let _ = leave(pid);
     }
-    // An ended process may linger for a moment: then `doctor --clean` finds the group.
     let _ = std::fs::remove_dir(group);
+    !group.exists()
 }
 
 /// The group of this process, from the root of the groups of CPU: `/` when it is not known.
@@ -143,7 +150,7 @@ fn cpu_group(table: &str) -> Option<&str> {
 /// Whether quotas can be set here.
 pub fn is_available() -> bool {
     let group = path_for(&format!("cleave-probe-{}", std::process::id()));
-    group.is_some_and(|group| create(&group, 1.0).inspect(|()| remove(&group)).is_ok())
+    group.is_some_and(|group| create(&group, 1.0).is_ok() && remove(&group))
 }
 
 #[cfg(test)]
@@ -175,8 +182,10 @@ mod tests {
         create(&group.join("slow"), 0.5).expect("a quota within");
         join(&group.join("slow"), child.id()).expect("a child of ours");
         assert_eq!(processes_in(&group), [child.id()]);
-        remove(&group);
-        assert!(!group.exists() && child.try_wait().expect("ours").is_none(), "it left, and lives on");
+        assert!(
+            remove(&group) && !group.exists() && child.try_wait().expect("ours").is_none(),
+            "it left, and lives on"
+        );
         child.kill().and_then(|()| child.wait()).expect("it ends");
     }
 

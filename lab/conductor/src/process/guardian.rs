@@ -6,7 +6,8 @@
 //! stopped, lifts limits, and kills what is left, each process known by its pid *and* its
 //! start time, so that no other process is hit. `cleave doctor --clean` does the same for
 //! journals of guardians that died as well: conductor and guardian hold a lock on the journal
-//! while they live, and what is locked is left alone.
+//! while they live, and what is locked is left alone. What is written as undone has been looked at
+//! afterwards; what could not be undone stays in the journal for the next who looks.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
@@ -15,9 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use runtime::clock;
 use runtime::limits::ResourceLimit;
 use serde::{Deserialize, Serialize};
 
@@ -135,14 +138,15 @@ impl Guardian {
         }
     }
 
-    /// The run is over, and nothing is left to undo.
+    /// The run is over. Where nothing is left to undo, that is written; else the guardian undoes it.
     pub fn close(&self) {
-        if self.journal.lock().expect("no panic while held").is_some() {
+        let is_begun = self.journal.lock().expect("no panic while held").is_some();
+        if is_begun && open_actions(&self.path).is_ok_and(|open| open.iter().all(is_undone)) {
             let _ = self.write(&JournalEntry::Clean);
         }
         let guardian = self.process.lock().expect("no panic while held").take();
         if let Some(mut guardian) = guardian {
-            // Its end of file; it finds the journal clean, and ends.
+            // Its end of file; it finds the journal clean, or cleans up, and ends.
             drop(guardian.stdin.take());
             let _ = guardian.wait();
         }
@@ -214,21 +218,42 @@ pub fn clean_abandoned(journal: &Path) -> io::Result<Option<usize>> {
     if is_clean { Ok(Some(0)) } else { clean_up(journal).map(Some) }
 }
 
-/// Undoes what a journal leaves open. Returns how much that was.
+/// How long something may take to be undone: an ended process lingers in its control group.
+const UNDO_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often it is looked at.
+const UNDO_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Undoes what a journal leaves open. Returns how much has been undone; the rest stays open.
 ///
 /// # Errors
 /// When the journal cannot be read or ended.
 pub fn clean_up(journal: &Path) -> io::Result<usize> {
-    let open = open_actions(journal)?;
-    for action in &open {
-        undo(action);
+    let open = numbered_actions(journal)?;
+    let mut left = open.clone();
+    let until = clock::now() + UNDO_TIMEOUT;
+    loop {
+        left.retain(|(_, action)| {
+            undo(action);
+            !is_undone(action)
+        });
+        if left.is_empty() || clock::now() >= until {
+            break;
+        }
+        std::thread::sleep(UNDO_INTERVAL);
     }
     let mut file = File::options().append(true).open(journal)?;
-    // The last line may be torn: this one begins on a new line.
-    let line = serde_json::to_string(&JournalEntry::Clean).expect("an entry is plain data");
-    file.write_all(format!("\n{line}\n").as_bytes())?;
+    let done =
+        open.iter().filter(|entry| !left.contains(entry)).map(|(id, _)| JournalEntry::Done { id: *id });
+    let entries: Vec<_> = if left.is_empty() { vec![JournalEntry::Clean] } else { done.collect() };
+    // The last line may be torn: these begin on a new line.
+    let mut text = String::from("\n");
+    for entry in &entries {
+        text.push_str(&serde_json::to_string(entry).expect("an entry is plain data"));
+        text.push('\n');
+    }
+    file.write_all(text.as_bytes())?;
     file.sync_data()?;
-    Ok(open.len())
+    Ok(open.len() - left.len())
 }
 
 /// What a journal leaves open; nothing where it is clean.
@@ -236,6 +261,10 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
 /// # Errors
 /// When it cannot be read.
 pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
+    Ok(numbered_actions(journal)?.into_iter().map(|(_, undo)| undo).collect())
+}
+
+fn numbered_actions(journal: &Path) -> io::Result<Vec<(u64, UndoAction)>> {
     let mut open: Vec<(u64, UndoAction)> = Vec::new();
     for line in BufReader::new(File::open(journal)?).lines() {
         // A torn last line was never acted on: it is written before the action.
@@ -246,7 +275,20 @@ pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
             Err(_) => {}
         }
     }
-    Ok(open.into_iter().map(|(_, undo)| undo).collect())
+    Ok(open)
+}
+
+/// Whether nothing of an effect is left.
+fn is_undone(action: &UndoAction) -> bool {
+    match action {
+        UndoAction::Continue(identity) => !identity.is_alive() || usage::state(identity.pid) != Some('T'),
+        // A child that its parent has not looked at yet has ended.
+        UndoAction::Kill(identity) => !identity.is_alive() || usage::state(identity.pid) == Some('Z'),
+        UndoAction::Lift(identity, what) => {
+            !identity.is_alive() || runtime::limits::is_lifted(identity.pid, *what).unwrap_or(true)
+        }
+        UndoAction::Group(path) => !path.exists(),
+    }
 }
 
 fn undo(action: &UndoAction) {
@@ -264,7 +306,9 @@ fn undo(action: &UndoAction) {
                 let _ = runtime::limits::set(identity.pid, *what, None);
             }
         }
-        UndoAction::Group(path) => crate::process::cgroup::remove(path),
+        UndoAction::Group(path) => {
+            crate::process::cgroup::remove(path);
+        }
     }
 }
 
@@ -318,6 +362,30 @@ mod tests {
         };
         assert_eq!(undone, 1);
         assert_eq!(clean_abandoned(&path).expect("readable"), Some(0), "once is enough");
+    }
+
+    #[test]
+    fn what_could_not_be_undone_is_never_written_as_undone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        // A folder with a file in it is no control group, and cannot be removed as one.
+        let stubborn = folder.path().join("cleave-stubborn");
+        std::fs::create_dir(&stubborn).expect("a folder of ours");
+        std::fs::write(stubborn.join("file"), "").expect("a folder of ours");
+        let gone = ProcessIdentity { pid: 1, started: 1 };
+        let group = UndoAction::Group(stubborn.clone());
+        let undo = |id, undo| JournalEntry::Undo { id, undo };
+        write(&path, &[undo(1, UndoAction::Kill(gone)), undo(2, group.clone())]);
+        assert_eq!(clean_up(&path).expect("readable"), 1, "the process has ended long ago");
+        assert_eq!(open_actions(&path).expect("readable"), [group]);
+
+        let conductor = Guardian::new(folder.path(), &"/bin/true".into());
+        conductor.record_undo(&UndoAction::Kill(gone)).expect("a folder of ours");
+        conductor.close();
+        assert_eq!(open_actions(&path).expect("readable").len(), 2, "a run does not end clean beside it");
+        std::fs::remove_file(stubborn.join("file")).expect("ours");
+        assert_eq!(clean_up(&path).expect("readable"), 2);
+        assert!(open_actions(&path).expect("readable").is_empty() && !stubborn.exists());
     }
 
     #[test]

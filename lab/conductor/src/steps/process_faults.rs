@@ -170,8 +170,9 @@ impl FaultedInstances<'_> {
             if let Err(error) = instance.leave_cgroup(step) {
                 self.not_undone(instance, &error);
             }
-            cgroup::remove(&group);
-            self.guardian.mark_undone(entry.into_iter().collect());
+            if cgroup::remove(&group) {
+                self.guardian.mark_undone(entry.into_iter().collect());
+            }
         }
     }
 }
