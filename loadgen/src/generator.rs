@@ -16,7 +16,7 @@ use traffic::Schedule;
 use crate::attack;
 use crate::journeys::UserPool;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
-use crate::protocol::{ArmTotals, LoadPlan, Message, Summary};
+use crate::protocol::{ArmTotals, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
 use crate::trial;
@@ -47,10 +47,18 @@ pub fn main(plan: &Path) -> ExitCode {
         Ok(text) => text,
         Err(error) => return failed(format!("cannot read {}: {error}", plan.display())),
     };
-    let plan: LoadPlan = match serde_json::from_slice(&text) {
+    let mut plan: LoadPlan = match serde_json::from_slice(&text) {
         Ok(plan) => plan,
         Err(error) => return failed(format!("invalid plan {}: {error}", plan.display())),
     };
+    if plan.secret.is_empty() {
+        plan.secret = std::env::var(SECRET_VARIABLE).unwrap_or_default();
+    }
+    if plan.secret.is_empty() {
+        return failed(format!(
+            "no secret for users' tokens: neither the plan nor {SECRET_VARIABLE} has one"
+        ));
+    }
     if let Err(error) = channel.redirect_stdout(&plan.log) {
         return failed(format!("cannot write {}: {error}", plan.log.display()));
     }

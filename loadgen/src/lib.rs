@@ -25,4 +25,4 @@ pub mod slot;
 pub mod trial;
 
 pub use generator::main;
-pub use protocol::{ArmEndpoint, LoadPlan, Message, Summary, TracedJourney};
+pub use protocol::{ArmEndpoint, LoadPlan, Message, SECRET_VARIABLE, Summary, TracedJourney};

@@ -7,6 +7,9 @@ use record::{Audit, Errors, Latencies, PhasePlan, Window};
 use serde::{Deserialize, Serialize};
 use traffic::load::Load;
 
+/// The environment variable that holds the secret of users' tokens.
+pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
+
 /// The load and the arms it is offered to; the lab writes it as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadPlan {
@@ -22,7 +25,7 @@ pub struct LoadPlan {
     pub load: Load,
     /// The arms; each arrival is offered to all at the same instant.
     pub arms: Vec<ArmEndpoint>,
-    /// Signs users' tokens.
+    /// Signs users' tokens. Empty in the file: it is in [`SECRET_VARIABLE`] of the generator's environment.
     pub secret: String,
     /// File for all output but messages.
     pub log: PathBuf,

@@ -12,6 +12,11 @@ use policy::{NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
+/// The environment variable that holds the secret of users' tokens, where the configuration names none.
+pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
+/// The same for the token of calls, outbox and control.
+pub const TOKEN_VARIABLE: &str = "CLEAVE_TOKEN";
+
 /// A node's whole configuration. The conductor writes it as JSON; `cleave node
 /// --hosts` and the services' own programs fill it from flags and defaults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,9 +47,9 @@ pub struct NodeConfig {
     pub public: SocketAddr,
     /// Folder of databases and photo bytes.
     pub data: PathBuf,
-    /// Signs users' tokens.
+    /// Signs users' tokens. Empty in the files of a run: there it is in [`SECRET_VARIABLE`].
     pub secret: String,
-    /// Opens calls, outbox and control.
+    /// Opens calls, outbox and control. Empty in the files of a run: there it is in [`TOKEN_VARIABLE`].
     pub token: String,
     /// Policies by edge pattern, as in the scenario.
     pub policies: BTreeMap<String, Policy>,

@@ -15,6 +15,7 @@ use runtime::limits::ResourceLimit;
 use telemetry::{LogTarget, Options, ProcessLabels};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::{SECRET_VARIABLE, TOKEN_VARIABLE};
 use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 
 /// Something is wrong with the configuration or the machine.
@@ -240,12 +241,18 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
     std::process::exit(0)
 }
 
-/// A configuration from a file.
+/// A configuration from a file; secrets that it leaves out are those of the environment.
 ///
 /// # Errors
 /// A sentence with the file and what is wrong in it.
 pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
     let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| format!("invalid node configuration {}: {error}", path.display()))
+    let mut config: NodeConfig = serde_json::from_slice(&text)
+        .map_err(|error| format!("invalid node configuration {}: {error}", path.display()))?;
+    for (field, variable) in [(&mut config.secret, SECRET_VARIABLE), (&mut config.token, TOKEN_VARIABLE)] {
+        if field.is_empty() {
+            *field = std::env::var(variable).unwrap_or_default();
+        }
+    }
+    Ok(config)
 }

@@ -12,6 +12,7 @@ use contract::placement::Limits;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use node::NodeConfig;
+use node::config::{SECRET_VARIABLE, TOKEN_VARIABLE};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -22,6 +23,7 @@ use crate::arm::instance::{Health, Instance};
 use crate::arm::resources::MALLOC_ENVIRONMENT;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
+use crate::process::private;
 
 /// A process that has not announced its addresses by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -82,9 +84,12 @@ pub(super) fn prepare(
     Ok(Instance::new(name, process.clone(), (path, log), &config).in_group(group))
 }
 
+/// A configuration without the secrets of its run: these are in the environment of its process, and gone with it.
 fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
-    let text = serde_json::to_vec_pretty(config).expect("a configuration is plain data");
-    std::fs::write(path, text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
+    let (secret, token) = Default::default();
+    let text = serde_json::to_vec_pretty(&NodeConfig { secret, token, ..config.clone() })
+        .expect("a configuration is plain data");
+    private::write(path, &text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
 }
 
 /// Starts the process and waits for its first line; its ports are then written to its configuration, so that a restart
@@ -98,7 +103,7 @@ pub(super) async fn launch(
         name: format!("{}/{}", plan.name, instance.name),
         program: environment.program.clone(),
         arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
-        environment: MALLOC_ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        environment: child_environment(&plan.config),
         log: instance.log.clone(),
     };
     let (running, stdout) = environment.spawner.spawn(spec).await?;
@@ -148,6 +153,13 @@ pub(super) async fn launch(
     let _ = environment.scrape_targets.add(serving.listen, &plan.name);
     instance.reapply_limits();
     Ok(())
+}
+
+/// What an arm's processes are given besides their configuration: settings of the allocator, and the secrets.
+fn child_environment(config: &NodeConfig) -> Vec<(String, String)> {
+    let malloc = MALLOC_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
+    let secrets = [(SECRET_VARIABLE, config.secret.clone()), (TOKEN_VARIABLE, config.token.clone())];
+    malloc.into_iter().chain(secrets).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Applies the topology's quota of CPU; a machine without quotas makes the run inconclusive. A successor enters the

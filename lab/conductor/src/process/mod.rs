@@ -3,7 +3,7 @@
 //! - [`guardian`]: undoes what a dead conductor cannot, from a journal written beforehand. Start here.
 //! - [`cgroup`]: quotas of CPU by control group. [`netns`]: a network of the run's own, in which packets can be dropped.
 //! - [`usage`]: what a process has used. [`host`]: what the machine has used, and has left.
-//! - [`program`]: what children are started from.
+//! - [`program`]: what children are started from. [`private`]: files that no other user reads.
 //! - [`control`]: requests to a node's control and metrics endpoints.
 
 pub mod cgroup;
@@ -11,5 +11,6 @@ pub mod control;
 pub mod guardian;
 pub mod host;
 pub mod netns;
+pub mod private;
 pub mod program;
 pub mod usage;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::time::Duration;
 
-use loadgen::{LoadPlan, Message};
+use loadgen::{LoadPlan, Message, SECRET_VARIABLE};
 use tokio::sync::mpsc;
 
 use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, Spawner, describe_exit};
+use crate::process::private;
 use crate::process::program::Program;
 
 /// The generator's barrier has its own limit; this one is for a child that sends no message at all.
@@ -66,14 +67,16 @@ impl Generator {
         folder: &Path,
     ) -> Result<Self, GeneratorError> {
         let path = folder.join("load.json");
-        let text = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
-        std::fs::write(&path, text).map_err(|source| GeneratorError::Plan { path: path.clone(), source })?;
+        let secret = (SECRET_VARIABLE.to_owned(), plan.secret.clone());
+        let text = serde_json::to_vec_pretty(&LoadPlan { secret: String::new(), ..plan.clone() })
+            .expect("a plan is plain data");
+        private::write(&path, &text).map_err(|source| GeneratorError::Plan { path: path.clone(), source })?;
         let log = plan.log.clone();
         let spec = ChildSpec {
             name: "generator".into(),
             program: program.clone(),
             arguments: vec!["load".into(), path.into()],
-            environment: Vec::new(),
+            environment: vec![secret],
             log: log.clone(),
         };
         let (mut running, stdout) = spawner.spawn(spec).await?;

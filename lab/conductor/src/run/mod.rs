@@ -44,6 +44,7 @@ use crate::arm::resources::telemetry_level;
 use crate::observe::collector::Collector;
 use crate::observe::metrics_endpoint;
 use crate::observe::record_writer::RecordWriter;
+use crate::process::private;
 use crate::steps::log::StepLog;
 
 /// How long the conductor's own tasks may take to end.
@@ -85,7 +86,7 @@ impl Run {
             let path = path.to_owned();
             move |source| RunError::Folder { path, source }
         };
-        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        private::create_folder(&folder).map_err(failed(&folder))?;
         // Children may have another working folder: their configurations name absolute paths.
         let folder = folder.canonicalize().map_err(failed(&folder))?;
         if folder.to_str().is_none() {
