@@ -143,7 +143,7 @@ async fn clusters(State(gateway): State<Gateway>) -> Json<Value> {
                 "in_flight": load.inflight(),
                 "fail_streak": load.fail_streak(),
                 "ejected": load.is_ejected(now_ns),
-                "ejections": load.ejections(),
+                "ejections": load.ejections(now_ns),
             })
         };
         endpoints.iter().map(describe).collect()

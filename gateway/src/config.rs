@@ -40,6 +40,9 @@ pub struct Route {
     /// Largest request body, bytes.
     #[serde(default = "Route::default_max_body")]
     pub max_body: u64,
+    /// Whether it takes a user's token: without one no byte of a body is read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authenticated: bool,
     /// Whether the client's `Host` reaches the component; else it sees its own address.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub preserve_host: bool,
@@ -54,6 +57,7 @@ impl Route {
             component,
             deadline_ms: Self::default_deadline_ms(),
             max_body: Self::default_max_body(),
+            authenticated: false,
             preserve_host: false,
         }
     }

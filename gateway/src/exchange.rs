@@ -1,4 +1,4 @@
-//! A request and its response as the stack of an edge sees them: bodies stream, and nothing is parsed.
+//! A request and its response as the stack of an edge sees them: answers stream, and nothing is parsed.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -51,20 +51,17 @@ impl Message for Exchange<'_> {
     }
 
     fn is_replayable(&self) -> bool {
-        self.body.is_whole()
+        self.body.is_replayable()
     }
 
     fn is_unread(&self) -> bool {
-        self.body.is_untouched()
-    }
-
-    fn is_broken(&self, late: bool) -> bool {
-        self.body.failure(late).is_some()
+        self.body.is_unread()
     }
 
     fn request(&self, attempt: &AttemptContext<'_>) -> Option<Request<Body>> {
         let headers = AttemptHeaders {
             deadline_ms: attempt.deadline_ms(),
+            by_client: attempt.cx.deadline.is_chosen_by_client(),
             attempt: attempt.cx.attempt,
             trace: telemetry::current_trace(),
         };
@@ -77,7 +74,8 @@ impl Message for Exchange<'_> {
             return Ok(response);
         }
         let kind = RefusalKind::from_status(status.as_u16());
-        let refusal = Refusal::new(kind, "unexplained", "the component answered with a failure");
+        let mut refusal = Refusal::new(kind, "unexplained", "the component answered with a failure");
+        refusal.is_shed = response.headers().contains_key(transport::headers::SHED);
         let failure = CallFailure::new(refusal, Progress::Answered(status.as_u16()));
         // It goes to the client as the component wrote it, unless another try does better.
         Err(CallFailure { reply: Some(Box::new(response)), ..failure })

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use contract::ComponentName;
-use http::Request;
+use contract::{ComponentName, Refusal};
+use http::{HeaderMap, Request};
 use policy::admission::AdmissionOptions;
-use policy::{EdgePattern, Policy, for_edge};
+use policy::{EdgePattern, MinimumRate, Policy, for_edge};
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
 use transport::Body;
@@ -16,7 +16,9 @@ use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;
 use crate::backend::{Backend, Location, Upstream};
+use crate::body_budget::BodyBudget;
 use crate::config::{ConfigError, RouteTable};
+use crate::request_body::BodyTerms;
 use crate::table::{Resolve, Table};
 
 /// What a gateway is made from.
@@ -30,12 +32,24 @@ pub struct Options {
     pub faults: Arc<fault::LeaseTable>,
     /// How many requests may be inside, and how many may wait.
     pub admit: AdmissionOptions,
-    /// Bodies up to this many bytes are kept for another try; longer ones stream.
+    /// Bodies up to this many bytes are sent again if need be; longer ones once.
     pub keep_body: u64,
+    /// Bytes of such bodies that are held at once, of all clients together.
+    pub short_bodies: u64,
+    /// The same of longer ones: uploads do not take the room of everything else.
+    pub long_bodies: u64,
+    /// How slowly a body may come.
+    pub body_rate: MinimumRate,
+    /// Whether a token is one of the suite's; `None` where its secret is not known here: then its
+    /// presence is all that is asked for, and the component decides.
+    pub authorize: Option<Authorize>,
 }
 
+/// Decides by its headers whether a request may go on.
+pub type Authorize = Arc<dyn Fn(&HeaderMap) -> Result<(), Refusal> + Send + Sync>;
+
 impl Options {
-    /// The defaults: 512 requests served, 128 waiting, bodies of 64 KiB kept.
+    /// The defaults: 512 requests served, 128 waiting, bodies of 64 KiB kept, and 64 MiB of bodies held.
     pub fn new(token: Arc<str>) -> Self {
         Self {
             token,
@@ -44,6 +58,11 @@ impl Options {
             admit: AdmissionOptions::default(),
             // As linkerd keeps; a photo is longer, a JSON body shorter.
             keep_body: 64 * 1024,
+            short_bodies: 16 << 20,
+            // Three of the largest.
+            long_bodies: 48 << 20,
+            body_rate: MinimumRate::default(),
+            authorize: None,
         }
     }
 }
@@ -56,6 +75,7 @@ pub(crate) struct Shared {
     pub options: Options,
     pub table: Table,
     pub admission: AdmissionQueue,
+    pub bodies: BodyTerms,
     backends: Arc<Backends>,
     draining: AtomicBool,
     server: OnceLock<Server>,
@@ -90,10 +110,17 @@ impl Gateway {
         let resolve: Resolve = Box::new(move |name| resolving.get(name));
         let table = Table::new(routes, resolve)?;
         let admission = AdmissionQueue::new(options.admit);
+        let bodies = BodyTerms {
+            keep: options.keep_body,
+            rate: options.body_rate,
+            short: BodyBudget::new(options.short_bodies),
+            long: BodyBudget::new(options.long_bodies),
+        };
         let shared = Shared {
             options,
             table,
             admission,
+            bodies,
             backends,
             draining: AtomicBool::new(false),
             server: OnceLock::new(),

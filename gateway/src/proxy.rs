@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use contract::{ComponentName, Deadline, Refusal, RefusalKind};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONNECTION};
+use http::header::{ALLOW, AUTHORIZATION, CONNECTION};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
+use http_body_util::BodyExt;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use telemetry::{ServerMetrics, Wait, names};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tower::ServiceExt;
 use tracing::Instrument;
 use transport::attempt::AttemptError;
@@ -33,6 +34,11 @@ use crate::table::{ResolvedRoute, RouteMatch};
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// When a shed client may come back.
 const SHED_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a body is read that is not wanted.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+/// Largest content of a request that means nothing, bytes.
+const MAX_IGNORED_BYTES: u64 = 64 * 1024;
+
 impl Gateway {
     /// Answers one request of the public port.
     pub(crate) async fn handle(&self, request: Request<Body>) -> Response<Body> {
@@ -55,7 +61,8 @@ impl Gateway {
         let span = telemetry::server_span(head.method.as_str(), &target.route.path, path, trace);
         let mut request_count = RequestCount::begin(target.metrics(&head.method), arrived);
         let request = RequestContext::new(head, host, target, arrived);
-        let response = self.serve_request(&request, body).instrument(span.clone()).await;
+        let mut response = self.serve_request(&request, body).instrument(span.clone()).await;
+        response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
         request_count.status = response.status().as_u16();
         response.map(|body| body.guarded(request_count))
@@ -85,53 +92,76 @@ impl Gateway {
         }
     }
 
-    /// A routed request: deadline, size, admission, body, and then the component.
+    /// A routed request: deadline, size, token, body, admission, and then the component.
     async fn serve_request(&self, request: &RequestContext, body: Body) -> Response<Body> {
         let route = &request.target.route;
         let Some(deadline) = request.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
             return refusal_response::encode(&Refusal::too_late());
         };
-        if body.size_hint().lower() > route.max_body {
-            return body_refused(BodyFailure::TooLarge, route.max_body);
+        let max_body = if request.ignores_content { MAX_IGNORED_BYTES } else { route.max_body };
+        if body.size_hint().lower() > max_body {
+            return body_refused(BodyFailure::TooLarge, max_body);
         }
-        let permit = match self.enter(deadline).await {
+        if route.authenticated
+            && !body.is_end_stream()
+            && let Err(refusal) = self.authorize(request.headers())
+        {
+            let response = refusal_response::encode(&refusal);
+            let is_over = !request.expects_continue && discard(body, max_body).await;
+            // What follows on the connection is unknown while the body has not ended.
+            return if is_over { response } else { closing(response) };
+        }
+        let body = if request.ignores_content && !body.is_end_stream() {
+            if !discard(body, max_body).await {
+                return body_refused(BodyFailure::TooSlow, max_body);
+            }
+            Body::empty()
+        } else {
+            body.limited(max_body)
+        };
+        let body = match RequestBody::take(body, &self.0.bodies, deadline.instant()).await {
+            Ok(body) => body,
+            Err(body_failure) => return body_refused(body_failure, max_body),
+        };
+        // What a client takes for its body it does not leave to the component.
+        let left = deadline.remaining(clock::now()).unwrap_or_default();
+        let is_late = left < Duration::from_millis(route.deadline_ms) / 2;
+        let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
+        let _permit = match self.enter(deadline).await {
             Ok(permit) => permit,
             Err(refusal) => return refusal_response::encode(&refusal),
         };
-        let body = body.limited(route.max_body);
-        let body = match RequestBody::take(body, self.0.options.keep_body, deadline.instant()).await {
-            Ok(body) => body,
-            Err(body_failure) => return body_refused(body_failure, route.max_body),
-        };
-        let mut response = match &request.target.backend.location {
+        let (mut response, deadline) = match &request.target.backend.location {
             Location::Remote(stack) => {
                 let exchange = Exchange { request, body: &body };
                 let outbound = OutboundCall::new(request.context(deadline), request.idempotency, exchange);
-                stack.send(outbound).await.unwrap_or_else(failed_response)
+                let response = stack.send(outbound).await.unwrap_or_else(failed_response);
+                (response, passed_on(deadline, stack.edge().policy().deadline))
             }
             Location::Local { router, deadline: passes_on } => {
-                let deadline =
-                    if *passes_on { deadline } else { Deadline::after(clock::now(), headers::MAX_DEADLINE) };
+                let deadline = passed_on(deadline, *passes_on);
                 let answer = call(router.clone(), request, &body, deadline).await;
-                answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal))
+                (answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal)), deadline)
             }
         };
-        // Whatever the component made of half a body, the client hears what was wrong with it.
-        if let Some(body_failure) = body.failure(deadline.remaining(clock::now()).is_none()) {
-            return body_refused(body_failure, route.max_body);
-        }
         sanitize::strip_hop_by_hop(response.headers_mut());
-        response.map(|body| body.guarded(permit))
+        // The place is given back here: an answer that is on its way is work for no one but its reader.
+        let left = deadline.remaining(clock::now()).unwrap_or_default();
+        response.map(|body| body.waits_at_most(left))
+    }
+
+    fn authorize(&self, fields: &HeaderMap) -> Result<(), Refusal> {
+        match &self.0.options.authorize {
+            Some(authorize) => authorize(fields),
+            None if fields.contains_key(AUTHORIZATION) => Ok(()),
+            None => Err(Refusal::unauthenticated()),
+        }
     }
 
     /// Shed before queueing: a late answer costs as much as none.
     async fn enter(&self, deadline: Deadline) -> Result<Permit, Refusal> {
-        let overloaded = |message| {
-            let mut refusal = Refusal::unavailable("overloaded", message);
-            refusal.retry_after = Some(SHED_RETRY_AFTER);
-            refusal
-        };
+        let overloaded = |message| Refusal::shed("overloaded", message, Some(SHED_RETRY_AFTER));
         match self.0.admission.request_permit() {
             Admission::Granted(permit) => Ok(permit),
             Admission::Shed => Err(overloaded("the gateway serves and queues as many requests as it may")),
@@ -147,6 +177,11 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The request's own deadline; the longest possible where the edge passes none on.
+fn passed_on(deadline: Deadline, passes_on: bool) -> Deadline {
+    if passes_on { deadline } else { Deadline::after(clock::now(), headers::MAX_DEADLINE) }
 }
 
 /// The component is in this process: the same request, and a function call.
@@ -170,6 +205,21 @@ async fn call(
     }
 }
 
+/// Reads a body that is not wanted: a client that is still sending when its connection is closed may
+/// never see the answer (RFC 9112, section 9.6). Whether it has ended.
+async fn discard(body: Body, max_bytes: u64) -> bool {
+    let mut body = body.limited(max_bytes);
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            if frame.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(DISCARD_TIMEOUT, reading).await.unwrap_or(false)
+}
+
 /// What is wrong with the request's body, as the client receives it.
 fn body_refused(body_failure: BodyFailure, max_body: u64) -> Response<Body> {
     match body_failure {
@@ -189,7 +239,17 @@ fn body_refused(body_failure: BodyFailure, max_body: u64) -> Response<Body> {
             message: "the request's body broke off or is framed wrongly",
         }
         .response(true),
+        BodyFailure::NoRoom => {
+            let message = "as many bytes of requests are under way as may be; try again in a second";
+            closing(refusal_response::encode(&Refusal::shed("bodies_busy", message, Some(SHED_RETRY_AFTER))))
+        }
     }
+}
+
+/// The same, after which the connection cannot be used again.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 impl Rejection {
@@ -198,10 +258,7 @@ impl Rejection {
         let mut response =
             refusal_response::encode(&Refusal::new(RefusalKind::BadRequest, self.code, self.message));
         *response.status_mut() = self.status;
-        if close {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        if close { closing(response) } else { response }
     }
 }
 

@@ -1,200 +1,148 @@
-//! A request's body on its way through: small ones are kept for another try, large ones stream.
+//! A request's body on its way through: read whole before anything else is asked to work for it.
 //!
-//! A stream is lent, not given: while none of it has been read, it can be lent
-//! again, so an upload survives a connection that was refused.
+//! A client that sends slowly, or not at all, holds its connection and the bytes that have come,
+//! and nothing that another client needs: no place, no connection to a component (as nginx's
+//! `proxy_request_buffering`). What is held is bounded in all, and must keep a minimum rate.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
+use policy::MinimumRate;
+use runtime::clock;
 use tokio::time::timeout_at;
 use transport::{Body, BodyError};
 
-/// What is wrong with a body, by the client's doing.
+use crate::body_budget::{BodyBudget, Reservation};
+
+/// Why a body is not taken, by the client's doing but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyFailure {
     /// More bytes than the route takes.
     TooLarge,
-    /// It did not come in time.
+    /// It did not come in time, or too slowly.
     TooSlow,
     /// It broke off, or its framing is wrong.
     Broken,
+    /// As many bytes are held as may be.
+    NoRoom,
 }
 
 impl From<&BodyError> for BodyFailure {
     fn from(error: &BodyError) -> Self {
         match error {
             BodyError::TooLarge(_) => Self::TooLarge,
-            BodyError::Idle(_) => Self::TooSlow,
+            BodyError::Idle(_) | BodyError::Late => Self::TooSlow,
             BodyError::Broken(_) => Self::Broken,
         }
     }
 }
 
-/// A body, to be sent once or more often.
-pub(crate) enum RequestBody {
-    /// All of it is here.
-    Whole(Bytes),
-    /// It passes through.
-    Stream(Arc<SharedStream>),
+/// How bodies are taken.
+#[derive(Debug)]
+pub(crate) struct BodyTerms {
+    /// Bodies up to this many bytes are sent as often as needed, longer ones once.
+    pub keep: u64,
+    /// How slowly they may come.
+    pub rate: MinimumRate,
+    /// What all bodies up to `keep` hold together.
+    pub short: BodyBudget,
+    /// What all longer ones do: uploads do not take the room of everything else.
+    pub long: BodyBudget,
 }
 
-pub(crate) struct SharedStream {
-    /// What was read before the body turned out to be long.
-    start: Mutex<Option<(Bytes, Body)>>,
-    size: SizeHint,
-    ended: AtomicBool,
-    failure: Mutex<Option<BodyFailure>>,
+/// A body, all of it here, to be sent once or more often.
+pub(crate) struct RequestBody {
+    bytes: Bytes,
+    /// Sent as often as needed.
+    is_short: bool,
+    /// A longer one has been read by a try.
+    is_read: Arc<AtomicBool>,
+    _held: [Reservation; 2],
 }
 
 impl RequestBody {
-    /// Reads up to `keep` bytes; a longer body becomes a stream that begins with them.
-    pub async fn take(mut body: Body, keep: u64, until: Instant) -> Result<Self, BodyFailure> {
-        let size = body.size_hint();
-        if body.is_end_stream() {
-            return Ok(Self::Whole(Bytes::new()));
-        }
-        if size.lower() > keep {
-            return Ok(Self::stream(Bytes::new(), body, size));
-        }
-        let mut kept = Bytes::new();
-        loop {
+    /// Takes all of a body, at the latest at `until`.
+    pub async fn take(mut body: Body, terms: &BodyTerms, until: Instant) -> Result<Self, BodyFailure> {
+        let started = clock::now();
+        let mut bytes = BytesMut::new();
+        let (mut short, mut long) = (terms.short.reserve(), terms.long.reserve());
+        while !body.is_end_stream() {
+            let allowed = Duration::from_nanos(terms.rate.allowance_ns(bytes.len() as u64));
+            let until = until.min(started + allowed);
             let frame = timeout_at(until.into(), body.frame()).await.map_err(|_| BodyFailure::TooSlow)?;
-            let Some(frame) = frame else { return Ok(Self::Whole(kept)) };
-            // Trailers of a request that is kept whole are not passed on.
+            let Some(frame) = frame else { break };
+            // Trailers are not passed on.
             let Ok(data) = frame.map_err(|error| BodyFailure::from(&error))?.into_data() else { continue };
-            kept = joined(kept, data);
-            if kept.len() as u64 > keep {
-                return Ok(Self::stream(kept, body, size));
+            let length = (bytes.len() + data.len()) as u64;
+            let room = if length <= terms.keep { &mut short } else { &mut long };
+            if !room.grow(data.len() as u64) {
+                return Err(BodyFailure::NoRoom);
             }
+            bytes.extend_from_slice(&data);
         }
+        let is_short = bytes.len() as u64 <= terms.keep;
+        Ok(Self { bytes: bytes.freeze(), is_short, is_read: Arc::default(), _held: [short, long] })
     }
 
-    fn stream(kept: Bytes, body: Body, size: SizeHint) -> Self {
-        Self::Stream(Arc::new(SharedStream {
-            start: Mutex::new(Some((kept, body))),
-            size,
-            ended: AtomicBool::new(false),
-            failure: Mutex::default(),
-        }))
-    }
-
-    /// The body for one try; `None` when it has been read from before.
+    /// The body for one try; `None` when it has been read and is too long to be sent again.
     pub fn lend(&self) -> Option<Body> {
-        match self {
-            Self::Whole(bytes) => Some(Body::full(bytes.clone())),
-            Self::Stream(stream) if stream.is_untouched() => {
-                Some(Body::other(LentStream { stream: stream.clone(), kept: Bytes::new(), rest: None }))
-            }
-            Self::Stream(_) => None,
+        if self.is_short {
+            return Some(Body::full(self.bytes.clone()));
         }
+        let lent = LentBody { bytes: self.bytes.clone(), is_read: self.is_read.clone() };
+        self.is_unread().then(|| Body::other(lent))
     }
 
     /// Whether it can be sent as often as one likes.
-    pub fn is_whole(&self) -> bool {
-        matches!(self, Self::Whole(_))
+    pub fn is_replayable(&self) -> bool {
+        self.is_short
     }
 
     /// Whether it can be sent for the first time.
-    pub fn is_untouched(&self) -> bool {
-        match self {
-            Self::Whole(_) => true,
-            Self::Stream(stream) => stream.is_untouched(),
-        }
-    }
-
-    /// What the client did wrong while its body was passing through. One that
-    /// was not through when `late` is to blame for that.
-    pub fn failure(&self, late: bool) -> Option<BodyFailure> {
-        let Self::Stream(stream) = self else { return None };
-        let failure = *stream.failure.lock().expect("no panic while held");
-        let stuck = late && !stream.is_untouched() && !stream.ended.load(Ordering::Acquire);
-        failure.or(stuck.then_some(BodyFailure::TooSlow))
+    pub fn is_unread(&self) -> bool {
+        self.is_short || !self.is_read.load(Ordering::Acquire)
     }
 }
 
-fn joined(kept: Bytes, data: Bytes) -> Bytes {
-    if kept.is_empty() {
-        return data;
-    }
-    let mut both = BytesMut::from(kept);
-    both.extend_from_slice(&data);
-    both.freeze()
+/// A long body in the hands of one try, taken over with the first read.
+struct LentBody {
+    bytes: Bytes,
+    is_read: Arc<AtomicBool>,
 }
 
-impl SharedStream {
-    fn is_untouched(&self) -> bool {
-        self.start.lock().expect("no panic while held").is_some()
-    }
-}
-
-/// The stream in the hands of one try, taken over with the first read.
-struct LentStream {
-    stream: Arc<SharedStream>,
-    kept: Bytes,
-    rest: Option<Body>,
-}
-
-impl HttpBody for LentStream {
+impl HttpBody for LentBody {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        if let Some((kept, rest)) = this.stream.start.lock().expect("no panic while held").take() {
-            (this.kept, this.rest) = (kept, Some(rest));
-        }
-        if !this.kept.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.kept)))));
-        }
-        let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(&mut *rest).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => this.stream.ended.store(rest.is_end_stream(), Ordering::Release),
-            None => this.stream.ended.store(true, Ordering::Release),
-            Some(Err(error)) => {
-                *this.stream.failure.lock().expect("no panic while held") = Some(error.into())
-            }
-        }
-        Poll::Ready(frame)
+        self.is_read.store(true, Ordering::Release);
+        let bytes = std::mem::take(&mut self.bytes);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.kept.is_empty() && self.rest.as_ref().is_some_and(HttpBody::is_end_stream)
+        self.bytes.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.rest {
-            // hyper reads it before the first byte, to frame the request.
-            None => self.stream.size,
-            Some(rest) => {
-                let mut hint = SizeHint::new();
-                let kept = self.kept.len() as u64;
-                hint.set_lower(kept + rest.size_hint().lower());
-                if let Some(upper) = rest.size_hint().upper() {
-                    hint.set_upper(kept + upper);
-                }
-                hint
-            }
-        }
+        SizeHint::with_exact(self.bytes.len() as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
     use http_body_util::StreamBody;
-    use runtime::clock;
+    use policy::units::HumanDuration;
 
     use super::*;
 
@@ -207,8 +155,14 @@ mod tests {
         Body::other(StreamBody::new(stream::iter(frames)))
     }
 
-    async fn take(body: Body, keep: u64) -> Result<RequestBody, BodyFailure> {
-        RequestBody::take(body, keep, clock::now() + Duration::from_secs(10)).await
+    /// Bodies of five bytes are short; of ten, there is room for one.
+    fn terms() -> BodyTerms {
+        let rate = MinimumRate { grace: HumanDuration::from_millis(2_000), bytes_per_s: 1 };
+        BodyTerms { keep: 5, rate, short: BodyBudget::new(10), long: BodyBudget::new(10) }
+    }
+
+    async fn take(body: Body, terms: &BodyTerms) -> Result<RequestBody, BodyFailure> {
+        RequestBody::take(body, terms, clock::now() + Duration::from_secs(10)).await
     }
 
     async fn read(body: &RequestBody) -> Option<Bytes> {
@@ -216,45 +170,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_small_body_is_sent_as_often_as_one_likes() {
-        for body in [Body::full("hello"), chunked(&["he", "llo"]), chunked(&["hello"])] {
-            let body = take(body, 5).await.expect("small");
-            assert!(body.is_whole());
+    async fn a_short_body_is_sent_as_often_as_one_likes() {
+        for body in
+            [Body::full("hello"), chunked(&["he", "llo"]), chunked(&["hello"]), chunked(&["", "hello"])]
+        {
+            let body = take(body, &terms()).await.expect("short");
+            assert!(body.is_replayable());
             assert_eq!(read(&body).await.as_deref(), Some(&b"hello"[..]));
             assert_eq!(read(&body).await.as_deref(), Some(&b"hello"[..]));
         }
     }
 
     #[tokio::test]
-    async fn a_large_body_is_lent_again_until_it_is_read() {
+    async fn a_long_body_is_lent_again_until_it_is_read() {
         for body in [Body::full("hello!"), chunked(&["he", "llo!"]), chunked(&["h", "ello", "!"])] {
-            let body = take(body, 5).await.expect("not too large");
-            assert!(!body.is_whole());
-            drop(body.lend().expect("untouched"));
-            assert_eq!(body.failure(true), None, "none of it was read yet");
+            let body = take(body, &terms()).await.expect("not too large");
+            assert!(!body.is_replayable());
+            drop(body.lend().expect("unread"));
+            assert_eq!(body.lend().expect("unread").size_hint().exact(), Some(6));
             assert_eq!(read(&body).await.as_deref(), Some(&b"hello!"[..]));
-            assert!(body.lend().is_none());
-            assert_eq!(body.failure(true), None, "it came through");
+            assert!(body.lend().is_none() && !body.is_unread());
         }
     }
 
     #[tokio::test]
-    async fn a_known_length_stays_known() {
-        let body = take(Body::full("hello!"), 5).await.expect("not too large");
-        assert_eq!(body.lend().expect("untouched").size_hint().exact(), Some(6));
+    async fn too_much_is_noticed_while_reading() {
+        let body = chunked(&["hell", "o!"]).limited(4);
+        assert_eq!(take(body, &terms()).await.err(), Some(BodyFailure::TooLarge));
     }
 
     #[tokio::test]
-    async fn too_much_is_noticed_while_reading_and_while_streaming() {
-        assert_eq!(take(chunked(&["hell", "o!"]).limited(4), 5).await.err(), Some(BodyFailure::TooLarge));
-        let body = take(chunked(&["hello!", "!!"]).limited(7), 5).await.expect("the first piece fits");
-        assert!(body.lend().expect("untouched").bytes(100).await.is_err());
-        assert_eq!(body.failure(false), Some(BodyFailure::TooLarge));
+    async fn bodies_share_a_bounded_room_and_give_it_back() {
+        let terms = terms();
+        let first = take(chunked(&["12345678"]), &terms).await.expect("eight of ten");
+        assert_eq!(take(chunked(&["123456"]), &terms).await.err(), Some(BodyFailure::NoRoom));
+        let _short = take(chunked(&["12345"]), &terms).await.expect("short ones have a room of their own");
+        drop(first);
+        take(chunked(&["123456"]), &terms).await.expect("there is room again");
+        assert_eq!(terms.long.held(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_is_to_blame() {
+    async fn a_body_must_keep_its_rate() {
         let silent = || Body::other(StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyError>>()));
-        assert_eq!(take(silent(), 5).await.err(), Some(BodyFailure::TooSlow));
+        assert_eq!(take(silent(), &terms()).await.err(), Some(BodyFailure::TooSlow));
+        // One byte each 1.6 s, where one a second is the least after the first two: the second is late.
+        let dripping = stream::iter(0..3).then(|_| async {
+            tokio::time::sleep(Duration::from_millis(1_600)).await;
+            Ok::<_, BodyError>(Frame::data(Bytes::from_static(b"x")))
+        });
+        let dripping = Body::other(StreamBody::new(Box::pin(dripping)));
+        assert_eq!(take(dripping, &terms()).await.err(), Some(BodyFailure::TooSlow));
     }
 }

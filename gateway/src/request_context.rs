@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use contract::hash::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Deadline, TraceContext};
-use http::header::{EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use policy::deadline::remaining_ms;
@@ -38,7 +38,13 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
     }
     let host = match sanitize::host(head.version, &head.uri, &head.headers) {
         Ok(host) => host,
-        Err(_) => return no(StatusCode::BAD_REQUEST, "host_invalid", "send exactly one `Host`"),
+        Err(_) => {
+            return no(
+                StatusCode::BAD_REQUEST,
+                "host_invalid",
+                "send exactly one `Host`: a name or an address, and perhaps a port",
+            );
+        }
     };
     if head.method == Method::OPTIONS && head.uri.path() == "*" {
         return Ok(host);
@@ -55,6 +61,10 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
             "only `100-continue` can be expected here",
         );
     }
+    if headers::idempotency_key(&head.headers).is_err() {
+        let message = "send one Idempotency-Key of 1 to 128 visible ASCII characters, e.g. a UUID";
+        return no(StatusCode::BAD_REQUEST, "key_invalid", message);
+    }
     Ok(host)
 }
 
@@ -70,6 +80,10 @@ pub(crate) struct RequestContext {
     /// `None` when the client has stopped waiting already.
     pub deadline: Option<Deadline>,
     pub idempotency: Idempotency,
+    /// Whether the client sends its body only when it is asked to (RFC 9110, section 10.1.1).
+    pub expects_continue: bool,
+    /// Whether its content means nothing, and is not passed on (RFC 9110, section 9.3.1): it only reads.
+    pub ignores_content: bool,
     pub trace: TraceContext,
     /// The key of all dice that are thrown for this request.
     pub request: u64,
@@ -85,11 +99,16 @@ impl RequestContext {
     ) -> Self {
         let given = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let budget = remaining_ms(given(&headers::DEADLINE), target.route.deadline_ms);
-        let deadline = budget.map(|ms| Deadline::after(arrived, std::time::Duration::from_millis(ms)));
+        let deadline = budget.map(|ms| {
+            let deadline = Deadline::after(arrived, std::time::Duration::from_millis(ms));
+            if ms < target.route.deadline_ms { deadline.chosen_by_client() } else { deadline }
+        });
         let request = request_id(&head.headers);
         let trace = headers::trace(&head.headers);
+        // One that cannot be used has been refused.
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
+        let expects_continue = head.headers.contains_key(EXPECT);
         let peer =
             head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
 
@@ -97,6 +116,10 @@ impl RequestContext {
         sanitize::strip_claims(&mut head.headers);
         for name in [EXPECT, HOST, headers::DEADLINE, headers::TRACEPARENT] {
             head.headers.remove(name);
+        }
+        let ignores_content = target.route.max_body == 0 && head.method.is_safe();
+        if ignores_content {
+            head.headers.remove(CONTENT_LENGTH);
         }
         sanitize::forwarded(&mut head.headers, peer, host.as_ref());
         head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
@@ -110,9 +133,16 @@ impl RequestContext {
             headers: head.headers,
             deadline,
             idempotency,
+            expects_continue,
+            ignores_content,
             trace,
             request,
         }
+    }
+
+    /// The client's headers, as they are passed on.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The request as one try sends it. `to` is the `Host` of the endpoint that is asked;
@@ -128,6 +158,7 @@ impl RequestContext {
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
         fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.deadline_ms));
+        headers::write_chooser(attempt_headers.by_client, &mut fields);
         if attempt_headers.attempt > 0 {
             fields.insert(headers::ATTEMPT, HeaderValue::from(u16::from(attempt_headers.attempt)));
         }
@@ -154,6 +185,8 @@ impl RequestContext {
 pub(crate) struct AttemptHeaders {
     /// Remaining time of this try, milliseconds.
     pub deadline_ms: u64,
+    /// Whether the client chose it.
+    pub by_client: bool,
     /// Tries before it.
     pub attempt: u8,
     /// The span of this try.
@@ -165,7 +198,8 @@ impl AttemptHeaders {
     pub fn first(until: Deadline, now: Instant, trace: TraceContext) -> Self {
         let left = until.remaining(now).unwrap_or_default();
         // Rounded up: a callee must not give up before its caller does.
-        Self { deadline_ms: left.as_micros().div_ceil(1_000) as u64, attempt: 0, trace }
+        let deadline_ms = left.as_micros().div_ceil(1_000) as u64;
+        Self { deadline_ms, by_client: until.is_chosen_by_client(), attempt: 0, trace }
     }
 }
 
@@ -222,6 +256,8 @@ mod tests {
         check("OPTIONS", "*", &[host], 0);
         check("POST", "/v1/feed", &[host, ("expect", "100-Continue")], 0);
         check("POST", "/v1/feed", &[host, ("expect", "a pony")], 417);
+        check("POST", "/v1/feed", &[host, ("idempotency-key", "k")], 0);
+        check("POST", "/v1/feed", &[host, ("idempotency-key", "")], 400);
     }
 
     #[test]

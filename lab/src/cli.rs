@@ -397,6 +397,9 @@ pub struct Up {
     /// Level of telemetry: off, metrics, sampled(0.1) or full.
     #[arg(long, default_value = "full")]
     pub telemetry: String,
+    /// Do not limit clients by address: for load from one machine. Limits by account and in all stay.
+    #[arg(long)]
+    pub no_address_limits: bool,
 }
 
 /// `cleave node`.

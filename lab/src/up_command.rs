@@ -68,6 +68,7 @@ pub fn up(args: &cli::Up) -> ExitCode {
         program,
         telemetry,
         public: args.public,
+        limits_per_address: !args.no_address_limits,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -86,7 +86,7 @@ impl UserPool {
     /// The users of a plan.
     pub fn new(plan: &LoadPlan) -> Self {
         let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
-        let identity = Identity::new(plan.secret.as_bytes());
+        let identity = Identity::new(plan.secret.as_bytes()).expect("the plan of a run has its secret");
         let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
         let trial = TrialData::of(&data);
         let shared = Shared {

@@ -28,6 +28,7 @@ pub struct TestGateway {
     pub gateway: Gateway,
     pub addr: SocketAddr,
     pub admin: SocketAddr,
+    server: Server,
 }
 
 /// How a gateway differs from the defaults.
@@ -55,7 +56,12 @@ impl TestGateway {
         let serving = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
         let server = gateway.serve(&tasks, listen().await, serving);
         let admin = serve::serve(&tasks, listen().await, gateway.admin(None), serve::Options::default());
-        Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, gateway }
+        Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, gateway, server }
+    }
+
+    /// Connections of clients that are open now.
+    pub fn gateway_connections(&self) -> usize {
+        self.server.connections()
     }
 }
 

@@ -3,13 +3,23 @@
 use gateway::Upstream;
 use serde_json::json;
 
-use crate::fixture::{Hits, TestGateway, cluster_of, copy, echo};
+use crate::fixture::{Hits, TestGateway, Tuning, cluster_of, copy, echo, routes};
 use crate::raw_client::{RawConnection, exchange, request};
 
 async fn fixture(hits: &Hits) -> (TestGateway, runtime::Tasks) {
     let tasks = runtime::Tasks::new();
     let copy = copy(&tasks, echo(hits.clone())).await;
     (TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await, tasks)
+}
+
+/// The same, whose routes take no content.
+async fn reading(hits: &Hits) -> (TestGateway, runtime::Tasks) {
+    let tasks = runtime::Tasks::new();
+    let copy = copy(&tasks, echo(hits.clone())).await;
+    let mut routes = routes();
+    routes.iter_mut().for_each(|route| route.max_body = 0);
+    let tuning = Tuning { routes: Some(routes), ..Tuning::default() };
+    (TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
 }
 
 #[tokio::test]
@@ -58,6 +68,12 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
     let close = [
         ("GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400, "host_invalid"),
         ("GET /v1/echo/7 HTTP/1.1\r\n\r\n", 400, "host_invalid"),
+        ("GET /v1/echo/7 HTTP/1.1\r\nhost:\r\n\r\n", 400, "host_invalid"),
+        ("GET /v1/echo/7 HTTP/1.1\r\nhost: a b\r\n\r\n", 400, "host_invalid"),
+        ("GET /v1/echo/7 HTTP/1.1\r\nhost: a/b\r\n\r\n", 400, "host_invalid"),
+        ("GET /v1/echo/7 HTTP/1.1\r\nhost: [::1\r\n\r\n", 400, "host_invalid"),
+        ("GET /v1/echo/7 HTTP/1.1\r\nhost: a:99999\r\n\r\n", 400, "host_invalid"),
+        ("GET http://a..b/v1/echo/7 HTTP/1.1\r\nhost: a\r\n\r\n", 400, "host_invalid"),
         ("GET /v1/echo/a%2fb HTTP/1.1\r\nhost: a\r\n\r\n", 400, "path_invalid"),
         ("GET /v1/../v1/echo/7 HTTP/1.1\r\nhost: a\r\n\r\n", 400, "path_invalid"),
         ("GET /v1/%2e%2e/call/secret HTTP/1.1\r\nhost: a\r\n\r\n", 400, "path_invalid"),
@@ -110,6 +126,32 @@ async fn what_is_unusual_and_sound_is_served() {
     let answer = line.receive(false).await.expect("an answer");
     assert_eq!((answer.status, &answer.json()["length"]), (200, &json!(0)));
     assert!(line.receive(false).await.is_none(), "one answer, and the connection is over");
+}
+
+#[tokio::test]
+async fn the_content_of_a_read_means_nothing_and_is_no_second_request() {
+    let hits = Hits::default();
+    let (fixture, _tasks) = reading(&hits).await;
+    let inner = "GET /v1/echo/inner HTTP/1.1\r\nhost: a\r\n\r\n";
+    let length = inner.len();
+    for raw in [
+        format!("GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{inner}"),
+        format!(
+            "GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{inner}\r\n0\r\n\r\n"
+        ),
+    ] {
+        let before = hits.count();
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(raw + "GET /v1/echo/8 HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        for id in [7, 8] {
+            let answer = line.receive(false).await.expect("an answer");
+            assert_eq!(answer.json()["uri"], format!("/v1/echo/{id}"));
+            assert_eq!(answer.json()["length"], 0, "it is not passed on");
+        }
+        assert_eq!(hits.count(), before + 2);
+    }
+    let large = "GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
+    assert_eq!(exchange(fixture.addr, large).await.status, 413);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod balance;
 mod drain;
 mod fixture;
 mod hygiene;
+mod isolation;
 mod metrics;
 mod outcomes;
 mod policies;

@@ -1,6 +1,7 @@
 //! Upstreams that misbehave on the wire.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use gateway::Upstream;
 use runtime::{ShutdownPolicy, Tasks};
@@ -33,6 +34,10 @@ async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
         (b"HTTP/1.1 200 OK\r\ncontent-le", 502, true),
         (b"not HTTP at all\r\n\r\n", 502, true),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx", 502, true),
+        // Of two lengths a reader may believe either: no half of it may look whole.
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfull\r\n0\r\n\r\n", 502, true),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\nfull", 502, true),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nraw", 502, true),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", 200, false),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", 200, false),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfull", 200, true),
@@ -42,11 +47,8 @@ async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
         let mut line = RawConnection::open(fixture.addr).await;
         line.send(request("GET", "/v1/echo/7", "", b"")).await;
         let text = String::from_utf8_lossy(stated);
-        match line.receive(false).await {
-            Some(answer) => assert_eq!((answer.status, answer.whole), (status, whole), "{text}: {answer:?}"),
-            // The head was still in our buffer when the rest was lost.
-            None => assert!(!whole, "{text}"),
-        }
+        let answer = line.receive(false).await.expect("a head, however the rest was lost");
+        assert_eq!((answer.status, answer.whole), (status, whole), "{text}: {answer:?}");
     }
 }
 
@@ -63,4 +65,45 @@ async fn endless_interim_answers_end_at_the_deadline() {
     });
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[addr]))).await;
     assert_eq!(get(fixture.addr, "/v1/slow").await.status, 504);
+}
+
+/// A body that never stops coming, a byte each 20 ms, or after the first not at all.
+async fn dripping(tasks: &Tasks, goes_on: bool) -> SocketAddr {
+    let listener = listen().await;
+    let addr = listener.local_addr().expect("bound");
+    tasks.spawn("test.dripping", ShutdownPolicy::Cancel, async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut request = [0; 4_096];
+            if !stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                continue;
+            }
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nx";
+            let mut alive = stream.write_all(head).await.is_ok();
+            while alive {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                alive = if goes_on {
+                    stream.write_all(b"x").await.is_ok()
+                } else {
+                    stream.read(&mut request).await.is_ok_and(|read| read > 0)
+                };
+            }
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn a_dripping_answer_is_cut_at_the_deadline_of_its_route() {
+    let tasks = Tasks::new();
+    for goes_on in [true, false] {
+        let upstream = Upstream::Cluster(cluster_of(&[dripping(&tasks, goes_on).await]));
+        let fixture = TestGateway::open(upstream).await;
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(request("GET", "/v1/slow", "", b"")).await;
+        // `receive` fails after ten seconds, and the body would take 2,000.
+        let answer = line.receive(false).await.expect("its head came at once");
+        assert_eq!((answer.status, answer.whole), (200, false), "{goes_on}");
+        assert!(line.is_closed().await, "and the connection is cut");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Waiting longer than this for anything is a failure.
@@ -46,6 +46,25 @@ impl RawConnection {
         let stream = TcpStream::connect(addr).await.expect("connects");
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, ahead: Vec::new() }
+    }
+
+    /// One that takes in no more than a few kilobytes before it reads.
+    pub async fn open_narrow(addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("a socket option");
+        let stream = socket.connect(addr).await.expect("connects");
+        Self { stream, ahead: Vec::new() }
+    }
+
+    /// The first line of what has come, which is then gone as far as its head; an interim answer counts.
+    pub async fn first_line(&mut self) -> String {
+        self.receive_head().await;
+        let head = String::from_utf8_lossy(&self.ahead).into_owned();
+        if head.starts_with("HTTP/1.1 100") {
+            let end = find(&self.ahead, b"\r\n\r\n").expect("a head") + 4;
+            self.ahead.drain(..end);
+        }
+        head.lines().next().unwrap_or_default().to_owned()
     }
 
     pub async fn send(&mut self, raw: impl AsRef<[u8]>) {

@@ -91,6 +91,28 @@ async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_used_is_refused_and_not_ignored() {
+    let hits = Hits::default();
+    let (fixture, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;
+    for keys in [
+        &b"idempotency-key: cl\xc3\xa9\r\n"[..],
+        b"idempotency-key: \xff\r\n",
+        b"idempotency-key:\r\n",
+        b"idempotency-key: a\tb\r\n",
+        b"idempotency-key: one\r\nidempotency-key: two\r\n",
+    ] {
+        let raw =
+            [&b"POST /v1/echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n"[..], keys, b"\r\nx"].concat();
+        let answer = exchange(fixture.addr, &raw).await;
+        let text = String::from_utf8_lossy(keys);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "key_invalid"), "{text}");
+    }
+    let long = format!("idempotency-key: {}\r\n", "k".repeat(129));
+    assert_eq!(post(fixture.addr, "/v1/echo", &long, b"x").await.code(), "key_invalid");
+    assert_eq!(hits.count(), 0);
+}
+
+#[tokio::test]
 async fn an_error_of_the_component_is_an_answer() {
     let hits = Hits::default();
     let (fixture, _tasks) = behind(failing(1, 500, hits.clone()), three_tries()).await;

@@ -16,6 +16,13 @@ pub struct Identity {
     rules: Validation,
 }
 
+/// Tokens cannot be signed with nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the secret that signs users' tokens is empty; give --secret or CLEAVE_SECRET, the same for all services"
+)]
+pub struct EmptySecret;
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     sub: Principal,
@@ -24,12 +31,22 @@ struct Claims {
 
 impl Identity {
     /// An identity around the run's secret.
-    pub fn new(secret: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// For an empty secret, with which anyone could sign.
+    pub fn new(secret: &[u8]) -> Result<Self, EmptySecret> {
+        if secret.is_empty() {
+            return Err(EmptySecret);
+        }
         hmac::install();
         let mut rules = Validation::new(Algorithm::HS256);
         rules.leeway = 0;
         rules.set_required_spec_claims(&["exp", "sub"]);
-        Self { signing: EncodingKey::from_secret(secret), checking: DecodingKey::from_secret(secret), rules }
+        Ok(Self {
+            signing: EncodingKey::from_secret(secret),
+            checking: DecodingKey::from_secret(secret),
+            rules,
+        })
     }
 
     /// A token that speaks for `principal` for four hours.
@@ -64,10 +81,10 @@ mod tests {
 
     #[test]
     fn a_token_speaks_for_its_user_and_no_other_secret_accepts_it() {
-        let ours = Identity::new(b"one secret");
+        let ours = Identity::new(b"one secret").expect("a secret");
         let token = ours.token(Principal::new(7)).expect("signs");
         assert_eq!(ours.check(&token).expect("accepts"), Principal::new(7));
-        let theirs = Identity::new(b"another secret");
+        let theirs = Identity::new(b"another secret").expect("a secret");
         assert_eq!(theirs.check(&token).expect_err("refuses").code, "token_invalid");
     }
 
@@ -75,6 +92,7 @@ mod tests {
     fn an_unsigned_token_is_refused() {
         // {"alg":"none"} . {"sub":"0000000000007","exp":4102444800}
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIwMDAwMDAwMDAwMDA3IiwiZXhwIjo0MTAyNDQ0ODAwfQ.";
-        assert!(Identity::new(b"secret").check(unsigned).is_err());
+        assert!(Identity::new(b"secret").expect("a secret").check(unsigned).is_err());
+        assert!(Identity::new(b"").is_err(), "nor can one be signed with nothing");
     }
 }

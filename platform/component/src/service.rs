@@ -18,22 +18,30 @@ pub struct Route {
     pub max_body: u64,
     /// Longest useful wait, milliseconds.
     pub deadline_ms: u64,
+    /// Whether it takes a user's token: the door reads no body of a request without one.
+    pub authenticated: bool,
 }
 
 impl Route {
     /// A route that reads no body and answers within 2 s or not at all.
     pub const fn read(method: &'static str, path: &'static str) -> Self {
-        Self { method, path, max_body: 0, deadline_ms: 2_000 }
+        Self { method, path, max_body: 0, deadline_ms: 2_000, authenticated: false }
     }
 
     /// A route that reads a small JSON body.
     pub const fn write(method: &'static str, path: &'static str) -> Self {
-        Self { method, path, max_body: 64 * 1024, deadline_ms: 2_000 }
+        Self { method, path, max_body: 64 * 1024, deadline_ms: 2_000, authenticated: false }
     }
 
     /// A route that takes a file.
     pub const fn upload(method: &'static str, path: &'static str, max_body: u64) -> Self {
-        Self { method, path, max_body, deadline_ms: 10_000 }
+        Self { method, path, max_body, deadline_ms: 10_000, authenticated: false }
+    }
+
+    /// The same, for users with a token alone.
+    #[must_use]
+    pub const fn authenticated(self) -> Self {
+        Self { authenticated: true, ..self }
     }
 }
 

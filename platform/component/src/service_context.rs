@@ -24,6 +24,9 @@ pub struct Settings {
     pub calls_in_transaction: bool,
     /// Memory cost of argon2, KiB.
     pub argon2_kib: u32,
+    /// Whether clients are limited by address, besides by user and in all. Off where all come from
+    /// one, as in a run, whose load has one generator.
+    pub limits_per_address: bool,
 }
 
 impl Default for Settings {
@@ -35,6 +38,7 @@ impl Default for Settings {
             outbox: true,
             calls_in_transaction: false,
             argon2_kib: 7 * 1024,
+            limits_per_address: true,
         }
     }
 }

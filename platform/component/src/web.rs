@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::{CallContext, Principal, Refusal, RefusalKind};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,9 @@ impl IntoResponse for RefusalResponse {
         if let Some(wait) = self.0.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(round_up_seconds(wait)));
         }
+        if self.0.is_shed {
+            response.headers_mut().insert(transport::headers::SHED, HeaderValue::from_static("1"));
+        }
         response
     }
 }
@@ -62,16 +65,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = RefusalResponse;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RefusalResponse> {
+        transport::headers::idempotency_key(&parts.headers)?;
         let mut cx = transport::headers::public_context(&parts.headers);
-        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+        if parts.headers.contains_key(AUTHORIZATION) {
             let identity = parts
                 .extensions
                 .get::<Arc<Identity>>()
                 .ok_or_else(|| Refusal::internal("the process has no identity to check tokens with"))?;
-            cx.principal = Some(identity.check(bearer(value)?)?);
+            cx.principal = Some(authenticate(identity, &parts.headers)?);
         }
         Ok(Self(cx))
     }
+}
+
+/// The user whose token a request carries.
+///
+/// # Errors
+/// 401 without a token, and for one that is forged, expired or malformed.
+pub fn authenticate(identity: &Identity, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    let token = headers.get(AUTHORIZATION).ok_or_else(Refusal::unauthenticated)?;
+    identity.check(bearer(token)?)
 }
 
 /// Like [`Caller`], where a token is required.
@@ -91,31 +104,13 @@ impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedCaller {
 /// Without one the write happens, and a repeat happens again.
 pub struct AuthenticatedWriter(pub CallContext, pub Principal);
 
-/// Longest `Idempotency-Key`, bytes: a UUID with room to spare.
-const MAX_KEY_BYTES: usize = 128;
-
 impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedWriter {
     type Rejection = RefusalResponse;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RefusalResponse> {
         let AuthenticatedCaller(cx, principal) =
             AuthenticatedCaller::from_request_parts(parts, state).await?;
-        check_key(&cx)?;
         Ok(Self(cx, principal))
-    }
-}
-
-/// The key's length is bounded, since it becomes a database key.
-///
-/// # Errors
-/// 400 for a key that is empty or too long.
-pub fn check_key(cx: &CallContext) -> Result<(), Refusal> {
-    match &cx.key {
-        Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES => Err(Refusal::bad_request(
-            "key_invalid",
-            format!("an Idempotency-Key has 1 to {MAX_KEY_BYTES} bytes; send a UUID"),
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -8,17 +8,40 @@ use crate::{ComponentName, Principal};
 /// The moment after which no caller waits for the answer. It travels as *remaining*
 /// milliseconds (`x-deadline-ms`), so clocks are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(Instant);
+pub struct Deadline {
+    at: Instant,
+    chooser: Chooser,
+}
+
+/// Who set a deadline: of two at one instant, the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Chooser {
+    /// A route, or a policy of ours.
+    Suite,
+    /// The client, who waits for less than the route allows.
+    Client,
+}
 
 impl Deadline {
     /// A deadline `budget` from `now`.
     pub fn after(now: Instant, budget: Duration) -> Self {
-        Self(now + budget)
+        Self { at: now + budget, chooser: Chooser::Suite }
+    }
+
+    /// The same instant, chosen by the client: that it passes says nothing about any callee.
+    #[must_use]
+    pub fn chosen_by_client(self) -> Self {
+        Self { chooser: Chooser::Client, ..self }
+    }
+
+    /// Whether the client waits for less than the suite would let it.
+    pub fn is_chosen_by_client(self) -> bool {
+        self.chooser == Chooser::Client
     }
 
     /// Time left, or `None` once it has passed.
     pub fn remaining(self, now: Instant) -> Option<Duration> {
-        self.0.checked_duration_since(now).filter(|left| !left.is_zero())
+        self.at.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
     /// The earlier of the two.
@@ -28,7 +51,7 @@ impl Deadline {
 
     /// The instant itself.
     pub fn instant(self) -> Instant {
-        self.0
+        self.at
     }
 }
 
@@ -151,5 +174,9 @@ mod tests {
         let deadline = Deadline::after(now, Duration::from_millis(5));
         assert_eq!(deadline.remaining(now), Some(Duration::from_millis(5)));
         assert_eq!(deadline.remaining(now + Duration::from_millis(5)), None);
+        let theirs = Deadline::after(now, Duration::from_millis(3)).chosen_by_client();
+        assert!(deadline.earlier(theirs).is_chosen_by_client(), "the earlier of two is the one that counts");
+        let ours = Deadline::after(now, Duration::from_millis(2));
+        assert!(!theirs.earlier(ours).is_chosen_by_client());
     }
 }

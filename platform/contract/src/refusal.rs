@@ -101,6 +101,10 @@ pub struct Refusal {
     /// When to come back, for `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// Whether it protects a callee that is well from more than it can take: such a refusal
+    /// is no failure of the callee to a breaker or to ejection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shed: bool,
 }
 
 impl Refusal {
@@ -110,7 +114,7 @@ impl Refusal {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { kind, code: code.into(), message: message.into(), retry_after: None }
+        Self { kind, code: code.into(), message: message.into(), retry_after: None, is_shed: false }
     }
 
     /// 404 for a thing of this name.
@@ -140,6 +144,15 @@ impl Refusal {
     /// 503: nothing was done.
     pub fn unavailable(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RefusalKind::Unavailable, code, message)
+    }
+
+    /// 503: nothing was done, since as much is under way as may be.
+    pub fn shed(
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        Self { retry_after, is_shed: true, ..Self::unavailable(code, message) }
     }
 
     /// 500. The cause goes to the log, not to the caller.

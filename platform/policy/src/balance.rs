@@ -16,6 +16,9 @@ pub const PENALTY_MAX_NS: u64 = 30_000_000_000;
 pub const SLOW_START_NS: u64 = 5_000_000_000;
 /// Share it starts with.
 const SLOW_START_FROM: f64 = 0.1;
+/// An endpoint that has not been taken out for so long is forgiven one of the times it was
+/// (Envoy: one an interval of 10 s).
+pub const FORGIVEN_AFTER_NS: u64 = 10_000_000_000;
 /// Below this share of healthy endpoints, health is ignored: better some than none.
 pub const PANIC_BELOW: f64 = 0.5;
 
@@ -87,11 +90,17 @@ impl EndpointLoad {
         self.observe(now_ns, took_ns as f64);
     }
 
-    /// It failed: 429, 5xx, no connection, no answer in time. Counted as slow.
-    pub fn failed(&self, now_ns: u64, took_ns: u64, retry_after_ns: Option<u64>) {
-        self.fail_streak.fetch_add(1, Ordering::Relaxed);
+    /// It refused to protect itself. Counted as slow, so that others are asked first, and not
+    /// as a failure: it is well.
+    pub fn shed(&self, now_ns: u64, took_ns: u64, retry_after_ns: Option<u64>) {
         let penalty = PENALTY_NS.max(retry_after_ns.unwrap_or(0)).min(PENALTY_MAX_NS);
         self.observe(now_ns, took_ns.max(penalty) as f64);
+    }
+
+    /// It failed: 5xx, no connection, no answer in time. Counted as slow.
+    pub fn failed(&self, now_ns: u64, took_ns: u64, retry_after_ns: Option<u64>) {
+        self.fail_streak.fetch_add(1, Ordering::Relaxed);
+        self.shed(now_ns, took_ns, retry_after_ns);
     }
 
     /// Failures in a row.
@@ -137,11 +146,11 @@ impl EndpointLoad {
     }
 
     /// Takes it out until `until_ns`; it returns with a ramp.
-    pub fn eject(&self, until_ns: u64) {
+    pub fn eject(&self, now_ns: u64, until_ns: u64) {
+        self.ejections.store(self.ejections(now_ns) + 1, Ordering::Relaxed);
         self.ejected_until_ns.store(until_ns, Ordering::Relaxed);
         self.joined_ns.store(until_ns, Ordering::Relaxed);
         self.fail_streak.store(0, Ordering::Relaxed);
-        self.ejections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it is out.
@@ -149,9 +158,11 @@ impl EndpointLoad {
         self.ejected_until_ns.load(Ordering::Relaxed) > now_ns
     }
 
-    /// Times it was taken out.
-    pub fn ejections(&self) -> u32 {
-        self.ejections.load(Ordering::Relaxed)
+    /// Times it was taken out, those forgiven since left out.
+    pub fn ejections(&self, now_ns: u64) -> u32 {
+        let well_ns = now_ns.saturating_sub(self.ejected_until_ns.load(Ordering::Relaxed));
+        let forgiven = u32::try_from(well_ns / FORGIVEN_AFTER_NS).unwrap_or(u32::MAX);
+        self.ejections.load(Ordering::Relaxed).saturating_sub(forgiven)
     }
 }
 
@@ -277,10 +288,10 @@ mod tests {
     #[test]
     fn an_ejected_endpoint_rests_until_too_many_are() {
         let loads = endpoints(4);
-        loads[0].eject(10 * SECOND);
+        loads[0].eject(0, 10 * SECOND);
         assert_eq!(shares(&loads, SECOND, None)[0], 0);
-        loads[1].eject(10 * SECOND);
-        loads[2].eject(10 * SECOND);
+        loads[1].eject(0, 10 * SECOND);
+        loads[2].eject(0, 10 * SECOND);
         assert!(shares(&loads, SECOND, None)[0] > 0, "panic: three of four are out, so all are used");
         assert!(!loads[0].is_ejected(10 * SECOND));
     }

@@ -237,7 +237,9 @@ impl Breaker {
         Permission::Granted(Generation(self.generation))
     }
 
-    /// How an admitted call ended.
+    /// How an admitted call ended. Only a failure opens it: a success that fills the window,
+    /// or comes as the good calls before it age out, is no reason to (resilience4j evaluates
+    /// after every call; Envoy on failures alone).
     pub fn on_result(&mut self, now_ns: u64, generation: Generation, ok: bool) {
         if generation.0 != self.generation {
             return;
@@ -247,8 +249,7 @@ impl Breaker {
                 self.record(now_ns, !ok);
                 let (calls, failures) = self.count(now_ns);
                 let full = calls >= self.options.minimum.min(self.window_calls());
-                if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) && failures > 0
-                {
+                if !ok && full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) {
                     self.open(now_ns);
                 }
             }
@@ -370,9 +371,11 @@ mod tests {
     fn it_opens_rests_probes_and_closes() {
         let mut breaker = breaker("20 calls");
         for call in 0..20 {
-            calls(&mut breaker, 1, 0, call % 2 == 0);
+            calls(&mut breaker, 1, 0, call % 2 == 1);
         }
-        assert_eq!(breaker.state(), BreakerState::Open, "ten of twenty failed");
+        assert_eq!(breaker.state(), BreakerState::Closed, "the twentieth went well");
+        calls(&mut breaker, 1, 0, false);
+        assert_eq!(breaker.state(), BreakerState::Open, "ten of the last twenty failed");
         assert_eq!(breaker.admit(SECOND), Permission::Denied(4 * SECOND));
         let later = 5 * SECOND;
         let probes = [0; 3].map(|_| admitted(&mut breaker, later));
@@ -428,6 +431,20 @@ mod tests {
         breaker.on_result(later, probe, true);
         calls(&mut breaker, 2, later, true);
         assert_eq!(breaker.state(), BreakerState::Closed, "three probes do");
+    }
+
+    #[test]
+    fn a_success_never_opens_it_however_the_window_turns() {
+        let mut breaker = breaker("10s");
+        // Good calls for two seconds, failures for two, and good ones again: at 12 s only failures are left.
+        calls(&mut breaker, 150, SECOND, true);
+        calls(&mut breaker, 120, 4 * SECOND, false);
+        for second in 5..14 {
+            calls(&mut breaker, 1, second * SECOND, true);
+            assert_eq!(breaker.state(), BreakerState::Closed, "second {second}");
+        }
+        calls(&mut breaker, 1, 15 * SECOND, false);
+        assert_eq!(breaker.state(), BreakerState::Closed, "and these have aged as well");
     }
 
     #[test]

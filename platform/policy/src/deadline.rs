@@ -5,13 +5,15 @@ pub const MIN_DEADLINE_MS: u64 = 1;
 /// Longest, ms.
 pub const MAX_DEADLINE_MS: u64 = 30_000;
 
-/// The time a request has, ms: the client's word, at most the route's. Garbage
-/// counts as no word. `None` when the client has stopped waiting.
+/// The time a request has, ms: the client's word, at most the route's. What is not
+/// digits alone, such as `-1`, is garbage and counts as no word; more than fits a number is
+/// more than the route's. `None` when the client has stopped waiting.
 pub fn remaining_ms(header: Option<&str>, route_ms: u64) -> Option<u64> {
     let route_ms = route_ms.clamp(MIN_DEADLINE_MS, MAX_DEADLINE_MS);
-    match header.map(str::trim).map(str::parse::<i64>) {
-        Some(Ok(given)) if given <= 0 => None,
-        Some(Ok(given)) => Some(given.unsigned_abs().min(route_ms)),
+    let digits = |given: &&str| !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
+    match header.map(str::trim).filter(digits).map(str::parse::<u64>) {
+        Some(Ok(0)) => None,
+        Some(Ok(given)) => Some(given.min(route_ms)),
         Some(Err(_)) | None => Some(route_ms),
     }
 }
@@ -42,8 +44,12 @@ mod tests {
             (Some("999999999"), Some(2_000)),
             (Some("abc"), Some(2_000)),
             (Some(""), Some(2_000)),
+            (Some("-1"), Some(2_000)),
+            (Some("+5"), Some(2_000)),
+            (Some("1.5"), Some(2_000)),
+            (Some("18446744073709551616"), Some(2_000)),
             (Some("0"), None),
-            (Some("-1"), None),
+            (Some("000"), None),
         ] {
             assert_eq!(remaining_ms(header, 2_000), expected, "{header:?}");
         }

@@ -6,7 +6,8 @@
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
-//! - [`admission`]: how many may come in.
+//! - [`admission`]: how many may come in. [`gcra`]: how often one may.
+//! - [`pace`]: how slowly bytes may come and go.
 //! - [`network`]: the round trip between processes.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
@@ -20,9 +21,11 @@ pub mod budget;
 pub mod bulkhead;
 pub mod deadline;
 pub mod edge;
+pub mod gcra;
 pub mod hedge;
 pub mod network;
 pub mod outlier;
+pub mod pace;
 pub mod retry;
 pub mod service;
 pub mod throttle;
@@ -31,4 +34,5 @@ pub mod units;
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
 pub use network::NetworkOptions;
+pub use pace::MinimumRate;
 pub use service::ServiceOptions;

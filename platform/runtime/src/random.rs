@@ -1,4 +1,4 @@
-//! Seeded random streams, and dice without state.
+//! Seeded random streams, dice without state, and bits that never repeat.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +51,15 @@ pub fn bits() -> u64 {
     BITS.with_borrow_mut(RandomStream::next_u64)
 }
 
+/// Bits for what must be unique for ever, such as the id of a write without a key: from the
+/// kernel, so that a restart, a copy and another run of the same seed draw others.
+///
+/// # Errors
+/// When the kernel gives no random bytes (getrandom(2)).
+pub fn unique() -> Result<u64, getrandom::Error> {
+    getrandom::u64()
+}
+
 /// Sets the seed of threads that have not drawn yet; called once at start.
 pub fn seed_process(seed: u64) {
     SEED.store(seed, Ordering::Relaxed);
@@ -75,6 +84,20 @@ mod tests {
         assert_eq!(take(1, "feed"), take(1, "feed"));
         assert_ne!(take(1, "feed"), take(1, "photo"));
         assert_ne!(take(1, "feed"), take(2, "feed"));
+    }
+
+    #[test]
+    fn unique_bits_do_not_follow_from_the_seed() {
+        let drawn = || {
+            std::thread::spawn(|| {
+                seed_process(7);
+                (0..1_000).map(|_| unique().expect("random bytes")).collect::<Vec<_>>()
+            })
+        };
+        let drawn = [drawn(), drawn()].map(|thread| thread.join().expect("no panic")).concat();
+        let distinct: std::collections::HashSet<_> = drawn.iter().collect();
+        // Two of 2,000 draws of 64 bits are the same once in 10^13 times.
+        assert_eq!(distinct.len(), 2_000);
     }
 
     #[test]

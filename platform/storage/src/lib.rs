@@ -8,12 +8,13 @@
 //! - [`subscriber`]: what a component does when it hears of an event, and what it calls others for first.
 //! - [`outbox`]: events kept for other databases, pulled in order, trimmed when all have applied them.
 //! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
-//! - [`blobs`]: bytes too large for rows.
+//! - [`blobs`]: bytes too large for rows; [`blob_reader`]: read as they are sent.
 //! - [`snapshot`]: seeded data, copied before every run.
 //! - [`error`]: storage errors, and the refusals they become.
 //!
 //! Start with [`database::Database`]. SQLite is behind the aliases of [`engine`].
 
+pub mod blob_reader;
 pub mod blobs;
 pub mod bus;
 pub mod consumer;
@@ -29,6 +30,7 @@ pub mod snapshot;
 pub mod subscriber;
 pub mod tx;
 
+pub use blob_reader::BlobReader;
 pub use blobs::Blobs;
 pub use bus::{Bus, Publication};
 pub use consumer::Consumer;

@@ -6,9 +6,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use contract::{CallContext, Refusal, RefusalKind};
-use http::header::{HOST, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use contract::{CallContext, Deadline, Refusal, RefusalKind};
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::time::timeout_at;
@@ -21,6 +22,8 @@ pub use crate::attempt_error::{AttemptError, NotSentReason};
 
 /// A response's body may be silent this long.
 const BODY_IDLE: Duration = Duration::from_secs(10);
+/// An answer beyond this many bytes, or of unknown length, takes as long as its reader likes.
+const LONG_ANSWER: u64 = 64 * 1024;
 /// Largest answer of [`get`], bytes.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -40,26 +43,32 @@ pub async fn send(
     until: Instant,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
-    let sure = !request.method().is_idempotent();
-    send_in_flight(endpoint.begin_request(), endpoint, request, until, sure, again).await
+    let (deadline, sure) = (Deadline::after(until, Duration::ZERO), !request.method().is_idempotent());
+    send_in_flight(endpoint.begin_request(), endpoint, request, deadline, sure, again).await
 }
 
-/// [`send`], with its arguments spelled out: `sure` where a request must not
+/// [`send`], with its arguments spelled out: who chose the deadline, and `sure` where a request must not
 /// meet a connection that has been closed.
 pub(crate) async fn send_in_flight(
     flight: InFlight,
     endpoint: &Endpoint,
     request: Request<Body>,
-    until: Instant,
+    deadline: Deadline,
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
-    let answer = cost::part(Part::Transport, exchange(endpoint, request, until, sure, again)).await;
-    match &answer {
-        Ok(response) => flight.on_response(response.status(), retry_after(response.headers())),
-        Err(failed) => flight.on_failure(failed),
+    let until = deadline.instant();
+    match cost::part(Part::Transport, exchange(endpoint, request, until, sure, again)).await {
+        Ok(response) => {
+            let (head, body) = response.into_parts();
+            flight.on_response(&head, deadline);
+            Ok(Response::from_parts(head, body.guarded(flight)))
+        }
+        Err(failed) => {
+            flight.on_failure(&failed, deadline);
+            Err(failed)
+        }
     }
-    answer.map(|response| response.map(|body| body.guarded(flight)))
 }
 
 async fn exchange(
@@ -89,6 +98,9 @@ async fn exchange(
         }
         let mut error = match before(until, pooled.send(request)).await? {
             Ok(response) => {
+                // The connection goes with it: what follows on it may be anything.
+                headers::check_framing(response.status(), response.headers())
+                    .map_err(AttemptError::Malformed)?;
                 before(until, endpoint.network.one_way()).await?;
                 return Ok(attach(response, pooled).await);
             }
@@ -111,8 +123,11 @@ async fn before<T>(until: Instant, waiting: impl Future<Output = T>) -> Result<T
 }
 
 /// The connection goes with the body; back to the pool at once if there is none.
-async fn attach(response: Response<hyper::body::Incoming>, pooled: PooledConnection) -> Response<Body> {
+async fn attach(response: Response<hyper::body::Incoming>, mut pooled: PooledConnection) -> Response<Body> {
     let (head, incoming) = response.into_parts();
+    if incoming.size_hint().exact().is_none_or(|length| length > LONG_ANSWER) {
+        pooled.begin_streaming();
+    }
     let mut body = Body::from_wire(incoming, pooled).idle_after(BODY_IDLE);
     poll_fn(|cx| {
         body.finish_if_empty(cx);
@@ -120,11 +135,6 @@ async fn attach(response: Response<hyper::body::Incoming>, pooled: PooledConnect
     })
     .await;
     Response::from_parts(head, body)
-}
-
-/// `Retry-After` in seconds; dates are not understood.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 /// `GET path` at whichever copy is best, with the run's token: for what runs
@@ -149,7 +159,7 @@ pub async fn get(cluster: &Cluster, cx: &CallContext, path: &str, token: &str) -
     let request = make().ok_or_else(|| Refusal::internal(format!("invalid path `{path}`")))?;
     let until = cx.deadline.instant();
     let flight = endpoint.begin_unmeasured();
-    let response = send_in_flight(flight, &endpoint, request, until, false, make)
+    let response = send_in_flight(flight, &endpoint, request, cx.deadline, false, make)
         .await
         .map_err(|failed| failed.refusal())?;
     let (head, body) = response.into_parts();

@@ -14,6 +14,9 @@ pub enum AttemptError {
     /// It may have happened: only what may be repeated may be tried again.
     #[error("the connection broke after the request was sent")]
     ConnectionLost(#[source] hyper::Error),
+    /// It was answered with something whose end is not certain.
+    #[error("the answer is malformed: {0}")]
+    Malformed(&'static str),
     /// Sent, and no head of a response in time.
     #[error("no answer in time")]
     TimedOut,
@@ -38,15 +41,20 @@ impl AttemptError {
     pub const fn outcome(&self) -> AttemptOutcome {
         match self {
             Self::NotSent(_) => AttemptOutcome::NotSent,
-            Self::ConnectionLost(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
+            Self::ConnectionLost(_) | Self::Malformed(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
         }
+    }
+
+    /// Whether as many requests as may were at the endpoint or waiting for it: a limit of this side.
+    pub(crate) const fn is_pool_full(&self) -> bool {
+        matches!(self, Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)))
     }
 
     /// As the caller receives it.
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
-                Refusal::unavailable("pool_full", "every connection to the callee is in use")
+                Refusal::shed("pool_full", "every connection to the callee is in use", None)
             }
             Self::NotSent(NotSentReason::NoEndpoint(name)) => {
                 Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
@@ -56,6 +64,11 @@ impl AttemptError {
                 RefusalKind::Lost,
                 "connection_lost",
                 "the connection broke after the call was sent",
+            ),
+            Self::Malformed(why) => Refusal::new(
+                RefusalKind::Lost,
+                "answer_malformed",
+                format!("the callee answered nonsense: {why}"),
             ),
             Self::TimedOut => Refusal::new(
                 RefusalKind::DeadlineExceeded,
@@ -72,6 +85,7 @@ impl AttemptError {
             Self::NotSent(NotSentReason::NoEndpoint(_)) => "no_endpoint",
             Self::NotSent(_) => "connect",
             Self::ConnectionLost(_) => "connection_lost",
+            Self::Malformed(_) => "malformed",
             Self::TimedOut => "timeout",
         }
     }

@@ -12,7 +12,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::pool::PooledConnection;
 
@@ -26,7 +26,9 @@ pub struct Body {
     inner: Inner,
     seen: u64,
     limit: u64,
-    idle: Option<Idle>,
+    wait: Option<Wait>,
+    /// Why it has ended, to be reported when it is asked next.
+    failure: Option<BodyError>,
     pooled: Option<PooledConnection>,
     guard: Option<Box<dyn Any + Send>>,
 }
@@ -39,10 +41,15 @@ enum Inner {
 }
 
 /// Ends a body whose other side sends nothing. hyper has no such timeout.
-struct Idle {
-    after: Duration,
+#[derive(Default)]
+struct Wait {
+    /// Longest silence.
+    idle: Option<Duration>,
+    /// How long it may be waited for from here on, all silences together.
+    left: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
-    armed: bool,
+    /// When the present silence began.
+    since: Option<Instant>,
 }
 
 /// Why a body ended early.
@@ -54,6 +61,9 @@ pub enum BodyError {
     /// The other side fell silent: 408 for requests.
     #[error("nothing came for {0:?}")]
     Idle(Duration),
+    /// It came, and too slowly to be whole in time.
+    #[error("the rest did not come in time")]
+    Late,
     /// The connection broke, or framing did.
     #[error("the body broke off")]
     Broken(#[source] BoxError),
@@ -68,7 +78,7 @@ impl BodyError {
 
 impl Body {
     fn of(inner: Inner) -> Self {
-        Self { inner, seen: 0, limit: u64::MAX, idle: None, pooled: None, guard: None }
+        Self { inner, seen: 0, limit: u64::MAX, wait: None, failure: None, pooled: None, guard: None }
     }
 
     /// No bytes.
@@ -101,7 +111,15 @@ impl Body {
     /// An error when nothing comes for `after`.
     #[must_use]
     pub fn idle_after(mut self, after: Duration) -> Self {
-        self.idle = Some(Idle { after, timer: None, armed: false });
+        self.wait.get_or_insert_default().idle = Some(after);
+        self
+    }
+
+    /// An error once it has been waited for so long, all silences together. A reader that
+    /// takes its time does not shorten it: what is here already was not waited for.
+    #[must_use]
+    pub fn waits_at_most(mut self, left: Duration) -> Self {
+        self.wait.get_or_insert_default().left = Some(left);
         self
     }
 
@@ -148,7 +166,7 @@ impl Body {
             pooled.finish(cx);
         }
         self.guard = None;
-        self.idle = None;
+        self.wait = None;
     }
 
     /// [`Body::finish`] for a body that turns out to have no bytes: it may never be polled.
@@ -182,18 +200,27 @@ impl Body {
     }
 }
 
-impl Idle {
+impl Wait {
+    /// The silence goes on: an error when it has lasted too long.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
-        let timer = self.timer.get_or_insert_with(|| {
-            self.armed = true;
-            Box::pin(sleep(self.after))
-        });
-        if !self.armed {
-            self.armed = true;
-            timer.as_mut().reset(Instant::now() + self.after);
+        let now = Instant::now();
+        let limit = self.idle.into_iter().chain(self.left).min();
+        let Some(limit) = limit else { return Poll::Pending };
+        let begins = self.since.is_none();
+        let until = *self.since.get_or_insert(now) + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if begins {
+            timer.as_mut().reset(until);
         }
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(BodyError::Idle(self.after))
+        Poll::Ready(if self.left == Some(limit) { BodyError::Late } else { BodyError::Idle(limit) })
+    }
+
+    /// Something came.
+    fn ends(&mut self) {
+        if let (Some(since), Some(left)) = (self.since.take(), &mut self.left) {
+            *left = left.saturating_sub(since.elapsed());
+        }
     }
 }
 
@@ -206,19 +233,22 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(failure) = this.failure.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
         // A length that is declared is refused before any of it is read.
         if this.seen.saturating_add(this.size_hint().lower()) > this.limit {
             this.pooled = None;
             return Poll::Ready(Some(Err(BodyError::TooLarge(this.limit))));
         }
         let Poll::Ready(polled) = this.poll_inner(cx) else {
-            let Some(idle) = &mut this.idle else { return Poll::Pending };
-            let error = ready!(idle.poll(cx));
+            let Some(wait) = &mut this.wait else { return Poll::Pending };
+            let error = ready!(wait.poll(cx));
             this.pooled = None;
             return Poll::Ready(Some(Err(error)));
         };
-        if let Some(idle) = &mut this.idle {
-            idle.armed = false;
+        if let Some(wait) = &mut this.wait {
+            wait.ends();
         }
         let answer = match polled {
             Some(Ok(frame)) => {
@@ -236,6 +266,13 @@ impl HttpBody for Body {
             None => this.finish(cx),
             Some(Ok(_)) => this.finish_if_empty(cx),
             Some(Err(_)) => this.pooled = None,
+        }
+        if let Some(Err(failure @ BodyError::Broken(_))) = answer {
+            // hyper drops what it has not written when a body fails, the head of the answer as well: it
+            // writes while the body has nothing, and then the reader sees where it broke off.
+            this.failure = Some(failure);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         Poll::Ready(answer)
     }
@@ -292,6 +329,7 @@ impl fmt::Debug for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::StreamExt;
     use std::sync::Arc;
 
     #[tokio::test]
@@ -319,6 +357,31 @@ mod tests {
         let error =
             Body::other(silent).idle_after(Duration::from_secs(10)).collect().await.expect_err("silence");
         assert!(matches!(error, BodyError::Idle(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silences_add_up_and_a_slow_reader_is_not_charged() {
+        let drip = || {
+            let frames = futures_util::stream::iter(0..4).then(|_| async {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"x")))
+            });
+            Body::other(http_body_util::StreamBody::new(Box::pin(frames)))
+        };
+        let whole = drip().waits_at_most(Duration::from_secs(2)).idle_after(Duration::from_secs(1));
+        assert_eq!(whole.collect().await.expect("1.6 s of silence").to_bytes().len(), 4);
+        let cut = drip().waits_at_most(Duration::from_secs(1)).idle_after(Duration::from_secs(10));
+        assert!(matches!(cut.collect().await, Err(BodyError::Late)));
+
+        let here = futures_util::stream::iter(
+            (0..4).map(|_| Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"x")))),
+        );
+        let mut body =
+            Body::other(http_body_util::StreamBody::new(here)).waits_at_most(Duration::from_millis(1));
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            body.frame().await.expect("a frame").expect("which was here");
+        }
     }
 
     #[test]

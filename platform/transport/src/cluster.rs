@@ -1,5 +1,7 @@
 //! The copies of a component, and the one to ask.
 
+mod in_flight;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,17 +10,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use contract::ComponentName;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use policy::balance::median_ns;
 use policy::{EndpointLoad, Picker, outlier};
 use runtime::{clock, random};
 use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
-use crate::BodyError;
-use crate::attempt_error::{AttemptError, NotSentReason};
+pub(crate) use self::in_flight::InFlight;
 use crate::network::Network;
-use crate::pool::{self, Detours, Pool, PoolError};
+use crate::pool::{self, Detours, Pool};
 
 /// State of an instance, as it or the registry reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,49 +126,9 @@ impl Endpoint {
         let all = &peers.load().all;
         let ejected = all.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();
         if let Some(until_ns) = outlier::ejected_until_ns(&self.load, refused, ejected, all.len(), now_ns) {
-            self.load.eject(until_ns);
+            self.load.eject(now_ns, until_ns);
             let out_ms = (until_ns - now_ns) / 1_000_000;
             tracing::warn!(instance = %self.instance.id, out_ms, "failing; left alone for a while");
-        }
-    }
-}
-
-/// A request at an endpoint. It is in flight until this is dropped, at the end of the body.
-pub(crate) struct InFlight {
-    endpoint: Arc<Endpoint>,
-    started_ns: u64,
-    measured: bool,
-}
-
-impl InFlight {
-    /// The response has begun: this is where latency is taken.
-    pub fn on_response(&self, status: StatusCode, retry_after: Option<Duration>) {
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            self.endpoint.failed(self.took_ns(), retry_after, false);
-        } else if self.measured {
-            self.endpoint.load.succeeded(clock::now_ns(), self.took_ns());
-        }
-    }
-
-    /// There was none.
-    pub fn on_failure(&self, why: &AttemptError) {
-        if BodyError::behind(why).is_some() {
-            // The request's own body broke off; the endpoint has had no part in it.
-            return;
-        }
-        let refused = matches!(why, AttemptError::NotSent(NotSentReason::Pool(PoolError::Connect { .. })));
-        self.endpoint.failed(self.took_ns(), None, refused);
-    }
-
-    fn took_ns(&self) -> u64 {
-        clock::now_ns().saturating_sub(self.started_ns)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.measured {
-            self.endpoint.load.end();
         }
     }
 }
@@ -421,21 +382,6 @@ mod tests {
         assert_eq!(eligible(&cluster), ["d"]);
         cluster.update(vec![starting]);
         assert!(cluster.pick(None).is_none());
-    }
-
-    #[test]
-    fn an_endpoint_that_failed_five_times_is_ejected() {
-        let cluster = cluster();
-        cluster.update(vec![at("a", 1, State::Ready), at("b", 2, State::Ready)]);
-        let bad = cluster.endpoints()[0].clone();
-        for _ in 0..5 {
-            bad.begin_request().on_response(StatusCode::INTERNAL_SERVER_ERROR, None);
-        }
-        assert!(bad.load.is_ejected(clock::now_ns()));
-        assert_eq!(bad.load.inflight(), 0);
-        for _ in 0..50 {
-            assert_eq!(cluster.pick(None).expect("the other one").instance.id, "b");
-        }
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub struct CallFailure<R> {
 pub enum Progress {
     /// It was held back here, on purpose: `circuit_open`, `bulkhead`. Not tried again.
     Shed(&'static str),
-    /// The sender's own body broke off. Not tried again, and nothing is learned.
+    /// The client's own deadline passed, or its body is gone. Not tried again, and nothing is learned.
     CallerFailed(&'static str),
     /// Nothing was sent, for this reason.
     NotSent(&'static str),

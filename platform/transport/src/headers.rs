@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::hash::{fnv1a64, mix};
-use contract::{CallContext, ComponentName, Deadline, Principal, TraceContext, is_run_token};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use contract::{CallContext, ComponentName, Deadline, Principal, Refusal, TraceContext, is_run_token};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{clock, random};
 
 /// Remaining milliseconds until the caller stops waiting; no clocks are compared.
 pub const DEADLINE: HeaderName = HeaderName::from_static("x-deadline-ms");
+/// Beside a deadline that the client chose, shorter than its route's: its passing is the client's doing.
+pub const DEADLINE_BY: HeaderName = HeaderName::from_static("x-cleave-deadline-by");
+/// On a refusal of a callee that is well and has as much under way as it may.
+pub const SHED: HeaderName = HeaderName::from_static("x-cleave-shed");
 /// W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// 0 for the first try. A callee never retries on behalf of a retry.
@@ -24,6 +29,24 @@ pub const PRINCIPAL: HeaderName = HeaderName::from_static("x-cleave-principal");
 pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 /// Makes a write safe to repeat.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Refuses the head of an answer that two readers could end at different bytes (RFC 9112, section 6.3),
+/// and a change of protocol, which was not asked for.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_framing(status: StatusCode, headers: &HeaderMap) -> Result<(), &'static str> {
+    if status.is_informational() {
+        return Err("it changes the protocol");
+    }
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if headers.contains_key(CONTENT_LENGTH) => Err("it has a Content-Length and is chunked"),
+        (Some(chunked), None) if chunked.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err("it has a Transfer-Encoding other than chunked"),
+    }
+}
+
 /// Version of the messages a caller speaks; 1 where the header is missing.
 pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
 
@@ -40,15 +63,49 @@ pub fn deadline(headers: &HeaderMap, now: Instant) -> Option<Deadline> {
         Some(Ok(ms)) => Duration::from_millis(ms).min(MAX_DEADLINE),
         Some(Err(_)) | None => DEFAULT_DEADLINE,
     };
-    Some(Deadline::after(now, budget))
+    let deadline = Deadline::after(now, budget);
+    Some(if headers.contains_key(DEADLINE_BY) { deadline.chosen_by_client() } else { deadline })
+}
+
+/// Writes who chose a deadline, where it was the client.
+pub fn write_chooser(by_client: bool, headers: &mut HeaderMap) {
+    if by_client {
+        headers.insert(DEADLINE_BY, HeaderValue::from_static("client"));
+    } else {
+        headers.remove(DEADLINE_BY);
+    }
+}
+
+/// Longest `Idempotency-Key`, bytes: a UUID with room to spare. It becomes a database key.
+pub const MAX_KEY_BYTES: usize = 128;
+
+/// The request's `Idempotency-Key`, where it has one. A key that cannot be used is
+/// refused: a client that sent one believes its write to be safe to repeat.
+///
+/// # Errors
+/// 400 `key_invalid` for two keys, and for one that is empty, too long or not visible ASCII.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut keys = headers.get_all(KEY).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let usable = |key: &&str| {
+        (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    };
+    match key.to_str().ok().filter(usable) {
+        Some(key) if keys.next().is_none() => Ok(Some(key)),
+        _ => Err(Refusal::bad_request(
+            "key_invalid",
+            format!("send one Idempotency-Key of 1 to {MAX_KEY_BYTES} visible ASCII characters, e.g. a UUID"),
+        )),
+    }
 }
 
 /// The context of a public request, as the gateway passed it on. The user is not
-/// known yet: it follows from the token in `Authorization`.
+/// known yet: it follows from the token in `Authorization`. A key that is no
+/// [`idempotency_key`] is left out: what lets a request in asks for it before.
 pub fn public_context(headers: &HeaderMap) -> CallContext {
     let now = clock::now();
     let deadline = deadline(headers, now).unwrap_or(Deadline::after(now, Duration::ZERO));
-    let key = text(headers, &KEY).map(Arc::<str>::from);
+    let key = idempotency_key(headers).ok().flatten().map(Arc::<str>::from);
     let request = request(headers).unwrap_or_else(|| match &key {
         Some(key) => mix(fnv1a64(key.as_bytes())).max(1),
         None => random::bits().max(1),
@@ -83,6 +140,7 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
     let left = cx.deadline.remaining(now).unwrap_or_default();
     // Rounded up: a callee must not give up before its caller does.
     headers.insert(DEADLINE, HeaderValue::from(left.as_micros().div_ceil(1_000) as u64));
+    write_chooser(cx.deadline.is_chosen_by_client(), headers);
     headers.insert(CALLER, HeaderValue::from_static(cx.from.as_str()));
     if cx.attempt > 0 {
         headers.insert(ATTEMPT, HeaderValue::from(u16::from(cx.attempt)));
@@ -174,6 +232,10 @@ mod tests {
         assert_eq!(headers[DEADLINE], "1501");
         let back = call_context(&headers, deadline(&headers, now).expect("not over"));
         assert_eq!(back.deadline, Deadline::after(now, Duration::from_millis(1_501)));
+        let theirs = CallContext { deadline: cx.deadline.chosen_by_client(), ..cx.clone() };
+        let mut written = HeaderMap::new();
+        write_context(&theirs, now, &mut written);
+        assert!(deadline(&written, now).expect("not over").is_chosen_by_client());
         assert_eq!(
             (back.trace, back.from, back.principal, back.request, back.key, back.attempt),
             (cx.trace, cx.from, cx.principal, cx.request, cx.key, cx.attempt)
@@ -196,6 +258,23 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_ends_at_one_byte_or_is_refused() {
+        let check = |status: u16, list: &[(HeaderName, &'static str)]| {
+            let fields: HeaderMap =
+                list.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            check_framing(StatusCode::from_u16(status).expect("a status"), &fields).is_ok()
+        };
+        assert!(check(200, &[(CONTENT_LENGTH, "5")]) && check(200, &[(TRANSFER_ENCODING, "Chunked")]));
+        assert!(check(200, &[]) && check(304, &[(CONTENT_LENGTH, "5")]));
+        assert!(!check(101, &[]));
+        assert!(!check(200, &[(CONTENT_LENGTH, "5"), (TRANSFER_ENCODING, "chunked")]));
+        assert!(
+            !check(200, &[(TRANSFER_ENCODING, "gzip")])
+                && !check(200, &[(TRANSFER_ENCODING, "gzip, chunked")])
+        );
+    }
+
+    #[test]
     fn strangers_cannot_name_themselves() {
         let from = |name: &str| {
             let mut headers = HeaderMap::new();
@@ -204,6 +283,32 @@ mod tests {
         };
         assert_eq!(from("gateway"), ComponentName::GATEWAY);
         assert_eq!(from("feed"), ComponentName::CLIENT);
+    }
+
+    #[test]
+    fn a_key_is_used_or_refused_and_never_ignored() {
+        let read = |keys: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for key in keys {
+                headers.append(KEY, HeaderValue::from_bytes(key).expect("a header value"));
+            }
+            idempotency_key(&headers).map(|key| key.map(str::to_owned)).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(read(&[]), Ok(None));
+        for key in [&b"k"[..], b"\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", &[b'k'; MAX_KEY_BYTES]] {
+            assert_eq!(read(&[key]), Ok(Some(String::from_utf8_lossy(key).into_owned())));
+        }
+        for bad in [
+            &[&b""[..]][..],
+            &[&[b'k'; MAX_KEY_BYTES + 1]],
+            &["schlüssel".as_bytes()],
+            &[b"a\tb"],
+            &[b"a\xffb"],
+            &[b"a", b"b"],
+            &[b"a", b"a"],
+        ] {
+            assert_eq!(read(bad), Err("key_invalid".into()), "{bad:?}");
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them; `attempt_error`: how
 //!   it fails.
 //! - [`network`]: the declared round trip between two processes.
-//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end. Both ask `probe` where a
-//!   connection must not be taken for what it no longer is.
-//! - [`body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
+//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; `connections`: who is connected;
+//!   `paced_io`: how slowly answers may be taken. Pool and loop ask `probe` where a connection must not be taken
+//!   for what it no longer is.
+//! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
 //!
 //! Start with [`call_router::CallRouter::ask`]. The gateway uses [`stack`] and what is
@@ -26,6 +27,7 @@ pub mod call_router;
 pub mod carrier;
 pub mod cluster;
 pub mod codec;
+mod connections;
 pub mod control;
 mod deadline;
 pub mod edge;
@@ -33,6 +35,7 @@ pub mod fault_injection;
 pub mod headers;
 pub mod inbound_calls;
 pub mod network;
+mod paced_io;
 pub mod pool;
 mod probe;
 pub mod refusal_response;
@@ -40,9 +43,11 @@ pub mod sanitize;
 pub mod serve;
 pub mod server_layer;
 mod server_stack;
+pub mod sized_body;
 pub mod stack;
 
 pub use body::{Body, BodyError};
 pub use call_router::{CallRouter, CallRouterOptions};
 pub use cluster::{Cluster, Clusters, Endpoint, Instance};
 pub use network::Network;
+pub use sized_body::SizedBody;

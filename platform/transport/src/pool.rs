@@ -4,6 +4,8 @@
 //! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
+mod slot;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -26,6 +28,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
+use self::slot::{ConnectionSlot, StreamingSlot};
 use crate::Body;
 use crate::network::Network;
 use crate::probe::{Probe, Probed};
@@ -43,6 +46,9 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// A loopback connect takes microseconds; this is a full backlog.
     pub connect_timeout: Duration,
+    /// Long answers that are passed on beside those connections: one goes as fast as its reader,
+    /// and must not keep other requests from the endpoint.
+    pub max_streaming: usize,
 }
 
 impl Default for Options {
@@ -52,12 +58,15 @@ impl Default for Options {
             max_waiting: 256,
             idle_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_millis(250),
+            max_streaming: 1_024,
         }
     }
 }
 
 /// Largest header block an upstream may answer with, bytes.
 const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
+/// Read buffer of a connection, bytes: what it holds of an answer whose reader is slow.
+const BUFFER: usize = 64 * 1024;
 
 /// Addresses, and where to connect instead: how a proxy gets between two processes.
 #[derive(Debug, Default)]
@@ -140,6 +149,8 @@ struct State {
     idle: Vec<Idle>,
     /// Idle, in use and being made.
     open: usize,
+    /// In use by long answers, and not among `open`.
+    streaming: usize,
     waiting: VecDeque<oneshot::Sender<Grant>>,
 }
 
@@ -170,14 +181,13 @@ enum CheckoutStep {
     Wait(oneshot::Receiver<Grant>),
 }
 
-/// One of `max_connections`. Dropped, it goes to the request that has waited longest.
-struct ConnectionSlot(Option<Arc<Shared>>);
-
 /// A connection in use by one request. Dropped, it is closed: whatever was on
 /// it is not finished.
 pub(crate) struct PooledConnection {
     open: Box<OpenConnection>,
     slot: ConnectionSlot,
+    /// A long answer is under way: the slot has been given back.
+    streaming: Option<StreamingSlot>,
     reused: bool,
 }
 
@@ -238,7 +248,12 @@ impl Pool {
                     && open.via == self.0.detours.of(self.0.addr) =>
             {
                 self.0.metrics.idle.decrement(1.0);
-                Ok(CheckoutStep::Try(PooledConnection { open, slot: self.0.slot(), reused: true }))
+                Ok(CheckoutStep::Try(PooledConnection {
+                    open,
+                    slot: self.0.slot(),
+                    streaming: None,
+                    reused: true,
+                }))
             }
             youngest => {
                 // The youngest was too old or goes another way, hence all do.
@@ -280,13 +295,14 @@ impl Pool {
         let (stream, probe) = Probed::new(stream);
         let (sender, connection) = Builder::new()
             .max_header_size(MAX_RESPONSE_HEADERS)
+            .max_buf_size(BUFFER)
             .handshake(stream)
             .await
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         self.0.metrics.connects.increment(1);
         let open = Box::new(OpenConnection { sender, connection, probe, via, ended: false });
-        Ok(PooledConnection { open, slot, reused: false })
+        Ok(PooledConnection { open, slot, streaming: None, reused: false })
     }
 
     async fn wait(&self, turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
@@ -374,6 +390,34 @@ impl PooledConnection {
         .await
     }
 
+    /// A long answer begins: the place in the pool goes to another request, if as many long answers
+    /// as may are not under way. At its end the connection comes back if there is room.
+    pub fn begin_streaming(&mut self) {
+        let Some(shared) = self.slot.0.clone() else { return };
+        let mut state = shared.state.lock().expect("no panic while held");
+        if state.streaming >= shared.options.max_streaming {
+            return;
+        }
+        state.streaming += 1;
+        drop(state);
+        self.streaming = Some(StreamingSlot(shared));
+        self.slot = ConnectionSlot(None);
+    }
+
+    /// A place in the pool again, after a long answer.
+    fn end_streaming(&mut self) {
+        let Some(StreamingSlot(shared)) = &self.streaming else { return };
+        let mut state = shared.state.lock().expect("no panic while held");
+        if state.open < shared.options.max_connections {
+            state.open += 1;
+            drop(state);
+            self.slot = shared.slot();
+        } else {
+            drop(state);
+        }
+        self.streaming = None;
+    }
+
     /// Moves bytes, both ways.
     pub fn drive(&mut self, cx: &mut Context<'_>) {
         drive(&mut self.open.connection, &mut self.open.ended, cx);
@@ -401,6 +445,7 @@ impl PooledConnection {
     }
 
     fn give_back(mut self) {
+        self.end_streaming();
         let Some(shared) = self.slot.0.clone() else { return };
         let mut stale = Vec::new();
         loop {
@@ -434,26 +479,6 @@ fn drive(connection: &mut Connection<Probed, Body>, ended: &mut bool, cx: &mut C
     if !*ended {
         // An error shows as an error of the request itself.
         *ended = Pin::new(connection).poll(cx).is_ready();
-    }
-}
-
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        let Some(shared) = self.0.take() else { return };
-        loop {
-            let mut state = shared.state.lock().expect("no panic while held");
-            let Some(waiter) = state.waiting.pop_front() else {
-                state.open -= 1;
-                shared.metrics.active.decrement(1.0);
-                return;
-            };
-            drop(state);
-            match waiter.send(Grant::Slot(Self(Some(shared.clone())))) {
-                Ok(()) => return,
-                Err(Grant::Slot(mut slot)) => slot.0 = None,
-                Err(Grant::Connection(_)) => return,
-            }
-        }
     }
 }
 

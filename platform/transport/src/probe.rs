@@ -50,6 +50,12 @@ impl Probed {
         (Self { io: TokioIo::new(stream), probe: probe.clone() }, probe)
     }
 
+    /// At its end the connection is reset: the kernel would keep for minutes what its reader has not taken.
+    pub fn abort(&self) {
+        // Where that is refused it ends as usual.
+        let _ = SockRef::from(self.io.inner()).set_linger(Some(std::time::Duration::ZERO));
+    }
+
     fn peek(&self) -> Poll<io::Result<()>> {
         let mut byte = [MaybeUninit::uninit()];
         match SockRef::from(self.io.inner()).peek(&mut byte) {

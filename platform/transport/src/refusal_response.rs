@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::Body;
+use crate::{Body, headers};
 
 #[derive(Serialize, Deserialize)]
 struct ErrorDocument<'a> {
@@ -37,11 +37,14 @@ pub fn encode(refusal: &Refusal) -> Response<Body> {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if refusal.is_shed {
+        response.headers_mut().insert(headers::SHED, HeaderValue::from_static("1"));
+    }
     response
 }
 
 /// Reads the no of another process, however little of it came across.
-pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Refusal {
+pub(crate) fn decode(status: StatusCode, fields: &HeaderMap, body: &Bytes) -> Refusal {
     let kind = RefusalKind::from_status(status.as_u16());
     let mut refusal = match serde_json::from_slice::<ErrorDocument<'_>>(body) {
         Ok(ErrorDocument { error }) => {
@@ -49,7 +52,8 @@ pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> R
         }
         Err(_) => Refusal::new(kind, "unexplained", format!("the callee answered {status} without a reason")),
     };
-    let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    refusal.is_shed = fields.contains_key(headers::SHED);
+    let wait = fields.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     refusal.retry_after = wait.map(Duration::from_secs);
     refusal
 }
@@ -66,8 +70,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_reads_back_what_it_writes() {
-        let mut refusal = Refusal::not_found("photo");
-        refusal.retry_after = Some(Duration::from_millis(1_200));
+        let refusal = Refusal::shed("busy", "come back", Some(Duration::from_millis(1_200)));
         let (head, body) = encode(&refusal).into_parts();
         let decoded = decode(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
         // Retry-After counts whole seconds: 1.2 s is 2.

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderValue, Uri, Version};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The client for which a request is forwarded; the gateway's word.
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
@@ -19,7 +20,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// RFC 9112, section 3.2: exactly one.
-    #[error("an HTTP/1.1 request has exactly one `Host`")]
+    #[error("an HTTP/1.1 request has exactly one `Host`, a name or an address")]
     Host,
     /// `..`, `//`, `%2f`, `%00` and the like mean different things to different readers.
     #[error("the path has empty or dot segments, or encoded separators")]
@@ -90,20 +91,53 @@ pub fn forwarded(headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValu
 /// `Host`. `None` only in HTTP/1.0, which may leave it out.
 ///
 /// # Errors
-/// When `Host` is missing or stands there twice.
+/// When `Host` is missing, stands there twice, or is no name or address with perhaps a port.
 pub fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
     let mut hosts = headers.get_all(HOST).iter();
     let first = hosts.next();
     if hosts.next().is_some() || (first.is_none() && version == Version::HTTP_11) {
         return Err(Malformed::Host);
     }
+    if first.is_some_and(|host| !host.to_str().is_ok_and(is_authority)) {
+        return Err(Malformed::Host);
+    }
     match uri.authority() {
         Some(authority) => {
             let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-            HeaderValue::from_str(host).map(Some).map_err(|_| Malformed::Host)
+            let host = is_authority(host).then(|| HeaderValue::from_str(host).ok()).flatten();
+            host.map(Some).ok_or(Malformed::Host)
         }
         None => Ok(first.cloned()),
     }
+}
+
+/// Longest name of a host, bytes (RFC 1035, section 2.3.4).
+const MAX_HOST: usize = 253;
+
+/// A name or an address, and perhaps a port: of RFC 3986's authorities those that name a host
+/// (section 3.2.2, with the letters of DNS and `_`, which containers use).
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_port = |port: &str| {
+        port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
+    };
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => {
+            address.strip_suffix(']').is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
+        }
+        None => {
+            let is_label = |label: &str| {
+                !label.is_empty()
+                    && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            };
+            // A name may end in the dot of the root.
+            host.len() <= MAX_HOST && host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+        }
+    };
+    is_host && port.is_none_or(is_port)
 }
 
 /// Refuses paths that two readers could understand differently, before any
@@ -197,6 +231,57 @@ mod tests {
         assert_eq!(host(Version::HTTP_11, &uri, &one), Ok(Some(HeaderValue::from_static("a"))));
         let absolute = Uri::from_static("http://me@b:8/v1");
         assert_eq!(host(Version::HTTP_11, &absolute, &one), Ok(Some(HeaderValue::from_static("b:8"))));
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for good in [
+            "a",
+            "cleave",
+            "a.b.example.",
+            "127.0.0.1:8080",
+            "[::1]",
+            "[::1]:80",
+            "gateway_1:80",
+            "a:",
+            "x-1",
+        ] {
+            assert!(is_authority(good), "{good}");
+        }
+        let long = "a".repeat(254);
+        for bad in [
+            "",
+            ":80",
+            "a b",
+            "a\tb",
+            "a/b",
+            "a@b",
+            "a#b",
+            "a?b",
+            "[::1",
+            "::1",
+            "[a]",
+            "a:99999",
+            "a:b",
+            "a:-1",
+            "a,b",
+            "a..b",
+            ".",
+            ".a",
+            "%00",
+            "a%20b",
+            "a;b",
+            "a\\b",
+            "caf\u{e9}",
+            "[::1]x",
+            &long,
+        ] {
+            assert!(!is_authority(bad), "{bad}");
+        }
+        let uri = Uri::from_static("/v1/feed");
+        let mut raw = HeaderMap::new();
+        raw.insert(HOST, HeaderValue::from_bytes(b"\xff").expect("a header value"));
+        assert_eq!(host(Version::HTTP_11, &uri, &raw), Err(Malformed::Host));
     }
 
     #[test]

@@ -5,14 +5,13 @@
 //! after its answer; then [`Server::finish`] stops accepting and closes idle
 //! connections; what is still at work at the deadline is cut off and counted.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,13 +22,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
+use policy::MinimumRate;
 use runtime::{ShutdownPolicy, Tasks};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
+use crate::connections::{ConnectionEntry, Connections};
+use crate::paced_io::PacedIo;
 use crate::probe::Probed;
+
+pub use crate::connections::ConnectionLimits;
 
 /// Limits of a server, each with its reason.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +49,10 @@ pub struct Options {
     pub max_header_bytes: usize,
     /// Connections at once; the others wait in the kernel's backlog.
     pub max_connections: usize,
-    /// Connections of one address; `None` where all clients share one, as on loopback.
-    pub max_per_peer: Option<usize>,
+    /// How many of these one address may have, and how many may have asked for nothing yet.
+    pub connection_limits: ConnectionLimits,
+    /// How slowly a client may take its answers; `None` where links may be slow on purpose.
+    pub read_rate: Option<MinimumRate>,
     /// How long a draining server still accepts, and asks clients to close.
     /// At least as long as the news takes through the registry.
     pub drain_grace: Duration,
@@ -60,7 +67,8 @@ impl Default for Options {
             body_idle: Duration::from_secs(10),
             max_header_bytes: 16 * 1024,
             max_connections: 4_096,
-            max_per_peer: None,
+            connection_limits: ConnectionLimits::SHARED,
+            read_rate: None,
             drain_grace: Duration::from_millis(500),
             drain_deadline: Duration::from_secs(10),
         }
@@ -69,6 +77,9 @@ impl Default for Options {
 
 /// Read buffer of a connection, bytes. hyper panics below 8,192.
 const BUFFER: usize = 64 * 1024;
+/// Bytes of answers that the kernel holds for one connection: without a bound it would take megabytes
+/// for a reader that does not read.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failed accept: a lack of descriptors does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -114,7 +125,7 @@ where
         phase: watch::Sender::new(Phase::Open),
         open: AtomicUsize::new(0),
         closed: watch::Sender::new(()),
-        peers: Mutex::default(),
+        connections: Arc::new(Connections::new(options.connection_limits)),
         room: Arc::new(Semaphore::new(options.max_connections)),
     });
     let accepting = accept(tasks.clone(), listener, service, shared.clone());
@@ -146,7 +157,7 @@ struct Shared {
     open: AtomicUsize,
     /// Notified when a connection ends.
     closed: watch::Sender<()>,
-    peers: Mutex<HashMap<IpAddr, usize>>,
+    connections: Arc<Connections>,
     room: Arc<Semaphore>,
 }
 
@@ -202,7 +213,13 @@ where
     let mut failing = false;
     loop {
         let next = async {
-            let permit = shared.room.clone().acquire_owned().await.expect("never closed");
+            let permit = match shared.room.clone().try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => {
+                    shared.connections.make_room();
+                    shared.room.clone().acquire_owned().await.expect("never closed")
+                }
+            };
             (listener.accept().await, permit)
         };
         let (accepted, permit) = tokio::select! {
@@ -233,36 +250,20 @@ where
 /// A connection's place among those allowed; given back when dropped.
 struct ConnectionPermit {
     shared: Arc<Shared>,
-    peer: IpAddr,
+    entry: Arc<ConnectionEntry>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl ConnectionPermit {
     fn acquire(shared: &Arc<Shared>, peer: IpAddr, permit: OwnedSemaphorePermit) -> Option<Self> {
-        if let Some(most) = shared.options.max_per_peer {
-            let mut peers = shared.peers.lock().expect("no panic while held");
-            let count = peers.entry(peer).or_default();
-            if *count >= most {
-                return None;
-            }
-            *count += 1;
-        }
+        let entry = Arc::new(shared.connections.enter(peer)?);
         shared.open.fetch_add(1, Ordering::Relaxed);
-        Some(Self { shared: shared.clone(), peer, _permit: permit })
+        Some(Self { shared: shared.clone(), entry, _permit: permit })
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        if self.shared.options.max_per_peer.is_some() {
-            let mut peers = self.shared.peers.lock().expect("no panic while held");
-            if let Some(count) = peers.get_mut(&self.peer) {
-                *count -= 1;
-                if *count == 0 {
-                    peers.remove(&self.peer);
-                }
-            }
-        }
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
         self.shared.closed.send_replace(());
     }
@@ -280,15 +281,19 @@ async fn connection<S, B>(
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, .. } = place.shared.options;
+    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, read_rate, .. } =
+        place.shared.options;
     // Without it the second small answer waits for the ACK of the first: 40 ms. A
     // peer that has left already makes it fail, which the first read shows as well.
     let _left = stream.set_nodelay(true);
+    let _left = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
     let started = Arc::new(AtomicU64::new(0));
     let requests = started.clone();
-    let shared = place.shared.clone();
+    let (shared, entry) = (place.shared.clone(), place.entry.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        requests.fetch_add(1, Ordering::Relaxed);
+        if requests.fetch_add(1, Ordering::Relaxed) == 0 {
+            entry.has_asked();
+        }
         let mut service = service.clone();
         let shared = shared.clone();
         async move {
@@ -303,6 +308,7 @@ async fn connection<S, B>(
         }
     });
     let (stream, probe) = Probed::new(stream);
+    let stream = PacedIo::new(stream, read_rate, Probed::abort);
     let connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(TokioTimer::new())
@@ -314,6 +320,7 @@ async fn connection<S, B>(
     tokio::select! {
         // An error is the peer's doing, and hyper has answered it where it can.
         _ended = connection.as_mut() => return,
+        () = place.entry.evicted() => return,
         _ = phase.wait_for(|phase| *phase > Phase::Open) => {}
     }
     // hyper closes an idle connection at once, also one with a request on it that

@@ -127,7 +127,7 @@ impl Slots {
         }
         let _turn = self.queue().ok_or_else(|| {
             telemetry::shed(self.component, "queue_full");
-            Refusal::unavailable("queue_full", "as many calls wait for this component as may")
+            Refusal::shed("queue_full", "as many calls wait for this component as may", None)
         })?;
         let started = clock::now();
         let waiting = telemetry::wait_span(telemetry::Wait::Queue);

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use contract::{Answer, CallContext, Pending, Refusal};
+use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use feed_api::{FeedItem, FeedPage, HomeFeed, PhotosOf, Position};
 use follower_api::PopularFollowedBy;
 use futures_util::try_join;
@@ -36,6 +36,11 @@ impl Answer<HomeFeed> for Feed {
                 merged.retain(|post| post.at >= floor);
             }
             posts.extend(merged);
+            // A token outlives its account by hours, and what was its feed is empty: looked for there alone.
+            if posts.is_empty() && store::is_gone(&mut *self.db.read().await?, call.user).await? {
+                let sentence = "the account was deleted; POST /v1/users opens another";
+                return Err(Refusal::new(RefusalKind::Unauthenticated, "account_gone", sentence));
+            }
             posts.sort_by_key(|post| Reverse(post.at));
             posts.dedup();
             self.page(cx, posts, limit).await

@@ -16,7 +16,8 @@ use feed_api::{FeedItem, FeedPage, HomeFeed, PhotosOf};
 use crate::Feed;
 
 /// What it answers, as the gateway knows it.
-pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/feed"), Route::read("GET", "/v1/users/{id}/photos")];
+pub const ROUTES: &[Route] =
+    &[Route::read("GET", "/v1/feed").authenticated(), Route::read("GET", "/v1/users/{id}/photos")];
 
 /// The routes over the component.
 pub fn router(feed: Arc<Feed>) -> Router {

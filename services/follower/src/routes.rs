@@ -17,8 +17,8 @@ use crate::store::Direction;
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::read("PUT", "/v1/users/{id}/follow"),
-    Route::read("DELETE", "/v1/users/{id}/follow"),
+    Route::read("PUT", "/v1/users/{id}/follow").authenticated(),
+    Route::read("DELETE", "/v1/users/{id}/follow").authenticated(),
     Route::read("GET", "/v1/users/{id}/followers"),
     Route::read("GET", "/v1/users/{id}/following"),
 ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
-use component::Service;
+use component::{Identity, Service};
 use contract::ComponentName;
 use futures_util::future::BoxFuture;
 use history::History;
@@ -102,6 +102,8 @@ pub struct GatewayContext {
     pub faults: Arc<fault::LeaseTable>,
     /// The run's token.
     pub token: Arc<str>,
+    /// Checks users' tokens, where the secret is known here.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// An open door.

@@ -3,7 +3,8 @@
 //! - [`config`]: the configuration of a process.
 //! - [`contents`]: what it is made of: services, and perhaps the public door.
 //! - [`node`](mod@node): opens them, serves them, closes them.
-//! - [`control`]: control routes for the lab, with the run's token.
+//! - `serving`: how its ports are served. `identity`: the secret of users' tokens.
+//!   [`control`]: control routes for the lab, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
 //! - [`stores`]: its databases, one for all components or one for each.
 //! - [`program`](mod@program): a node and the process around it; a service, the registry or the door alone
@@ -15,13 +16,16 @@ pub mod config;
 pub mod contents;
 pub mod control;
 mod fault_actuator;
+mod identity;
 pub mod node;
 pub mod outbox;
 pub mod program;
 mod readiness;
+mod serving;
 pub mod stores;
 
 pub use config::{NodeConfig, database_path};
 pub use contents::{GatewayContext, GatewayFactory, NodeContents, PublicGateway, StoreContents};
+pub use identity::SecretError;
 pub use node::{Node, NodeError};
 pub use program::{program, run};

@@ -2,16 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::get;
 use axum::{Extension, Router};
-use component::web::RefusalResponse;
 use component::{Identity, OpenError, Service, ServiceContext};
-use contract::{ComponentName, Refusal, RefusalKind};
+use contract::ComponentName;
 use discovery::instance::{Epoch, InstanceId, ServiceName};
 use discovery::{Location, Registrar, Registration, Registry, Watch, Watcher};
 use history::History;
@@ -28,16 +24,13 @@ use crate::config::NodeConfig;
 use crate::contents::{GatewayContext, NodeContents, PublicGateway};
 use crate::control::{self, ControlState};
 use crate::fault_actuator::FaultActuator;
+use crate::identity::{self, SecretError};
 use crate::outbox::{self, HttpSource};
+use crate::serving::{health, no_such_path, public_options, serve_options, wrong_method};
 use crate::stores::{self, Store};
 
 /// Time tasks have to end after the doors are closed.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-/// How long a server of the lab announces its end before it closes: its clients'
-/// pools are ours and close at once.
-const DRAIN_GRACE: Duration = Duration::from_millis(100);
-/// How long requests under way may take after that.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a node waits for the registry before it goes by its memory.
 const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often histograms are emptied into buckets and gauges are read.
@@ -79,6 +72,9 @@ pub enum NodeError {
         #[source]
         source: std::io::Error,
     },
+    /// The secret of users' tokens.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The configuration asks for something that needs a registry and names none.
     #[error("`{0}` shares a topology with other processes and needs `registry`, the address of one")]
     NoRegistry(String),
@@ -106,11 +102,12 @@ impl Node {
     /// # Errors
     /// When a port, a database or a component does not open.
     pub async fn start(
-        config: NodeConfig,
+        mut config: NodeConfig,
         contents: NodeContents,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, NodeError> {
         runtime::random::seed_process(config.seed);
+        config.token = identity::token(&config, &contents)?;
         let tasks = Tasks::new();
         let policies = policies(&config)?;
         let faults = Arc::<fault::LeaseTable>::default();
@@ -135,6 +132,7 @@ impl Node {
         let listener = serve::bind(config.listen).await?;
         let here = listener.local_addr().map_err(|source| BindError { addr: config.listen, source })?;
         let registry = config.registry.clone().or_else(|| config.process.registry.then(|| here.into()));
+        let identity = identity::identity(&config, &contents)?;
         let builder = NodeBuilder {
             config: &config,
             contents: &contents,
@@ -144,6 +142,7 @@ impl Node {
             clusters: &clusters,
             to_registry: if config.process.registry { Network::loopback() } else { network.clone() },
             token: &token,
+            identity: identity.clone(),
         };
         let OpenComponents { rest, stores } = builder.open_components().await?;
         let leave = Arc::new(Notify::new());
@@ -161,6 +160,7 @@ impl Node {
                     policies,
                     faults: faults.clone(),
                     token: token.clone(),
+                    identity,
                 };
                 Some(Arc::<dyn PublicGateway>::from(gateway.open(context).map_err(NodeError::Routes)?))
             }
@@ -203,7 +203,9 @@ impl Node {
         }
         let registrar = builder.announce(internal.addr()).await?;
         let public = match &door {
-            Some(door) => Some(door.serve(&tasks, serve::bind(config.public).await?, serve_options())),
+            Some(door) => {
+                Some(door.serve(&tasks, serve::bind(config.public).await?, public_options(&config)))
+            }
             None => None,
         };
         let actuator = FaultActuator {
@@ -285,6 +287,8 @@ struct NodeBuilder<'a> {
     /// What lies between here and the registry; nothing where it lives in this process.
     to_registry: Network,
     token: &'a Arc<str>,
+    /// Makes and checks users' tokens; `None` where no component lives and no secret is known.
+    identity: Option<Arc<Identity>>,
 }
 
 struct OpenComponents {
@@ -296,14 +300,13 @@ impl NodeBuilder<'_> {
     /// Opens the databases here and the components on them, in catalogue order.
     async fn open_components(&self) -> Result<OpenComponents, NodeError> {
         let config = self.config;
-        if self.contents.stores.is_empty() {
+        let Some(identity) = self.identity.clone().filter(|_| !self.contents.stores.is_empty()) else {
             return Ok(OpenComponents { rest: Router::new(), stores: Vec::new() });
-        }
+        };
         let process = || config.process.name.clone();
         let wrong = |source| NodeError::Storage { process: process(), source };
         let stores = stores::open(config, self.contents, self.tasks).await.map_err(wrong)?;
         let blobs = Blobs::open(&config.data.join("blobs")).map_err(wrong)?;
-        let identity = Arc::new(Identity::new(config.secret.as_bytes()));
         let mut rest = Router::new();
         for (store, service) in services_of(&stores) {
             let context = ServiceContext {
@@ -415,37 +418,11 @@ fn policies(config: &NodeConfig) -> Result<Vec<(EdgePattern, policy::Policy)>, N
     config.policies.iter().map(parse).collect()
 }
 
-fn serve_options() -> serve::Options {
-    serve::Options { drain_grace: DRAIN_GRACE, drain_deadline: DRAIN_DEADLINE, ..serve::Options::default() }
-}
-
 fn first_component(config: &NodeConfig) -> ComponentName {
     config.hosts().first().copied().unwrap_or(match config.process.registry {
         true => ComponentName::REGISTRY,
         false => ComponentName::GATEWAY,
     })
-}
-
-fn health(ready: Arc<AtomicBool>) -> Router {
-    let readiness = move || {
-        let ready = ready.load(Ordering::Acquire);
-        let answer = if ready {
-            (StatusCode::OK, "ready\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-        };
-        std::future::ready(answer)
-    };
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
-}
-
-async fn no_such_path() -> RefusalResponse {
-    RefusalResponse(Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here"))
-}
-
-async fn wrong_method() -> impl IntoResponse {
-    let sentence = "this path is there, but not for this method; see `Allow`";
-    (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
 /// The services here, each with its database.

@@ -7,7 +7,7 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::UserId;
 use runtime::{clock, random};
 use serde::{Deserialize, Serialize};
-use storage::{Blobs, Bus, Database, Effect, Tx};
+use storage::{BlobReader, Blobs, Bus, Database, Effect, Tx};
 
 use crate::decode_pool::DecodePool;
 use crate::picture::Format;
@@ -16,9 +16,9 @@ use crate::{NAME, captions};
 
 /// The component: photos and their likes.
 pub struct Album {
-    db: Database,
+    pub(crate) db: Database,
     bus: Bus,
-    blobs: Blobs,
+    pub(crate) blobs: Blobs,
     /// Where uploads wait and pictures are developed.
     pub decode_pool: DecodePool,
 }
@@ -72,7 +72,8 @@ impl Album {
     }
 
     /// Posts a photo. Its id follows from the author and the key, so that a
-    /// repeat, and the same trace in another topology, make the same photo.
+    /// repeat, and the same trace in another topology, make the same photo. Without a
+    /// key it is one that was never given and never will be.
     ///
     /// # Errors
     /// 422 for words or pictures that break a rule, 401 once the account is
@@ -82,7 +83,7 @@ impl Album {
         let (caption, tags) = (captions::caption(&caption)?, captions::tags(&tags)?);
         let id = match &cx.key {
             Some(key) => PhotoId::derived("photo", &[&author.raw().to_le_bytes(), key.as_bytes()]),
-            None => PhotoId::new(random::bits()),
+            None => PhotoId::new(random::unique().map_err(|why| Refusal::internal(why.to_string()))?),
         };
         let size = bytes.len() as u64;
         let content = self.decode_pool.fingerprint(bytes.clone()).await;
@@ -97,8 +98,13 @@ impl Album {
         }
 
         let picture = self.decode_pool.decode(cx, format, bytes.clone()).await?;
-        let (original, thumbnail) =
-            futures_util::try_join!(self.blobs.put(bytes), self.blobs.put(picture.thumbnail))?;
+        let keep = || {
+            futures_util::future::try_join(
+                self.blobs.put(bytes.clone()),
+                self.blobs.put(picture.thumbnail.clone()),
+            )
+        };
+        let (original, thumbnail) = keep().await?;
         let files = Files { original, thumbnail, media_type: format.media_type().to_owned() };
         let photo = Photo {
             id,
@@ -121,6 +127,12 @@ impl Album {
                 return Ok(first);
             }
             self.must_exist(&mut tx, author).await?;
+            if ![&files.original, &files.thumbnail].into_iter().all(|key| self.blobs.has(key)) {
+                // Swept since: the same bytes had been there for long, and no photo named them.
+                drop(tx);
+                keep().await?;
+                continue;
+            }
             store::insert(tx.conn(), &event.photo, &files).await?;
             if publication.publish(&mut tx, format!("PhotoPosted/{id}")).await? == Effect::Outdated {
                 continue;
@@ -134,12 +146,15 @@ impl Album {
     /// A photo as the asker sees it.
     ///
     /// # Errors
-    /// 404.
+    /// 404, or 401 once the asker's account is gone.
     pub async fn view(&self, cx: &CallContext, id: PhotoId) -> Result<View, Refusal> {
         let mut read = self.db.read().await?;
         let (photo, version) = store::by_id(&mut read, id).await?.ok_or_else(no_photo)?;
         let liked = match cx.principal {
-            Some(asker) => Some(store::liked(&mut read, id, asker).await?),
+            Some(asker) => match store::liked(&mut read, id, asker).await? {
+                (_, true) => return Err(account_gone()),
+                (liked, false) => Some(liked),
+            },
             None => None,
         };
         Ok(View { photo, version, liked })
@@ -154,12 +169,12 @@ impl Album {
         store::files(&mut read, id).await?.ok_or_else(no_photo)
     }
 
-    /// The bytes under a key of [`Files`].
+    /// The bytes under a key of [`Files`], read as they are sent.
     ///
     /// # Errors
     /// The object store's own.
-    pub async fn bytes(&self, key: &str) -> Result<Bytes, Refusal> {
-        self.blobs.get(key).await
+    pub async fn bytes(&self, key: &str) -> Result<BlobReader, Refusal> {
+        self.blobs.read(key).await
     }
 
     /// Gives or takes back a like; twice is once.
@@ -226,8 +241,7 @@ impl Album {
     /// A token outlives its account by hours; what comes with it then has no owner.
     async fn must_exist(&self, tx: &mut Tx, user: UserId) -> Result<(), Refusal> {
         if store::is_gone(tx.conn(), user).await? {
-            let sentence = "the account was deleted; POST /v1/users opens another";
-            return Err(Refusal::new(RefusalKind::Unauthenticated, "account_gone", sentence));
+            return Err(account_gone());
         }
         Ok(())
     }
@@ -249,6 +263,11 @@ impl Answer<PhotosByIds> for Album {
             Ok(store::by_ids(&mut read, &call.ids).await?)
         })
     }
+}
+
+fn account_gone() -> Refusal {
+    let sentence = "the account was deleted; POST /v1/users opens another";
+    Refusal::new(RefusalKind::Unauthenticated, "account_gone", sentence)
 }
 
 fn no_photo() -> Refusal {

@@ -6,11 +6,12 @@
 //! - [`captions`]: what a caption and tags look like.
 //! - [`events`]: what happens when an account goes.
 //! - [`store`]: tables and queries.
+//! - [`sweep`]: bytes without a photo are removed.
 //! - [`routes`]: the REST face.
 //!
 //! Bytes go to the object store before the row that names them, so a crash
-//! leaves an orphan and never a dangling row. They outlive the row: contents
-//! are shared by hash, and another upload of the same bytes may be under way.
+//! leaves an orphan and never a dangling row. They outlive the row by two minutes at
+//! most: contents are shared by hash, and another upload of the same bytes may be under way.
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub mod events;
 pub mod picture;
 pub mod routes;
 pub mod store;
+pub mod sweep;
 
 pub use album::Album;
 
@@ -52,5 +54,6 @@ async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
     let album = Arc::new(Album::open(context));
     context.answer::<PhotosByIds, _>(&album);
     context.subscribe::<ProfileDeleted, _>(&album);
+    sweep::start(context, &album);
     Ok(routes::router(album))
 }

@@ -10,11 +10,13 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 /// Longest side, pixels.
 pub const MAX_SIDE_PIXELS: u32 = 8_000;
-/// Most pixels: a 40-megapixel camera's.
-pub const MAX_PIXELS: u64 = 40_000_000;
-/// Most memory a decoded picture may take, bytes: 40 Mpx of 8-bit RGBA are
-/// 160 MB, the rest is the decoder's own room. 16 bits a channel halve the pixels.
-const MAX_DECODED_BYTES: u64 = 192 << 20;
+/// Most pixels: a 32-megapixel camera's.
+pub const MAX_PIXELS: u64 = 32_000_000;
+/// Most memory a decoded picture may take, bytes: 32 Mpx of 8-bit RGB are
+/// 92 MiB. An alpha channel or 16 bits a channel leave fewer pixels.
+pub const MAX_DECODED_BYTES: u64 = 96 << 20;
+/// What a decoder may allocate in all: the picture, and room of its own.
+const MAX_DECODER_BYTES: u64 = MAX_DECODED_BYTES + (16 << 20);
 /// Longest side of a thumbnail, pixels.
 pub const THUMBNAIL_SIDE_PIXELS: u32 = 320;
 /// Where JPEG's artefacts begin to disappear at this size; about 15 kB a thumbnail.
@@ -85,23 +87,22 @@ pub struct Picture {
     pub thumbnail: Bytes,
 }
 
+/// Memory that a picture takes once decoded, bytes, by what its header promises.
+///
+/// # Errors
+/// 422 `image_too_large`, or `image_broken` where there is no header.
+pub fn decoded_bytes(format: Format, bytes: &[u8]) -> Result<u64, Refusal> {
+    decoder(format, bytes).map(|decoder| decoder.total_bytes())
+}
+
 /// Decodes a picture and makes its thumbnail. Takes CPU for up to a second: not for async threads.
 ///
 /// # Errors
 /// 422 `image_too_large` by what the header promises, before anything is
 /// decoded; 422 `image_broken` for what cannot be decoded to its end.
 pub fn decode(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE_PIXELS);
-    limits.max_image_height = Some(MAX_SIDE_PIXELS);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(refusal)?;
+    let mut decoder = decoder(format, bytes)?;
     let (mut width, mut height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
-        return Err(too_large());
-    }
     // Decoders of JPEG fill what is missing with grey, so its end is looked for first.
     if format == Format::Jpeg && !ends_like_jpeg(bytes) {
         return Err(broken("the JPEG stops before its end"));
@@ -112,6 +113,22 @@ pub fn decode(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
         std::mem::swap(&mut width, &mut height);
     }
     Ok(Picture { width, height, thumbnail: thumbnail(image, orientation)? })
+}
+
+/// What decodes a picture that is not too large by its header; nothing is decoded yet.
+fn decoder(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, Refusal> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE_PIXELS);
+    limits.max_image_height = Some(MAX_SIDE_PIXELS);
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(refusal)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
+        return Err(too_large());
+    }
+    Ok(decoder)
 }
 
 fn too_large() -> Refusal {
@@ -271,8 +288,10 @@ mod tests {
         assert_eq!(code(decode(Format::Png, &bomb(60_000))), (422, "image_too_large".into()));
         // Within 8,000 a side, but 49 Mpx.
         assert_eq!(code(decode(Format::Png, &bomb(7_000))), (422, "image_too_large".into()));
-        // 6,000 x 6,000 are allowed; this one lacks all but a few of its pixels.
-        assert_eq!(code(decode(Format::Png, &bomb(6_000))), (422, "image_broken".into()));
+        assert_eq!(code(decoded_bytes(Format::Png, &bomb(7_000)).map(drop)), (422, "image_too_large".into()));
+        // 5,000 x 5,000 are allowed; this one lacks all but a few of its pixels.
+        assert_eq!(decoded_bytes(Format::Png, &bomb(5_000)).ok(), Some(75_000_000));
+        assert_eq!(code(decode(Format::Png, &bomb(5_000))), (422, "image_broken".into()));
     }
 
     #[test]

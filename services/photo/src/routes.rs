@@ -16,15 +16,23 @@ use bytes::{Bytes, BytesMut};
 use component::Route;
 use component::web::{self, AuthenticatedWriter, Caller, PathParam, RefusalResponse, RestResult};
 use contract::{CallContext, Refusal, RefusalKind};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use futures_util::stream;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use photo_api::{Photo, PhotoId};
 use runtime::cost::{self, Part};
 use serde::Deserialize;
+use storage::BlobReader;
+use storage::blob_reader::CHUNK_BYTES;
+use transport::SizedBody;
 
 use crate::Album;
 use crate::album::{Liking, Upload, View};
+use crate::decode_pool::UploadPermit;
 use crate::picture::Format;
 
 /// Largest original, bytes: more than any camera's JPEG.
@@ -34,13 +42,13 @@ const LINGER_BYTES: u64 = 64 << 20;
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::upload("POST", "/v1/photos", MAX_BYTES),
+    Route::upload("POST", "/v1/photos", MAX_BYTES).authenticated(),
     Route::read("GET", "/v1/photos/{id}"),
-    Route::read("DELETE", "/v1/photos/{id}"),
+    Route::read("DELETE", "/v1/photos/{id}").authenticated(),
     Route::read("GET", "/v1/photos/{id}/thumbnail"),
     Route::read("GET", "/v1/photos/{id}/original"),
-    Route::read("PUT", "/v1/photos/{id}/like"),
-    Route::read("DELETE", "/v1/photos/{id}/like"),
+    Route::read("PUT", "/v1/photos/{id}/like").authenticated(),
+    Route::read("DELETE", "/v1/photos/{id}/like").authenticated(),
 ];
 
 /// The routes over the component.
@@ -72,9 +80,9 @@ async fn post_photo(
     request: Request,
 ) -> RestResult<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
-    let _permit = album.decode_pool.admit()?;
+    let mut permit = album.decode_pool.admit()?;
     let (parts, body) = request.into_parts();
-    let bytes = whole(&cx, body).await?;
+    let bytes = whole(&cx, body, &mut permit).await?;
     let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::checked(declared, &bytes)?;
     let upload = Upload { format, bytes, caption: about.caption, tags: about.tags };
@@ -85,31 +93,32 @@ async fn post_photo(
 /// The whole body, if it is not too long and comes in time. One that is too
 /// long is read on for a while and dropped: a client that is still sending when
 /// the connection closes may never see the answer (RFC 9112, section 9.6).
-async fn whole(cx: &CallContext, mut body: Body) -> Result<Bytes, Refusal> {
+async fn whole(cx: &CallContext, mut body: Body, permit: &mut UploadPermit) -> Result<Bytes, Refusal> {
     let reading = cost::part(Part::Transport, async {
-        let (mut kept, mut seen) = (BytesMut::new(), 0);
+        let (mut kept, mut seen, mut refusal) = (BytesMut::new(), 0, None);
         while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
+            let frame = frame
+                .map_err(|_| Refusal::bad_request("body_incomplete", "the body broke off before its end"))?;
+            let Ok(data) = frame.into_data() else { continue };
             seen += data.len() as u64;
-            if seen <= MAX_BYTES {
-                kept.extend_from_slice(&data);
-            } else if seen <= LINGER_BYTES {
-                kept = BytesMut::new();
-            } else {
-                break;
+            if refusal.is_none() {
+                refusal = if seen > MAX_BYTES { Some(too_large()) } else { permit.hold(seen).err() };
+            }
+            match &refusal {
+                None => kept.extend_from_slice(&data),
+                Some(_) if seen <= LINGER_BYTES => kept = BytesMut::new(),
+                Some(_) => break,
             }
         }
-        Ok::<_, axum::Error>((seen <= MAX_BYTES).then(|| kept.freeze()))
+        refusal.map_or_else(|| Ok(kept.freeze()), Err)
     });
-    match tokio::time::timeout_at(cx.deadline.instant().into(), reading).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
-        Ok(Ok(None)) => {
-            let sentence = format!("an original has at most {} MiB", MAX_BYTES >> 20);
-            Err(Refusal::new(RefusalKind::TooLarge, "photo_too_large", sentence))
-        }
-        Ok(Err(_)) => Err(Refusal::bad_request("body_incomplete", "the body broke off before its end")),
-        Err(_) => Err(Refusal::too_late()),
-    }
+    let read = tokio::time::timeout_at(cx.deadline.instant().into(), reading).await;
+    read.unwrap_or_else(|_| Err(Refusal::too_late()))
+}
+
+fn too_large() -> Refusal {
+    let sentence = format!("an original has at most {} MiB", MAX_BYTES >> 20);
+    Refusal::new(RefusalKind::TooLarge, "photo_too_large", sentence)
 }
 
 fn photo_id(text: &str) -> Result<PhotoId, Refusal> {
@@ -150,7 +159,13 @@ async fn file(
     media_type: &str,
 ) -> Result<Response, RefusalResponse> {
     let etag = format!("\"{key}\"");
-    let cached = [(ETAG, etag.as_str()), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let cached = [
+        (ETAG, etag.as_str()),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        // What a user sent is shown as what it was declared to be, and runs nothing: bytes can be a picture and a page.
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    ];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     if known
         .flat_map(|list| list.split(','))
@@ -158,8 +173,22 @@ async fn file(
     {
         return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
     }
-    let bytes = album.bytes(key).await?;
-    Ok((cached, [(CONTENT_TYPE, media_type)], bytes).into_response())
+    let body = streamed(album.bytes(key).await?).await?;
+    Ok((cached, [(CONTENT_TYPE, media_type)], body).into_response())
+}
+
+/// A blob as a body: at once where it is short, else read from disk as fast as its reader takes it.
+async fn streamed(mut blob: BlobReader) -> Result<Body, Refusal> {
+    let length = blob.length();
+    if length <= CHUNK_BYTES as u64 {
+        let bytes = blob.next().await.map_err(|error| Refusal::internal(error.to_string()))?;
+        return Ok(Body::from(bytes.unwrap_or_default()));
+    }
+    let pieces = stream::unfold(blob, |mut blob| async move {
+        let piece = blob.next().await.transpose()?;
+        Some((piece, blob))
+    });
+    Ok(Body::new(SizedBody::new(length, Box::pin(pieces))))
 }
 
 async fn like(

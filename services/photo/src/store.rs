@@ -1,5 +1,7 @@
 //! Tables and queries.
 
+use std::collections::HashSet;
+
 use component::Digest;
 use futures_util::TryStreamExt;
 use history::{History, PastPhoto};
@@ -141,6 +143,21 @@ pub async fn files(conn: &mut Connection, id: PhotoId) -> Result<Option<Files>, 
     Ok(row.map(|(original, thumbnail, media_type)| Files { original, thumbnail, media_type }))
 }
 
+/// Keeps of some object-store keys those that no photo names.
+pub async fn retain_unnamed(conn: &mut Connection, keys: &mut HashSet<String>) -> Result<(), StorageError> {
+    query("SELECT", PHOTOS, async {
+        let mut rows =
+            sqlx::query_as::<_, (String, String)>("SELECT original, thumbnail FROM photo_photos").fetch(conn);
+        while !keys.is_empty() {
+            let Some((original, thumbnail)) = rows.try_next().await? else { break };
+            keys.remove(&original);
+            keys.remove(&thumbnail);
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Who posted a photo, if there is such a photo.
 pub async fn author(conn: &mut Connection, id: PhotoId) -> Result<Option<UserId>, StorageError> {
     let select = sqlx::query_scalar("SELECT author FROM photo_photos WHERE id = $1").bind(id.sql());
@@ -156,11 +173,13 @@ pub async fn delete(conn: &mut Connection, id: PhotoId) -> Result<(), StorageErr
     Ok(())
 }
 
-/// Whether `liker` likes a photo.
-pub async fn liked(conn: &mut Connection, id: PhotoId, liker: UserId) -> Result<bool, StorageError> {
-    let select = sqlx::query("SELECT 1 FROM photo_likes WHERE photo = $1 AND liker = $2");
-    let row = select.bind(id.sql()).bind(liker.sql()).fetch_optional(conn);
-    Ok(query("SELECT", LIKES, row).await?.is_some())
+/// Whether `liker` likes a photo, and whether their account is known to be deleted.
+pub async fn liked(conn: &mut Connection, id: PhotoId, liker: UserId) -> Result<(bool, bool), StorageError> {
+    let select = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM photo_likes WHERE photo = $1 AND liker = $2),
+                EXISTS (SELECT 1 FROM photo_gone WHERE account = $2)",
+    );
+    query("SELECT", LIKES, select.bind(id.sql()).bind(liker.sql()).fetch_one(conn)).await
 }
 
 /// Adds or takes back a like. `None` when there is no such photo; nothing

@@ -8,6 +8,7 @@ use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, Profi
 use serde::{Deserialize, Serialize};
 use storage::{Bus, Database};
 
+use crate::log_in_limit::LogInLimit;
 use crate::passwords::Passwords;
 use crate::{NAME, rules, store};
 
@@ -17,6 +18,7 @@ pub struct Accounts {
     bus: Bus,
     identity: Arc<Identity>,
     passwords: Passwords,
+    log_ins: LogInLimit,
 }
 
 /// An account to open.
@@ -75,6 +77,7 @@ impl Accounts {
             bus: context.bus.clone(),
             identity: context.identity.clone(),
             passwords,
+            log_ins: LogInLimit::new(context.settings.limits_per_address),
         })
     }
 
@@ -112,21 +115,41 @@ impl Accounts {
         self.session(event.profile)
     }
 
-    /// A token in exchange for the password.
+    /// A token in exchange for the password. `address` is the client's.
     ///
     /// # Errors
-    /// 401, which does not reveal whether the handle or the password is wrong.
-    pub async fn log_in(&self, cx: &CallContext, credentials: Credentials) -> Result<Session, Refusal> {
+    /// 401, which does not reveal whether the handle or the password is wrong; 429 after too many of these.
+    pub async fn log_in(
+        &self,
+        cx: &CallContext,
+        credentials: Credentials,
+        address: &str,
+    ) -> Result<Session, Refusal> {
         let Credentials { handle, password } = credentials;
         // What could not have been chosen is not worth the hashing.
         if password.len() > rules::PASSWORD_MAX {
             return Err(wrong());
         }
+        let attempt = self.log_ins.begin(&handle, address)?;
+        let proven = self.prove(cx, &handle, password).await;
+        if !matches!(proven, Ok(None)) {
+            attempt.take_back();
+        }
+        self.session(proven?.ok_or_else(wrong)?)
+    }
+
+    /// The account whose password this is.
+    async fn prove(
+        &self,
+        cx: &CallContext,
+        handle: &str,
+        password: String,
+    ) -> Result<Option<Profile>, Refusal> {
         let mut read = self.db.read().await?;
-        let (profile, kept) = store::by_handle(&mut read, &handle).await?.unzip();
+        let (profile, kept) = store::by_handle(&mut read, handle).await?.unzip();
         drop(read);
         let proven = self.passwords.matches(cx, password, kept).await?;
-        profile.filter(|_| proven).ok_or_else(wrong).and_then(|profile| self.session(profile))
+        Ok(profile.filter(|_| proven))
     }
 
     /// The account of this id.

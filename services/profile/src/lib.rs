@@ -2,6 +2,7 @@
 //!
 //! - [`accounts`]: what can be done with an account; start here.
 //! - [`passwords`]: argon2id, a few at a time, off the async threads.
+//! - [`log_in_limit`]: wrong passwords are limited, by account and by address.
 //! - [`rules`]: what a handle, a name, a bio and a password look like.
 //! - [`store`]: tables and queries.
 //! - [`routes`]: the REST face.
@@ -20,6 +21,7 @@ use history::History;
 use profile_api::{ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds};
 
 pub mod accounts;
+pub mod log_in_limit;
 pub mod passwords;
 pub mod routes;
 pub mod rules;

@@ -10,7 +10,7 @@ use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use component::Route;
 use component::web::{self, AuthenticatedWriter, Caller, JsonBody, PathParam, RestResult};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use profile_api::Profile;
 
 use crate::accounts::{Accounts, Credentials, Edit, NewAccount, Session};
@@ -21,8 +21,8 @@ pub const ROUTES: &[Route] = &[
     Route::write("POST", "/v1/sessions"),
     Route::read("GET", "/v1/users/{id}"),
     Route::read("GET", "/v1/users/by-handle/{handle}"),
-    Route::write("PATCH", "/v1/users/me"),
-    Route::read("DELETE", "/v1/users/me"),
+    Route::write("PATCH", "/v1/users/me").authenticated(),
+    Route::read("DELETE", "/v1/users/me").authenticated(),
 ];
 
 /// The routes over the component.
@@ -44,16 +44,18 @@ async fn sign_up(
     Caller(cx): Caller,
     JsonBody(new): JsonBody<NewAccount>,
 ) -> RestResult<(StatusCode, Json<Session>)> {
-    web::check_key(&cx)?;
     Ok((StatusCode::CREATED, Json(accounts.sign_up(&cx, new).await?)))
 }
 
 async fn log_in(
     State(accounts): Component,
     Caller(cx): Caller,
+    headers: HeaderMap,
     JsonBody(credentials): JsonBody<Credentials>,
 ) -> RestResult<Json<Session>> {
-    Ok(Json(accounts.log_in(&cx, credentials).await?))
+    // Written by the gateway, in place of whatever its client claimed.
+    let address = headers.get(transport::sanitize::FORWARDED_FOR).and_then(|value| value.to_str().ok());
+    Ok(Json(accounts.log_in(&cx, credentials, address.unwrap_or_default()).await?))
 }
 
 async fn by_id(State(accounts): Component, _: Caller, PathParam(id): PathParam) -> RestResult<Json<Profile>> {

@@ -1,6 +1,9 @@
 //! The public door of a node: the gateway, with the routes of the whole application.
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::http::HeaderMap;
 use contract::ComponentName;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -19,6 +22,7 @@ pub fn route_table() -> RouteTable {
             let mut entry = gateway::Route::new(route.method, route.path, service.name);
             entry.deadline_ms = route.deadline_ms;
             entry.max_body = route.max_body;
+            entry.authenticated = route.authenticated;
             entry
         })
     });
@@ -37,6 +41,9 @@ impl GatewayFactory for FrontDoor {
         let mut options = gateway::Options::new(site.token);
         options.policies = site.policies;
         options.faults = site.faults;
+        options.authorize = site.identity.map(|identity| -> gateway::Authorize {
+            Arc::new(move |fields: &HeaderMap| component::web::authenticate(&identity, fields).map(drop))
+        });
         let (hosts, rest, clusters) = (site.hosts, site.rest, site.clusters);
         let find = move |component: ComponentName| {
             Some(if hosts.contains(&component) {

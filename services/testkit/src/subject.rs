@@ -86,7 +86,7 @@ impl Process {
             hosts,
             seed: 42,
         });
-        let identity = Arc::new(Identity::new(SECRET.as_bytes()));
+        let identity = Arc::new(Identity::new(SECRET.as_bytes()).expect("a secret"));
         Self { db, bus, tasks: Tasks::new(), calls, identity, clusters, folder }
     }
 

@@ -82,6 +82,8 @@ impl RunPlan<'_> {
                     .values()
                     .any(|service| service.calls_in_transaction == Some(true)),
                 feed_depth: scenario.load.feed.depth,
+                // The generator is one address.
+                limits_per_address: false,
                 ..component::service_context::Settings::default()
             },
             telemetry,

@@ -15,6 +15,7 @@ use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::{self, enough_workers};
 use crate::observe::record_writer::RecordWriter;
+use crate::process::private;
 use crate::process::program::Program;
 use crate::run::TASKS_GRACE;
 use crate::run::options::{Interrupts, RunError};
@@ -41,6 +42,8 @@ pub struct UpOptions {
     pub telemetry: telemetry::Level,
     /// Public address of the gateway; port 0 takes any free one.
     pub public: SocketAddr,
+    /// Whether clients are limited by address.
+    pub limits_per_address: bool,
 }
 
 /// A suite that is up, as the terminal shows it.
@@ -101,7 +104,7 @@ async fn keep_up(
         let path = path.to_owned();
         move |source| RunError::Folder { path, source }
     };
-    std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    private::create_folder(&folder).map_err(failed(&folder))?;
     let folder = folder.canonicalize().map_err(failed(&folder))?;
     if folder.to_str().is_none() {
         return Err(RunError::FolderName { path: folder });
@@ -126,6 +129,10 @@ async fn keep_up(
         otlp: collector.clone(),
         seed: options.seed,
         public: options.public,
+        settings: component::service_context::Settings {
+            limits_per_address: options.limits_per_address,
+            ..component::service_context::Settings::default()
+        },
         ..node_config(&options.arm, &processes)
     };
     let cores = runtime::limits::allowed_cores().len();
@@ -158,7 +165,8 @@ async fn keep_up(
         user: principal.to_string(),
         password: loadgen::journeys::PASSWORD.to_owned(),
         user_token: component::Identity::new(secrets.identity.as_bytes())
-            .token(principal)
+            .ok()
+            .and_then(|identity| identity.token(principal).ok())
             .unwrap_or_default(),
         run_token: secrets.token,
         folder,

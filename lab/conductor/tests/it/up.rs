@@ -1,5 +1,6 @@
 //! A suite that stays up until it is interrupted, of fake nodes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 
 use conductor::RunError;
@@ -22,6 +23,7 @@ fn options(nodes: &FakeNodes) -> UpOptions {
         program: nodes.program.clone(),
         telemetry: telemetry::Level::Off,
         public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
+        limits_per_address: true,
     }
 }
 
@@ -39,8 +41,16 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
     assert!(hosts.contains(&"gateway".to_owned()) && hosts.contains(&"photo".to_owned()), "{hosts:?}");
     assert!(!shown.user_token.is_empty() && shown.user_token != shown.run_token);
     assert!(shown.folder.join("data").is_dir(), "each suite has data of its own");
-    let config = std::fs::read_to_string(shown.folder.join("app#0.json")).expect("written");
-    assert!(config.contains(&shown.run_token), "nodes know the token that opens them");
+    let config = shown.folder.join("app#0.json");
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).expect("written").permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&shown.folder), mode(&config)),
+        (0o700, 0o600),
+        "the suite's folder is its user's alone"
+    );
+    let config = std::fs::read_to_string(&config).expect("ours");
+    assert!(!config.contains(&shown.run_token), "and what opens a node is on no disk");
     assert_eq!(nodes.drained.lock().expect("no panic while held")[..], ["app#0"], "it has ended in order");
 }
 

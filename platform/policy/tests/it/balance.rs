@@ -24,7 +24,7 @@ fn an_endpoint_is_picked_and_the_healthy_and_untried_first() {
 fn check_picks(n: usize, out: u32, avoid: Option<usize>, balance: Balance) {
     let is_out = |i: usize| out & (1 << i) != 0;
     let loads: Vec<_> = (0..n).map(|_| EndpointLoad::first()).collect();
-    (0..n).filter(|i| is_out(*i)).for_each(|i| loads[i].eject(9 * SECOND));
+    (0..n).filter(|i| is_out(*i)).for_each(|i| loads[i].eject(0, 9 * SECOND));
     let healthy = (0..n).filter(|i| !is_out(*i)).count();
     let panic = (healthy as f64) < PANIC_BELOW * n as f64;
     let wanted = |i: usize| Some(i) != avoid && (panic || !is_out(i));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use policy::admission::{AdmissionControl, AdmissionDecision, AdmissionOptions};
-use policy::breaker::{Breaker, BreakerOptions, BreakerState, Permission, Window};
 use policy::budget::{BudgetOptions, RetryBudget};
 use policy::bulkhead::Bulkhead;
 use policy::deadline::{MAX_DEADLINE_MS, remaining_ms};
@@ -64,7 +63,7 @@ fn a_bulkhead_holds_among_threads() {
     assert_eq!(bulkhead.taken(), 0);
 }
 
-/// What happens next to a breaker or a house.
+/// What happens next to a house.
 fn history() -> impl Strategy<Value = Vec<(u64, u8, usize)>> {
     proptest::collection::vec((0..SECOND, 0_u8..4, any::<usize>()), 0..200)
 }
@@ -94,52 +93,6 @@ proptest! {
                 prop_assert!(spent <= min * 10.0 + ratio * earned + 1e-6, "{spent} of {earned}");
             }
         }
-    }
-
-    #[test]
-    fn a_breaker_lets_probes_through_by_number_and_always_heals(
-        steps in history(),
-        probes in 1_u32..5,
-        window in prop_oneof![(1_u32..40).prop_map(Window::Calls), Just(Window::Time(HumanDuration::from_millis(10_000)))],
-    ) {
-        let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
-        let mut breaker = Breaker::new(options);
-        // Calls under way, made while closed or as a probe.
-        let (mut now, mut out) = (SECOND, std::collections::VecDeque::new());
-        for (gap, step, _) in steps {
-            now += gap;
-            let before = breaker.state();
-            if step == 0 {
-                if let Permission::Granted(generation) = breaker.admit(now) { out.push_back(generation) }
-            } else if let Some(generation) = out.pop_front() {
-                if step == 3 { breaker.release(generation) } else { breaker.on_result(now, generation, step == 1) }
-            }
-            prop_assert!(breaker.state().gauge() <= 2);
-            prop_assert!(before != BreakerState::Open || breaker.state() != BreakerState::Closed, "a probe comes between");
-        }
-        out.into_iter().for_each(|generation| breaker.on_result(now, generation, false));
-        // A success may be the call that fills the window and opens it, so it may take two rests.
-        for _ in 0..3 {
-            now += 60 * SECOND;
-            for _ in 0..probes {
-                let admitted = breaker.admit(now);
-                let Permission::Granted(generation) = admitted else { panic!("a rested breaker refuses: {admitted:?}") };
-                breaker.on_result(now, generation, true);
-                if breaker.state() == BreakerState::Open { break }
-            }
-        }
-        prop_assert_eq!(breaker.state(), BreakerState::Closed, "well callees get their calls back");
-    }
-
-    #[test]
-    fn a_half_open_breaker_never_has_more_probes_out(probes in 1_u32..6, asked in 1_u32..50) {
-        let mut breaker = Breaker::new(BreakerOptions { probes, ..BreakerOptions::default() });
-        for _ in 0..20 {
-            if let Permission::Granted(generation) = breaker.admit(0) { breaker.on_result(0, generation, false) }
-        }
-        let is_admitted = |_: &u32| matches!(breaker.admit(5 * SECOND), Permission::Granted(_));
-        let admitted = (0..asked).filter(is_admitted).count() as u32;
-        prop_assert_eq!(admitted, asked.min(probes));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Writers take turns, writes happen once, tables keep their shape, bytes keep their name.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use contract::{ComponentName, RefusalKind};
+use contract::{ComponentName, Refusal, RefusalKind};
+use storage::blob_reader::CHUNK_BYTES;
 use storage::{Blobs, Migration, idempotency, snapshot};
 use tempfile::TempDir;
 
@@ -101,9 +104,63 @@ async fn bytes_are_kept_once_under_their_own_name() {
     let key = one.expect("kept");
     assert_eq!(key, again.expect("a repeat is accepted"));
     assert_eq!(key, Blobs::key(&bytes), "the name follows from the bytes");
-    assert_eq!(blobs.get(&key).await.expect("there"), bytes);
-    let missing = blobs.get(&Blobs::key(b"nothing")).await.expect_err("never put");
+    assert_eq!(read(&blobs, &key).await.expect("there"), bytes);
+    let missing = read(&blobs, &Blobs::key(b"nothing")).await.expect_err("never put");
     assert_eq!(missing.kind, RefusalKind::NotFound);
+}
+
+/// All bytes of a key.
+async fn read(blobs: &Blobs, key: &str) -> Result<Vec<u8>, Refusal> {
+    let mut reader = blobs.read(key).await?;
+    let mut bytes = Vec::new();
+    while let Some(more) = reader.next().await.expect("the file is ours") {
+        bytes.extend_from_slice(&more);
+    }
+    assert_eq!(bytes.len() as u64, reader.length());
+    Ok(bytes)
+}
+
+#[tokio::test]
+async fn a_long_blob_is_read_in_pieces_also_while_it_is_removed() {
+    let folder = TempDir::new().expect("a folder");
+    let blobs = Blobs::open(&folder.path().join("blobs")).expect("opens");
+    for length in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7] {
+        let bytes: Bytes = (0..length).map(|n| (n % 251) as u8).collect::<Vec<_>>().into();
+        let key = blobs.put(bytes.clone()).await.expect("kept");
+        assert_eq!(read(&blobs, &key).await.expect("there"), bytes, "{length}");
+        let mut reader = blobs.read(&key).await.expect("there");
+        assert!(blobs.remove(&key, Duration::ZERO) && !blobs.has(&key));
+        let mut seen = 0;
+        while let Some(more) = reader.next().await.expect("the file is open") {
+            assert!(more.len() <= CHUNK_BYTES);
+            seen += more.len();
+        }
+        assert_eq!(seen, length);
+    }
+}
+
+#[tokio::test]
+async fn what_is_unused_is_listed_and_what_was_put_again_is_not_removed() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("blobs");
+    let blobs = Blobs::open(&path).expect("opens");
+    let key = blobs.put(Bytes::from_static(b"an orphan")).await.expect("kept");
+    // A crash in the middle of a write leaves a file like this.
+    let staging = path.join(&key[..2]).join(format!("{}#1", &key[2..]));
+    std::fs::write(&staging, b"an orp").expect("the folder is ours");
+    let hour = Duration::from_secs(3_600);
+    assert!(blobs.unused_for(hour).await.expect("reads").is_empty() && staging.exists());
+
+    let long_ago = std::time::UNIX_EPOCH + hour;
+    for file in [&staging, &path.join(&key[..2]).join(&key[2..])] {
+        std::fs::File::open(file).expect("there").set_modified(long_ago).expect("ours");
+    }
+    assert_eq!(blobs.unused_for(hour).await.expect("reads"), [key.clone()].into());
+    assert!(!staging.exists(), "half a file is of no use");
+    // Put again between the listing and the removal: another upload needs it.
+    blobs.put(Bytes::from_static(b"an orphan")).await.expect("kept");
+    assert!(!blobs.remove(&key, hour) && blobs.has(&key));
+    assert!(blobs.remove(&key, Duration::ZERO) && !blobs.has(&key));
 }
 
 #[tokio::test]
@@ -126,5 +183,5 @@ async fn a_restored_database_is_its_own() {
     let original = database(&kept, "one.db").await;
     assert_eq!(numbers(&original, "SELECT number FROM written").await, [1], "the snapshot stays as it was");
     let copied = Blobs::open(&copy.join("blobs")).expect("opens");
-    assert_eq!(copied.get(&key).await.expect("there"), Bytes::from_static(b"shared"));
+    assert_eq!(read(&copied, &key).await.expect("there"), b"shared");
 }

@@ -22,7 +22,6 @@ impl HttpCarrier {
     }
 
     async fn exchange<M: Message>(&self, endpoint: &Arc<Endpoint>, outbound: &OutboundCall<M>) -> Outcome<M> {
-        let until = outbound.cx.deadline.instant();
         let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx };
         let message = &outbound.message;
         let Some(request) = message.request(&attempt) else {
@@ -33,9 +32,12 @@ impl HttpCarrier {
         // One free try on another connection, for what may be repeated and can be sent again.
         let repeatable = outbound.idempotency == Idempotency::Idempotent && message.is_replayable();
         let again = || repeatable.then(|| message.request(&attempt)).flatten();
-        let response =
-            attempt::send(endpoint, request, until, again).await.map_err(|error| failure(&error))?;
-        message.reply(response, until).await
+        let (flight, sure) = (endpoint.begin_request(), !request.method().is_idempotent());
+        let deadline = outbound.cx.deadline;
+        let response = attempt::send_in_flight(flight, endpoint, request, deadline, sure, again)
+            .await
+            .map_err(|error| failure(&error))?;
+        message.reply(response, deadline.instant()).await
     }
 }
 
@@ -60,7 +62,9 @@ fn failure<R>(error: &AttemptError) -> CallFailure<R> {
     let kind = error.kind();
     let progress = match error {
         AttemptError::NotSent(_) => Progress::NotSent(kind),
-        AttemptError::ConnectionLost(_) | AttemptError::TimedOut => Progress::Unanswered(kind),
+        AttemptError::ConnectionLost(_) | AttemptError::Malformed(_) | AttemptError::TimedOut => {
+            Progress::Unanswered(kind)
+        }
     };
     CallFailure::new(error.refusal(), progress)
 }

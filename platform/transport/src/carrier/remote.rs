@@ -133,10 +133,6 @@ impl Message for EncodedCall<'_> {
         true
     }
 
-    fn is_broken(&self, _late: bool) -> bool {
-        false
-    }
-
     fn request(&self, attempt: &AttemptContext<'_>) -> Option<Request<Body>> {
         let mut request = Request::new(Body::full(self.body.clone()));
         *request.method_mut() = Method::POST;

@@ -90,6 +90,8 @@ impl<L: Layer> Layer for BreakerLayer<L> {
             Ok(_) => probe.report(true),
             // Held back or broken off on this side: the callee has had no part in it.
             Err(CallFailure { progress: Progress::Shed(_) | Progress::CallerFailed(_), .. }) => drop(probe),
+            // A callee that says how much it can take is well.
+            Err(failure) if failure.refusal.is_shed => drop(probe),
             Err(failure) => probe.report(!failure.refusal.kind.is_failure()),
         }
         result

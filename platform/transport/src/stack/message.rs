@@ -62,10 +62,6 @@ pub trait Message: Clone + Send + Sync {
     /// Whether nothing of it has been read: it can still be sent for the first time.
     fn is_unread(&self) -> bool;
 
-    /// Whether the sender's own body broke off or stalled; `late` once the deadline has
-    /// passed. Such a try teaches nothing about the callee.
-    fn is_broken(&self, late: bool) -> bool;
-
     /// The request of one try; `None` when the body was read by an earlier one.
     fn request(&self, attempt: &AttemptContext<'_>) -> Option<Request<Body>>;
 

@@ -45,16 +45,17 @@ impl<L: Layer> Layer for TryTimeoutLayer<L> {
             let limit = Deadline::after(started, limit.duration());
             outbound.cx.deadline = outbound.cx.deadline.earlier(limit);
         }
-        let (deadline, message) = (outbound.cx.deadline, outbound.message.clone());
-        let result = self.within(deadline.instant(), outbound).await;
+        let deadline = outbound.cx.deadline;
+        let mut result = self.within(deadline.instant(), outbound).await;
         let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
         let ended = clock::now();
         self.edge.metrics.attempt(status, ended - started);
-        if message.is_broken(deadline.remaining(ended).is_none()) {
-            // Whatever the callee made of half a request, it was not its doing.
-            let reason = "the sender's own body broke off or stalled";
-            let refusal = Refusal::bad_request("request_broken", reason);
-            return Err(CallFailure::new(refusal, Progress::CallerFailed("request_broken")));
+        if let Err(failure) = &mut result
+            && deadline.is_chosen_by_client()
+            && failure.refusal.kind == RefusalKind::DeadlineExceeded
+        {
+            // It would have waited longer for another client.
+            failure.progress = Progress::CallerFailed("client_deadline");
         }
         result
     }

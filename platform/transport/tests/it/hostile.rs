@@ -111,7 +111,8 @@ async fn a_declared_flood_is_refused_before_it_is_read() {
 async fn connections_beyond_the_limit_of_one_address_are_closed() {
     let pair = Pair::start(Carrier::Json).await;
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-    let options = serve::Options { max_per_peer: Some(1), ..serve::Options::default() };
+    let limits = serve::ConnectionLimits { per_address: Some(1), ..serve::ConnectionLimits::SHARED };
+    let options = serve::Options { connection_limits: limits, ..serve::Options::default() };
     let server = serve::serve(&pair.tasks, listener, pair.there.router(), options);
     let first = TcpStream::connect(server.addr()).await.expect("it accepts");
     crate::pair::until("the first is in", || server.connections() == 1).await;
@@ -120,4 +121,46 @@ async fn connections_beyond_the_limit_of_one_address_are_closed() {
     crate::pair::until("the first is out", || server.connections() == 0).await;
     pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#1", server.addr())]);
     pair.greet(&crate::pair::patient()).await.expect("its place is free");
+}
+
+#[tokio::test]
+async fn headers_that_never_end_make_room_for_those_that_do() {
+    let pair = Pair::start(Carrier::Json).await;
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let limits =
+        serve::ConnectionLimits { half_open_per_address: Some(4), ..serve::ConnectionLimits::SHARED };
+    let options = serve::Options { connection_limits: limits, ..serve::Options::default() };
+    let server = serve::serve(&pair.tasks, listener, pair.there.router(), options);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.addr()).await.expect("it accepts");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-half").await.expect("written");
+        slow.push(stream);
+    }
+    // Four of the twenty are left, and a client that asks is served.
+    crate::pair::until("the oldest have gone", || server.connections() <= 4).await;
+    pair.clusters.get(GREETER).update(vec![transport::Instance::new("greeter#1", server.addr())]);
+    pair.greet(&crate::pair::patient()).await.expect("from the same address");
+    let ended = slow[0].read(&mut [0; 1]).await;
+    assert!(matches!(ended, Ok(0) | Err(_)), "the first has been closed");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let pair = Pair::start(Carrier::Json).await;
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let rate =
+        policy::MinimumRate { grace: policy::units::HumanDuration::from_millis(1_000), bytes_per_s: 1 << 20 };
+    let options = serve::Options { read_rate: Some(rate), ..serve::Options::default() };
+    // More than the kernel holds for both ends.
+    let large = axum::Router::new().route("/", axum::routing::get(|| async { vec![0_u8; 64 << 20] }));
+    let server = serve::serve(&pair.tasks, listener, large, options);
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4 * 1024).expect("a socket option");
+    let mut stream = socket.connect(server.addr()).await.expect("it accepts");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+    crate::pair::until("it is in", || server.connections() == 1).await;
+    crate::pair::until("it is out", || server.connections() == 0).await;
+    let whole = send(server.addr(), b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(whole.len() > 64 << 20, "a client that reads gets all of it");
 }

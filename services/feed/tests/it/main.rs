@@ -206,6 +206,8 @@ async fn what_is_gone_stays_gone(client: impl Client) {
     client.publish("PhotoDeleted/1", PhotoDeleted { id: world::photo_id(BOB, 1), author: BOB }).await;
     client.publish("ProfileDeleted/3", ProfileDeleted { id: CLEO }).await;
     shows(&client, ADA, &[]).await;
+    // Her token has hours to live.
+    client.send(get("/v1/feed").token(client.token(CLEO))).await.refused(401, "account_gone");
 
     // Late news of both, and a deletion that comes before its photo. The last
     // post is there to be waited for: whatever it overtook would show by then.

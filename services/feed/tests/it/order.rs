@@ -185,7 +185,7 @@ impl Stage {
             bus: bus.clone(),
             blobs: Blobs::open(folder.path()).expect("opens"),
             tasks: tasks.clone(),
-            identity: Arc::new(Identity::new(b"of this test")),
+            identity: Arc::new(Identity::new(b"of this test").expect("a secret")),
             settings: Settings { push_below: PUSH_BELOW, feed_depth, ..Settings::default() },
             calls: calls.clone(),
         };

@@ -1,6 +1,7 @@
 //! What a client sees of photos, whatever lies between: function calls, encoded calls, another process.
 
 mod pictures;
+mod sweep;
 
 use contract::Id;
 use history::{History, PastPhoto};
@@ -8,7 +9,7 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use pictures::{bomb, jpeg, png, webp};
 use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
-use testkit::{Client, InProcess, Request, Subject, delete, eventually, get, post, put};
+use testkit::{ChildProcess, Client, InProcess, Request, Subject, delete, eventually, get, post, put};
 
 static SUBJECT: Subject = Subject {
     service: &photo::SERVICE,
@@ -93,7 +94,12 @@ async fn an_upload_is_developed_and_read_back(client: impl Client) {
 
     for file in [&original, &thumbnail] {
         assert!(file.headers["cache-control"].to_str().expect("ASCII").contains("immutable"));
+        // Bytes that are a picture and a page at once are shown as a picture.
+        assert_eq!(file.headers["x-content-type-options"], "nosniff");
+        assert_eq!(file.headers["content-security-policy"], "default-src 'none'; sandbox");
     }
+    assert!(bytes.len() > 32 * 1024, "{} bytes: read in pieces, and of a known length", bytes.len());
+    assert_eq!(original.headers["content-length"], bytes.len().to_string().as_str());
     let etag = original.headers["etag"].to_str().expect("ASCII");
     let known = client.send(get(format!("{path}/original")).header("if-none-match", etag)).await;
     assert_eq!((known.status, known.body.len()), (304, 0));
@@ -232,6 +238,8 @@ async fn an_account_takes_its_photos_and_likes_along(client: impl Client) {
         .send(put(format!("/v1/photos/{his}/like")).token(client.token(ADA)))
         .await
         .refused(401, "account_gone");
+    let seen = get(format!("/v1/photos/{his}")).token(client.token(ADA));
+    client.send(seen).await.refused(401, "account_gone");
 }
 
 async fn metadata_comes_in_bulk(client: impl Client) {
@@ -263,6 +271,20 @@ async fn writes_need_a_token(client: impl Client) {
     let key = "k".repeat(129);
     let long = put(format!("/v1/photos/{OLD}/like")).token(client.token(ADA)).key(key);
     client.send(long).await.refused(400, "key_invalid");
+}
+
+#[tokio::test]
+async fn a_photo_without_a_key_has_an_id_that_no_other_process_gives() {
+    let mut ids = std::collections::BTreeSet::new();
+    // Two lives of one configuration: the same seed, as after a restart or in a copy.
+    for _ in 0..2 {
+        let client = ChildProcess::start(&SUBJECT).await;
+        for _ in 0..8 {
+            let request = post("/v1/photos").token(client.token(ADA)).body("image/png", png(8, 8));
+            let reply = client.send(request).await.expect(201);
+            assert!(ids.insert(id::<()>(&reply)), "{reply} was there before");
+        }
+    }
 }
 
 #[tokio::test]

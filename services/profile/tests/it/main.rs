@@ -18,6 +18,7 @@ testkit::on_every_carrier!(EMPTY =>
     one_key_has_one_effect,
     a_repeated_sign_up_proves_the_password,
     log_in_does_not_reveal_what_was_wrong,
+    guesses_are_limited_and_no_user_is_locked_out,
     what_breaks_a_rule_is_refused_by_code,
     profiles_by_ids_leaves_strangers_out,
 );
@@ -124,6 +125,25 @@ async fn log_in_does_not_reveal_what_was_wrong(client: impl Client) {
     client.send(delete("/v1/users/me")).await.refused(401, "token_required");
 }
 
+async fn guesses_are_limited_and_no_user_is_locked_out(client: impl Client) {
+    let session = client.send(post("/v1/users").json(ada())).await.expect(201);
+    let log_in = |password: &'static str, address: &'static str| {
+        let credentials = json!({"handle": "ada", "password": password});
+        client.send(post("/v1/sessions").json(credentials).header("x-forwarded-for", address))
+    };
+    for _ in 0..10 {
+        log_in("a guess", "127.0.0.2").await.refused(401, "credentials_wrong");
+    }
+    let limited = log_in("note G, 1843", "127.0.0.2").await;
+    limited.refused(429, "log_ins_limited");
+    let wait = limited.headers["retry-after"].to_str().ok().and_then(|text| text.parse::<u64>().ok());
+    assert!(wait.is_some_and(|seconds| (1..=6).contains(&seconds)), "one guess each six seconds: {wait:?}");
+    // She is somewhere else, and her token is good everywhere.
+    log_in("note G, 1843", "127.0.0.1").await.expect(200);
+    let me = patch("/v1/users/me").token(text(&session["token"])).json(json!({"bio": "still here"}));
+    client.send(me.header("x-forwarded-for", "127.0.0.2")).await.expect(200);
+}
+
 async fn what_breaks_a_rule_is_refused_by_code(client: impl Client) {
     for (field, value, code) in [
         ("handle", "Ada", "handle_invalid"),
@@ -203,4 +223,17 @@ async fn a_loaded_history_is_as_good_as_a_lived_one() {
     let session = loaded.send(post("/v1/sessions").json(credentials)).await.expect(200);
     loaded.send(delete("/v1/users/me").token(text(&session["token"]))).await.expect(204);
     assert_ne!(loaded.digest(&SEEDED).await, lived.digest(&EMPTY).await);
+}
+
+#[test]
+fn a_service_among_others_does_not_start_without_a_secret() {
+    let folder = std::env::current_exe().expect("a test is a program");
+    let program = std::process::Command::new(SEEDED.program)
+        .args(["--registry", "127.0.0.1:1", "--data"])
+        .arg(folder.with_extension("nothing-is-written-here"))
+        .env_remove("CLEAVE_SECRET")
+        .output()
+        .expect("it is built");
+    let text = String::from_utf8_lossy(&program.stderr).into_owned();
+    assert!(program.status.code() == Some(2) && text.contains("CLEAVE_SECRET"), "{text}");
 }

@@ -105,7 +105,7 @@ impl Application {
         calls.answer::<PopularFollowedBy>(follower.clone());
         of_follower.answer::<ProfilesByIds>(calls.ask::<ProfilesByIds>(FOLLOWER));
 
-        let identity = Arc::new(Identity::new(b"of this test"));
+        let identity = Arc::new(Identity::new(b"of this test").expect("a secret"));
         let blobs = Blobs::open(&folder.path().join("blobs")).expect("opens");
         let processes = placement.resolve(&suite::components()).expect("a placement of all components");
         let contents: Vec<_> =

@@ -1,0 +1,57 @@
+//! How a node's ports are served, and what they answer where no component does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use component::web::RefusalResponse;
+use contract::{Refusal, RefusalKind};
+use policy::MinimumRate;
+use transport::serve;
+
+use crate::config::NodeConfig;
+
+/// How long a server of the lab announces its end before it closes: its clients'
+/// pools are ours and close at once.
+const DRAIN_GRACE: Duration = Duration::from_millis(100);
+/// How long requests under way may take after that.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The internal port's.
+pub(crate) fn serve_options() -> serve::Options {
+    serve::Options { drain_grace: DRAIN_GRACE, drain_deadline: DRAIN_DEADLINE, ..serve::Options::default() }
+}
+
+/// The public door's: how slowly a client may read, and limits by address unless all clients share one.
+pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
+    let by_address = config.settings.limits_per_address;
+    let connection_limits =
+        if by_address { serve::ConnectionLimits::PUBLIC } else { serve::ConnectionLimits::SHARED };
+    serve::Options { connection_limits, read_rate: Some(MinimumRate::default()), ..serve_options() }
+}
+
+pub(crate) fn health(ready: Arc<AtomicBool>) -> Router {
+    let readiness = move || {
+        let ready = ready.load(Ordering::Acquire);
+        let answer = if ready {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        };
+        std::future::ready(answer)
+    };
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readiness))
+}
+
+pub(crate) async fn no_such_path() -> RefusalResponse {
+    RefusalResponse(Refusal::new(RefusalKind::NotFound, "no_such_route", "there is no such path here"))
+}
+
+pub(crate) async fn wrong_method() -> impl IntoResponse {
+    let sentence = "this path is there, but not for this method; see `Allow`";
+    (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
+}

@@ -1,0 +1,143 @@
+//! Wrong passwords are limited: of one address for one account, of one address, and for one account.
+//!
+//! An account whose log-in is limited by one address can be logged in to from another, and its
+//! tokens work everywhere: no user can be locked out by others.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use contract::hash::{fnv1a64, fnv1a64_with};
+use contract::{Refusal, RefusalKind};
+use policy::gcra::{Quota, RateLimit};
+use runtime::clock;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Of one address for one account: a person who forgot, not a list of words.
+const PAIR: Quota = Quota { burst: 10, interval_ns: 6 * SECOND_NS };
+/// Of one address for all accounts: a house full of people behind one.
+const ADDRESS: Quota = Quota { burst: 50, interval_ns: SECOND_NS };
+/// For one account from everywhere: what many addresses together may guess.
+const ACCOUNT: Quota = Quota { burst: 100, interval_ns: SECOND_NS };
+
+/// The three limits.
+pub struct LogInLimit(Mutex<Limits>);
+
+struct Limits {
+    pairs: RateLimit<u64>,
+    /// `None` where all clients share an address.
+    addresses: Option<RateLimit<u64>>,
+    accounts: RateLimit<u64>,
+}
+
+/// A log-in under way. Counted as wrong unless it is taken back.
+pub struct LogInAttempt<'a> {
+    limit: &'a LogInLimit,
+    keys: Keys,
+}
+
+#[derive(Clone, Copy)]
+struct Keys {
+    pair: u64,
+    address: u64,
+    account: u64,
+}
+
+impl LogInLimit {
+    /// Limits that have seen nothing; `per_address` is false where all clients share one.
+    pub fn new(per_address: bool) -> Self {
+        let addresses = per_address.then(|| RateLimit::new(ADDRESS));
+        Self(Mutex::new(Limits { pairs: RateLimit::new(PAIR), addresses, accounts: RateLimit::new(ACCOUNT) }))
+    }
+
+    /// Lets an attempt begin.
+    ///
+    /// # Errors
+    /// 429 with the time after which the next one may.
+    pub fn begin(&self, handle: &str, address: &str) -> Result<LogInAttempt<'_>, Refusal> {
+        let (account, address) = (fnv1a64(handle.as_bytes()), fnv1a64(address.as_bytes()));
+        let keys = Keys { pair: fnv1a64_with(&address.to_le_bytes(), account), address, account };
+        let now_ns = clock::now_ns();
+        let mut limits = self.limits();
+        let addresses = limits.addresses.as_ref().map_or(0, |limit| limit.wait_ns(&address, now_ns));
+        let wait_ns = limits
+            .pairs
+            .wait_ns(&keys.pair, now_ns)
+            .max(limits.accounts.wait_ns(&account, now_ns))
+            .max(addresses);
+        if wait_ns > 0 {
+            let message = "too many wrong passwords; come back after the time in `Retry-After`";
+            let mut refusal = Refusal::new(RefusalKind::TooMany, "log_ins_limited", message);
+            refusal.retry_after = Some(Duration::from_nanos(wait_ns));
+            return Err(refusal);
+        }
+        limits.pairs.take(keys.pair, now_ns);
+        limits.accounts.take(account, now_ns);
+        if let Some(addresses) = &mut limits.addresses {
+            addresses.take(address, now_ns);
+        }
+        drop(limits);
+        Ok(LogInAttempt { limit: self, keys })
+    }
+
+    fn limits(&self) -> std::sync::MutexGuard<'_, Limits> {
+        self.0.lock().expect("no panic while held")
+    }
+}
+
+impl LogInAttempt<'_> {
+    /// It was no wrong password: it went well, or its client learned nothing.
+    pub fn take_back(self) {
+        let Keys { pair, address, account } = self.keys;
+        let mut limits = self.limit.limits();
+        limits.pairs.give_back(&pair);
+        limits.accounts.give_back(&account);
+        if let Some(addresses) = &mut limits.addresses {
+            addresses.give_back(&address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(limit: &LogInLimit, handle: &str, address: &str) -> bool {
+        limit.begin(handle, address).is_ok()
+    }
+
+    #[test]
+    fn guesses_of_one_address_end_and_no_user_is_locked_out() {
+        let limit = LogInLimit::new(true);
+        assert!((0..10).all(|_| wrong(&limit, "ada", "10.0.0.1")));
+        let refusal = limit.begin("ada", "10.0.0.1").err().expect("ten wrong ones");
+        assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::TooMany, "log_ins_limited"));
+        let wait = refusal.retry_after.expect("a time");
+        assert!(wait <= Duration::from_secs(6) && !wait.is_zero(), "{wait:?}");
+        assert!(wrong(&limit, "ada", "10.0.0.2"), "from where she is");
+        assert!(wrong(&limit, "bob", "10.0.0.1"));
+    }
+
+    #[test]
+    fn an_address_that_tries_many_accounts_is_limited_unless_all_share_it() {
+        for (per_address, most) in [(true, 50), (false, 200)] {
+            let limit = LogInLimit::new(per_address);
+            let tried = (0..200).filter(|n| wrong(&limit, &format!("user{n}"), "10.0.0.1")).count();
+            assert_eq!(tried, most, "{per_address}");
+        }
+    }
+
+    #[test]
+    fn what_went_well_does_not_count() {
+        let limit = LogInLimit::new(true);
+        for _ in 0..200 {
+            limit.begin("ada", "10.0.0.1").expect("no wrong one").take_back();
+        }
+    }
+
+    #[test]
+    fn many_addresses_together_are_limited_for_one_account() {
+        let limit = LogInLimit::new(true);
+        let tried = (0..200).filter(|n| wrong(&limit, "ada", &format!("10.0.0.{n}"))).count();
+        assert!((100..=101).contains(&tried), "{tried}");
+    }
+}
