@@ -47,7 +47,7 @@ pub fn resolve_rate(
     let known = measured.entry(key(&options.scenario)).or_default();
     for arm in &arms {
         if !known.contains_key(arm) {
-            output::note(format_args!("measuring the capacity of {arm}"));
+            output::progress(format_args!("measuring the capacity of {arm}"));
             known.insert(arm.clone(), measure(&options, arm, interrupts)?);
         }
     }
@@ -103,6 +103,8 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
     let outcome = execution::execute(probe, View::Silent, interrupts, cli::Screen::default())?;
     // A record that cannot be read has no good journeys.
     let good = good_journeys(&outcome.folder.join(RECORD_FILE)).unwrap_or(0);
+    // Only the count is needed.
+    let _ = std::fs::remove_dir_all(&outcome.folder);
     if *interrupts.borrow() > 0 {
         return Err(RunError::Interrupted);
     }

@@ -1,12 +1,24 @@
 //! The command line.
+//!
+//! - [`Cleave`]: the subcommands, and here the arguments of `run`, `report`, `noise` and what shows a run.
+//! - [`runs`], [`init`], [`record`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
 
-use std::net::SocketAddr;
+pub mod init;
+pub mod record;
+pub mod report_output;
+pub mod runs;
+pub mod suite;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use discovery::Location;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use policy::NetworkOptions;
 use policy::units::{HumanDuration, Ratio};
+
+pub use self::record::RecordCommand;
+pub use self::report_output::ReportOutput;
+pub use self::suite::{Node, Up};
 
 /// The program's version, with the commit it was built from.
 pub const VERSION: &str = env!("CLEAVE_VERSION");
@@ -22,11 +34,21 @@ pub struct Cleave {
     /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
+    /// Print results and errors only, no progress.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Also print which defaults are in force, and where they come from.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
 }
 
 const EXAMPLES: &str = "Examples:
   cleave run first-look    a first scorecard, in about a minute
   cleave run hop-tax       figures to quote: arms run in turns, intervals are paired
+
+Defaults: a flag comes before an environment variable (CLEAVE_OUT), that before a line of
+./cleave.toml (out = \"/var/runs\"), and that before the default printed here. CLEAVE_CONFIG
+names another file.
 
 Exit codes: 0 pass, 1 fail, 2 usage or scenario error, 3 invalid, 4 inconclusive, 130 interrupted";
 
@@ -34,13 +56,16 @@ Exit codes: 0 pass, 1 fail, 2 usage or scenario error, 3 invalid, 4 inconclusive
 #[derive(Subcommand)]
 pub enum Command {
     /// List the shipped scenarios.
-    List,
-    /// Explain what a run would do, without running it.
+    List(List),
+    /// Explain what a run would do and what its claims need, without running it.
     #[command(after_help = "Examples:\n  cleave explain crash-one\n  cleave explain my/own.toml")]
     Explain(Explain),
+    /// Write a scenario file of your own, copied from a shipped one, with a schema for editors.
+    #[command(after_help = "Examples:\n  cleave init mine.toml\n  cleave init --from retry-storm storm.toml")]
+    Init(init::Init),
     /// Run a scenario and print its scorecard.
     #[command(
-        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json"
+        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json\n  cleave run crash-one --report html,junit=crash-one.xml --open\n  cleave run --all --only crash-one,hop-tax --report junit=all.xml"
     )]
     Run(Run),
     /// Start a seeded suite, print its URLs and tokens, and keep it running until Ctrl-C.
@@ -51,6 +76,11 @@ pub enum Command {
         after_help = "Examples:\n  cleave noise hop-tax\n  cleave noise hop-tax --arm micro --runs 5\n  cleave noise hop-tax --plant 10% --rounds 16"
     )]
     Noise(Noise),
+    /// List the runs on disk, or remove some of them.
+    #[command(
+        after_help = "Examples:\n  cleave runs\n  cleave runs prune --keep 10 --older 7d\n  cleave runs rm a7f3"
+    )]
+    Runs(runs::Runs),
     /// Print a JSON Schema: of scenario files, for editors, or of records and documents, for programs.
     #[command(after_help = "Examples:\n  cleave schema > scenario.schema.json\n  cleave schema document")]
     Schema(Schema),
@@ -62,7 +92,7 @@ pub enum Command {
     Replay(Replay),
     /// Write the report of a finished run: a page, Markdown, JSON, JUnit, or GitHub annotations.
     #[command(
-        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --compare a7f3"
+        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --output html,junit=crash-one.xml --open\n  cleave report last --compare a7f3"
     )]
     Report(Report),
     /// Check and export the records of runs.
@@ -74,18 +104,26 @@ pub enum Command {
     /// Show what this machine supports, and what degrades where something is missing.
     #[command(after_help = "Examples:\n  cleave doctor\n  cleave doctor --clean")]
     Doctor(Doctor),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Examples:\n  cleave completions bash > ~/.local/share/bash-completion/completions/cleave\n  cleave completions zsh > ~/.zfunc/_cleave\n  cleave completions fish > ~/.config/fish/completions/cleave.fish"
+    )]
+    Completions(init::Completions),
+    /// Write manual pages, one for each subcommand.
+    #[command(after_help = "Examples:\n  cleave man ~/.local/share/man/man1")]
+    Man(init::Man),
     /// Run one process of a topology; `run` and `up` start these.
     #[command(
         after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway"
     )]
     Node(Node),
-    /// Reverts what a killed run leaves behind; started by `run`.
+    /// Revert what a killed run leaves behind; started by `run`.
     #[command(hide = true)]
     Guard {
         /// The run's journal.
         journal: PathBuf,
     },
-    /// Burns CPU next to the suite; started by `run`.
+    /// Burn CPU next to the suite; started by `run`.
     #[command(hide = true)]
     Burn {
         /// Number of threads that burn CPU.
@@ -99,17 +137,28 @@ pub enum Command {
     },
 }
 
+/// `cleave list`.
+#[derive(Args)]
+pub struct List {
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
 /// `cleave explain`.
 #[derive(Args)]
 pub struct Explain {
     /// Name of a scenario, or path of a scenario file.
     pub scenario: String,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// How a run is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// The dashboard, or plain lines, then the scorecard.
+    /// Text for people.
     #[default]
     Human,
     /// One JSON document on standard output; progress on standard error.
@@ -117,35 +166,51 @@ pub enum Output {
 }
 
 /// `cleave run`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Run {
-    /// Name of a scenario, or path of a scenario file.
+    /// Name of a scenario, or path of a scenario file; `cleave list` prints the names.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub scenario: Option<String>,
     /// Run every shipped scenario, one after another, and print one table.
     #[arg(long, conflicts_with = "arms")]
     pub all: bool,
+    /// Of these, run only some, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "all")]
+    pub only: Vec<String>,
     /// Seed of users, arrivals, payloads and random faults [default: the scenario's].
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Arms to run, in order, separated by commas [default: the scenario's].
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<String>,
-    /// Run the arms in turns this many times, instead of side by side; six without a number, an even one removes drift
+    /// Run the arms in turns, this many rounds, instead of side by side. Without a number 6; an even number cancels drift
     /// [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
-    /// Round trip between processes, such as 300us, in every arm; 0 is loopback alone [default: as in the scenario].
+    /// Round-trip time between processes in every arm, such as 300us; 0 means plain loopback [default: as in the
+    /// scenario].
     #[arg(long, value_parser = NetworkOptions::parse_rtt)]
     pub rtt: Option<HumanDuration>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
     /// Print plain lines instead of the dashboard.
-    #[arg(long)]
+    #[arg(long, env = "CLEAVE_NO_TUI", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_tui: bool,
+    /// Write documents when the run has ended, as `cleave report --output` does: html, junit=FILE.
+    #[arg(long, value_name = "FORMAT[=FILE]", value_delimiter = ',', num_args = 1)]
+    pub report: Vec<ReportOutput>,
+    /// Open the page of the run in a browser when it has ended.
+    #[arg(long, conflicts_with = "all")]
+    pub open: bool,
+    /// A label to find the run by, such as `main` or `before`; may be given several times.
+    #[arg(long = "label", value_name = "LABEL")]
+    pub labels: Vec<String>,
+    /// Keep the databases of the arms when the run has ended [default: only after a failed claim].
+    #[arg(long, env = "CLEAVE_KEEP_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub keep_data: bool,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
     /// How the dashboard looks.
     #[command(flatten)]
@@ -156,13 +221,13 @@ pub struct Run {
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Screen {
     /// Use ASCII characters only.
-    #[arg(long)]
+    #[arg(long, env = "CLEAVE_ASCII", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub ascii: bool,
     /// Colours that suit the terminal's background; NO_COLOR in the environment means mono.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, env = "CLEAVE_THEME")]
     pub theme: Theme,
     /// Leave the mouse to the terminal, so that text can be selected with it.
-    #[arg(long)]
+    #[arg(long, env = "CLEAVE_NO_MOUSE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_mouse: bool,
 }
 
@@ -195,32 +260,32 @@ impl Screen {
 /// `cleave watch`.
 #[derive(Args)]
 pub struct Watch {
-    /// A run: `last`, its id, the end of its id, or its folder.
+    /// A run: `last`, its id, the end of its id, a label, or its folder.
     pub run: String,
     /// How the dashboard looks.
     #[command(flatten)]
     pub screen: Screen,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
 /// `cleave replay`.
 #[derive(Args)]
 pub struct Replay {
-    /// A run: `last`, its id, the end of its id, or its folder.
+    /// A run: `last`, its id, the end of its id, a label, or its folder.
     pub run: String,
     /// Speed of the replay, 0.25 to 16 times the original; in a pipe all lines are printed at once.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
-    /// Do not show the run: save the dashboard at this second of the load to the run's folder, as key S does.
+    /// Instead of showing the run, save the dashboard of this second of the load to the run's folder, as key S does.
     #[arg(long, value_name = "SECOND")]
     pub shot: Option<f64>,
     /// How the dashboard looks.
     #[command(flatten)]
     pub screen: Screen,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -239,19 +304,23 @@ fn speed(text: &str) -> Result<f64, String> {
 /// `cleave report`.
 #[derive(Args)]
 pub struct Report {
-    /// A run: `last`, its id, the end of its id, or its folder.
+    /// A run: `last`, its id, the end of its id, a label, or its folder.
     pub run: String,
     /// Another run to compare with; differences are marked where intervals do not overlap.
     #[arg(long, value_name = "RUN")]
     pub compare: Option<String>,
-    /// Format of the report.
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Document,
-    /// File to write [default: for html a page in the run's folder, otherwise standard output].
-    #[arg(long)]
+    /// Documents to write, separated by commas: html (a page), markdown, json, junit or github (annotations), each with
+    /// its file after `=` [default file: for html one in the run's folder, otherwise stdout].
+    #[arg(long, value_name = "FORMAT[=FILE]", value_delimiter = ',', num_args = 1, default_value = "html")]
+    pub output: Vec<ReportOutput>,
+    /// Output file, where one document is written.
+    #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Open the page in a browser.
+    #[arg(long)]
+    pub open: bool,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -293,58 +362,28 @@ pub enum Document {
     Github,
 }
 
-/// `cleave record`.
-#[derive(Subcommand)]
-pub enum RecordCommand {
-    /// Read a record to its end; print what it holds and whether it is complete and valid.
-    #[command(
-        after_help = "Examples:\n  cleave record check last\n  cleave record check runs/20261126-101500-a7f3"
-    )]
-    Check {
-        /// A run: `last`, its id, the end of its id, or its folder.
-        run: String,
-        /// Folder that holds the runs.
-        #[arg(long, default_value = "runs")]
-        out: PathBuf,
-    },
-    /// Export a run's figures as OpenMetrics with timestamps, for import into Prometheus.
-    #[command(
-        after_help = "Examples:\n  cleave record export last --to run.om\n  promtool tsdb create-blocks-from openmetrics run.om data"
-    )]
-    Export {
-        /// A run: `last`, its id, the end of its id, or its folder.
-        run: String,
-        /// File to write [default: standard output].
-        #[arg(long)]
-        to: Option<PathBuf>,
-        /// Folder that holds the runs.
-        #[arg(long, default_value = "runs")]
-        out: PathBuf,
-    },
-}
-
 /// `cleave noise`.
 #[derive(Args)]
 pub struct Noise {
     /// Name of a scenario, or path of a scenario file; its steps and claims are ignored.
     pub scenario: String,
-    /// The arm that is run twice [default: the scenario's first].
+    /// The arm to run twice [default: the scenario's first].
     #[arg(long)]
     pub arm: Option<String>,
     /// Number of runs.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
-    /// Rounds of a run: above 1 the two arms run in turns; six without a number [default: as in the scenario].
+    /// Rounds of each run; above 1 the two arms run in turns. Without a number 6 [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
-    /// Burn a share more CPU per journey in one of the two, which the runs should find.
+    /// Burn this share more CPU per journey in one of the two, to see whether the runs find it.
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "10%")]
     pub plant: Option<Ratio>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -352,16 +391,12 @@ impl Noise {
     /// The options of one of its runs.
     pub fn as_run(&self, seed: u64) -> Run {
         Run {
-            scenario: None,
-            all: false,
             seed: Some(seed),
-            arms: Vec::new(),
             rounds: self.rounds,
-            rtt: None,
             output: Output::Json,
             no_tui: true,
             out: self.out.clone(),
-            screen: Screen::default(),
+            ..Run::default()
         }
     }
 }
@@ -372,69 +407,12 @@ pub struct Doctor {
     /// Revert what killed runs left behind: stopped processes, limits, control groups.
     #[arg(long)]
     pub clean: bool,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "clean")]
+    pub output: Output,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
-}
-
-/// `cleave up`.
-#[derive(Args)]
-pub struct Up {
-    /// `mono`, `mono-x3`, `micro`, `pairs`, or `SCENARIO:TOPOLOGY`.
-    pub topology: String,
-    /// Size of the data set: tiny, small, standard or large.
-    #[arg(long, default_value = "small")]
-    pub size: String,
-    /// Seed of the data.
-    #[arg(long, default_value_t = 42)]
-    pub seed: u64,
-    /// Folder for data and logs.
-    #[arg(long, default_value = "runs")]
-    pub out: PathBuf,
-    /// Public address; port 0 takes any free port.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub public: SocketAddr,
-    /// Level of telemetry: off, metrics, sampled(0.1) or full.
-    #[arg(long, default_value = "full")]
-    pub telemetry: String,
-    /// Do not limit clients by address: for load from one machine. Limits by account and in all stay.
-    #[arg(long)]
-    pub no_address_limits: bool,
-}
-
-/// `cleave node`.
-#[derive(Args)]
-pub struct Node {
-    /// Configuration file; with it the node also ends when its standard input closes.
-    #[arg(long, conflicts_with_all = ["hosts", "gateway", "registry_here"])]
-    pub config: Option<PathBuf>,
-    /// Components it hosts, separated by commas; `*` for all.
-    #[arg(long, value_delimiter = ',')]
-    pub hosts: Vec<String>,
-    /// Host the gateway as well.
-    #[arg(long)]
-    pub gateway: bool,
-    /// Host the registry as well.
-    #[arg(long)]
-    pub registry_here: bool,
-    /// Address of the registry, when other processes host the other components.
-    #[arg(long)]
-    pub registry: Option<Location>,
-    /// Internal address: calls, outbox, control, metrics.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
-    /// Public address of the gateway.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    pub public: SocketAddr,
-    /// Folder of databases and photo bytes.
-    #[arg(long, default_value = "data")]
-    pub data: PathBuf,
-    /// Secret that signs users' tokens; the same for all nodes.
-    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
-    pub secret: String,
-    /// Token that authorises calls, outbox and control; the same for all nodes.
-    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
-    pub token: String,
 }
 
 #[cfg(test)]

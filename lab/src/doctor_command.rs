@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use conductor::process::guardian;
+use serde_json::json;
 
-use crate::{cli, output};
+use crate::cli::Output;
+use crate::{cli, output, result_document, scenario_command};
 
 /// One finding.
 struct Finding {
@@ -21,6 +23,16 @@ pub fn doctor(args: &cli::Doctor) -> ExitCode {
         return clean(args);
     }
     let findings = findings();
+    if args.output == Output::Json {
+        let findings = findings.iter().map(|Finding { what, found, without }| {
+            json!({ "what": what, "found": found, "is_missing": without.is_some(), "without": without })
+        });
+        let findings: Vec<_> = findings.collect();
+        scenario_command::print_document(
+            &json!({ "schema_version": result_document::SCHEMA_VERSION, "findings": findings }),
+        );
+        return ExitCode::SUCCESS;
+    }
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     for Finding { what, found, without } in &findings {
         let mark = if without.is_some() { '-' } else { '+' };

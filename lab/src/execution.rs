@@ -8,9 +8,9 @@ use scenario::{RunMode, Scenario, TelemetryLevel};
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
-use crate::cli;
 use crate::machine_noise::{Identity, MachineNoise};
 use crate::run_view::View;
+use crate::{cli, run_files};
 
 /// The options of a run, as the command line has them.
 ///
@@ -43,6 +43,8 @@ pub fn run_options(
         started_at,
         notes: untraced(&scenario),
         starts,
+        labels: args.labels.clone(),
+        keep_data: args.keep_data,
         scenario,
     })
 }
@@ -52,7 +54,7 @@ fn untraced(scenario: &Scenario) -> Vec<String> {
     let declared = scenario.arms.iter().map(|arm| arm.telemetry.unwrap_or(scenario.telemetry));
     let traces = |level| matches!(level, TelemetryLevel::Sampled | TelemetryLevel::Full);
     let is_kept_off = telemetry::is_sdk_disabled() && declared.into_iter().any(traces);
-    let note = "OTEL_SDK_DISABLED is set: no span is made, and rows from traces have no values";
+    let note = "OTEL_SDK_DISABLED is set: no spans are created, and rows from traces have no values";
     is_kept_off.then(|| note.to_owned()).into_iter().collect()
 }
 
@@ -76,5 +78,8 @@ pub fn execute(
     // Views end when the lines end.
     drop(runtime);
     view_threads.join();
+    if let Ok(outcome) = &result {
+        run_files::pack(&outcome.folder);
+    }
     result
 }

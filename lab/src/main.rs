@@ -1,24 +1,27 @@
 //! The program `cleave`, one file per command; `run` starts the hidden commands itself.
 //!
-//! - [`cli`]: the command line.
+//! - [`cli`]: the command line. [`defaults`]: its defaults from `cleave.toml`.
 //! - [`node_command`]: a node that is started with flags.
-//! - [`scenario_files`]: `list` and `explain`; scenarios by name or file.
+//! - [`scenario_files`]: scenarios by name or file. [`scenario_command`]: `list` and `explain`. [`init_command`]: a file of
+//!   one's own.
 //! - [`run_command`]: a run, its result and its exit code. [`run_all_command`]: every scenario, one table.
 //! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
-//! - [`run_files`]: runs on disk, found by name and folded from their records.
+//! - [`run_files`]: runs on disk, found by name and folded from their records. [`runs_command`]: listed and removed.
 //! - [`result_document`]: the run as one JSON document.
 //! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
 //! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
-//! - [`doctor_command`]: what this machine supports.
+//! - [`doctor_command`]: what this machine supports. [`shell_command`]: completions and manual pages.
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
 mod capacity_probe;
 mod cli;
+mod defaults;
 mod doctor_command;
 mod execution;
+mod init_command;
 mod machine_noise;
 mod node_command;
 mod noise_command;
@@ -32,7 +35,10 @@ mod run_all_command;
 mod run_command;
 mod run_files;
 mod run_view;
+mod runs_command;
+mod scenario_command;
 mod scenario_files;
+mod shell_command;
 mod signals;
 mod up_command;
 
@@ -40,9 +46,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cleave, Command, Described};
+use crate::defaults::Defaults;
 use crate::output::EXIT_USAGE;
 
 fn main() -> ExitCode {
@@ -50,9 +57,22 @@ fn main() -> ExitCode {
     signals::keep_hangup_ignored();
     // A child is started by the kernel's link to this program, and process lists would have the link's name.
     let _ = nix::sys::prctl::set_name(c"cleave");
-    let code = match arguments() {
-        Ok(arguments) => match Cleave::try_parse_from(arguments) {
-            Ok(cleave) => execute(cleave, began),
+    let parsed = arguments().and_then(|arguments| {
+        let defaults = Defaults::load(&arguments)?;
+        let command = defaults.apply(Cleave::command());
+        let cleave =
+            command.try_get_matches_from(arguments).and_then(|found| Cleave::from_arg_matches(&found));
+        Ok((cleave, defaults))
+    });
+    let code = match parsed {
+        Ok((cleave, defaults)) => match cleave {
+            Ok(cleave) => {
+                output::set_level(cleave.quiet, cleave.verbose);
+                for line in defaults.lines() {
+                    output::detail(format_args!("default: {line}"));
+                }
+                execute(cleave, began)
+            }
             // Help and the version are results, everything else is a mistake.
             Err(message) => {
                 if let Err(failure) = message.print() {
@@ -86,8 +106,9 @@ fn arguments() -> Result<Vec<String>, String> {
 /// Executes a command.
 fn execute(cleave: Cleave, began: Instant) -> ExitCode {
     match cleave.command {
-        Command::List => scenario_files::list(),
-        Command::Explain(args) => scenario_files::explain(&args.scenario),
+        Command::List(args) => scenario_command::list(args.output),
+        Command::Explain(args) => scenario_command::explain(&args.scenario, args.output),
+        Command::Init(args) => init_command::init(&args),
         Command::Run(args) => match &args.scenario {
             Some(scenario) => run_command::run(scenario, &args, began),
             None => run_all_command::run_all(&args, began),
@@ -108,7 +129,10 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
         Command::Replay(args) => replay_command::replay(&args),
         Command::Report(args) => report_command::report(&args),
         Command::Record { command } => record_command::record(&command),
+        Command::Runs(args) => runs_command::runs(&args),
         Command::Doctor(args) => doctor_command::doctor(&args),
+        Command::Completions(args) => shell_command::completions(args.shell),
+        Command::Man(args) => shell_command::man(&args.folder),
         Command::Node(args) => match node_command::config(&args) {
             Ok(config) => suite::run(config, args.config.is_some()),
             Err(text) => output::usage_error(&text),

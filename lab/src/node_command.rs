@@ -14,7 +14,7 @@ pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
         return node::program::read(path);
     }
     if args.hosts.is_empty() && !args.gateway && !args.registry_here {
-        return Err("the node hosts nothing; give --hosts feed,follower, --gateway or --registry-here".into());
+        return Err("nothing to host: add --hosts feed,follower, --gateway or --registry-here".into());
     }
     let components = suite::components();
     let all = args.hosts.iter().any(|host| host == "*");

@@ -77,7 +77,7 @@ impl Runs<'_> {
         let mut tally = Tally::default();
         let mut last = Header::default();
         for turn in 0..self.args.runs {
-            output::note(format_args!("== run {} of {}", turn + 1, self.args.runs));
+            output::progress(format_args!("== run {} of {}", turn + 1, self.args.runs));
             let outcome = self.execute(&pair, scenario.seed + u64::from(turn))?;
             let scores;
             (last, scores) = read(&outcome.folder.join(RECORD_FILE))?;
@@ -108,7 +108,7 @@ impl Runs<'_> {
 
     /// What the arm's journeys cost, by a short run of it alone.
     fn measured(&self, scenario: &Scenario, arm: &Arm) -> Result<JourneyCost, Stopped> {
-        output::note(format_args!("== measuring the CPU of {}", arm.name));
+        output::progress(format_args!("== measuring the CPU of {}", arm.name));
         let outcome = self.execute(&planted::measuring(scenario, arm), scenario.seed)?;
         let cost = planted::read_cost(&outcome.folder.join(RECORD_FILE))?;
         let _ = std::fs::remove_dir_all(&outcome.folder);

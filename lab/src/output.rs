@@ -8,6 +8,7 @@ use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI8, Ordering};
 
 use model::format::printable_lines;
 
@@ -17,6 +18,33 @@ pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_INVALID: u8 = 3;
 /// Exit code after an interrupt: 128 + SIGINT, as in shells.
 pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// How much is printed beside results and errors: less than 0 nothing, 0 progress, more also where defaults come from.
+static LEVEL: AtomicI8 = AtomicI8::new(0);
+
+/// Sets how much is printed beside results and errors.
+pub fn set_level(is_quiet: bool, is_verbose: bool) {
+    LEVEL.store(i8::from(is_verbose) - i8::from(is_quiet), Ordering::Relaxed);
+}
+
+/// Whether no progress is asked for.
+pub fn is_quiet() -> bool {
+    LEVEL.load(Ordering::Relaxed) < 0
+}
+
+/// Prints progress on standard error, unless `--quiet` keeps it.
+pub fn progress(line: Arguments<'_>) {
+    if !is_quiet() {
+        note(line);
+    }
+}
+
+/// Prints what only `--verbose` asks for, on standard error.
+pub fn detail(line: Arguments<'_>) {
+    if LEVEL.load(Ordering::Relaxed) > 0 {
+        note(line);
+    }
+}
 
 /// Why standard output took no more, the first time.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
@@ -79,7 +107,7 @@ pub fn end(code: ExitCode) -> ExitCode {
     }
 }
 
-/// Prints progress or a message on standard error. It may be closed: the message is lost then, and nothing else.
+/// Prints a message on standard error. It may be closed: the message is lost then, and nothing else.
 pub fn note(line: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&line.to_string()));
 }

@@ -25,7 +25,7 @@ pub fn record(args: &RecordCommand) -> ExitCode {
 }
 
 fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
-    let folder = match run_files::find(out, run) {
+    let folder = match run_files::find_recorded(out, run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
@@ -64,16 +64,17 @@ fn write_export(record: Replay<'_>, to: Option<&Path>) -> std::io::Result<Export
 }
 
 fn check(out: &Path, run: &str) -> ExitCode {
-    let folder = match run_files::find(out, run) {
+    let folder = match run_files::find_recorded(out, run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };
     let path = folder.join(RECORD_FILE);
+    let file = record::file::find(&path).unwrap_or_else(|| path.clone());
     let found = match Findings::of(&path) {
         Ok(found) => found,
         Err(error) => return output::error(&error),
     };
-    output::print_line(format_args!("{}", path.display()));
+    output::print_line(format_args!("{}", file.display()));
     for (kind, count) in &found.counts {
         output::print_line(format_args!("  {kind:8} {count:>8}"));
     }
@@ -133,7 +134,7 @@ impl Findings {
         }
         let read = reader.place();
         found.unknown = read.lines - found.counts.values().sum::<u64>() - found.invalid_lines;
-        found.is_torn = std::fs::metadata(path).is_ok_and(|file| file.len() > read.bytes);
+        found.is_torn = reader.is_torn();
         Ok(found)
     }
 

@@ -63,7 +63,7 @@ pub fn watch(args: &cli::Watch) -> ExitCode {
 
 /// `cleave replay`.
 pub fn replay(args: &cli::Replay) -> ExitCode {
-    let folder = match run_files::find(&args.out, &args.run) {
+    let folder = match run_files::find_recorded(&args.out, &args.run) {
         Ok(folder) => folder,
         Err(text) => return output::usage_error(&text),
     };

@@ -1,58 +1,156 @@
-//! `cleave report`: reports of finished runs.
+//! `cleave report`: reports of finished runs, one document or several.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use model::Run;
 use report::Comparison;
 
-use crate::cli::{self, Document};
+use crate::cli::report_output::{self, ReportOutput};
+use crate::cli::{self, Document, Output};
 use crate::run_files::{self, RECORD_FILE};
 use crate::{output, result_document};
 
 /// Name of the page in a run's folder.
 const PAGE_FILE: &str = "report.html";
+/// Opens a file with the program that the desktop has for it (freedesktop.org, xdg-utils).
+const OPENER: &str = "xdg-open";
+
+/// What is done with documents besides writing them.
+#[derive(Clone, Copy)]
+struct Delivery {
+    /// Pages are opened in the browser.
+    is_opened: bool,
+    /// Standard output is a document's: paths go to standard error.
+    is_reserved: bool,
+}
+
+impl Delivery {
+    const fn of(args: &cli::Report) -> Self {
+        Self { is_opened: args.open, is_reserved: false }
+    }
+}
 
 /// `cleave report`.
 pub fn report(args: &cli::Report) -> ExitCode {
-    let rendered = match &args.compare {
-        None => render_run(args),
-        Some(other) => render_comparison(args, other),
-    };
-    let (text, page) = match rendered {
-        Ok(rendered) => rendered,
-        Err(text) => return output::usage_error(&text),
-    };
-    let to = args.to.clone().or_else(|| (args.output == Document::Html).then_some(page));
-    match to {
-        None => output::print_text(&text),
-        Some(path) => match std::fs::write(&path, text) {
-            Ok(()) => output::print_line(format_args!("{}", path.display())),
-            Err(error) => {
-                let text = format!("cannot write {}: {error}; choose another path with --to", path.display());
-                return output::usage_error(&text);
-            }
-        },
+    match outputs(args).and_then(|outputs| match &args.compare {
+        None => {
+            let (folder, run) = run(&args.out, &args.run)?;
+            write_run(&folder, &run, &outputs, Delivery::of(args))
+        }
+        Some(other) => write_comparison(args, other, &outputs),
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => output::usage_error(&text),
     }
-    ExitCode::SUCCESS
 }
 
-/// The report of a run, and the default path of its page.
-fn render_run(args: &cli::Report) -> Result<(String, PathBuf), String> {
-    let (folder, run) = run(&args.out, &args.run)?;
-    let text = match args.output {
-        Document::Html => report::page::page(&run),
-        Document::Markdown => report::markdown::markdown(&run),
-        Document::Json => result_document::text(&run, &folder).map_err(|error| error.to_string())? + "\n",
-        Document::Junit => report::junit::junit(&run),
-        Document::Github => report::github::annotations(&run, &file_of(&run)),
+/// The documents that a command line asks for.
+fn outputs(args: &cli::Report) -> Result<Vec<ReportOutput>, String> {
+    let mut outputs = args.output.clone();
+    if let Some(to) = &args.to {
+        match outputs.as_mut_slice() {
+            [only] if only.to.is_none() => only.to = Some(to.clone()),
+            _ => {
+                return Err("--to is for one document; write the file of each after its format: --output \
+                             html=page.html,junit=results.xml"
+                    .to_owned());
+            }
+        }
+    }
+    with_page(&mut outputs, args.open);
+    report_output::check(&outputs)?;
+    Ok(outputs)
+}
+
+/// A page that is to be opened is to be written.
+fn with_page(outputs: &mut Vec<ReportOutput>, is_opened: bool) {
+    if is_opened && outputs.iter().all(|output| output.format != Document::Html) {
+        outputs.push(ReportOutput::of(Document::Html));
+    }
+}
+
+/// Checks what `run` is asked to write when it has ended, before it begins.
+///
+/// # Errors
+/// A message where two documents would share standard output.
+pub fn check(args: &cli::Run) -> Result<(), String> {
+    report_output::check(&args.report)?;
+    match args.report.iter().find(|output| output.is_printed()) {
+        Some(output) if args.output == Output::Json => Err(format!(
+            "standard output has the document of --output json; name a file: --report {output}=FILE"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes what `run` is asked to write of its run.
+///
+/// # Errors
+/// A message with the path.
+pub fn write_all(args: &cli::Run, folder: &Path, run: &Run) -> Result<(), String> {
+    let mut outputs = args.report.clone();
+    with_page(&mut outputs, args.open);
+    let delivery = Delivery { is_opened: args.open, is_reserved: args.output == Output::Json };
+    write_run(folder, run, &outputs, delivery)
+}
+
+/// Writes documents of a run.
+fn write_run(folder: &Path, run: &Run, outputs: &[ReportOutput], delivery: Delivery) -> Result<(), String> {
+    for output in outputs {
+        let text = match output.format {
+            Document::Html => report::page::page(run),
+            Document::Markdown => report::markdown::markdown(run),
+            Document::Json => result_document::text(run, folder).map_err(|error| error.to_string())? + "\n",
+            Document::Junit => report::junit::junit(run),
+            Document::Github => report::github::annotations(run, &file_of(run)),
+        };
+        deliver(output, &text, &folder.join(PAGE_FILE), delivery)?;
+    }
+    Ok(())
+}
+
+/// Writes a document where it goes, and opens it if it is a page that is to be.
+fn deliver(output: &ReportOutput, text: &str, page: &Path, delivery: Delivery) -> Result<(), String> {
+    let is_page = output.format == Document::Html;
+    let Some(path) = output.to.as_deref().or(is_page.then_some(page)) else {
+        output::print_text(text);
+        return Ok(());
     };
-    Ok((text, folder.join(PAGE_FILE)))
+    write(path, text)?;
+    let print = if delivery.is_reserved { output::note } else { output::print_line };
+    print(format_args!("{}", path.display()));
+    if delivery.is_opened && is_page {
+        open(path);
+    }
+    Ok(())
 }
 
-/// The comparison of two runs, and the default path of its page.
-fn render_comparison(args: &cli::Report, other: &str) -> Result<(String, PathBuf), String> {
-    if matches!(args.output, Document::Junit | Document::Github) {
+/// Writes a document to a file.
+///
+/// # Errors
+/// A message with the path.
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
+    let failed = |error| format!("cannot write {}: {error}; choose another path", path.display());
+    std::fs::write(path, text).map_err(failed)
+}
+
+/// Opens a page in the browser. Where there is none, its path has been printed.
+fn open(page: &Path) {
+    let mut opener = std::process::Command::new(OPENER);
+    opener.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // It ends by itself, when the browser has the page.
+    if let Err(error) = opener.spawn() {
+        output::note(format_args!(
+            "{} cannot be opened: {OPENER}: {error}; open it in a browser",
+            page.display()
+        ));
+    }
+}
+
+/// Writes the comparison of two runs.
+fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -> Result<(), String> {
+    if outputs.iter().any(|output| matches!(output.format, Document::Junit | Document::Github)) {
         return Err("--compare does not support junit and github; expected --output html, markdown or json"
             .to_owned());
     }
@@ -76,23 +174,26 @@ fn render_comparison(args: &cli::Report, other: &str) -> Result<(String, PathBuf
         }
     }
     let comparison = Comparison::of(&run_one, &run_two);
-    let text = match args.output {
-        Document::Markdown => report::markdown::comparison(&comparison),
-        Document::Json => {
-            let both = report::document::comparison(&comparison);
-            serde_json::to_string_pretty(&both).map_err(|error| error.to_string())? + "\n"
-        }
-        _ => report::page::comparison(&comparison),
-    };
     let name =
         place(&folder_two).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let page = folder.join(format!("compare-{name}.html"));
-    Ok((text, page))
+    for output in outputs {
+        let text = match output.format {
+            Document::Markdown => report::markdown::comparison(&comparison),
+            Document::Json => {
+                let both = report::document::comparison(&comparison);
+                serde_json::to_string_pretty(&both).map_err(|error| error.to_string())? + "\n"
+            }
+            _ => report::page::comparison(&comparison),
+        };
+        deliver(output, &text, &page, Delivery::of(args))?;
+    }
+    Ok(())
 }
 
 /// A run's folder and what its record holds, or a message.
 fn run(out: &Path, requested: &str) -> Result<(PathBuf, Run), String> {
-    let folder = run_files::find(out, requested)?;
+    let folder = run_files::find_recorded(out, requested)?;
     let run = run_files::fold(&folder).map_err(|error| output::error_chain(&error))?;
     Ok((folder, run))
 }

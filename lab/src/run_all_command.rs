@@ -1,4 +1,4 @@
-//! `cleave run --all`: every shipped scenario, one after another, and one table.
+//! `cleave run --all`: every shipped scenario, or some of them, one after another, and one table.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,14 +7,19 @@ use std::time::Instant;
 
 use model::format::printable;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
+use report::junit::Suite;
+use scenario::Scenario;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::cli::{self, Output};
+use crate::cli::{self, Document, Output, ReportOutput};
 use crate::output::EXIT_INTERRUPTED;
-use crate::run_files::RECORD_FILE;
+use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, result_document, scenario_files, signals};
+use crate::{capacity_probe, execution, output, report_command, result_document, scenario_files, signals};
+
+/// Seconds of a minute.
+const MINUTE: f64 = 60.0;
 
 /// The result of one scenario.
 struct ScenarioResult {
@@ -31,27 +36,39 @@ struct ScenarioResult {
 
 /// `cleave run --all`.
 pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
+    let scenarios = match documents_of(args).and_then(|()| chosen(&args.only)) {
+        Ok(scenarios) => scenarios,
+        Err(text) => return output::usage_error(&text),
+    };
     let interrupts = watch::Sender::new(0);
     if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
+    let view = if output::is_quiet() { View::Silent } else { View::Progress };
     let mut results = Vec::new();
-    for name in scenario_files::names() {
-        let scenario = match scenario_files::find(&name) {
-            Ok(scenario) => scenario,
-            Err(text) => return output::usage_error(&text),
-        };
-        output::note(format_args!("== {name}: {}", printable(&scenario.title)));
+    let mut suites = Vec::new();
+    for (index, scenario) in scenarios.iter().enumerate() {
+        let position = format!("{}/{}", index + 1, scenarios.len());
+        output::progress(format_args!(
+            "== {position} {}: {}; {}",
+            scenario.name,
+            printable(&scenario.title),
+            time_left(&scenarios[index..], args.rounds)
+        ));
         let started = runtime::clock::now();
-        let options = match execution::run_options(args, scenario, started_at) {
+        let options = match execution::run_options(args, scenario.clone(), started_at) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };
-        let result = capacity_probe::resolve_rate(options, &interrupts).and_then(|options| {
-            execution::execute(options, View::Progress, &interrupts, cli::Screen::default())
-        });
-        let seconds = started.elapsed().as_secs();
-        results.push(scenario_result(name, seconds, result));
+        let result = capacity_probe::resolve_rate(options, &interrupts)
+            .and_then(|options| execution::execute(options, view, &interrupts, cli::Screen::default()));
+        let result = scenario_result(scenario.name.clone(), started.elapsed().as_secs(), result);
+        output::progress(format_args!("== {position} {}", line(&result, 0)));
+        match written(args, &result) {
+            Ok(suite) => suites.push(suite),
+            Err(text) => output::note(format_args!("{text}")),
+        }
+        results.push(result);
         if *interrupts.borrow() > 0 {
             break;
         }
@@ -61,7 +78,89 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
         Output::Json => print_json(&results, exit_code),
         Output::Human => print_table(&results),
     };
-    output::printed(printed, exit_code)
+    let code = output::printed(printed, exit_code);
+    match write_junit(args, &suites) {
+        Ok(()) => code,
+        Err(text) => output::usage_error(&text),
+    }
+}
+
+/// Refuses documents that are not of all runs together, nor of each in its own folder.
+fn documents_of(args: &cli::Run) -> Result<(), String> {
+    report_command::check(args)?;
+    let is_of_all = |output: &&ReportOutput| match output.format {
+        Document::Html => output.to.is_none(),
+        format => format == Document::Junit,
+    };
+    match args.report.iter().find(|output| !is_of_all(output)) {
+        Some(output) => Err(format!(
+            "--all does not write {output}: expected html, a page in the folder of each run, and junit=FILE, one of all"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The scenarios to run: all, or those that are named.
+fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
+    let names = scenario_files::names();
+    if let Some(unknown) = only.iter().find(|name| !names.contains(name)) {
+        return Err(scenario::source::unknown("scenario", unknown, names.iter().map(String::as_str)));
+    }
+    let chosen = names.iter().filter(|name| only.is_empty() || only.contains(name));
+    chosen.map(|name| scenario_files::find(name)).collect()
+}
+
+/// `about 19 min left`, by the lengths of the scenarios that are left.
+fn time_left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
+    let seconds = |scenario: &Scenario| {
+        let arms = scenario.default_arms().count();
+        let as_planned = scenario::explain::duration_s(scenario, arms);
+        rounds.map_or(as_planned, |rounds| scenario::explain::duration_in_rounds_s(scenario, arms, rounds))
+    };
+    // A sum of nothing is -0.
+    let left = scenarios.iter().map(seconds).sum::<f64>().max(0.0);
+    if left < 2.0 * MINUTE {
+        format!("about {left:.0} s left")
+    } else {
+        format!("about {:.0} min left", left / MINUTE)
+    }
+}
+
+/// Writes the page of a run where it is asked for; returns its suite for the JUnit document of all.
+fn written(args: &cli::Run, result: &ScenarioResult) -> Result<Suite, String> {
+    if result.folder.is_empty() {
+        return Ok(Suite::without_run(&result.name, result.error.as_deref().unwrap_or("interrupted")));
+    }
+    let folder = Path::new(&result.folder);
+    let wants = |format| args.report.iter().any(|output| output.format == format);
+    if !wants(Document::Html) && !wants(Document::Junit) {
+        return Ok(Suite::default());
+    }
+    let run = run_files::fold(folder).map_err(|error| output::error_chain(&error))?;
+    if wants(Document::Html) {
+        output::progress(format_args!("{}", report_command::write_page(folder)));
+    }
+    Ok(Suite::of(&run))
+}
+
+/// Writes the JUnit document of all runs where it is asked for.
+fn write_junit(args: &cli::Run, suites: &[Suite]) -> Result<(), String> {
+    for output in args.report.iter().filter(|output| output.format == Document::Junit) {
+        let text = report::junit::document(suites);
+        match &output.to {
+            None => output::print_text(&text),
+            Some(path) => {
+                report_command::write(path, &text)?;
+                output::note(format_args!("{}", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `hop-tax  pass          65s`, the name padded to a width.
+fn line(result: &ScenarioResult, width: usize) -> String {
+    format!("{:width$}  {:12}  {:>4}s", result.name, verdict_of(result), result.seconds)
 }
 
 fn scenario_result(
@@ -132,7 +231,7 @@ fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
     let width = results.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     writeln!(out)?;
     for one in results {
-        writeln!(out, "{:width$}  {:12}  {:>4}s", one.name, verdict_of(one), one.seconds)?;
+        writeln!(out, "{}", line(one, width))?;
         for check in &one.open {
             let value = model::format::measured(&check.measured(), &check.unit);
             let why = if check.reason.is_empty() { "" } else { &check.reason };
@@ -167,4 +266,41 @@ fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> 
     let mut out = output::stdout();
     serde_json::to_writer_pretty(&mut out, &document)?;
     writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_are_chosen_by_name_and_an_unknown_one_is_answered() {
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            chosen(&only).map(|scenarios| scenarios.into_iter().map(|one| one.name).collect::<Vec<String>>())
+        };
+        assert_eq!(names(&["hop-tax", "crash-one"]).expect("shipped"), ["crash-one", "hop-tax"]);
+        assert_eq!(names(&[]).expect("shipped"), scenario_files::names());
+        assert!(names(&["crash-on"]).is_err_and(|text| text.contains("did you mean `crash-one`?")));
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_scenarios_that_are_left() {
+        let scenarios = chosen(&["crash-one".to_owned(), "first-look".to_owned()]).expect("shipped");
+        // Two of 60 s or less, eight seconds each of start and audit included.
+        assert_eq!(time_left(&scenarios[1..], None), "about 56 s left");
+        let both = time_left(&scenarios, Some(6));
+        assert!(both.ends_with(" min left"), "twelve starts of each: {both}");
+        assert_eq!(time_left(&[], None), "about 0 s left");
+    }
+
+    #[test]
+    fn documents_are_of_all_runs_or_of_each() {
+        let asked = |outputs: &[&str]| {
+            let report = outputs.iter().map(|text| text.parse().expect("an output")).collect();
+            documents_of(&cli::Run { report, ..cli::Run::default() })
+        };
+        assert_eq!(asked(&["html", "junit=all.xml"]), Ok(()));
+        assert!(asked(&["markdown"]).is_err_and(|text| text.starts_with("--all does not write markdown")));
+        assert!(asked(&["html=page.html"]).is_err(), "one page for many runs");
+    }
 }

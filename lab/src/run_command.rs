@@ -7,20 +7,21 @@ use std::time::Instant;
 
 use conductor::{RunError, RunOutcome};
 use model::format::printable;
+use record::Verdict;
 use tokio::sync::watch;
 
 use crate::cli::{self, Output};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, result_document, scenario_files, signals};
+use crate::{capacity_probe, execution, output, report_command, result_document, scenario_files, signals};
 
 /// Columns of the scorecard when the width of the terminal is unknown.
 const DEFAULT_COLUMNS: u16 = 80;
 
 /// `cleave run`.
 pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
-    let scenario = match scenario_files::find(scenario) {
+    let scenario = match report_command::check(args).and_then(|()| scenario_files::find(scenario)) {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
@@ -38,8 +39,9 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
     if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
+    let view = if output::is_quiet() { View::Silent } else { View::choose(args) };
     let result = capacity_probe::resolve_rate(options, &interrupts)
-        .and_then(|options| execution::execute(options, View::choose(args), &interrupts, args.screen));
+        .and_then(|options| execution::execute(options, view, &interrupts, args.screen));
     finish(args, result)
 }
 
@@ -58,9 +60,22 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
     };
     let printed = match args.output {
         Output::Json => result_document::print(&mut output::stdout(), &outcome.folder, &run),
-        Output::Human => scorecard(&run, &outcome.folder.join(RECORD_FILE)),
+        Output::Human => {
+            let record = outcome.folder.join(RECORD_FILE);
+            scorecard(&run, &record::file::find(&record).unwrap_or(record))
+        }
     };
-    output::printed(printed, outcome.exit_code)
+    if outcome.verdict == Some(Verdict::Fail) && !args.keep_data {
+        let id = outcome.folder.file_name().unwrap_or_default().display();
+        output::progress(format_args!(
+            "databases are kept for diagnosis; cleave runs rm {id} removes the run with them"
+        ));
+    }
+    let code = output::printed(printed, outcome.exit_code);
+    match report_command::write_all(args, &outcome.folder, &run) {
+        Ok(()) => code,
+        Err(text) => output::usage_error(&text),
+    }
 }
 
 fn scorecard(run: &model::Run, record: &Path) -> std::io::Result<()> {

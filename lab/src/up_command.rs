@@ -83,13 +83,13 @@ pub fn up(args: &cli::Up) -> ExitCode {
 /// Prints addresses and tokens, ready to paste.
 fn print_summary(summary: &SuiteSummary) {
     let print = output::print_line;
-    print(format_args!("gateway       {}", summary.public));
+    print(format_args!("public URL    {}", summary.public));
     print(format_args!(
         "user          {} ({}), password: {}",
         summary.handle, summary.user, summary.password
     ));
     print(format_args!("user token    {}", summary.user_token));
-    print(format_args!("run token     {}", summary.run_token));
+    print(format_args!("admin token   {} (for fault and control endpoints)", summary.run_token));
     print(format_args!("folder        {}", summary.folder.display()));
     print(format_args!(""));
     for (name, hosts, listen) in &summary.instances {
@@ -102,7 +102,7 @@ fn print_summary(summary: &SuiteSummary) {
     ));
     print(format_args!("Ctrl-C stops it"));
     if let Some(endpoint) = &summary.silent_collector {
-        output::note(format_args!("OTLP: no program listens at {endpoint}; spans are lost"));
+        output::note(format_args!("OTLP: nothing listens at {endpoint}; spans are lost"));
     }
 }
 

@@ -20,64 +20,106 @@ struct Case {
     why: String,
 }
 
-/// The document.
+/// A run as a suite of the document.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    xml: String,
+    tests: usize,
+    failures: usize,
+    errors: usize,
+}
+
+/// The document of a run.
 pub fn junit(run: &Run) -> String {
-    let header = &run.header;
-    let cases = cases(run);
-    let failures = cases.iter().filter(|case| case.standing == Verdict::Fail).count();
-    let errors = cases.iter().filter(|case| is_unjudged(case.standing)).count();
-    let (tests, seconds) = (cases.len(), f64::from(run.length_s()));
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    // Writing to a string does not fail.
-    let _ = writeln!(
-        xml,
-        "<testsuites tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n\
-         <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" \
-         time=\"{seconds}\">\n<properties>",
-        escaped(&header.scenario)
+    document(&[Suite::of(run)])
+}
+
+/// The document of several runs.
+pub fn document(suites: &[Suite]) -> String {
+    let sum = |count: fn(&Suite) -> usize| suites.iter().map(count).sum::<usize>();
+    let (tests, failures, errors) =
+        (sum(|suite| suite.tests), sum(|suite| suite.failures), sum(|suite| suite.errors));
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n"
     );
-    for (name, text) in [
-        ("run", header.run_id.clone()),
-        ("seed", header.seed.to_string()),
-        ("verdict", run.verdict().to_owned()),
-        ("version", header.version.clone()),
-        ("machine", format!("{} x {}", header.machine.cores, header.machine.cpu)),
-        ("command", model::shell::command_line(&header.command)),
-    ] {
-        let _ = writeln!(xml, "<property name=\"{name}\" value=\"{}\"/>", escaped(&text));
+    xml.extend(suites.iter().map(|suite| suite.xml.as_str()));
+    xml + "</testsuites>\n"
+}
+
+impl Suite {
+    /// A run with its expectations.
+    pub fn of(run: &Run) -> Self {
+        let header = &run.header;
+        let properties = [
+            ("run", header.run_id.clone()),
+            ("seed", header.seed.to_string()),
+            ("verdict", run.verdict().to_owned()),
+            ("version", header.version.clone()),
+            ("machine", format!("{} x {}", header.machine.cores, header.machine.cpu)),
+            ("command", model::shell::command_line(&header.command)),
+        ];
+        let properties = properties.map(|(name, text)| (name.to_owned(), text));
+        // A note is no case: it would be one that passes.
+        let notes = notes(run).map(|note| (format!("note {}", note.name), note.text.clone()));
+        let properties: Vec<_> = properties.into_iter().chain(notes).collect();
+        Self::with(&header.scenario, f64::from(run.length_s()), &properties, &cases(run))
     }
-    // A note is no case: it would be one that passes.
-    for note in notes(run) {
-        let (name, text) = (escaped(&note.name), escaped(&note.text));
-        let _ = writeln!(xml, "<property name=\"note {name}\" value=\"{text}\"/>");
-    }
-    xml.push_str("</properties>\n");
-    for case in cases {
-        let line = if case.line > 0 { format!(" line=\"{}\"", case.line) } else { String::new() };
-        let _ = write!(
-            xml,
-            "<testcase classname=\"{}\" name=\"{}\"{line} time=\"{}\">",
-            escaped(&header.scenario),
-            escaped(&case.name),
-            case.seconds
-        );
-        let element = match case.standing {
-            Verdict::Pass => None,
-            Verdict::Fail => Some(("failure", "fail")),
-            Verdict::Inconclusive | Verdict::Invalid => Some(("error", case.standing.word())),
+
+    /// A scenario that was not run, and why.
+    pub fn without_run(scenario: &str, reason: &str) -> Self {
+        let case = Case {
+            name: "run".to_owned(),
+            line: 0,
+            seconds: 0.0,
+            standing: Verdict::Invalid,
+            found: reason.to_owned(),
+            why: String::new(),
         };
-        if let Some((element, kind)) = element {
+        Self::with(scenario, 0.0, &[], &[case])
+    }
+
+    fn with(scenario: &str, seconds: f64, properties: &[(String, String)], cases: &[Case]) -> Self {
+        let failures = cases.iter().filter(|case| case.standing == Verdict::Fail).count();
+        let errors = cases.iter().filter(|case| is_unjudged(case.standing)).count();
+        let tests = cases.len();
+        let mut xml = format!(
+            "<testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" \
+             time=\"{seconds}\">\n<properties>\n",
+            escaped(scenario)
+        );
+        // Writing to a string does not fail.
+        for (name, text) in properties {
+            let _ = writeln!(xml, "<property name=\"{}\" value=\"{}\"/>", escaped(name), escaped(text));
+        }
+        xml.push_str("</properties>\n");
+        for case in cases {
+            let line = if case.line > 0 { format!(" line=\"{}\"", case.line) } else { String::new() };
             let _ = write!(
                 xml,
-                "<{element} type=\"{kind}\" message=\"{}\">{}</{element}>",
-                escaped(&case.found),
-                escaped(&case.why)
+                "<testcase classname=\"{}\" name=\"{}\"{line} time=\"{}\">",
+                escaped(scenario),
+                escaped(&case.name),
+                case.seconds
             );
+            let element = match case.standing {
+                Verdict::Pass => None,
+                Verdict::Fail => Some(("failure", "fail")),
+                Verdict::Inconclusive | Verdict::Invalid => Some(("error", case.standing.word())),
+            };
+            if let Some((element, kind)) = element {
+                let _ = write!(
+                    xml,
+                    "<{element} type=\"{kind}\" message=\"{}\">{}</{element}>",
+                    escaped(&case.found),
+                    escaped(&case.why)
+                );
+            }
+            xml.push_str("</testcase>\n");
         }
-        xml.push_str("</testcase>\n");
+        xml.push_str("</testsuite>\n");
+        Self { xml, tests, failures, errors }
     }
-    xml.push_str("</testsuite>\n</testsuites>\n");
-    xml
 }
 
 /// What leaves the verdict alone.

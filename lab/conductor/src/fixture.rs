@@ -68,6 +68,8 @@ pub(crate) fn options(text: &str) -> RunOptions {
         started_at: clock::now(),
         notes: Vec::new(),
         starts: scorecard::inference::StoredStarts::default(),
+        labels: Vec::new(),
+        keep_data: false,
     }
 }
 

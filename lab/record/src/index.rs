@@ -6,7 +6,7 @@
 
 mod file;
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,6 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::file::IndexFile;
+use crate::file::RecordFile;
 use crate::kind::Head;
 
 /// Nanoseconds of a second.
@@ -64,9 +65,9 @@ impl Index {
     /// # Errors
     /// When the record cannot be read.
     pub fn of(record: &Path) -> io::Result<Self> {
-        let file = File::open(record)?;
+        let mut file = RecordFile::open(record)?;
         let identity = Identity::of(&file.metadata()?);
-        let kept = file::read(record, identity).filter(|kept| kept.fits(&file));
+        let kept = file::read(record, identity).filter(|kept| kept.fits(&mut file));
         let known = kept.as_ref().map(|kept| kept.seconds.len());
         let mut index = kept.unwrap_or(Self { file: identity, ..Self::default() });
         index.scan(file)?;
@@ -81,19 +82,29 @@ impl Index {
     /// # Errors
     /// When the record cannot be read.
     pub fn refresh(&mut self, record: &Path) -> io::Result<()> {
-        let file = File::open(record)?;
+        let file = RecordFile::open(record)?;
         let now = file.metadata()?;
-        if self.file != Identity::of(&now) || now.len() < self.end.bytes {
+        let is_same = self.file == Identity::of(&now);
+        if is_same && file.is_packed() {
+            return Ok(());
+        }
+        if !is_same || now.len() < self.end.bytes {
             *self = Self { file: Identity::of(&now), ..Self::default() };
         }
         self.scan(file)
     }
 
+    /// Leaves it next to its record as the index of the file that holds the same lines now.
+    pub(crate) fn keep_for(&mut self, record: &Path, file: &Metadata) {
+        self.file = Identity::of(file);
+        file::replace(record, self);
+    }
+
     /// Whether the last second of a kept index begins where it claims to.
-    fn fits(&self, record: &File) -> bool {
+    fn fits(&self, record: &mut RecordFile) -> bool {
         let Some(last) = self.seconds.last() else { return true };
-        let first_line = || -> io::Result<Vec<u8>> {
-            let mut lines = BufReader::new(record);
+        let mut first_line = || -> io::Result<Vec<u8>> {
+            let mut lines = BufReader::new(&mut *record);
             // The byte before it ends a line, but there is none before the first.
             let before = last.bytes.saturating_sub(1);
             lines.seek(SeekFrom::Start(before))?;
@@ -113,7 +124,7 @@ impl Index {
     }
 
     /// Reads the record from the end of what is indexed.
-    fn scan(&mut self, mut file: File) -> io::Result<()> {
+    fn scan(&mut self, mut file: RecordFile) -> io::Result<()> {
         file.seek(SeekFrom::Start(self.end.bytes))?;
         let mut lines = BufReader::with_capacity(PIECE_BYTES, file);
         let mut line = Vec::new();

@@ -5,13 +5,14 @@
 //!   check, cost, audit, end. [`score`]: a row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
-//!   [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
+//!   [`file`]: packed once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
 pub mod delay;
+pub mod file;
 mod hdr;
 pub mod histogram;
 mod host;

@@ -204,6 +204,9 @@ pub struct Header {
     pub version: String,
     /// Command line.
     pub command: Vec<String>,
+    /// What its user calls the run, to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Wall clock at t = 0, microseconds since the Unix epoch; the only wall time.
     pub wall_us: i64,
     /// `side by side` or `interleaved`.

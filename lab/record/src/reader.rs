@@ -1,9 +1,9 @@
-//! Reads `run.jsonl`, while it is being written as well.
+//! Reads `run.jsonl`, while it is being written as well, and `run.jsonl.gz` in its place once it is packed.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::file::RecordFile;
 use crate::index::PIECE_BYTES;
 use crate::kind::Head;
 use crate::{Kind, Line, OLDEST_VERSION, Place, SCHEMA_VERSION};
@@ -52,7 +52,7 @@ pub enum ReadError {
 
 /// Reads lines as they come. At the end of the file it can be asked again, and after an invalid line for the next one.
 pub struct Reader {
-    lines: BufReader<File>,
+    lines: BufReader<RecordFile>,
     path: PathBuf,
     /// After the last whole line that was read.
     place: Place,
@@ -69,7 +69,7 @@ impl Reader {
     /// When the file is missing, is no record, or has another major version.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-        let mut lines = BufReader::with_capacity(PIECE_BYTES, File::open(path).map_err(io_error)?);
+        let mut lines = BufReader::with_capacity(PIECE_BYTES, RecordFile::open(path).map_err(io_error)?);
         let mut first = String::new();
         lines.read_line(&mut first).map_err(io_error)?;
         let header: serde_json::Value =
@@ -109,6 +109,11 @@ impl Reader {
     /// After the last whole line that was read.
     pub fn place(&self) -> Place {
         self.place
+    }
+
+    /// Whether the end was reached within a line: its writer was killed, or is writing it now.
+    pub fn is_torn(&self) -> bool {
+        !self.line.is_empty()
     }
 
     /// The next whole line of a kind we know and were asked for; `None` at the end of what is written so far. A torn
@@ -163,6 +168,7 @@ impl Iterator for Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

@@ -51,8 +51,7 @@ pub(crate) fn check_copies(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
         let Some(copies) = processes.find(|copies| copies.process.name == process) else { continue };
         let most = copies.at_most(steps);
         if copy >= most {
-            let message =
-                format!("no copy is called `{member}`; copies of `{process}` in `{topology}`: {most}");
+            let message = format!("unknown copy `{member}`; copies of `{process}` in `{topology}`: {most}");
             reader.report(span, message);
         }
     }
@@ -68,7 +67,7 @@ pub(crate) fn check_copies(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
                 .collect();
             // The delivery of events has no process of its own.
             if named.is_empty() && name == BROKER {
-                reader.report(span.clone(), format!("`{pattern}` is no copy; write `broker`"));
+                reader.report(span.clone(), format!("`{pattern}`: `broker` has no copies; write `broker`"));
             }
             if named.is_empty() || named.iter().any(|copies| index < copies.at_most(steps)) {
                 continue;

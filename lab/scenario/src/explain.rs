@@ -1,4 +1,9 @@
-//! Explains what a run would do, without running it.
+//! Explains what a run would do, without running it: [`explain`] for people, [`document`] for programs. `differences`: what
+//! sets arms apart; `needs`: what claims take.
+
+mod differences;
+mod document;
+mod needs;
 
 use std::fmt::Write;
 
@@ -9,6 +14,7 @@ use policy::EdgePattern;
 use record::Resources;
 use traffic::load::{Model, Rates};
 
+pub use self::document::document;
 use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
 
 /// Width of the timeline, columns.
@@ -46,7 +52,7 @@ pub fn explain(
     let mut printed: Vec<(char, Vec<String>)> = Vec::new();
     for (index, PlannedArm { arm, processes, remote_edges, resources }) in arms.iter().enumerate() {
         let name = &arm.name;
-        let letter = (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?');
+        let letter = letter(index);
         let copies: u32 = processes.iter().map(|process| process.replicas).sum();
         print(format_args!("  {letter} {name}: {copies} process{}", if copies == 1 { "" } else { "es" }));
         for process in processes {
@@ -77,6 +83,9 @@ pub fn explain(
     }
     if arms.iter().all(|planned| planned.arm.network.is_loopback()) {
         print(format_args!("  network between processes: loopback; --rtt 300us adds a round trip"));
+    }
+    for line in difference_lines(arms) {
+        print(format_args!("{line}"));
     }
     print(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
@@ -135,6 +144,9 @@ pub fn explain(
     for assertion in &scenario.check {
         let why = if assertion.why.is_empty() { String::new() } else { format!("    ({})", assertion.why) };
         print(format_args!("  {}{why}", assertion.that.text));
+        for sentence in needs::of(scenario, &assertion.that).into_iter().flat_map(|needs| needs.sentences) {
+            print(format_args!("      {sentence}"));
+        }
     }
     print(format_args!(""));
     let needed = privileges(scenario);
@@ -150,6 +162,28 @@ pub fn explain(
     };
     print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
     text
+}
+
+/// Letter of an arm, as views call it.
+fn letter(index: usize) -> char {
+    (b'A'..=b'Z').chain(b'a'..=b'z').map(char::from).nth(index).unwrap_or('?')
+}
+
+/// What sets each arm apart from the first; none where there is one alone.
+fn difference_lines(arms: &[PlannedArm<'_>]) -> Vec<String> {
+    let Some((base, others)) = arms.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let mut lines = vec![String::new(), format!("what sets arms apart from A {}:", base.arm.name)];
+    for (index, PlannedArm { arm, .. }) in others.iter().enumerate() {
+        lines.push(format!("  {} {}:", letter(index + 1), arm.name));
+        let differences = differences::between(base.arm, arm);
+        lines.extend(differences.iter().map(|difference| format!("      {difference}")));
+        if differences.is_empty() {
+            lines.push("      nothing: the same arm under another name".to_owned());
+        }
+    }
+    lines
 }
 
 /// What an arm's processes are given together, and what of it is more than other arms have by nature.
@@ -228,11 +262,15 @@ fn privileges(scenario: &Scenario) -> String {
 
 /// Duration of a run, seconds: the load, with starts and audits.
 pub fn duration_s(scenario: &Scenario, arms: usize) -> f64 {
-    let length_s = scenario.length_ns() as f64 / 1e9;
     match scenario.way {
-        RunMode::SideBySide => length_s + 8.0,
-        RunMode::Interleaved => (length_s + 4.0) * arms as f64 * f64::from(scenario.repeats),
+        RunMode::SideBySide => scenario.length_ns() as f64 / 1e9 + 8.0,
+        RunMode::Interleaved => duration_in_rounds_s(scenario, arms, scenario.repeats),
     }
+}
+
+/// The same with arms in turns, in so many rounds.
+pub fn duration_in_rounds_s(scenario: &Scenario, arms: usize, rounds: u32) -> f64 {
+    (scenario.length_ns() as f64 / 1e9 + 4.0) * arms as f64 * f64::from(rounds)
 }
 
 /// Draws phases as a bar, with the numbers of the steps.

@@ -10,8 +10,16 @@ use crate::reader::Reader;
 /// Longest name, bytes: names stand in columns, and in names of files, which end at 255.
 const MAX_NAME_BYTES: usize = 64;
 /// What a run writes into its own folder, where each arm has a folder, too.
-const RUN_FILES: [&str; 6] =
-    ["run.jsonl", "undo.jsonl", "generator.log", "burner.log", "load.json", "report.html"];
+const RUN_FILES: [&str; 8] = [
+    "run.jsonl",
+    "run.jsonl.gz",
+    "run.idx",
+    "undo.jsonl",
+    "generator.log",
+    "burner.log",
+    "load.json",
+    "report.html",
+];
 
 /// Names that targets and measures have for other things.
 const RESERVED_PROCESSES: [&str; 4] = ["gateway", "registry", "broker", "host"];

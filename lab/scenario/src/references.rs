@@ -38,13 +38,13 @@ pub(crate) fn check_rollbacks(reader: &mut Reader<'_>, steps: &[Step], has_all_s
             };
             reader.report(
                 place,
-                format!("step `{of}` is no deploy, so there is nothing to take back{choices}"),
+                format!("step `{of}` is not a deploy, so there is nothing to roll back{choices}"),
             );
         } else if let Some(back) = steps.iter().find(|step| step.number == number)
             && back.start_ns <= named.start_ns
         {
             let message =
-                format!("the rollback begins before `{of}`, which it takes back; write a later `at`");
+                format!("the rollback begins before `{of}`, which it rolls back; write a later `at`");
             reader.report(place, message);
         }
     }
@@ -82,7 +82,7 @@ pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, ste
             };
             if !is_possible {
                 let message =
-                    format!("`{}` is of {wanted}, and step `{written}` is none", query.measure.name);
+                    format!("`{}` needs {wanted}, and step `{written}` is not one", query.measure.name);
                 reader.report(source.word_within(&span, written), message);
             }
         }

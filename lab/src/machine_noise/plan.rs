@@ -1,9 +1,9 @@
-//! How many rounds it takes to see an effect on this machine, printed by `cleave explain`.
+//! What effects a run sees on this machine, and how many rounds a smaller one takes; printed by `cleave explain`.
 
-use scenario::Scenario;
+use scenario::{RunMode, Scenario};
 use scorecard::inference::power::{self, Overhead, Plan};
 
-use super::{Identity, MachineNoise, ScenarioNoise};
+use super::{Identity, MachineNoise, ROUNDS_AS_UNITS, ScenarioNoise};
 
 /// Rows that are planned for, by id, with their names.
 const PLANNED_ROWS: [(&str, &str); 3] =
@@ -27,11 +27,28 @@ pub fn lines(known: &MachineNoise, identity: &Identity, scenario: &Scenario) -> 
     let mut lines =
         vec![format!("noise of this machine, {} against itself {way}, {}:", noise.arm, date(&noise.date))];
     for (id, name) in PLANNED_ROWS {
+        if let Some(effect) = resolved(noise, scenario, id) {
+            let percent = effect * 100.0;
+            lines.push(format!("  as it is, the run finds {percent:.1} % on {name} in four of five runs"));
+        }
         for effect in EFFECTS {
             lines.push(format!("  {}", line(noise, scenario, id, name, effect)));
         }
     }
     lines
+}
+
+/// The smallest effect on a row that the scenario's own rounds find; `None` where what was measured is of other units, or
+/// too little.
+fn resolved(noise: &ScenarioNoise, scenario: &Scenario, id: &str) -> Option<f64> {
+    let rounds = match scenario.way {
+        RunMode::SideBySide => 1,
+        RunMode::Interleaved => scenario.repeats,
+    };
+    let row = noise.rows.iter().find(|row| row.id == id)?;
+    let start = noise.start(id, &row.window)?;
+    let is_of_same_units = noise.is_by_rounds() == (rounds >= ROUNDS_AS_UNITS);
+    is_of_same_units.then(|| power::resolved(&start, Plan { rounds, seconds: row.seconds as u32 }))
 }
 
 fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect: f64) -> String {
@@ -107,7 +124,12 @@ mod tests {
         // Six rounds of 6 s with an error of 1 %: one round has 2.4 %.
         let lines = planned(6, vec![0.0; 6], 1e-4);
         assert_eq!(lines[0], "noise of this machine, mono against itself in rounds, 2026-11-29:");
-        let cpu: Vec<&String> = lines.iter().filter(|line| line.contains("CPU")).collect();
+        assert_eq!(
+            lines.iter().filter(|line| line.contains("as it is, the run finds")).count(),
+            1,
+            "of the one row that was measured: {lines:?}"
+        );
+        let cpu: Vec<&String> = lines.iter().filter(|line| line.contains("% on CPU you need")).collect();
         assert!(cpu.iter().all(|line| line.contains("rounds of 6 s here")), "{cpu:?}");
         assert!(lines[1].contains("p50: not known"), "{lines:?}");
         let noisy = planned(6, vec![0.0; 6], 0.04);

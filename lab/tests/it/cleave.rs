@@ -135,7 +135,7 @@ impl Cleave {
     /// The record of the one run in this folder.
     pub fn record(&self) -> Option<PathBuf> {
         let runs = std::fs::read_dir(self.folder().join("runs")).ok()?.flatten();
-        runs.map(|entry| entry.path().join("run.jsonl")).find(|path| path.is_file())
+        runs.map(|entry| entry.path().join("run.jsonl")).find(|path| record::file::find(path).is_some())
     }
 
     /// Children of runs in this folder that are alive: their configuration lies in it.

@@ -1,5 +1,6 @@
 //! A finished run is replayed, reported and checked from its record alone.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -118,11 +119,19 @@ fn is_printed(cleave: &Cleave) {
     }
 }
 
+/// The lines of a run's packed record.
+fn record_of(folder: &Path) -> Vec<u8> {
+    let packed = std::fs::File::open(folder.join("run.jsonl.gz")).expect("packed when the run ended");
+    let mut lines = Vec::new();
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut lines).expect("a packed record");
+    lines
+}
+
 /// Two runs are compared if both are complete.
 fn is_compared(cleave: &Cleave, document: &Value) {
     let folder = Path::new(document["run_dir"].as_str().expect("a folder")).to_owned();
     let verdict = document["verdict"].as_str().expect("a word");
-    let record = std::fs::read(folder.join("run.jsonl")).expect("readable");
+    let record = record_of(&folder);
     let again = folder.with_file_name("20000101-000000-twin");
     let torn = folder.with_file_name("20000101-000000-torn");
     for (copy, bytes) in [(&again, &record[..]), (&torn, &record[..record.len() * 2 / 3])] {
@@ -152,8 +161,9 @@ fn is_compared(cleave: &Cleave, document: &Value) {
 
 /// A damaged record is reported, and shown up to the damage.
 fn is_damaged(cleave: &Cleave, document: &Value) {
-    let record = Path::new(document["run_dir"].as_str().expect("a folder")).join("run.jsonl");
-    let whole = std::fs::read(&record).expect("readable");
+    let folder = Path::new(document["run_dir"].as_str().expect("a folder"));
+    // An unpacked record is read in the place of the packed one.
+    let (record, whole) = (folder.join("run.jsonl"), record_of(folder));
     let strange =
         String::from_utf8_lossy(&whole).replacen("\"memory_available_mib\":", "\"memory_available\":", 1);
     let line = 1 + strange

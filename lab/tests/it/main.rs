@@ -18,6 +18,7 @@ mod places;
 mod printing;
 mod prometheus;
 mod routes;
+mod runs;
 mod shutdown;
 mod stall;
 mod traces;

@@ -6,12 +6,14 @@ use std::process::{Command, Output, Stdio};
 use crate::cleave::Cleave;
 
 /// Commands that need no run.
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 9] = [
     &["list"],
     &["explain", "first-look"],
     &["schema"],
     &["schema", "document"],
     &["doctor", "--clean"],
+    &["runs"],
+    &["completions", "bash"],
     &["--help"],
     &["--version"],
 ];

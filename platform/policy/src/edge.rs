@@ -112,31 +112,34 @@ pub struct EffectivePolicy {
 impl fmt::Display for EffectivePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
-            1 => f.write_str("1 try")?,
-            tries => write!(f, "{tries} tries")?,
+            1 => f.write_str("1 attempt")?,
+            attempts => write!(f, "{attempts} attempts")?,
         }
         if let Some(timeout) = self.timeout {
             write!(f, " of {timeout}")?;
         }
         if self.attempts > 1 {
             match (self.backoff == HumanDuration::default(), self.jitter) {
-                (true, _) => f.write_str(", no wait between")?,
-                (false, Jitter::Full) => write!(f, ", up to {} between, doubling", self.backoff)?,
-                (false, Jitter::Equal) => write!(f, ", half to all of {} between, doubling", self.backoff)?,
-                (false, Jitter::None) => write!(f, ", {} between, doubling", self.backoff)?,
+                (true, _) => f.write_str(", no back-off")?,
+                (false, Jitter::Full) => write!(f, ", back-off up to {}, doubling", self.backoff)?,
+                (false, Jitter::Equal) => {
+                    let half = HumanDuration::from(self.backoff.duration() / 2);
+                    write!(f, ", back-off {half} to {}, doubling", self.backoff)?;
+                }
+                (false, Jitter::None) => write!(f, ", back-off {}, doubling", self.backoff)?,
             }
             match self.budget {
                 Some(BudgetOptions { ratio, min, window }) => {
-                    write!(f, ", retries {ratio} and {min} over {window}")?;
+                    write!(f, ", retry budget {ratio} + {min} over {window}")?;
                 }
-                None => f.write_str(", retries free")?,
+                None => f.write_str(", no retry budget")?,
             }
         }
         match self.breaker {
             Some(BreakerOptions { errors, window, open, probes, minimum }) => {
                 write!(
                     f,
-                    ", breaker at {errors} of {window} and {minimum} calls, open {open}, {probes} probes"
+                    ", breaker at {errors} errors over {window} (at least {minimum} calls), open for {open}, {probes} probes"
                 )?;
             }
             None => f.write_str(", no breaker")?,
@@ -145,16 +148,16 @@ impl fmt::Display for EffectivePolicy {
             write!(f, ", bulkhead {calls}")?;
         }
         if let Some(HedgeOptions { after, extra }) = self.hedge {
-            write!(f, ", hedge after {after} for {extra}")?;
+            write!(f, ", hedged after {after}, at most {extra} more calls")?;
         }
         if let Some(ThrottleOptions { k, window, probe }) = self.throttle {
-            write!(f, ", throttle K {k} over {window}, {probe} let through")?;
+            write!(f, ", adaptive throttle K = {k} over {window}, {probe} let through")?;
         }
         if !self.deadline {
             f.write_str(", no deadline")?;
         }
         if self.cancel == Cancellation::Detach {
-            f.write_str(", goes on when its caller leaves")?;
+            f.write_str(", not cancelled when the caller disconnects")?;
         }
         if self.fallback {
             f.write_str(", with a fallback")?;
@@ -194,9 +197,7 @@ impl Policy {
         let attempts = self.attempts.unwrap_or(1);
         refuse(
             !(1..=MAX_ATTEMPTS).contains(&attempts),
-            format!(
-                "attempts: {attempts} tries are out of range; write 1 to {MAX_ATTEMPTS}, the first included"
-            ),
+            format!("attempts: {attempts} is out of range; write 1 to {MAX_ATTEMPTS}, the first included"),
         );
         refuse(
             self.timeout == Some(HumanDuration::default()),
@@ -405,18 +406,19 @@ mod tests {
         let line = |toml: &str| toml::from_str::<Policy>(toml).expect(toml).effective().to_string();
         assert_eq!(
             line(""),
-            "2 tries, up to 10ms between, doubling, retries 10% and 1/s over 10s, \
-             breaker at 50% of 10s and 20 calls, open 5s, 3 probes"
+            "2 attempts, back-off up to 10ms, doubling, retry budget 10% + 1/s over 10s, \
+             breaker at 50% errors over 10s (at least 20 calls), open for 5s, 3 probes"
         );
         assert_eq!(
             line(
                 "attempts = 4\ntimeout = \"250ms\"\nbackoff = \"0ms\"\ncancel = \"detach\"\ndeadline = false"
             ),
-            "4 tries of 250ms, no wait between, retries free, no breaker, no deadline, goes on when its caller leaves"
+            "4 attempts of 250ms, no back-off, no retry budget, no breaker, no deadline, not cancelled when the caller \
+             disconnects"
         );
         assert_eq!(
             line("attempts = 1\nbulkhead = 6\nfallback = true"),
-            "1 try, no breaker, bulkhead 6, with a fallback"
+            "1 attempt, no breaker, bulkhead 6, with a fallback"
         );
     }
 

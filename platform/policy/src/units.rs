@@ -177,8 +177,13 @@ impl FromStr for Rate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong =
-            || UnitError(format!("invalid rate `{text}`: expected a number with a unit, e.g. \"280/s\""));
+        let wrong = || {
+            let hint = match Decimal::parse(trim(text)) {
+                Some(_) => format!("; did you mean \"{}/s\"?", trim(text)),
+                None => ", e.g. \"280/s\"".to_owned(),
+            };
+            UnitError(format!("invalid rate `{text}`: expected a number with a unit{hint}"))
+        };
         let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
         let (_, seconds) = RATE_UNITS.into_iter().find(|(name, _)| *name == trim(unit)).ok_or_else(wrong)?;
         let number = Decimal::parse(trim(number)).ok_or_else(wrong)?;

@@ -59,6 +59,7 @@ fn header() -> Header {
         seed: 42,
         version: "0.1.0".into(),
         command: vec!["cleave".into(), "run".into(), "slow-follower".into()],
+        labels: Vec::new(),
         wall_us: 0,
         way: "side by side".into(),
         rounds: 1,

@@ -205,6 +205,11 @@ fn hold(journal: &File) {
     let _ = journal.lock_shared();
 }
 
+/// Whether the conductor or the guardian of a journal lives; false where there is no journal.
+pub fn is_held(journal: &Path) -> bool {
+    File::open(journal).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Undoes what a journal leaves open whose conductor and guardian have ended; `None` where one of them lives.
 ///
 /// # Errors
@@ -349,6 +354,7 @@ mod tests {
         let guardian = File::open(&path).expect("readable");
         hold(&guardian);
         assert_eq!(clean_abandoned(&path).expect("readable"), None);
+        assert!(is_held(&path) && !is_held(&folder.path().join("none")));
         drop(conductor);
         assert_eq!(clean_abandoned(&path).expect("readable"), None, "its guardian lives");
         assert_eq!(open_actions(&path).expect("readable").len(), 1);
@@ -361,6 +367,7 @@ mod tests {
             std::thread::yield_now();
         };
         assert_eq!(undone, 1);
+        assert!(!is_held(&path));
         assert_eq!(clean_abandoned(&path).expect("readable"), Some(0), "once is enough");
     }
 

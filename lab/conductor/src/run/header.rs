@@ -42,6 +42,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         seed: options.seed,
         version: options.version.clone(),
         command: options.command.clone(),
+        labels: options.labels.clone(),
         wall_us: clock::wall_us() - i64::try_from(start.now_ns / 1_000).unwrap_or(0),
         way: if options.interleaved { "interleaved" } else { "side by side" }.to_owned(),
         rounds: options.rounds,

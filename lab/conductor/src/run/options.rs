@@ -40,6 +40,10 @@ pub struct RunOptions {
     pub notes: Vec<String>,
     /// By how much two starts of one program differ on this machine, where it is known.
     pub starts: StoredStarts,
+    /// What its user calls it, to find it by.
+    pub labels: Vec<String>,
+    /// Whether databases stay after the audit, whatever the verdict.
+    pub keep_data: bool,
 }
 
 /// Why there was no run.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use record::{Entry, Tracing};
+use record::{Entry, Tracing, Verdict};
 use runtime::clock;
 use scenario::DataRetention;
 use scorecard::Engine;
@@ -79,7 +79,12 @@ impl Stage {
             }
             None => Tracing::default(),
         };
-        Ok(self.judge(tracing))
+        let keep_data = options.keep_data;
+        let outcome = self.judge(tracing);
+        if !is_data_kept(keep_data, outcome.verdict) {
+            remove_databases(&planned);
+        }
+        Ok(outcome)
     }
 
     /// Gives arms that share the cores the same share of them.
@@ -230,6 +235,19 @@ impl Stage {
     }
 }
 
+/// Whether databases stay when a run has ended: after a failed claim they are what it can be explained by.
+fn is_data_kept(asked_for: bool, verdict: Option<Verdict>) -> bool {
+    asked_for || verdict == Some(Verdict::Fail)
+}
+
+/// Removes what arms kept in databases and blobs: the audit has read them, and the record has what it found.
+fn remove_databases(planned: &[PlannedArm]) {
+    for arm in planned {
+        // An arm that was never started has none, and what cannot be removed takes room until the run is.
+        let _ = std::fs::remove_dir_all(&arm.plan.config.data);
+    }
+}
+
 /// A sentence where an arm has a quota that this machine cannot keep: the arm is not what the scenario says.
 fn missing_quota(planned: &[PlannedArm], is_available: impl Fn() -> bool) -> Option<String> {
     let has_quota = |arm: &&PlannedArm| arm.plan.placement.limits.values().any(|limits| limits.cpu.is_some());
@@ -245,6 +263,25 @@ mod tests {
     use super::*;
     use crate::fixture;
     use crate::run::plan::RunPlan;
+
+    #[test]
+    fn databases_stay_after_a_failed_claim_or_where_they_are_asked_for() {
+        assert!(is_data_kept(false, Some(Verdict::Fail)) && is_data_kept(true, Some(Verdict::Pass)));
+        for verdict in [Some(Verdict::Pass), Some(Verdict::Inconclusive), Some(Verdict::Invalid), None] {
+            assert!(!is_data_kept(false, verdict), "{verdict:?}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let (options, secrets) = (fixture::options(&fixture::two_arms("")), fixture::secrets());
+        let plan =
+            RunPlan { options: &options, id: "r1", folder: folder.path(), secrets: &secrets, otlp: None };
+        let planned = plan.arms(&[]).expect("arms");
+        let data = &planned[0].plan.config.data;
+        std::fs::create_dir_all(data.join("blobs")).expect("a folder of ours");
+        let log = planned[0].plan.folder.join("app#0.log");
+        std::fs::write(&log, "").expect("a folder of ours");
+        remove_databases(&planned);
+        assert!(!data.exists() && log.exists(), "and nothing else");
+    }
 
     #[test]
     fn a_quota_is_missed_only_where_a_scenario_has_one_and_the_machine_has_none() {

@@ -23,6 +23,7 @@ fn header() -> Header {
         seed: 1,
         version: "0".into(),
         command: vec!["cleave".into()],
+        labels: vec!["main".into()],
         wall_us: 1,
         way: "side by side".into(),
         rounds: 1,

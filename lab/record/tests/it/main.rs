@@ -2,5 +2,6 @@
 
 mod filled;
 mod index;
+mod packed;
 mod schema;
 mod versions;

@@ -236,3 +236,30 @@ fn every_measure_is_in_the_schema() {
         assert!(expectation.contains(&measure.form()), "{}", measure.form());
     }
 }
+
+/// Where editors find the schema: the first line of each shipped scenario names it.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/scenario.json");
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_printed() {
+    let printed = format!("{:#}\n", schema(&COMPONENTS));
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(COMMITTED, &printed).expect("a folder of ours");
+    }
+    assert!(
+        text(Path::new(COMMITTED)) == printed,
+        "run: UPDATE_SCHEMA=1 cargo test -p scenario --test it schema"
+    );
+}
+
+#[test]
+fn every_shipped_scenario_names_its_schema_first() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"));
+    let committed = Path::new(COMMITTED).canonicalize().expect("committed");
+    for path in files(folder, "toml") {
+        let text = text(&path);
+        let named = text.lines().next().and_then(|line| line.strip_prefix("#:schema "));
+        let named = named.unwrap_or_else(|| panic!("{} names no schema", path.display()));
+        assert_eq!(folder.join(named).canonicalize().ok().as_ref(), Some(&committed), "{}", path.display());
+    }
+}

@@ -9,14 +9,14 @@ use super::shares::{LEVEL, Share};
 use super::statistic::{Body, Once};
 
 /// Samples from which a p50 or p90 is shown.
-const MIN_SAMPLES: u64 = 100;
+pub(super) const MIN_SAMPLES: u64 = 100;
 /// Up to this quantile [`MIN_SAMPLES`] decide, beyond it the samples of the tail.
 const LAST_PLAIN_QUANTILE: f64 = 0.90;
 /// Samples that are expected beyond a quantile: from how many it is shown, from how many it is judged.
 const MIN_TAIL: f64 = 3.0;
-const MIN_TAIL_TO_JUDGE: f64 = 10.0;
+pub(super) const MIN_TAIL_TO_JUDGE: f64 = 10.0;
 /// Trials from which a share is judged.
-const MIN_TRIALS: u64 = 100;
+pub(super) const MIN_TRIALS: u64 = 100;
 /// Arrivals, counted as independent ones, below which nothing is shown.
 const MIN_INDEPENDENT: f64 = 10.0;
 /// Units that have to carry a tail for its far end to be bounded.

@@ -10,7 +10,7 @@
 //!   [`decide`]: findings over all rows of a run. [`Engine`]: what all of them share.
 //! - [`against_limit`], [`against_other`]: how claims stand.
 //! - [`recovery`], [`capacity`], [`front`], [`trend`]: figures with rules of their own.
-//! - [`noise`]: what one arm against itself says of a machine, [`StoredStarts`] by row; [`power`]: what can be seen on it.
+//! - [`needs`]: what a claim takes. [`noise`]: what one arm against itself says of a machine, [`StoredStarts`] by row; [`power`]: what can be seen on it.
 
 mod align;
 pub mod capacity;
@@ -25,6 +25,7 @@ mod evidence;
 mod family;
 mod figure;
 pub mod front;
+pub mod needs;
 pub mod noise;
 mod pair_claim;
 mod pooled;

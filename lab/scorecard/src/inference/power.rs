@@ -8,6 +8,8 @@ use super::student;
 
 /// Effects that could have been seen are found in four runs of five.
 const FOUR_IN_FIVE: f64 = 0.80;
+/// The same as a quantile of the normal distribution.
+const FOUR_IN_FIVE_NORMAL: f64 = 0.842;
 /// Effects that are planned for are found in nearly all: 18 of 20 runs find one with probability 0.98.
 const PLANNED: f64 = 0.97;
 /// Most rounds of a plan, and most seconds of each.
@@ -90,6 +92,19 @@ pub fn power(effect: f64, start: &StoredStart, rows: usize, plan: Plan) -> f64 {
     if variance > 0.0 { student::noncentral_tail(t, nu, effect.ln_1p() / variance.sqrt()) } else { 1.0 }
 }
 
+/// The smallest effect that a run finds in four runs of five, in one figure by itself, where starts and seconds differ as
+/// stored. In a run of fewer than three rounds seconds are the units, and the normal distribution stands for theirs.
+pub fn resolved(start: &StoredStart, plan: Plan) -> f64 {
+    let seconds = f64::from(plan.seconds.max(1));
+    let variance = (start.variance() + start.of_seconds() / seconds) / f64::from(plan.rounds.max(1));
+    let errors = if plan.rounds < 3 {
+        student::critical(LEVEL, student::NORMAL) + FOUR_IN_FIVE_NORMAL
+    } else {
+        shift(FOUR_IN_FIVE, LEVEL, f64::from(plan.rounds - 1))
+    };
+    (errors * variance.sqrt()).exp_m1()
+}
+
 /// The fewest rounds of a given length that find `effect` in one row among `rows`, where what differs between rounds is
 /// known, but not how much of it a longer round would even out; `None` if forty rounds do not.
 pub fn rounds(effect: f64, start: &StoredStart, rows: usize, seconds: u32) -> Option<Plan> {
@@ -143,6 +158,16 @@ mod tests {
         let start = machine(0.0, 4.0_f64.sqrt() * (0.014_f64.powi(2) + 0.06_f64.powi(2) / 4.0).sqrt());
         assert_eq!(rounds(0.05, &start, 20, 4), Some(Plan { rounds: 16, seconds: 4 }));
         assert_eq!(rounds(0.005, &start, 20, 4), None);
+    }
+
+    #[test]
+    fn what_a_plan_resolves_is_found_in_four_runs_of_five() {
+        let (start, plan) = (machine(0.014, 0.06), Plan { rounds: 6, seconds: 4 });
+        let effect = resolved(&start, plan);
+        assert!((power(effect, &start, 1, plan) - 0.8).abs() < 1e-3, "{effect}");
+        let side_by_side = resolved(&machine(0.0, 0.06), Plan { rounds: 1, seconds: 36 });
+        // One per cent of error, 2.8 times.
+        assert!((side_by_side - 0.0284).abs() < 5e-4, "{side_by_side}");
     }
 
     #[test]

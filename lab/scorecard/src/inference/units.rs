@@ -5,9 +5,9 @@ use super::statistic::Frame;
 use super::student;
 
 /// From so many rounds on rounds are the units.
-const MIN_ROUNDS: u32 = 3;
+pub(super) const MIN_ROUNDS: u32 = 3;
 /// Units below which a window has no interval, if they are seconds.
-const MIN_SECONDS: usize = 8;
+pub(super) const MIN_SECONDS: usize = 8;
 
 /// Units of a window.
 #[derive(Clone, Debug)]

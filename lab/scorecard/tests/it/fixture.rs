@@ -64,6 +64,7 @@ pub fn header(rounds: u32) -> Header {
         seed: 42,
         version: String::new(),
         command: Vec::new(),
+        labels: Vec::new(),
         wall_us: 0,
         way: "side by side".into(),
         rounds,

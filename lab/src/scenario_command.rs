@@ -1,0 +1,126 @@
+//! `cleave list` and `cleave explain`.
+
+use std::process::ExitCode;
+
+use conductor::arm::resources;
+use conductor::steps::targets::ResolvedTarget;
+use scenario::Scenario;
+use scenario::explain::PlannedArm;
+use serde_json::{Value, json};
+
+use crate::cli::Output;
+use crate::machine_noise::{self, Identity, MachineNoise};
+use crate::{output, result_document, scenario_files};
+
+/// Above this many arms, only the first and the last are listed.
+const MAX_LISTED_ARMS: usize = 8;
+
+/// `cleave list`.
+pub fn list(form: Output) -> ExitCode {
+    let names = scenario_files::names();
+    if names.is_empty() {
+        return output::usage_error(
+            "the folder `scenarios` here has no scenario; run cleave in another folder",
+        );
+    }
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let mut broken = false;
+    let mut documents = Vec::new();
+    for name in names {
+        match scenario_files::find(&name) {
+            Ok(scenario) if form == Output::Json => documents.push(document(&scenario)),
+            Ok(scenario) => {
+                let arms = default_arms(&scenario);
+                let seconds = scenario::explain::duration_s(&scenario, arms.len());
+                output::print_line(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
+                output::print_line(format_args!("{:width$}         {}", "", scenario.title));
+            }
+            Err(text) => {
+                broken = true;
+                output::note(format_args!("{text}"));
+            }
+        }
+    }
+    if form == Output::Json {
+        print_document(&json!({ "schema_version": result_document::SCHEMA_VERSION, "scenarios": documents }));
+    }
+    if broken { ExitCode::from(output::EXIT_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// A scenario of the list, for programs.
+fn document(scenario: &Scenario) -> Value {
+    let arms = default_arms(scenario);
+    json!({
+        "name": scenario.name,
+        "title": scenario.title,
+        "why": scenario.why,
+        "tags": scenario.tags,
+        "seconds": scenario::explain::duration_s(scenario, arms.len()).round(),
+        "arms": arms,
+    })
+}
+
+fn default_arms(scenario: &Scenario) -> Vec<&str> {
+    scenario.default_arms().map(|arm| arm.name.as_str()).collect()
+}
+
+/// Prints one JSON document.
+pub fn print_document(document: &Value) {
+    output::print_line(format_args!("{document:#}"));
+}
+
+/// Names of arms, shortened to fit a line.
+fn listed(arms: &[&str]) -> String {
+    match arms {
+        [first, .., last] if arms.len() > MAX_LISTED_ARMS => {
+            format!("{} arms, {first} to {last}", arms.len())
+        }
+        _ => arms.join(", "),
+    }
+}
+
+/// `cleave explain`.
+pub fn explain(requested: &str, form: Output) -> ExitCode {
+    let scenario = match scenario_files::find(requested) {
+        Ok(scenario) => scenario,
+        Err(text) => return output::usage_error(&text),
+    };
+    let workers = resources::equal_workers(&scenario, []);
+    let arms: Vec<PlannedArm<'_>> =
+        scenario.default_arms().map(|arm| planned(&scenario, arm, workers)).collect();
+    let reach = |step: usize, arm: usize| {
+        let PlannedArm { arm, processes, .. } = &arms[arm];
+        let reached =
+            conductor::steps::targets::resolve_planned(&scenario.steps[step], arm, processes, scenario.seed);
+        match reached {
+            ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+            ResolvedTarget::Outside => "outside every process".to_owned(),
+            ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
+        }
+    };
+    let noise = machine_noise::lines(&MachineNoise::load(), &Identity::here(), &scenario);
+    if form == Output::Json {
+        let mut document = scenario::explain::document(&scenario, &arms, reach);
+        document["schema_version"] = result_document::SCHEMA_VERSION.into();
+        document["noise"] = noise.into();
+        print_document(&document);
+        return ExitCode::SUCCESS;
+    }
+    output::print_line(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
+    for line in noise {
+        output::print_line(format_args!("{line}"));
+    }
+    ExitCode::SUCCESS
+}
+
+fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: u32) -> PlannedArm<'a> {
+    let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
+    let (_, remote_edges) = suite::catalogue::edges(&processes);
+    let telemetry = resources::telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry));
+    let resources = resources::given(arm, &processes, workers, telemetry);
+    PlannedArm { arm, processes, remote_edges, resources }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "1 instance".to_owned() } else { format!("{count} instances") }
+}
