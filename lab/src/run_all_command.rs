@@ -118,7 +118,7 @@ fn time_left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
         rounds.map_or(as_planned, |rounds| scenario::explain::duration_in_rounds_s(scenario, arms, rounds))
     };
     // A sum of nothing is -0.
-    let left = scenarios.iter().map(seconds).sum::<f64>().max(0.0);
+    let left = scenarios.iter().map(seconds).sum::<f64>() + 0.0;
     if left < 2.0 * MINUTE {
         format!("about {left:.0} s left")
     } else {
