@@ -95,6 +95,7 @@ fn measure(options: &RunOptions, arm: &str, interrupts: &watch::Sender<u32>) -> 
     let probe = RunOptions {
         scenario: probe_scenario(&options.scenario),
         arms: vec![arm.to_owned()],
+        against: None,
         interleaved: false,
         rounds: 1,
         out: options.out.join("capacity"),

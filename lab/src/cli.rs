@@ -19,6 +19,8 @@ use policy::units::{HumanDuration, Ratio};
 pub use self::record::RecordCommand;
 pub use self::report_output::ReportOutput;
 pub use self::suite::{Node, Up};
+/// Folder that holds the runs, unless another is given.
+pub const DEFAULT_OUT: &str = "runs";
 
 /// The program's version, with the commit it was built from.
 pub const VERSION: &str = env!("CLEAVE_VERSION");
@@ -92,7 +94,7 @@ pub enum Command {
     Replay(Replay),
     /// Write the report of a finished run: a page, Markdown, JSON, JUnit, or GitHub annotations.
     #[command(
-        after_help = "Examples:\n  cleave report last\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --output html,junit=crash-one.xml --open\n  cleave report last --compare a7f3"
+        after_help = "Examples:\n  cleave report last\n  cleave report last --output text --full\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --output html,junit=crash-one.xml --open\n  cleave report last --compare a7f3"
     )]
     Report(Report),
     /// Check and export the records of runs.
@@ -183,6 +185,9 @@ pub struct Run {
     /// Arms to run, in order, separated by commas [default: the scenario's].
     #[arg(long, value_delimiter = ',')]
     pub arms: Vec<String>,
+    /// Arm that the others are compared with [default: the first].
+    #[arg(long, value_name = "ARM", conflicts_with = "all")]
+    pub against: Option<String>,
     /// Run the arms in turns, this many rounds, instead of side by side. Without a number 6; an even number cancels drift
     /// [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
@@ -194,6 +199,9 @@ pub struct Run {
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    /// Print every row of the scorecard at the end, not only the headline rows.
+    #[arg(long)]
+    pub full: bool,
     /// Print plain lines instead of the dashboard.
     #[arg(long, env = "CLEAVE_NO_TUI", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_tui: bool,
@@ -309,10 +317,16 @@ pub struct Report {
     /// Another run to compare with; differences are marked where intervals do not overlap.
     #[arg(long, value_name = "RUN")]
     pub compare: Option<String>,
-    /// Documents to write, separated by commas: html (a page), markdown, json, junit or github (annotations), each with
+    /// Arm that the others are compared with [default: as in the run].
+    #[arg(long, value_name = "ARM", conflicts_with = "compare")]
+    pub against: Option<String>,
+    /// Documents to write, separated by commas: html (a page), text, markdown, json, junit or github (annotations), each with
     /// its file after `=` [default file: for html one in the run's folder, otherwise stdout].
     #[arg(long, value_name = "FORMAT[=FILE]", value_delimiter = ',', num_args = 1, default_value = "html")]
     pub output: Vec<ReportOutput>,
+    /// Unfold the scorecard in text and Markdown: every row; the page and JSON have them anyway.
+    #[arg(long, conflicts_with = "compare")]
+    pub full: bool,
     /// Output file, where one document is written.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
@@ -352,6 +366,8 @@ pub enum Document {
     /// One HTML page without network access or scripts.
     #[default]
     Html,
+    /// What a run prints at its end.
+    Text,
     /// For a pull request or the summary of a workflow.
     Markdown,
     /// One JSON document, as `run --output json` prints it.

@@ -34,6 +34,7 @@ pub fn run_options(
     Ok(RunOptions {
         seed: args.seed.unwrap_or(scenario.seed),
         arms: args.arms.clone(),
+        against: args.against.clone(),
         interleaved,
         rounds: args.rounds.unwrap_or(scenario.repeats),
         out: args.out.clone(),

@@ -11,6 +11,8 @@ use crate::cli::{self, Document, Output};
 use crate::run_files::{self, RECORD_FILE};
 use crate::{output, result_document};
 
+/// Columns of the scorecard as text.
+const DEFAULT_COLUMNS: u16 = 80;
 /// Name of the page in a run's folder.
 const PAGE_FILE: &str = "report.html";
 /// Opens a file with the program that the desktop has for it (freedesktop.org, xdg-utils).
@@ -23,11 +25,13 @@ struct Delivery {
     is_opened: bool,
     /// Standard output is a document's: paths go to standard error.
     is_reserved: bool,
+    /// Text and Markdown have every row.
+    is_full: bool,
 }
 
 impl Delivery {
     const fn of(args: &cli::Report) -> Self {
-        Self { is_opened: args.open, is_reserved: false }
+        Self { is_opened: args.open, is_reserved: false, is_full: args.full }
     }
 }
 
@@ -35,7 +39,10 @@ impl Delivery {
 pub fn report(args: &cli::Report) -> ExitCode {
     match outputs(args).and_then(|outputs| match &args.compare {
         None => {
-            let (folder, run) = run(&args.out, &args.run)?;
+            let (folder, mut run) = run(&args.out, &args.run)?;
+            if let Some(against) = &args.against {
+                compare_with(&mut run, against)?;
+            }
             write_run(&folder, &run, &outputs, Delivery::of(args))
         }
         Some(other) => write_comparison(args, other, &outputs),
@@ -91,7 +98,11 @@ pub fn check(args: &cli::Run) -> Result<(), String> {
 pub fn write_all(args: &cli::Run, folder: &Path, run: &Run) -> Result<(), String> {
     let mut outputs = args.report.clone();
     with_page(&mut outputs, args.open);
-    let delivery = Delivery { is_opened: args.open, is_reserved: args.output == Output::Json };
+    let delivery = Delivery {
+        is_opened: args.open,
+        is_reserved: args.output == Output::Json,
+        is_full: args.full,
+    };
     write_run(folder, run, &outputs, delivery)
 }
 
@@ -100,6 +111,8 @@ fn write_run(folder: &Path, run: &Run, outputs: &[ReportOutput], delivery: Deliv
     for output in outputs {
         let text = match output.format {
             Document::Html => report::page::page(run),
+            Document::Text => text_of(run, delivery.is_full).map_err(|error| error.to_string())?,
+            Document::Markdown if delivery.is_full => report::markdown::unfolded(run),
             Document::Markdown => report::markdown::markdown(run),
             Document::Json => result_document::text(run, folder).map_err(|error| error.to_string())? + "\n",
             Document::Junit => report::junit::junit(run),
@@ -126,6 +139,34 @@ fn deliver(output: &ReportOutput, text: &str, page: &Path, delivery: Delivery) -
     Ok(())
 }
 
+/// Judges the rows of a run again, with another arm as the one that the others are compared with. What is known of starts
+/// on the machine that ran it is not in the record: findings of arms that ran side by side have to exceed the margin.
+fn compare_with(run: &mut Run, against: &str) -> Result<(), String> {
+    let arms = &run.header.arms;
+    let known = arms.iter().find(|arm| arm.name == against || arm.letter.to_string() == against);
+    let Some(arm) = known else {
+        return Err(scenario::source::unknown("arm", against, arms.iter().map(|arm| arm.name.as_str())));
+    };
+    if run.base().is_some_and(|base| base.letter == arm.letter) {
+        return Ok(());
+    }
+    run.header.base = Some(arm.letter);
+    let scores = scorecard::scorecard(run);
+    run.replace_scores(scores);
+    Ok(())
+}
+
+/// What a run prints at its end.
+fn text_of(run: &Run, is_full: bool) -> std::io::Result<String> {
+    let mut text = Vec::new();
+    if is_full {
+        tui::card::print(&mut text, run, DEFAULT_COLUMNS, false)?;
+    } else {
+        tui::card::print_folded(&mut text, run, DEFAULT_COLUMNS, false)?;
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// Writes a document to a file.
 ///
 /// # Errors
@@ -150,9 +191,14 @@ fn open(page: &Path) {
 
 /// Writes the comparison of two runs.
 fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -> Result<(), String> {
-    if outputs.iter().any(|output| matches!(output.format, Document::Junit | Document::Github)) {
-        return Err("--compare does not support junit and github; expected --output html, markdown or json"
-            .to_owned());
+    let is_unsupported = |output: &ReportOutput| {
+        matches!(output.format, Document::Text | Document::Junit | Document::Github)
+    };
+    if outputs.iter().any(is_unsupported) {
+        return Err(
+            "--compare does not support junit and github, nor text; expected --output html, markdown or json"
+                .to_owned(),
+        );
     }
     let (folder, run_one) = run(&args.out, &args.run)?;
     let (folder_two, run_two) = run(&args.out, other)?;

@@ -62,7 +62,7 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
         Output::Json => result_document::print(&mut output::stdout(), &outcome.folder, &run),
         Output::Human => {
             let record = outcome.folder.join(RECORD_FILE);
-            scorecard(&run, &record::file::find(&record).unwrap_or(record))
+            scorecard(&run, &record::file::find(&record).unwrap_or(record), args)
         }
     };
     if outcome.verdict == Some(Verdict::Fail) && !args.keep_data {
@@ -78,9 +78,23 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
     }
 }
 
-fn scorecard(run: &model::Run, record: &Path) -> std::io::Result<()> {
+/// The scorecard, where the record lies, and the two commands that show more.
+fn scorecard(run: &model::Run, record: &Path, args: &cli::Run) -> std::io::Result<()> {
     let mut out = output::stdout();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tui::card::print(&mut out, run, DEFAULT_COLUMNS, colour)?;
-    writeln!(out, "record: {}", printable(&record.display().to_string()))
+    let columns = if out.is_terminal() { tui::columns() } else { None };
+    let columns = columns.unwrap_or(DEFAULT_COLUMNS);
+    if args.full {
+        tui::card::print(&mut out, run, columns, colour)?;
+    } else {
+        tui::card::print_folded(&mut out, run, columns, colour)?;
+    }
+    writeln!(out, "record: {}", printable(&record.display().to_string()))?;
+    writeln!(out)?;
+    let folder = match args.out.to_str() {
+        Some(cli::DEFAULT_OUT) | None => String::new(),
+        Some(folder) => format!(" --out {}", model::shell::command_line(&[folder.to_owned()])),
+    };
+    writeln!(out, "cleave report last{folder}")?;
+    writeln!(out, "cleave replay last{folder}")
 }

@@ -2,6 +2,7 @@
 //! `lab/record/schema`.
 
 pub mod schema;
+pub mod search;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ use model::Run;
 use model::incidents::Incident;
 use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
 use schemars::JsonSchema;
+use scorecard::{ladder, reason};
+use search::CapacitySearch;
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
@@ -55,9 +58,17 @@ pub struct Document<'a> {
     pub machine: &'a Machine,
     /// The arms.
     pub arms: &'a [Arm],
-    /// What the run comes to, in at most six lines, and one more of a run at several round trips: what the split costs and buys here, what was not decided, and how to
+    /// Letter of the arm that the others are compared with, in `contrasts` of each row.
+    pub base: Option<char>,
+    /// Why the run is invalid or inconclusive, against which limit, and what helps; absent where it is neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the run comes to, in at most six lines of two arms and one more for each further arm, and one more of a run at several round trips: what the split costs and buys here, what was not decided, and how to
     /// decide it.
     pub answer: Vec<String>,
+    /// Searches for capacity, rate by rate; absent where none was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<CapacitySearch>,
     /// How each expectation stands in the end.
     pub checks: Vec<Judged<'a>>,
     /// Rows of the scorecard.
@@ -130,7 +141,10 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         schedule_digest: &header.schedule_digest,
         machine: &header.machine,
         arms: &header.arms,
+        base: run.base().map(|arm| arm.letter),
+        reason: reason::sentence(run),
         answer: scorecard::answer::answer(run),
+        capacity: ladder::ladders(run).into_iter().map(CapacitySearch::from).collect(),
         checks: run
             .checks()
             .into_iter()

@@ -1,10 +1,11 @@
 //! Markdown for a pull request or a CI summary: the verdict, the rows that matter, what does not hold; the rest folded.
 //! What is too long loses rows of its largest part first, never its verdict.
 //!
-//! - [`parts`]: tables that can lose rows. [`mermaid`]: the topology as a diagram.
+//! - [`parts`]: tables that can lose rows. [`mermaid`]: the topology as a diagram. [`scores`]: rows of the scorecard.
 
 mod mermaid;
 mod parts;
+mod scores;
 
 use model::format::{self, count, printable, value};
 use model::incidents::Incident;
@@ -12,26 +13,39 @@ use model::limit::value_and_limit;
 use model::series::Series;
 use model::shell::command_line;
 use model::{Run, sweep};
-use record::{Check, Score, Verdict};
-use scorecard::glossary;
+use record::{Check, Verdict};
+use scorecard::ladder::ladders;
+use scorecard::{glossary, reason};
 
 use crate::compare::{self, CheckPair, Comparison};
 use parts::{Part, fitted};
+use scores::{headline_rows, rates, table};
 
 /// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
 /// both.
 const LONGEST: usize = 64_000;
-/// Rows of the table above the fold.
-const ROWS: usize = 8;
+/// Rows of the table above the fold, and of one that compares two runs.
+const ROWS: usize = 10;
 /// Characters of a sparkline.
 const SPARKS: usize = 40;
 
 /// The document of a run.
 pub fn markdown(run: &Run) -> String {
+    document(run, false)
+}
+
+/// The same with every row of the scorecard unfolded.
+pub fn unfolded(run: &Run) -> String {
+    document(run, true)
+}
+
+fn document(run: &Run, is_full: bool) -> String {
     let header = &run.header;
     let (held, all) = run.held();
+    let why =
+        reason::sentence(run).map_or_else(String::new, |sentence| format!("**{}**\n\n", cell(&sentence)));
     let first = format!(
-        "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n",
+        "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n{why}",
         cell(&header.scenario).replace("--", "-"),
         cell(&header.scenario),
         run.verdict(),
@@ -48,10 +62,10 @@ pub fn markdown(run: &Run) -> String {
     if run.is_sweep() {
         parts.push(of_sweep(run));
     } else {
-        let is_above = |score: &&Score| score.part_of.is_none() && !format::effect(score).is_empty();
-        let rows: Vec<&Score> = run.scores().into_iter().filter(is_above).take(ROWS).collect();
-        parts.push(table(run, &rows));
-        parts.push(table(run, &run.scores()).folded("every row of the scorecard"));
+        parts.extend(ladders(run).iter().map(|search| rates(run, search)));
+        parts.push(table(run, &headline_rows(run)));
+        let every_row = table(run, &run.scores());
+        parts.push(if is_full { every_row } else { every_row.folded("every row of the scorecard") });
     }
     parts.push(checks(run, &held).folded("what holds"));
     parts.push(symptoms(run).folded("what was wrong"));
@@ -105,7 +119,8 @@ fn lints(runs: &[&Run]) -> Part {
     for (index, run) in runs.iter().enumerate() {
         let name = if runs.len() > 1 { format!("run {}: ", index + 1) } else { String::new() };
         for lint in run.end.iter().flat_map(|end| &end.lints) {
-            part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), lint.name, cell(&lint.text)));
+            let text = reason::of_lint(run, lint);
+            part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), lint.name, cell(&text)));
         }
     }
     part
@@ -124,7 +139,7 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
             cell(&limit),
             value(check.margin, &check.unit),
             count(Some(check.n as f64)),
-            [run.violated_since(check), cell(&check.reason), cell(why)]
+            [run.violated_since(check), cell(&check.reason), cell(&reason::advice(run, check)), cell(why)]
                 .into_iter()
                 .filter(|text| !text.is_empty())
                 .collect::<Vec<_>>()
@@ -132,27 +147,6 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
         ])
     };
     Part::table(&head, checks.iter().map(row).collect())
-}
-
-fn table(run: &Run, scores: &[&Score]) -> Part {
-    let arms = &run.header.arms;
-    let mut head = vec!["measure".to_owned()];
-    head.extend(arms.iter().map(|arm| format!("{} {}", arm.letter, cell(&arm.name))));
-    head.extend(["B/A", "n", "finding"].map(str::to_owned));
-    let row = |score: &&Score| {
-        let notes: String = score.notes.iter().map(|note| format!("<br>{}", cell(note))).collect();
-        let label = label(&score.measure, &score.window, score.part_of.as_deref());
-        let mut cells = vec![format!("{label}{notes}")];
-        cells.extend(arms.iter().map(|arm| {
-            let measured = score.arms.get(&arm.letter).copied().unwrap_or_default();
-            format::measured(&measured, &score.unit)
-        }));
-        let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-        let finding = format!("{}{}", mark(model::outcome::is_b_better(score)), cell(&score.finding));
-        cells.extend([format::effect(score), count(Some(n as f64)), finding]);
-        row_of(&cells)
-    };
-    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
 }
 
 /// A line for each of many arms.

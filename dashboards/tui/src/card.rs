@@ -1,13 +1,25 @@
 //! The scorecard as text for the normal screen: what stays when the dashboard is gone.
+//!
+//! - [`print_folded`]: what a run ends with (`folded`): the answer, open claims, headline rows (`headlines`), and a search for
+//!   capacity (`ladder`).
+//! - [`print`]: all of it.
+
+mod folded;
+mod headlines;
+mod ladder;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use model::contrasts::AgainstBase;
 use model::format::printable;
 use model::journeys::Failures;
 use model::limit::value_and_limit;
 use model::{Run, format};
 use record::{Score, Verdict};
+use scorecard::figure::figure;
+use scorecard::ladder::ladders;
+use scorecard::reason;
 
 use crate::sweep;
 use crate::text::{NO_DATA, count, left, right, width, wrap};
@@ -15,14 +27,29 @@ use crate::text::{NO_DATA, count, left, right, width, wrap};
 /// Narrower than this and the columns of two arms do not fit side by side.
 const MIN_WIDTH: usize = 60;
 
-/// Prints the scorecard: verdict and the reasons to doubt it first, then errors
+/// Prints what a run ends with: verdict and answer in six lines, claims that do not hold or are not decided with what
+/// helps, and the headline rows of each claim in at most forty lines.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn print_folded(out: &mut impl Write, run: &Run, width: u16, colour: bool) -> io::Result<()> {
+    if !run.has_begun() {
+        return writeln!(out, "{NO_HEADER}");
+    }
+    Card { out, run, width: usize::from(width).max(MIN_WIDTH), colour }.folded()
+}
+
+/// What stands where the scorecard of a record without a header would.
+const NO_HEADER: &str = "the record has no header: expected one as its first line";
+
+/// Prints the whole scorecard: verdict and the reasons to doubt it first, then errors
 /// by cause, expectations, audit, and a row per measure under its claim.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn print(out: &mut impl Write, run: &Run, width: u16, colour: bool) -> io::Result<()> {
     if !run.has_begun() {
-        return writeln!(out, "the record has no header: expected one as its first line");
+        return writeln!(out, "{NO_HEADER}");
     }
     let mut card = Card { out, run, width: usize::from(width).max(MIN_WIDTH), colour };
     card.verdict()?;
@@ -103,19 +130,27 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
-    fn verdict(&mut self) -> io::Result<()> {
-        let run = self.run;
-        let (header, end) = (&run.header, run.end.as_ref());
-        let (tone, name) = match end.map(|end| end.verdict) {
+    /// How the run ended, in a word.
+    fn verdict_word(&self) -> (Tone, String) {
+        match self.run.end.as_ref().map(|end| end.verdict) {
             Some(Some(verdict)) => (Tone::of(verdict), verdict.word().to_uppercase()),
             Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
             None => (Tone::Doubt, "INVALID (the record has no end)".into()),
-        };
+        }
+    }
+
+    fn verdict(&mut self) -> io::Result<()> {
+        let run = self.run;
+        let (header, end) = (&run.header, run.end.as_ref());
+        let (tone, name) = self.verdict_word();
         let name = self.painted(tone, &name);
         let (scenario, run_id) = (printable(&header.scenario), printable(&header.run_id));
         writeln!(self.out, "{name}  {scenario}  seed {}  run {run_id}", header.seed)?;
         self.wrapped("", Tone::Plain, &header.title)?;
         let Some(end) = end else { return Ok(()) };
+        if let Some(sentence) = reason::sentence(run) {
+            self.wrapped("  ", Tone::Plain, &sentence)?;
+        }
         for lint in &end.lints {
             let text = format!("{}, {}: {}", lint.word(), lint.name, lint.text);
             let tone = if lint.is_note() { Tone::Quiet } else { Tone::of(lint.verdict) };
@@ -300,6 +335,10 @@ impl<W: Write> Card<'_, W> {
             return Ok(());
         }
         let columns = Columns::of(run, self.width);
+        for search in ladders(run) {
+            writeln!(self.out)?;
+            self.ladder(&ladder::lines(run, &search, self.width))?;
+        }
         for (claim, scores) in claims {
             self.title(claim)?;
             let heads = self.painted(Tone::Quiet, &columns.heads());
@@ -314,25 +353,31 @@ impl<W: Write> Card<'_, W> {
                 self.wrapped("    ", Tone::Quiet, &remark)?;
             }
         }
-        let legend = "▲ B better, ▼ B worse: only where the finding is `differs`. [..] is the 95 % interval of B against A. n is the smallest of the arms.";
+        let base = run.base().map_or('A', |base| base.letter);
+        let legend = format!(
+            "▲ better, ▼ worse than {base}: only where the finding is `differs`. [..] is the 95 % interval of an arm against {base}: \
+             of their ratio (×), or of their difference (+, -). n is the smallest of the arms."
+        );
         writeln!(self.out)?;
-        self.wrapped("", Tone::Quiet, legend)
+        self.wrapped("", Tone::Quiet, &legend)
     }
 
     fn score(&mut self, columns: &Columns, score: &Score) -> io::Result<()> {
-        let (mark, tone) = standing(score);
-        let values: String = columns
-            .letters
-            .iter()
-            .map(|letter| {
-                let measured = score.arms.get(letter).copied().unwrap_or_default();
-                right(&format::measured(&measured, &score.unit), VALUE)
-            })
-            .collect();
-        let ratio = format::effect(score);
+        let run = self.run;
+        let contrasts = run.contrasts(score);
+        let figures: Vec<String> = columns.letters.iter().map(|arm| figure(run, score, *arm)).collect();
+        // What needs more room stands below.
+        let cell = |text: &String| right(text.split(" (").next().unwrap_or_default(), VALUE);
+        let values: String = figures.iter().map(cell).collect();
         let n = score.arms.values().map(|measured| measured.n).min();
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
-        let (finding, rest) = match score.finding.as_str() {
+        let first = contrasts.first().filter(|_| contrasts.len() == 1).map(|(_, of)| of);
+        let effect = first.map_or("", |of| of.effect.as_str());
+        let (mark, tone) = first.map_or((' ', Tone::Plain), standing);
+        // Of several arms each has its own finding below.
+        let concluded =
+            if first.is_some() || score.contrasts.is_empty() { score.finding.as_str() } else { "" };
+        let (finding, rest) = match concluded {
             short if width(short) + 2 <= FINDING => (format!("{mark} {short}"), None),
             long => (format!("{mark} below"), Some(long)),
         };
@@ -348,29 +393,47 @@ impl<W: Write> Card<'_, W> {
             writeln!(self.out, "{indent}{line}")?;
         }
         let label = left(&format!("{indent}{}", if fits { &label } else { "" }), 2 + columns.label, false);
-        let row = format!("{label}{values} {}{n} {finding}", left(&ratio, columns.ratio, false));
+        let row = format!("{label}{values} {}{n} {finding}", left(effect, columns.effect, false));
         writeln!(self.out, "{}", row.trim_end())?;
-        if columns.ratio == 0 && !ratio.is_empty() {
-            self.wrapped("    B/A ", Tone::Quiet, &ratio)?;
+        if columns.effect == 0 && !effect.is_empty() {
+            self.wrapped(&format!("    {} ", columns.against), Tone::Quiet, effect)?;
         }
         if let Some(text) = rest {
             self.wrapped("    ", Tone::Quiet, text)?;
+        }
+        if contrasts.len() > 1 && !score.contrasts.is_empty() {
+            for (arm, of) in &contrasts {
+                let (mark, tone) = standing(of);
+                let against = format!("    {arm}/{} ", columns.base);
+                let text = format!("{mark} {}", of.finding);
+                let text = self.painted(tone, text.trim());
+                writeln!(
+                    self.out,
+                    "{}",
+                    format!("{against}{} {text}", left(&of.effect, EFFECT, false)).trim_end()
+                )?;
+            }
         }
         score.notes.iter().try_for_each(|note| self.wrapped("    ", Tone::Quiet, note))
     }
 }
 
-/// Cells of a value, of the samples, of a finding.
+/// Cells of a value, of an effect, of the samples, of a finding.
 const VALUE: usize = 9;
+const EFFECT: usize = 24;
 const SAMPLES: usize = 6;
 const FINDING: usize = 17;
 
 /// The scorecard's columns at a width.
 struct Columns {
     letters: Vec<char>,
+    /// The arm that the others are compared with.
+    base: char,
+    /// `B/A, B−A`.
+    against: String,
     label: usize,
     /// 0 where it has to go to a line of its own.
-    ratio: usize,
+    effect: usize,
 }
 
 impl Columns {
@@ -379,26 +442,27 @@ impl Columns {
         let fixed = 2 + letters.len() * VALUE + 1 + SAMPLES + 1 + FINDING;
         let left = width.saturating_sub(fixed);
         // `×2.52 [2.41, 2.63]` takes 18; below 16 cells a label is hard to read.
-        let ratio = if letters.len() == 2 && left >= 16 + 19 { 19 } else { 0 };
-        Self { letters, label: left.saturating_sub(ratio).max(16), ratio }
+        let effect = if letters.len() == 2 && left >= 16 + 19 { 19 } else { 0 };
+        let base = run.base().map_or('A', |base| base.letter);
+        let other = run.others().first().map_or(base, |other| other.letter);
+        let against = format!("{other}/{base}, {other}−{base}");
+        Self { letters, base, against, label: left.saturating_sub(effect).max(16), effect }
     }
 
     fn heads(&self) -> String {
         let arms: String = self.letters.iter().map(|letter| right(&letter.to_string(), VALUE)).collect();
-        let ratio = left(if self.ratio > 0 { "B/A" } else { "" }, self.ratio, false);
-        let heads = format!("  {}{arms} {ratio}{} finding", left("", self.label, false), right("n", SAMPLES));
+        let effect = left(if self.effect > 0 { &self.against } else { "" }, self.effect, false);
+        let heads =
+            format!("  {}{arms} {effect}{} finding", left("", self.label, false), right("n", SAMPLES));
         heads.trim_end().to_owned()
     }
 }
 
-/// Whether B is better, where the difference is one.
-fn standing(score: &Score) -> (char, Tone) {
-    match model::outcome::is_b_better(score) {
+/// Whether an arm is better than the base arm, where the difference is one.
+fn standing(of: &AgainstBase) -> (char, Tone) {
+    match of.is_better {
         Some(true) => ('▲', Tone::Good),
         Some(false) => ('▼', Tone::Bad),
-        None if score.arms.values().filter(|measured| measured.value.is_some()).count() < 2 => {
-            (' ', Tone::Quiet)
-        }
         None => (' ', Tone::Plain),
     }
 }

@@ -26,6 +26,11 @@ pub mod view;
 
 use std::path::PathBuf;
 
+/// Columns of the terminal; `None` where there is none.
+pub fn columns() -> Option<u16> {
+    crossterm::terminal::size().ok().map(|(columns, _)| columns).filter(|columns| *columns > 0)
+}
+
 pub use self::screen::{Exit, restore, run};
 pub use self::style::ColorScheme;
 

@@ -8,9 +8,9 @@ use model::sweep::COLUMNS;
 use crate::text::{left, right};
 
 /// Cells of each of [`COLUMNS`].
-const CELLS: [usize; COLUMNS.len()] = [9, 9, 11, 8];
+const CELLS: [usize; COLUMNS.len()] = [9, 9, 11, 10];
 /// Heads over them: short forms of their terms, for columns this narrow.
-const HEADS: [&str; COLUMNS.len()] = ["p50", "CPU", "memory", "hurt"];
+const HEADS: [&str; COLUMNS.len()] = ["p50", "CPU", "memory", "failures"];
 
 /// Prints one line per arm, the best of the front first.
 ///
@@ -20,8 +20,8 @@ pub(crate) fn print(out: &mut impl Write, run: &Run, width: usize) -> io::Result
     let fixed: usize = CELLS.iter().sum::<usize>() + 2;
     let names = width.saturating_sub(fixed).max(20);
     writeln!(out)?;
-    writeln!(out, "p50 of ok journeys, CPU per journey, memory, and the share of journeys hurt that do not")?;
-    writeln!(out, "need the component whose process dies. * no other is better in everything.")?;
+    writeln!(out, "p50, CPU per journey, peak memory, collateral failures (journeys that fail and")?;
+    writeln!(out, "do not need the component that dies). * no other is better in everything.")?;
     let heads: String = HEADS.iter().zip(CELLS).map(|(head, cells)| right(head, cells)).collect();
     writeln!(out, "  {}{heads}", left("", names, false))?;
     for row in run.sweep_rows() {

@@ -59,6 +59,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
         seed: scenario.seed,
         scenario,
         arms: Vec::new(),
+        against: None,
         interleaved: false,
         rounds: 1,
         out: "/runs".into(),

@@ -46,7 +46,10 @@ pub fn count(value: Option<f64>) -> String {
     }
 }
 
-/// A value in one of the record's units: seconds, share, per second, bytes, bare.
+/// Unit of a row that is answered by yes, 1, or no, 0.
+pub const YES_OR_NO: &str = "yes/no";
+
+/// A value in one of the record's units: seconds, share, per second, bytes, yes or no, bare.
 pub fn value(value: Option<f64>, unit: &str) -> String {
     let Some(v) = value else { return NO_DATA.into() };
     if !v.is_finite() {
@@ -58,11 +61,26 @@ pub fn value(value: Option<f64>, unit: &str) -> String {
         "s" if v == 0.0 => "0s".into(),
         "s" => format!("{:.0}us", v * 1e6),
         "%" => format!("{:.1}%", v * 100.0),
+        "/s" if v.abs() >= 100.0 => format!("{}/s", thousands(v)),
         "/s" => format!("{v:.1}/s"),
+        YES_OR_NO => String::from(if v == 0.0 { "no" } else { "yes" }),
         "B" => format!("{:.1}MiB", v / 1_048_576.0),
         _ if v.fract() == 0.0 => format!("{v:.0}{unit}"),
         _ => format!("{v:.2}{unit}"),
     }
+}
+
+/// A number without decimals, its thousands set apart: `1,600`.
+fn thousands(v: f64) -> String {
+    let digits = format!("{:.0}", v.abs());
+    let mut text = if v < 0.0 { "-".to_owned() } else { String::new() };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A latency in milliseconds without its unit, for columns whose head has it: `0.42`, `9.4`, `187`.
@@ -123,12 +141,14 @@ pub fn measured(of: &Measured, unit: &str) -> String {
     }
 }
 
-/// An interval with its unit: `2.1ms to 2.6ms`, `at least 41.0ms`, and of a share or a count from 0 `at most 0.3%`.
+/// An interval with its unit: `2.1ms to 2.6ms`, `at least 41.0ms`, from 0 of a share or a count `at most 0.3%`, of a rate
+/// `below 200/s`.
 pub fn interval(of: Interval, unit: &str) -> String {
     let low = value(Some(of.low), unit);
     match of.high {
         None => format!("at least {low}"),
         Some(high) if of.low == 0.0 && matches!(unit, "%" | "") => format!("at most {}", fine(high, unit)),
+        Some(high) if of.low == 0.0 && unit == "/s" => format!("below {}", value(Some(high), unit)),
         Some(high) => format!("{low} to {}", value(Some(high), unit)),
     }
 }
@@ -159,7 +179,9 @@ pub fn contrast(of: &Contrast, unit: &str) -> String {
 }
 
 fn ratio_text(of: &Measured) -> String {
-    bracketed(of, |ratio| format!("×{}", times(ratio)), times)
+    // Brackets that are apart have a ratio's interval and no ratio.
+    let sign = if of.value.is_none() && of.interval.is_some() { "×" } else { "" };
+    sign.to_owned() + &bracketed(of, |ratio| format!("×{}", times(ratio)), times)
 }
 
 fn difference_text(of: &Measured, unit: &str) -> String {
@@ -235,14 +257,16 @@ mod tests {
             (1.5, "s"),
             (0.0, "s"),
             (0.098, "%"),
-            (431.0, "/s"),
+            (43.1, "/s"),
+            (1_600.2, "/s"),
+            (1.0, YES_OR_NO),
             (64.0 * 1_048_576.0, "B"),
             (5.0, ""),
         ]
         .into_iter()
         .map(|(v, unit)| value(Some(v), unit))
         .collect();
-        assert_eq!(shown, ["2.1ms", "1.50s", "0s", "9.8%", "431.0/s", "64.0MiB", "5"]);
+        assert_eq!(shown, ["2.1ms", "1.50s", "0s", "9.8%", "43.1/s", "1,600/s", "yes", "64.0MiB", "5"]);
         assert_eq!(
             (ms(None).as_str(), ms(Some(0.0)).as_str(), ms(Some(186.9)).as_str()),
             ("-", "0.00", "187")

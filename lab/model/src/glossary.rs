@@ -56,17 +56,17 @@ pub const TERMS: &[Term] = &[
     ),
     term(
         "time_total",
-        "time at the door",
+        "server time at the gateway",
         "s",
         Lower,
-        "mean time per journey at the gateway, from billed requests; only in older records",
+        "server time per request at the gateway, mean, from billed requests; only in older records",
     ),
     term(
         "time",
-        "of it",
+        "server time part",
         "s",
         Lower,
-        "time per journey of one part, from billed requests; only in older records",
+        "server time per request of one part, from billed requests; only in older records",
     ),
     term(
         "traces",

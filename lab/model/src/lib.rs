@@ -17,7 +17,8 @@
 //! - [`delays`]: what injected delays asked for, and what they took.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
 //!   time of all of them went.
-//! - [`outcome`]: expectations, scores, audits and the verdict. [`score_rows`]: parts below their total.
+//! - [`outcome`]: expectations, scores, audits and the verdict. [`score_rows`]: parts below their total. [`contrasts`]: every
+//!   arm of a row against the base arm.
 //! - [`sweep`]: a run of many arms, a line for each.
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
 //! - [`retention`]: what is kept in memory, and for how long; `segments`: what has left full detail.
@@ -27,6 +28,7 @@
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
 
 mod block;
+pub mod contrasts;
 mod cpu_samples;
 pub mod date;
 pub mod delays;

@@ -119,6 +119,12 @@ impl Run {
         found
     }
 
+    /// Puts other rows in the place of those that the record has: the same figures, judged again.
+    pub fn replace_scores(&mut self, scores: impl IntoIterator<Item = Score>) {
+        let t = self.now;
+        self.scores = scores.into_iter().map(|score| (t, score)).collect();
+    }
+
     /// Rows of the scorecard, in their order.
     pub fn scores(&self) -> Vec<&Score> {
         self.scores_until(u64::MAX)

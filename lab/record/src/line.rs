@@ -217,6 +217,9 @@ pub struct Header {
     pub machine: Machine,
     /// The arms, A first.
     pub arms: Vec<Arm>,
+    /// Letter of the arm that the others are compared with; the first where it is not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<char>,
     /// The phases, in order.
     pub phases: Vec<PhasePlan>,
     /// The journeys of the mix.

@@ -1,13 +1,21 @@
-//! The answer first: at most seven lines that can be pasted into a decision record. What the split costs here and what it buys,
-//! each with its interval and finding; what this run did not decide; how to decide it.
+//! The answer first: what the split costs here and what it buys, each with its interval and finding; what this run did not
+//! decide; how to decide it. As lines that can be pasted into a decision record ([`answer`]), or [`in_short`].
+//!
+//! - `items`: a row in a few words. `lines`: items as lines, in full or as many as there is room for. `network`: for which
+//!   network it holds. `rounds`: how to decide what is open.
 
 mod items;
+mod lines;
 mod network;
+mod rounds;
 
 use model::Run;
-use record::Arm;
+use model::sweep::SweepRow;
+use record::{Arm, Score};
 
 use items::{Item, Standing};
+use lines::{Line, Section};
+pub(crate) use rounds::more_rounds;
 
 use crate::lints;
 
@@ -18,91 +26,157 @@ struct Pair<'a> {
     other: &'a Arm,
 }
 
-/// Rows that say what a split costs or buys, by their ids or what these begin with. Which of the two it is, the figures
-/// say.
-const ROWS: [&str; 13] = [
+/// Rows that say what a split costs or buys, the weightiest first, by their ids or what these begin with. Which of the two
+/// it is, the figures say.
+const ROWS: [&str; 14] = [
+    "capacity",
     "latency_p50",
     "latency_p99",
     "cpu_per_journey",
-    "memory",
-    "processes",
-    "databases",
-    "blast_radius",
-    "bystander_slower",
-    "goodput_",
     "recovery",
+    "blast_radius",
+    "goodput_",
+    "memory",
+    "lost_writes",
     "stale_reads",
     "staleness_p99",
-    "lost_writes",
+    "bystander_slower",
+    "processes",
+    "databases",
 ];
-/// Items a line has at most: it is to be read.
-const MAX_ITEMS: usize = 6;
+/// Arms of a sweep that are named, at most.
+const MAX_NAMED: usize = 8;
 
-/// The lines; none for a run of one arm, or without a scorecard.
+/// The lines, at most six of two arms and one more for each further arm; none for a run of one arm, or without a
+/// scorecard.
 pub fn answer(run: &Run) -> Vec<String> {
     answer_until(run, u64::MAX)
 }
 
 /// The lines by the scorecard as it was known at `t`, ns since the run's start.
 pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
-    let Some(pair) = pair(run) else { return Vec::new() };
     let scores = run.scores_until(t);
-    let items: Vec<Item> = ROWS.iter().flat_map(|id| items::of(&scores, pair, id)).collect();
-    if items.is_empty() {
-        return Vec::new();
-    }
-    let mut lines = vec![about(run, pair)];
-    for (head, standing) in [
-        ("it costs", Standing::Worse),
-        ("it buys", Standing::Better),
-        ("it changes nothing in", Standing::Same),
-        ("not decided by this run", Standing::Open),
-    ] {
-        lines.extend(line(head, items.iter().filter(|item| item.standing == standing)));
-    }
-    lines.extend(network::slope(run));
-    let is_open = items.iter().any(|item| item.standing == Standing::Open);
-    lines.extend(is_open.then(|| how(run)));
-    lines
+    let (lines, is_open) = lines_of(run, &scores);
+    let Some(about) = about(run).filter(|_| !lines.is_empty()) else { return Vec::new() };
+    let Subject { who, circumstances } = about;
+    let first = format!("{who}: {}, {circumstances}", run.header.scenario);
+    let lines = lines.iter().map(Line::in_full);
+    let how = is_open.then(|| rounds::how(run));
+    std::iter::once(first).chain(lines).chain(network::slope(run)).chain(how).collect()
 }
 
-/// The arm others stand against, and of those the one that is split most.
-fn pair(run: &Run) -> Option<Pair<'_>> {
-    let (base, others) = run.header.arms.split_first()?;
-    let other = others.iter().rev().max_by_key(|arm| arm.instances.len())?;
-    Some(Pair { base, other })
+/// What the run compares, and under which circumstances: `micro against one copy of mono, on loopback, side by side`.
+pub fn subject(run: &Run) -> Option<String> {
+    about(run).map(|Subject { who, circumstances }| format!("{who}, {circumstances}"))
 }
 
-/// `micro against mono: first-look, on loopback, side by side`, or `on a network of 300us round trip (declared)`.
-fn about(run: &Run, pair: Pair<'_>) -> String {
+/// The answer without its subject, in at most so many rows of text; `rows` counts those of a line. What weighs least
+/// leaves first, and stands in the scorecard.
+pub fn in_short(run: &Run, most: usize, rows: &dyn Fn(&str) -> usize) -> Vec<String> {
+    let scores = run.scores();
+    let (lines, is_open) = lines_of(run, &scores);
+    let how = is_open.then(|| more_rounds(run));
+    lines::fitted(lines, how.as_deref(), most, rows)
+}
+
+/// All there is to say, and whether something of it is open.
+fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
+    let Some(base) = run.base() else { return (Vec::new(), false) };
+    let others: Vec<&Arm> = if run.is_sweep() { most_split(run).into_iter().collect() } else { run.others() };
+    let of = |other: &Arm| -> Vec<Item> {
+        let pair = Pair { base, other };
+        ROWS.iter().flat_map(|id| items::of(run, scores, pair, id)).collect()
+    };
+    let mut lines: Vec<Line> = front(run).into_iter().collect();
+    let mut open = Section::new("not decided by this run", "not decided", Vec::new());
+    let is_one = others.len() == 1;
+    for other in others {
+        let (undecided, decided): (Vec<Item>, Vec<Item>) =
+            of(other).into_iter().partition(|item| item.standing == Standing::Open);
+        let section = |full: &str, short: &str, standing: Standing| {
+            let items = decided.iter().filter(|item| item.standing == standing).cloned();
+            Section::new(full, short, items.collect())
+        };
+        let sections = [
+            section("it costs", "costs", Standing::Worse),
+            section("it buys", "buys", Standing::Better),
+            section("it changes nothing in", "same", Standing::Same),
+        ];
+        let mut sections: Vec<Section> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+        sections.sort_by_key(|section| !section.is_asked());
+        if is_one {
+            lines.extend(sections.into_iter().map(|section| Line::of("", vec![section])));
+            open.extend(undecided);
+        } else {
+            lines.extend(Line::of_arm(other, sections));
+            open.extend(undecided.into_iter().map(|item| item.of_arm(other.letter)));
+        }
+    }
+    let is_open = !open.is_empty();
+    lines.extend(is_open.then(|| Line::of("", vec![open])));
+    (lines, is_open)
+}
+
+/// Who stands against whom, and under which circumstances.
+struct Subject {
+    who: String,
+    circumstances: String,
+}
+
+fn about(run: &Run) -> Option<Subject> {
     let header = &run.header;
+    let base = run.base()?;
+    let others: Vec<&Arm> = if run.is_sweep() { most_split(run).into_iter().collect() } else { run.others() };
+    let other = *others.first()?;
     let way = match header.rounds {
         0 | 1 if header.way == "interleaved" => "in turns, once".to_owned(),
         0 | 1 => header.way.clone(),
         rounds => format!("in {rounds} rounds"),
     };
-    let Pair { base, other } = pair;
-    let is_one =
-        lints::is_split(other) && lints::is_one_copy(base) && !header.arms.iter().any(lints::is_copied);
+    let is_one = others.len() == 1
+        && lints::is_split(other)
+        && lints::is_one_copy(base)
+        && !header.arms.iter().any(lints::is_copied);
     let copy = if is_one { "one copy of " } else { "" };
-    let network = network::between(pair);
-    format!("{} against {copy}{}: {}, {network}, {way}", other.name, base.name, header.scenario)
+    let mut networks: Vec<String> =
+        others.iter().map(|other| network::between(Pair { base, other })).collect();
+    networks.dedup();
+    let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
+    Some(Subject {
+        who: format!("{} against {copy}{}", listed(&names), base.name),
+        circumstances: format!("{}, {way}", networks.join(" or ")),
+    })
 }
 
-fn line<'a>(head: &str, items: impl Iterator<Item = &'a Item>) -> Option<String> {
-    let texts: Vec<&str> = items.take(MAX_ITEMS).map(|item| item.text.as_str()).collect();
-    (!texts.is_empty()).then(|| format!("{head}: {}", texts.join("; ")))
+/// `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
 }
 
-/// More rounds decide what one start of each process cannot.
-fn how(run: &Run) -> String {
-    let header = &run.header;
-    let rounds = if header.rounds < MIN_QUOTABLE_ROUNDS { MIN_QUOTABLE_ROUNDS } else { header.rounds * 2 };
-    format!(
-        "to decide it: cleave run {} --rounds {rounds}; cleave explain {} prints the rounds that an effect takes",
-        header.scenario, header.scenario
-    )
+/// Of the other arms the one that is split most.
+fn most_split(run: &Run) -> Option<&Arm> {
+    run.others().into_iter().rev().max_by_key(|arm| arm.instances.len())
 }
 
-/// An even number of rounds removes linear drift; six find a tenth of CPU in four runs of five.
-const MIN_QUOTABLE_ROUNDS: u32 = 6;
+/// Of many arms those worth having.
+fn front(run: &Run) -> Option<Line> {
+    if !run.is_sweep() {
+        return None;
+    }
+    let rows = run.sweep_rows();
+    let best: Vec<&SweepRow<'_>> = rows.iter().filter(|row| row.is_on_front).collect();
+    let names: Vec<&str> = best.iter().take(MAX_NAMED).map(|row| row.arm.name.as_str()).collect();
+    let more = best.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let all = run.header.arms.len();
+    let text = format!(
+        "{} of {all} arms, no other being better in everything: {}{more}",
+        best.len(),
+        names.join("; ")
+    );
+    (!best.is_empty()).then(|| Line::fixed(format!("worth having: {text}")))
+}

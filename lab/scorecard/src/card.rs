@@ -14,6 +14,7 @@ use record::{Note, Score, StepPlan};
 use crate::breakdowns::{self, BREAKDOWNS};
 use crate::draft::{Card, Draft};
 use crate::expect::Argument;
+use crate::figure::is_of;
 use crate::inference::Engine;
 use crate::lints;
 use crate::measure::{Claim, Measure, Property, Row, RowWindow};
@@ -51,13 +52,30 @@ pub fn scorecard_with(run: &Run, engine: &Engine) -> Vec<Score> {
     drafts.retain(Draft::has_data);
     let mut scores = judged::scores(run, drafts, engine);
     scores.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.scores)(&card)));
-    scores.sort_by_key(|score| Claim::ALL.iter().position(|claim| claim.words() == score.claim));
+    let is_search = scores.iter().any(is_capacity);
+    // A search for capacity asks for it: its claim and its row come first.
+    let is_asked = |score: &Score| is_search && score.claim == Claim::Scalability.words();
+    let place = |score: &Score| Claim::ALL.iter().position(|claim| claim.words() == score.claim);
+    scores.sort_by_key(|score| (!is_asked(score), place(score), !is_capacity(score)));
     scores
+}
+
+fn is_capacity(score: &Score) -> bool {
+    is_of("capacity", &score.id)
 }
 
 /// The rows of all measures, in the order of the catalogue.
 pub(crate) fn rows() -> impl Iterator<Item = (&'static Measure, &'static Row)> {
     CATALOGUE.iter().flat_map(|measure| measure.rows.iter().map(|row| (*measure, row)))
+}
+
+/// What a step hits, in words: `photo`, `feed or photo`.
+fn hits_of(step: &StepPlan) -> String {
+    match step.hits.as_slice() {
+        [] => format!("what {} hits", step.id),
+        [one] => one.clone(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
 }
 
 impl Card<'_> {
@@ -105,7 +123,10 @@ impl Card<'_> {
         let withheld = (needs_context && context.is_none()).then_some(Note::NoContext);
         let is_late = |q| letters().any(|arm| lints::late(&selection(arm), q).is_some());
         let (id, text) = match step {
-            Some(step) => (format!("{}_{}", row.id, step.id), row.text.replace("{step}", &step.id)),
+            Some(step) => {
+                let text = row.text.replace("{step}", &step.id).replace("{hits}", &hits_of(step));
+                (format!("{}_{}", row.id, step.id), text)
+            }
             None => (row.id.to_owned(), row.text.to_owned()),
         };
         Draft {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{Run, Window};
 use record::{Better, Note};
 
-use crate::inference::{Arrivals, Engine, Frame, Statistic};
+use crate::inference::{Arrivals, Body, Engine, Frame, Statistic};
 use crate::measure::{Claim, Comparison, Unit};
 
 /// What rows are made from.
@@ -85,8 +85,11 @@ impl Draft {
         }
     }
 
-    /// Whether a figure of some arm is known.
+    /// Whether a figure of some arm is known, or what bounds it.
     pub fn has_data(&self) -> bool {
-        self.statistics.values().any(|statistic| statistic.seen().value.is_some())
+        let is_bounded =
+            |body: &Body| matches!(body, Body::Bracket { low, high } if low.is_some() || high.is_some());
+        let is_known = |of: &Statistic| of.seen().value.is_some() || is_bounded(&of.body);
+        self.statistics.values().any(is_known)
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use model::glossary::{self, COLUMNS, Term};
+use record::Score;
 
 use crate::breakdowns::BREAKDOWNS;
 use crate::card;
@@ -39,6 +40,17 @@ pub fn term_of(id: &str) -> Option<&'static Term> {
         id.strip_prefix(term.id).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-']))
     };
     terms().iter().filter(is_its).max_by_key(|term| term.id.len())
+}
+
+/// What a row is called in few words: its term and the step it is of. A part is called by its own words.
+pub fn short_name(score: &Score) -> String {
+    let Some(term) = term_of(&score.id).filter(|_| score.part_of.is_none()) else {
+        return score.measure.clone();
+    };
+    match score.id[term.id.len()..].trim_start_matches(['_', '-']) {
+        "" => term.name.to_owned(),
+        step => format!("{} {step}", term.name),
+    }
 }
 
 /// The term or column of exactly this id.

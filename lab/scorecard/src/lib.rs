@@ -6,7 +6,9 @@
 //! - [`judge`]: how expectations stand, and the verdict; `onset`: since when one is violated.
 //! - [`lints`](mod@lints): what makes a run invalid or inconclusive, or a claim of it.
 //! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
-//!   [`answer`]: what it comes to, in six lines, and one more where arms ran at several round trips.
+//!   [`answer`]: what it comes to, in six lines, and one more where arms ran at several round trips. [`headlines`]: the
+//!   rows that a folded scorecard shows. [`figure`]: a figure in words. [`ladder`]: a search for capacity, rate by rate.
+//! - [`reason`]: why a run is invalid or inconclusive, against which limit, and what helps, in one sentence.
 //! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.
 //! - [`latency_limits`](mod@latency_limits): what charts of latencies draw a line at. [`glossary`]: what every number is.
 //!
@@ -18,15 +20,19 @@ mod breakdowns;
 pub mod card;
 mod draft;
 pub mod expect;
+pub mod figure;
 pub mod finding;
 pub mod glossary;
+pub mod headlines;
 pub mod inference;
 pub mod judge;
+pub mod ladder;
 pub mod latency_limits;
 pub mod lints;
 pub mod measure;
 pub mod measures;
 mod onset;
+pub mod reason;
 pub mod selection;
 
 pub use card::{scorecard, scorecard_with};

@@ -100,7 +100,7 @@ pub struct Row {
     pub name: &'static str,
     /// The claim it tests.
     pub claim: Claim,
-    /// What it is, in words; `{step}` stands for the id of its step.
+    /// What it is, in words; `{step}` stands for the id of its step, `{hits}` for the components that it hits.
     pub text: &'static str,
     /// Over which window.
     pub window: RowWindow,

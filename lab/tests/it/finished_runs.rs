@@ -95,6 +95,15 @@ fn is_shown(cleave: &Cleave, document: &Value) {
         "as the run itself printed it"
     );
 
+    let (code, folded) = output_of(cleave, &["report", "last", "--output", "text"]);
+    assert_eq!(code, Some(0), "{folded}");
+    assert!(folded.starts_with(&format!("{}  short", verdict.to_uppercase())), "{folded}");
+    assert!(folded.contains("`errors(all) > 50%` in mono: "), "the claim with its figure: {folded}");
+    let (_, full) = output_of(cleave, &["report", "last", "--output", "text", "--full"]);
+    assert!(full.contains("again: ") && full.lines().count() > folded.lines().count(), "{full}");
+    let (code, text) = output_of(cleave, &["report", "last", "--against", "mnoo"]);
+    assert!(code == Some(2) && text.contains("unknown arm `mnoo`; did you mean `mono`?"), "{text}");
+
     let (code, text) = output_of(cleave, &["report", "lost"]);
     assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
 }

@@ -77,6 +77,7 @@ fn is_scorecard(text: &str) {
     for word in ["fault isolation", "data consistency", "operational complexity", "record: ", "dead-photo"] {
         assert!(text.contains(word), "no `{word}` in\n{text}");
     }
+    assert!(text.ends_with("\ncleave report last\ncleave replay last\n"), "what shows more: {text}");
     // What a person copies, a command or a path, is not wrapped.
     let is_copied = |line: &str| line.starts_with("record:") || line.starts_with("again:");
     assert!(text.lines().all(|line| line.chars().count() <= 80 || is_copied(line)), "{text}");

@@ -65,6 +65,7 @@ fn header() -> Header {
         rounds: 1,
         machine: Machine { cpu: "a CPU".into(), cores: 2, memory_mib: 1_000, ..Machine::default() },
         arms: vec![arm('A', "mono", &["app"]), arm('B', "micro", &["feed", "follower"])],
+        base: None,
         phases: vec![phase("steady", 0, 10), phase("fault", 10, 10)],
         journeys: vec![JourneyPlan {
             name: "home-feed".into(),

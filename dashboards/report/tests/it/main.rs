@@ -1,5 +1,6 @@
 //! What documents hold, of a small run written by hand.
 
+mod arms;
 mod compare;
 mod documents;
 mod fixture;

@@ -1,5 +1,6 @@
 //! The dashboard seen from outside: screens, keys, clicks, text and bytes of one synthetic run.
 
+mod endings;
 mod fixture;
 mod keys;
 mod mouse;

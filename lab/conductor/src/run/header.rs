@@ -48,6 +48,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         rounds: options.rounds,
         machine: host::machine(),
         steps: step_plans(scenario, &arms, options.seed),
+        base: options.against.as_ref().and_then(|name| letter_of(&arms, name)),
         arms,
         phases: scenario.plan(),
         journeys: journey_plans(scenario),
@@ -69,6 +70,11 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         drops: scenario.load.overload == Overload::Drop,
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
     }
+}
+
+/// The letter of an arm.
+fn letter_of(arms: &[record::Arm], name: &str) -> Option<char> {
+    arms.iter().find(|arm| arm.name == name).map(|arm| arm.letter)
 }
 
 /// A running arm, for the header.

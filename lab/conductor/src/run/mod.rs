@@ -79,6 +79,16 @@ impl Run {
             let (named, most) = (options.arms.len(), scenario::MAX_ARMS);
             return Err(RunError::UnknownArm(format!("--arms names {named} arms; name at most {most}")));
         }
+        if let Some(against) = &options.against {
+            let run: Vec<&str> = if options.arms.is_empty() {
+                options.scenario.default_arms().map(|arm| arm.name.as_str()).collect()
+            } else {
+                options.arms.iter().map(String::as_str).collect()
+            };
+            if !run.contains(&against.as_str()) {
+                return Err(RunError::UnknownArm(scenario::source::unknown("arm", against, run)));
+            }
+        }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
         let folder = options.out.join(&id);
@@ -198,6 +208,9 @@ mod tests {
         options.arms = vec!["micro".to_owned(), "mono".to_owned(), "micro".to_owned()];
         let error = Run::prepare(options.clone(), interrupts.clone()).map(|_| ()).expect_err("twice");
         assert!(error.to_string().contains("`micro` is named twice"), "{error}");
+        (options.arms, options.against) = (vec!["mono".to_owned()], Some("micro".to_owned()));
+        let error = Run::prepare(options.clone(), interrupts.clone()).map(|_| ()).expect_err("not run");
+        assert!(error.to_string().contains("unknown arm `micro`"), "{error}");
         assert_eq!(std::fs::read_dir(out.path()).expect("readable").count(), 0, "nothing was made");
         options.arms.clear();
         let run = Run::prepare(options, interrupts).expect("a folder");

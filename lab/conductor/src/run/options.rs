@@ -22,6 +22,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// Arms to run, in order; the scenario's own when empty.
     pub arms: Vec<String>,
+    /// The arm that the others are compared with; the first when not named.
+    pub against: Option<String>,
     /// Whether arms take turns instead of running side by side.
     pub interleaved: bool,
     /// Rounds of an interleaved run.

@@ -33,7 +33,7 @@ pub const COLUMNS: &[Term] = &[
     word("edge", "edge", "a caller and whom it calls"),
     word("way", "way", "how calls travel: a function call within a process, or requests between processes"),
     word("instances", "processes", "running copies, and the components each holds"),
-    word("ready", "ready", "from the arm's first process to all serving"),
+    word("ready", "start-up time", "from the arm's first process to all serving"),
     Term {
         better: Lower,
         ..word("tries_per_call", "tries/call", "tries over calls of an edge: above 1 are retries and hedges")

@@ -60,6 +60,7 @@ fn header() -> Header {
                 declared: ["workers".to_owned()].into(),
             }),
         }],
+        base: Some('A'),
         phases: vec![PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 1, measure: true }],
         journeys: vec![JourneyPlan { name: "home-feed".into(), needs: vec!["feed".into()], groups: vec![] }],
         steps: vec![StepPlan {

@@ -1,18 +1,26 @@
 //! One row of the scorecard in a few words: both figures, the effect with its interval, the finding.
 
-use model::format;
 use model::outcome::is_better;
+use model::{Run, format};
 use record::{Contrast, Finding, Measured, Note, Score};
 
 use super::Pair;
-use crate::glossary;
+use crate::figure::{figure, is_of, never};
+use crate::glossary::short_name;
 
 /// A row in words.
+#[derive(Clone, Debug)]
 pub(super) struct Item {
     /// `p50 8.3ms for 6.1ms (×1.36 [1.28, 1.44], differs)`, or where it is not decided its name and why.
-    pub text: String,
+    pub full: String,
+    /// `p50 ×1.36 [1.28, 1.44]`, or both figures where there is no ratio, or its name where it is not decided.
+    pub short: String,
+    /// `differs in this run`, `this event`, `exact`; empty where it is not decided.
+    pub finding: String,
     /// How the split stands in it.
     pub standing: Standing,
+    /// Whether the run was made to find it, as a search for capacity is.
+    pub is_asked: bool,
 }
 
 /// How the split stands in a row: by a finding, or by what was seen.
@@ -28,35 +36,67 @@ pub(super) enum Standing {
     Open,
 }
 
+impl Item {
+    /// The same of one of several arms.
+    pub fn of_arm(self, letter: char) -> Self {
+        Self { full: format!("{letter} {}", self.full), short: format!("{letter} {}", self.short), ..self }
+    }
+}
+
 /// The rows whose ids are, or begin with, `id`: a figure of each step. Of latencies only that of the steady phase.
-pub(super) fn of(scores: &[&Score], pair: Pair<'_>, id: &str) -> Vec<Item> {
+pub(super) fn of(run: &Run, scores: &[&Score], pair: Pair<'_>, id: &str) -> Vec<Item> {
     let is_its = |score: &&&Score| {
         let is_of_a_step = |rest: &str| id.ends_with('_') || rest.starts_with('_');
         score.id == id || !id.starts_with("latency_") && score.id.strip_prefix(id).is_some_and(is_of_a_step)
     };
-    scores.iter().filter(is_its).filter_map(|score| item(score, pair)).collect()
+    let is_new = |score: &&&Score| !repeats_collateral_failures(scores, score, pair);
+    scores.iter().filter(is_its).filter(is_new).filter_map(|score| item(run, score, pair)).collect()
 }
 
-fn item(score: &Score, pair: Pair<'_>) -> Option<Item> {
+/// Bystanders that are slowed because they fail, and no others are, are named as failures already.
+fn repeats_collateral_failures(scores: &[&Score], score: &Score, pair: Pair<'_>) -> bool {
+    let Some(step) = score.id.strip_prefix("bystander_slower_") else { return false };
+    let id = format!("blast_radius_{step}");
+    let Some(failures) = scores.iter().find(|score| score.id == id) else { return false };
+    let shown = |score: &Score, letter: char| {
+        let measured = score.arms.get(&letter).copied().unwrap_or_default();
+        format::measured(&measured, &score.unit)
+    };
+    [pair.base.letter, pair.other.letter].iter().all(|arm| shown(failures, *arm) == shown(score, *arm))
+}
+
+fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
     let measured = |letter| score.arms.get(&letter).filter(|of| of.value.is_some() || of.interval.is_some());
     let (base, other) = (measured(pair.base.letter)?, measured(pair.other.letter)?);
     let contrast = score.contrasts.get(&pair.other.letter).copied().unwrap_or_default();
-    let name = name_of(score);
+    let name = short_name(score);
+    let is_asked = is_of("capacity", &score.id);
     if !is_decided(&contrast, base, other) {
         return Some(Item {
-            text: format!("{name} ({})", reason(&contrast, &score.unit)),
+            full: format!("{name} ({})", reason(&contrast, &score.unit)),
+            short: name,
+            finding: String::new(),
             standing: Standing::Open,
+            is_asked,
         });
     }
-    let figures = if base.value == other.value && base.value.is_some() && !base.is_censored {
-        format!("{} in both", format::measured(base, &score.unit))
+    let [figure_of_base, figure_of_other] =
+        [pair.base.letter, pair.other.letter].map(|arm| figure(run, score, arm));
+    let is_never = |of: &Measured| score.id == "recovery" && never(run, of).is_some();
+    let is_same = base.value == other.value
+        && base.value.is_some()
+        && (!base.is_censored || is_never(base) && is_never(other));
+    let figures = if is_same {
+        format!("{figure_of_base} in both")
     } else {
-        format!("{} for {}", format::measured(other, &score.unit), format::measured(base, &score.unit))
+        format!("{figure_of_other} for {figure_of_base}")
     };
-    let known = [format::contrast(&contrast, &score.unit), limits(&contrast, base)];
+    let effect = format::contrast(&contrast, &score.unit);
+    let known = [effect.clone(), limits(&contrast, base)];
     let known: Vec<&str> = known.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
     let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
-    let better = match (base.value, other.value) {
+    let place = |of: &Measured| of.value.or_else(|| of.interval.map(|interval| interval.low));
+    let better = match (place(base), place(other)) {
         (Some(a), Some(b)) if contrast.finding != Some(Finding::Equivalent) => is_better(score.better, a, b),
         _ => None,
     };
@@ -65,15 +105,31 @@ fn item(score: &Score, pair: Pair<'_>) -> Option<Item> {
         Some(false) => Standing::Worse,
         None => Standing::Same,
     };
-    Some(Item { text: format!("{name} {figures}{known}"), standing })
+    Some(Item {
+        short: if standing == Standing::Same {
+            name.clone()
+        } else {
+            format!("{name} {}", in_short(&contrast, &figures, &score.unit))
+        },
+        finding: short_finding(&contrast, base),
+        full: format!("{name} {figures}{known}"),
+        standing,
+        is_asked,
+    })
 }
 
-/// Its term, and the step it is of.
-fn name_of(score: &Score) -> String {
-    let Some(term) = glossary::term_of(&score.id) else { return score.measure.clone() };
-    match score.id[term.id.len()..].trim_start_matches(['_', '-']) {
-        "" => term.name.to_owned(),
-        step => format!("{} {step}", term.name),
+/// The ratio with its interval; where there is none both figures, with the interval of their difference.
+fn in_short(contrast: &Contrast, figures: &str, unit: &str) -> String {
+    let is_exact = contrast.note == Some(Note::Exact);
+    match (&contrast.ratio, &contrast.difference) {
+        (Some(Measured { value: Some(ratio), .. }), _) if is_exact && ratio.fract() == 0.0 => {
+            format!("×{ratio:.0}")
+        }
+        (Some(Measured { value: Some(_), .. }), _) => format::contrast(contrast, unit),
+        (_, Some(Measured { interval: Some(_), .. })) => {
+            format!("{figures}, {}", format::contrast(contrast, unit))
+        }
+        _ => figures.to_owned(),
     }
 }
 
@@ -94,6 +150,16 @@ fn limits(contrast: &Contrast, base: &Measured) -> String {
         contrast.note.or(base.note).filter(|note| *note != Note::Exact).map(|note| note.words().to_owned());
     let parts: Vec<String> = finding.into_iter().chain(note).collect();
     parts.join(" ")
+}
+
+/// The same in a word or two.
+fn short_finding(contrast: &Contrast, base: &Measured) -> String {
+    match (contrast.finding, contrast.note.or(base.note)) {
+        (Some(finding), Some(Note::WithinThisRun)) => format!("{} in this run", finding.word()),
+        (Some(finding), _) => finding.word().to_owned(),
+        (None, Some(note)) => note.words().to_owned(),
+        (None, None) => String::new(),
+    }
 }
 
 /// Why it is not decided.

@@ -20,7 +20,7 @@ use crate::selection::Selection;
 pub(super) const CPU_PARTS: Breakdown = Breakdown {
     terms: &[Term {
         id: "cpu",
-        name: "of it",
+        name: "CPU part",
         unit: "s",
         better: Better::Lower,
         meaning: "CPU per journey of one part, from sampled polls and the threads' own clocks; the parts add up to the CPU \
@@ -116,10 +116,20 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             part_of: Some(TOTAL),
             comparison: Comparison::Part(PART_MARGIN),
             depends_on_start: true,
-            ..Draft::new(format!("cpu_{part}"), format!("of it {part}"), frame.clone(), statistics)
+            ..Draft::new(format!("cpu_{part}"), words_of(part).to_owned(), frame.clone(), statistics)
         }
     };
     names.iter().map(draft).collect()
+}
+
+/// How people call a part.
+fn words_of(part: &str) -> &str {
+    match part {
+        "business" => "business logic",
+        "waking" => "scheduler wake-up",
+        "transport" => "network I/O",
+        other => other,
+    }
 }
 
 /// The row the parts add up to.

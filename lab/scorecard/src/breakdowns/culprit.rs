@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::Window;
-use model::format::value;
+use model::format::{YES_OR_NO, value};
 use model::glossary::Term;
 use record::{Better, Class, Measured, Note, Score, StepPlan};
 
@@ -21,10 +21,10 @@ const MIN_GROWTH: f64 = 0.1;
 pub(super) const CULPRIT: Breakdown = Breakdown {
     terms: &[Term {
         id: "culprit",
-        name: "culprit named",
-        unit: "",
+        name: "culprit found",
+        unit: YES_OR_NO,
         better: Better::Higher,
-        meaning: "1 where what grew most on the critical path, against the steady phase, touches what the fault hits",
+        meaning: "yes where what grew most on the critical path, against the steady phase, touches what the fault hits",
     }],
     drafts: |_| Vec::new(),
     scores: |card| card.run.header.steps.iter().filter_map(|step| row(card, step)).collect(),
@@ -65,8 +65,8 @@ fn row(card: &Card<'_>, step: &StepPlan) -> Option<Score> {
     Some(Score {
         id: format!("culprit_{}", step.id),
         claim: Claim::Monitoring.words().into(),
-        measure: format!("traces alone name what {} hits", step.id),
-        unit: Unit::Count.symbol().into(),
+        measure: format!("culprit of {} found from traces alone", step.id),
+        unit: YES_OR_NO.into(),
         better: Better::Higher,
         window: name_of(&during),
         part_of: None,

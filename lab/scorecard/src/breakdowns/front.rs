@@ -29,10 +29,10 @@ pub(super) const FRONT: Breakdown = Breakdown {
     terms: &[
         Term {
             id: "bystanders",
-            name: "hurt",
+            name: "collateral failures",
             unit: "%",
             better: Better::Lower,
-            meaning: "journeys hurt that do not need the component whose process dies",
+            meaning: "share of journeys that fail although they do not need the component whose process dies",
         },
         Term {
             id: "pareto_front",
@@ -129,7 +129,7 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
     };
     let exact =
         |value: f64| Measured { value: Some(value), n: 1, note: Some(Note::Exact), ..Measured::default() };
-    let hurt = "journeys hurt that do not need the component whose process dies, averaged";
+    let hurt = "collateral failures (journeys that do not need the component whose process dies), averaged";
     let best = "probability that no other is better in everything";
     let harm = |index: usize| exact(known[&arms[index]].last().map_or(0.0, |axis| axis.value));
     let membership =

@@ -1,7 +1,8 @@
 //! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
-//! the culprit of each fault, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
+//! the capacity that was searched for, the culprit of each fault, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
 //! line in [`BREAKDOWNS`].
 
+mod capacity;
 mod cpu_parts;
 mod culprit;
 mod delivered_delays;
@@ -29,6 +30,7 @@ pub(crate) struct Breakdown {
 
 /// All of them, in the order of the scorecard.
 pub(crate) const BREAKDOWNS: &[&Breakdown] = &[
+    &capacity::CAPACITIES,
     &cpu_parts::CPU_PARTS,
     &trace_time::TRACE_TIME,
     &delivered_delays::DELIVERED_DELAYS,

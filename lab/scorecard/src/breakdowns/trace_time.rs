@@ -68,7 +68,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
     let class = |class: &Class| Draft {
         comparison: Comparison::Part(PART_MARGIN),
         part_of: Some(TOTAL),
-        ..draft(format!("trace_{}", class.name()), format!("of it {}", class.words()), &|classes| {
+        ..draft(format!("trace_{}", class.name()), class.words().to_owned(), &|classes| {
             classes.get(class).copied().unwrap_or(0)
         })
     };

@@ -23,7 +23,8 @@ struct Row {
 
 /// The rows of a run.
 pub(super) fn scores(run: &Run, drafts: Vec<Draft>, engine: &Engine) -> Vec<Score> {
-    let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, engine)).collect();
+    let base = run.base().map(|arm| arm.letter);
+    let rows: Vec<Row> = drafts.into_iter().map(|draft| Row::new(draft, base, engine)).collect();
     let mut failures = Failures::new(run, engine);
     let mut steadiness = Steadiness::new(run);
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -106,7 +107,7 @@ fn decide_family(rows: &[Row], places: &[(usize, char)], candidates: &mut [Candi
 }
 
 impl Row {
-    fn new(mut draft: Draft, engine: &Engine) -> Self {
+    fn new(mut draft: Draft, base: Option<char>, engine: &Engine) -> Self {
         let resampling = engine.resampling(&draft.frame);
         let (letters, mut statistics): (Vec<char>, Vec<Statistic>) =
             std::mem::take(&mut draft.statistics).into_iter().unzip();
@@ -120,7 +121,9 @@ impl Row {
             };
             (letter, figure)
         };
-        let figures = letters.into_iter().zip(statistics).map(figure).collect();
+        let mut figures: Vec<(char, Figure)> = letters.into_iter().zip(statistics).map(figure).collect();
+        // Stable: the others stay in their order.
+        figures.sort_by_key(|(letter, _)| Some(*letter) != base);
         Self { draft, figures }
     }
 

@@ -44,7 +44,7 @@ mod traces;
 use model::Run;
 use record::{Check, Lint, Tracing, Verdict};
 
-pub use catalogue::{CATALOGUE, Described, Effect, lint};
+pub use catalogue::{CATALOGUE, Described, Effect, find, lint};
 pub use claim::Doubt;
 pub use claims::doubts;
 pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy, is_split};

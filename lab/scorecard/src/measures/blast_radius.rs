@@ -19,9 +19,9 @@ pub const BLAST_RADIUS: Measure = Measure {
     statistic: blast_radius,
     rows: &[Row {
         id: "blast_radius",
-        name: "blast radius",
+        name: "collateral failures",
         claim: Claim::Isolation,
-        text: "journeys hurt that do not need what {step} hits",
+        text: "collateral failures of {step} (journeys that do not need {hits})",
         window: RowWindow::EachStep,
         comparison: Comparison::Difference(SHARE_MARGIN),
     }],

@@ -24,13 +24,19 @@ pub const CAPACITY: Measure = Measure {
 };
 
 fn capacity(of: &Selection<'_>) -> Statistic {
-    let measured = of.run.header.phases.iter().filter(|phase| phase.measure);
-    let windows: Vec<Window> = measured.map(|phase| Window::Phase(phase.name.clone())).collect();
-    let mut rungs: Vec<Rung> = windows.iter().filter_map(|window| rung(&of.within(window))).collect();
-    rungs.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+    let rungs: Vec<Rung> = rungs(of).into_iter().map(|(_, rung)| rung).collect();
     let found = bracket(&rungs);
     let n = rungs.iter().flat_map(|rung| &rung.bad).map(|second| second.trials).sum();
     Statistic::bracket(found.held, found.failed, n)
+}
+
+/// The rates that were offered, rising, each with its phase.
+pub(crate) fn rungs(of: &Selection<'_>) -> Vec<(String, Rung)> {
+    let measured = of.run.header.phases.iter().filter(|phase| phase.measure);
+    let rung = |name: &String| Some((name.clone(), rung(&of.within(&Window::Phase(name.clone())))?));
+    let mut rungs: Vec<(String, Rung)> = measured.filter_map(|phase| rung(&phase.name)).collect();
+    rungs.sort_by(|(_, one), (_, other)| one.rate.total_cmp(&other.rate));
+    rungs
 }
 
 /// The seconds of one phase, of all rounds; `None` where nothing was due in it.

@@ -14,7 +14,7 @@ pub const CPU_PER_JOURNEY: Measure = Measure {
         id: "cpu_per_journey",
         name: "CPU/journey",
         claim: Claim::Latency,
-        text: "CPU of the arm per journey",
+        text: "CPU per journey",
         window: RowWindow::Steady,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],

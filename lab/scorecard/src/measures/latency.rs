@@ -9,8 +9,8 @@ use crate::selection::Selection;
 /// The median.
 pub const P50: Measure = Measure {
     name: "p50",
-    meaning: "median latency of all journeys from the intended start, failed ones above every value",
-    rows: &[row("latency_p50", "p50", "p50 of all journeys, from the intended start")],
+    meaning: "median latency of all journeys, counted from when the request was due; failed ones lie above every value",
+    rows: &[row("latency_p50", "p50", "p50 of all journeys, counted from when the request was due")],
     quantile: Some(0.5),
     statistic: |of| latency(of, 0.5),
     ..LATENCY
@@ -20,7 +20,7 @@ pub const P50: Measure = Measure {
 pub const P90: Measure = Measure {
     name: "p90",
     meaning: "90th percentile of the same",
-    rows: &[row("latency_p90", "p90", "p90 of all journeys, from the intended start")],
+    rows: &[row("latency_p90", "p90", "p90 of all journeys, counted from when the request was due")],
     quantile: Some(0.9),
     statistic: |of| latency(of, 0.9),
     ..LATENCY
@@ -39,7 +39,7 @@ pub const P95: Measure = Measure {
 pub const P99: Measure = Measure {
     name: "p99",
     meaning: "99th percentile of the same; on the screen of ok journeys over the last 5 s, dimmed below 500 samples",
-    rows: &[row("latency_p99", "p99", "p99 of all journeys, from the intended start")],
+    rows: &[row("latency_p99", "p99", "p99 of all journeys, counted from when the request was due")],
     quantile: Some(0.99),
     statistic: |of| latency(of, 0.99),
     ..LATENCY
@@ -51,7 +51,7 @@ pub const P999: Measure = Measure {
     meaning: "99.9th percentile of the same; on the screen of ok journeys over the last 30 s, dimmed below 5,000 samples",
     rows: &[Row {
         window: RowWindow::Steady,
-        ..row("latency_p999", "p99.9", "p99.9 of all journeys, from the intended start")
+        ..row("latency_p999", "p99.9", "p99.9 of all journeys, counted from when the request was due")
     }],
     quantile: Some(0.999),
     statistic: |of| latency(of, 0.999),

@@ -20,7 +20,7 @@ pub const MEMORY: Measure = Measure {
         id: "memory",
         name: "memory",
         claim: Claim::Complexity,
-        text: "PSS of the arm at its highest",
+        text: "peak memory (PSS)",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],

@@ -9,7 +9,7 @@ mod blast_radius;
 mod breaker_open;
 mod bystanders;
 mod cache_hits;
-mod capacity;
+pub(crate) mod capacity;
 mod config_keys;
 mod connections;
 mod cost;
@@ -47,7 +47,7 @@ mod worker_threads;
 
 pub use cpu_per_journey::CPU_PER_JOURNEY;
 pub use errors::ERRORS;
-pub use latency::P50;
+pub use latency::{P50, P99};
 pub use memory::MEMORY;
 pub(crate) use memory::highest as highest_memory;
 

@@ -26,7 +26,7 @@ pub const RECOVERY: Measure = Measure {
         id: "recovery",
         name: "recovery",
         claim: Claim::Isolation,
-        text: "from the last fault's end to 95 % goodput",
+        text: "recovery: from the last fault's end to 95 % goodput",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(LATENCY_MARGIN),
     }],
@@ -40,17 +40,21 @@ fn of_rounds(of: &Selection<'_>) -> Statistic {
     Statistic::event(rounds.into_iter().map(|round| round.and_then(judged)).collect()).of_samples(n)
 }
 
-/// When goodput was bad again after it was back, round by round.
+/// That goodput was not back while it was watched, or when it was bad again after it was back, round by round.
 fn relapses(of: &Selection<'_>) -> Vec<String> {
     let rounds = of.within(&model::Window::Whole).by_round(of_round);
     let is_one = rounds.len() == 1;
     let of_round = |(index, found): (usize, Option<(Recovery, u64)>)| {
         let round = if is_one { String::new() } else { format!(" in round {}", index + 1) };
         let judged = found.map(|(found, _)| found).filter(|found| found.is_judged);
+        let watched = judged.as_ref().filter(|found| found.seconds.is_censored);
+        let never = watched.map(|found| {
+            format!("goodput was not back in the {:.0} s watched after the fault{round}", found.seconds.value)
+        });
         let relapses = judged.map(|found| found.relapses).unwrap_or_default();
         let sentence =
             move |(from, to)| format!("goodput was bad again from {from}s to {to}s after the fault{round}");
-        relapses.into_iter().map(sentence)
+        never.into_iter().chain(relapses.into_iter().map(sentence))
     };
     rounds.into_iter().enumerate().flat_map(of_round).collect()
 }

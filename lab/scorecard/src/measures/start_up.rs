@@ -17,7 +17,7 @@ pub const START_UP: Measure = Measure {
         id: "start_up",
         name: "start-up",
         claim: Claim::Complexity,
-        text: "from the first process to serving",
+        text: "start-up time",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(LATENCY_MARGIN),
     }],

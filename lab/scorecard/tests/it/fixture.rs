@@ -73,6 +73,7 @@ pub fn header(rounds: u32) -> Header {
             arm('A', "mono", &[&["gateway", "profile", "feed", "photo"]]),
             arm('B', "micro", &[&["gateway"], &["profile"], &["feed"], &["photo"]]),
         ],
+        base: None,
         phases: phases.into(),
         journeys: journeys.into(),
         steps: vec![StepPlan {

@@ -1,11 +1,14 @@
 //! From lines of a record to verdict and scorecard.
 
+mod arms;
 mod bystanders;
+mod capacities;
 mod fixture;
 mod inference;
 mod lints;
 mod measures;
 mod method_tables;
 mod network;
+mod reasons;
 mod rows;
 mod verdicts;

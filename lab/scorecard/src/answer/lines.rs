@@ -1,0 +1,227 @@
+//! Items as lines of an answer: all of them, or as many as there is room for.
+
+use record::Arm;
+
+use super::items::Item;
+
+/// Items a section of a full line has at most: it is to be read.
+const MAX_ITEMS: usize = 6;
+
+/// A line of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// What it begins with, the arm it is of: `C micro`; empty where there is one arm.
+    head: String,
+    sections: Vec<Section>,
+    /// Words of a line that is no list.
+    fixed: Option<String>,
+}
+
+/// What an arm costs, or buys, or leaves as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    full: String,
+    short: String,
+    items: Vec<Item>,
+    /// Items that left for want of room.
+    left_out: usize,
+}
+
+impl Section {
+    pub fn new(full: &str, short: &str, items: Vec<Item>) -> Self {
+        Self { full: full.to_owned(), short: short.to_owned(), items, left_out: 0 }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether it has what the run was made to find.
+    pub fn is_asked(&self) -> bool {
+        self.items.iter().any(|item| item.is_asked)
+    }
+
+    pub fn extend(&mut self, items: impl IntoIterator<Item = Item>) {
+        self.items.extend(items);
+    }
+
+    fn in_full(&self) -> String {
+        let texts: Vec<&str> = self.items.iter().take(MAX_ITEMS).map(|item| item.full.as_str()).collect();
+        format!("{}: {}", self.full, texts.join("; "))
+    }
+
+    /// Items of one finding stand together, and it stands behind them once.
+    fn in_short(&self) -> String {
+        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+        for item in &self.items {
+            match groups.iter_mut().find(|(finding, _)| *finding == item.finding) {
+                Some((_, texts)) => texts.push(&item.short),
+                None => groups.push((&item.finding, vec![&item.short])),
+            }
+        }
+        let text = |(finding, texts): &(&str, Vec<&str>)| match *finding {
+            "" => texts.join(", "),
+            finding => format!("{} ({finding})", texts.join(", ")),
+        };
+        let mut texts: Vec<String> = groups.iter().map(text).collect();
+        texts.extend((self.left_out > 0).then(|| format!("{} more below", self.left_out)));
+        format!("{}: {}", self.short, texts.join("; "))
+    }
+}
+
+impl Line {
+    pub fn of(head: &str, sections: Vec<Section>) -> Self {
+        Self { head: head.to_owned(), sections, fixed: None }
+    }
+
+    /// What one of several arms costs and buys; `None` where it does neither.
+    pub fn of_arm(arm: &Arm, sections: Vec<Section>) -> Option<Self> {
+        let head = format!("{} {}", arm.letter, arm.name);
+        (!sections.is_empty()).then(|| Self::of(&head, sections))
+    }
+
+    pub fn fixed(text: String) -> Self {
+        Self { head: String::new(), sections: Vec::new(), fixed: Some(text) }
+    }
+
+    pub fn in_full(&self) -> String {
+        self.text(Section::in_full)
+    }
+
+    fn in_short(&self) -> String {
+        self.text(Section::in_short)
+    }
+
+    fn text(&self, of: fn(&Section) -> String) -> String {
+        let sections: Vec<String> = self.sections.iter().map(of).collect();
+        let text = self.fixed.clone().unwrap_or_else(|| sections.join("; "));
+        if self.head.is_empty() { text } else { format!("{} {text}", self.head) }
+    }
+
+    fn items(&self) -> usize {
+        self.sections.iter().map(|section| section.items.len()).sum()
+    }
+
+    /// Loses the lightest item of its longest section.
+    fn shrink(&mut self) {
+        let Some(longest) = self.sections.iter_mut().rev().max_by_key(|section| section.items.len()) else {
+            return;
+        };
+        longest.items.pop();
+        longest.left_out += 1;
+    }
+
+    /// Leaves what does not change out; whether there was any beside what does.
+    fn leave_same_out(&mut self) -> bool {
+        let before = self.sections.len();
+        if self.sections.iter().any(|section| section.short != SAME) {
+            self.sections.retain(|section| section.short != SAME);
+        }
+        self.sections.len() < before
+    }
+
+    fn is_same_alone(&self) -> bool {
+        self.fixed.is_none()
+            && self.head.is_empty()
+            && self.sections.iter().all(|section| section.short == SAME)
+    }
+}
+
+/// The section of what does not change.
+const SAME: &str = "same";
+
+/// The lines in short, in at most so many rows: first what does not change leaves, then item by item what weighs least in
+/// the longest line, then whole arms. `how` ends the line of what is open.
+pub(super) fn fitted(
+    mut lines: Vec<Line>,
+    how: Option<&str>,
+    most: usize,
+    rows: &dyn Fn(&str) -> usize,
+) -> Vec<String> {
+    let mut left_out_arms = 0;
+    loop {
+        let mut texts: Vec<String> = lines.iter().map(Line::in_short).collect();
+        if let (Some(how), Some(last)) = (how, texts.last_mut()) {
+            last.push_str(&format!("; to decide it: {how}"));
+        }
+        if left_out_arms > 0
+            && let Some(last) = texts.last_mut()
+        {
+            last.push_str(&format!("; {left_out_arms} more arms below"));
+        }
+        let heights: Vec<usize> = texts.iter().map(|text| rows(text)).collect();
+        if heights.iter().sum::<usize>() <= most {
+            return texts;
+        }
+        if lines.len() > 1
+            && let Some(same) = lines.iter().rposition(Line::is_same_alone)
+        {
+            lines.remove(same);
+            continue;
+        }
+        if lines.iter_mut().any(Line::leave_same_out) {
+            continue;
+        }
+        let longest = (0..lines.len()).filter(|at| lines[*at].items() > 1);
+        match longest.max_by_key(|at| (heights[*at], lines[*at].items())) {
+            Some(longest) => lines[longest].shrink(),
+            // The last line is that of what is open.
+            None if lines.len() > 2 => {
+                lines.remove(lines.len() - 2);
+                left_out_arms += 1;
+            }
+            None => return texts,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::items::Standing;
+    use super::*;
+
+    fn item(short: &str, finding: &str) -> Item {
+        Item {
+            full: format!("{short} ({finding})"),
+            short: short.to_owned(),
+            finding: finding.to_owned(),
+            standing: Standing::Worse,
+            is_asked: false,
+        }
+    }
+
+    fn lines() -> Vec<Line> {
+        let section =
+            |short: &str, items: &[Item]| Line::of("", vec![Section::new(short, short, items.to_vec())]);
+        vec![
+            section(
+                "costs",
+                &[item("p50 ×2", "differs"), item("memory ×3", "once a run"), item("CPU ×2", "differs")],
+            ),
+            section("same", &[item("p99", "equivalent")]),
+            section("not decided", &[item("recovery", "")]),
+        ]
+    }
+
+    #[test]
+    fn a_finding_stands_once_behind_its_items() {
+        let short = fitted(lines(), Some("cleave run x --rounds 6"), 9, &|_| 1);
+        assert_eq!(
+            short,
+            [
+                "costs: p50 ×2, CPU ×2 (differs); memory ×3 (once a run)",
+                "same: p99 (equivalent)",
+                "not decided: recovery; to decide it: cleave run x --rounds 6",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_change_leaves_first_and_then_what_weighs_least() {
+        assert_eq!(fitted(lines(), None, 2, &|_| 1).len(), 2);
+        // Twenty characters a row: the costs take three, and have room in two.
+        let short = fitted(lines(), None, 3, &|text| text.chars().count().div_ceil(24));
+        assert_eq!(short[0], "costs: p50 ×2 (differs); 2 more below");
+        assert_eq!(short.len(), 2, "{short:?}");
+    }
+}
