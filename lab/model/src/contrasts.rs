@@ -50,7 +50,8 @@ pub fn against_base(score: &Score, letter: char) -> AgainstBase {
     AgainstBase {
         effect: format::contrast(contrast, &score.unit),
         finding,
-        is_within_run: contrast.finding.is_some() && contrast.note == Some(Note::WithinThisRun),
+        is_within_run: contrast.note == Some(Note::WithinThisRun)
+            && matches!(contrast.finding, Some(Finding::Differs | Finding::Equivalent)),
         is_better: apart.and_then(|(base, other)| is_better(score.better, base, other)),
     }
 }

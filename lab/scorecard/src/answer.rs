@@ -30,11 +30,11 @@ struct Pair<'a> {
 /// it is, the figures say.
 const ROWS: [&str; 14] = [
     "capacity",
+    "recovery",
+    "blast_radius",
     "latency_p50",
     "latency_p99",
     "cpu_per_journey",
-    "recovery",
-    "blast_radius",
     "goodput_",
     "memory",
     "lost_writes",
@@ -65,9 +65,13 @@ pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
     std::iter::once(first).chain(lines).chain(network::slope(run)).chain(how).collect()
 }
 
-/// What the run compares, and under which circumstances: `micro against one copy of mono, on loopback, side by side`.
+/// What the run compares, and under which circumstances: `micro against one copy of mono, on loopback, side by side`. Of
+/// several arms the lines of the answer have the names.
 pub fn subject(run: &Run) -> Option<String> {
-    about(run).map(|Subject { who, circumstances }| format!("{who}, {circumstances}"))
+    let Subject { who, circumstances } = about(run)?;
+    let base = run.base().filter(|_| run.others().len() > 1 && !run.is_sweep());
+    let who = base.map_or(who, |base| format!("each arm against {}", base.name));
+    Some(format!("{who}, {circumstances}"))
 }
 
 /// The answer without its subject, in at most so many rows of text; `rows` counts those of a line. What weighs least
@@ -88,7 +92,7 @@ fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
         ROWS.iter().flat_map(|id| items::of(run, scores, pair, id)).collect()
     };
     let mut lines: Vec<Line> = front(run).into_iter().collect();
-    let mut open = Section::new("not decided by this run", "not decided", Vec::new());
+    let mut open = Section::new("not decided by this run", "undecided", Vec::new());
     let is_one = others.len() == 1;
     for other in others {
         let (undecided, decided): (Vec<Item>, Vec<Item>) =

@@ -6,7 +6,7 @@ use record::{Measured, Note, Score};
 use crate::ladder;
 
 /// `41.2ms`, `> 2.00s`; of a recovery that did not happen `never (30 s watched)`, of a capacity that no rate exceeded
-/// `at least 1,600/s (highest rate tried)`.
+/// `at least 1,600/s (highest rate tried)`, or the highest rate where its seconds do not decide.
 pub fn figure(run: &Run, score: &Score, arm: char) -> String {
     let measured = score.arms.get(&arm).copied().unwrap_or_default();
     if is_of("recovery", &score.id)
@@ -16,11 +16,18 @@ pub fn figure(run: &Run, score: &Score, arm: char) -> String {
     }
     let text = format::measured(&measured, &score.unit);
     let is_open = measured.value.is_none() && measured.interval.is_some_and(|of| of.high.is_none());
-    let is_highest = || measured.interval.is_some_and(|of| ladder::is_highest_rate(run, arm, of.low));
-    if is_of("capacity", &score.id) && is_open && is_highest() {
-        return format!("{text} (highest rate tried)");
+    let highest = if is_of("capacity", &score.id) && is_open {
+        ladder::highest_rate(run, arm, &score.measure)
+    } else {
+        None
+    };
+    match (highest, measured.interval) {
+        (Some(highest), Some(held)) if highest <= held.low => format!("{text} (highest rate tried)"),
+        (Some(highest), _) => {
+            format!("{text} (highest rate tried: {})", format::value(Some(highest), &score.unit))
+        }
+        (None, _) => text,
     }
-    text
 }
 
 /// A recovery that did not happen while the run watched. Over rounds its mean is a bound like others, since some rounds may

@@ -47,9 +47,11 @@ pub fn short_name(score: &Score) -> String {
     let Some(term) = term_of(&score.id).filter(|_| score.part_of.is_none()) else {
         return score.measure.clone();
     };
+    // Columns call it good, where there is no room for more.
+    let name = if term.id == "goodput" { term.id } else { term.name };
     match score.id[term.id.len()..].trim_start_matches(['_', '-']) {
-        "" => term.name.to_owned(),
-        step => format!("{} {step}", term.name),
+        "" => name.to_owned(),
+        step => format!("{name} {step}"),
     }
 }
 

@@ -112,12 +112,11 @@ fn limit_of(argument: &Argument) -> String {
     }
 }
 
-/// Whether a rate is the highest that was offered to an arm in a search for its capacity.
-pub(crate) fn is_highest_rate(run: &Run, arm: char, rate: f64) -> bool {
-    searches(&run.header).into_iter().any(|argument| {
-        let selection = Selection::new(run, arm, &model::Window::Whole, &argument);
-        rungs(&selection).last().is_some_and(|(_, rung)| rung.rate <= rate)
-    })
+/// The highest rate that was offered to an arm in the search of a row, by the row's title.
+pub(crate) fn highest_rate(run: &Run, arm: char, row_title: &str) -> Option<f64> {
+    let argument = searches(&run.header).into_iter().find(|argument| title(argument) == row_title)?;
+    let selection = Selection::new(run, arm, &model::Window::Whole, &argument);
+    rungs(&selection).last().map(|(_, rung)| rung.rate)
 }
 
 fn ladder(run: &Run, argument: &Argument) -> Option<Ladder> {

@@ -21,6 +21,8 @@ pub(super) struct Item {
     pub standing: Standing,
     /// Whether the run was made to find it, as a search for capacity is.
     pub is_asked: bool,
+    /// Which of several arms it is of.
+    pub arm: Option<char>,
 }
 
 /// How the split stands in a row: by a finding, or by what was seen.
@@ -39,7 +41,7 @@ pub(super) enum Standing {
 impl Item {
     /// The same of one of several arms.
     pub fn of_arm(self, letter: char) -> Self {
-        Self { full: format!("{letter} {}", self.full), short: format!("{letter} {}", self.short), ..self }
+        Self { full: format!("{letter} {}", self.full), arm: Some(letter), ..self }
     }
 }
 
@@ -78,6 +80,7 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
             finding: String::new(),
             standing: Standing::Open,
             is_asked,
+            arm: None,
         });
     }
     let [figure_of_base, figure_of_other] =
@@ -115,17 +118,20 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
         full: format!("{name} {figures}{known}"),
         standing,
         is_asked,
+        arm: None,
     })
 }
 
-/// The ratio with its interval; where there is none both figures, with the interval of their difference.
+/// The ratio with its interval; where there is none, or one event did it, both figures, with the interval of their
+/// difference.
 fn in_short(contrast: &Contrast, figures: &str, unit: &str) -> String {
     let is_exact = contrast.note == Some(Note::Exact);
+    let is_event = contrast.note == Some(Note::ThisEvent);
     match (&contrast.ratio, &contrast.difference) {
         (Some(Measured { value: Some(ratio), .. }), _) if is_exact && ratio.fract() == 0.0 => {
             format!("×{ratio:.0}")
         }
-        (Some(Measured { value: Some(_), .. }), _) => format::contrast(contrast, unit),
+        (Some(Measured { value: Some(_), .. }), _) if !is_event => format::contrast(contrast, unit),
         (_, Some(Measured { interval: Some(_), .. })) => {
             format!("{figures}, {}", format::contrast(contrast, unit))
         }

@@ -50,22 +50,31 @@ impl Section {
         format!("{}: {}", self.full, texts.join("; "))
     }
 
-    /// Items of one finding stand together, and it stands behind them once.
+    /// Items of one finding stand together, and it stands behind them once; of what is open the arms stand together.
     fn in_short(&self) -> String {
-        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
         for item in &self.items {
+            let text = if item.arm.is_some() { self.with_arms(&item.short) } else { item.short.clone() };
             match groups.iter_mut().find(|(finding, _)| *finding == item.finding) {
-                Some((_, texts)) => texts.push(&item.short),
-                None => groups.push((&item.finding, vec![&item.short])),
+                Some((_, texts)) if texts.contains(&text) => {}
+                Some((_, texts)) => texts.push(text),
+                None => groups.push((&item.finding, vec![text])),
             }
         }
-        let text = |(finding, texts): &(&str, Vec<&str>)| match *finding {
+        let text = |(finding, texts): &(&str, Vec<String>)| match *finding {
             "" => texts.join(", "),
             finding => format!("{} ({finding})", texts.join(", ")),
         };
         let mut texts: Vec<String> = groups.iter().map(text).collect();
-        texts.extend((self.left_out > 0).then(|| format!("{} more below", self.left_out)));
+        texts.extend((self.left_out > 0).then(|| format!("{} more", self.left_out)));
         format!("{}: {}", self.short, texts.join("; "))
+    }
+
+    /// `p99 (B C)`: a row with the arms in which it is open.
+    fn with_arms(&self, short: &str) -> String {
+        let its = self.items.iter().filter(|item| item.short == short);
+        let arms: Vec<String> = its.filter_map(|item| item.arm).map(|arm| arm.to_string()).collect();
+        format!("{short} ({})", arms.join(" "))
     }
 }
 
@@ -98,8 +107,9 @@ impl Line {
         if self.head.is_empty() { text } else { format!("{} {text}", self.head) }
     }
 
+    /// Items of its longest section.
     fn items(&self) -> usize {
-        self.sections.iter().map(|section| section.items.len()).sum()
+        self.sections.iter().map(|section| section.items.len()).max().unwrap_or(0)
     }
 
     /// Loses the lightest item of its longest section.
@@ -142,7 +152,7 @@ pub(super) fn fitted(
     loop {
         let mut texts: Vec<String> = lines.iter().map(Line::in_short).collect();
         if let (Some(how), Some(last)) = (how, texts.last_mut()) {
-            last.push_str(&format!("; to decide it: {how}"));
+            last.push_str(&format!("; try {how}"));
         }
         if left_out_arms > 0
             && let Some(last) = texts.last_mut()
@@ -187,6 +197,7 @@ mod tests {
             finding: finding.to_owned(),
             standing: Standing::Worse,
             is_asked: false,
+            arm: None,
         }
     }
 
@@ -199,7 +210,7 @@ mod tests {
                 &[item("p50 ×2", "differs"), item("memory ×3", "once a run"), item("CPU ×2", "differs")],
             ),
             section("same", &[item("p99", "equivalent")]),
-            section("not decided", &[item("recovery", "")]),
+            section("undecided", &[item("recovery", "")]),
         ]
     }
 
@@ -211,9 +222,17 @@ mod tests {
             [
                 "costs: p50 ×2, CPU ×2 (differs); memory ×3 (once a run)",
                 "same: p99 (equivalent)",
-                "not decided: recovery; to decide it: cleave run x --rounds 6",
+                "undecided: recovery; try cleave run x --rounds 6",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_open_in_several_arms_is_named_once() {
+        let open = |name: &str, arm: char| Item { standing: Standing::Open, ..item(name, "").of_arm(arm) };
+        let items = vec![open("p99", 'B'), open("CPU", 'B'), open("p99", 'C')];
+        let line = Line::of("", vec![Section::new("not decided by this run", "undecided", items)]);
+        assert_eq!(fitted(vec![line], None, 9, &|_| 1), ["undecided: p99 (B C), CPU (B)"]);
     }
 
     #[test]
@@ -221,7 +240,7 @@ mod tests {
         assert_eq!(fitted(lines(), None, 2, &|_| 1).len(), 2);
         // Twenty characters a row: the costs take three, and have room in two.
         let short = fitted(lines(), None, 3, &|text| text.chars().count().div_ceil(24));
-        assert_eq!(short[0], "costs: p50 ×2 (differs); 2 more below");
+        assert_eq!(short[0], "costs: p50 ×2 (differs); 2 more");
         assert_eq!(short.len(), 2, "{short:?}");
     }
 }

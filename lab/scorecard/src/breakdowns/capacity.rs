@@ -65,9 +65,9 @@ fn note(arm: char, body: &Body, lowest: f64, highest: f64) -> Option<String> {
     let Body::Bracket { low, high } = body else { return None };
     let rate = |rate: f64| value(Some(rate), Unit::Rate.symbol());
     match (*low, *high) {
-        (Some(low), None) if low == highest => Some(format!(
-            "{arm}: {} is the highest rate tried and was carried: add phases with higher rates to find the limit",
-            rate(low)
+        (Some(_), None) => Some(format!(
+            "{arm}: no rate up to {}, the highest tried, failed: add phases with higher rates to find the limit",
+            rate(highest)
         )),
         (None, Some(high)) if high == lowest => {
             Some(format!("{arm}: {} is the lowest rate tried and was not carried", rate(high)))

@@ -1,6 +1,6 @@
 //! More than two arms, and another base arm than the first.
 
-use record::{Entry, Finding, Score};
+use record::{Entry, Finding, Phase, Score};
 
 use crate::fixture::{Run, SECOND};
 
@@ -13,6 +13,11 @@ fn three_arms() -> Run {
         record::Arm { letter: 'C', name: "third".into(), databases: 5, ..run.header().arms[1].clone() };
     run.header().arms[1].databases = 1;
     run.header().arms.push(third);
+    for (index, phase) in run.tally().header.phases.clone().iter().enumerate() {
+        let index = u32::try_from(index).expect("three phases");
+        let begins = Phase { index, name: phase.name.clone(), round: 1, arms: "C".into() };
+        run.add(phase.start_ns, Entry::Phase(begins));
+    }
     for second in 0..35 {
         for journey in ["home-feed", "view-profile"] {
             run.window('C', 1, second, journey, 20, 20, (5 + u64::from(second % 3)) * MS * 3 / 2);
@@ -45,7 +50,7 @@ fn each_arm_stands_against_the_first_in_every_row() {
     assert_eq!((ratio('B'), ratio('C')), (Some(1.0), Some(5.0)));
     let p50 = row(&run, "latency_p50");
     assert_ne!(p50.contrasts[&'B'].finding, Some(Finding::Differs), "the same latencies");
-    assert_eq!(p50.contrasts[&'C'].finding, Some(Finding::Differs), "half as long again");
+    assert_eq!(p50.contrasts[&'C'].finding, Some(Finding::Differs), "half as long again: {p50:?}");
     let interval = p50.contrasts[&'C'].ratio.and_then(|ratio| ratio.interval).expect("twenty seconds");
     assert!(interval.holds(1.5), "{interval:?}");
 }
@@ -79,7 +84,7 @@ fn the_answer_has_a_line_for_each_arm_with_what_it_costs_and_buys() {
 fn in_short_the_answer_takes_the_rows_it_may() {
     let run = judged(three_arms());
     let rows = |line: &str| line.chars().count().div_ceil(80);
-    for most in 2..8 {
+    for most in 3..8 {
         let lines = scorecard::answer::in_short(run.tally(), most, &rows);
         let height: usize = lines.iter().map(|line| rows(line)).sum();
         assert!(height <= most, "{height} rows of {most}: {lines:#?}");
