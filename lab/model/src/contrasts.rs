@@ -51,7 +51,7 @@ pub fn against_base(score: &Score, letter: char) -> AgainstBase {
         effect: format::contrast(contrast, &score.unit),
         finding,
         is_within_run: contrast.note == Some(Note::WithinThisRun)
-            && matches!(contrast.finding, Some(Finding::Differs | Finding::Equivalent)),
+            && contrast.finding == Some(Finding::Differs),
         is_better: apart.and_then(|(base, other)| is_better(score.better, base, other)),
     }
 }
