@@ -217,6 +217,9 @@ pub struct Run {
     /// Keep the databases of the arms when the run has ended [default: only after a failed claim].
     #[arg(long, env = "CLEAVE_KEEP_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub keep_data: bool,
+    /// Close the dashboard when the run ends, unless it is paused; without this it stays until q.
+    #[arg(long)]
+    pub close: bool,
     /// Folder that holds the runs.
     #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
@@ -261,7 +264,7 @@ impl Screen {
         };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let (ascii, no_mouse) = (self.ascii, self.no_mouse);
-        tui::Options { ascii, theme, no_color, no_mouse, guest, pace: None, folder: Some(folder) }
+        tui::Options { ascii, theme, no_color, no_mouse, guest, closes: false, pace: None, folder: Some(folder) }
     }
 }
 

@@ -73,8 +73,7 @@ pub fn execute(
     let folder = run.folder().to_owned();
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = built.map_err(|source| RunError::Folder { path: folder.clone(), source })?;
-    let view_threads =
-        view.watch(run.record().subscribe(), interrupts.clone(), screen_options.options(false, folder));
+    let view_threads = view.watch(&run, interrupts.clone(), screen_options.options(false, folder));
     let result = runtime.block_on(run.run());
     // Views end when the lines end.
     drop(runtime);

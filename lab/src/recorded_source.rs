@@ -7,7 +7,9 @@ use std::sync::mpsc::Receiver;
 
 use model::Run;
 use model::source::{Progress, Source};
+use model::startup::Startup;
 use record::{Index, Line, ReadError, Reader};
+use tokio::sync::watch;
 
 /// A channel of lines, and the record they are written to.
 pub struct RecordedSource {
@@ -15,12 +17,19 @@ pub struct RecordedSource {
     record: PathBuf,
     /// Made when something is first read back.
     index: Option<Index>,
+    /// How a run that begins here gets ready.
+    startup: Option<watch::Receiver<Startup>>,
 }
 
 impl RecordedSource {
     /// Lines that are in `record`, or will be.
     pub fn new(lines: Receiver<Arc<Line>>, record: PathBuf) -> Self {
-        Self { lines, record, index: None }
+        Self { lines, record, index: None, startup: None }
+    }
+
+    /// The same with how the run gets ready before its first line.
+    pub fn with_startup(self, startup: watch::Receiver<Startup>) -> Self {
+        Self { startup: Some(startup), ..self }
     }
 
     /// Waits until no more lines come.
@@ -65,6 +74,15 @@ impl Source for RecordedSource {
         self.lines.step(run)
     }
 
+    fn startup(&mut self) -> Option<Startup> {
+        let startup = self.startup.as_mut()?;
+        match startup.has_changed() {
+            Ok(true) => Some(startup.borrow_and_update().clone()),
+            // The run is over, or nothing is new.
+            Ok(false) | Err(_) => None,
+        }
+    }
+
     fn read_back(&mut self, run: &Run, range: Range<u64>) -> Option<Run> {
         // What cannot be read is shown as far as memory goes.
         self.read(run, range).ok()
@@ -78,6 +96,17 @@ mod tests {
     use model::SECOND;
 
     use super::*;
+
+    #[test]
+    fn the_start_is_reported_when_it_has_changed() {
+        let startup = watch::Sender::new(Startup::new("first-look", 42, []));
+        let source = RecordedSource::new(mpsc::channel().1, PathBuf::new());
+        let mut source = source.with_startup(startup.subscribe());
+        assert_eq!(source.startup(), None, "what it was at first is nothing");
+        startup.send_modify(|startup| startup.seed = 43);
+        assert_eq!(source.startup().map(|startup| startup.seed), Some(43));
+        assert_eq!(source.startup(), None, "once");
+    }
 
     #[test]
     fn a_moment_is_read_back_as_it_was_folded() {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, mpsc};
 
-use conductor::observe::record_writer::RecordSubscription;
+use model::startup::Startup;
 use record::Line;
 use tokio::sync::watch;
 
@@ -17,8 +17,10 @@ use crate::{output, report_command};
 pub enum View {
     /// Not at all.
     Silent,
-    /// The dashboard.
+    /// The dashboard; it stays when the run has ended, until the user leaves it.
     Screen,
+    /// The dashboard, which closes with the run.
+    ClosingScreen,
     /// One plain line a second on standard output.
     Lines,
     /// The same on standard error: standard output is reserved for the document.
@@ -35,6 +37,7 @@ impl View {
             {
                 Self::Lines
             }
+            Output::Human if args.close => Self::ClosingScreen,
             Output::Human => Self::Screen,
         }
     }
@@ -42,10 +45,12 @@ impl View {
     /// Shows the run on threads of its own: a view must not be able to slow down or alter a run.
     pub fn watch(
         self,
-        mut lines: RecordSubscription,
+        run: &conductor::Run,
         interrupts: watch::Sender<u32>,
         options: tui::Options,
     ) -> ViewThreads {
+        let (mut lines, startup) = (run.record().subscribe(), run.startup());
+        let options = tui::Options { closes: self == Self::ClosingScreen, ..options };
         let (sender, receiver) = mpsc::sync_channel::<Arc<Line>>(8_192);
         let forwarding = std::thread::spawn(move || {
             while let Some(line) = lines.blocking_next() {
@@ -55,7 +60,7 @@ impl View {
             }
         });
         let viewing = std::thread::spawn(move || match self {
-            Self::Screen => screen(receiver, &interrupts, options),
+            Self::Screen | Self::ClosingScreen => screen(receiver, startup, &interrupts, options),
             Self::Silent => receiver.into_iter().for_each(drop),
             Self::Lines => plain(receiver, output::stdout()),
             Self::Progress => plain(receiver, std::io::stderr()),
@@ -86,7 +91,12 @@ fn plain(mut lines: mpsc::Receiver<Arc<Line>>, out: impl Write) {
 }
 
 /// The dashboard, and plain lines after the user has detached from it.
-fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, options: tui::Options) {
+fn screen(
+    lines: mpsc::Receiver<Arc<Line>>,
+    startup: watch::Receiver<Startup>,
+    interrupts: &watch::Sender<u32>,
+    options: tui::Options,
+) {
     let folder = options.folder.clone().unwrap_or_default();
     let mut request = |request| match request {
         tui::Request::Quit(quit) => {
@@ -101,7 +111,7 @@ fn screen(lines: mpsc::Receiver<Arc<Line>>, interrupts: &watch::Sender<u32>, opt
         // A live run has no pace to change.
         tui::Request::Pace(_) => None,
     };
-    let mut source = RecordedSource::new(lines, folder.join(RECORD_FILE));
+    let mut source = RecordedSource::new(lines, folder.join(RECORD_FILE)).with_startup(startup);
     match tui::run(options, &mut source, &mut request) {
         Ok(exit) if exit.detached => {
             // A closed pipe ends the lines, not the run.

@@ -4,7 +4,7 @@
 //! - `verdict`, `scores`: how it turned out; the scorecard and the expectations.
 //! - `charts`: second by second, and latency by percentile.
 //! - `topology`, `traces`, `tables`: where it happened.
-//! - `reproduce`: events, prediction, how to run it again, the data, the glossary.
+//! - `reproduce`: events, how to run it again, the data, the glossary.
 
 mod charts;
 mod reproduce;
@@ -134,7 +134,6 @@ impl<'a> Page<'a> {
             self.symptoms();
         }
         self.events();
-        self.prediction();
         self.reproduce_section();
         self.glossary();
         self.foot();

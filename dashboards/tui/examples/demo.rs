@@ -1,7 +1,7 @@
 //! Replays a record, or without one the tests' synthetic run:
-//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--live] [--panic]`.
+//! `cargo run -p tui --example demo [seconds to skip] [run.jsonl] [--ascii] [--fast] [--live] [--close] [--panic]`.
 //!
-//! `--fast` shows everything at once, `--live` shows it as a run made here; with `--panic` the key `r` panics, to see
+//! `--fast` shows everything at once, `--live` shows it as a run made here, `--close` leaves when that ends; with `--panic` the key `r` panics, to see
 //! whether the terminal is restored.
 
 #[path = "../tests/it/fixture/mod.rs"]
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let closed = Arc::new(AtomicBool::new(false));
     let is_closed = closed.clone();
     let replayed = lines.clone();
+    let is_guest = !has("--live");
     let replay = std::thread::spawn(move || {
         let mut at = fixture::LOAD_START + skip * fixture::SECOND;
         for line in replayed {
@@ -39,8 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 return;
             }
         }
-        // The screen stays until it is closed.
-        while !is_closed.load(Ordering::SeqCst) {
+        // A replay can be scrubbed until it is closed; a run made here is over.
+        while is_guest && !is_closed.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(100));
         }
     });
@@ -50,9 +51,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::process::exit(INTERRUPTED);
         })?;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let (ascii, guest) = (has("--ascii"), !has("--live"));
+        let (ascii, closes, guest) = (has("--ascii"), has("--close"), is_guest);
         let options =
-            tui::Options { ascii, no_color, guest, pace: guest.then_some(1.0), ..Default::default() };
+            tui::Options { ascii, no_color, closes, guest, pace: guest.then_some(1.0), ..Default::default() };
         let panics = has("--panic");
         let exit = tui::run(options, &mut source, &mut |request| match request {
             tui::Request::Report if panics => panic!("asked to panic"),

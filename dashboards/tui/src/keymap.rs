@@ -96,7 +96,7 @@ const MAP: Context = of_tab(Tab::Map);
 const TRACES: Context = of_tab(Tab::Traces);
 const EVENTS: Context = of_tab(Tab::Events);
 const TABS: Context = (1 << Tab::ALL.len()) - 1;
-const LISTS: Context = TABS & !LIVE & !of_tab(Tab::Predict);
+const LISTS: Context = TABS & !LIVE;
 const TABLES: Context = TRACES | of_tab(Tab::Procs);
 /// Help lies over the tab.
 pub const HELP: Context = 1 << 8;
@@ -217,7 +217,7 @@ pub const KEYS: &[Binding] = &[
         "lists the kept requests through the component chosen",
         Action::SlowTraces,
     ),
-    key(TRACES, 'o', "o", "Jaeger", "copies the trace's address in Jaeger", Action::Jaeger),
+    key(TRACES, 'o', "o", "Jaeger", "copies the trace's address in Jaeger, where spans were sent to a collector", Action::Jaeger),
     key(TABLES, '>', "< >", "sort", "sorts by the column to the right or the left", Action::Sort(true)),
     also(TABLES, Char('<'), Action::Sort(false)),
     // The moment shown.
@@ -255,13 +255,12 @@ pub const KEYS: &[Binding] = &[
     also(TABS, Char('k'), Action::Rows(-1)),
     named(TABS | HELP, PageDown, "PgUp PgDn", "", "moves by a screenful", Action::Screens(1)),
     also(TABS | HELP, PageUp, Action::Screens(-1)),
-    key(TABS, '1', "1-7 Tab", "tab", "shows another tab", Action::Show(Tab::Live)),
+    key(TABS, '1', "1-6 Tab", "tab", "shows another tab", Action::Show(Tab::Live)),
     also(TABS, Char('2'), Action::Show(Tab::Map)),
     also(TABS, Char('3'), Action::Show(Tab::Score)),
     also(TABS, Char('4'), Action::Show(Tab::Traces)),
     also(TABS, Char('5'), Action::Show(Tab::Procs)),
     also(TABS, Char('6'), Action::Show(Tab::Events)),
-    also(TABS, Char('7'), Action::Show(Tab::Predict)),
     also(TABS, KeyCode::Tab, Action::NextTab),
     held(Mods::SHIFT, also(TABS, KeyCode::BackTab, Action::PreviousTab)),
     also(TABS, KeyCode::BackTab, Action::PreviousTab),
@@ -285,7 +284,7 @@ pub const KEYS: &[Binding] = &[
             'c',
             "Ctrl-C",
             "",
-            "interrupts the run; a second time leaves at once",
+            "interrupts the run; a second time leaves at once; after its end it leaves",
             Action::Interrupt,
         ),
     ),

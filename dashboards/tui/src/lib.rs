@@ -45,6 +45,8 @@ pub struct Options {
     pub no_color: bool,
     /// The mouse stays the terminal's, so that text can be selected with it.
     pub no_mouse: bool,
+    /// Whether the screen closes when the run has ended, unless the view is paused; else it stays until the user leaves it.
+    pub closes: bool,
     /// Whether the run belongs to another program, or is over: leaving the screen does not end it.
     pub guest: bool,
     /// How many times as fast as the run a record is replayed; `None` for a run that is not replayed.

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use model::events::kind_name;
 use model::format::printable;
 use model::source::{Progress, Source};
-use model::{Quantile, Run};
+use model::{Quantile, Run, SECOND};
 use record::{Event, Phase};
 
-use crate::text::{NO_DATA, clock, count, load_clock, ms, right};
+use crate::text::{NO_DATA, about, clock, count, load_clock, ms, right};
 
 /// A second is printed once it is closed, or when so many later ones are known: an arm without answers must not hold
 /// back the others.
@@ -142,7 +142,10 @@ impl<W: Write> Printer<W> {
         let round = if phase.round > 1 { format!(" round {}", phase.round) } else { String::new() };
         let arms = if phase.arms.is_empty() { String::new() } else { format!(" (arms {})", phase.arms) };
         let clock = load_clock(t, run.load_start(), 1);
-        self.line(&format!("{clock} PHASE  {}{round}{arms}", phase.name))
+        let turn = run.turn_at(t).map(|turn| format!("arm {} of {}", turn.number, turn.of));
+        let left = run.time_left_at(t).map(|ns| format!("{} left", about(ns.div_ceil(SECOND))));
+        let rest: String = turn.into_iter().chain(left).map(|part| format!(", {part}")).collect();
+        self.line(&format!("{clock} PHASE  {}{round}{arms}{rest}", phase.name))
     }
 
     fn header(&mut self, run: &Run) -> io::Result<()> {
@@ -159,9 +162,10 @@ impl<W: Write> Printer<W> {
         writeln!(self.out, "a second is printed once late answers can no longer change it")?;
         writeln!(
             self.out,
-            "latencies in ms from the intended start; p99 over {}s; ~ few samples; - no data",
+            "latencies in ms, counted from when a request was due; p99 over {} s",
             model::latency::P99_SECONDS
-        )
+        )?;
+        writeln!(self.out, "~ few samples; - no data")
     }
 
     /// Prints the seconds that cannot change any more, in order; all there are where no more will come.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use model::startup::Startup;
 use model::{Run, SECOND};
 
 use crate::keymap::{self, Context};
@@ -14,6 +15,8 @@ use crate::tab::Tab;
 pub struct State {
     /// The run so far.
     pub run: Run,
+    /// How it gets ready, before anything of it is known.
+    pub startup: Startup,
     /// Seconds that the run no longer keeps in detail, read back from the record for the moment shown.
     pub past: Option<Past>,
     /// How it is drawn.
@@ -85,7 +88,7 @@ pub enum Solo {
 /// What the charts show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Metric {
-    /// Of ok journeys, from the intended start.
+    /// Of ok journeys, counted from when they were due.
     #[default]
     Latency,
     /// Good journeys per second.
@@ -265,10 +268,16 @@ impl State {
         self.guest || self.run.end.is_some() || self.interrupted
     }
 
+    /// Whether the screen outlives the run: until the user leaves it, unless it closes with the run or the user has ended
+    /// that. A paused view is being read.
+    pub fn stays(&self, closes: bool) -> bool {
+        self.run.end.is_some() && !self.interrupted && (!closes || self.cursor.is_some())
+    }
+
     /// The list of a tab that has one.
     pub(crate) fn list(&self) -> Option<&List> {
         match self.tab {
-            Tab::Live | Tab::Predict => None,
+            Tab::Live => None,
             Tab::Map => Some(&self.map),
             Tab::Score => Some(&self.score),
             Tab::Traces => Some(&self.traces.list),
@@ -280,7 +289,7 @@ impl State {
     /// The same, to be changed.
     pub(crate) fn list_mut(&mut self) -> Option<&mut List> {
         match self.tab {
-            Tab::Live | Tab::Predict => None,
+            Tab::Live => None,
             Tab::Map => Some(&mut self.map),
             Tab::Score => Some(&mut self.score),
             Tab::Traces => Some(&mut self.traces.list),

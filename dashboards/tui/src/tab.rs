@@ -1,4 +1,4 @@
-//! The seven tabs, and how they are called where there is little room.
+//! The six tabs, and how they are called where there is little room.
 
 /// A page of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,14 +16,12 @@ pub enum Tab {
     Procs,
     /// What happened, to be searched.
     Events,
-    /// What a simulation predicts beside it.
-    Predict,
 }
 
 impl Tab {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 7] =
-        [Self::Live, Self::Map, Self::Score, Self::Traces, Self::Procs, Self::Events, Self::Predict];
+    pub const ALL: [Self; 6] =
+        [Self::Live, Self::Map, Self::Score, Self::Traces, Self::Procs, Self::Events];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -34,7 +32,6 @@ impl Tab {
             Self::Traces => "Traces",
             Self::Procs => "Procs",
             Self::Events => "Events",
-            Self::Predict => "Predict",
         }
     }
 
@@ -47,7 +44,6 @@ impl Tab {
             Self::Traces => "Tr",
             Self::Procs => "Pr",
             Self::Events => "Ev",
-            Self::Predict => "Pd",
         }
     }
 

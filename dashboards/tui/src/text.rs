@@ -1,6 +1,6 @@
 //! Text cut and padded to its cells, and numbers as [`model::format`] writes them, which all views share.
 
-pub(crate) use model::format::{NO_DATA, clock, cores, count, load_clock, ms, percent, value};
+pub(crate) use model::format::{NO_DATA, about, clock, cores, count, load_clock, ms, percent, value};
 use model::format::{printable, short_ratio};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

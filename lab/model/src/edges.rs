@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::Edge;
 
-use crate::history::{History, between, inside, newest};
+use crate::history::{History, STALE_NS, between, inside, newest};
 use crate::run::Run;
 use crate::window::TimeRange;
 use crate::{SECOND, Window};
@@ -105,14 +105,15 @@ impl Run {
         }
     }
 
-    /// Every edge of an arm as it stood at `t`.
+    /// Every edge of an arm as it stood at `t`; after its load as it was at the end of it.
     pub fn edges_at(&self, arm: char, t: u64) -> impl Iterator<Item = &Edge> {
-        let t = self.sampled_until(t);
+        let t = self.loaded_until(arm, t);
         self.edge_histories(arm).filter_map(move |samples| newest(samples, t))
     }
 
-    /// An edge's samples from one moment to another, oldest first.
+    /// An edge's samples from one moment to another, oldest first; none of after the load.
     pub fn edge_between(&self, arm: char, caller: &str, callee: &str, from: u64, to: u64) -> &[(u64, Edge)] {
+        let to = self.loaded_until(arm, to);
         let key = (arm, caller.to_owned(), callee.to_owned());
         self.edges.get(&key).map_or(&[], |samples| between(samples, from, to))
     }
@@ -155,6 +156,13 @@ impl Run {
     pub(crate) fn edge_histories(&self, arm: char) -> impl Iterator<Item = &History<Edge>> {
         let of = self.edges.range((arm, String::new(), String::new())..);
         of.take_while(move |((a, ..), _)| *a == arm).map(|(_, samples)| samples)
+    }
+
+    /// `t`, or the end of an arm's load where that was a moment before: what is on its edges then is the audit's.
+    pub(crate) fn loaded_until(&self, arm: char, t: u64) -> u64 {
+        let t = self.sampled_until(t);
+        let end = self.position_at(arm, t).map(|position| position.start + self.length_ns());
+        end.filter(|end| *end < t && t - end <= STALE_NS).unwrap_or(t)
     }
 
     /// After a run's end nothing is sampled while it is judged: what was last stays visible.
@@ -204,6 +212,23 @@ mod tests {
         ]);
         assert_eq!((run.longest_queue_at('B', SECOND), run.longest_queue_at('A', SECOND)), (Some(7), None));
         assert_eq!(run.longest_queue_at('B', 4 * SECOND), None, "that was three seconds ago");
+    }
+
+    #[test]
+    fn after_the_load_an_edge_is_as_it_was_at_its_end() {
+        let plan = record::PhasePlan { name: "p".into(), start_ns: 0, length_ns: 10 * SECOND, measure: true };
+        let arms = vec![record::Arm { letter: 'B', ..record::Arm::default() }];
+        let mut run = Run::new(record::Header { arms, phases: vec![plan], ..record::Header::default() });
+        let phase = record::Phase { index: 0, name: "p".into(), round: 1, arms: "B".into() };
+        run.add(&Line { t: 0, entry: Entry::Phase(phase) });
+        for (second, tries) in [(9, 50.0), (11, 900.0)] {
+            let edge = Edge { actual_rps: tries, ..edge("gateway", "photo", 0) };
+            run.add(&Line { t: second * SECOND, entry: Entry::Edge(edge) });
+        }
+        let at = |t| run.edges_at('B', t).map(|edge| edge.actual_rps).collect::<Vec<_>>();
+        assert_eq!((at(9 * SECOND), at(12 * SECOND)), (vec![50.0], vec![50.0]), "900/s are the audit's");
+        assert!(at(20 * SECOND).is_empty(), "that was long ago");
+        assert_eq!(run.edge_between('B', "gateway", "photo", 0, 12 * SECOND).len(), 1);
     }
 
     #[test]

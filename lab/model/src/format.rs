@@ -234,6 +234,15 @@ pub fn clock(seconds: u64) -> String {
     }
 }
 
+/// About how long: `48 s`, `3 min`, `1.5 h`.
+pub fn about(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3_600.0),
+    }
+}
+
 /// Nanoseconds as a clock with `digits` (at most 3) decimals: `02:22.380`.
 pub fn clock_ns(ns: u64, digits: usize) -> String {
     let decimals = format!("{:03}", ns / 1_000_000 % 1_000);
@@ -249,6 +258,11 @@ pub fn load_clock(t: u64, load_start: u64, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stretch_of_time_has_two_digits_or_so() {
+        assert_eq!([48, 119, 150, 7_199, 7_200].map(about), ["48 s", "119 s", "3 min", "120 min", "2.0 h"]);
+    }
 
     #[test]
     fn values_keep_their_unit_and_no_data_is_a_dash() {

@@ -75,10 +75,10 @@ pub const TERMS: &[Term] = &[
         Neither,
         "requests followed through the components, put together by the lab",
     ),
-    term("user_latency", "user latency", "s", Lower, "from when a request was due to its end"),
+    term("user_latency", "user-perceived", "s", Lower, "from when a request was due to its end"),
     term(
         "trace_length",
-        "length",
+        "server-side",
         "s",
         Lower,
         "from when a request was sent to its end; its parts add up to it",
@@ -107,7 +107,6 @@ pub const TERMS: &[Term] = &[
         Higher,
         "distance of an expectation's value from its limit, in their unit; negative where it is beyond the limit",
     ),
-    term("prediction", "predicted", "", Neither, "the simulator's value for a row, and its error"),
 ];
 
 /// A class of a trace's time, as a term.

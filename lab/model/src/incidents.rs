@@ -32,7 +32,7 @@ impl Run {
     /// What is wrong in an arm at `t`, the worst first.
     pub fn symptoms_at(&self, arm: char, t: u64) -> Vec<Symptom> {
         symptoms(
-            self.sampled_until(t),
+            self.loaded_until(arm, t),
             self.edge_histories(arm).map(Vec::as_slice),
             self.process_histories(arm).map(|(_, samples)| samples.as_slice()),
         )

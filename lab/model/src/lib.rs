@@ -17,6 +17,7 @@
 //! - [`delays`]: what injected delays asked for, and what they took.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
 //!   time of all of them went.
+//! - [`startup`]: how a run gets ready, before its record begins.
 //! - [`outcome`]: expectations, scores, audits and the verdict. [`score_rows`]: parts below their total. [`contrasts`]: every
 //!   arm of a row against the base arm.
 //! - [`sweep`]: a run of many arms, a line for each.
@@ -58,6 +59,7 @@ pub mod series;
 pub mod shell;
 pub mod so_far;
 pub mod source;
+pub mod startup;
 pub mod sweep;
 pub mod totals;
 pub mod trace_seconds;

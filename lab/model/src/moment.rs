@@ -27,6 +27,15 @@ impl Position {
     }
 }
 
+/// Which go of the load it is, where arms have theirs one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnNumber {
+    /// From 1.
+    pub number: usize,
+    /// All of them: each arm has one a round.
+    pub of: usize,
+}
+
 impl Run {
     pub(crate) fn begin_phase(&mut self, phase: &Phase, t: u64) {
         self.phases.push((t, phase.clone()));
@@ -55,6 +64,34 @@ impl Run {
         let at = (t - block.start).min(self.length_ns());
         let index = self.header.phases.iter().rposition(|phase| phase.start_ns <= at)?;
         Some((at, index))
+    }
+
+    /// Which turn it is at `t`; `None` before the first, and where all arms run at the same time.
+    pub fn turn_at(&self, t: u64) -> Option<TurnNumber> {
+        let turn = self.turn(t)?;
+        (turn.of > 1).then_some(turn)
+    }
+
+    /// About how long the load still takes at `t`, ns: the rest of this turn, and for each to come as long as one took
+    /// so far, its start included. `None` before the load.
+    pub fn time_left_at(&self, t: u64) -> Option<u64> {
+        let turn = self.turn(t)?;
+        let (first, this) = (self.blocks.first()?.start, self.blocks.get(turn.number - 1)?.start);
+        let rest = self.length_ns().saturating_sub(t.saturating_sub(this));
+        let over = (turn.number - 1) as u64;
+        let each = this.saturating_sub(first).checked_div(over).unwrap_or(self.length_ns());
+        Some(rest + each * (turn.of.saturating_sub(turn.number)) as u64)
+    }
+
+    fn turn(&self, t: u64) -> Option<TurnNumber> {
+        let number = self.blocks.iter().rposition(|block| block.start <= t)? + 1;
+        let arms = self.header.arms.len();
+        let at_once = match self.blocks[number - 1].arms.chars().count() {
+            0 => arms,
+            some => some,
+        };
+        let of = arms.div_ceil(at_once.max(1)) * self.header.rounds.max(1) as usize;
+        Some(TurnNumber { number, of })
     }
 
     /// Index of the phase an arm is in at `t`; after its load it stays in the last. `None` before its first load.
@@ -104,5 +141,43 @@ impl Run {
     /// How long ago `t` is, seconds.
     pub fn behind(&self, t: u64) -> f64 {
         seconds_of(self.now.saturating_sub(t))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Arm, Entry, Header, Line};
+
+    use super::*;
+
+    /// Arms of a run whose load takes 10 s; phases as they begin: round, arms, second.
+    fn run(letters: &[char], rounds: u32, begun: &[(u32, &str, u64)]) -> Run {
+        let arm = |letter: &char| Arm { letter: *letter, ..Arm::default() };
+        let plan = PhasePlan { name: "p".into(), start_ns: 0, length_ns: 10 * SECOND, measure: true };
+        let arms = letters.iter().map(arm).collect();
+        let mut run = Run::new(Header { arms, rounds, phases: vec![plan], ..Header::default() });
+        for (round, arms, second) in begun {
+            let phase = Phase { index: 0, name: "p".into(), round: *round, arms: (*arms).into() };
+            run.add(&Line { t: second * SECOND, entry: Entry::Phase(phase) });
+        }
+        run
+    }
+
+    #[test]
+    fn arms_that_take_turns_have_one_a_round() {
+        let run = run(&['A', 'B', 'C'], 3, &[(1, "A", 0), (1, "B", 12), (1, "C", 24)]);
+        assert_eq!(run.turn_at(13 * SECOND), Some(TurnNumber { number: 2, of: 9 }));
+        // 9 s of this turn, and seven turns of 12 s.
+        assert_eq!(run.time_left_at(13 * SECOND), Some((9 + 7 * 12) * SECOND));
+        assert_eq!(run.time_left_at(0), Some((10 + 8 * 10) * SECOND), "no turn is over: a load's length each");
+        assert_eq!(run.time_left_at(30 * SECOND), Some((4 + 6 * 12) * SECOND));
+    }
+
+    #[test]
+    fn side_by_side_there_are_no_turns() {
+        let run = run(&['A', 'B'], 1, &[(1, "AB", 3)]);
+        assert_eq!((run.turn_at(4 * SECOND), run.time_left_at(4 * SECOND)), (None, Some(9 * SECOND)));
+        assert_eq!(run.time_left_at(2 * SECOND), None, "the load has not begun");
+        assert_eq!(run.time_left_at(60 * SECOND), Some(0));
     }
 }

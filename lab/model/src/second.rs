@@ -54,6 +54,11 @@ impl Second {
         error_ratio(self.failed, self.offered)
     }
 
+    /// Whether arrivals were due and none was answered ok: late answers can no longer change it.
+    pub fn has_no_success(&self) -> bool {
+        self.closed && self.offered > 0 && self.windows().all(|window| window.ok == 0)
+    }
+
     /// Journeys that ended in it; `None` where a window does not say.
     pub(crate) fn finished(&self) -> Option<u64> {
         self.windows().map(|window| window.finished).sum()

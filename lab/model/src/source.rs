@@ -10,6 +10,7 @@ use std::vec;
 use record::Line;
 
 use crate::run::Run;
+use crate::startup::Startup;
 
 /// Lines folded at once at most: between two batches a view draws and hears keys.
 const MAX_BATCH: usize = 4_096;
@@ -33,6 +34,11 @@ pub trait Source {
     /// Waits for the next line and adds it, without bringing percentiles up to date: [`Run::settle`] does. Never
     /// [`Progress::Waiting`].
     fn step(&mut self, run: &mut Run) -> Progress;
+
+    /// How the run gets ready, where that has changed since it was last asked for; `None` of a run that began elsewhere.
+    fn startup(&mut self) -> Option<Startup> {
+        None
+    }
 
     /// What the record has between two moments, for a view of seconds that the run no longer keeps in detail; `None`
     /// where there is no record to read back from.

@@ -39,6 +39,20 @@ pub fn user_latency_seconds(trace: &Trace) -> f64 {
     crate::seconds_of(trace.user_latency)
 }
 
+/// Where Jaeger's own page listens.
+const JAEGER_PORT: u16 = 16_686;
+
+/// Why a trace has no page in Jaeger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotInJaeger {
+    /// The run knew no collector but the lab's.
+    #[error("spans of this run were sent to no collector: OTEL_EXPORTER_OTLP_ENDPOINT was not set")]
+    NoCollector,
+    /// The collector took nothing.
+    #[error("the collector took no span of this run")]
+    NothingTaken,
+}
+
 /// A part of a request's time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeShare<'a> {
@@ -102,6 +116,31 @@ pub struct Parts {
 }
 
 impl Run {
+    /// Where a trace is in Jaeger: its own page, on the host of the collector that spans were sent on to.
+    ///
+    /// # Errors
+    /// When no span was sent on.
+    pub fn jaeger_address(&self, trace: &Trace) -> Result<String, NotInJaeger> {
+        let host = self.jaeger_host()?;
+        Ok(format!("http://{host}:{JAEGER_PORT}/trace/{}", trace.trace_id))
+    }
+
+    /// Whether traces can be looked up in Jaeger.
+    pub fn is_in_jaeger(&self) -> bool {
+        self.jaeger_host().is_ok()
+    }
+
+    fn jaeger_host(&self) -> Result<&str, NotInJaeger> {
+        let sent = self.end.as_ref().map(|end| end.tracing.forwarded);
+        match (self.header.collector.as_deref(), sent) {
+            (Some(_), Some(0)) => Err(NotInJaeger::NothingTaken),
+            (Some(address), _) => Ok(address.rsplit_once(':').map_or(address, |(host, _)| host)),
+            // Older records name no collector.
+            (None, Some(sent)) if sent > 0 => Ok("127.0.0.1"),
+            (None, _) => Err(NotInJaeger::NoCollector),
+        }
+    }
+
     /// Kept requests of the whole run: the slowest of their kind and the failed, slowest first.
     pub fn traces(&self) -> Vec<&Arc<Trace>> {
         self.traces_until(u64::MAX)
@@ -284,6 +323,25 @@ mod tests {
             clipped: 0,
             orphans: 0,
         }
+    }
+
+    #[test]
+    fn a_trace_is_in_jaeger_only_where_spans_were_sent_on() {
+        let trace = Trace { trace_id: "ab".into(), ..empty() };
+        let mut run = Run::default();
+        assert_eq!(run.jaeger_address(&trace), Err(NotInJaeger::NoCollector));
+        assert!(!run.is_in_jaeger());
+        run.header.collector = Some("10.0.0.7:4317".into());
+        assert_eq!(run.jaeger_address(&trace).as_deref(), Ok("http://10.0.0.7:16686/trace/ab"));
+        run.end = Some(record::End::default());
+        assert_eq!(run.jaeger_address(&trace), Err(NotInJaeger::NothingTaken), "the end counts what was sent");
+        // Records from before name no collector and count all the same.
+        run.header.collector = None;
+        run.end = Some(record::End {
+            tracing: record::Tracing { forwarded: 3, ..record::Tracing::default() },
+            ..record::End::default()
+        });
+        assert_eq!(run.jaeger_address(&trace).as_deref(), Ok("http://127.0.0.1:16686/trace/ab"));
     }
 
     #[test]

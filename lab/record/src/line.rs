@@ -63,7 +63,7 @@ pub enum Entry {
 }
 
 /// One deployment being compared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arm {
     /// `A`, `B`, ...: how views call it.
     pub letter: char,
@@ -249,6 +249,10 @@ pub struct Header {
     pub ready_ms: u64,
     /// Telemetry level in words.
     pub telemetry: String,
+    /// Host and port of the user's collector, which spans are sent on to; absent where there is none, and in records that
+    /// do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collector: Option<String>,
     /// Memory all processes of an arm may hold together, bytes.
     #[serde(default)]
     pub budget_memory: Option<u64>,

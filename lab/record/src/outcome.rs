@@ -146,7 +146,7 @@ pub struct Audit {
 }
 
 /// Last line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Verdict of the run; `None` when interrupted.
     pub verdict: Option<Verdict>,

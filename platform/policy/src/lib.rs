@@ -1,4 +1,4 @@
-//! Policies without a clock, IO or global randomness: the live services and the simulator drive the same structs.
+//! Policies without a clock, IO or global randomness.
 //!
 //! - [`edge`]: the policy of an edge as a scenario writes it. Start here.
 //! - [`retry`], [`budget`]: whether a failed try is made again, and what pays for it.

@@ -1,4 +1,4 @@
-//! What happened, the prediction, how to reproduce the run; the data for programs, and what each word means.
+//! What happened, how to reproduce the run; the data for programs, and what each word means.
 
 use model::Run;
 use model::format::load_clock;
@@ -69,12 +69,6 @@ impl Page<'_> {
                 self.quiet(&format!("{} in between are in the record only.", all - MOST_EVENTS));
             }
         }
-        self.close();
-    }
-
-    pub(super) fn prediction(&mut self) {
-        self.open("Prediction");
-        self.quiet("No prediction: Cleave has no simulator yet, and every number of this page was measured.");
         self.close();
     }
 

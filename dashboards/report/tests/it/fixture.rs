@@ -96,6 +96,7 @@ fn header() -> Header {
         load_start_ns: SECOND,
         ready_ms: 100,
         telemetry: "sampled".into(),
+        collector: None,
         budget_memory: None,
         closed: false,
         popularity: (0.8, 1.0),

@@ -119,7 +119,6 @@ fn a_page_holds_every_section_in_its_order() {
         "<h2>Journeys",
         "<h2>Edges",
         "<h2>Events",
-        "<h2>Prediction",
         "<h2>Reproduce",
         "<h2>Glossary",
         "id=\"run\"",

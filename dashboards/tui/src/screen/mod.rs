@@ -43,7 +43,8 @@ pub struct Exit {
     pub run: Run,
 }
 
-/// Shows the run on the terminal until the source ends or the user leaves.
+/// Shows the run on the terminal until the user leaves; a run that closes its screen, or whose source ends before the run
+/// does, until then.
 /// `request` carries out what the user requests and answers with a status line, if any.
 /// Needs a thread of its own; standard input and output must be a terminal.
 ///
@@ -95,12 +96,12 @@ impl Screen<'_> {
         // A signal or a panic elsewhere gives the terminal back: then nothing more is drawn on it.
         while is_taken() {
             let (progress, mut commands) = advance(&mut self.state, source);
-            let ended = progress == Progress::Ended;
+            let closes = progress == Progress::Ended && !self.state.stays(self.options.closes);
             // Waits for a key, no longer than the next frame may come, then takes every key there is before drawing once.
             // With nothing to draw that is a whole frame's length: an idle screen wakes ten times a second.
             self.dirty |= commands.contains(&Cmd::Draw);
             let since = drawn.map(|drawn| runtime::clock::now().saturating_duration_since(drawn));
-            let mut patience = patience(self.dirty, since, ended);
+            let mut patience = patience(self.dirty, since, closes);
             while event::poll(patience)? {
                 patience = DRAIN;
                 if let Some(msg) = message_of(event::read()?, &mut wheel) {
@@ -119,7 +120,7 @@ impl Screen<'_> {
             if self.signals.woken.swap(false, Ordering::SeqCst) {
                 self.come_back()?;
             }
-            if ended {
+            if closes {
                 return Ok(());
             }
             let now = runtime::clock::now();
@@ -135,7 +136,8 @@ impl Screen<'_> {
                 drawn = Some(now);
             }
         }
-        self.detached = true;
+        // What is over needs no other view.
+        self.detached = self.state.run.end.is_none();
         Ok(())
     }
 
@@ -196,9 +198,9 @@ impl Screen<'_> {
 }
 
 /// How long a key is waited for, with something to draw or without, so long after the last frame.
-fn patience(dirty: bool, since: Option<Duration>, ended: bool) -> Duration {
+fn patience(dirty: bool, since: Option<Duration>, closes: bool) -> Duration {
     match (dirty, since) {
-        _ if ended => Duration::ZERO,
+        _ if closes => Duration::ZERO,
         (false, _) => FRAME,
         (true, since) => since.map_or(Duration::ZERO, |since| FRAME.saturating_sub(since)),
     }

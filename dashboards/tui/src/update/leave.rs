@@ -12,7 +12,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Cmd> {
             vec![Cmd::Draw]
         }
         Action::Detach => vec![Cmd::Leave(true)],
-        Action::Interrupt if !state.guest => {
+        Action::Interrupt if !state.guest && state.run.end.is_none() => {
             let again = std::mem::replace(&mut state.interrupted, true);
             match again {
                 true => vec![quit(Quit::AtOnce), Cmd::Leave(false)],
@@ -21,7 +21,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Cmd> {
             }
         }
         Action::Abort => vec![quit(Quit::InOrder), Cmd::Leave(false)],
-        // A run of another program, or one that is ending anyway, goes on.
+        // A run of another program, or one that is ending anyway, goes on; one that has ended has its exit code.
         _ => vec![Cmd::Leave(false)],
     }
 }

@@ -11,6 +11,7 @@ mod rows;
 mod time;
 
 use crossterm::event::{KeyCode, KeyModifiers};
+use model::Run;
 use model::source::{Progress, Source};
 
 use crate::keymap::{self, Action};
@@ -84,12 +85,21 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Cmd> {
 
 /// Adds what a source has to the run; returns what it had, and what is to be done.
 pub fn advance(state: &mut State, source: &mut dyn Source) -> (Progress, Vec<Cmd>) {
-    let before = state.run.now / SECOND;
+    let shown = |run: &Run| (run.now / SECOND, run.end.is_some());
+    let before = shown(&state.run);
+    let startup = source.startup();
     let progress = source.advance(&mut state.run);
     // Paused, only the distance to now changes, which is shown in seconds.
-    let is_visible = state.cursor.is_none() || state.run.now / SECOND != before;
-    let commands = if progress == Progress::Advanced && is_visible { vec![Cmd::Draw] } else { Vec::new() };
-    (progress, commands)
+    let is_visible = state.cursor.is_none() || shown(&state.run) != before;
+    let is_changed = (progress == Progress::Advanced && is_visible) || startup.is_some();
+    if let Some(startup) = startup {
+        state.startup = startup;
+    }
+    // How to leave a run is no question any more when it has ended.
+    if state.overlay == Overlay::Leave && state.is_over() {
+        state.overlay = Overlay::Nothing;
+    }
+    (progress, if is_changed { vec![Cmd::Draw] } else { Vec::new() })
 }
 
 /// Reads back from the record what the moment shown needs; returns what is to be done.
@@ -172,17 +182,21 @@ fn solo(state: &mut State) {
     };
 }
 
-/// Where Jaeger's own page listens by default.
-const JAEGER: &str = "http://127.0.0.1:16686/trace";
-
 fn jaeger(state: &mut State) -> Vec<Cmd> {
     let Some(trace) = view::chosen_trace(state) else {
         state.status = "no request is chosen".into();
         return vec![Cmd::Draw];
     };
-    let address = format!("{JAEGER}/{}", trace.trace_id);
-    state.status.clone_from(&address);
-    vec![Cmd::Copy(address), Cmd::Draw]
+    match state.run.jaeger_address(&trace) {
+        Ok(address) => {
+            state.status.clone_from(&address);
+            vec![Cmd::Copy(address), Cmd::Draw]
+        }
+        Err(reason) => {
+            state.status = reason.to_string();
+            vec![Cmd::Draw]
+        }
+    }
 }
 
 /// Speeds a record is replayed at, and what `--speed` takes.

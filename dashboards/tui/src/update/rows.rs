@@ -78,7 +78,6 @@ fn open(state: &mut State) {
                 list.open = some;
             }
         }
-        Tab::Predict => {}
     }
 }
 

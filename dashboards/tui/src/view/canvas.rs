@@ -72,11 +72,15 @@ fn braille(bits: u8) -> char {
     char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' ')
 }
 
-/// A cell in ASCII: the line's own letter, so that two lines differ without colour.
+/// A cell in ASCII: the line's own letter, so that two lines differ without colour, and a thin one where it is dotted.
 fn ascii(bits: u8, role: Role) -> char {
+    let is_dotted = bits.count_ones() == 1;
     match role {
+        Role::Median if is_dotted => ',',
         Role::Median => '.',
+        Role::Tail if is_dotted => '+',
         Role::Tail => '#',
+        Role::FarTail if is_dotted => '\'',
         Role::FarTail => '^',
         _ if bits.count_ones() > 4 => '|',
         _ => '-',

@@ -63,6 +63,7 @@ fn hint(state: &State, binding: &Binding) -> &'static str {
         Action::Solo if state.solo == Solo::First => "other arm",
         Action::Solo if state.solo == Solo::Other => "both arms",
         Action::Pace(_) if state.pace.is_none() => "",
+        Action::Jaeger if !state.run.is_in_jaeger() => "",
         Action::Open if state.tab == Tab::Live && state.live.alone => "all panels",
         Action::Close if is_in(state) => "back",
         Action::Scale if state.live.other_scale => "own scale",

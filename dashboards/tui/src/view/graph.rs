@@ -112,7 +112,7 @@ pub(super) const fn breaker(edge: &Edge) -> (&'static str, Role) {
     }
 }
 
-/// A process's state as a sign: up, on its way, down.
+/// A process's state as a sign: up, starting or paused, down.
 pub(super) fn process_sign(theme: &Theme, proc: &Proc) -> (&'static str, Role) {
     let (sign, ascii, role) = match proc.state.as_str() {
         "up" => ("●", "*", Role::Good),

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use crate::state::State;
 use crate::style::Role;
-use crate::text::{NO_DATA, clock, count, cut, ms, name_of, percent, width};
+use crate::text::{NO_DATA, about, clock, count, cut, ms, name_of, percent, width};
 use model::SECOND;
 use model::so_far::Lag;
 
@@ -18,7 +18,7 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     let (at, index) = state.run.progress_at(state.at()).unwrap_or((0, 0));
     let length = state.run.length_ns().max(1);
     let phase = header.phases.get(index).map_or("", |phase| phase.name.as_str()).to_uppercase();
-    let (status, status_role) = status(state);
+    let (status, status_role) = status(state, area.width);
     let times = format!("{}/{}", clock(at / SECOND), clock(length / SECOND));
 
     let mut left = vec![Piece::raw(" ")];
@@ -102,8 +102,12 @@ pub(super) fn caveats(state: &State, room: u16) -> Vec<Vec<Piece<'static>>> {
         groups.push(vec![Piece::raw(format!("{first} and {other} of {}", header.arms.len()))]);
     }
     let place = shown.and_then(|(first, _)| state.run.position_at(first, state.at()));
-    if let Some(place) = place.filter(|_| header.rounds > 1) {
-        groups.push(vec![Piece::raw(format!("round {}/{}", place.round, header.rounds))]);
+    if let Some(turn) = state.run.turn_at(state.at()) {
+        let round = place.filter(|_| header.rounds > 1);
+        let round = round.map_or_else(String::new, |at| format!("round {}/{}, ", at.round, header.rounds));
+        let left = state.run.time_left_at(state.at()).filter(|_| state.run.end.is_none());
+        let left = left.map_or_else(String::new, |ns| format!(", {} left", about(ns.div_ceil(SECOND))));
+        groups.push(vec![Piece::raw(format!("{round}arm {} of {}{left}", turn.number, turn.of))]);
     }
     let stall = state.detail().host_at(state.at()).and_then(model::host::stall_share);
     groups.push(vec![dim_of(format!("CPU {} ", name_of("cpu_stall"))), Piece::raw(percent(stall))]);
@@ -111,7 +115,10 @@ pub(super) fn caveats(state: &State, room: u16) -> Vec<Vec<Piece<'static>>> {
     groups
 }
 
-fn status(state: &State) -> (String, Role) {
+/// From this width on the header has room for what a key does.
+const ROOM_FOR_KEYS: u16 = 60;
+
+fn status(state: &State, width: u16) -> (String, Role) {
     let theme = &state.theme;
     // Doubtful figures are marked at every width.
     let doubt = if state.run.lag_at(state.at()).is_behind { "! " } else { "" };
@@ -122,11 +129,16 @@ fn status(state: &State) -> (String, Role) {
             (format!("{} PAUSED -{behind:.1}s", theme.either("‖", "=")), Role::Warn)
         }
         (None, Some(_)) => {
-            (format!("{} ENDED {}", theme.either("■", "#"), state.run.verdict()), Role::Strong)
+            let key = if width >= ROOM_FOR_KEYS { ", q leaves" } else { "" };
+            (format!("{} ENDED {}{key}", theme.either("■", "#"), state.run.verdict()), Role::Strong)
         }
         (None, None) if state.interrupted => (format!("{} ENDING", theme.either("■", "#")), Role::Warn),
         (None, None) if state.pace.is_some() => {
             (format!("{} REPLAY{pace}", theme.either("●", "*")), Role::Good)
+        }
+        // What an arm costs at rest is measured before its load.
+        (None, None) if state.run.progress_at(state.run.now).is_none() => {
+            (format!("{} AT REST", theme.either("◐", "~")), Role::Good)
         }
         (None, None) => (format!("{} LIVE", theme.either("●", "*")), Role::Good),
     };

@@ -1,7 +1,7 @@
 //! The screen as a pure function of the state: one file or folder a tab.
 //!
-//! - [`live`], [`map`], [`score`], [`traces`], [`procs`], [`events`], [`predict`]: the tabs.
-//! - [`header`], [`tabs`], [`footer`]: the rows around them. [`help`], [`leave`]: what lies over them.
+//! - [`live`], [`map`], [`score`], [`traces`], [`procs`], [`events`]: the tabs.
+//! - [`startup`]: before there is anything for them. [`header`], [`tabs`], [`footer`]: the rows around them. [`help`], [`leave`]: what lies over them.
 //! - [`page`]: what is drawn on, and what answers to a click. [`table`], [`graph`], [`canvas`], [`frame`]: parts.
 //!
 //! What keys need to know of a screen (how many rows a list has, which one is chosen) is found here too, so that
@@ -18,9 +18,9 @@ mod leave;
 mod live;
 mod map;
 mod page;
-mod predict;
 mod procs;
 mod score;
+mod startup;
 mod table;
 mod tabs;
 mod traces;
@@ -60,7 +60,7 @@ fn draw(state: &State, area: Rect, page: &mut Page) {
     }
     page.set_style(area, state.theme.style(Role::Text));
     if !state.run.has_begun() || state.shown().is_none() {
-        put(page, area.x, area.y, " cleave: waiting for the run to begin", state.theme.style(Role::Text));
+        startup::draw(state, area, page);
     } else if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         header::one_line(state, area, page);
     } else {
@@ -89,7 +89,6 @@ fn body(state: &State, area: Rect, page: &mut Page) {
         Tab::Traces => traces::draw(state, area, page),
         Tab::Procs => procs::draw(state, area, page),
         Tab::Events => events::draw(state, area, page),
-        Tab::Predict => predict::draw(state, area, page),
     }
 }
 
@@ -137,7 +136,7 @@ pub(crate) fn focused_text(state: &State) -> String {
 /// Rows that can be chosen.
 pub(crate) fn count(state: &State) -> usize {
     match state.tab {
-        Tab::Live | Tab::Predict => 0,
+        Tab::Live => 0,
         Tab::Map => map::count(state),
         Tab::Score => score::count(state),
         Tab::Traces => traces::rows(state).len(),

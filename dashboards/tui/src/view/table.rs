@@ -16,7 +16,7 @@ pub(crate) struct Column {
     pub term: Option<&'static str>,
     /// What stands over words.
     words: &'static str,
-    /// Cells it takes; what is left goes to the one that grows.
+    /// Cells it takes; the one that grows has the first of those that are left.
     cells: usize,
     grows: bool,
     right: bool,
@@ -40,7 +40,7 @@ impl Column {
         Self { term: None, words: head, cells, grows: false, right: true, rank }
     }
 
-    /// Words that take what is left, `cells` at least.
+    /// Words that take what the longest needs, `cells` at least.
     pub(super) const fn rest(head: &'static str, cells: usize) -> Self {
         Self { term: None, words: head, cells, grows: true, right: false, rank: 0 }
     }
@@ -112,12 +112,28 @@ impl Table<'_> {
             shown.retain(|i| *i != least);
         }
         let mut spare = room.saturating_sub(taken(&shown));
-        let widths = shown.iter().map(|i| {
-            let column = &self.columns[*i];
-            let cells = column.cells + if column.grows { std::mem::take(&mut spare) } else { 0 };
-            (*i, cells)
+        let mut widths: Vec<(usize, usize)> = shown.iter().map(|i| (*i, self.columns[*i].cells)).collect();
+        // No column is wider than what it holds: figures stand beside what they are of, and the rest of a wide screen is blank.
+        for grows in [true, false] {
+            for (i, cells) in widths.iter_mut().filter(|(i, _)| self.columns[*i].grows == grows) {
+                let more = self.widest(*i).saturating_sub(*cells).min(spare);
+                *cells += more;
+                spare -= more;
+            }
+        }
+        widths
+    }
+
+    /// Cells of a column's longest words; figures have the room they need.
+    fn widest(&self, column: usize) -> usize {
+        if self.columns[column].right {
+            return 0;
+        }
+        let cells = self.rows.iter().filter_map(|row| match row {
+            Row::Cells(cells) => cells.get(column).map(|(text, _)| width(text)),
+            Row::Text(..) => None,
         });
-        widths.collect()
+        cells.max().unwrap_or(0)
     }
 
     /// Heads in the first row, rows below it; returns how many columns found no room.

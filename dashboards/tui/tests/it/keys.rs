@@ -169,7 +169,7 @@ fn tabs_are_reached_by_number_and_in_turn() {
     press(&mut state, KeyCode::Tab);
     assert_eq!(state.tab, Tab::Live, "after the last comes the first");
     update(&mut state, Msg::Key(KeyCode::BackTab, KeyModifiers::SHIFT));
-    assert_eq!(state.tab, Tab::Predict);
+    assert_eq!(state.tab, Tab::Events);
 }
 
 #[test]
@@ -216,6 +216,15 @@ fn from_an_edge_to_its_slow_requests_and_to_jaeger() {
     assert_eq!((state.tab, state.traces.list.filter.as_str()), (Tab::Traces, "follower"));
     let screen = text(&drawn(&state, 120, 40));
     assert!(screen.contains("home-feed") && !screen.contains("view-photo"), "{screen}");
+    assert_eq!(press(&mut state, KeyCode::Char('o')), [Cmd::Draw], "no span was sent anywhere");
+    assert!(state.status.contains("OTEL_EXPORTER_OTLP_ENDPOINT was not set"), "{}", state.status);
+    assert!(!text(&drawn(&state, 200, 40)).contains("o Jaeger"), "nor is it offered");
+    state.run.header.collector = Some("127.0.0.1:4317".into());
+    press(&mut state, KeyCode::Char('o'));
+    assert_eq!(state.status, "the collector took no span of this run");
+    if let Some(end) = &mut state.run.end {
+        end.tracing.forwarded = 9;
+    }
     let commands = press(&mut state, KeyCode::Char('o'));
     let address = format!("http://127.0.0.1:16686/trace/{:031x}b", 3_031);
     assert_eq!(commands, [Cmd::Copy(address.clone()), Cmd::Draw]);
@@ -290,6 +299,27 @@ fn leaving_a_live_run_asks_what_to_do_with_it() {
         [Cmd::Leave(false)],
         "another user's run is left alone"
     );
+}
+
+#[test]
+fn a_run_that_has_ended_is_left_at_once_and_stays_until_then() {
+    let mut state = after(fixture::until(5));
+    press(&mut state, KeyCode::Char('q'));
+    assert!(!state.stays(false), "it goes on");
+    take(&mut state, fixture::lines());
+    assert_eq!(state.overlay, Overlay::Nothing, "how to leave the run is no question any more");
+    let header = |state: &State| text(&drawn(state, 80, 24)).lines().next().map(str::to_owned);
+    assert!(header(&state).is_some_and(|row| row.ends_with("ENDED fail, q leaves")), "{:?}", header(&state));
+    assert_eq!((state.stays(false), state.stays(true)), (true, false));
+    press(&mut state, KeyCode::Char(' '));
+    assert!(state.stays(true), "a paused view is being read");
+    press(&mut state, KeyCode::Char('g'));
+    assert!(!state.stays(true));
+    let interrupt = update(&mut state, Msg::Key(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    assert_eq!(interrupt, [Cmd::Leave(false)], "there is nothing to interrupt: its exit code is the run's");
+    assert_eq!(press(&mut state, KeyCode::Char('q')), [Cmd::Leave(false)]);
+    let interrupted = State { interrupted: true, ..after(fixture::lines()) };
+    assert!(!interrupted.stays(false), "the user has ended it");
 }
 
 #[test]

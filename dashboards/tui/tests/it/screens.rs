@@ -1,11 +1,12 @@
 //! Every tab at every size, as text and as the roles of its cells; and what a screen must show whatever it looks like.
 
 use crossterm::event::{KeyCode, KeyModifiers};
+use model::startup::Startup;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use record::Entry;
 use tui::state::{Metric, Overlay, State};
-use tui::style::{ColorScheme, Palette, Role, Theme};
+use tui::style::{ColorScheme, Palette, Role};
 use tui::tab::Tab;
 use tui::update::{Msg, update};
 
@@ -76,11 +77,6 @@ fn events() {
     tab(Tab::Events);
 }
 
-#[test]
-fn predict() {
-    tab(Tab::Predict);
-}
-
 /// Enter on what is chosen: a trace and its twin, an edge, the answer, a score, an expectation, a chart alone.
 #[test]
 fn opened() {
@@ -110,6 +106,165 @@ fn opened() {
     insta::assert_snapshot!("opened_edge_80x24", both(&state, 80, 24));
     press(&mut state, &[KeyCode::Char('1'), KeyCode::Char('c'), KeyCode::Enter]);
     insta::assert_snapshot!("opened_chart_80x24", both(&state, 80, 24));
+}
+
+/// A run of which nothing is known but how it gets ready.
+fn starting() -> State {
+    let about = |text: &str| text.to_owned();
+    let mut startup = Startup::new(
+        "first-look",
+        42,
+        [
+            ("data", about("users, photos and their history, from seed 42")),
+            ("A mono", about("its processes start")),
+            ("B micro", about("its processes start")),
+            ("generator", about("tries every journey on every arm")),
+        ],
+    );
+    startup.finish("data", "laid for 2 arms", 0.412);
+    startup.finish("A mono", "serves with 1 process", 0.052);
+    startup.begin("B micro", "7 processes to start");
+    State { startup, ..after(Vec::new()) }
+}
+
+#[test]
+fn a_start_shows_what_is_done() {
+    let state = starting();
+    insta::assert_snapshot!("starting_80x24", both(&state, 80, 24));
+    let small = text(&drawn(&state, 60, 4));
+    assert!(small.contains("◐ B micro") && !small.contains("data"), "what is done goes first:\n{small}");
+    let mut ascii = state;
+    ascii.theme.ascii = true;
+    assert!(text(&drawn(&ascii, 80, 24)).is_ascii());
+    assert!(text(&drawn(&after(Vec::new()), 80, 24)).contains("waiting for the run to begin"));
+}
+
+/// The header is written two seconds before the load.
+#[test]
+fn before_the_load_arms_are_at_rest() {
+    let state = after(fixture::lines().into_iter().take(1).collect());
+    let screen = text(&drawn(&state, 120, 40));
+    assert!(screen.contains("AT REST") && screen.contains("at rest: the load begins"), "{screen}");
+    assert!(!screen.contains("LIVE"), "{screen}");
+}
+
+/// In turns: which, of how many, and how long it still takes.
+#[test]
+fn arms_in_turns_are_counted() {
+    let mut lines = fixture::until(31);
+    if let Entry::Header(header) = &mut lines[0].entry {
+        header.rounds = 3;
+    }
+    for line in &mut lines {
+        if let Entry::Phase(phase) = &mut line.entry {
+            phase.arms = "A".to_owned();
+        }
+    }
+    let screen = text(&drawn(&after(lines), 160, 50));
+    // 29 s of this turn and five turns of a minute.
+    assert!(screen.contains("round 1/3, arm 1 of 6, 5 min left"), "{screen}");
+    assert!(screen.contains("its turn has not come yet"), "B waits:\n{screen}");
+}
+
+/// Where every request fails there is no latency to draw, which must not look as if nothing had been asked.
+#[test]
+fn a_total_outage_is_called_what_it_is() {
+    let mut lines = fixture::until(43);
+    for line in &mut lines {
+        if let Entry::Window(window) = &mut line.entry
+            && window.arm == 'B'
+        {
+            window.errors = [("connect".to_owned(), window.offered)].into();
+            (window.ok, window.good, window.intended) = (0, 0, Default::default());
+        }
+    }
+    let mut state = after(lines);
+    for (width, height) in [(160, 50), (120, 40), (80, 24)] {
+        let screen = text(&drawn(&state, width, height));
+        let of_b: String = screen.lines().map(|row| row.chars().skip(usize::from(width) / 2).collect::<String>()).collect();
+        assert_eq!(of_b.matches("no successful requests").count(), 1, "{screen}");
+        assert!(of_b.contains("××××××"), "{screen}");
+    }
+    state.live.metric = Metric::Goodput;
+    assert!(!text(&drawn(&state, 120, 40)).contains("no successful"), "goodput has a line at zero");
+    let well = text(&drawn(&after(fixture::until(30)), 120, 40));
+    assert!(!well.contains("no successful"), "{well}");
+}
+
+/// A limit says which it is wherever lines run.
+#[test]
+fn limits_are_named_beside_the_lines() {
+    for second in (1..=60).step_by(7) {
+        let state = after(fixture::until(second));
+        for (width, height) in [(160, 50), (120, 40), (80, 24)] {
+            let screen = text(&drawn(&state, width, height));
+            assert_eq!(screen.matches("p99<150").count(), 2, "at {second} s, {width}x{height}:\n{screen}");
+        }
+    }
+}
+
+/// What is unsure is dotted in its own colour: two unsure lines still differ, and their names go with them.
+#[test]
+fn lines_keep_their_colours_where_samples_are_few() {
+    let shown = roles(&drawn(&after(fixture::until(31)), 120, 40));
+    let chart: String = shown.lines().skip(3).take(9).collect();
+    assert!(chart.contains('p') && chart.contains('q') && chart.contains('m'), "{shown}");
+    let dots = |role: char| chart.chars().filter(|c| *c == role).count();
+    assert!(dots('q') > 20, "p99.9 is drawn as itself, not only named: {shown}");
+}
+
+/// Frames are whole: no text runs over their sides.
+#[test]
+fn no_text_runs_over_a_frame() {
+    let mut state = after(fixture::lines());
+    let press = |state: &mut State, key| drop(update(state, Msg::Key(key, KeyModifiers::NONE)));
+    for (width, height) in SIZES.into_iter().chain([(200, 60), (119, 36), (130, 45)]) {
+        for tab in Tab::ALL {
+            for is_open in [false, true] {
+                (state.tab, state.size) = (tab, (width, height));
+                press(&mut state, KeyCode::Esc);
+                if is_open {
+                    press(&mut state, KeyCode::Enter);
+                }
+                let buffer = drawn(&state, width, height);
+                assert_eq!(broken_frames(&buffer), [""; 0], "{tab:?} at {width}x{height}:\n{}", text(&buffer));
+                state.cursor = None;
+            }
+        }
+    }
+}
+
+/// The sides of frames that hold something else, as sentences: from a corner down to the one below it.
+fn broken_frames(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    let mut broken = Vec::new();
+    let cells = (0..area.height).flat_map(|y| (0..area.width).map(move |x| (x, y)));
+    for (x, y) in cells {
+        let end = match buffer[(x, y)].symbol() {
+            "╭" => "╰",
+            "╮" => "╯",
+            _ => continue,
+        };
+        let below = (y + 1..area.height).find(|y| buffer[(x, *y)].symbol() != "│");
+        if below.is_none_or(|y| buffer[(x, y)].symbol() != end) {
+            broken.push(format!("the side at {x}, {y} ends at row {below:?}"));
+        }
+    }
+    broken
+}
+
+/// On a wide screen figures stand beside what they are of.
+#[test]
+fn names_and_figures_stand_together() {
+    let mut state = after(fixture::lines());
+    for (tab, row) in [(Tab::Map, "→ follower"), (Tab::Score, "requests on the wire per journey")] {
+        state.tab = tab;
+        let screen = text(&drawn(&state, 200, 60));
+        let line = screen.lines().find(|line| line.contains(row)).unwrap_or_default();
+        let rest = line.split(row).nth(1).unwrap_or_default();
+        let blank = rest.chars().take_while(|c| *c == ' ').count();
+        assert!(blank < 40, "{tab:?}: {blank} blanks behind a name:\n{screen}");
+    }
 }
 
 #[test]
@@ -295,15 +450,4 @@ fn without_colour_every_role_keeps_the_terminals() {
         let style = Palette::new(ColorScheme::Dark, true).style(role);
         assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
     }
-}
-
-#[test]
-fn no_prediction_is_hidden() {
-    let mut state = after(fixture::lines());
-    state.tab = Tab::Predict;
-    let screen = text(&drawn(&state, 120, 40));
-    assert!(screen.contains("This record holds no prediction"), "{screen}");
-    let body: String = screen.lines().skip(2).take(37).collect();
-    assert!(!body.chars().any(|c| c.is_ascii_digit()), "and no figure stands there:\n{screen}");
-    assert_eq!(state.theme, Theme { palette: Palette::numbered(), ascii: false });
 }

@@ -167,7 +167,6 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
         ("4", "requests kept"),
         ("5", "processes"),
         ("6", "8 events"),
-        ("7", "This record holds no prediction"),
         ("1", "service map"),
     ];
     for (key, shown) in tabs {
@@ -254,6 +253,22 @@ fn a_live_run_is_left_to_itself() {
     let text = String::from_utf8_lossy(&all.stdout).into_owned();
     assert!(text.contains("PHASE  steady"), "plain lines begin with what came before:\n{text}");
     terminal.given_back("d");
+}
+
+#[test]
+fn a_run_that_has_ended_stays_until_it_is_left() {
+    let Some(terminal) = terminal(80, 24) else { return };
+    starts(&terminal, "--live");
+    terminal.until("what to do", |screen| screen.contains("ENDED fail, q leaves"));
+    terminal.keys(&["["]);
+    terminal.until("pause at the last event", |screen| screen.contains("PAUSED"));
+    terminal.keys(&["q"]);
+    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.given_back("q after the end");
+    // No key is needed.
+    terminal.type_line(&format!("{} --fast --live --close", program()));
+    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.given_back("--close");
 }
 
 #[test]

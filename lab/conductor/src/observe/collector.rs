@@ -113,6 +113,14 @@ impl Collector {
         Tracing { forwarded, not_forwarded, ..self.shared.gatherer().counts() }
     }
 
+    /// Host and port of the user's collector, if there is one.
+    pub fn sends_on_to(&self) -> Option<String> {
+        let forwarder = self.shared.forwarder.as_ref()?;
+        // It was an address when the run began.
+        let (host, port) = telemetry::endpoint::address(&forwarder.endpoint).ok()?;
+        Some(format!("{host}:{port}"))
+    }
+
     /// A sentence where the user's collector did not take all spans: how many of them, and why.
     pub fn forwarding_loss(&self, tracing: &Tracing) -> Option<String> {
         let forwarder = self.shared.forwarder.as_ref().filter(|_| tracing.not_forwarded > 0)?;

@@ -20,7 +20,7 @@ use crate::run::header::{self, LoadStart};
 use crate::run::options::RunError;
 use crate::run::phases::{self, Phases};
 use crate::run::schedules::Schedules;
-use crate::run::session::RunSession;
+use crate::run::session::{GENERATOR_TASK, RunSession};
 use crate::run::states::{ArmStates, StateComparison, arm_states};
 use crate::run::stop::stop_reason;
 use crate::steps::context::StepContext;
@@ -57,8 +57,11 @@ impl Block<'_> {
         self.compare_initial_states().await;
         let load = session.plan().load(self.arms.iter().map(|arm| load_target(arm)).collect(), self.round);
         let environment = &session.environment;
+        session.begin_task(GENERATOR_TASK, "tries every journey on every arm");
+        let asked_at = clock::now();
         let mut generator =
             Generator::start(&environment.spawner, &environment.program, &load, &session.folder).await?;
+        session.finish_task(GENERATOR_TASK, "every journey was tried on every arm", asked_at);
         if session.is_interrupted() {
             return Err(RunError::Interrupted);
         }
@@ -72,7 +75,8 @@ impl Block<'_> {
         let now_ns = session.record.now();
         let load_start_ns = now_ns + lead_ns;
         if let Some(described) = described {
-            let start = LoadStart { schedules: self.schedules, ready_ms, load_start_ns, now_ns };
+            let collector = session.collector.as_ref().and_then(|collector| collector.sends_on_to());
+            let start = LoadStart { schedules: self.schedules, ready_ms, load_start_ns, now_ns, collector };
             self.append_header(described, &start);
         }
         let mismatch = self.schedules.mismatch(self.round, &generator.digest);

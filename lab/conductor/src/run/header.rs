@@ -25,6 +25,8 @@ pub(crate) struct LoadStart<'a> {
     pub load_start_ns: u64,
     /// Now, ns of the run.
     pub now_ns: u64,
+    /// Host and port of the user's collector, which spans are sent on to.
+    pub collector: Option<String>,
 }
 
 /// The record's first line.
@@ -62,6 +64,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         load_start_ns: start.load_start_ns,
         ready_ms: start.ready_ms,
         telemetry: telemetry_level(scenario.telemetry).to_string(),
+        collector: start.collector.clone(),
         budget_memory: scenario.budget.memory.map(|memory| memory.get()),
         closed: scenario.load.model == Model::Closed,
         popularity: (scenario.load.popularity.reader, scenario.load.popularity.photo),

@@ -30,10 +30,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
+use model::startup::Startup;
 use record::EventKind;
 use runtime::Tasks;
 use scorecard::Circumstances;
 use telemetry::Level;
+use tokio::sync::watch;
 
 pub use self::options::{Interrupts, RunError, RunOptions, RunOutcome};
 use self::secrets::RunSecrets;
@@ -59,6 +61,7 @@ pub struct Run {
     /// The user's collector.
     otlp: Option<String>,
     interrupts: Interrupts,
+    startup: watch::Sender<Startup>,
 }
 
 impl Run {
@@ -107,12 +110,17 @@ impl Run {
         let path = folder.join("run.jsonl");
         let writer = record::Writer::create(&path).map_err(failed(&path))?;
         let record = RecordWriter::new(options.started_at, writer);
-        Ok(Self { options, id, folder, record, otlp, interrupts })
+        Ok(Self { options, id, folder, record, otlp, interrupts, startup: watch::Sender::default() })
     }
 
     /// The run's record, to subscribe to.
     pub fn record(&self) -> &RecordWriter {
         &self.record
+    }
+
+    /// How far the run is before its record begins.
+    pub fn startup(&self) -> watch::Receiver<Startup> {
+        self.startup.subscribe()
     }
 
     /// The run's folder.
@@ -162,6 +170,7 @@ impl Run {
             collector,
             step_log: StepLog::default(),
             notes: Mutex::new(Circumstances::default()),
+            startup: self.startup,
         });
         let result = tokio::select! {
             result = stage.execute() => result,

@@ -44,16 +44,25 @@ impl RunPlan<'_> {
 
     /// The arms asked for, in the order asked for: the first is A. `probes` are the requests that each must answer.
     pub fn arms(&self, probes: &[String]) -> Result<Vec<PlannedArm>, RunError> {
-        let scenario = self.scenario();
-        let chosen: Vec<&scenario::Arm> = if self.options.arms.is_empty() {
-            scenario.default_arms().collect()
-        } else {
-            let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
-            self.options.arms.iter().filter_map(find).collect()
-        };
+        let (scenario, chosen) = (self.scenario(), self.chosen());
         let workers = equal_workers(scenario, chosen.iter().copied());
         let planned = |(index, arm)| self.arm(arm_letter(index), arm, workers, probes);
         chosen.into_iter().enumerate().map(planned).collect()
+    }
+
+    /// The arms asked for, by letter and name.
+    pub fn names(&self) -> Vec<String> {
+        let name = |(index, arm): (usize, &scenario::Arm)| task_of(arm_letter(index), &arm.name);
+        self.chosen().into_iter().enumerate().map(name).collect()
+    }
+
+    fn chosen(&self) -> Vec<&scenario::Arm> {
+        let scenario = self.scenario();
+        if self.options.arms.is_empty() {
+            return scenario.default_arms().collect();
+        }
+        let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
+        self.options.arms.iter().filter_map(find).collect()
     }
 
     /// One arm, of so many threads unless it declares others.
@@ -129,6 +138,11 @@ impl RunPlan<'_> {
             cores: generator_cores(scenario, &runtime::limits::allowed_cores()),
         }
     }
+}
+
+/// An arm's task of the start: `A mono`.
+pub(crate) fn task_of(letter: char, name: &str) -> String {
+    format!("{letter} {name}")
 }
 
 /// Time for a whole request, microseconds.

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Instant;
 
+use model::startup::Startup;
 use record::EventKind;
+use runtime::clock;
 use scorecard::Circumstances;
+use tokio::sync::watch;
 
 use crate::arm::environment::RunEnvironment;
 use crate::observe::collector::Collector;
@@ -13,6 +17,10 @@ use crate::run::options::{Interrupts, RunOptions};
 use crate::run::plan::RunPlan;
 use crate::run::secrets::RunSecrets;
 use crate::steps::log::StepLog;
+
+/// Tasks of the start, beside one for each arm.
+pub(crate) const DATA_TASK: &str = "data";
+pub(crate) const GENERATOR_TASK: &str = "generator";
 
 /// What the stages of one run share.
 pub(crate) struct RunSession {
@@ -29,6 +37,8 @@ pub(crate) struct RunSession {
     pub step_log: StepLog,
     /// What the verdict must know besides the record.
     pub notes: Mutex<Circumstances>,
+    /// How far the start is, for views.
+    pub startup: watch::Sender<Startup>,
 }
 
 impl RunSession {
@@ -45,6 +55,17 @@ impl RunSession {
     /// Writes a line of the record's log.
     pub fn log(&self, text: impl Into<String>) {
         self.record.event(EventKind::Log, 0, text);
+    }
+
+    /// A task of the start begins, or goes on with something else.
+    pub fn begin_task(&self, name: &str, text: &str) {
+        self.startup.send_modify(|startup| startup.begin(name, text));
+    }
+
+    /// A task of the start is done.
+    pub fn finish_task(&self, name: &str, text: &str, began: Instant) {
+        let seconds = clock::now().saturating_duration_since(began).as_secs_f64();
+        self.startup.send_modify(|startup| startup.finish(name, text, seconds));
     }
 
     /// What is settled before anything starts.

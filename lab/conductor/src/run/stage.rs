@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use contract::placement::process_count;
+use model::startup::Startup;
 use record::{Entry, Tracing, Verdict};
 use runtime::clock;
 use scenario::DataRetention;
@@ -14,10 +16,10 @@ use crate::run::block::Block;
 use crate::run::finish;
 use crate::run::header::{describe, describe_planned};
 use crate::run::options::{RunError, RunOptions, RunOutcome};
-use crate::run::plan::{PlannedArm, round_order};
+use crate::run::plan::{PlannedArm, RunPlan, round_order, task_of};
 use crate::run::schedules::Schedules;
 use crate::run::seed::SeededData;
-use crate::run::session::RunSession;
+use crate::run::session::{DATA_TASK, GENERATOR_TASK, RunSession};
 use crate::run::states::StateComparison;
 
 /// A run on its way from data to verdict.
@@ -51,6 +53,8 @@ impl Stage {
     pub async fn execute(self) -> Result<RunOutcome, RunError> {
         let options = &self.session.options;
         let settled = options.clone();
+        self.session.startup.send_replace(startup_of(&self.session.plan()));
+        self.session.begin_task(DATA_TASK, &data_of(options));
         let material = runtime::blocking(move || Material::generate(&settled)).await;
         let mut planned = self.session.plan().arms(&material.seeded.probes())?;
         if let Some(text) = missing_quota(&planned, cgroup::is_available) {
@@ -105,6 +109,7 @@ impl Stage {
         for arm in planned {
             self.install_data(arm, &material.seeded).await?;
         }
+        self.data_is_laid(planned.len());
         let started = futures_util::future::join_all(planned.iter().map(|arm| self.start_arm(arm))).await;
         let mut arms = Vec::new();
         let mut ready = Vec::new();
@@ -139,6 +144,7 @@ impl Stage {
                 }
                 let arm = &planned[index];
                 self.install_data(arm, &material.seeded).await?;
+                self.data_is_laid(1);
                 let (running, ready_ms) = self.start_arm(arm).await?;
                 if !is_first {
                     let start = record::Start { arm: arm.letter, round, ready_ms };
@@ -172,6 +178,7 @@ impl Stage {
     async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<(), RunError> {
         let options = &self.session.options;
         let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &planned.processes).await?;
+        self.session.begin_task(DATA_TASK, &format!("laid for {}", planned.plan.name));
         let data = planned.plan.config.data.clone();
         let failed = |source| RunError::Folder { path: data.clone(), source };
         if data.exists() {
@@ -183,10 +190,23 @@ impl Stage {
         storage::snapshot::restore(&snapshot, &data).map_err(failed)
     }
 
+    /// The data of so many arms is where they expect it.
+    fn data_is_laid(&self, arms: usize) {
+        let text = if arms == 1 { "laid for one arm".to_owned() } else { format!("laid for {arms} arms") };
+        self.session.finish_task(DATA_TASK, &text, self.session.options.started_at);
+    }
+
     async fn start_arm(&self, planned: &PlannedArm) -> Result<(Arc<Arm>, u64), RunError> {
         let started_at = clock::now();
+        let task = task_of(planned.letter, &planned.plan.name);
+        let processes = match process_count(&planned.processes) {
+            1 => "1 process".to_owned(),
+            more => format!("{more} processes"),
+        };
+        self.session.begin_task(&task, &format!("{processes} to start"));
         let arm = Arm::start(&self.session.environment, planned.plan.clone()).await?;
         let ready = clock::now().saturating_duration_since(started_at);
+        self.session.finish_task(&task, &format!("serves with {processes}"), started_at);
         Ok((Arc::new(arm), u64::try_from(ready.as_millis()).unwrap_or(0)))
     }
 
@@ -248,6 +268,21 @@ fn remove_databases(planned: &[PlannedArm]) {
     }
 }
 
+/// What the start of a run consists of, in order.
+fn startup_of(plan: &RunPlan<'_>) -> Startup {
+    let (options, names) = (plan.options, plan.names());
+    // In turns the first arm starts; the others do when it is theirs.
+    let starting = if options.interleaved { 1 } else { names.len() };
+    let arms = names.iter().take(starting).map(|name| (name.as_str(), "its processes start".to_owned()));
+    let generator = "tries every journey on every arm".to_owned();
+    let tasks = [(DATA_TASK, data_of(options))].into_iter().chain(arms).chain([(GENERATOR_TASK, generator)]);
+    Startup::new(&options.scenario.name, options.seed, tasks)
+}
+
+fn data_of(options: &RunOptions) -> String {
+    format!("users, photos and their history, from seed {}", options.seed)
+}
+
 /// A sentence where an arm has a quota that this machine cannot keep: the arm is not what the scenario says.
 fn missing_quota(planned: &[PlannedArm], is_available: impl Fn() -> bool) -> Option<String> {
     let has_quota = |arm: &&PlannedArm| arm.plan.placement.limits.values().any(|limits| limits.cpu.is_some());
@@ -262,7 +297,20 @@ fn missing_quota(planned: &[PlannedArm], is_available: impl Fn() -> bool) -> Opt
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::run::plan::RunPlan;
+
+    #[test]
+    fn a_start_is_data_the_arms_that_start_at_once_and_the_generator() {
+        let names = |interleaved| {
+            let (options, secrets) = (fixture::options(&fixture::two_arms("")), fixture::secrets());
+            let options = RunOptions { interleaved, ..options };
+            let folder = std::path::Path::new("/runs/r1");
+            let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
+            let startup = startup_of(&plan);
+            startup.tasks.into_iter().map(|task| task.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(false), ["data", "A mono", "B micro", "generator"]);
+        assert_eq!(names(true), ["data", "A mono", "generator"], "B starts when it is its turn");
+    }
 
     #[test]
     fn databases_stay_after_a_failed_claim_or_where_they_are_asked_for() {

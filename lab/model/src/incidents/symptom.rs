@@ -44,7 +44,7 @@ pub enum Kind {
     Growing,
     /// Tries fail.
     Failing,
-    /// A process is paused or on its way.
+    /// A process is paused or starting.
     NotUp,
     /// An edge makes its caller's tail.
     Culprit,

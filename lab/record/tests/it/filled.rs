@@ -89,6 +89,7 @@ fn header() -> Header {
         load_start_ns: 1,
         ready_ms: 1,
         telemetry: "full".into(),
+        collector: Some("127.0.0.1:4317".into()),
         budget_memory: Some(1),
         closed: true,
         popularity: (0.8, 1.0),

@@ -96,6 +96,7 @@ pub fn header(rounds: u32) -> Header {
         load_start_ns: 0,
         ready_ms: 100,
         telemetry: "metrics".into(),
+        collector: None,
         budget_memory: None,
         closed: false,
         popularity: (0.8, 1.0),

@@ -1,10 +1,11 @@
-//! A metric over time in braille, on a scale that both arms share.
+//! A metric over time in braille, on a scale that both arms share; what is on it beside lines is `annotations`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::canvas::{Canvas, put};
 use super::super::page::Page;
+use super::annotations;
 use super::scale::Scale;
 use super::series::{self, Series};
 use super::time_axis::TimeAxis;
@@ -30,23 +31,26 @@ pub(super) fn draw(state: &State, arm: char, scale: Scale, axis: TimeAxis, area:
     let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 2, ..area };
     axes(state, scale, axis, plot, page);
     let metric = state.live.metric;
-    for limit in latency_limits(&state.run, arm).into_iter().filter(|_| metric == Metric::Latency) {
-        let y = row_of(scale, limit.ms, plot);
-        let dash = theme.either("┄", "-");
-        for x in plot.left()..plot.right() {
-            put(page, x, y, dash, theme.style(Role::Limit));
-        }
-        let text = format!("{}<{} ", limit.percentile, series::label(metric, limit.ms));
-        if width(&text) + 4 < usize::from(plot.width) {
-            put(page, plot.x, y, &text, theme.style(Role::Limit));
-        }
-    }
+    let limits = if metric == Metric::Latency { latency_limits(&state.run, arm) } else { Vec::new() };
+    let rows: Vec<u16> = limits.iter().map(|limit| row_of(scale, limit.ms, plot)).collect();
+    rows.iter().for_each(|y| annotations::limit(theme, *y, plot, page));
     let place = state.run.position_at(arm, state.at());
     let ends = place.map_or_else(Vec::new, |place| lines(state, arm, place, scale, axis, plot, page));
     marks(state, arm, place, axis, plot, page);
     for (name, x, y, role) in spread(ends, plot) {
         let x = (plot.x + x + 1).min(plot.right().saturating_sub(width(name) as u16));
         put(page, x, y, name, theme.style(role));
+    }
+    for (limit, y) in limits.iter().zip(rows) {
+        let text = format!(" {}<{}", limit.percentile, series::label(metric, limit.ms));
+        annotations::name_limit(theme, &text, y, plot, page);
+    }
+    match place {
+        Some(place) if metric == Metric::Latency => {
+            annotations::outage(state, arm, place, axis, plot, page);
+        }
+        Some(_) => {}
+        None => annotations::not_begun(state, plot, page),
     }
     if let Some(place) = place {
         let moment = |second: u32| place.start + u64::from(second) * SECOND;
@@ -140,13 +144,14 @@ fn line(
         };
         let (from, to) = (axis.dot(at, canvas.width()), axis.dot(at + 1, canvas.width()));
         let y = ((1.0 - scale.share(point.value)) * f64::from(canvas.height() - 1)).round() as u16;
-        let role = if point.sure { series.role } else { Role::Dim };
-        for x in from..to.max(from + 1) {
-            canvas.dot(x, y, role);
+        // Dotted where it is not sure, in the line's own colour: two lines that are unsure must still differ.
+        let is_drawn = |dot: u16| point.sure || dot.is_multiple_of(2);
+        for x in (from..to.max(from + 1)).filter(|x| is_drawn(*x)) {
+            canvas.dot(x, y, series.role);
         }
         if let Some(before) = before {
-            for y in before.min(y)..=before.max(y) {
-                canvas.dot(from, y, role);
+            for y in (before.min(y)..=before.max(y)).filter(|y| is_drawn(*y)) {
+                canvas.dot(from, y, series.role);
             }
         }
         before = Some(y);

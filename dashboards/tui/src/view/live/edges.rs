@@ -11,7 +11,10 @@ use super::super::graph::{self, busy, failing_role, tree};
 use super::super::put;
 use crate::state::{Solo, State};
 use crate::style::{Role, Theme};
-use crate::text::{count, cut, left, ms, name_of, percent, right};
+use crate::text::{count, cut, left, ms, name_of, percent, right, width};
+
+/// Cells of a name on a wide map, at least.
+const NAME: usize = 20;
 
 /// The arm whose edges are shown: the right one, or the one that is shown alone.
 fn arm(state: &State) -> Option<char> {
@@ -31,7 +34,9 @@ pub(super) fn map(state: &State, title: impl Fn(&str) -> Line<'static>, area: Re
         put(buffer, inner.x, inner.y, none(state, arm), theme.style(Role::Dim));
         return;
     }
-    let name = usize::from(inner.width).saturating_sub(36).clamp(12, 34);
+    // Figures stand beside the names; short ones leave room, so that the columns stay when edges come and go.
+    let longest = branches.iter().map(|branch| width(&graph::name(theme, branch))).max().unwrap_or(0);
+    let name = longest.max(NAME).min(usize::from(inner.width).saturating_sub(36)).max(12);
     let heads = format!(
         " {}{}{}{}  {}up",
         left("", name, theme.ascii),

@@ -1,8 +1,10 @@
 //! The live tab: charts, rates, map, score, timeline and events of the moment, as many as fit.
 //!
-//! - [`chart`]: a metric over time on a scale both arms share; [`series`] is which, [`scale`] how high, [`time_axis`] when.
+//! - [`chart`]: a metric over time on a scale both arms share; [`series`] is which, [`scale`] how high, [`time_axis`] when,
+//!   [`annotations`] what stands on it in words.
 //! - [`rates`]: goodput and errors as sparklines. [`edges`], [`score`], [`timeline`], [`events`]: a panel each.
 
+mod annotations;
 mod chart;
 mod edges;
 mod events;

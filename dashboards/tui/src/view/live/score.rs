@@ -1,6 +1,7 @@
-//! The scorecard so far: the phase's closed seconds, A against B.
+//! The scorecard so far: the phase's closed seconds, A against B; when the run is judged, its answer.
 
-use model::outcome::is_clearly_better;
+use model::format::whole_percent;
+use model::outcome::{SAME_SHARE, is_clearly_better};
 use model::so_far::Figure;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,12 +9,15 @@ use ratatui::text::{Line, Span as Piece};
 use ratatui::widgets::Widget;
 use record::Better;
 
-use super::super::frame::framed;
+use super::super::frame::{foot, framed};
 use super::super::put;
+use super::super::score::answer;
 use crate::state::State;
 use crate::style::{Role, Theme};
 use crate::text::{NO_DATA, count, left, ms, name_of, percent, ratio, right};
 
+/// Columns and rows of a panel that has room for the answer.
+const ANSWER: (u16, u16) = (48, 8);
 /// Cells of a figure, and of the ratio.
 const FIGURE: usize = 7;
 
@@ -61,17 +65,31 @@ pub(in crate::view) fn comparison(theme: &Theme, row: &Row) -> (String, &'static
     (text, sign, if better { Role::Good } else { Role::Error })
 }
 
+/// What the signs mean. Without their rule they would look like findings, which only the scorecard has.
+pub(in crate::view) fn legend(theme: &Theme, other: char) -> String {
+    let signs = theme.either("▲ better ▼ worse", "^ better v worse");
+    format!("{other}: {signs} by {}", whole_percent(SAME_SHARE))
+}
+
 pub(super) fn draw(state: &State, title: impl Fn(&str) -> Line<'static>, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let Some((first, other)) = state.shown() else { return };
+    let lines = scorecard::answer::answer_until(&state.run, state.at());
+    if !lines.is_empty() && area.width >= ANSWER.0 && area.height >= ANSWER.1 {
+        let inner = framed(theme, title("answer"), area, buffer);
+        if answer::draw(state, &lines, false, inner, buffer) {
+            foot(theme, "3 shows all of it", Role::Dim, area, buffer);
+        }
+        return;
+    }
     let rows = rows(state);
     let heads_inside = usize::from(area.height) >= rows.len() + 3;
     let text = if heads_inside { "scorecard, this phase so far" } else { "score" };
     let inner = framed(theme, title(text), area, buffer);
     if area.width >= 36 && area.height > 1 {
-        let legend = if theme.ascii { " ^ better v worse " } else { " ▲ better ▼ worse " };
-        let legend = format!("{}{legend}", if first == other { String::new() } else { format!(" {other}:") });
-        put(buffer, area.x + 2, area.bottom() - 1, &legend, theme.style(Role::Dim));
+        if first != other {
+            foot(theme, &legend(theme, other), Role::Dim, area, buffer);
+        }
     }
     let alone = first == other;
     // Three columns of figures, a blank before and a sign behind them.

@@ -83,7 +83,7 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     let missing =
         Table { columns: COLUMNS, rows: &rows, chosen, sort: None, before: 0 }.draw(theme, inner, page);
     if !is_low(area) {
-        let signs = theme.either("● up ◐ on its way ○ down", "* up ~ on its way o down");
+        let signs = theme.either("● up ◐ starting or paused ○ down", "* up ~ starting or paused o down");
         let more = if missing > 0 {
             format!("  {} where there is room", more_columns(missing))
         } else {
@@ -108,7 +108,7 @@ fn wrong(state: &State, found: &[(char, Symptom)], area: Rect, page: &mut Page) 
     let theme = &state.theme;
     let inner = framed(theme, titled(theme, "what is wrong"), area, page);
     if found.is_empty() {
-        put(page, inner.x, inner.y, " nothing the detectors know of", theme.style(Role::Dim));
+        put(page, inner.x, inner.y, " no problem detected", theme.style(Role::Dim));
     }
     let room = usize::from(inner.height);
     let shown = if found.len() > room { room.saturating_sub(1) } else { found.len() };

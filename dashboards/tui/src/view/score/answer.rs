@@ -1,9 +1,9 @@
 //! What the run comes to, before the figures it rests on: the same lines as on the final card and the page.
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use super::super::page::Page;
 use super::super::put;
 use crate::state::State;
 use crate::style::{Role, Theme};
@@ -19,16 +19,22 @@ pub(super) fn rows(lines: &[String], width: u16) -> u16 {
 }
 
 /// Draws what has room; returns whether some has none.
-pub(super) fn draw(state: &State, lines: &[String], is_chosen: bool, area: Rect, page: &mut Page) -> bool {
+pub(in crate::view) fn draw(
+    state: &State,
+    lines: &[String],
+    is_chosen: bool,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> bool {
     let theme = &state.theme;
     let wrapped = wrapped(lines, area.width);
     let shown = fitted(&wrapped, area.height.into(), area.width.saturating_sub(SIGN).into(), theme.ascii);
     let is_cut = shown.len() < wrapped.iter().map(Vec::len).sum();
     for ((index, text), y) in shown.into_iter().enumerate().zip(area.top()..area.bottom()) {
-        put(page, area.x + SIGN, y, &in_ascii(theme, text), theme.style(role(index)));
+        put(buffer, area.x + SIGN, y, &in_ascii(theme, text), theme.style(role(index)));
         if index == 0 && is_chosen {
-            put(page, area.x, y, theme.either("▸", ">"), theme.style(Role::Strong));
-            page.set_style(Rect { y, height: 1, ..area }, Modifier::REVERSED);
+            put(buffer, area.x, y, theme.either("▸", ">"), theme.style(Role::Strong));
+            buffer.set_style(Rect { y, height: 1, ..area }, Modifier::REVERSED);
         }
     }
     is_cut

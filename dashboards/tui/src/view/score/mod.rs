@@ -1,6 +1,6 @@
 //! What the run comes to, every trade-off and every expectation; before they are judged, the figures so far.
 
-mod answer;
+pub(super) mod answer;
 mod detail;
 
 use model::format;
@@ -153,14 +153,18 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     let title = if judged { "scorecard" } else { "this phase so far; the scorecard is judged at the end" };
     let inner = framed(&state.theme, titled(&state.theme, title), upper, page);
     let missing = card(state, scores, before, chosen, inner, page);
-    let legend = state.theme.either("▲ better ▼ worse", "^ better v worse");
     let other = state.shown().map_or('B', |(_, other)| other);
+    let legend = if judged {
+        format!("{other}: {}", state.theme.either("▲ better ▼ worse", "^ better v worse"))
+    } else {
+        live::score::legend(&state.theme, other)
+    };
     let more = if missing > 0 {
         format!("  {}: Enter shows all of a row", more_columns(missing))
     } else {
         String::new()
     };
-    foot(&state.theme, &format!("{other}: {legend}{more}"), Role::Dim, upper, page);
+    foot(&state.theme, &format!("{legend}{more}"), Role::Dim, upper, page);
     if !checks.is_empty() {
         let verdicts = || {
             checks.iter().filter_map(|item| match item {

@@ -21,8 +21,8 @@ use model::SECOND;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::words("arm", 3, 0),
-    Column::figure("user_latency", 12, 0),
-    Column::figure("trace_length", 8, 3),
+    Column::figure("user_latency", 14, 0),
+    Column::figure("trace_length", 11, 3),
     Column::words("journey", 14, 0),
     Column::words("phase", 8, 2),
     Column::words("request", 7, 4),

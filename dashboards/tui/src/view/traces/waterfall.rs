@@ -143,7 +143,8 @@ impl Waterfall<'_> {
             let part = self.split?.parts.iter().find(|part| part.place == place && part.class == class)?;
             Some(length(part.mean as u64))
         };
-        let name = usize::from(area.width).saturating_sub(2 * (LENGTH + 1) + 8).min(44);
+        // Beside it a blank, two lengths, a share and a gap: what is wider runs over the frame.
+        let name = usize::from(area.width).saturating_sub(2 * (LENGTH + 1) + 9).min(44);
         let heads = format!(
             " {}{}{}  {}",
             left("where the time went", name, theme.ascii),
@@ -179,13 +180,12 @@ impl Waterfall<'_> {
             let lead = format!(" all {} alike, mean {}: ", split.n, length(split.mean as u64));
             sums.push((joined(&lead, parts, room), Role::Text));
         }
-        if self.trace.orphans > 0 || self.trace.clipped > 0 {
-            let text = format!(
-                " {} spans without their parent; {} beyond their parents, cut off",
-                self.trace.orphans,
-                length(self.trace.clipped)
-            );
-            sums.push((text, Role::Warn));
+        let (orphans, clipped) = (self.trace.orphans, self.trace.clipped);
+        let orphans = (orphans > 0).then(|| format!("{orphans} spans without their parent"));
+        let clipped = (clipped > 0)
+            .then(|| format!("{} ran on after its caller gave up (not counted)", length(clipped)));
+        if orphans.is_some() || clipped.is_some() {
+            sums.push((joined(" ", orphans.into_iter().chain(clipped), room), Role::Warn));
         }
         let of = |(unicode, ascii, _): (&'static str, &'static str, Role)| theme.either(unicode, ascii);
         let legend = [
