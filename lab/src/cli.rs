@@ -264,7 +264,16 @@ impl Screen {
         };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let (ascii, no_mouse) = (self.ascii, self.no_mouse);
-        tui::Options { ascii, theme, no_color, no_mouse, guest, closes: false, pace: None, folder: Some(folder) }
+        tui::Options {
+            ascii,
+            theme,
+            no_color,
+            no_mouse,
+            guest,
+            closes: false,
+            pace: None,
+            folder: Some(folder),
+        }
     }
 }
 

@@ -217,7 +217,14 @@ pub const KEYS: &[Binding] = &[
         "lists the kept requests through the component chosen",
         Action::SlowTraces,
     ),
-    key(TRACES, 'o', "o", "Jaeger", "copies the trace's address in Jaeger, where spans were sent to a collector", Action::Jaeger),
+    key(
+        TRACES,
+        'o',
+        "o",
+        "Jaeger",
+        "copies the trace's address in Jaeger, where spans were sent to a collector",
+        Action::Jaeger,
+    ),
     key(TABLES, '>', "< >", "sort", "sorts by the column to the right or the left", Action::Sort(true)),
     also(TABLES, Char('<'), Action::Sort(false)),
     // The moment shown.

@@ -20,8 +20,7 @@ pub enum Tab {
 
 impl Tab {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 6] =
-        [Self::Live, Self::Map, Self::Score, Self::Traces, Self::Procs, Self::Events];
+    pub const ALL: [Self; 6] = [Self::Live, Self::Map, Self::Score, Self::Traces, Self::Procs, Self::Events];
 
     /// Its name.
     pub const fn name(self) -> &'static str {

@@ -169,7 +169,11 @@ mod tests {
         assert_eq!(run.turn_at(13 * SECOND), Some(TurnNumber { number: 2, of: 9 }));
         // 9 s of this turn, and seven turns of 12 s.
         assert_eq!(run.time_left_at(13 * SECOND), Some((9 + 7 * 12) * SECOND));
-        assert_eq!(run.time_left_at(0), Some((10 + 8 * 10) * SECOND), "no turn is over: a load's length each");
+        assert_eq!(
+            run.time_left_at(0),
+            Some((10 + 8 * 10) * SECOND),
+            "no turn is over: a load's length each"
+        );
         assert_eq!(run.time_left_at(30 * SECOND), Some((4 + 6 * 12) * SECOND));
     }
 

@@ -38,13 +38,12 @@ pub struct Startup {
 
 impl Startup {
     /// A start of which nothing is done yet; tasks by their names and what they are about.
-    pub fn new<'a>(
-        scenario: &str,
-        seed: u64,
-        tasks: impl IntoIterator<Item = (&'a str, String)>,
-    ) -> Self {
-        let task =
-            |(name, text): (&str, String)| StartupTask { name: name.to_owned(), state: TaskState::Waiting, text };
+    pub fn new<'a>(scenario: &str, seed: u64, tasks: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let task = |(name, text): (&str, String)| StartupTask {
+            name: name.to_owned(),
+            state: TaskState::Waiting,
+            text,
+        };
         Self { scenario: scenario.to_owned(), seed, tasks: tasks.into_iter().map(task).collect() }
     }
 
@@ -72,11 +71,13 @@ mod tests {
 
     #[test]
     fn tasks_begin_and_are_done_by_name() {
-        let mut startup = Startup::new("first-look", 42, [("data", "of seed 42".to_owned()), ("A mono", String::new())]);
+        let mut startup =
+            Startup::new("first-look", 42, [("data", "of seed 42".to_owned()), ("A mono", String::new())]);
         startup.begin("data", "copied to A");
         startup.finish("data", "copied to 2 arms", 0.412);
         startup.begin("B micro", "7 processes start");
-        let task = |name: &str, state, text: &str| StartupTask { name: name.into(), state, text: text.into() };
+        let task =
+            |name: &str, state, text: &str| StartupTask { name: name.into(), state, text: text.into() };
         assert_eq!(
             startup.tasks,
             [

@@ -334,7 +334,11 @@ mod tests {
         run.header.collector = Some("10.0.0.7:4317".into());
         assert_eq!(run.jaeger_address(&trace).as_deref(), Ok("http://10.0.0.7:16686/trace/ab"));
         run.end = Some(record::End::default());
-        assert_eq!(run.jaeger_address(&trace), Err(NotInJaeger::NothingTaken), "the end counts what was sent");
+        assert_eq!(
+            run.jaeger_address(&trace),
+            Err(NotInJaeger::NothingTaken),
+            "the end counts what was sent"
+        );
         // Records from before name no collector and count all the same.
         run.header.collector = None;
         run.end = Some(record::End {

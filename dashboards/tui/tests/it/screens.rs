@@ -181,7 +181,8 @@ fn a_total_outage_is_called_what_it_is() {
     let mut state = after(lines);
     for (width, height) in [(160, 50), (120, 40), (80, 24)] {
         let screen = text(&drawn(&state, width, height));
-        let of_b: String = screen.lines().map(|row| row.chars().skip(usize::from(width) / 2).collect::<String>()).collect();
+        let of_b: String =
+            screen.lines().map(|row| row.chars().skip(usize::from(width) / 2).collect::<String>()).collect();
         assert_eq!(of_b.matches("no successful requests").count(), 1, "{screen}");
         assert!(of_b.contains("××××××"), "{screen}");
     }
@@ -227,7 +228,12 @@ fn no_text_runs_over_a_frame() {
                     press(&mut state, KeyCode::Enter);
                 }
                 let buffer = drawn(&state, width, height);
-                assert_eq!(broken_frames(&buffer), [""; 0], "{tab:?} at {width}x{height}:\n{}", text(&buffer));
+                assert_eq!(
+                    broken_frames(&buffer),
+                    [""; 0],
+                    "{tab:?} at {width}x{height}:\n{}",
+                    text(&buffer)
+                );
                 state.cursor = None;
             }
         }

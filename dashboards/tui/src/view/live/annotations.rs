@@ -32,7 +32,8 @@ pub(super) fn name_limit(theme: &Theme, text: &str, y: u16, plot: Rect, buffer: 
     if cells + 4 >= plot.width {
         return;
     }
-    let rows = [Some(y), y.checked_sub(1).filter(|y| *y >= plot.y), Some(y + 1).filter(|y| *y < plot.bottom())];
+    let rows =
+        [Some(y), y.checked_sub(1).filter(|y| *y >= plot.y), Some(y + 1).filter(|y| *y < plot.bottom())];
     let mut places = rows.into_iter().flatten().flat_map(|y| {
         let columns = plot.left()..=plot.right() - cells;
         columns.rev().map(move |x| (x, y))
@@ -107,7 +108,8 @@ fn outages(state: &State, arm: char, place: Position, axis: TimeAxis) -> Vec<(u3
 /// Why an arm has no line at all.
 pub(super) fn not_begun(state: &State, plot: Rect, buffer: &mut Buffer) {
     let has_load_begun = state.run.progress_at(state.at()).is_some();
-    let text = if has_load_begun { "its turn has not come yet" } else { "at rest: the load begins in a moment" };
+    let text =
+        if has_load_begun { "its turn has not come yet" } else { "at rest: the load begins in a moment" };
     let text = cut(text, usize::from(plot.width), state.theme.ascii);
     let x = plot.x + (plot.width - width(&text) as u16) / 2;
     put(buffer, x, plot.y + plot.height / 2, &text, state.theme.style(Role::Dim));
