@@ -102,10 +102,8 @@ impl State {
     fn evict_oldest(&mut self, address: Option<IpAddr>) {
         let is_it = |of: &IpAddr| address.is_none_or(|address| *of == address);
         let oldest = self.half_open.iter().find(|(_, (of, _))| is_it(of)).map(|(number, _)| *number);
-        if let Some(number) = oldest {
-            if let Some(evicted) = self.leave_half_open(number) {
-                evicted.notify_one();
-            }
+        if let Some(evicted) = oldest.and_then(|number| self.leave_half_open(number)) {
+            evicted.notify_one();
         }
     }
 
