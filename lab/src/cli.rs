@@ -15,6 +15,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use policy::NetworkOptions;
 use policy::units::{HumanDuration, Ratio};
+use report::regressions::Gate;
 
 pub use self::record::RecordCommand;
 pub use self::report_output::ReportOutput;
@@ -94,7 +95,7 @@ pub enum Command {
     Replay(Replay),
     /// Write the report of a finished run: a page, Markdown, JSON, JUnit, or GitHub annotations.
     #[command(
-        after_help = "Examples:\n  cleave report last\n  cleave report last --output text --full\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --output html,junit=crash-one.xml --open\n  cleave report last --compare a7f3"
+        after_help = "Examples:\n  cleave report last\n  cleave report last --output text --full\n  cleave report last --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  cleave report runs/20261126-101500-a7f3 --output junit --to crash-one.xml\n  cleave report last --output html,junit=crash-one.xml --open\n  cleave report last --compare a7f3 --fail-on expectations"
     )]
     Report(Report),
     /// Check and export the records of runs.
@@ -326,9 +327,13 @@ fn speed(text: &str) -> Result<f64, String> {
 pub struct Report {
     /// A run: `last`, its id, the end of its id, a label, or its folder.
     pub run: String,
-    /// Another run to compare with; differences are marked where intervals do not overlap.
-    #[arg(long, value_name = "RUN")]
+    /// The run before the change; marked is what sets the arms apart, shares and counts, not absolute times.
+    #[arg(long, value_name = "BEFORE")]
     pub compare: Option<String>,
+    /// Exit with 1 if it is worse than before: `expectations` that held, every figure marked `worse`, or a row of the
+    /// scorecard by its id; several are separated by commas. 3 if a run is invalid, 4 if one that held is undecided.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', requires = "compare")]
+    pub fail_on: Vec<Gate>,
     /// Arm that the others are compared with [default: as in the run].
     #[arg(long, value_name = "ARM", conflicts_with = "compare")]
     pub against: Option<String>,

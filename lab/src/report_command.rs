@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use model::Run;
+use record::Verdict;
 use report::Comparison;
+use report::regressions::{Regressions, regressions};
 
 use crate::cli::report_output::{self, ReportOutput};
 use crate::cli::{self, Document, Output};
@@ -43,11 +45,11 @@ pub fn report(args: &cli::Report) -> ExitCode {
             if let Some(against) = &args.against {
                 compare_with(&mut run, against)?;
             }
-            write_run(&folder, &run, &outputs, Delivery::of(args))
+            write_run(&folder, &run, &outputs, Delivery::of(args)).map(|()| 0)
         }
-        Some(other) => write_comparison(args, other, &outputs),
+        Some(before) => write_comparison(args, before, &outputs),
     }) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(text) => output::usage_error(&text),
     }
 }
@@ -189,8 +191,8 @@ fn open(page: &Path) {
     }
 }
 
-/// Writes the comparison of two runs.
-fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -> Result<(), String> {
+/// Writes the comparison of the run that was asked for with the one before the change; returns the exit code.
+fn write_comparison(args: &cli::Report, before: &str, outputs: &[ReportOutput]) -> Result<u8, String> {
     let is_unsupported = |output: &ReportOutput| {
         matches!(output.format, Document::Text | Document::Junit | Document::Github)
     };
@@ -200,17 +202,17 @@ fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -
                 .to_owned(),
         );
     }
-    let (folder, run_one) = run(&args.out, &args.run)?;
-    let (folder_two, run_two) = run(&args.out, other)?;
+    let (folder, run_after) = run(&args.out, &args.run)?;
+    let (folder_before, run_before) = run(&args.out, before)?;
     let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    if place(&folder) == place(&folder_two) {
+    if place(&folder) == place(&folder_before) {
         return Err(format!(
-            "`{}` and `{other}` are the same run, {}; give another one to --compare",
+            "`{}` and `{before}` are the same run, {}; give another one to --compare",
             args.run,
             folder.display()
         ));
     }
-    for (folder, run) in [(&folder, &run_one), (&folder_two, &run_two)] {
+    for (folder, run) in [(&folder, &run_after), (&folder_before, &run_before)] {
         if run.end.is_none() {
             return Err(format!(
                 "{} has no end line: the run was cut short and has no figures to compare; cleave record check \
@@ -219,9 +221,10 @@ fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -
             ));
         }
     }
-    let comparison = Comparison::of(&run_one, &run_two);
-    let name =
-        place(&folder_two).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let comparison = Comparison::of(&run_before, &run_after);
+    let name = place(&folder_before)
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let page = folder.join(format!("compare-{name}.html"));
     for output in outputs {
         let text = match output.format {
@@ -234,7 +237,28 @@ fn write_comparison(args: &cli::Report, other: &str, outputs: &[ReportOutput]) -
         };
         deliver(output, &text, &page, Delivery::of(args))?;
     }
-    Ok(())
+    Ok(if args.fail_on.is_empty() { 0 } else { gated(&regressions(&comparison, &args.fail_on)) })
+}
+
+/// Prints what a gate found, and returns the exit code: that of a run with the same trouble.
+fn gated(found: &Regressions) -> u8 {
+    for (word, sentences) in
+        [("worse", &found.worse), ("undecided", &found.undecided), ("invalid", &found.void)]
+    {
+        for sentence in sentences {
+            output::note(format_args!("{word}: {sentence}"));
+        }
+    }
+    if !found.void.is_empty() {
+        scorecard::exit_code(Verdict::Invalid)
+    } else if !found.worse.is_empty() {
+        scorecard::exit_code(Verdict::Fail)
+    } else if !found.undecided.is_empty() {
+        scorecard::exit_code(Verdict::Inconclusive)
+    } else {
+        output::note(format_args!("nothing is worse than before"));
+        0
+    }
 }
 
 /// A run's folder and what its record holds, or a message.

@@ -1,16 +1,22 @@
-//! Two runs side by side: every row and expectation of both, and what of it is a difference.
+//! Two runs, before and after a change: every row and expectation of both, and what of it is a difference.
 //!
-//! Two figures differ where their 95 % intervals do not overlap. That is a stricter rule than a test of the difference,
-//! which suits runs that were not made at the same time and share no time to pair.
+//! One pair of runs is judged by what sets the arms of a run apart, and by counts and shares: see
+//! [`scorecard::finding`]. Absolute times of two runs stand beside each other unmarked.
 
+use model::contrasts::against_base;
+use model::date::CivilTime;
+use model::outcome::is_better;
 use model::score_rows::{ScoreRow, parts_below_totals};
 use model::{Run, format};
-use record::{Better, Check, Machine, Measured, Score, Verdict};
+use record::{Better, Check, Contrast, Machine, Measured, Score, Verdict};
 use scorecard::finding;
+
+/// Names of the two, in their order, as every view calls them.
+pub const NAMES: [&str; 2] = ["before", "after"];
 
 /// Two runs, matched.
 pub struct Comparison<'a> {
-    /// The one asked for, and the one it is compared with.
+    /// Before and after.
     pub runs: [&'a Run; 2],
     /// What else is different between them: each a sentence.
     pub warnings: Vec<String>,
@@ -47,18 +53,32 @@ pub struct Row {
     pub part_of: Option<String>,
     /// One for each of [`Comparison::arms`].
     pub arms: Vec<Pair>,
-    /// B over A in each run, as every view writes it; empty where there is none.
-    pub ratios: [String; 2],
+    /// Each other arm against the base arm, where both runs have both.
+    pub contrasts: Vec<ContrastPair>,
 }
 
 /// A figure in both runs.
 pub struct Pair {
     /// `None` in a run that has no such arm.
     pub runs: [Option<Measured>; 2],
-    /// `differs`, `undecided`, `no interval`, `not measured`.
+    /// `differs`, `same`, `undecided`, `no interval`, `not judged`, `not measured`.
     pub finding: &'static str,
-    /// Whether the second is better: only where they differ.
-    pub is_second_better: Option<bool>,
+    /// Whether it is better after: only where they differ.
+    pub is_after_better: Option<bool>,
+}
+
+/// An arm against the base arm in both runs.
+pub struct ContrastPair {
+    /// `micro against mono`.
+    pub name: String,
+    /// The arm's own name.
+    pub arm: String,
+    /// Ratio or difference with its interval, as every view writes it.
+    pub runs: [String; 2],
+    /// `differs`, `undecided`, `no interval`.
+    pub finding: &'static str,
+    /// Whether the arm stands better against its base arm after: only where they differ.
+    pub is_after_better: Option<bool>,
 }
 
 /// An expectation in both runs.
@@ -71,12 +91,63 @@ pub struct CheckPair<'a> {
     pub runs: [Option<&'a Check>; 2],
 }
 
+impl Row {
+    /// Figures of what [`Row::marked`] names: `×1.34 [1.30, 1.38] before, ×1.60 [1.52, 1.70] after`.
+    pub fn shown(&self, arms: &[ArmPair], name: &str) -> String {
+        let of_contrast = self.contrasts.iter().find(|pair| pair.name == name).map(|pair| pair.runs.clone());
+        let of_arm = || {
+            let (_, pair) = arms.iter().zip(&self.arms).find(|(arm, _)| arm.name == name)?;
+            Some(pair.runs.map(|run| {
+                run.map_or_else(|| format::NO_DATA.into(), |measured| format::measured(&measured, &self.unit))
+            }))
+        };
+        let [before, after] = of_contrast.or_else(of_arm).unwrap_or_default();
+        format!("{before} before, {after} after")
+    }
+}
+
+/// What a column of one of the runs stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Of the program: the first twelve digits, or the version where it is not known.
+    pub commit: String,
+    /// When it was made, to the minute, UTC.
+    pub date: String,
+    /// Cores and CPU.
+    pub machine: String,
+    /// Its id.
+    pub run: String,
+}
+
+impl Side {
+    /// Of a run.
+    pub fn of(run: &Run) -> Self {
+        let header = &run.header;
+        Self {
+            commit: commit(&header.version).to_owned(),
+            date: CivilTime::of_wall_us(header.wall_us).to_the_minute(),
+            machine: format!("{} x {}", header.machine.cores, header.machine.cpu),
+            run: header.run_id.clone(),
+        }
+    }
+}
+
 impl<'a> Comparison<'a> {
     /// Two runs, matched by the names of arms, rows and expectations.
-    pub fn of(one: &'a Run, two: &'a Run) -> Self {
-        let runs = [one, two];
+    pub fn of(before: &'a Run, after: &'a Run) -> Self {
+        let runs = [before, after];
         let arms = arms(runs);
         Self { runs, warnings: warnings(runs), rows: rows(runs, &arms), checks: checks(runs), arms }
+    }
+}
+
+impl Row {
+    /// What a change is marked at, in words, with whether it is better after: `micro against mono`, or the name of an arm.
+    pub fn marked<'r>(&'r self, arms: &'r [ArmPair]) -> impl Iterator<Item = (&'r str, bool)> {
+        let of_arms =
+            arms.iter().zip(&self.arms).map(|(arm, pair)| (arm.name.as_str(), pair.is_after_better));
+        let of_contrasts = self.contrasts.iter().map(|pair| (pair.name.as_str(), pair.is_after_better));
+        of_contrasts.chain(of_arms).filter_map(|(name, is_better)| Some((name, is_better?)))
     }
 }
 
@@ -125,9 +196,8 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                     let score = scores[index].as_ref();
                     Some(score.and_then(|score| score.arms.get(&letter)).copied().unwrap_or_default())
                 };
-                Pair::of([measured(0), measured(1)], key.better)
+                Pair::of([measured(0), measured(1)], key)
             };
-            let ratio = |score: &Option<Score>| score.as_ref().map_or_else(String::new, format::effect);
             Row {
                 id: key.id.clone(),
                 claim: key.claim.clone(),
@@ -136,7 +206,7 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                 window: key.window.clone(),
                 part_of: key.part_of.clone(),
                 arms: arms.iter().map(pair).collect(),
-                ratios: [ratio(&scores[0]), ratio(&scores[1])],
+                contrasts: contrasts(runs, arms, [&scores[0], &scores[1]]),
             }
         })
         .collect()
@@ -157,22 +227,47 @@ impl ScoreRow for Row {
 }
 
 impl Pair {
-    fn of(runs: [Option<Measured>; 2], better: Better) -> Self {
+    fn of(runs: [Option<Measured>; 2], row: &Score) -> Self {
         let (finding, values) = match runs {
             [Some(one), Some(two)] => match (one.value, two.value) {
-                (Some(a), Some(b)) => (finding::apart(&one, &two), Some((a, b))),
+                (Some(a), Some(b)) => (finding::apart(&one, &two, finding::is_absolute(row)), Some((a, b))),
                 _ => ("not measured", None),
             },
             _ => ("", None),
         };
-        let is_second_better =
-            values.filter(|(a, b)| finding == finding::DIFFERS && a != b).and_then(|(a, b)| match better {
-                Better::Higher => Some(b > a),
-                Better::Lower => Some(b < a),
-                Better::Neither => None,
-            });
-        Self { runs, finding, is_second_better }
+        Self { runs, finding, is_after_better: is_after_better(finding, row.better, values) }
     }
+}
+
+fn is_after_better(finding: &str, better: Better, values: Option<(f64, f64)>) -> Option<bool> {
+    values
+        .filter(|_| finding == finding::DIFFERS)
+        .and_then(|(before, after)| is_better(better, before, after))
+}
+
+/// Each arm that both runs have against the base arm, where that is the same in both.
+fn contrasts(runs: [&Run; 2], arms: &[ArmPair], scores: [&Option<Score>; 2]) -> Vec<ContrastPair> {
+    let [Some(one), Some(two)] = scores else { return Vec::new() };
+    let base = runs.map(|run| run.header.arms.first().map(|arm| arm.name.as_str()));
+    let Some(base_name) = base[0].filter(|_| base[0] == base[1]) else { return Vec::new() };
+    let pair = |arm: &ArmPair| {
+        let [Some(a), Some(b)] = arm.letters else { return None };
+        let (before, after) = (one.contrasts.get(&a)?, two.contrasts.get(&b)?);
+        let runs = [against_base(one, a).effect, against_base(two, b).effect];
+        let finding = finding::contrasts_apart(before, after, one.margin.or(two.margin));
+        (!finding.is_empty()).then(|| ContrastPair {
+            name: format!("{} against {base_name}", arm.name),
+            arm: arm.name.clone(),
+            runs,
+            finding,
+            is_after_better: is_after_better(finding, one.better, value_of(before).zip(value_of(after))),
+        })
+    };
+    arms.iter().filter_map(pair).collect()
+}
+
+fn value_of(contrast: &Contrast) -> Option<f64> {
+    contrast.ratio.or(contrast.difference).and_then(|measured| measured.value)
 }
 
 fn checks<'a>(runs: [&'a Run; 2]) -> Vec<CheckPair<'a>> {
@@ -202,7 +297,7 @@ fn warnings(runs: [&Run; 2]) -> Vec<String> {
     let [one, two] = runs.map(|run: &Run| &run.header);
     let mut differ = |what: &str, one: String, two: String| {
         if one != two {
-            warnings.push(format!("{what}: {one} in run 1, {two} in run 2"));
+            warnings.push(format!("{what}: {one} before, {two} after"));
         }
     };
     differ("scenarios differ", one.scenario.clone(), two.scenario.clone());
@@ -212,10 +307,16 @@ fn warnings(runs: [&Run; 2]) -> Vec<String> {
     differ("builds differ", one.machine.profile.clone(), two.machine.profile.clone());
     differ("arms were run", way(runs[0]), way(runs[1]));
     differ("telemetry differs", one.telemetry.clone(), two.telemetry.clone());
+    if one.wall_us > two.wall_us {
+        warnings.push(
+            "the run before was made after the other one: `--compare` names the run before the change"
+                .to_owned(),
+        );
+    }
     if one.scenario_text != two.scenario_text {
         let (removed, added) = changed_lines(&one.scenario_text, &two.scenario_text);
         warnings.push(format!(
-            "scenario texts differ: {removed} lines of run 1 are not in run 2, {added} of run 2 not in run 1"
+            "scenario texts differ: {removed} lines of before are gone, {added} of after are new"
         ));
     }
     if one.seed == two.seed
@@ -233,7 +334,7 @@ fn doubts(runs: [&Run; 2]) -> impl Iterator<Item = String> {
         let verdict = run.verdict();
         let is_void =
             verdict == Verdict::Invalid.word() || run.end.as_ref().is_none_or(|end| end.verdict.is_none());
-        is_void.then(|| format!("run {} is {verdict}: its figures are not to be believed", index + 1))
+        is_void.then(|| format!("the run {} is {verdict}: its figures are not to be believed", NAMES[index]))
     })
 }
 
@@ -262,17 +363,20 @@ fn changed_lines(one: &str, two: &str) -> (usize, usize) {
     (missing(one, two), missing(two, one))
 }
 
-/// Heads of a row's columns after its label, and which of them are findings: for each arm a value of each run and
-/// whether they differ.
-pub(crate) fn heads(comparison: &Comparison<'_>) -> Vec<(String, bool)> {
-    let mut heads = Vec::new();
-    for arm in &comparison.arms {
-        for (run, letter) in arm.letters.iter().enumerate() {
-            heads.extend(letter.map(|_| (format!("{}, run {}", arm.name, run + 1), false)));
-        }
-        if arm.letters.iter().all(Option::is_some) {
-            heads.push((format!("{}: run 2", arm.name), true));
-        }
+/// The commit of a version, `3f2a9c41d07b` of `0.1.0+3f2a9c41d07b`; with `.dirty` where files were changed since. The
+/// version itself where it has none.
+fn commit(version: &str) -> &str {
+    version.split_once('+').map_or(version, |(_, commit)| commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commit;
+
+    #[test]
+    fn a_version_names_its_commit() {
+        assert_eq!(commit("0.1.0+3f2a9c41d07b"), "3f2a9c41d07b");
+        assert_eq!(commit("0.1.0+3f2a9c41d07b.dirty"), "3f2a9c41d07b.dirty");
+        assert_eq!(commit("0.1.0"), "0.1.0");
     }
-    heads
 }

@@ -18,6 +18,8 @@ use crate::compare::{self, Comparison};
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 2;
+/// Version of the document of two runs: since 3 the run before the change comes first.
+pub const COMPARISON_VERSION: u32 = 3;
 /// What a record without an end counts as, by its exit code.
 const EXIT_INVALID: u8 = 3;
 
@@ -161,9 +163,9 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
 #[derive(Serialize, JsonSchema)]
 pub struct Both<'a> {
     /// Version of the document: refuse any other.
-    #[schemars(range(min = SCHEMA_VERSION, max = SCHEMA_VERSION))]
+    #[schemars(range(min = COMPARISON_VERSION, max = COMPARISON_VERSION))]
     pub schema_version: u32,
-    /// The one asked for, and the one it is compared with.
+    /// Before, which `--compare` names, and after.
     pub runs: Vec<Document<'a>>,
     /// What else is different between them.
     pub warnings: &'a [String],
@@ -191,18 +193,33 @@ pub struct Row<'a> {
     pub part_of: Option<&'a str>,
     /// By the name of the arm.
     pub arms: BTreeMap<&'a str, Values>,
+    /// The arm against the base arm, by its name, where both runs have both.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contrasts: BTreeMap<&'a str, Contrasts<'a>>,
+}
+
+/// An arm against the base arm in both runs.
+#[derive(Serialize, JsonSchema)]
+pub struct Contrasts<'a> {
+    /// Ratio or difference with its interval, before and after, as views write it.
+    pub runs: &'a [String; 2],
+    /// `differs`, only where the intervals stand further apart than the row's margin; `undecided`, `no interval`.
+    pub finding: &'static str,
+    /// Whether the arm stands better against the base arm after; `null` where they do not differ.
+    pub is_after_better: Option<bool>,
 }
 
 /// A figure in both runs.
 #[derive(Serialize, JsonSchema)]
 pub struct Values {
-    /// One for each run; `null` in a run without such an arm.
+    /// Before and after; `null` in a run without such an arm.
     pub runs: [Option<Measured>; 2],
-    /// `differs`, only where the intervals do not overlap; `undecided`, `no interval`, `not measured`; empty where only
-    /// one run has the arm.
+    /// `differs`, only where counts differ or intervals do not overlap; `same`, `undecided`, `no interval`,
+    /// `not measured`; `not judged` of times, rates and bytes, which two runs do not share a machine's moments for; empty
+    /// where only one run has the arm.
     pub finding: &'static str,
-    /// Whether the second is better; `null` where they do not differ.
-    pub is_second_better: Option<bool>,
+    /// Whether it is better after; `null` where they do not differ.
+    pub is_after_better: Option<bool>,
 }
 
 /// An expectation in both runs.
@@ -230,17 +247,22 @@ pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
             .iter()
             .zip(&row.arms)
             .map(|(arm, pair)| {
-                let values = Values {
-                    runs: pair.runs,
-                    finding: pair.finding,
-                    is_second_better: pair.is_second_better,
-                };
+                let values =
+                    Values { runs: pair.runs, finding: pair.finding, is_after_better: pair.is_after_better };
                 (arm.name.as_str(), values)
+            })
+            .collect(),
+        contrasts: row
+            .contrasts
+            .iter()
+            .map(|pair| {
+                let (finding, is_after_better) = (pair.finding, pair.is_after_better);
+                (pair.arm.as_str(), Contrasts { runs: &pair.runs, finding, is_after_better })
             })
             .collect(),
     };
     Both {
-        schema_version: SCHEMA_VERSION,
+        schema_version: COMPARISON_VERSION,
         runs: comparison.runs.iter().map(|run| document(run, None)).collect(),
         warnings: &comparison.warnings,
         scorecard: comparison.rows.iter().map(row).collect(),

@@ -1,6 +1,6 @@
 //! A run as documents: for people, for a pull request, for a test collector. Pure functions of its record.
 //!
-//! - [`compare`]: two runs, matched.
+//! - [`compare`]: two runs, matched: before and after. [`regressions`]: what of them a gate looks at.
 //! - [`page`]: one HTML file, its charts drawn by [`plot`].
 //! - [`markdown`]: for a CI summary.
 //! - [`mod@document`]: one JSON document.
@@ -16,6 +16,7 @@ pub mod junit;
 pub mod markdown;
 pub mod page;
 pub mod plot;
+pub mod regressions;
 
 pub use compare::Comparison;
 

@@ -2,7 +2,9 @@
 //! What is too long loses rows of its largest part first, never its verdict.
 //!
 //! - [`parts`]: tables that can lose rows. [`mermaid`]: the topology as a diagram. [`scores`]: rows of the scorecard.
+//!   [`comparison`](mod@comparison): two runs.
 
+mod comparison;
 mod mermaid;
 mod parts;
 mod scores;
@@ -17,7 +19,8 @@ use record::{Check, Verdict};
 use scorecard::ladder::ladders;
 use scorecard::{glossary, reason};
 
-use crate::compare::{self, CheckPair, Comparison};
+use crate::compare::NAMES;
+pub use comparison::comparison;
 use parts::{Part, fitted};
 use scores::{headline_rows, rates, table};
 
@@ -74,50 +77,10 @@ fn document(run: &Run, is_full: bool) -> String {
     fitted(&first, parts, &again(run), LONGEST)
 }
 
-/// The document of two runs.
-pub fn comparison(comparison: &Comparison<'_>) -> String {
-    let [one, two] = comparison.runs;
-    let name = &one.header.scenario;
-    let first = format!(
-        "<!-- cleave:compare:{} -->\n### {}: {} in run 1, {} in run 2\n\n{}\n\n",
-        cell(name).replace("--", "-"),
-        cell(name),
-        one.verdict(),
-        two.verdict(),
-        cell(&one.header.title)
-    );
-    let mut warnings = Part::lines();
-    warnings
-        .rows
-        .extend(comparison.warnings.iter().map(|warning| format!("- **not the same**: {}\n", cell(warning))));
-    let is_changed = |pair: &&CheckPair<'_>| {
-        pair.runs[0].map(|check| check.verdict) != pair.runs[1].map(|check| check.verdict)
-    };
-    let changed: Vec<&CheckPair<'_>> = comparison.checks.iter().filter(is_changed).collect();
-    let differing: Vec<&compare::Row> = comparison
-        .rows
-        .iter()
-        .filter(|row| row.arms.iter().any(|pair| pair.is_second_better.is_some()))
-        .take(ROWS)
-        .collect();
-    let all: Vec<&compare::Row> = comparison.rows.iter().collect();
-    let parts = vec![
-        warnings,
-        lints(&comparison.runs),
-        both_checks(&changed),
-        both_rows(comparison, &differing),
-        both_rows(comparison, &all).folded("every row of the scorecard"),
-        both_checks(&comparison.checks.iter().collect::<Vec<_>>()).folded("every expectation"),
-        how_it_went(one).folded("how run 1 went"),
-        how_it_went(two).folded("how run 2 went"),
-    ];
-    fitted(&first, parts, &format!("{}{}", again(one), again(two)), LONGEST)
-}
-
 fn lints(runs: &[&Run]) -> Part {
     let mut part = Part::lines();
     for (index, run) in runs.iter().enumerate() {
-        let name = if runs.len() > 1 { format!("run {}: ", index + 1) } else { String::new() };
+        let name = if runs.len() > 1 { format!("{}: ", NAMES[index]) } else { String::new() };
         for lint in run.end.iter().flat_map(|end| &end.lints) {
             let text = reason::of_lint(run, lint);
             part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), lint.name, cell(&text)));
@@ -160,40 +123,6 @@ fn of_sweep(run: &Run) -> Part {
         row_of(&cells)
     };
     Part::table(&head, run.sweep_rows().into_iter().map(row).collect())
-}
-
-fn both_rows(comparison: &Comparison<'_>, rows: &[&compare::Row]) -> Part {
-    let heads = compare::heads(comparison);
-    let mut head = vec!["measure".to_owned()];
-    head.extend(heads.into_iter().map(|(head, _)| cell(&head)));
-    let row = |row: &&compare::Row| {
-        let mut cells = vec![label(&row.measure, &row.window, row.part_of.as_deref())];
-        for pair in &row.arms {
-            cells.extend(pair.runs.iter().flatten().map(|measured| format::measured(measured, &row.unit)));
-            if pair.runs.iter().all(Option::is_some) {
-                cells.push(format!("{}{}", mark(pair.is_second_better), pair.finding));
-            }
-        }
-        row_of(&cells)
-    };
-    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows.iter().map(row).collect())
-}
-
-fn both_checks(checks: &[&CheckPair<'_>]) -> Part {
-    let head = ["expectation", "arm", "value, run 1", "run 1", "value, run 2", "run 2", "limit"];
-    let row = |pair: &&CheckPair<'_>| {
-        let mut cells = vec![code(&pair.text), cell(&pair.arm)];
-        for check in &pair.runs {
-            cells.push(check.map_or("-".into(), |check| value_and_limit(check).0));
-            cells.push(check.map_or("not asked".into(), |check| {
-                format!("{} {}", check.verdict.sign(), check.verdict.word())
-            }));
-        }
-        let limits = pair.runs.iter().flatten().map(|check| cell(&value_and_limit(check).1));
-        cells.extend(limits.take(1));
-        row_of(&cells)
-    };
-    Part::table(&head, checks.iter().map(row).collect())
 }
 
 /// What a row is; a part is indented below its total, since a table of Markdown has no fold.

@@ -1,27 +1,33 @@
 //! The report: one HTML file that needs no network and no script. Its charts are drawn in [`crate::plot`], its styles
-//! and its few lines of script lie beside the modules. A page shows one run, or two side by side.
+//! and its few lines of script lie beside the modules. A page shows one run, or two: before and after.
 //!
-//! - `verdict`, `scores`: how it turned out; the scorecard and the expectations.
+//! First what it comes to, then claims, the timeline and the rows of the scorecard that matter; everything else is folded.
+//!
+//! - `answer`, `claims`: how it turned out. `scores`: the scorecard of a run; `changes`: of two.
 //! - `charts`: second by second, and latency by percentile.
 //! - `topology`, `traces`, `tables`: where it happened.
 //! - `reproduce`: events, how to run it again, the data, the glossary.
+//! - `layout`: sections, tables, cells.
 
+mod answer;
+mod changes;
 mod charts;
+mod claims;
+mod layout;
 mod reproduce;
 mod scores;
 mod tables;
 mod topology;
 mod traces;
-mod verdict;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, NAMES};
 use crate::escaped;
+use layout::{Column, cells, mark, named, number, text, time};
 use model::Run;
 use model::sweep::MAX_SIDE_BY_SIDE;
-use scorecard::glossary;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
@@ -31,7 +37,7 @@ pub fn page(run: &Run) -> String {
     Page::of(vec![run], None).render()
 }
 
-/// The page of two runs: the same, with a run axis.
+/// The page of two runs: the same, before and after.
 pub fn comparison(comparison: &Comparison<'_>) -> String {
     Page::of(comparison.runs.to_vec(), Some(comparison)).render()
 }
@@ -40,7 +46,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
 struct Lane<'a> {
     run: &'a Run,
     letter: char,
-    /// `A mono`, with its run where there are two.
+    /// `A mono`, with `before` or `after` where there are two runs.
     name: String,
     /// Lanes of one number stand beside each other: all of a run, or an arm's two runs.
     lane_index: usize,
@@ -58,39 +64,12 @@ struct Page<'a> {
     html: String,
 }
 
-/// The head of a column.
-struct Column<'a> {
-    term: &'static str,
-    /// Its words, where the term's own are not enough.
-    name: &'a str,
-    is_text: bool,
-}
-
-/// A column of numbers.
-const fn number(term: &'static str) -> Column<'static> {
-    Column { term, name: "", is_text: false }
-}
-
-/// A column of words.
-const fn text(term: &'static str) -> Column<'static> {
-    Column { term, name: "", is_text: true }
-}
-
-/// A column of numbers of one lane or moment.
-const fn named<'a>(term: &'static str, name: &'a str) -> Column<'a> {
-    Column { term, name, is_text: false }
-}
-
 impl<'a> Page<'a> {
     fn of(runs: Vec<&'a Run>, comparison: Option<&'a Comparison<'a>>) -> Self {
         let lane = |run: &'a Run, letter: char, index: usize, lane_index: usize| {
             let name = format!("{letter} {}", run.arm_name(letter));
-            Lane {
-                run,
-                letter,
-                lane_index,
-                name: if comparison.is_some() { format!("{name}, run {}", index + 1) } else { name },
-            }
+            let name = if comparison.is_some() { format!("{name}, {}", NAMES[index]) } else { name };
+            Lane { run, letter, lane_index, name }
         };
         let lanes = match comparison {
             None => runs[0].header.arms.iter().map(|arm| lane(runs[0], arm.letter, 0, 0)).collect(),
@@ -118,21 +97,22 @@ impl<'a> Page<'a> {
     }
 
     fn render(mut self) -> String {
+        let has_charts = self.lanes.len() <= MAX_SIDE_BY_SIDE;
         self.head();
-        self.verdict();
-        self.scorecard();
-        self.expectations();
-        if self.lanes.len() <= MAX_SIDE_BY_SIDE {
+        self.answer();
+        self.claims();
+        if has_charts {
             self.charts();
-            self.distribution();
         }
-        self.topology();
-        if self.lanes.len() <= MAX_SIDE_BY_SIDE {
+        self.scorecard();
+        if has_charts {
+            self.distribution();
             self.traces();
+            self.symptoms();
             self.routes();
             self.edges();
-            self.symptoms();
         }
+        self.topology();
         self.events();
         self.reproduce_section();
         self.glossary();
@@ -148,8 +128,11 @@ impl<'a> Page<'a> {
     }
 
     fn head(&mut self) {
-        let names: Vec<String> =
-            self.runs.iter().map(|run| format!("{} {}", run.header.scenario, run.verdict())).collect();
+        let name = |(run, name): (&&Run, &str)| {
+            let when = if self.runs.len() > 1 { format!(" {name}") } else { String::new() };
+            format!("{} {}{when}", run.header.scenario, run.verdict())
+        };
+        let names: Vec<String> = self.runs.iter().zip(NAMES).map(name).collect();
         let title = escaped(&names.join(" and "));
         let tabs = scores::tab_styles(scores::windows(&self.runs).len());
         self.write(format_args!(
@@ -157,95 +140,25 @@ impl<'a> Page<'a> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <meta name=\"color-scheme\" content=\"light dark\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-             script-src 'unsafe-inline'; img-src data:\"><title>{title}</title>\n<style>\n{STYLE}{tabs}</style></head>\n<body>"
+             script-src 'unsafe-inline'; img-src data:\"><title>{title}</title>\n<style>\n{STYLE}{tabs}</style></head>\n<body>\n\
+             <a class=\"skip\" href=\"#main\">skip the contents</a>"
         ));
+        self.links_at = self.html.len();
+        self.write(format_args!("<main id=\"main\">"));
     }
 
-    /// Begins a section.
-    fn open(&mut self, name: &'static str) {
-        self.sections.push(name);
-        self.write(format_args!("<section id=\"{}\"><h2>{name}</h2>", anchor(name)));
-    }
-
-    /// Links to the sections there are, below the verdict.
+    /// Links to the sections there are; they stay in sight.
     fn links(&mut self) {
-        let link = |name: &&str| format!("<a href=\"#{}\">{name}</a>", anchor(name));
-        let links: Vec<String> = self.sections.iter().map(link).collect();
-        self.html.insert_str(self.links_at, &format!("<nav>{}</nav>\n", links.join(" ")));
+        let link = |name: &&str| format!("<li><a href=\"#{}\">{name}</a></li>", layout::anchor(name));
+        let links: String = self.sections.iter().map(link).collect();
+        self.html.insert_str(
+            self.links_at,
+            &format!("<nav aria-label=\"contents\" tabindex=\"0\"><ul>{links}</ul></nav>\n"),
+        );
     }
 
-    fn close(&mut self) {
-        self.write(format_args!("</section>"));
+    /// `before: `, where there are two runs.
+    fn run_prefix(&self, index: usize) -> String {
+        if self.runs.len() > 1 { format!("{}: ", NAMES[index]) } else { String::new() }
     }
-
-    fn quiet(&mut self, text: &str) {
-        self.write(format_args!("<p class=\"quiet\">{}</p>", escaped(text)));
-    }
-
-    /// Begins a table. Each column is a term of the glossary, which defines it.
-    fn table(&mut self, columns: &[Column<'_>]) {
-        self.table_in_bands(&[], columns);
-    }
-
-    /// The same, with a line above the heads with what so many of them have in common.
-    fn table_in_bands(&mut self, bands: &[(Column<'_>, usize)], columns: &[Column<'_>]) {
-        let mut rows = String::from("<tr>");
-        for (band, columns) in bands {
-            rows += &self.cell_of_head(band, &format!(" colspan=\"{columns}\""), "band");
-        }
-        if !bands.is_empty() {
-            rows += "</tr><tr>";
-        }
-        for column in columns {
-            rows += &self.cell_of_head(column, "", "");
-        }
-        self.write(format_args!("<table><thead>{rows}</tr></thead><tbody>"));
-    }
-
-    fn cell_of_head(&mut self, column: &Column<'_>, more: &str, class: &str) -> String {
-        self.terms.insert(column.term);
-        let term = glossary::term_by_id(column.term);
-        let name =
-            if column.name.is_empty() { term.map_or(column.term, |term| term.name) } else { column.name };
-        let class = match (column.is_text, class) {
-            (true, _) => " class=\"text\"".to_owned(),
-            (false, "") => String::new(),
-            (false, class) => format!(" class=\"{class}\""),
-        };
-        format!(
-            "<th data-term=\"{}\" title=\"{}\"{class}{more}>{}</th>",
-            column.term,
-            escaped(term.map_or("", |term| term.meaning)),
-            escaped(name)
-        )
-    }
-
-    fn end_table(&mut self) {
-        self.write(format_args!("</tbody></table>"));
-    }
-
-    /// A row with what the rows below it have in common.
-    fn group(&mut self, name: &str, columns: usize) {
-        self.write(format_args!("<tr class=\"claim\"><td colspan=\"{columns}\">{}</td></tr>", escaped(name)));
-    }
-
-    /// `run 1`, where there are two.
-    fn run_name(&self, index: usize) -> String {
-        if self.runs.len() > 1 { format!("run {}", index + 1) } else { String::new() }
-    }
-}
-
-/// A section's name as an id.
-fn anchor(name: &str) -> String {
-    name.to_lowercase().replace(' ', "-")
-}
-
-/// Cells of numbers.
-fn cells(values: &[String]) -> String {
-    values.iter().map(|value| format!("<td>{}</td>", escaped(value))).collect()
-}
-
-/// Nanoseconds, as every view writes times.
-fn time(ns: f64) -> String {
-    model::format::value(Some(ns / 1e9), "s")
 }

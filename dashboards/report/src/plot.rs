@@ -1,32 +1,34 @@
 //! A chart as SVG: lines over the run's seconds, faults as bands, limits as dashed lines. No script, no font, nothing
 //! from outside; what a pointer over a second shows is in the chart's own titles.
 //!
+//! - `axis`: the numbers at the axes. `labels`: where words stand, so that none covers another.
 //! - [`percentiles`]: the same over rarity. [`waterfall`]: a request and where its time went.
 
+mod axis;
+mod labels;
 pub mod percentiles;
 pub mod waterfall;
 
 use std::fmt::Write;
 
 use crate::escaped;
+use axis::{Axis, shown};
+use labels::{LINE, Placed};
 use model::series::Series;
 
-/// Size of a chart, in its own units.
-const WIDTH: f64 = 500.0;
-const HEIGHT: f64 = 180.0;
-/// Room for numbers on the left, the clock below, and the title above.
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 10.0;
-const TOP: f64 = 22.0;
-const BOTTOM: f64 = 18.0;
-/// About what a letter takes at the size of small text.
-const LETTER: f64 = 6.0;
-/// Height of a line of small text.
-const LINE: f64 = 12.0;
+/// Width of a chart, in its own units: about the pixels that a telephone has for it.
+const WIDTH: f64 = 400.0;
+/// Height of the part with the lines.
+const INSIDE: f64 = 112.0;
+/// Room on the right; that on the left is as wide as its numbers.
+const RIGHT: f64 = 8.0;
+/// Base lines of the title and of the legend's first row.
+const TITLE: f64 = 12.0;
+const LEGEND: f64 = 26.0;
+/// What the sign before a name of the legend takes.
+const SIGN: f64 = 18.0;
 /// More points than this are drawn as the least and the greatest of each piece: a spike stays a spike.
 const MOST_POINTS: usize = 1_000;
-/// A logarithmic axis spans at least so many decades.
-const DECADES: f64 = 2.0;
 
 /// One line of a chart.
 pub struct Curve<'a> {
@@ -66,7 +68,7 @@ pub struct Plot<'a> {
     pub length: f64,
     /// Places along it with their labels below the chart: where phases begin.
     pub marks: &'a [(f64, String)],
-    /// What was done.
+    /// What was done, in the order of time.
     pub bands: &'a [Band],
     /// Limits of expectations, with their texts.
     pub limits: &'a [(f64, String)],
@@ -76,43 +78,82 @@ pub struct Plot<'a> {
     pub columns: usize,
 }
 
+/// Where the parts of a chart stand.
+struct Layout {
+    left: f64,
+    /// Of the part with the lines.
+    top: f64,
+    bottom: f64,
+    /// Of the names of the legend.
+    legend: Vec<Placed>,
+    /// Of the marks' labels.
+    marks: Vec<Placed>,
+    /// Rows below the lines: times, and the labels of marks.
+    height: f64,
+}
+
 impl Plot<'_> {
     /// The chart of a range of time, which all charts of a page show alike. `clock` labels a place along it.
     pub fn draw(&self, clock: impl Fn(f64) -> String) -> String {
-        self.drawn(" data-zoom=\"\"", clock)
+        let times: Vec<(f64, String)> =
+            axis::times(self.length).map(|second| (second, clock(second))).collect();
+        self.drawn(" data-zoom=\"\"", &times, clock)
     }
 
     /// The chart of anything else: what is below it is not a clock.
     pub fn draw_plain(&self, place: impl Fn(f64) -> String) -> String {
-        self.drawn("", place)
+        self.drawn("", &[], place)
     }
 
-    fn drawn(&self, more: &str, place: impl Fn(f64) -> String) -> String {
+    fn drawn(&self, more: &str, times: &[(f64, String)], place: impl Fn(f64) -> String) -> String {
+        let layout = self.layout(!times.is_empty());
+        let Layout { left, height, .. } = layout;
         let label = escaped(&self.describe());
-        let inside = WIDTH - LEFT - RIGHT;
-        let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\"{more}><title>{label}</title>"
-        );
-        self.scale(&mut svg);
-        self.limits(&mut svg);
+        let inside = WIDTH - left - RIGHT;
+        let mut svg =
+            format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\"{more}>");
+        self.scale(&mut svg, &layout);
         // What lies along the axis has a picture of its own, so that it can be stretched without its words. Writing to
         // a string does not fail.
         let _ = write!(
             svg,
-            "<svg x=\"{LEFT}\" y=\"0\" width=\"{inside}\" height=\"{HEIGHT}\" viewBox=\"{LEFT} 0 {inside} {HEIGHT}\" \
+            "<svg x=\"{left}\" y=\"0\" width=\"{inside}\" height=\"{height}\" viewBox=\"{left} 0 {inside} {height}\" \
              preserveAspectRatio=\"none\">"
         );
-        self.bands(&mut svg);
+        self.bands(&mut svg, &layout);
         for curve in self.curves {
-            self.curve(&mut svg, curve);
+            self.curve(&mut svg, &layout, curve);
         }
-        self.pointed(&mut svg, place);
+        self.pointed(&mut svg, &layout, place);
         svg.push_str("</svg>");
-        self.words(&mut svg);
-        let _ = write!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"14\">{}</text>", escaped(self.title));
-        self.legend(&mut svg);
+        self.limits(&mut svg, &layout);
+        self.words(&mut svg, &layout, times);
+        let _ = write!(svg, "<text class=\"title\" x=\"4\" y=\"{TITLE}\">{}</text>", escaped(self.title));
+        self.legend(&mut svg, &layout);
         svg.push_str("</svg>");
         svg
+    }
+
+    fn layout(&self, has_times: bool) -> Layout {
+        let ticks = self.axis().ticks();
+        let widest = ticks.iter().map(|tick| labels::width(&shown(*tick, self.unit))).fold(0.0, f64::max);
+        let left = (widest + 8.0).max(24.0);
+        let names = self.named().map(|curve| curve.name);
+        let legend = labels::wrapped(names, SIGN, left, WIDTH - RIGHT);
+        let rows = |placed: &[Placed]| placed.iter().map(|one| one.row + 1).max().unwrap_or(0) as f64;
+        let numbers = if self.bands.is_empty() { 0.0 } else { LINE };
+        let top = LEGEND + LINE * (rows(&legend) - 1.0).max(0.0) + 8.0 + numbers;
+        let bottom = top + INSIDE;
+        let at = |(place, name): &'_ (f64, String)| (self.x_from(left, *place) + 2.0, name.clone());
+        let marks: Vec<(f64, String)> = self.marks.iter().map(at).collect();
+        let marks = labels::in_rows(marks.iter().map(|(x, name)| (*x, name.as_str())), WIDTH);
+        let below = rows(&marks) + if has_times { 1.0 } else { 0.0 };
+        Layout { left, top, bottom, legend, marks, height: bottom + LINE * below + 5.0 }
+    }
+
+    /// Lines with a name of their own.
+    fn named(&self) -> impl DoubleEndedIterator<Item = &Curve<'_>> {
+        self.curves.iter().filter(|curve| !curve.name.is_empty())
     }
 
     /// For those who do not see it.
@@ -121,130 +162,127 @@ impl Plot<'_> {
             let most = curve.points.iter().flatten().copied().reduce(f64::max);
             most.map_or_else(
                 || format!("{}: no data", curve.name),
-                |most| format!("{} up to {}{}", curve.name, short(most), self.unit),
+                |most| format!("{} up to {}", curve.name, shown(most, self.unit)),
             )
         };
-        let named = self.curves.iter().filter(|curve| !curve.name.is_empty());
-        let curves: Vec<String> = named.map(greatest).collect();
+        let curves: Vec<String> = self.named().map(greatest).collect();
         format!("{}: {}", self.title, curves.join(", "))
     }
 
-    fn x(&self, second: f64) -> f64 {
-        LEFT + (WIDTH - LEFT - RIGHT) * (second / self.length.max(1.0)).clamp(0.0, 1.0)
+    const fn axis(&self) -> Axis {
+        Axis { is_logarithmic: self.is_logarithmic, range: self.range }
     }
 
-    fn bottom(&self) -> f64 {
-        if !self.is_logarithmic {
-            return 0.0;
-        }
-        self.range.0.max(1e-3).log10().floor().min(self.highest() - DECADES)
+    fn x_from(&self, left: f64, second: f64) -> f64 {
+        left + (WIDTH - left - RIGHT) * (second / self.length.max(1.0)).clamp(0.0, 1.0)
     }
 
-    /// The upper end of the axis; a power of ten where it is logarithmic.
-    fn highest(&self) -> f64 {
-        if self.is_logarithmic { self.range.1.max(1e-3).log10().ceil() } else { even_top(self.range.1) }
+    fn x(&self, layout: &Layout, second: f64) -> f64 {
+        self.x_from(layout.left, second)
     }
 
-    fn y(&self, value: f64) -> f64 {
-        let value = if self.is_logarithmic { value.max(1e-9).log10() } else { value };
-        let (low, high) = (self.bottom(), self.highest());
-        let share = ((value - low) / (high - low).max(1e-9)).clamp(0.0, 1.0);
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+    fn y(&self, layout: &Layout, value: f64) -> f64 {
+        layout.bottom - INSIDE * self.axis().share(value)
     }
 
-    fn ticks(&self) -> Vec<f64> {
-        let (low, high) = (self.bottom(), self.highest());
-        if self.is_logarithmic {
-            (low as i32..=high as i32).map(|power| 10_f64.powi(power)).collect()
-        } else {
-            // Tops are 1, 2 or 5 times a power of ten: fifths of the first and last, quarters of the second are round.
-            let steps = if (high / 10_f64.powf(high.log10().floor()) - 2.0).abs() < 0.5 { 4 } else { 5 };
-            (0..=steps).map(|step| high * f64::from(step) / f64::from(steps)).collect()
-        }
-    }
-
-    fn scale(&self, svg: &mut String) {
-        for tick in self.ticks() {
-            let y = self.y(tick);
+    fn scale(&self, svg: &mut String, layout: &Layout) {
+        for tick in self.axis().ticks() {
+            let y = self.y(layout, tick);
             let _ = write!(
                 svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                "<line class=\"grid\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
                  <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                layout.left,
                 WIDTH - RIGHT,
-                LEFT - 4.0,
+                layout.left - 4.0,
                 y + 3.5,
-                escaped(&format!("{}{}", short(tick), self.unit))
+                escaped(&shown(tick, self.unit))
             );
         }
     }
 
     /// What was done, and where phases begin.
-    fn bands(&self, svg: &mut String) {
+    fn bands(&self, svg: &mut String, layout: &Layout) {
+        let Layout { top, bottom, .. } = layout;
         for band in self.bands {
-            let (from, to) = (self.x(band.from_s), self.x(band.to_s));
+            let (from, to) = (self.x(layout, band.from_s), self.x(layout, band.to_s));
             let class = if band.is_fault { "fault" } else { "action" };
             let absent = if band.is_absent { " absent" } else { "" };
             let _ = write!(
                 svg,
-                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>",
-                (to - from).max(1.5),
-                HEIGHT - TOP - BOTTOM
+                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{INSIDE}\"/>",
+                (to - from).max(1.5)
             );
         }
         for (at, _) in self.marks {
-            let x = self.x(*at);
+            let x = self.x(layout, *at);
             let _ = write!(
                 svg,
-                "<line class=\"phase\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>",
-                HEIGHT - BOTTOM
+                "<line class=\"phase\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top:.1}\" y2=\"{bottom:.1}\"/>"
             );
         }
     }
 
-    /// Numbers of what was done, and names below the axis; a script that stretches it moves them along.
-    fn words(&self, svg: &mut String) {
+    /// Numbers of what was done above the lines, times and phases below; a script that stretches it moves them along.
+    fn words(&self, svg: &mut String, layout: &Layout, times: &[(f64, String)]) {
+        let Layout { top, bottom, .. } = layout;
         let mut label = |class: &str, x: f64, y: f64, text: &str| {
             let text = escaped(text);
             let _ =
                 write!(svg, "<text class=\"{class}\" data-x=\"\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
         };
-        for band in self.bands {
-            let note = if band.is_absent { " n/a" } else { "" };
-            label("mark", self.x(band.from_s) + 2.0, TOP + 10.0, &format!("{}{note}", band.number));
+        let number = |band: &Band| {
+            let number = if band.is_absent { format!("({})", band.number) } else { band.number.to_string() };
+            (self.x(layout, band.from_s), number)
+        };
+        let numbers: Vec<(f64, String)> = self.bands.iter().map(number).collect();
+        let numbers: Vec<(f64, &str)> = numbers.iter().map(|(x, text)| (*x, text.as_str())).collect();
+        for (x, (_, text)) in labels::on_a_line(&numbers, WIDTH).into_iter().zip(&numbers) {
+            label("mark", x, top - 3.0, text);
         }
-        let mut written_to = 0.0;
-        for (at, name) in self.marks {
-            let x = self.x(*at);
-            // A short phase keeps its line and leaves its name out, where there is no room for it.
-            if x >= written_to {
-                written_to = x + LETTER * name.chars().count() as f64;
-                label("tick", x + 2.0, HEIGHT - 5.0, name);
+        for (second, text) in times {
+            let x = self.x(layout, *second);
+            if x + labels::width(text) <= WIDTH {
+                label("tick", x, bottom + LINE, text);
             }
+        }
+        let first = bottom + LINE * if times.is_empty() { 1.0 } else { 2.0 };
+        for ((_, name), placed) in self.marks.iter().zip(&layout.marks) {
+            label("tick", placed.x, first + LINE * placed.row as f64, name);
         }
     }
 
-    fn limits(&self, svg: &mut String) {
+    /// Limits that are written alike have one line and one text.
+    fn limits(&self, svg: &mut String, layout: &Layout) {
+        let mut limits: Vec<(f64, String, Vec<&str>)> = Vec::new();
         for (limit, text) in self.limits {
-            let y = self.y(*limit);
-            // Below the line where above it there is the legend.
-            let words = if y < TOP + LINE { y + LINE - 2.0 } else { y - 3.0 };
+            let measure = text.split(['(', ' ']).next().unwrap_or_default();
+            let label = format!("{measure} limit {}", shown(*limit, self.unit));
+            match limits.iter_mut().find(|(_, known, _)| *known == label) {
+                Some((_, _, texts)) => texts.push(text),
+                None => limits.push((*limit, label, vec![text])),
+            }
+        }
+        // Above its line, where there is room.
+        let wanted: Vec<f64> = limits.iter().map(|(limit, ..)| self.y(layout, *limit) - 3.0).collect();
+        let heights = labels::stacked(&wanted, layout.top + LINE - 2.0, layout.bottom - 2.0);
+        for ((limit, label, texts), height) in limits.iter().zip(heights) {
+            let y = self.y(layout, *limit);
             let _ = write!(
                 svg,
-                "<g class=\"limit\"><title>{}</title><line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} limit {}{}</text></g>",
-                escaped(text),
+                "<g class=\"limit\"><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{height:.1}\" text-anchor=\"end\">{}</text></g>",
+                escaped(&texts.join("; ")),
+                layout.left,
                 WIDTH - RIGHT,
                 WIDTH - RIGHT - 2.0,
-                words,
-                escaped(text.split(' ').next().unwrap_or_default()),
-                short(*limit),
-                escaped(self.unit)
+                escaped(label)
             );
         }
     }
 
     /// A gap stays a gap: a dead arm is neither zero nor bridged.
-    fn curve(&self, svg: &mut String, curve: &Curve<'_>) {
+    fn curve(&self, svg: &mut String, layout: &Layout, curve: &Curve<'_>) {
         let points = decimated(&curve.points, MOST_POINTS);
         let mut path = String::new();
         let mut open = false;
@@ -255,38 +293,38 @@ impl Plot<'_> {
             };
             let second = self.length * (at + 0.5) / curve.points.len().max(1) as f64;
             let verb = if open { 'L' } else { 'M' };
-            let _ = write!(path, "{verb}{:.1} {:.1}", self.x(second), self.y(value));
+            let _ = write!(path, "{verb}{:.1} {:.1}", self.x(layout, second), self.y(layout, value));
             open = true;
         }
         let _ = write!(svg, "<path class=\"curve {}\" d=\"{path}\"/>", curve.class);
     }
 
-    fn legend(&self, svg: &mut String) {
-        let mut x = WIDTH - RIGHT;
-        for curve in self.curves.iter().rev().filter(|curve| !curve.name.is_empty()) {
-            x -= LETTER * curve.name.chars().count() as f64 + 24.0;
+    fn legend(&self, svg: &mut String, layout: &Layout) {
+        for (curve, placed) in self.named().zip(&layout.legend) {
+            let y = LEGEND + LINE * placed.row as f64;
             let _ = write!(
                 svg,
-                "<path class=\"curve {}\" d=\"M{x:.1} 10h14\"/><text class=\"tick\" x=\"{:.1}\" y=\"13.5\">{}</text>",
+                "<path class=\"curve {}\" d=\"M{:.1} {:.1}h14\"/><text class=\"tick\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
                 curve.class,
-                x + 17.0,
+                placed.x,
+                y - 3.5,
+                placed.x + SIGN,
                 escaped(curve.name)
             );
         }
     }
 
     /// Transparent columns: the title of each has the values in its middle.
-    fn pointed(&self, svg: &mut String, place: impl Fn(f64) -> String) {
+    fn pointed(&self, svg: &mut String, layout: &Layout, place: impl Fn(f64) -> String) {
         let most = self.curves.iter().map(|curve| curve.points.len()).max().unwrap_or(0);
         let columns = self.columns.min(most).max(1);
-        let wide = (WIDTH - LEFT - RIGHT) / columns as f64;
+        let wide = (WIDTH - layout.left - RIGHT) / columns as f64;
         svg.push_str("<g class=\"columns\">");
         for column in 0..columns {
             let middle = (column as f64 + 0.5) / columns as f64;
             let value = |curve: &Curve<'_>| {
                 let index = (curve.points.len() as f64 * middle) as usize;
-                let value = curve.points.get(index).copied().flatten()?;
-                Some(format!("{}{}", short(value), self.unit))
+                Some(shown(curve.points.get(index).copied().flatten()?, self.unit))
             };
             let mut values: Vec<String> = Vec::new();
             for (at, curve) in self.curves.iter().enumerate() {
@@ -301,32 +339,13 @@ impl Plot<'_> {
             }
             let _ = write!(
                 svg,
-                "<rect x=\"{:.1}\" y=\"{TOP}\" width=\"{wide:.2}\" height=\"{:.1}\"><title>{}</title></rect>",
-                LEFT + wide * column as f64,
-                HEIGHT - TOP - BOTTOM,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.2}\" height=\"{INSIDE}\"><title>{}</title></rect>",
+                layout.left + wide * column as f64,
+                layout.top,
                 escaped(&format!("{} {}", place(self.length * middle), values.join(", ")))
             );
         }
         svg.push_str("</g>");
-    }
-}
-
-/// The upper end of an even axis: 1, 2 or 5 times a power of ten.
-fn even_top(top: f64) -> f64 {
-    if top <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(top.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|end| *end >= top).unwrap_or(10.0 * power)
-}
-
-/// Three digits are enough on an axis.
-fn short(value: f64) -> String {
-    match value {
-        0.0 => "0".into(),
-        v if v.abs() >= 100.0 => format!("{v:.0}"),
-        v if v.abs() >= 10.0 => format!("{v:.1}").trim_end_matches(".0").to_owned(),
-        v => format!("{v:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
 }
 
@@ -396,8 +415,11 @@ mod tests {
         let one = Curve { name: "p50", class: "p50", points: vec![Some(1.0)] };
         let other = Curve { name: "p50", class: "p50", points: vec![Some(150.0)] };
         let (one, other) = ([one], [other]);
-        assert_eq!(plot(&one, &[], &limits).y(100.0), plot(&other, &[], &limits).y(100.0));
-        assert_eq!(plot(&one, &[], &limits).ticks(), [1.0, 10.0, 100.0, 1_000.0]);
+        let height = |curves: &[Curve<'_>]| {
+            let plot = plot(curves, &[], &limits);
+            plot.y(&plot.layout(true), 100.0)
+        };
+        assert_eq!(height(&one), height(&other));
     }
 
     #[test]
@@ -412,8 +434,39 @@ mod tests {
     }
 
     #[test]
-    fn axes_end_at_round_numbers() {
-        assert_eq!([0.0, 0.3, 7.0, 61.0, 100.0].map(even_top), [1.0, 0.5, 10.0, 100.0, 100.0]);
-        assert_eq!([0.0, 0.5, 12.0, 480.4].map(short), ["0", "0.5", "12", "480"]);
+    fn every_phase_is_named_and_every_number_has_room() {
+        let marks: Vec<(f64, String)> =
+            (0..6).map(|at| (f64::from(at) * 0.2, format!("phase-{at}"))).collect();
+        let curve = [Curve { name: "p50", class: "p50", points: vec![Some(10_000.0)] }];
+        let mut plot = plot(&curve, &marks, &[]);
+        plot.range = (0.01, 10_000.0);
+        let svg = plot.draw(|second| format!("at {second}"));
+        assert!((0..6).all(|at| svg.contains(&format!(">phase-{at}</text>"))), "{svg}");
+        assert!(
+            svg.contains(">10s</text>") && svg.contains(">10µs</text>") && !svg.contains("10000"),
+            "{svg}"
+        );
+        let layout = plot.layout(true);
+        assert!(layout.left > labels::width("100µs"), "{}", layout.left);
+        assert!(layout.marks.iter().any(|placed| placed.row > 0), "they are too near for one row");
+    }
+
+    #[test]
+    fn limits_never_cover_each_other() {
+        let limits = [
+            (100.0, "p99(all) in steady < 100ms".to_owned()),
+            (100.0, "p99(all) in fault < 100ms".to_owned()),
+            (100.5, "p50(all) < 100.5ms".to_owned()),
+        ];
+        let curve = [Curve { name: "p50", class: "p50", points: vec![Some(1.0)] }];
+        let svg = plot(&curve, &[], &limits).draw(|second| format!("at {second}"));
+        assert_eq!(svg.matches("class=\"limit\"").count(), 2, "those of one height and one measure are one");
+        let heights: Vec<f64> = svg
+            .split("class=\"limit\"")
+            .skip(1)
+            .filter_map(|limit| limit.split("class=\"tick\"").nth(1)?.split("y=\"").nth(1)?.split('"').next())
+            .filter_map(|height| height.parse().ok())
+            .collect();
+        assert!((heights[0] - heights[1]).abs() >= LINE, "{heights:?}");
     }
 }

@@ -35,6 +35,12 @@ impl CivilTime {
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         Self { year, month, day, hour: of_day / 3_600, minute: of_day / 60 % 60, second: of_day % 60 }
     }
+
+    /// `2026-11-26 10:15 UTC`.
+    pub fn to_the_minute(self) -> String {
+        let Self { year, month, day, hour, minute, .. } = self;
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +60,7 @@ mod tests {
         // 2024 has a 29th of February, 60 days after its first.
         assert_eq!(date((1_704_067_200 + 59 * 86_400 + 3_661) * 1_000_000), (2024, 2, 29, 1, 1, 1));
         assert_eq!(date(1_767_225_599_000_000), (2025, 12, 31, 23, 59, 59));
+        let minute = CivilTime::of_wall_us(1_704_067_200_000_000 + 3_661_000_000).to_the_minute();
+        assert_eq!(minute, "2024-01-01 01:01 UTC");
     }
 }

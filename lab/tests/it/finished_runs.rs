@@ -151,12 +151,21 @@ fn is_compared(cleave: &Cleave, document: &Value) {
     assert_eq!(code, Some(0), "{path}");
     assert!(path.trim_end().ends_with("compare-20000101-000000-twin.html"), "{path}");
     let html = std::fs::read_to_string(cleave.folder().join(path.trim_end())).expect("a page");
-    assert!(html.contains("mono, run 2") && !html.contains("seeds differ"));
+    assert!(html.contains("mono, after") && !html.contains("seeds differ"));
     let (_, markdown) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
-    assert!(markdown.contains(&format!("### short: {verdict} in run 1, {verdict} in run 2")), "{markdown}");
+    assert!(markdown.contains(&format!("### short: {verdict} before, {verdict} after")), "{markdown}");
     let (_, json) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
     let both: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(both["runs"][0]["checks"], document["checks"]);
+    assert_eq!(both["runs"][1]["checks"], document["checks"]);
+    // Nothing is worse than itself; where no figure can be trusted, the gate says so.
+    let gate =
+        ["report", "last", "--compare", "twin", "--output", "markdown", "--fail-on", "worse,expectations"];
+    let (code, text) = output_of(cleave, &gate);
+    let expected =
+        if verdict == "invalid" { (3, "invalid: the run before") } else { (0, "nothing is worse") };
+    assert!(code == Some(expected.0) && text.contains(expected.1), "{code:?} {text}");
+    let (code, text) = output_of(cleave, &["report", "last", "--compare", "twin", "--fail-on", "luck"]);
+    assert!(code == Some(2) && text.contains("unknown gate `luck`"), "{code:?} {text}");
     for (other, output, message) in [
         ("lost", "html", "unknown run `lost` in runs"),
         ("last", "html", "are the same run"),

@@ -66,7 +66,9 @@ fn of_json(document: &Value) -> (Vec<Row>, Vec<Check>) {
 
 /// The texts of a row's cells, markup and entities taken away.
 fn cells(row: &str) -> Vec<String> {
-    row.split("<td")
+    row.replace("<th", "<td")
+        .replace("</th>", "</td>")
+        .split("<td")
         .skip(1)
         .map(|cell| {
             let inner = cell.split_once('>').expect("an open cell").1;
@@ -86,25 +88,30 @@ fn cells(row: &str) -> Vec<String> {
         .collect()
 }
 
+/// Rows of the page's tables with an attribute.
+fn rows_of<'h>(html: &'h str, mark: &'static str) -> impl Iterator<Item = &'h str> {
+    html.lines().filter(move |line| line.starts_with("<tr") && line.contains(mark))
+}
+
 fn of_page(html: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
-    let rows =
-        |mark: &'static str| html.lines().filter(move |line| line.starts_with("<tr") && line.contains(mark));
-    let scores = rows("data-score=").map(|row| {
+    // Above the fold stand the few that matter.
+    let all = html.split("<summary>all ").nth(1).expect("every row");
+    let scores = rows_of(all, "data-score=").map(|row| {
         let cells = cells(row);
-        (cells[0].clone(), cells[1..=arms].to_vec(), cells[arms + 1].clone(), cells[arms + 2].clone())
+        let effect =
+            row.split("class=\"text contrast\">").nth(1).and_then(|rest| rest.split(" <span").next());
+        let effect = effect.unwrap_or_default().to_owned();
+        (cells[0].clone(), cells[1..=arms].to_vec(), effect, cells[arms + 2].clone())
     });
-    let checks = rows("data-check=").map(|row| {
+    let checks = rows_of(html, "data-check=").map(|row| {
         let cells = cells(row);
         // The code is followed by its line and its reason.
         let text =
             row.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).expect("its text");
         let text = self::cells(&format!("<td>{text}</td>")).remove(0);
-        let verdict = cells[6].split_whitespace().nth(1).expect("a word").trim_end_matches(';').to_owned();
-        (
-            text,
-            cells[1].clone(),
-            [cells[2].clone(), cells[3].clone(), cells[5].clone(), verdict, cells[4].clone()],
-        )
+        let verdict = cells[7].split_whitespace().nth(1).expect("a word").trim_end_matches(';').to_owned();
+        let arm = cells[1].chars().next().unwrap_or('-').to_string();
+        (text, arm, [cells[2].clone(), cells[3].clone(), cells[5].clone(), verdict, cells[4].clone()])
     });
     (scores.collect(), checks.collect())
 }
@@ -273,7 +280,7 @@ fn incidents_are_equal_in_all_views() {
         .next()
         .expect("closed")
         .lines()
-        .filter(|line| line.starts_with("<tr><td"));
+        .filter(|line| line.starts_with("<tr><th scope=\"row\""));
     let shown: Vec<[String; 5]> = rows
         .map(|row| {
             let [arm, text, first, _, last, seconds] = &cells(row)[..] else { panic!("six cells: {row}") };

@@ -5,7 +5,8 @@ use model::{Run, Window, format};
 use record::{Latencies, PhasePlan, StepPlan};
 
 use super::{Lane, Page};
-
+use crate::compare::NAMES;
+use crate::escaped;
 use crate::plot::{Band, Curve, Plot, percentiles};
 
 /// Columns a pointer can ask, over all charts of a page: each takes about 120 bytes.
@@ -26,8 +27,12 @@ struct Kind {
     /// Expectations whose limits belong here begin with one of these, and what their values are multiplied by.
     limits: (&'static [&'static str], f64),
     lines: &'static [LineKind],
-    /// The text where no lane has any of it.
+    /// Why a lane may have none of it.
     without: &'static str,
+    /// The text where it is 0 in all lanes, which no chart has to show.
+    at_zero: &'static str,
+    /// Whether it is shown at once; others are folded.
+    is_open: bool,
 }
 
 const KINDS: &[Kind] = &[
@@ -41,6 +46,8 @@ const KINDS: &[Kind] = &[
             LineKind("p99 of 5 s", "two", "latency_p99", |run, arm| run.latency_series(arm, 0.99)),
         ],
         without: "no journey was answered ok",
+        at_zero: "",
+        is_open: true,
     },
     Kind {
         title: "journeys per second",
@@ -52,6 +59,8 @@ const KINDS: &[Kind] = &[
             LineKind("good", "one", "rate", Run::good_series),
         ],
         without: "no journey was offered",
+        at_zero: "",
+        is_open: true,
     },
     Kind {
         title: "errors",
@@ -60,9 +69,11 @@ const KINDS: &[Kind] = &[
         limits: (&["errors("], 100.0),
         lines: &[
             LineKind("not ok", "two", "errors", Run::error_series),
-            LineKind("of it dropped", "four", "dropped", Run::dropped_series),
+            LineKind("dropped", "four", "dropped", Run::dropped_series),
         ],
         without: "no journey was offered",
+        at_zero: "no journey failed",
+        is_open: false,
     },
     Kind {
         title: "longest queue of an edge",
@@ -71,6 +82,8 @@ const KINDS: &[Kind] = &[
         limits: (&[], 1.0),
         lines: &[LineKind("calls waiting", "one", "edge_queue", Run::queue_series)],
         without: "every call is a function call, and none waits",
+        at_zero: "no call waited at an edge",
+        is_open: false,
     },
     Kind {
         title: "staleness",
@@ -82,6 +95,8 @@ const KINDS: &[Kind] = &[
             LineKind("p99 of 30 s", "two", "staleness_p99", |run, arm| run.staleness_series(arm, 0.99)),
         ],
         without: "no journey of this mix looks for what another wrote",
+        at_zero: "every write was visible at once",
+        is_open: false,
     },
     Kind {
         title: "CPU",
@@ -90,6 +105,8 @@ const KINDS: &[Kind] = &[
         limits: (&["cpu <", "cpu in", "cpu for"], 1.0),
         lines: &[LineKind("cores", "one", "cores", Run::cpu_series)],
         without: "no process was sampled",
+        at_zero: "",
+        is_open: false,
     },
     Kind {
         title: "memory",
@@ -98,6 +115,8 @@ const KINDS: &[Kind] = &[
         limits: (&["procs.pss"], 1.0 / 1_048_576.0),
         lines: &[LineKind("PSS", "one", "memory", Run::memory_series)],
         without: "no process was sampled",
+        at_zero: "",
+        is_open: false,
     },
 ];
 
@@ -115,34 +134,55 @@ struct Drawn {
     limits: Vec<(f64, String)>,
 }
 
+/// What a kind of chart comes to.
+enum Drawing {
+    /// A figure for each lane.
+    Figures(Vec<String>),
+    /// Why there is none.
+    Nothing(String),
+}
+
 impl Page<'_> {
     pub(super) fn charts(&mut self) {
         self.open("Timeline");
         for (index, run) in self.runs.clone().into_iter().enumerate() {
-            let text = steps(run);
-            if !text.is_empty() {
-                let name = self.run_name(index);
-                let name = if name.is_empty() { name } else { format!("{name}: ") };
-                self.quiet(&format!("{name}{text}"));
+            let items = steps(run);
+            if !items.is_empty() {
+                let items: String = items.iter().map(|item| format!("<li>{}</li>", escaped(item))).collect();
+                if self.runs.len() > 1 {
+                    self.write(format_args!("<p>{}</p>", NAMES[index]));
+                }
+                self.write(format_args!("<ul class=\"steps\">{items}</ul>"));
+            }
+        }
+        let columns = (COLUMNS / (KINDS.len() * self.lanes.len()).max(1)).min(MOST_COLUMNS);
+        let mut missing = Vec::new();
+        let mut folded: Vec<(&str, Vec<String>)> = Vec::new();
+        for kind in KINDS {
+            match self.kind(kind, columns) {
+                Drawing::Nothing(why) => missing.push(format!("No chart of {}: {why}.", kind.title)),
+                Drawing::Figures(svgs) if kind.is_open => self.in_groups(svgs),
+                Drawing::Figures(svgs) => folded.push((kind.title, svgs)),
             }
         }
         self.quiet(
-            "One scale for all charts of a kind. Latency is that of ok journeys, from the intended start. Shaded: what \
-             was done, by its number; outlined where it does not apply. Dashed: limits of expectations.",
+            "One scale for all charts of a kind. Latency is that of ok journeys, counted from when each was due. Shaded: what \
+             was done, by its number; outlined and in brackets where it does not apply. Dashed: limits of claims.",
         );
-        let columns = (COLUMNS / (KINDS.len() * self.lanes.len()).max(1)).min(MOST_COLUMNS);
-        let mut missing = Vec::new();
-        for kind in KINDS {
-            if !self.kind(kind, columns) {
-                missing.push(format!("No chart of {}: {}.", kind.title, kind.without));
+        if !folded.is_empty() {
+            let titles: Vec<&str> = folded.iter().map(|(title, _)| *title).collect();
+            self.fold(&format!("more charts: {}", titles.join(", ")));
+            for (_, svgs) in folded {
+                self.in_groups(svgs);
             }
+            self.end_fold();
         }
         missing.iter().for_each(|text| self.quiet(text));
         self.close();
     }
 
-    /// The charts of a kind; whether there is anything in them.
-    fn kind(&mut self, kind: &Kind, columns: usize) -> bool {
+    /// The charts of a kind.
+    fn kind(&mut self, kind: &Kind, columns: usize) -> Drawing {
         let longest = self.lanes.iter().map(|lane| lane.run.length_s()).max().unwrap_or(0);
         let drawn: Vec<Drawn> = self
             .lanes
@@ -153,29 +193,41 @@ impl Page<'_> {
             })
             .collect();
         let all = drawn.iter().flat_map(|drawn| &drawn.series);
-        if all.clone().flatten().flatten().next().is_none() {
-            return false;
+        let mut points = all.clone().flatten().flatten().peekable();
+        if points.peek().is_none() {
+            return Drawing::Nothing(kind.without.to_owned());
+        }
+        if !kind.at_zero.is_empty() && points.all(|value| *value == 0.0) {
+            return Drawing::Nothing(kind.at_zero.to_owned());
         }
         self.terms.extend(kind.lines.iter().map(|line| line.2));
         let most = drawn.iter().flat_map(|drawn| &drawn.limits).map(|(limit, _)| *limit);
         let scale = Scale { range: range(all, most), longest, columns };
-        let mut svgs: Vec<String> = self
+        let figures = self
             .lanes
             .iter()
             .zip(drawn)
             .map(|(lane, drawn)| {
+                if drawn.series.iter().flatten().all(Option::is_none) {
+                    let text = format!("{}: {}: none, {}.", lane.name, kind.title, kind.without);
+                    return format!("<figcaption>{}</figcaption>", escaped(&text));
+                }
                 let line =
                     |(line, points): (&LineKind, Series)| Curve { name: line.0, class: line.1, points };
                 let curves: Vec<Curve<'_>> = kind.lines.iter().zip(drawn.series).map(line).collect();
                 draw(lane, kind, &scale, &drawn.limits, &curves)
             })
             .collect();
+        Drawing::Figures(figures)
+    }
+
+    /// Lanes of one number side by side.
+    fn in_groups(&mut self, mut svgs: Vec<String>) {
         let besides: Vec<usize> = self.lanes.iter().map(|lane| lane.lane_index).collect();
         for group in besides.chunk_by(|one, other| one == other) {
             let rest = svgs.split_off(group.len());
             self.figures(&std::mem::replace(&mut svgs, rest));
         }
-        true
     }
 
     fn figures(&mut self, svgs: &[String]) {
@@ -199,13 +251,13 @@ impl Page<'_> {
         if svgs.is_empty() {
             return;
         }
-        self.open("Distribution");
+        self.open_folded("Distribution", "latency by percentile");
         self.quiet(
             "Latency of ok journeys by percentile: each decade to the right is ten times as rare. Thin where fewer \
              than five samples lie beyond.",
         );
         self.figures(&svgs);
-        self.close();
+        self.close_folded();
     }
 
     fn percentiles(&self, name: &str, window: &Window) -> Option<String> {
@@ -237,10 +289,7 @@ fn draw(
     curves: &[Curve<'_>],
 ) -> String {
     let header = &lane.run.header;
-    let begins = |phase: &PhasePlan| {
-        let second = phase.start_ns / 1_000_000_000;
-        (second as f64, format!("{} {}", format::clock(second), phase.name))
-    };
+    let begins = |phase: &PhasePlan| (phase.start_ns as f64 / 1e9, phase.name.clone());
     let phases: Vec<(f64, String)> = header.phases.iter().map(begins).collect();
     let band = |step: &StepPlan| Band {
         number: step.number,
@@ -249,7 +298,8 @@ fn draw(
         is_fault: step.is_fault,
         is_absent: step.not_applicable.contains_key(&lane.letter),
     };
-    let bands: Vec<Band> = header.steps.iter().map(band).collect();
+    let mut bands: Vec<Band> = header.steps.iter().map(band).collect();
+    bands.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
     Plot {
         title: &format!("{}: {}", lane.name, kind.title),
         unit: kind.unit,
@@ -266,7 +316,7 @@ fn draw(
 }
 
 /// What was done, by number.
-pub(super) fn steps(run: &Run) -> String {
+fn steps(run: &Run) -> Vec<String> {
     let text = run.header.steps.iter().map(|step| {
         let missing: Vec<String> = step
             .not_applicable
@@ -276,7 +326,7 @@ pub(super) fn steps(run: &Run) -> String {
         let missing = if missing.is_empty() { String::new() } else { format!(" ({})", missing.join("; ")) };
         format!("{} {}{missing}", step.number, step.text)
     });
-    text.collect::<Vec<_>>().join(" · ")
+    text.collect()
 }
 
 /// Limits of a lane's expectations that belong on a kind of chart.

@@ -8,6 +8,7 @@ use scorecard::glossary;
 use serde_json::{Value, json};
 
 use super::{Page, SCRIPT, number, text, traces};
+use crate::compare::NAMES;
 use crate::document;
 use crate::escaped;
 
@@ -35,17 +36,18 @@ const SERIES: [(&str, Points); 10] = [
 
 impl Page<'_> {
     pub(super) fn events(&mut self) {
-        self.open("Events");
+        let all: usize = self.runs.iter().map(|run| run.events().len()).sum();
+        self.open_folded("Events", &format!("{all} events"));
         for (index, run) in self.runs.clone().into_iter().enumerate() {
-            let name = self.run_name(index);
-            let name = if name.is_empty() { name } else { format!("{name}: ") };
+            let name = self.run_prefix(index);
             if run.events().is_empty() {
                 self.quiet(&format!("{name}nothing was done, and nothing happened by itself."));
                 continue;
             }
             let all = run.events().len();
-            let open = if all <= 60 { " open" } else { "" };
-            self.write(format_args!("<details{open}><summary>{name}{all} events</summary>"));
+            if self.runs.len() > 1 {
+                self.write(format_args!("<h3>{}</h3>", NAMES[index]));
+            }
             self.table(&[number("clock"), number("number"), text("event"), text("targets")]);
             let start = run.header.load_start_ns;
             for (at, (t, event)) in run.events().iter().enumerate() {
@@ -56,28 +58,28 @@ impl Page<'_> {
                 let targets: Vec<String> =
                     event.targets.iter().map(|(arm, target)| format!("{arm} {target}")).collect();
                 let number = if event.number > 0 { event.number.to_string() } else { String::new() };
-                self.write(format_args!(
-                    "<tr><td>{}</td><td>{number}</td><td class=\"text\">{}</td><td class=\"text quiet\">{}</td></tr>",
-                    load_clock(*t, start, 3),
-                    escaped(&event.text),
-                    escaped(&targets.join("; "))
-                ));
+                self.row(
+                    &load_clock(*t, start, 3),
+                    &format!(
+                        "<td>{number}</td><td class=\"text long\">{}</td><td class=\"text long quiet\">{}</td>",
+                        escaped(&event.text),
+                        escaped(&targets.join("; "))
+                    ),
+                );
             }
             self.end_table();
-            self.write(format_args!("</details>"));
             if all > MOST_EVENTS {
                 self.quiet(&format!("{} in between are in the record only.", all - MOST_EVENTS));
             }
         }
-        self.close();
+        self.close_folded();
     }
 
     pub(super) fn reproduce_section(&mut self) {
-        self.open("Reproduce");
+        self.open_folded("Reproduce", "the command, the machine, the scenario, the data");
         for (index, run) in self.runs.clone().into_iter().enumerate() {
-            let name = self.run_name(index);
-            if !name.is_empty() {
-                self.write(format_args!("<h3>{name}</h3>"));
+            if self.runs.len() > 1 {
+                self.write(format_args!("<h3>{}</h3>", NAMES[index]));
             }
             self.reproduce(run, index);
         }
@@ -85,7 +87,7 @@ impl Page<'_> {
             "<p class=\"quiet\">The figures of this page are in it as JSON, in the element <code>run</code>. \
              <button id=\"save\" type=\"button\" hidden>save them</button></p>"
         ));
-        self.close();
+        self.close_folded();
     }
 
     fn reproduce(&mut self, run: &Run, index: usize) {
@@ -115,7 +117,7 @@ impl Page<'_> {
                 escaped(&header.scenario_text)
             ));
         } else {
-            self.quiet("The scenario is that of run 1, to the letter.");
+            self.quiet("The scenario is that of the run before, to the letter.");
         }
     }
 
@@ -124,40 +126,32 @@ impl Page<'_> {
         self.terms.extend(["meaning", "measure"]);
         let terms: Vec<&Term> =
             glossary::terms().iter().chain(COLUMNS).filter(|term| self.terms.contains(term.id)).collect();
-        self.open("Glossary");
+        self.open_folded("Glossary", "what each word and number is");
         self.table(&[text("measure"), text("meaning")]);
         for term in terms {
             let unit = if term.unit.is_empty() { String::new() } else { format!(" [{}]", term.unit) };
-            self.write(format_args!(
-                "<tr><td id=\"term-{}\">{}{}</td><td class=\"text\">{}</td></tr>",
-                term.id,
-                escaped(term.name),
-                escaped(&unit),
-                escaped(term.meaning)
-            ));
+            self.row(
+                &format!("<span id=\"term-{}\">{}{}</span>", term.id, escaped(term.name), escaped(&unit)),
+                &format!("<td class=\"text long\">{}</td>", escaped(term.meaning)),
+            );
         }
         if self.terms.contains("part") {
             for (name, meaning) in traces::classes() {
-                self.write(format_args!(
-                    "<tr><td>{}</td><td class=\"text\">{}</td></tr>",
-                    escaped(name),
-                    escaped(meaning)
-                ));
+                self.row(&escaped(name), &format!("<td class=\"text long\">{}</td>", escaped(meaning)));
             }
         }
         self.end_table();
-        self.write(format_args!("<details><summary>measures of expectations</summary>"));
+        self.fold("measures of expectations");
         self.table(&[text("expectation"), text("meaning")]);
         for measure in scorecard::measures::CATALOGUE {
-            self.write(format_args!(
-                "<tr><td><code>{}</code></td><td class=\"text\">{}</td></tr>",
-                escaped(&measure.form()),
-                escaped(measure.meaning)
-            ));
+            self.row(
+                &format!("<code>{}</code>", escaped(&measure.form())),
+                &format!("<td class=\"text long\">{}</td>", escaped(measure.meaning)),
+            );
         }
         self.end_table();
-        self.write(format_args!("</details>"));
-        self.close();
+        self.end_fold();
+        self.close_folded();
     }
 
     /// Figures for programs, and the script.
@@ -171,7 +165,7 @@ impl Page<'_> {
         let data = json!({ "document": document, "series": series });
         let data = data.to_string().replace("</", "<\\/").replace("<!", "<\\u0021");
         self.write(format_args!(
-            "<div id=\"status\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
+            "</main>\n<div id=\"status\" role=\"status\"></div>\n<script type=\"application/json\" id=\"run\">{data}</script>\n\
              <script>\n{SCRIPT}</script>\n</body></html>"
         ));
     }

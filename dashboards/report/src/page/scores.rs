@@ -1,20 +1,25 @@
-//! The scorecard, by claim, with a tab for each phase its rows come from; and the expectations.
+//! The scorecard of a run: the rows that matter of each claim, and folded below them all rows, with a tab for each phase.
 
 use std::fmt::Write;
 
-use model::format::{self, count, load_clock, value};
-use model::limit::value_and_limit;
+use model::contrasts::against_base;
+use model::format::{self, count};
+use model::outcome::samples_of;
 use model::score_rows::with_parts;
 use model::{Run, sweep};
-use record::{Check, Score};
+use record::{Contrast, Finding, Measured, Score};
 use scorecard::glossary;
 
-use super::{Column, Page, cells, named, number, text};
-use crate::compare::{self, CheckPair, Row};
+use super::{Column, Page, cells, mark, named, number, text};
 use crate::escaped;
 
-/// Two runs, by their names.
-const RUNS: [&str; 2] = ["run 1", "run 2"];
+/// With more arms than this each has a line of its own below the row's name.
+const MOST_COLUMNS: usize = 3;
+/// Rows of a claim above the fold, if no more of them are decided.
+const HEADLINES: usize = 2;
+/// And at most; fewer where each arm takes a line.
+const MOST_HEADLINES: usize = 6;
+const MOST_LONG_HEADLINES: usize = 3;
 
 /// Phases the rows of some scorecards come from, in their order.
 pub(super) fn windows(runs: &[&Run]) -> Vec<String> {
@@ -28,7 +33,7 @@ pub(super) fn windows(runs: &[&Run]) -> Vec<String> {
 }
 
 /// The tab of a window.
-fn tab_of(window: &str, windows: &[String]) -> usize {
+pub(super) fn tab_of(window: &str, windows: &[String]) -> usize {
     windows.iter().position(|one| one == window).unwrap_or(0)
 }
 
@@ -44,30 +49,69 @@ pub(super) fn tab_styles(windows: usize) -> String {
         .collect()
 }
 
+/// Rows of a claim that stand above the fold: those that decide something, those in which the arms differ for once, and
+/// if these are few the first that have figures. Parts stand below their totals.
+fn headlines<'s>(scores: &[&'s Score], most: usize) -> Vec<&'s Score> {
+    let totals = scores.iter().copied().filter(|score| score.part_of.is_none() && is_compared(score));
+    let totals: Vec<&Score> = totals.collect();
+    let rank = |score: &Score| {
+        let any = |is: fn(&Contrast) -> bool| score.contrasts.values().any(is);
+        let is_decided = any(|of| of.finding.is_some_and(|finding| finding != Finding::Undecided));
+        let is_other = any(|of| of.finding.is_none() && is_apart(of));
+        match (is_decided, is_other) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        }
+    };
+    let mut order: Vec<usize> = (0..totals.len()).collect();
+    order.sort_by_key(|index| rank(totals[*index]));
+    let matter = totals.iter().filter(|score| rank(score) < 2).count();
+    order.truncate(matter.clamp(HEADLINES, most));
+    // In the order of the scorecard.
+    order.sort_unstable();
+    order.into_iter().map(|index| totals[index]).collect()
+}
+
+/// Whether a row has something of an arm against the base arm.
+fn is_compared(score: &Score) -> bool {
+    !format::effect(score).is_empty()
+}
+
+/// Whether an arm's figure is not that of the base arm.
+fn is_apart(of: &Contrast) -> bool {
+    let value = |measured: Option<Measured>| measured.and_then(|measured| measured.value);
+    value(of.ratio).is_some_and(|ratio| ratio != 1.0) || value(of.difference).is_some_and(|by| by != 0.0)
+}
+
 impl Page<'_> {
     pub(super) fn scorecard(&mut self) {
         if self.runs.iter().all(|run| run.scores().is_empty()) {
             return;
         }
         self.open("Scorecard");
-        let windows = windows(&self.runs);
-        if windows.len() > 1 && !(self.comparison.is_none() && self.runs[0].is_sweep()) {
-            self.write(format_args!(
-                "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
-            ));
-            for (tab, window) in windows.iter().enumerate() {
-                self.write(format_args!(
-                    "<input type=\"radio\" name=\"window\" id=\"tab-{tab}\"><label for=\"tab-{tab}\">{}</label>",
-                    escaped(window)
-                ));
-            }
-        }
         match self.comparison {
             None if self.runs[0].is_sweep() => self.sweep(),
-            None => self.scores_of_one(&windows),
-            Some(comparison) => self.scores_of_two(comparison, &windows),
+            None => self.scores_of_one(),
+            Some(comparison) => self.changes(comparison),
         }
         self.close();
+    }
+
+    /// The tabs of a table that follows.
+    pub(super) fn tabs(&mut self, windows: &[String]) {
+        if windows.len() < 2 {
+            return;
+        }
+        self.write(format_args!(
+            "<input type=\"radio\" name=\"window\" id=\"tab-all\" checked><label for=\"tab-all\">all</label>"
+        ));
+        for (tab, window) in windows.iter().enumerate() {
+            self.write(format_args!(
+                "<input type=\"radio\" name=\"window\" id=\"tab-{tab}\"><label for=\"tab-{tab}\">{}</label>",
+                escaped(window)
+            ));
+        }
     }
 
     /// A line for each of many arms.
@@ -77,58 +121,97 @@ impl Page<'_> {
         columns.extend(sweep::COLUMNS.map(number));
         self.table(&columns);
         for row in run.sweep_rows() {
-            self.write(format_args!(
-                "<tr><td>{} {}</td><td class=\"text\">{}</td>{}</tr>",
-                row.arm.letter,
-                escaped(&row.arm.name),
-                if row.is_on_front { "* no other is better in everything" } else { "" },
-                cells(&row.values)
-            ));
+            self.row(
+                &format!("{} {}", row.arm.letter, escaped(&row.arm.name)),
+                &format!(
+                    "<td class=\"text\">{}</td>{}",
+                    if row.is_on_front { "* no other is better in everything" } else { "" },
+                    cells(&row.values)
+                ),
+            );
         }
         self.end_table();
         self.quiet("The whole scorecard of so many arms is in the data of this page.");
     }
 
-    fn scores_of_one(&mut self, windows: &[String]) {
+    fn scores_of_one(&mut self) {
         let run = self.runs[0];
+        let windows = windows(&self.runs);
+        let by_claim = run.scores_by_claim();
+        let most = if self.lanes.len() > MOST_COLUMNS { MOST_LONG_HEADLINES } else { MOST_HEADLINES };
+        let above: Vec<(&str, Vec<&Score>)> =
+            by_claim.iter().map(|(claim, scores)| (*claim, headlines(scores, most))).collect();
+        let shown: usize = above.iter().map(|(_, scores)| scores.len()).sum();
+        let all = run.scores().len();
+        self.write(format_args!(
+            "<p class=\"quiet\">▲ better than {0}, ▼ worse: only where the finding is <q>differs</q>. [..] is the 95 % \
+             interval of an arm against {0}.</p>",
+            escaped(&self.lanes.first().map_or_else(String::new, |lane| lane.name.clone()))
+        ));
+        if shown > 0 && shown < all {
+            self.rows(&above, None);
+            self.fold(&format!("all {all} rows, by phase, with samples and parts"));
+            self.tabs(&windows);
+            self.rows(&by_claim, Some(&windows));
+            self.context_rows(run);
+            self.end_fold();
+        } else {
+            self.tabs(&windows);
+            self.rows(&by_claim, Some(&windows));
+            self.context_rows(run);
+        }
+    }
+
+    /// A table of rows by claim. Tabs and parts are those of the whole scorecard, which has `windows`.
+    fn rows(&mut self, by_claim: &[(&str, Vec<&Score>)], windows: Option<&[String]>) {
         let names: Vec<String> = self.lanes.iter().map(|lane| lane.name.clone()).collect();
+        let against: Vec<String> = self.against();
+        let is_long = names.len() > MOST_COLUMNS;
         let mut columns = vec![text("measure")];
-        columns.extend(names.iter().map(|name| named("arm", name)));
-        columns.extend([number("ratio"), number("samples"), text("finding")]);
+        if is_long {
+            let against = Column { term: "ratio", name: "against the first", is_text: true };
+            columns.extend([named("measure", "value"), against, number("samples")]);
+        } else {
+            columns.extend(names.iter().map(|name| named("arm", name)));
+            columns.extend(against.iter().map(|name| Column { term: "ratio", name, is_text: true }));
+            columns.extend(windows.map(|_| number("samples")));
+        }
         self.table(&columns);
-        for (claim, scores) in run.scores_by_claim() {
+        let tab = |score: &Score| windows.map_or(0, |windows| tab_of(&score.window, windows));
+        for (claim, scores) in by_claim.iter().filter(|(_, scores)| !scores.is_empty()) {
             self.claim(claim, columns.len());
-            for (score, parts) in with_parts(&scores) {
-                self.score(score, windows);
+            let Some(windows) = windows else {
+                scores.iter().for_each(|score| self.score(score, 0, is_long, false));
+                continue;
+            };
+            for (score, parts) in with_parts(scores) {
+                self.score(score, tab(score), is_long, true);
                 if !parts.is_empty() {
-                    self.begin_parts(
-                        &score.measure,
-                        tab_of(&score.window, windows),
-                        columns.len(),
-                        parts.len(),
-                    );
+                    let tab = tab_of(&score.window, windows);
+                    self.begin_parts(&score.measure, tab, columns.len(), parts.len());
                     self.table(&columns);
-                    parts.iter().for_each(|part| self.score(part, windows));
+                    parts.iter().for_each(|part| self.score(part, tab, is_long, true));
                     self.end_parts();
                 }
             }
         }
         self.end_table();
-        self.context_rows(run);
-        self.write(format_args!(
-            "<p class=\"quiet\">▲ B better, ▼ B worse: only where the finding is <q>differs</q>. [..] is the 95 % \
-             interval of B against A. n is the smallest of the arms.</p>"
-        ));
+    }
+
+    /// `B against A`, for each arm but the first.
+    fn against(&self) -> Vec<String> {
+        let Some((base, others)) = self.lanes.split_first() else { return Vec::new() };
+        others.iter().map(|lane| format!("{} against {}", lane.letter, base.letter)).collect()
     }
 
     /// Claims have table bodies of their own, so that a tab can hide them.
-    fn claim(&mut self, claim: &str, columns: usize) {
+    pub(super) fn claim(&mut self, claim: &str, columns: usize) {
         self.write(format_args!("</tbody><tbody>"));
         self.group(claim, columns);
     }
 
     /// Begins the fold of a row's parts below it, which holds a table of their own. They are shown with its row.
-    fn begin_parts(&mut self, total: &str, tab: usize, columns: usize, parts: usize) {
+    pub(super) fn begin_parts(&mut self, total: &str, tab: usize, columns: usize, parts: usize) {
         let word = if parts == 1 { "part" } else { "parts" };
         self.write(format_args!(
             "<tr class=\"parts\" data-w=\"{tab}\"><td colspan=\"{columns}\"><details><summary>{}: {parts} {word}</summary>",
@@ -136,7 +219,7 @@ impl Page<'_> {
         ));
     }
 
-    fn end_parts(&mut self) {
+    pub(super) fn end_parts(&mut self) {
         self.end_table();
         self.write(format_args!("</details></td></tr>"));
     }
@@ -149,228 +232,76 @@ impl Page<'_> {
         }
     }
 
-    fn score(&mut self, score: &Score, windows: &[String]) {
+    /// A row: beside each other the arms and what sets them apart, or a line for each arm.
+    fn score(&mut self, score: &Score, tab: usize, is_long: bool, has_samples: bool) {
+        let label = self.label(&score.id, &score.measure, &score.window, &score.notes);
         let measured = |letter: char| score.arms.get(&letter).copied().unwrap_or_default();
-        let mut row = self.label(&score.id, &score.measure, &score.window, windows, &score.notes);
-        for lane in &self.lanes {
-            let measured = measured(lane.letter);
-            let _ = write!(
-                row,
-                "<td{}>{}</td>",
-                interval_title(&measured, &score.unit),
-                escaped(&format::measured(&measured, &score.unit))
-            );
+        let attributes = format!("data-w=\"{tab}\" data-score=\"{}\"", escaped(&score.id));
+        let letters: Vec<char> = self.lanes.iter().map(|lane| lane.letter).collect();
+        if is_long {
+            self.write(format_args!(
+                "<tr {attributes} class=\"name\"><th scope=\"rowgroup\" colspan=\"4\"{label}</th></tr>"
+            ));
+            for (lane, letter) in letters.iter().enumerate() {
+                let measured = measured(*letter);
+                let name = escaped(&self.lanes[lane].name);
+                self.write(format_args!(
+                    "<tr data-w=\"{tab}\"><th scope=\"row\" class=\"arm\">{name}</th>{}{}<td>{}</td></tr>",
+                    value_cell(&measured, &score.unit),
+                    contrast_cell(score, *letter),
+                    count(Some(measured.n as f64))
+                ));
+            }
+            return;
         }
-        let (mark, class) = match model::outcome::is_b_better(score) {
-            Some(true) => ("▲ ", "better"),
-            Some(false) => ("▼ ", "worse"),
-            None => ("", "quiet"),
-        };
-        let n = score.arms.values().map(|measured| measured.n).min().unwrap_or(0);
-        self.write(format_args!(
-            "{row}<td>{}</td><td>{}</td><td class=\"text {class}\">{mark}{}</td></tr>",
-            escaped(&format::effect(score)),
-            count(Some(n as f64)),
-            escaped(&score.finding)
-        ));
+        let mut row = format!("<tr {attributes}><th scope=\"row\"{label}</th>");
+        for letter in &letters {
+            row += &value_cell(&measured(*letter), &score.unit);
+        }
+        for letter in letters.iter().skip(1) {
+            row += &contrast_cell(score, *letter);
+        }
+        if has_samples {
+            let _ = write!(row, "<td>{}</td>", count(samples_of(score).map(|n| n as f64)));
+        }
+        self.write(format_args!("{row}</tr>"));
     }
 
-    /// The beginning of a row: its tab, its term and its words.
-    fn label(
-        &mut self,
-        id: &str,
-        measure: &str,
-        window: &str,
-        windows: &[String],
-        notes: &[String],
-    ) -> String {
-        let tab = tab_of(window, windows);
+    /// The rest of a row's head from its title on: its words, and what is to be known of it besides.
+    pub(super) fn label(&mut self, id: &str, measure: &str, window: &str, notes: &[String]) -> String {
         let term = glossary::term_of(id);
         let meaning = term.map_or("", |term| term.meaning);
         self.terms.extend(term.map(|term| term.id));
-        let shown = if window.is_empty() { measure.to_owned() } else { format!("{measure} ({window})") };
+        let window = if window.is_empty() {
+            String::new()
+        } else {
+            format!(" <span class=\"quiet\">({})</span>", escaped(window))
+        };
         let notes: String =
             notes.iter().map(|note| format!("<br><span class=\"quiet\">{}</span>", escaped(note))).collect();
-        format!(
-            "<tr data-w=\"{tab}\" data-score=\"{}\"><td title=\"{}\">{}{notes}</td>",
-            escaped(id),
-            escaped(meaning),
-            escaped(&shown)
-        )
-    }
-
-    fn scores_of_two(&mut self, comparison: &compare::Comparison<'_>, windows: &[String]) {
-        let mut bands = vec![(named("measure", "\u{a0}"), 1)];
-        let mut columns = vec![text("measure")];
-        for arm in &comparison.arms {
-            let before = columns.len();
-            for (letter, name) in arm.letters.iter().zip(RUNS) {
-                columns.extend(letter.map(|_| named("run", name)));
-            }
-            columns.extend(arm.letters.iter().all(Option::is_some).then_some(text("finding")));
-            bands.push((named("arm", &arm.name), columns.len() - before));
-        }
-        columns.extend(RUNS.map(|run| named("run", run)));
-        bands.push((number("ratio"), 2));
-        self.table_in_bands(&bands, &columns);
-        for rows in comparison.rows.chunk_by(|one, next| one.claim == next.claim) {
-            self.claim(&rows[0].claim, columns.len());
-            for (row, parts) in with_parts(rows) {
-                self.row_of_two(row, windows);
-                if !parts.is_empty() {
-                    self.begin_parts(&row.measure, tab_of(&row.window, windows), columns.len(), parts.len());
-                    self.table_in_bands(&bands, &columns);
-                    parts.iter().for_each(|part| self.row_of_two(part, windows));
-                    self.end_parts();
-                }
-            }
-        }
-        self.end_table();
-        self.write(format_args!(
-            "<p class=\"quiet\">▲ run 2 better, ▼ run 2 worse: only where the 95 % intervals of the two do not overlap. \
-             Two runs of one seed still differ by what the machine did; <code>cleave noise</code> measures how much.</p>"
-        ));
-    }
-
-    fn row_of_two(&mut self, row: &Row, windows: &[String]) {
-        let mut line = self.label(&row.id, &row.measure, &row.window, windows, &[]);
-        for pair in &row.arms {
-            for measured in pair.runs.iter().flatten() {
-                let _ = write!(
-                    line,
-                    "<td{}>{}</td>",
-                    interval_title(measured, &row.unit),
-                    escaped(&format::measured(measured, &row.unit))
-                );
-            }
-            if pair.runs.iter().all(Option::is_some) {
-                let (mark, class) = mark(pair.is_second_better);
-                let _ = write!(line, "<td class=\"text tight {class}\">{mark}{}</td>", escaped(pair.finding));
-            }
-        }
-        self.write(format_args!(
-            "{line}<td class=\"tight\">{}</td><td class=\"tight\">{}</td></tr>",
-            escaped(&row.ratios[0]),
-            escaped(&row.ratios[1])
-        ));
-    }
-
-    pub(super) fn expectations(&mut self) {
-        if self.runs.iter().all(|run| run.checks().is_empty()) {
-            return;
-        }
-        self.open("Expectations");
-        match self.comparison {
-            None => self.checks_of_one(),
-            Some(comparison) => self.checks_of_two(&comparison.checks),
-        }
-        self.end_table();
-        self.close();
-    }
-
-    fn checks_of_one(&mut self) {
-        let run = self.runs[0];
-        self.table(&[
-            text("expectation"),
-            text("arm"),
-            number("value"),
-            number("limit"),
-            number("margin"),
-            number("samples"),
-            text("verdict"),
-            number("since"),
-        ]);
-        for check in run.checks() {
-            let (why, line) = run.reason_of(check);
-            let (found, limit) = value_and_limit(check);
-            self.write(format_args!(
-                "<tr data-check=\"{} {}\"><td><code>{}</code><br><span class=\"quiet\">line {line}{}</span></td>\
-                 <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>",
-                check.id,
-                check.arm,
-                escaped(&check.text),
-                escaped(&if why.is_empty() { String::new() } else { format!(": {why}") }),
-                check.arm,
-                escaped(&found),
-                escaped(&limit),
-                escaped(&value(check.margin, &check.unit)),
-                count(Some(check.n as f64)),
-                verdict_cell(check),
-                since(run, check)
-            ));
-        }
-    }
-
-    fn checks_of_two(&mut self, checks: &[CheckPair<'_>]) {
-        self.table(&[
-            text("expectation"),
-            text("arm"),
-            number("limit"),
-            named("value", "value, run 1"),
-            named("margin", "margin, run 1"),
-            Column { name: "verdict, run 1", ..text("verdict") },
-            named("value", "value, run 2"),
-            named("margin", "margin, run 2"),
-            Column { name: "verdict, run 2", ..text("verdict") },
-        ]);
-        for pair in checks {
-            let limits: Vec<String> =
-                pair.runs.iter().flatten().map(|check| value_and_limit(check).1).collect();
-            let limit = if limits.iter().all(|limit| *limit == limits[0]) {
-                limits[0].clone()
-            } else {
-                limits.join("; ")
-            };
-            let mut cells = String::new();
-            for check in &pair.runs {
-                match check {
-                    None => cells.push_str("<td>-</td><td>-</td><td class=\"text quiet\">not asked</td>"),
-                    Some(check) => {
-                        let _ = write!(
-                            cells,
-                            "<td>{}</td><td>{}</td>{}",
-                            escaped(&value_and_limit(check).0),
-                            escaped(&value(check.margin, &check.unit)),
-                            verdict_cell(check)
-                        );
-                    }
-                }
-            }
-            self.write(format_args!(
-                "<tr><td><code>{}</code></td><td class=\"text\">{}</td><td>{}</td>{cells}</tr>",
-                escaped(&pair.text),
-                escaped(&pair.arm),
-                escaped(&limit)
-            ));
-        }
+        format!(" title=\"{}\">{}{window}{notes}", escaped(meaning), escaped(measure))
     }
 }
 
-fn verdict_cell(check: &Check) -> String {
-    let word = check.verdict.word();
-    let reason = if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) };
-    format!("<td class=\"text {word}\">{} {word}{}</td>", check.verdict.sign(), escaped(&reason))
+/// A figure; its interval is shown at the pointer.
+pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
+    let title = if measured.value.is_none() && measured.interval.is_none() {
+        String::new()
+    } else {
+        let text =
+            format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
+        format!(" title=\"{}\"", escaped(&text))
+    };
+    format!("<td{title}>{}</td>", escaped(&format::measured(measured, unit)))
 }
 
-/// From when an expectation is violated, on the load's clock as the charts have it.
-fn since(run: &Run, check: &Check) -> String {
-    check.since_ns.map_or_else(String::new, |ns| load_clock(ns, run.header.load_start_ns, 1))
-}
-
-/// `▲ ` where the second is better.
-pub(super) fn mark(is_better: Option<bool>) -> (&'static str, &'static str) {
-    match is_better {
-        Some(true) => ("▲ ", "better"),
-        Some(false) => ("▼ ", "worse"),
-        None => ("", "quiet"),
-    }
-}
-
-/// A figure's interval, shown at the pointer.
-fn interval_title(measured: &record::Measured, unit: &str) -> String {
-    if measured.value.is_none() && measured.interval.is_none() {
-        return String::new();
-    }
-    let text = format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
-    format!(" title=\"{}\"", escaped(&text))
+/// An arm against the base arm, and what is concluded.
+fn contrast_cell(score: &Score, letter: char) -> String {
+    let of = against_base(score, letter);
+    let (mark, class) = mark(of.is_better);
+    format!(
+        "<td class=\"text contrast\">{} <span class=\"{class}\">{mark}{}</span></td>",
+        escaped(&of.effect),
+        escaped(&of.finding)
+    )
 }

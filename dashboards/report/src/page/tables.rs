@@ -16,13 +16,13 @@ impl Page<'_> {
             .iter()
             .flat_map(|lane| {
                 let routes = lane.run.journey_rows(lane.letter, &Window::Whole);
-                routes.into_iter().map(|row| (lane.name.clone(), row))
+                routes.into_iter().filter(|row| row.offered > 0).map(|row| (lane.name.clone(), row))
             })
             .collect();
         if rows.is_empty() {
             return;
         }
-        self.open("Journeys");
+        self.open_folded("Journeys", "what users wanted, by journey and arm");
         self.quiet(
             "Over the measured phases. A percentile beyond which fewer than five samples lie stands in brackets.",
         );
@@ -58,15 +58,11 @@ impl Page<'_> {
                     quantile(0.99),
                     quantile(0.999),
                 ];
-                self.write(format_args!(
-                    "<tr><td class=\"tight\">{}</td>{}</tr>",
-                    escaped(lane),
-                    cells(&values)
-                ));
+                self.row(&escaped(lane), &cells(&values));
             }
         }
         self.end_table();
-        self.close();
+        self.close_folded();
     }
 
     pub(super) fn edges(&mut self) {
@@ -78,10 +74,10 @@ impl Page<'_> {
                 edges.into_iter().map(|row| (lane.name.clone(), row))
             })
             .collect();
-        self.open("Edges");
+        self.open_folded("Edges", "calls between processes");
         if rows.is_empty() {
             self.quiet("No call crossed a process in this run.");
-            self.close();
+            self.close_folded();
             return;
         }
         self.quiet(
@@ -111,31 +107,30 @@ impl Page<'_> {
                     count(Some(row.queue as f64)),
                     format!("{}s", row.open_s),
                 ];
-                self.write(format_args!(
-                    "<tr><td class=\"tight\">{}</td>{}</tr>",
-                    escaped(lane),
-                    cells(&values)
-                ));
+                self.row(&escaped(lane), &cells(&values));
             }
         }
         self.end_table();
-        self.close();
+        self.close_folded();
     }
 
     pub(super) fn symptoms(&mut self) {
-        self.open("What was wrong");
-        let spells: Vec<(String, Incident)> = self
+        let found: Vec<(String, Incident)> = self
             .lanes
             .iter()
             .flat_map(|lane| {
                 lane.run.incidents_of(lane.letter).into_iter().map(|incident| (lane.name.clone(), incident))
             })
             .collect();
-        if spells.is_empty() {
-            self.quiet("Nothing that is looked for.");
+        if found.is_empty() {
+            self.open("What was wrong");
+            self.quiet("No problem was detected.");
             self.close();
             return;
         }
+        let holds =
+            if found.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", found.len()) };
+        self.open_folded("What was wrong", &holds);
         let columns = [
             text("arm"),
             text("symptom"),
@@ -145,24 +140,22 @@ impl Page<'_> {
             number("seen_s"),
         ];
         self.table(&columns);
-        for (lane, incident) in &spells {
+        for (lane, incident) in &found {
             let at = |second: u32| clock(second.into());
-            let class = if incident.symptom.kind.is_error() { "text" } else { "text quiet" };
+            let class = if incident.symptom.kind.is_error() { "text long" } else { "text long quiet" };
             let values = [
                 at(incident.first_s),
                 at(incident.worst_s),
                 at(incident.last_s),
                 format!("{}s", incident.seconds),
             ];
-            self.write(format_args!(
-                "<tr><td class=\"tight\">{}</td><td class=\"{class}\">{}</td>{}</tr>",
-                escaped(lane),
-                escaped(&incident.symptom.text),
-                cells(&values)
-            ));
+            self.row(
+                &escaped(lane),
+                &format!("<td class=\"{class}\">{}</td>{}", escaped(&incident.symptom.text), cells(&values)),
+            );
         }
         self.end_table();
-        self.close();
+        self.close_folded();
     }
 }
 

@@ -8,7 +8,7 @@ use model::format::{NO_DATA, count, value};
 use model::{Run, Window};
 use record::{Arm, CLIENT};
 
-use super::{Lane, Page, cells, named, number, text};
+use super::{Lane, Page, cells, number, text};
 use crate::escaped;
 use model::sweep::MAX_SIDE_BY_SIDE;
 
@@ -17,7 +17,7 @@ const MOST_LEVELS: usize = 8;
 
 impl Page<'_> {
     pub(super) fn topology(&mut self) {
-        self.open("Topology");
+        self.open_folded("Topology", "processes, and who calls whom");
         self.table(&[
             text("arm"),
             text("instances"),
@@ -30,15 +30,17 @@ impl Page<'_> {
             let Some(arm) = arm(run, *letter) else { continue };
             let processes: Vec<String> =
                 arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
-            let row = format!(
-                "<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            let (name, cells) = (
                 escaped(name),
-                escaped(&processes.join("; ")),
-                arm.databases,
-                arm.config_keys,
-                value((arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3), "s")
+                format!(
+                    "<td class=\"text long\">{}</td><td>{}</td><td>{}</td><td>{}</td>",
+                    escaped(&processes.join("; ")),
+                    arm.databases,
+                    arm.config_keys,
+                    value((arm.ready_ms > 0).then_some(arm.ready_ms as f64 / 1e3), "s")
+                ),
             );
-            self.write(format_args!("{row}"));
+            self.row(&name, &cells);
         }
         self.end_table();
         if self.lanes.len() <= MAX_SIDE_BY_SIDE {
@@ -46,10 +48,10 @@ impl Page<'_> {
                 self.calls(lane);
             }
         }
-        self.close();
+        self.close_folded();
     }
 
-    /// The tree of calls of a lane, with its figures at each moment.
+    /// The tree of calls of a lane: what crosses processes with its figures at each moment, and what does not by name.
     fn calls(&mut self, lane: usize) {
         let Lane { run, letter, name, .. } = &self.lanes[lane];
         let (run, letter, name) = (*run, *letter, name.clone());
@@ -60,41 +62,54 @@ impl Page<'_> {
             return;
         }
         self.write(format_args!("<h3>{}</h3>", escaped(&name)));
-        let heads: Vec<String> = moments
-            .iter()
-            .map(|moment| {
-                let phase =
-                    if moment.name == moment.phase { String::new() } else { format!(": {}", moment.phase) };
-                format!("{}{phase}", moment.name)
-            })
-            .collect();
-        let figures = ["edge_rps", "edge_worst_p99", "edge_errors", "not_up"];
-        let mut bands = vec![(named("edge", "\u{a0}"), 2)];
-        bands.extend(heads.iter().map(|head| (named("phase", head), figures.len())));
-        let mut columns = vec![text("edge"), text("way")];
-        columns.extend(moments.iter().flat_map(|_| figures.map(number)));
-        self.table_in_bands(&bands, &columns);
+        let (local, remote): (Vec<&Call>, Vec<&Call>) = tree.iter().partition(|call| call.is_local);
+        if !local.is_empty() {
+            let names: Vec<String> =
+                local.iter().map(|call| format!("{} → {}", call.caller, call.callee)).collect();
+            self.quiet(&format!(
+                "Function calls within a process, not measured by themselves: {}.",
+                names.join(", ")
+            ));
+        }
         let rows: Vec<Vec<EdgeRow>> = moments
             .iter()
             .map(|moment| run.edge_rows(letter, &Window::Phase(moment.phase.clone())))
             .collect();
-        for Call { level, caller, callee, is_local } in tree {
-            let mut values = Vec::new();
+        let is_its = |row: &EdgeRow, call: &Call| row.caller == call.caller && row.callee == call.callee;
+        let is_measured = |call: &&Call| rows.iter().flatten().any(|row| is_its(row, call));
+        let (measured, silent): (Vec<&Call>, Vec<&Call>) = remote.into_iter().partition(is_measured);
+        if !silent.is_empty() {
+            let names: Vec<String> =
+                silent.iter().map(|call| format!("{} → {}", call.caller, call.callee)).collect();
+            self.quiet(&format!("Requests without a figure: {}.", names.join(", ")));
+        }
+        if measured.is_empty() {
+            return;
+        }
+        let columns = [
+            text("phase"),
+            number("edge_rps"),
+            number("edge_worst_p99"),
+            number("edge_errors"),
+            number("not_up"),
+        ];
+        self.terms.insert("edge");
+        self.table(&columns);
+        for call in measured {
+            let indent = "· ".repeat(call.level);
+            self.group(&format!("{indent}{} → {}", call.caller, call.callee), columns.len());
             for (moment, rows) in moments.iter().zip(&rows) {
-                let row = rows.iter().find(|row| row.caller == caller && row.callee == callee);
-                values.push(count(row.and_then(EdgeRow::rate)));
-                values.push(value(row.and_then(|row| row.worst_p99_ms).map(|ms| ms / 1e3), "s"));
-                values.push(value(row.and_then(EdgeRow::error_ratio), "%"));
-                values.push(not_up(run, letter, &callee, moment));
+                let Some(row) = rows.iter().find(|row| is_its(row, call)) else { continue };
+                let phase =
+                    if moment.name == moment.phase { String::new() } else { format!(": {}", moment.phase) };
+                let values = [
+                    count(row.rate()),
+                    value(row.worst_p99_ms.map(|ms| ms / 1e3), "s"),
+                    value(row.error_ratio(), "%"),
+                    not_up(run, letter, &call.callee, moment),
+                ];
+                self.row(&escaped(&format!("{}{phase}", moment.name)), &cells(&values));
             }
-            self.write(format_args!(
-                "<tr><td class=\"tight\">{}{} → {}</td><td class=\"text tight quiet\">{}</td>{}</tr>",
-                "&nbsp;".repeat(4 * level),
-                escaped(&caller),
-                escaped(&callee),
-                if is_local { "function call" } else { "request" },
-                cells(&values)
-            ));
         }
         self.end_table();
     }

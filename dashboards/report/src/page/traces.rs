@@ -1,12 +1,15 @@
 //! The slowest requests, followed through the components: a waterfall of each beside the same request of the other
 //! arms; and where the time of all traces went.
 
-use model::format::count;
+use std::cmp::Reverse;
+
+use model::format::{NO_DATA, count};
 use model::traces::Parts;
 use model::{Run, glossary};
 use record::{Class, Trace};
 
 use super::{Lane, Page, cells, named, number, text, time};
+use crate::compare::NAMES;
 use crate::escaped;
 use crate::plot::waterfall;
 
@@ -15,7 +18,10 @@ const REQUESTS: usize = 4;
 
 impl Page<'_> {
     pub(super) fn traces(&mut self) {
-        self.open("Slowest traces");
+        self.open_folded(
+            "Slowest traces",
+            "requests followed through the components, and where their time went",
+        );
         self.terms.insert("traces");
         if self.runs.iter().all(|run| run.known_traces().next().is_none() && run.splits().next().is_none()) {
             let level = &self.runs[0].header.telemetry;
@@ -29,7 +35,7 @@ impl Page<'_> {
             }
             self.parts();
         }
-        self.close();
+        self.close_folded();
     }
 
     /// How many requests the figures stand for, and what was lost on the way.
@@ -59,9 +65,8 @@ impl Page<'_> {
     fn slowest(&mut self, index: usize) {
         let run = self.runs[index];
         let slowest = slowest(run);
-        let name = self.run_name(index);
-        if !name.is_empty() {
-            self.write(format_args!("<h3>{name}</h3>"));
+        if self.runs.len() > 1 {
+            self.write(format_args!("<h3>{}</h3>", NAMES[index]));
         }
         self.followed(run);
         if slowest.is_empty() {
@@ -130,19 +135,38 @@ impl Page<'_> {
         for (lane, parts) in &of {
             for parts in parts {
                 let Lane { run, name, .. } = &self.lanes[*lane];
-                let phase = run.header.phases.get(parts.phase as usize);
-                let phase = phase.map_or_else(String::new, |phase| phase.name.clone());
+                // What is warmed up is not what was asked.
+                let Some(phase) = run.header.phases.get(parts.phase as usize).filter(|phase| phase.measure)
+                else {
+                    continue;
+                };
+                let phase = phase.name.clone();
                 rows.push((format!("{} in {phase}", parts.journey), name.clone(), parts.phase, *lane, parts));
             }
         }
         if rows.is_empty() {
             return;
         }
-        rows.sort_by(|a, b| (a.2, &a.4.journey, a.3).cmp(&(b.2, &b.4.journey, b.3)));
+        // Of each phase first the journey of which there are most.
+        let most = |phase: u32, journey: &str| {
+            let of = rows.iter().filter(|row| (row.2, row.4.journey.as_str()) == (phase, journey));
+            of.map(|row| row.4.n).max().unwrap_or(0)
+        };
+        let mut order: Vec<_> = rows
+            .iter()
+            .map(|row| (row.2, Reverse(most(row.2, &row.4.journey)), row.4.journey.clone(), row.3))
+            .collect();
+        order.sort();
+        rows.sort_by_cached_key(|row| {
+            order.iter().position(|one| (one.0, &one.2, one.3) == (row.2, &row.4.journey, row.3))
+        });
         self.write(format_args!("<h3>Where the time went</h3>"));
         self.quiet("Means over all traces, not only those kept; the parts add up to the length.");
+        // A class that no request spent time on would be a column of dashes.
+        let is_there = |class: &Class| rows.iter().any(|row| row.4.classes.contains_key(class));
+        let classes: Vec<Class> = Class::ALL.into_iter().filter(is_there).collect();
         let mut columns = vec![text("arm"), number("samples"), number("trace_length")];
-        columns.extend(Class::ALL.map(|class| named("part", class.words())));
+        columns.extend(classes.iter().map(|class| named("part", class.words())));
         columns.extend([number("slowest"), text("places")]);
         self.table(&columns);
         let mut group = String::new();
@@ -152,26 +176,33 @@ impl Page<'_> {
                 group = of;
             }
             let mut values = vec![count(Some(parts.n as f64)), time(parts.mean)];
-            values
-                .extend(Class::ALL.map(|class| parts.classes.get(&class).map_or("-".into(), |ns| time(*ns))));
+            let of_class =
+                |class: &Class| parts.classes.get(class).map_or_else(|| NO_DATA.into(), |ns| time(*ns));
+            values.extend(classes.iter().map(of_class));
             values.push(time(parts.slowest));
             let places: Vec<String> =
                 parts.places.iter().map(|(place, ns)| format!("{place} {}", time(*ns))).collect();
-            self.write(format_args!(
-                "<tr><td class=\"tight\">{}</td>{}<td class=\"text quiet\">{}</td></tr>",
-                escaped(&lane),
-                cells(&values),
-                escaped(&places.join(", "))
-            ));
+            self.row(
+                &escaped(&lane),
+                &format!(
+                    "{}<td class=\"text long quiet\">{}</td>",
+                    cells(&values),
+                    escaped(&places.join(", "))
+                ),
+            );
         }
         self.end_table();
     }
 }
 
-/// The slowest requests that were kept, each once.
+/// The slowest requests of the measured phases that were kept, each once.
 fn slowest(run: &Run) -> Vec<&Trace> {
     let mut slowest: Vec<&Trace> = Vec::new();
-    for trace in model::traces::foremost(run.known_traces().filter(|trace| !trace.spans.is_empty())) {
+    let is_measured = |trace: &&Trace| {
+        let phase = run.header.phases.get(trace.phase as usize);
+        !trace.spans.is_empty() && phase.is_some_and(|phase| phase.measure)
+    };
+    for trace in model::traces::foremost(run.known_traces().filter(is_measured)) {
         if slowest.len() < REQUESTS && slowest.iter().all(|known| !is_same_request(known, trace)) {
             slowest.push(trace);
         }

@@ -6,13 +6,14 @@ use std::fmt::Write;
 use model::format::value;
 use record::{Class, Span, Trace};
 
-use super::{LETTER, WIDTH};
+use super::WIDTH;
+use super::labels::LETTER;
 use crate::escaped;
 
 /// Room for names on the left.
-const NAMES: f64 = 190.0;
+const NAMES: f64 = 158.0;
 /// Room for lengths on the right.
-const LENGTHS: f64 = 64.0;
+const LENGTHS: f64 = 62.0;
 /// Height of a row, of a bar in it, and of the lines above the first.
 const ROW: f64 = 15.0;
 const BAR: f64 = 9.0;
@@ -47,7 +48,7 @@ pub fn draw(title: &str, trace: &Trace, longest: u64) -> String {
     let label = escaped(&format!("{title}: {}", description(trace)));
     // Writing to a string does not fail.
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>\
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\">\
          <text class=\"title\" x=\"4\" y=\"14\">{}</text>",
         escaped(title)
     );
@@ -107,8 +108,8 @@ impl Drawing<'_> {
     }
 
     fn axis(&self, svg: &mut String, height: f64) {
-        for quarter in 0..=4_u32 {
-            let ns = (self.longest * f64::from(quarter) / 4.0) as u64;
+        for half in 0..=2_u32 {
+            let ns = (self.longest * f64::from(half) / 2.0) as u64;
             let x = self.x(ns);
             let _ = write!(
                 svg,
@@ -126,7 +127,7 @@ impl Drawing<'_> {
         let span = &self.trace.spans[index];
         let level = self.level(index);
         let indent = 4.0 + 7.0 * level as f64;
-        let room = ((NAMES - indent - 6.0) / (LETTER - 0.7)) as usize;
+        let room = ((NAMES - indent - 4.0) / LETTER) as usize;
         let sign = if span.error.is_empty() { "" } else { "✗ " };
         let name = shortened(&format!("{sign}{} {}", span.of, span.name), room);
         let style = span.class.name();
@@ -253,8 +254,8 @@ mod tests {
         );
         assert!(svg.contains("4.0ms in 2 operations: business work 2.0ms, database 2.0ms"), "{svg}");
         assert!(svg.contains("feed SELECT &lt;x&gt;") && !svg.contains('✗'), "{svg}");
-        // 246 wide; a trace of half the longest fills half of it.
-        assert!(svg.contains("width=\"123.0\""), "{svg}");
+        // 180 wide; a trace of half the longest fills half of it.
+        assert!(svg.contains("width=\"90.0\""), "{svg}");
     }
 
     #[test]

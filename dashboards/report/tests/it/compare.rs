@@ -1,5 +1,6 @@
 //! Two runs beside each other.
 
+use report::regressions::{Gate, Regressions, regressions};
 use report::{Comparison, document, markdown, page};
 
 use crate::fixture::{lines, other_lines, reported, run};
@@ -11,31 +12,110 @@ fn other_differences_come_before_any_figure() {
     assert_eq!(
         warnings,
         [
-            "seeds differ: 42 in run 1, 43 in run 2",
-            "scenario texts differ: 0 lines of run 1 are not in run 2, 1 of run 2 not in run 1"
+            "seeds differ: 42 before, 43 after",
+            "scenario texts differ: 0 lines of before are gone, 1 of after are new"
         ]
     );
     assert!(Comparison::of(&one, &run()).warnings.is_empty(), "the same run again has nothing to warn of");
 }
 
 #[test]
-fn only_intervals_that_do_not_overlap_make_a_difference() {
+fn ratios_between_arms_are_marked_and_absolute_times_are_not() {
     let (one, two) = (run(), reported(&other_lines()));
     let comparison = Comparison::of(&one, &two);
     let [row] = &comparison.rows[..] else { panic!("one row") };
     let findings: Vec<(&str, Option<bool>)> =
-        row.arms.iter().map(|pair| (pair.finding, pair.is_second_better)).collect();
-    // A is the same in both; B went from 168..206 ms to 18..23 ms.
-    assert_eq!(findings, [("undecided", None), ("differs", Some(true))]);
-    let mut close = other_lines();
-    for line in &mut close {
+        row.arms.iter().map(|pair| (pair.finding, pair.is_after_better)).collect();
+    // A is the same in both; B went from 168..206 ms to 18..23 ms, which a slower machine could have done as well.
+    assert_eq!(findings, [("not judged", None), ("not judged", None)]);
+    let [contrast] = &row.contrasts[..] else { panic!("one other arm") };
+    assert_eq!(contrast.name, "micro against mono");
+    assert_eq!(contrast.runs, ["×19.9 [17.1, 23.0]", "×2.10 [1.90, 2.40]"]);
+    assert_eq!((contrast.finding, contrast.is_after_better), ("differs", Some(true)), "▲: after is better");
+    let back = Comparison::of(&two, &one);
+    assert_eq!(back.rows[0].contrasts[0].is_after_better, Some(false));
+    // 17.1 and 16 are nearer than the margin of 1.1.
+    let close = with_ratio(15.0, 14.0, 16.0);
+    assert_eq!(Comparison::of(&one, &close).rows[0].contrasts[0].finding, "undecided");
+}
+
+/// A run whose ratio is another one.
+fn with_ratio(value: f64, low: f64, high: f64) -> model::Run {
+    let mut lines = lines();
+    for line in &mut lines {
         if let record::Entry::Score(score) = &mut line.entry {
-            let b = score.arms.get_mut(&'B').expect("measured");
-            (b.value, b.interval) = (Some(0.17), Some(record::Interval::new(0.150, 0.190)));
+            let ratio = &mut score.contrasts.get_mut(&'B').expect("compared").ratio;
+            let measured = ratio.as_mut().expect("a ratio");
+            (measured.value, measured.interval) = (Some(value), Some(record::Interval::new(low, high)));
         }
     }
-    let close = reported(&close);
-    assert_eq!(Comparison::of(&one, &close).rows[0].arms[1].finding, "undecided", "they overlap");
+    reported(&lines)
+}
+
+#[test]
+fn shares_and_counts_are_marked_by_themselves() {
+    let of = |value: f64, note| {
+        let mut lines = lines();
+        for line in &mut lines {
+            if let record::Entry::Score(score) = &mut line.entry {
+                (score.id, score.unit) = ("errors".into(), "%".into());
+                score.contrasts.clear();
+                let interval = Some(record::Interval::new(value * 0.9, value * 1.1));
+                for measured in score.arms.values_mut() {
+                    (measured.value, measured.interval, measured.note) = (Some(value), interval, note);
+                }
+            }
+        }
+        reported(&lines)
+    };
+    let (one, two) = (of(0.01, None), of(0.09, None));
+    let pair = &Comparison::of(&one, &two).rows[0].arms[0];
+    assert_eq!((pair.finding, pair.is_after_better), ("differs", Some(false)));
+    let (one, two) = (of(7.0, Some(record::Note::Exact)), of(7.0, Some(record::Note::Exact)));
+    assert_eq!(Comparison::of(&one, &two).rows[0].arms[0].finding, "same");
+}
+
+#[test]
+fn a_gate_finds_what_is_worse_and_never_passes_what_was_not_judged() {
+    let (good, bad) = (reported(&other_lines()), run());
+    let found = |before: &model::Run, after: &model::Run, gates: &[Gate]| {
+        regressions(&Comparison::of(before, after), gates)
+    };
+    let gates = |text: &str| text.parse::<Gate>().expect("a gate");
+    let worse = found(&good, &bad, &[Gate::Worse]);
+    assert_eq!(
+        worse.worse,
+        [
+            "p99 of ok journeys (fault), micro against mono: ×2.10 [1.90, 2.40] before, ×19.9 [17.1, 23.0] after"
+        ]
+    );
+    assert_eq!(
+        found(&bad, &good, &[Gate::Worse, Gate::Expectations]),
+        Regressions::default(),
+        "it got better"
+    );
+    assert_eq!(found(&good, &bad, &[gates("latency_p99")]).worse.len(), 1);
+    assert!(found(&good, &bad, &[gates("latency_p50")]).worse.is_empty(), "another row");
+    let failed = found(&good, &bad, &[Gate::Expectations]);
+    assert_eq!(
+        failed.worse,
+        ["p99(all) < 150ms [micro]: held before, 187.0ms where the limit is 150ms after"]
+    );
+    // `errors(all) < 1%` held before: where it is not asked after, nothing says that it still does.
+    let mut fewer = other_lines();
+    fewer.retain(|line| !matches!(&line.entry, record::Entry::Check(check) if check.id == 2));
+    let fewer = reported(&fewer);
+    assert_eq!(
+        found(&good, &fewer, &[Gate::Expectations]).undecided,
+        ["errors(all) < 1% [micro]: held before, not asked after"]
+    );
+    let mut void = reported(&other_lines());
+    if let Some(end) = &mut void.end {
+        end.verdict = Some(record::Verdict::Invalid);
+    }
+    assert_eq!(found(&void, &bad, &[Gate::Expectations]).void.len(), 1);
+    let unknown = "luck".parse::<Gate>().expect_err("no row");
+    assert!(unknown.contains("unknown gate `luck`: expected expectations, worse, or the id"), "{unknown}");
 }
 
 #[test]
@@ -45,22 +125,32 @@ fn every_document_of_two_runs_covers_both() {
     let html = page::comparison(&comparison);
     let markdown = markdown::comparison(&comparison);
     for text in [&html, &markdown] {
-        for part in ["187.0ms", "20.0ms", "▲ differs", "seeds differ", "micro, run 2", "✗ fail", "✓ pass"]
+        for part in
+            ["187.0ms", "20.0ms", "▲ differs", "seeds differ", "micro against mono", "✗ fail", "✓ pass"]
         {
             assert!(text.contains(part), "no {part} in {text}");
         }
     }
     // Both arms of both runs, on charts of one scale: the highest of each kind is the same axis.
-    assert_eq!(html.matches("data-zoom=\"").count(), 24);
-    let heights: Vec<&str> = html
+    assert_eq!(html.matches("data-zoom=\"").count(), 16);
+    let tops: Vec<&str> = html
         .match_indices(": latency: p50")
-        .filter_map(|(at, _)| {
-            html[at..].split("class=\"tick\"").nth(4).and_then(|tick| tick.split('>').nth(1))
+        .map(|(at, _)| {
+            let ticks = html[at..].split("class=\"columns\"").next().expect("a chart");
+            let top = ticks.rsplit("class=\"tick\"").next().and_then(|tick| tick.split('>').nth(1));
+            top.expect("an axis")
         })
         .collect();
-    assert!(!heights.is_empty() && heights.iter().all(|height| *height == heights[0]), "{heights:?}");
+    assert!(tops.len() == 4 && tops.iter().all(|top| *top == tops[0]), "{tops:?}");
     let json = serde_json::to_value(document::comparison(&comparison)).expect("json");
-    assert_eq!(json["scorecard"][0]["arms"]["micro"]["finding"], "differs");
+    assert_eq!(
+        (&json["schema_version"], &json["runs"][0]["seed"]),
+        (&3.into(), &42.into()),
+        "before is the first"
+    );
+    assert_eq!(json["scorecard"][0]["arms"]["micro"]["finding"], "not judged");
+    assert_eq!(json["scorecard"][0]["contrasts"]["micro"]["finding"], "differs");
+    assert_eq!(json["scorecard"][0]["contrasts"]["micro"]["is_after_better"], true);
     assert_eq!(json["scorecard"][0]["arms"]["micro"]["runs"][1]["value"], 0.02);
     assert_eq!(json["checks"][0]["runs"][0]["verdict"], "fail");
     assert_eq!(json["checks"][0]["runs"][1]["verdict"], "pass");
@@ -77,7 +167,7 @@ fn an_arm_that_only_one_run_has_stands_alone() {
     let letters: Vec<_> = comparison.arms.iter().map(|arm| arm.letters).collect();
     assert_eq!(letters, [[Some('A'), Some('A')], [Some('B'), None]]);
     assert_eq!(comparison.rows[0].arms[1].finding, "");
-    assert!(page::comparison(&comparison).contains("B micro, run 1"));
+    assert!(page::comparison(&comparison).contains("B micro, before"));
 }
 
 #[test]
@@ -88,14 +178,20 @@ fn runs_of_different_length_share_an_axis() {
     }
     let (one, two) = (run(), reported(&short));
     let html = page::comparison(&Comparison::of(&one, &two));
+    // Where the last point stands, and the box that the lines are in.
     let end_of = |name: &str| -> f64 {
         let chart = html.split(&format!("aria-label=\"{name}: latency")).nth(1).expect("a chart");
+        let number = |key: &str| -> f64 {
+            let inside = chart.split("<svg ").nth(1).expect("a part with the lines");
+            let value = inside.split(&format!("{key}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+            value.expect("its place").parse().expect("a number")
+        };
         let path = chart.split("class=\"curve one\" d=\"").nth(1).and_then(|rest| rest.split('"').next());
         let last = path.expect("a line").rsplit('L').next().expect("a point");
-        last.split(' ').next().expect("its place").parse().expect("a number")
+        let x: f64 = last.split(' ').next().expect("its place").parse().expect("a number");
+        20.0 * (x - number("x")) / number("width")
     };
-    // 444 wide from 46 on: the last second of twenty, and the last of twelve on the same axis.
-    let place = |second: f64| 46.0 + 444.0 * second / 20.0;
-    assert!((end_of("B micro, run 1") - place(19.5)).abs() < 0.1, "{}", end_of("B micro, run 1"));
-    assert!((end_of("B micro, run 2") - place(11.5)).abs() < 0.1, "{}", end_of("B micro, run 2"));
+    // The last second of twenty, and the last of twelve on the same axis.
+    let (before, after) = (end_of("B micro, before"), end_of("B micro, after"));
+    assert!((before - 19.5).abs() < 0.1 && (after - 11.5).abs() < 0.1, "{before} {after}");
 }

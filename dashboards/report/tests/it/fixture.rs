@@ -387,6 +387,13 @@ pub fn other_lines() -> Vec<Line> {
                 let b = score.arms.get_mut(&'B').expect("measured");
                 b.value = Some(0.02);
                 b.interval = Some(Interval::new(0.018, 0.023));
+                let ratio = Measured {
+                    value: Some(2.1),
+                    interval: Some(Interval::new(1.9, 2.4)),
+                    ..Measured::default()
+                };
+                score.ratio = Some(ratio);
+                score.contrasts.get_mut(&'B').expect("compared").ratio = Some(ratio);
             }
             Entry::Check(check) if check.id == 0 => {
                 check.value = Some(0.02);

@@ -109,15 +109,18 @@ fn pictures_are_well_formed() {
 fn a_page_holds_every_section_in_its_order() {
     let html = page::page(&run());
     let places: Vec<usize> = [
+        "<nav",
+        "href=\"#answer\"",
         "class=\"verdict fail\"",
-        "<h2>Scorecard",
-        "<h2>Expectations",
+        "<h2>Claims",
         "<h2>Timeline",
+        "<h2>Scorecard",
         "<h2>Distribution",
-        "<h2>Topology",
         "<h2>Slowest traces",
+        "<h2>What was wrong",
         "<h2>Journeys",
         "<h2>Edges",
+        "<h2>Topology",
         "<h2>Events",
         "<h2>Reproduce",
         "<h2>Glossary",
@@ -127,19 +130,79 @@ fn a_page_holds_every_section_in_its_order() {
     .map(|part| html.find(part).unwrap_or_else(|| panic!("no {part}")))
     .collect();
     assert!(places.is_sorted(), "{places:?}");
-    // Latency, journeys, errors, queue, CPU and memory of two arms; no sample was taken for staleness.
-    assert_eq!(html.matches("data-zoom=\"").count(), 12);
-    assert!(html.contains("No chart of staleness"), "what is missing is reported");
+    // Latency, journeys, CPU and memory of two arms. No sample was taken for staleness, no journey failed, and no call
+    // waited: no chart has to show that.
+    assert_eq!(html.matches("data-zoom=\"").count(), 8);
+    for missing in
+        ["No chart of staleness", "No chart of errors: no journey failed", "No chart of longest queue"]
+    {
+        assert!(html.contains(missing), "{missing}");
+    }
     // B's charts of time are shaded, A's only outlined: the fault does not apply there.
     assert_eq!(
         (html.matches("class=\"fault\"").count(), html.matches("class=\"fault absent\"").count()),
-        (6, 6)
+        (4, 4)
     );
     assert!(html.contains("limit 150ms"), "the expectation's limit is drawn");
     assert!(
         html.contains("40 requests were put together from 90 spans, and 2 are kept in the record; 3 spans")
     );
     assert!(html.contains("injected delay 180.0ms"), "the fault is in the slow trace");
+}
+
+#[test]
+fn what_matters_is_open_and_the_rest_is_folded() {
+    let html = page::page(&run());
+    let section = |name: &str| {
+        let start = html.find(&format!("<section id=\"{name}\">")).expect("a section");
+        &html[start..start + html[start..].find("</section>").expect("closed")]
+    };
+    for name in ["claims", "timeline", "scorecard"] {
+        assert!(section(name).contains("</h2>\n"), "{name} stands open");
+    }
+    for name in ["distribution", "journeys", "edges", "topology", "events", "reproduce", "glossary"] {
+        assert!(section(name).contains("<details><summary><h2>"), "{name} is folded");
+    }
+    let claims = section("claims");
+    let fold = claims.find("<details>").expect("what holds is folded");
+    let place = |text: &str| claims.find(text).expect("a claim");
+    assert!(place("p99(all) &lt; 150ms") < fold && fold < place("errors(all) &lt; 1%"), "{claims}");
+}
+
+#[test]
+fn every_arm_stands_against_the_first() {
+    let mut lines = lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        header.arms.push(record::Arm { letter: 'C', name: "pairs".into(), ..header.arms[1].clone() });
+    }
+    let mut rows = scores(&mut lines);
+    let score = &mut rows[0];
+    let ratio = record::Measured { value: Some(3.0), ..record::Measured::default() };
+    let contrast = record::Contrast {
+        ratio: Some(ratio),
+        finding: Some(record::Finding::Undecided),
+        ..record::Contrast::default()
+    };
+    score.contrasts.insert('C', contrast);
+    score.arms.insert('C', record::Measured { value: Some(0.03), ..record::Measured::default() });
+    let html = page::page(&reported(&lines));
+    assert!(html.contains(">B against A</th>") && html.contains(">C against A</th>"), "a column for each");
+    assert!(html.contains("×3.00 <span class=\"quiet\">undecided</span>"), "with a finding of its own");
+    assert!(html.contains("×19.9 [17.1, 23.0] <span class=\"worse\">▼ differs</span>"));
+}
+
+#[test]
+fn what_is_warmed_up_is_no_trace_to_begin_with() {
+    let mut lines = lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        header.phases[1].measure = false;
+    }
+    let html = page::page(&reported(&lines));
+    assert!(
+        !html.contains("home-feed no. 217") && !html.contains("Where the time went"),
+        "both are of that phase"
+    );
+    assert!(page::page(&run()).contains("home-feed no. 217"));
 }
 
 #[test]
@@ -153,7 +216,10 @@ fn every_row_and_every_column_has_its_words() {
                 .map(|(_, value)| value.clone())
                 .unwrap_or_default()
         };
-        let heads: Vec<_> = elements.iter().filter(|(name, _)| name == "th").collect();
+        let is_head = |(name, attributes): &&(String, Vec<(String, String)>)| {
+            name == "th" && of(attributes, "scope") == "col"
+        };
+        let heads: Vec<_> = elements.iter().filter(is_head).collect();
         assert!(heads.len() > 30, "{}", heads.len());
         for (_, attributes) in heads {
             let (term, title) = (of(attributes, "data-term"), of(attributes, "title"));
@@ -171,7 +237,10 @@ fn a_row_without_words_would_be_found() {
     let mut lines = lines();
     scores(&mut lines)[0].id = "luck".into();
     let html = page::page(&reported(&lines));
-    assert!(html.contains("data-score=\"luck\"><td title=\"\">"), "such a row has an empty title");
+    assert!(
+        html.contains("data-score=\"luck\"><th scope=\"row\" title=\"\">"),
+        "such a row has an empty title"
+    );
 }
 
 #[test]
@@ -212,6 +281,8 @@ fn parts_are_folded_below_their_total() {
     let (one, two) = (reported(&lines_with_parts(lines())), reported(&lines_with_parts(other_lines())));
     for html in [page::page(&one), page::comparison(&Comparison::of(&one, &two))] {
         assert!(parsed(&html).errors.borrow().is_empty(), "{:?}", parsed(&html).errors.borrow());
+        // Above the fold stand the few that matter.
+        let html = html.split("<summary>all ").nth(1).expect("all rows");
         let total = html.find("data-score=\"cpu_per_journey\"").expect("the total");
         let fold = html.find("<summary>words of cpu_per_journey: 2 parts</summary>").expect("its parts");
         let end = fold + html[fold..].find("</details>").expect("closed");
@@ -283,8 +354,8 @@ fn a_sweep_of_many_arms_has_tables_and_no_charts() {
     // A line for each of fourteen arms; those measured first, by what they cost.
     assert_eq!(html.matches("no other is better in everything").count(), 1);
     let lines: Vec<&str> =
-        html.lines().filter(|line| line.starts_with("<tr><td>") && line.contains("4.1ms")).collect();
-    assert!(lines.len() == 1 && lines[0].contains("<td>A mono</td>"), "{lines:?}");
+        html.lines().filter(|line| line.starts_with("<tr><th") && line.contains("4.1ms")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("<th scope=\"row\">A mono</th>"), "{lines:?}");
     let markdown = report::markdown::markdown(&reported(&lines_of_sweep()));
     assert!(
         markdown.contains("| A mono | * |") && markdown.contains("| N arm N |  | - | - | - | - |"),

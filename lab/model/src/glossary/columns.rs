@@ -6,8 +6,16 @@ use super::{Lower, Neither, Term, term};
 pub const COLUMNS: &[Term] = &[
     word("measure", "measure", "what is measured, and in which phase"),
     word("arm", "arm", "one topology with one variant; all arms get the same arrivals from one seed"),
-    word("run", "run", "one execution of a scenario; run 1 is the one that was asked for, run 2 the other"),
-    word("ratio", "B/A", "B over A, in brackets its 95 % interval, from blocks of the run paired by time"),
+    word(
+        "run",
+        "run",
+        "one execution of a scenario; of two, before is the one that `--compare` names, after the other",
+    ),
+    word(
+        "ratio",
+        "B/A",
+        "an arm over the first, or less it, in brackets its 95 % interval, from blocks of the run paired by time",
+    ),
     word("samples", "n", "samples behind a figure; the smallest of the arms where a row has several"),
     word(
         "finding",
