@@ -83,7 +83,11 @@ impl Page<'_> {
         let term = glossary::term_by_id(column.term);
         let name =
             if column.name.is_empty() { term.map_or(column.term, |term| term.name) } else { column.name };
-        let class = if column.is_text { " class=\"text\"" } else { "" };
+        let class = match (column.is_text, column.term) {
+            (true, "ratio") => " class=\"text contrast\"",
+            (true, _) => " class=\"text\"",
+            (false, _) => "",
+        };
         format!(
             "<th scope=\"col\" data-term=\"{}\" title=\"{}\"{class}>{}</th>",
             column.term,
