@@ -59,7 +59,7 @@ pub fn value(value: Option<f64>, unit: &str) -> String {
         "s" if v.abs() >= 1.0 => format!("{v:.2}s"),
         "s" if v.abs() >= 1e-3 => format!("{:.1}ms", v * 1e3),
         "s" if v == 0.0 => "0s".into(),
-        "s" => format!("{:.0}us", v * 1e6),
+        "s" => format!("{:.0}µs", v * 1e6),
         "%" => format!("{:.1}%", v * 100.0),
         "/s" if v.abs() >= 100.0 => format!("{}/s", thousands(v)),
         "/s" => format!("{v:.1}/s"),
@@ -270,6 +270,7 @@ mod tests {
             (0.0021, "s"),
             (1.5, "s"),
             (0.0, "s"),
+            (0.000_241, "s"),
             (0.098, "%"),
             (43.1, "/s"),
             (1_600.2, "/s"),
@@ -280,7 +281,10 @@ mod tests {
         .into_iter()
         .map(|(v, unit)| value(Some(v), unit))
         .collect();
-        assert_eq!(shown, ["2.1ms", "1.50s", "0s", "9.8%", "43.1/s", "1,600/s", "yes", "64.0MiB", "5"]);
+        assert_eq!(
+            shown,
+            ["2.1ms", "1.50s", "0s", "241µs", "9.8%", "43.1/s", "1,600/s", "yes", "64.0MiB", "5"]
+        );
         assert_eq!(
             (ms(None).as_str(), ms(Some(0.0)).as_str(), ms(Some(186.9)).as_str()),
             ("-", "0.00", "187")

@@ -52,6 +52,14 @@ const SMALLEST: (u16, u16) = (40, 6);
 pub fn view(state: &State, frame: &mut Frame) {
     let area = frame.area();
     draw(state, area, &mut Page::new(frame.buffer_mut()));
+    if state.theme.ascii {
+        // Figures are written once for every view: only the terminal knows that it has no `µ`.
+        for cell in &mut frame.buffer_mut().content {
+            if cell.symbol() == "µ" {
+                cell.set_symbol("u");
+            }
+        }
+    }
 }
 
 fn draw(state: &State, area: Rect, page: &mut Page) {

@@ -15,7 +15,7 @@ const STEP_S: f64 = 100e-6;
 /// Journeys a line names at most: it is to be read.
 const MAX_JOURNEYS: usize = 4;
 
-/// `on loopback`, or `on a network of 300us round trip (declared)`: what the processes of the split arm have between them.
+/// `on loopback`, or `on a network of 300µs round trip (declared)`: what the processes of the split arm have between them.
 pub(super) fn between(pair: Pair<'_>) -> String {
     match pair.other.network {
         None => "on loopback".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn between(pair: Pair<'_>) -> String {
     }
 }
 
-/// `each 100us of round trip adds here, in micro: 310us to the p50 of home-feed (3 round trips in sequence)`, where arms of one topology ran at several round trips.
+/// `each 100µs of round trip adds here, in micro: 310µs to the p50 of home-feed (3 round trips in sequence)`, where arms of one topology ran at several round trips.
 pub(super) fn slope(run: &Run) -> Option<String> {
     let mut topologies: BTreeMap<&str, Vec<&Arm>> = BTreeMap::new();
     for arm in run.header.arms.iter().filter(|arm| !arm.remote_edges.is_empty()) {

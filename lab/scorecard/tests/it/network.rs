@@ -30,7 +30,7 @@ fn is_off_target(run: &Run) -> bool {
 fn a_delay_stands_on_the_scorecard_with_what_was_asked_for() {
     let rows = scorecard::scorecard(delayed(30, 500).tally());
     let row = rows.iter().find(|row| row.id == "delivered_dead-photo").expect("its row");
-    assert_eq!(row.measure, "delay of dead-photo: asked 300us, delivered");
+    assert_eq!(row.measure, "delay of dead-photo: asked 300µs, delivered");
     let measured = row.arms[&'B'];
     assert_eq!((measured.value.map(|s| (s * 1e6).round()), measured.n), (Some(330.0), 500));
     assert!(!row.arms.contains_key(&'A'), "no delay there");
@@ -47,7 +47,7 @@ fn a_delay_that_took_too_long_leaves_claims_on_its_phase_open() {
     let lints = scorecard::lints(late.tally(), &Circumstances::default());
     let lint = lints.iter().find(|lint| lint.name == "delay_off_target").expect("as above");
     assert_eq!(lint.verdict, record::Verdict::Inconclusive);
-    assert!(lint.text.contains("asked for 300us and took 1.4ms"), "{}", lint.text);
+    assert!(lint.text.contains("asked for 300µs and took 1.4ms"), "{}", lint.text);
     assert!(!is_off_target(&claiming(delayed(1_100, 500), "p50(all) in steady < 1s")), "another phase");
     assert!(is_off_target(&claiming(delayed(1_100, 500), "blast_radius(step dead-photo) < 5%")), "named");
     assert!(!is_off_target(&claiming(delayed(1_100, 3), in_its_phase)), "three have no median");
@@ -66,7 +66,7 @@ fn an_answer_names_its_network() {
     assert_eq!(about(None), "micro against one copy of mono: test, on loopback, side by side");
     let declared = Network { rtt_ns: 300_000, jitter_ns: 0 };
     let expected =
-        "micro against one copy of mono: test, on a network of 300us round trip (declared), side by side";
+        "micro against one copy of mono: test, on a network of 300µs round trip (declared), side by side";
     assert_eq!(about(Some(declared)), expected);
 }
 
@@ -82,13 +82,13 @@ fn arms_at_several_round_trips_have_a_slope() {
     }
     let slope = |run: &Run| {
         let lines = scorecard::answer::answer(run.tally());
-        lines.into_iter().find(|line| line.starts_with("each 100us of round trip adds here, in micro: "))
+        lines.into_iter().find(|line| line.starts_with("each 100µs of round trip adds here, in micro: "))
     };
     assert_eq!(slope(&run), None, "both on loopback");
     run.header().arms[1].network = Some(Network { rtt_ns: 1_000_000, jitter_ns: 0 });
     let line = slope(&run).expect("two distances");
-    let added = line.split(": ").nth(1).and_then(|text| text.split("us").next()).unwrap_or_default();
+    let added = line.split(": ").nth(1).and_then(|text| text.split("µs").next()).unwrap_or_default();
     // Medians of 5.5 and 7.6 ms, a millisecond apart.
     let added: u64 = added.parse().unwrap_or_else(|_| panic!("{line}"));
-    assert!((205..=225).contains(&added) && line.contains("us to the p50 of home-feed; "), "{line}");
+    assert!((205..=225).contains(&added) && line.contains("µs to the p50 of home-feed; "), "{line}");
 }
