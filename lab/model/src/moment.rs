@@ -155,7 +155,9 @@ mod tests {
         let arm = |letter: &char| Arm { letter: *letter, ..Arm::default() };
         let plan = PhasePlan { name: "p".into(), start_ns: 0, length_ns: 10 * SECOND, measure: true };
         let arms = letters.iter().map(arm).collect();
-        let mut run = Run::new(Header { arms, rounds, phases: vec![plan], ..Header::default() });
+        let load_start_ns = begun[0].2 * SECOND;
+        let header = Header { arms, rounds, load_start_ns, phases: vec![plan], ..Header::default() };
+        let mut run = Run::new(header);
         for (round, arms, second) in begun {
             let phase = Phase { index: 0, name: "p".into(), round: *round, arms: (*arms).into() };
             run.add(&Line { t: second * SECOND, entry: Entry::Phase(phase) });

@@ -7,7 +7,6 @@ mod cleanup;
 mod cleave;
 mod collector;
 mod containers;
-mod dashboard;
 mod deploys;
 mod determinism;
 mod faults;

@@ -23,7 +23,7 @@ const NAME: usize = 20;
 /// What figures have in common.
 const NOTES: [&str; 5] = [
     "latencies: ms, counted from when a request was due; p50 of 1 s, p99 of 5 s, p99.9 of 30 s",
-    "dotted lines and dim figures: too few samples, or still open; - no data; a gap: no request succeeded",
+    "dotted lines and dim figures: too few samples, or still open; - no data; a gap, x at its foot: no request succeeded",
     "better and worse while a run goes on: over 3 % apart, with enough samples; it is judged at the end",
     "! a tenth worse than the other arm, or the slowest edge; numbers in circles are steps of the plan",
     "a pause stops the view alone: the run and its record go on",

@@ -308,8 +308,8 @@ mod tests {
             let startup = startup_of(&plan);
             startup.tasks.into_iter().map(|task| task.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(false), ["data", "A mono", "B micro", "generator"]);
-        assert_eq!(names(true), ["data", "A mono", "generator"], "B starts when it is its turn");
+        assert_eq!(names(false), ["data", "A micro", "B mono", "generator"]);
+        assert_eq!(names(true), ["data", "A micro", "generator"], "B starts when it is its turn");
     }
 
     #[test]
