@@ -61,7 +61,7 @@ pub fn all_answer(guest: &Client, instances: &[SocketAddr]) {
     assert!(ada.get(&format!("/v1/users/{ada_id}/following")).expect(200).to_string().contains(&bob_id));
 
     // Photo: real bytes, one effect for one key even when two ask at once.
-    let jpeg = loadgen::pictures::jpeg(3);
+    let jpeg = pictures::jpeg(3);
     let twice: Vec<Value> = std::thread::scope(|scope| {
         let both = [0, 1].map(|_| scope.spawn(|| upload(&bob, "one-photo", "image/jpeg", &jpeg).expect(201)));
         both.map(|one| one.join().expect("no panic")).into()
