@@ -100,11 +100,8 @@ pub fn check(args: &cli::Run) -> Result<(), String> {
 pub fn write_all(args: &cli::Run, folder: &Path, run: &Run) -> Result<(), String> {
     let mut outputs = args.report.clone();
     with_page(&mut outputs, args.open);
-    let delivery = Delivery {
-        is_opened: args.open,
-        is_reserved: args.output == Output::Json,
-        is_full: args.full,
-    };
+    let delivery =
+        Delivery { is_opened: args.open, is_reserved: args.output == Output::Json, is_full: args.full };
     write_run(folder, run, &outputs, delivery)
 }
 
@@ -193,9 +190,8 @@ fn open(page: &Path) {
 
 /// Writes the comparison of the run that was asked for with the one before the change; returns the exit code.
 fn write_comparison(args: &cli::Report, before: &str, outputs: &[ReportOutput]) -> Result<u8, String> {
-    let is_unsupported = |output: &ReportOutput| {
-        matches!(output.format, Document::Text | Document::Junit | Document::Github)
-    };
+    let is_unsupported =
+        |output: &ReportOutput| matches!(output.format, Document::Text | Document::Junit | Document::Github);
     if outputs.iter().any(is_unsupported) {
         return Err(
             "--compare does not support junit and github, nor text; expected --output html, markdown or json"

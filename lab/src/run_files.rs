@@ -51,7 +51,7 @@ pub fn fold(folder: &Path) -> Result<Run, ReadError> {
 
 /// Packs the record of a run that is over. One that cannot be packed stays as it is, which every reader takes as well.
 pub fn pack(folder: &Path) {
-    if let Err(error) = record::file::pack(&folder.join(RECORD_FILE)) {
+    if let Err(error) = record::packing::pack(&folder.join(RECORD_FILE)) {
         output::note(format_args!("the record stays unpacked: {error}"));
     }
 }

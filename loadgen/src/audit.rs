@@ -11,8 +11,8 @@ use record::Audit;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::journeys::AcknowledgedWrite;
 use crate::slot::ArmContext;
+use crate::users::AcknowledgedWrite;
 
 /// Longest wait for the next of the missing writes.
 const MISSING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -14,12 +14,12 @@ use record::Latencies;
 use traffic::Schedule;
 
 use crate::attack;
-use crate::journeys::UserPool;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
 use crate::protocol::{ArmTotals, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
 use crate::trial;
+use crate::users::UserPool;
 
 /// Exit code after an interrupt: 128 + SIGINT, as in shells.
 const EXIT_CANCELLED: u8 = 130;

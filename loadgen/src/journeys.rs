@@ -1,189 +1,15 @@
 //! The requests of each journey, and checks of the responses.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
-use component::Identity;
-use contract::{Id, Principal, TraceContext};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use traffic::dataset::{User, user_id};
+use traffic::dataset::user_id;
 use traffic::schedule::JourneyTarget;
-use traffic::trial::{self, TrialData};
-use traffic::{Arrival, Dataset, Journey, Seed};
+use traffic::{Arrival, Journey};
 
-use crate::protocol::LoadPlan;
 use crate::recorder::{Cause, Outcome};
 use crate::slot::ArmContext;
-
-/// Every seeded user's password.
-pub const PASSWORD: &str = "correct horse battery staple";
-/// Number of pictures for uploads; encoding one per upload would cost the generator CPU.
-const PICTURE_COUNT: u64 = 8;
-
-/// An acknowledged write, for the audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AcknowledgedWrite {
-    /// A photo and its author.
-    Photo {
-        /// Id as acknowledged.
-        id: String,
-        /// Index of the author.
-        author: u32,
-    },
-    /// A like.
-    Like {
-        /// Index of the photo.
-        photo: u32,
-        /// Index of the user.
-        user: u32,
-    },
-    /// An edge that was created or removed.
-    Edge {
-        /// Index of the follower.
-        follower: u32,
-        /// Index of the followed user.
-        followee: u32,
-        /// Whether it should exist.
-        present: bool,
-    },
-    /// A changed profile.
-    Profile {
-        /// Index of the user.
-        user: u32,
-        /// The new bio.
-        bio: String,
-    },
-    /// A new account, by handle.
-    Account {
-        /// Unique.
-        handle: String,
-    },
-}
-
-/// The users at one arm, with their tokens and acknowledged writes.
-pub struct UserPool {
-    shared: Arc<Shared>,
-    arm: char,
-    writes: Mutex<Vec<AcknowledgedWrite>>,
-}
-
-struct Shared {
-    data: Arc<Dataset>,
-    trial: TrialData,
-    tokens: Vec<String>,
-    pictures: Vec<Bytes>,
-    /// The round's.
-    seed: Seed,
-    run_id: String,
-    round: u32,
-    page: u32,
-    sample: f64,
-}
-
-impl UserPool {
-    /// The users of a plan.
-    pub fn new(plan: &LoadPlan) -> Self {
-        let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
-        let identity = Identity::new(plan.secret.as_bytes()).expect("the plan of a run has its secret");
-        let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
-        let trial = TrialData::of(&data);
-        let shared = Shared {
-            tokens: data
-                .users
-                .iter()
-                .chain([&trial.author, &trial.reader])
-                .map(|user| token(user.id))
-                .collect(),
-            trial,
-            pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
-            seed: Seed(plan.seed).of_round(plan.round),
-            run_id: plan.run_id.clone(),
-            round: plan.round,
-            page: plan.load.feed.page,
-            sample: plan.sample,
-            data,
-        };
-        Self { shared: Arc::new(shared), arm: '-', writes: Mutex::default() }
-    }
-
-    /// The same users at an arm, with nothing acknowledged yet.
-    pub fn for_arm(&self, arm: char) -> Arc<Self> {
-        Arc::new(Self { shared: self.shared.clone(), arm, writes: Mutex::default() })
-    }
-
-    /// The data set at the start of the run.
-    pub fn dataset(&self) -> &Arc<Dataset> {
-        &self.shared.data
-    }
-
-    /// A cheap read, for warming up.
-    pub fn warm_path(&self) -> String {
-        format!("/v1/users/{}", self.user(0))
-    }
-
-    /// Acknowledged writes.
-    pub fn writes(&self) -> Vec<AcknowledgedWrite> {
-        self.writes.lock().expect("no panic while held").clone()
-    }
-
-    fn record_write(&self, writes: AcknowledgedWrite) {
-        self.writes.lock().expect("no panic while held").push(writes);
-    }
-
-    /// A user's id, as URLs have it.
-    pub fn user(&self, index: u32) -> Principal {
-        Principal::new(self.account(index).id)
-    }
-
-    /// A user, of the data set or of the trial.
-    fn account(&self, index: u32) -> &User {
-        self.shared.trial.user(&self.shared.data, index)
-    }
-
-    /// Whether a user follows no other when the run begins.
-    fn follows_none(&self, index: u32) -> bool {
-        let data = &self.shared.data;
-        (index as usize) < data.users.len() && data.following.of(index).is_empty()
-    }
-
-    /// Ids of the photos that a user has when the run begins.
-    pub fn seeded_photos(&self, author: u32) -> BTreeSet<String> {
-        let data = &self.shared.data;
-        if author == TrialData::author_index(data) {
-            return [self.photo(TrialData::photo_index(data)).to_string()].into();
-        }
-        let is_of_data = (author as usize) < data.users.len();
-        let photos = if is_of_data { data.photos_of(author) } else { &[] };
-        photos.iter().map(|photo| self.photo(*photo).to_string()).collect()
-    }
-
-    /// A photo's id, as URLs have it.
-    pub fn photo(&self, index: u32) -> Id<()> {
-        Id::new(self.shared.trial.photo(&self.shared.data, index).id)
-    }
-
-    /// A user's token.
-    pub fn token(&self, index: u32) -> &str {
-        &self.shared.tokens[index as usize]
-    }
-
-    /// W3C trace context: ids from run, round, arm and number, so that no two
-    /// journeys share a trace; the sampling decision from seed, round and number alone, so
-    /// that all arms are traced on the same journeys.
-    pub fn trace(&self, seq: u64) -> TraceContext {
-        let label = format!("trace/{}/{}/{}", self.shared.run_id, self.shared.round, self.arm);
-        let high = self.shared.seed.draw(&label, seq);
-        let low = self.shared.seed.draw(&label, seq ^ (1 << 63)) | 1;
-        TraceContext {
-            trace_id: u128::from(high) << 64 | u128::from(low),
-            span_id: low.rotate_left(17) | 1,
-            sampled: seq < trial::FIRST_NUMBER
-                && self.shared.seed.unit("trace.sample", seq) < self.shared.sample,
-        }
-    }
-}
+use crate::users::{AcknowledgedWrite, PASSWORD};
 
 /// Performs a journey.
 pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
@@ -217,7 +43,7 @@ impl JourneyRun<'_> {
     async fn perform(&mut self) -> JourneyResult<()> {
         let users = self.arm.users.clone();
         let user = self.arrival.user;
-        let page = users.shared.page;
+        let page = users.page();
         match (self.arrival.journey, self.arrival.target()) {
             (Journey::HomeFeed, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
@@ -325,8 +151,7 @@ impl JourneyRun<'_> {
 
     async fn upload(&mut self) -> JourneyResult<String> {
         let users = self.arm.users.clone();
-        let pictures = &users.shared.pictures;
-        let picture = pictures[(self.arrival.payload_seed % pictures.len() as u64) as usize].clone();
+        let picture = users.picture(self.arrival.payload_seed);
         let caption = format!("arrival+{}", self.arrival.seq);
         let request = self
             .request(Method::POST, &format!("/v1/photos?caption={caption}&tags=fresh"))
@@ -459,43 +284,5 @@ fn cause_of(error: &reqwest::Error) -> Cause {
         Cause::Connect
     } else {
         Cause::Reset
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn users(round: u32) -> UserPool {
-        UserPool::new(&LoadPlan {
-            run_id: "r1".into(),
-            seed: 42,
-            round,
-            phases: Vec::new(),
-            load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
-            arms: Vec::new(),
-            secret: "secret".into(),
-            log: "generator.log".into(),
-            good_within_us: 1,
-            timeout_us: 1,
-            audit: false,
-            sample: 0.1,
-            workers: 1,
-            cores: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn arms_are_traced_on_the_same_arrivals_and_rounds_on_others() {
-        let traced =
-            |users: &UserPool| -> Vec<u64> { (0..2_000).filter(|seq| users.trace(*seq).sampled).collect() };
-        let (one, two) = (users(1), users(2));
-        let (a, b) = (one.for_arm('A'), one.for_arm('B'));
-        assert_eq!(traced(&a), traced(&b));
-        assert_ne!(a.trace(7).trace_id, b.trace(7).trace_id, "each arm's are traces of their own");
-        assert_ne!(traced(&a), traced(&two.for_arm('A')));
-        // A tenth of 2,000, give or take five times the root.
-        assert!(traced(&a).len().abs_diff(200) < 5 * 14, "{}", traced(&a).len());
-        assert_eq!(one.dataset().digest(), two.dataset().digest(), "rounds have one data set");
     }
 }

@@ -6,7 +6,7 @@
 //! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
 //! - [`slot`]: performs and records an arrival.
-//! - [`journeys`]: the requests of each journey, and checks of the responses.
+//! - [`journeys`]: the requests of each journey, and checks of the responses. [`users`]: in whose name they are sent.
 //! - [`recorder`]: figures by arm, journey and the second an arrival was due.
 //! - [`audit`]: verifies acknowledged writes after the load.
 //! - [`cross_check`]: compares our counts with goose's.
@@ -23,6 +23,7 @@ pub mod protocol;
 pub mod recorder;
 pub mod slot;
 pub mod trial;
+pub mod users;
 
 pub use generator::main;
 pub use protocol::{ArmEndpoint, LoadPlan, Message, SECRET_VARIABLE, Summary, TracedJourney};

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use traffic::{Arrival, Journey, Schedule};
 
-use crate::journeys::{self, UserPool};
+use crate::journeys;
 use crate::pacer::Dispatched;
 use crate::pacer::OverloadPolicy;
 use crate::protocol::TracedJourney;
 use crate::recorder::{Cause, Instants, Recorder};
+use crate::users::UserPool;
 
 /// One arm, shared by its slots.
 pub struct ArmContext {

@@ -1,20 +1,11 @@
 //! The file a record is read from: `run.jsonl` while its run goes on, and `run.jsonl.gz`, a fifth of the size, once it is
 //! over. Callers name the first; a reader opens whichever is there.
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
-
-use crate::Index;
-
-/// A longer record stays as it is: a moment of a packed one is found by unpacking what comes before it, which takes a
-/// quarter of a second for so much.
-const MAX_PACKED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Where a record is once it is packed: `run.jsonl.gz` next to `run.jsonl`.
 pub fn packed_path(record: &Path) -> PathBuf {
@@ -26,38 +17,6 @@ pub fn packed_path(record: &Path) -> PathBuf {
 /// The file of a record, packed or not; `None` where there is neither.
 pub fn find(record: &Path) -> Option<PathBuf> {
     [record.to_owned(), packed_path(record)].into_iter().find(|path| path.is_file())
-}
-
-/// Packs a record that is over, and its index with it. It is there as a whole at every moment: those who read the file
-/// meanwhile read it to its end.
-///
-/// # Errors
-/// When a file cannot be read or written; the record is left as it was.
-pub fn pack(record: &Path) -> io::Result<()> {
-    let length = std::fs::metadata(record)?.len();
-    if length == 0 || length > MAX_PACKED_BYTES {
-        return Ok(());
-    }
-    let mut index = Index::of(record)?;
-    let mut part = packed_path(record).into_os_string();
-    part.push(OsString::from(format!(".{}", std::process::id())));
-    let part = PathBuf::from(part);
-    let written = write_packed(record, &part).and_then(|()| std::fs::rename(&part, packed_path(record)));
-    if let Err(error) = written {
-        // A part of a record only takes room.
-        let _ = std::fs::remove_file(&part);
-        return Err(error);
-    }
-    index.keep_for(record, &std::fs::metadata(packed_path(record))?);
-    std::fs::remove_file(record)
-}
-
-fn write_packed(record: &Path, to: &Path) -> io::Result<()> {
-    let mut packed = GzEncoder::new(File::create(to)?, Compression::default());
-    io::copy(&mut BufReader::new(File::open(record)?), &mut packed)?;
-    let mut file = packed.finish()?;
-    file.flush()?;
-    file.sync_data()
 }
 
 /// A record that is open: its bytes are those of `run.jsonl` in both cases.

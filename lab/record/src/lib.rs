@@ -5,7 +5,7 @@
 //!   check, cost, audit, end. [`score`]: a row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
-//!   [`file`]: packed once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
+//!   [`file`]: packed or not; [`packing`]: done once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
@@ -21,6 +21,7 @@ pub mod kind;
 pub mod line;
 pub mod machine;
 pub mod outcome;
+pub mod packing;
 pub mod reader;
 pub mod resources;
 pub mod schema;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_leaves_what_it_says() {
+    fn pruning_leaves_what_it_keeps() {
         let out = tempfile::TempDir::new().expect("a folder");
         for (day, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
             put(out.path(), id, i64::try_from(day).expect("small"), &[]);

@@ -38,7 +38,8 @@ fn is_reported(path: &Path) {
     if code == 2 {
         assert!(ended == Some(2) && stderr.contains(&words), "{}: {ended:?}\n{stderr}", path.display());
     } else {
-        let document = serde_json::from_str(&stdout).expect("a document");
+        let document = serde_json::from_str(&stdout)
+            .unwrap_or_else(|why| panic!("{}: no document: {why}\n{stderr}", path.display()));
         let found = lints(&document);
         assert!(found.contains(&words), "{}: no `{words}` in {found:?}", path.display());
         assert!(

@@ -22,10 +22,13 @@ const WITHIN_RUN: char = '*';
 /// A line, in pieces of one tone each.
 pub(super) type Pieces = Vec<(Tone, String)>;
 
+/// A headline row with its lines.
+type Drawn<'a> = (Headline<'a>, Vec<Pieces>);
+
 /// The lines of a folded scorecard, at most so many; and how many rows it has folded away.
 pub(super) fn lines(run: &Run, width: usize, most: usize) -> (Vec<Pieces>, usize) {
     let grid = Grid::of(run, width);
-    let mut groups: Vec<(&str, Vec<(Headline<'_>, Vec<Pieces>)>)> = headlines(run)
+    let mut groups: Vec<(&str, Vec<Drawn<'_>>)> = headlines(run)
         .into_iter()
         .map(|(claim, rows)| (claim, rows.into_iter().map(|row| (row, grid.row(run, row.score))).collect()))
         .collect();

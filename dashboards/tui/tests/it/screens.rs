@@ -194,7 +194,7 @@ fn a_total_outage_is_called_what_it_is() {
 
 /// A limit says which it is wherever lines run.
 #[test]
-fn limits_are_named_beside_the_lines() {
+fn limits_are_named_next_to_the_lines() {
     for second in (1..=60).step_by(7) {
         let state = after(fixture::until(second));
         for (width, height) in [(160, 50), (120, 40), (80, 24)] {

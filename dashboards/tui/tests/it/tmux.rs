@@ -183,7 +183,7 @@ fn a_replay_at_120_by_40_from_its_start_to_its_scorecard() {
     terminal.keys(&["Escape"]);
     terminal.until("no help", |screen| !screen.contains("type to search"));
     terminal.keys(&["q"]);
-    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.until("the scorecard", |screen| screen.contains("better, ▼ worse"));
     terminal.given_back("q");
 }
 
@@ -248,7 +248,7 @@ fn a_live_run_is_left_to_itself() {
     let no_question = |screen: &str| !screen.contains("the run goes on") && screen.contains("LIVE");
     terminal.until("the dashboard again", no_question);
     terminal.keys(&["q", "d"]);
-    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.until("the scorecard", |screen| screen.contains("better, ▼ worse"));
     let all = terminal.tmux(&["capture-pane", "-p", "-S", "-", "-t", "t"]);
     let text = String::from_utf8_lossy(&all.stdout).into_owned();
     assert!(text.contains("PHASE  steady"), "plain lines begin with what came before:\n{text}");
@@ -263,11 +263,11 @@ fn a_run_that_has_ended_stays_until_it_is_left() {
     terminal.keys(&["["]);
     terminal.until("pause at the last event", |screen| screen.contains("PAUSED"));
     terminal.keys(&["q"]);
-    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.until("the scorecard", |screen| screen.contains("better, ▼ worse"));
     terminal.given_back("q after the end");
     // No key is needed.
     terminal.type_line(&format!("{} --fast --live --close", program()));
-    terminal.until("the scorecard", |screen| screen.contains("B better"));
+    terminal.until("the scorecard", |screen| screen.contains("better, ▼ worse"));
     terminal.given_back("--close");
 }
 

@@ -192,7 +192,7 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
     });
     History {
         profiles: profiles.collect(),
-        password: loadgen::journeys::PASSWORD.to_owned(),
+        password: loadgen::users::PASSWORD.to_owned(),
         follows: follows.collect(),
         photos: photos.collect(),
         push_below: load.feed.push_below,

@@ -163,7 +163,7 @@ async fn keep_up(
         instances: instances.collect(),
         handle: user.handle.clone(),
         user: principal.to_string(),
-        password: loadgen::journeys::PASSWORD.to_owned(),
+        password: loadgen::users::PASSWORD.to_owned(),
         user_token: component::Identity::new(secrets.identity.as_bytes())
             .ok()
             .and_then(|identity| identity.token(principal).ok())

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{Index, Line, Place, ReadError, Reader, file};
+use record::{Index, Line, Place, ReadError, Reader, file, packing};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -29,7 +29,7 @@ fn a_packed_record_has_the_same_lines_and_the_same_places() {
     let path = record_in(folder.path());
     let (lines, places) = (lines_of(&path), places_of(&Index::of(&path).expect("reads")));
     let plain_bytes = std::fs::metadata(&path).expect("there").len();
-    file::pack(&path).expect("packs");
+    packing::pack(&path).expect("packs");
     assert!(!path.exists() && file::find(&path) == Some(file::packed_path(&path)));
     let packed_bytes = std::fs::metadata(file::packed_path(&path)).expect("there").len();
     assert!(packed_bytes * 2 < plain_bytes, "{packed_bytes} of {plain_bytes}");
@@ -52,7 +52,7 @@ fn a_reader_goes_to_a_place_of_a_packed_record_and_back() {
     let first = reader.next_line().expect("reads").expect("a header");
     let after_header = reader.place();
     let second = reader.next_line().expect("reads").expect("a line");
-    file::pack(&path).expect("packs");
+    packing::pack(&path).expect("packs");
     assert!(reader.next_line().expect("reads").is_some(), "who reads it meanwhile goes on");
     let mut packed = Reader::open(&path).expect("opens");
     packed.seek(after_header).expect("seeks");
@@ -65,12 +65,12 @@ fn a_reader_goes_to_a_place_of_a_packed_record_and_back() {
 fn what_cannot_be_packed_stays_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.jsonl");
-    assert!(file::pack(&path).is_err() && file::find(&path).is_none());
+    assert!(packing::pack(&path).is_err() && file::find(&path).is_none());
     std::fs::write(&path, "").expect("a folder of ours");
-    file::pack(&path).expect("nothing to pack");
+    packing::pack(&path).expect("nothing to pack");
     assert_eq!(file::find(&path), Some(path.clone()), "a run that never began keeps its empty record");
     let packed = record_in(folder.path());
-    file::pack(&packed).expect("packs");
+    packing::pack(&packed).expect("packs");
     let bytes = std::fs::read(file::packed_path(&packed)).expect("there");
     std::fs::write(file::packed_path(&packed), &bytes[..bytes.len() / 2]).expect("writable");
     let cut: Result<Vec<Line>, ReadError> = Reader::open(&packed).and_then(Iterator::collect);

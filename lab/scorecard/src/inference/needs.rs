@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn no_measure_asks_more_of_a_run_than_that_it_is_there() {
         for measure in crate::measures::CATALOGUE {
-            let form = measure.form().replace("journey", "all").replace("step id", "step x");
+            let form = measure.form().replace("(journey)", "(all)").replace("step id", "step x");
             let text = format!("{} >= 0", form.replace("component", "feed").replace("a->b", "feed->photo"));
             // A measure whose text this is not has a unit, and a bare 0 fits any.
             let _ = sampled(&text);

@@ -1,13 +1,13 @@
 //! Every lint has a record that it catches and a clean one that it does not, and the effect that the catalogue states.
 
-use record::{Check, Entry, Finding, Host, Latencies, Note, Proc, Resources, StepPlan, Verdict, Window};
+use record::{Check, Entry, Host, Latencies, Proc, Resources, StepPlan, Verdict, Window};
 use scorecard::lints::{CATALOGUE, Effect, doubts};
 use scorecard::{Circumstances, Expectation, judge};
 
 use crate::fixture::{Run, SECOND};
 use crate::method_tables::with_table;
 
-const MS: u64 = 1_000;
+pub const MS: u64 = 1_000;
 
 /// A claim that services are no slower than twice the monolith.
 const NOT_TWICE: &str = "p50(all) in steady for micro <= 2 * p50(all) in steady for mono";
@@ -15,7 +15,7 @@ const NOT_TWICE: &str = "p50(all) in steady for micro <= 2 * p50(all) in steady 
 /// A run with what the lab knows besides.
 type Recorded = (Run, Circumstances);
 
-fn quiet() -> Run {
+pub fn quiet() -> Run {
     Run::new().quiet(|_, _| 5 * MS)
 }
 
@@ -30,7 +30,7 @@ fn known(change: impl FnOnce(&mut Circumstances)) -> Recorded {
 }
 
 /// A quiet run that claims something.
-fn claiming(text: &str) -> Run {
+pub fn claiming(text: &str) -> Run {
     quiet().claiming(text)
 }
 
@@ -40,7 +40,7 @@ fn with_header(mut run: Run, change: impl FnOnce(&mut record::Header)) -> Run {
 }
 
 /// The home feeds of an arm in each second that counts, changed.
-fn with_seconds(mut run: Run, arm: char, change: impl Fn(&mut Window)) -> Run {
+pub fn with_seconds(mut run: Run, arm: char, change: impl Fn(&mut Window)) -> Run {
     for second in 5..35 {
         let latencies: Latencies = std::iter::repeat_n(5 * MS, 20).collect();
         let mut window = Window {
@@ -85,7 +85,7 @@ fn with_drops(run: Run, arm: char, dropped: u64) -> Run {
 }
 
 /// Seconds of the host, from one to another.
-fn with_hosts(mut run: Run, seconds: std::ops::Range<u64>, change: impl Fn(&mut Host)) -> Run {
+pub fn with_hosts(mut run: Run, seconds: std::ops::Range<u64>, change: impl Fn(&mut Host)) -> Run {
     for second in 0..35 {
         let mut host =
             Host { cpu_stall: Some(20.0), io_stall: Some(1.0), memory_available_mib: 500, ..Host::default() };
@@ -130,7 +130,7 @@ fn with_databases(mut run: Run, bytes: u64) -> Run {
     with_hosts(with_header(run, |header| header.steps.push(step)), 0..0, |_| ())
 }
 
-fn with_parts(run: Run) -> Run {
+pub fn with_parts(run: Run) -> Run {
     let parts = [("business", 40_000_000), ("transport", 20_000_000)];
     run.parts('A', 1, &parts).parts('B', 4, &parts)
 }
@@ -435,60 +435,6 @@ fn a_round_that_lacks_arrivals_is_found_among_six() {
     let found = scorecard::lints(run.tally(), &Circumstances::default());
     assert!(found.iter().all(|lint| lint.name == "pace"), "{found:?}");
     assert_eq!(found[0].text, "mono: 1200 sent of 1260 planned in round 4");
-}
-
-#[test]
-fn late_sends_touch_the_percentiles_that_they_are_a_large_part_of() {
-    // Most take 5 ms from when they were due, and 4.8 ms from the send; one in six 20 ms and 15 ms.
-    let run = |claim: &str| {
-        with_seconds(claiming(claim), 'A', |window| {
-            let tail = |quick, slow| std::iter::repeat_n(quick, 17).chain([slow; 3]).collect();
-            (window.intended, window.service) = (tail(5 * MS, 20 * MS), tail(4_800, 15 * MS));
-        })
-    };
-    let verdict = |claim| {
-        let found = scorecard::lints(run(claim).tally(), &Circumstances::default());
-        found.iter().find(|lint| lint.name == "late_sends").map(|lint| lint.verdict)
-    };
-    assert_eq!(verdict("p99(all) in steady for mono <= 1s"), Some(Verdict::Inconclusive));
-    assert_eq!(verdict("p50(all) in steady for mono <= 1s"), Some(Verdict::Pass), "a twenty-fifth of it");
-    assert_eq!(verdict("errors(all) in steady for mono < 1%"), Some(Verdict::Pass));
-    // A row that they are a large part of has no finding.
-    let slower = |arm, second: u32| (5 + u64::from(second % 3)) * MS * if arm == 'A' { 10 } else { 12 } / 10;
-    let sent = |late_us: u64| {
-        let run = with_seconds(Run::new().quiet(slower), 'A', |window| {
-            let latency = slower('A', window.second);
-            window.intended = std::iter::repeat_n(latency, 20).collect();
-            window.service = std::iter::repeat_n(latency - late_us, 20).collect();
-        });
-        let rows = scorecard::scorecard(with_parts(run).tally());
-        rows.iter().find(|row| row.id == "latency_p50").expect("a row").contrasts[&'B'].clone()
-    };
-    assert_eq!((sent(2 * MS).finding, sent(2 * MS).note), (None, Some(Note::LateSends)));
-    assert_eq!(sent(400).finding, Some(Finding::Differs));
-    // An arm that stalls makes arrivals wait for a slot: that is its latency, not the generator's.
-    let stalled = with_seconds(run("p99(all) in steady for mono <= 1s"), 'A', |window| {
-        window.slot_wait = [5 * MS; 4].into_iter().collect();
-    });
-    assert_eq!(stalled.lints(&Circumstances::default()), Vec::<String>::new());
-}
-
-#[test]
-fn a_busy_machine_withholds_findings_of_latency_and_of_nothing_else() {
-    let slower = |arm, second: u32| (5 + u64::from(second % 3)) * MS * if arm == 'A' { 10 } else { 12 } / 10;
-    let rows = |stall| {
-        let run = with_parts(Run::new().quiet(slower));
-        scorecard::scorecard(with_hosts(run, 5..25, move |host| host.cpu_stall = Some(stall)).tally())
-    };
-    let contrast = |rows: &[record::Score], id: &str| {
-        rows.iter().find(|row| row.id == id).expect("a row").contrasts[&'B']
-    };
-    let (idle, busy) = (rows(20.0), rows(70.0));
-    assert_eq!(contrast(&idle, "latency_p50").finding, Some(Finding::Differs));
-    let withheld = contrast(&busy, "latency_p50");
-    assert_eq!((withheld.finding, withheld.note), (None, Some(Note::TooBusy)));
-    assert!(withheld.ratio.is_some(), "what was seen is shown");
-    assert_eq!(contrast(&busy, "cpu_per_journey").finding, contrast(&idle, "cpu_per_journey").finding);
 }
 
 /// Set this variable to write the table again.

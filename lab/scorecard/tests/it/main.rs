@@ -5,6 +5,7 @@ mod bystanders;
 mod capacities;
 mod fixture;
 mod inference;
+mod lateness;
 mod lints;
 mod measures;
 mod method_tables;

@@ -86,10 +86,8 @@ pub(super) fn draw(state: &State, title: impl Fn(&str) -> Line<'static>, area: R
     let heads_inside = usize::from(area.height) >= rows.len() + 3;
     let text = if heads_inside { "scorecard, this phase so far" } else { "score" };
     let inner = framed(theme, title(text), area, buffer);
-    if area.width >= 36 && area.height > 1 {
-        if first != other {
-            foot(theme, &legend(theme, other), Role::Dim, area, buffer);
-        }
+    if area.width >= 36 && area.height > 1 && first != other {
+        foot(theme, &legend(theme, other), Role::Dim, area, buffer);
     }
     let alone = first == other;
     // Three columns of figures, a blank before and a sign behind them.

@@ -1,0 +1,231 @@
+//! The users at an arm: who they are, what they may do, and what was acknowledged to them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use component::Identity;
+use contract::{Id, Principal, TraceContext};
+use traffic::dataset::User;
+use traffic::trial::{self, TrialData};
+use traffic::{Dataset, Seed};
+
+use crate::protocol::LoadPlan;
+
+/// Every seeded user's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// Number of pictures for uploads; encoding one per upload would cost the generator CPU.
+const PICTURE_COUNT: u64 = 8;
+
+/// An acknowledged write, for the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AcknowledgedWrite {
+    /// A photo and its author.
+    Photo {
+        /// Id as acknowledged.
+        id: String,
+        /// Index of the author.
+        author: u32,
+    },
+    /// A like.
+    Like {
+        /// Index of the photo.
+        photo: u32,
+        /// Index of the user.
+        user: u32,
+    },
+    /// An edge that was created or removed.
+    Edge {
+        /// Index of the follower.
+        follower: u32,
+        /// Index of the followed user.
+        followee: u32,
+        /// Whether it should exist.
+        present: bool,
+    },
+    /// A changed profile.
+    Profile {
+        /// Index of the user.
+        user: u32,
+        /// The new bio.
+        bio: String,
+    },
+    /// A new account, by handle.
+    Account {
+        /// Unique.
+        handle: String,
+    },
+}
+
+/// The users at one arm, with their tokens and acknowledged writes.
+pub struct UserPool {
+    shared: Arc<Shared>,
+    arm: char,
+    writes: Mutex<Vec<AcknowledgedWrite>>,
+}
+
+struct Shared {
+    data: Arc<Dataset>,
+    trial: TrialData,
+    tokens: Vec<String>,
+    pictures: Vec<Bytes>,
+    /// The round's.
+    seed: Seed,
+    run_id: String,
+    round: u32,
+    page: u32,
+    sample: f64,
+}
+
+impl UserPool {
+    /// The users of a plan.
+    pub fn new(plan: &LoadPlan) -> Self {
+        let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
+        let identity = Identity::new(plan.secret.as_bytes()).expect("the plan of a run has its secret");
+        let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
+        let trial = TrialData::of(&data);
+        let shared = Shared {
+            tokens: data
+                .users
+                .iter()
+                .chain([&trial.author, &trial.reader])
+                .map(|user| token(user.id))
+                .collect(),
+            trial,
+            pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
+            seed: Seed(plan.seed).of_round(plan.round),
+            run_id: plan.run_id.clone(),
+            round: plan.round,
+            page: plan.load.feed.page,
+            sample: plan.sample,
+            data,
+        };
+        Self { shared: Arc::new(shared), arm: '-', writes: Mutex::default() }
+    }
+
+    /// The same users at an arm, with nothing acknowledged yet.
+    pub fn for_arm(&self, arm: char) -> Arc<Self> {
+        Arc::new(Self { shared: self.shared.clone(), arm, writes: Mutex::default() })
+    }
+
+    /// The data set at the start of the run.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        &self.shared.data
+    }
+
+    /// Items of a page of a feed.
+    pub(crate) fn page(&self) -> u32 {
+        self.shared.page
+    }
+
+    /// A cheap read, for warming up.
+    pub fn warm_path(&self) -> String {
+        format!("/v1/users/{}", self.user(0))
+    }
+
+    /// Acknowledged writes.
+    pub fn writes(&self) -> Vec<AcknowledgedWrite> {
+        self.writes.lock().expect("no panic while held").clone()
+    }
+
+    /// Notes what was acknowledged.
+    pub(crate) fn record_write(&self, writes: AcknowledgedWrite) {
+        self.writes.lock().expect("no panic while held").push(writes);
+    }
+
+    /// A user's id, as URLs have it.
+    pub fn user(&self, index: u32) -> Principal {
+        Principal::new(self.account(index).id)
+    }
+
+    /// A user, of the data set or of the trial.
+    pub(crate) fn account(&self, index: u32) -> &User {
+        self.shared.trial.user(&self.shared.data, index)
+    }
+
+    /// Whether a user follows no other when the run begins.
+    pub(crate) fn follows_none(&self, index: u32) -> bool {
+        let data = &self.shared.data;
+        (index as usize) < data.users.len() && data.following.of(index).is_empty()
+    }
+
+    /// Ids of the photos that a user has when the run begins.
+    pub fn seeded_photos(&self, author: u32) -> BTreeSet<String> {
+        let data = &self.shared.data;
+        if author == TrialData::author_index(data) {
+            return [self.photo(TrialData::photo_index(data)).to_string()].into();
+        }
+        let is_of_data = (author as usize) < data.users.len();
+        let photos = if is_of_data { data.photos_of(author) } else { &[] };
+        photos.iter().map(|photo| self.photo(*photo).to_string()).collect()
+    }
+
+    /// The file of an upload.
+    pub(crate) fn picture(&self, payload_seed: u64) -> Bytes {
+        let pictures = &self.shared.pictures;
+        pictures[(payload_seed % pictures.len() as u64) as usize].clone()
+    }
+
+    /// A photo's id, as URLs have it.
+    pub fn photo(&self, index: u32) -> Id<()> {
+        Id::new(self.shared.trial.photo(&self.shared.data, index).id)
+    }
+
+    /// A user's token.
+    pub fn token(&self, index: u32) -> &str {
+        &self.shared.tokens[index as usize]
+    }
+
+    /// W3C trace context: ids from run, round, arm and number, so that no two
+    /// journeys share a trace; the sampling decision from seed, round and number alone, so
+    /// that all arms are traced on the same journeys.
+    pub fn trace(&self, seq: u64) -> TraceContext {
+        let label = format!("trace/{}/{}/{}", self.shared.run_id, self.shared.round, self.arm);
+        let high = self.shared.seed.draw(&label, seq);
+        let low = self.shared.seed.draw(&label, seq ^ (1 << 63)) | 1;
+        TraceContext {
+            trace_id: u128::from(high) << 64 | u128::from(low),
+            span_id: low.rotate_left(17) | 1,
+            sampled: seq < trial::FIRST_NUMBER
+                && self.shared.seed.unit("trace.sample", seq) < self.shared.sample,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users(round: u32) -> UserPool {
+        UserPool::new(&LoadPlan {
+            run_id: "r1".into(),
+            seed: 42,
+            round,
+            phases: Vec::new(),
+            load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
+            arms: Vec::new(),
+            secret: "secret".into(),
+            log: "generator.log".into(),
+            good_within_us: 1,
+            timeout_us: 1,
+            audit: false,
+            sample: 0.1,
+            workers: 1,
+            cores: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn arms_are_traced_on_the_same_arrivals_and_rounds_on_others() {
+        let traced =
+            |users: &UserPool| -> Vec<u64> { (0..2_000).filter(|seq| users.trace(*seq).sampled).collect() };
+        let (one, two) = (users(1), users(2));
+        let (a, b) = (one.for_arm('A'), one.for_arm('B'));
+        assert_eq!(traced(&a), traced(&b));
+        assert_ne!(a.trace(7).trace_id, b.trace(7).trace_id, "each arm's are traces of their own");
+        assert_ne!(traced(&a), traced(&two.for_arm('A')));
+        // A tenth of 2,000, give or take five times the root.
+        assert!(traced(&a).len().abs_diff(200) < 5 * 14, "{}", traced(&a).len());
+        assert_eq!(one.dataset().digest(), two.dataset().digest(), "rounds have one data set");
+    }
+}
