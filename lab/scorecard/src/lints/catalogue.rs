@@ -295,7 +295,7 @@ pub const CATALOGUE: &[Described] = &[
     ),
     claims(
         "late_sends",
-        "over a tenth, and over 0.2 ms, of a percentile that the claim is about passed before the generator sent",
+        "over a tenth, and over 0.2 ms, of a percentile that may decide the claim passed before the generator sent",
         "a tenth of the percentile, or 0.2 ms",
         "lower the rate, run in turns with --rounds 6, or stop other programs",
     ),

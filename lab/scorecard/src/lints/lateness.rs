@@ -34,21 +34,36 @@ pub(crate) fn late(of: &Selection<'_>, q: f64) -> Option<(u64, f64)> {
     (us > MAX_US && part > MAX_PART).then_some((us, part))
 }
 
-/// Percentiles of a claim that are the generator's in large part.
+/// Percentiles of a claim that are the generator's in large part. A claim with a limit is touched only where the limit lies
+/// between what was measured and what is left without the lateness: elsewhere it does not decide.
 pub(super) fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
-    let sides = [&claim.left, &claim.right].into_iter().filter_map(|side| match side {
-        Side::Measure { query, .. } => Some(query),
-        Side::Quantity { .. } => None,
-    });
-    sides.flat_map(|query| of_side(run, query)).collect()
+    match (&claim.left, &claim.right) {
+        (Side::Measure { query, .. }, Side::Quantity { value, .. }) => of_side(run, query, Some(*value)),
+        (Side::Measure { query: left, .. }, Side::Measure { query: right, .. }) => {
+            [left, right].into_iter().flat_map(|query| of_side(run, query, None)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
-fn of_side(run: &Run, query: &Query) -> Vec<Doubt> {
+fn of_side(run: &Run, query: &Query, limit_s: Option<f64>) -> Vec<Doubt> {
     let of_arm = |arm| {
-        let reason = reason(query.measure, &query.of(run, arm))?;
-        Some(Doubt { lint: LATE_SENDS, reason })
+        let selection = query.of(run, arm);
+        let reason = reason(query.measure, &selection)?;
+        let decides = limit_s.is_none_or(|limit| is_between(&selection, query.measure, limit));
+        decides.then_some(Doubt { lint: LATE_SENDS, reason })
     };
     query.arms(run).into_iter().filter_map(of_arm).collect()
+}
+
+/// Whether a limit, seconds, lies between a percentile from the send and the same from when arrivals were due.
+fn is_between(of: &Selection<'_>, measure: &Measure, limit_s: f64) -> bool {
+    let seconds = |which: fn(&record::Window) -> &record::Latencies| {
+        let us = of.latencies(which).quantile(measure.quantile?)?;
+        Some(us as f64 / 1e6)
+    };
+    let ends = seconds(|window| &window.service).zip(seconds(|window| &window.intended));
+    ends.is_some_and(|(sent, due)| (sent..=due).contains(&limit_s))
 }
 
 fn reason(measure: &Measure, of: &Selection<'_>) -> Option<String> {
