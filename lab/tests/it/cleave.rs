@@ -81,6 +81,13 @@ impl Cleave {
         self.command(arguments).output().expect("the program starts")
     }
 
+    /// Runs it to its end: its exit code, and what it wrote to standard output and then to standard error.
+    pub fn printed(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(arguments);
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// Runs a scenario to its JSON document and the lines of its record.
     #[track_caller]
     pub fn document(&self, arguments: &[&str]) -> (Value, Vec<Line>) {

@@ -26,12 +26,6 @@ processes = { app = ["gateway", "*"] }
 check = ["errors(all) > 50%"]
 "#;
 
-fn output_of(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = cleave.run(arguments);
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
-}
-
 #[test]
 fn a_finished_run_can_be_replayed_reported_checked_and_compared() {
     let cleave = Cleave::shared();
@@ -47,24 +41,24 @@ fn a_finished_run_can_be_replayed_reported_checked_and_compared() {
 fn is_shown(cleave: &Cleave, document: &Value) {
     let folder = document["run_dir"].as_str().expect("a folder").to_owned();
 
-    let (code, text) = output_of(cleave, &["record", "check", "last"]);
+    let (code, text) = cleave.printed(&["record", "check", "last"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("complete: every line is valid"), "{text}");
 
-    let (code, exported) = output_of(cleave, &["record", "export", "last"]);
+    let (code, exported) = cleave.printed(&["record", "export", "last"]);
     assert_eq!(code, Some(0), "{exported}");
     assert!(exported.contains("\ncleave_run_info{run_id=") && exported.ends_with("# EOF\n"), "{exported}");
-    let (code, refused) = output_of(cleave, &["record", "export", "last", "--to", "no/such/folder/run.om"]);
+    let (code, refused) = cleave.printed(&["record", "export", "last", "--to", "no/such/folder/run.om"]);
     assert_eq!(code, Some(2));
     assert!(refused.contains("choose another path with --to"), "{refused}");
 
-    let (code, replayed) = output_of(cleave, &["replay", "last"]);
-    let (_, watched) = output_of(cleave, &["watch", &folder]);
+    let (code, replayed) = cleave.printed(&["replay", "last"]);
+    let (_, watched) = cleave.printed(&["watch", &folder]);
     assert_eq!(code, Some(0), "{replayed}");
     assert!(replayed.contains("PHASE  steady"), "{replayed}");
     assert_eq!(replayed, watched, "a run that is over is watched to its end");
 
-    let (code, path) = output_of(cleave, &["report", "last"]);
+    let (code, path) = cleave.printed(&["report", "last"]);
     assert_eq!(code, Some(0), "{path}");
     let html = std::fs::read_to_string(Path::new(&folder).join("report.html")).expect("a page");
     let check = &document["checks"][0];
@@ -72,7 +66,7 @@ fn is_shown(cleave: &Cleave, document: &Value) {
     for part in ["<svg", "errors(all) &gt; 50%", &format!("<td>{value:.1}%</td>")] {
         assert!(html.contains(part), "no {part}");
     }
-    let (_, markdown) = output_of(cleave, &["report", "last", "--output", "markdown"]);
+    let (_, markdown) = cleave.printed(&["report", "last", "--output", "markdown"]);
     let verdict = document["verdict"].as_str().expect("a word");
     // A machine too busy for an honest load makes the run invalid, and then nothing of it is called failed.
     let (element, word) = if verdict == "fail" { ("<failure", "fail") } else { ("<error", "invalid") };
@@ -80,31 +74,31 @@ fn is_shown(cleave: &Cleave, document: &Value) {
         markdown.contains(&format!("### short {verdict}")) && markdown.contains(&format!("{value:.1}%")),
         "{markdown}"
     );
-    let (_, junit) = output_of(cleave, &["report", "last", "--output", "junit"]);
+    let (_, junit) = cleave.printed(&["report", "last", "--output", "junit"]);
     assert!(junit.contains(element) && junit.contains("errors(all) &gt; 50%"), "{junit}");
-    let (_, github) = output_of(cleave, &["report", "last", "--output", "github"]);
+    let (_, github) = cleave.printed(&["report", "last", "--output", "github"]);
     assert!(
         github.contains(&format!("::error file=short.toml,line=16::{word}: errors(all) > 50%")),
         "{github}"
     );
 
-    let (_, json) = output_of(cleave, &["report", "last", "--output", "json"]);
+    let (_, json) = cleave.printed(&["report", "last", "--output", "json"]);
     assert_eq!(
         &serde_json::from_str::<Value>(&json).expect("JSON"),
         document,
         "as the run itself printed it"
     );
 
-    let (code, folded) = output_of(cleave, &["report", "last", "--output", "text"]);
+    let (code, folded) = cleave.printed(&["report", "last", "--output", "text"]);
     assert_eq!(code, Some(0), "{folded}");
     assert!(folded.starts_with(&format!("{}  short", verdict.to_uppercase())), "{folded}");
     assert!(folded.contains("`errors(all) > 50%` in mono: "), "the claim with its figure: {folded}");
-    let (_, full) = output_of(cleave, &["report", "last", "--output", "text", "--full"]);
+    let (_, full) = cleave.printed(&["report", "last", "--output", "text", "--full"]);
     assert!(full.contains("again: ") && full.lines().count() > folded.lines().count(), "{full}");
-    let (code, text) = output_of(cleave, &["report", "last", "--against", "mnoo"]);
+    let (code, text) = cleave.printed(&["report", "last", "--against", "mnoo"]);
     assert!(code == Some(2) && text.contains("unknown arm `mnoo`; did you mean `mono`?"), "{text}");
 
-    let (code, text) = output_of(cleave, &["report", "lost"]);
+    let (code, text) = cleave.printed(&["report", "lost"]);
     assert!(code == Some(2) && text.contains("unknown run `lost` in runs"), "{text}");
 }
 
@@ -147,24 +141,24 @@ fn is_compared(cleave: &Cleave, document: &Value) {
         std::fs::create_dir(copy).expect("a folder of ours");
         std::fs::write(copy.join("run.jsonl"), bytes).expect("a folder of ours");
     }
-    let (code, path) = output_of(cleave, &["report", "last", "--compare", "twin"]);
+    let (code, path) = cleave.printed(&["report", "last", "--compare", "twin"]);
     assert_eq!(code, Some(0), "{path}");
     assert!(path.trim_end().ends_with("compare-20000101-000000-twin.html"), "{path}");
     let html = std::fs::read_to_string(cleave.folder().join(path.trim_end())).expect("a page");
     assert!(html.contains("mono, after") && !html.contains("seeds differ"));
-    let (_, markdown) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "markdown"]);
+    let (_, markdown) = cleave.printed(&["report", "last", "--compare", "twin", "--output", "markdown"]);
     assert!(markdown.contains(&format!("### short: {verdict} before, {verdict} after")), "{markdown}");
-    let (_, json) = output_of(cleave, &["report", "last", "--compare", "twin", "--output", "json"]);
+    let (_, json) = cleave.printed(&["report", "last", "--compare", "twin", "--output", "json"]);
     let both: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(both["runs"][1]["checks"], document["checks"]);
     // Nothing is worse than itself; where no figure can be trusted, the gate says so.
     let gate =
         ["report", "last", "--compare", "twin", "--output", "markdown", "--fail-on", "worse,expectations"];
-    let (code, text) = output_of(cleave, &gate);
+    let (code, text) = cleave.printed(&gate);
     let expected =
         if verdict == "invalid" { (3, "invalid: the run before") } else { (0, "nothing is worse") };
     assert!(code == Some(expected.0) && text.contains(expected.1), "{code:?} {text}");
-    let (code, text) = output_of(cleave, &["report", "last", "--compare", "twin", "--fail-on", "luck"]);
+    let (code, text) = cleave.printed(&["report", "last", "--compare", "twin", "--fail-on", "luck"]);
     assert!(code == Some(2) && text.contains("unknown gate `luck`"), "{code:?} {text}");
     for (other, output, message) in [
         ("lost", "html", "unknown run `lost` in runs"),
@@ -172,7 +166,7 @@ fn is_compared(cleave: &Cleave, document: &Value) {
         ("torn", "html", "has no end line: the run was cut short"),
         ("twin", "junit", "--compare does not support junit and github"),
     ] {
-        let (code, text) = output_of(cleave, &["report", "last", "--compare", other, "--output", output]);
+        let (code, text) = cleave.printed(&["report", "last", "--compare", other, "--output", output]);
         assert!(code == Some(2) && text.contains(message), "{other}: {code:?} {text}");
     }
 }
@@ -189,16 +183,16 @@ fn is_damaged(cleave: &Cleave, document: &Value) {
         .position(|line| line.contains("\"memory_available\":"))
         .expect("a line of the host");
     std::fs::write(&record, strange).expect("writable");
-    let (code, text) = output_of(cleave, &["record", "check", "last"]);
+    let (code, text) = cleave.printed(&["record", "check", "last"]);
     assert!(code == Some(3) && text.contains(&format!("run.jsonl:{line}:")), "{text}");
     assert!(text.contains("invalid line of a run record: missing field `memory_available_mib`"), "{text}");
     std::fs::write(&record, &whole[..whole.len() * 2 / 3]).expect("writable");
-    let (code, text) = output_of(cleave, &["record", "check", "last"]);
+    let (code, text) = cleave.printed(&["record", "check", "last"]);
     assert_eq!(code, Some(3), "{text}");
     assert!(
         text.contains("the last line is incomplete") && text.contains("the end line is missing"),
         "{text}"
     );
-    let (_, markdown) = output_of(cleave, &["report", "last", "--output", "markdown"]);
+    let (_, markdown) = cleave.printed(&["report", "last", "--output", "markdown"]);
     assert!(markdown.contains("### short invalid"), "{markdown}");
 }

@@ -25,12 +25,6 @@ processes = { app = ["gateway", "*"] }
 check = ["lost_writes() == 0"]
 "#;
 
-fn printed(cleave: &Cleave, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = cleave.run(arguments);
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
-}
-
 /// What `cleave runs` lists, the newest first.
 fn listed(cleave: &Cleave) -> Vec<Value> {
     let output = cleave.run(&["runs", "--output", "json"]);
@@ -69,9 +63,9 @@ fn is_listed(cleave: &Cleave, first: &Value) {
     assert_eq!(older["labels"], serde_json::json!(["before"]));
     assert!(older["bytes"].as_u64() < Some(3 * 1_024 * 1_024), "{older}");
     assert!(older["bytes"].as_u64() < newer["bytes"].as_u64(), "databases are kept in the newer");
-    let (code, text) = printed(cleave, &["runs"]);
+    let (code, text) = cleave.printed(&["runs"]);
     assert!(code == Some(0) && text.contains("before") && text.contains("2 runs, "), "{text}");
-    let (code, text) = printed(cleave, &["report", "before", "--output", "markdown"]);
+    let (code, text) = cleave.printed(&["report", "before", "--output", "markdown"]);
     assert!(code == Some(0) && text.contains("### brief"), "found by its label: {text}");
 }
 
@@ -81,10 +75,10 @@ fn is_live_and_left_alone(cleave: &Cleave) {
         let newest = listed(cleave).swap_remove(0);
         (newest["verdict"] == "running" && newest["scenario"] == "brief").then_some(())
     });
-    let (code, text) = printed(cleave, &["runs", "prune", "--keep", "0", "--dry-run"]);
+    let (code, text) = cleave.printed(&["runs", "prune", "--keep", "0", "--dry-run"]);
     assert!(code == Some(0) && text.contains("in progress, left alone"), "{text}");
     assert!(text.contains("2 of 3 runs would be removed"), "{text}");
-    let (code, text) = printed(cleave, &["runs", "rm", "last"]);
+    let (code, text) = cleave.printed(&["runs", "rm", "last"]);
     assert!(code == Some(2) && text.contains("is in progress; end it first"), "{text}");
     live.signal(Signal::SIGINT);
     let (code, _) = live.rest();
@@ -93,20 +87,20 @@ fn is_live_and_left_alone(cleave: &Cleave) {
 }
 
 fn is_pruned(cleave: &Cleave, first: &Path, kept: &Path) {
-    let (code, text) = printed(cleave, &["runs", "prune", "--older", "7d"]);
+    let (code, text) = cleave.printed(&["runs", "prune", "--older", "7d"]);
     assert!(code == Some(0) && text.contains("0 of 3 runs removed"), "{text}");
-    let (code, text) = printed(cleave, &["runs", "prune", "--keep", "2"]);
+    let (code, text) = cleave.printed(&["runs", "prune", "--keep", "2"]);
     assert!(code == Some(0) && text.contains("1 of 3 runs removed"), "{text}");
     assert!(!first.exists() && kept.exists(), "the oldest");
-    let (code, text) = printed(cleave, &["runs", "rm", &kept.to_string_lossy()]);
+    let (code, text) = cleave.printed(&["runs", "rm", &kept.to_string_lossy()]);
     assert!(code == Some(0) && !kept.exists(), "{text}");
-    let (code, text) = printed(cleave, &["runs", "prune"]);
+    let (code, text) = cleave.printed(&["runs", "prune"]);
     assert!(code == Some(2) && text.contains("--keep"), "which ones is asked for: {text}");
 
     let aborted = cleave.folder().join("runs/20990101-000000-none");
     std::fs::create_dir(&aborted).expect("a folder of ours");
     std::fs::write(aborted.join("run.jsonl"), "").expect("a folder of ours");
-    let (code, text) = printed(cleave, &["report", "last"]);
+    let (code, text) = cleave.printed(&["report", "last"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(
         text.contains("the last run, 20990101-000000-none, was aborted before its load began")
@@ -118,7 +112,7 @@ fn is_pruned(cleave: &Cleave, first: &Path, kept: &Path) {
 #[test]
 fn a_file_of_ones_own_is_written_explained_and_listed_for_programs() {
     let cleave = Cleave::shared();
-    let (code, text) = printed(&cleave, &["init", "mine.toml", "--from", "crash-one"]);
+    let (code, text) = cleave.printed(&["init", "mine.toml", "--from", "crash-one"]);
     assert!(code == Some(0) && text.contains("cleave run mine.toml"), "{text}");
     assert!(cleave.folder().join("cleave.schema.json").is_file());
     let json = |arguments: &[&str]| {
@@ -134,20 +128,20 @@ fn a_file_of_ones_own_is_written_explained_and_listed_for_programs() {
     let doctor = json(&["doctor", "--output", "json"]);
     assert!(doctor["findings"].as_array().is_some_and(|all| all.iter().any(|one| one["what"] == "kernel")));
     for shell in ["bash", "zsh", "fish"] {
-        let (code, script) = printed(&cleave, &["completions", shell]);
+        let (code, script) = cleave.printed(&["completions", shell]);
         assert!(code == Some(0) && script.contains("keep-data"), "{shell}");
     }
     std::fs::write(cleave.folder().join("cleave.toml"), "out = \"elsewhere\"\n").expect("a folder of ours");
-    let (_, text) = printed(&cleave, &["report", "last"]);
+    let (_, text) = cleave.printed(&["report", "last"]);
     assert!(text.contains("no run in elsewhere"), "{text}");
-    let (_, text) = printed(&cleave, &["report", "last", "--out", "here"]);
+    let (_, text) = cleave.printed(&["report", "last", "--out", "here"]);
     assert!(text.contains("no run in here"), "a flag comes first: {text}");
     let mut command = cleave.command(&["report", "last"]);
     command.env("CLEAVE_OUT", "there");
     let output = command.output().expect("starts");
     assert!(String::from_utf8_lossy(&output.stderr).contains("no run in there"), "then the environment");
     std::fs::write(cleave.folder().join("cleave.toml"), "asci = true\n").expect("a folder of ours");
-    let (code, text) = printed(&cleave, &["list"]);
+    let (code, text) = cleave.printed(&["list"]);
     assert!(
         code == Some(2) && text.contains("cleave.toml: unknown key `asci`; did you mean `ascii`?"),
         "{text}"
