@@ -48,7 +48,7 @@ pub use catalogue::{CATALOGUE, Described, Effect, find, lint};
 pub use claim::Doubt;
 pub use claims::doubts;
 pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy, is_split};
-pub(crate) use lateness::late;
+pub(crate) use lateness::Late;
 pub(crate) use machine::is_disturbed;
 pub use machine::is_noisy;
 

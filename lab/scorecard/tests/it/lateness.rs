@@ -23,6 +23,8 @@ fn late_sends_touch_the_percentiles_that_they_are_a_large_part_of() {
     assert_eq!(verdict("p99(all) in steady for mono <= 18ms"), Some(Verdict::Inconclusive));
     assert_eq!(verdict("p99(all) in steady for mono <= 1s"), Some(Verdict::Pass), "holds all the more");
     assert_eq!(verdict("p99(all) in steady for mono <= 10ms"), Some(Verdict::Pass), "fails without it, too");
+    assert_eq!(verdict("2 * p99(all) in steady for mono <= 36ms"), Some(Verdict::Inconclusive));
+    assert_eq!(verdict("2 * p99(all) in steady for mono <= 18ms"), Some(Verdict::Pass), "30 ms are left");
     let compared = "p99(all) in steady for micro <= 2 * p99(all) in steady for mono";
     assert_eq!(verdict(compared), Some(Verdict::Inconclusive));
     assert_eq!(verdict("p50(all) in steady for mono <= 4900us"), Some(Verdict::Pass), "a twenty-fifth of it");
