@@ -248,7 +248,7 @@ fn is_after_better(finding: &str, better: Better, values: Option<(f64, f64)>) ->
 /// Each arm that both runs have against the base arm, where that is the same in both.
 fn contrasts(runs: [&Run; 2], arms: &[ArmPair], scores: [&Option<Score>; 2]) -> Vec<ContrastPair> {
     let [Some(one), Some(two)] = scores else { return Vec::new() };
-    let base = runs.map(|run| run.header.arms.first().map(|arm| arm.name.as_str()));
+    let base = runs.map(|run| run.base().map(|arm| arm.name.as_str()));
     let Some(base_name) = base[0].filter(|_| base[0] == base[1]) else { return Vec::new() };
     let pair = |arm: &ArmPair| {
         let [Some(a), Some(b)] = arm.letters else { return None };

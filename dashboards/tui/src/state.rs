@@ -245,12 +245,12 @@ impl State {
         }
     }
 
-    /// The letters on the left and on the right; the same one if there is only one arm.
+    /// The letters on the left, which is the base arm, and on the right; the same one if there is only one arm.
     pub(crate) fn shown(&self) -> Option<(char, char)> {
-        let letters = self.run.letters();
-        let (first, others) = letters.split_first()?;
-        let other = if others.is_empty() { *first } else { others[self.other % others.len()] };
-        Some((*first, other))
+        let base = self.run.base()?.letter;
+        let others = self.run.others();
+        let other = if others.is_empty() { base } else { others[self.other % others.len()].letter };
+        Some((base, other))
     }
 
     /// The arms of the two that are to be shown.

@@ -6,6 +6,7 @@ use crate::escaped;
 use model::Run;
 use model::date::CivilTime;
 use record::Lint;
+use scorecard::reason;
 
 /// Changes named at the head of a page of two runs.
 const MOST_CHANGES: usize = 8;
@@ -128,7 +129,7 @@ impl Page<'_> {
                 "<p class=\"{class}\">{} {name}{word}, {}: {}</p>",
                 lint.sign(),
                 escaped(&lint.name),
-                escaped(&lint.text)
+                escaped(&reason::of_lint(run, lint))
             );
             if !lines.contains(&line) {
                 lines.push(line);

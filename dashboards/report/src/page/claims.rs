@@ -4,6 +4,7 @@ use model::Run;
 use model::format::{count, load_clock, value};
 use model::limit::value_and_limit;
 use record::{Check, Verdict};
+use scorecard::reason;
 
 use super::{Column, Page, named, number, text};
 use crate::compare::CheckPair;
@@ -63,7 +64,10 @@ impl Page<'_> {
             let (why, line) = run.reason_of(check);
             let (found, limit) = value_and_limit(check);
             let arm = run.arm_name_of(check).map_or_else(String::new, |name| format!("{} {name}", check.arm));
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let advice = reason::advice(run, check);
+            let parts: Vec<&str> =
+                [why, advice.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+            let why = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
             self.write(format_args!(
                 "<tr data-check=\"{} {}\"><th scope=\"row\"><code>{}</code><br><span class=\"quiet\">line {line}{}</span></th>\
                  <td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>",

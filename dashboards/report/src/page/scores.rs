@@ -7,17 +7,17 @@ use model::format::{self, count};
 use model::outcome::samples_of;
 use model::score_rows::with_parts;
 use model::{Run, sweep};
-use record::{Contrast, Finding, Measured, Score};
+use record::{Measured, Score};
+use scorecard::figure::figure;
 use scorecard::glossary;
+use scorecard::headlines::{Headline, headlines};
 
 use super::{Column, Page, cells, mark, named, number, text};
 use crate::escaped;
 
 /// With more arms than this each has a line of its own below the row's name.
 const MOST_COLUMNS: usize = 3;
-/// Rows of a claim above the fold, if no more of them are decided.
-const HEADLINES: usize = 2;
-/// And at most; fewer where each arm takes a line.
+/// Rows of a claim above the fold at most; fewer where each arm takes a line.
 const MOST_HEADLINES: usize = 6;
 const MOST_LONG_HEADLINES: usize = 3;
 
@@ -49,39 +49,12 @@ pub(super) fn tab_styles(windows: usize) -> String {
         .collect()
 }
 
-/// Rows of a claim that stand above the fold: those that decide something, those in which the arms differ for once, and
-/// if these are few the first that have figures. Parts stand below their totals.
-fn headlines<'s>(scores: &[&'s Score], most: usize) -> Vec<&'s Score> {
-    let totals = scores.iter().copied().filter(|score| score.part_of.is_none() && is_compared(score));
-    let totals: Vec<&Score> = totals.collect();
-    let rank = |score: &Score| {
-        let any = |is: fn(&Contrast) -> bool| score.contrasts.values().any(is);
-        let is_decided = any(|of| of.finding.is_some_and(|finding| finding != Finding::Undecided));
-        let is_other = any(|of| of.finding.is_none() && is_apart(of));
-        match (is_decided, is_other) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => 2,
-        }
-    };
-    let mut order: Vec<usize> = (0..totals.len()).collect();
-    order.sort_by_key(|index| rank(totals[*index]));
-    let matter = totals.iter().filter(|score| rank(score) < 2).count();
-    order.truncate(matter.clamp(HEADLINES, most));
-    // In the order of the scorecard.
-    order.sort_unstable();
-    order.into_iter().map(|index| totals[index]).collect()
-}
-
-/// Whether a row has something of an arm against the base arm.
-fn is_compared(score: &Score) -> bool {
-    !format::effect(score).is_empty()
-}
-
-/// Whether an arm's figure is not that of the base arm.
-fn is_apart(of: &Contrast) -> bool {
-    let value = |measured: Option<Measured>| measured.and_then(|measured| measured.value);
-    value(of.ratio).is_some_and(|ratio| ratio != 1.0) || value(of.difference).is_some_and(|by| by != 0.0)
+/// Rows of a claim that stand above the fold: the weightiest, in the order of the scorecard.
+fn above_the_fold(rows: Vec<Headline<'_>>, most: usize) -> Vec<&Score> {
+    let mut ranks: Vec<usize> = rows.iter().map(|row| row.rank).collect();
+    ranks.sort_unstable();
+    let last = ranks.get(most.saturating_sub(1)).copied().unwrap_or(usize::MAX);
+    rows.into_iter().filter(|row| row.rank <= last).take(most).map(|row| row.score).collect()
 }
 
 impl Page<'_> {
@@ -140,13 +113,13 @@ impl Page<'_> {
         let by_claim = run.scores_by_claim();
         let most = if self.lanes.len() > MOST_COLUMNS { MOST_LONG_HEADLINES } else { MOST_HEADLINES };
         let above: Vec<(&str, Vec<&Score>)> =
-            by_claim.iter().map(|(claim, scores)| (*claim, headlines(scores, most))).collect();
+            headlines(run).into_iter().map(|(claim, rows)| (claim, above_the_fold(rows, most))).collect();
         let shown: usize = above.iter().map(|(_, scores)| scores.len()).sum();
         let all = run.scores().len();
         self.write(format_args!(
             "<p class=\"quiet\">▲ better than {0}, ▼ worse: only where the finding is <q>differs</q>. [..] is the 95 % \
              interval of an arm against {0}.</p>",
-            escaped(&self.lanes.first().map_or_else(String::new, |lane| lane.name.clone()))
+            escaped(run.base().map_or("", |arm| arm.name.as_str()))
         ));
         if shown > 0 && shown < all {
             self.rows(&above, None);
@@ -169,7 +142,7 @@ impl Page<'_> {
         let is_long = names.len() > MOST_COLUMNS;
         let mut columns = vec![text("measure")];
         if is_long {
-            let against = Column { term: "ratio", name: "against the first", is_text: true };
+            let against = Column { term: "ratio", name: "against the base arm", is_text: true };
             columns.extend([named("measure", "value"), against, number("samples")]);
         } else {
             columns.extend(names.iter().map(|name| named("arm", name)));
@@ -198,10 +171,11 @@ impl Page<'_> {
         self.end_table();
     }
 
-    /// `B against A`, for each arm but the first.
+    /// `B against A`, for each arm but the base arm.
     fn against(&self) -> Vec<String> {
-        let Some((base, others)) = self.lanes.split_first() else { return Vec::new() };
-        others.iter().map(|lane| format!("{} against {}", lane.letter, base.letter)).collect()
+        let run = self.runs[0];
+        let Some(base) = run.base() else { return Vec::new() };
+        run.others().into_iter().map(|arm| format!("{} against {}", arm.letter, base.letter)).collect()
     }
 
     /// Claims have table bodies of their own, so that a tab can hide them.
@@ -247,7 +221,7 @@ impl Page<'_> {
                 let name = escaped(&self.lanes[lane].name);
                 self.write(format_args!(
                     "<tr data-w=\"{tab}\"><th scope=\"row\" class=\"arm\">{name}</th>{}{}<td>{}</td></tr>",
-                    value_cell(&measured, &score.unit),
+                    figure_cell(&measured, &score.unit, &figure(self.runs[0], score, *letter)),
                     contrast_cell(score, *letter),
                     count(Some(measured.n as f64))
                 ));
@@ -256,10 +230,11 @@ impl Page<'_> {
         }
         let mut row = format!("<tr {attributes}><th scope=\"row\"{label}</th>");
         for letter in &letters {
-            row += &value_cell(&measured(*letter), &score.unit);
+            let text = figure(self.runs[0], score, *letter);
+            row += &figure_cell(&measured(*letter), &score.unit, &text);
         }
-        for letter in letters.iter().skip(1) {
-            row += &contrast_cell(score, *letter);
+        for arm in self.runs[0].others() {
+            row += &contrast_cell(score, arm.letter);
         }
         if has_samples {
             let _ = write!(row, "<td>{}</td>", count(samples_of(score).map(|n| n as f64)));
@@ -285,6 +260,11 @@ impl Page<'_> {
 
 /// A figure; its interval is shown at the pointer.
 pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
+    figure_cell(measured, unit, &format::measured(measured, unit))
+}
+
+/// The same with its words.
+fn figure_cell(measured: &Measured, unit: &str, words: &str) -> String {
     let title = if measured.value.is_none() && measured.interval.is_none() {
         String::new()
     } else {
@@ -292,7 +272,7 @@ pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
             format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
         format!(" title=\"{}\"", escaped(&text))
     };
-    format!("<td{title}>{}</td>", escaped(&format::measured(measured, unit)))
+    format!("<td{title}>{}</td>", escaped(words))
 }
 
 /// An arm against the base arm, and what is concluded.

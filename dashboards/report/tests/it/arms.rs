@@ -1,7 +1,7 @@
 //! Runs of more than two arms, and what makes one hard to believe, in Markdown and JSON.
 
 use record::{Contrast, Entry, Finding, Interval, Line, Measured, Verdict};
-use report::{document, markdown};
+use report::{document, markdown, page};
 use serde_json::json;
 
 use crate::fixture::{lines, reported, scores};
@@ -44,6 +44,9 @@ fn another_arm_may_be_the_base() {
     let run = reported(&lines);
     assert_eq!(json!(document::document(&run, None))["base"], json!("C"));
     assert!(markdown::markdown(&run).contains("| A/C, A−C | B/C, B−C |"), "{}", markdown::markdown(&run));
+    let page = page::page(&run);
+    assert!(page.contains("A against C") && page.contains("B against C"), "each arm against the base arm");
+    assert!(!page.contains("B against A"), "and not against the first");
 }
 
 #[test]

@@ -450,6 +450,35 @@ fn a_third_arm_is_reached_by_key() {
     assert!(screen.contains("p99 - "), "an arm without windows has no figures:\n{screen}");
 }
 
+/// In the scorecard as well: what stands beside an arm's figure is of that arm.
+#[test]
+fn the_arm_that_is_chosen_stands_with_its_own_ratio() {
+    let mut state = after(fixture::endings::crash_one());
+    state.tab = Tab::Score;
+    let row = |state: &State| {
+        let screen = text(&drawn(state, 160, 50));
+        screen
+            .lines()
+            .rfind(|line| line.contains("databases"))
+            .unwrap_or_else(|| panic!("{screen}"))
+            .to_owned()
+    };
+    assert!(row(&state).contains("×1.00"), "B has one: {}", row(&state));
+    update(&mut state, Msg::Key(KeyCode::Char('a'), KeyModifiers::NONE));
+    assert!(row(&state).contains("×5.00"), "C has five: {}", row(&state));
+    let mut lines = fixture::endings::crash_one();
+    if let Entry::Header(header) = &mut lines[0].entry {
+        header.base = Some('C');
+    }
+    let mut state = after(lines);
+    state.tab = Tab::Live;
+    let screen = text(&drawn(&state, 160, 50));
+    assert!(
+        screen.contains("C micro") && screen.contains("A mono"),
+        "the base arm is on the left:\n{screen}"
+    );
+}
+
 #[test]
 fn without_colour_every_role_keeps_the_terminals() {
     for role in Role::ALL {

@@ -1,9 +1,11 @@
 //! One row whole: what it is, how it comes about, every arm with samples and interval.
 
+use model::contrasts::against_base;
 use model::format;
 use model::limit::value_and_limit;
 use ratatui::layout::Rect;
 use record::{Better, Check, Contrast, ExpectationPlan, Score};
+use scorecard::figure::figure;
 use scorecard::glossary;
 
 use super::super::frame::{framed, titled};
@@ -69,16 +71,20 @@ fn score_lines(state: &State, score: &Score) -> Lines {
         let name = state.run.arm(*letter).map_or("", |arm| arm.name.as_str());
         let text = format!(
             "{letter} {name}: {}  n {}  {}",
-            format::measured(of, &score.unit),
+            figure(&state.run, score, *letter),
             count(Some(of.n as f64)),
             format::interval_words(of, &score.unit)
         );
         lines.push((text, if of.value.is_some() { Role::Text } else { Role::Dim }));
     }
     lines.push((String::new(), Role::Text));
-    lines.extend(score.contrasts.iter().map(|(letter, contrast)| contrast_line(score, *letter, contrast)));
+    let base = state.run.base().map_or('A', |arm| arm.letter);
+    lines.extend(
+        score.contrasts.iter().map(|(letter, contrast)| contrast_line(score, [*letter, base], contrast)),
+    );
     if !score.finding.is_empty() {
-        let role = match model::outcome::is_b_better(score) {
+        let first = score.contrasts.keys().next().map(|letter| against_base(score, *letter));
+        let role = match first.and_then(|of| of.is_better) {
             Some(true) => Role::Good,
             Some(false) => Role::Error,
             None => Role::Text,
@@ -93,7 +99,7 @@ fn score_lines(state: &State, score: &Score) -> Lines {
 }
 
 /// `B against A ×1.04 [0.98, 1.11], undecided, could have seen 8.2%`.
-fn contrast_line(score: &Score, letter: char, contrast: &Contrast) -> (String, Role) {
+fn contrast_line(score: &Score, [letter, base]: [char; 2], contrast: &Contrast) -> (String, Role) {
     let mut parts = vec![format::contrast(contrast, &score.unit)];
     parts.extend(contrast.finding.map(|finding| finding.word().to_owned()));
     parts.extend(contrast.note.map(|note| note.sentence().to_owned()));
@@ -101,12 +107,7 @@ fn contrast_line(score: &Score, letter: char, contrast: &Contrast) -> (String, R
     let seen = format::could_see(contrast, &score.unit);
     parts.extend((!seen.is_empty()).then(|| format!("could have seen {seen}")));
     parts.retain(|part| !part.is_empty());
-    (format!("{letter} against {}: {}", base_of(score), parts.join(", ")), Role::Text)
-}
-
-/// The arm all others stand against.
-fn base_of(score: &Score) -> char {
-    score.arms.keys().next().copied().unwrap_or('A')
+    (format!("{letter} against {base}: {}", parts.join(", ")), Role::Text)
 }
 
 fn so_far(state: &State, row: &live::score::Row) -> Lines {

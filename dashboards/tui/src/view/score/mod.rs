@@ -3,6 +3,7 @@
 pub(super) mod answer;
 mod detail;
 
+use model::contrasts::against_base;
 use model::format;
 use model::limit::value_and_limit;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -217,7 +218,7 @@ fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect,
             rows.push(Row::Text(format!(" {claim}"), Role::Strong));
         }
         let mut cells = match item {
-            Item::Score(score) => score_cells(&state.theme, score, first, other, area.width < SENTENCES),
+            Item::Score(score) => score_cells(state, score, [first, other], area.width < SENTENCES),
             Item::SoFar(row) => so_far_cells(&state.theme, row),
             Item::Answer(_) | Item::Check(..) => continue,
         };
@@ -238,19 +239,25 @@ fn short(score: &Score) -> String {
     }
 }
 
-fn score_cells(theme: &Theme, score: &Score, first: char, other: char, narrow: bool) -> Vec<(String, Role)> {
+/// The figures of two arms, and what the second has against the first, which is the base arm.
+fn score_cells(state: &State, score: &Score, arms: [char; 2], narrow: bool) -> Vec<(String, Role)> {
+    let theme = &state.theme;
     let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
     let shown = |arm: char| {
-        let of = measured(arm);
-        (format::measured(&of, &score.unit), if of.value.is_some() { Role::Text } else { Role::Dim })
+        let role = if measured(arm).value.is_some() { Role::Text } else { Role::Dim };
+        (format::measured(&measured(arm), &score.unit), role)
     };
-    let (sign, role) = match model::outcome::is_b_better(score) {
+    let [first, other] = arms;
+    let against = against_base(score, other);
+    let (sign, role) = match against.is_better {
         Some(true) => (theme.either("▲ ", "^ "), Role::Good),
         Some(false) => (theme.either("▼ ", "v "), Role::Error),
         None => ("", Role::Dim),
     };
-    let ratio = format::effect(score);
+    let ratio = against.effect;
     let ratio = if theme.ascii { ratio.replace('×', "x") } else { ratio };
+    // Arms that are not compared have a reason all the same.
+    let finding = if against.finding.is_empty() { &score.finding } else { &against.finding };
     let n = [first, other].map(|arm| measured(arm).n).into_iter().min().unwrap_or(0);
     let indent = if score.part_of.is_some() { "    " } else { "  " };
     vec![
@@ -259,7 +266,7 @@ fn score_cells(theme: &Theme, score: &Score, first: char, other: char, narrow: b
         shown(other),
         (ratio, role),
         (counted(Some(n as f64)), Role::Dim),
-        (format!("{sign}{}", score.finding), role),
+        (format!("{sign}{finding}"), role),
         (score.window.clone(), Role::Dim),
     ]
 }
