@@ -441,6 +441,9 @@ pub struct Proc {
     pub restarts: u32,
     /// Bytes of its databases, WAL included.
     pub db_bytes: u64,
+    /// Checkpoints of its databases since its start, as their write-ahead logs show them: each begins anew after one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checkpoints: u64,
     /// Spans ended, exported, failed, dropped since its start.
     pub spans: [u64; 4],
     /// By component: requests and calls finished since its start, and of them those whose caller had gone.

@@ -59,10 +59,13 @@ pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
     let (lines, is_open) = lines_of(run, &scores);
     let Some(about) = about(run).filter(|_| !lines.is_empty()) else { return Vec::new() };
     let Subject { who, circumstances } = about;
-    let first = format!("{who}: {}, {circumstances}", run.header.scenario);
+    let slope = network::slope(run);
+    let crossings = slope.is_none().then(|| network::crossings(run)).flatten();
+    let crossings = crossings.map_or_else(String::new, |crossings| format!("; {crossings}"));
+    let first = format!("{who}: {}, {circumstances}{crossings}", run.header.scenario);
     let lines = lines.iter().map(Line::in_full);
     let how = is_open.then(|| rounds::how(run));
-    std::iter::once(first).chain(lines).chain(network::slope(run)).chain(how).collect()
+    std::iter::once(first).chain(lines).chain(slope).chain(how).collect()
 }
 
 /// What the run compares, and under which circumstances: `micro against one copy of mono, on loopback, side by side`. Of

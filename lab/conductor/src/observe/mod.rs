@@ -3,11 +3,12 @@
 //! - [`record_writer`]: the record's file, its subscribers, and the model that judges. Start here.
 //! - [`sampling`]: what processes, edges and the host did, once a second. [`totals`]: what an arm used by a moment.
 //! - `node_metrics`: what a node exposes. [`exposition`]: the text format it comes in. `edges`: all copies of a caller as
-//!   one edge.
+//!   one edge. `databases`: what their files show.
 //! - `collector`: spans of all nodes, assembled to requests.
 //! - [`metrics_endpoint`], [`scrape_targets`]: a run as Prometheus sees it.
 
 pub(crate) mod collector;
+mod databases;
 mod edges;
 pub mod exposition;
 pub mod metrics_endpoint;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use record::{Entry, Host, Proc};
 
+use crate::observe::databases;
 use crate::observe::edges::EdgeCounters;
 use crate::observe::node_metrics::{NodeMetrics, scrape};
 use crate::observe::record_writer::RecordWriter;
@@ -60,6 +61,8 @@ pub struct AuxiliaryProcess {
 /// Samples once a second.
 pub struct Sampler {
     trackers: BTreeMap<u32, UsageTracker>,
+    /// Checkpoints of its databases before the first sample of each process.
+    earlier_checkpoints: BTreeMap<u32, u64>,
     edges: EdgeCounters,
     host: HostUsage,
     /// CPU of each sampled process at the last sample with rates, ns.
@@ -96,6 +99,7 @@ impl Sampler {
     pub fn new(record: &RecordWriter) -> Self {
         Self {
             trackers: BTreeMap::new(),
+            earlier_checkpoints: BTreeMap::new(),
             edges: EdgeCounters::default(),
             host: host::usage(),
             accounted: CpuByProcess::new(),
@@ -171,7 +175,8 @@ impl Sampler {
             components: instance.components.clone(),
             state: instance.state.to_owned(),
             restarts: instance.restarts,
-            db_bytes: instance.databases.iter().map(|database| database_bytes(database)).sum(),
+            db_bytes: instance.databases.iter().map(|database| databases::bytes(database)).sum(),
+            checkpoints: self.checkpoints_of(instance),
             scraped: metrics.is_some(),
             parts: metrics.map_or_else(BTreeMap::new, NodeMetrics::parts_ns),
             requests: metrics.map_or(0, NodeMetrics::requests),
@@ -204,6 +209,15 @@ impl Sampler {
         }
     }
 
+    /// Checkpoints of an instance's databases since the first sample of its process: a log lives longer than that.
+    fn checkpoints_of(&mut self, instance: &SampledInstance) -> u64 {
+        let now: u64 = instance.databases.iter().map(|database| databases::checkpoints(database)).sum();
+        // A log that is made anew counts from 0.
+        let before = self.earlier_checkpoints.entry(instance.pid).or_insert(now);
+        *before = now.min(*before);
+        now - *before
+    }
+
     fn host_line(&mut self, sums: Sums, seconds: f64, now: u64, record: &RecordWriter) {
         let host = host::usage();
         let share =
@@ -228,14 +242,6 @@ impl Sampler {
     }
 }
 
-/// Bytes of a database, its write-ahead log included.
-fn database_bytes(database: &Path) -> u64 {
-    let sizes = ["db", "db-wal", "db-shm"]
-        .iter()
-        .filter_map(|extension| std::fs::metadata(database.with_added_extension(extension)).ok());
-    sizes.map(|file| file.len()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,16 +259,5 @@ mod tests {
         assert_eq!(sums(&[(1, 950), (2, 130)]).spent_since(&before), 80);
         // Process 1 has ended, and process 3 has begun in its place.
         assert_eq!(sums(&[(1, 0), (2, 130), (3, 20)]).spent_since(&before), 50);
-    }
-
-    #[test]
-    fn a_database_is_its_file_and_its_write_ahead_log() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = folder.path().join("people");
-        assert_eq!(database_bytes(&database), 0, "nothing is stored yet");
-        for (name, bytes) in [("people.db", 100), ("people.db-wal", 20), ("people.json", 5_000)] {
-            std::fs::write(folder.path().join(name), vec![0; bytes]).expect("a folder of ours");
-        }
-        assert_eq!(database_bytes(&database), 120);
     }
 }

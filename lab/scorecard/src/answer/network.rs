@@ -12,6 +12,8 @@ use crate::selection::steady;
 
 /// The step of a round trip that a slope is given for, seconds.
 const STEP_S: f64 = 100e-6;
+/// The scenario that runs one topology at several round trips.
+const PRICED_BY: &str = "real-network";
 /// Journeys a line names at most: it is to be read.
 const MAX_JOURNEYS: usize = 4;
 
@@ -47,9 +49,26 @@ pub(super) fn slope(run: &Run) -> Option<String> {
         .then(|| format!("each {step} of round trip adds here, in {topology}: {}", journeys.join("; ")))
 }
 
+/// `in sequence, in micro: home-feed 3 round trips, view-photo 1 round trip (real-network has their price)`, of the arm
+/// that is split most, by its traces. `None` where nothing is split or no trace is known.
+pub(super) fn crossings(run: &Run) -> Option<String> {
+    let arm = super::most_split(run).filter(|arm| !arm.remote_edges.is_empty())?;
+    let of_journey = |name: &str| run.crossings(arm.letter, name).filter(|n| *n > 0);
+    let counts =
+        run.header.journeys.iter().filter_map(|journey| Some((&journey.name, of_journey(&journey.name)?)));
+    let counts: Vec<String> =
+        counts.take(MAX_JOURNEYS).map(|(name, n)| format!("{name} {}", round_trips(n))).collect();
+    (!counts.is_empty())
+        .then(|| format!("in sequence, in {}: {} ({PRICED_BY} has their price)", arm.name, counts.join(", ")))
+}
+
 /// ` (3 round trips in sequence)`.
 fn in_sequence(n: usize) -> String {
-    format!(" ({n} round trip{} in sequence)", if n == 1 { "" } else { "s" })
+    format!(" ({} in sequence)", round_trips(n))
+}
+
+fn round_trips(n: usize) -> String {
+    format!("{n} round trip{}", if n == 1 { "" } else { "s" })
 }
 
 /// How many different round trips arms have.

@@ -367,6 +367,12 @@ pub const CATALOGUE: &[Described] = &[
         "lengthen the warm-up",
     ),
     note(
+        "periodic_work",
+        "of two arms whose latencies or CPU a claim compares, one had more checkpoints of its databases in the claim's window",
+        "as many in both",
+        "lengthen the phase, or run in turns with --rounds 6",
+    ),
+    note(
         "pressure_unknown",
         "the kernel reports no pressure, so whether the machine had room is not known",
         "",

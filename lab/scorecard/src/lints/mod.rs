@@ -13,7 +13,7 @@
 //! | T8 generators off by one | `generator_skew`: what is offered is not what is declared; property tests of `traffic` |
 //! | T9 two code bases | `final_states_differ`, `final_states_unclear` |
 //! | T10 an empty run passes | `no_samples`, `not_judged`, `nothing_judged` |
-//! | T11 one run, no idea of noise | `one_round`, `noisy`, `steal`, `other_cpu`, `io_pressure`, `not_steady`, `build` |
+//! | T11 one run, no idea of noise | `one_round`, `noisy`, `steal`, `other_cpu`, `io_pressure`, `not_steady`, `periodic_work`, `build` |
 //! | T12 the fault never fired | `fault_without_hits`, `fault_without_target`, `no_symptom`, `page_cache` |
 //! | T13 errors behind a rate | `mostly_errors`, `unequal_errors`, `drops` |
 //! | T14 the generator is the bottleneck | `pace`, `generator_lag`, `generator_slots`, `generator_cpu`, `late_sends` |
@@ -24,7 +24,7 @@
 //! `catalogue`: every lint with its effect. `arms`: what the seconds of an arm show; `failures`: what failed without a cause;
 //! `generator`: what the load generator did. `claims`: which claims of the scenario cannot be concluded from this run (`claim`:
 //! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `lateness` (how
-//! much of a latency is the generator's), `machine` (who else used it), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
+//! much of a latency is the generator's), `machine` (who else used it), `periodic` (what came by itself), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
 //! of requests.
 
 mod arms;
@@ -37,6 +37,7 @@ mod failures;
 mod generator;
 mod lateness;
 mod machine;
+mod periodic;
 mod populations;
 mod resources;
 mod traces;
@@ -100,6 +101,7 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     claims::lints(run, &mut found);
     machine::notes(run, &mut found);
     lateness::notes(run, &mut found);
+    periodic::notes(run, &mut found);
     populations::notes(run, circumstances, &mut found);
     traces::note(run, &mut found);
     copies::note(run, &mut found);

@@ -130,6 +130,17 @@ fn with_databases(mut run: Run, bytes: u64) -> Run {
     with_hosts(with_header(run, |header| header.steps.push(step)), 0..0, |_| ())
 }
 
+/// Each arm's logs begin anew so often in the steady phase.
+fn with_checkpoints(mut run: Run, counts: [u64; 2]) -> Run {
+    for (arm, count) in ['A', 'B'].into_iter().zip(counts) {
+        for (second, checkpoints) in [(6, 0), (15, count), (24, count)] {
+            let proc = Proc { arm, instance: "app#0".into(), checkpoints, ..Proc::default() };
+            run.add(second * SECOND, Entry::Proc(proc));
+        }
+    }
+    run
+}
+
 pub fn with_parts(run: Run) -> Run {
     let parts = [("business", 40_000_000), ("transport", 20_000_000)];
     run.parts('A', 1, &parts).parts('B', 4, &parts)
@@ -335,6 +346,10 @@ fn records(name: &str) -> (Recorded, Recorded) {
                 }))
             };
             (of("release", "0.1.0+3f2a9c41d07b.dirty"), of("release", "0.1.0+3f2a9c41d07b"))
+        }
+        "periodic_work" => {
+            let of = |checkpoints: [u64; 2]| plain(with_checkpoints(claiming(NOT_TWICE), checkpoints));
+            (of([2, 0]), of([1, 1]))
         }
         // 500 MiB are left.
         "page_cache" => (plain(with_databases(quiet(), 20 << 20)), plain(with_databases(quiet(), 900 << 20))),

@@ -1,6 +1,6 @@
 //! What lies between processes: the network an answer is for, what more of it would add, and delays that were not as asked.
 
-use record::{Delay, Entry, ExpectationPlan, Network};
+use record::{Class, Delay, Entry, ExpectationPlan, Kept, Network, Segment, Span, Trace};
 use scorecard::Circumstances;
 
 use crate::fixture::{Run, SECOND};
@@ -68,6 +68,52 @@ fn an_answer_names_its_network() {
     let expected =
         "micro against one copy of mono: test, on a network of 300µs round trip (declared), side by side";
     assert_eq!(about(Some(declared)), expected);
+}
+
+/// A home-feed of B, whose one exchange between processes takes half of it.
+fn traced() -> Trace {
+    let span = |parent, place: &str, class| Span {
+        parent,
+        of: String::new(),
+        at: String::new(),
+        name: String::new(),
+        place: place.into(),
+        start: 0,
+        length: 10,
+        class,
+        error: String::new(),
+    };
+    Trace {
+        arm: 'B',
+        round: 1,
+        phase: 1,
+        journey: "home-feed".into(),
+        request: 1,
+        trace_id: "ab".into(),
+        kept: Kept::Slow,
+        error: String::new(),
+        due: 0,
+        user_latency: 20,
+        start: 0,
+        spans: vec![span(None, "gateway", Class::Work), span(Some(0), "gateway->feed", Class::Network)],
+        path: [0, 1].map(|span| Segment { span, start: 0, length: 10 }).to_vec(),
+        clipped: 0,
+        orphans: 0,
+    }
+}
+
+#[test]
+fn an_answer_for_one_network_has_the_round_trips_in_sequence() {
+    let mut run = Run::new().quiet(|arm, _| if arm == 'A' { 5 * MS } else { 7 * MS });
+    run.header().arms[1].remote_edges = vec!["gateway->feed".into()];
+    for row in scorecard::scorecard(run.tally()) {
+        run.add(40 * SECOND, Entry::Score(Box::new(row)));
+    }
+    let first = |run: &Run| scorecard::answer::answer(run.tally())[0].clone();
+    assert!(first(&run).ends_with("on loopback, side by side"), "without traces: {}", first(&run));
+    run.add(40 * SECOND, Entry::Trace(Box::new(traced())));
+    let expected = "on loopback, side by side; in sequence, in micro: home-feed 1 round trip (real-network has their price)";
+    assert!(first(&run).ends_with(expected), "{}", first(&run));
 }
 
 #[test]
