@@ -51,7 +51,8 @@ const WITHIN: &[(&str, &str)] = &[
 /// Rooms without clock, sockets or a runtime, and what would betray one.
 const PURE: &[&str] =
     &["policy", "contract", "traffic", "record", "model", "scorecard", "scenario", "trace", "*-api"];
-const IMPURE: &[&str] = &["tokio", "hyper", "axum", "sqlx", "reqwest", "goose", "tracing", "nix", "flume"];
+const IMPURE: &[&str] =
+    &["tokio", "hyper", "axum", "rusqlite", "reqwest", "goose", "tracing", "nix", "flume"];
 
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
 const LABORATORY: &[&str] = &[

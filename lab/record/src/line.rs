@@ -405,7 +405,7 @@ pub struct Proc {
     pub state: String,
     /// CPU since its start, ns; user and system.
     pub cpu_ns: u64,
-    /// Of it, threads of the database.
+    /// Of it, threads of the database; 0 where it runs on those of its callers, as in all records but older ones.
     pub cpu_db_ns: u64,
     /// Of it, threads of the telemetry exporter.
     pub cpu_telemetry_ns: u64,

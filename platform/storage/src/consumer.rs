@@ -210,17 +210,21 @@ impl ConsumerLoop {
     /// Up to where everything is applied, and of which life of the publisher's database.
     async fn offset(&self) -> Result<(i64, String), StorageError> {
         let mut read = self.consumer.db.read().await?;
-        let select =
-            sqlx::query_as("SELECT seq, epoch FROM inbox_offset WHERE consumer = $1 AND source = $2")
-                .bind(self.consumer.component.as_str())
-                .bind(self.source_name());
-        let known = query("SELECT", "inbox_offset", select.fetch_optional(&mut *read)).await?;
-        Ok(known.unwrap_or_default())
+        let select = query(
+            "SELECT",
+            "inbox_offset",
+            "SELECT seq, epoch FROM inbox_offset WHERE consumer = $1 AND source = $2",
+        )
+        .bind(self.consumer.component.as_str())
+        .bind(self.source_name());
+        Ok(select.optional(&mut read).await?.unwrap_or_default())
     }
 
     async fn start_over(&self, epoch: &str) -> Result<(), StorageError> {
         let mut tx = self.consumer.db.write().await?;
-        let upsert = sqlx::query(
+        let upsert = query(
+            "INSERT",
+            "inbox_offset",
             "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
              VALUES ($1, $2, $3, 0, $4, 0)
              ON CONFLICT (consumer, source) DO UPDATE SET epoch = excluded.epoch, seq = 0",
@@ -229,29 +233,34 @@ impl ConsumerLoop {
         .bind(self.source_name())
         .bind(epoch)
         .bind(&self.holder);
-        query("INSERT", "inbox_offset", upsert.execute(tx.conn())).await?;
+        upsert.execute(tx.conn()).await?;
         tx.commit().await
     }
 
     /// Moves the offset to `seq`; false when it is there already or beyond.
     async fn advance(&self, tx: &mut crate::Tx, seq: i64) -> Result<bool, StorageError> {
-        let update =
-            sqlx::query("UPDATE inbox_offset SET seq = $3 WHERE consumer = $1 AND source = $2 AND seq < $3")
-                .bind(self.consumer.component.as_str())
-                .bind(self.source_name())
-                .bind(seq);
-        Ok(query("UPDATE", "inbox_offset", update.execute(tx.conn())).await?.rows_affected() == 1)
+        let update = query(
+            "UPDATE",
+            "inbox_offset",
+            "UPDATE inbox_offset SET seq = $3 WHERE consumer = $1 AND source = $2 AND seq < $3",
+        )
+        .bind(self.consumer.component.as_str())
+        .bind(self.source_name())
+        .bind(seq);
+        Ok(update.execute(tx.conn()).await? == 1)
     }
 
     /// False when the event was applied before.
     async fn mark_seen(&self, tx: &mut crate::Tx, id: &str) -> Result<bool, StorageError> {
-        let insert = sqlx::query(
+        let insert = query(
+            "INSERT",
+            "inbox_seen",
             "INSERT INTO inbox_seen (consumer, id, seen_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind(self.consumer.component.as_str())
         .bind(id)
         .bind(clock::wall_us());
-        Ok(query("INSERT", "inbox_seen", insert.execute(tx.conn())).await?.rows_affected() == 1)
+        Ok(insert.execute(tx.conn()).await? == 1)
     }
 
     /// Gives an event up, where it can be found and is counted, and goes on.
@@ -265,7 +274,9 @@ impl ConsumerLoop {
         if let Some(seq) = offset {
             self.advance(&mut tx, seq).await?;
         }
-        let insert = sqlx::query(
+        let insert = query(
+            "INSERT",
+            "dead_letters",
             "INSERT INTO dead_letters (consumer, id, topic, payload, reason, died_us)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
@@ -275,7 +286,7 @@ impl ConsumerLoop {
         .bind(&envelope.payload)
         .bind(refusal.to_string())
         .bind(clock::wall_us());
-        query("INSERT", "dead_letters", insert.execute(tx.conn())).await?;
+        insert.execute(tx.conn()).await?;
         tx.commit().await?;
         telemetry::messages(self.consumer.component, &envelope.topic).dead_letter();
         tracing::error!(topic = %envelope.topic, id = %envelope.id, %refusal, "an event was given up");
@@ -286,7 +297,9 @@ impl ConsumerLoop {
     async fn hold_lease(&self) -> Result<bool, StorageError> {
         let now = clock::wall_us();
         let mut tx = self.consumer.db.write().await?;
-        let upsert = sqlx::query(
+        let upsert = query(
+            "INSERT",
+            "inbox_offset",
             "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
              VALUES ($1, $2, '', 0, $3, $4)
              ON CONFLICT (consumer, source) DO UPDATE SET holder = $3, held_until_us = $4
@@ -297,7 +310,7 @@ impl ConsumerLoop {
         .bind(&self.holder)
         .bind(now + LEASE_US)
         .bind(now);
-        let held = query("INSERT", "inbox_offset", upsert.execute(tx.conn())).await?.rows_affected() == 1;
+        let held = upsert.execute(tx.conn()).await? == 1;
         tx.commit().await?;
         Ok(held)
     }

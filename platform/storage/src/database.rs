@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use runtime::cost::{self, Part};
 use runtime::{Tasks, clock, scope};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tracing::Instrument;
 
-use crate::engine::{Pool, ReadConnection};
+use crate::connections::{Connections, ReadConnection};
+use crate::engine::Connection;
 use crate::fault::FaultInjector;
-use crate::tx::{Tx, query};
-use crate::{StorageError, schema};
+use crate::{StorageError, Tx, query, schema};
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl Synchronous {
 pub struct Options {
     /// What a commit survives.
     pub synchronous: Synchronous,
-    /// Reading connections; each owns a thread.
+    /// Reading connections.
     pub readers: u32,
     /// Other processes use the same file: their commits wake no waiter here, so
     /// consumers poll more often.
@@ -68,13 +67,6 @@ impl Options {
     }
 }
 
-/// Wait for the lock of another process before giving up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Wait for a connection of ours before giving up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Prepared statements kept per connection.
-const STATEMENT_CACHE_CAPACITY: usize = 256;
-
 /// A database. Cheap to clone; all clones share its writer.
 #[derive(Clone)]
 pub struct Database {
@@ -82,14 +74,12 @@ pub struct Database {
 }
 
 struct Inner {
-    writer: Pool,
-    readers: Pool,
-    writer_turn: Arc<Semaphore>,
+    writer: Arc<Connections>,
+    readers: Arc<Connections>,
     committed: Arc<Notify>,
     epoch: String,
     path: PathBuf,
     shared: bool,
-    max_readers: u32,
     faults: FaultInjector,
 }
 
@@ -103,40 +93,15 @@ impl Database {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StorageError::File { path: folder.to_owned(), source })?;
         }
-        let synchronous = match options.synchronous {
-            Synchronous::Full => SqliteSynchronous::Full,
-            Synchronous::Normal => SqliteSynchronous::Normal,
-            Synchronous::Off => SqliteSynchronous::Off,
-        };
-        let connect = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous)
-            .busy_timeout(BUSY_TIMEOUT)
-            .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
-            .foreign_keys(true);
-        let pool = |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1).connect_with(connect.clone()).await?;
-        let readers =
-            pool(options.readers.max(1)).connect_lazy_with(connect.read_only(true).create_if_missing(false));
+        let synchronous = options.synchronous.name();
         let mut database = Self {
             inner: Arc::new(Inner {
-                writer,
-                readers,
-                writer_turn: Arc::new(Semaphore::new(1)),
+                writer: Connections::new(path, 1, move |path| Connection::writer(path, synchronous)),
+                readers: Connections::new(path, options.readers.max(1), Connection::reader),
                 committed: Arc::new(Notify::new()),
                 epoch: String::new(),
                 path: path.to_owned(),
                 shared: options.shared,
-                max_readers: options.readers.max(1),
                 faults: FaultInjector::default(),
             }),
         };
@@ -150,13 +115,13 @@ impl Database {
     async fn read_epoch(&self) -> Result<String, StorageError> {
         let mut tx = self.write().await?;
         let known: Option<String> =
-            sqlx::query_scalar("SELECT epoch FROM storage_epoch").fetch_optional(tx.conn()).await?;
+            query("SELECT", "storage_epoch", "SELECT epoch FROM storage_epoch").optional(tx.conn()).await?;
         let epoch = match known {
             Some(epoch) => epoch,
             None => {
                 let made =
                     format!("{:016x}", clock::wall_us() ^ i64::from(std::process::id()).rotate_left(40));
-                sqlx::query("INSERT INTO storage_epoch (epoch) VALUES ($1)")
+                query("INSERT", "storage_epoch", "INSERT INTO storage_epoch (epoch) VALUES ($1)")
                     .bind(&made)
                     .execute(tx.conn())
                     .await?;
@@ -176,15 +141,11 @@ impl Database {
         let began = clock::now();
         let inner = &self.inner;
         inner.faults.check_operation(true).await?;
-        let waiting = async {
-            let permit = inner.writer_turn.clone().acquire_owned().await.expect("the turn is never closed");
-            let tx = inner.writer.begin_with("BEGIN IMMEDIATE").await?;
-            Ok::<_, StorageError>((permit, tx))
-        };
+        let waiting = async { Tx::begin(inner.writer.lend(true).await?, inner.committed.clone()).await };
         let span = telemetry::wait_span(telemetry::Wait::Tx);
-        let (permit, tx) = cost::part(Part::Queueing, waiting.instrument(span)).await?;
+        let tx = cost::part(Part::Queueing, waiting.instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "tx", clock::now().saturating_duration_since(began));
-        Ok(Tx::new(tx, permit, inner.committed.clone()))
+        Ok(tx)
     }
 
     /// A reading connection. Keep it short: a long read keeps the log growing.
@@ -195,9 +156,9 @@ impl Database {
         let began = clock::now();
         self.inner.faults.check_operation(false).await?;
         let span = telemetry::wait_span(telemetry::Wait::Pool);
-        let read = cost::part(Part::Queueing, self.inner.readers.acquire().instrument(span)).await?;
+        let read = cost::part(Part::Queueing, self.inner.readers.lend(false).instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "readers", clock::now().saturating_duration_since(began));
-        Ok(read)
+        Ok(ReadConnection(read))
     }
 
     /// Its injected faults.
@@ -207,7 +168,7 @@ impl Database {
 
     /// Connections that read, at most.
     pub fn readers(&self) -> u32 {
-        self.inner.max_readers
+        self.inner.readers.most()
     }
 
     /// Names this very database.
@@ -252,10 +213,10 @@ impl Database {
 
     async fn delete_older_than(&self, before_us: i64) -> Result<(), StorageError> {
         let mut tx = self.write().await?;
-        let done = sqlx::query("DELETE FROM storage_done WHERE created_us < $1").bind(before_us);
-        query("DELETE", "storage_done", done.execute(tx.conn())).await?;
-        let seen = sqlx::query("DELETE FROM inbox_seen WHERE seen_us < $1").bind(before_us);
-        query("DELETE", "inbox_seen", seen.execute(tx.conn())).await?;
+        let done = query("DELETE", "storage_done", "DELETE FROM storage_done WHERE created_us < $1");
+        done.bind(before_us).execute(tx.conn()).await?;
+        let seen = query("DELETE", "inbox_seen", "DELETE FROM inbox_seen WHERE seen_us < $1");
+        seen.bind(before_us).execute(tx.conn()).await?;
         tx.commit().await
     }
 
@@ -266,7 +227,9 @@ impl Database {
     /// While a reader is open.
     pub async fn checkpoint_and_close(self) -> Result<(), StorageError> {
         self.inner.readers.close().await;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await?;
+        let mut writer = self.inner.writer.lend(true).await?;
+        writer.off_thread(|connection| connection.batch("PRAGMA wal_checkpoint(TRUNCATE)")).await?;
+        drop(writer);
         self.inner.writer.close().await;
         Ok(())
     }

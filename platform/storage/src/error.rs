@@ -1,25 +1,29 @@
 //! Storage errors, and the refusals they become.
 
 use contract::{Refusal, RefusalKind};
+use rusqlite::ErrorCode;
+
+/// What the database, or the file system below it, returned.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The writer was held for too long.
     #[error("the database is busy")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Cause),
     /// No space left.
     #[error("the disk is full")]
-    Full(#[source] sqlx::Error),
+    Full(#[source] Cause),
     /// The file is damaged or not a database.
     #[error("the database is damaged")]
-    Corrupt(#[source] sqlx::Error),
+    Corrupt(#[source] Cause),
     /// A row like it is there already.
     #[error("there is one already")]
-    Unique(#[source] sqlx::Error),
+    Unique(#[source] Cause),
     /// The commit failed: it may have happened.
     #[error("whether the commit happened is not known")]
-    Lost(#[source] sqlx::Error),
+    Lost(#[source] Cause),
     /// The file or its folder.
     #[error("{path} cannot be used")]
     File {
@@ -31,32 +35,23 @@ pub enum StorageError {
     },
     /// Anything else.
     #[error("the database refused")]
-    Other(#[source] sqlx::Error),
+    Other(#[source] Cause),
 }
 
-/// Primary result codes (<https://www.sqlite.org/rescode.html>); extended codes carry them in the low byte.
-const BUSY: i64 = 5;
-const LOCKED: i64 = 6;
-const CORRUPT: i64 = 11;
-const FULL: i64 = 13;
-const NOT_A_DATABASE: i64 = 26;
+/// The extended code of a row that a unique index has already: UNIQUE, PRIMARYKEY, ROWID
+/// (<https://www.sqlite.org/rescode.html>).
+const TAKEN: [i32; 3] = [2067, 1555, 2579];
 
-impl From<sqlx::Error> for StorageError {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .and_then(|code| code.parse::<i64>().ok())
-            .map(|code| code & 0xff);
-        match (&error, code) {
-            (_, Some(BUSY | LOCKED)) | (sqlx::Error::PoolTimedOut, _) => Self::Busy(error),
-            (_, Some(FULL)) => Self::Full(error),
-            (_, Some(CORRUPT | NOT_A_DATABASE)) => Self::Corrupt(error),
-            (sqlx::Error::Database(cause), _) if cause.is_unique_violation() => Self::Unique(error),
-            (sqlx::Error::Io(cause), _) if cause.kind() == std::io::ErrorKind::StorageFull => {
-                Self::Full(error)
-            }
-            _ => Self::Other(error),
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        let kind = error.sqlite_error().map(|failure| (failure.code, failure.extended_code));
+        let source: Cause = error.into();
+        match kind {
+            Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => Self::Busy(source),
+            Some((ErrorCode::DiskFull, _)) => Self::Full(source),
+            Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => Self::Corrupt(source),
+            Some((_, code)) if TAKEN.contains(&code) => Self::Unique(source),
+            _ => Self::Other(source),
         }
     }
 }
@@ -95,10 +90,11 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_unavailable_and_a_lost_commit_may_have_happened() {
-        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        let refusal = Refusal::from(StorageError::from(sqlx::Error::Io(full)));
+        let full =
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+        let refusal = Refusal::from(StorageError::from(full));
         assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (503, "storage_full"));
-        let lost = Refusal::from(StorageError::Lost(sqlx::Error::PoolClosed));
+        let lost = Refusal::from(StorageError::Lost("the process was killed".into()));
         assert!(lost.kind.may_have_happened());
     }
 }

@@ -73,11 +73,11 @@ impl FaultInjector {
         }
         if active.broken {
             self.hit("disk-error", 1);
-            return Err(StorageError::Other(sqlx::Error::Io(std::io::Error::other("an injected fault"))));
+            return Err(StorageError::Other("an injected fault".into()));
         }
         if active.full && writes {
             self.hit("disk-full", 1);
-            return Err(StorageError::Full(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into())));
+            return Err(StorageError::Full(std::io::Error::from(std::io::ErrorKind::StorageFull).into()));
         }
         Ok(())
     }

@@ -21,13 +21,15 @@ pub async fn stored_reply<R: DeserializeOwned>(
     key: &str,
     fingerprint: u64,
 ) -> Result<Option<R>, Refusal> {
-    let select = sqlx::query_as::<_, (i64, String)>(
+    let select = query(
+        "SELECT",
+        "storage_done",
         "SELECT fingerprint, reply FROM storage_done WHERE component = $1 AND principal = $2 AND key = $3",
     )
     .bind(component.as_str())
     .bind(principal.cast_signed())
     .bind(key);
-    let known = query("SELECT", "storage_done", select.fetch_optional(tx.conn())).await?;
+    let known: Option<(i64, String)> = select.optional(tx.conn()).await?;
     match known {
         None => Ok(None),
         Some((kept, _)) if kept != fingerprint.cast_signed() => Err(Refusal::new(
@@ -54,7 +56,9 @@ pub async fn store_reply<R: Serialize>(
     reply: &R,
 ) -> Result<(), Refusal> {
     let reply = serde_json::to_string(reply).expect("replies are plain data");
-    let insert = sqlx::query(
+    let insert = query(
+        "INSERT",
+        "storage_done",
         "INSERT INTO storage_done (component, principal, key, fingerprint, reply, created_us)
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
@@ -64,5 +68,5 @@ pub async fn store_reply<R: Serialize>(
     .bind(fingerprint.cast_signed())
     .bind(reply)
     .bind(clock::wall_us());
-    query("INSERT", "storage_done", insert.execute(tx.conn())).await.map_err(StorageError::into).map(drop)
+    insert.execute(tx.conn()).await.map_err(StorageError::into).map(drop)
 }

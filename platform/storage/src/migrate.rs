@@ -2,10 +2,9 @@
 //! versions are counted per component.
 
 use contract::ComponentName;
-use sqlx::AssertSqlSafe;
 
 use crate::schema::MIGRATIONS;
-use crate::{Database, StorageError};
+use crate::{Database, StorageError, query};
 
 pub use crate::schema::Migration;
 
@@ -26,18 +25,19 @@ impl Database {
         steps: &'static [Migration],
     ) -> Result<(), StorageError> {
         let mut tx = self.write().await?;
-        sqlx::raw_sql(
+        tx.conn().batch(
             "CREATE TABLE IF NOT EXISTS storage_migrations (
                  component TEXT NOT NULL, version BIGINT NOT NULL, checksum BIGINT NOT NULL,
                  PRIMARY KEY (component, version))",
+        )?;
+        let applied: Vec<(i64, i64)> = query(
+            "SELECT",
+            "storage_migrations",
+            "SELECT version, checksum FROM storage_migrations WHERE component = $1",
         )
-        .execute(tx.conn())
+        .bind(component.as_str())
+        .all(tx.conn())
         .await?;
-        let applied: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT version, checksum FROM storage_migrations WHERE component = $1")
-                .bind(component.as_str())
-                .fetch_all(tx.conn())
-                .await?;
         for step in steps {
             let checksum = step.checksum().cast_signed();
             match applied.iter().find(|(version, _)| *version == step.version) {
@@ -45,11 +45,13 @@ impl Database {
                 Some(_) => {
                     let text =
                         format!("migration {} of {component} has changed since it was applied", step.version);
-                    return Err(StorageError::Other(sqlx::Error::Configuration(text.into())));
+                    return Err(StorageError::Other(text.into()));
                 }
                 None => {
-                    sqlx::raw_sql(AssertSqlSafe(step.sql)).execute(tx.conn()).await?;
-                    sqlx::query(
+                    tx.conn().batch(step.sql)?;
+                    query(
+                        "INSERT",
+                        "storage_migrations",
                         "INSERT INTO storage_migrations (component, version, checksum) VALUES ($1, $2, $3)",
                     )
                     .bind(component.as_str())

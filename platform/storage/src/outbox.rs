@@ -7,10 +7,8 @@ use std::time::Duration;
 use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
 use runtime::{ShutdownPolicy, Tasks, clock};
 use serde::{Deserialize, Serialize};
-use sqlx::QueryBuilder;
 use tracing::Instrument;
 
-use crate::engine::Engine;
 use crate::{Database, StorageError, Tx, query};
 
 /// How often a waiting pull looks by itself when other processes commit to the same file.
@@ -154,16 +152,19 @@ impl Outbox {
     async fn rows(&self, topics: &str, after: i64, limit: u32) -> Result<Vec<Envelope>, StorageError> {
         type Row = (i64, String, String, i64, String, String, i64);
         let mut read = self.db.read().await?;
-        let mut select = QueryBuilder::<Engine>::new(
-            "SELECT seq, id, topic, key, payload, traceparent, created_us FROM outbox WHERE seq > ",
-        );
-        select.push_bind(after).push(" AND topic IN (");
-        let mut list = select.separated(", ");
+        let mut select = query(
+            "SELECT",
+            "outbox",
+            "SELECT seq, id, topic, key, payload, traceparent, created_us FROM outbox WHERE seq > $1",
+        )
+        .bind(after);
+        let mut before = " AND topic IN (";
         for topic in topics.split(',') {
-            list.push_bind(topic);
+            select = select.push(before).push_value(topic);
+            before = ", ";
         }
-        select.push(") ORDER BY seq LIMIT ").push_bind(i64::from(limit));
-        let rows: Vec<Row> = query("SELECT", "outbox", select.build_query_as().fetch_all(&mut *read)).await?;
+        let select = select.push(") ORDER BY seq LIMIT ").push_value(i64::from(limit));
+        let rows: Vec<Row> = select.all(&mut read).await?;
         Ok(rows
             .into_iter()
             .map(|(seq, id, topic, key, payload, traceparent, created_us)| Envelope {
@@ -230,9 +231,8 @@ impl Outbox {
         let mut waiting = 0;
         for (topic, seq) in least {
             let select =
-                sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM outbox WHERE topic = $1 AND seq > $2");
-            let select = select.bind(topic).bind(seq).fetch_one(&mut *read);
-            waiting += query("SELECT", "outbox", select).await?.cast_unsigned();
+                query("SELECT", "outbox", "SELECT COUNT(*) FROM outbox WHERE topic = $1 AND seq > $2");
+            waiting += select.bind(topic).bind(seq).one::<i64>(&mut read).await?.cast_unsigned();
         }
         Ok(waiting)
     }
@@ -257,9 +257,8 @@ impl Outbox {
         let mut tx = self.db.write().await?;
         let mut trimmed = 0;
         for (topic, seq) in done {
-            let delete =
-                sqlx::query("DELETE FROM outbox WHERE topic = $1 AND seq <= $2").bind(topic).bind(seq);
-            trimmed += query("DELETE", "outbox", delete.execute(tx.conn())).await?.rows_affected();
+            let delete = query("DELETE", "outbox", "DELETE FROM outbox WHERE topic = $1 AND seq <= $2");
+            trimmed += delete.bind(topic).bind(seq).execute(tx.conn()).await?;
         }
         tx.commit().await?;
         Ok(trimmed)
@@ -272,11 +271,9 @@ impl Outbox {
     pub async fn record_metrics(&self, component: ComponentName) -> Result<(), StorageError> {
         let mut read = self.db.read().await?;
         for topic in self.outbound.0.keys() {
-            let select = sqlx::query_as::<_, (i64, Option<i64>)>(
-                "SELECT COUNT(*), MIN(created_us) FROM outbox WHERE topic = $1",
-            )
-            .bind(*topic);
-            let (rows, oldest) = query("SELECT", "outbox", select.fetch_one(&mut *read)).await?;
+            let select =
+                query("SELECT", "outbox", "SELECT COUNT(*), MIN(created_us) FROM outbox WHERE topic = $1");
+            let (rows, oldest): (i64, Option<i64>) = select.bind(*topic).one(&mut read).await?;
             let age = oldest.map_or(0, |created| (clock::wall_us() - created).max(0)).cast_unsigned();
             telemetry::outbox(component, topic, rows.cast_unsigned(), Duration::from_micros(age));
         }
@@ -309,7 +306,9 @@ impl Source for LocalSource {
 }
 
 async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
-    let insert = sqlx::query(
+    let insert = query(
+        "INSERT",
+        "outbox",
         "INSERT INTO outbox (id, topic, key, payload, traceparent, created_us)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
     )
@@ -319,7 +318,7 @@ async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
     .bind(&envelope.payload)
     .bind(&envelope.traceparent)
     .bind(envelope.created_us);
-    query("INSERT", "outbox", insert.execute(tx.conn())).await?;
+    insert.execute(tx.conn()).await?;
     tx.mark_published();
     Ok(())
 }

@@ -1,22 +1,18 @@
-//! A write transaction, and queries with their span, metric and cost.
+//! A write transaction.
 
-use std::future::Future;
 use std::sync::Arc;
 
-use runtime::cost::{self, Part};
-use runtime::{clock, scope};
-use sqlx::Transaction;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tracing::Instrument;
+use tokio::sync::Notify;
 
 use crate::StorageError;
-use crate::engine::{Connection, Engine};
+use crate::connections::Lent;
+use crate::engine::Connection;
+use crate::statement::observed_off_thread;
 
 /// A write transaction. Dropped without a commit, it never happened.
 pub struct Tx {
-    /// Ended before the turn passes on: fields are dropped in this order.
-    tx: Transaction<'static, Engine>,
-    _writer_permit: OwnedSemaphorePermit,
+    /// The one that writes: the turn of the next writer comes when it is back.
+    writer: Lent,
     committed: Arc<Notify>,
     published: bool,
     /// What is done once it is durable.
@@ -24,17 +20,18 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(
-        tx: Transaction<'static, Engine>,
-        permit: OwnedSemaphorePermit,
-        committed: Arc<Notify>,
-    ) -> Self {
-        Self { tx, _writer_permit: permit, committed, published: false, on_commit: Vec::new() }
+    /// Begins on the writer.
+    ///
+    /// # Errors
+    /// When another process holds the file for too long.
+    pub(crate) async fn begin(mut writer: Lent, committed: Arc<Notify>) -> Result<Self, StorageError> {
+        writer.begin().await?;
+        Ok(Self { writer, committed, published: false, on_commit: Vec::new() })
     }
 
-    /// The connection, for queries.
+    /// The connection, for statements.
     pub fn conn(&mut self) -> &mut Connection {
-        &mut self.tx
+        &mut self.writer
     }
 
     /// Does something once it is durable, and never if it does not become so.
@@ -47,44 +44,26 @@ impl Tx {
         self.published = true;
     }
 
-    /// Makes it all durable.
+    /// Makes it all durable. Given up while it waits for the disk, it goes on all the same.
     ///
     /// # Errors
     /// [`StorageError::Lost`] when it is not known whether it happened.
     pub async fn commit(self) -> Result<(), StorageError> {
-        let Self { tx, _writer_permit, committed, published, on_commit } = self;
-        let commit = async { tx.commit().await };
-        let result = query("COMMIT", "transaction", commit).await;
-        if published && result.is_ok() {
-            committed.notify_waiters();
-        }
-        if result.is_ok() {
-            on_commit.into_iter().for_each(|then| then());
-        }
-        result.map_err(|error| match error {
+        let Self { mut writer, committed, published, on_commit } = self;
+        // Its writer goes along, so that the next turn comes after it whoever waits.
+        let commit = runtime::blocking(move || {
+            let result = writer.run("COMMIT", &[], |statement| statement.raw_execute());
+            if published && result.is_ok() {
+                committed.notify_waiters();
+            }
+            if result.is_ok() {
+                on_commit.into_iter().for_each(|then| then());
+            }
+            result
+        });
+        observed_off_thread("COMMIT", "transaction", commit).await.map(drop).map_err(|error| match error {
             StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),
             known => known,
         })
     }
-}
-
-/// Runs a database operation under its span, metric and cost.
-///
-/// # Errors
-/// As the operation does, as a [`StorageError`].
-pub async fn query<T>(
-    operation: &'static str,
-    table: &'static str,
-    run: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StorageError> {
-    let began = clock::now();
-    let span = telemetry::db_span(operation, table);
-    let result = cost::part(Part::Database, run.instrument(span)).await;
-    telemetry::db_operation(
-        scope::component(),
-        operation,
-        table,
-        clock::now().saturating_duration_since(began),
-    );
-    Ok(result?)
 }

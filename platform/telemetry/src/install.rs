@@ -23,7 +23,7 @@ const MAX_QUEUE_SPANS: f64 = 65_536.0;
 /// And at least: two batches of one export.
 const MIN_QUEUE_SPANS: f64 = 2_048.0;
 /// The exporter's own library events must not become spans: that would feed back.
-const SPAN_FILTER: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,hyper=off,hyper_util=off,h2=off,tonic=off,tower=off,sqlx=warn";
+const SPAN_FILTER: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,hyper=off,hyper_util=off,h2=off,tonic=off,tower=off";
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -216,6 +216,17 @@ pub fn db_operation(service: ComponentName, operation: &'static str, table: &'st
     });
 }
 
+/// A statement kept the thread of its caller for long: seldom, so that the counter is looked up each time.
+pub fn slow_statement(service: ComponentName, operation: &'static str, table: &'static str) {
+    let counter = counter!(
+        names::SLOW_STATEMENTS,
+        names::SERVICE => service.as_str(),
+        names::DB_OPERATION_NAME => operation,
+        names::DB_COLLECTION_NAME => table,
+    );
+    counter.increment(1);
+}
+
 /// Waits in one queue.
 struct WaitMetrics {
     waits: Histogram,

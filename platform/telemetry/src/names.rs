@@ -107,6 +107,8 @@ pub const OUTBOX_ROWS: &str = "outbox_rows";
 pub const OUTBOX_OLDEST_AGE: &str = "outbox_oldest_age_seconds";
 /// Events given up on.
 pub const DEAD_LETTERS: &str = "dead_letters_total";
+/// Statements that kept the thread of their caller for long.
+pub const SLOW_STATEMENTS: &str = "cleave_db_slow_statements_total";
 /// Bytes of the write-ahead log.
 pub const WAL_BYTES: &str = "db_wal_bytes";
 /// Calls a fault hit.
@@ -178,6 +180,7 @@ pub const NODE: &[(&str, &str)] = &[
     (OUTBOX_ROWS, "Events that a publisher still keeps."),
     (OUTBOX_OLDEST_AGE, "Age of the oldest event that a publisher still keeps."),
     (DEAD_LETTERS, "Events given up on."),
+    (SLOW_STATEMENTS, "Statements that took over a millisecond on the thread of their caller."),
     (WAL_BYTES, "Size of the write-ahead log."),
     (FAULT_INJECTED, "Calls that a fault hit."),
     (RETRIES, "Tries beyond the first of a call."),

@@ -4,18 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use component::Digest;
 use feed_api::Position;
-use futures_util::TryStreamExt;
 use history::{History, PastPhoto};
 use photo_api::PhotoId;
 use profile_api::UserId;
-use sqlx::QueryBuilder;
-use storage::{Connection, Database, Engine, StorageError, Tx, query};
+use storage::{Connection, Database, StorageError, Tx, Value, query};
 
-use crate::store::{self, TimelineRow};
+use crate::store::{self, GONE_USERS, POSTS, TIMELINES, TimelineRow};
 use crate::timeline::{Entries, Timeline};
-
-/// Rows in one INSERT: 4 columns each, far below SQLite's 32,766 parameters.
-const ROWS: usize = 1_000;
 
 /// Fills the tables as if the history had been lived: posts and timelines by ascending id.
 pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
@@ -29,17 +24,16 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
 
     let mut posts: Vec<&PastPhoto> = history.photos.iter().collect();
     posts.sort_unstable_by_key(|past| past.photo.id);
-    for rows in posts.chunks(ROWS) {
-        let mut insert =
-            QueryBuilder::<Engine>::new("INSERT INTO feed_posts (photo, author, posted_us, pushed) ");
-        insert.push_values(rows, |mut row, PastPhoto { photo, .. }| {
-            row.push_bind(photo.id.sql())
-                .push_bind(photo.author.sql())
-                .push_bind(photo.posted_us)
-                .push_bind(i64::from(is_pushed(photo.author)));
-        });
-        query("INSERT", "feed_posts", insert.build().execute(tx.conn())).await?;
-    }
+    let insert = query(
+        "INSERT",
+        POSTS,
+        "INSERT INTO feed_posts (photo, author, posted_us, pushed) VALUES ($1, $2, $3, $4)",
+    );
+    let rows = posts.iter().map(|PastPhoto { photo, .. }| {
+        let pushed = i64::from(is_pushed(photo.author));
+        [photo.id.sql(), photo.author.sql(), photo.posted_us, pushed].map(Value::from)
+    });
+    insert.execute_each(tx.conn(), rows).await?;
 
     let mut pushed: HashMap<UserId, Vec<Position>> = HashMap::new();
     for PastPhoto { photo, .. } in posts {
@@ -70,55 +64,56 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
 /// threshold before or after a post. A misplaced one changes the number.
 pub async fn digest(db: &Database) -> Result<u64, StorageError> {
     let mut read = db.read().await?;
-    let mut digest = Digest::default();
-    let gone = gone_users(&mut read).await?;
-    let mut pushed: HashMap<UserId, Vec<Position>> = HashMap::new();
-    let mut existing: HashSet<PhotoId> = HashSet::new();
-    query("SELECT", "feed_posts", async {
-        let mut rows = sqlx::query_as::<_, (i64, i64, i64, i64)>(
-            "SELECT photo, author, posted_us, pushed FROM feed_posts",
-        )
-        .fetch(&mut *read);
-        while let Some((photo, author, posted_us, is_pushed)) = rows.try_next().await? {
-            digest.row("feed_posts", &[&photo.to_le_bytes(), &author.to_le_bytes()]);
-            let photo = PhotoId::from_sql(photo);
-            existing.insert(photo);
-            if is_pushed != 0 {
-                pushed.entry(UserId::from_sql(author)).or_default().push(Position { posted_us, photo });
-            }
-        }
-        Ok(())
-    })
-    .await?;
-    let mut misplaced = 0_u64;
-    query("SELECT", "feed_timelines", async {
-        let mut rows =
-            sqlx::query_as::<_, TimelineRow>("SELECT reader, authors, entries, cut FROM feed_timelines")
-                .fetch(&mut *read);
-        while let Some(row) = rows.try_next().await? {
-            let timeline = store::timeline(row);
-            let reader = timeline.reader.raw().to_le_bytes();
-            for author in timeline.authors.followed().filter(|author| !gone.contains(author)) {
-                digest.row("feed_timelines", &[&reader, &author.raw().to_le_bytes()]);
-            }
-            for photo in differences(&timeline, &pushed, &existing) {
-                digest.row("feed_misplaced", &[&reader, &photo.raw().to_le_bytes()]);
-                misplaced += 1;
-            }
-        }
-        Ok(())
-    })
-    .await?;
-    if misplaced > 0 {
-        tracing::warn!(misplaced, "timelines hold other entries than their authors' posts");
+    let state = State { gone: gone_users(&mut read).await?, ..State::default() };
+    let posts = query("SELECT", POSTS, "SELECT photo, author, posted_us, pushed FROM feed_posts");
+    let state = posts.fold(&mut read, state, State::add_post).await?;
+    let timelines = query("SELECT", TIMELINES, "SELECT reader, authors, entries, cut FROM feed_timelines");
+    let state = timelines.fold(&mut read, state, State::add_timeline).await?;
+    if state.misplaced > 0 {
+        tracing::warn!(state.misplaced, "timelines hold other entries than their authors' posts");
     }
-    Ok(digest.value())
+    Ok(state.digest.value())
+}
+
+/// What a digest is made of, row by row: the posts first.
+#[derive(Default)]
+struct State {
+    digest: Digest,
+    gone: HashSet<UserId>,
+    pushed: HashMap<UserId, Vec<Position>>,
+    existing: HashSet<PhotoId>,
+    misplaced: u64,
+}
+
+impl State {
+    fn add_post(&mut self, (photo, author, posted_us, is_pushed): (i64, i64, i64, i64)) {
+        self.digest.row(POSTS, &[&photo.to_le_bytes(), &author.to_le_bytes()]);
+        let photo = PhotoId::from_sql(photo);
+        self.existing.insert(photo);
+        if is_pushed != 0 {
+            self.pushed.entry(UserId::from_sql(author)).or_default().push(Position { posted_us, photo });
+        }
+    }
+
+    fn add_timeline(&mut self, row: TimelineRow) {
+        let timeline = store::timeline(row);
+        let reader = timeline.reader.raw().to_le_bytes();
+        for author in timeline.authors.followed().filter(|author| !self.gone.contains(author)) {
+            self.digest.row(TIMELINES, &[&reader, &author.raw().to_le_bytes()]);
+        }
+        for photo in differences(&timeline, &self.pushed, &self.existing) {
+            self.digest.row("feed_misplaced", &[&reader, &photo.raw().to_le_bytes()]);
+            self.misplaced += 1;
+        }
+    }
 }
 
 async fn gone_users(conn: &mut Connection) -> Result<HashSet<UserId>, StorageError> {
-    let select = sqlx::query_scalar("SELECT account FROM feed_gone_users");
-    let ids: Vec<i64> = query("SELECT", "feed_gone_users", select.fetch_all(conn)).await?;
-    Ok(ids.into_iter().map(UserId::from_sql).collect())
+    let select = query("SELECT", GONE_USERS, "SELECT account FROM feed_gone_users");
+    let add = |gone: &mut HashSet<UserId>, id: i64| {
+        gone.insert(UserId::from_sql(id));
+    };
+    select.fold(conn, HashSet::new(), add).await
 }
 
 /// The photos that a timeline has and should not, or has not and should:

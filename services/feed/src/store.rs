@@ -1,11 +1,9 @@
 //! Tables and queries.
 
 use feed_api::Position;
-use futures_util::TryStreamExt;
 use photo_api::PhotoId;
 use profile_api::UserId;
-use sqlx::QueryBuilder;
-use storage::{Connection, Engine, Migration, StorageError, query};
+use storage::{Connection, Migration, StorageError, query};
 
 use crate::timeline::{Authors, Entries, Timeline};
 
@@ -38,9 +36,11 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-const POSTS: &str = "feed_posts";
-const TIMELINES: &str = "feed_timelines";
+pub(crate) const POSTS: &str = "feed_posts";
+pub(crate) const TIMELINES: &str = "feed_timelines";
 const CHANGES: &str = "feed_follow_changes";
+const GONE_PHOTOS: &str = "feed_gone_photos";
+pub(crate) const GONE_USERS: &str = "feed_gone_users";
 
 /// A post, as the lists of its author know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,24 +59,15 @@ fn post((posted_us, photo, author): (i64, i64, i64)) -> Post {
     Post { at: position((posted_us, photo)), author: UserId::from_sql(author) }
 }
 
-/// A list of ids to choose from, padded to a power of two: a dozen statements
-/// serve every length and stay prepared.
-fn push_ids(select: &mut QueryBuilder<Engine>, ids: impl ExactSizeIterator<Item = i64> + Clone) {
-    let padded = ids.len().next_power_of_two();
-    let last = ids.clone().last();
-    let mut list = select.separated(", ");
-    for id in ids.chain(last.into_iter().cycle()).take(padded) {
-        list.push_bind(id);
-    }
-}
-
 /// Ids in one list, far below SQLite's 32,766 parameters.
 const IDS: usize = 1_024;
 
 /// Adds a post that is not pushed yet, unless it or its author is known to be
 /// gone. Whether it stands there now.
 pub async fn insert_post(conn: &mut Connection, new: Post) -> Result<bool, StorageError> {
-    let insert = sqlx::query(
+    let insert = query(
+        "INSERT",
+        POSTS,
         "INSERT INTO feed_posts (photo, author, posted_us, pushed)
          SELECT $1, $2, $3, 0
          WHERE NOT EXISTS (SELECT 1 FROM feed_gone_photos WHERE photo = $1)
@@ -86,22 +77,24 @@ pub async fn insert_post(conn: &mut Connection, new: Post) -> Result<bool, Stora
     .bind(new.at.photo.sql())
     .bind(new.author.sql())
     .bind(new.at.posted_us);
-    Ok(query("INSERT", POSTS, insert.execute(conn)).await?.rows_affected() == 1)
+    Ok(insert.execute(conn).await? == 1)
 }
 
 /// Whether an author has posts that were not pushed.
 pub async fn has_unpushed(conn: &mut Connection, author: UserId) -> Result<bool, StorageError> {
-    let select = sqlx::query("SELECT 1 FROM feed_posts WHERE author = $1 AND pushed = 0 LIMIT 1");
-    Ok(query("SELECT", POSTS, select.bind(author.sql()).fetch_optional(conn)).await?.is_some())
+    let select = query("SELECT", POSTS, "SELECT 1 FROM feed_posts WHERE author = $1 AND pushed = 0 LIMIT 1");
+    select.bind(author.sql()).exists(conn).await
 }
 
 /// Marks all posts of an author as pushed; those that were not before.
 pub async fn mark_pushed(conn: &mut Connection, author: UserId) -> Result<Vec<Position>, StorageError> {
-    let update = sqlx::query_as(
+    let update = query(
+        "UPDATE",
+        POSTS,
         "UPDATE feed_posts SET pushed = 1 WHERE author = $1 AND pushed = 0 RETURNING posted_us, photo",
     )
     .bind(author.sql());
-    let rows: Vec<(i64, i64)> = query("UPDATE", POSTS, update.fetch_all(conn)).await?;
+    let rows: Vec<(i64, i64)> = update.all(conn).await?;
     Ok(rows.into_iter().map(position).collect())
 }
 
@@ -113,12 +106,11 @@ pub async fn pushed_by(
 ) -> Result<Vec<Position>, StorageError> {
     let mut found: Vec<Position> = Vec::new();
     for some in authors.chunks(IDS) {
-        let mut select =
-            QueryBuilder::<Engine>::new("SELECT posted_us, photo FROM feed_posts WHERE author IN (");
-        push_ids(&mut select, some.iter().map(|author| author.sql()));
-        select.push(") AND pushed = 1 ORDER BY posted_us DESC, photo DESC LIMIT ").push_bind(limit as i64);
-        let rows: Vec<(i64, i64)> =
-            query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
+        let select = query("SELECT", POSTS, "SELECT posted_us, photo FROM feed_posts WHERE author IN ")
+            .push_list(some.iter().map(|author| author.sql()))
+            .push(" AND pushed = 1 ORDER BY posted_us DESC, photo DESC LIMIT ")
+            .push_value(limit as i64);
+        let rows: Vec<(i64, i64)> = select.all(conn).await?;
         found.extend(rows.into_iter().map(position));
     }
     if authors.len() > IDS {
@@ -140,15 +132,14 @@ pub async fn posts_by(
         return Ok(Vec::new());
     }
     let mut select =
-        QueryBuilder::<Engine>::new("SELECT posted_us, photo, author FROM feed_posts WHERE author IN (");
-    push_ids(&mut select, authors.iter().map(|author| author.sql()));
-    select.push(")");
+        query("SELECT", POSTS, "SELECT posted_us, photo, author FROM feed_posts WHERE author IN ")
+            .push_list(authors.iter().map(|author| author.sql()));
     if let Some(after) = after {
-        select.push(" AND (posted_us, photo) < (").push_bind(after.posted_us);
-        select.push(", ").push_bind(after.photo.sql()).push(")");
+        select = select.push(" AND (posted_us, photo) < (").push_value(after.posted_us);
+        select = select.push(", ").push_value(after.photo.sql()).push(")");
     }
-    select.push(" ORDER BY posted_us DESC, photo DESC LIMIT ").push_bind(limit as i64);
-    let rows: Vec<(i64, i64, i64)> = query("SELECT", POSTS, select.build_query_as().fetch_all(conn)).await?;
+    let select = select.push(" ORDER BY posted_us DESC, photo DESC LIMIT ").push_value(limit as i64);
+    let rows: Vec<(i64, i64, i64)> = select.all(conn).await?;
     Ok(rows.into_iter().map(post).collect())
 }
 
@@ -156,12 +147,10 @@ pub async fn posts_by(
 pub async fn existing(conn: &mut Connection, entries: &[Position]) -> Result<Vec<Post>, StorageError> {
     let mut found = Vec::with_capacity(entries.len());
     for some in entries.chunks(IDS) {
-        let mut select =
-            QueryBuilder::<Engine>::new("SELECT posted_us, photo, author FROM feed_posts WHERE photo IN (");
-        push_ids(&mut select, some.iter().map(|entry| entry.photo.sql()));
-        select.push(")");
+        let select =
+            query("SELECT", POSTS, "SELECT posted_us, photo, author FROM feed_posts WHERE photo IN ");
         let rows: Vec<(i64, i64, i64)> =
-            query("SELECT", POSTS, select.build_query_as().fetch_all(&mut *conn)).await?;
+            select.push_list(some.iter().map(|entry| entry.photo.sql())).all(conn).await?;
         found.extend(rows.into_iter().map(post));
     }
     Ok(found)
@@ -170,28 +159,34 @@ pub async fn existing(conn: &mut Connection, entries: &[Position]) -> Result<Vec
 /// Takes a post away and sets its tombstone. Timelines keep an entry that
 /// is never shown, until they are next rebuilt.
 pub async fn mark_photo_deleted(conn: &mut Connection, photo: PhotoId) -> Result<(), StorageError> {
-    let tombstone = sqlx::query("INSERT INTO feed_gone_photos (photo) VALUES ($1) ON CONFLICT DO NOTHING");
-    query("INSERT", "feed_gone_photos", tombstone.bind(photo.sql()).execute(&mut *conn)).await?;
-    let delete = sqlx::query("DELETE FROM feed_posts WHERE photo = $1").bind(photo.sql());
-    query("DELETE", POSTS, delete.execute(conn)).await?;
-    Ok(())
+    let tombstone = query(
+        "INSERT",
+        GONE_PHOTOS,
+        "INSERT INTO feed_gone_photos (photo) VALUES ($1) ON CONFLICT DO NOTHING",
+    );
+    tombstone.bind(photo.sql()).execute(conn).await?;
+    let delete = query("DELETE", POSTS, "DELETE FROM feed_posts WHERE photo = $1");
+    delete.bind(photo.sql()).execute(conn).await.map(drop)
 }
 
 /// Takes a user's timeline and posts away and sets a tombstone.
 pub async fn mark_user_deleted(conn: &mut Connection, user: UserId) -> Result<(), StorageError> {
-    let tombstone = sqlx::query("INSERT INTO feed_gone_users (account) VALUES ($1) ON CONFLICT DO NOTHING");
-    query("INSERT", "feed_gone_users", tombstone.bind(user.sql()).execute(&mut *conn)).await?;
-    let posts = sqlx::query("DELETE FROM feed_posts WHERE author = $1").bind(user.sql());
-    query("DELETE", POSTS, posts.execute(&mut *conn)).await?;
-    let timeline = sqlx::query("DELETE FROM feed_timelines WHERE reader = $1").bind(user.sql());
-    query("DELETE", TIMELINES, timeline.execute(conn)).await?;
-    Ok(())
+    let tombstone = query(
+        "INSERT",
+        GONE_USERS,
+        "INSERT INTO feed_gone_users (account) VALUES ($1) ON CONFLICT DO NOTHING",
+    );
+    tombstone.bind(user.sql()).execute(conn).await?;
+    let posts = query("DELETE", POSTS, "DELETE FROM feed_posts WHERE author = $1");
+    posts.bind(user.sql()).execute(conn).await?;
+    let timeline = query("DELETE", TIMELINES, "DELETE FROM feed_timelines WHERE reader = $1");
+    timeline.bind(user.sql()).execute(conn).await.map(drop)
 }
 
 /// Whether an account is known to be deleted.
 pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
-    let select = sqlx::query("SELECT 1 FROM feed_gone_users WHERE account = $1").bind(user.sql());
-    Ok(query("SELECT", "feed_gone_users", select.fetch_optional(conn)).await?.is_some())
+    let select = query("SELECT", GONE_USERS, "SELECT 1 FROM feed_gone_users WHERE account = $1");
+    select.bind(user.sql()).exists(conn).await
 }
 
 /// `reader, authors, entries, cut`.
@@ -207,43 +202,42 @@ pub(crate) fn timeline((reader, authors, entries, cut): TimelineRow) -> Timeline
 
 /// A reader's timeline; empty when there is none.
 pub async fn timeline_of(conn: &mut Connection, reader: UserId) -> Result<Timeline, StorageError> {
-    let select = sqlx::query_as("SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader = $1");
-    let row = query("SELECT", TIMELINES, select.bind(reader.sql()).fetch_optional(conn)).await?;
+    let select = query(
+        "SELECT",
+        TIMELINES,
+        "SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader = $1",
+    );
+    let row: Option<TimelineRow> = select.bind(reader.sql()).optional(conn).await?;
     Ok(row.map_or_else(|| Timeline::new(reader), timeline))
 }
 
 /// How often a follow of an author has begun or ended here: what depends on the author's readers holds
 /// while it stays the same.
 pub async fn follow_changes(conn: &mut Connection, author: UserId) -> Result<i64, StorageError> {
-    let select = sqlx::query_scalar("SELECT changes FROM feed_follow_changes WHERE author = $1");
-    let changes = query("SELECT", CHANGES, select.bind(author.sql()).fetch_optional(conn)).await?;
-    Ok(changes.unwrap_or(0))
+    let select = query("SELECT", CHANGES, "SELECT changes FROM feed_follow_changes WHERE author = $1");
+    Ok(select.bind(author.sql()).optional(conn).await?.unwrap_or(0))
 }
 
 /// Counts such a change.
 pub async fn count_follow_change(conn: &mut Connection, author: UserId) -> Result<(), StorageError> {
-    let upsert = sqlx::query(
+    let upsert = query(
+        "INSERT",
+        CHANGES,
         "INSERT INTO feed_follow_changes (author, changes) VALUES ($1, 1)
          ON CONFLICT (author) DO UPDATE SET changes = feed_follow_changes.changes + 1",
     );
-    query("INSERT", CHANGES, upsert.bind(author.sql()).execute(conn)).await?;
-    Ok(())
+    upsert.bind(author.sql()).execute(conn).await.map(drop)
 }
 
 /// The readers whose timelines show that they follow an author, by reading the authors of all timelines.
 pub async fn readers_of(conn: &mut Connection, author: UserId) -> Result<Vec<UserId>, StorageError> {
-    query("SELECT", TIMELINES, async {
-        let mut readers = Vec::new();
-        let mut rows =
-            sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT reader, authors FROM feed_timelines").fetch(conn);
-        while let Some((reader, authors)) = rows.try_next().await? {
-            if Authors::from_bytes(&authors).contains(author) {
-                readers.push(UserId::from_sql(reader));
-            }
+    let select = query("SELECT", TIMELINES, "SELECT reader, authors FROM feed_timelines");
+    let add = move |readers: &mut Vec<UserId>, (reader, authors): (i64, Vec<u8>)| {
+        if Authors::from_bytes(&authors).contains(author) {
+            readers.push(UserId::from_sql(reader));
         }
-        Ok(readers)
-    })
-    .await
+    };
+    select.fold(conn, Vec::new(), add).await
 }
 
 /// Timelines in hand at once: at 12.8 kB each about 3 MB.
@@ -254,35 +248,32 @@ pub async fn timelines_of(conn: &mut Connection, readers: &[UserId]) -> Result<V
     if readers.is_empty() {
         return Ok(Vec::new());
     }
-    let mut select = QueryBuilder::<Engine>::new(
-        "SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader IN (",
+    let select = query(
+        "SELECT",
+        TIMELINES,
+        "SELECT reader, authors, entries, cut FROM feed_timelines WHERE reader IN ",
     );
-    push_ids(&mut select, readers.iter().map(|reader| reader.sql()));
-    select.push(")");
-    let rows: Vec<TimelineRow> = query("SELECT", TIMELINES, select.build_query_as().fetch_all(conn)).await?;
+    let rows: Vec<TimelineRow> =
+        select.push_list(readers.iter().map(|reader| reader.sql())).all(conn).await?;
     Ok(rows.into_iter().map(timeline).collect())
 }
 
-/// Writes timelines, over those that exist. In lots of a power of two, so that
-/// nine statements serve every number and stay prepared.
-pub async fn save(conn: &mut Connection, mut timelines: &[Timeline]) -> Result<(), StorageError> {
-    while !timelines.is_empty() {
-        let lot = (1 << timelines.len().ilog2()).min(READERS);
-        let (rows, later) = timelines.split_at(lot);
-        let mut upsert =
-            QueryBuilder::<Engine>::new("INSERT INTO feed_timelines (reader, authors, entries, cut) ");
-        upsert.push_values(rows, |mut row, timeline| {
-            row.push_bind(timeline.reader.sql())
-                .push_bind(timeline.authors.to_bytes())
-                .push_bind(timeline.entries.to_bytes())
-                .push_bind(i64::from(timeline.entries.is_cut()));
-        });
-        upsert.push(
-            " ON CONFLICT (reader) DO UPDATE
-             SET authors = excluded.authors, entries = excluded.entries, cut = excluded.cut",
-        );
-        query("INSERT", TIMELINES, upsert.build().execute(&mut *conn)).await?;
-        timelines = later;
-    }
-    Ok(())
+/// Writes timelines, over those that exist.
+pub async fn save(conn: &mut Connection, timelines: &[Timeline]) -> Result<(), StorageError> {
+    let upsert = query(
+        "INSERT",
+        TIMELINES,
+        "INSERT INTO feed_timelines (reader, authors, entries, cut) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (reader) DO UPDATE
+         SET authors = excluded.authors, entries = excluded.entries, cut = excluded.cut",
+    );
+    let rows = timelines.iter().map(|timeline| {
+        [
+            timeline.reader.sql().into(),
+            timeline.authors.to_bytes().into(),
+            timeline.entries.to_bytes().into(),
+            i64::from(timeline.entries.is_cut()).into(),
+        ]
+    });
+    upsert.execute_each(conn, rows).await.map(drop)
 }

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use component::Digest;
 use follower_api::Counts;
-use futures_util::TryStreamExt;
 use history::History;
 use profile_api::UserId;
 use serde::Serialize;
-use sqlx::QueryBuilder;
-use storage::{Connection, Database, Engine, Migration, StorageError, Tx, query};
+use storage::{Connection, Database, Migration, StorageError, Tx, Value, query};
 
 /// Its tables. `turns` counts the edges a user has added and removed, and names
 /// the events of it. `follower_gone` remembers deleted users, 8 bytes each for
@@ -79,12 +77,11 @@ pub async fn set(
             "DELETE FROM follower_in WHERE follower = $1 AND followee = $2",
         ),
     };
-    let out = sqlx::query(out).bind(follower.sql()).bind(followee.sql());
-    if query(operation, OUT, out.execute(&mut *conn)).await?.rows_affected() == 0 {
+    let out = query(operation, OUT, out).bind(follower.sql()).bind(followee.sql());
+    if out.execute(conn).await? == 0 {
         return Ok(None);
     }
-    let back = sqlx::query(back).bind(follower.sql()).bind(followee.sql());
-    query(operation, IN, back.execute(&mut *conn)).await?;
+    query(operation, IN, back).bind(follower.sql()).bind(followee.sql()).execute(conn).await?;
     let step = if change == Change::Add { 1 } else { -1 };
     count(conn, followee, step, 0).await?;
     count(conn, follower, 0, step).await.map(Some)
@@ -97,7 +94,9 @@ async fn count(
     followers: i64,
     following: i64,
 ) -> Result<i64, StorageError> {
-    let upsert = sqlx::query_scalar(
+    let upsert = query(
+        "INSERT",
+        COUNTS,
         "INSERT INTO follower_counts (user_id, followers, following, turns) VALUES ($1, $2, $3, $4)
          ON CONFLICT (user_id) DO UPDATE SET
              followers = follower_counts.followers + excluded.followers,
@@ -109,39 +108,32 @@ async fn count(
     .bind(followers)
     .bind(following)
     .bind(following.abs());
-    query("INSERT", COUNTS, upsert.fetch_one(conn)).await
+    upsert.one(conn).await
 }
 
 /// Whether a user was deleted.
 pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
-    let select =
-        sqlx::query_scalar::<_, i64>("SELECT user_id FROM follower_gone WHERE user_id = $1").bind(user.sql());
-    Ok(query("SELECT", GONE, select.fetch_optional(conn)).await?.is_some())
+    let select = query("SELECT", GONE, "SELECT user_id FROM follower_gone WHERE user_id = $1");
+    select.bind(user.sql()).exists(conn).await
 }
 
 /// Edges at one user; none at an unknown one.
 pub async fn counts(conn: &mut Connection, user: UserId) -> Result<Counts, StorageError> {
-    let select = sqlx::query_as("SELECT followers, following FROM follower_counts WHERE user_id = $1")
-        .bind(user.sql());
-    let row: Option<(i64, i64)> = query("SELECT", COUNTS, select.fetch_optional(conn)).await?;
+    let select =
+        query("SELECT", COUNTS, "SELECT followers, following FROM follower_counts WHERE user_id = $1");
+    let row: Option<(i64, i64)> = select.bind(user.sql()).optional(conn).await?;
     let (followers, following) = row.unwrap_or_default();
     Ok(Counts { user, followers: followers.cast_unsigned(), following: following.cast_unsigned() })
 }
 
 /// Edges at each of these users, in the order asked.
 pub async fn counts_of(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Counts>, StorageError> {
-    let Some(&last) = users.last() else { return Ok(Vec::new()) };
-    let mut select = QueryBuilder::<Engine>::new(
-        "SELECT user_id, followers, following FROM follower_counts WHERE user_id IN (",
+    let select = query(
+        "SELECT",
+        COUNTS,
+        "SELECT user_id, followers, following FROM follower_counts WHERE user_id IN ",
     );
-    // Padded to a power of two: eight statements serve every length up to 128 and stay prepared.
-    let padded = users.iter().copied().chain(std::iter::repeat(last)).take(users.len().next_power_of_two());
-    let mut list = select.separated(", ");
-    for user in padded {
-        list.push_bind(user.sql());
-    }
-    select.push(")");
-    let rows: Vec<(i64, i64, i64)> = query("SELECT", COUNTS, select.build_query_as().fetch_all(conn)).await?;
+    let rows: Vec<(i64, i64, i64)> = select.push_list(users.iter().map(|user| user.sql())).all(conn).await?;
     let known: BTreeMap<i64, (i64, i64)> =
         rows.into_iter().map(|(user, ins, outs)| (user, (ins, outs))).collect();
     let counts = users.iter().map(|&user| {
@@ -171,8 +163,8 @@ pub async fn edges(
     };
     // Ids are never negative, so -1 is before the first.
     let after = after.map_or(-1, UserId::sql);
-    let select = sqlx::query_scalar::<_, i64>(select).bind(user.sql()).bind(after).bind(i64::from(limit));
-    let ids = query("SELECT", table, select.fetch_all(conn)).await?;
+    let select = query("SELECT", table, select).bind(user.sql()).bind(after).bind(i64::from(limit));
+    let ids: Vec<i64> = select.all(conn).await?;
     Ok(ids.into_iter().map(UserId::from_sql).collect())
 }
 
@@ -183,7 +175,9 @@ pub async fn popular(
     at_least: u64,
     limit: u32,
 ) -> Result<Vec<UserId>, StorageError> {
-    let select = sqlx::query_scalar::<_, i64>(
+    let select = query(
+        "SELECT",
+        OUT,
         "SELECT o.followee FROM follower_out o JOIN follower_counts c ON c.user_id = o.followee
          WHERE o.follower = $1 AND c.followers >= $2
          ORDER BY c.followers DESC, o.followee LIMIT $3",
@@ -191,7 +185,7 @@ pub async fn popular(
     .bind(user.sql())
     .bind(i64::try_from(at_least).unwrap_or(i64::MAX))
     .bind(i64::from(limit));
-    let ids = query("SELECT", OUT, select.fetch_all(conn)).await?;
+    let ids: Vec<i64> = select.all(conn).await?;
     Ok(ids.into_iter().map(UserId::from_sql).collect())
 }
 
@@ -229,13 +223,10 @@ pub async fn forget(conn: &mut Connection, user: UserId) -> Result<(), StorageEr
         ("DELETE", COUNTS, "DELETE FROM follower_counts WHERE user_id = $1"),
     ];
     for (operation, table, sql) in steps {
-        query(operation, table, sqlx::query(sql).bind(user.sql()).execute(&mut *conn)).await?;
+        query(operation, table, sql).bind(user.sql()).execute(conn).await?;
     }
     Ok(())
 }
-
-/// Rows in one INSERT: 4 columns each at most, far below SQLite's 32,766 parameters.
-const ROWS: usize = 2_000;
 
 /// Fills the tables with the edges of a history, each in its own key order.
 pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
@@ -247,25 +238,23 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
         counts.entry(*follower).or_default().1 += 1;
     }
     edges.sort_unstable();
-    load_pairs(tx, OUT, "INSERT INTO follower_out (follower, followee) ", &edges).await?;
+    load_pairs(tx, OUT, "INSERT INTO follower_out (follower, followee) VALUES ($1, $2)", &edges).await?;
     for edge in &mut edges {
         *edge = (edge.1, edge.0);
     }
     edges.sort_unstable();
-    load_pairs(tx, IN, "INSERT INTO follower_in (followee, follower) ", &edges).await?;
+    load_pairs(tx, IN, "INSERT INTO follower_in (followee, follower) VALUES ($1, $2)", &edges).await?;
 
-    let counts: Vec<(i64, (i64, i64))> = counts.into_iter().collect();
-    for rows in counts.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new(
-            "INSERT INTO follower_counts (user_id, followers, following, turns) ",
-        );
-        insert.push_values(rows, |mut row, &(user, (followers, following))| {
-            // A history only adds edges, each a turn of its follower.
-            row.push_bind(user).push_bind(followers).push_bind(following).push_bind(following);
-        });
-        query("INSERT", COUNTS, insert.build().execute(tx.conn())).await?;
-    }
-    Ok(())
+    let insert = query(
+        "INSERT",
+        COUNTS,
+        "INSERT INTO follower_counts (user_id, followers, following, turns) VALUES ($1, $2, $3, $4)",
+    );
+    // A history only adds edges, each a turn of its follower.
+    let rows = counts
+        .into_iter()
+        .map(|(user, (followers, following))| [user, followers, following, following].map(Value::from));
+    insert.execute_each(tx.conn(), rows).await.map(drop)
 }
 
 async fn load_pairs(
@@ -274,14 +263,8 @@ async fn load_pairs(
     insert: &'static str,
     pairs: &[(i64, i64)],
 ) -> Result<(), StorageError> {
-    for rows in pairs.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new(insert);
-        insert.push_values(rows, |mut row, &(one, other)| {
-            row.push_bind(one).push_bind(other);
-        });
-        query("INSERT", table, insert.build().execute(tx.conn())).await?;
-    }
-    Ok(())
+    let rows = pairs.iter().map(|&(one, other)| [one, other].map(Value::from));
+    query("INSERT", table, insert).execute_each(tx.conn(), rows).await.map(drop)
 }
 
 /// What is kept, as one number. Turns and the deleted are bookkeeping and stay
@@ -297,14 +280,10 @@ pub async fn digest(db: &Database) -> Result<u64, StorageError> {
             "SELECT user_id, followers, following FROM follower_counts WHERE followers <> 0 OR following <> 0",
         ),
     ] {
-        query("SELECT", table, async {
-            let mut rows = sqlx::query_as::<_, (i64, i64, i64)>(select).fetch(&mut *read);
-            while let Some((a, b, c)) = rows.try_next().await? {
-                digest.row(table, &[&a.to_le_bytes(), &b.to_le_bytes(), &c.to_le_bytes()]);
-            }
-            Ok(())
-        })
-        .await?;
+        let add = move |digest: &mut Digest, (a, b, c): (i64, i64, i64)| {
+            digest.row(table, &[&a.to_le_bytes(), &b.to_le_bytes(), &c.to_le_bytes()]);
+        };
+        digest = query("SELECT", table, select).fold(&mut read, digest, add).await?;
     }
     Ok(digest.value())
 }

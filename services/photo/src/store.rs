@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 
 use component::Digest;
-use futures_util::TryStreamExt;
 use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoId};
 use profile_api::UserId;
-use sqlx::QueryBuilder;
-use storage::{Connection, Database, Engine, Migration, StorageError, Tx, query};
+use storage::{Connection, Database, Migration, StorageError, Tx, query};
 
 /// Its tables. `likes` counts rows of `photo_likes` besides those a history
 /// came with. `photo_gone` keeps the ids of deleted accounts, 8 bytes each for
@@ -87,7 +85,9 @@ pub struct Likes {
 
 /// Adds a photo.
 pub async fn insert(conn: &mut Connection, photo: &Photo, files: &Files) -> Result<(), StorageError> {
-    let insert = sqlx::query(
+    let insert = query(
+        "INSERT",
+        PHOTOS,
         "INSERT INTO photo_photos
              (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
@@ -104,82 +104,75 @@ pub async fn insert(conn: &mut Connection, photo: &Photo, files: &Files) -> Resu
     .bind(&files.original)
     .bind(&files.thumbnail)
     .bind(&files.media_type);
-    query("INSERT", PHOTOS, insert.execute(conn)).await?;
-    Ok(())
+    insert.execute(conn).await.map(drop)
 }
 
 /// A photo and its version.
 pub async fn by_id(conn: &mut Connection, id: PhotoId) -> Result<Option<(Photo, u64)>, StorageError> {
-    let select = sqlx::query_as::<_, Row>(
+    let select = query(
+        "SELECT",
+        PHOTOS,
         "SELECT id, author, caption, tags, width, height, bytes, likes, posted_us, version
          FROM photo_photos WHERE id = $1",
     )
     .bind(id.sql());
-    Ok(query("SELECT", PHOTOS, select.fetch_optional(conn)).await?.map(photo))
+    Ok(select.optional(conn).await?.map(photo))
 }
 
 /// The photos of these ids that exist, in no particular order.
 pub async fn by_ids(conn: &mut Connection, ids: &[PhotoId]) -> Result<Vec<Photo>, StorageError> {
-    let Some(&last) = ids.last() else { return Ok(Vec::new()) };
-    let mut select = QueryBuilder::<Engine>::new(
+    let select = query(
+        "SELECT",
+        PHOTOS,
         "SELECT id, author, caption, tags, width, height, bytes, likes, posted_us, version
-         FROM photo_photos WHERE id IN (",
+         FROM photo_photos WHERE id IN ",
     );
-    // Padded to a power of two: eight statements serve every length up to 128 and stay prepared.
-    let padded = ids.iter().copied().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
-    let mut list = select.separated(", ");
-    for id in padded {
-        list.push_bind(id.sql());
-    }
-    select.push(")");
-    let rows: Vec<Row> = query("SELECT", PHOTOS, select.build_query_as().fetch_all(conn)).await?;
+    let rows: Vec<Row> = select.push_list(ids.iter().map(|id| id.sql())).all(conn).await?;
     Ok(rows.into_iter().map(|row| photo(row).0).collect())
 }
 
 /// Where a photo's bytes are, if there is such a photo.
 pub async fn files(conn: &mut Connection, id: PhotoId) -> Result<Option<Files>, StorageError> {
-    let select = sqlx::query_as("SELECT original, thumbnail, media_type FROM photo_photos WHERE id = $1");
-    let row = query("SELECT", PHOTOS, select.bind(id.sql()).fetch_optional(conn)).await?;
+    let select =
+        query("SELECT", PHOTOS, "SELECT original, thumbnail, media_type FROM photo_photos WHERE id = $1");
+    let row: Option<(String, String, String)> = select.bind(id.sql()).optional(conn).await?;
     Ok(row.map(|(original, thumbnail, media_type)| Files { original, thumbnail, media_type }))
 }
 
 /// Keeps of some object-store keys those that no photo names.
 pub async fn retain_unnamed(conn: &mut Connection, keys: &mut HashSet<String>) -> Result<(), StorageError> {
-    query("SELECT", PHOTOS, async {
-        let mut rows =
-            sqlx::query_as::<_, (String, String)>("SELECT original, thumbnail FROM photo_photos").fetch(conn);
-        while !keys.is_empty() {
-            let Some((original, thumbnail)) = rows.try_next().await? else { break };
-            keys.remove(&original);
-            keys.remove(&thumbnail);
-        }
-        Ok(())
-    })
-    .await
+    let select = query("SELECT", PHOTOS, "SELECT original, thumbnail FROM photo_photos");
+    let strike_out = |keys: &mut HashSet<String>, (original, thumbnail): (String, String)| {
+        keys.remove(&original);
+        keys.remove(&thumbnail);
+    };
+    *keys = select.fold(conn, std::mem::take(keys), strike_out).await?;
+    Ok(())
 }
 
 /// Who posted a photo, if there is such a photo.
 pub async fn author(conn: &mut Connection, id: PhotoId) -> Result<Option<UserId>, StorageError> {
-    let select = sqlx::query_scalar("SELECT author FROM photo_photos WHERE id = $1").bind(id.sql());
-    Ok(query("SELECT", PHOTOS, select.fetch_optional(conn)).await?.map(UserId::from_sql))
+    let select = query("SELECT", PHOTOS, "SELECT author FROM photo_photos WHERE id = $1");
+    Ok(select.bind(id.sql()).optional(conn).await?.map(UserId::from_sql))
 }
 
 /// Removes a photo and its likes.
 pub async fn delete(conn: &mut Connection, id: PhotoId) -> Result<(), StorageError> {
-    let likes = sqlx::query("DELETE FROM photo_likes WHERE photo = $1").bind(id.sql());
-    query("DELETE", LIKES, likes.execute(&mut *conn)).await?;
-    let photo = sqlx::query("DELETE FROM photo_photos WHERE id = $1").bind(id.sql());
-    query("DELETE", PHOTOS, photo.execute(conn)).await?;
-    Ok(())
+    let likes = query("DELETE", LIKES, "DELETE FROM photo_likes WHERE photo = $1");
+    likes.bind(id.sql()).execute(conn).await?;
+    let photo = query("DELETE", PHOTOS, "DELETE FROM photo_photos WHERE id = $1");
+    photo.bind(id.sql()).execute(conn).await.map(drop)
 }
 
 /// Whether `liker` likes a photo, and whether their account is known to be deleted.
 pub async fn liked(conn: &mut Connection, id: PhotoId, liker: UserId) -> Result<(bool, bool), StorageError> {
-    let select = sqlx::query_as(
+    let select = query(
+        "SELECT",
+        LIKES,
         "SELECT EXISTS (SELECT 1 FROM photo_likes WHERE photo = $1 AND liker = $2),
                 EXISTS (SELECT 1 FROM photo_gone WHERE account = $2)",
     );
-    query("SELECT", LIKES, select.bind(id.sql()).bind(liker.sql()).fetch_one(conn)).await
+    select.bind(id.sql()).bind(liker.sql()).one(conn).await
 }
 
 /// Adds or takes back a like. `None` when there is no such photo; nothing
@@ -190,27 +183,29 @@ pub async fn set_like(
     liker: UserId,
     liked: bool,
 ) -> Result<Option<Likes>, StorageError> {
-    let select = sqlx::query_as::<_, (i64, i64)>("SELECT likes, version FROM photo_photos WHERE id = $1");
-    let as_it_is = query("SELECT", PHOTOS, select.bind(id.sql()).fetch_optional(&mut *conn)).await?;
+    let select = query("SELECT", PHOTOS, "SELECT likes, version FROM photo_photos WHERE id = $1");
+    let as_it_is: Option<(i64, i64)> = select.bind(id.sql()).optional(conn).await?;
     let Some(as_it_is) = as_it_is else { return Ok(None) };
-    let (verb, change) = if liked {
-        (
+    let change = if liked {
+        query(
             "INSERT",
-            sqlx::query("INSERT INTO photo_likes (photo, liker) VALUES ($1, $2) ON CONFLICT DO NOTHING"),
+            LIKES,
+            "INSERT INTO photo_likes (photo, liker) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         )
     } else {
-        ("DELETE", sqlx::query("DELETE FROM photo_likes WHERE photo = $1 AND liker = $2"))
+        query("DELETE", LIKES, "DELETE FROM photo_likes WHERE photo = $1 AND liker = $2")
     };
-    let change = change.bind(id.sql()).bind(liker.sql()).execute(&mut *conn);
-    let changed = query(verb, LIKES, change).await?.rows_affected() == 1;
+    let changed = change.bind(id.sql()).bind(liker.sql()).execute(conn).await? == 1;
     let (count, version) = if changed {
-        let update = sqlx::query_as(
+        let update = query(
+            "UPDATE",
+            PHOTOS,
             "UPDATE photo_photos SET likes = likes + $2, version = version + 1 WHERE id = $1
              RETURNING likes, version",
         )
         .bind(id.sql())
         .bind(if liked { 1_i64 } else { -1 });
-        query("UPDATE", PHOTOS, update.fetch_one(conn)).await?
+        update.one(conn).await?
     } else {
         as_it_is
     };
@@ -219,18 +214,16 @@ pub async fn set_like(
 
 /// Whether an account is known to be deleted.
 pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, StorageError> {
-    let select = sqlx::query("SELECT 1 FROM photo_gone WHERE account = $1").bind(user.sql());
-    Ok(query("SELECT", GONE, select.fetch_optional(conn)).await?.is_some())
+    query("SELECT", GONE, "SELECT 1 FROM photo_gone WHERE account = $1").bind(user.sql()).exists(conn).await
 }
 
 /// Forgets everything a user owned, and remembers that they are gone. The
 /// photos that went, by ascending id.
 pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>, StorageError> {
-    let mark = sqlx::query("INSERT INTO photo_gone (account) VALUES ($1) ON CONFLICT DO NOTHING");
-    query("INSERT", GONE, mark.bind(user.sql()).execute(&mut *conn)).await?;
-    let own =
-        sqlx::query_scalar("SELECT id FROM photo_photos WHERE author = $1 ORDER BY id").bind(user.sql());
-    let own: Vec<i64> = query("SELECT", PHOTOS, own.fetch_all(&mut *conn)).await?;
+    let mark = query("INSERT", GONE, "INSERT INTO photo_gone (account) VALUES ($1) ON CONFLICT DO NOTHING");
+    mark.bind(user.sql()).execute(conn).await?;
+    let own = query("SELECT", PHOTOS, "SELECT id FROM photo_photos WHERE author = $1 ORDER BY id");
+    let own: Vec<i64> = own.bind(user.sql()).all(conn).await?;
     for (verb, table, statement) in [
         (
             "DELETE",
@@ -246,76 +239,64 @@ pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>,
         ),
         ("DELETE", LIKES, "DELETE FROM photo_likes WHERE liker = $1"),
     ] {
-        query(verb, table, sqlx::query(statement).bind(user.sql()).execute(&mut *conn)).await?;
+        query(verb, table, statement).bind(user.sql()).execute(conn).await?;
     }
     Ok(own.into_iter().map(PhotoId::from_sql).collect())
 }
-
-/// Rows in one INSERT: 13 columns each, far below SQLite's 32,766 parameters.
-const ROWS: usize = 500;
 
 /// Fills the tables with the photos of a history, by ascending id.
 pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
     let mut photos: Vec<&PastPhoto> = history.photos.iter().collect();
     photos.sort_unstable_by_key(|past| past.photo.id);
-    for rows in photos.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new(
-            "INSERT INTO photo_photos
-                 (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type) ",
-        );
-        insert.push_values(rows, |mut row, past| {
-            let photo = &past.photo;
-            row.push_bind(photo.id.sql())
-                .push_bind(photo.author.sql())
-                .push_bind(&photo.caption)
-                .push_bind(photo.tags.join(","))
-                .push_bind(i64::from(photo.width))
-                .push_bind(i64::from(photo.height))
-                .push_bind(photo.bytes.cast_signed())
-                .push_bind(photo.likes.cast_signed())
-                .push_bind(photo.posted_us)
-                .push_bind(1_i64)
-                .push_bind(&past.original)
-                .push_bind(&past.thumbnail)
-                .push_bind(&past.media_type);
-        });
-        query("INSERT", PHOTOS, insert.build().execute(tx.conn())).await?;
-    }
-    Ok(())
+    let insert = query(
+        "INSERT",
+        PHOTOS,
+        "INSERT INTO photo_photos
+             (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
+    );
+    let rows = photos.iter().map(|past| {
+        let photo = &past.photo;
+        [
+            photo.id.sql().into(),
+            photo.author.sql().into(),
+            (&photo.caption).into(),
+            photo.tags.join(",").into(),
+            i64::from(photo.width).into(),
+            i64::from(photo.height).into(),
+            photo.bytes.cast_signed().into(),
+            photo.likes.cast_signed().into(),
+            photo.posted_us.into(),
+            (&past.original).into(),
+            (&past.thumbnail).into(),
+            (&past.media_type).into(),
+        ]
+    });
+    insert.execute_each(tx.conn(), rows).await.map(drop)
 }
 
 /// What is kept, as one number. Left out are the time of posting, and the
 /// version, which counts how often a like came and went on the way.
 pub async fn digest(db: &Database) -> Result<u64, StorageError> {
+    type Kept = (i64, i64, String, String, i64, i64, i64, i64, String, String, String);
     let mut read = db.read().await?;
-    let mut digest = Digest::default();
-    query("SELECT", PHOTOS, async {
-        type Kept = (i64, i64, String, String, i64, i64, i64, i64, String, String, String);
-        let mut rows = sqlx::query_as::<_, Kept>(
-            "SELECT id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type
-             FROM photo_photos",
-        )
-        .fetch(&mut *read);
-        while let Some(row) = rows.try_next().await? {
-            let (id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type) =
-                row;
-            let numbers = [id, author, width, height, bytes, likes].map(i64::to_le_bytes);
-            let texts = [caption, tags, original, thumbnail, media_type];
-            let fields =
-                numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes()));
-            digest.row(PHOTOS, &fields.collect::<Vec<_>>());
-        }
-        Ok(())
-    })
-    .await?;
-    query("SELECT", LIKES, async {
-        let mut rows =
-            sqlx::query_as::<_, (i64, i64)>("SELECT photo, liker FROM photo_likes").fetch(&mut *read);
-        while let Some((photo, liker)) = rows.try_next().await? {
-            digest.row(LIKES, &[&photo.to_le_bytes(), &liker.to_le_bytes()]);
-        }
-        Ok(())
-    })
-    .await?;
-    Ok(digest.value())
+    let photos = query(
+        "SELECT",
+        PHOTOS,
+        "SELECT id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type
+         FROM photo_photos",
+    );
+    let add_photo = |digest: &mut Digest, row: Kept| {
+        let (id, author, caption, tags, width, height, bytes, likes, original, thumbnail, media_type) = row;
+        let numbers = [id, author, width, height, bytes, likes].map(i64::to_le_bytes);
+        let texts = [caption, tags, original, thumbnail, media_type];
+        let fields = numbers.iter().map(<[u8; 8]>::as_slice).chain(texts.iter().map(|text| text.as_bytes()));
+        digest.row(PHOTOS, &fields.collect::<Vec<_>>());
+    };
+    let digest = photos.fold(&mut read, Digest::default(), add_photo).await?;
+    let add_like = |digest: &mut Digest, (photo, liker): (i64, i64)| {
+        digest.row(LIKES, &[&photo.to_le_bytes(), &liker.to_le_bytes()]);
+    };
+    let likes = query("SELECT", LIKES, "SELECT photo, liker FROM photo_likes");
+    Ok(likes.fold(&mut read, digest, add_like).await?.value())
 }

@@ -2,11 +2,9 @@
 
 use component::Digest;
 use component::service_context::Settings;
-use futures_util::TryStreamExt;
 use history::History;
 use profile_api::{Profile, UserId};
-use sqlx::QueryBuilder;
-use storage::{Connection, Database, Engine, Migration, StorageError, Tx, query};
+use storage::{Connection, Database, Migration, StorageError, Tx, query};
 
 use crate::passwords;
 
@@ -27,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 const ACCOUNTS: &str = "profile_accounts";
+const RETIRED: &str = "profile_retired";
 
 /// `id, handle, name, bio, version`.
 type Row = (i64, String, String, String, i64);
@@ -37,7 +36,9 @@ fn profile((id, handle, name, bio, version): Row) -> Profile {
 
 /// Adds an account; `false` when its handle is or was taken.
 pub async fn insert(conn: &mut Connection, new: &Profile, password: &str) -> Result<bool, StorageError> {
-    let insert = sqlx::query(
+    let insert = query(
+        "INSERT",
+        ACCOUNTS,
         "INSERT INTO profile_accounts (id, handle, name, bio, password, version)
          SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM profile_retired WHERE id = $1)
          ON CONFLICT DO NOTHING",
@@ -48,23 +49,14 @@ pub async fn insert(conn: &mut Connection, new: &Profile, password: &str) -> Res
     .bind(&new.bio)
     .bind(password)
     .bind(new.version.cast_signed());
-    Ok(query("INSERT", ACCOUNTS, insert.execute(conn)).await?.rows_affected() == 1)
+    Ok(insert.execute(conn).await? == 1)
 }
 
 /// The accounts of these ids that exist, in no particular order.
 pub async fn by_ids(conn: &mut Connection, ids: &[UserId]) -> Result<Vec<Profile>, StorageError> {
-    let Some(&last) = ids.last() else { return Ok(Vec::new()) };
-    let mut select = QueryBuilder::<Engine>::new(
-        "SELECT id, handle, name, bio, version FROM profile_accounts WHERE id IN (",
-    );
-    // Padded to a power of two: eight statements serve every length up to 128 and stay prepared.
-    let padded = ids.iter().copied().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
-    let mut list = select.separated(", ");
-    for id in padded {
-        list.push_bind(id.sql());
-    }
-    select.push(")");
-    let rows: Vec<Row> = query("SELECT", ACCOUNTS, select.build_query_as().fetch_all(conn)).await?;
+    let select =
+        query("SELECT", ACCOUNTS, "SELECT id, handle, name, bio, version FROM profile_accounts WHERE id IN ");
+    let rows: Vec<Row> = select.push_list(ids.iter().map(|id| id.sql())).all(conn).await?;
     Ok(rows.into_iter().map(profile).collect())
 }
 
@@ -73,11 +65,13 @@ pub async fn by_handle(
     conn: &mut Connection,
     handle: &str,
 ) -> Result<Option<(Profile, String)>, StorageError> {
-    let select = sqlx::query_as::<_, (i64, String, String, String, i64, String)>(
+    let select = query(
+        "SELECT",
+        ACCOUNTS,
         "SELECT id, handle, name, bio, version, password FROM profile_accounts WHERE handle = $1",
     )
     .bind(handle);
-    let row = query("SELECT", ACCOUNTS, select.fetch_optional(conn)).await?;
+    let row: Option<(i64, String, String, String, i64, String)> = select.optional(conn).await?;
     Ok(row.map(|(id, handle, name, bio, version, password)| {
         (profile((id, handle, name, bio, version)), password)
     }))
@@ -85,8 +79,8 @@ pub async fn by_handle(
 
 /// The hash of an account's password.
 pub async fn password(conn: &mut Connection, id: UserId) -> Result<Option<String>, StorageError> {
-    let select = sqlx::query_scalar("SELECT password FROM profile_accounts WHERE id = $1").bind(id.sql());
-    query("SELECT", ACCOUNTS, select.fetch_optional(conn)).await
+    let select = query("SELECT", ACCOUNTS, "SELECT password FROM profile_accounts WHERE id = $1");
+    select.bind(id.sql()).optional(conn).await
 }
 
 /// Changes what is given; the account as it is then, if it exists.
@@ -96,7 +90,9 @@ pub async fn edit(
     name: Option<&str>,
     bio: Option<&str>,
 ) -> Result<Option<Profile>, StorageError> {
-    let update = sqlx::query_as::<_, Row>(
+    let update = query(
+        "UPDATE",
+        ACCOUNTS,
         "UPDATE profile_accounts
          SET name = COALESCE($2, name), bio = COALESCE($3, bio), version = version + 1
          WHERE id = $1
@@ -105,22 +101,19 @@ pub async fn edit(
     .bind(id.sql())
     .bind(name)
     .bind(bio);
-    Ok(query("UPDATE", ACCOUNTS, update.fetch_optional(conn)).await?.map(profile))
+    Ok(update.optional(conn).await?.map(profile))
 }
 
 /// Removes an account and retires its id; `false` when there is none.
 pub async fn retire(conn: &mut Connection, id: UserId) -> Result<bool, StorageError> {
-    let delete = sqlx::query("DELETE FROM profile_accounts WHERE id = $1").bind(id.sql());
-    if query("DELETE", ACCOUNTS, delete.execute(&mut *conn)).await?.rows_affected() == 0 {
+    let delete = query("DELETE", ACCOUNTS, "DELETE FROM profile_accounts WHERE id = $1");
+    if delete.bind(id.sql()).execute(conn).await? == 0 {
         return Ok(false);
     }
-    let insert = sqlx::query("INSERT INTO profile_retired (id) VALUES ($1)").bind(id.sql());
-    query("INSERT", "profile_retired", insert.execute(conn)).await?;
+    let insert = query("INSERT", RETIRED, "INSERT INTO profile_retired (id) VALUES ($1)");
+    insert.bind(id.sql()).execute(conn).await?;
     Ok(true)
 }
-
-/// Rows in one INSERT: 6 columns each, far below SQLite's 32,766 parameters.
-const ROWS: usize = 1_000;
 
 /// Fills the tables with the accounts of a history, by ascending id. They share
 /// one password, so it is hashed once.
@@ -132,48 +125,38 @@ pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
     let kib = Settings::default().argon2_kib;
     let hash = runtime::blocking(move || passwords::hash_now(&seeded, kib))
         .await
-        .map_err(|refusal| StorageError::Other(sqlx::Error::Encode(refusal.into())))?;
+        .map_err(|refusal| StorageError::Other(refusal.into()))?;
     let mut profiles: Vec<&Profile> = history.profiles.iter().collect();
     profiles.sort_unstable_by_key(|profile| profile.id);
-    for rows in profiles.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Engine>::new(
-            "INSERT INTO profile_accounts (id, handle, name, bio, password, version) ",
-        );
-        insert.push_values(rows, |mut row, profile| {
-            row.push_bind(profile.id.sql())
-                .push_bind(&profile.handle)
-                .push_bind(&profile.name)
-                .push_bind(&profile.bio)
-                .push_bind(&hash)
-                .push_bind(profile.version.cast_signed());
-        });
-        query("INSERT", ACCOUNTS, insert.build().execute(tx.conn())).await?;
-    }
-    Ok(())
+    let rows = profiles.iter().map(|profile| {
+        [
+            profile.id.sql().into(),
+            (&profile.handle).into(),
+            (&profile.name).into(),
+            (&profile.bio).into(),
+            (&hash).into(),
+            profile.version.cast_signed().into(),
+        ]
+    });
+    let insert = query(
+        "INSERT",
+        ACCOUNTS,
+        "INSERT INTO profile_accounts (id, handle, name, bio, password, version) VALUES ($1, $2, $3, $4, $5, $6)",
+    );
+    insert.execute_each(tx.conn(), rows).await.map(drop)
 }
 
 /// What is kept, as one number. Password hashes have random salts and stay out.
 pub async fn digest(db: &Database) -> Result<u64, StorageError> {
     let mut read = db.read().await?;
-    let mut digest = Digest::default();
-    query("SELECT", ACCOUNTS, async {
-        let mut rows =
-            sqlx::query_as::<_, Row>("SELECT id, handle, name, bio, version FROM profile_accounts")
-                .fetch(&mut *read);
-        while let Some((id, handle, name, bio, version)) = rows.try_next().await? {
+    let accounts = query("SELECT", ACCOUNTS, "SELECT id, handle, name, bio, version FROM profile_accounts");
+    let digest =
+        accounts.fold(&mut read, Digest::default(), |digest, (id, handle, name, bio, version): Row| {
             let (id, version) = (id.to_le_bytes(), version.to_le_bytes());
             digest.row(ACCOUNTS, &[&id, handle.as_bytes(), name.as_bytes(), bio.as_bytes(), &version]);
-        }
-        Ok(())
-    })
-    .await?;
-    query("SELECT", "profile_retired", async {
-        let mut ids = sqlx::query_scalar::<_, i64>("SELECT id FROM profile_retired").fetch(&mut *read);
-        while let Some(id) = ids.try_next().await? {
-            digest.row("profile_retired", &[&id.to_le_bytes()]);
-        }
-        Ok(())
-    })
-    .await?;
-    Ok(digest.value())
+        });
+    let digest = digest.await?;
+    let retired = query("SELECT", RETIRED, "SELECT id FROM profile_retired");
+    let add = |digest: &mut Digest, id: i64| digest.row(RETIRED, &[&id.to_le_bytes()]);
+    Ok(retired.fold(&mut read, digest, add).await?.value())
 }

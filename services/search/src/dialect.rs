@@ -75,7 +75,9 @@ pub async fn find_photos(
     range: PageRange,
 ) -> Result<Vec<PhotoHit>, StorageError> {
     // Ranked before joined: only the rows of the page are fetched.
-    let select = sqlx::query_as::<_, (i64, i64, String)>(
+    let select = query(
+        "SELECT",
+        PHOTOS,
         "SELECT p.id, p.author, p.caption
          FROM (SELECT rowid AS id, rank AS score FROM search_photos_text
                WHERE search_photos_text MATCH $1 ORDER BY rank, rowid LIMIT $2 OFFSET $3) hit
@@ -85,7 +87,7 @@ pub async fn find_photos(
     .bind(&terms.0)
     .bind(i64::from(range.limit))
     .bind(i64::from(range.offset));
-    let rows = query("SELECT", PHOTOS, select.fetch_all(conn)).await?;
+    let rows: Vec<(i64, i64, String)> = select.all(conn).await?;
     let hit = |(id, author, caption)| PhotoHit {
         id: photo_api::PhotoId::from_sql(id),
         author: profile_api::UserId::from_sql(author),
@@ -100,7 +102,9 @@ pub async fn find_people(
     terms: &Terms,
     range: PageRange,
 ) -> Result<Vec<PersonHit>, StorageError> {
-    let select = sqlx::query_as::<_, (i64, String, String)>(
+    let select = query(
+        "SELECT",
+        PEOPLE,
         "SELECT p.id, p.handle, p.name
          FROM (SELECT rowid AS id, rank AS score FROM search_people_text
                WHERE search_people_text MATCH $1 ORDER BY rank, rowid LIMIT $2 OFFSET $3) hit
@@ -110,7 +114,7 @@ pub async fn find_people(
     .bind(&terms.0)
     .bind(i64::from(range.limit))
     .bind(i64::from(range.offset));
-    let rows = query("SELECT", PEOPLE, select.fetch_all(conn)).await?;
+    let rows: Vec<(i64, String, String)> = select.all(conn).await?;
     let hit = |(id, handle, name)| PersonHit { id: profile_api::UserId::from_sql(id), handle, name };
     Ok(rows.into_iter().map(hit).collect())
 }
@@ -122,12 +126,12 @@ pub async fn put_person(
     handle: &str,
     name: &str,
 ) -> Result<(), StorageError> {
-    let replace =
-        sqlx::query("INSERT OR REPLACE INTO search_people_text (rowid, handle, name) VALUES ($1, $2, $3)")
-            .bind(id)
-            .bind(handle)
-            .bind(name);
-    query("INSERT", PEOPLE, replace.execute(conn)).await.map(drop)
+    let replace = query(
+        "INSERT",
+        PEOPLE,
+        "INSERT OR REPLACE INTO search_people_text (rowid, handle, name) VALUES ($1, $2, $3)",
+    );
+    replace.bind(id).bind(handle).bind(name).execute(conn).await.map(drop)
 }
 
 /// Indexes a photo.
@@ -137,45 +141,48 @@ pub async fn put_photo(
     caption: &str,
     tags: &str,
 ) -> Result<(), StorageError> {
-    let insert = sqlx::query("INSERT INTO search_photos_text (rowid, caption, tags) VALUES ($1, $2, $3)")
-        .bind(id)
-        .bind(caption)
-        .bind(tags);
-    query("INSERT", PHOTOS, insert.execute(conn)).await.map(drop)
+    let insert =
+        query("INSERT", PHOTOS, "INSERT INTO search_photos_text (rowid, caption, tags) VALUES ($1, $2, $3)");
+    insert.bind(id).bind(caption).bind(tags).execute(conn).await.map(drop)
 }
 
 /// Takes a person out of the index.
 pub async fn remove_person(conn: &mut Connection, id: i64) -> Result<(), StorageError> {
-    let delete = sqlx::query("DELETE FROM search_people_text WHERE rowid = $1").bind(id);
-    query("DELETE", PEOPLE, delete.execute(conn)).await.map(drop)
+    let delete = query("DELETE", PEOPLE, "DELETE FROM search_people_text WHERE rowid = $1");
+    delete.bind(id).execute(conn).await.map(drop)
 }
 
 /// Takes a photo out of the index.
 pub async fn remove_photo(conn: &mut Connection, id: i64) -> Result<(), StorageError> {
-    let delete = sqlx::query("DELETE FROM search_photos_text WHERE rowid = $1").bind(id);
-    query("DELETE", PHOTOS, delete.execute(conn)).await.map(drop)
+    let delete = query("DELETE", PHOTOS, "DELETE FROM search_photos_text WHERE rowid = $1");
+    delete.bind(id).execute(conn).await.map(drop)
 }
 
 /// Takes an author's photos out of the index, while their rows are still there.
 pub async fn remove_photos_of(conn: &mut Connection, author: i64) -> Result<(), StorageError> {
-    let delete = sqlx::query(
+    let delete = query(
+        "DELETE",
+        PHOTOS,
         "DELETE FROM search_photos_text WHERE rowid IN (SELECT id FROM search_photos WHERE author = $1)",
-    )
-    .bind(author);
-    query("DELETE", PHOTOS, delete.execute(conn)).await.map(drop)
+    );
+    delete.bind(author).execute(conn).await.map(drop)
 }
 
 /// Indexes all rows at once, by ascending id: FTS5 writes a segment whenever
 /// the next id is smaller than the last.
 pub async fn index_rows(conn: &mut Connection) -> Result<(), StorageError> {
-    let people = sqlx::query(
+    let people = query(
+        "INSERT",
+        PEOPLE,
         "INSERT INTO search_people_text (rowid, handle, name) SELECT id, handle, name FROM search_people ORDER BY id",
     );
-    query("INSERT", PEOPLE, people.execute(&mut *conn)).await?;
-    let photos = sqlx::query(
+    people.execute(conn).await?;
+    let photos = query(
+        "INSERT",
+        PHOTOS,
         "INSERT INTO search_photos_text (rowid, caption, tags) SELECT id, caption, tags FROM search_photos ORDER BY id",
     );
-    query("INSERT", PHOTOS, photos.execute(conn)).await.map(drop)
+    photos.execute(conn).await.map(drop)
 }
 
 #[cfg(test)]

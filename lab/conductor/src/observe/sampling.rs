@@ -195,7 +195,6 @@ impl Sampler {
         Proc {
             pid,
             cpu_ns: usage.cpu_ns,
-            cpu_db_ns: usage.cpu_db_ns,
             cpu_telemetry_ns: usage.cpu_telemetry_ns,
             cpu_workers_ns: usage.cpu_workers_ns,
             cpu_timer_ns: usage.cpu_timer_ns,

@@ -49,8 +49,7 @@ impl ArmTotals {
             totals.cpu_total_ns += usage.cpu_ns;
             workers_ns += usage.cpu_workers_ns;
             timer_ns += usage.cpu_timer_ns;
-            // The database and the exporter work on threads of their own, which no poll sees.
-            *totals.cpu_parts_ns.entry("database".into()).or_default() += usage.cpu_db_ns;
+            // The exporter works on a thread of its own, which no poll sees.
             *totals.cpu_parts_ns.entry("telemetry".into()).or_default() += usage.cpu_telemetry_ns;
         }
         totals.cpu_parts_ns.insert("waking".into(), workers_ns.saturating_sub(in_tasks));
@@ -89,14 +88,14 @@ mod tests {
         let usage = ProcessUsage {
             cpu_ns: 9_000_000_000,
             cpu_workers_ns: 5_000_000_000,
-            cpu_db_ns: 4_000_000_000,
+            cpu_telemetry_ns: 4_000_000_000,
             cpu_timer_ns: 500_000_000,
             ..ProcessUsage::default()
         };
         let totals = ArmTotals::sum(&[metrics], &[usage]);
-        // 5 s of workers, of which 3 s in tasks; the database's 4 s are not the workers'.
+        // 5 s of workers, of which 3 s in tasks; the exporter's 4 s are not the workers'.
         assert_eq!(totals.cpu_parts_ns["waking"], 2_000_000_000);
-        assert_eq!(totals.cpu_parts_ns["database"], 4_000_000_000);
+        assert_eq!(totals.cpu_parts_ns["telemetry"], 4_000_000_000);
         assert_eq!(totals.cpu_parts_ns["injected"], 500_000_000);
         assert_eq!(totals.cpu_total_ns, 9_000_000_000);
     }

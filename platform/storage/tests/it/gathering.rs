@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::{CallContext, Pending, Refusal, RefusalKind};
 use storage::subscriber::MAX_GATHERINGS;
-use storage::{Bus, Database, Effect, GatheringSubscriber, OutboundTopics, Tx};
+use storage::{Bus, Database, Effect, GatheringSubscriber, OutboundTopics, Tx, query};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -37,12 +37,12 @@ impl Cautious {
 }
 
 async fn changes(tx: &mut Tx) -> i64 {
-    sqlx::query_scalar("SELECT COUNT(*) FROM changed").fetch_one(tx.conn()).await.expect("readable")
+    query("SELECT", "changed", "SELECT COUNT(*) FROM changed").one(tx.conn()).await.expect("readable")
 }
 
 async fn hear(tx: &mut Tx, number: u64) {
-    let insert = sqlx::query("INSERT INTO heard (number) VALUES ($1)").bind(number.cast_signed());
-    insert.execute(tx.conn()).await.expect("a row");
+    let insert = query("INSERT", "heard", "INSERT INTO heard (number) VALUES ($1)");
+    insert.bind(number.cast_signed()).execute(tx.conn()).await.expect("a row");
 }
 
 impl GatheringSubscriber<Posted> for Cautious {
@@ -60,7 +60,7 @@ impl GatheringSubscriber<Posted> for Cautious {
                 self.interruptions.store(left - 1, Ordering::SeqCst);
                 // Another writer gets its turn: none is held here.
                 let mut tx = self.db.write().await?;
-                let insert = sqlx::query("INSERT INTO changed (number) VALUES (1)");
+                let insert = query("INSERT", "changed", "INSERT INTO changed (number) VALUES (1)");
                 insert.execute(tx.conn()).await.expect("a row");
                 tx.commit().await?;
             }

@@ -9,6 +9,7 @@ use runtime::Tasks;
 use serde::{Deserialize, Serialize};
 use storage::{
     Bus, Consumer, Database, Effect, GatheringSubscriber, Migration, Options, OutboundTopics, Source, Tx,
+    query,
 };
 use tempfile::TempDir;
 
@@ -84,8 +85,8 @@ pub async fn publish(db: &Database, bus: &Bus, number: u64) -> Result<(), Refusa
 }
 
 pub async fn say(tx: &mut Tx, number: u64) {
-    let insert = sqlx::query("INSERT INTO written (number) VALUES ($1)").bind(number.cast_signed());
-    insert.execute(tx.conn()).await.expect("a row");
+    let insert = query("INSERT", "written", "INSERT INTO written (number) VALUES ($1)");
+    insert.bind(number.cast_signed()).execute(tx.conn()).await.expect("a row");
 }
 
 /// Writes down what it gets. A withdrawal is written down as a negative number.
@@ -107,8 +108,8 @@ impl Ledger {
         if self.hates.is_some_and(|hated| hated.cast_signed() == number) {
             return Err(Refusal::bad_request("hated", format!("{number} is not for me")));
         }
-        let insert = sqlx::query("INSERT INTO heard (number) VALUES ($1)").bind(number);
-        insert.execute(tx.conn()).await.expect("a row");
+        let insert = query("INSERT", "heard", "INSERT INTO heard (number) VALUES ($1)");
+        insert.bind(number).execute(tx.conn()).await.expect("a row");
         Ok(())
     }
 
@@ -206,7 +207,7 @@ fn start(db: &Database, bus: &Bus, source: Arc<dyn Source>, topics: Vec<&'static
 /// One column of numbers.
 pub async fn numbers(db: &Database, select: &'static str) -> Vec<i64> {
     let mut read = db.read().await.expect("a reader");
-    sqlx::query_scalar(select).fetch_all(&mut *read).await.expect("readable")
+    query("SELECT", "test", select).all(&mut read).await.expect("readable")
 }
 
 /// What was applied, in that order.

@@ -5,4 +5,5 @@ mod gathering;
 mod ground;
 mod kill;
 mod outbox;
+mod statements;
 mod writes;

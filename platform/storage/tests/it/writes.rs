@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::{ComponentName, Refusal, RefusalKind};
 use storage::blob_reader::CHUNK_BYTES;
-use storage::{Blobs, Migration, idempotency, snapshot};
+use storage::{Blobs, Migration, idempotency, query, snapshot};
 use tempfile::TempDir;
 
 use crate::ground::*;
@@ -19,8 +19,8 @@ async fn writers_take_turns_and_lose_nothing() {
         let db = db.clone();
         writers.spawn(async move {
             let mut tx = db.write().await.expect("the turn comes");
-            let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM written");
-            let last: i64 = last.fetch_one(tx.conn()).await.expect("readable");
+            let last = query("SELECT", "written", "SELECT COALESCE(MAX(number), 0) FROM written");
+            let last: i64 = last.one(tx.conn()).await.expect("readable");
             say(&mut tx, last.cast_unsigned() + 1).await;
             tx.commit().await.expect("commits");
         });

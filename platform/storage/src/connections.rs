@@ -1,0 +1,131 @@
+//! The connections of a database: one that writes, a few that read, each lent to one user at a time.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::StorageError;
+use crate::engine::Connection;
+
+/// Wait for a connection before giving up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of one kind that are lent out, at most so many at a time.
+pub(crate) struct Connections {
+    path: PathBuf,
+    open: Box<dyn Fn(&Path) -> Result<Connection, StorageError> + Send + Sync>,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    most: u32,
+}
+
+impl Connections {
+    /// None of them is opened yet.
+    pub fn new(
+        path: &Path,
+        most: u32,
+        open: impl Fn(&Path) -> Result<Connection, StorageError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            open: Box::new(open),
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(most as usize)),
+            most,
+        })
+    }
+
+    /// How many there are at most.
+    pub const fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// One of them, when it is this caller's turn. First come, first served.
+    ///
+    /// # Errors
+    /// When none gets free in time, or all were closed.
+    pub async fn lend(self: &Arc<Self>, is_patient: bool) -> Result<Lent, StorageError> {
+        let permit = match self.permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait(is_patient).await?,
+        };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let all = self.clone();
+                runtime::blocking(move || (all.open)(&all.path)).await?
+            }
+        };
+        Ok(Lent { connection: Some(connection), all: self.clone(), _permit: permit })
+    }
+
+    async fn wait(&self, is_patient: bool) -> Result<OwnedSemaphorePermit, StorageError> {
+        let turn = self.permits.clone().acquire_owned();
+        let turn =
+            if is_patient { Ok(turn.await) } else { tokio::time::timeout(ACQUIRE_TIMEOUT, turn).await };
+        let closed = |_| StorageError::Other("the database is closed".into());
+        turn.map_err(|_| StorageError::Busy("no connection got free".into()))?.map_err(closed)
+    }
+
+    /// Closes all, when none is lent any more; there are none afterwards.
+    pub async fn close(&self) {
+        // Closed before, it gives none.
+        if let Ok(all) = self.permits.acquire_many(self.most).await {
+            self.permits.close();
+            drop(all);
+        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A connection on loan. Its fields end in this order: it is back before another may have it.
+pub(crate) struct Lent {
+    connection: Option<Connection>,
+    all: Arc<Connections>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Deref for Lent {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("until it is dropped")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("until it is dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        connection.roll_back();
+        if connection.is_whole() {
+            self.all.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// A reading connection on loan.
+pub struct ReadConnection(pub(crate) Lent);
+
+impl Deref for ReadConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for ReadConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
