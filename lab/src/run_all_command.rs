@@ -237,14 +237,27 @@ fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
             let why = if check.reason.is_empty() { "" } else { &check.reason };
             writeln!(out, "{:width$}    {}: {value} {why}", "", check.text)?;
         }
-        for lint in &one.lints {
-            writeln!(out, "{:width$}    {}, {}: {}", "", lint.word(), lint.name, lint.text)?;
+        for (lint, more) in once_each(&one.lints) {
+            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+            writeln!(out, "{:width$}    {}, {}: {}{more}", "", lint.word(), lint.name, lint.text)?;
         }
         if let Some(error) = &one.error {
             writeln!(out, "{:width$}    {error}", "")?;
         }
     }
     Ok(())
+}
+
+/// The first lint of each name, and how many more there are of it: a run of 52 arms may have one for each.
+fn once_each(lints: &[Lint]) -> Vec<(&Lint, usize)> {
+    let mut once: Vec<(&Lint, usize)> = Vec::new();
+    for lint in lints {
+        match once.iter_mut().find(|(first, _)| first.name == lint.name) {
+            Some((_, more)) => *more += 1,
+            None => once.push((lint, 0)),
+        }
+    }
+    once
 }
 
 fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> {
@@ -291,6 +304,18 @@ mod tests {
         let both = time_left(&scenarios, Some(6));
         assert!(both.ends_with(" min left"), "twelve starts of each: {both}");
         assert_eq!(time_left(&[], None), "about 0 s left");
+    }
+
+    #[test]
+    fn a_lint_of_many_arms_takes_one_line() {
+        let lint = |name: &str, arm: &str| Lint {
+            name: name.into(),
+            verdict: Verdict::Invalid,
+            text: format!("{arm}: nothing was offered"),
+        };
+        let lints =
+            [lint("no_samples", "A"), lint("pace", "A"), lint("no_samples", "B"), lint("no_samples", "C")];
+        assert_eq!(once_each(&lints), [(&lints[0], 2), (&lints[1], 0)]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Page<'_> {
                 .map(|arm| {
                     let title = format!("{} {}", arm.letter, arm.name);
                     match same.iter().find(|trace| trace.arm == arm.letter) {
-                        Some(trace) => figure(&title, trace, longest),
+                        Some(trace) => figure(run, &title, trace, longest),
                         None => format!(
                             "<figure><figcaption>{}: no trace of this request was kept.</figcaption></figure>",
                             escaped(&title)
@@ -215,7 +215,7 @@ fn is_same_request(one: &Trace, other: &Trace) -> bool {
     (one.round, one.request, &one.journey) == (other.round, other.request, &other.journey)
 }
 
-fn figure(title: &str, trace: &Trace, longest: u64) -> String {
+fn figure(run: &Run, title: &str, trace: &Trace, longest: u64) -> String {
     let mut notes = Vec::new();
     if trace.user_latency > trace.length() {
         notes.push(format!("sent {} after it was due", time((trace.user_latency - trace.length()) as f64)));
@@ -227,12 +227,16 @@ fn figure(title: &str, trace: &Trace, longest: u64) -> String {
         notes.push(format!("{} operations whose callers' spans never came", trace.orphans));
     }
     let notes = if notes.is_empty() { String::new() } else { format!("; {}", notes.join("; ")) };
+    let id = escaped(&trace.trace_id);
+    let id = match run.jaeger_address(trace) {
+        Ok(address) => format!("<a href=\"{}\" title=\"in Jaeger\">{id}</a>", escaped(&address)),
+        Err(_) => id,
+    };
     format!(
-        "<figure>{}<figcaption>{}{}. Trace {}.</figcaption></figure>",
+        "<figure>{}<figcaption>{}{}. Trace {id}.</figcaption></figure>",
         waterfall::draw(title, trace, longest),
         escaped(&waterfall::description(trace)),
         escaped(&notes),
-        escaped(&trace.trace_id)
     )
 }
 

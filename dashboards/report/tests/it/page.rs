@@ -75,6 +75,20 @@ fn a_page_needs_nothing_from_outside() {
 }
 
 #[test]
+fn a_trace_leads_to_jaeger_where_its_spans_were_sent_on() {
+    let mut lines = lines();
+    for line in &mut lines {
+        match &mut line.entry {
+            record::Entry::Header(header) => header.collector = Some("127.0.0.1:4317".into()),
+            record::Entry::End(end) => end.tracing.forwarded = 40,
+            _ => {}
+        }
+    }
+    let link = format!("<a href=\"http://127.0.0.1:16686/trace/{:032x}\"", u32::from('B'));
+    assert!(page::page(&reported(&lines)).contains(&link), "{link}");
+}
+
+#[test]
 fn a_long_run_of_many_arms_stays_below_its_limit() {
     let size = |seconds, arms| page::page(&reported(&crate::fixture::long(seconds, arms))).len();
     let (usual, largest) = (size(120, 2), size(400, 8));
