@@ -39,7 +39,7 @@ fn score<'a>(lines: &'a [Line], id: &str) -> &'a Score {
     scores.into_iter().find(|score| score.id == id).unwrap_or_else(|| panic!("no row `{id}`"))
 }
 
-fn tracing(lines: &[Line]) -> record::Tracing {
+pub fn tracing(lines: &[Line]) -> record::Tracing {
     let end = lines.iter().rev().find_map(|line| match &line.entry {
         Entry::End(end) => Some(end.tracing),
         _ => None,
@@ -147,7 +147,7 @@ fn logged(lines: &[Line]) -> impl Iterator<Item = &str> {
 }
 
 /// A run whose user has a collector at `endpoint`.
-fn exported(cleave: &Cleave, scenario: &str, endpoint: &str) -> (Value, Vec<Line>) {
+pub fn exported(cleave: &Cleave, scenario: &str, endpoint: &str) -> (Value, Vec<Line>) {
     let mut command = cleave.command(&["run", scenario, "--output", "json"]);
     let output = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("the program starts");
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");

@@ -12,6 +12,7 @@ mod determinism;
 mod faults;
 mod finished_runs;
 mod http;
+mod jaeger;
 mod kernel;
 mod load;
 mod places;
