@@ -276,6 +276,10 @@ fn names_are_those_of_the_lists(prometheus: &Prometheus) {
         let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
         let is_known = known.contains(&name) || base.is_some_and(|base| known.contains(&base));
         assert!(is_known || foreign(name), "{name} is on no list");
+        assert!(
+            telemetry::names::has_namespace(name) || foreign(name),
+            "{name} may be another program's as well"
+        );
     }
     let all = prometheus.client.get("/api/v1/labels").json();
     // Prometheus's own.
