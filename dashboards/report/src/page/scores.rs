@@ -8,6 +8,7 @@ use model::outcome::samples_of;
 use model::score_rows::with_parts;
 use model::{Run, sweep};
 use record::{Contrast, Finding, Measured, Score};
+use scorecard::figure::figure;
 use scorecard::glossary;
 
 use super::{Column, Page, cells, mark, named, number, text};
@@ -247,7 +248,7 @@ impl Page<'_> {
                 let name = escaped(&self.lanes[lane].name);
                 self.write(format_args!(
                     "<tr data-w=\"{tab}\"><th scope=\"row\" class=\"arm\">{name}</th>{}{}<td>{}</td></tr>",
-                    value_cell(&measured, &score.unit),
+                    value_cell(&figure(self.lanes[lane].run, score, *letter), &measured, &score.unit),
                     contrast_cell(score, *letter),
                     count(Some(measured.n as f64))
                 ));
@@ -255,8 +256,9 @@ impl Page<'_> {
             return;
         }
         let mut row = format!("<tr {attributes}><th scope=\"row\"{label}</th>");
-        for letter in &letters {
-            row += &value_cell(&measured(*letter), &score.unit);
+        for lane in &self.lanes {
+            let text = figure(lane.run, score, lane.letter);
+            row += &value_cell(&text, &measured(lane.letter), &score.unit);
         }
         for letter in letters.iter().skip(1) {
             row += &contrast_cell(score, *letter);
@@ -283,8 +285,8 @@ impl Page<'_> {
     }
 }
 
-/// A figure; its interval is shown at the pointer.
-pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
+/// A figure in words; its interval is shown at the pointer.
+pub(super) fn value_cell(figure: &str, measured: &Measured, unit: &str) -> String {
     let title = if measured.value.is_none() && measured.interval.is_none() {
         String::new()
     } else {
@@ -292,7 +294,7 @@ pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
             format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
         format!(" title=\"{}\"", escaped(&text))
     };
-    format!("<td{title}>{}</td>", escaped(&format::measured(measured, unit)))
+    format!("<td{title}>{}</td>", escaped(figure))
 }
 
 /// An arm against the base arm, and what is concluded.

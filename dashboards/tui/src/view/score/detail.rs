@@ -4,6 +4,7 @@ use model::format;
 use model::limit::value_and_limit;
 use ratatui::layout::Rect;
 use record::{Better, Check, Contrast, ExpectationPlan, Score};
+use scorecard::figure::figure;
 use scorecard::glossary;
 
 use super::super::frame::{framed, titled};
@@ -69,7 +70,7 @@ fn score_lines(state: &State, score: &Score) -> Lines {
         let name = state.run.arm(*letter).map_or("", |arm| arm.name.as_str());
         let text = format!(
             "{letter} {name}: {}  n {}  {}",
-            format::measured(of, &score.unit),
+            figure(&state.run, score, *letter),
             count(Some(of.n as f64)),
             format::interval_words(of, &score.unit)
         );
