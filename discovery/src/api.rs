@@ -140,7 +140,7 @@ api_error_from!(JsonRejection => "body_invalid", PathRejection => "path_invalid"
 
 async fn require_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if !transport::headers::has_token(request.headers(), &shared.options.token) {
-        let message = format!("send the run's token as `{TOKEN_HEADER}`");
+        let message = format!("send the admin token as `{TOKEN_HEADER}`");
         return ApiError(StatusCode::UNAUTHORIZED, "token_required", message).into_response();
     }
     next.run(request).await

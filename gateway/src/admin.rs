@@ -68,7 +68,7 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
 
 async fn token(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     if !headers::has_token(request.headers(), &gateway.0.options.token) {
-        return error(StatusCode::UNAUTHORIZED, "token_required", "send the run's token as `x-cleave-token`");
+        return error(StatusCode::UNAUTHORIZED, "token_required", "send the admin token as `x-cleave-token`");
     }
     next.run(request).await
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use conductor::observe::scrape_targets::{self, remove_stale};
 use conductor::process::guardian;
 use serde_json::json;
 
@@ -50,9 +51,6 @@ fn clean(args: &cli::Doctor) -> ExitCode {
         output::print_line(format_args!("nothing to clean: folder {} does not exist", args.out.display()));
         return ExitCode::SUCCESS;
     };
-    conductor::observe::scrape_targets::remove_stale(
-        &args.out.join(conductor::observe::scrape_targets::FOLDER),
-    );
     let (mut undone, mut left) = (0, 0);
     for run in runs.flatten() {
         let journal = run.path().join(guardian::JOURNAL);
@@ -78,6 +76,8 @@ fn clean(args: &cli::Doctor) -> ExitCode {
             left += still;
         }
     }
+    // What no journal knows of.
+    remove_stale(&args.out.join(scrape_targets::FOLDER));
     output::print_line(format_args!("{undone} leftovers reverted"));
     if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -14,8 +14,9 @@ use record::Latencies;
 use traffic::Schedule;
 
 use crate::attack;
+use crate::gate::Gate;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
-use crate::protocol::{ArmTotals, LoadPlan, Message, SECRET_VARIABLE, Summary};
+use crate::protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
 use crate::trial;
@@ -112,6 +113,7 @@ struct RunContext {
     channel: StdoutChannel,
     recorders: Vec<Arc<Recorder>>,
     cancel: Arc<AtomicBool>,
+    gate: Arc<Gate>,
     start: Arc<OnceLock<Instant>>,
     arms: Vec<Arc<ArmContext>>,
     /// Where journeys are performed.
@@ -170,10 +172,12 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     }
     let recorders: Vec<_> = arms.iter().map(|arm| arm.recorder.clone()).collect();
     let runtime = tokio::runtime::Handle::current();
+    let gate = Arc::new(Gate::new(plan.further_from_us.clone()));
+    let arms_of_run = arms.clone();
     let context =
-        Arc::new(RunContext { plan, channel, recorders, cancel, start, arms: arms.clone(), runtime });
+        Arc::new(RunContext { plan, channel, recorders, cancel, gate, start, arms: arms_of_run, runtime });
 
-    let commands = read_commands(context.cancel.clone());
+    let commands = read_commands(context.cancel.clone(), context.gate.clone());
     let slots = pool * arms.len();
     let timeout_s = context.plan.timeout_us.div_ceil(1_000_000).max(1);
     let attack = attack::run(arms.clone(), pool, timeout_s);
@@ -218,14 +222,20 @@ fn client(plan: &LoadPlan, pool: usize) -> reqwest::Result<reqwest::Client> {
         .map(reqwest::Client::from)
 }
 
-/// Reads commands of the lab from standard input. End of file cancels the load.
-fn read_commands(cancel: Arc<AtomicBool>) -> mpsc::Receiver<u64> {
+/// Reads commands of the lab from standard input: when the load starts, and whether it goes on to further rates. End of
+/// file cancels the load.
+fn read_commands(cancel: Arc<AtomicBool>, gate: Arc<Gate>) -> mpsc::Receiver<u64> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             if let Some(at) = line.strip_prefix("start ").and_then(|text| text.trim().parse().ok()) {
                 // A second start time is ignored.
                 let _ = sender.send(at);
+            }
+            match line.as_str() {
+                FURTHER_COMMAND => gate.request(),
+                END_COMMAND => gate.end(),
+                _ => {}
             }
         }
         cancel.store(true, Ordering::Relaxed);
@@ -274,7 +284,7 @@ fn offer_load(
     if context.plan.load.users.is_some() {
         wait_for_users(context, start);
     } else {
-        pacer::pace(schedule, &queues, &context.cancel, &mut MonotonicClock { start });
+        pacer::pace(schedule, &queues, &context.cancel, &context.gate, &mut MonotonicClock { start });
     }
     drop(queues);
     finished.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use traffic::load::Overload;
 use traffic::{Arrival, Load};
 
+use crate::gate::Gate;
 use crate::recorder::Recorder;
 
 /// Longest single sleep, so that a cancellation is noticed.
@@ -94,17 +95,19 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// Dispatches the schedule until it ends or is cancelled. Dropping the queues afterwards ends the
-/// slots.
+/// Dispatches the schedule until it ends, is cancelled, or comes to a rate that was not requested. Dropping the queues
+/// afterwards ends the slots.
 pub fn pace(
     schedule: impl Iterator<Item = Arrival>,
     queues: &[ArmQueue],
     cancel: &AtomicBool,
+    gate: &Gate,
     clock: &mut impl Clock,
 ) {
     for arrival in schedule {
         let due_us = arrival.due_ns / 1_000;
-        if !sleep_until(due_us, cancel, clock) {
+        let is_over = || cancel.load(Ordering::Relaxed) || gate.is_closed(due_us);
+        if !sleep_until(due_us, is_over, clock) || !gate.is_open(due_us) {
             return;
         }
         // The first arm rotates, so that none is always slightly later.
@@ -120,10 +123,10 @@ pub fn pace(
     }
 }
 
-/// False when cancelled.
-fn sleep_until(due_us: u64, cancel: &AtomicBool, clock: &mut impl Clock) -> bool {
+/// False when the load is over.
+fn sleep_until(due_us: u64, is_over: impl Fn() -> bool, clock: &mut impl Clock) -> bool {
     loop {
-        if cancel.load(Ordering::Relaxed) {
+        if is_over() {
             return false;
         }
         let left = i64::try_from(due_us).unwrap_or(i64::MAX) - clock.now_us();
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn every_arm_is_handed_every_arrival_when_it_is_due() {
         let ((one, ours), (other, theirs)) = (arm_queue(100), arm_queue(100));
-        pace(schedule(), &[one, other], &AtomicBool::new(false), &mut fake_clock(None));
+        pace(schedule(), &[one, other], &AtomicBool::new(false), &Gate::default(), &mut fake_clock(None));
         let dispatched = |queue: flume::Receiver<Dispatched>| {
             queue
                 .drain()
@@ -203,7 +206,13 @@ mod tests {
     fn a_stalled_pacer_shows_its_lag() {
         let (queue, arrivals) = arm_queue(100);
         // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
-        pace(schedule(), &[queue], &AtomicBool::new(false), &mut fake_clock(Some((3, 50_000))));
+        pace(
+            schedule(),
+            &[queue],
+            &AtomicBool::new(false),
+            &Gate::default(),
+            &mut fake_clock(Some((3, 50_000))),
+        );
         let lag: Vec<u64> = arrivals
             .drain()
             .map(|dispatched| dispatched.dispatched_us - dispatched.arrival.due_ns / 1_000)
@@ -215,7 +224,7 @@ mod tests {
     fn what_no_queue_holds_is_dropped_and_counted() {
         let (queue, arrivals) = arm_queue(4);
         let recorder = queue.recorder.clone();
-        pace(schedule(), &[queue], &AtomicBool::new(false), &mut fake_clock(None));
+        pace(schedule(), &[queue], &AtomicBool::new(false), &Gate::default(), &mut fake_clock(None));
         assert_eq!(arrivals.drain().count(), 4);
         let totals = recorder.totals();
         assert_eq!((totals.offered, totals.dropped), (10, 6));
@@ -224,8 +233,27 @@ mod tests {
     #[test]
     fn a_cancelled_pacer_hands_out_nothing_more() {
         let (queue, arrivals) = arm_queue(100);
-        pace(schedule(), &[queue], &AtomicBool::new(true), &mut fake_clock(None));
+        pace(schedule(), &[queue], &AtomicBool::new(true), &Gate::default(), &mut fake_clock(None));
         assert_eq!(arrivals.drain().count(), 0);
+    }
+
+    #[test]
+    fn a_rate_that_is_not_requested_ends_the_load() {
+        // The fourth arrival is the first of one rate, the seventh of another.
+        let sent = |requests: u32, is_over: bool| {
+            let (queue, arrivals) = arm_queue(100);
+            let gate = Gate::new(vec![40_000, 70_000]);
+            (0..requests).for_each(|_| gate.request());
+            if is_over {
+                gate.end();
+            }
+            let mut clock = fake_clock(None);
+            pace(schedule(), &[queue], &AtomicBool::new(false), &gate, &mut clock);
+            (arrivals.drain().count(), clock.now_us)
+        };
+        assert_eq!(sent(0, false), (3, 40_000), "waited for until it is due");
+        assert_eq!(sent(0, true), (3, 30_000), "not waited for where none will come");
+        assert_eq!((sent(1, false).0, sent(2, true).0), (6, 10));
     }
 
     #[test]

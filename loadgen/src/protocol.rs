@@ -10,6 +10,11 @@ use traffic::load::Load;
 /// The environment variable that holds the secret of users' tokens.
 pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
 
+/// The lab's line that goes on to the next of the rates that are offered on request.
+pub const FURTHER_COMMAND: &str = "further";
+/// The lab's line that ends such a load: nothing more is sent.
+pub const END_COMMAND: &str = "end";
+
 /// The load and the arms it is offered to; the lab writes it as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadPlan {
@@ -21,6 +26,10 @@ pub struct LoadPlan {
     pub round: u32,
     /// Phases of the load.
     pub phases: Vec<PhasePlan>,
+    /// When rates begin that are offered on request only, microseconds since the load's start: at each the load ends, unless
+    /// [`FURTHER_COMMAND`] has come for it.
+    #[serde(default)]
+    pub further_from_us: Vec<u64>,
     /// The load.
     pub load: Load,
     /// The arms; each arrival is offered to all at the same instant.
@@ -144,7 +153,7 @@ pub struct ArmTotals {
     pub dropped: u64,
     /// Abandoned.
     pub abandoned: u64,
-    /// Latency of all responses from the intended start.
+    /// Latency of all responses, counted from when each was due.
     pub intended: Latencies,
     /// The same as counted by goose: number of responses, and p99 in microseconds.
     pub goose: (u64, u64),

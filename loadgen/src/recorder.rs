@@ -170,7 +170,7 @@ pub struct Totals {
     pub dropped: u64,
     /// Abandoned.
     pub abandoned: u64,
-    /// Latency of all responses from the intended start.
+    /// Latency of all responses, counted from when each was due.
     pub intended: Histogram<u64>,
 }
 

@@ -71,7 +71,7 @@ impl ClosedLoop {
 
 /// How a journey ended, as recorded in goose.
 pub struct Completion {
-    /// From the intended start.
+    /// Counted from when the request was due.
     pub user_latency: Duration,
     /// `None` means ok.
     pub cause: Option<Cause>,

@@ -202,6 +202,7 @@ mod tests {
             seed: 42,
             round,
             phases: Vec::new(),
+            further_from_us: Vec::new(),
             load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
             arms: Vec::new(),
             secret: "secret".into(),

@@ -9,6 +9,7 @@ use model::outcome::is_better;
 use model::score_rows::{ScoreRow, parts_below_totals};
 use model::{Run, format};
 use record::{Better, Check, Contrast, Machine, Measured, Score, Verdict};
+use scorecard::figure::figure;
 use scorecard::finding;
 
 /// Names of the two, in their order, as every view calls them.
@@ -61,6 +62,8 @@ pub struct Row {
 pub struct Pair {
     /// `None` in a run that has no such arm.
     pub runs: [Option<Measured>; 2],
+    /// The same in words, as every view writes it; a dash in a run that has no such arm.
+    pub texts: [String; 2],
     /// `differs`, `same`, `undecided`, `no interval`, `not judged`, `not measured`.
     pub finding: &'static str,
     /// Whether it is better after: only where they differ.
@@ -97,9 +100,7 @@ impl Row {
         let of_contrast = self.contrasts.iter().find(|pair| pair.name == name).map(|pair| pair.runs.clone());
         let of_arm = || {
             let (_, pair) = arms.iter().zip(&self.arms).find(|(arm, _)| arm.name == name)?;
-            Some(pair.runs.map(|run| {
-                run.map_or_else(|| format::NO_DATA.into(), |measured| format::measured(&measured, &self.unit))
-            }))
+            Some(pair.texts.clone())
         };
         let [before, after] = of_contrast.or_else(of_arm).unwrap_or_default();
         format!("{before} before, {after} after")
@@ -196,7 +197,12 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                     let score = scores[index].as_ref();
                     Some(score.and_then(|score| score.arms.get(&letter)).copied().unwrap_or_default())
                 };
-                Pair::of([measured(0), measured(1)], key)
+                let text = |index: usize| {
+                    let (letter, score) = (arm.letters[index]?, scores[index].as_ref()?);
+                    Some(figure(runs[index], score, letter))
+                };
+                let texts = [0, 1].map(|index| text(index).unwrap_or_else(|| format::NO_DATA.to_owned()));
+                Pair::of([measured(0), measured(1)], texts, key)
             };
             Row {
                 id: key.id.clone(),
@@ -227,7 +233,7 @@ impl ScoreRow for Row {
 }
 
 impl Pair {
-    fn of(runs: [Option<Measured>; 2], row: &Score) -> Self {
+    fn of(runs: [Option<Measured>; 2], texts: [String; 2], row: &Score) -> Self {
         let (finding, values) = match runs {
             [Some(one), Some(two)] => match (one.value, two.value) {
                 (Some(a), Some(b)) => (finding::apart(&one, &two, finding::is_absolute(row)), Some((a, b))),
@@ -235,7 +241,7 @@ impl Pair {
             },
             _ => ("", None),
         };
-        Self { runs, finding, is_after_better: is_after_better(finding, row.better, values) }
+        Self { runs, texts, finding, is_after_better: is_after_better(finding, row.better, values) }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - `answer`, `claims`: how it turned out. `scores`: the scorecard of a run; `changes`: of two.
 //! - `charts`: second by second, and latency by percentile.
+//! - `search`: p99 and goodput over the offered rate, where a run searched for capacity.
 //! - `topology`, `traces`, `tables`: where it happened.
 //! - `reproduce`: events, how to run it again, the data, the glossary.
 //! - `layout`: sections, tables, cells.
@@ -16,6 +17,7 @@ mod claims;
 mod layout;
 mod reproduce;
 mod scores;
+mod search;
 mod tables;
 mod topology;
 mod traces;
@@ -102,6 +104,7 @@ impl<'a> Page<'a> {
         self.answer();
         self.claims();
         if has_charts {
+            self.searches();
             self.charts();
         }
         self.scorecard();

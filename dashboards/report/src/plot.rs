@@ -2,11 +2,12 @@
 //! from outside; what a pointer over a second shows is in the chart's own titles.
 //!
 //! - `axis`: the numbers at the axes. `labels`: where words stand, so that none covers another.
-//! - [`percentiles`]: the same over rarity. [`waterfall`]: a request and where its time went.
+//! - [`percentiles`]: the same over rarity. [`rates`]: over the rate that was offered. [`waterfall`]: a request and where its time went.
 
 mod axis;
 mod labels;
 pub mod percentiles;
+pub mod rates;
 pub mod waterfall;
 
 use std::fmt::Write;

@@ -198,14 +198,15 @@ impl<W: Write> Printer<W> {
         if self.arms.iter().all(|arm| run.second(*arm, self.round, second).is_none()) {
             return Ok(());
         }
+        // Between two phases and after the last nothing is due: what ends there was due before.
+        let Some(phase) = run.phase_of(second) else { return Ok(()) };
         if self.rows.is_multiple_of(HEADS_EVERY) {
             let heads: String =
                 self.arms.iter().map(|arm| format!(" | {arm} off good    p50    p99  err")).collect();
-            writeln!(self.out, "  load phase   {heads}")?;
+            writeln!(self.out, "  load phase    {heads}")?;
         }
         self.rows += 1;
-        let phase = run.phase_of(second).map_or("", |plan| plan.name.as_str());
-        let mut text = format!("{:>6} {:<8.8}", clock(second.into()), phase);
+        let mut text = format!("{:>6} {:<9.9}", clock(second.into()), phase.name);
         for arm in &self.arms {
             text += " | ";
             text += &cells(run, *arm, self.round, second);

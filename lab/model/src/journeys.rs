@@ -23,7 +23,7 @@ pub struct JourneyRow {
     pub failed: u64,
     /// Not answered before the user gave up.
     pub timeouts: u64,
-    /// Ok answers, from the intended start.
+    /// Ok answers, counted from when each was due.
     pub latencies: Latencies,
 }
 

@@ -1,8 +1,8 @@
 //! Percentiles of latency: how one is computed, how many samples it needs, and over how many seconds a displayed one is
 //! taken.
 //!
-//! Histograms are merged and then asked; percentiles are never averaged. Latency counts from the intended start of
-//! journeys answered ok. What views show: p50 of one second, p99 of the last [`P99_SECONDS`], p99.9 of the last
+//! Histograms are merged and then asked; percentiles are never averaged. Latency is that of journeys answered
+//! ok, counted from when each was due. What views show: p50 of one second, p99 of the last [`P99_SECONDS`], p99.9 of the last
 //! [`P999_SECONDS`], staleness of the last [`P999_SECONDS`]; over a window, of all its samples.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -39,6 +39,7 @@ pub struct TurnNumber {
 impl Run {
     pub(crate) fn begin_phase(&mut self, phase: &Phase, t: u64) {
         self.phases.push((t, phase.clone()));
+        self.go_on_to(&phase.name);
         let is_known = |block: &Block| block.round == phase.round && block.arms == phase.arms;
         if self.blocks.iter().any(is_known) {
             return;
@@ -48,6 +49,21 @@ impl Run {
         let start = t.saturating_sub(planned);
         let start = if self.blocks.is_empty() { self.header.load_start_ns.min(start) } else { start };
         self.blocks.push(Block { start, round: phase.round, arms: phase.arms.clone() });
+    }
+
+    /// Adds a rate that a search for capacity went on to: until it is offered it is no phase of the run. Its figures are those
+    /// of its rate alone, and of no measured window.
+    fn go_on_to(&mut self, name: &str) {
+        let further = self.header.further.iter().find(|phase| phase.name == name);
+        if let Some(phase) = further.filter(|_| self.phase(name).is_none()) {
+            let phase = PhasePlan { measure: false, ..phase.clone() };
+            self.header.phases.push(phase);
+        }
+    }
+
+    /// Whether a phase is a rate that a search for capacity went on to.
+    pub fn is_further(&self, phase: &PhasePlan) -> bool {
+        self.header.further.iter().any(|further| further.name == phase.name)
     }
 
     /// Where an arm stands at `t`; `None` before its first load.
@@ -177,6 +193,32 @@ mod tests {
             "no turn is over: a load's length each"
         );
         assert_eq!(run.time_left_at(30 * SECOND), Some((4 + 6 * 12) * SECOND));
+    }
+
+    #[test]
+    fn a_further_rate_is_a_phase_from_when_it_is_offered() {
+        let mut run = run(&['A', 'B'], 1, &[(1, "AB", 3)]);
+        let further = |name: &str, start: u64| PhasePlan {
+            name: name.into(),
+            start_ns: start * SECOND,
+            length_ns: 4 * SECOND,
+            measure: true,
+        };
+        run.header.further = vec![further("further-1", 13), further("further-2", 20)];
+        assert_eq!(run.length_s(), 10);
+        let begins = Phase { index: 1, name: "further-1".into(), round: 1, arms: "AB".into() };
+        for t in [16, 16] {
+            run.add(&Line { t: t * SECOND, entry: Entry::Phase(begins.clone()) });
+        }
+        assert_eq!(
+            (run.length_s(), run.header.phases.len()),
+            (17, 2),
+            "added once, and none before its time"
+        );
+        assert_eq!(run.seconds(&crate::Window::Phase("further-1".into())), 13..17);
+        assert_eq!(run.seconds(&crate::Window::Whole), 0..10, "no other figure has it");
+        assert!(run.is_further(&run.header.phases[1]) && !run.is_further(&run.header.phases[0]));
+        assert_eq!(run.phase_of(11).map(|phase| phase.name.as_str()), None, "between two");
     }
 
     #[test]

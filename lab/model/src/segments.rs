@@ -27,8 +27,8 @@ pub(crate) struct Segments {
 impl Segments {
     pub fn new(header: &Header) -> Self {
         let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
-        let bounds =
-            header.phases.iter().flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
+        let phases = header.phases.iter().chain(&header.further);
+        let bounds = phases.flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
         let steps = header.steps.iter().flat_map(|step| [step.start_ns, step.start_ns + step.length_ns]);
         let mut cuts: Vec<u32> = bounds.chain(steps).map(second).collect();
         cuts.push(0);

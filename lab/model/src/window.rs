@@ -35,9 +35,10 @@ pub struct TimeRange {
     pub seconds: Seconds,
 }
 
-/// Seconds in a unit of a run.
+/// Seconds in a unit of a run, the rates included that a search may go on to.
 pub(crate) fn unit_seconds(header: &Header) -> u32 {
-    let end = header.phases.iter().map(|phase| phase.start_ns + phase.length_ns).max().unwrap_or(0);
+    let phases = header.phases.iter().chain(&header.further);
+    let end = phases.map(|phase| phase.start_ns + phase.length_ns).max().unwrap_or(0);
     nearest_second(end).div_ceil(MAX_UNITS).max(1)
 }
 

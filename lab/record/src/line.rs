@@ -108,7 +108,7 @@ pub struct Instance {
     pub hosts: Vec<String>,
     /// Its internal port.
     pub port: u16,
-    /// The public door's port, if it has one.
+    /// Port of the public URL, if it serves that.
     pub public_port: Option<u16>,
 }
 
@@ -222,6 +222,9 @@ pub struct Header {
     pub base: Option<char>,
     /// The phases, in order.
     pub phases: Vec<PhasePlan>,
+    /// Rates a search for capacity may go on to, each only while an arm carries those before; absent without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<PhasePlan>,
     /// The journeys of the mix.
     pub journeys: Vec<JourneyPlan>,
     /// The steps, in order of their numbers.
@@ -323,11 +326,11 @@ pub struct Window {
     pub empty_pages: u64,
     /// Bytes of answers read.
     pub bytes: u64,
-    /// Ok answers, from the intended start, microseconds.
+    /// Ok answers, counted from when they were due, microseconds.
     pub intended: Latencies,
     /// Ok answers, from the send, microseconds.
     pub service: Latencies,
-    /// Failed ones, from the intended start, microseconds.
+    /// Failed ones, counted from when they were due, microseconds.
     pub failed: Latencies,
     /// Due to handed over: the generator's own lateness, microseconds.
     pub pace_lag: Latencies,

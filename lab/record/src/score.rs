@@ -236,7 +236,7 @@ pub struct Score {
     pub id: String,
     /// The trade-off it measures, as on the scorecard's left.
     pub claim: String,
-    /// In words: `p99 latency of all journeys, from the intended start`.
+    /// In words: `p99 of all journeys, counted from when the request was due`.
     pub measure: String,
     /// Unit.
     pub unit: String,

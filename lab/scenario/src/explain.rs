@@ -16,6 +16,7 @@ use traffic::load::{Model, Rates};
 
 pub use self::document::document;
 use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
+use crate::search::FurtherRate;
 
 /// Width of the timeline, columns.
 const WIDTH: usize = 60;
@@ -105,6 +106,9 @@ pub fn explain(
         print(format_args!("  {:<10} {:>5}  {rate}{note}", phase.name, phase.length.to_string()));
         start_ns += ns(phase.length);
     }
+    for line in further_lines(scenario) {
+        print(format_args!("{line}"));
+    }
     let total: f64 = scenario.load.weights().iter().map(|(_, weight)| weight).sum();
     let shares: Vec<String> = scenario
         .load
@@ -160,8 +164,34 @@ pub fn explain(
             if scenario.repeats == 1 { "" } else { "s, each with arrivals of its own" }
         ),
     };
-    print(format_args!("takes about {seconds:.0} s {way}, including start and audit"));
+    let further = further_s(scenario, arms.len());
+    let more =
+        if further > 0.0 { format!(", and up to {further:.0} s at further rates") } else { String::new() };
+    print(format_args!("takes about {seconds:.0} s {way}, including start and audit{more}"));
     text
+}
+
+/// Rates that a search for capacity may go on to, and on what condition.
+fn further_lines(scenario: &Scenario) -> Vec<String> {
+    let further = scenario.further_rates();
+    let rate = |of: &FurtherRate| {
+        let seconds = format!("{}s", of.phase.length_ns as f64 / 1e9);
+        format!(
+            "  {:<10} {seconds:>5}  {}  (only while an arm carries every rate before it)",
+            of.phase.name, of.rate
+        )
+    };
+    further.iter().map(rate).collect()
+}
+
+/// The longest that further rates of all blocks of a run may take, seconds.
+fn further_s(scenario: &Scenario, arms: usize) -> f64 {
+    let end_ns = scenario.further_rates().last().map_or(0, |last| last.phase.start_ns + last.phase.length_ns);
+    let blocks = match scenario.way {
+        RunMode::SideBySide => 1.0,
+        RunMode::Interleaved => arms as f64 * f64::from(scenario.repeats),
+    };
+    end_ns.saturating_sub(scenario.length_ns()) as f64 / 1e9 * blocks
 }
 
 /// Letter of an arm, as views call it.

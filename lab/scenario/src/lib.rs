@@ -5,6 +5,7 @@
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
+//! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
 //! - [`schema`]: the JSON Schema, for editors, of the shape in `file`.
@@ -30,6 +31,7 @@ mod reader;
 mod references;
 pub mod scenario;
 pub mod schema;
+pub mod search;
 pub mod source;
 mod steps;
 mod targets;

@@ -37,6 +37,8 @@ impl Reader<'_> {
         let inside = tokens(&value, &span);
         let (value, has_unknown_keys) = self.known_keys(value, &Load::KEYS);
         let (mut load, removed): (Load, Vec<String>) = self.value_in_part(value, has_unknown_keys)?;
+        self.further_place =
+            keys.iter().find(|(name, _)| name == "further_rates").map(|(_, place)| place.clone());
         let trace_place = find_token(&inside, "trace").unwrap_or(span.clone());
         self.trace(&mut load, source, trace_place.clone());
         if let Some(message) = length.and_then(|length| load.trace_diagnostic(length)) {

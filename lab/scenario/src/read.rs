@@ -15,6 +15,7 @@ use crate::load;
 use crate::reader::Reader;
 use crate::references;
 use crate::scenario::{Budget, DataRetention, LONGEST_RUN, Phase, RunMode, Scenario, TelemetryLevel, ns};
+use crate::search;
 use crate::source::{Diagnostics, Source, unknown};
 use crate::steps;
 use crate::tokens::{remove, string_entry};
@@ -116,6 +117,12 @@ impl Reader<'_> {
         let (valid, check) = self.expectations(&mut top, source);
         let stop = self.stop(&mut top, source, has_all_phases.then_some(&phases));
         references::check_references(self, source, load.as_ref());
+        if let (Some(place), Some(load), true) = (self.further_place.take(), &load, has_all_steps) {
+            let claims = valid.iter().chain(&check).map(|assertion| &assertion.that);
+            if let Some(obstacle) = search::obstacle(load, !steps.is_empty(), claims) {
+                self.report(place, format!("`further_rates` has no effect: {obstacle}; remove it"));
+            }
+        }
         let parts = JudgedParts {
             arms: &arms,
             phases: has_all_phases.then_some(&phases),

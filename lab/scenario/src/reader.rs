@@ -26,6 +26,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) build_places: Vec<Range<usize>>,
     /// Factors of the load's steps.
     pub(crate) surge_places: Vec<Range<usize>>,
+    /// Where `further_rates` stands.
+    pub(crate) further_place: Option<Range<usize>>,
     /// The deploys that rollbacks name, each with the number of the rollback's step and the name's place.
     pub(crate) rollbacks: Vec<(String, u32, Range<usize>)>,
 }
@@ -42,6 +44,7 @@ impl<'a> Reader<'a> {
             targets: Vec::new(),
             build_places: Vec::new(),
             surge_places: Vec::new(),
+            further_place: None,
             rollbacks: Vec::new(),
         }
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use model::Run;
-use record::{Header, Measured};
+use record::Measured;
 
-use crate::expect::{Argument, Expectation, Query, Side};
+use crate::expect::Argument;
 use crate::inference::Trials;
 use crate::inference::capacity::{Bracket, bracket};
 use crate::measures::P99;
-use crate::measures::capacity::{CAPACITY, rungs};
+use crate::measures::capacity::rungs;
+use crate::search::searches;
 use crate::selection::Selection;
 
 /// A search for capacity: one limit, and what each arm did at every rate.
@@ -17,6 +18,8 @@ use crate::selection::Selection;
 pub struct Ladder {
     /// `capacity at p99 < 50 ms`.
     pub title: String,
+    /// What 99 % of arrivals must be within, seconds.
+    pub limit_s: f64,
     /// Its rates, rising.
     pub rungs: Vec<LadderRung>,
 }
@@ -39,6 +42,8 @@ pub struct LadderFigures {
     pub late: Measured,
     /// Their p99, seconds; failed arrivals lie above every value.
     pub p99: Measured,
+    /// Arrivals a second that were neither.
+    pub goodput: Measured,
     /// What the search concludes of the rate.
     pub standing: RungStanding,
 }
@@ -80,21 +85,6 @@ pub fn ladders(run: &Run) -> Vec<Ladder> {
     searches(&run.header).iter().filter_map(|argument| ladder(run, argument)).collect()
 }
 
-/// What the searches look at: journeys and the limit.
-pub(crate) fn searches(header: &Header) -> Vec<Argument> {
-    let mut arguments = Vec::new();
-    for plan in &header.expectations {
-        let Ok(expectation) = plan.text.parse::<Expectation>() else { continue };
-        for side in [expectation.left, expectation.right] {
-            let Side::Measure { query: Query { measure, argument, .. }, .. } = side else { continue };
-            if *measure == CAPACITY && !arguments.contains(&argument) {
-                arguments.push(argument);
-            }
-        }
-    }
-    arguments
-}
-
 /// `capacity at p99 < 50 ms`, with the journeys where not all are meant.
 pub(crate) fn title(argument: &Argument) -> String {
     let limit = limit_of(argument);
@@ -128,9 +118,11 @@ fn ladder(run: &Run, argument: &Argument) -> Option<Ladder> {
         let found = bracket(&plain);
         for (phase, rung) in of_arm {
             let window = model::Window::Phase(phase.clone());
-            let late = sum(&rung.bad);
+            let (late, n) = sum(&rung.bad);
+            let counted = |value: Option<f64>| Measured { value, n, ..Measured::default() };
             let figures = LadderFigures {
-                late: Measured { value: late.0, n: late.1, ..Measured::default() },
+                late: counted(late),
+                goodput: counted(late.map(|late| rung.rate * (1.0 - late))),
                 p99: (P99.statistic)(&selection.within(&window)).seen(),
                 standing: RungStanding::of(rung.rate, &found),
             };
@@ -145,7 +137,9 @@ fn ladder(run: &Run, argument: &Argument) -> Option<Ladder> {
             }
         }
     }
-    (!table.is_empty()).then(|| Ladder { title: title(argument), rungs: table })
+    let limit_s = argument.time_us() as f64 / 1e6;
+    table.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+    (!table.is_empty()).then(|| Ladder { title: title(argument), limit_s, rungs: table })
 }
 
 /// Share and trials.

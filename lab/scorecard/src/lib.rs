@@ -8,6 +8,7 @@
 //! - [`card`]: the scorecard's rows; `breakdowns`: rows that come as a family; `draft`: a row before it is judged.
 //!   [`answer`]: what it comes to, in six lines, and one more where arms ran at several round trips. [`headlines`]: the
 //!   rows that a folded scorecard shows. [`figure`]: a figure in words. [`ladder`]: a search for capacity, rate by rate.
+//!   [`search`]: whether it goes on beyond the declared rates.
 //! - [`reason`]: why a run is invalid or inconclusive, against which limit, and what helps, in one sentence.
 //! - [`inference`]: intervals and findings, of all rows from one set of resamples. [`finding`]: whether two runs differ.
 //! - [`latency_limits`](mod@latency_limits): what charts of latencies draw a line at. [`glossary`]: what every number is.
@@ -33,6 +34,7 @@ pub mod measure;
 pub mod measures;
 mod onset;
 pub mod reason;
+pub mod search;
 pub mod selection;
 
 pub use card::{scorecard, scorecard_with};

@@ -19,7 +19,7 @@ const FOUR_IN_FIVE: f64 = 0.80;
 pub struct Planted {
     /// CPU that one arm burns beyond the other's, per journey.
     pub share: Ratio,
-    /// CPU of the arm per journey as it was measured, ms.
+    /// CPU per journey as it was measured, ms.
     pub cpu_ms: f64,
     /// Probability that a run finds it, from this machine's noise, where it is known.
     pub power: Option<f64>,

@@ -45,6 +45,11 @@ fn groups(header: &record::Header) -> usize {
     entries.filter(|entry| entry.file_name().to_string_lossy().contains(&header.run_id)).count()
 }
 
+/// Files in which runs list their processes for Prometheus.
+fn target_files(cleave: &Cleave) -> usize {
+    std::fs::read_dir(cleave.folder().join("runs/.targets")).map_or(0, |files| files.flatten().count())
+}
+
 /// A run of one fault, at the moment it is in force.
 fn in_force(cleave: &Cleave, step: &str) -> (Started, record::Header) {
     let file = cleave.folder().join("left.toml");
@@ -73,6 +78,7 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
         lab.0.wait().expect("it is dead");
         cleave.nothing_is_left(&header);
         wait_for("control groups to go", || (groups(&header) == 0).then_some(()));
+        wait_for("the list for Prometheus to go", || (target_files(&cleave) == 0).then_some(()));
         let clean = cleave.run(&["doctor", "--clean"]);
         assert!(clean.status.success(), "{step}: {}", String::from_utf8_lossy(&clean.stderr));
     });
@@ -90,10 +96,11 @@ fn what_a_killed_guardian_leaves_the_doctor_cleans() {
     lab.0.wait().expect("it is dead");
     cleave.nothing_is_left(&header);
     assert_eq!(groups(&header) > 0, limited, "nothing has been cleaned up yet");
+    assert_eq!(target_files(&cleave), 1, "nor has the list of its processes");
     let clean = cleave.run(&["doctor", "--clean"]);
     let printed = String::from_utf8_lossy(&clean.stdout).into_owned();
-    assert!(clean.status.success() && printed.contains(": 1 reverted"), "{printed}");
-    assert_eq!(groups(&header), 0);
+    assert!(clean.status.success() && printed.contains(": 2 reverted"), "{printed}");
+    assert_eq!((groups(&header), target_files(&cleave)), (0, 0), "the limit, and the list of its processes");
     let again = cleave.run(&["doctor", "--clean"]);
     assert_eq!(String::from_utf8_lossy(&again.stdout), "0 leftovers reverted\n", "once is enough");
 }

@@ -51,6 +51,10 @@ pub fn is_by_the_book(exposition: &str) {
                 "no help of {name}"
             );
             assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+            assert!(
+                telemetry::names::has_namespace(name),
+                "{name} is of no convention and does not say that it is ours"
+            );
             family = name;
             families += 1;
         } else if !line.starts_with('#') {
@@ -232,10 +236,13 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
         values.filter_map(|pair| pair[1].as_str()?.parse::<u32>().ok()).max().expect("a number")
     };
     assert_eq!((processes("mono"), processes("micro")), (1, 7), "gateway, registry and five services");
-    drop(live);
-
     let left = std::fs::read_dir(&targets).expect("it was written").count();
     assert_eq!(left, 0, "a finished run leaves no targets for Prometheus");
+    wait_for("Prometheus to scrape nothing, with neither a run nor the suite", || {
+        let answer = live.client.get("/api/v1/targets?state=active").json();
+        answer["data"]["activeTargets"].as_array().expect("targets").is_empty().then_some(())
+    });
+    drop(live);
 
     let exported = cleave.folder().join("run.om");
     let output = cleave.run(&["record", "export", "last", "--to", &exported.to_string_lossy()]);
@@ -269,6 +276,10 @@ fn names_are_those_of_the_lists(prometheus: &Prometheus) {
         let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
         let is_known = known.contains(&name) || base.is_some_and(|base| known.contains(&base));
         assert!(is_known || foreign(name), "{name} is on no list");
+        assert!(
+            telemetry::names::has_namespace(name) || foreign(name),
+            "{name} may be another program's as well"
+        );
     }
     let all = prometheus.client.get("/api/v1/labels").json();
     // Prometheus's own.

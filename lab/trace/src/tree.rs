@@ -1,6 +1,5 @@
 //! The spans of one journey as a tree: children clipped to their parents, each span with its class and place.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -10,6 +9,9 @@ use crate::observed::{Journey, Kind, Observed};
 
 /// Whom the client calls.
 const DOOR: &str = "gateway";
+
+/// A span may seem to begin so long before its request was sent, ns: two clocks are some microseconds apart.
+const CLOCKS_APART_NS: u64 = 20_000;
 
 /// A journey's spans in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,12 +106,14 @@ fn exchanges(journey: &Journey) -> Vec<Observed> {
     journey.exchanges.iter().enumerate().map(exchange).collect()
 }
 
-/// The request that a span of the door belongs to. All of a journey's have the same parent, so it is the one in which most
-/// of the span lies; two clocks are some microseconds apart, so where it lies in none, the nearest.
+/// The request that a span of the door belongs to. All of a journey's have the same parent, so it is the one that the span lies
+/// in, else the one in which it begins: work that runs on after its caller gave up reaches into the requests after it, and is
+/// none of theirs. Where it begins in none, the nearest.
 fn exchange_of(span: &Observed, exchanges: &[Observed]) -> Option<u64> {
-    let overlap = |of: &Observed| span.end.min(of.end).saturating_sub(span.start.max(of.start));
-    let gap = |of: &Observed| of.start.saturating_sub(span.end).max(span.start.saturating_sub(of.end));
-    exchanges.iter().max_by_key(|of| (overlap(of), Reverse(gap(of)))).map(|of| of.id)
+    let holds = |of: &&Observed| of.start <= span.start && span.end <= of.end;
+    let begin = span.start.saturating_add(CLOCKS_APART_NS);
+    let gap = |of: &&Observed| of.start.saturating_sub(begin).max((begin + 1).saturating_sub(of.end));
+    exchanges.iter().find(holds).or_else(|| exchanges.iter().min_by_key(gap)).map(|of| of.id)
 }
 
 /// The user's own span: what is in none of its requests is the client's own time.

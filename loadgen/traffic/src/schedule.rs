@@ -90,7 +90,7 @@ impl Schedule {
             gaps: seed.stream("arrival"),
             arrivals: load.arrivals,
             phases: phases.collect(),
-            peak: load.peak_rate(),
+            peak: load.highest_rate(),
             surges: load.surges.clone(),
             rows: load.rows.as_slice().into(),
             at_ns: 0,
@@ -112,11 +112,20 @@ impl Schedule {
         format!("{hash:016x}")
     }
 
-    /// The rate at a time, per second; `None` after the end.
+    /// The rate at a time, per second: 0 between two phases; `None` after the end.
     pub(crate) fn rate(&self, at_ns: u64) -> Option<f64> {
         let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns)?;
+        if at_ns < phase.start_ns {
+            return Some(0.0);
+        }
         let surge: f64 = self.surges.iter().map(|surge| surge.at(at_ns)).product();
-        Some(surge * phase.shape.at(at_ns.saturating_sub(phase.start_ns), phase.end_ns - phase.start_ns))
+        Some(surge * phase.shape.at(at_ns - phase.start_ns, phase.end_ns - phase.start_ns))
+    }
+
+    /// The same time, or the start of the next phase where it lies between two.
+    fn within_phase(&self, at_ns: u64) -> u64 {
+        let phase = self.phases.iter().find(|phase| at_ns < phase.end_ns);
+        phase.map_or(at_ns, |phase| at_ns.max(phase.start_ns))
     }
 
     /// The next arrival of the trace that is due before the last phase ends.
@@ -147,7 +156,8 @@ impl Schedule {
             },
             Arrivals::Constant => {
                 let rate = self.rate(self.at_ns)?;
-                self.at_ns = self.at_ns.saturating_add(nanos(1.0 / rate.max(MIN_RATE)));
+                let next_ns = self.at_ns.saturating_add(nanos(1.0 / rate.max(MIN_RATE)));
+                self.at_ns = self.within_phase(next_ns);
                 self.rate(self.at_ns).map(|_| self.at_ns)
             }
         }

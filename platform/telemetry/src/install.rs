@@ -219,11 +219,11 @@ mod tests {
 
     #[test]
     fn seconds_that_only_rise_are_counters_and_the_rest_stays_as_it_is() {
-        let text = "# HELP cost_cpu_seconds_total CPU.\n# TYPE cost_cpu_seconds_total gauge\n\
-                    cost_cpu_seconds_total{service=\"feed\"} 0.5\n\n# TYPE tokio_workers gauge\ntokio_workers 2\n";
+        let text = "# HELP cleave_cost_cpu_seconds_total CPU.\n# TYPE cleave_cost_cpu_seconds_total gauge\n\
+                    cleave_cost_cpu_seconds_total{service=\"feed\"} 0.5\n\n# TYPE cleave_tokio_workers gauge\ncleave_tokio_workers 2\n";
         assert_eq!(
             with_counters_by_name(text),
-            text.replace("cost_cpu_seconds_total gauge", "cost_cpu_seconds_total counter")
+            text.replace("cleave_cost_cpu_seconds_total gauge", "cleave_cost_cpu_seconds_total counter")
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Every metric, label, span attribute and header name, in one place.
 //!
-//! Follows OpenTelemetry's semantic conventions 1.42.0 where they have a name;
-//! what is Cleave's own begins with `cleave.` or is listed under "ours".
+//! Follows OpenTelemetry's semantic conventions 1.42.0 where they have a name. What is Cleave's own begins with `cleave.`,
+//! and with `cleave_` where it is a metric: [`has_namespace`] holds every name to that.
 
 // Labels.
 /// The component that measured.
@@ -79,6 +79,20 @@ pub const LABELS: &[&str] = &[
     LE,
 ];
 
+/// What the name of a metric of our own begins with, so that it meets no other program's.
+/// Source: <https://prometheus.io/docs/practices/naming/>.
+pub const OWN_PREFIX: &str = "cleave_";
+
+/// What the names of metrics begin with that follow a convention; others on a machine have the same, and mean the same.
+/// Sources: <https://opentelemetry.io/docs/specs/semconv/general/metrics/> for what is of `http`, `db`, `messaging` and
+/// `otel`, <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics> for `process`.
+pub const CONVENTIONS: [&str; 5] = ["http_", "db_", "messaging_", "process_", "otel_"];
+
+/// Whether the name of a metric is of a convention or says that it is ours.
+pub fn has_namespace(metric: &str) -> bool {
+    metric.starts_with(OWN_PREFIX) || CONVENTIONS.iter().any(|prefix| metric.starts_with(prefix))
+}
+
 /// The route label of requests that match none.
 pub const UNMATCHED: &str = "<unmatched>";
 
@@ -96,51 +110,51 @@ pub const MESSAGING_PROCESS_DURATION: &str = "messaging_process_duration_seconds
 /// Events applied: produced until applied, the consistency window.
 pub const MESSAGING_DELIVERY_LAG: &str = "messaging_delivery_lag_seconds";
 /// Waiting in a queue.
-pub const QUEUE_DEPTH: &str = "queue_depth";
+pub const QUEUE_DEPTH: &str = "cleave_queue_depth";
 /// Time spent waiting in a queue.
-pub const QUEUE_WAIT: &str = "queue_wait_seconds";
+pub const QUEUE_WAIT: &str = "cleave_queue_wait_seconds";
 /// The longest of the waits that ended in about the last second.
-pub const QUEUE_WAIT_LONGEST: &str = "queue_wait_longest_seconds";
+pub const QUEUE_WAIT_LONGEST: &str = "cleave_queue_wait_longest_seconds";
 /// Events not yet trimmed.
-pub const OUTBOX_ROWS: &str = "outbox_rows";
+pub const OUTBOX_ROWS: &str = "cleave_outbox_rows";
 /// Age of the oldest of them.
-pub const OUTBOX_OLDEST_AGE: &str = "outbox_oldest_age_seconds";
+pub const OUTBOX_OLDEST_AGE: &str = "cleave_outbox_oldest_age_seconds";
 /// Events given up on.
-pub const DEAD_LETTERS: &str = "dead_letters_total";
+pub const DEAD_LETTERS: &str = "cleave_dead_letters_total";
 /// Statements that kept the thread of their caller for long.
 pub const SLOW_STATEMENTS: &str = "cleave_db_slow_statements_total";
 /// Bytes of the write-ahead log.
 pub const WAL_BYTES: &str = "db_wal_bytes";
 /// Calls a fault hit.
-pub const FAULT_INJECTED: &str = "fault_injected_total";
+pub const FAULT_INJECTED: &str = "cleave_fault_injected_total";
 /// Tries beyond the first.
-pub const RETRIES: &str = "retries_total";
+pub const RETRIES: &str = "cleave_retries_total";
 /// Requests refused to protect the rest.
-pub const REQUESTS_SHED: &str = "requests_shed_total";
+pub const REQUESTS_SHED: &str = "cleave_requests_shed_total";
 /// Breaker: 0 closed, 1 half-open, 2 open.
-pub const CIRCUIT_STATE: &str = "circuit_state";
+pub const CIRCUIT_STATE: &str = "cleave_circuit_state";
 /// Connections in a pool that wait for work.
-pub const POOL_IDLE: &str = "pool_idle_connections";
+pub const POOL_IDLE: &str = "cleave_pool_idle_connections";
 /// Connections at work.
-pub const POOL_ACTIVE: &str = "pool_active_connections";
+pub const POOL_ACTIVE: &str = "cleave_pool_active_connections";
 /// Callers that wait for a connection.
-pub const POOL_WAITING: &str = "pool_waiting";
+pub const POOL_WAITING: &str = "cleave_pool_waiting";
 /// Connections opened.
-pub const POOL_CONNECTS: &str = "pool_connects_total";
+pub const POOL_CONNECTS: &str = "cleave_pool_connects_total";
 /// Requests and calls a component finished.
-pub const WORK_DONE: &str = "work_done_total";
+pub const WORK_DONE: &str = "cleave_work_done_total";
 /// Of them, those whose callers had given up.
-pub const WORK_WASTED: &str = "work_wasted_total";
+pub const WORK_WASTED: &str = "cleave_work_wasted_total";
 /// Reads through a declared cache: `kind` is `hit` or `miss`.
-pub const CACHE_READS: &str = "cache_reads_total";
+pub const CACHE_READS: &str = "cleave_cache_reads_total";
 /// Requests refused because their deadline had passed.
-pub const DEADLINE_REFUSED: &str = "deadline_refused_total";
+pub const DEADLINE_REFUSED: &str = "cleave_deadline_refused_total";
 /// Requests cut off by a drain.
-pub const DRAIN_ABORTED: &str = "drain_aborted_total";
+pub const DRAIN_ABORTED: &str = "cleave_drain_aborted_total";
 /// Seconds since the registry last answered its client.
-pub const DISCOVERY_STALENESS: &str = "discovery_staleness_seconds";
+pub const DISCOVERY_STALENESS: &str = "cleave_discovery_staleness_seconds";
 /// CPU by component and part, scaled up from sampled polls.
-pub const COST_CPU: &str = "cost_cpu_seconds_total";
+pub const COST_CPU: &str = "cleave_cost_cpu_seconds_total";
 /// Spans that ended and were sampled.
 pub const SPANS_ENDED: &str = "otel_spans_ended_total";
 /// Spans a collector took.
@@ -150,13 +164,13 @@ pub const SPANS_FAILED: &str = "otel_spans_failed_total";
 /// Spans that never reached the exporter.
 pub const SPANS_DROPPED: &str = "otel_spans_dropped_total";
 /// Threads of the async runtime.
-pub const TOKIO_WORKERS: &str = "tokio_workers";
+pub const TOKIO_WORKERS: &str = "cleave_tokio_workers";
 /// Tasks alive.
-pub const TOKIO_ALIVE_TASKS: &str = "tokio_alive_tasks";
+pub const TOKIO_ALIVE_TASKS: &str = "cleave_tokio_alive_tasks";
 /// Tasks that wait for a worker.
-pub const TOKIO_QUEUE_DEPTH: &str = "tokio_global_queue_depth";
+pub const TOKIO_QUEUE_DEPTH: &str = "cleave_tokio_global_queue_depth";
 /// Time workers were busy.
-pub const TOKIO_BUSY: &str = "tokio_busy_seconds_total";
+pub const TOKIO_BUSY: &str = "cleave_tokio_busy_seconds_total";
 
 /// CPU of a process since its start, as it counts itself.
 pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
@@ -311,3 +325,20 @@ pub mod attr {
 /// Upper bounds of every `_seconds` histogram.
 pub const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_of_a_node_is_of_a_convention_or_ours() {
+        for (name, help) in NODE {
+            assert!(
+                has_namespace(name),
+                "{name} begins with neither {OWN_PREFIX} nor one of {CONVENTIONS:?}"
+            );
+            assert!(help.ends_with('.'), "{name}: {help}");
+        }
+        assert!(!has_namespace("queue_depth"));
+    }
+}

@@ -43,8 +43,11 @@ async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next)
     if headers::has_token(request.headers(), &token) {
         return next.run(request).await;
     }
-    let refusal =
-        Refusal::new(RefusalKind::Unauthenticated, "run_token_required", "control needs the run's token");
+    let refusal = Refusal::new(
+        RefusalKind::Unauthenticated,
+        "run_token_required",
+        "fault and control endpoints need the admin token",
+    );
     refusal_response::encode(&refusal).map(Into::into)
 }
 

@@ -53,7 +53,7 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
 /// Only with the run's token; a call that is not answered here is refused as not found.
 fn open(router_state: &RouterState, head: &Parts) -> Result<Arc<CallRoute>, Refusal> {
     if !headers::has_token(&head.headers, &router_state.options.token) {
-        let message = "calls between components carry the run's token";
+        let message = "calls between components carry the admin token";
         return Err(Refusal::new(RefusalKind::Unauthenticated, "run_token_required", message));
     }
     let (spoken, understood) = (headers::schema(&head.headers), router_state.options.schema);

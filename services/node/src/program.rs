@@ -44,7 +44,7 @@ struct ProgramArgs {
     /// Signs users' tokens; the same for all services.
     #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
     secret: String,
-    /// Opens calls, outbox and control; the same for all services.
+    /// Admin token, for calls between components, outbox, fault and control endpoints; the same for all services.
     #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
     token: String,
     /// Label of its metrics and traces, to distinguish deployments.
@@ -55,16 +55,16 @@ struct ProgramArgs {
     check: bool,
 }
 
-/// How the door is started.
+/// How the gateway is started.
 #[derive(Parser)]
-#[command(version, about = "The public door of the photo-sharing suite, by itself.")]
+#[command(version, about = "The gateway of the photo-sharing suite, by itself: its public URL.")]
 #[command(after_help = "Examples:
   gateway --registry 127.0.0.1:7000
   gateway --registry registry:7000 --public 0.0.0.0:8080")]
 struct GatewayArgs {
     #[command(flatten)]
     alone: ProgramArgs,
-    /// Port for the public.
+    /// Address of the public URL.
     #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
     public: SocketAddr,
 }

@@ -159,6 +159,17 @@ fn bands_and_choices_name_what_the_code_has() {
 }
 
 #[test]
+fn metrics_of_a_run_are_ours_by_name_and_no_process_has_the_same() {
+    for (name, ..) in FAMILIES {
+        assert!(name.starts_with(names::OWN_PREFIX), "{name}");
+        assert!(
+            names::NODE.iter().all(|(other, _)| other != name),
+            "{name} is a metric of the processes as well"
+        );
+    }
+}
+
+#[test]
 fn every_figure_of_a_run_is_on_some_panel() {
     let queries: Vec<String> = boards::all()
         .iter()

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use yaml_rust2::{Yaml, YamlLoader};
 
+use crate::suite::wait_for;
+
 /// Parts of the suite, each in a container of its own.
 pub const PARTS: [&str; 7] = ["registry", "gateway", "profile", "follower", "feed", "search", "photo"];
+/// The container that lists them for Prometheus.
+const LIST: &str = "suite-targets";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -71,8 +76,8 @@ fn the_watchers_start_by_themselves_and_the_suite_when_asked_for() {
         services().into_iter().partition(|(_, service)| texts(&service["profiles"]) == ["suite"]);
     let names = |list: &[(String, Yaml)]| list.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
     assert_eq!(names(&rest), ["grafana", "prometheus", "jaeger"].map(str::to_owned).into());
-    assert_eq!(names(&suite), PARTS.map(str::to_owned).into());
-    for (name, service) in &rest {
+    assert_eq!(names(&suite), PARTS.iter().chain([&LIST]).map(|name| (*name).to_owned()).collect());
+    for (name, service) in rest.iter().chain(suite.iter().filter(|(name, _)| name == LIST)) {
         let image = service["image"].as_str().expect("an image");
         let tag = image.rsplit_once(':').expect("a tag").1;
         assert!(tag.chars().filter(|c| *c == '.').count() == 2, "{name}: {image} is not one release");
@@ -149,13 +154,16 @@ fn every_part_has_an_image_of_its_own_that_is_checked_without_a_shell() {
     }
 }
 
-#[test]
-fn every_part_is_scraped_at_the_port_it_is_put_on() {
+fn job(name: &str) -> Yaml {
     let prometheus = read("dashboards/prometheus/prometheus.yml");
     let jobs = prometheus["scrape_configs"].as_vec().expect("jobs");
-    let suite =
-        jobs.iter().find(|job| job["job_name"].as_str() == Some("suite")).expect("a job for the suite");
-    let scraped: BTreeSet<&str> = texts(&suite["static_configs"][0]["targets"]).into_iter().collect();
+    jobs.iter().find(|job| job["job_name"].as_str() == Some(name)).expect("a job").clone()
+}
+
+#[test]
+fn every_part_is_scraped_at_the_port_it_is_put_on() {
+    let groups = read("dashboards/prometheus/suite.json");
+    let scraped: BTreeSet<&str> = texts(&groups[0]["targets"]).into_iter().collect();
     let services = services();
     let put: BTreeSet<&str> = services
         .iter()
@@ -164,10 +172,56 @@ fn every_part_is_scraped_at_the_port_it_is_put_on() {
         .filter_map(|port| port.strip_suffix(":7100"))
         .collect();
     assert_eq!(scraped, put);
-    let cleave = jobs.iter().find(|job| job["job_name"].as_str() == Some("cleave")).expect("a job for runs");
-    for job in [suite, cleave] {
-        assert_eq!(job["honor_labels"].as_bool(), Some(true), "processes say their arm and name themselves");
+    for name in ["suite", "cleave"] {
+        let honors_labels = job(name)["honor_labels"].as_bool();
+        assert_eq!(honors_labels, Some(true), "processes say their arm and name themselves");
     }
+}
+
+/// Where a container finds a file, by the volume that is mounted there.
+fn mounted(service: &str, source: &str) -> String {
+    let (_, service) = services().into_iter().find(|(name, _)| name == service).expect("a service");
+    let found = texts(&service["volumes"])
+        .into_iter()
+        .find_map(|volume| volume.strip_prefix(source)?.strip_prefix(':'));
+    found.expect("it is mounted").trim_end_matches(":ro").to_owned()
+}
+
+#[test]
+fn no_target_is_scraped_that_is_not_up() {
+    let prometheus = read("dashboards/prometheus/prometheus.yml");
+    for job in prometheus["scrape_configs"].as_vec().expect("jobs") {
+        let name = job["job_name"].as_str().expect("a name");
+        assert!(
+            job["static_configs"].is_badvalue(),
+            "{name}: a fixed target is down wherever it is not started"
+        );
+        let files = texts(&job["file_sd_configs"][0]["files"]);
+        let source = if name == "suite" { LIST } else { "./runs/.targets" };
+        assert_eq!(files, [format!("{}/*.json", mounted("prometheus", source))], "{name}");
+    }
+}
+
+#[test]
+fn the_list_of_the_suite_is_there_while_the_suite_is() {
+    let (_, list) = services().into_iter().find(|(name, _)| name == LIST).expect("it is there");
+    assert_eq!(texts(&list["entrypoint"]), ["/bin/sh", "-c"]);
+    let [script] = &texts(&list["command"])[..] else { panic!("one script") };
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let here = |path: &Path| path.display().to_string();
+    // Compose writes a dollar as two.
+    let script = script
+        .replace("$$", "$")
+        .replace(&mounted(LIST, LIST), &here(folder.path()))
+        .replace(&mounted(LIST, "./dashboards/prometheus/suite.json"), "dashboards/prometheus/suite.json");
+    let mut shell =
+        Command::new("/bin/sh").args(["-c", &script]).current_dir(root()).spawn().expect("a shell");
+    let file = folder.path().join("suite.json");
+    let source = std::fs::read(root().join("dashboards/prometheus/suite.json")).expect("it is there");
+    wait_for("the list", || (std::fs::read(&file).ok()? == source).then_some(()));
+    let stopped = Command::new("kill").arg(shell.id().to_string()).status().expect("a program");
+    assert!(stopped.success() && shell.wait().expect("it ends").success(), "it ends in order");
+    assert!(!file.exists(), "Prometheus would show the suite as down");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn ask(addr: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &V
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let until = runtime::clock::now() + PATIENCE;
     loop {
         if let Some(found) = probe() {

@@ -12,6 +12,8 @@ use serde::Serialize;
 pub struct CapacitySearch {
     /// `capacity at p99 < 50 ms`.
     pub title: String,
+    /// What 99 % of arrivals must be within, seconds.
+    pub limit_s: f64,
     /// Its rates, rising.
     pub rates: Vec<RateEntry>,
 }
@@ -34,21 +36,24 @@ pub struct RateFigures {
     pub late: Measured,
     /// The 99th percentile, seconds.
     pub p99: Measured,
+    /// Arrivals a second that were neither late nor failed nor dropped.
+    pub goodput: Measured,
     /// `held`, `failed` or `undecided`.
     pub standing: &'static str,
 }
 
 impl From<Ladder> for CapacitySearch {
-    fn from(Ladder { title, rungs }: Ladder) -> Self {
-        Self { title, rates: rungs.into_iter().map(RateEntry::from).collect() }
+    fn from(Ladder { title, limit_s, rungs }: Ladder) -> Self {
+        Self { title, limit_s, rates: rungs.into_iter().map(RateEntry::from).collect() }
     }
 }
 
 impl From<LadderRung> for RateEntry {
     fn from(LadderRung { phase, rate, arms }: LadderRung) -> Self {
-        let figures = |LadderFigures { late, p99, standing }: LadderFigures| RateFigures {
+        let figures = |LadderFigures { late, p99, goodput, standing }: LadderFigures| RateFigures {
             late,
             p99,
+            goodput,
             standing: standing.word(),
         };
         Self { phase, rate, arms: arms.into_iter().map(|(arm, of)| (arm, figures(of))).collect() }

@@ -1,6 +1,6 @@
 //! Two runs in Markdown: what stands on either side, what changed, and the rest folded.
 
-use model::format::{self, value};
+use model::format::value;
 use model::limit::value_and_limit;
 use record::Verdict;
 
@@ -74,9 +74,7 @@ fn rows(comparison: &Comparison<'_>, rows: &[&compare::Row], only_marked: bool) 
             (pair.name.clone(), before, after, pair.is_after_better, pair.finding)
         });
         let arms = comparison.arms.iter().zip(&row.arms).map(|(arm, pair)| {
-            let [before, after] = pair.runs.map(|run| {
-                run.map_or_else(|| "-".to_owned(), |measured| format::measured(&measured, &row.unit))
-            });
+            let [before, after] = pair.texts.clone();
             (arm.name.clone(), before, after, pair.is_after_better, pair.finding)
         });
         let is_shown = move |line: &(_, _, _, Option<bool>, _)| !only_marked || line.3.is_some();

@@ -119,17 +119,26 @@ impl Page<'_> {
             ));
             return;
         };
+        let sentence = reason::sentence(run).unwrap_or_default();
+        if let Some(verdict) = end.verdict.filter(|_| !sentence.is_empty()) {
+            let (word, sign) = (verdict.word(), verdict.sign());
+            self.write(format_args!("<p class=\"{word}\">{sign} {name}{}</p>", escaped(&sentence)));
+        }
         let mut lines: Vec<String> = Vec::new();
-        // Doubts before notes, and each once: arms may have the same.
+        // Doubts before notes, and each once: arms may have the same, and the sentence has the first.
         let (notes, doubts): (Vec<&Lint>, Vec<&Lint>) = end.lints.iter().partition(|lint| lint.is_note());
         for lint in doubts.into_iter().chain(notes) {
+            let text = if lint.is_note() { lint.text.clone() } else { reason::of_lint(run, lint) };
+            if sentence.contains(&text) {
+                continue;
+            }
             let word = lint.word();
             let class = if lint.is_note() { "quiet" } else { word };
             let line = format!(
                 "<p class=\"{class}\">{} {name}{word}, {}: {}</p>",
                 lint.sign(),
                 escaped(&lint.name),
-                escaped(&reason::of_lint(run, lint))
+                escaped(&text)
             );
             if !lines.contains(&line) {
                 lines.push(line);

@@ -64,7 +64,11 @@ impl Page<'_> {
             let cells: String = pair
                 .runs
                 .iter()
-                .map(|run| run.map_or_else(|| "<td>-</td>".to_owned(), |run| value_cell(&run, &row.unit)))
+                .zip(&pair.texts)
+                .map(|(run, text)| match run {
+                    Some(run) => value_cell(text, run, &row.unit),
+                    None => format!("<td>{text}</td>"),
+                })
                 .collect();
             self.line(&arm.name, &cells, pair.finding, pair.is_after_better, tab);
         }

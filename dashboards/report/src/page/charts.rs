@@ -14,7 +14,8 @@ const COLUMNS: usize = 3_000;
 /// And of one chart at most: about as many as it has pixels to point at.
 const MOST_COLUMNS: usize = 250;
 /// Classes of lines where one chart holds all lanes.
-const CLASSES: [&str; 8] = ["one", "two", "three", "four", "one fine", "two fine", "three fine", "four fine"];
+pub(super) const CLASSES: [&str; 8] =
+    ["one", "two", "three", "four", "one fine", "two fine", "three fine", "four fine"];
 
 /// One line of a kind of chart: its name, its class, its term, and where its points come from.
 struct LineKind(&'static str, &'static str, &'static str, fn(&Run, char) -> Series);
@@ -230,7 +231,7 @@ impl Page<'_> {
         }
     }
 
-    fn figures(&mut self, svgs: &[String]) {
+    pub(super) fn figures(&mut self, svgs: &[String]) {
         self.write(format_args!("<div class=\"pair\">"));
         for svg in svgs {
             self.write(format_args!("<figure>{svg}</figure>"));

@@ -7,7 +7,7 @@ use record::{Check, Verdict};
 use scorecard::reason;
 
 use super::{Column, Page, named, number, text};
-use crate::compare::CheckPair;
+use crate::compare::{CheckPair, Comparison};
 use crate::escaped;
 
 /// Claims that do not hold above the fold; what fails comes before what could not be judged.
@@ -21,7 +21,7 @@ impl Page<'_> {
         self.open("Claims");
         match self.comparison {
             None => self.claims_of_one(),
-            Some(comparison) => self.claims_of_two(&comparison.checks),
+            Some(comparison) => self.claims_of_two(comparison),
         }
         self.close();
     }
@@ -81,34 +81,35 @@ impl Page<'_> {
                 escaped(&value(check.margin, &check.unit)),
                 count(Some(check.n as f64)),
                 since(run, check),
-                verdict_cell(check)
+                verdict_cell(run, check)
             ));
         }
         self.end_table();
     }
 
-    fn claims_of_two(&mut self, checks: &[CheckPair<'_>]) {
+    fn claims_of_two(&mut self, comparison: &Comparison<'_>) {
+        let checks = &comparison.checks;
         let verdict = |check: Option<&Check>| check.map(|check| check.verdict);
         let (same, changed): (Vec<&CheckPair<'_>>, Vec<&CheckPair<'_>>) =
             checks.iter().partition(|pair| verdict(pair.runs[0]) == verdict(pair.runs[1]));
         self.write(format_args!("<p>{} of {} claims stand as before.</p>", same.len(), checks.len()));
         let (first, rest) = changed.split_at(changed.len().min(MOST_OPEN));
         if !first.is_empty() {
-            self.pairs(first);
+            self.pairs(comparison.runs, first);
         }
         if !rest.is_empty() {
             self.fold(&format!("{} more that changed", rest.len()));
-            self.pairs(rest);
+            self.pairs(comparison.runs, rest);
             self.end_fold();
         }
         if !same.is_empty() {
             self.fold(&format!("{} as before", same.len()));
-            self.pairs(&same);
+            self.pairs(comparison.runs, &same);
             self.end_fold();
         }
     }
 
-    fn pairs(&mut self, checks: &[&CheckPair<'_>]) {
+    fn pairs(&mut self, runs: [&Run; 2], checks: &[&CheckPair<'_>]) {
         self.table(&[
             text("expectation"),
             text("arm"),
@@ -122,13 +123,13 @@ impl Page<'_> {
             let mut limits: Vec<String> =
                 pair.runs.iter().flatten().map(|check| value_and_limit(check).1).collect();
             limits.dedup();
-            let side = |check: &Option<&Check>| {
-                check.map_or_else(
-                    || "<td>-</td><td class=\"text quiet\">not asked</td>".to_owned(),
-                    |check| format!("<td>{}</td>{}", escaped(&value_and_limit(check).0), verdict_cell(check)),
-                )
+            let side = |(run, check): (&Run, &Option<&Check>)| match check {
+                None => "<td>-</td><td class=\"text quiet\">not asked</td>".to_owned(),
+                Some(check) => {
+                    format!("<td>{}</td>{}", escaped(&value_and_limit(check).0), verdict_cell(run, check))
+                }
             };
-            let sides: String = pair.runs.iter().map(side).collect();
+            let sides: String = runs.into_iter().zip(&pair.runs).map(side).collect();
             self.row(
                 &format!("<code>{}</code>", escaped(&pair.text)),
                 &format!(
@@ -142,9 +143,11 @@ impl Page<'_> {
     }
 }
 
-fn verdict_cell(check: &Check) -> String {
+/// The verdict, why it is so, and what helps where it is no pass.
+fn verdict_cell(run: &Run, check: &Check) -> String {
     let word = check.verdict.word();
-    let reason = if check.reason.is_empty() { String::new() } else { format!("; {}", check.reason) };
+    let parts = [check.reason.clone(), reason::advice(run, check)].into_iter();
+    let reason: String = parts.filter(|part| !part.is_empty()).map(|part| format!("; {part}")).collect();
     format!("<td class=\"text long {word}\">{} {word}{}</td>", check.verdict.sign(), escaped(&reason))
 }
 

@@ -221,7 +221,7 @@ impl Page<'_> {
                 let name = escaped(&self.lanes[lane].name);
                 self.write(format_args!(
                     "<tr data-w=\"{tab}\"><th scope=\"row\" class=\"arm\">{name}</th>{}{}<td>{}</td></tr>",
-                    figure_cell(&measured, &score.unit, &figure(self.runs[0], score, *letter)),
+                    value_cell(&figure(self.lanes[lane].run, score, *letter), &measured, &score.unit),
                     contrast_cell(score, *letter),
                     count(Some(measured.n as f64))
                 ));
@@ -231,7 +231,7 @@ impl Page<'_> {
         let mut row = format!("<tr {attributes}><th scope=\"row\"{label}</th>");
         for letter in &letters {
             let text = figure(self.runs[0], score, *letter);
-            row += &figure_cell(&measured(*letter), &score.unit, &text);
+            row += &value_cell(&text, &measured(*letter), &score.unit);
         }
         for arm in self.runs[0].others() {
             row += &contrast_cell(score, arm.letter);
@@ -258,13 +258,8 @@ impl Page<'_> {
     }
 }
 
-/// A figure; its interval is shown at the pointer.
-pub(super) fn value_cell(measured: &Measured, unit: &str) -> String {
-    figure_cell(measured, unit, &format::measured(measured, unit))
-}
-
-/// The same with its words.
-fn figure_cell(measured: &Measured, unit: &str, words: &str) -> String {
+/// A figure in words; its interval is shown at the pointer.
+pub(super) fn value_cell(figure: &str, measured: &Measured, unit: &str) -> String {
     let title = if measured.value.is_none() && measured.interval.is_none() {
         String::new()
     } else {
@@ -272,7 +267,7 @@ fn figure_cell(measured: &Measured, unit: &str, words: &str) -> String {
             format!("{}, n {}", format::interval_words(measured, unit), count(Some(measured.n as f64)));
         format!(" title=\"{}\"", escaped(&text))
     };
-    format!("<td{title}>{}</td>", escaped(words))
+    format!("<td{title}>{}</td>", escaped(figure))
 }
 
 /// An arm against the base arm, and what is concluded.

@@ -70,4 +70,7 @@ fn an_invalid_run_begins_with_its_reason() {
     let text = markdown::markdown(&run);
     assert!(text.contains(&format!("**{reason}**")), "{text}");
     assert_eq!(json!(document::document(&run, None))["reason"], json!(reason));
+    let html = report::page::page(&run);
+    let shown = reason.replace('<', "&lt;").replace('>', "&gt;");
+    assert!(html.contains(&format!("<p class=\"invalid\">! {shown}</p>")), "{html}");
 }

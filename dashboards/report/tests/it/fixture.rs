@@ -67,6 +67,7 @@ fn header() -> Header {
         arms: vec![arm('A', "mono", &["app"]), arm('B', "micro", &["feed", "follower"])],
         base: None,
         phases: vec![phase("steady", 0, 10), phase("fault", 10, 10)],
+        further: Vec::new(),
         journeys: vec![JourneyPlan {
             name: "home-feed".into(),
             needs: vec!["feed".into(), "follower".into()],

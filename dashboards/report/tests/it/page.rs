@@ -165,6 +165,23 @@ fn a_page_holds_every_section_in_its_order() {
 }
 
 #[test]
+fn a_search_for_capacity_comes_first_with_its_charts_and_what_each_rate_showed() {
+    let mut lines = lines();
+    if let record::Entry::Header(header) = &mut lines[0].entry {
+        header.expectations[0].text = "capacity(all 100ms) >= 1/s".to_owned();
+    }
+    let html = page::page(&reported(&lines));
+    assert!(parsed(&html).errors.borrow().is_empty());
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("no {text}"));
+    assert!(place("<h2>Claims") < place("<h2>Capacity") && place("<h2>Capacity") < place("<h2>Timeline"));
+    assert!(html.contains("p99 limit 100ms"), "the limit is a line of the chart");
+    assert!(html.contains("capacity at p99 &lt; 100 ms: p99 by rate") && html.contains(": goodput by rate"));
+    let table = &html[place("100 ms, rate by rate")..];
+    assert!(table.contains(">A mono late</th>") && table.contains(">B micro</th>"), "a column for each arm");
+    assert!(!page::page(&run()).contains("<h2>Capacity"), "no claim is about it");
+}
+
+#[test]
 fn what_matters_is_open_and_the_rest_is_folded() {
     let html = page::page(&run());
     let section = |name: &str| {

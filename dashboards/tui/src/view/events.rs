@@ -1,5 +1,7 @@
 //! What happened, to be searched; Enter goes there.
 
+use std::borrow::Cow;
+
 use model::events::kind_name;
 use ratatui::layout::{Constraint, Layout, Rect};
 use record::{Event, EventKind};
@@ -7,7 +9,7 @@ use record::{Event, EventKind};
 use super::frame::{foot, framed, titled};
 use super::page::Page;
 use super::table::{Column, Row, Table};
-use super::{is_low, put};
+use super::{header, is_low, put};
 use crate::state::State;
 use crate::style::{Role, Theme};
 use crate::text::{load_clock, number, width, wrap};
@@ -18,18 +20,28 @@ const COLUMNS: &[Column] =
 /// Cells of a row that are not its sentence's: frame, sign, time, kind and the gaps between them.
 const FIXED: usize = 2 + 2 + 9 + 1 + 6 + 1;
 
-/// The events that pass the filter, with their moments.
-pub(super) fn rows(state: &State) -> Vec<&(u64, Event)> {
-    let passes = |(_, event): &&(u64, Event)| {
+/// The events that pass the filter, with their moments; the last of a run that decides nothing is why.
+pub(super) fn rows(state: &State) -> Vec<Cow<'_, (u64, Event)>> {
+    let passes = |row: &Cow<'_, (u64, Event)>| {
+        let event = &row.1;
         state.events.passes(&format!("{} {}", kind_name(event.what), sentence(&state.theme, event)))
     };
-    state.run.events_until(state.at()).iter().filter(passes).collect()
+    all(state).filter(passes).collect()
+}
+
+fn all(state: &State) -> impl Iterator<Item = Cow<'_, (u64, Event)>> {
+    let reason = |text| {
+        let (active, mark, targets) = Default::default();
+        Cow::Owned((state.run.now, Event { number: 0, what: EventKind::Check, active, mark, targets, text }))
+    };
+    let events = state.run.events_until(state.at()).iter().map(Cow::Borrowed);
+    events.chain(header::reason_of(state).map(reason))
 }
 
 /// When the event chosen happened.
 pub(super) fn chosen(state: &State) -> Option<u64> {
     let rows = rows(state);
-    rows.get(state.events.at(rows.len(), true)).map(|(t, _)| *t)
+    rows.get(state.events.at(rows.len(), true)).map(|row| row.0)
 }
 
 pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
@@ -37,7 +49,7 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     let rows = rows(state);
     let chosen = state.events.at(rows.len(), true);
     // What finds no room in its row is shown whole below it.
-    let whole = rows.get(chosen).map(|(_, event)| sentence(theme, event)).unwrap_or_default();
+    let whole = rows.get(chosen).map(|row| sentence(theme, &row.1)).unwrap_or_default();
     let room = usize::from(area.width).saturating_sub(FIXED);
     let lines = if width(&whole) > room {
         wrap(&whole, usize::from(area.width).saturating_sub(4))
@@ -54,16 +66,17 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
             put(page, inner.x + 1, y, line, theme.style(Role::Text));
         }
     }
-    let all = state.run.events_until(state.at()).len();
+    let all = all(state).count();
     let title = match state.events.filter.as_str() {
         "" => format!("{all} events"),
         filter => format!("{} of {all} events with `{filter}`", rows.len()),
     };
     let inner = if is_low(area) { area } else { framed(theme, titled(theme, &title), upper, page) };
     let start = state.run.load_start();
-    let cells = |(t, event): &&(u64, Event)| {
+    let cells = |row: &Cow<'_, (u64, Event)>| {
+        let (t, event) = (row.0, &row.1);
         Row::Cells(vec![
-            (load_clock(*t, start, 3), Role::Dim),
+            (load_clock(t, start, 3), Role::Dim),
             (kind_name(event.what).to_owned(), role(event)),
             (sentence(theme, event), Role::Text),
         ])

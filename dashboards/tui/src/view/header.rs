@@ -1,4 +1,5 @@
-//! The first row: what runs, how far it is, whether what is shown is now; and whether it can be believed.
+//! The first row: what runs, how far it is, whether what is shown is now; and whether it can be believed, at the end in a
+//! sentence below the tabs.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,7 +8,7 @@ use ratatui::widgets::Widget;
 
 use crate::state::State;
 use crate::style::Role;
-use crate::text::{NO_DATA, about, clock, count, cut, ms, name_of, percent, width};
+use crate::text::{NO_DATA, about, clock, count, cut, ms, name_of, percent, width, wrap};
 use model::SECOND;
 use model::so_far::Lag;
 
@@ -61,6 +62,34 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     left.push(Piece::styled(status, theme.style(status_role)));
     Line::from(left).render(Rect { height: 1, ..area }, buffer);
+}
+
+/// Why the run that has ended is invalid or inconclusive, as every view has it; `None` while an earlier moment is shown.
+pub(super) fn reason_of(state: &State) -> Option<String> {
+    state.cursor.is_none().then(|| scorecard::reason::sentence(&state.run)).flatten()
+}
+
+/// Rows of the screen for each row of the reason, which the score tab has whole.
+const ROWS_PER_REASON: u16 = 12;
+
+/// Draws the reason at the top of an area; returns how many rows it took.
+pub(super) fn reason(state: &State, area: Rect, buffer: &mut Buffer) -> u16 {
+    let Some(sentence) = reason_of(state) else { return 0 };
+    let cells = usize::from(area.width).saturating_sub(2);
+    let rows = wrap(&sentence, cells);
+    let most = usize::from((area.height / ROWS_PER_REASON).max(1)).min(rows.len());
+    for (index, y) in (0..most).zip(area.top()..area.bottom()) {
+        // The last row ends with a sign where more follows.
+        let text = if index + 1 == most { rows[index..].join(" ") } else { rows[index].clone() };
+        super::put(
+            buffer,
+            area.x + 1,
+            y,
+            &cut(&text, cells, state.theme.ascii),
+            state.theme.style(Role::Warn),
+        );
+    }
+    u16::try_from(most).unwrap_or(0)
 }
 
 /// What makes figures doubtful, or shows that they are not, the weightiest first: the generator's lateness, updates lost, what was

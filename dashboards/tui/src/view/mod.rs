@@ -77,7 +77,9 @@ fn draw(state: &State, area: Rect, page: &mut Page) {
         // On a screen of few rows the live tab's last line is worth more than hints.
         let sparklines = state.tab == Tab::Live && area.height < PANELS;
         let hints = u16::from(!sparklines || !state.status.is_empty());
-        body(state, Rect { y: area.y + 2, height: area.height - 2 - hints, ..area }, page);
+        let below = Rect { y: area.y + 2, height: area.height - 2 - hints, ..area };
+        let reason = header::reason(state, below, page);
+        body(state, Rect { y: below.y + reason, height: below.height - reason, ..below }, page);
         if hints > 0 {
             footer::draw(state, Rect { y: area.bottom() - 1, height: 1, ..area }, page);
         }

@@ -66,7 +66,9 @@ fn capacity_at_slo() {
         "it was asked for: {text}"
     );
     assert!(
-        text.contains("(highest rate tried: 1,600/s)") && text.contains("capacity at p99 < 50 ms"),
+        text.contains("2,400/s")
+            && !text.contains("highest rate tried")
+            && text.contains("capacity at p99 < 50 ms"),
         "{text}"
     );
     insta::assert_snapshot!(text);

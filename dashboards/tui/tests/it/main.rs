@@ -4,6 +4,7 @@ mod endings;
 mod fixture;
 mod keys;
 mod mouse;
+mod reasons;
 mod screens;
 mod shots;
 mod sizes;

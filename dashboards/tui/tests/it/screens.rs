@@ -263,7 +263,10 @@ fn broken_frames(buffer: &Buffer) -> Vec<String> {
 #[test]
 fn names_and_figures_stand_together() {
     let mut state = after(fixture::lines());
-    for (tab, row) in [(Tab::Map, "→ follower"), (Tab::Score, "requests on the wire per journey")] {
+    for (tab, row) in [
+        (Tab::Map, "→ follower"),
+        (Tab::Score, "collateral failures of dead-photo (journeys that do not need photo)"),
+    ] {
         state.tab = tab;
         let screen = text(&drawn(&state, 200, 60));
         let line = screen.lines().find(|line| line.contains(row)).unwrap_or_default();

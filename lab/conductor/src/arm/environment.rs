@@ -46,14 +46,15 @@ pub struct RunPaths<'a> {
 impl RunEnvironment {
     /// The environment of a run; starts nothing but the thread that will start children.
     pub fn new(tasks: Tasks, paths: &RunPaths<'_>, run_id: &str, token: &str, record: RecordWriter) -> Self {
+        let guardian = Arc::new(Guardian::new(paths.folder, paths.program));
         Self {
             spawner: Spawner::new(),
             control: ControlClient::new(tasks.clone(), token),
             tasks,
             program: paths.program.clone(),
-            guardian: Arc::new(Guardian::new(paths.folder, paths.program)),
+            guardian: guardian.clone(),
             cgroups: Arc::default(),
-            scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id)),
+            scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id, guardian)),
             record,
         }
     }

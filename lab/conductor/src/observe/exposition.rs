@@ -15,6 +15,13 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// The family it belongs to and which part of a histogram it is: `_bucket`, `_sum` or `_count`; empty for others.
+    pub fn family(&self) -> (&str, &str) {
+        let parts = ["_bucket", "_sum", "_count"];
+        let split = parts.iter().find_map(|part| Some((self.name.strip_suffix(part)?, *part)));
+        split.unwrap_or((self.name, ""))
+    }
+
     /// A label's value; empty where it is absent, as Prometheus has it.
     pub fn label(&self, name: &str) -> &str {
         self.labels.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
@@ -149,6 +156,7 @@ mod tests {
         assert_eq!(all[1].label("route"), "/v1/{id}");
         assert_eq!(all[1].label("note"), "a \"b\" \\ c");
         assert_eq!(all[1].label("absent"), "");
+        assert_eq!((all[0].family(), all[1].family()), (("a_total", ""), ("b_seconds", "_bucket")));
     }
 
     #[test]

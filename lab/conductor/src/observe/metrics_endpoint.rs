@@ -68,6 +68,11 @@ mod tests {
             text.contains("two-arms") && !text.contains("# EOF"),
             "OpenMetrics was not asked for: {text}"
         );
+        let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        assert!(
+            families.clone().count() > 2 && families.clone().all(telemetry::names::has_namespace),
+            "{text}"
+        );
         assert_eq!(scrape("/").await.0, StatusCode::NOT_FOUND);
         tasks.finish(LIMIT).await;
     }

@@ -72,51 +72,51 @@ impl NodeMetrics {
         let failed = !sample.label(names::ERROR_TYPE).is_empty()
             || sample.label(names::HTTP_RESPONSE_STATUS_CODE).starts_with('5');
         let value = sample.value;
-        match sample.name {
-            "http_client_request_duration_seconds_count" => {
+        match sample.family() {
+            (names::HTTP_CLIENT_REQUEST_DURATION, "_count") => {
                 self.outbound_requests += value;
                 edge(self, &|stats| {
                     stats.tries += value;
                     stats.errors += if failed { value } else { 0.0 };
                 });
             }
-            "http_client_request_duration_seconds_bucket" => {
-                let bound = sample.label("le").to_owned();
+            (names::HTTP_CLIENT_REQUEST_DURATION, "_bucket") => {
+                let bound = sample.label(names::LE).to_owned();
                 edge(self, &|stats| stats.buckets.add(&bound, value));
             }
-            "retries_total" => edge(self, &|stats| stats.retries += value),
-            "circuit_state" => edge(self, &|stats| stats.breaker = stats.breaker.max(value)),
-            "pool_waiting" => {
+            (names::RETRIES, _) => edge(self, &|stats| stats.retries += value),
+            (names::CIRCUIT_STATE, _) => edge(self, &|stats| stats.breaker = stats.breaker.max(value)),
+            (names::POOL_WAITING, _) => {
                 *self.queues.entry(sample.label(names::PEER_SERVICE).to_owned()).or_default() += value;
             }
-            "http_server_request_duration_seconds_count" if sample.label(names::SERVICE) == "gateway" => {
+            (names::HTTP_SERVER_REQUEST_DURATION, "_count") if sample.label(names::SERVICE) == "gateway" => {
                 self.gateway_requests += value;
             }
-            "cost_cpu_seconds_total" => {
-                *self.cpu_parts.entry(sample.label("part").to_owned()).or_default() += value;
+            (names::COST_CPU, _) => {
+                *self.cpu_parts.entry(sample.label(names::PART).to_owned()).or_default() += value;
             }
-            "work_done_total" => {
+            (names::WORK_DONE, _) => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
             }
-            "cache_reads_total" => {
+            (names::CACHE_READS, _) => {
                 let reads = self.cache.entry(sample.label(names::SERVICE).to_owned()).or_default();
                 reads[0] += if sample.label(names::KIND) == "hit" { value as u64 } else { 0 };
                 reads[1] += value as u64;
             }
-            names::QUEUE_WAIT_LONGEST => {
+            (names::QUEUE_WAIT_LONGEST, _) => {
                 let queue = format!("{} {}", sample.label(names::SERVICE), sample.label(names::QUEUE));
                 let us = (value * 1e6).round() as u64;
                 if us > 0 {
                     self.longest_waits.insert(queue, us);
                 }
             }
-            "work_wasted_total" => {
+            (names::WORK_WASTED, _) => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[1] += value as u64;
             }
-            "otel_spans_ended_total" => self.spans[0] += value as u64,
-            "otel_spans_exported_total" => self.spans[1] += value as u64,
-            "otel_spans_failed_total" => self.spans[2] += value as u64,
-            "otel_spans_dropped_total" => self.spans[3] += value as u64,
+            (names::SPANS_ENDED, _) => self.spans[0] += value as u64,
+            (names::SPANS_EXPORTED, _) => self.spans[1] += value as u64,
+            (names::SPANS_FAILED, _) => self.spans[2] += value as u64,
+            (names::SPANS_DROPPED, _) => self.spans[3] += value as u64,
             _ => {}
         }
     }
@@ -144,11 +144,11 @@ http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo
 http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",error_type=\"timeout\"} 1
 http_server_request_duration_seconds_count{service=\"gateway\",http_route=\"/v1/feed\"} 5
 http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/feed\"} 5
-pool_waiting{peer_service=\"photo\"} 4
-cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
+cleave_pool_waiting{peer_service=\"photo\"} 4
+cleave_cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
 otel_spans_ended_total{service=\"feed\"} 7
-queue_wait_longest_seconds{service=\"photo\",queue=\"tx\"} 0.974
-queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
+cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"tx\"} 0.974
+cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
 ";
         let metrics = NodeMetrics::parse(text);
         let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];

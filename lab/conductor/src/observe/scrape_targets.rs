@@ -1,18 +1,20 @@
 //! Where Prometheus finds the processes of a run: a file with their addresses, kept true while the run lasts.
 //!
 //! Ports are taken as they are free, and copies come and go; so the run writes what Prometheus calls a file of targets
-//! into `<out>/.targets` and removes it at its end. A file whose writer is dead lists ports that other programs may have
-//! by now: the next run removes it.
+//! into `<out>/.targets` and removes it at its end. A file whose writer is dead lists ports that nothing listens on, or
+//! another program by now, and Prometheus would show them as down for ever: the guardian removes it, or the next run.
 //! Source: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use telemetry::names;
+
+use crate::process::guardian::{Guardian, UndoAction};
 
 /// The folder below the one that runs go to.
 pub const FOLDER: &str = ".targets";
@@ -22,18 +24,28 @@ pub struct ScrapeTargets {
     run_id: String,
     /// Named by the conductor's process and the run, so that another run sees whether the writer lives.
     path: PathBuf,
+    guardian: Arc<Guardian>,
+    list: Mutex<List>,
+}
+
+/// What the file holds.
+#[derive(Default)]
+struct List {
     /// By address, the arm; empty for the lab itself.
-    known: Mutex<BTreeMap<SocketAddr, String>>,
+    known: BTreeMap<SocketAddr, String>,
+    /// The guardian's entry for the file, once there is one.
+    undo: Option<u64>,
+    is_withdrawn: bool,
 }
 
 impl ScrapeTargets {
     /// Of a run whose folder lies in `out`. Nothing is written before there is a process to find.
-    pub fn new(out: &Path, run_id: impl Into<String>) -> Self {
+    pub fn new(out: &Path, run_id: impl Into<String>, guardian: Arc<Guardian>) -> Self {
         let folder = out.join(FOLDER);
         remove_stale(&folder);
         let run_id = run_id.into();
         let path = folder.join(format!("{}-{run_id}.json", std::process::id()));
-        Self { run_id, path, known: Mutex::default() }
+        Self { run_id, path, guardian, list: Mutex::default() }
     }
 
     /// Adds an address at which a process of an arm serves `/metrics`; a process of the lab where `arm` is empty.
@@ -41,9 +53,7 @@ impl ScrapeTargets {
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&self, addr: SocketAddr, arm: &str) -> io::Result<()> {
-        let mut known = self.known();
-        let is_changed = known.insert(addr, arm.to_owned()).as_deref() != Some(arm);
-        if is_changed { self.write(&known) } else { Ok(()) }
+        self.change(|known| known.insert(addr, arm.to_owned()).as_deref() != Some(arm))
     }
 
     /// Removes an address.
@@ -51,21 +61,32 @@ impl ScrapeTargets {
     /// # Errors
     /// When the file cannot be written.
     pub fn remove(&self, addr: SocketAddr) -> io::Result<()> {
-        let mut known = self.known();
-        let is_changed = known.remove(&addr).is_some();
-        if is_changed { self.write(&known) } else { Ok(()) }
+        self.change(|known| known.remove(&addr).is_some())
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, String>> {
-        self.known.lock().expect("no panic while held")
+    /// Removes the file for good: the run is over.
+    pub fn withdraw(&self) {
+        let mut list = self.list.lock().expect("no panic while held");
+        list.is_withdrawn = true;
+        // Never written where there was no process.
+        let _ = std::fs::remove_file(&self.path);
+        self.guardian.mark_undone(list.undo.take().into_iter().collect());
     }
 
-    fn write(&self, known: &BTreeMap<SocketAddr, String>) -> io::Result<()> {
+    /// Changes the list, and writes it where that made a difference.
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<SocketAddr, String>) -> bool) -> io::Result<()> {
+        let mut list = self.list.lock().expect("no panic while held");
+        if list.is_withdrawn || !change(&mut list.known) {
+            return Ok(());
+        }
+        if list.undo.is_none() {
+            list.undo = self.guardian.record_undo(&UndoAction::File(self.path.clone()));
+        }
         let folder = self.path.parent().expect("a file lies in a folder");
         std::fs::create_dir_all(folder)?;
         // Replaced in one step: Prometheus reads it whenever the folder changes.
         let fresh = self.path.with_extension("new");
-        std::fs::write(&fresh, serde_json::to_vec_pretty(&self.groups(known))?)?;
+        std::fs::write(&fresh, serde_json::to_vec_pretty(&self.groups(&list.known))?)?;
         std::fs::rename(&fresh, &self.path)
     }
 
@@ -87,8 +108,7 @@ impl ScrapeTargets {
 
 impl Drop for ScrapeTargets {
     fn drop(&mut self) {
-        // Never written where there was no process.
-        let _ = std::fs::remove_file(&self.path);
+        self.withdraw();
     }
 }
 
@@ -107,6 +127,11 @@ pub fn remove_stale(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::guardian::{JOURNAL, open_actions};
+
+    fn targets(out: &Path, run_id: &str) -> ScrapeTargets {
+        ScrapeTargets::new(out, run_id, Arc::new(Guardian::new(out, &"/bin/true".into())))
+    }
 
     fn read(path: &Path) -> Value {
         serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON")
@@ -116,7 +141,7 @@ mod tests {
     fn the_file_lists_every_process_and_is_gone_at_the_end() {
         let out = tempfile::tempdir().expect("a folder");
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let targets = ScrapeTargets::new(out.path(), "r1");
+        let targets = targets(out.path(), "r1");
         let path = targets.path.clone();
         assert!(!path.exists(), "there is no process yet");
         for (port, arm) in [(3, ""), (2, "micro"), (1, "micro"), (9, "mono")] {
@@ -130,8 +155,13 @@ mod tests {
                 { "targets": ["127.0.0.1:1", "127.0.0.1:2"], "labels": { "run_id": "r1", "arm": "micro" } },
             ])
         );
-        drop(targets);
+        let journal = out.path().join(JOURNAL);
+        assert_eq!(open_actions(&journal).expect("readable"), [UndoAction::File(path.clone())]);
+        targets.withdraw();
         assert_eq!(std::fs::read_dir(out.path().join(FOLDER)).expect("a folder").count(), 0);
+        assert!(open_actions(&journal).expect("readable").is_empty(), "nothing is left for the guardian");
+        targets.add(addr(4), "late").expect("nothing to write");
+        assert!(!path.exists(), "a run that is over lists nothing");
     }
 
     #[test]
@@ -144,7 +174,7 @@ mod tests {
         for path in [&dead, &living] {
             std::fs::write(path, "[]").expect("a file");
         }
-        drop(ScrapeTargets::new(out.path(), "r2"));
+        drop(targets(out.path(), "r2"));
         assert!(!dead.exists());
         assert!(living.exists(), "its writer may still run");
     }

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn cpu_of_workers_outside_of_tasks_is_waking() {
         let metrics = NodeMetrics::parse(
-            "cost_cpu_seconds_total{part=\"encoding\"} 2\ncost_cpu_seconds_total{part=\"business\"} 1\n",
+            "cleave_cost_cpu_seconds_total{part=\"encoding\"} 2\ncleave_cost_cpu_seconds_total{part=\"business\"} 1\n",
         );
         let usage = ProcessUsage {
             cpu_ns: 9_000_000_000,

@@ -3,7 +3,7 @@
 //! The guardian is a process of its own, in a session of its own, that holds the reading
 //! end of a pipe the conductor never writes to. When the pipe closes and the journal does
 //! not end with `clean`, it undoes every entry that is not done: it continues what is
-//! stopped, lifts limits, and kills what is left, each process known by its pid *and* its
+//! stopped, lifts limits, kills what is left, and removes what lists it, each process known by its pid *and* its
 //! start time, so that no other process is hit. `cleave doctor --clean` does the same for
 //! journals of guardians that died as well: conductor and guardian hold a lock on the journal
 //! while they live, and what is locked is left alone. What is written as undone has been looked at
@@ -63,6 +63,8 @@ pub enum UndoAction {
     Kill(ProcessIdentity),
     /// A control group is emptied and removed.
     Group(PathBuf),
+    /// A file is removed: it lists what ends with the run.
+    File(PathBuf),
 }
 
 mod limited {
@@ -292,7 +294,7 @@ fn is_undone(action: &UndoAction) -> bool {
         UndoAction::Lift(identity, what) => {
             !identity.is_alive() || runtime::limits::is_lifted(identity.pid, *what).unwrap_or(true)
         }
-        UndoAction::Group(path) => !path.exists(),
+        UndoAction::Group(path) | UndoAction::File(path) => !path.exists(),
     }
 }
 
@@ -313,6 +315,10 @@ fn undo(action: &UndoAction) {
         }
         UndoAction::Group(path) => {
             crate::process::cgroup::remove(path);
+        }
+        UndoAction::File(path) => {
+            // It may be gone.
+            let _ = std::fs::remove_file(path);
         }
     }
 }
@@ -393,6 +399,16 @@ mod tests {
         std::fs::remove_file(stubborn.join("file")).expect("ours");
         assert_eq!(clean_up(&path).expect("readable"), 2);
         assert!(open_actions(&path).expect("readable").is_empty() && !stubborn.exists());
+    }
+
+    #[test]
+    fn a_list_of_what_has_ended_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, list) = (folder.path().join(JOURNAL), folder.path().join("targets.json"));
+        std::fs::write(&list, "[]").expect("a folder of ours");
+        write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::File(list.clone()) }]);
+        assert_eq!(clean_up(&path).expect("readable"), 1);
+        assert!(!list.exists() && open_actions(&path).expect("readable").is_empty());
     }
 
     #[test]

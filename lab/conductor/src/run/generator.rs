@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::time::Duration;
 
+use loadgen::protocol::{END_COMMAND, FURTHER_COMMAND};
 use loadgen::{LoadPlan, Message, SECRET_VARIABLE};
 use tokio::sync::mpsc;
 
@@ -128,9 +129,23 @@ impl Generator {
 
     /// Begins the load at an instant of CLOCK_MONOTONIC.
     pub fn start_load(&mut self, at_mono_ns: u64) {
+        self.command(format_args!("start {at_mono_ns}"));
+    }
+
+    /// Goes on to the next of the rates that are offered on request.
+    pub fn offer_further(&mut self) {
+        self.command(format_args!("{FURTHER_COMMAND}"));
+    }
+
+    /// Ends the load where it is: nothing more is sent, and what is in flight is finished.
+    pub fn end_load(&mut self) {
+        self.command(format_args!("{END_COMMAND}"));
+    }
+
+    fn command(&mut self, line: std::fmt::Arguments<'_>) {
         if let Some(commands) = &mut self.commands {
             // A child that is gone sends no summary.
-            let _ = writeln!(commands, "start {at_mono_ns}").and_then(|()| commands.flush());
+            let _ = writeln!(commands, "{line}").and_then(|()| commands.flush());
         }
     }
 

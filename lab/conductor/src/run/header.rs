@@ -53,6 +53,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         base: options.against.as_ref().and_then(|name| letter_of(&arms, name)),
         arms,
         phases: scenario.plan(),
+        further: scenario.further_rates().into_iter().map(|further| further.phase).collect(),
         journeys: journey_plans(scenario),
         expectations: expectation_plans(scenario),
         schedule_digest: start.schedules.digest(),

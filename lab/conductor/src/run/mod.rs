@@ -4,7 +4,7 @@
 //! - `stage`: its course, arm by arm or side by side. `block`: one load on some arms. `session`: what they share.
 //! - `plan`: what is settled before anything starts: arms, load, `secrets`, `run_id`. `header`: the record's first line.
 //! - [`seed`]: the data a run begins with. [`generator`]: the load generator as a child.
-//! - `phases`: when phases begin, and what each cost. `stop`: what ends a run early.
+//! - `phases`: when phases begin, and what each cost. `search`: whether rates beyond the declared ones follow. `stop`: what ends a run early.
 //! - `schedules`: what each round offers. `states`: whether arms hold the same data. `finish`: checks, scores, verdict.
 //! - [`up`]: a suite that stays up, for trying things out.
 
@@ -17,6 +17,7 @@ mod phases;
 pub(crate) mod plan;
 mod run_id;
 pub(crate) mod schedules;
+mod search;
 pub(crate) mod secrets;
 pub mod seed;
 mod session;
@@ -192,7 +193,7 @@ impl Run {
             return Ok(None);
         }
         let onward = self.otlp.clone();
-        let started = Collector::start(tasks, self.record.clone(), scenario.plan(), onward).await;
+        let started = Collector::start(tasks, self.record.clone(), scenario.offered_phases(), onward).await;
         let collector = started.map_err(RunError::Collector)?;
         let (grpc, http) = (collector.grpc, collector.http);
         self.record.event(EventKind::Log, 0, format!("OTLP: gRPC at {grpc}, HTTP at {http}"));

@@ -21,6 +21,8 @@ pub(crate) struct PhaseCost {
 /// The phases of one block of load.
 pub(crate) struct Phases<'a> {
     pub plan: &'a [PhasePlan],
+    /// Rates that a search for capacity may go on to afterwards.
+    pub further: &'a [PhasePlan],
     pub arms: &'a [Arc<Arm>],
     pub round: u32,
     /// When the load began.
@@ -32,16 +34,9 @@ pub(crate) struct Phases<'a> {
 impl Phases<'_> {
     /// Writes when phases begin, and adds to `costs` as each ends.
     pub async fn run(&self, costs: &Mutex<Vec<PhaseCost>>) {
-        let letters: String = self.arms.iter().map(|arm| arm.plan.letter).collect();
         let mut before: Option<Vec<ArmTotals>> = None;
         for (index, phase) in self.plan.iter().enumerate() {
-            self.sleep_until(phase.start_ns).await;
-            self.record.append(Entry::Phase(record::Phase {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                name: phase.name.clone(),
-                round: self.round,
-                arms: letters.clone(),
-            }));
+            self.begin(index, phase).await;
             let now = self.totals().await;
             if let (Some(before), Some(last)) = (before.replace(now.clone()), index.checked_sub(1)) {
                 self.add_costs(costs, &self.plan[last].name, &before, &now);
@@ -54,18 +49,38 @@ impl Phases<'_> {
         }
     }
 
-    async fn sleep_until(&self, ns: u64) {
+    /// Waits for the begin of a phase, and writes it.
+    pub(super) async fn begin(&self, index: usize, phase: &PhasePlan) {
+        self.sleep_until(phase.start_ns).await;
+        self.record.append(Entry::Phase(record::Phase {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            name: phase.name.clone(),
+            round: self.round,
+            arms: self.letters().collect(),
+        }));
+    }
+
+    pub(super) fn letters(&self) -> impl Iterator<Item = char> {
+        self.arms.iter().map(|arm| arm.plan.letter)
+    }
+
+    pub(super) async fn sleep_until(&self, ns: u64) {
         tokio::time::sleep_until((self.start + Duration::from_nanos(ns)).into()).await;
     }
 
-    async fn totals(&self) -> Vec<ArmTotals> {
+    pub(super) async fn totals(&self) -> Vec<ArmTotals> {
         let arms: Vec<_> = self.arms.iter().map(|arm| arm.sampled()).collect();
         futures_util::future::join_all(arms.iter().map(|arm| arm_totals(arm, self.control))).await
     }
 
-    fn add_costs(&self, costs: &Mutex<Vec<PhaseCost>>, phase: &str, before: &[ArmTotals], now: &[ArmTotals]) {
-        let letters = self.arms.iter().map(|arm| arm.plan.letter);
-        costs.lock().expect("no panic while held").extend(phase_costs(letters, phase, before, now));
+    pub(super) fn add_costs(
+        &self,
+        costs: &Mutex<Vec<PhaseCost>>,
+        phase: &str,
+        before: &[ArmTotals],
+        now: &[ArmTotals],
+    ) {
+        costs.lock().expect("no panic while held").extend(phase_costs(self.letters(), phase, before, now));
     }
 }
 

@@ -125,8 +125,13 @@ impl RunPlan<'_> {
             run_id: self.id.to_owned(),
             seed: self.options.seed,
             round,
-            phases: scenario.plan(),
-            load: scenario.load.clone(),
+            phases: scenario.offered_phases(),
+            further_from_us: scenario
+                .further_rates()
+                .iter()
+                .map(|rate| rate.phase.start_ns / 1_000)
+                .collect(),
+            load: scenario.offered_load(),
             arms,
             secret: self.secrets.identity.clone(),
             log: self.folder.join("generator.log"),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use record::PhasePlan;
-use traffic::load::{Load, Model};
+use scenario::Scenario;
+use traffic::load::Model;
 use traffic::{Arrival, Dataset, Schedule};
 
 /// What each round offers, before any generator has started.
@@ -20,8 +21,10 @@ pub(crate) struct Schedules {
 }
 
 impl Schedules {
-    /// The schedules of a seed over rounds, from 1.
-    pub fn plan(seed: u64, rounds: u32, phases: &[PhasePlan], load: &Load, data: &Arc<Dataset>) -> Self {
+    /// The schedules of a seed over rounds, from 1. What is due at rates that a search may go on to is in the schedule and is
+    /// not planned.
+    pub fn plan(seed: u64, rounds: u32, scenario: &Scenario, data: &Arc<Dataset>) -> Self {
+        let (phases, load) = (&scenario.offered_phases()[..], &scenario.offered_load());
         let mut schedules =
             Self { digests: Vec::new(), planned: 0, planned_measured: Vec::new(), skewed: Vec::new() };
         let measured = |arrival: &Arrival| {
@@ -35,7 +38,7 @@ impl Schedules {
             schedules.digests.push(schedule.digest());
             if load.model == Model::Open {
                 let (mut all, mut counted) = (0, 0);
-                for arrival in schedule.clone() {
+                for arrival in schedule.clone().take_while(|arrival| arrival.due_ns < scenario.length_ns()) {
                     all += 1;
                     counted += u64::from(measured(&arrival));
                 }
@@ -82,7 +85,7 @@ mod tests {
     fn schedules(seed: u64, rounds: u32) -> Schedules {
         let scenario = fixture::scenario(&fixture::two_arms(""));
         let data = Dataset::generate(Seed(seed), scenario.load.size, &scenario.load.graph);
-        Schedules::plan(seed, rounds, &scenario.plan(), &scenario.load, &Arc::new(data))
+        Schedules::plan(seed, rounds, &scenario, &Arc::new(data))
     }
 
     #[test]

@@ -38,8 +38,7 @@ impl Material {
     fn generate(options: &RunOptions) -> Self {
         let (scenario, rounds) = (&options.scenario, if options.interleaved { options.rounds } else { 1 });
         let seeded = SeededData::generate(options.seed, &scenario.load);
-        let plan = scenario.plan();
-        let schedules = Schedules::plan(options.seed, rounds, &plan, &scenario.load, &seeded.data);
+        let schedules = Schedules::plan(options.seed, rounds, scenario, &seeded.data);
         Self { seeded, schedules }
     }
 }
@@ -240,6 +239,7 @@ impl Stage {
         notes.left_behind.extend(steps.not_cleaned_up);
         notes.withheld.extend(steps.withheld);
         notes.degraded.extend(steps.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
+        session.environment.scrape_targets.withdraw();
         session.environment.guardian.close();
         let end = finish::conclude(
             scenario,

@@ -13,6 +13,7 @@ fn plan(nodes: &FakeNodes) -> LoadPlan {
         seed: 1,
         round: 1,
         phases: Vec::new(),
+        further_from_us: Vec::new(),
         load,
         arms: Vec::new(),
         secret: "identity".into(),
@@ -40,15 +41,22 @@ async fn a_generator_is_started_when_it_is_ready_and_followed_to_its_end() {
 echo 'no message'
 echo '{"kind":"ready","warm_ms":3,"unready":["mono did not answer `like`"]}'
 read -r command at
-echo "{\"kind\":\"failed\",\"reason\":\"$command $at\"}""#,
+read -r further
+read -r end
+echo "{\"kind\":\"failed\",\"reason\":\"$command $at, $further, $end\"}""#,
     )
     .await;
     let mut generator = generator.expect("it gets ready");
     assert_eq!((generator.digest.as_str(), generator.planned), ("abc", 12));
     assert_eq!(generator.unready, ["mono did not answer `like`"]);
     generator.start_load(77);
+    generator.offer_further();
+    generator.end_load();
     let message = generator.next_message().await;
-    assert!(matches!(&message, Some(Message::Failed { reason }) if reason == "start 77"), "{message:?}");
+    assert!(
+        matches!(&message, Some(Message::Failed { reason }) if reason == "start 77, further, end"),
+        "{message:?}"
+    );
     assert!(generator.next_message().await.is_none(), "it has ended");
     assert_eq!(generator.wait().await, "exit 0");
 }

@@ -45,8 +45,10 @@ impl FakeNodes {
                 "*{instance}.json) echo '{{\"listen\":\"{addr}\",\"public\":\"{addr}\"}}';;\n"
             ));
         }
-        // `cat` keeps the id of the shell, and ends with its input: the lifeline.
-        let script = format!("echo $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null");
+        // `cat` keeps the id of the shell, and ends with its input: the lifeline. A guardian waits in the same way.
+        let script = format!(
+            "[ \"$1\" = guard ] && exec cat\necho $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
+        );
         write_program(&nodes.folder.path().join(SCRIPT), &script);
         nodes
     }

@@ -22,6 +22,21 @@ pub const COLUMNS: &[Term] = &[
         "finding",
         "whether two figures differ: only where their intervals, or that of their ratio, do not overlap",
     ),
+    word(
+        "rung",
+        "rate",
+        "a rate of a search for capacity: arrivals a second, the same for every arm that runs at the time",
+    ),
+    word(
+        "late",
+        "late",
+        "arrivals of a rate that took longer than the limit, failed or were dropped; at most 1 % may be",
+    ),
+    word(
+        "standing",
+        "standing",
+        "what a search concludes of a rate: it held, it failed, or its seconds do not decide",
+    ),
     word("expectation", "expectation", "an assertion of the scenario, at its line of the file"),
     word("value", "value", "left side of an expectation, as measured"),
     word("limit", "limit", "right side of an expectation"),

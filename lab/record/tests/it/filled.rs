@@ -62,6 +62,7 @@ fn header() -> Header {
         }],
         base: Some('A'),
         phases: vec![PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 1, measure: true }],
+        further: vec![PhasePlan { name: "further-1".into(), start_ns: 2, length_ns: 1, measure: true }],
         journeys: vec![JourneyPlan { name: "home-feed".into(), needs: vec!["feed".into()], groups: vec![] }],
         steps: vec![StepPlan {
             number: 1,

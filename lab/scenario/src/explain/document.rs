@@ -32,6 +32,13 @@ pub fn document(
             "measure": phase.measure,
         })
     });
+    let further = scenario.further_rates().into_iter().map(|further| {
+        json!({
+            "name": further.phase.name,
+            "length_s": further.phase.length_ns as f64 / 1e9,
+            "rate": further.rate.get(),
+        })
+    });
     let weights = scenario.load.weights();
     let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
     let mix = weights.iter().filter(|(_, weight)| *weight > 0.0);
@@ -43,6 +50,7 @@ pub fn document(
         "seed": scenario.seed,
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
         "phases": phases.collect::<Vec<_>>(),
+        "further_rates": further.collect::<Vec<_>>(),
         "mix": mix.collect::<serde_json::Map<String, Value>>(),
         "peak_rate": scenario.load.peak_rate(),
         "steps": steps.collect::<Vec<_>>(),

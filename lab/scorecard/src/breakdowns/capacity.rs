@@ -11,9 +11,10 @@ use super::Breakdown;
 use crate::draft::{Card, Draft};
 use crate::expect::Argument;
 use crate::inference::{Body, Statistic};
-use crate::ladder::{searches, title};
+use crate::ladder::title;
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Unit};
 use crate::measures::capacity::{CAPACITY, rungs};
+use crate::search::{self, SearchEnd, searches};
 use crate::selection::Selection;
 
 /// `capacity` of the first limit, `capacity_<journeys>-<limit>` of others.
@@ -42,7 +43,8 @@ fn draft(card: &Card<'_>, index: usize, argument: &Argument) -> Option<Draft> {
         letters().map(|arm| (arm, (CAPACITY.statistic)(&selection(arm)))).collect();
     let notes = letters().filter_map(|arm| {
         let rates: Vec<f64> = rungs(&selection(arm)).into_iter().map(|(_, rung)| rung.rate).collect();
-        note(arm, &statistics[&arm].body, *rates.first()?, *rates.last()?)
+        let end = search::end(&selection(arm));
+        note(arm, &statistics[&arm].body, (*rates.first()?, *rates.last()?), end)
     });
     let notes = notes.collect();
     let id = match index {
@@ -60,14 +62,15 @@ fn draft(card: &Card<'_>, index: usize, argument: &Argument) -> Option<Draft> {
     })
 }
 
-/// Where the search ended before it found a limit.
-fn note(arm: char, body: &Body, lowest: f64, highest: f64) -> Option<String> {
+/// Where the search ended before it found a limit, and why it did not go on.
+fn note(arm: char, body: &Body, (lowest, highest): (f64, f64), end: SearchEnd) -> Option<String> {
     let Body::Bracket { low, high } = body else { return None };
     let rate = |rate: f64| value(Some(rate), Unit::Rate.symbol());
     match (*low, *high) {
         (Some(_), None) => Some(format!(
-            "{arm}: no rate up to {}, the highest tried, failed: add phases with higher rates to find the limit",
-            rate(highest)
+            "{arm}: no rate up to {}, the highest tried, failed: {}",
+            rate(highest),
+            end.advice()
         )),
         (None, Some(high)) if high == lowest => {
             Some(format!("{arm}: {} is the lowest rate tried and was not carried", rate(high)))

@@ -46,7 +46,8 @@ fn quiet_stretches(run: &Run, arm: &Arm) -> Vec<(u32, u32)> {
     let acts = |step: &&record::StepPlan| !step.not_applicable.contains_key(&arm.letter);
     let first_step = run.header.steps.iter().filter(acts).map(|step| seconds(step.start_ns)).min();
     let is_search = run.header.expectations.iter().any(|expectation| expectation.text.contains("capacity("));
-    let phases = run.header.phases.iter().filter(|phase| !(is_search && phase.measure));
+    let phases = run.header.phases.iter();
+    let phases = phases.filter(|phase| !(is_search && (phase.measure || run.is_further(phase))));
     let stretches = phases.map(|phase| {
         let end = seconds(phase.start_ns + phase.length_ns);
         (seconds(phase.start_ns), end.min(first_step.unwrap_or(u32::MAX)))

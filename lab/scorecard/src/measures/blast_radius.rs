@@ -9,11 +9,11 @@ use crate::inference::{Once, Statistic};
 use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN, Unit};
 use crate::selection::{Selection, phase_of};
 
-/// Journeys hurt that do not need the step's target.
+/// Collateral failures: journeys that do not need the step's target.
 pub const BLAST_RADIUS: Measure = Measure {
     name: "blast_radius",
     parameter: Parameter::Step,
-    meaning: "share of journeys hurt that do not need what the step hits",
+    meaning: "collateral failures: share of the journeys that do not need what the step hits, and failed or came too late",
     unit: Unit::Share,
     properties: &[Property::OwnWindow],
     statistic: blast_radius,

@@ -1,4 +1,4 @@
-//! Memory at its highest: `procs.pss` of an arm, `pss(component)` of the processes that hold a component.
+//! Peak memory (PSS): `procs.pss` of an arm, `pss(component)` of the processes that hold a component.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::selection::Selection;
 /// Proportional set size of the arm.
 pub const MEMORY: Measure = Measure {
     name: "procs.pss",
-    meaning: "proportional set size of the arm's processes, summed, at its highest",
+    meaning: "highest proportional set size of the arm's processes, summed",
     unit: Unit::Bytes,
     statistic: |of| by_round(of, |_| true),
     rows: &[Row {

@@ -1,8 +1,9 @@
 //! A search for capacity: its row, and what each rate showed.
 
-use record::Entry;
+use record::{Entry, Latencies, Phase, PhasePlan, Window};
 use scorecard::figure::figure;
 use scorecard::ladder::{RungStanding, ladders};
+use scorecard::search::{Next, Stop, next};
 
 use crate::fixture::{Run, SECOND};
 
@@ -60,4 +61,91 @@ fn each_rate_of_the_search_is_a_line_with_what_it_showed() {
     // 380 of 800 did not end.
     let late = of(1, 'A').late.value.expect("eight thousand arrivals");
     assert!((late - 0.475).abs() < 1e-9 && of(1, 'A').p99.is_censored, "{late}");
+}
+
+/// 40 a second in the declared phases, carried by both; then 800 in a further one, of which A answers half. The generator was
+/// so late there.
+fn further(lag_us: u64) -> Run {
+    let mut run =
+        Run::new().quiet(|_, second| 5 * MS + u64::from(second % 5)).claiming("capacity(all 100ms) >= 1/s");
+    let plan = |number: u64| PhasePlan {
+        name: format!("further-{number}"),
+        start_ns: (30 + 8 * number) * SECOND,
+        length_ns: 8 * SECOND,
+        measure: true,
+    };
+    run.header().further = vec![plan(1), plan(2)];
+    run.add(
+        38 * SECOND,
+        Entry::Phase(Phase { index: 3, name: "further-1".into(), round: 1, arms: "AB".into() }),
+    );
+    for (second, arm) in (38..46).flat_map(|second| [(second, 'A'), (second, 'B')]) {
+        let ok = if arm == 'A' { 400 } else { 800 };
+        let window = Window {
+            arm,
+            round: 1,
+            journey: "home-feed".into(),
+            second,
+            offered: 800,
+            sent: 800,
+            ok,
+            good: ok,
+            errors: [("timeout".to_owned(), 800 - ok)].into(),
+            intended: (0..ok).map(|n| 5 * MS + n).collect::<Latencies>(),
+            pace_lag: (0..800).map(|_| lag_us).collect::<Latencies>(),
+            closed: true,
+            ..Window::default()
+        };
+        run.add(u64::from(second + 1) * SECOND, Entry::Window(Box::new(window)));
+    }
+    run
+}
+
+fn capacity(run: &Run) -> record::Score {
+    scorecard::scorecard(run.tally()).into_iter().find(|row| row.id == "capacity").expect("it was asked for")
+}
+
+#[test]
+fn a_further_rate_is_a_rung_like_the_others_and_of_no_other_row() {
+    let run = further(100);
+    let [ladder] = &ladders(run.tally())[..] else { panic!("one limit") };
+    let last = ladder.rungs.last().expect("rates");
+    assert_eq!((last.phase.as_str(), last.rate), ("further-1", 800.0), "and none that was not offered");
+    assert_eq!(
+        (last.arms[&'A'].standing, last.arms[&'B'].standing),
+        (RungStanding::Failed, RungStanding::Held)
+    );
+    assert_eq!(last.arms[&'A'].goodput.value, Some(400.0));
+    let row = capacity(&run);
+    let shown = ['A', 'B'].map(|arm| figure(run.tally(), &row, arm));
+    assert_eq!(shown, ["40.0/s to 800/s", "at least 800/s (highest rate tried)"]);
+    assert!(row.notes[0].contains("declare higher rates, or more `further_rates`"), "{:?}", row.notes);
+    let errors = |run: &Run| {
+        let row =
+            scorecard::scorecard(run.tally()).into_iter().find(|row| row.id == "goodput").expect("a row");
+        row.arms
+    };
+    let mut declared = Run::new().quiet(|_, second| 5 * MS + u64::from(second % 5));
+    declared = declared.claiming("capacity(all 100ms) >= 1/s");
+    assert_eq!(errors(&run), errors(&declared), "goodput is that of the declared rates");
+}
+
+#[test]
+fn what_the_generator_sent_late_shows_nothing_of_an_arm() {
+    let run = further(20 * MS);
+    let [ladder] = &ladders(run.tally())[..] else { panic!("one limit") };
+    assert!(ladder.rungs.iter().all(|rung| rung.phase != "further-1"), "a tenth of the limit is 10 ms");
+    assert!(capacity(&run).notes[0].contains("the load generator was late"), "{:?}", capacity(&run).notes);
+}
+
+#[test]
+fn a_search_goes_on_for_the_arm_that_has_failed_no_rate() {
+    let run = further(100);
+    assert_eq!(next(run.tally(), &['A', 'B'], 0), Next::Offer, "both carry what is declared");
+    assert_eq!(next(run.tally(), &['A', 'B'], 1), Next::Offer, "B carries 800 as well");
+    assert_eq!(next(run.tally(), &['A'], 1), Next::Stop(Stop::Found));
+    assert_eq!(next(run.tally(), &['A', 'B'], 2), Next::Stop(Stop::Exhausted), "there is no third");
+    let late = further(20 * MS);
+    assert_eq!(next(late.tally(), &['A', 'B'], 1), Next::Stop(Stop::Late));
+    assert_eq!(next(late.tally(), &['A'], 1), Next::Stop(Stop::Found), "it failed all the same");
 }

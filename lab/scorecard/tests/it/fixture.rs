@@ -75,6 +75,7 @@ pub fn header(rounds: u32) -> Header {
         ],
         base: None,
         phases: phases.into(),
+        further: Vec::new(),
         journeys: journeys.into(),
         steps: vec![StepPlan {
             number: 1,

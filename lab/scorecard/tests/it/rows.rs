@@ -248,3 +248,18 @@ fn the_answer_has_six_lines_at_most_and_shows_which_way_things_went() {
     assert!(!of("it buys: ").contains("CPU/journey"), "{lines:#?}");
     assert!(of("it changes nothing in: ").contains("lost 0 in both"), "{lines:#?}");
 }
+
+/// Photo dies at 27 s; in A nothing succeeds from then to the end of the load, eight seconds later.
+#[test]
+fn an_arm_that_does_not_recover_is_called_so_with_how_long_was_watched() {
+    let mut run = Run::new().quiet(|_, _| 5_000);
+    for second in 27..35 {
+        for journey in ["home-feed", "view-profile"] {
+            run.window('A', 1, second, journey, 20, 0, 5_000);
+        }
+    }
+    let rows = scorecard::scorecard(run.tally());
+    let row = rows.iter().find(|row| row.id == "recovery").expect("there is a fault");
+    let shown = ['A', 'B'].map(|arm| scorecard::figure::figure(run.tally(), row, arm));
+    assert_eq!(shown, ["never (8 s watched)", "0s"], "{row:?}");
+}

@@ -156,6 +156,81 @@ fn a_span_that_another_clock_puts_outside_its_request_belongs_to_the_nearest() {
     assert_eq!(answered.iter().map(|span| span.start / MS).collect::<Vec<_>>(), [20]);
 }
 
+/// A monolith in a storm: the user gives up after 100 ms and asks again; what was asked first runs on for half a second.
+fn storm() -> (Journey, Vec<Observed>) {
+    let exchanges = vec![0..100 * MS, 100 * MS..260 * MS];
+    let first = vec![
+        span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 1, 560),
+        query(11, 10, "feed", 5, 15),
+        call(12, 10, "feed->follower", true, 20, 550),
+        span(13, 12, "follower", "queue.wait", Kind::Internal, 21, 61),
+        query(14, 12, "follower", 70, 85),
+        // After the user left.
+        span(15, 12, "follower", "tx.wait", Kind::Internal, 130, 170),
+        query(16, 12, "follower", 170, 500),
+    ];
+    let second = vec![
+        span(20, 1, "gateway", "GET /v1/feed", Kind::Server, 101, 259),
+        query(21, 20, "feed", 105, 120),
+        call(22, 20, "feed->follower", true, 122, 256),
+        span(23, 22, "follower", "queue.wait", Kind::Internal, 122, 152),
+        query(24, 22, "follower", 160, 166),
+    ];
+    (Journey { exchanges, ..journey(0, 260) }, [first, second].concat())
+}
+
+#[test]
+fn in_a_storm_an_attempt_is_billed_with_what_it_did_until_it_was_cut_off() {
+    let (journey, spans) = storm();
+    let tree = tree::grow(&journey, spans);
+    let mut billed: BTreeMap<(u64, &str, Class), u64> = BTreeMap::new();
+    for segment in path::critical(&tree.spans) {
+        let of = &tree.spans[segment.span as usize];
+        let attempt = if segment.start < 100 * MS { 1 } else { 2 };
+        *billed.entry((attempt, of.place.as_str(), of.class)).or_default() += segment.length / MS;
+    }
+    let expected = BTreeMap::from([
+        ((1, "client->gateway", Class::Network), 1),
+        // 4 before its query, and 5 until the call.
+        ((1, "gateway", Class::Work), 9),
+        ((1, "feed", Class::Database), 10),
+        ((1, "follower", Class::Queue), 40),
+        ((1, "follower", Class::Database), 15),
+        // 1 before its queue, 9 and 15 around its query: cut off at 100.
+        ((1, "follower", Class::Work), 1 + 9 + 15),
+        ((2, "client->gateway", Class::Network), 2),
+        ((2, "gateway", Class::Work), 4 + 2 + 3),
+        ((2, "feed", Class::Database), 15),
+        ((2, "follower", Class::Queue), 30),
+        ((2, "follower", Class::Database), 6),
+        ((2, "follower", Class::Work), 8 + 90),
+    ]);
+    assert_eq!(billed, expected);
+    assert_eq!(billed.values().sum::<u64>(), 260, "all of the user's time, and no more");
+}
+
+#[test]
+fn work_that_runs_on_hangs_from_the_attempt_that_asked_for_it_and_counts_as_cut_off() {
+    let (journey, spans) = storm();
+    let tree = tree::grow(&journey, spans);
+    let doors: Vec<_> = tree.spans.iter().filter(|span| span.of == "gateway").collect();
+    let cut: Vec<_> = doors.iter().map(|span| (span.start / MS, span.length / MS)).collect();
+    assert_eq!(cut, [(1, 99), (101, 158)], "each within its own attempt");
+    assert_ne!(doors[0].parent, doors[1].parent);
+    // Beyond 100 ms: 460 of the door, 450 of the call; 40 and 330 that began after it.
+    assert_eq!((tree.clipped, tree.orphans), ((460 + 450 + 40 + 330) * MS, 0));
+}
+
+#[test]
+fn a_span_that_seems_to_begin_before_its_request_is_still_its_own() {
+    let exchanges = vec![0..10 * MS, 10 * MS..50 * MS];
+    let mut door = span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 10, 49);
+    door.start -= 5_000;
+    let tree = tree::grow(&Journey { exchanges, ..journey(0, 50) }, vec![door]);
+    let answered: Vec<_> = tree.spans.iter().filter(|span| span.class == Class::Network).collect();
+    assert_eq!(answered.iter().map(|span| span.start / MS).collect::<Vec<_>>(), [10], "5 µs are two clocks");
+}
+
 /// Trees of spans that overlap, nest, reach out, and have no length.
 fn trees() -> impl Strategy<Value = (u64, Vec<Observed>)> {
     let one = (0_u64..120, 0_u64..60, any::<prop::sample::Index>(), 0_u8..5);

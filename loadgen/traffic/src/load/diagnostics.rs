@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use policy::units::{HumanDuration, MAX_LENGTH};
 
-use super::{Feed, Load, MAX_SLOTS, Model, Rates, Shape};
+use super::{Feed, Load, MAX_FURTHER_RATES, MAX_RATE, MAX_SLOTS, Model, Rates, Shape};
 use crate::arrival_trace;
 use crate::dataset::Size;
 use crate::journey::Journey;
 
-/// Highest rate per second and arm that one generator can offer accurately.
-const MAX_RATE: f64 = 20_000.0;
 /// Lowest rate: one a half hour, the longest run.
 const MIN_RATE: f64 = 1.0 / 1_800.0;
 /// More followers than any account of a data set has: all are fanned out on write.
@@ -102,6 +100,11 @@ impl Load {
         refuse(
             !(1..=MAX_SLOTS).contains(&slots),
             format!("pool: {slots} slots are out of range; write 1 to {MAX_SLOTS}"),
+        );
+        let further = self.further_rates.unwrap_or(0);
+        refuse(
+            further > MAX_FURTHER_RATES,
+            format!("further_rates: {further} is out of range; write 0 to {MAX_FURTHER_RATES}"),
         );
         let queue = self.queue_cap.unwrap_or(1);
         refuse(

@@ -9,6 +9,7 @@ pub mod mix;
 pub mod rate;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use policy::units::HumanDuration;
@@ -192,6 +193,15 @@ pub struct Load {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(skip)]
     pub surges: Vec<Surge>,
+    /// How many rates beyond the highest declared a search for capacity may go on to, each half as high again; 4 unless set,
+    /// 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MAX_FURTHER_RATES))]
+    pub further_rates: Option<u32>,
+    /// Rates of phases beyond the declared, by name, filled in where a search for capacity may go on to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(skip)]
+    pub further: BTreeMap<String, Shape>,
     /// What happens to an arrival that finds no slot.
     #[serde(default)]
     pub overload: Overload,
@@ -212,13 +222,17 @@ const fn is_default_attempts(attempts: &u32) -> bool {
     *attempts == 1
 }
 
+/// Highest rate per second and arm that one generator can offer accurately.
+pub const MAX_RATE: f64 = 20_000.0;
+/// More rates beyond the highest declared than a search goes on to: the eighth is 26 times as high.
+pub const MAX_FURTHER_RATES: u32 = 8;
 /// A slot is a request in flight; more than this measures the generator.
 const MAX_SLOTS: usize = 1_000;
 /// Below this a slow second at a low rate already queues; a scenario may still ask for fewer.
 const MIN_SLOTS: usize = 32;
 impl Load {
-    /// Its keys in a scenario. `surges` is not one: it is filled from load steps.
-    pub const KEYS: [&str; 16] = [
+    /// Its keys in a scenario. `surges` and `further` are none: they are filled from load steps, and for a search.
+    pub const KEYS: [&str; 17] = [
         "model",
         "rate",
         "users",
@@ -231,6 +245,7 @@ impl Load {
         "graph",
         "popularity",
         "feed",
+        "further_rates",
         "overload",
         "pool",
         "queue_cap",
@@ -258,10 +273,21 @@ impl Load {
 
     /// The rates of phases of these names, in order.
     pub fn shapes(&self, phases: &[&str]) -> Vec<Shape> {
-        self.rate.shapes(phases)
+        let mut shapes = self.rate.shapes(phases);
+        for (shape, phase) in shapes.iter_mut().zip(phases) {
+            if let Some(further) = self.further.get(*phase) {
+                shape.clone_from(further);
+            }
+        }
+        shapes
     }
 
-    /// The highest rate of the run, per second.
+    /// The highest rate of all that may be offered, per second.
+    pub(crate) fn highest_rate(&self) -> f64 {
+        self.further.values().map(Shape::peak).fold(self.peak_rate(), f64::max)
+    }
+
+    /// The highest declared rate of the run, per second.
     pub fn peak_rate(&self) -> f64 {
         self.rate.peak().max(arrival_trace::peak_rate(&self.rows))
             * self.surges.iter().map(|surge| surge.by).product::<f64>()

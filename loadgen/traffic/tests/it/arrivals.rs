@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use policy::units::Rate;
 use traffic::arrival_trace::TraceRow;
+use traffic::load::Shape;
 use traffic::{Arrival, Journey, Load, Schedule, Seed};
 
 use crate::{SECOND, load, phases, schedule, standard, tiny};
@@ -179,5 +181,25 @@ fn every_shape_offers_what_it_declares() {
             let expected: f64 = expected * 5.0;
             assert!((count - expected).abs() < 4.0 * expected.sqrt(), "{rate}: {counts:?}");
         }
+    }
+}
+
+#[test]
+fn between_two_phases_nothing_is_due() {
+    for arrivals in ["poisson", "constant"] {
+        let mut load = load(&format!("rate = \"100/s\"\narrivals = \"{arrivals}\""));
+        load.further = [("p1".to_owned(), Shape::level(Rate::per_second(300.0)))].into();
+        let mut plan = phases(&[4, 4]);
+        plan[1].start_ns = 7 * SECOND;
+        let due: Vec<u64> =
+            Schedule::new(42, 1, &plan, &load, tiny()).map(|arrival| arrival.due_ns).collect();
+        let count = |from: u64, to: u64| {
+            due.iter().filter(|due| (from * SECOND..to * SECOND).contains(*due)).count() as f64
+        };
+        assert_eq!(count(4, 7), 0.0, "{arrivals}");
+        // 400 and 1,200, give or take five times the root.
+        assert!((count(0, 4) - 400.0).abs() < 100.0 && (count(7, 11) - 1_200.0).abs() < 173.0, "{arrivals}");
+        assert_eq!(due.len() as f64, count(0, 4) + count(7, 11), "{arrivals}");
+        assert_eq!(load.peak_rate(), 100.0, "slots are those of the declared rates");
     }
 }

@@ -38,7 +38,7 @@ fn a_door_that_leads_nowhere_yet_refuses_in_a_sentence() {
     let (listen, public) =
         (output["listen"].as_str().expect("a port"), output["public"].as_str().expect("a door"));
     assert!(get(listen, "/readyz").starts_with("HTTP/1.1 200"));
-    assert!(get(listen, "/metrics").contains("tokio_workers"));
+    assert!(get(listen, "/metrics").contains("cleave_tokio_workers"));
     let refused = get(public, "/v1/photos/1");
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\"message\""), "{refused}");
     assert!(get(public, "/metrics").starts_with("HTTP/1.1 404"), "what is inside is not for the public");

@@ -74,7 +74,7 @@ pub(in crate::view) fn legend(theme: &Theme, other: char) -> String {
 pub(super) fn draw(state: &State, title: impl Fn(&str) -> Line<'static>, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let Some((first, other)) = state.shown() else { return };
-    let lines = scorecard::answer::answer_until(&state.run, state.at());
+    let lines = answer::lines(state);
     if !lines.is_empty() && area.width >= ANSWER.0 && area.height >= ANSWER.1 {
         let inner = framed(theme, title("answer"), area, buffer);
         if answer::draw(state, &lines, false, inner, buffer) {

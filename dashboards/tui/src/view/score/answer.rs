@@ -4,10 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use super::super::put;
+use super::super::{header, put};
 use crate::state::State;
 use crate::style::{Role, Theme};
 use crate::text::{cut, width, wrap};
+
+/// Its lines; of a run that decides nothing the first is why.
+pub(in crate::view) fn lines(state: &State) -> Vec<String> {
+    let answer = scorecard::answer::answer_until(&state.run, state.at());
+    header::reason_of(state).into_iter().chain(answer).collect()
+}
 
 /// Cells before a line: the sign of the chosen row, as tables have it.
 const SIGN: u16 = 2;

@@ -8,6 +8,7 @@ use model::format;
 use model::limit::value_and_limit;
 use ratatui::layout::{Constraint, Layout, Rect};
 use record::{Check, ExpectationPlan, Score};
+use scorecard::figure::figure;
 use scorecard::glossary;
 
 use super::frame::{foot, framed, titled};
@@ -16,7 +17,7 @@ use super::table::{Column, Row, Table, more_columns};
 use super::{is_low, live};
 use crate::state::State;
 use crate::style::{Role, Theme};
-use crate::text::{NO_DATA, count as counted, value};
+use crate::text::{NO_DATA, count as counted, value, width};
 
 /// Heads of the two arms' columns: a letter is a piece of this.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -30,6 +31,11 @@ pub(super) const CHECKS: &[Column] = &[
     Column::figure("margin", 8, 2),
     Column::words("verdict", 14, 0),
 ];
+
+/// Cells of a figure, at least.
+const FIGURE_CELLS: usize = 9;
+/// And at most: `never (120 s watched)`. What is longer is whole where a row is opened.
+const MAX_FIGURE_CELLS: usize = 21;
 
 /// Below, a row's sentence has no room.
 const SENTENCES: u16 = 100;
@@ -71,7 +77,7 @@ impl<'a> Items<'a> {
 
 /// The answer, trade-offs, then expectations.
 fn items(state: &State) -> Items<'_> {
-    let lines = scorecard::answer::answer_until(&state.run, state.at());
+    let lines = answer::lines(state);
     let mut answer = (!lines.is_empty()).then_some(Item::Answer(lines));
     let claims = state.run.scores_by_claim_until(state.at()).into_iter();
     let mut scores: Vec<Item> = claims.flat_map(|(_, rows)| rows).map(Item::Score).collect();
@@ -197,17 +203,6 @@ fn framed_answer(state: &State, lines: &[String], is_chosen: bool, area: Rect, p
 /// The trade-offs, with so many rows of the tab before them; returns how many columns found no room.
 fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect, page: &mut Page) -> usize {
     let Some((first, other)) = state.shown() else { return 0 };
-    let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
-    let mut columns = vec![Column::rest("measure", 16), Column::values(head(first), 9, 0)];
-    if first != other {
-        columns.push(Column::values(head(other), 9, 0));
-        columns.push(Column::words("ratio [95 %]", 18, 1));
-    }
-    columns.extend([
-        Column::values("n", 6, 4),
-        Column::words("finding", 15, 2),
-        Column::words("window", 9, 5),
-    ]);
     let mut rows = Vec::new();
     let mut claim = "";
     for item in items {
@@ -227,7 +222,33 @@ fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect,
         }
         rows.push(Row::Cells(cells));
     }
+    let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
+    // A word such as `never (30 s watched)` needs more than a number does.
+    let cells = |column: usize| widest(&rows, column).max(FIGURE_CELLS);
+    // On a narrow screen such a word leaves room for a finding, if not for all of its words.
+    let figures = if first == other { cells(1) } else { cells(1).max(cells(2)) };
+    let is_tight = area.width < SENTENCES && figures > FIGURE_CELLS;
+    let (name, finding) = if is_tight { (15, 10) } else { (16, 15) };
+    let mut columns = vec![Column::rest("measure", name), Column::values(head(first), cells(1), 0)];
+    if first != other {
+        columns.push(Column::values(head(other), cells(2), 0));
+        columns.push(Column::words("ratio, difference", 18, 1));
+    }
+    columns.extend([
+        Column::values("n", 6, 4),
+        Column::words("finding", finding, 2),
+        Column::words("window", 9, 5),
+    ]);
     Table { columns: &columns, rows: &rows, chosen, sort: None, before }.draw(&state.theme, area, page)
+}
+
+/// Cells of a column's longest text.
+fn widest(rows: &[Row], column: usize) -> usize {
+    let texts = rows.iter().filter_map(|row| match row {
+        Row::Cells(cells) => cells.get(column),
+        Row::Text(..) => None,
+    });
+    texts.map(|(text, _)| width(text)).max().unwrap_or(0)
 }
 
 /// What a row is called where its sentence would be cut: its term, and the rest of its id.
@@ -244,8 +265,10 @@ fn score_cells(state: &State, score: &Score, arms: [char; 2], narrow: bool) -> V
     let theme = &state.theme;
     let measured = |arm: char| score.arms.get(&arm).copied().unwrap_or_default();
     let shown = |arm: char| {
-        let role = if measured(arm).value.is_some() { Role::Text } else { Role::Dim };
-        (format::measured(&measured(arm), &score.unit), role)
+        let of = measured(arm);
+        let in_words = Some(figure(&state.run, score, arm)).filter(|text| width(text) <= MAX_FIGURE_CELLS);
+        let text = in_words.unwrap_or_else(|| format::measured(&of, &score.unit));
+        (text, if of.value.is_some() { Role::Text } else { Role::Dim })
     };
     let [first, other] = arms;
     let against = against_base(score, other);
