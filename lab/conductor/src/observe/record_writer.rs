@@ -12,6 +12,9 @@ use tokio::sync::broadcast;
 /// Lines a subscriber may be behind before it loses some: a minute of a busy run.
 const MAX_QUEUED_LINES: usize = 8_192;
 
+/// Lines that wait for the header. A suite that is kept up never has one, and loses what comes later.
+const MAX_LINES_BEFORE_HEADER: usize = 1_024;
+
 /// The run's record. Cheap to clone.
 #[derive(Clone)]
 pub struct RecordWriter {
@@ -117,10 +120,10 @@ impl RecordWriter {
             let before_header = std::mem::take(&mut inner.before_header);
             self.write(&mut inner, line);
             before_header.into_iter().for_each(|line| self.write(&mut inner, line));
-        } else if inner.tally.is_none() {
-            inner.before_header.push(line);
-        } else {
+        } else if inner.tally.is_some() {
             self.write(&mut inner, line);
+        } else if inner.before_header.len() < MAX_LINES_BEFORE_HEADER {
+            inner.before_header.push(line);
         }
     }
 

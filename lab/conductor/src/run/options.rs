@@ -8,7 +8,7 @@ use scenario::Scenario;
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
-use crate::arm::arm_plan::ArmError;
+use crate::arm::arm_plan::{ArmError, SuiteLoss};
 use crate::process::program::Program;
 use crate::run::generator::GeneratorError;
 use crate::run::seed::SeedError;
@@ -78,6 +78,9 @@ pub enum RunError {
     /// An arm.
     #[error(transparent)]
     Arm(#[from] ArmError),
+    /// A suite that could not be kept up.
+    #[error(transparent)]
+    Suite(#[from] SuiteLoss),
     /// The generator.
     #[error(transparent)]
     Load(#[from] GeneratorError),
