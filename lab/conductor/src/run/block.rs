@@ -222,7 +222,7 @@ impl Block<'_> {
                 return summary;
             };
             match message {
-                Message::Window(window) => session.record.append(Entry::Window(window)),
+                Message::Window(window) => session.record.append(Entry::Window(window.into())),
                 Message::Traced { journeys } => {
                     if let Some(collector) = &session.collector {
                         collector.traced(journeys);

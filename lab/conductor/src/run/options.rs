@@ -99,6 +99,15 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// The record of a long run, when it is to be judged.
+    #[error("the run record in {path} cannot be read back, and without it the run is not judged")]
+    Recall {
+        /// The run's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// No port for the spans.
     #[error("no free port on the loopback interface for traces; end a program that holds some")]
     Collector(#[source] std::io::Error),

@@ -60,7 +60,7 @@ pub fn with_seconds(mut run: Run, arm: char, change: impl Fn(&mut Window)) -> Ru
             ..Window::default()
         };
         change(&mut window);
-        run.add(u64::from(second) * SECOND, Entry::Window(Box::new(window)));
+        run.add(u64::from(second) * SECOND, Entry::from(window));
     }
     run
 }
@@ -103,7 +103,7 @@ fn with_generator(mut run: Run, ns_a_second: u64) -> Run {
         for second in 0..=20 {
             let cpu_ns = if second < 20 { second * ns_a_second } else { 0 };
             let proc = Proc { arm: '-', instance: "generator".into(), pid, cpu_ns, ..Proc::default() };
-            run.add((from + second) * SECOND + 2, Entry::Proc(proc));
+            run.add((from + second) * SECOND + 2, Entry::from(proc));
         }
     }
     run
@@ -116,7 +116,7 @@ fn with_lag(run: Run, late_us: u64) -> Run {
 
 fn with_databases(mut run: Run, bytes: u64) -> Run {
     let proc = Proc { arm: 'A', instance: "app#0".into(), db_bytes: bytes, ..Proc::default() };
-    run.add(10 * SECOND, Entry::Proc(proc));
+    run.add(10 * SECOND, Entry::from(proc));
     let step = StepPlan {
         number: 2,
         id: "slow-disk".into(),
@@ -137,7 +137,7 @@ pub fn with_parts(run: Run) -> Run {
 
 fn with_spans_lost(mut run: Run, lost: u64) -> Run {
     let proc = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 0, lost], ..Proc::default() };
-    run.add(30 * SECOND, Entry::Proc(proc));
+    run.add(30 * SECOND, Entry::from(proc));
     run
 }
 
