@@ -267,6 +267,9 @@ pub struct Header {
     /// Whether arrivals that find no slot are dropped by design.
     #[serde(default)]
     pub drops: bool,
+    /// Phases in which more is offered than the arms can do, on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded: Vec<String>,
     /// Slots of the generator per arm, and how many its peak needs by Little's law.
     #[serde(default)]
     pub slots: (usize, usize),

@@ -103,6 +103,7 @@ fn header() -> Header {
         has_copies: true,
         copies: Vec::new(),
         drops: false,
+        overloaded: Vec::new(),
         slots: (32, 32),
     }
 }

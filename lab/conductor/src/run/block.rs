@@ -261,12 +261,14 @@ impl Block<'_> {
         }
     }
 
-    /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, and
-    /// states may differ. Where journeys did not succeed, or events are still under way, a difference proves nothing.
+    /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, in an
+    /// overload which of them are served, and states may differ. Where journeys did not succeed, or events are still under way, a difference proves nothing.
     async fn compare_final_states(&self, unsuccessful: u64) {
         let session = self.session;
         let scenario = &session.options.scenario;
-        let must_agree = scenario.steps.is_empty() && scenario.load.model == Model::Open;
+        let must_agree = scenario.steps.is_empty()
+            && scenario.load.overloaded.is_empty()
+            && scenario.load.model == Model::Open;
         let unsuccessful = self.states.add_unsuccessful(self.round, unsuccessful);
         let ArmStates { states, is_settled } =
             arm_states(self.arms, &session.environment.control, must_agree).await;

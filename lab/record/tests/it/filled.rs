@@ -96,6 +96,7 @@ fn header() -> Header {
         has_copies: true,
         copies: vec!["mono-x3".into()],
         drops: true,
+        overloaded: vec!["rush".into()],
         slots: (1, 2),
     }
 }

@@ -103,6 +103,7 @@ pub fn header(rounds: u32) -> Header {
         has_copies: true,
         copies: vec!["mono-x3".into()],
         drops: false,
+        overloaded: Vec::new(),
         slots: (200, 200),
     }
 }
