@@ -2,14 +2,19 @@
 
 use std::process::ExitCode;
 
+use conductor::RunError;
+use conductor::arm::supervise::SupervisionReport;
 use conductor::process::program::Program;
-use conductor::run::up::{SuiteSummary, UpOptions};
+use conductor::run::up::{SuiteSummary, SuiteView, UpOptions};
 use contract::Placement;
 use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
 use crate::{cli, output, scenario_files, signals};
+
+/// Exit code of a suite that could not be kept up: that of a claim that failed.
+const EXIT_LOST: u8 = 1;
 
 /// Built-in topologies.
 const TOPOLOGIES: &[(&str, &str)] = &[
@@ -69,13 +74,19 @@ pub fn up(args: &cli::Up) -> ExitCode {
         telemetry,
         public: args.public,
         limits_per_address: !args.no_address_limits,
+        restarts: !args.no_restart,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::error(&error),
     };
-    match runtime.block_on(conductor::run::up::up(options, interrupts.subscribe(), print_summary)) {
+    let view = SuiteView { ready: print_summary, report: print_report };
+    match runtime.block_on(conductor::run::up::up(options, interrupts.subscribe(), view)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(RunError::Suite(loss)) => {
+            output::note(format_args!("{loss}"));
+            ExitCode::from(EXIT_LOST)
+        }
         Err(error) => output::error(&error),
     }
 }
@@ -103,6 +114,21 @@ fn print_summary(summary: &SuiteSummary) {
     print(format_args!("Ctrl-C stops it"));
     if let Some(endpoint) = &summary.silent_collector {
         output::note(format_args!("OTLP: nothing listens at {endpoint}; spans are lost"));
+    }
+}
+
+/// Prints what happened to a process: progress, beside the addresses on standard output.
+fn print_report(report: &SupervisionReport) {
+    match report {
+        SupervisionReport::Down { instance, reason, restart_in: Some(delay) } => {
+            output::note(format_args!("{instance} went down: {reason}; restart in {delay:?}"));
+        }
+        SupervisionReport::Down { instance, reason, restart_in: None } => {
+            output::note(format_args!("{instance} went down: {reason}; it stays down"));
+        }
+        SupervisionReport::Serving { instance, gap } => {
+            output::note(format_args!("{instance} serves again after {:.1}s", gap.as_secs_f64()));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::slot::ArmContext;
-use crate::users::AcknowledgedWrite;
+use crate::users::{self, AcknowledgedWrite};
 
 /// Longest wait for the next of the missing writes.
 const MISSING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,8 +110,9 @@ impl Lists<'_> {
         match write {
             AcknowledgedWrite::Photo { id, author } => {
                 // It must exist, and be in its author's list exactly once, which another component keeps.
+                let id = id.to_string();
                 match self.get(&format!("/v1/photos/{id}"), None).await.shows(|_| true) {
-                    Occurrence::Once => occurrence(self.photos_of(*author).await, id),
+                    Occurrence::Once => occurrence(self.photos_of(*author).await, &id),
                     other => other,
                 }
             }
@@ -129,11 +130,13 @@ impl Lists<'_> {
                     (false, _) => Occurrence::Missing,
                 }
             }
-            AcknowledgedWrite::Profile { user, bio } => {
+            AcknowledgedWrite::Profile { user, seq } => {
+                let bio = users::bio(*seq);
                 let path = format!("/v1/users/{}", users.user(*user));
                 self.get(&path, None).await.shows(|user| user["bio"] == bio.as_str())
             }
-            AcknowledgedWrite::Account { handle } => {
+            AcknowledgedWrite::Account { seq, suffix } => {
+                let handle = users::handle(*seq, *suffix);
                 let path = format!("/v1/users/by-handle/{handle}");
                 self.get(&path, None).await.shows(|user| user["handle"] == handle.as_str())
             }
@@ -144,18 +147,18 @@ impl Lists<'_> {
     async fn unexpected_photos(&mut self, writes: &[AcknowledgedWrite]) -> (u64, u64) {
         let users = self.arm.users.clone();
         let mut authors = BTreeSet::new();
-        let mut known: BTreeSet<&str> = BTreeSet::new();
+        let mut known: BTreeSet<String> = BTreeSet::new();
         for write in writes {
             if let AcknowledgedWrite::Photo { id, author } = write {
                 authors.insert(*author);
-                known.insert(id);
+                known.insert(id.to_string());
             }
         }
         let (mut unacknowledged, mut orphaned) = (0, 0);
         for author in authors {
             let seeded = users.seeded_photos(author);
             for id in self.photos_of(author).await.unwrap_or_default().to_vec() {
-                if !known.contains(id.as_str()) && !seeded.contains(&id) {
+                if !known.contains(&id) && !seeded.contains(&id) {
                     unacknowledged += 1;
                     let photo = self.get(&format!("/v1/photos/{id}"), None).await;
                     orphaned += u64::from(matches!(photo, Resource::Absent));

@@ -9,7 +9,7 @@ use traffic::{Arrival, Journey};
 
 use crate::recorder::{Cause, Outcome};
 use crate::slot::ArmContext;
-use crate::users::{AcknowledgedWrite, PASSWORD};
+use crate::users::{self, AcknowledgedWrite, PASSWORD};
 
 /// Performs a journey.
 pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
@@ -103,21 +103,23 @@ impl JourneyRun<'_> {
                 self.post_then_probe(&format!("/v1/feed?limit={page}"), reader).await
             }
             (Journey::EditProfile, _) => {
-                let bio = format!("edited in arrival {}", self.arrival.seq);
+                let seq = self.arrival.seq;
+                let bio = users::bio(seq);
                 let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
                 ensure(
                     answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio,
                 )?;
-                users.record_write(AcknowledgedWrite::Profile { user, bio });
+                users.record_write(AcknowledgedWrite::Profile { user, seq });
                 Ok(())
             }
             (Journey::SignUp, _) => {
-                let handle = format!("new{}x{:04x}", self.arrival.seq, self.arrival.payload_seed & 0xffff);
+                let (seq, suffix) = (self.arrival.seq, self.arrival.payload_seed as u16);
+                let handle = users::handle(seq, suffix);
                 let body = json!({ "handle": handle, "name": "New Here", "password": PASSWORD });
                 let answer = self.write(Method::POST, "/v1/users", Some(body)).await?;
                 ensure(answer["user"]["handle"] == handle.as_str() && answer["token"].is_string())?;
                 ensure(answer["user"]["id"] == user_id(&handle).to_string())?;
-                users.record_write(AcknowledgedWrite::Account { handle });
+                users.record_write(AcknowledgedWrite::Account { seq, suffix });
                 Ok(())
             }
             (Journey::LogIn, _) => {
@@ -159,7 +161,8 @@ impl JourneyRun<'_> {
             .body(picture);
         let answer = self.read(request).await?;
         let id = text_field(&answer, "id")?.to_owned();
-        users.record_write(AcknowledgedWrite::Photo { id: id.clone(), author: self.arrival.user });
+        let acknowledged = id.parse().map_err(|_| Cause::Check)?;
+        users.record_write(AcknowledgedWrite::Photo { id: acknowledged, author: self.arrival.user });
         Ok(id)
     }
 

@@ -17,13 +17,17 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// Number of pictures for uploads; encoding one per upload would cost the generator CPU.
 const PICTURE_COUNT: u64 = 8;
 
-/// An acknowledged write, for the audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Acknowledged writes grow by so many at a time: doubling would hold half as many again for nothing.
+const WRITES_STEP: usize = 4_096;
+
+/// An acknowledged write, for the audit: 16 bytes, since all of a run are held until its end. Texts follow from the
+/// number of the arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcknowledgedWrite {
     /// A photo and its author.
     Photo {
         /// Id as acknowledged.
-        id: String,
+        id: Id<()>,
         /// Index of the author.
         author: u32,
     },
@@ -47,14 +51,26 @@ pub enum AcknowledgedWrite {
     Profile {
         /// Index of the user.
         user: u32,
-        /// The new bio.
-        bio: String,
+        /// Number of the arrival: see [`bio`].
+        seq: u64,
     },
-    /// A new account, by handle.
+    /// A new account.
     Account {
-        /// Unique.
-        handle: String,
+        /// Number of the arrival: see [`handle`].
+        seq: u64,
+        /// Random, as in the handle.
+        suffix: u16,
     },
+}
+
+/// The bio that an arrival writes.
+pub(crate) fn bio(seq: u64) -> String {
+    format!("edited in arrival {seq}")
+}
+
+/// The handle that an arrival signs up with: unique.
+pub(crate) fn handle(seq: u64, suffix: u16) -> String {
+    format!("new{seq}x{suffix:04x}")
 }
 
 /// The users at one arm, with their tokens and acknowledged writes.
@@ -129,8 +145,12 @@ impl UserPool {
     }
 
     /// Notes what was acknowledged.
-    pub(crate) fn record_write(&self, writes: AcknowledgedWrite) {
-        self.writes.lock().expect("no panic while held").push(writes);
+    pub(crate) fn record_write(&self, write: AcknowledgedWrite) {
+        let mut writes = self.writes.lock().expect("no panic while held");
+        if writes.len() == writes.capacity() {
+            writes.reserve_exact(WRITES_STEP);
+        }
+        writes.push(write);
     }
 
     /// A user's id, as URLs have it.
@@ -214,6 +234,18 @@ mod tests {
             workers: 1,
             cores: Vec::new(),
         })
+    }
+
+    #[test]
+    fn an_acknowledged_write_takes_sixteen_bytes() {
+        assert_eq!(size_of::<AcknowledgedWrite>(), 16);
+        let users = users(1);
+        for seq in 0..=WRITES_STEP as u64 {
+            users.record_write(AcknowledgedWrite::Account { seq, suffix: 7 });
+        }
+        let writes = users.writes.lock().expect("no panic while held");
+        assert_eq!((writes.len(), writes.capacity()), (WRITES_STEP + 1, 2 * WRITES_STEP));
+        assert_eq!((handle(3, 7), bio(3)), ("new3x0007".into(), "edited in arrival 3".into()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ const ARM_CELLS: usize = 29;
 /// When `out` cannot be written; a closed pipe, for one.
 pub fn print(source: &mut dyn Source, out: impl Write) -> io::Result<()> {
     let mut printer = Printer::new(out);
-    let mut run = Run::default();
+    let mut run = Run::default().live();
     while source.step(&mut run) != Progress::Ended {
         printer.show(&mut run)?;
     }
@@ -92,7 +92,7 @@ impl<W: Write> Printer<W> {
             self.phase(run, *t, phase)?;
         }
         self.phases = run.phases_begun().len();
-        self.events = run.events().len();
+        self.events = run.event_count();
         let closed = self.arms.iter().filter_map(|arm| run.newest_closed_at(*arm, run.now));
         self.next = closed.map(|(second, _)| second + 1).max();
         self.out.flush()
@@ -101,7 +101,7 @@ impl<W: Write> Printer<W> {
     /// Prints the next phase or event, whichever came first; false where there is none.
     fn happening(&mut self, run: &mut Run) -> io::Result<bool> {
         let phase = run.phases_begun().get(self.phases).cloned();
-        let event = run.events().get(self.events).cloned();
+        let event = run.event_after(self.events).cloned();
         match (phase, event) {
             (Some((t, phase)), event) if event.as_ref().is_none_or(|(at, _)| t <= *at) => {
                 self.phases += 1;

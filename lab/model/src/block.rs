@@ -1,5 +1,7 @@
 //! One go of the load, and whose it is.
 
+use crate::SECOND;
+
 /// An arm and a round, from 1.
 pub(crate) type Turn = (char, u32);
 
@@ -16,6 +18,11 @@ pub(crate) struct Block {
 impl Block {
     pub fn is_of(&self, turn: Turn) -> bool {
         self.round == turn.1 && self.concerns(turn.0)
+    }
+
+    /// The load second that begins at or before a moment of the run, ns.
+    pub fn second_at(&self, t: u64) -> u32 {
+        u32::try_from(t.saturating_sub(self.start) / SECOND).unwrap_or(u32::MAX)
     }
 
     pub fn concerns(&self, arm: char) -> bool {

@@ -1,9 +1,11 @@
 //! Faults and other steps of the plan, and the moments worth comparing.
 
+use std::ops::Range;
+
 use record::{Event, EventKind, PhasePlan, StepPlan};
 
-use crate::SECOND;
 use crate::run::Run;
+use crate::{SECOND, Window};
 
 /// How long a step without a length is shown to act, ns: a scrape every second must not miss it.
 const MOMENT_NS: u64 = 2 * SECOND;
@@ -34,6 +36,29 @@ impl Run {
         let faults = self.header.steps.iter().filter(|step| step.is_fault);
         let end = faults.map(|step| step.start_ns + step.length_ns).max()?;
         Some(u32::try_from(end / SECOND).unwrap_or(u32::MAX))
+    }
+
+    /// Load seconds in which something is wrong on purpose: those of faults, from when one begins to the first after it, and
+    /// those of phases in which the load is more than the arms can do.
+    pub fn disturbances(&self) -> impl Iterator<Item = Range<u32>> {
+        let faults = self.header.steps.iter().filter(|step| step.is_fault);
+        let faults = faults.map(|step| (step.start_ns, step.start_ns + step.length_ns));
+        let overloads = self.header.phases.iter().filter(|phase| self.is_overloaded(phase));
+        let overloads = overloads.map(|phase| (phase.start_ns, phase.start_ns + phase.length_ns));
+        let second = |second: u64| u32::try_from(second).unwrap_or(u32::MAX);
+        faults.chain(overloads).map(move |(from, to)| second(from / SECOND)..second(to.div_ceil(SECOND)))
+    }
+
+    /// Whether the load of a phase is more than the arms can do, on purpose.
+    pub fn is_overloaded(&self, phase: &PhasePlan) -> bool {
+        self.header.overloaded.contains(&phase.name)
+    }
+
+    /// Measured phases whose load the arms are meant to carry.
+    pub fn phases_to_carry(&self) -> impl Iterator<Item = Window> {
+        let phases = self.header.phases.iter();
+        let phases = phases.filter(|phase| phase.measure && !self.is_overloaded(phase));
+        phases.map(|phase| Window::Phase(phase.name.clone()))
     }
 
     /// Steps that have a target in an arm, and whether each acts at `t`, by what events report; a step without a length

@@ -4,6 +4,7 @@
 //! interpolated at both ends, and a restarted process counts from its start.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use record::Proc;
 
@@ -96,14 +97,14 @@ impl Sum {
 
 impl Run {
     /// Samples of an arm's processes, by instance.
-    pub fn processes(&self, arm: char) -> impl Iterator<Item = (&str, &[(u64, Proc)])> {
+    pub fn processes(&self, arm: char) -> impl Iterator<Item = (&str, &[(u64, Arc<Proc>)])> {
         self.process_histories(arm).map(|((_, instance), samples)| (instance.as_str(), samples.as_slice()))
     }
 
     /// Every process of an arm as it stood at `t`.
     pub fn processes_at(&self, arm: char, t: u64) -> impl Iterator<Item = &Proc> {
         let t = self.sampled_until(t);
-        self.process_histories(arm).filter_map(move |(_, samples)| newest(samples, t))
+        self.process_histories(arm).filter_map(move |(_, samples)| newest(samples, t)).map(Arc::as_ref)
     }
 
     /// A process's rates at `t`; `None` where it was not sampled.
@@ -164,7 +165,7 @@ impl Run {
         figure: impl Fn(&Proc) -> u64 + Copy,
     ) -> Option<u64> {
         let ranges = self.run_time(arm, range);
-        let is_missing = |samples: &[(u64, Proc)]| {
+        let is_missing = |samples: &[(u64, Arc<Proc>)]| {
             ranges.iter().any(|range| pairs(samples, range).any(|((_, a), (_, b))| !has_reported(a, b)))
         };
         let is_known = self.header.schema_version > 1;
@@ -187,7 +188,7 @@ impl Run {
     /// copy's; `None` where no process holds it.
     pub fn seconds_not_up(&self, arm: char, component: &str, window: &Window) -> Option<usize> {
         let ranges = self.run_time(arm, &self.whole(window));
-        let holds = |samples: &[(u64, Proc)]| {
+        let holds = |samples: &[(u64, Arc<Proc>)]| {
             samples.iter().any(|(_, proc)| proc.components.iter().any(|c| c == component))
         };
         let copies = self.process_histories(arm).filter(|(_, samples)| holds(samples));
@@ -197,14 +198,15 @@ impl Run {
     /// Spans of an arm that no collector took, as its processes count them. What a killed process had not sent yet is
     /// not among them: that is lost by nature.
     pub fn spans_lost(&self, arm: char) -> u64 {
-        let last = |samples: &History<Proc>| samples.last().map(|(_, proc)| proc.spans[2] + proc.spans[3]);
+        let last =
+            |samples: &History<Arc<Proc>>| samples.last().map(|(_, proc)| proc.spans[2] + proc.spans[3]);
         self.process_histories(arm).filter_map(|(_, samples)| last(samples)).sum()
     }
 
     pub(crate) fn process_histories(
         &self,
         arm: char,
-    ) -> impl Iterator<Item = (&(char, String), &History<Proc>)> {
+    ) -> impl Iterator<Item = (&(char, String), &History<Arc<Proc>>)> {
         self.processes.range((arm, String::new())..).take_while(move |((a, _), _)| *a == arm)
     }
 }
@@ -224,9 +226,9 @@ impl Growth {
 
 /// Neighbouring samples whose time overlaps a range.
 fn pairs<'a>(
-    samples: &'a [(u64, Proc)],
+    samples: &'a [(u64, Arc<Proc>)],
     range: &'a Range<u64>,
-) -> impl Iterator<Item = (&'a (u64, Proc), &'a (u64, Proc))> {
+) -> impl Iterator<Item = (&'a (u64, Arc<Proc>), &'a (u64, Arc<Proc>))> {
     let first = samples.partition_point(|(t, _)| *t <= range.start).saturating_sub(1);
     let pairs = samples[first..].windows(2).map(|pair| (&pair[0], &pair[1]));
     let pairs = pairs.take_while(|((from, _), _)| *from < range.end);
@@ -242,7 +244,7 @@ fn has_reported(before: &Proc, now: &Proc) -> bool {
 
 /// How much a cumulative figure grew in a range, interpolated at its ends; a figure that fell belongs to a restarted
 /// process and counts from 0.
-fn growth(samples: &[(u64, Proc)], range: &Range<u64>, figure: impl Fn(&Proc) -> u64) -> Option<Growth> {
+fn growth(samples: &[(u64, Arc<Proc>)], range: &Range<u64>, figure: impl Fn(&Proc) -> u64) -> Option<Growth> {
     let mut growth = Growth { amount: 0.0, covered_ns: 0 };
     for ((t0, a), (t1, b)) in pairs(samples, range) {
         let (from, to) = (range.start.max(*t0), range.end.min(*t1));
@@ -258,8 +260,8 @@ mod tests {
     use super::*;
     use crate::SECOND;
 
-    fn sample(t: u64, pid: u32, cpu_ns: u64) -> (u64, Proc) {
-        (t, Proc { pid, cpu_ns, ..Proc::default() })
+    fn sample(t: u64, pid: u32, cpu_ns: u64) -> (u64, Arc<Proc>) {
+        (t, Arc::new(Proc { pid, cpu_ns, ..Proc::default() }))
     }
 
     #[test]
@@ -275,7 +277,7 @@ mod tests {
 
     fn add(run: &mut Run, t: u64, proc: Proc) {
         let proc = Proc { arm: 'A', instance: "app#0".into(), ..proc };
-        run.add(&record::Line { t, entry: record::Entry::Proc(proc) });
+        run.add(&record::Line { t, entry: record::Entry::from(proc) });
     }
 
     /// A run of which one round's load begins at `start_s`, and takes five seconds.
@@ -360,10 +362,7 @@ mod tests {
         let mut run = Run::default();
         for second in 0..=3 {
             let (t, proc) = sample(second * SECOND, 1, second * second * SECOND / 10);
-            run.add(&record::Line {
-                t,
-                entry: record::Entry::Proc(Proc { arm: 'A', instance: "app#0".into(), ..proc }),
-            });
+            add(&mut run, t, Arc::unwrap_or_clone(proc));
         }
         let cpu = |s: u64| run.rates_at('A', "app#0", s * SECOND).map(|rates| rates.cpu);
         // 0, 0.1, 0.4, 0.9 s of CPU: in the last two seconds 0.8 s.

@@ -1,35 +1,60 @@
 //! What is kept in memory, and for how long: the record is the only thing that grows.
 //!
-//! | age | kept |
-//! |---|---|
-//! | up to [`DETAIL_SECONDS`] | everything |
-//! | up to [`THINNED_SECONDS`] | counts of every second, its percentiles, a sample of processes a unit; histograms by segment |
-//! | older | counts and histograms by segment; the rest is read back from the record by its index |
+//! | age | kept by [`Retention::Live`] | kept by [`Retention::Judged`] |
+//! |---|---|---|
+//! | up to [`DETAIL_SECONDS`] | everything | everything |
+//! | up to [`THINNED_SECONDS`] | sums and percentiles of every second, a sample of processes every [`STEP_SECONDS`] | counts of every second and journey, its percentiles, a sample of processes a unit; edges |
+//! | older | counts and histograms by segment | counts and histograms by segment |
 //!
-//! A *segment* is a piece of the load's plan: it is cut where phases begin and end, where a step does, and where the units
-//! of intervals do ([`Run::unit_seconds`]). Sums and merged histograms over phases, units and steps are therefore exact
-//! whatever the length of a run, and the judge needs no second reading; a range that cuts a segment in two counts it by
-//! its first second. A run of less than ten minutes is kept whole.
+//! The rest is read back from the record by its index. A *segment* is a piece of the load's plan: it is cut where phases begin
+//! and end, and where a step does; for the judge also where the units of intervals do ([`Run::unit_seconds`]). Sums and merged
+//! histograms over phases and steps are therefore exact whatever the length of a run, and those over units where a run is
+//! judged; a range that cuts a segment in two counts it by its first second. A run of less than ten minutes is kept whole by
+//! both.
+//!
+//! What [`Retention::Live`] holds is flat after half an hour but for CPU and traces by step, 4 KiB a minute for two arms of
+//! seven journeys, and the requests that were slower than all before, whose number grows with the logarithm of time. Of units
+//! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use record::Proc;
 
 use crate::SECOND;
 use crate::history::History;
 use crate::run::Run;
+use crate::window::unit_seconds;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
 pub const DETAIL_SECONDS: u64 = 600;
-/// Seconds of a run of which every second is known: half an hour. Two arms of six journeys at 360 arrivals a second, eight
-/// processes and 24 edges take 8 MiB for ten minutes of it.
+/// Seconds of a run of which every second is known: half an hour.
 pub const THINNED_SECONDS: u64 = 1_800;
+/// Seconds between what is kept of older samples while a run goes on: a minute has two of them.
+pub const STEP_SECONDS: u32 = 30;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
+
+/// What is asked of a run, and so what it keeps of seconds that have left full detail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// Intervals, and everything else that a scorecard needs.
+    #[default]
+    Judged,
+    /// What views and conditions need while the run goes on.
+    Live,
+}
 
 impl Run {
     /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
     /// earlier one in detail reads it back from the record.
     pub fn detail_from(&self) -> u64 {
         self.now.saturating_sub(DETAIL_SECONDS * SECOND)
+    }
+
+    /// Whether the run is known as the judge needs it; if not, its record has to be folded once more.
+    pub fn is_judgeable(&self) -> bool {
+        self.retention == Retention::Judged || (self.detail_from() == 0 && self.events_dropped == 0)
     }
 
     /// Takes what is too old out of memory.
@@ -39,19 +64,48 @@ impl Run {
         if detail_from == 0 {
             return;
         }
-        let blocks = self.blocks.clone();
+        self.thin_seconds(detail_from, thinned_from);
+        if self.now - self.segments.last_ns < INTERVAL_NS {
+            return;
+        }
+        self.segments.last_ns = self.now;
+        let (step_s, edges_from) = match self.retention {
+            Retention::Judged => (unit_seconds(&self.header), thinned_from),
+            Retention::Live => (STEP_SECONDS, detail_from),
+        };
+        for samples in self.processes.values_mut() {
+            drop_before(samples, thinned_from);
+            thin(samples, detail_from, u64::from(step_s));
+        }
+        self.edges.values_mut().for_each(|samples| drop_before(samples, edges_from));
+        drop_before(&mut self.hosts, thinned_from);
+        if self.retention == Retention::Live {
+            self.join_steps(detail_from);
+        }
+    }
+
+    /// Takes histograms out of seconds that leave full detail, and what is left out of those that are no longer known.
+    fn thin_seconds(&mut self, detail_from: u64, thinned_from: u64) {
         for (turn, known) in &mut self.seconds {
-            let Some(block) = blocks.iter().rev().find(|block| block.is_of(*turn)) else { continue };
-            let before = |t: u64| u32::try_from(t.saturating_sub(block.start) / SECOND).unwrap_or(u32::MAX);
+            let Some(block) = self.blocks.iter().rev().find(|block| block.is_of(*turn)) else { continue };
             let (thinned, dropped) = self.segments.reached.get(turn).copied().unwrap_or_default();
-            let reached = (before(detail_from).max(thinned), before(thinned_from).max(dropped));
+            let reached =
+                (block.second_at(detail_from).max(thinned), block.second_at(thinned_from).max(dropped));
             if reached == (thinned, dropped) {
                 continue;
             }
             for (second, of) in known.range_mut(thinned..reached.0) {
-                for histograms in of.thin() {
-                    let segment = self.segments.segment(*turn, *second, &histograms.journey);
-                    segment.add_latencies(&histograms);
+                let windows = match self.retention {
+                    Retention::Judged => of.thin(),
+                    Retention::Live => of.fold(),
+                };
+                for window in windows {
+                    self.counted.leave(&window);
+                    let segment = self.segments.segment(*turn, *second, &window.journey);
+                    segment.add_latencies(&window);
+                    if self.retention == Retention::Live {
+                        segment.add_counts(&window);
+                    }
                 }
             }
             let kept = known.split_off(&reached.1);
@@ -62,16 +116,31 @@ impl Run {
             }
             self.segments.reached.insert(*turn, reached);
         }
-        if self.now - self.segments.last_ns < INTERVAL_NS {
-            return;
+    }
+
+    /// Joins what is kept for the whole of a run into steps.
+    fn join_steps(&mut self, before: u64) {
+        let step_ns = u64::from(STEP_SECONDS) * SECOND;
+        self.cpu_samples.values_mut().for_each(|samples| samples.join_before(before, step_ns));
+        for block in &self.blocks {
+            let second = block.second_at(before);
+            self.trace_seconds.join_before(second, STEP_SECONDS, |turn| block.is_of(turn));
+            let finished = self.finished.iter_mut().filter(|(turn, _)| block.is_of(**turn));
+            finished.for_each(|(_, seconds)| join(seconds, second, STEP_SECONDS, |sum, more| *sum += more));
         }
-        self.segments.last_ns = self.now;
-        for samples in self.processes.values_mut() {
-            drop_before(samples, thinned_from);
-            thin(samples, detail_from, u64::from(self.segments.unit_seconds.max(1)));
-        }
-        self.edges.values_mut().for_each(|samples| drop_before(samples, thinned_from));
-        drop_before(&mut self.hosts, thinned_from);
+    }
+}
+
+/// Joins entries of seconds before one: those of a step become one, at its first second.
+pub(crate) fn join<T: Default>(
+    seconds: &mut BTreeMap<u32, T>,
+    before: u32,
+    step: u32,
+    add: impl Fn(&mut T, T),
+) {
+    let kept = seconds.split_off(&before);
+    for (second, of) in std::mem::replace(seconds, kept) {
+        add(seconds.entry(second / step * step).or_default(), of);
     }
 }
 
@@ -80,15 +149,15 @@ fn drop_before<T>(samples: &mut History<T>, t: u64) {
     samples.drain(..old);
 }
 
-/// Keeps of old samples those of the seconds at which units begin, the same for all processes so that they still add up, and those
-/// beside a restart: from there a figure counts anew.
-fn thin(samples: &mut History<Proc>, before: u64, step_s: u64) {
+/// Keeps of old samples the first of each step, the same for all processes so that they still add up, and those beside a
+/// restart: from there a figure counts anew.
+fn thin(samples: &mut History<Arc<Proc>>, before: u64, step_s: u64) {
     let is_step = |t: u64| (t / SECOND).is_multiple_of(step_s);
     let keep: Vec<bool> = (0..samples.len())
         .map(|at| {
             let (t, proc) = &samples[at];
             let restarts =
-                |other: Option<&(u64, Proc)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
+                |other: Option<&(u64, Arc<Proc>)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
             let is_next_to_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
             *t >= before || is_step(*t) || is_next_to_restart
         })

@@ -12,6 +12,7 @@ use crate::SECOND;
 use crate::block::{Block, Turn};
 use crate::cpu_samples::CpuSamples;
 use crate::history::History;
+use crate::retention::Retention;
 use crate::second::{self, Second};
 use crate::segments::Segments;
 use crate::totals::Counted;
@@ -35,6 +36,7 @@ pub struct Run {
     /// The newest line's moment, ns since the run's start.
     pub now: u64,
     pub(crate) has_begun: bool,
+    pub(crate) retention: Retention,
     pub(crate) blocks: Vec<Block>,
     pub(crate) phases: History<Phase>,
     pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Second>>,
@@ -43,13 +45,15 @@ pub struct Run {
     pub(crate) counted: Counted,
     pub(crate) segments: Segments,
     pub(crate) edges: BTreeMap<(char, String, String), History<Edge>>,
-    pub(crate) processes: BTreeMap<(char, String), History<Proc>>,
+    pub(crate) processes: BTreeMap<(char, String), History<Arc<Proc>>>,
     /// By arm.
     pub(crate) cpu_samples: BTreeMap<char, CpuSamples>,
     /// Journeys that ended in each second.
     pub(crate) finished: BTreeMap<Turn, BTreeMap<u32, u64>>,
     pub(crate) hosts: History<Host>,
     pub(crate) events: History<Event>,
+    /// Events that are known no longer.
+    pub(crate) events_dropped: usize,
     pub(crate) checks: History<Check>,
     pub(crate) scores: History<Score>,
     pub(crate) traces: History<Arc<Trace>>,
@@ -65,8 +69,14 @@ pub struct Run {
 impl Run {
     /// A run of which only the header is known.
     pub fn new(header: Header) -> Self {
-        let segments = Segments::new(&header);
+        let segments = Segments::new(&header, Retention::default());
         Self { header, has_begun: true, segments, ..Self::default() }
+    }
+
+    /// The same run, keeping what is asked for while it goes on. For one of which nothing was measured yet.
+    pub fn live(self) -> Self {
+        let retention = Retention::Live;
+        Self { retention, segments: Segments::new(&self.header, retention), ..self }
     }
 
     /// The same run before anything was measured: its header and the phases begun, for lines read back from the middle
@@ -106,7 +116,7 @@ impl Run {
         match &line.entry {
             Entry::Header(header) => {
                 self.header = (**header).clone();
-                self.segments = Segments::new(header);
+                self.segments = Segments::new(header, self.retention);
                 self.has_begun = true;
             }
             Entry::Start(start) => {
@@ -139,10 +149,10 @@ impl Run {
                 self.processes.entry((proc.arm, proc.instance.clone())).or_default().push((t, proc.clone()));
             }
             Entry::Host(host) => self.hosts.push((t, host.clone())),
-            Entry::Event(event) => self.events.push((t, event.clone())),
+            Entry::Event(event) => self.add_event(event, t),
             Entry::Check(check) => self.checks.push((t, check.clone())),
             Entry::Score(score) => self.scores.push((t, (**score).clone())),
-            Entry::Trace(trace) => self.traces.push((t, Arc::new((**trace).clone()))),
+            Entry::Trace(trace) => self.traces.push((t, trace.clone())),
             Entry::Split(split) => self.splits.push((t, Arc::new((**split).clone()))),
             Entry::TraceSecond(line) => self.trace_seconds.add(line),
             Entry::Cost(cost) => self.costs.push((**cost).clone()),

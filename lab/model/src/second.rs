@@ -1,6 +1,7 @@
 //! One load second of one arm: what its users saw, and the percentiles views draw of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use record::{Latencies, Window};
 
@@ -10,7 +11,8 @@ use crate::latency::{P99_SECONDS, P999_SECONDS, Quantile, Rolling};
 /// One load second of one arm, all journeys together.
 #[derive(Clone, Debug, Default)]
 pub struct Second {
-    journeys: BTreeMap<String, Window>,
+    /// By the names of their journeys; none where they have gone to their segments.
+    journeys: Vec<Arc<Window>>,
     /// Whether its histograms have gone to its segment; its percentiles are as they were.
     pub(crate) is_thinned: bool,
     /// Arrivals due.
@@ -23,6 +25,8 @@ pub struct Second {
     pub timeouts: u64,
     /// Arrivals sent.
     pub sent: u64,
+    /// Answered as asked.
+    pub ok: u64,
     /// Reads that should have seen an acknowledged write.
     pub probes: u64,
     /// How many of them did not.
@@ -46,7 +50,7 @@ pub struct Second {
 impl Second {
     /// Its windows, one for each journey.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
-        self.journeys.values()
+        self.journeys.iter().map(Arc::as_ref)
     }
 
     /// Failed over offered; `None` where nothing was offered.
@@ -56,7 +60,7 @@ impl Second {
 
     /// Whether arrivals were due and none was answered ok: late answers can no longer change it.
     pub fn has_no_success(&self) -> bool {
-        self.closed && self.offered > 0 && self.windows().all(|window| window.ok == 0)
+        self.closed && self.offered > 0 && self.ok == 0
     }
 
     /// Journeys that ended in it; `None` where a window does not say.
@@ -66,39 +70,46 @@ impl Second {
 
     /// The window of a journey.
     pub fn window(&self, journey: &str) -> Option<&Window> {
-        self.journeys.get(journey)
+        self.place(journey).ok().map(|at| &*self.journeys[at])
+    }
+
+    /// Where the window of a journey is, or would be.
+    fn place(&self, journey: &str) -> Result<usize, usize> {
+        self.journeys.binary_search_by(|window| window.journey.as_str().cmp(journey))
     }
 
     /// A window that comes again replaces the one before; returns whether that one was closed.
-    pub(crate) fn replace(&mut self, window: &Window) -> bool {
-        let before = self.journeys.insert(window.journey.clone(), window.clone());
-        let all = || self.journeys.values();
-        let sum = |of: fn(&Window) -> u64| all().map(of).sum::<u64>();
+    pub(crate) fn replace(&mut self, window: &Arc<Window>) -> bool {
+        let before = match self.place(&window.journey) {
+            Ok(at) => Some(std::mem::replace(&mut self.journeys[at], window.clone())),
+            Err(at) => {
+                self.journeys.insert(at, window.clone());
+                None
+            }
+        };
+        let sum = |of: fn(&Window) -> u64| self.windows().map(of).sum::<u64>();
         let (offered, good, sent) = (sum(|w| w.offered), sum(|w| w.good), sum(|w| w.sent));
+        let ok = sum(|w| w.ok);
         let (failed, timeouts) = (sum(failed), sum(timeouts));
         let (probes, stale) = (sum(|w| w.probes), sum(|w| w.stale));
-        self.closed = all().all(|w| w.closed);
-        (self.offered, self.good, self.sent) = (offered, good, sent);
+        self.closed = self.journeys.iter().all(|window| window.closed);
+        (self.offered, self.good, self.sent, self.ok) = (offered, good, sent, ok);
         (self.failed, self.timeouts) = (failed, timeouts);
         (self.probes, self.stale) = (probes, stale);
         before.is_some_and(|window| window.closed)
     }
 
     /// Takes the histograms out, one window a journey; counts and percentiles stay.
-    pub(crate) fn thin(&mut self) -> Vec<Window> {
+    pub(crate) fn thin(&mut self) -> Vec<Arc<Window>> {
         self.is_thinned = true;
-        let take = |window: &mut Window| Window {
-            journey: window.journey.clone(),
-            intended: std::mem::take(&mut window.intended),
-            service: std::mem::take(&mut window.service),
-            failed: std::mem::take(&mut window.failed),
-            pace_lag: std::mem::take(&mut window.pace_lag),
-            own_wait: std::mem::take(&mut window.own_wait),
-            slot_wait: std::mem::take(&mut window.slot_wait),
-            staleness: std::mem::take(&mut window.staleness),
-            ..Window::default()
-        };
-        self.journeys.values_mut().map(take).collect()
+        let counts = self.journeys.iter().map(|window| Arc::new(window.counts())).collect();
+        std::mem::replace(&mut self.journeys, counts)
+    }
+
+    /// Takes the windows out, one a journey; the sums of their counts and the percentiles stay.
+    pub(crate) fn fold(&mut self) -> Vec<Arc<Window>> {
+        self.is_thinned = true;
+        std::mem::take(&mut self.journeys)
     }
 
     /// Whether nothing was answered ok: a gap, although its neighbours have values.

@@ -7,6 +7,7 @@ use record::{Header, Window};
 
 use crate::SECOND;
 use crate::block::Turn;
+use crate::retention::Retention;
 use crate::window::unit_seconds;
 
 /// What has left full detail.
@@ -14,8 +15,8 @@ use crate::window::unit_seconds;
 pub(crate) struct Segments {
     /// Seconds of the load at which segments begin, beside those at which units do.
     cuts: Vec<u32>,
-    /// Seconds in a unit.
-    pub unit_seconds: u32,
+    /// Seconds in a unit; more than any run has where segments are not cut by units.
+    unit_seconds: u32,
     /// By segment's first second and journey.
     segments: BTreeMap<Turn, BTreeMap<(u32, String), Window>>,
     /// The first seconds that are not thinned, and not dropped.
@@ -25,7 +26,7 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    pub fn new(header: &Header) -> Self {
+    pub fn new(header: &Header, retention: Retention) -> Self {
         let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
         let phases = header.phases.iter().chain(&header.further);
         let bounds = phases.flat_map(|phase| [phase.start_ns, phase.start_ns + phase.length_ns]);
@@ -34,7 +35,11 @@ impl Segments {
         cuts.push(0);
         cuts.sort_unstable();
         cuts.dedup();
-        Self { cuts, unit_seconds: unit_seconds(header), ..Self::default() }
+        let unit_seconds = match retention {
+            Retention::Judged => unit_seconds(header),
+            Retention::Live => u32::MAX,
+        };
+        Self { cuts, unit_seconds, ..Self::default() }
     }
 
     /// Whether a second cannot change any more since it has left full detail.

@@ -25,6 +25,14 @@ impl Counted {
         }
     }
 
+    /// A window leaves full detail: nothing changes it any more.
+    pub fn leave(&mut self, window: &Window) {
+        if !window.closed {
+            self.open.remove(&((window.arm, window.round), window.second, window.journey.clone()));
+            add(&mut self.closed, window);
+        }
+    }
+
     /// Sums by arm and journey, with windows that still can change as they are in `current`.
     pub fn sums<'w>(
         &self,

@@ -6,6 +6,7 @@ use std::ops::Range;
 use record::{Class, TraceSecond};
 
 use crate::block::Turn;
+use crate::retention::join;
 
 /// Where the time of an arm's paired requests that were due in one load second went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,15 @@ struct Sums {
     ns: [u64; Class::ALL.len()],
 }
 
-/// By turn, journey and second: small enough to be kept for the whole of a run.
+impl Sums {
+    fn add(&mut self, more: &Self) {
+        self.pairs += more.pairs;
+        self.unpaired += more.unpaired;
+        self.ns.iter_mut().zip(more.ns).for_each(|(sum, ns)| *sum += ns);
+    }
+}
+
+/// By turn, journey and second; where a run goes on, old seconds by step.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TraceSeconds(BTreeMap<Turn, BTreeMap<String, BTreeMap<u32, Sums>>>);
 
@@ -43,6 +52,14 @@ impl TraceSeconds {
         sums.unpaired += line.unpaired;
         for part in &line.parts {
             sums.ns[part.class as usize] += part.ns;
+        }
+    }
+
+    /// Joins seconds before one into steps, at the first second of each, in turns that are meant.
+    pub fn join_before(&mut self, second: u32, step: u32, is_meant: impl Fn(Turn) -> bool) {
+        let meant = self.0.iter_mut().filter(|(turn, _)| is_meant(**turn));
+        for seconds in meant.flat_map(|(_, journeys)| journeys.values_mut()) {
+            join(seconds, second, step, |sum, more| sum.add(&more));
         }
     }
 

@@ -107,7 +107,7 @@ mod tests {
             for sample in 0..=4 {
                 add(
                     start + sample * SECOND - SECOND / 2,
-                    Entry::Proc(Proc {
+                    Entry::from(Proc {
                         arm: 'A',
                         instance: "app#0".into(),
                         pid: round,
@@ -121,7 +121,7 @@ mod tests {
             for (second, finished) in [(0, 2), (2, 3)] {
                 let window =
                     Window { arm: 'A', round, second, finished: Some(finished), ..Window::default() };
-                add(start + 4 * SECOND, Entry::Window(Box::new(window)));
+                add(start + 4 * SECOND, Entry::from(window));
             }
         }
         run
@@ -151,7 +151,7 @@ mod tests {
         let mut run = run();
         let window =
             Window { arm: 'A', round: 1, second: 2, finished: Some(4), closed: true, ..Window::default() };
-        run.add(&Line { t: 25 * SECOND, entry: Entry::Window(Box::new(window)) });
+        run.add(&Line { t: 25 * SECOND, entry: Entry::from(window) });
         assert_eq!(run.unit_finished('A', 1, 2), Some(4));
         let other = Window {
             arm: 'A',
@@ -161,7 +161,7 @@ mod tests {
             finished: Some(1),
             ..Window::default()
         };
-        run.add(&Line { t: 25 * SECOND, entry: Entry::Window(Box::new(other)) });
+        run.add(&Line { t: 25 * SECOND, entry: Entry::from(other) });
         assert_eq!(run.unit_finished('A', 1, 2), Some(5), "of all journeys");
     }
 
@@ -170,7 +170,7 @@ mod tests {
         let mut run = run();
         run.finished.clear();
         let window = Window { arm: 'A', round: 1, second: 2, sent: 4, ..Window::default() };
-        run.add(&Line { t: 25 * SECOND, entry: Entry::Window(Box::new(window)) });
+        run.add(&Line { t: 25 * SECOND, entry: Entry::from(window) });
         assert_eq!(run.unit_finished('A', 1, 2), None);
     }
 }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use record::{Entry, Index, Kind, Latencies, Line, Reader, Window, Writer};
@@ -131,15 +132,17 @@ fn moved(line: &Line, seconds: u32, copy: u32, busy: &BTreeMap<(char, String), W
     let mut entry = line.entry.clone();
     match &mut entry {
         Entry::Window(window) => {
+            let window = Arc::make_mut(window);
             let second = window.second + seconds;
             if let Some(busy) = busy.get(&(window.arm, window.journey.clone())) {
-                **window = busy.clone();
+                *window = busy.clone();
             }
             window.second = second;
             window.journey = name(&window.journey);
         }
         Entry::Edge(edge) => edge.callee = name(&edge.callee),
         Entry::Proc(proc) => {
+            let proc = Arc::make_mut(proc);
             proc.instance = name(&proc.instance);
             proc.cpu_ns += later / CPU_SHARE;
         }

@@ -1,6 +1,6 @@
 //! Latencies as they are kept and merged: an HDR histogram's recorded values.
 //!
-//! In memory only the values that occurred are held, eight bytes each, since a
+//! In memory only the values that occurred are held, about two bytes each (`packed`), since a
 //! window of one second has a hundred samples and a dense histogram 139 KB. On
 //! the wire it is HDR V2, deflated, in base64, which every HDR tool reads.
 
@@ -15,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::hdr;
+use crate::packed::{Counts, Packer};
 
 /// Longest latency that is distinguished, microseconds: one minute.
 pub const MAX_US: u64 = 60_000_000;
@@ -30,21 +31,25 @@ pub fn recorder() -> Histogram<u64> {
         .expect("1 us to one minute at three digits is a valid range")
 }
 
-/// Latencies in microseconds with their counts, by rising value.
+/// Latencies in microseconds with their counts, by rising value. A minute in microseconds takes 26 bits; a count stops at
+/// `u32::MAX`, five days of 10,000 a second that all took as long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies {
-    /// A minute in microseconds takes 26 bits; a count stops at `u32::MAX`, five days of 10,000 a second that all took
-    /// as long.
-    counts: Vec<(u32, u32)>,
+    packed: Box<[u8]>,
 }
 
 impl Latencies {
     /// What a recorder holds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let steps = histogram.iter_recorded();
-        let counts =
-            steps.map(|step| (narrow(step.value_iterated_to()), narrow(step.count_at_value()))).collect();
-        Self { counts }
+        Self::from_counts(steps.map(|step| (step.value_iterated_to(), step.count_at_value())))
+    }
+
+    /// Values with their counts, by rising value.
+    pub(crate) fn from_counts(counts: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let mut packer = Packer::default();
+        counts.into_iter().for_each(|(value, count)| packer.push(value, count));
+        Self { packed: packer.finish() }
     }
 
     /// Samples.
@@ -54,7 +59,12 @@ impl Latencies {
 
     /// No samples.
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.packed.is_empty()
+    }
+
+    /// Bytes that it takes in memory beside itself.
+    pub fn heap_bytes(&self) -> usize {
+        self.packed.len()
     }
 
     /// The value below or at which a share `q` of the samples lies (0 to 1),
@@ -84,7 +94,7 @@ impl Latencies {
 
     /// The largest sample, microseconds.
     pub fn max(&self) -> Option<u64> {
-        self.counts.last().map(|(value, _)| u64::from(*value))
+        self.iter().last().map(|(value, _)| value)
     }
 
     /// Share of samples at or below `limit_us`; `None` without samples.
@@ -101,35 +111,31 @@ impl Latencies {
 
     /// Adds another window's samples: percentiles are merged, then computed.
     pub fn merge(&mut self, other: &Self) {
-        if self.is_empty() {
-            self.counts.clone_from(&other.counts);
+        if self.is_empty() || other.is_empty() {
+            if self.is_empty() {
+                self.packed.clone_from(&other.packed);
+            }
             return;
         }
-        let mut merged = Vec::with_capacity(self.counts.len() + other.counts.len());
-        let (mut left, mut right) = (self.counts.iter().peekable(), other.counts.iter().peekable());
+        let mut merged = Packer::with_capacity(self.packed.len() + other.packed.len());
+        let (mut left, mut right) =
+            (Counts::of(&self.packed).peekable(), Counts::of(&other.packed).peekable());
         loop {
-            match (left.peek(), right.peek()) {
+            let next = match (left.peek(), right.peek()) {
                 (Some(a), Some(b)) if a.0 == b.0 => {
-                    merged.push((a.0, a.1.saturating_add(b.1)));
+                    let both = (a.0, a.1 + b.1);
                     left.next();
                     right.next();
+                    Some(both)
                 }
-                (Some(a), Some(b)) if a.0 < b.0 => {
-                    merged.push(**a);
-                    left.next();
-                }
-                (_, Some(b)) => {
-                    merged.push(**b);
-                    right.next();
-                }
-                (Some(a), None) => {
-                    merged.push(**a);
-                    left.next();
-                }
+                (Some(a), Some(b)) if a.0 < b.0 => left.next(),
+                (_, Some(_)) => right.next(),
+                (Some(_), None) => left.next(),
                 (None, None) => break,
-            }
+            };
+            next.into_iter().for_each(|(value, count)| merged.push(value, count));
         }
-        self.counts = merged;
+        self.packed = merged.finish();
     }
 
     /// All of them, merged.
@@ -143,12 +149,8 @@ impl Latencies {
 
     /// The values that occurred with their counts, by rising value.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts.iter().map(|(value, count)| (u64::from(*value), u64::from(*count)))
+        Counts::of(&self.packed)
     }
-}
-
-fn narrow(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 impl FromIterator<u64> for Latencies {
@@ -207,7 +209,8 @@ impl<'de> Deserialize<'de> for Latencies {
                     return Ok(Latencies::default());
                 }
                 let counts = hdr::decode(text.as_bytes()).map_err(E::custom)?;
-                Ok(Latencies { counts })
+                let wide = |(value, count): (u32, u32)| (u64::from(value), u64::from(count));
+                Ok(Latencies::from_counts(counts.into_iter().map(wide)))
             }
         }
 
@@ -231,6 +234,14 @@ mod tests {
         assert_eq!(latencies.quantile(1.0), Some(100));
         assert_eq!(latencies.share_within(25), Some(0.25));
         assert_eq!(Latencies::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_second_of_latencies_takes_two_bytes_each() {
+        // A hundred answers between 2 and 20 ms, spread as those of a second are.
+        let latencies: Latencies = (0..100).map(|i| 2_000 + i * i * 2).collect();
+        assert!(latencies.heap_bytes() <= 200, "{} bytes", latencies.heap_bytes());
+        assert_eq!((latencies.len(), latencies.max()), (100, Some(21_615)));
     }
 
     proptest! {

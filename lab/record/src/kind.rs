@@ -1,10 +1,11 @@
 //! The kinds of line, and how to recognise one without reading the rest of the line.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::{Entry, Line};
+use crate::{Entry, Line, Proc, Trace, Window};
 
 /// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +149,24 @@ impl Entry {
             Self::End(_) => Kind::End,
         };
         kind.name()
+    }
+}
+
+impl From<Window> for Entry {
+    fn from(window: Window) -> Self {
+        Self::Window(Arc::new(window))
+    }
+}
+
+impl From<Proc> for Entry {
+    fn from(proc: Proc) -> Self {
+        Self::Proc(Arc::new(proc))
+    }
+}
+
+impl From<Trace> for Entry {
+    fn from(trace: Trace) -> Self {
+        Self::Trace(Arc::new(trace))
     }
 }
 

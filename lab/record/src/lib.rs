@@ -3,7 +3,7 @@
 //! - [`line`]: a line: header, phase, window, edge, proc, event. [`machine`]: what it ran on. [`resources`]: what an arm is
 //!   given. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
 //!   check, cost, audit, end. [`score`]: a row of the scorecard.
-//! - [`histogram`]: latencies as they are kept and merged, never averaged.
+//! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
 //!   [`file`]: packed or not; [`packing`]: done once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
 //!
@@ -21,6 +21,7 @@ pub mod kind;
 pub mod line;
 pub mod machine;
 pub mod outcome;
+mod packed;
 pub mod packing;
 pub mod reader;
 pub mod resources;

@@ -1,11 +1,12 @@
 //! A line of the record. Times are nanoseconds since the run's start unless a name says otherwise.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::trace::is_zero;
+use crate::trace::{is_false, is_zero};
 use crate::{
     Audit, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Resources, Score, Split, Start, Trace,
     TraceSecond,
@@ -22,7 +23,7 @@ pub struct Line {
     pub entry: Entry,
 }
 
-/// The kinds of line.
+/// The kinds of line. What folds of one run keep for long they share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
@@ -33,11 +34,11 @@ pub enum Entry {
     /// A phase began.
     Phase(Phase),
     /// One second of one journey at one arm, as its users saw it.
-    Window(Box<Window>),
+    Window(Arc<Window>),
     /// One second of one edge.
     Edge(Edge),
     /// One second of one process.
-    Proc(Proc),
+    Proc(Arc<Proc>),
     /// One second of the host and the generator.
     Host(Host),
     /// Something happened.
@@ -49,7 +50,7 @@ pub enum Entry {
     /// Cumulative cost figures of an arm over a phase.
     Cost(Box<Cost>),
     /// A request that was kept, with its spans.
-    Trace(Box<Trace>),
+    Trace(Arc<Trace>),
     /// Where the time of a journey's traces went over a phase.
     Split(Box<Split>),
     /// Where the time of a second's traced requests went, of those whose traces are complete in all arms.
@@ -162,11 +163,6 @@ const fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
 /// An expectation as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationPlan {
@@ -274,6 +270,9 @@ pub struct Header {
     /// Whether arrivals that find no slot are dropped by design.
     #[serde(default)]
     pub drops: bool,
+    /// Phases in which more is offered than the arms can do, on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded: Vec<String>,
     /// Slots of the generator per arm, and how many its peak needs by Little's law.
     #[serde(default)]
     pub slots: (usize, usize),

@@ -3,6 +3,20 @@
 use crate::Window;
 
 impl Window {
+    /// What it counted, without latencies.
+    pub fn counts(&self) -> Self {
+        let mut counts = Self {
+            arm: self.arm,
+            round: self.round,
+            journey: self.journey.clone(),
+            second: self.second,
+            closed: self.closed,
+            ..Self::default()
+        };
+        counts.add_counts(self);
+        counts
+    }
+
     /// Adds what another window counted.
     pub fn add_counts(&mut self, other: &Self) {
         self.offered += other.offered;

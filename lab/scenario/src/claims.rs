@@ -23,6 +23,22 @@ pub(crate) struct JudgedParts<'a> {
     pub(crate) steps: &'a [Step],
     /// Whether these are all steps.
     pub(crate) has_all_steps: bool,
+    /// Phases that are overloaded on purpose.
+    pub(crate) overloaded: &'a [String],
+}
+
+impl JudgedParts<'_> {
+    /// When the last fault, or the last phase that is overloaded on purpose, ends, ns since the load's start.
+    fn disturbed_until(&self, phases: &[Phase]) -> Option<u64> {
+        let faults = self.steps.iter().filter(|step| step.action.fault().is_some());
+        let faults = faults.map(|step| step.start_ns + step.length_ns);
+        let ends = phases.iter().scan(0, |end_ns, phase| {
+            *end_ns += ns(phase.length);
+            Some((phase, *end_ns))
+        });
+        let overloads = ends.filter(|(phase, _)| self.overloaded.contains(&phase.name));
+        faults.chain(overloads.map(|(_, end_ns)| end_ns)).max()
+    }
 }
 
 /// Reports what no run of this file could judge.
@@ -37,7 +53,7 @@ pub(crate) fn check_claims(reader: &mut Reader<'_>, source: &Source, parts: &Jud
             let length_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
             check_windows(reader, source, &placed, length_ns);
             if placed.role == ExpectationRole::Claim {
-                check_recovery(reader, &placed, parts, length_ns);
+                check_recovery(reader, &placed, parts, phases);
             }
         }
     }
@@ -237,17 +253,16 @@ fn check_recovery(
     reader: &mut Reader<'_>,
     placed: &PlacedExpectation,
     parts: &JudgedParts<'_>,
-    length_ns: u64,
+    phases: &[Phase],
 ) {
     let that = &placed.that;
     if queries(placed).all(|query| query.measure.name != "recovery") {
         return;
     }
-    let faults = parts.steps.iter().filter(|step| step.action.fault().is_some());
-    let Some(end_ns) = faults.map(|step| step.start_ns + step.length_ns).max() else {
+    let Some(end_ns) = parts.disturbed_until(phases) else {
         if parts.has_all_steps {
-            let message =
-                "no step is a fault, so nothing recovers; write a [[step]], or remove the expectation";
+            let message = "no step is a fault and no phase is `overloaded`, so nothing recovers; write a [[step]], or remove \
+                           the expectation";
             reader.report(placed.span.clone(), message);
         }
         return;
@@ -260,6 +275,7 @@ fn check_recovery(
         return;
     }
     // The measure counts in whole seconds of the load.
+    let length_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
     let left = (length_ns / SECOND).saturating_sub(end_ns / SECOND) as f64;
     let needed = limit / factor + GOOD_SECONDS;
     if needed > left {
@@ -267,7 +283,7 @@ fn check_recovery(
             placed.span.clone(),
             format!(
                 "recovery within {} takes {} to see, {} good seconds in a row at its end included, and the load ends {} \
-                 after the last fault; write a longer phase, an earlier fault or a smaller limit",
+                 after the last fault or overload; write a longer phase, an earlier fault or a smaller limit",
                 seconds(limit / factor),
                 seconds(needed),
                 GOOD_SECONDS,

@@ -97,7 +97,10 @@ pub fn explain(
     print(format_args!("load, {model}, the same for every arm; data `{}`:", scenario.load.size.name()));
     let mut start_ns = 0;
     for (phase, shape) in scenario.phases.iter().zip(scenario.load.shapes(&names)) {
-        let note = if phase.measure { "" } else { "  (not measured)" };
+        let mut note = if phase.measure { String::new() } else { "  (not measured)".to_owned() };
+        if scenario.load.overloaded.contains(&phase.name) {
+            note += "  (more than the arms can do, on purpose)";
+        }
         let rate = match &scenario.load.rate {
             Rates::OfSlowest(share) => format!("{share} of the slowest arm, measured before the first run"),
             _ if scenario.load.trace.is_some() => trace_line(scenario, phase, start_ns),

@@ -128,6 +128,7 @@ impl Reader<'_> {
             phases: has_all_phases.then_some(&phases),
             steps: &steps,
             has_all_steps,
+            overloaded: load.as_ref().map_or(&[], |load| load.overloaded.as_slice()),
         };
         steps::check_ends(self, &parts);
         claims::check_claims(self, source, &parts);

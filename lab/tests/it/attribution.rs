@@ -160,7 +160,7 @@ fn last_procs(lines: &[Line]) -> impl Iterator<Item = &record::Proc> {
     let mut last = std::collections::BTreeMap::new();
     for line in lines {
         if let Entry::Proc(proc) = &line.entry {
-            last.insert((proc.arm, proc.instance.as_str()), proc);
+            last.insert((proc.arm, proc.instance.as_str()), &**proc);
         }
     }
     last.into_values()

@@ -110,8 +110,13 @@ impl Cleave {
     /// Starts it in another environment and goes on.
     pub fn start_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Started {
         let mut command = self.command(arguments);
-        command.envs(environment.iter().copied());
-        Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
+        command.envs(environment.iter().copied()).stderr(Stdio::null());
+        Started::spawn(&mut command)
+    }
+
+    /// Starts it and goes on, with its progress to be read from standard error.
+    pub fn start_with_progress(&self, arguments: &[&str]) -> Started {
+        Started::spawn(self.command(arguments).stderr(Stdio::piped()))
     }
 
     /// Starts it as a terminal does: SIGHUP ends it, also where the tests themselves were started to outlive theirs.
@@ -121,7 +126,7 @@ impl Cleave {
         command.arg("--default-signal=HUP").arg(program.get_program()).args(program.get_args());
         command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(self.folder()).stdin(Stdio::null());
-        Started(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
+        Started::spawn(command.stderr(Stdio::null()))
     }
 
     /// Waits until a run is in its measured part; returns its record's path and header.
@@ -207,6 +212,10 @@ fn now() -> Instant {
 pub struct Started(pub Child);
 
 impl Started {
+    fn spawn(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.0.id()).expect("a pid");

@@ -1,13 +1,15 @@
 //! `cleave up micro`, and every route of the table from outside.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
+use std::process::ChildStderr;
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::cleave::{Cleave, Started};
+use crate::cleave::{Cleave, Started, wait_for};
 use crate::http::Client;
 use crate::{prometheus, routes};
 
@@ -19,7 +21,11 @@ pub struct Suite {
 
 impl Suite {
     pub fn start_with(cleave: &Cleave, topology: &str, environment: &[(&str, &str)]) -> Self {
-        let mut program = cleave.start_with(&["up", topology, "--size", "tiny"], environment);
+        Self::of(cleave.start_with(&["up", topology, "--size", "tiny"], environment))
+    }
+
+    /// A program that has been started, when it is up.
+    fn of(mut program: Started) -> Self {
         let mut output = BTreeMap::new();
         let mut lines = BufReader::new(program.0.stdout.take().expect("piped")).lines();
         while let Some(Ok(line)) = lines.next() {
@@ -85,4 +91,67 @@ fn every_route_responds_as_declared() {
     suite.end();
     assert!(cleave.processes().is_empty(), "something is left running");
     assert_eq!(std::fs::read_dir(&targets).expect("a folder").count(), 0, "every process has ended");
+}
+
+/// Waits for a line of progress that contains a text.
+fn wait_for_line(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {
+    let found = lines.map_while(Result::ok).find(|line| line.contains(text));
+    found.unwrap_or_else(|| panic!("it ended without printing `{text}`"))
+}
+
+/// Kills the nodes in this folder whose configuration is named so.
+fn kill_nodes(cleave: &Cleave, config: &str) -> usize {
+    let is_node = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&line).into_owned();
+        words.contains("\0node\0") && words.trim_end_matches('\0').ends_with(config)
+    };
+    let nodes: Vec<u32> = cleave.processes().into_iter().filter(is_node).collect();
+    for pid in &nodes {
+        let pid = Pid::from_raw(i32::try_from(*pid).expect("a pid"));
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
+    }
+    nodes.len()
+}
+
+#[test]
+fn a_suite_restarts_what_dies_and_ends_with_an_error_when_nothing_is_left() {
+    let cleave = Cleave::shared();
+    let mut program = cleave.start_with_progress(&["up", "micro", "--size", "tiny"]);
+    let mut progress = BufReader::new(program.0.stderr.take().expect("piped")).lines();
+    let suite = Suite::of(program);
+    let is_served = || suite.seeded().get("/v1/feed?limit=3").status == 200;
+    assert!(is_served());
+
+    assert_eq!(kill_nodes(&cleave, "/feed#0.json"), 1);
+    let line = wait_for_line(&mut progress, "feed#0");
+    assert_eq!(line, "feed#0 went down: signal 9; restart in 1s");
+    let line = wait_for_line(&mut progress, "feed#0");
+    assert!(line.starts_with("feed#0 serves again after "), "{line}");
+    wait_for("the feed to be served again", || is_served().then_some(()));
+
+    // Gateway, registry and five services.
+    assert_eq!(kill_nodes(&cleave, ".json"), 7);
+    let loss = wait_for_line(&mut progress, "all processes of the suite are dead, 7 of 7");
+    assert!(loss.contains("runs/up-micro-"), "it names the folder of their logs: {loss}");
+    assert_eq!(suite.program.rest().0, Some(1));
+    wait_for("the end of every child", || cleave.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn a_suite_of_one_process_is_restarted_unless_it_is_to_stay_dead() {
+    for (arguments, expected) in [
+        (&[][..], "app#0 serves again"),
+        (&["--no-restart"][..], "all processes of the suite are dead, 1 of 1"),
+    ] {
+        let cleave = Cleave::shared();
+        let arguments = [&["up", "mono", "--size", "tiny"], arguments].concat();
+        let mut program = cleave.start_with_progress(&arguments);
+        let mut progress = BufReader::new(program.0.stderr.take().expect("piped")).lines();
+        let suite = Suite::of(program);
+        assert_eq!(kill_nodes(&cleave, "/app#0.json"), 1);
+        wait_for_line(&mut progress, expected);
+        suite.program.signal(Signal::SIGINT);
+        suite.program.rest();
+    }
 }

@@ -20,10 +20,15 @@ pub const SETTLE_NS: u64 = 2_000_000_000;
 pub const SLOWEST_KEPT: usize = 3;
 /// Failed ones kept in each arm and phase: a storm has thousands that look alike.
 const ERRORS: u32 = 50;
-/// Spans held that have no journey yet: a second of a fully traced run at 1,000 journeys a second.
+/// Spans held that have no journey yet: a second of a fully traced run at 1,000 journeys a second, 20 MiB.
 const OPEN_SPANS: usize = 65_536;
-/// Requests held for the sake of the other arm's, about 5 KB each.
-const PAIRABLE: usize = 4_096;
+/// Spans whose journey has not ended by then have none, ns: a user waits a minute at most.
+const STRAY_NS: u64 = 120_000_000_000;
+/// Memory of requests held for the sake of the other arm's, bytes: a second of a fully traced run at 1,000 journeys a
+/// second, half a minute of one that traces a tenth of 360.
+const PAIRABLE_BYTES: usize = 8 << 20;
+/// Memory of a span and its texts, about, bytes.
+const SPAN_BYTES: usize = 256;
 
 /// Where all arms run at once, seconds of the load are written so long after they ended, ns: until then a request of theirs
 /// may still become whole, and a long run holds no more than that.
@@ -36,8 +41,10 @@ type Cell = (char, u32, u32, String);
 #[derive(Debug, Default)]
 pub struct Gatherer {
     spans: HashMap<u128, Vec<Observed>>,
-    /// Traces in the order in which their first span came, for when there are too many.
-    arrival: VecDeque<u128>,
+    /// Traces in the order in which their first span came, with the moment, for when there are too many or they are too old.
+    arrival: VecDeque<(u64, u128)>,
+    /// When it was last looked what is whole, ns since the run's start.
+    now: u64,
     held: usize,
     journeys: VecDeque<Journey>,
     sums: BTreeMap<Cell, Sum>,
@@ -47,6 +54,7 @@ pub struct Gatherer {
     /// Requests that were not kept, in case the other arm's is.
     others: HashMap<(u32, u64), Vec<Trace>>,
     order: VecDeque<(u32, u64)>,
+    other_bytes: usize,
     wanted: HashSet<(u32, u64)>,
     pairs: Pairs,
     /// The round of a load that all arms get at once, and when it began, ns of the run.
@@ -71,17 +79,22 @@ impl Gatherer {
         for span in spans {
             self.held += 1;
             let of = self.spans.entry(span.trace).or_insert_with(|| {
-                self.arrival.push_back(span.trace);
+                self.arrival.push_back((self.now, span.trace));
                 Vec::new()
             });
             of.push(span);
         }
         while self.held > OPEN_SPANS {
-            let Some(oldest) = self.arrival.pop_front() else { break };
-            let dropped = self.spans.remove(&oldest).map_or(0, |spans| spans.len());
-            self.held -= dropped;
-            self.counts.overflow += dropped as u64;
+            let Some((_, oldest)) = self.arrival.pop_front() else { break };
+            self.counts.overflow += self.drop_spans(oldest);
         }
+    }
+
+    /// Forgets the spans of a trace; returns how many there were.
+    fn drop_spans(&mut self, trace: u128) -> u64 {
+        let dropped = self.spans.remove(&trace).map_or(0, |spans| spans.len());
+        self.held -= dropped;
+        dropped as u64
     }
 
     /// A journey is over.
@@ -91,6 +104,16 @@ impl Gatherer {
 
     /// Looks at what is whole by now, ns since the run's start; returns lines for the record.
     pub fn settle(&mut self, now: u64) -> Vec<Entry> {
+        self.now = now;
+        let entries = self.settle_until(now);
+        while self.arrival.front().is_some_and(|(came, _)| now.saturating_sub(*came) > STRAY_NS) {
+            let Some((_, oldest)) = self.arrival.pop_front() else { break };
+            self.counts.strays += self.drop_spans(oldest);
+        }
+        entries
+    }
+
+    fn settle_until(&mut self, now: u64) -> Vec<Entry> {
         let mut entries = Vec::new();
         let waiting = self.journeys.len();
         for _ in 0..waiting {
@@ -112,7 +135,7 @@ impl Gatherer {
     /// Arms have ended in a round, and so has everything that had a part in it: looks at the rest, and adds up.
     pub fn conclude(&mut self, round: u32, arms: &[char]) -> Vec<Entry> {
         self.common = None;
-        let mut entries = self.settle(u64::MAX);
+        let mut entries = self.settle_until(u64::MAX);
         entries.extend(self.pairs.end(round, arms));
         let sums = std::mem::take(&mut self.sums);
         for (cell, sum) in sums {
@@ -130,6 +153,16 @@ impl Gatherer {
         entries
     }
 
+    /// Spans, journeys and requests that are held.
+    pub fn held(&self) -> usize {
+        self.arrival.len()
+            + self.held
+            + self.journeys.len()
+            + self.order.len()
+            + self.wanted.len()
+            + self.pairs.held()
+    }
+
     /// What became of everything that came in.
     pub fn counts(&self) -> Tracing {
         self.counts
@@ -142,7 +175,7 @@ impl Gatherer {
         // What is left of the order is cleaned when it has grown to twice what is held.
         if self.arrival.len() > 2 * self.spans.len() + 1_024 {
             let spans = &self.spans;
-            self.arrival.retain(|trace| spans.contains_key(trace));
+            self.arrival.retain(|(_, trace)| spans.contains_key(trace));
         }
         self.counts.requests += 1;
         let tree = tree::grow(journey, spans);
@@ -175,26 +208,33 @@ impl Gatherer {
             Some(kept) => {
                 self.wanted.insert(request);
                 self.keep(Trace { kept, ..trace }, entries);
-                for other in self.others.remove(&request).unwrap_or_default() {
+                for other in self.take_others(request) {
                     self.keep(other, entries);
                 }
             }
             None if self.wanted.contains(&request) => self.keep(trace, entries),
             None => {
+                self.other_bytes += bytes_of(&trace);
                 self.others.entry(request).or_default().push(trace);
                 self.order.push_back(request);
-                if self.order.len() > PAIRABLE
-                    && let Some(oldest) = self.order.pop_front()
-                {
-                    self.others.remove(&oldest);
+                while self.other_bytes > PAIRABLE_BYTES {
+                    let Some(oldest) = self.order.pop_front() else { break };
+                    self.take_others(oldest);
                 }
             }
         }
     }
 
+    /// What is held of a request that was not kept.
+    fn take_others(&mut self, request: (u32, u64)) -> Vec<Trace> {
+        let others = self.others.remove(&request).unwrap_or_default();
+        self.other_bytes -= others.iter().map(bytes_of).sum::<usize>();
+        others
+    }
+
     fn keep(&mut self, trace: Trace, entries: &mut Vec<Entry>) {
         self.counts.kept += 1;
-        entries.push(Entry::Trace(Box::new(trace)));
+        entries.push(Entry::from(trace));
     }
 
     /// Why a request is kept for its own sake.
@@ -221,4 +261,9 @@ impl Gatherer {
         }
         Some(Kept::Slow)
     }
+}
+
+/// Memory that a trace takes, about.
+fn bytes_of(trace: &Trace) -> usize {
+    size_of::<Trace>() + SPAN_BYTES * trace.spans.len()
 }

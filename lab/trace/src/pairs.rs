@@ -5,11 +5,12 @@
 //! moments of each other; arms in turns do so in their own turns, and until the last of them a request is held.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use record::{Class, Entry, PartSum, Trace, TraceSecond};
 
-/// Arms' parts of requests held until the other arms complete them, about 0.6 KB each: 40 MiB. The oldest go first, as
-/// not paired.
+/// Arms' parts of requests held until the other arms complete them, about 0.4 KB each: 25 MiB where arms take turns, a
+/// hundredth of that where they run at once. The oldest go first, as not paired.
 const MAX_HELD: usize = 65_536;
 
 /// Where a request's time went in one arm.
@@ -17,18 +18,45 @@ const MAX_HELD: usize = 65_536;
 struct OneSide {
     arm: char,
     second: u32,
-    journey: String,
-    parts: BTreeMap<(String, Class), u64>,
+    journey: Arc<str>,
+    /// By its place among [`Pairs::names`].
+    parts: Box<[(usize, u64)]>,
 }
 
 /// One journey of one arm in a second of a round, in the order of the record.
-type Cell = (u32, u32, char, String);
+type Cell = (u32, u32, char, Arc<str>);
 
 #[derive(Debug, Default)]
 struct CellSum {
     pairs: u64,
     unpaired: u64,
-    parts: BTreeMap<(String, Class), u64>,
+    parts: BTreeMap<usize, u64>,
+}
+
+/// Names of parts and journeys: few, and each is in every request.
+#[derive(Debug, Default)]
+struct Names {
+    parts: Vec<(String, Class)>,
+    journeys: BTreeSet<Arc<str>>,
+}
+
+impl Names {
+    fn part(&mut self, place: &str, class: Class) -> usize {
+        let known = self.parts.iter().position(|(known, of)| known == place && *of == class);
+        known.unwrap_or_else(|| {
+            self.parts.push((place.to_owned(), class));
+            self.parts.len() - 1
+        })
+    }
+
+    fn journey(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.journeys.get(name) {
+            return known.clone();
+        }
+        let new: Arc<str> = name.into();
+        self.journeys.insert(new.clone());
+        new
+    }
 }
 
 /// Requests by what is known of them in each arm.
@@ -36,6 +64,7 @@ struct CellSum {
 pub(crate) struct Pairs {
     /// The arms that trace.
     arms: BTreeSet<char>,
+    names: Names,
     open: BTreeMap<(u32, u64), Vec<OneSide>>,
     /// Open ones in the order in which they came; some are paired by now.
     order: VecDeque<(u32, u64)>,
@@ -49,6 +78,11 @@ impl Pairs {
     /// The arms that trace: a request counts where it is complete in all of them.
     pub fn set_arms(&mut self, arms: impl IntoIterator<Item = char>) {
         self.arms = arms.into_iter().collect();
+    }
+
+    /// Parts of requests and sums of seconds that are held.
+    pub fn held(&self) -> usize {
+        self.held + self.order.len() + self.sums.len()
     }
 
     /// Whether these are all arms that trace.
@@ -66,8 +100,8 @@ impl Pairs {
         let one = OneSide {
             arm: trace.arm,
             second,
-            journey: trace.journey.clone(),
-            parts: parts.map(|((place, class), ns)| ((place.to_owned(), class), ns)).collect(),
+            journey: self.names.journey(&trace.journey),
+            parts: parts.map(|((place, class), ns)| (self.names.part(place, class), ns)).collect(),
         };
         let sides = self.open.entry(key).or_insert_with(|| {
             self.order.push_back(key);
@@ -100,7 +134,7 @@ impl Pairs {
             self.open.iter().filter(|(key, sides)| is_due(key, sides)).map(|(key, _)| *key).collect();
         due.into_iter().for_each(|key| self.close(key));
         let decided = self.sums.extract_if(.., |(of, at, ..), _| *of == round && *at < second);
-        decided.map(|(cell, sum)| Entry::TraceSecond(Box::new(sum.line(cell)))).collect()
+        decided.map(|(cell, sum)| Entry::TraceSecond(Box::new(sum.line(cell, &self.names.parts)))).collect()
     }
 
     /// Arms have ended in a round: its lines, once all have.
@@ -119,7 +153,7 @@ impl Pairs {
             let sum = self.sums.entry((key.0, side.second, side.arm, side.journey)).or_default();
             if is_paired {
                 sum.pairs += 1;
-                side.parts.into_iter().for_each(|(part, ns)| *sum.parts.entry(part).or_default() += ns);
+                side.parts.iter().for_each(|(part, ns)| *sum.parts.entry(*part).or_default() += ns);
             } else {
                 sum.unpaired += 1;
             }
@@ -128,8 +162,12 @@ impl Pairs {
 }
 
 impl CellSum {
-    fn line(self, (round, second, arm, journey): Cell) -> TraceSecond {
-        let parts = self.parts.into_iter().map(|((place, class), ns)| PartSum { place, class, ns }).collect();
+    fn line(self, (round, second, arm, journey): Cell, names: &[(String, Class)]) -> TraceSecond {
+        let named = self.parts.into_iter().map(|(part, ns)| (&names[part], ns));
+        let mut parts: Vec<PartSum> =
+            named.map(|((place, class), ns)| PartSum { place: place.clone(), class: *class, ns }).collect();
+        parts.sort_by(|a, b| (&a.place, a.class).cmp(&(&b.place, b.class)));
+        let journey = journey.to_string();
         TraceSecond { arm, round, second, journey, pairs: self.pairs, unpaired: self.unpaired, parts }
     }
 }

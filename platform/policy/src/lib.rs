@@ -8,7 +8,7 @@
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go.
-//! - [`network`]: the round trip between processes.
+//! - [`network`]: the round trip between processes. [`restart`]: when a process that dies is started again.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
 //!
@@ -26,6 +26,7 @@ pub mod hedge;
 pub mod network;
 pub mod outlier;
 pub mod pace;
+pub mod restart;
 pub mod retry;
 pub mod service;
 pub mod throttle;
@@ -35,4 +36,5 @@ pub use balance::{Balance, EndpointLoad, Picker};
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
 pub use network::NetworkOptions;
 pub use pace::MinimumRate;
+pub use restart::RestartBackoff;
 pub use service::ServiceOptions;

@@ -35,7 +35,7 @@ pub fn header() -> Header {
 
 pub fn window(arm: char, second: u32, ok_us: &[u64], is_final: bool) -> Entry {
     let ok = ok_us.len() as u64;
-    Entry::Window(Box::new(Window {
+    Entry::from(Window {
         arm,
         round: 1,
         journey: "home-feed".into(),
@@ -48,7 +48,7 @@ pub fn window(arm: char, second: u32, ok_us: &[u64], is_final: bool) -> Entry {
         pace_lag: [100; 4].into_iter().collect(),
         closed: is_final,
         ..Window::default()
-    }))
+    })
 }
 
 pub fn acts(number: u32, active: Option<bool>) -> Entry {
@@ -63,7 +63,7 @@ pub fn acts(number: u32, active: Option<bool>) -> Entry {
 }
 
 pub fn process(instance: &str, arm: char, state: &str, cpu_ms: u64) -> Entry {
-    Entry::Proc(Proc {
+    Entry::from(Proc {
         arm,
         instance: instance.into(),
         state: state.into(),
@@ -86,7 +86,7 @@ pub fn edge(rps: f64, p99_ms: Option<f64>) -> Entry {
 }
 
 pub fn trace(user_latency_us: u64) -> Entry {
-    Entry::Trace(Box::new(Trace {
+    Entry::from(Trace {
         arm: 'B',
         round: 1,
         phase: 1,
@@ -102,7 +102,7 @@ pub fn trace(user_latency_us: u64) -> Entry {
         path: Vec::new(),
         clipped: 0,
         orphans: 0,
-    }))
+    })
 }
 
 pub fn at(t_ms: u64, entry: Entry) -> Line {

@@ -104,6 +104,7 @@ fn header() -> Header {
         has_copies: true,
         copies: Vec::new(),
         drops: false,
+        overloaded: Vec::new(),
         slots: (32, 32),
     }
 }
@@ -147,7 +148,7 @@ pub fn lines() -> Vec<Line> {
                 closed: true,
                 ..Window::default()
             };
-            say(t, Entry::Window(Box::new(window)));
+            say(t, Entry::from(window));
             let proc = Proc {
                 arm,
                 instance: "follower#0".into(),
@@ -157,7 +158,7 @@ pub fn lines() -> Vec<Line> {
                 pss_kib: 30_000,
                 ..Proc::default()
             };
-            say(t, Entry::Proc(proc));
+            say(t, Entry::from(proc));
         }
         let edge = Edge {
             arm: 'B',
@@ -193,7 +194,7 @@ pub fn lines() -> Vec<Line> {
     let end = 22 * SECOND;
     // It held once; what counts is how it stands in the end.
     for arm in ['A', 'B'] {
-        say(end, Entry::Trace(Box::new(trace(arm))));
+        say(end, Entry::from(trace(arm)));
         say(end, Entry::Split(Box::new(split(arm))));
     }
     say(15 * SECOND, check(0, "p99(all) < 150ms", 0.1, 0.15, "s", Verdict::Pass, ""));
@@ -287,11 +288,11 @@ pub fn long(seconds: u32, arms: usize) -> Vec<Line> {
                 closed: true,
                 ..Window::default()
             };
-            say(t, Entry::Window(Box::new(window)));
+            say(t, Entry::from(window));
         }
         let (cpu_ns, pss_kib) =
             (u64::from(second) * 100_000_000 + varied(90_000_000), 30_000 + varied(9_000));
-        say(t, Entry::Proc(Proc { arm, instance: "feed#0".into(), cpu_ns, pss_kib, ..Proc::default() }));
+        say(t, Entry::from(Proc { arm, instance: "feed#0".into(), cpu_ns, pss_kib, ..Proc::default() }));
         let (caller, callee) = ("feed".to_owned(), "follower".to_owned());
         say(
             t,
@@ -306,7 +307,7 @@ pub fn long(seconds: u32, arms: usize) -> Vec<Line> {
             length: 9_000_000 + i,
             ..child.clone()
         }));
-        say(u64::from(seconds) * SECOND, Entry::Trace(Box::new(trace)));
+        say(u64::from(seconds) * SECOND, Entry::from(trace));
     }
     lines
 }

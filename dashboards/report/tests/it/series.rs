@@ -16,7 +16,7 @@ fn a_second_without_responses_is_a_gap_in_every_line() {
         closed: true,
         ..Window::default()
     };
-    run.add(&Line { t: 0, entry: Entry::Window(Box::new(dead)) });
+    run.add(&Line { t: 0, entry: Entry::from(dead) });
     for q in [0.5, 0.99] {
         let series = run.latency_series('A', q);
         assert_eq!((series[11].is_some(), series[12], series[13].is_some()), (true, None, true), "{q}");

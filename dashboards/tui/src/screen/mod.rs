@@ -63,6 +63,7 @@ pub fn run(
     let theme = Theme { palette: Palette::new(options.theme, options.no_color), ascii: options.ascii };
     let size = terminal.size()?;
     let state = State {
+        run: Run::default().live(),
         theme,
         guest: options.guest,
         pace: options.pace,

@@ -1,5 +1,7 @@
 //! Every tab at every size, as text and as the roles of its cells; and what a screen must show whatever it looks like.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyModifiers};
 use model::startup::Startup;
 use ratatui::buffer::{Buffer, Cell};
@@ -174,6 +176,7 @@ fn a_total_outage_is_called_what_it_is() {
         if let Entry::Window(window) = &mut line.entry
             && window.arm == 'B'
         {
+            let window = Arc::make_mut(window);
             window.errors = [("connect".to_owned(), window.offered)].into();
             (window.ok, window.good, window.intended) = (0, 0, Default::default());
         }

@@ -1,5 +1,7 @@
 //! No size, no tab and no moment panics.
 
+use std::sync::Arc;
+
 use record::{Entry, Line};
 use tui::state::{Metric, Overlay, Percentiles, Solo, State, Zoom};
 use tui::tab::Tab;
@@ -16,10 +18,10 @@ fn eight() -> Vec<Line> {
         .filter_map(|(letter, line)| {
             let mut line = line.clone();
             let arm = match &mut line.entry {
-                Entry::Window(window) => &mut window.arm,
+                Entry::Window(window) => &mut Arc::make_mut(window).arm,
                 Entry::Edge(edge) => &mut edge.arm,
-                Entry::Proc(proc) => &mut proc.arm,
-                Entry::Trace(trace) => &mut trace.arm,
+                Entry::Proc(proc) => &mut Arc::make_mut(proc).arm,
+                Entry::Trace(trace) => &mut Arc::make_mut(trace).arm,
                 _ => return None,
             };
             let copied = *arm == 'B';
@@ -51,11 +53,12 @@ fn long_names() -> Vec<Line> {
                 header.steps.iter_mut().for_each(|step| long(&mut step.text));
             }
             Entry::Edge(edge) => long(&mut edge.callee),
-            Entry::Proc(proc) => long(&mut proc.instance),
+            Entry::Proc(proc) => long(&mut Arc::make_mut(proc).instance),
             Entry::Event(event) => long(&mut event.text),
             Entry::Score(score) => long(&mut score.measure),
             Entry::Check(check) => long(&mut check.text),
             Entry::Trace(trace) => {
+                let trace = Arc::make_mut(trace);
                 long(&mut trace.journey);
                 trace.spans.iter_mut().for_each(|span| long(&mut span.name));
             }

@@ -32,6 +32,9 @@ pub struct ArmPlan {
     pub resources: Resources,
     /// Its control group, where arms have groups of the same weight.
     pub group: Option<PathBuf>,
+    /// Whether a dead process is restarted with a growing delay until it dies too often in succession, as in a suite that
+    /// is kept up. In a run a dead process is a result: it comes back as its topology says.
+    pub is_kept_up: bool,
 }
 
 impl ArmPlan {
@@ -79,5 +82,30 @@ pub enum ArmError {
         arm: String,
         /// The last answer.
         reason: String,
+    },
+}
+
+/// Why a suite cannot be kept up any longer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SuiteLoss {
+    /// All processes are dead at once.
+    #[error("all processes of the suite are dead, {processes} of {processes}; their logs are in {}", folder.display())]
+    AllEnded {
+        /// How many there were.
+        processes: usize,
+        /// Where their logs are.
+        folder: PathBuf,
+    },
+    /// A process does not stay up.
+    #[error("`{instance}` went down again after {restarts} restarts in succession: {reason}; its log is {}", log.display())]
+    KeepsDying {
+        /// Which.
+        instance: String,
+        /// Restarts in succession.
+        restarts: u32,
+        /// How it ended last.
+        reason: String,
+        /// Its log.
+        log: PathBuf,
     },
 }

@@ -40,6 +40,22 @@ impl Health {
     }
 }
 
+/// What becomes of an instance whose process has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing: its process runs, or stays down.
+    None,
+    /// A restart is under way.
+    Pending,
+    /// It died too often in succession.
+    GivenUp {
+        /// Restarts in succession.
+        restarts: u32,
+        /// How it ended last.
+        reason: String,
+    },
+}
+
 /// One copy of one process.
 pub struct Instance {
     /// `feed#0`.
@@ -62,6 +78,7 @@ pub(super) struct InstanceState {
     pub(super) listen: Option<SocketAddr>,
     pub(super) public: Option<SocketAddr>,
     pub(super) restarts: u32,
+    pub(super) recovery: Recovery,
     pub(super) pid: u32,
     /// Steps that pause it: the process continues when the last has ended.
     pub(super) paused: u32,
@@ -116,6 +133,7 @@ impl Instance {
             listen: None,
             public: None,
             restarts: 0,
+            recovery: Recovery::None,
             pid: 0,
             paused: 0,
             cgroups: Vec::new(),
@@ -165,6 +183,11 @@ impl Instance {
     /// The registered build it runs.
     pub fn build(&self) -> String {
         self.state().build.clone()
+    }
+
+    /// What becomes of it when its process has ended.
+    pub fn recovery(&self) -> Recovery {
+        self.state().recovery.clone()
     }
 
     /// Whether it is meant to end.

@@ -4,7 +4,7 @@
 //! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share. [`resources`]: what its
 //!   processes are given.
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
-//! - `supervise`: restarted.
+//! - [`supervise`]: restarted.
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice.
 
@@ -15,7 +15,7 @@ pub mod instance;
 mod launch;
 pub mod layout;
 pub mod resources;
-mod supervise;
+pub mod supervise;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,14 +24,14 @@ use std::time::Duration;
 
 use contract::ProcessPlan;
 use node::NodeConfig;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
-use self::arm_plan::{ArmError, ArmPlan};
+use self::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use self::environment::RunEnvironment;
-use self::instance::Instance;
+use self::instance::{Instance, Recovery};
 use self::launch::{change_config, launch, prepare, stop};
 use self::layout::ArmLayout;
-use self::supervise::supervise;
+use self::supervise::{Supervision, SupervisionReport};
 use crate::observe::sampling::{SampledArm, SampledInstance};
 use crate::process::cgroup;
 
@@ -51,7 +51,7 @@ pub struct Arm {
     /// Its processes' copies, in starting order; they come and go.
     instances: RwLock<Vec<Arc<Instance>>>,
     registry: Option<SocketAddr>,
-    shutdown: watch::Sender<bool>,
+    supervision: Supervision,
     environment: RunEnvironment,
 }
 
@@ -61,7 +61,7 @@ impl Arm {
     /// # Errors
     /// When a process does not start or the arm does not get ready; what was started is ended again.
     pub async fn start(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {
-        let shutdown = watch::Sender::new(false);
+        let supervision = Supervision::default();
         let mut instances: Vec<Arc<Instance>> = Vec::new();
         let mut registry = None;
         let (first, others): (Vec<&ProcessPlan>, Vec<&ProcessPlan>) =
@@ -81,7 +81,7 @@ impl Arm {
                     drop(instances);
                     return Err(error);
                 }
-                supervise(environment, &plan, instance, shutdown.subscribe());
+                supervision.supervise(environment, &plan, instance);
             }
             registry = registry
                 .or_else(|| waiting.iter().find(|i| i.process.registry).and_then(|i| i.status().listen));
@@ -92,7 +92,8 @@ impl Arm {
             reason: "no process has a public port; name `gateway` in its topology".into(),
         })?;
         let environment = environment.clone();
-        let arm = Self { plan, public, instances: RwLock::new(instances), registry, shutdown, environment };
+        let arm =
+            Self { plan, public, instances: RwLock::new(instances), registry, supervision, environment };
         arm.wait_ready().await?;
         Ok(arm)
     }
@@ -175,7 +176,7 @@ impl Arm {
             self.forget(&instance);
             return Err(error);
         }
-        supervise(&self.environment, &self.plan, &instance, self.shutdown.subscribe());
+        self.supervision.supervise(&self.environment, &self.plan, &instance);
         Ok(instance)
     }
 
@@ -200,7 +201,7 @@ impl Arm {
         change_config(instance, change)?;
         launch(&self.environment, &self.plan, instance.clone()).await?;
         instance.set_stopping(false);
-        supervise(&self.environment, &self.plan, instance, self.shutdown.subscribe());
+        self.supervision.supervise(&self.environment, &self.plan, instance);
         Ok(())
     }
 
@@ -220,6 +221,29 @@ impl Arm {
         self.instances().iter().all(|instance| members.contains(&instance.status().pid))
     }
 
+    /// What happens to its processes from now on.
+    pub fn reports(&self) -> broadcast::Receiver<SupervisionReport> {
+        self.supervision.subscribe()
+    }
+
+    /// Why it cannot be kept up any longer; `None` where it can. One process alone is restarted; of several that are all
+    /// dead at once something else is the cause, and it would meet their successors.
+    pub fn loss(&self) -> Option<SuiteLoss> {
+        let instances = self.instances();
+        let given_up = instances.iter().find_map(|instance| match instance.recovery() {
+            Recovery::GivenUp { restarts, reason } => {
+                let (instance, log) = (instance.name.clone(), instance.log.clone());
+                Some(SuiteLoss::KeepsDying { instance, restarts, reason, log })
+            }
+            Recovery::None | Recovery::Pending => None,
+        });
+        let is_any_alive = instances.iter().any(|instance| instance.running_pid().is_some());
+        let comes_back = instances.len() == 1 && instances[0].recovery() == Recovery::Pending;
+        let all_ended =
+            || SuiteLoss::AllEnded { processes: instances.len(), folder: self.plan.folder.clone() };
+        given_up.or_else(|| (!is_any_alive && !comes_back).then(all_ended))
+    }
+
     fn forget(&self, instance: &Arc<Instance>) {
         let mut instances = self.instances.write().expect("no panic while held");
         instances.retain(|other| !Arc::ptr_eq(other, instance));
@@ -228,7 +252,7 @@ impl Arm {
     /// Ends all processes: the gateway first, so that no request is cut, the registry last. Returns the names of
     /// those that are still running.
     pub async fn shut_down(self) -> Vec<String> {
-        self.shutdown.send_replace(true);
+        self.supervision.end();
         let rank = |instance: &Instance| match (instance.process.gateway, instance.process.registry) {
             (true, _) => 0,
             (_, true) => 2,
@@ -267,7 +291,7 @@ impl Arm {
             public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
             instances: RwLock::new(instances?),
             registry: None,
-            shutdown: watch::Sender::new(false),
+            supervision: Supervision::default(),
             environment: environment.clone(),
             plan,
         })

@@ -1,16 +1,20 @@
 //! Where lines go: the record's file, its subscribers, and the model that judges.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
 use fault::DelayCounts;
 use model::Run;
-use record::{Delay, Entry, Event, EventKind, Line, Writer};
+use record::{Delay, Entry, Event, EventKind, Line, ReadError, Reader, Writer};
 use tokio::sync::broadcast;
 
 /// Lines a subscriber may be behind before it loses some: a minute of a busy run.
 const MAX_QUEUED_LINES: usize = 8_192;
+
+/// Lines that wait for the header. A suite that is kept up never has one, and loses what comes later.
+const MAX_LINES_BEFORE_HEADER: usize = 1_024;
 
 /// The run's record. Cheap to clone.
 #[derive(Clone)]
@@ -113,14 +117,14 @@ impl RecordWriter {
         let line = Line { t, entry };
         let mut inner = self.lock();
         if let Entry::Header(header) = &line.entry {
-            inner.tally = Some(Run::new((**header).clone()));
+            inner.tally = Some(Run::new((**header).clone()).live());
             let before_header = std::mem::take(&mut inner.before_header);
             self.write(&mut inner, line);
             before_header.into_iter().for_each(|line| self.write(&mut inner, line));
-        } else if inner.tally.is_none() {
-            inner.before_header.push(line);
-        } else {
+        } else if inner.tally.is_some() {
             self.write(&mut inner, line);
+        } else if inner.before_header.len() < MAX_LINES_BEFORE_HEADER {
+            inner.before_header.push(line);
         }
     }
 
@@ -172,6 +176,35 @@ impl RecordWriter {
         self.lock().tally.as_ref().map(query)
     }
 
+    /// Asks the run as the judge needs it. Where the tally has let go of some of it, the record is folded once more, which
+    /// takes seconds; `None` where it cannot be read, and before the header is written.
+    pub fn query_judgeable<R>(&self, query: impl FnOnce(&Run) -> R) -> Option<R> {
+        let path = {
+            let inner = self.lock();
+            let tally = inner.tally.as_ref()?;
+            if tally.is_judgeable() {
+                return Some(query(tally));
+            }
+            inner.writer.path().to_owned()
+        };
+        fold(&path).ok().map(|run| query(&run))
+    }
+
+    /// Makes the tally what the judge needs, when the run is over.
+    ///
+    /// # Errors
+    /// When the record cannot be read back.
+    pub fn recall(&self) -> std::io::Result<()> {
+        let mut inner = self.lock();
+        if inner.tally.as_ref().is_none_or(Run::is_judgeable) {
+            return Ok(());
+        }
+        // One of them in memory at a time.
+        inner.tally = None;
+        inner.tally = Some(fold(inner.writer.path()).map_err(std::io::Error::other)?);
+        Ok(())
+    }
+
     /// Lines by kind so far.
     pub fn counts(&self) -> std::collections::BTreeMap<String, u64> {
         self.lock().counts.clone()
@@ -190,6 +223,16 @@ impl RecordWriter {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().expect("no panic while held")
     }
+}
+
+/// The run of a record, all of it.
+fn fold(record: &Path) -> Result<Run, ReadError> {
+    let mut run = Run::default();
+    for line in Reader::open(record)? {
+        run.add(&line?);
+    }
+    run.settle();
+    Ok(run)
 }
 
 #[cfg(test)]
@@ -228,6 +271,23 @@ mod tests {
         assert!(subscription.next().await.is_none(), "a subscription does not keep the record open");
         let lines = lines_of(&folder);
         assert!(matches!(lines[0].entry, Entry::Header(_)) && lines.len() == 3);
+    }
+
+    #[tokio::test]
+    async fn the_record_of_a_long_run_is_folded_again_to_be_judged() {
+        let (record, _folder) = fixture::record();
+        record.append(Entry::Header(Box::new(fixture::header_line())));
+        let is_judgeable = || record.query(Run::is_judgeable).expect("a header");
+        record.append_at(599 * model::SECOND, Entry::Host(record::Host::default()));
+        record.recall().expect("nothing is read");
+        assert!(is_judgeable(), "ten minutes are kept whole");
+        record.append_at(700 * model::SECOND, Entry::Host(record::Host::default()));
+        assert!(!is_judgeable());
+        let hosts = |run: &Run| (run.all_hosts().count(), run.is_judgeable());
+        assert_eq!(record.query_judgeable(hosts), Some((2, true)), "and the tally stays as it is");
+        assert!(!is_judgeable());
+        record.recall().expect("the record can be read");
+        assert_eq!(record.query(hosts), Some((2, true)));
     }
 
     #[tokio::test]

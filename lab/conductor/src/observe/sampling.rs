@@ -133,7 +133,7 @@ impl Sampler {
             for (instance, metrics) in arm.instances.iter().zip(scraped) {
                 let line = self.instance_line(arm.letter, instance, metrics.as_ref());
                 sums.add(&line);
-                record.append_at(read_at, Entry::Proc(line));
+                record.append_at(read_at, Entry::from(line));
                 let Some(metrics) = metrics.filter(|_| instance.is_up) else { continue };
                 if has_rates {
                     callers.push((instance.name.clone(), metrics.edges));
@@ -154,8 +154,9 @@ impl Sampler {
                 ..self.process_line(process.pid)
             };
             sums.add(&line);
-            record.append_at(read_at, Entry::Proc(line));
+            record.append_at(read_at, Entry::from(line));
         }
+        self.trackers.retain(|pid, _| sums.cpu.contains_key(pid));
         if has_rates {
             self.host_line(sums, seconds, read_at, record);
         } else if self.accounted.is_empty() {

@@ -34,23 +34,29 @@ impl ProcessUsage {
     }
 }
 
-/// Tracks one process: a thread that ends takes its numbers with it, so the last value of each is kept.
+/// Tracks one process: a thread that ends takes its numbers with it, so the last value of each is added up.
 #[derive(Debug, Default)]
 pub struct UsageTracker {
     threads: HashMap<i32, ProcessUsage>,
+    /// Of threads that have ended, together.
+    ended: ProcessUsage,
 }
 
 impl UsageTracker {
     /// The process's figures now; what was read last where a thread has ended. `None` when the process has ended.
     pub fn sample(&mut self, pid: u32) -> Option<ProcessUsage> {
         let mut threads = 0;
+        let mut living = Vec::new();
         for task in process(pid)?.tasks().ok()?.flatten() {
+            living.push(task.tid);
             if let Some(usage) = thread_usage(&task) {
                 threads += 1;
                 self.threads.insert(task.tid, usage);
             }
         }
-        let mut total = ProcessUsage { threads, ..ProcessUsage::default() };
+        let ended = self.threads.extract_if(|tid, _| !living.contains(tid));
+        ended.for_each(|(_, usage)| self.ended.add(&usage));
+        let mut total = ProcessUsage { threads, ..self.ended };
         self.threads.values().for_each(|thread| total.add(thread));
         (threads > 0).then_some(total)
     }
@@ -129,6 +135,11 @@ mod tests {
         finish.send(()).expect("it waits");
         worker.join().expect("it ends");
         assert!(tracker.sample(pid).expect("this process").cpu_ns >= seen.cpu_ns);
+        // The kernel lists it for a moment longer than it can be joined.
+        while tracker.ended.cpu_ns == 0 {
+            tracker.sample(pid).expect("this process");
+        }
+        assert!(tracker.sample(pid).expect("this process").cpu_ns >= seen.cpu_ns, "and is held no longer");
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl Block<'_> {
                 return summary;
             };
             match message {
-                Message::Window(window) => session.record.append(Entry::Window(window)),
+                Message::Window(window) => session.record.append(Entry::Window(window.into())),
                 Message::Traced { journeys } => {
                     if let Some(collector) = &session.collector {
                         collector.traced(journeys);
@@ -281,15 +281,18 @@ impl Block<'_> {
         }
     }
 
-    /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, and
-    /// states may differ. Where journeys did not succeed, or events are still under way, a difference proves nothing.
+    /// Without steps all arms must reach the same state. In a closed loop each arm decides how many users come, in an
+    /// overload which of them are served, and states may differ. Where journeys did not succeed, or events are still under way, a difference proves nothing.
     async fn compare_final_states(&self, unsuccessful: u64) {
         let session = self.session;
         let scenario = &session.options.scenario;
         // Rates beyond the declared ones go up to where an arm fails, which is no news of its writes.
         let went_on = session.record.query(|run| run.header.phases.iter().any(|phase| run.is_further(phase)));
         let may_fail = unsuccessful > 0 && went_on == Some(true);
-        let must_agree = scenario.steps.is_empty() && scenario.load.model == Model::Open && !may_fail;
+        let must_agree = scenario.steps.is_empty()
+            && scenario.load.overloaded.is_empty()
+            && scenario.load.model == Model::Open
+            && !may_fail;
         let unsuccessful = self.states.add_unsuccessful(self.round, unsuccessful);
         let ArmStates { states, is_settled } =
             arm_states(self.arms, &session.environment.control, must_agree).await;

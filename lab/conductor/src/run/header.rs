@@ -72,6 +72,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         has_copies: !copies.is_empty(),
         copies,
         drops: scenario.load.overload == Overload::Drop,
+        overloaded: scenario.load.overloaded.clone(),
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
     }
 }

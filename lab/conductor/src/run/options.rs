@@ -8,7 +8,7 @@ use scenario::Scenario;
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
-use crate::arm::arm_plan::ArmError;
+use crate::arm::arm_plan::{ArmError, SuiteLoss};
 use crate::process::program::Program;
 use crate::run::generator::GeneratorError;
 use crate::run::seed::SeedError;
@@ -78,6 +78,9 @@ pub enum RunError {
     /// An arm.
     #[error(transparent)]
     Arm(#[from] ArmError),
+    /// A suite that could not be kept up.
+    #[error(transparent)]
+    Suite(#[from] SuiteLoss),
     /// The generator.
     #[error(transparent)]
     Load(#[from] GeneratorError),
@@ -90,6 +93,15 @@ pub enum RunError {
     /// The record.
     #[error("the run record in {path} cannot be written; make room, or choose another folder with --out")]
     Record {
+        /// The run's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The record of a long run, when it is to be judged.
+    #[error("the run record in {path} cannot be read back, and without it the run is not judged")]
+    Recall {
         /// The run's folder.
         path: PathBuf,
         /// Why.

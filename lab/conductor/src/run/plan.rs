@@ -113,6 +113,7 @@ impl RunPlan<'_> {
             workers: arm.placement.workers.unwrap_or(workers),
             resources: resources::given(arm, &processes, workers, telemetry),
             group: None,
+            is_kept_up: false,
         };
         let (topology, variant) = (arm.topology.clone(), arm.variant.clone());
         Ok(PlannedArm { letter, topology, variant, processes, plan })

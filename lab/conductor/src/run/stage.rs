@@ -82,6 +82,10 @@ impl Stage {
             }
             None => Tracing::default(),
         };
+        let record = self.session.record.clone();
+        if let Err(source) = runtime::blocking(move || record.recall()).await {
+            return Err(RunError::Recall { path: self.session.folder, source });
+        }
         let keep_data = options.keep_data;
         let outcome = self.judge(tracing);
         if !is_data_kept(keep_data, outcome.verdict) {

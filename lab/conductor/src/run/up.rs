@@ -1,19 +1,24 @@
-//! A suite that stays up until it is interrupted, for trying things out.
+//! A suite that stays up until it is interrupted, for trying things out: a process that dies is restarted, and the suite
+//! ends with an error when that does not help.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::Placement;
+use contract::placement::Restart;
 use futures_util::future::LocalBoxFuture;
 use node::NodeConfig;
 use runtime::{Tasks, clock};
+use tokio::sync::broadcast;
 use traffic::Load;
 
 use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::{self, enough_workers};
+use crate::arm::supervise::SupervisionReport;
 use crate::observe::record_writer::RecordWriter;
 use crate::process::private;
 use crate::process::program::Program;
@@ -25,6 +30,9 @@ use crate::run::seed::SeededData;
 
 /// Longest wait for the user's collector to accept a connection.
 const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What brings a dead process back where the topology says nothing: five attempts in half a minute, 1 s to 16 s apart.
+pub const RESTART: Restart = Restart { after: 1_000, max: 5 };
 
 /// What to keep up.
 pub struct UpOptions {
@@ -44,6 +52,8 @@ pub struct UpOptions {
     pub public: SocketAddr,
     /// Whether clients are limited by address.
     pub limits_per_address: bool,
+    /// Whether dead processes are restarted: as the topology says, or as [`RESTART`] does.
+    pub restarts: bool,
 }
 
 /// A suite that is up, as the terminal shows it.
@@ -76,24 +86,29 @@ async fn is_listening(endpoint: &str) -> bool {
     tokio::time::timeout(COLLECTOR_TIMEOUT, connecting).await.is_ok_and(|connected| connected.is_ok())
 }
 
-/// Starts the suite, calls `ready` with its summary, and keeps it up until the first interrupt.
+/// Where a suite is shown.
+#[derive(Clone, Copy)]
+pub struct SuiteView {
+    /// Called once, when it is up.
+    pub ready: fn(&SuiteSummary),
+    /// Called when a process went down and when it serves again.
+    pub report: fn(&SupervisionReport),
+}
+
+/// Starts the suite, shows its summary, and keeps it up until the first interrupt.
 ///
 /// # Errors
-/// When data or a process does not come up.
+/// When data or a process does not come up; when all processes are dead, or one dies too often in succession.
 pub fn up(
     options: UpOptions,
     interrupts: Interrupts,
-    ready: fn(&SuiteSummary),
+    view: SuiteView,
 ) -> LocalBoxFuture<'static, Result<(), RunError>> {
     // Boxed, or all of it would be compiled where it is polled.
-    Box::pin(keep_up(options, interrupts, ready))
+    Box::pin(keep_up(options, interrupts, view))
 }
 
-async fn keep_up(
-    options: UpOptions,
-    mut interrupts: Interrupts,
-    ready: fn(&SuiteSummary),
-) -> Result<(), RunError> {
+async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) -> Result<(), RunError> {
     let collector = telemetry::otlp_endpoint_from_env()?;
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
@@ -142,15 +157,20 @@ async fn keep_up(
         letter: 'A',
         name: options.arm.name.clone(),
         processes,
-        placement: options.arm.placement.clone(),
+        placement: Placement {
+            restart: options.restarts.then(|| options.arm.placement.restart.unwrap_or(RESTART)),
+            ..options.arm.placement.clone()
+        },
         config,
         folder: folder.clone(),
         probes: seeded.probes(),
         workers: options.arm.placement.workers.unwrap_or(workers),
         resources,
         group: None,
+        is_kept_up: true,
     };
     let arm = Arc::new(Arm::start(&environment, plan).await?);
+    let reports = arm.reports();
     let user = &seeded.data.users[0];
     let principal = contract::Principal::new(user.id);
     let running = arm.instances();
@@ -158,7 +178,7 @@ async fn keep_up(
         let listen = instance.status().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
         (instance.name.clone(), instance.hosts(), listen)
     });
-    ready(&SuiteSummary {
+    (view.ready)(&SuiteSummary {
         public: format!("http://{}", arm.public),
         instances: instances.collect(),
         handle: user.handle.clone(),
@@ -175,11 +195,30 @@ async fn keep_up(
             _ => None,
         },
     });
-    // A sender that is gone cannot interrupt any more.
-    let _ = interrupts.wait_for(|count| *count > 0).await;
+    let ended = until_the_end(&arm, interrupts, reports, view.report).await;
     if let Ok(arm) = Arc::try_unwrap(arm) {
         arm.shut_down().await;
     }
     tasks.finish(TASKS_GRACE).await;
-    Ok(())
+    ended
+}
+
+/// Shows what happens to processes until the first interrupt, or until the suite cannot be kept up any longer.
+async fn until_the_end(
+    arm: &Arm,
+    mut interrupts: Interrupts,
+    mut reports: broadcast::Receiver<SupervisionReport>,
+    report: fn(&SupervisionReport),
+) -> Result<(), RunError> {
+    loop {
+        if let Some(loss) = arm.loss() {
+            return Err(loss.into());
+        }
+        tokio::select! {
+            // A sender that is gone cannot interrupt any more.
+            _ = interrupts.wait_for(|count| *count > 0) => return Ok(()),
+            // Where some were missed, how processes are now says enough.
+            received = reports.recv() => received.iter().for_each(report),
+        }
+    }
 }

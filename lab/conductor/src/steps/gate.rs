@@ -28,7 +28,7 @@ pub(super) fn unmet_condition(scenario: &Scenario, step: &Step, record: &RecordW
 }
 
 fn verdicts(that: &Expectation, record: &RecordWriter) -> Vec<Verdict> {
-    let checks = record.query(|run| judge::conditions(run, that)).unwrap_or_default();
+    let checks = record.query_judgeable(|run| judge::conditions(run, that)).unwrap_or_default();
     checks.iter().map(|check| check.verdict).collect()
 }
 

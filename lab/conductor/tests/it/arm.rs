@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use conductor::arm::Arm;
-use conductor::arm::arm_plan::ArmError;
+use conductor::arm::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use conductor::arm::instance::Health;
+use conductor::arm::supervise::SupervisionReport;
 
 use crate::node::FakeNodes;
 
@@ -82,5 +83,90 @@ async fn a_process_that_ends_before_it_serves_is_an_error_with_the_end_of_its_lo
     assert!(matches!(&error, ArmError::NotServing { instance, .. } if instance == "app#0"));
     let text = error.to_string();
     assert!(text.contains("exit 3") && text.contains("error: no room"), "{text}");
+    nodes.tasks.finish(GRACE).await;
+}
+
+/// A suite that is kept up, of so many copies of one process.
+fn kept_up(nodes: &FakeNodes, replicas: u32, topology: &str) -> ArmPlan {
+    let mut plan = ArmPlan { is_kept_up: true, ..nodes.plan(topology) };
+    plan.processes[0].replicas = replicas;
+    plan
+}
+
+#[tokio::test]
+async fn a_suite_gives_up_a_process_that_dies_too_often_in_succession() {
+    let nodes = FakeNodes::start().await;
+    let environment = nodes.environment();
+    let plan = kept_up(&nodes, 2, "restart = { after = \"1ms\", max = 2 }");
+    let arm = Arm::start(&environment, plan).await.expect("it starts");
+    let mut reports = arm.reports();
+    let dying = arm.instances().remove(0);
+    dying.kill().expect("a process of this test");
+    let mut down = Vec::new();
+    loop {
+        match reports.recv().await.expect("no report is missed") {
+            SupervisionReport::Down { reason, restart_in, .. } => down.push((reason, restart_in)),
+            SupervisionReport::Serving { .. } => break,
+        }
+    }
+    let after_ms = |ms| Some(Duration::from_millis(ms));
+    assert_eq!(down, [("signal 9".to_owned(), after_ms(1))]);
+    assert_eq!(arm.loss(), None, "it serves again");
+
+    nodes.replace_program("exit 3");
+    dying.kill().expect("a process of this test");
+    down.clear();
+    while down.last().is_none_or(|(_, restart_in)| restart_in.is_some()) {
+        if let SupervisionReport::Down { reason, restart_in, .. } = reports.recv().await.expect("all") {
+            down.push((reason, restart_in));
+        }
+    }
+    // The second death in succession has the last restart.
+    let [first, last] = &down[..] else { panic!("{down:?}") };
+    assert_eq!(first, &("signal 9".to_owned(), after_ms(2)));
+    assert!(last.0.contains("exit 3") && last.1.is_none(), "{last:?}");
+    let loss = arm.loss().expect("it is given up");
+    assert!(matches!(&loss, SuiteLoss::KeepsDying { instance, restarts: 2, .. } if instance == "app#0"));
+    assert!(loss.to_string().contains("app#0.log"), "{loss}");
+    arm.shut_down().await;
+    nodes.tasks.finish(GRACE).await;
+}
+
+#[tokio::test]
+async fn a_suite_is_lost_when_all_its_processes_are_dead_at_once_and_one_alone_is_restarted() {
+    for replicas in [1, 2] {
+        let nodes = FakeNodes::start().await;
+        let environment = nodes.environment();
+        let plan = kept_up(&nodes, replicas, "restart = { after = \"10m\" }");
+        let arm = Arm::start(&environment, plan).await.expect("it starts");
+        let mut reports = arm.reports();
+        for instance in arm.instances() {
+            assert_eq!(arm.loss(), None, "one of {replicas} is left");
+            instance.kill().expect("a process of this test");
+            let report = reports.recv().await.expect("no report is missed");
+            assert!(matches!(report, SupervisionReport::Down { restart_in: Some(_), .. }), "{report:?}");
+        }
+        let is_lost = matches!(arm.loss(), Some(SuiteLoss::AllEnded { processes: 2, .. }));
+        assert_eq!(is_lost, replicas == 2, "{:?}", arm.loss());
+        arm.shut_down().await;
+        nodes.tasks.finish(GRACE).await;
+    }
+}
+
+#[tokio::test]
+async fn a_suite_without_restarts_goes_on_until_nothing_is_left() {
+    let nodes = FakeNodes::start().await;
+    let environment = nodes.environment();
+    let arm = Arm::start(&environment, kept_up(&nodes, 2, "")).await.expect("it starts");
+    let mut reports = arm.reports();
+    let mut losses = Vec::new();
+    for instance in arm.instances() {
+        instance.kill().expect("a process of this test");
+        let report = reports.recv().await.expect("no report is missed");
+        assert!(matches!(report, SupervisionReport::Down { restart_in: None, .. }), "{report:?}");
+        losses.push(arm.loss().is_some());
+    }
+    assert_eq!(losses, [false, true]);
+    arm.shut_down().await;
     nodes.tasks.finish(GRACE).await;
 }

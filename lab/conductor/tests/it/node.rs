@@ -46,10 +46,8 @@ impl FakeNodes {
             ));
         }
         // `cat` keeps the id of the shell, and ends with its input: the lifeline. A guardian waits in the same way.
-        let script = format!(
-            "[ \"$1\" = guard ] && exec cat\necho $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
-        );
-        write_program(&nodes.folder.path().join(SCRIPT), &script);
+        let script = format!("[ \"$1\" = guard ] && exec cat\necho $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null");
+        nodes.replace_program(&script);
         nodes
     }
 
@@ -59,6 +57,11 @@ impl FakeNodes {
         let path = folder.path().join(SCRIPT);
         write_program(&path, script);
         Self { folder, tasks: Tasks::new(), program: path.into(), drained: Arc::default() }
+    }
+
+    /// Makes nodes that are started from now on run another script.
+    pub fn replace_program(&self, script: &str) {
+        write_program(&self.folder.path().join(SCRIPT), script);
     }
 
     async fn serve(&self, instance: &str) -> SocketAddr {
@@ -110,6 +113,7 @@ impl FakeNodes {
             workers: 2,
             resources: record::Resources::default(),
             group: None,
+            is_kept_up: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use conductor::RunError;
 use conductor::arm::arm_plan::ArmError;
-use conductor::run::up::{SuiteSummary, UpOptions, up};
+use conductor::run::up::{SuiteSummary, SuiteView, UpOptions, up};
 use tokio::sync::watch;
 
 use crate::node::FakeNodes;
@@ -24,6 +24,7 @@ fn options(nodes: &FakeNodes) -> UpOptions {
         telemetry: telemetry::Level::Off,
         public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
         limits_per_address: true,
+        restarts: true,
     }
 }
 
@@ -34,7 +35,8 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
     let show = |summary: &SuiteSummary| {
         *SHOWN.lock().expect("no panic while held") = Some(summary.clone());
     };
-    up(options(&nodes), interrupts, show).await.expect("it comes up");
+    let view = SuiteView { ready: show, report: |_| {} };
+    up(options(&nodes), interrupts, view).await.expect("it comes up");
     let shown = SHOWN.lock().expect("no panic while held").take().expect("it was up");
     let [(name, hosts, listen)] = &shown.instances[..] else { panic!("{:?}", shown.instances) };
     assert_eq!((name.as_str(), listen), ("app#0", &shown.public), "one endpoint stands for both ports");
@@ -59,7 +61,7 @@ async fn a_program_that_cannot_be_started_is_an_error() {
     let nodes = FakeNodes::with_program("exit 1");
     let (_interrupt, interrupts) = watch::channel(0);
     let missing = UpOptions { program: "/no/such/program".into(), ..options(&nodes) };
-    let started = up(missing, interrupts, |_| {}).await;
+    let started = up(missing, interrupts, SuiteView { ready: |_| {}, report: |_| {} }).await;
     let error = started.expect_err("there is no such program");
     assert!(matches!(&error, RunError::Arm(ArmError::Spawn(why)) if why.name == "mono/app#0"), "{error}");
 }

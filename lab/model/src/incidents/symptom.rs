@@ -2,6 +2,7 @@
 //! that fail, one edge that makes the tail. Every view takes it from here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use record::{Edge, Proc};
 
@@ -89,7 +90,7 @@ pub struct Symptom {
 pub fn symptoms<'a>(
     t: u64,
     edges: impl IntoIterator<Item = &'a [(u64, Edge)]>,
-    procs: impl IntoIterator<Item = &'a [(u64, Proc)]>,
+    procs: impl IntoIterator<Item = &'a [(u64, Arc<Proc>)]>,
 ) -> Vec<Symptom> {
     let procs = procs.into_iter().filter_map(|samples| until(samples, t).last());
     let mut found: Vec<Symptom> = procs.filter_map(|(_, proc)| not_up(proc)).collect();
@@ -262,7 +263,8 @@ mod tests {
         let slow = |caller, callee, p99| [(SECOND, Edge { p99_ms: Some(p99), ..edge(caller, callee) })];
         let door = slow("gateway", "feed", 192.0);
         let (tail, other) = (slow("feed", "follower", 186.0), slow("feed", "profile", 4.0));
-        let down = [(SECOND, Proc { instance: "photo#0".into(), state: "down".into(), ..Proc::default() })];
+        let down = Proc { instance: "photo#0".into(), state: "down".into(), ..Proc::default() };
+        let down = [(SECOND, Arc::new(down))];
         let at = |t| symptoms(t, [&door[..], &tail[..], &other[..]], [&down[..]]);
         assert!(at(0).is_empty() && at(9 * SECOND).is_empty(), "nothing is known then");
         let found = at(SECOND);

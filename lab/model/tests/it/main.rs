@@ -1,3 +1,5 @@
 //! What the model answers, from lines.
 
+mod allocator;
+mod flat;
 mod retention;

@@ -52,11 +52,7 @@ fn second(s: u32) -> Vec<Line> {
     let cpu_ns = u64::from(s - since) * SECOND / 10;
     let process = Proc { arm: 'A', instance: "app#0".into(), pid, cpu_ns, ..Proc::default() };
     let edge = Edge { arm: 'A', caller: "feed".into(), callee: "photo".into(), ..Edge::default() };
-    vec![
-        line(s + 1, Entry::Window(Box::new(window))),
-        line(s + 1, Entry::Proc(process)),
-        line(s + 1, Entry::Edge(edge)),
-    ]
+    vec![line(s + 1, Entry::from(window)), line(s + 1, Entry::from(process)), line(s + 1, Entry::Edge(edge))]
 }
 
 /// Folded once: both tests ask it.

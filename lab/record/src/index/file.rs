@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Index, Place};
+use super::{Identity, Index, Place, second_of};
 
 /// Version of the file's form: one of another version is made anew.
 const VERSION: u32 = 2;
@@ -56,7 +56,10 @@ pub(super) fn replace(record: &Path, index: &Index) {
 /// An index that is written while its record is.
 pub(crate) struct IndexFile {
     file: File,
-    index: Index,
+    /// After the last line.
+    end: Place,
+    /// How many are written.
+    seconds: usize,
 }
 
 impl IndexFile {
@@ -68,14 +71,17 @@ impl IndexFile {
     fn at(path: &Path, record: Identity) -> io::Result<Self> {
         let mut file = File::create(path)?;
         file.write_all(&line(&Head { version: VERSION, record })?)?;
-        Ok(Self { file, index: Index { file: record, ..Index::default() } })
+        Ok(Self { file, end: Place::default(), seconds: 0 })
     }
 
     /// Adds a line of the record, with the moment it was written, ns since the run's start.
     pub(crate) fn add(&mut self, t: u64, bytes: usize) -> io::Result<()> {
-        let known = self.index.seconds.len();
-        self.index.add(Some(t), bytes);
-        append(&mut self.file, &self.index.seconds[known..])
+        let seconds = second_of(t).map_or(self.seconds, |second| self.seconds.max(second + 1));
+        let begun = vec![self.end; seconds - self.seconds];
+        self.seconds = seconds;
+        self.end.bytes += bytes as u64;
+        self.end.lines += 1;
+        append(&mut self.file, &begun)
     }
 }
 

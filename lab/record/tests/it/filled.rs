@@ -97,6 +97,7 @@ fn header() -> Header {
         has_copies: true,
         copies: vec!["mono-x3".into()],
         drops: true,
+        overloaded: vec!["rush".into()],
         slots: (1, 2),
     }
 }
@@ -184,9 +185,9 @@ pub fn lines() -> Vec<Line> {
     let entries = vec![
         Entry::Header(Box::new(header())),
         Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: "A".into() }),
-        Entry::Window(Box::new(window())),
+        Entry::from(window()),
         Entry::Edge(Edge { arm: 'A', p50_ms: Some(1.0), p99_ms: Some(2.0), ..Edge::default() }),
-        Entry::Proc(Proc {
+        Entry::from(Proc {
             arm: '-',
             cpu_workers_ns: 1,
             cpu_timer_ns: 1,
@@ -241,7 +242,7 @@ pub fn lines() -> Vec<Line> {
         })),
         Entry::Start(Start { arm: 'B', round: 2, ready_ms: 120 }),
         Entry::Cost(Box::new(Cost { arm: 'A', cpu_parts_ns: map("business", 1), ..Cost::default() })),
-        Entry::Trace(Box::new(trace())),
+        Entry::from(trace()),
         Entry::Split(Box::new(Split {
             arm: 'A',
             round: 1,

@@ -170,6 +170,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "no-measured-phase",
     "non-ascii-caret-in-expectation",
     "options-out-of-range",
+    "overload-in-no-phase",
     "phase-called-whole",
     "phase-not-whole-seconds",
     "phase-twice",

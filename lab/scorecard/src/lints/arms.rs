@@ -1,6 +1,6 @@
 //! What the seconds and the audits of the arms show.
 
-use model::{Run, Window};
+use model::{Run, TimeRange, Window};
 use record::Arm;
 
 use super::{Found, failures, is_unjudged};
@@ -43,8 +43,12 @@ fn of_seconds(run: &Run, arm: &Arm, found: &mut Found) {
         );
         found.add("conservation", text);
     }
-    if dropped > 0 && !run.header.drops {
-        found.add("queue_cap", format!("{name}: {dropped} arrivals found the queue full; raise `queue_cap`"));
+    let unexpected = dropped - dropped_in_overload(run, arm.letter);
+    if unexpected > 0 && !run.header.drops {
+        found.add(
+            "queue_cap",
+            format!("{name}: {unexpected} arrivals found the queue full; raise `queue_cap`"),
+        );
     }
     for phase in run.header.phases.iter().filter(|phase| phase.measure) {
         let range = run.whole(&Window::Phase(phase.name.clone()));
@@ -56,6 +60,13 @@ fn of_seconds(run: &Run, arm: &Arm, found: &mut Found) {
     if pages > 0 && empty as f64 > MAX_EMPTY_PAGES * pages as f64 {
         found.add("empty_pages", format!("{name}: {empty} of {pages} pages were empty; reads read nothing"));
     }
+}
+
+/// Arrivals that found the queue full in measured phases that are overloaded on purpose: they are a part of that.
+fn dropped_in_overload(run: &Run, arm: char) -> u64 {
+    let phases = run.header.phases.iter().filter(|phase| phase.measure && run.is_overloaded(phase));
+    let ranges = phases.map(|phase| run.whole(&Window::Phase(phase.name.clone())));
+    ranges.map(|range| run.sum(arm, &range, "all", |window| window.dropped)).sum()
 }
 
 fn over_budget(run: &Run, arm: &Arm, found: &mut Found) {
@@ -92,15 +103,17 @@ fn of_load(run: &Run, found: &mut Found) {
     }
 }
 
-/// Failures of more than half of the journeys, where nothing was broken on purpose.
+/// Failures of more than half of the journeys, where nothing was broken and nothing overloaded on purpose.
 fn mostly_errors(run: &Run, found: &mut Found) {
     if run.header.steps.iter().any(|step| step.is_fault) {
         return;
     }
-    let whole = run.whole(&Window::Whole);
     for arm in &run.header.arms {
-        let offered = run.sum(arm.letter, &whole, "all", |w| w.offered);
-        let ok = run.sum(arm.letter, &whole, "all", |w| w.ok);
+        let carried: Vec<TimeRange> = run.phases_to_carry().map(|phase| run.whole(&phase)).collect();
+        let sum = |which: fn(&record::Window) -> u64| -> u64 {
+            carried.iter().map(|range| run.sum(arm.letter, range, "all", which)).sum()
+        };
+        let (offered, ok) = (sum(|w| w.offered), sum(|w| w.ok));
         if offered > 0 && ok * 2 < offered {
             let text =
                 format!("{}: {ok} of {offered} journeys were answered, and nothing was broken", arm.name);

@@ -121,9 +121,9 @@ pub const CATALOGUE: &[Described] = &[
     ),
     invalid(
         "mostly_errors",
-        "fewer than half of the journeys were answered, and no step is a fault",
+        "fewer than half of the journeys were answered, no step is a fault and no phase `overloaded`",
         "at least half",
-        "lower the rate, or look for the cause in errors by cause",
+        "lower the rate, look for the cause in errors by cause, or name the phase in `overloaded`",
     ),
     invalid(
         "unequal_load",
@@ -134,8 +134,8 @@ pub const CATALOGUE: &[Described] = &[
     invalid(
         "queue_cap",
         "arrivals were dropped that the scenario does not allow to be",
-        "none, unless `overload = \"drop\"`",
-        "lower the rate, or write overload = \"drop\"",
+        "none, unless `overload = \"drop\"`, or in phases of `overloaded`",
+        "lower the rate, write overload = \"drop\", or name the phase in `overloaded`",
     ),
     invalid(
         "over_budget",
@@ -265,7 +265,7 @@ pub const CATALOGUE: &[Described] = &[
     ),
     inconclusive(
         "failures_without_cause",
-        "over 1 % of arrivals failed where no step and no search for capacity explains it",
+        "over 1 % of arrivals failed where no step, no overload on purpose and no search for capacity explains it",
         "1 % of arrivals",
         "lower the rate, lengthen the warm-up, or stop other programs",
     ),

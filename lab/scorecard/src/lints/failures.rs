@@ -9,8 +9,8 @@ use record::Arm;
 const MAX_SHARE: f64 = 0.01;
 
 /// A sentence where more arrivals than that failed outside of everything that may make them fail: a step of the arm, with
-/// what comes after it, be it recovery or relapse; a rung of a search for capacity; a closed loop, which drives every
-/// arm to its limit.
+/// what comes after it, be it recovery or relapse; the same of a phase that is overloaded on purpose; a rung of a search for
+/// capacity; a closed loop, which drives every arm to its limit.
 pub(super) fn without_cause(run: &Run, arm: &Arm) -> Option<String> {
     if run.header.closed {
         return None;
@@ -40,17 +40,20 @@ pub(super) fn without_cause(run: &Run, arm: &Arm) -> Option<String> {
     })
 }
 
-/// Stretches of load seconds, before the first step of an arm, in which nothing should fail.
+/// Stretches of load seconds, before the first step of an arm and before the load is more than it can do, in which nothing
+/// should fail.
 fn quiet_stretches(run: &Run, arm: &Arm) -> Vec<(u32, u32)> {
     let seconds = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
     let acts = |step: &&record::StepPlan| !step.not_applicable.contains_key(&arm.letter);
-    let first_step = run.header.steps.iter().filter(acts).map(|step| seconds(step.start_ns)).min();
+    let steps = run.header.steps.iter().filter(acts).map(|step| step.start_ns);
+    let overloads = run.header.phases.iter().filter(|phase| run.is_overloaded(phase));
+    let first_cause = steps.chain(overloads.map(|phase| phase.start_ns)).map(seconds).min();
     let is_search = run.header.expectations.iter().any(|expectation| expectation.text.contains("capacity("));
     let phases = run.header.phases.iter();
     let phases = phases.filter(|phase| !(is_search && (phase.measure || run.is_further(phase))));
     let stretches = phases.map(|phase| {
         let end = seconds(phase.start_ns + phase.length_ns);
-        (seconds(phase.start_ns), end.min(first_step.unwrap_or(u32::MAX)))
+        (seconds(phase.start_ns), end.min(first_cause.unwrap_or(u32::MAX)))
     });
     stretches.filter(|(from, to)| from < to).collect()
 }

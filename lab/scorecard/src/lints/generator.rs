@@ -1,6 +1,10 @@
 //! Where the load generator was the bottleneck (trap T14).
+//!
+//! Of a phase that is overloaded on purpose (`overloaded`), arrivals count that were handed over in time: that they found no
+//! slot is the arms' doing. Whether they were handed over in time, `generator_lag` looks at there as well.
 
-use model::{Run, SECOND, Window};
+use model::{Run, SECOND, TimeRange, Window};
+use record::Latencies;
 
 use super::Found;
 
@@ -37,17 +41,20 @@ pub(super) fn lints(run: &Run, found: &mut Found) {
 
 /// Fewer arrivals of a round's measured phases than planned. A drop by design counts as sent.
 fn pace(run: &Run, arm: char) -> Option<String> {
-    let measured: Vec<Window> = run
+    let measured: Vec<(Window, bool)> = run
         .header
         .phases
         .iter()
         .filter(|phase| phase.measure)
-        .map(|phase| Window::Phase(phase.name.clone()))
+        .map(|phase| (Window::Phase(phase.name.clone()), run.is_overloaded(phase)))
         .collect();
+    let sent = |index: usize, (phase, is_overloaded): &(Window, bool)| {
+        let range = run.rounds(phase).into_iter().nth(index)?;
+        let is_overloaded = *is_overloaded;
+        Some(run.sum(arm, &range, "all", |w| if is_overloaded { w.offered } else { w.sent + w.dropped }))
+    };
     let of_round = |(index, planned): (usize, &u64)| {
-        let ranges =
-            measured.iter().filter_map(|phase| run.rounds(phase).into_iter().nth(index)).collect::<Vec<_>>();
-        let sent: u64 = ranges.iter().map(|range| run.sum(arm, range, "all", |w| w.sent + w.dropped)).sum();
+        let sent: u64 = measured.iter().filter_map(|phase| sent(index, phase)).sum();
         let is_short = (sent as f64) < MIN_PACE * *planned as f64;
         is_short.then(|| format!("{sent} sent of {planned} planned in round {}", index + 1))
     };
@@ -69,9 +76,11 @@ fn lag(run: &Run, arm: char) -> Option<String> {
 /// could be needed, the generator causes them.
 fn slots(run: &Run, arm: char) -> Option<String> {
     let (slots, needed) = run.header.slots;
-    let whole = run.whole(&Window::Whole);
-    let waits = run.merged(arm, &whole, "all", |w| &w.slot_wait);
-    let most_wait = waits.len() * 2 > run.sum(arm, &whole, "all", |w| w.sent);
+    let ranges: Vec<TimeRange> = run.phases_to_carry().map(|phase| run.whole(&phase)).collect();
+    let of_each = ranges.iter().map(|range| run.merged(arm, range, "all", |w| &w.slot_wait));
+    let waits = Latencies::merged(&of_each.collect::<Vec<_>>());
+    let sent: u64 = ranges.iter().map(|range| run.sum(arm, range, "all", |w| w.sent)).sum();
+    let most_wait = waits.len() * 2 > sent;
     let waited = waits.quantile(0.5)?;
     (slots < needed && most_wait && waited > MAX_SLOT_WAIT_US).then(|| {
         format!(

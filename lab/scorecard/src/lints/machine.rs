@@ -1,5 +1,7 @@
 //! Who else used the machine, window by window: what two arms that ran side by side are not compared in.
 
+use std::sync::Arc;
+
 use model::{Run, Window, host};
 use record::{Host, Proc, StepPlan};
 
@@ -146,7 +148,7 @@ fn page_cache(run: &Run, found: &mut Found) {
     };
     let Some(step) = run.header.steps.iter().find(is_of_disk) else { return };
     let largest = |arm: char| {
-        let of_process = |samples: &[(u64, Proc)]| samples.iter().map(|(_, proc)| proc.db_bytes).max();
+        let of_process = |samples: &[(u64, Arc<Proc>)]| samples.iter().map(|(_, proc)| proc.db_bytes).max();
         run.processes(arm).filter_map(|(_, samples)| of_process(samples)).sum::<u64>()
     };
     let bytes = run.letters().into_iter().map(largest).max().unwrap_or(0) as f64;

@@ -1,5 +1,9 @@
 //! `connections`: sockets open in the arm's processes, each at its most. Seen once a run, so without interval.
 
+use std::sync::Arc;
+
+use record::Proc;
+
 use crate::inference::{Once, Statistic};
 use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow};
 use crate::selection::Selection;
@@ -23,7 +27,7 @@ pub const CONNECTIONS: Measure = Measure {
 fn highest(round: &Selection<'_>) -> Option<Once> {
     let within = round.run_time();
     let is_inside = |t: &u64| within.iter().any(|range| range.contains(t));
-    let of_process = |samples: &[(u64, record::Proc)]| {
+    let of_process = |samples: &[(u64, Arc<Proc>)]| {
         samples.iter().filter(|(t, _)| is_inside(t)).map(|(_, proc)| proc.sockets).max()
     };
     let highest: Vec<u32> =

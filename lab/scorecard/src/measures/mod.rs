@@ -19,6 +19,7 @@ mod database_connections;
 mod databases;
 mod duplicated_writes;
 mod errors;
+mod failed;
 mod goodput;
 mod hops;
 mod host;
@@ -70,6 +71,7 @@ pub const CATALOGUE: &[&Measure] = &[
     &rate_per_core::RATE_PER_CORE,
     &rate_per_gib::RATE_PER_GIB,
     &errors::ERRORS,
+    &failed::FAILED_P99,
     &availability::AVAILABILITY,
     &slower::SLOWER,
     &capacity::CAPACITY,

@@ -1,8 +1,5 @@
-//! `recovery(journey)`: from the end of the last fault to the end of the last bad second before three good ones. One event a
-//! round, whatever the window.
-
-use model::SECOND;
-use record::StepPlan;
+//! `recovery(journey)`: from the end of the last fault, or of the last phase that is overloaded on purpose, to the end of the
+//! last bad second before three good ones. One event a round, whatever the window.
 
 use crate::expect::Parameter;
 use crate::inference::recovery::{Recovery, recovery};
@@ -10,14 +7,15 @@ use crate::inference::{Statistic, Trials};
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Property, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
-/// Goodput before the faults is that of so many seconds before the first.
+/// Goodput before the faults or the overload is that of so many seconds before the first.
 const BEFORE_SECONDS: u32 = 10;
 
 /// Seconds until goodput is back.
 pub const RECOVERY: Measure = Measure {
     name: "recovery",
     parameter: Parameter::Journey,
-    meaning: "from the last fault's end to the end of the last second with too few good journeys before three that have enough",
+    meaning: "from the end of the last fault, or of the last phase of `overloaded`, to the end of the last second with too few \
+              good journeys before three that have enough",
     unit: Unit::Time,
     properties: &[Property::OwnWindow],
     statistic: of_rounds,
@@ -61,10 +59,8 @@ fn relapses(of: &Selection<'_>) -> Vec<String> {
 
 /// How goodput came back in one round, and the arrivals that show it; `None` without a fault.
 fn of_round(round: &Selection<'_>) -> Option<(Recovery, u64)> {
-    let steps = || round.run.header.steps.iter().filter(|step| step.is_fault);
-    let first = steps().map(|step| step.start_ns / SECOND).min()?;
-    let last = steps().map(end_s).max()?;
-    let [first, last] = [first, last].map(|second| u32::try_from(second).unwrap_or(u32::MAX));
+    let first = round.run.disturbances().map(|seconds| seconds.start).min()?;
+    let last = round.run.disturbances().map(|seconds| seconds.end).max()?;
     let good = |from: u32, to: u32| {
         let due = round.of_seconds(from..to);
         Trials { events: due.sum(|window| window.good), trials: due.sum(|window| window.offered) }
@@ -72,9 +68,4 @@ fn of_round(round: &Selection<'_>) -> Option<(Recovery, u64)> {
     let after: Vec<Trials> = (last..round.seconds().end).map(|second| good(second, second + 1)).collect();
     let found = recovery(&after, good(first.saturating_sub(BEFORE_SECONDS), first));
     Some((found, after.iter().map(|second| second.trials).sum()))
-}
-
-/// The first second after a fault; one without length ends when it happens.
-fn end_s(step: &StepPlan) -> u64 {
-    (step.start_ns + step.length_ns).div_ceil(SECOND)
 }

@@ -24,7 +24,7 @@ fn waits(run: &mut Run, arm: char, second: u64, waits: &[(&str, u64)]) {
         longest_waits: waits.iter().map(|(queue, us)| ((*queue).to_owned(), *us)).collect(),
         ..Proc::default()
     };
-    run.add(second * SECOND, Entry::Proc(proc));
+    run.add(second * SECOND, Entry::from(proc));
 }
 
 fn row(run: &Run, id: &str) -> Score {

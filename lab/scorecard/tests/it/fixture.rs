@@ -104,6 +104,7 @@ pub fn header(rounds: u32) -> Header {
         has_copies: true,
         copies: vec!["mono-x3".into()],
         drops: false,
+        overloaded: Vec::new(),
         slots: (200, 200),
     }
 }
@@ -188,7 +189,7 @@ impl Run {
             ..Window::default()
         };
         let t = u64::from(round - 1) * 100 * SECOND + u64::from(second) * SECOND;
-        self.add(t, Entry::Window(Box::new(window)));
+        self.add(t, Entry::from(window));
     }
 
     /// CPU of the arm's one sampled process: so many ns every second of a round, one part in ten more or less.
@@ -216,7 +217,7 @@ impl Run {
                     pss_kib: 1_024,
                     ..Proc::default()
                 };
-                self.add((round * 100 + second) * SECOND, Entry::Proc(proc));
+                self.add((round * 100 + second) * SECOND, Entry::from(proc));
                 // A tenth more in one second, less in the next.
                 let swing = |ns: u64| if second % 2 == 0 { ns * 11 / 10 } else { ns * 9 / 10 };
                 for (part, ns) in parts {
@@ -232,7 +233,7 @@ impl Run {
     pub fn memory(&mut self, arm: char, instance: &str, at_ms: u64, pss_kib: u64) {
         let components = instance.split('#').take(1).map(str::to_owned).collect();
         let proc = Proc { arm, instance: instance.into(), components, pss_kib, ..Proc::default() };
-        self.add(at_ms * 1_000_000, Entry::Proc(proc));
+        self.add(at_ms * 1_000_000, Entry::from(proc));
     }
 
     /// Where the time of 400 home feeds went in a phase, ms by place and class; every trace deviates by a tenth.

@@ -60,7 +60,7 @@ pub fn with_seconds(mut run: Run, arm: char, change: impl Fn(&mut Window)) -> Ru
             ..Window::default()
         };
         change(&mut window);
-        run.add(u64::from(second) * SECOND, Entry::Window(Box::new(window)));
+        run.add(u64::from(second) * SECOND, Entry::from(window));
     }
     run
 }
@@ -103,7 +103,7 @@ fn with_generator(mut run: Run, ns_a_second: u64) -> Run {
         for second in 0..=20 {
             let cpu_ns = if second < 20 { second * ns_a_second } else { 0 };
             let proc = Proc { arm: '-', instance: "generator".into(), pid, cpu_ns, ..Proc::default() };
-            run.add((from + second) * SECOND + 2, Entry::Proc(proc));
+            run.add((from + second) * SECOND + 2, Entry::from(proc));
         }
     }
     run
@@ -116,7 +116,7 @@ fn with_lag(run: Run, late_us: u64) -> Run {
 
 fn with_databases(mut run: Run, bytes: u64) -> Run {
     let proc = Proc { arm: 'A', instance: "app#0".into(), db_bytes: bytes, ..Proc::default() };
-    run.add(10 * SECOND, Entry::Proc(proc));
+    run.add(10 * SECOND, Entry::from(proc));
     let step = StepPlan {
         number: 2,
         id: "slow-disk".into(),
@@ -148,7 +148,7 @@ pub fn with_parts(run: Run) -> Run {
 
 fn with_spans_lost(mut run: Run, lost: u64) -> Run {
     let proc = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 0, lost], ..Proc::default() };
-    run.add(30 * SECOND, Entry::Proc(proc));
+    run.add(30 * SECOND, Entry::from(proc));
     run
 }
 
@@ -438,6 +438,49 @@ fn the_arm_that_fails_more_and_is_slower_is_no_reason_to_doubt() {
     let found = scorecard::lints(run.tally(), &Circumstances::default());
     let its: Vec<_> = found.iter().filter(|lint| lint.name == "unequal_errors").collect();
     assert!(its.len() == 1 && its[0].is_note() && its[0].text.contains("mono failed"), "{found:?}");
+}
+
+/// A run of more load than its arms can do: most journeys fail, those that are answered waited for slots, some find no place
+/// in the queue, and some are left behind; the generator hands each arrival over so late.
+fn with_overload(late_us: u64) -> Run {
+    let overload = |run, arm| {
+        with_seconds(run, arm, |window| {
+            (window.sent, window.ok, window.good) = (10, 4, 4);
+            (window.dropped, window.abandoned) = (5, 5);
+            window.errors = [("timeout".to_owned(), 6)].into();
+            window.slot_wait = std::iter::repeat_n(5 * MS, 10).collect();
+            window.pace_lag = std::iter::repeat_n(late_us, 20).collect();
+        })
+    };
+    let run = ['A', 'B'].into_iter().fold(Run::new(), overload);
+    with_header(run, |header| {
+        header.steps.clear();
+        header.slots = (100, 200);
+        header.planned_measured = vec![600];
+    })
+}
+
+#[test]
+fn what_fails_in_an_overload_on_purpose_is_a_result_and_a_late_generator_is_not() {
+    let lints = |run: &Run| run.lints(&Circumstances::default());
+    let by_mistake = ["mostly_errors", "failures_without_cause", "queue_cap", "pace", "generator_slots"];
+    let found = lints(&with_overload(100));
+    assert!(by_mistake.iter().all(|name| found.contains(&(*name).to_owned())), "{found:?}");
+    let on_purpose = |late_us| {
+        with_header(with_overload(late_us), |header| {
+            header.overloaded = vec!["steady".into(), "crash".into()]
+        })
+    };
+    let found = lints(&on_purpose(100));
+    assert!(by_mistake.iter().all(|name| !found.contains(&(*name).to_owned())), "{found:?}");
+    assert!(lints(&on_purpose(900)).contains(&"generator_lag".to_owned()));
+    // What comes after it is watched as ever, but for failures, which may be a relapse.
+    let partly = with_header(with_overload(100), |header| header.overloaded = vec!["steady".into()]);
+    let found = lints(&partly);
+    for name in ["mostly_errors", "queue_cap", "pace", "generator_slots"] {
+        assert!(found.contains(&name.to_owned()), "{name}: {found:?}");
+    }
+    assert!(!found.contains(&"failures_without_cause".to_owned()), "{found:?}");
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn shares_of_cumulative_counts_are_of_what_was_added_in_the_window() {
             spans: [80 * second, 0, 0, 0],
             ..Proc::default()
         };
-        run.add(second * SECOND, Entry::Proc(proc));
+        run.add(second * SECOND, Entry::from(proc));
     }
     assert_eq!(run.values("cache_hits(feed) in steady")[0], Some(0.8));
     assert_eq!(run.values("wasted(feed) in steady")[0], Some(0.05));

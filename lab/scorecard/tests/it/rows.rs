@@ -219,7 +219,7 @@ fn traces_show_where_time_went_and_what_a_fault_hit() {
 fn lost_spans_make_no_finding() {
     let mut run = traced();
     let lost = Proc { arm: 'B', instance: "feed#0".into(), spans: [100, 90, 4, 6], ..Proc::default() };
-    run.add(30 * SECOND, record::Entry::Proc(lost));
+    run.add(30 * SECOND, record::Entry::from(lost));
     let rows = scorecard::scorecard(run.tally());
     let network = row(&rows, "trace_network");
     assert_eq!((network.finding.as_str(), network.contrasts[&'B'].finding), (Note::SpansLost.words(), None));

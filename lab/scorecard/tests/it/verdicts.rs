@@ -313,7 +313,7 @@ fn drops_by_design_are_no_defect_of_the_run() {
         closed: true,
         ..Window::default()
     };
-    run.add(34, Entry::Window(Box::new(window)));
+    run.add(34, Entry::from(window));
     assert_eq!(run.lints(&Circumstances::default()), Vec::<String>::new());
     assert!(run.values("goodput(home-feed) in crash")[0] < Some(1.0), "they hurt goodput all the same");
 }

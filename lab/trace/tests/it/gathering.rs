@@ -123,3 +123,40 @@ fn spans_without_a_journey_are_counted_and_bounded() {
     assert_eq!(counts.strays + counts.overflow, 70_000);
     assert!(counts.overflow > 0);
 }
+
+#[test]
+fn three_hours_of_spans_hold_no_more_than_one() {
+    let mut gatherer = Gatherer::default();
+    gatherer.set_arms(['A', 'B']);
+    gatherer.begin(1, &['A', 'B'], 0);
+    let mut held = Vec::new();
+    for second in 0..3 * 3_600_u64 {
+        // Two requests a second, each in both arms, but for every tenth that B does not trace; and spans of no journey.
+        for number in [2 * second, 2 * second + 1] {
+            for arm in ['A', 'B'] {
+                let of = journey(number, 20 + number % 7);
+                let later = |t: u64| second * 1_000 * MS + t;
+                let done = later(30 * MS);
+                let at = u32::try_from(second).expect("small");
+                let (due, sent) = (later(0), later(0));
+                let one = of_arm(arm, Journey { second: at, due, sent, done, ..of });
+                if arm == 'A' || number % 10 > 0 {
+                    gatherer.spans(spans(&one));
+                }
+                gatherer.journey(one);
+            }
+        }
+        let stray = trace::Observed { trace: u128::from(second) << 96, ..query(9, 0, "feed", 0, 1) };
+        gatherer.spans(vec![stray; 3]);
+        gatherer.settle(second * 1_000 * MS);
+        if second % 600 == 599 {
+            held.push(gatherer.held());
+        }
+    }
+    // What waits is bounded by time, and what is held for a twin by memory, which is full within the first hour.
+    let (hour, most) = (held[6], held.iter().max().copied().unwrap_or_default());
+    assert!(most <= hour + hour / 20, "{held:?}");
+    let counts = gatherer.counts();
+    assert!(counts.strays > 3 * 3 * 3_600 - 1_000, "{} strays are forgotten", counts.strays);
+    assert_eq!(counts.overflow, 0);
+}

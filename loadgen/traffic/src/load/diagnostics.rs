@@ -44,7 +44,14 @@ impl Load {
             !(1..=5).contains(&self.attempts),
             format!("attempts: {} is out of range; write 1 to 5", self.attempts),
         );
+        for phase in self.overloaded.iter().filter(|phase| !phases.contains(&phase.as_str())) {
+            refuse(true, format!("overloaded: unknown phase `{phase}`; phases: {}", phases.join(", ")));
+        }
         let closed = self.model == Model::Closed;
+        refuse(
+            closed && !self.overloaded.is_empty(),
+            "overloaded: users of a closed loop wait, and offer no more than the arms do; write model = \"open\"".into(),
+        );
         refuse(
             closed != self.users.is_some(),
             "users: `users` and model = \"closed\" need each other; write model = \"closed\" and users = { count = 20, think = \"1s\" }".into(),

@@ -205,6 +205,9 @@ pub struct Load {
     /// What happens to an arrival that finds no slot.
     #[serde(default)]
     pub overload: Overload,
+    /// Phases in which more is offered than the arms can do, on purpose: failures there are a result, not a mistake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overloaded: Vec<String>,
     /// Slots per arm; computed unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<usize>,
@@ -232,7 +235,7 @@ const MAX_SLOTS: usize = 1_000;
 const MIN_SLOTS: usize = 32;
 impl Load {
     /// Its keys in a scenario. `surges` and `further` are none: they are filled from load steps, and for a search.
-    pub const KEYS: [&str; 17] = [
+    pub const KEYS: [&str; 18] = [
         "model",
         "rate",
         "users",
@@ -247,6 +250,7 @@ impl Load {
         "feed",
         "further_rates",
         "overload",
+        "overloaded",
         "pool",
         "queue_cap",
         "trace",

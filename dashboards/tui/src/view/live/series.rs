@@ -60,7 +60,7 @@ const QUEUE: Series = Series {
     term: "edge_queue",
     role: Role::Tail,
     of: |state, arm, place, at| {
-        let waiting = state.run.longest_queue_at(arm, place.end_of(at))?;
+        let waiting = state.detail().longest_queue_at(arm, place.end_of(at))?;
         Some(Point { value: waiting as f64, sure: true })
     },
 };
