@@ -4,12 +4,13 @@
 //! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
+mod open_connection;
 mod slot;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -19,7 +20,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::client::conn::http1::Builder;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use telemetry::PoolMetrics;
@@ -28,10 +29,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
+use self::open_connection::{OpenConnection, drive};
 use self::slot::{ConnectionSlot, StreamingSlot};
 use crate::Body;
 use crate::network::Network;
-use crate::probe::{Probe, Probed};
+use crate::probe::Probed;
 
 /// Limits of a pool, each with its reason.
 #[derive(Clone, Copy, Debug)]
@@ -157,16 +159,6 @@ struct State {
 struct Idle {
     open: Box<OpenConnection>,
     since: Instant,
-}
-
-/// An open connection: the side to speak into, and what moves the bytes.
-struct OpenConnection {
-    sender: SendRequest<Body>,
-    connection: Connection<Probed, Body>,
-    probe: Probe,
-    /// Where it was made to: the endpoint, or a proxy before it.
-    via: SocketAddr,
-    ended: bool,
 }
 
 /// What a waiting request gets: a connection, or leave to make one.
@@ -373,12 +365,18 @@ impl PooledConnection {
         self.reused
     }
 
+    /// Whether the endpoint sent interim responses without end in the place of one.
+    pub fn is_flooded(&self) -> bool {
+        self.open.probe.is_flooded()
+    }
+
     /// Sends a request and waits for the head of its response.
     pub async fn send(
         &mut self,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let OpenConnection { sender, connection, ended, .. } = &mut *self.open;
+        let OpenConnection { sender, connection, ended, probe, .. } = &mut *self.open;
+        probe.count_interim(&mut request);
         let mut response = pin!(sender.try_send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = response.as_mut().poll(cx) {
@@ -472,13 +470,6 @@ impl PooledConnection {
                 Err(Grant::Slot(_)) => break,
             }
         }
-    }
-}
-
-fn drive(connection: &mut Connection<Probed, Body>, ended: &mut bool, cx: &mut Context<'_>) {
-    if !*ended {
-        // An error shows as an error of the request itself.
-        *ended = Pin::new(connection).poll(cx).is_ready();
     }
 }
 
