@@ -120,7 +120,8 @@ impl Gateway {
         } else {
             body.limited(max_body)
         };
-        let body = match RequestBody::take(body, &self.0.bodies, deadline.instant()).await {
+        let taken = RequestBody::take(body, &self.0.bodies, request.peer, deadline.instant());
+        let body = match taken.await {
             Ok(body) => body,
             Err(body_failure) => return body_refused(body_failure, max_body),
         };
