@@ -9,6 +9,7 @@ mod slot;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,6 +96,9 @@ pub enum PoolError {
     /// None became free in time.
     #[error("no connection became free in time")]
     TimedOut,
+    /// The caller's time was over before a connection was made: shorter than what the endpoint is given for it.
+    #[error("no connection to {0} before the deadline")]
+    Late(SocketAddr),
     /// The endpoint does not accept.
     #[error("no connection to {addr}")]
     Connect {
@@ -272,16 +276,15 @@ impl Pool {
         let addr = self.0.addr;
         let via = self.0.detours.of(addr);
         let refused = |source| PoolError::Connect { addr, source };
-        let until = until.min(clock::now() + self.0.options.connect_timeout);
+        let given = clock::now() + self.0.options.connect_timeout;
+        let late = || if until < given { PoolError::Late(addr) } else { refused(ErrorKind::TimedOut.into()) };
         let connecting = async {
             // A refusal takes a round trip as well.
             self.0.network.round_trip().await;
             TcpStream::connect(via).await
         };
-        let stream = timeout_at(until.into(), connecting)
-            .await
-            .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
-            .map_err(refused)?;
+        let connected = timeout_at(until.min(given).into(), connecting).await;
+        let stream = connected.map_err(|_| late())?.map_err(refused)?;
         // Without it a small request waits for the delayed ACK of the one before: 40 ms.
         stream.set_nodelay(true).map_err(refused)?;
         let (stream, probe) = Probed::new(stream);
