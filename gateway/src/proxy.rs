@@ -41,7 +41,7 @@ const MAX_IGNORED_BYTES: u64 = 64 * 1024;
 
 impl Gateway {
     /// Answers one request of the public port.
-    pub(crate) async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let arrived = clock::now();
         let (head, body) = request.into_parts();
         let host = match screen(&head) {
