@@ -21,6 +21,7 @@ mod routes;
 mod runs;
 mod shutdown;
 mod stall;
+mod torture;
 mod traces;
 mod traps;
 mod undisturbed;
