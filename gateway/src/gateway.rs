@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use contract::{ComponentName, Refusal};
 use http::{HeaderMap, Request};
 use policy::admission::AdmissionOptions;
-use policy::{EdgePattern, MinimumRate, Policy, for_edge};
+use policy::{BodyLimits, BodyOptions, EdgePattern, MinimumRate, Policy, for_edge};
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
 use transport::Body;
+use transport::byte_budget::BodyBudget;
 use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;
 use crate::backend::{Backend, Location, Upstream};
-use crate::body_budget::BodyBudget;
 use crate::config::{ConfigError, RouteTable};
 use crate::request_body::BodyTerms;
 use crate::table::{Resolve, Table};
@@ -34,10 +34,8 @@ pub struct Options {
     pub admit: AdmissionOptions,
     /// Bodies up to this many bytes are sent again if need be; longer ones once.
     pub keep_body: u64,
-    /// Bytes of such bodies that are held at once, of all clients together.
-    pub short_bodies: u64,
-    /// The same of longer ones: uploads do not take the room of everything else.
-    pub long_bodies: u64,
+    /// Bytes of bodies that are held at once; beyond them a request is refused.
+    pub request_bytes: BodyLimits,
     /// How slowly a body may come.
     pub body_rate: MinimumRate,
     /// Whether a token is one of the suite's; `None` where its secret is not known here: then its
@@ -58,9 +56,7 @@ impl Options {
             admit: AdmissionOptions::default(),
             // As linkerd keeps; a photo is longer, a JSON body shorter.
             keep_body: 64 * 1024,
-            short_bodies: 16 << 20,
-            // Three of the largest.
-            long_bodies: 48 << 20,
+            request_bytes: BodyOptions::default().requests(false),
             body_rate: MinimumRate::default(),
             authorize: None,
         }
@@ -113,8 +109,7 @@ impl Gateway {
         let bodies = BodyTerms {
             keep: options.keep_body,
             rate: options.body_rate,
-            short: BodyBudget::new(options.short_bodies),
-            long: BodyBudget::new(options.long_bodies),
+            budget: BodyBudget::new(options.request_bytes),
         };
         let shared = Shared {
             options,
@@ -162,6 +157,11 @@ impl Gateway {
         if let Some(server) = self.0.server.get() {
             server.begin_drain();
         }
+    }
+
+    /// Bytes of request bodies that are held now.
+    pub fn held_request_bytes(&self) -> u64 {
+        self.0.bodies.budget.held()
     }
 
     /// Whether it still wants requests.

@@ -2,7 +2,7 @@
 //!
 //! - `proxy`: one request, from its first byte to its last. Start here.
 //! - `request_context`: what the gateway makes of a request's head.
-//! - `request_body`: a request's body, taken whole before anything works for it. `body_budget`: how much is held.
+//! - `request_body`: a request's body, taken whole before anything works for it.
 //! - `admission_queue`: how many requests are served, wait, and are refused.
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
@@ -15,7 +15,6 @@
 pub mod admin;
 mod admission_queue;
 mod backend;
-mod body_budget;
 pub mod config;
 mod exchange;
 mod gateway;

@@ -41,7 +41,7 @@ const MAX_IGNORED_BYTES: u64 = 64 * 1024;
 
 impl Gateway {
     /// Answers one request of the public port.
-    pub(crate) async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let arrived = clock::now();
         let (head, body) = request.into_parts();
         let host = match screen(&head) {
@@ -120,7 +120,8 @@ impl Gateway {
         } else {
             body.limited(max_body)
         };
-        let body = match RequestBody::take(body, &self.0.bodies, deadline.instant()).await {
+        let taken = RequestBody::take(body, &self.0.bodies, request.peer, deadline.instant());
+        let body = match taken.await {
             Ok(body) => body,
             Err(body_failure) => return body_refused(body_failure, max_body),
         };

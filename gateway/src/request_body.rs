@@ -4,6 +4,7 @@
 //! and nothing that another client needs: no place, no connection to a component (as nginx's
 //! `proxy_request_buffering`). What is held is bounded in all, and must keep a minimum rate.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +17,8 @@ use http_body_util::BodyExt;
 use policy::MinimumRate;
 use runtime::clock;
 use tokio::time::timeout_at;
+use transport::byte_budget::{BodyBudget, Reservation};
 use transport::{Body, BodyError};
-
-use crate::body_budget::{BodyBudget, Reservation};
 
 /// Why a body is not taken, by the client's doing but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +50,8 @@ pub(crate) struct BodyTerms {
     pub keep: u64,
     /// How slowly they may come.
     pub rate: MinimumRate,
-    /// What all bodies up to `keep` hold together.
-    pub short: BodyBudget,
-    /// What all longer ones do: uploads do not take the room of everything else.
-    pub long: BodyBudget,
+    /// What they hold together, and those of each address.
+    pub budget: BodyBudget,
 }
 
 /// A body, all of it here, to be sent once or more often.
@@ -67,11 +65,16 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// Takes all of a body, at the latest at `until`.
-    pub async fn take(mut body: Body, terms: &BodyTerms, until: Instant) -> Result<Self, BodyFailure> {
+    /// Takes all of a body that comes from `address`, at the latest at `until`.
+    pub async fn take(
+        mut body: Body,
+        terms: &BodyTerms,
+        address: IpAddr,
+        until: Instant,
+    ) -> Result<Self, BodyFailure> {
         let started = clock::now();
         let mut bytes = BytesMut::new();
-        let (mut short, mut long) = (terms.short.reserve(), terms.long.reserve());
+        let (mut short, mut long) = (terms.budget.short.reserve(address), terms.budget.long.reserve(address));
         while !body.is_end_stream() {
             let allowed = Duration::from_nanos(terms.rate.allowance_ns(bytes.len() as u64));
             let until = until.min(started + allowed);
@@ -140,8 +143,11 @@ impl HttpBody for LentBody {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use futures_util::{StreamExt, stream};
     use http_body_util::StreamBody;
+    use policy::BodyLimits;
     use policy::units::HumanDuration;
 
     use super::*;
@@ -155,14 +161,23 @@ mod tests {
         Body::other(StreamBody::new(stream::iter(frames)))
     }
 
-    /// Bodies of five bytes are short; of ten, there is room for one.
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+    /// Bodies of five bytes are short. There is room for ten bytes of short ones and for thirty of long ones, half of it
+    /// for one address.
     fn terms() -> BodyTerms {
         let rate = MinimumRate { grace: HumanDuration::from_millis(2_000), bytes_per_s: 1 };
-        BodyTerms { keep: 5, rate, short: BodyBudget::new(10), long: BodyBudget::new(10) }
+        let limits = BodyLimits { in_all: 40, per_address: Some(20) };
+        BodyTerms { keep: 5, rate, budget: BodyBudget::new(limits) }
+    }
+
+    async fn take_from(address: IpAddr, body: Body, terms: &BodyTerms) -> Result<RequestBody, BodyFailure> {
+        RequestBody::take(body, terms, address, clock::now() + Duration::from_secs(10)).await
     }
 
     async fn take(body: Body, terms: &BodyTerms) -> Result<RequestBody, BodyFailure> {
-        RequestBody::take(body, terms, clock::now() + Duration::from_secs(10)).await
+        take_from(HERE, body, terms).await
     }
 
     async fn read(body: &RequestBody) -> Option<Bytes> {
@@ -202,12 +217,24 @@ mod tests {
     #[tokio::test]
     async fn bodies_share_a_bounded_room_and_give_it_back() {
         let terms = terms();
-        let first = take(chunked(&["12345678"]), &terms).await.expect("eight of ten");
-        assert_eq!(take(chunked(&["123456"]), &terms).await.err(), Some(BodyFailure::NoRoom));
+        let ten = || chunked(&["1234567890"]);
+        let first = take(ten(), &terms).await.expect("ten of fifteen");
+        assert_eq!(take(ten(), &terms).await.err(), Some(BodyFailure::NoRoom), "its address has no more");
         let _short = take(chunked(&["12345"]), &terms).await.expect("short ones have a room of their own");
+        let _elsewhere = take_from(THERE, ten(), &terms).await.expect("another address has its own");
         drop(first);
-        take(chunked(&["123456"]), &terms).await.expect("there is room again");
-        assert_eq!(terms.long.held(), 0);
+        take(ten(), &terms).await.expect("there is room again");
+        assert_eq!(terms.budget.long.held(), 10, "what the other address holds");
+    }
+
+    #[tokio::test]
+    async fn many_addresses_hold_no_more_than_all_may() {
+        let terms = terms();
+        let fifteen = || chunked(&["123456789012345"]);
+        let _one = take_from(HERE, fifteen(), &terms).await.expect("fifteen of thirty");
+        let _other = take_from(THERE, fifteen(), &terms).await.expect("thirty");
+        let third = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+        assert_eq!(take_from(third, fifteen(), &terms).await.err(), Some(BodyFailure::NoRoom));
     }
 
     #[tokio::test(start_paused = true)]

@@ -85,6 +85,8 @@ pub(crate) struct RequestContext {
     /// Whether its content means nothing, and is not passed on (RFC 9110, section 9.3.1): it only reads.
     pub ignores_content: bool,
     pub trace: TraceContext,
+    /// Where the client is.
+    pub peer: IpAddr,
     /// The key of all dice that are thrown for this request.
     pub request: u64,
 }
@@ -136,6 +138,7 @@ impl RequestContext {
             expects_continue,
             ignores_content,
             trace,
+            peer,
             request,
         }
     }

@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("loadgen/pictures", &["pictures"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
     ("lab/conductor", &["conductor"]),
-    ("lab and benches", &["lab", "benches"]),
+    ("lab and benches", &["lab", "benches", "fuzz"]),
 ];
 
 /// Dependencies inside one room that are part of the design.
@@ -70,6 +70,7 @@ const LABORATORY: &[&str] = &[
     "conductor",
     "lab",
     "benches",
+    "fuzz",
 ];
 
 /// Crates that are too heavy for the rooms named: goose, the screen and criterion stay at the edge.

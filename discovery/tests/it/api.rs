@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::test_registry::{PHOTO, TOKEN_HEADER, TestRegistry, instance, with_timeout};
+use crate::test_registry::{LEASE, PHOTO, TOKEN_HEADER, TestRegistry, instance, with_timeout};
 
 /// One request on one connection: status and JSON.
 pub async fn ask(addr: SocketAddr, line: &str, token: &str, body: &Value) -> (u16, Value) {
@@ -70,7 +70,7 @@ async fn of_two_epochs_the_later_is_served_and_the_earlier_is_refused() {
         ask(server.addr, &format!("DELETE {}?epoch=1", path(&old)), TOKEN_HEADER, &Value::Null).await;
     assert_eq!(status, 404);
     let (status, answer) = ask(server.addr, &renew, TOKEN_HEADER, &json!({ "epoch": 2 })).await;
-    assert_eq!((status, &answer["epoch"], &answer["ttl_ms"]), (200, &json!(2), &json!(300)));
+    assert_eq!((status, &answer["epoch"], &answer["ttl_ms"]), (200, &json!(2), &json!(LEASE.as_millis())));
     let (_, answer) = ask(server.addr, "GET /v1/services?services=photo", "", &Value::Null).await;
     assert_eq!(answer["instances"][0]["addr"], json!("127.0.0.1:4002"));
 }

@@ -13,7 +13,7 @@ use axum::routing::{any, get, post};
 use bytes::Bytes;
 use contract::ComponentName;
 use gateway::{Gateway, Options, Route, RouteTable, Upstream};
-use policy::{EdgePattern, Policy};
+use policy::{BodyLimits, EdgePattern, Policy};
 use runtime::Tasks;
 use serde_json::json;
 use tokio::sync::watch;
@@ -37,6 +37,7 @@ pub struct Tuning {
     pub policy: Option<Policy>,
     pub options: Option<Options>,
     pub routes: Option<Vec<Route>>,
+    pub reply_bytes: Option<BodyLimits>,
 }
 
 impl TestGateway {
@@ -53,10 +54,17 @@ impl TestGateway {
         let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
         let find = move |name| (name == PHOTO).then(|| upstream.clone());
         let gateway = Gateway::new(options, routes, find).expect("a valid table");
-        let serving = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+        let mut serving =
+            serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+        serving.reply_bytes = tuning.reply_bytes.unwrap_or(serving.reply_bytes);
         let server = gateway.serve(&tasks, listen().await, serving);
         let admin = serve::serve(&tasks, listen().await, gateway.admin(None), serve::Options::default());
         Self { addr: server.addr(), admin: admin.addr(), _tasks: tasks, gateway, server }
+    }
+
+    /// Bytes of replies that are held now.
+    pub fn held_reply_bytes(&self) -> u64 {
+        self.server.held_reply_bytes()
     }
 
     /// Connections of clients that are open now.

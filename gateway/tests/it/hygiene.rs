@@ -87,7 +87,11 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
             417,
             "expectation_failed",
         ),
+        // HTTP/2 is not spoken here, whatever follows.
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, ""),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0", 505, ""),
         // hyper's own refusals have no body.
+        ("PRI * HTTP/2.0\r\n\r\n", 400, ""),
         ("GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, ""),
         ("POST /v1/echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n", 400, ""),
         ("GET /v1/echo/7 HTTP/1.1\r\nhost : a\r\n\r\n", 400, ""),

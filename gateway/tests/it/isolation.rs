@@ -139,32 +139,6 @@ async fn bodies_that_do_not_come_hold_no_place() {
 }
 
 #[tokio::test]
-async fn bytes_of_bodies_are_bounded_in_all_and_long_ones_apart() {
-    let little = Options { long_bodies: 150_000, ..options() };
-    let (fixture, _tasks) =
-        behind(echo(Hits::default()), Tuning { options: Some(little), ..Tuning::default() }).await;
-    let mut slow = RawConnection::open(fixture.addr).await;
-    slow.send("POST /v1/large HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n").await;
-    slow.send(vec![b'x'; 199_000]).await;
-    // 64 KiB of it count as a short body, the rest fills most of the room for long ones.
-    let refused = async {
-        loop {
-            let answer = post(fixture.addr, "/v1/large", "", &vec![b'y'; 120_000]).await;
-            if answer.status == 503 {
-                break answer;
-            }
-        }
-    };
-    let refused = crate::fixture::bounded("the room is full", refused).await;
-    assert_eq!((refused.code().as_str(), refused.field("retry-after")), ("bodies_busy", Some("1")));
-    assert_eq!(post(fixture.addr, "/v1/echo", "", b"short").await.status, 200);
-    drop(slow);
-    let again =
-        async { while post(fixture.addr, "/v1/large", "", &vec![b'y'; 120_000]).await.status != 200 {} };
-    crate::fixture::bounded("there is room again", again).await;
-}
-
-#[tokio::test]
 async fn a_body_that_drips_is_cut_long_before_its_deadline() {
     let rate = MinimumRate { grace: HumanDuration::from_millis(50), bytes_per_s: 1 << 20 };
     let strict = Options { body_rate: rate, ..options() };

@@ -2,6 +2,7 @@
 
 mod admin;
 mod balance;
+mod bytes_held;
 mod drain;
 mod fixture;
 mod hygiene;

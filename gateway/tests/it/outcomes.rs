@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::Upstream;
+use gateway::{Route, Upstream};
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{TestGateway, cluster_of, listen};
+use crate::fixture::{PHOTO, TestGateway, Tuning, cluster_of, listen};
 use crate::raw_client::{RawConnection, get, request};
 
 /// Answers every request with these bytes, then closes.
@@ -52,17 +52,43 @@ async fn before_the_head_it_is_502_and_after_it_the_connection_is_cut() {
     }
 }
 
-#[tokio::test]
-async fn endless_interim_answers_end_at_the_deadline() {
-    let (tasks, listener) = (Tasks::new(), listen().await);
+/// Interim answers without end: one each `pause`, or as fast as they are read.
+async fn interim(tasks: &Tasks, pause: Option<Duration>) -> SocketAddr {
+    let listener = listen().await;
     let addr = listener.local_addr().expect("bound");
     tasks.spawn("test.interim", ShutdownPolicy::Cancel, async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
-            // As fast as they are read.
-            while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {}
+            if !stream.read(&mut [0; 4_096]).await.is_ok_and(|read| read > 0) {
+                continue;
+            }
+            while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {
+                if let Some(pause) = pause {
+                    tokio::time::sleep(pause).await;
+                }
+            }
         }
     });
+    addr
+}
+
+#[tokio::test]
+async fn a_flood_of_interim_answers_is_502_long_before_the_deadline() {
+    let tasks = Tasks::new();
+    let upstream = Upstream::Cluster(cluster_of(&[interim(&tasks, None).await]));
+    let patient = Route { deadline_ms: 30_000, ..Route::new("GET", "/v1/slow", PHOTO) };
+    let tuning = Tuning { routes: Some(vec![patient]), ..Tuning::default() };
+    let fixture = TestGateway::tuned(upstream, tuning).await;
+    // The client waits for ten seconds at most.
+    let answer = get(fixture.addr, "/v1/slow").await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "answer_malformed"));
+}
+
+#[tokio::test]
+async fn interim_answers_that_only_go_on_end_at_the_deadline() {
+    let tasks = Tasks::new();
+    // Ten of them in the 200 ms of the route.
+    let addr = interim(&tasks, Some(Duration::from_millis(20))).await;
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[addr]))).await;
     assert_eq!(get(fixture.addr, "/v1/slow").await.status, 504);
 }

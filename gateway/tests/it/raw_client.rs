@@ -1,6 +1,6 @@
 //! A client that sends exactly the bytes it is given, and notices how the answer ends.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -45,6 +45,14 @@ impl RawConnection {
     pub async fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.expect("connects");
         stream.set_nodelay(true).expect("a socket option");
+        Self { stream, ahead: Vec::new() }
+    }
+
+    /// From another address of this machine.
+    pub async fn open_from(from: IpAddr, addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("all of 127.0.0.0/8 is this machine");
+        let stream = socket.connect(addr).await.expect("connects");
         Self { stream, ahead: Vec::new() }
     }
 

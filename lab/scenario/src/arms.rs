@@ -337,8 +337,12 @@ impl Reader<'_> {
     fn services(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, ServiceOptions> {
         let mut services = BTreeMap::new();
         for (name, span, value) in tables {
-            self.check_component(span.clone(), &name, &[]);
-            if let Some(service) = self.checked(value, span, ServiceOptions::diagnostics) {
+            self.check_component(span.clone(), &name, &["gateway"]);
+            let diagnostics = match name.as_str() {
+                "gateway" => ServiceOptions::gateway_diagnostics,
+                _ => ServiceOptions::diagnostics,
+            };
+            if let Some(service) = self.checked(value, span, diagnostics) {
                 if service.cache.is_some() {
                     self.declared.cached.push(name.clone());
                 }

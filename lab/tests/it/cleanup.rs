@@ -39,7 +39,7 @@ fn is_in_force(cleave: &Cleave) -> bool {
 }
 
 /// Control groups of a run that are still there.
-fn groups(header: &record::Header) -> usize {
+pub fn groups(header: &record::Header) -> usize {
     let folders = ["/sys/fs/cgroup", "/sys/fs/cgroup/cpu"].map(std::fs::read_dir);
     let entries = folders.into_iter().flatten().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().contains(&header.run_id)).count()

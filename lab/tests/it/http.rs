@@ -1,18 +1,30 @@
 //! One HTTP/1.1 request at a time, by hand: what curl would send.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// Longest wait for the next bytes of a reply; a test that waits this long has failed.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// Status line and headers, in lower case.
+    head: String,
     pub body: Vec<u8>,
 }
 
 impl Reply {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        fields.filter(|(field, _)| *field == name).map(|(_, value)| value.trim()).next()
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&self.body)))
@@ -56,7 +68,22 @@ impl Client {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let mut stream = TcpStream::connect(self.addr).expect("it listens");
+        self.try_send(method, path, headers, body).expect("a whole reply")
+    }
+
+    /// The same, of a program that may be gone, or go meanwhile.
+    ///
+    /// # Errors
+    /// When there is no whole reply.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Reply> {
+        let mut stream = TcpStream::connect(self.addr)?;
+        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
             self.addr,
@@ -68,7 +95,7 @@ impl Client {
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
-        stream.write_all((head + "\r\n").as_bytes()).expect("it reads the head");
+        stream.write_all((head + "\r\n").as_bytes())?;
         // A server that refuses by the head alone need not read the body.
         let _ = stream.write_all(body);
         let mut answer = Vec::new();
@@ -76,29 +103,34 @@ impl Client {
         while let Ok(read @ 1..) = stream.read(&mut chunk) {
             answer.extend_from_slice(&chunk[..read]);
         }
-        parse(&answer)
+        parse(&answer, method == "HEAD").ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
-fn parse(answer: &[u8]) -> Reply {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+/// `None` where the reply is not whole.
+fn parse(answer: &[u8], is_head_only: bool) -> Option<Reply> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-    let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
-    let body = &answer[end + 4..];
-    let body = if head.contains("transfer-encoding: chunked") { dechunk(body) } else { body.to_vec() };
-    Reply { status, body }
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let mut reply = Reply { status, head, body: answer[end + 4..].to_vec() };
+    if reply.header("transfer-encoding") == Some("chunked") {
+        reply.body = dechunk(&reply.body)?;
+    }
+    let declared = reply.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    let has_body = !is_head_only && status != 304;
+    (!has_body || declared.is_none_or(|length| length == reply.body.len())).then_some(reply)
 }
 
-fn dechunk(mut rest: &[u8]) -> Vec<u8> {
+/// `None` where a chunk is missing.
+fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
-        let line = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
-        let length = std::str::from_utf8(&rest[..line]).expect("ASCII");
-        let length = usize::from_str_radix(length, 16).expect("hexadecimal");
+        let line = rest.windows(2).position(|two| two == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).ok()?, 16).ok()?;
         if length == 0 {
-            return body;
+            return Some(body);
         }
-        body.extend_from_slice(&rest[line + 2..line + 2 + length]);
-        rest = &rest[line + 2 + length + 2..];
+        body.extend_from_slice(rest.get(line + 2..line + 2 + length)?);
+        rest = rest.get(line + 2 + length + 2..)?;
     }
 }

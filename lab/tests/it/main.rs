@@ -22,6 +22,7 @@ mod routes;
 mod runs;
 mod shutdown;
 mod stall;
+mod torture;
 mod traces;
 mod traps;
 mod undisturbed;

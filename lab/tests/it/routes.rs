@@ -8,7 +8,7 @@ use crate::cleave::wait_for;
 use crate::http::{Client, Reply};
 
 /// A new account: its client and its id.
-fn sign_up(guest: &Client, handle: &str) -> (Client, String) {
+pub fn sign_up(guest: &Client, handle: &str) -> (Client, String) {
     let account = json!({ "handle": handle, "password": "correct horse battery", "name": handle });
     let made = guest.json("POST", "/v1/users", &format!("key-of-{handle}"), &account).expect(201);
     let id = made["user"]["id"].as_str().or(made["id"].as_str()).expect("an id").to_owned();
@@ -25,7 +25,7 @@ fn upload(client: &Client, key: &str, media_type: &str, bytes: &[u8]) -> Reply {
 }
 
 /// A PNG whose header promises 30,000 pixels each way.
-fn bomb() -> Vec<u8> {
+pub fn bomb() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     bytes.extend_from_slice(&30_000_u32.to_be_bytes());
     bytes.extend_from_slice(&30_000_u32.to_be_bytes());

@@ -27,9 +27,13 @@ fn a_stall_shows_from_the_intended_start_and_hides_in_service_times() {
     // The first may be due a gap after the start.
     assert!((599..=600).contains(&intended.len()), "evenly spaced, none dropped: {}", intended.len());
     let (p99, max) = (ms(&intended, 0.99), ms(&intended, 1.0));
-    assert!((850..1_500).contains(&p99), "p99, counted from when requests were due: {p99} ms");
+    assert!(p99 >= 850, "p99, counted from when requests were due: {p99} ms");
     assert!(max >= 980, "the unluckiest arrival waited the whole second but for a gap, not {max} ms");
-    assert!(ms(&service, 0.99) * 3 < p99, "service p99 {} ms of {p99} ms", ms(&service, 0.99));
-    let blamed = document["verdict"] == "invalid" && !is_starved(&document);
+    // What takes longer than the stall, and what takes long once it is sent, may be other work's doing.
+    let is_starved = is_starved(&document);
+    assert!(p99 < 1_500 || is_starved, "p99, counted from when requests were due: {p99} ms");
+    let service_p99 = ms(&service, 0.99);
+    assert!(service_p99 * 3 < p99 || is_starved, "service p99 {service_p99} ms of {p99} ms");
+    let blamed = document["verdict"] == "invalid" && !is_starved;
     assert!(!blamed, "a stall is the arm's doing, not the generator's: {}", document["lints"]);
 }

@@ -7,7 +7,7 @@
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in. [`gcra`]: how often one may.
-//! - [`pace`]: how slowly bytes may come and go.
+//! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
 //! - [`network`]: the round trip between processes. [`restart`]: when a process that dies is started again.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
@@ -16,6 +16,7 @@
 
 pub mod admission;
 pub mod balance;
+pub mod bodies;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
@@ -33,6 +34,7 @@ pub mod throttle;
 pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};
+pub use bodies::{BodyLimits, BodyOptions};
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
 pub use network::NetworkOptions;
 pub use pace::MinimumRate;

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bodies::BodyOptions;
 use crate::units::{HumanDuration, MAX_WAIT, Ratio};
 
 /// More waiting calls than this is a run that diverged, whatever the file asks for.
@@ -52,6 +53,9 @@ pub struct ServiceOptions {
     /// together, and at least one in each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u32>,
+    /// For gateway, which has nothing else to set: bytes of bodies that it holds at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<BodyOptions>,
 }
 
 /// How the work of calls is spread.
@@ -187,6 +191,16 @@ impl ServiceOptions {
         Some(f64::from(slots) / (work.mean.duration().as_secs_f64() * share))
     }
 
+    /// What is wrong with it as that of the gateway, which calls others and works on nothing.
+    pub fn gateway_diagnostics(&self) -> Vec<String> {
+        let mut diagnostics = self.bodies.map_or_else(Vec::new, |bodies| bodies.diagnostics());
+        if (Self { bodies: None, ..self.clone() }) != Self::default() {
+            diagnostics
+                .push("the gateway has `bodies` alone to set; write the others under a component".to_owned());
+        }
+        diagnostics
+    }
+
     /// What is wrong with it, with the right choices; empty when nothing is.
     pub fn diagnostics(&self) -> Vec<String> {
         let mut diagnostics = Vec::new();
@@ -202,6 +216,10 @@ impl ServiceOptions {
         );
         refuse(self.queue.is_some_and(|queue| queue > QUEUE_CAP), "queue: at most 50000 calls may wait");
         refuse(self.queue.is_some() && self.slots.is_none(), "queue: calls wait for slots; write slots = 8");
+        refuse(
+            self.bodies.is_some(),
+            "bodies: they are held by the gateway; write them under [service.gateway]",
+        );
         refuse(
             self.pool.is_some_and(|pool| !(1..=MAX_CONNECTIONS).contains(&pool)),
             "pool: a pool holds 1 to 64 connections",
@@ -309,6 +327,7 @@ mod tests {
             ("queue = 4", "write slots"),
             ("slots = 1\nqueue = 60000", "at most 50000"),
             ("pool = 0", "1 to 64 connections"),
+            ("bodies = {}", "[service.gateway]"),
             ("pool = 65", "1 to 64 connections"),
             ("work = { mean = \"0ms\" }", "mean is nothing"),
             ("work = { mean = \"1ms\", offload = true }", "cpu = true"),
@@ -328,5 +347,18 @@ mod tests {
             assert!(diagnostics.contains(part), "{text}: {diagnostics}");
         }
         assert!(toml::from_str::<ServiceOptions>("slot = 1").is_err());
+    }
+
+    #[test]
+    fn the_gateway_has_bodies_alone_to_set() {
+        for (text, part) in [
+            ("bodies = { replies = \"64MiB\" }", ""),
+            ("bodies = { replies = \"64B\" }", "out of range"),
+            ("slots = 4\nbodies = {}", "`bodies` alone"),
+        ] {
+            let diagnostics = service(text).gateway_diagnostics().join("\n");
+            assert_eq!(diagnostics.is_empty(), part.is_empty(), "{text}: {diagnostics}");
+            assert!(diagnostics.contains(part), "{text}: {diagnostics}");
+        }
     }
 }

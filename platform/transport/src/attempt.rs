@@ -104,6 +104,9 @@ async fn exchange(
                 before(until, endpoint.network.one_way()).await?;
                 return Ok(attach(response, pooled).await);
             }
+            Err(_) if pooled.is_flooded() => {
+                return Err(AttemptError::Malformed("it sends interim responses without end"));
+            }
             Err(error) => error,
         };
         let message = error.take_message();

@@ -50,12 +50,22 @@ impl AttemptError {
         matches!(self, Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)))
     }
 
+    /// Whether its time was over, sent or not: how long that was may be the client's choice.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))))
+    }
+
     /// As the caller receives it.
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
                 Refusal::shed("pool_full", "every connection to the callee is in use", None)
             }
+            Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))) => Refusal::new(
+                RefusalKind::DeadlineExceeded,
+                "callee_too_slow",
+                "the callee did not answer within its time",
+            ),
             Self::NotSent(NotSentReason::NoEndpoint(name)) => {
                 Refusal::unavailable("no_endpoint", format!("no copy of `{name}` is known"))
             }
@@ -70,11 +80,6 @@ impl AttemptError {
                 "answer_malformed",
                 format!("the callee answered nonsense: {why}"),
             ),
-            Self::TimedOut => Refusal::new(
-                RefusalKind::DeadlineExceeded,
-                "callee_too_slow",
-                "the callee did not answer within its time",
-            ),
         }
     }
 
@@ -82,11 +87,11 @@ impl AttemptError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
+            Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))) => "timeout",
             Self::NotSent(NotSentReason::NoEndpoint(_)) => "no_endpoint",
             Self::NotSent(_) => "connect",
             Self::ConnectionLost(_) => "connection_lost",
             Self::Malformed(_) => "malformed",
-            Self::TimedOut => "timeout",
         }
     }
 }

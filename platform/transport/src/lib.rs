@@ -11,7 +11,8 @@
 //!   it fails.
 //! - [`network`]: the declared round trip between two processes.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; `connections`: who is connected;
-//!   `paced_io`: how slowly answers may be taken. Pool and loop ask `probe` where a connection must not be taken
+//!   `paced_io`: how slowly answers may be taken; [`byte_budget`], `held_body`: how many bytes of them are held;
+//!   `http2_preface`: what is answered to HTTP/2. Pool and loop ask `probe` where a connection must not be taken
 //!   for what it no longer is.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
@@ -22,6 +23,7 @@
 pub mod attempt;
 mod attempt_error;
 pub mod body;
+pub mod byte_budget;
 mod call_route;
 pub mod call_router;
 pub mod carrier;
@@ -33,6 +35,8 @@ mod deadline;
 pub mod edge;
 pub mod fault_injection;
 pub mod headers;
+mod held_body;
+mod http2_preface;
 pub mod inbound_calls;
 pub mod network;
 mod paced_io;

@@ -4,12 +4,14 @@
 //! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
+mod open_connection;
 mod slot;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -19,7 +21,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::client::conn::http1::Builder;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use telemetry::PoolMetrics;
@@ -28,10 +30,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
+use self::open_connection::{OpenConnection, drive};
 use self::slot::{ConnectionSlot, StreamingSlot};
 use crate::Body;
 use crate::network::Network;
-use crate::probe::{Probe, Probed};
+use crate::probe::Probed;
 
 /// Limits of a pool, each with its reason.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +96,9 @@ pub enum PoolError {
     /// None became free in time.
     #[error("no connection became free in time")]
     TimedOut,
+    /// The caller's time was over before a connection was made: shorter than what the endpoint is given for it.
+    #[error("no connection to {0} before the deadline")]
+    Late(SocketAddr),
     /// The endpoint does not accept.
     #[error("no connection to {addr}")]
     Connect {
@@ -157,16 +163,6 @@ struct State {
 struct Idle {
     open: Box<OpenConnection>,
     since: Instant,
-}
-
-/// An open connection: the side to speak into, and what moves the bytes.
-struct OpenConnection {
-    sender: SendRequest<Body>,
-    connection: Connection<Probed, Body>,
-    probe: Probe,
-    /// Where it was made to: the endpoint, or a proxy before it.
-    via: SocketAddr,
-    ended: bool,
 }
 
 /// What a waiting request gets: a connection, or leave to make one.
@@ -280,16 +276,15 @@ impl Pool {
         let addr = self.0.addr;
         let via = self.0.detours.of(addr);
         let refused = |source| PoolError::Connect { addr, source };
-        let until = until.min(clock::now() + self.0.options.connect_timeout);
+        let given = clock::now() + self.0.options.connect_timeout;
+        let late = || if until < given { PoolError::Late(addr) } else { refused(ErrorKind::TimedOut.into()) };
         let connecting = async {
             // A refusal takes a round trip as well.
             self.0.network.round_trip().await;
             TcpStream::connect(via).await
         };
-        let stream = timeout_at(until.into(), connecting)
-            .await
-            .map_err(|_| refused(std::io::ErrorKind::TimedOut.into()))?
-            .map_err(refused)?;
+        let connected = timeout_at(until.min(given).into(), connecting).await;
+        let stream = connected.map_err(|_| late())?.map_err(refused)?;
         // Without it a small request waits for the delayed ACK of the one before: 40 ms.
         stream.set_nodelay(true).map_err(refused)?;
         let (stream, probe) = Probed::new(stream);
@@ -373,12 +368,18 @@ impl PooledConnection {
         self.reused
     }
 
+    /// Whether the endpoint sent interim responses without end in the place of one.
+    pub fn is_flooded(&self) -> bool {
+        self.open.probe.is_flooded()
+    }
+
     /// Sends a request and waits for the head of its response.
     pub async fn send(
         &mut self,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let OpenConnection { sender, connection, ended, .. } = &mut *self.open;
+        let OpenConnection { sender, connection, ended, probe, .. } = &mut *self.open;
+        probe.count_interim(&mut request);
         let mut response = pin!(sender.try_send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = response.as_mut().poll(cx) {
@@ -472,13 +473,6 @@ impl PooledConnection {
                 Err(Grant::Slot(_)) => break,
             }
         }
-    }
-}
-
-fn drive(connection: &mut Connection<Probed, Body>, ended: &mut bool, cx: &mut Context<'_>) {
-    if !*ended {
-        // An error shows as an error of the request itself.
-        *ended = Pin::new(connection).poll(cx).is_ready();
     }
 }
 

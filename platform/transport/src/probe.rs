@@ -10,9 +10,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
+use http::Request;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
@@ -20,7 +21,18 @@ use tokio::net::TcpStream;
 
 /// The question and its answer; shared with the side that asks.
 #[derive(Clone, Default)]
-pub(crate) struct Probe(Arc<AtomicU8>);
+pub(crate) struct Probe(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    question: AtomicU8,
+    /// Interim responses to the request under way.
+    interim: AtomicU32,
+}
+
+/// Interim responses (1xx) that a request may get. One that reports its progress ten times a second, for as long as a request
+/// may take, sends 300; an upstream that sends them without end would keep a thread busy until the deadline.
+const MAX_INTERIM: u32 = 512;
 
 const NOTHING: u8 = 0;
 const ASKED: u8 = 1;
@@ -29,12 +41,26 @@ const DATA: u8 = 2;
 impl Probe {
     /// The next read that has nothing to read looks again. An end it finds is read as an end.
     pub fn ask(&self) {
-        self.0.store(ASKED, Ordering::Relaxed);
+        self.0.question.store(ASKED, Ordering::Relaxed);
     }
 
     /// Whether it found bytes that the reactor has yet to announce.
     pub fn found_data(&self) -> bool {
-        self.0.swap(NOTHING, Ordering::Relaxed) == DATA
+        self.0.question.swap(NOTHING, Ordering::Relaxed) == DATA
+    }
+
+    /// Counts the interim responses to a request that is about to be sent; after too many nothing more is read.
+    pub fn count_interim<B>(&self, request: &mut Request<B>) {
+        self.0.interim.store(0, Ordering::Relaxed);
+        let shared = self.0.clone();
+        hyper::ext::on_informational(request, move |_| {
+            shared.interim.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Whether there were too many.
+    pub fn is_flooded(&self) -> bool {
+        self.0.interim.load(Ordering::Relaxed) > MAX_INTERIM
     }
 }
 
@@ -61,7 +87,7 @@ impl Probed {
         match SockRef::from(self.io.inner()).peek(&mut byte) {
             Ok(0) => Poll::Ready(Ok(())),
             Ok(_) => {
-                self.probe.0.store(DATA, Ordering::Relaxed);
+                self.probe.0.question.store(DATA, Ordering::Relaxed);
                 Poll::Pending
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -76,9 +102,13 @@ impl Read for Probed {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.probe.is_flooded() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        let question = &self.probe.0.question;
         let asked =
-            || self.probe.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            || question.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if read.is_pending() && asked() {
             // Nothing filled in is how an end is reported.
             ready!(self.peek())?;

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
-use policy::MinimumRate;
+use policy::{BodyLimits, BodyOptions, MinimumRate};
 use runtime::{ShutdownPolicy, Tasks};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +30,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
+use crate::byte_budget::BodyBudget;
 use crate::connections::{ConnectionEntry, Connections};
+use crate::held_body::HeldBody;
+use crate::http2_preface;
 use crate::paced_io::PacedIo;
 use crate::probe::Probed;
 
@@ -53,6 +56,8 @@ pub struct Options {
     pub connection_limits: ConnectionLimits,
     /// How slowly a client may take its answers; `None` where links may be slow on purpose.
     pub read_rate: Option<MinimumRate>,
+    /// Bytes of replies on their way to clients; beyond these, nothing more is read of what they come from.
+    pub reply_bytes: BodyLimits,
     /// How long a draining server still accepts, and asks clients to close.
     /// At least as long as the news takes through the registry.
     pub drain_grace: Duration,
@@ -69,6 +74,7 @@ impl Default for Options {
             max_connections: 4_096,
             connection_limits: ConnectionLimits::SHARED,
             read_rate: None,
+            reply_bytes: BodyOptions::default().replies(false),
             drain_grace: Duration::from_millis(500),
             drain_deadline: Duration::from_secs(10),
         }
@@ -113,9 +119,13 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 /// called: enter that of the process's one component, or of the gateway.
 pub fn serve<S, B>(tasks: &Tasks, listener: TcpListener, service: S, options: Options) -> Server
 where
-    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Unpin
+        + 'static,
     S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let addr = listener.local_addr().expect("a bound listener has an address");
@@ -126,6 +136,7 @@ where
         open: AtomicUsize::new(0),
         closed: watch::Sender::new(()),
         connections: Arc::new(Connections::new(options.connection_limits)),
+        replies: BodyBudget::new(options.reply_bytes),
         room: Arc::new(Semaphore::new(options.max_connections)),
     });
     let accepting = accept(tasks.clone(), listener, service, shared.clone());
@@ -158,6 +169,8 @@ struct Shared {
     /// Notified when a connection ends.
     closed: watch::Sender<()>,
     connections: Arc<Connections>,
+    /// What replies hold.
+    replies: BodyBudget,
     room: Arc<Semaphore>,
 }
 
@@ -170,6 +183,11 @@ impl Server {
     /// Connections open now.
     pub fn connections(&self) -> usize {
         self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of replies that are held now, on their way to clients.
+    pub fn held_reply_bytes(&self) -> u64 {
+        self.shared.replies.held()
     }
 
     /// From now on every answer asks its client to close the connection, so
@@ -204,9 +222,13 @@ impl Server {
 
 async fn accept<S, B>(tasks: Tasks, listener: TcpListener, service: S, shared: Arc<Shared>)
 where
-    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Unpin
+        + 'static,
     S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut phase = shared.phase.subscribe();
@@ -276,9 +298,13 @@ async fn connection<S, B>(
     place: ConnectionPermit,
     mut phase: watch::Receiver<Phase>,
 ) where
-    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Unpin
+        + 'static,
     S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let Options { header_timeout, body_idle, max_header_bytes, drain_grace, read_rate, .. } =
@@ -304,24 +330,29 @@ async fn connection<S, B>(
             if shared.draining.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &shared.replies, peer.ip())))
         }
     });
     let (stream, probe) = Probed::new(stream);
     let stream = PacedIo::new(stream, read_rate, Probed::abort);
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_header_size(max_header_bytes)
         .max_buf_size(BUFFER)
         .serve_connection(stream, service);
-    let mut connection = pin!(connection);
-    tokio::select! {
-        // An error is the peer's doing, and hyper has answered it where it can.
-        _ended = connection.as_mut() => return,
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
         () = place.entry.evicted() => return,
-        _ = phase.wait_for(|phase| *phase > Phase::Open) => {}
+        _ = phase.wait_for(|phase| *phase > Phase::Open) => None,
+    };
+    if let Some(ended) = ended {
+        // An error is the peer's doing, and hyper has answered it where it can.
+        if ended.is_err_and(|error| error.is_parse_version_h2()) {
+            http2_preface::refuse(connection.into_parts().io).await;
+        }
+        return;
     }
     // hyper closes an idle connection at once, also one with a request on it that
     // has not been read yet. Such a request is let in first.
@@ -329,7 +360,7 @@ async fn connection<S, B>(
     probe.ask();
     let mut waiting = None;
     let let_in = poll_fn(|cx| {
-        let ended = connection.as_mut().poll(cx).is_ready();
+        let ended = Pin::new(&mut connection).poll(cx).is_ready();
         let waits = *waiting.get_or_insert_with(|| probe.found_data());
         let begun = started.load(Ordering::Relaxed) > before;
         if ended || begun || !waits { Poll::Ready(ended) } else { Poll::Pending }
@@ -338,7 +369,7 @@ async fn connection<S, B>(
         ended = let_in => if ended { return },
         _ = phase.wait_for(|phase| *phase == Phase::Cut) => return,
     }
-    connection.as_mut().graceful_shutdown();
+    Pin::new(&mut connection).graceful_shutdown();
     // hyper waits for the first request of a connection that has had none. Such a
     // connection was opened in advance, and there may never be one.
     let unused = async {

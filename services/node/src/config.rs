@@ -8,7 +8,7 @@ use component::service_context::Settings;
 use contract::placement::{Limits, StorePlan};
 use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
-use policy::{NetworkOptions, Policy, ServiceOptions};
+use policy::{BodyOptions, NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
@@ -146,6 +146,12 @@ impl NodeConfig {
     /// Connections that are declared for a component.
     pub fn pool(&self, name: ComponentName) -> Option<u32> {
         self.services.get(name.as_str())?.pool
+    }
+
+    /// What is declared of the bodies that the gateway holds.
+    pub fn bodies(&self) -> BodyOptions {
+        let gateway = self.services.get(ComponentName::GATEWAY.as_str());
+        gateway.and_then(|gateway| gateway.bodies).unwrap_or_default()
     }
 
     /// Leaf keys of the JSON form: the operational-complexity row counts them.

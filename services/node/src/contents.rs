@@ -8,7 +8,7 @@ use component::{Identity, Service};
 use contract::ComponentName;
 use futures_util::future::BoxFuture;
 use history::History;
-use policy::{EdgePattern, Policy};
+use policy::{BodyLimits, EdgePattern, Policy};
 use runtime::Tasks;
 use storage::OutboundTopics;
 use tokio::net::TcpListener;
@@ -104,6 +104,8 @@ pub struct GatewayContext {
     pub token: Arc<str>,
     /// Checks users' tokens, where the secret is known here.
     pub identity: Option<Arc<Identity>>,
+    /// Bytes of request bodies that it may hold.
+    pub request_bytes: BodyLimits,
 }
 
 /// An open door.

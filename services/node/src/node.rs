@@ -161,6 +161,7 @@ impl Node {
                     faults: faults.clone(),
                     token: token.clone(),
                     identity,
+                    request_bytes: config.bodies().requests(config.settings.limits_per_address),
                 };
                 Some(Arc::<dyn PublicGateway>::from(gateway.open(context).map_err(NodeError::Routes)?))
             }

@@ -31,7 +31,12 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
     let by_address = config.settings.limits_per_address;
     let connection_limits =
         if by_address { serve::ConnectionLimits::PUBLIC } else { serve::ConnectionLimits::SHARED };
-    serve::Options { connection_limits, read_rate: Some(MinimumRate::default()), ..serve_options() }
+    serve::Options {
+        connection_limits,
+        read_rate: Some(MinimumRate::default()),
+        reply_bytes: config.bodies().replies(by_address),
+        ..serve_options()
+    }
 }
 
 pub(crate) fn health(ready: Arc<AtomicBool>) -> Router {

@@ -41,6 +41,7 @@ impl GatewayFactory for FrontDoor {
         let mut options = gateway::Options::new(site.token);
         options.policies = site.policies;
         options.faults = site.faults;
+        options.request_bytes = site.request_bytes;
         options.authorize = site.identity.map(|identity| -> gateway::Authorize {
             Arc::new(move |fields: &HeaderMap| component::web::authenticate(&identity, fields).map(drop))
         });

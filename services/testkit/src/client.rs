@@ -24,7 +24,7 @@ pub trait Client: Send + Sync {
 }
 
 /// Long enough for a loaded machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `probe` finds what it looks for.
 ///

@@ -12,12 +12,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
+use axum::http::StatusCode;
 use contract::TraceContext;
 use loadgen::TracedJourney;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};
-use trace::{Gatherer, Journey};
+use trace::{Gatherer, Journey, Observed};
 
 use self::forward::Forwarder;
 use crate::observe::record_writer::RecordWriter;
@@ -42,6 +44,18 @@ struct CollectorState {
     forwarder: Option<Forwarder>,
     /// The current round, and when its load began.
     block: Mutex<Option<(u32, Instant, u64)>>,
+}
+
+/// The spans of an export by HTTP, from its body and what its headers declare of it.
+///
+/// # Errors
+/// The status and the reason of the refusal.
+pub fn exported_spans(
+    content_type: &str,
+    content_encoding: &str,
+    body: Bytes,
+) -> Result<Vec<Observed>, (StatusCode, String)> {
+    otlp::export(content_type, content_encoding, body).map(|request| spans::observed(&request))
 }
 
 impl Collector {

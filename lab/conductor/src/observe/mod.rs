@@ -4,10 +4,10 @@
 //! - [`sampling`]: what processes, edges and the host did, once a second. [`totals`]: what an arm used by a moment.
 //! - `node_metrics`: what a node exposes. [`exposition`]: the text format it comes in. `edges`: all copies of a caller as
 //!   one edge. `databases`: what their files show.
-//! - `collector`: spans of all nodes, assembled to requests.
+//! - [`collector`]: spans of all nodes, assembled to requests.
 //! - [`metrics_endpoint`], [`scrape_targets`]: a run as Prometheus sees it.
 
-pub(crate) mod collector;
+pub mod collector;
 mod databases;
 mod edges;
 pub mod exposition;

@@ -41,7 +41,7 @@ impl InFlight {
 
     /// There was none within `deadline`, the try's.
     pub fn on_failure(&self, why: &AttemptError, deadline: Deadline) {
-        let client_left = matches!(why, AttemptError::TimedOut) && deadline.is_chosen_by_client();
+        let client_left = why.is_late() && deadline.is_chosen_by_client();
         // The request's own body broke off, its client waits no longer, or the limit is one of this side.
         if client_left || why.is_pool_full() || BodyError::behind(why).is_some() {
             return;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contract::Carrier;
+use contract::{CallContext, Carrier, RefusalKind};
 use fault::{DelayCounts, Match};
 use policy::NetworkOptions;
+use policy::breaker::BreakerState;
+use runtime::clock;
 use transport::{Network, attempt};
 
-use crate::pair::{GREETER, Pair, TOKEN, lease, patient, put, within};
+use crate::pair::{GREETER, HOST, Pair, TOKEN, lease, patient, put, within};
 
 fn network(rtt: &str) -> Network {
     Network::new(toml::from_str::<NetworkOptions>(&format!("rtt = \"{rtt}\"")).expect("a network"))
@@ -66,6 +68,21 @@ async fn a_call_that_has_less_time_than_a_round_trip_reaches_no_callee() {
     let refusal = pair.greet(&within(Duration::from_millis(20))).await.expect_err("200 ms to connect");
     assert!(refusal.kind.is_failure(), "{refusal:?}");
     assert_eq!(pair.greeter.begun(), 0);
+}
+
+#[tokio::test]
+async fn a_client_without_the_time_to_connect_counts_against_no_callee() {
+    let pair = Pair::across(Carrier::Json, network("200ms")).await;
+    for _ in 0..20 {
+        let cx = within(Duration::from_millis(5));
+        let theirs = CallContext { deadline: cx.deadline.chosen_by_client(), ..cx };
+        let refusal = pair.greet(&theirs).await.expect_err("200 ms to connect");
+        assert_eq!(refusal.kind, RefusalKind::DeadlineExceeded, "{refusal:?}");
+    }
+    let endpoint = &pair.clusters.get(GREETER).endpoints()[0];
+    assert!(!endpoint.load.is_ejected(clock::now_ns()) && endpoint.load.fail_streak() == 0);
+    assert_eq!(pair.here.edge(HOST, GREETER).circuit(), BreakerState::Closed);
+    pair.greet(&patient()).await.expect("for one that waits it is well");
 }
 
 #[tokio::test]

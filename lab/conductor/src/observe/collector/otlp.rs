@@ -78,34 +78,39 @@ impl TraceService for TraceReceiver {
 
 async fn traces(State(shared): State<Arc<CollectorState>>, headers: HeaderMap, body: Bytes) -> Response {
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let content = of(CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
-    if content != PROTOBUF {
-        return rejection(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("unsupported content type `{content}`: send {PROTOBUF}"),
-        );
-    }
-    let plain = match of(CONTENT_ENCODING) {
-        "" | "identity" => body,
-        "gzip" => match gunzip(&body) {
-            Ok(plain) => plain,
-            Err(why) => return rejection(StatusCode::BAD_REQUEST, format!("invalid gzip body: {why}")),
-        },
-        other => {
-            return rejection(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("unsupported content encoding `{other}`: send gzip or none"),
-            );
-        }
-    };
-    match ExportTraceServiceRequest::decode(plain) {
+    match export(of(CONTENT_TYPE), of(CONTENT_ENCODING), body) {
         Ok(request) => {
             shared.receive(request);
             let response = ExportTraceServiceResponse::default().encode_to_vec();
             ([(CONTENT_TYPE, PROTOBUF)], response).into_response()
         }
-        Err(why) => rejection(StatusCode::BAD_REQUEST, format!("invalid ExportTraceServiceRequest: {why}")),
+        Err((status, reason)) => rejection(status, reason),
     }
+}
+
+/// An export from the body of a request and what its headers declare of it; else the status and the reason of a refusal.
+pub(super) fn export(
+    content_type: &str,
+    content_encoding: &str,
+    body: Bytes,
+) -> Result<ExportTraceServiceRequest, (StatusCode, String)> {
+    let content = content_type.split(';').next().unwrap_or_default().trim();
+    if content != PROTOBUF {
+        let reason = format!("unsupported content type `{content}`: send {PROTOBUF}");
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    let plain = match content_encoding {
+        "" | "identity" => body,
+        "gzip" => {
+            gunzip(&body).map_err(|why| (StatusCode::BAD_REQUEST, format!("invalid gzip body: {why}")))?
+        }
+        other => {
+            let reason = format!("unsupported content encoding `{other}`: send gzip or none");
+            return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        }
+    };
+    ExportTraceServiceRequest::decode(plain)
+        .map_err(|why| (StatusCode::BAD_REQUEST, format!("invalid ExportTraceServiceRequest: {why}")))
 }
 
 fn rejection(status: StatusCode, why: String) -> Response {

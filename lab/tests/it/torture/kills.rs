@@ -1,0 +1,101 @@
+//! Processes of an arm are killed, one after another, while clients write.
+
+use std::sync::atomic::Ordering;
+
+use super::audit::{Accounts, audit, blobs};
+use super::processes::{instances, kill_at_once};
+use super::writers::Ledger;
+use super::{Draws, setting};
+use crate::cleave::{Cleave, wait_for};
+use crate::routes::sign_up;
+use crate::up::Suite;
+
+/// Arms whose processes are started again.
+const SCENARIO: &str = r#"schema = 1
+name   = "kills"
+title  = "Any process may die at any moment"
+why    = "What was acknowledged survives it"
+phases = [{ name = "steady", for = "5s" }]
+
+[load]
+rate = "5/s"
+size = "tiny"
+
+[topology.micro]
+processes = { each = ["*"] }
+restart   = { after = "300ms", max = 900 }
+
+[topology.mono]
+processes = { app = ["gateway", "*"] }
+restart   = { after = "300ms", max = 900 }
+"#;
+
+/// Clients that post photos.
+const WRITERS: u64 = 3;
+
+fn survive(arm: &str, kills: u64) {
+    println!("{arm}: {kills} kills");
+    let cleave = Cleave::new();
+    std::fs::write(cleave.folder().join("kills.toml"), SCENARIO).expect("a folder of ours");
+    let suite = Suite::start_with(&cleave, &format!("kills.toml:{arm}"), &[]);
+    let (author, author_id) = sign_up(&suite.guest(), "author");
+    let (reader, reader_id) = sign_up(&suite.guest(), "reader");
+    reader.write("PUT", &format!("/v1/users/{author_id}/follow"), "follow").expect(200);
+    let accounts = Accounts { author, author_id, reader, reader_id };
+    let folder = cleave.folder().join("runs");
+    let before = blobs(&folder);
+    let ledger = Ledger::default();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (ledger, author) = (&ledger, &accounts.author);
+            scope.spawn(move || ledger.post_photos(author, writer));
+        }
+        scope.spawn(|| ledger.like_and_edit(&accounts.reader));
+        let _over = EndOnDrop(&ledger);
+        kill(&cleave, &ledger, arm, kills);
+    });
+    audit(&folder, &accounts, &ledger, &before);
+    suite.end();
+}
+
+/// Ends the writers also where a kill fails: the scope waits for them.
+struct EndOnDrop<'a>(&'a Ledger);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Three of four times the next one is killed once this one is back and 4 to 19 writes have been acknowledged since; else
+/// at once.
+fn kill(cleave: &Cleave, ledger: &Ledger, arm: &str, kills: u64) {
+    let mut draws = Draws::new(&format!("kills/{arm}"));
+    let acknowledged = || ledger.acknowledged.load(Ordering::Acquire);
+    for _ in 0..kills {
+        let (name, pid) = wait_for("a process to kill", || {
+            let alive: Vec<_> = instances(cleave).into_iter().collect();
+            (!alive.is_empty()).then(|| alive[draws.below(alive.len())].clone())
+        });
+        kill_at_once(pid);
+        if draws.below(4) == 0 {
+            continue;
+        }
+        wait_for(&format!("{name} to be back"), || {
+            instances(cleave).get(&name).filter(|other| **other != pid).map(|_| ())
+        });
+        let (since, more) = (acknowledged(), 4 + draws.below(16) as u64);
+        wait_for(&format!("writes after the kill of {name}"), || {
+            (acknowledged() >= since + more).then_some(())
+        });
+    }
+}
+
+#[test]
+#[ignore = "kills processes for as long as it is asked to"]
+fn what_was_acknowledged_survives_every_kill() {
+    let kills: u64 = setting("KILLS").unwrap_or(20);
+    // Most of them where there are most processes.
+    survive("mono", kills.div_ceil(4));
+    survive("micro", kills - kills.div_ceil(4));
+}

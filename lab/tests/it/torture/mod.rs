@@ -1,0 +1,56 @@
+//! What takes minutes or hours, and proves that nothing is lost, left, or starved meanwhile:
+//!
+//! - `kills`: processes of an arm are killed under writes; a client of its own looks for each write afterwards.
+//! - `leftovers`: the lab is killed with every fault in force; nothing of it stays.
+//! - `hostile`: slow and hostile clients next to an honest one.
+//! - `soak`: memory and descriptors of a suite, minute by minute.
+//!
+//! `writers`, `audit`: the writes and where they must be found. `honest`: a client that only asks. `processes`: the suite's, as
+//! the kernel shows them.
+//!
+//! ```text
+//! cargo test --manifest-path lab/Cargo.toml --test it torture -- --ignored --nocapture --test-threads 1
+//! ```
+//!
+//! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_LAB_KILLS`,
+//! `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_SOAK_SECONDS`, `CLEAVE_TORTURE_SEED`, and
+//! `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 fails (unset, it is printed only).
+
+mod audit;
+mod honest;
+mod hostile;
+mod kills;
+mod leftovers;
+mod processes;
+mod soak;
+mod writers;
+
+use std::str::FromStr;
+
+use runtime::random::RandomStream;
+
+/// Memory that a process of a suite may hold, KiB, whatever its clients do.
+const MAX_MEMORY_KIB: u64 = 150 * 1_024;
+
+/// A number from the environment, `CLEAVE_TORTURE_{name}`.
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    let name = format!("CLEAVE_TORTURE_{name}");
+    let text = std::env::var(&name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} = `{text}` is no number")))
+}
+
+/// Draws of a test. The seed is printed, and another one is set by `CLEAVE_TORTURE_SEED`.
+struct Draws(RandomStream);
+
+impl Draws {
+    fn new(label: &str) -> Self {
+        let seed = setting("SEED").unwrap_or(1);
+        println!("{label}: seed {seed}");
+        Self(RandomStream::new(seed, label))
+    }
+
+    /// A number below `limit`, which is not 0.
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.0.next_u64() % limit as u64).expect("below a length")
+    }
+}

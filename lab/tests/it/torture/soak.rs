@@ -1,0 +1,74 @@
+//! A suite under load for as long as it is asked for: what its processes hold does not grow.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::honest::{Honest, Outcome};
+use super::processes::{descriptors, instances, memory_is_bounded, memory_kib};
+use super::setting;
+use crate::cleave::Cleave;
+use crate::up::Suite;
+
+/// Clients that ask all the time.
+const CLIENTS: usize = 2;
+/// Between two lines.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Descriptors that a process may have more than after its first minute: connections come and go.
+const MORE_DESCRIPTORS: usize = 64;
+
+/// Memory and descriptors of each process, now.
+fn held(cleave: &Cleave) -> BTreeMap<String, (u64, usize)> {
+    let of = |(name, pid): (String, u32)| Some((name, (memory_kib(pid, "VmRSS")?, descriptors(pid)?)));
+    instances(cleave).into_iter().filter_map(of).collect()
+}
+
+fn print(minutes: f64, held: &BTreeMap<String, (u64, usize)>) {
+    let shown: Vec<String> = held
+        .iter()
+        .map(|(name, (kib, files))| format!("{name} {:.1} MiB {files} fds", *kib as f64 / 1_024.0))
+        .collect();
+    println!("{minutes:5.1} min  {}", shown.join(", "));
+}
+
+#[test]
+#[ignore = "goes on for as long as it is asked to"]
+fn what_processes_hold_does_not_grow() {
+    let length = Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(20));
+    let interval = MINUTE.min(length / 4);
+    let cleave = Cleave::new();
+    let suite = Suite::start_with(&cleave, "micro", &[]);
+    let clients: Vec<Honest> =
+        (0..CLIENTS).map(|number| Honest::new(&suite, &format!("soaked{number}"))).collect();
+    let is_over = AtomicBool::new(false);
+    let (seen, outcomes) = std::thread::scope(|scope| {
+        let asking: Vec<_> = clients
+            .iter()
+            .map(|client| scope.spawn(|| client.ask(true, || is_over.load(Ordering::Acquire))))
+            .collect();
+        let began = runtime::clock::now();
+        let mut seen = Vec::new();
+        let mut passed = Duration::ZERO;
+        while passed < length {
+            std::thread::sleep(interval.min(length - passed));
+            passed = runtime::clock::now() - began;
+            seen.push(held(&cleave));
+            print(passed.as_secs_f64() / 60.0, &seen[seen.len() - 1]);
+        }
+        is_over.store(true, Ordering::Release);
+        let ended = asking.into_iter().map(|client| client.join().expect("no panic"));
+        (seen, ended.collect::<Vec<Outcome>>())
+    });
+    for outcome in &outcomes {
+        println!("{} requests, p99 {:.1} ms", outcome.requests(), outcome.quantile_ms(0.99));
+        assert_eq!(outcome.errors, [""; 0]);
+    }
+    let (first, last) = (&seen[0], &seen[seen.len() - 1]);
+    assert!(first.keys().eq(last.keys()), "no process has ended: {first:?} {last:?}");
+    for (name, (_, files)) in last {
+        let most = first[name].1 + MORE_DESCRIPTORS;
+        assert!(*files <= most, "{name} has {files} descriptors, and had {}", first[name].1);
+    }
+    memory_is_bounded(&cleave);
+    suite.end();
+}
