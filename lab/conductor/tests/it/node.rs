@@ -46,7 +46,9 @@ impl FakeNodes {
             ));
         }
         // `cat` keeps the id of the shell, and ends with its input: the lifeline. A guardian waits in the same way.
-        let script = format!("[ \"$1\" = guard ] && exec cat\necho $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null");
+        let script = format!(
+            "[ \"$1\" = guard ] && exec cat\necho $$ > \"$3.pid\"\ncase \"$3\" in\n{cases}esac\nexec cat > /dev/null"
+        );
         nodes.replace_program(&script);
         nodes
     }

@@ -96,7 +96,7 @@ fn further(lag_us: u64) -> Run {
             closed: true,
             ..Window::default()
         };
-        run.add(u64::from(second + 1) * SECOND, Entry::Window(Box::new(window)));
+        run.add(u64::from(second + 1) * SECOND, Entry::from(window));
     }
     run
 }

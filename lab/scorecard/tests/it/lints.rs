@@ -135,7 +135,7 @@ fn with_checkpoints(mut run: Run, counts: [u64; 2]) -> Run {
     for (arm, count) in ['A', 'B'].into_iter().zip(counts) {
         for (second, checkpoints) in [(6, 0), (15, count), (24, count)] {
             let proc = Proc { arm, instance: "app#0".into(), checkpoints, ..Proc::default() };
-            run.add(second * SECOND, Entry::Proc(proc));
+            run.add(second * SECOND, Entry::from(proc));
         }
     }
     run

@@ -111,7 +111,7 @@ fn an_answer_for_one_network_has_the_round_trips_in_sequence() {
     }
     let first = |run: &Run| scorecard::answer::answer(run.tally())[0].clone();
     assert!(first(&run).ends_with("on loopback, side by side"), "without traces: {}", first(&run));
-    run.add(40 * SECOND, Entry::Trace(Box::new(traced())));
+    run.add(40 * SECOND, Entry::from(traced()));
     let expected = "on loopback, side by side; in sequence, in micro: home-feed 1 round trip (real-network has their price)";
     assert!(first(&run).ends_with(expected), "{}", first(&run));
 }
