@@ -6,6 +6,8 @@
 //! What tasks spend comes from sampled polls that are scaled up, and may therefore come out above what the workers that
 //! run them spent. The excess is booked to the next interval: sums over a phase are right, and no part is negative.
 
+mod join;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -156,19 +158,6 @@ impl CpuSamples {
         (reached >= range.end).then_some(spent)
     }
 
-    /// Joins intervals that ended before a moment to longer ones: what was spent within one is then evenly spread.
-    pub fn join_before(&mut self, t: u64, length: u64) {
-        let old = self.intervals.partition_point(|interval| interval.to <= t);
-        let mut joined: Vec<Interval> = Vec::new();
-        for interval in self.intervals.drain(..old) {
-            match joined.last_mut() {
-                Some(last) if last.is_joined_by(&interval, length) => last.join(interval),
-                _ => joined.push(interval),
-            }
-        }
-        self.intervals.splice(0..0, joined);
-    }
-
     fn add_share<'a>(&'a self, spent: &mut Spent<'a>, interval: &Interval, range: Range<u64>) {
         let length = interval.to - interval.from;
         let share = |amount: u64| scaled(amount, range.end - range.start, length);
@@ -236,19 +225,6 @@ impl CpuSamples {
             own.parts[at] += ns;
         }
         own
-    }
-}
-
-impl Interval {
-    /// Whether another goes on where this one ends, and both together are no longer than a length.
-    fn is_joined_by(&self, next: &Self, length: u64) -> bool {
-        self.to == next.from && next.to - self.from <= length && self.own.is_some() == next.own.is_some()
-    }
-
-    fn join(&mut self, next: Self) {
-        self.to = next.to;
-        self.total += next.total;
-        self.own = self.own.take().zip(next.own).map(|(sum, more)| sum.plus(&more));
     }
 }
 

@@ -10,6 +10,7 @@ mod lints;
 mod measures;
 mod method_tables;
 mod network;
+mod overload;
 mod reasons;
 mod rows;
 mod verdicts;
