@@ -3,8 +3,8 @@
 use record::{Event, EventKind};
 
 use crate::history::until;
-use crate::retention::Retention;
 use crate::run::Run;
+use crate::segments::Retention;
 
 /// Events held while a run goes on, half a KiB each: hours of one in which nothing is wrong, minutes of breakers that open and
 /// close.

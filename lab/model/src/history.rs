@@ -1,5 +1,6 @@
 //! Samples by their moments, oldest first.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::SECOND;
@@ -37,4 +38,17 @@ pub(crate) fn inside<'a, 'r, T>(
         let end = samples.partition_point(|(at, _)| *at < range.end).max(first);
         &samples[first..end]
     })
+}
+
+/// Joins entries of seconds before one: those of a step become one, at its first second.
+pub(crate) fn join<T: Default>(
+    seconds: &mut BTreeMap<u32, T>,
+    before: u32,
+    step: u32,
+    add: impl Fn(&mut T, T),
+) {
+    let kept = seconds.split_off(&before);
+    for (second, of) in std::mem::replace(seconds, kept) {
+        add(seconds.entry(second / step * step).or_default(), of);
+    }
 }

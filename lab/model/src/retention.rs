@@ -16,14 +16,14 @@
 //! seven journeys, and the requests that were slower than all before, whose number grows with the logarithm of time. Of units
 //! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use record::Proc;
 
 use crate::SECOND;
-use crate::history::History;
+use crate::history::{History, join};
 use crate::run::Run;
+use crate::segments::Retention;
 use crate::window::unit_seconds;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
@@ -34,16 +34,6 @@ pub const THINNED_SECONDS: u64 = 1_800;
 pub const STEP_SECONDS: u32 = 30;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
-
-/// What is asked of a run, and so what it keeps of seconds that have left full detail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Retention {
-    /// Intervals, and everything else that a scorecard needs.
-    #[default]
-    Judged,
-    /// What views and conditions need while the run goes on.
-    Live,
-}
 
 impl Run {
     /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
@@ -128,19 +118,6 @@ impl Run {
             let finished = self.finished.iter_mut().filter(|(turn, _)| block.is_of(**turn));
             finished.for_each(|(_, seconds)| join(seconds, second, STEP_SECONDS, |sum, more| *sum += more));
         }
-    }
-}
-
-/// Joins entries of seconds before one: those of a step become one, at its first second.
-pub(crate) fn join<T: Default>(
-    seconds: &mut BTreeMap<u32, T>,
-    before: u32,
-    step: u32,
-    add: impl Fn(&mut T, T),
-) {
-    let kept = seconds.split_off(&before);
-    for (second, of) in std::mem::replace(seconds, kept) {
-        add(seconds.entry(second / step * step).or_default(), of);
     }
 }
 

@@ -12,9 +12,8 @@ use crate::SECOND;
 use crate::block::{Block, Turn};
 use crate::cpu_samples::CpuSamples;
 use crate::history::History;
-use crate::retention::Retention;
 use crate::second::{self, Second};
-use crate::segments::Segments;
+use crate::segments::{Retention, Segments};
 use crate::totals::Counted;
 use crate::trace_seconds::TraceSeconds;
 

@@ -7,8 +7,17 @@ use record::{Header, Window};
 
 use crate::SECOND;
 use crate::block::Turn;
-use crate::retention::Retention;
 use crate::window::unit_seconds;
+
+/// What is asked of a run, and so what it keeps of seconds that have left full detail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// Intervals, and everything else that a scorecard needs.
+    #[default]
+    Judged,
+    /// What views and conditions need while the run goes on.
+    Live,
+}
 
 /// What has left full detail.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use record::{Class, TraceSecond};
 
 use crate::block::Turn;
-use crate::retention::join;
+use crate::history::join;
 
 /// Where the time of an arm's paired requests that were due in one load second went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

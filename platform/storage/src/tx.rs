@@ -50,7 +50,7 @@ impl Tx {
     /// [`StorageError::Lost`] when it is not known whether it happened.
     pub async fn commit(self) -> Result<(), StorageError> {
         let Self { mut writer, committed, published, on_commit } = self;
-        // Its writer goes along, so that the next turn comes after it whoever waits.
+        // Its writer goes along, so that the next turn comes after it, whether its caller waits or not.
         let commit = runtime::blocking(move || {
             let result = writer.run("COMMIT", &[], |statement| statement.raw_execute());
             if published && result.is_ok() {
