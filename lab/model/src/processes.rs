@@ -224,11 +224,14 @@ impl Growth {
     }
 }
 
+/// A process at a moment.
+type Sample = (u64, Arc<Proc>);
+
 /// Neighbouring samples whose time overlaps a range.
 fn pairs<'a>(
     samples: &'a [(u64, Arc<Proc>)],
     range: &'a Range<u64>,
-) -> impl Iterator<Item = (&'a (u64, Arc<Proc>), &'a (u64, Arc<Proc>))> {
+) -> impl Iterator<Item = (&'a Sample, &'a Sample)> {
     let first = samples.partition_point(|(t, _)| *t <= range.start).saturating_sub(1);
     let pairs = samples[first..].windows(2).map(|pair| (&pair[0], &pair[1]));
     let pairs = pairs.take_while(|((from, _), _)| *from < range.end);

@@ -13,10 +13,13 @@ use crate::engine::Connection;
 /// Wait for a connection before giving up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Opens one of them.
+type Open = dyn Fn(&Path) -> Result<Connection, StorageError> + Send + Sync;
+
 /// Connections of one kind that are lent out, at most so many at a time.
 pub(crate) struct Connections {
     path: PathBuf,
-    open: Box<dyn Fn(&Path) -> Result<Connection, StorageError> + Send + Sync>,
+    open: Box<Open>,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     most: u32,

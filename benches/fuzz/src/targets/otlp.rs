@@ -83,7 +83,7 @@ fn journey() -> Journey {
         sent: 1_000,
         done: 1_000_000,
         sent_wall: 1_700_000_000_000_000_000,
-        exchanges: vec![0..999_000],
+        exchanges: std::iter::once(0..999_000).collect(),
         error: String::new(),
     }
 }

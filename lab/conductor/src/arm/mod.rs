@@ -4,7 +4,7 @@
 //! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share. [`resources`]: what its
 //!   processes are given.
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
-//! - [`supervise`]: restarted.
+//! - [`supervise`]: how a process that has died is started again.
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice.
 

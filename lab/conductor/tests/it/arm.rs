@@ -103,11 +103,10 @@ async fn a_suite_gives_up_a_process_that_dies_too_often_in_succession() {
     let dying = arm.instances().remove(0);
     dying.kill().expect("a process of this test");
     let mut down = Vec::new();
-    loop {
-        match reports.recv().await.expect("no report is missed") {
-            SupervisionReport::Down { reason, restart_in, .. } => down.push((reason, restart_in)),
-            SupervisionReport::Serving { .. } => break,
-        }
+    while let SupervisionReport::Down { reason, restart_in, .. } =
+        reports.recv().await.expect("no report is missed")
+    {
+        down.push((reason, restart_in));
     }
     let after_ms = |ms| Some(Duration::from_millis(ms));
     assert_eq!(down, [("signal 9".to_owned(), after_ms(1))]);

@@ -105,13 +105,14 @@ async fn a_writer_waits_for_another_process_without_holding_up_its_own() {
     let (one, other) = (database(&folder, "one").await, database(&folder, "one").await);
     let mut first = one.write().await.expect("the turn");
     say(&mut first, 1).await;
-    let second = tokio::spawn(async move {
+    let mut second = tokio::task::JoinSet::new();
+    second.spawn(async move {
         let mut tx = other.write().await.expect("when the first is done");
         say(&mut tx, 2).await;
         tx.commit().await.expect("commits");
     });
     assert_eq!(numbers(&one, "SELECT COUNT(*) FROM written").await, [0], "readers are not in its way");
     first.commit().await.expect("commits");
-    second.await.expect("no panic");
+    second.join_next().await.expect("one").expect("no panic");
     assert_eq!(numbers(&one, "SELECT number FROM written").await, [1, 2]);
 }
