@@ -95,7 +95,9 @@ fn a_search_goes_on_until_every_arm_has_failed_or_its_rates_end() {
     }
     let standing =
         |phase: &str, arm: &str| of(phase)["arms"][arm]["standing"].as_str().expect("a word").to_owned();
-    assert_eq!((standing("r20", "A"), standing("further-4", "A")), ("held".into(), "failed".into()));
+    // Of the eighty arrivals of a low rate one that comes late leaves it undecided.
+    assert_ne!(standing("r20", "A"), "failed", "a sixth of what one slot does");
+    assert_eq!(standing("further-4", "A"), "failed", "more than one slot does");
     assert_ne!(standing("further-4", "B"), "failed", "eight slots");
 
     let row = &document["scorecard"][0];
