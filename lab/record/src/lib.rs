@@ -1,6 +1,6 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
-//! - [`line`]: a line: header, phase, window, edge, proc, event. [`machine`]: what it ran on. [`resources`]: what an arm is
+//! - [`line`]: a line: header, phase, window, edge, event. `proc`: a second of a process. [`machine`]: what it ran on. [`resources`]: what an arm is
 //!   given. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
 //!   check, cost, audit, end. [`score`]: a row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
@@ -23,6 +23,7 @@ pub mod machine;
 pub mod outcome;
 mod packed;
 pub mod packing;
+mod proc;
 pub mod reader;
 pub mod resources;
 pub mod schema;
@@ -39,6 +40,7 @@ pub use kind::Kind;
 pub use line::*;
 pub use machine::*;
 pub use outcome::*;
+pub use proc::Proc;
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;
 pub use score::*;

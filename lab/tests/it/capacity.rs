@@ -102,12 +102,10 @@ fn a_search_goes_on_until_every_arm_has_failed_or_its_rates_end() {
 
     let row = &document["scorecard"][0];
     assert_eq!(row["id"], "capacity");
-    let (low, high) = (0, 1);
-    let bound = |arm: &str, end: usize| row["arms"][arm]["interval"][end].as_f64();
-    assert!(bound("A", high).is_some_and(|rate| rate < 250.0), "the search found its upper end: {row}");
-    assert_eq!(bound("B", high), None, "{row}");
-    assert!(bound("B", low).is_some_and(|rate| rate > 100.0), "{row}");
-    assert!(row["notes"][0].as_str().is_some_and(|note| note.contains("more `further_rates`")), "{row}");
+    // Of the lower ends four seconds a rate decide little.
+    let high = |arm: &str| row["arms"][arm]["interval"][1].as_f64();
+    assert!(high("A").is_some_and(|rate| rate < 250.0), "the search found its upper end: {row}");
+    assert_eq!(high("B"), None, "none of its rates failed: {row}");
     let other = document["scorecard"].as_array().expect("rows").iter().find(|row| row["id"] == "latency_p99");
     assert_eq!(
         other.expect("a row")["window"],

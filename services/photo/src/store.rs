@@ -6,7 +6,7 @@ use component::Digest;
 use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoId};
 use profile_api::UserId;
-use storage::{Connection, Database, Migration, StorageError, Tx, query};
+use storage::{Connection, Database, Migration, StorageError, Tx, Value, query};
 
 /// Its tables. `likes` counts rows of `photo_likes` besides those a history
 /// came with. `photo_gone` keeps the ids of deleted accounts, 8 bytes each for
@@ -85,26 +85,35 @@ pub struct Likes {
 
 /// Adds a photo.
 pub async fn insert(conn: &mut Connection, photo: &Photo, files: &Files) -> Result<(), StorageError> {
-    let insert = query(
-        "INSERT",
-        PHOTOS,
-        "INSERT INTO photo_photos
-             (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
-    )
-    .bind(photo.id.sql())
-    .bind(photo.author.sql())
-    .bind(&photo.caption)
-    .bind(photo.tags.join(","))
-    .bind(i64::from(photo.width))
-    .bind(i64::from(photo.height))
-    .bind(photo.bytes.cast_signed())
-    .bind(photo.likes.cast_signed())
-    .bind(photo.posted_us)
-    .bind(&files.original)
-    .bind(&files.thumbnail)
-    .bind(&files.media_type);
-    insert.execute(conn).await.map(drop)
+    let row = values(photo, &files.original, &files.thumbnail, &files.media_type);
+    query("INSERT", PHOTOS, INSERT).execute_each(conn, [row]).await.map(drop)
+}
+
+const INSERT: &str = "INSERT INTO photo_photos
+     (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)";
+
+/// The values of [`INSERT`].
+fn values<'p>(
+    photo: &'p Photo,
+    original: &'p str,
+    thumbnail: &'p str,
+    media_type: &'p str,
+) -> [Value<'p>; 12] {
+    [
+        photo.id.sql().into(),
+        photo.author.sql().into(),
+        (&photo.caption).into(),
+        photo.tags.join(",").into(),
+        i64::from(photo.width).into(),
+        i64::from(photo.height).into(),
+        photo.bytes.cast_signed().into(),
+        photo.likes.cast_signed().into(),
+        photo.posted_us.into(),
+        original.into(),
+        thumbnail.into(),
+        media_type.into(),
+    ]
 }
 
 /// A photo and its version.
@@ -248,31 +257,9 @@ pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>,
 pub async fn load(tx: &mut Tx, history: &History) -> Result<(), StorageError> {
     let mut photos: Vec<&PastPhoto> = history.photos.iter().collect();
     photos.sort_unstable_by_key(|past| past.photo.id);
-    let insert = query(
-        "INSERT",
-        PHOTOS,
-        "INSERT INTO photo_photos
-             (id, author, caption, tags, width, height, bytes, likes, posted_us, version, original, thumbnail, media_type)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
-    );
-    let rows = photos.iter().map(|past| {
-        let photo = &past.photo;
-        [
-            photo.id.sql().into(),
-            photo.author.sql().into(),
-            (&photo.caption).into(),
-            photo.tags.join(",").into(),
-            i64::from(photo.width).into(),
-            i64::from(photo.height).into(),
-            photo.bytes.cast_signed().into(),
-            photo.likes.cast_signed().into(),
-            photo.posted_us.into(),
-            (&past.original).into(),
-            (&past.thumbnail).into(),
-            (&past.media_type).into(),
-        ]
-    });
-    insert.execute_each(tx.conn(), rows).await.map(drop)
+    let rows =
+        photos.iter().map(|past| values(&past.photo, &past.original, &past.thumbnail, &past.media_type));
+    query("INSERT", PHOTOS, INSERT).execute_each(tx.conn(), rows).await.map(drop)
 }
 
 /// What is kept, as one number. Left out are the time of posting, and the
