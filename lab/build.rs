@@ -13,7 +13,9 @@ fn git(arguments: &[&str]) -> Option<String> {
 
 /// `SHIPPED`: name and text of every shipped scenario, by name.
 fn catalogue() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    // As it is now: a checkout may have been moved since this program was built.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("Cargo sets it");
+    let folder = Path::new(&here).join("../scenarios");
     let entries = std::fs::read_dir(&folder).expect("the folder of scenarios").flatten();
     let mut files: Vec<_> = entries
         .map(|entry| entry.path())
