@@ -10,9 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::StorageError;
 use crate::engine::Connection;
 
-/// Wait for a connection before giving up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Opens one of them.
 type Open = dyn Fn(&Path) -> Result<Connection, StorageError> + Send + Sync;
 
@@ -23,6 +20,8 @@ pub(crate) struct Connections {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     most: u32,
+    /// Wait for one of them before giving up; `None` where each gets its turn.
+    patience: Option<Duration>,
 }
 
 impl Connections {
@@ -30,6 +29,7 @@ impl Connections {
     pub fn new(
         path: &Path,
         most: u32,
+        patience: Option<Duration>,
         open: impl Fn(&Path) -> Result<Connection, StorageError> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -38,6 +38,7 @@ impl Connections {
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(most as usize)),
             most,
+            patience,
         })
     }
 
@@ -50,10 +51,10 @@ impl Connections {
     ///
     /// # Errors
     /// When none gets free in time, or all were closed.
-    pub async fn lend(self: &Arc<Self>, is_patient: bool) -> Result<Lent, StorageError> {
+    pub async fn lend(self: &Arc<Self>) -> Result<Lent, StorageError> {
         let permit = match self.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => self.wait(is_patient).await?,
+            Err(_) => self.wait().await?,
         };
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
@@ -66,10 +67,12 @@ impl Connections {
         Ok(Lent { connection: Some(connection), all: self.clone(), _permit: permit })
     }
 
-    async fn wait(&self, is_patient: bool) -> Result<OwnedSemaphorePermit, StorageError> {
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, StorageError> {
         let turn = self.permits.clone().acquire_owned();
-        let turn =
-            if is_patient { Ok(turn.await) } else { tokio::time::timeout(ACQUIRE_TIMEOUT, turn).await };
+        let turn = match self.patience {
+            None => Ok(turn.await),
+            Some(patience) => tokio::time::timeout(patience, turn).await,
+        };
         let closed = |_| StorageError::Other("the database is closed".into());
         turn.map_err(|_| StorageError::Busy("no connection got free".into()))?.map_err(closed)
     }

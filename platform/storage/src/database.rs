@@ -67,6 +67,9 @@ impl Options {
     }
 }
 
+/// Wait for a reading connection before giving up.
+const READER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A database. Cheap to clone; all clones share its writer.
 #[derive(Clone)]
 pub struct Database {
@@ -96,8 +99,13 @@ impl Database {
         let synchronous = options.synchronous.name();
         let mut database = Self {
             inner: Arc::new(Inner {
-                writer: Connections::new(path, 1, move |path| Connection::writer(path, synchronous)),
-                readers: Connections::new(path, options.readers.max(1), Connection::reader),
+                writer: Connections::new(path, 1, None, move |path| Connection::writer(path, synchronous)),
+                readers: Connections::new(
+                    path,
+                    options.readers.max(1),
+                    Some(READER_TIMEOUT),
+                    Connection::reader,
+                ),
                 committed: Arc::new(Notify::new()),
                 epoch: String::new(),
                 path: path.to_owned(),
@@ -141,7 +149,7 @@ impl Database {
         let began = clock::now();
         let inner = &self.inner;
         inner.faults.check_operation(true).await?;
-        let waiting = async { Tx::begin(inner.writer.lend(true).await?, inner.committed.clone()).await };
+        let waiting = async { Tx::begin(inner.writer.lend().await?, inner.committed.clone()).await };
         let span = telemetry::wait_span(telemetry::Wait::Tx);
         let tx = cost::part(Part::Queueing, waiting.instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "tx", clock::now().saturating_duration_since(began));
@@ -156,7 +164,7 @@ impl Database {
         let began = clock::now();
         self.inner.faults.check_operation(false).await?;
         let span = telemetry::wait_span(telemetry::Wait::Pool);
-        let read = cost::part(Part::Queueing, self.inner.readers.lend(false).instrument(span)).await?;
+        let read = cost::part(Part::Queueing, self.inner.readers.lend().instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "readers", clock::now().saturating_duration_since(began));
         Ok(ReadConnection(read))
     }
@@ -227,7 +235,7 @@ impl Database {
     /// While a reader is open.
     pub async fn checkpoint_and_close(self) -> Result<(), StorageError> {
         self.inner.readers.close().await;
-        let mut writer = self.inner.writer.lend(true).await?;
+        let mut writer = self.inner.writer.lend().await?;
         writer.off_thread(|connection| connection.batch("PRAGMA wal_checkpoint(TRUNCATE)")).await?;
         drop(writer);
         self.inner.writer.close().await;

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use model::retention::{DETAIL_SECONDS, STEP_SECONDS, THINNED_SECONDS};
 use model::{Run, SECOND, TimeRange, Window};
 use record::{
-    Class, Edge, Entry, Event, EventKind, Header, Host, Latencies, Line, PartSum, Phase, PhasePlan, Proc,
-    TraceSecond,
+    Class, Edge, Entry, Event, EventKind, Header, Host, Latencies, Line, PartSum, Phase, Proc, TraceSecond,
 };
 
 use crate::allocator::held_bytes;
+use crate::retention::phase;
 
 /// An hour.
 const LENGTH_S: u32 = 3_600;
@@ -19,14 +19,8 @@ const JOURNEYS: [&str; 6] = ["follow", "home-feed", "like", "next-page", "search
 const MIB: i64 = 1 << 20;
 
 fn header() -> Header {
-    let plan = |name: &str, from: u32, to: u32| PhasePlan {
-        name: name.into(),
-        start_ns: u64::from(from) * SECOND,
-        length_ns: u64::from(to - from) * SECOND,
-        measure: true,
-    };
     Header {
-        phases: vec![plan("steady", 0, CRASH_S), plan("crash", CRASH_S, LENGTH_S)],
+        phases: vec![phase("steady", 0, CRASH_S), phase("crash", CRASH_S, LENGTH_S)],
         rounds: 1,
         ..Header::default()
     }

@@ -9,15 +9,23 @@ use record::{Edge, Entry, Header, Latencies, Line, Phase, PhasePlan, Proc};
 /// Two and a half hours: longer than anything is kept second by second.
 const LENGTH_S: u32 = 9_000;
 
-fn header() -> Header {
-    let plan = |name: &str, from: u32, to: u32| PhasePlan {
+/// A measured phase between two seconds.
+pub fn phase(name: &str, from: u32, to: u32) -> PhasePlan {
+    PhasePlan {
         name: name.into(),
         start_ns: u64::from(from) * SECOND,
         length_ns: u64::from(to - from) * SECOND,
         measure: true,
-    };
+    }
+}
+
+fn header() -> Header {
     Header {
-        phases: vec![plan("steady", 0, 4_000), plan("crash", 4_000, 4_100), plan("after", 4_100, LENGTH_S)],
+        phases: vec![
+            phase("steady", 0, 4_000),
+            phase("crash", 4_000, 4_100),
+            phase("after", 4_100, LENGTH_S),
+        ],
         rounds: 1,
         ..Header::default()
     }
