@@ -95,6 +95,7 @@ pub fn up(args: &cli::Up) -> ExitCode {
 fn print_summary(summary: &SuiteSummary) {
     let print = output::print_line;
     print(format_args!("public URL    {}", summary.public));
+    print(format_args!("API contract  {} (OpenAPI 3.1)", summary.contract));
     print(format_args!(
         "user          {} ({}), password: {}",
         summary.handle, summary.user, summary.password

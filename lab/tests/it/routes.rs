@@ -87,6 +87,11 @@ pub fn all_answer(guest: &Client, instances: &[SocketAddr]) {
     let path = "/v1/search?q=bob_of_up&in=people";
     wait_for(path, || ada.get(path).expect(200).to_string().contains(&bob_id).then_some(()));
 
+    // All of it is described where it is served.
+    let contract = guest.get("/v1/openapi.json").expect(200);
+    assert_eq!(contract["openapi"], "3.1.0");
+    assert!(contract["paths"]["/v1/photos/{id}/like"]["put"].is_object(), "{contract}");
+
     // What is refused, and how.
     let wrong = Client { token: Some("not.a.token".into()), ..guest.clone() };
     wrong.get("/v1/feed").refused(401, "token_invalid");

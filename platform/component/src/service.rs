@@ -3,12 +3,14 @@
 use axum::Router;
 use contract::{ComponentName, Refusal, Topic};
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use storage::{Database, Migration, StorageError, Tx};
 
 use crate::ServiceContext;
+use crate::operation::{Content, Operation, Parameter};
 
 /// A public route, as the gateway's table and the metrics know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// `GET`, `POST`, ...
     pub method: &'static str,
@@ -20,28 +22,80 @@ pub struct Route {
     pub deadline_ms: u64,
     /// Whether it takes a user's token: the door reads no body of a request without one.
     pub authenticated: bool,
+    /// What a client may send and what it gets.
+    pub operation: Operation,
 }
 
 impl Route {
     /// A route that reads no body and answers within 2 s or not at all.
     pub const fn read(method: &'static str, path: &'static str) -> Self {
-        Self { method, path, max_body: 0, deadline_ms: 2_000, authenticated: false }
+        Self {
+            method,
+            path,
+            max_body: 0,
+            deadline_ms: 2_000,
+            authenticated: false,
+            operation: Operation::EMPTY,
+        }
     }
 
     /// A route that reads a small JSON body.
     pub const fn write(method: &'static str, path: &'static str) -> Self {
-        Self { method, path, max_body: 64 * 1024, deadline_ms: 2_000, authenticated: false }
+        Self { max_body: 64 * 1024, ..Self::read(method, path) }
     }
 
     /// A route that takes a file.
     pub const fn upload(method: &'static str, path: &'static str, max_body: u64) -> Self {
-        Self { method, path, max_body, deadline_ms: 10_000, authenticated: false }
+        Self { max_body, deadline_ms: 10_000, ..Self::read(method, path) }
     }
 
     /// The same, for users with a token alone.
     #[must_use]
     pub const fn authenticated(self) -> Self {
         Self { authenticated: true, ..self }
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn about(self, summary: &'static str) -> Self {
+        Self { operation: Operation { summary, ..self.operation }, ..self }
+    }
+
+    /// The parts of its path.
+    #[must_use]
+    pub const fn at(self, path: &'static [Parameter]) -> Self {
+        Self { operation: Operation { path, ..self.operation }, ..self }
+    }
+
+    /// What its query may hold.
+    #[must_use]
+    pub const fn asks(self, query: &'static [Parameter]) -> Self {
+        Self { operation: Operation { query, ..self.operation }, ..self }
+    }
+
+    /// Takes a JSON document.
+    #[must_use]
+    pub const fn takes<T: JsonSchema>(self) -> Self {
+        Self { operation: self.operation.taking::<T>(), ..self }
+    }
+
+    /// Takes bytes of one of these media types.
+    #[must_use]
+    pub const fn takes_bytes(self, media_types: &'static [&'static str]) -> Self {
+        Self { operation: Operation { takes: Content::Bytes(media_types), ..self.operation }, ..self }
+    }
+
+    /// Answers with a JSON document and this status.
+    #[must_use]
+    pub const fn answers<T: JsonSchema>(self, status: u16) -> Self {
+        Self { operation: self.operation.answering::<T>(status), ..self }
+    }
+
+    /// Answers 200 with bytes of one of these media types.
+    #[must_use]
+    pub const fn answers_bytes(self, media_types: &'static [&'static str]) -> Self {
+        let operation = Operation { status: 200, answers: Content::Bytes(media_types), ..self.operation };
+        Self { operation, ..self }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The REST face: callers, pages, idempotency keys, and refusals as JSON.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -10,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::{CallContext, Principal, Refusal, RefusalKind};
-use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::Identity;
+use crate::{Identity, Parameter};
 
 /// A refusal on its way out: `{"error":{"code":"..","message":".."}}`.
 #[derive(Debug)]
@@ -36,22 +36,8 @@ impl From<storage::StorageError> for RefusalResponse {
 
 impl IntoResponse for RefusalResponse {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.kind.status()).expect("kinds have real statuses");
-        let body = serde_json::json!({ "error": { "code": self.0.code, "message": self.0.message } });
-        let mut response = (status, Json(body)).into_response();
-        if let Some(wait) = self.0.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(round_up_seconds(wait)));
-        }
-        if self.0.is_shed {
-            response.headers_mut().insert(transport::headers::SHED, HeaderValue::from_static("1"));
-        }
-        response
+        transport::refusal_response::encode(&self.0).map(Into::into)
     }
-}
-
-/// `Retry-After` counts whole seconds; rounding down would invite a herd.
-fn round_up_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// What a route answers.
@@ -176,6 +162,18 @@ pub const DEFAULT_PAGE_ITEMS: u32 = 20;
 /// Items on a page at most.
 pub const MAX_PAGE_ITEMS: u32 = 100;
 
+/// What the query of a list may hold.
+pub const PAGE: &[Parameter] = &[
+    Parameter::of::<String>("cursor", "`next` of the previous page, unchanged; the first page without one"),
+    Parameter::of::<Limit>("limit", "Items on the page"),
+];
+
+/// How many items a page may have.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only its schema is asked for")]
+struct Limit(#[schemars(range(min = 1, max = MAX_PAGE_ITEMS))] u32);
+
 /// A page request, its cursor not yet opened.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
@@ -223,7 +221,8 @@ impl PageRequest {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// Its items, in the list's order.
     pub items: Vec<T>,
@@ -274,11 +273,5 @@ mod tests {
         assert!(page(20).next.is_none());
         assert_eq!(page(21).items.len(), 20);
         assert_eq!(page(21).next, Some(encode_cursor(&19)));
-    }
-
-    #[test]
-    fn retry_after_rounds_up() {
-        assert_eq!(round_up_seconds(Duration::from_millis(1)), 1);
-        assert_eq!(round_up_seconds(Duration::from_secs(2)), 2);
     }
 }

@@ -1,10 +1,12 @@
 //! Identifiers that cannot be mixed up.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hash::{fnv1a64, fnv1a64_with, mix};
@@ -146,11 +148,26 @@ impl<Kind> Serialize for Id<Kind> {
 impl<'de, Kind> Deserialize<'de> for Id<Kind> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+            let text = Cow::<'de, str>::deserialize(deserializer)?;
             text.parse().map_err(de::Error::custom)
         } else {
             u64::deserialize(deserializer).map(Self::new)
         }
+    }
+}
+
+impl<Kind> JsonSchema for Id<Kind> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // 63 bits: of the first character's five, two are 0.
+        json_schema!({ "type": "string", "pattern": "^[0-7][0-9a-hjkmnp-tv-z]{12}$" })
     }
 }
 

@@ -7,20 +7,26 @@ use bytes::Bytes;
 use contract::{Refusal, RefusalKind};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Body, headers};
 
-#[derive(Serialize, Deserialize)]
-struct ErrorDocument<'a> {
+/// Why a request was refused.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
+pub struct ErrorDocument<'a> {
     #[serde(borrow)]
     error: Error<'a>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 struct Error<'a> {
+    /// Stable, for programs: `photo_too_large`.
     #[serde(borrow)]
     code: Cow<'a, str>,
+    /// What to do instead, for people.
     #[serde(borrow)]
     message: Cow<'a, str>,
 }

@@ -8,16 +8,29 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use component::Route;
 use component::web::{self, AuthenticatedCaller, Caller, Page, PageRequest, PathParam, RestResult};
+use component::{Parameter, Route};
 use contract::Answer;
 use feed_api::{FeedItem, FeedPage, HomeFeed, PhotosOf};
+use profile_api::UserId;
 
 use crate::Feed;
 
 /// What it answers, as the gateway knows it.
-pub const ROUTES: &[Route] =
-    &[Route::read("GET", "/v1/feed").authenticated(), Route::read("GET", "/v1/users/{id}/photos")];
+pub const ROUTES: &[Route] = &[
+    Route::read("GET", "/v1/feed")
+        .authenticated()
+        .about("What those one follows have posted, newest first")
+        .asks(web::PAGE)
+        .answers::<Page<FeedItem>>(200),
+    Route::read("GET", "/v1/users/{id}/photos")
+        .about("What a user has posted, newest first")
+        .at(&[USER])
+        .asks(web::PAGE)
+        .answers::<Page<FeedItem>>(200),
+];
+
+const USER: Parameter = Parameter::of::<UserId>("id", "Whose");
 
 /// The routes over the component.
 pub fn router(feed: Arc<Feed>) -> Router {

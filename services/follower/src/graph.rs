@@ -8,6 +8,7 @@ use component::{IdempotentWrite, ServiceContext};
 use contract::{Answer, CallContext, Event, Pending, Refusal, RefusalKind};
 use follower_api::{Counts, CountsOf, Followed, Followers, FollowersOf, PopularFollowedBy, Unfollowed};
 use profile_api::{Profile, ProfilesByIds, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::{Bus, Database, Effect};
 
@@ -22,7 +23,7 @@ pub struct Graph {
 }
 
 /// What a follow or an unfollow comes to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Following {
     /// Whom.
     pub user: UserId,
@@ -33,7 +34,7 @@ pub struct Following {
 }
 
 /// A user in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// Who.
     pub id: UserId,
@@ -44,7 +45,7 @@ pub struct Person {
 }
 
 /// A page of followers or of those followed, with the counts at that user.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct People {
     /// By ascending id.
     #[serde(flatten)]

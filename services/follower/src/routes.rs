@@ -9,19 +9,38 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::{get, put};
 use axum::{Json, Router};
-use component::Route;
 use component::web::{self, AuthenticatedWriter, Caller, PageRequest, PathParam, RestResult};
+use component::{Parameter, Route};
+use profile_api::UserId;
 
 use crate::graph::{Following, Graph, People};
 use crate::store::Direction;
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::read("PUT", "/v1/users/{id}/follow").authenticated(),
-    Route::read("DELETE", "/v1/users/{id}/follow").authenticated(),
-    Route::read("GET", "/v1/users/{id}/followers"),
-    Route::read("GET", "/v1/users/{id}/following"),
+    Route::read("PUT", "/v1/users/{id}/follow")
+        .authenticated()
+        .about("Follow a user")
+        .at(&[USER])
+        .answers::<Following>(200),
+    Route::read("DELETE", "/v1/users/{id}/follow")
+        .authenticated()
+        .about("Stop following a user")
+        .at(&[USER])
+        .answers::<Following>(200),
+    Route::read("GET", "/v1/users/{id}/followers")
+        .about("Who follows a user")
+        .at(&[USER])
+        .asks(web::PAGE)
+        .answers::<People>(200),
+    Route::read("GET", "/v1/users/{id}/following")
+        .about("Whom a user follows")
+        .at(&[USER])
+        .asks(web::PAGE)
+        .answers::<People>(200),
 ];
+
+const USER: Parameter = Parameter::of::<UserId>("id", "Which user");
 
 /// The routes over the component.
 pub fn router(graph: Arc<Graph>) -> Router {

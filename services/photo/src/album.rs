@@ -6,6 +6,7 @@ use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use profile_api::UserId;
 use runtime::{clock, random};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::{BlobReader, Blobs, Bus, Database, Effect, Tx};
 
@@ -37,7 +38,7 @@ pub struct Upload {
 }
 
 /// A photo as one asker sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct View {
     /// Public metadata.
     #[serde(flatten)]
@@ -50,7 +51,7 @@ pub struct View {
 }
 
 /// A like that was given or taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Liking {
     /// How many like it now.
     pub likes: u64,

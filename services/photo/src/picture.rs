@@ -33,6 +33,10 @@ pub enum Format {
     WebP,
 }
 
+/// Their media types.
+pub const MEDIA_TYPES: &[&str] =
+    &[Format::Jpeg.media_type(), Format::Png.media_type(), Format::WebP.media_type()];
+
 impl Format {
     const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
 

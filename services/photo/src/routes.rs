@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use bytes::{Bytes, BytesMut};
-use component::Route;
 use component::web::{self, AuthenticatedWriter, Caller, PathParam, RefusalResponse, RestResult};
+use component::{Parameter, Route};
 use contract::{CallContext, Refusal, RefusalKind};
 use futures_util::stream;
 use http::header::{
@@ -33,7 +33,7 @@ use transport::SizedBody;
 use crate::Album;
 use crate::album::{Liking, Upload, View};
 use crate::decode_pool::UploadPermit;
-use crate::picture::Format;
+use crate::picture::{Format, MEDIA_TYPES};
 
 /// Largest original, bytes: more than any camera's JPEG.
 const MAX_BYTES: u64 = 16 << 20;
@@ -42,14 +42,39 @@ const LINGER_BYTES: u64 = 64 << 20;
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::upload("POST", "/v1/photos", MAX_BYTES).authenticated(),
-    Route::read("GET", "/v1/photos/{id}"),
-    Route::read("DELETE", "/v1/photos/{id}").authenticated(),
-    Route::read("GET", "/v1/photos/{id}/thumbnail"),
-    Route::read("GET", "/v1/photos/{id}/original"),
-    Route::read("PUT", "/v1/photos/{id}/like").authenticated(),
-    Route::read("DELETE", "/v1/photos/{id}/like").authenticated(),
+    Route::upload("POST", "/v1/photos", MAX_BYTES)
+        .authenticated()
+        .about("Post a photo")
+        .asks(ABOUT)
+        .takes_bytes(MEDIA_TYPES)
+        .answers::<Photo>(201),
+    Route::read("GET", "/v1/photos/{id}").about("A photo's metadata").at(&[PHOTO]).answers::<View>(200),
+    Route::read("DELETE", "/v1/photos/{id}").authenticated().about("Delete one's own photo").at(&[PHOTO]),
+    Route::read("GET", "/v1/photos/{id}/thumbnail")
+        .about("A photo's thumbnail")
+        .at(&[PHOTO])
+        .answers_bytes(&["image/jpeg"]),
+    Route::read("GET", "/v1/photos/{id}/original")
+        .about("A photo as it was posted")
+        .at(&[PHOTO])
+        .answers_bytes(MEDIA_TYPES),
+    Route::read("PUT", "/v1/photos/{id}/like")
+        .authenticated()
+        .about("Like a photo")
+        .at(&[PHOTO])
+        .answers::<Liking>(200),
+    Route::read("DELETE", "/v1/photos/{id}/like")
+        .authenticated()
+        .about("Take a like back")
+        .at(&[PHOTO])
+        .answers::<Liking>(200),
 ];
+
+const ABOUT: &[Parameter] = &[
+    Parameter::of::<String>("caption", "At most 500 characters"),
+    Parameter::of::<String>("tags", "At most 10 words, separated by commas"),
+];
+const PHOTO: Parameter = Parameter::of::<PhotoId>("id", "Which photo");
 
 /// The routes over the component.
 pub fn router(album: Arc<Album>) -> Router {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use component::{IdempotentWrite, Identity, ServiceContext};
 use contract::{Answer, CallContext, Pending, Refusal, RefusalKind};
 use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::{Bus, Database};
 
@@ -22,22 +23,26 @@ pub struct Accounts {
 }
 
 /// An account to open.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// Unique for ever.
+    #[schemars(regex(pattern = rules::HANDLE_PATTERN))]
     pub handle: String,
-    /// Display name.
+    /// Display name, on one line, without space around it.
+    #[schemars(length(min = 1, max = rules::NAME_MAX))]
     pub name: String,
     /// Kept as an argon2id hash alone.
+    #[schemars(length(min = rules::PASSWORD_MIN, max = rules::PASSWORD_MAX))]
     pub password: String,
     /// Empty unless given.
     #[serde(default)]
+    #[schemars(length(max = rules::BIO_MAX))]
     pub bio: String,
 }
 
 /// Who wants a token, and the proof.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Whose.
@@ -47,7 +52,7 @@ pub struct Credentials {
 }
 
 /// What changes in an account; what is not given stays.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
     /// New display name.
@@ -57,7 +62,7 @@ pub struct Edit {
 }
 
 /// A token and whom it speaks for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// For `Authorization: Bearer`.
     pub token: String,

@@ -8,22 +8,32 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
-use component::Route;
 use component::web::{self, AuthenticatedWriter, Caller, JsonBody, PathParam, RestResult};
+use component::{Parameter, Route};
 use http::{HeaderMap, StatusCode};
-use profile_api::Profile;
+use profile_api::{Profile, UserId};
 
 use crate::accounts::{Accounts, Credentials, Edit, NewAccount, Session};
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::write("POST", "/v1/users"),
-    Route::write("POST", "/v1/sessions"),
-    Route::read("GET", "/v1/users/{id}"),
-    Route::read("GET", "/v1/users/by-handle/{handle}"),
-    Route::write("PATCH", "/v1/users/me").authenticated(),
-    Route::read("DELETE", "/v1/users/me").authenticated(),
+    Route::write("POST", "/v1/users").about("Open an account").takes::<NewAccount>().answers::<Session>(201),
+    Route::write("POST", "/v1/sessions").about("Log in").takes::<Credentials>().answers::<Session>(200),
+    Route::read("GET", "/v1/users/{id}").about("A profile").at(&[USER]).answers::<Profile>(200),
+    Route::read("GET", "/v1/users/by-handle/{handle}")
+        .about("The profile of a handle")
+        .at(&[HANDLE])
+        .answers::<Profile>(200),
+    Route::write("PATCH", "/v1/users/me")
+        .authenticated()
+        .about("Change one's own profile")
+        .takes::<Edit>()
+        .answers::<Profile>(200),
+    Route::read("DELETE", "/v1/users/me").authenticated().about("Delete one's own account"),
 ];
+
+const HANDLE: Parameter = Parameter::of::<String>("handle", "Whose");
+const USER: Parameter = Parameter::of::<UserId>("id", "Whose");
 
 /// The routes over the component.
 pub fn router(accounts: Arc<Accounts>) -> Router {

@@ -4,12 +4,14 @@ use contract::{Refusal, RefusalKind};
 
 /// Length of a handle, bytes.
 const HANDLE: std::ops::RangeInclusive<usize> = 3..=30;
+/// The same as a pattern, with its characters.
+pub(crate) const HANDLE_PATTERN: &str = "^[a-z0-9_]{3,30}$";
 /// Longest name, characters.
-const NAME_MAX: usize = 80;
+pub(crate) const NAME_MAX: usize = 80;
 /// Longest bio, characters.
-const BIO_MAX: usize = 500;
+pub(crate) const BIO_MAX: usize = 500;
 /// Shortest password, characters (NIST SP 800-63B, section 5.1.1).
-const PASSWORD_MIN: usize = 8;
+pub(crate) const PASSWORD_MIN: usize = 8;
 /// Longest password, bytes: a passphrase with room to spare.
 pub const PASSWORD_MAX: usize = 256;
 

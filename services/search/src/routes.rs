@@ -8,20 +8,31 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query, State};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use component::Route;
-use component::web::{Caller, Page, PageRequest, RefusalResponse, RestResult, encode_cursor};
+use component::web::{self, Caller, Page, PageRequest, RefusalResponse, RestResult, encode_cursor};
+use component::{Parameter, Route};
 use contract::Refusal;
 use http::request::Parts;
+use schemars::JsonSchema;
+use search_api::{PersonHit, PhotoHit};
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::PageRange;
 use crate::finder::{Finder, OFFSET_MAX};
 
 /// What it answers, as the gateway knows it.
-pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")];
+pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")
+    .about("Photos by words of their captions and tags, or people by name and handle; best match first")
+    .asks(QUERY)
+    .answers::<Found>(200)];
+
+const QUERY: &[Parameter] = &[
+    Parameter::of::<String>("q", "Words, separated by spaces").required(),
+    Parameter::of::<Among>("in", "Among what to look; photos unless given"),
+    web::PAGE[0],
+    web::PAGE[1],
+];
 
 /// The routes over the component.
 pub fn router(finder: Arc<Finder>) -> Router {
@@ -29,10 +40,19 @@ pub fn router(finder: Arc<Finder>) -> Router {
 }
 
 /// Among what to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
 enum Among {
     Photos,
     People,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Found {
+    Photos(Page<PhotoHit>),
+    People(Page<PersonHit>),
 }
 
 struct Question {
@@ -67,7 +87,7 @@ async fn search(
     _: Caller,
     question: Question,
     paging: PageRequest,
-) -> RestResult<Response> {
+) -> RestResult<Json<Found>> {
     let offset = paging.after::<u32>()?.unwrap_or(0);
     if offset > OFFSET_MAX {
         return Err(
@@ -75,16 +95,20 @@ async fn search(
         );
     }
     let range = PageRange { offset, limit: paging.limit + 1 };
-    Ok(match question.among {
-        Among::Photos => page(finder.photos(&question.words, range).await?, offset, paging.limit),
-        Among::People => page(finder.people(&question.words, range).await?, offset, paging.limit),
-    })
+    Ok(Json(match question.among {
+        Among::Photos => {
+            Found::Photos(page(finder.photos(&question.words, range).await?, offset, paging.limit))
+        }
+        Among::People => {
+            Found::People(page(finder.people(&question.words, range).await?, offset, paging.limit))
+        }
+    }))
 }
 
-fn page<T: Serialize>(mut items: Vec<T>, offset: u32, limit: u32) -> Response {
+fn page<T>(mut items: Vec<T>, offset: u32, limit: u32) -> Page<T> {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let next =
         Some(offset + limit).filter(|next| more && *next <= OFFSET_MAX).map(|next| encode_cursor(&next));
-    Json(Page { items, next }).into_response()
+    Page { items, next }
 }

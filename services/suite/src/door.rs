@@ -1,15 +1,20 @@
-//! The public door of a node: the gateway, with the routes of the whole application.
+//! The public door of a node: the gateway, with the routes of the whole application and their contract.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use component::openapi;
 use contract::ComponentName;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway::{Gateway, RouteTable, Upstream};
 use node::{GatewayContext, GatewayFactory, PublicGateway};
 use runtime::Tasks;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use transport::serve::{self, Server};
 
@@ -26,7 +31,21 @@ pub fn route_table() -> RouteTable {
             entry
         })
     });
-    RouteTable { routes: routes.collect() }
+    let mut contract = gateway::Route::new("GET", openapi::PATH, ComponentName::GATEWAY);
+    contract.max_body = 0;
+    RouteTable { routes: routes.chain([contract]).collect() }
+}
+
+/// The contract of all routes, as an OpenAPI document.
+pub fn contract() -> Value {
+    openapi::document(CATALOGUE.iter().map(|service| (service.name.as_str(), service.routes)))
+}
+
+/// Serves the contract.
+fn contract_router() -> Router {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| contract().to_string().into());
+    let answer = || async { ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()) };
+    Router::new().route(openapi::PATH, get(answer))
 }
 
 /// Leads to every service of the catalogue: those here are called, the others forwarded to.
@@ -47,7 +66,9 @@ impl GatewayFactory for FrontDoor {
         });
         let (hosts, rest, clusters) = (site.hosts, site.rest, site.clusters);
         let find = move |component: ComponentName| {
-            Some(if hosts.contains(&component) {
+            Some(if component == ComponentName::GATEWAY {
+                Upstream::Local(contract_router())
+            } else if hosts.contains(&component) {
                 Upstream::Local(rest.clone())
             } else {
                 Upstream::Cluster(clusters.get(component))

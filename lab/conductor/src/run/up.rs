@@ -61,6 +61,8 @@ pub struct UpOptions {
 pub struct SuiteSummary {
     /// Public address of the gateway.
     pub public: String,
+    /// Where the routes' OpenAPI document is.
+    pub contract: String,
     /// Instances, what they hold, and their internal addresses.
     pub instances: Vec<(String, Vec<String>, String)>,
     /// A seeded user's handle.
@@ -180,6 +182,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     });
     (view.ready)(&SuiteSummary {
         public: format!("http://{}", arm.public),
+        contract: format!("http://{}{}", arm.public, component::openapi::PATH),
         instances: instances.collect(),
         handle: user.handle.clone(),
         user: principal.to_string(),

@@ -3,6 +3,7 @@
 use contract::{Call, Repeat};
 use photo_api::{Photo, PhotoId};
 use profile_api::UserId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a page of a feed begins: after this entry.
@@ -15,7 +16,7 @@ pub struct Position {
 }
 
 /// A photo in a feed, with its author's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedItem {
     /// The photo's metadata.
     pub photo: Photo,

@@ -4,6 +4,7 @@
 
 use contract::{Call, Event, Id, Repeat};
 use profile_api::UserId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Marks ids of photos.
@@ -13,7 +14,7 @@ pub enum PhotoKind {}
 pub type PhotoId = Id<PhotoKind>;
 
 /// Public metadata of a photo.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Photo {
     /// Which.
     pub id: PhotoId,

@@ -3,13 +3,14 @@
 //! Start with [`ProfilesByIds`], the call that adds names to photos.
 
 use contract::{Call, Event, Principal, Repeat};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user. The same as the principal of a token.
 pub type UserId = Principal;
 
 /// Public data of an account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// Who.
     pub id: UserId,

@@ -3,6 +3,7 @@
 use contract::{Call, Repeat};
 use photo_api::PhotoId;
 use profile_api::UserId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Photos whose caption or tags hold every term, best match first.
@@ -17,7 +18,7 @@ pub struct FindPhotos {
 }
 
 /// A photo found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhotoHit {
     /// Which.
     pub id: PhotoId,
@@ -46,7 +47,7 @@ pub struct FindPeople {
 }
 
 /// A person found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PersonHit {
     /// Who.
     pub id: UserId,

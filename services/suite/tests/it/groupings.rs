@@ -1,13 +1,12 @@
 //! One story in every grouping of the databases: the same state in the end, also where a follow comes between what a
 //! subscriber asks and its turn to write.
 
-use std::io::Cursor;
-
 use contract::Placement;
 use serde_json::{Value, json};
 use testkit::{eventually, get, post, put};
 
 use crate::application::Application;
+use crate::people::{Account, picture, sign_up};
 
 /// The topologies by name, with how many databases each has.
 fn topologies() -> [(&'static str, Value, usize); 4] {
@@ -21,29 +20,9 @@ fn topologies() -> [(&'static str, Value, usize); 4] {
     ]
 }
 
-struct Account {
-    id: String,
-    token: String,
-}
-
-async fn sign_up(application: &Application, handle: &str) -> Account {
-    let new = json!({ "handle": handle, "name": handle, "password": "correct horse battery" });
-    let session = post("/v1/users").key(handle).json(new).send_to(&application.rest).await.expect(201);
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    Account { id: text(&session["user"]["id"]), token: text(&session["token"]) }
-}
-
 async fn follow(rest: &axum::Router, who: &Account, whom: &str) {
     let key = format!("{}-{whom}", who.id);
     put(format!("/v1/users/{whom}/follow")).token(&who.token).key(key).send_to(rest).await.expect(200);
-}
-
-fn picture() -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    image::DynamicImage::ImageRgb8(image::RgbImage::new(8, 8))
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .expect("encodes");
-    bytes.into_inner()
 }
 
 async fn home(application: &Application, reader: &Account) -> Vec<String> {

@@ -3,3 +3,5 @@
 mod application;
 mod door;
 mod groupings;
+mod openapi;
+mod people;
