@@ -5,6 +5,7 @@
 //! - [`scope`]: which component the code that runs now belongs to.
 //! - [`tasks`]: every task has an owner and a declared shutdown policy.
 //! - [`timer`]: waits that end when they should, also those of microseconds.
+//! - [`time_slice`]: a thread that is due runs soon, also on a busy machine.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
 //!
@@ -17,6 +18,7 @@ pub mod limits;
 pub mod random;
 pub mod scope;
 pub mod tasks;
+pub mod time_slice;
 pub mod timer;
 
 pub use tasks::{ShutdownPolicy, Tasks, blocking};
