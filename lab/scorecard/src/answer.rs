@@ -1,13 +1,14 @@
 //! The answer first: what the split costs here and what it buys, each with its interval and finding; what this run did not
 //! decide; how to decide it. As lines that can be pasted into a decision record ([`answer`]), or [`in_short`].
 //!
-//! - `items`: a row in a few words. `lines`: items as lines, in full or as many as there is room for. `network`: for which
-//!   network it holds. `rounds`: how to decide what is open.
+//! - `items`: a row in a few words. `lines`: items as lines, in full or as many as there is room for. `trifle`: differences that
+//!   are not worth a word. `network`: for which network it holds. `rounds`: how to decide what is open.
 
 mod items;
 mod lines;
 mod network;
 mod rounds;
+mod trifle;
 
 use model::Run;
 use model::sweep::SweepRow;
@@ -92,7 +93,10 @@ fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
     let others: Vec<&Arm> = if run.is_sweep() { most_split(run).into_iter().collect() } else { run.others() };
     let of = |other: &Arm| -> Vec<Item> {
         let pair = Pair { base, other };
-        ROWS.iter().flat_map(|id| items::of(run, scores, pair, id)).collect()
+        let of_row = |(rank, id): (usize, &&str)| {
+            items::of(run, scores, pair, id).into_iter().map(move |item| Item { rank, ..item })
+        };
+        ROWS.iter().enumerate().flat_map(of_row).collect()
     };
     let mut lines: Vec<Line> = front(run).into_iter().collect();
     let mut open = Section::new("not decided by this run", "undecided", Vec::new());

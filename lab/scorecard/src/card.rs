@@ -9,7 +9,7 @@ pub(crate) mod steadiness;
 use std::collections::BTreeMap;
 
 use model::{Run, Window};
-use record::{Note, Score, StepPlan};
+use record::{Note, PhasePlan, Score, StepPlan};
 
 use crate::breakdowns::{self, BREAKDOWNS};
 use crate::draft::{Card, Draft};
@@ -38,15 +38,16 @@ pub fn scorecard_with(run: &Run, engine: &Engine) -> Vec<Score> {
                 drafts.push(card.draft(measure, row, &card.steady, None))
             }
             RowWindow::Whole => drafts.push(card.draft(measure, row, &Window::Whole, None)),
-            RowWindow::EachStep => {}
+            RowWindow::EachStep | RowWindow::StepsAndOverloads => {}
         }
     }
     drafts.extend(BREAKDOWNS.iter().flat_map(|breakdown| (breakdown.drafts)(&card)));
     drafts.extend(card.fault_phases());
+    drafts.extend(card.overloads());
     for step in &run.header.steps {
         let Some(phase) = phase_of(&run.header, step) else { continue };
         let window = Window::Phase(phase.name.clone());
-        let of_steps = rows().filter(|(_, row)| row.window == RowWindow::EachStep);
+        let of_steps = rows().filter(|(_, row)| row.window.is_of_steps());
         drafts.extend(of_steps.map(|(measure, row)| card.draft(measure, row, &window, Some(step))));
     }
     drafts.retain(Draft::has_data);
@@ -99,6 +100,33 @@ impl Card<'_> {
             }
         }
         drafts
+    }
+
+    /// Rows of every other measured phase that is overloaded on purpose: what happens there is one event.
+    fn overloads(&self) -> Vec<Draft> {
+        let phases = self.run.header.phases.iter();
+        let phases = phases.filter(|phase| phase.measure && self.run.is_overloaded(phase));
+        let of_phase = |phase: &PhasePlan| {
+            let window = Window::Phase(phase.name.clone());
+            let is_other = window != self.steady;
+            let rows = rows().filter(move |(_, row)| is_other && row.window == RowWindow::StepsAndOverloads);
+            let drafts = rows.map(|(measure, row)| {
+                let draft = self.draft(measure, row, &window, None);
+                Draft {
+                    id: format!("{}_{}", row.id, phase.name),
+                    text: row.text.replace("{step}", &phase.name),
+                    steady_in: None,
+                    statistics: draft
+                        .statistics
+                        .into_iter()
+                        .map(|(arm, statistic)| (arm, statistic.as_event(&draft.frame)))
+                        .collect(),
+                    ..draft
+                }
+            });
+            drafts.collect::<Vec<_>>()
+        };
+        phases.flat_map(of_phase).collect()
     }
 
     fn draft(&self, measure: &Measure, row: &Row, window: &Window, step: Option<&StepPlan>) -> Draft {

@@ -119,6 +119,15 @@ pub enum RowWindow {
     Whole,
     /// For each step the phase it falls into.
     EachStep,
+    /// The same, and each other measured phase that is overloaded on purpose.
+    StepsAndOverloads,
+}
+
+impl RowWindow {
+    /// Whether the row is of steps.
+    pub const fn is_of_steps(self) -> bool {
+        matches!(self, Self::EachStep | Self::StepsAndOverloads)
+    }
 }
 
 /// How the arms of a row are compared.

@@ -4,7 +4,7 @@ use model::outcome::is_better;
 use model::{Run, format};
 use record::{Contrast, Finding, Measured, Note, Score};
 
-use super::Pair;
+use super::{Pair, trifle};
 use crate::figure::{figure, is_of, never};
 use crate::glossary::short_name;
 
@@ -23,6 +23,8 @@ pub(super) struct Item {
     pub is_asked: bool,
     /// Which of several arms it is of.
     pub arm: Option<char>,
+    /// Its place among the rows of an answer: 0 weighs most.
+    pub rank: usize,
 }
 
 /// How the split stands in a row: by a finding, or by what was seen.
@@ -81,7 +83,11 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
             standing: Standing::Open,
             is_asked,
             arm: None,
+            rank: 0,
         });
+    }
+    if trifle::is_trifle(score, &contrast, base, other) {
+        return None;
     }
     let [figure_of_base, figure_of_other] =
         [pair.base.letter, pair.other.letter].map(|arm| figure(run, score, arm));
@@ -119,6 +125,7 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
         standing,
         is_asked,
         arm: None,
+        rank: 0,
     })
 }
 

@@ -121,6 +121,21 @@ impl Line {
         longest.left_out += 1;
     }
 
+    /// Keeps of several sections the one with the weightiest item; whether there were several.
+    fn keep_weightiest(&mut self) -> bool {
+        let rank = |section: &Section| section.items.iter().map(|item| item.rank).min().unwrap_or(usize::MAX);
+        if self.sections.len() < 2 {
+            return false;
+        }
+        let left_out: usize =
+            self.sections.iter().map(|section| section.items.len() + section.left_out).sum();
+        self.sections.sort_by_key(rank);
+        self.sections.truncate(1);
+        let kept = &mut self.sections[0];
+        kept.left_out = left_out - kept.items.len();
+        true
+    }
+
     /// Leaves what does not change out; whether there was any beside what does.
     fn leave_same_out(&mut self) -> bool {
         let before = self.sections.len();
@@ -141,7 +156,7 @@ impl Line {
 const SAME: &str = "same";
 
 /// The lines in short, in at most so many rows: first what does not change leaves, then item by item what weighs least in
-/// the longest line, then whole arms. `how` ends the line of what is open.
+/// the longest line, then of each arm what it costs or what it buys, whichever weighs less, then whole arms. `how` ends the line of what is open.
 pub(super) fn fitted(
     mut lines: Vec<Line>,
     how: Option<&str>,
@@ -175,6 +190,7 @@ pub(super) fn fitted(
         let longest = (0..lines.len()).filter(|at| lines[*at].items() > 1);
         match longest.max_by_key(|at| (heights[*at], lines[*at].items())) {
             Some(longest) => lines[longest].shrink(),
+            None if keep_weightiest(&mut lines, &heights) => {}
             // The last line is that of what is open.
             None if lines.len() > 2 => {
                 lines.remove(lines.len() - 2);
@@ -183,6 +199,12 @@ pub(super) fn fitted(
             None => return texts,
         }
     }
+}
+
+/// Of the tallest line of several sections keeps one; whether there was such a line.
+fn keep_weightiest(lines: &mut [Line], heights: &[usize]) -> bool {
+    let several = (0..lines.len()).filter(|at| lines[*at].sections.len() > 1);
+    several.max_by_key(|at| heights[*at]).is_some_and(|tallest| lines[tallest].keep_weightiest())
 }
 
 #[cfg(test)]
@@ -198,6 +220,7 @@ mod tests {
             standing: Standing::Worse,
             is_asked: false,
             arm: None,
+            rank: 0,
         }
     }
 
@@ -233,6 +256,27 @@ mod tests {
         let items = vec![open("p99", 'B'), open("CPU", 'B'), open("p99", 'C')];
         let line = Line::of("", vec![Section::new("not decided by this run", "undecided", items)]);
         assert_eq!(fitted(vec![line], None, 9, &|_| 1), ["undecided: p99 (B C), CPU (B)"]);
+    }
+
+    #[test]
+    fn where_room_is_short_each_arm_keeps_what_weighs_most() {
+        let of_arm = |letter: char| {
+            let costs = Section::new("costs", "costs", vec![Item { rank: 5, ..item("CPU ×2", "differs") }]);
+            let buys = Section::new("buys", "buys", vec![Item { rank: 1, ..item("recovery 2s", "event") }]);
+            Line { head: format!("{letter} arm"), ..Line::of("", vec![costs, buys]) }
+        };
+        let open = Line::of("", vec![Section::new("undecided", "undecided", vec![item("p50", "")])]);
+        let lines = vec![of_arm('B'), of_arm('C'), open];
+        // Both sections of an arm take two rows of 42 characters.
+        let short = fitted(lines, None, 3, &|text| text.chars().count().div_ceil(42));
+        assert_eq!(
+            short,
+            [
+                "B arm buys: recovery 2s (event); 1 more",
+                "C arm buys: recovery 2s (event); 1 more",
+                "undecided: p50",
+            ]
+        );
     }
 
     #[test]

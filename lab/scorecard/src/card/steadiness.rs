@@ -7,7 +7,7 @@ use model::{Run, Window};
 
 use crate::draft::Draft;
 use crate::expect::{Argument, Parameter};
-use crate::inference::trend::has_trend;
+use crate::inference::trend::{change, has_trend};
 use crate::selection::Selection;
 
 /// What drifts.
@@ -62,12 +62,23 @@ impl<'a> Steadiness<'a> {
 
     /// Whether the ratio of two arms does.
     pub fn drifts_apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> bool {
+        has_trend(&self.apart(window, arms, figure))
+    }
+
+    /// By what factor the ratio of two arms changes within a window, as a logarithm; `None` where it does not drift.
+    pub fn drift_apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
+        let apart = self.apart(window, arms, figure);
+        has_trend(&apart).then(|| change(&apart)).flatten()
+    }
+
+    /// The logarithm of the ratio of two arms, second by second.
+    fn apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Vec<Vec<f64>> {
         let [base, other] = arms.map(|arm| self.series(window, arm, figure));
         let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
             a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
         };
         let apart: Rounds = base.iter().zip(&other).map(difference).collect();
-        has_trend(&known(&apart))
+        known(&apart)
     }
 
     fn series(&mut self, window: &Window, arm: char, figure: Trending) -> Rounds {

@@ -350,8 +350,8 @@ pub const CATALOGUE: &[Described] = &[
     ),
     claims(
         "not_steady",
-        "what sets two compared arms apart drifts within the claim's window",
-        "no trend at the 1 % level",
+        "what sets two compared arms apart drifts within the claim's window, by as much as the claim is decided by",
+        "no trend at the 1 % level, or one smaller than the distance to what is claimed",
         "lengthen the warm-up, or run in turns with --rounds 6",
     ),
     note(

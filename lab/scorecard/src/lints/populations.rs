@@ -7,7 +7,7 @@ use model::Run;
 use super::claim::{Contender, Doubt, claims, winner_and_loser};
 use super::{Circumstances, Found};
 use crate::card::steadiness::{Steadiness, Trending};
-use crate::expect::{Argument, Expectation};
+use crate::expect::{Argument, Expectation, Side};
 use crate::inference::{Figure, Resampling, fail_differently};
 use crate::measures::ERRORS;
 use crate::selection::{Selection, name_of, steady};
@@ -84,7 +84,8 @@ pub(super) fn drops(run: &Run, claim: &Expectation) -> Option<Doubt> {
     })
 }
 
-/// What sets two arms apart has no value where it drifts.
+/// What sets two arms apart has no value where it drifts; a claim holds all the same where the drift is less than what it
+/// is decided by.
 pub(super) fn not_steady(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let (winner, loser) = winner_and_loser(run, claim)?;
     let (measure, window) = (winner.query.measure, &winner.query.window);
@@ -95,17 +96,33 @@ pub(super) fn not_steady(run: &Run, claim: &Expectation) -> Option<Doubt> {
         _ => return None,
     };
     let mut steadiness = Steadiness::new(run);
-    let drifts = is_one_window && steadiness.drifts_apart(window, [loser.arm, winner.arm], figure);
-    drifts.then(|| Doubt {
+    let drift =
+        is_one_window.then(|| steadiness.drift_apart(window, [loser.arm, winner.arm], figure)).flatten()?;
+    let distance = distance_to_limit(run, claim);
+    distance.is_none_or(|distance| drift.abs() >= distance).then(|| Doubt {
         lint: "not_steady",
         reason: format!(
-            "{} of {} over that of {} drifts within {}",
+            "{} of {} over that of {} drifts within {} by a factor of {:.2}",
             figure.words(),
             run.arm_name(winner.arm),
             run.arm_name(loser.arm),
-            name_of(window)
+            name_of(window),
+            drift.exp()
         ),
     })
+}
+
+/// How far a ratio of two arms is from what is claimed of it, as a logarithm.
+fn distance_to_limit(run: &Run, claim: &Expectation) -> Option<f64> {
+    let value = |side: &Side| match side {
+        Side::Measure { factor, query } => {
+            let of = query.of(run, *query.arms(run).first()?);
+            query.measure.seen(&of).value.map(|value| factor * value)
+        }
+        Side::Quantity { .. } => None,
+    };
+    let distance = (value(&claim.left)? / value(&claim.right)?).ln().abs();
+    distance.is_finite().then_some(distance)
 }
 
 /// What touches no claim: unequal losses that make a claim stronger, drops, an arm that drifts, spans that were lost.

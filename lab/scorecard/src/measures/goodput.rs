@@ -28,7 +28,7 @@ pub const GOODPUT: Measure = Measure {
             name: "good",
             claim: Claim::Isolation,
             text: "goodput while {step} lasts",
-            window: RowWindow::EachStep,
+            window: RowWindow::StepsAndOverloads,
             comparison: Comparison::Difference(SHARE_MARGIN),
         },
     ],

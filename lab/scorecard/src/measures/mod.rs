@@ -156,7 +156,7 @@ mod tests {
     fn a_row_asks_no_more_than_a_row_can() {
         for measure in CATALOGUE {
             for row in measure.rows {
-                let is_of_steps = row.window == RowWindow::EachStep;
+                let is_of_steps = row.window.is_of_steps();
                 let is_possible = match measure.parameter {
                     Parameter::None | Parameter::Journey => true,
                     Parameter::Step => is_of_steps,

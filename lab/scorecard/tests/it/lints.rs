@@ -332,7 +332,8 @@ fn records(name: &str) -> (Recorded, Recorded) {
             (late(1_100), late(50))
         }
         "unpaired_traces" => (plain(with_traces(quiet(), 11)), plain(with_traces(quiet(), 10))),
-        "not_steady" | "drift" => (plain(drifting(100)), plain(drifting(0))),
+        "not_steady" => (plain(drifting(300)), plain(drifting(100))),
+        "drift" => (plain(drifting(100)), plain(drifting(0))),
         "pressure_unknown" => {
             let reported = |stall| plain(with_hosts(quiet(), 0..35, move |host| host.cpu_stall = stall));
             (reported(None), reported(Some(0.0)))

@@ -51,6 +51,7 @@ fn rows(measure: &Measure) -> String {
             RowWindow::SteadyAndFaults => "steady, and each phase with a fault",
             RowWindow::Whole => "whole",
             RowWindow::EachStep => "each step",
+            RowWindow::StepsAndOverloads => "each step, and each overloaded phase",
         };
         format!("`{}`, {window}: {}", row.id, comparison(row, measure.unit))
     };

@@ -47,3 +47,14 @@ fn what_fails_in_an_overload_on_purpose_is_a_result_and_a_late_generator_is_not(
     }
     assert!(!found.contains(&"failures_without_cause".to_owned()), "{found:?}");
 }
+
+#[test]
+fn goodput_while_an_overload_lasts_is_a_row_of_one_event() {
+    let run = with_header(with_overload(100), |header| header.overloaded = vec!["crash".into()]);
+    let rows = scorecard::scorecard(run.tally());
+    let row = rows.iter().find(|row| row.id == "goodput_crash").expect("a row");
+    assert_eq!(row.measure, "goodput while crash lasts");
+    assert_eq!(row.arms[&'A'].note, Some(record::Note::ThisEvent));
+    let steady = rows.iter().filter(|row| row.id.starts_with("goodput")).count();
+    assert_eq!(steady, 2, "the steady phase has its own");
+}
