@@ -111,10 +111,10 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
         Command::Init(args) => init_command::init(&args),
         Command::Run(args) => match &args.scenario {
             Some(scenario) => run_command::run(scenario, &args, began),
-            None => run_all_command::run_all(&args, began),
+            None => run_all_command::run_all(&args),
         },
         Command::Up(args) => up_command::up(&args),
-        Command::Noise(args) => noise_command::noise(&args, began),
+        Command::Noise(args) => noise_command::noise(&args),
         Command::Schema(args) => {
             let schema = match args.of {
                 Described::Scenario => scenario::schema::schema(&suite::components()),

@@ -8,7 +8,6 @@ mod tally;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use conductor::{RunError, RunOutcome};
 use record::{Entry, Header, Kind, ReadError, Reader, Score};
@@ -27,7 +26,7 @@ use crate::run_view::View;
 use crate::{capacity_probe, execution, output, scenario_files, signals};
 
 /// `cleave noise`.
-pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
+pub fn noise(args: &cli::Noise) -> ExitCode {
     let prepared = scenario_files::find(&args.scenario).and_then(|scenario| {
         let scenario = undisturbed(scenario, args);
         let arm = arm_of(&scenario, args)?;
@@ -41,7 +40,7 @@ pub fn noise(args: &cli::Noise, started_at: Instant) -> ExitCode {
     if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
     }
-    let runs = Runs { args, started_at, interrupts };
+    let runs = Runs { args, interrupts };
     match runs.all(&scenario, &arm) {
         Ok(code) => code,
         Err(Stopped::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
@@ -65,7 +64,6 @@ impl<E: std::error::Error + 'static> From<E> for Stopped {
 
 struct Runs<'a> {
     args: &'a cli::Noise,
-    started_at: Instant,
     interrupts: watch::Sender<u32>,
 }
 
@@ -116,7 +114,8 @@ impl Runs<'_> {
     }
 
     fn execute(&self, scenario: &Scenario, seed: u64) -> Result<RunOutcome, Stopped> {
-        let mut options = execution::run_options(&self.args.as_run(seed), scenario.clone(), self.started_at)?;
+        let now = runtime::clock::now();
+        let mut options = execution::run_options(&self.args.as_run(seed), scenario.clone(), now)?;
         if scenario.arms.len() == 1 {
             (options.interleaved, options.rounds) = (false, 1);
         }

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use model::format::printable;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
@@ -35,7 +34,7 @@ struct ScenarioResult {
 }
 
 /// `cleave run --all`.
-pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
+pub fn run_all(args: &cli::Run) -> ExitCode {
     let scenarios = match documents_of(args).and_then(|()| chosen(&args.only)) {
         Ok(scenarios) => scenarios,
         Err(text) => return output::usage_error(&text),
@@ -56,7 +55,7 @@ pub fn run_all(args: &cli::Run, started_at: Instant) -> ExitCode {
             time_left(&scenarios[index..], args.rounds)
         ));
         let started = runtime::clock::now();
-        let options = match execution::run_options(args, scenario.clone(), started_at) {
+        let options = match execution::run_options(args, scenario.clone(), started) {
             Ok(options) => options,
             Err(error) => return output::error(&error),
         };

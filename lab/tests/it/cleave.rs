@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -50,6 +51,21 @@ pub fn is_starved(document: &Value) -> bool {
     lints(document).iter().any(|name| STARVED.contains(&name.as_str()))
 }
 
+/// Where runs keep their data sets, below their folder.
+const SNAPSHOTS: &str = ".snapshots";
+
+/// Where the data sets of all tests are laid: each is made once. None is of an earlier build.
+fn snapshots() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("snapshots");
+        // It is not there in a first build.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("cargo's folder for it");
+        folder
+    });
+    &FOLDER
+}
+
 impl Cleave {
     /// Alone on the machine, so that figures mean something.
     pub fn new() -> Self {
@@ -62,7 +78,11 @@ impl Cleave {
     }
 
     fn at(place: Place) -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder"), _place: place }
+        let folder = TempDir::new().expect("a temporary folder");
+        let runs = folder.path().join("runs");
+        std::fs::create_dir(&runs).expect("a folder of ours");
+        std::os::unix::fs::symlink(snapshots(), runs.join(SNAPSHOTS)).expect("a folder of ours");
+        Self { folder, _place: place }
     }
 
     pub fn folder(&self) -> &Path {
@@ -142,6 +162,12 @@ impl Cleave {
             });
             header.filter(|_| busy).map(|header| (path, header))
         })
+    }
+
+    /// Whether a run has left anything in this folder.
+    pub fn has_runs(&self) -> bool {
+        let runs = std::fs::read_dir(self.folder().join("runs")).expect("a folder of ours").flatten();
+        runs.map(|entry| entry.file_name()).any(|name| name != SNAPSHOTS)
     }
 
     /// The record of the one run in this folder.
