@@ -15,6 +15,7 @@ use traffic::Schedule;
 
 use crate::attack;
 use crate::gate::Gate;
+use crate::lead::Lead;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
 use crate::protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use crate::recorder::Recorder;
@@ -119,6 +120,7 @@ struct RunContext {
     recorders: Vec<Arc<Recorder>>,
     cancel: Arc<AtomicBool>,
     gate: Arc<Gate>,
+    lead: Arc<Lead>,
     start: Arc<OnceLock<Instant>>,
     arms: Vec<Arc<ArmContext>>,
     /// Where journeys are performed.
@@ -138,6 +140,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let cancel = Arc::new(AtomicBool::new(false));
     let ready = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(OnceLock::new());
+    let lead = Arc::new(Lead::default());
     let overload = OverloadPolicy::of(&plan.load);
     let mut arms = Vec::new();
     let mut queues = Vec::new();
@@ -164,6 +167,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
             cancel: cancel.clone(),
             recorder,
             users: users.for_arm(target.letter),
+            lead: lead.clone(),
             start: start.clone(),
             paired: plan.arms.len() > 1,
             closed_loop: plan.load.users.map(|users| ClosedLoop {
@@ -179,8 +183,17 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let runtime = tokio::runtime::Handle::current();
     let gate = Arc::new(Gate::new(plan.further_from_us.clone()));
     let arms_of_run = arms.clone();
-    let context =
-        Arc::new(RunContext { plan, channel, recorders, cancel, gate, start, arms: arms_of_run, runtime });
+    let context = Arc::new(RunContext {
+        plan,
+        channel,
+        recorders,
+        cancel,
+        gate,
+        lead,
+        start,
+        arms: arms_of_run,
+        runtime,
+    });
 
     let commands = read_commands(context.cancel.clone(), context.gate.clone());
     let slots = pool * arms.len();
@@ -289,7 +302,8 @@ fn offer_load(
     if context.plan.load.users.is_some() {
         wait_for_users(context, start);
     } else {
-        pacer::pace(schedule, &queues, &context.cancel, &context.gate, &mut MonotonicClock { start });
+        let clock = &mut MonotonicClock { start };
+        pacer::pace(schedule, &queues, &context.cancel, &context.gate, &context.lead, clock);
     }
     drop(queues);
     finished.store(true, Ordering::Relaxed);

@@ -2,7 +2,8 @@
 //!
 //! - [`protocol`]: the plan from the lab, and the generator's messages to it.
 //! - [`generator`]: the generator's process: warms up, offers the load, audits, reports.
-//! - [`pacer`]: the thread that dispatches arrivals when they are due. [`gate`]: rates that are offered on request only.
+//! - [`pacer`]: the thread that dispatches arrivals. [`lead`]: how much earlier than they are due. [`gate`]: rates that are
+//!   offered on request only.
 //! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
 //! - [`slot`]: performs and records an arrival.
@@ -19,6 +20,7 @@ pub mod cross_check;
 pub mod gate;
 pub mod generator;
 pub mod journeys;
+pub mod lead;
 pub mod pacer;
 pub mod protocol;
 pub mod recorder;

@@ -1,4 +1,4 @@
-//! The pacer: an operating-system thread that dispatches every arrival to every arm when it is due.
+//! The pacer: an operating-system thread that dispatches every arrival to every arm, a [lead](Lead) before it is due.
 //!
 //! Timers of the async runtime are a millisecond late on every request, which is more than our services
 //! take. The thread sleeps; it never spins and never blocks.
@@ -11,6 +11,7 @@ use traffic::load::Overload;
 use traffic::{Arrival, Load};
 
 use crate::gate::Gate;
+use crate::lead::Lead;
 use crate::recorder::Recorder;
 
 /// Longest single sleep, so that a cancellation is noticed.
@@ -21,7 +22,7 @@ const MAX_SLEEP: Duration = Duration::from_millis(50);
 pub struct Dispatched {
     /// The arrival.
     pub arrival: Arrival,
-    /// When it was dispatched, microseconds since the load's start.
+    /// When it was dispatched, microseconds since the load's start; when it was due, if it was dispatched before.
     pub dispatched_us: u64,
     /// Whether a slot was idle then.
     pub idle: bool,
@@ -102,18 +103,19 @@ pub fn pace(
     queues: &[ArmQueue],
     cancel: &AtomicBool,
     gate: &Gate,
+    lead: &Lead,
     clock: &mut impl Clock,
 ) {
     for arrival in schedule {
         let due_us = arrival.due_ns / 1_000;
         let is_over = || cancel.load(Ordering::Relaxed) || gate.is_closed(due_us);
-        if !sleep_until(due_us, is_over, clock) || !gate.is_open(due_us) {
+        if !sleep_until(due_us.saturating_sub(lead.us()), is_over, clock) || !gate.is_open(due_us) {
             return;
         }
         // The first arm rotates, so that none is always slightly later.
         let first = arrival.seq as usize % queues.len().max(1);
         for queue in queues[first..].iter().chain(&queues[..first]) {
-            let dispatched_us = u64::try_from(clock.now_us()).unwrap_or(0);
+            let dispatched_us = u64::try_from(clock.now_us()).unwrap_or(0).max(due_us);
             let idle = queue.idle.load(Ordering::Relaxed) > queue.sender.len();
             queue.recorder.offered(arrival.journey, due_us);
             if queue.sender.try_send(Dispatched { arrival, dispatched_us, idle }).is_err() {
@@ -124,12 +126,12 @@ pub fn pace(
 }
 
 /// False when the load is over.
-fn sleep_until(due_us: u64, is_over: impl Fn() -> bool, clock: &mut impl Clock) -> bool {
+fn sleep_until(until_us: u64, is_over: impl Fn() -> bool, clock: &mut impl Clock) -> bool {
     loop {
         if is_over() {
             return false;
         }
-        let left = i64::try_from(due_us).unwrap_or(i64::MAX) - clock.now_us();
+        let left = i64::try_from(until_us).unwrap_or(i64::MAX) - clock.now_us();
         match u64::try_from(left) {
             Ok(left) if left > 0 => clock.sleep(Duration::from_micros(left).min(MAX_SLEEP)),
             _ => return true,
@@ -190,7 +192,14 @@ mod tests {
     #[test]
     fn every_arm_is_handed_every_arrival_when_it_is_due() {
         let ((one, ours), (other, theirs)) = (arm_queue(100), arm_queue(100));
-        pace(schedule(), &[one, other], &AtomicBool::new(false), &Gate::default(), &mut fake_clock(None));
+        pace(
+            schedule(),
+            &[one, other],
+            &AtomicBool::new(false),
+            &Gate::default(),
+            &Lead::default(),
+            &mut fake_clock(None),
+        );
         let dispatched = |queue: flume::Receiver<Dispatched>| {
             queue
                 .drain()
@@ -203,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn with_a_lead_an_arrival_is_dispatched_before_it_is_due_and_counts_from_then() {
+        let (queue, arrivals) = arm_queue(100);
+        let lead = Lead::default();
+        (0..20).for_each(|_| lead.learn(true));
+        let mut clock = fake_clock(None);
+        pace(schedule(), &[queue], &AtomicBool::new(false), &Gate::default(), &lead, &mut clock);
+        assert!(arrivals.drain().all(|one| one.dispatched_us == one.arrival.due_ns / 1_000));
+        assert_eq!(clock.now_us, 100_000 - 60, "the last arrival is due at 100 ms");
+    }
+
+    #[test]
     fn a_stalled_pacer_shows_its_lag() {
         let (queue, arrivals) = arm_queue(100);
         // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
@@ -211,6 +231,7 @@ mod tests {
             &[queue],
             &AtomicBool::new(false),
             &Gate::default(),
+            &Lead::default(),
             &mut fake_clock(Some((3, 50_000))),
         );
         let lag: Vec<u64> = arrivals
@@ -224,7 +245,14 @@ mod tests {
     fn what_no_queue_holds_is_dropped_and_counted() {
         let (queue, arrivals) = arm_queue(4);
         let recorder = queue.recorder.clone();
-        pace(schedule(), &[queue], &AtomicBool::new(false), &Gate::default(), &mut fake_clock(None));
+        pace(
+            schedule(),
+            &[queue],
+            &AtomicBool::new(false),
+            &Gate::default(),
+            &Lead::default(),
+            &mut fake_clock(None),
+        );
         assert_eq!(arrivals.drain().count(), 4);
         let totals = recorder.totals();
         assert_eq!((totals.offered, totals.dropped), (10, 6));
@@ -233,7 +261,14 @@ mod tests {
     #[test]
     fn a_cancelled_pacer_hands_out_nothing_more() {
         let (queue, arrivals) = arm_queue(100);
-        pace(schedule(), &[queue], &AtomicBool::new(true), &Gate::default(), &mut fake_clock(None));
+        pace(
+            schedule(),
+            &[queue],
+            &AtomicBool::new(true),
+            &Gate::default(),
+            &Lead::default(),
+            &mut fake_clock(None),
+        );
         assert_eq!(arrivals.drain().count(), 0);
     }
 
@@ -248,7 +283,7 @@ mod tests {
                 gate.end();
             }
             let mut clock = fake_clock(None);
-            pace(schedule(), &[queue], &AtomicBool::new(false), &gate, &mut clock);
+            pace(schedule(), &[queue], &AtomicBool::new(false), &gate, &Lead::default(), &mut clock);
             (arrivals.drain().count(), clock.now_us)
         };
         assert_eq!(sent(0, false), (3, 40_000), "waited for until it is due");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use traffic::{Arrival, Journey, Schedule};
 
 use crate::journeys;
+use crate::lead::Lead;
 use crate::pacer::Dispatched;
 use crate::pacer::OverloadPolicy;
 use crate::protocol::TracedJourney;
@@ -33,6 +34,8 @@ pub struct ArmContext {
     pub recorder: Arc<Recorder>,
     /// The users, with their tokens and acknowledged writes.
     pub users: Arc<UserPool>,
+    /// How much earlier than they are due arrivals come.
+    pub lead: Arc<Lead>,
     /// Start of the load; slots are idle before it.
     pub start: Arc<std::sync::OnceLock<Instant>>,
     /// Attempts of a user in all.
@@ -100,7 +103,7 @@ impl ArmContext {
     pub async fn perform(&self, dispatched: Dispatched) -> Completion {
         let arrival = dispatched.arrival;
         let due = arrival.due_ns / 1_000;
-        let sent = self.now_us();
+        let sent = self.hold(&dispatched);
         let mut outcome = journeys::perform(self, &arrival).await;
         let mut exchanges = std::mem::take(&mut outcome.exchanges);
         // A user reloads a failed page at once; latency counts from the first attempt.
@@ -129,6 +132,20 @@ impl ArmContext {
             });
         }
         Completion { user_latency: Duration::from_micros(done.saturating_sub(due)), cause: outcome.cause }
+    }
+
+    /// Holds an arrival until it is due, with the thread: given away, it would be woken too late again. Returns the time.
+    fn hold(&self, dispatched: &Dispatched) -> u64 {
+        let due = dispatched.arrival.due_ns / 1_000;
+        let mut now = self.now_us();
+        if dispatched.idle && self.closed_loop.is_none() {
+            self.lead.learn(now > due);
+        }
+        while now < due {
+            std::hint::spin_loop();
+            now = self.now_us();
+        }
+        now
     }
 
     /// Microseconds since the load's start.
