@@ -92,11 +92,12 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the head, then strips it.
+    /// Reads the head, then strips it. `trace` is what its `traceparent` holds.
     pub fn new(
         mut head: Parts,
         host: Option<HeaderValue>,
         target: Arc<ResolvedRoute>,
+        trace: TraceContext,
         arrived: Instant,
     ) -> Self {
         let given = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -106,7 +107,6 @@ impl RequestContext {
             if ms < target.route.deadline_ms { deadline.chosen_by_client() } else { deadline }
         });
         let request = request_id(&head.headers);
-        let trace = headers::trace(&head.headers);
         // One that cannot be used has been refused.
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
@@ -116,8 +116,12 @@ impl RequestContext {
 
         sanitize::strip_hop_by_hop(&mut head.headers);
         sanitize::strip_claims(&mut head.headers);
-        for name in [EXPECT, HOST, headers::DEADLINE, headers::TRACEPARENT] {
+        for name in [EXPECT, HOST, headers::DEADLINE] {
             head.headers.remove(name);
+        }
+        // One trace that can be read is passed on as it came, unless a span of ours takes its place.
+        if !trace.is_valid() || head.headers.get_all(headers::TRACEPARENT).iter().nth(1).is_some() {
+            head.headers.remove(headers::TRACEPARENT);
         }
         let ignores_content = target.route.max_body == 0 && head.method.is_safe();
         if ignores_content {
@@ -165,9 +169,9 @@ impl RequestContext {
         if attempt_headers.attempt > 0 {
             fields.insert(headers::ATTEMPT, HeaderValue::from(u16::from(attempt_headers.attempt)));
         }
-        let trace = if attempt_headers.trace.is_valid() { attempt_headers.trace } else { self.trace };
-        if let Some(trace) = trace.is_valid().then(|| HeaderValue::try_from(trace.header()).ok()).flatten() {
-            fields.insert(headers::TRACEPARENT, trace);
+        let span = attempt_headers.trace;
+        if let Some(span) = span.is_valid().then(|| HeaderValue::try_from(span.header()).ok()).flatten() {
+            fields.insert(headers::TRACEPARENT, span);
         }
         let own = to.filter(|_| !self.target.route.preserve_host).or(self.host.as_ref()).or(to);
         if let Some(host) = own {
@@ -192,7 +196,7 @@ pub(crate) struct AttemptHeaders {
     pub by_client: bool,
     /// Tries before it.
     pub attempt: u8,
-    /// The span of this try.
+    /// The span of this try; none where the request is not sampled.
     pub trace: TraceContext,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::export::{Counters, CountingProcessor, SpanCounts, SplitExporter, batching};
 use crate::names;
 use crate::options::{LogTarget, Options};
-use crate::sampler::HeadSampler;
+use crate::{sampling, tail};
 
 /// Spans that may wait for the exporter where all requests are traced: 65,536 (about 25 MB, the queue is laid
 /// out when it is made) lost nothing at 40,000 spans a second, the SDK's 2,048 lost up to half.
@@ -64,7 +64,8 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
             batching(SplitExporter::new(endpoint, options.labels.clone(), counters.clone()), queue)
         });
         SdkTracerProvider::builder()
-            .with_sampler(HeadSampler { ratio: options.level.ratio() })
+            // What comes this far has been sampled or is kept.
+            .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(CountingProcessor::new(exporting, counters.clone()))
             .build()
     });
@@ -78,6 +79,10 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
     });
     let log = log_layer(&options.log)?;
     Registry::default().with(traces).with(log).try_init().map_err(|_| InstallError::Twice)?;
+    sampling::set_ratio(options.level.ratio());
+    if let Some(provider) = &provider {
+        tail::set_tracer(provider.tracer("cleave"));
+    }
     Ok(Telemetry { prometheus, provider, counters })
 }
 

@@ -8,6 +8,7 @@ use contract::{CallContext, ComponentName, Deadline, Principal, Refusal, TraceCo
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{clock, random};
+use telemetry::Origin;
 
 /// Remaining milliseconds until the caller stops waiting; no clocks are compared.
 pub const DEADLINE: HeaderName = HeaderName::from_static("x-deadline-ms");
@@ -156,7 +157,8 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
     }
     let current = telemetry::current_trace();
     let trace = if current.is_valid() { current } else { cx.trace };
-    if trace.is_valid() {
+    // What is not sampled needs no header: without one, a callee does not sample a call.
+    if trace.is_valid() && trace.sampled {
         insert(headers, TRACEPARENT, &trace.header());
     }
 }
@@ -177,6 +179,14 @@ pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
     match text(headers, &CALLER) {
         Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
         _ => ComponentName::CLIENT,
+    }
+}
+
+/// Where a public request comes from, if it brings no trace: only one from outside begins one.
+pub(crate) fn origin(headers: &HeaderMap) -> Origin {
+    match public_caller(headers) {
+        ComponentName::CLIENT => Origin::Client,
+        _ => Origin::Suite,
     }
 }
 
@@ -272,6 +282,18 @@ mod tests {
             !check(200, &[(TRANSFER_ENCODING, "gzip")])
                 && !check(200, &[(TRANSFER_ENCODING, "gzip, chunked")])
         );
+    }
+
+    #[test]
+    fn a_trace_that_is_not_sampled_is_not_written() {
+        let now = clock::now();
+        let cx = CallContext {
+            trace: TraceContext { trace_id: 7, span_id: 9, sampled: false },
+            ..CallContext::background(ComponentName::of("feed"), Deadline::after(now, DEFAULT_DEADLINE))
+        };
+        let mut headers = HeaderMap::new();
+        write_context(&cx, now, &mut headers);
+        assert!(!headers.contains_key(TRACEPARENT));
     }
 
     #[test]
