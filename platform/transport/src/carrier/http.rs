@@ -51,7 +51,9 @@ impl Layer for HttpCarrier {
         let resend = u32::from(outbound.cx.attempt);
         let (method, path) = outbound.message.method_and_path();
         let span = telemetry::client_span(method, path, self.edge.callee, addr, resend);
-        let result = self.exchange(&endpoint, &outbound).instrument(span.clone()).await;
+        // Boxed: the largest part of a call, which every layer above would carry and move along.
+        let exchange = Box::pin(self.exchange(&endpoint, &outbound));
+        let result = exchange.instrument(span.clone()).await;
         let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
         telemetry::client_end(&span, status);
         result.map_err(|failure| CallFailure { endpoint: Some(endpoint.clone()), ..failure })
