@@ -3,7 +3,8 @@
 //! - [`names`]: every metric, label and attribute.
 //! - [`options`]: how much a process records, and its labels. [`endpoint`]: where its spans go.
 //! - [`install`](mod@install): sets it up, once a process.
-//! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last second.
+//! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last
+//!   second. `histograms`: durations, counted where they are recorded.
 //! - [`spans`]: every span, named once. [`sampling`]: whether a request has any. [`tail`]: what is kept of those that have none.
 //! - [`export`]: export of spans, counted and split by component.
 //!
@@ -11,6 +12,7 @@
 
 pub mod endpoint;
 pub mod export;
+mod histograms;
 pub mod install;
 mod log;
 pub mod metrics;
