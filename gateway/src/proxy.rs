@@ -62,7 +62,7 @@ impl Gateway {
         let span = telemetry::server_span(method, &target.route.path, path, trace, Origin::Client);
         let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
         let mut request_count = RequestCount::begin(target.clone(), &head.method, unsampled, arrived);
-        let request = RequestContext::new(head, host, target, trace, arrived);
+        let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
         let mut response = self.serve_request(&request, body).instrument(span.clone()).await;
         response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
@@ -127,9 +127,9 @@ impl Gateway {
             Ok(body) => body,
             Err(body_failure) => return body_refused(body_failure, max_body),
         };
-        // What a client takes for its body it does not leave to the component.
-        let left = deadline.remaining(clock::now()).unwrap_or_default();
-        let is_late = left < Duration::from_millis(route.deadline_ms) / 2;
+        // What a client takes for its body it does not leave to the component. An empty one takes no time.
+        let half = Duration::from_millis(route.deadline_ms) / 2;
+        let is_late = !body.is_empty() && deadline.remaining(clock::now()).unwrap_or_default() < half;
         let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
         let _permit = match self.enter(deadline).await {
             Ok(permit) => permit,

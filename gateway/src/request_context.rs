@@ -92,9 +92,11 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the head, then strips it. `trace` is what its `traceparent` holds.
+    /// Reads the head, then strips it. `trace` is what its `traceparent` holds; a request that came on no connection has
+    /// no `peer`.
     pub fn new(
         mut head: Parts,
+        peer: Option<&Peer>,
         host: Option<HeaderValue>,
         target: Arc<ResolvedRoute>,
         trace: TraceContext,
@@ -111,8 +113,8 @@ impl RequestContext {
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
         let expects_continue = head.headers.contains_key(EXPECT);
-        let peer =
-            head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let nowhere = || (IpAddr::V4(Ipv4Addr::UNSPECIFIED), HeaderValue::from_static("0.0.0.0"));
+        let (peer, client) = peer.map_or_else(nowhere, |peer| (peer.addr.ip(), peer.host.clone()));
 
         sanitize::strip_hop_by_hop(&mut head.headers);
         sanitize::strip_claims(&mut head.headers);
@@ -127,10 +129,8 @@ impl RequestContext {
         if ignores_content {
             head.headers.remove(CONTENT_LENGTH);
         }
-        sanitize::forwarded(&mut head.headers, peer, host.as_ref());
+        sanitize::forwarded(&mut head.headers, &client, host.as_ref());
         head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
-        let id = format!("{request:016x}");
-        head.headers.insert(headers::REQUEST, HeaderValue::from_str(&id).expect("hex digits are visible"));
         Self {
             target,
             method: head.method,
@@ -164,6 +164,7 @@ impl RequestContext {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
+        fields.insert(headers::REQUEST, headers::request_value(self.request));
         fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.deadline_ms));
         headers::write_chooser(attempt_headers.by_client, &mut fields);
         if attempt_headers.attempt > 0 {

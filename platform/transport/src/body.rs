@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::cluster::InFlight;
 use crate::pool::PooledConnection;
+use crate::serve::Peer;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,7 +33,11 @@ pub struct Body {
     /// Why it has ended, to be reported when it is asked next.
     failure: Option<BodyError>,
     pooled: Option<PooledConnection>,
+    /// The request at the endpoint that it is the answer to.
+    flight: Option<InFlight>,
     guard: Option<Box<dyn Any + Send>>,
+    /// Whose request it belongs to.
+    peer: Option<Arc<Peer>>,
 }
 
 enum Inner {
@@ -78,7 +85,17 @@ impl BodyError {
 
 impl Body {
     fn of(inner: Inner) -> Self {
-        Self { inner, seen: 0, limit: u64::MAX, wait: None, failure: None, pooled: None, guard: None }
+        Self {
+            inner,
+            seen: 0,
+            limit: u64::MAX,
+            wait: None,
+            failure: None,
+            pooled: None,
+            flight: None,
+            guard: None,
+            peer: None,
+        }
     }
 
     /// No bytes.
@@ -138,6 +155,22 @@ impl Body {
         Self { pooled: Some(pooled), ..Self::of(Inner::Incoming(incoming)) }
     }
 
+    /// A request's, on a connection of ours.
+    pub(crate) fn from_client(incoming: Incoming, peer: Arc<Peer>) -> Self {
+        Self { peer: Some(peer), ..Self::of(Inner::Incoming(incoming)) }
+    }
+
+    /// The client whose request it belongs to; `None` where it came on no connection of ours.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref()
+    }
+
+    /// Keeps a request in flight until the body has ended, as [`Body::guarded`] does without a box.
+    #[must_use]
+    pub(crate) fn in_flight(self, flight: InFlight) -> Self {
+        Self { flight: Some(flight), ..self }
+    }
+
     /// Bytes of data that have passed.
     pub fn seen(&self) -> u64 {
         self.seen
@@ -165,6 +198,7 @@ impl Body {
         if let Some(pooled) = self.pooled.take() {
             pooled.finish(cx);
         }
+        self.flight = None;
         self.guard = None;
         self.wait = None;
     }
@@ -185,14 +219,11 @@ impl Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Inner::Incoming(body) => {
-                let mut polled = Pin::new(&mut *body).poll_frame(cx);
-                if polled.is_pending()
-                    && let Some(pooled) = &mut self.pooled
-                {
+                let polled = match &mut self.pooled {
                     // No other task moves the bytes of this connection.
-                    pooled.drive(cx);
-                    polled = Pin::new(body).poll_frame(cx);
-                }
+                    Some(pooled) => pooled.poll_with(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+                    None => Pin::new(body).poll_frame(cx),
+                };
                 polled.map_err(|error| BodyError::Broken(error.into()))
             }
             Inner::Other(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Broken),
@@ -330,7 +361,6 @@ impl fmt::Debug for Body {
 mod tests {
     use super::*;
     use futures_util::StreamExt;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn a_limit_counts_what_passes() {

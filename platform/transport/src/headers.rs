@@ -147,7 +147,7 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
         headers.insert(ATTEMPT, HeaderValue::from(u16::from(cx.attempt)));
     }
     if cx.request != 0 {
-        insert(headers, REQUEST, &format!("{:016x}", cx.request));
+        headers.insert(REQUEST, request_value(cx.request));
     }
     if let Some(principal) = cx.principal {
         insert(headers, PRINCIPAL, &principal.to_string());
@@ -161,6 +161,14 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
     if trace.is_valid() && trace.sampled {
         insert(headers, TRACEPARENT, &trace.header());
     }
+}
+
+/// [`REQUEST`] as it is written.
+pub fn request_value(request: u64) -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Without the machinery of formatting: it is written for every request.
+    let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(request >> (60 - 4 * at)) as usize & 15]);
+    HeaderValue::from_bytes(&digits).expect("hex digits are visible")
 }
 
 /// The trace a request belongs to; none where its header is missing or malformed.
@@ -294,6 +302,16 @@ mod tests {
         let mut headers = HeaderMap::new();
         write_context(&cx, now, &mut headers);
         assert!(!headers.contains_key(TRACEPARENT));
+    }
+
+    #[test]
+    fn a_request_is_written_as_it_is_read() {
+        for number in [1, 0xabc, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let value = request_value(number);
+            assert_eq!(value, format!("{number:016x}"));
+            let headers: HeaderMap = std::iter::once((REQUEST, value)).collect();
+            assert_eq!(request(&headers), Some(number));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl HttpCarrier {
     }
 
     async fn exchange<M: Message>(&self, endpoint: &Arc<Endpoint>, outbound: &OutboundCall<M>) -> Outcome<M> {
-        let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx };
+        let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx, began: outbound.began };
         let message = &outbound.message;
         let Some(request) = message.request(&attempt) else {
             // Retries and hedges ask before they send; a body that is gone here was read by a fault's duplicate.
@@ -32,7 +32,7 @@ impl HttpCarrier {
         // One free try on another connection, for what may be repeated and can be sent again.
         let repeatable = outbound.idempotency == Idempotency::Idempotent && message.is_replayable();
         let again = || repeatable.then(|| message.request(&attempt)).flatten();
-        let (flight, sure) = (endpoint.begin_request(), !request.method().is_idempotent());
+        let (flight, sure) = (endpoint.begin_request(outbound.began), !request.method().is_idempotent());
         let deadline = outbound.cx.deadline;
         let response = attempt::send_in_flight(flight, endpoint, request, deadline, sure, again)
             .await
