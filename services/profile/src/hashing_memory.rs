@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{CustomizedPasswordHasher, Error, PasswordHasher, Result};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use zeroize::Zeroize;
 
 /// Pieces of memory that are kept, at most: 28 MiB at the default cost. Machines that hash more passwords at once than that
 /// have memory to spare, and get the rest from the kernel.
@@ -46,8 +45,10 @@ impl AsMut<[Block]> for Memory<'_> {
 
 impl Drop for Memory<'_> {
     fn drop(&mut self) {
-        // Before the lock: it takes a third of a millisecond.
-        self.blocks.iter_mut().for_each(Zeroize::zeroize);
+        // Before the lock, and with stores as wide as the machine has: word by word, as `Block::zeroize` does it, 7 MiB take a
+        // millisecond more. Also where it is not kept, and nothing reads it.
+        self.blocks.fill(Block::new());
+        std::hint::black_box(&mut self.blocks);
         let mut kept = self.pool.kept();
         if kept.len() < MAX_KEPT {
             kept.push(std::mem::take(&mut self.blocks));
