@@ -62,7 +62,7 @@ pub fn all() -> Vec<HotPath> {
         now_ns += 50_000;
         now_ns
     };
-    let mut tock = tick.clone();
+    let mut tock = tick;
     vec![
         HotPath::new("clean_request_head", || clean_request_head(request_head())),
         HotPath::new("clean_response_head", || clean_response_head(response_head())),
