@@ -1,6 +1,8 @@
 //! Shared parts of the benchmarks. The benchmarks are the other files of this folder, one per hot path:
 //! hop, balance, registry, fault, outbox, feed, histogram, scenario.
 //!
+//! `instructions/` counts instead, and `compare/` sets ours beside other programs: see README.md.
+//!
 //! `cargo bench -p benches` measures, `cargo bench -p benches -- hop` measures one,
 //! `cargo bench -p benches -- --test` runs each once. On a shared machine believe
 //! ratios within one run, not single figures.

@@ -4,16 +4,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{ComponentName, Deadline, Refusal, RefusalKind};
+use contract::{ComponentName, Deadline, Refusal, RefusalKind, TraceContext};
 use futures_util::FutureExt;
 use http::header::{ALLOW, AUTHORIZATION, CONNECTION};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use runtime::clock;
 use runtime::cost::{self, Part};
-use telemetry::{ServerMetrics, Wait, names};
+use telemetry::{Origin, ServerMetrics, UnsampledRequest, Wait, names};
 use tokio::time::{timeout, timeout_at};
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -56,11 +57,12 @@ impl Gateway {
             Err(response) => return count_unrouted(&head, arrived, *response),
         };
 
-        let path = head.uri.path();
+        let (method, path) = (head.method.as_str(), head.uri.path());
         let trace = headers::trace(&head.headers);
-        let span = telemetry::server_span(head.method.as_str(), &target.route.path, path, trace);
-        let mut request_count = RequestCount::begin(target.metrics(&head.method), arrived);
-        let request = RequestContext::new(head, host, target, arrived);
+        let span = telemetry::server_span(method, &target.route.path, path, trace, Origin::Client);
+        let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
+        let mut request_count = RequestCount::begin(target.clone(), &head.method, unsampled, arrived);
+        let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
         let mut response = self.serve_request(&request, body).instrument(span.clone()).await;
         response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
@@ -125,9 +127,9 @@ impl Gateway {
             Ok(body) => body,
             Err(body_failure) => return body_refused(body_failure, max_body),
         };
-        // What a client takes for its body it does not leave to the component.
-        let left = deadline.remaining(clock::now()).unwrap_or_default();
-        let is_late = left < Duration::from_millis(route.deadline_ms) / 2;
+        // What a client takes for its body it does not leave to the component. An empty one takes no time.
+        let half = Duration::from_millis(route.deadline_ms) / 2;
+        let is_late = !body.is_empty() && deadline.remaining(clock::now()).unwrap_or_default() < half;
         let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
         let _permit = match self.enter(deadline).await {
             Ok(permit) => permit,
@@ -278,20 +280,55 @@ fn count_unrouted(head: &Parts, arrived: Instant, response: Response<Body>) -> R
 
 /// Counts a request when its answer has ended; one that never got an answer, as given up.
 struct RequestCount {
+    target: Arc<ResolvedRoute>,
     metrics: Arc<ServerMetrics>,
     arrived: Instant,
     status: u16,
+    unsampled: Option<Unsampled>,
     _active: telemetry::metrics::ActiveRequestGuard,
 }
 
+/// What a request that is not sampled is known by, should it turn out to be worth a span.
+struct Unsampled {
+    method: Method,
+    path: Option<PathAndQuery>,
+    trace: TraceContext,
+}
+
+impl Unsampled {
+    fn of(head: &Parts, trace: TraceContext) -> Self {
+        Self { method: head.method.clone(), path: head.uri.path_and_query().cloned(), trace }
+    }
+}
+
 impl RequestCount {
-    fn begin(metrics: Arc<ServerMetrics>, arrived: Instant) -> Self {
-        Self { arrived, status: CLIENT_CLOSED_REQUEST, _active: metrics.begin(), metrics }
+    fn begin(
+        target: Arc<ResolvedRoute>,
+        method: &Method,
+        unsampled: Option<Unsampled>,
+        arrived: Instant,
+    ) -> Self {
+        let metrics = target.metrics(method);
+        let active = metrics.begin();
+        Self { target, metrics, arrived, status: CLIENT_CLOSED_REQUEST, unsampled, _active: active }
     }
 }
 
 impl Drop for RequestCount {
     fn drop(&mut self) {
-        self.metrics.record(self.status, clock::now() - self.arrived);
+        let took = clock::now() - self.arrived;
+        self.metrics.record(self.status, took);
+        if let Some(unsampled) = &self.unsampled {
+            let request = UnsampledRequest {
+                component: ComponentName::GATEWAY,
+                method: unsampled.method.as_str(),
+                route: &self.target.route.path,
+                path: unsampled.path.as_ref().map_or("", PathAndQuery::path),
+                status: self.status,
+                took,
+                parent: unsampled.trace,
+            };
+            request.keep_if_notable();
+        }
     }
 }

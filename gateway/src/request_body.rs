@@ -57,11 +57,10 @@ pub(crate) struct BodyTerms {
 /// A body, all of it here, to be sent once or more often.
 pub(crate) struct RequestBody {
     bytes: Bytes,
-    /// Sent as often as needed.
-    is_short: bool,
-    /// A longer one has been read by a try.
-    is_read: Arc<AtomicBool>,
-    _held: [Reservation; 2],
+    /// Of one that is sent once: a try has read it.
+    is_read: Option<Arc<AtomicBool>>,
+    /// None for an empty one.
+    _held: Option<[Reservation; 2]>,
 }
 
 impl RequestBody {
@@ -72,6 +71,9 @@ impl RequestBody {
         address: IpAddr,
         until: Instant,
     ) -> Result<Self, BodyFailure> {
+        if body.is_end_stream() {
+            return Ok(Self { bytes: Bytes::new(), is_read: None, _held: None });
+        }
         let started = clock::now();
         let mut bytes = BytesMut::new();
         let (mut short, mut long) = (terms.budget.short.reserve(address), terms.budget.long.reserve(address));
@@ -89,27 +91,30 @@ impl RequestBody {
             }
             bytes.extend_from_slice(&data);
         }
-        let is_short = bytes.len() as u64 <= terms.keep;
-        Ok(Self { bytes: bytes.freeze(), is_short, is_read: Arc::default(), _held: [short, long] })
+        let is_read = (bytes.len() as u64 > terms.keep).then(Arc::default);
+        Ok(Self { bytes: bytes.freeze(), is_read, _held: Some([short, long]) })
     }
 
     /// The body for one try; `None` when it has been read and is too long to be sent again.
     pub fn lend(&self) -> Option<Body> {
-        if self.is_short {
-            return Some(Body::full(self.bytes.clone()));
-        }
-        let lent = LentBody { bytes: self.bytes.clone(), is_read: self.is_read.clone() };
+        let Some(is_read) = &self.is_read else { return Some(Body::full(self.bytes.clone())) };
+        let lent = LentBody { bytes: self.bytes.clone(), is_read: is_read.clone() };
         self.is_unread().then(|| Body::other(lent))
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Whether it can be sent as often as one likes.
     pub fn is_replayable(&self) -> bool {
-        self.is_short
+        self.is_read.is_none()
     }
 
     /// Whether it can be sent for the first time.
     pub fn is_unread(&self) -> bool {
-        self.is_short || !self.is_read.load(Ordering::Acquire)
+        self.is_read.as_ref().is_none_or(|is_read| !is_read.load(Ordering::Acquire))
     }
 }
 

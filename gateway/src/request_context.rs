@@ -92,11 +92,14 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the head, then strips it.
+    /// Reads the head, then strips it. `trace` is what its `traceparent` holds; a request that came on no connection has
+    /// no `peer`.
     pub fn new(
         mut head: Parts,
+        peer: Option<&Peer>,
         host: Option<HeaderValue>,
         target: Arc<ResolvedRoute>,
+        trace: TraceContext,
         arrived: Instant,
     ) -> Self {
         let given = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -106,27 +109,28 @@ impl RequestContext {
             if ms < target.route.deadline_ms { deadline.chosen_by_client() } else { deadline }
         });
         let request = request_id(&head.headers);
-        let trace = headers::trace(&head.headers);
         // One that cannot be used has been refused.
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
         let expects_continue = head.headers.contains_key(EXPECT);
-        let peer =
-            head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let nowhere = || (IpAddr::V4(Ipv4Addr::UNSPECIFIED), HeaderValue::from_static("0.0.0.0"));
+        let (peer, client) = peer.map_or_else(nowhere, |peer| (peer.addr.ip(), peer.host.clone()));
 
         sanitize::strip_hop_by_hop(&mut head.headers);
         sanitize::strip_claims(&mut head.headers);
-        for name in [EXPECT, HOST, headers::DEADLINE, headers::TRACEPARENT] {
+        for name in [EXPECT, HOST, headers::DEADLINE] {
             head.headers.remove(name);
+        }
+        // One trace that can be read is passed on as it came, unless a span of ours takes its place.
+        if !trace.is_valid() || head.headers.get_all(headers::TRACEPARENT).iter().nth(1).is_some() {
+            head.headers.remove(headers::TRACEPARENT);
         }
         let ignores_content = target.route.max_body == 0 && head.method.is_safe();
         if ignores_content {
             head.headers.remove(CONTENT_LENGTH);
         }
-        sanitize::forwarded(&mut head.headers, peer, host.as_ref());
+        sanitize::forwarded(&mut head.headers, &client, host.as_ref());
         head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
-        let id = format!("{request:016x}");
-        head.headers.insert(headers::REQUEST, HeaderValue::from_str(&id).expect("hex digits are visible"));
         Self {
             target,
             method: head.method,
@@ -160,14 +164,15 @@ impl RequestContext {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
+        fields.insert(headers::REQUEST, headers::request_value(self.request));
         fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.deadline_ms));
         headers::write_chooser(attempt_headers.by_client, &mut fields);
         if attempt_headers.attempt > 0 {
             fields.insert(headers::ATTEMPT, HeaderValue::from(u16::from(attempt_headers.attempt)));
         }
-        let trace = if attempt_headers.trace.is_valid() { attempt_headers.trace } else { self.trace };
-        if let Some(trace) = trace.is_valid().then(|| HeaderValue::try_from(trace.header()).ok()).flatten() {
-            fields.insert(headers::TRACEPARENT, trace);
+        let span = attempt_headers.trace;
+        if let Some(span) = span.is_valid().then(|| HeaderValue::try_from(span.header()).ok()).flatten() {
+            fields.insert(headers::TRACEPARENT, span);
         }
         let own = to.filter(|_| !self.target.route.preserve_host).or(self.host.as_ref()).or(to);
         if let Some(host) = own {
@@ -192,7 +197,7 @@ pub(crate) struct AttemptHeaders {
     pub by_client: bool,
     /// Tries before it.
     pub attempt: u8,
-    /// The span of this try.
+    /// The span of this try; none where the request is not sampled.
     pub trace: TraceContext,
 }
 

@@ -170,3 +170,14 @@ async fn a_trace_is_taken_over() {
         exchange(fixture.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
     assert_ne!(seen["fields"]["traceparent"], "nonsense");
 }
+
+#[tokio::test]
+async fn a_trace_that_is_not_sampled_is_passed_on_as_it_came_and_two_are_none() {
+    let (fixture, _tasks) = fixture(&Hits::default()).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let field = format!("traceparent: {trace}\r\n");
+    let seen = exchange(fixture.addr, request("GET", "/v1/echo/7", &field, b"")).await.json();
+    assert_eq!(seen["fields"]["traceparent"], trace);
+    let seen = exchange(fixture.addr, request("GET", "/v1/echo/7", &field.repeat(2), b"")).await.json();
+    assert!(seen["fields"]["traceparent"].is_null());
+}

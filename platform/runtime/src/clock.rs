@@ -16,7 +16,12 @@ pub fn now() -> Instant {
 
 /// Nanoseconds since the process first asked, monotonic; what policies are given.
 pub fn now_ns() -> u64 {
-    u64::try_from(now().saturating_duration_since(*ORIGIN).as_nanos()).unwrap_or(u64::MAX)
+    ns_at(now())
+}
+
+/// [`now_ns`] as it was at `instant`: for what has read the clock already.
+pub fn ns_at(instant: Instant) -> u64 {
+    u64::try_from(instant.saturating_duration_since(*ORIGIN).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How far the wall clock is off on purpose, microseconds.

@@ -4,6 +4,7 @@
 //! - [`random`]: seeded random streams, and dice without state.
 //! - [`scope`]: which component the code that runs now belongs to.
 //! - [`tasks`]: every task has an owner and a declared shutdown policy.
+//! - [`quiet()`]: a future that is polled only when it has been woken itself.
 //! - [`timer`]: waits that end when they should, also those of microseconds.
 //! - [`time_slice`]: a thread that is due runs soon, also on a busy machine.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
@@ -15,10 +16,12 @@ pub mod clock;
 pub mod cost;
 pub mod lifeline;
 pub mod limits;
+mod quiet;
 pub mod random;
 pub mod scope;
 pub mod tasks;
 pub mod time_slice;
 pub mod timer;
 
+pub use quiet::{Quiet, quiet};
 pub use tasks::{ShutdownPolicy, Tasks, blocking};

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use contract::ComponentName;
+use pin_project_lite::pin_project;
 
 use crate::cost;
 
@@ -23,7 +24,7 @@ pub fn component() -> ComponentName {
 
 /// Runs `future` as part of a component.
 pub fn within<F: Future>(component: ComponentName, future: F) -> ComponentScope<F> {
-    ComponentScope { component, future: Box::pin(future) }
+    ComponentScope { component, future }
 }
 
 /// Runs a function as part of a component.
@@ -32,18 +33,22 @@ pub fn enter<R>(component: ComponentName, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// A future that belongs to a component. Does not cross a bare spawn; ours carries it.
-pub struct ComponentScope<F> {
-    component: ComponentName,
-    future: Pin<Box<F>>,
+pin_project! {
+    /// A future that belongs to a component. Does not cross a bare spawn; ours carries it.
+    pub struct ComponentScope<F> {
+        component: ComponentName,
+        #[pin]
+        future: F,
+    }
 }
 
 impl<F: Future> Future for ComponentScope<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _restore = Restore::switch(self.component);
-        self.future.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _restore = Restore::switch(*this.component);
+        this.future.poll(cx)
     }
 }
 

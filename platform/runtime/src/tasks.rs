@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::{clock, cost, scope};
+use crate::{clock, cost, quiet, scope};
 
 /// What happens to a task at shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Tasks {
         F::Output: Send + 'static,
     {
         let component = scope::component();
-        let closing = self.closing();
+        let closing = quiet(self.closing());
         let guard = (policy == ShutdownPolicy::Drain).then(|| {
             self.shared.unfinished.fetch_add(1, Ordering::AcqRel);
             TaskGuard(self.shared.clone())

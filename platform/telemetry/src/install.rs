@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::export::{Counters, CountingProcessor, SpanCounts, SplitExporter, batching};
+use crate::histograms::{HistogramRecorder, Histograms};
 use crate::names;
 use crate::options::{LogTarget, Options};
-use crate::sampler::HeadSampler;
+use crate::{sampling, tail};
 
 /// Spans that may wait for the exporter where all requests are traced: 65,536 (about 25 MB, the queue is laid
 /// out when it is made) lost nothing at 40,000 spans a second, the SDK's 2,048 lost up to half.
@@ -34,16 +35,19 @@ pub enum InstallError {
     /// The log file.
     #[error("the log cannot be written")]
     Log(#[source] std::io::Error),
-    /// The recorder.
-    #[error("metrics cannot be recorded: {0}")]
-    Metrics(String),
 }
 
 /// A process's telemetry.
 pub struct Telemetry {
-    prometheus: Option<PrometheusHandle>,
+    metrics: Option<Metrics>,
     provider: Option<SdkTracerProvider>,
     counters: Arc<Counters>,
+}
+
+/// What is recorded and rendered.
+struct Metrics {
+    prometheus: PrometheusHandle,
+    histograms: Histograms,
 }
 
 /// Sets telemetry up. With a collector configured it must be called inside the
@@ -54,7 +58,7 @@ pub struct Telemetry {
 pub fn install(options: Options) -> Result<Telemetry, InstallError> {
     let options = Options { level: options.level.as_permitted(), ..options };
     let counters = Arc::new(Counters::default());
-    let prometheus = match options.level {
+    let metrics = match options.level {
         crate::Level::Off => None,
         _ => Some(install_metrics(&options)?),
     };
@@ -64,7 +68,8 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
             batching(SplitExporter::new(endpoint, options.labels.clone(), counters.clone()), queue)
         });
         SdkTracerProvider::builder()
-            .with_sampler(HeadSampler { ratio: options.level.ratio() })
+            // What comes this far has been sampled or is kept.
+            .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(CountingProcessor::new(exporting, counters.clone()))
             .build()
     });
@@ -78,7 +83,11 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
     });
     let log = log_layer(&options.log)?;
     Registry::default().with(traces).with(log).try_init().map_err(|_| InstallError::Twice)?;
-    Ok(Telemetry { prometheus, provider, counters })
+    sampling::set_ratio(options.level.ratio());
+    if let Some(provider) = &provider {
+        tail::set_tracer(provider.tracer("cleave"));
+    }
+    Ok(Telemetry { metrics, provider, counters })
 }
 
 /// A queue for the spans of the share that is sampled.
@@ -86,18 +95,18 @@ fn queue(level: crate::Level) -> usize {
     (MAX_QUEUE_SPANS * level.ratio()).max(MIN_QUEUE_SPANS) as usize
 }
 
-fn install_metrics(options: &Options) -> Result<PrometheusHandle, InstallError> {
-    let wrong = |error: metrics_exporter_prometheus::BuildError| InstallError::Metrics(error.to_string());
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &names::BUCKETS)
-        .map_err(wrong)?
-        .add_global_label(names::ARM, options.labels.arm.clone())
-        .add_global_label(names::INSTANCE, options.labels.instance.clone())
-        .build_recorder();
-    let handle = recorder.handle();
+fn install_metrics(options: &Options) -> Result<Metrics, InstallError> {
+    let labels = [(names::ARM, &options.labels.arm), (names::INSTANCE, &options.labels.instance)];
+    let builder = labels.into_iter().fold(PrometheusBuilder::new(), |builder, (name, value)| {
+        builder.add_global_label(name, value.clone())
+    });
+    let others = builder.build_recorder();
+    let histograms = Histograms::new(&labels.map(|(name, value)| (name, value.as_str())));
+    let metrics = Metrics { prometheus: others.handle(), histograms: histograms.clone() };
+    let recorder = HistogramRecorder { others, histograms };
     metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
     describe();
-    Ok(handle)
+    Ok(metrics)
 }
 
 /// Gives every metric its help; the kind is that of its first value.
@@ -151,18 +160,9 @@ impl Telemetry {
 
     /// All metrics, in the Prometheus text format.
     pub fn render(&self) -> String {
-        let Some(prometheus) = &self.prometheus else { return String::new() };
+        let Some(metrics) = &self.metrics else { return String::new() };
         self.collect();
-        prometheus.run_upkeep();
-        with_counters_by_name(&prometheus.render())
-    }
-
-    /// Empties histograms' buffers; they grow between scrapes otherwise. Call
-    /// every few seconds.
-    pub fn upkeep(&self) {
-        if let Some(prometheus) = &self.prometheus {
-            prometheus.run_upkeep();
-        }
+        with_counters_by_name(&metrics.prometheus.render()) + &metrics.histograms.render()
     }
 
     /// Figures that are read rather than recorded.

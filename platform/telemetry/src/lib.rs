@@ -3,22 +3,25 @@
 //! - [`names`]: every metric, label and attribute.
 //! - [`options`]: how much a process records, and its labels. [`endpoint`]: where its spans go.
 //! - [`install`](mod@install): sets it up, once a process.
-//! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last second.
-//! - [`spans`]: every span, named once.
+//! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last
+//!   second. `histograms`: durations, counted where they are recorded.
+//! - [`spans`]: every span, named once. [`sampling`]: whether a request has any. [`tail`]: what is kept of those that have none.
 //! - [`export`]: export of spans, counted and split by component.
 //!
 //! Start with [`install()`].
 
 pub mod endpoint;
 pub mod export;
+mod histograms;
 pub mod install;
 mod log;
 pub mod metrics;
 pub mod names;
 pub mod options;
 mod recent_maximum;
-mod sampler;
+pub mod sampling;
 pub mod spans;
+pub mod tail;
 
 use std::sync::Arc;
 
@@ -31,10 +34,12 @@ pub use metrics::{
     slow_statement, wal_bytes, work_done,
 };
 pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
+pub use sampling::Origin;
 pub use spans::{
-    Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span,
+    Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span, is_traced,
     producer_span, server_end, server_span, wait_span,
 };
+pub use tail::UnsampledRequest;
 
 /// `GET /metrics`.
 pub fn router(telemetry: Arc<Telemetry>) -> axum::Router {

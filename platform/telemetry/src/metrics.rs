@@ -33,13 +33,36 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     }
 }
 
+/// The same for few keys, which are looked at one by one: a hash would take longer than the rest of a measurement.
+struct ShortCache<K, V>(RwLock<Vec<(K, V)>>);
+
+impl<K: Copy + PartialEq, V: Clone> ShortCache<K, V> {
+    const fn new() -> Self {
+        Self(RwLock::new(Vec::new()))
+    }
+
+    /// Gives the handle of a key to `record`.
+    fn with(&self, key: K, make: impl FnOnce() -> V, record: impl FnOnce(&V)) {
+        if let Some((_, known)) = self.0.read().expect("no panic while held").iter().find(|one| one.0 == key)
+        {
+            return record(known);
+        }
+        let mut known = self.0.write().expect("no panic while held");
+        let at = known.iter().position(|one| one.0 == key).unwrap_or_else(|| {
+            known.push((key, make()));
+            known.len() - 1
+        });
+        record(&known[at].1);
+    }
+}
+
 /// Requests served on one route.
 pub struct ServerMetrics {
     service: ComponentName,
     method: &'static str,
     route: Arc<str>,
     active: Gauge,
-    by_status: Cache<u16, Histogram>,
+    by_status: ShortCache<u16, Histogram>,
 }
 
 static SERVERS: Cache<(ComponentName, &'static str, Arc<str>), Arc<ServerMetrics>> = Cache::new();
@@ -54,7 +77,7 @@ impl ServerMetrics {
                 method,
                 route,
                 active: gauge!(names::HTTP_SERVER_ACTIVE_REQUESTS, names::SERVICE => service.as_str()),
-                by_status: Cache::new(),
+                by_status: ShortCache::new(),
             })
         })
     }
@@ -70,7 +93,9 @@ impl ServerMetrics {
                 names::HTTP_RESPONSE_STATUS_CODE => status.to_string(),
             )
         };
-        cost::run(Part::Telemetry, || self.by_status.get(&status, made).record(took.as_secs_f64()));
+        cost::run(Part::Telemetry, || {
+            self.by_status.with(status, made, |histogram| histogram.record(took.as_secs_f64()));
+        });
     }
 
     /// A request came in; it is active until the guard is dropped.
@@ -99,7 +124,7 @@ pub fn known_method(method: &str) -> &'static str {
 pub struct EdgeMetrics {
     caller: ComponentName,
     callee: ComponentName,
-    by_result: Cache<(&'static str, String), Histogram>,
+    by_result: ShortCache<Result<u16, &'static str>, Histogram>,
     retries: Counter,
     circuit: Gauge,
     shed: Cache<&'static str, Counter>,
@@ -115,7 +140,7 @@ impl EdgeMetrics {
             Arc::new(Self {
                 caller,
                 callee,
-                by_result: Cache::new(),
+                by_result: ShortCache::new(),
                 retries: counter!(names::RETRIES, names::SERVICE => service, names::PEER_SERVICE => peer),
                 circuit: gauge!(names::CIRCUIT_STATE, names::SERVICE => service, names::PEER_SERVICE => peer),
                 shed: Cache::new(),
@@ -125,20 +150,22 @@ impl EdgeMetrics {
 
     /// A try came to an end: with a status, or with an error type such as
     /// `timeout`, `connect` or `circuit_open`.
-    pub fn attempt(&self, result: Result<u16, &str>, took: Duration) {
-        let key = match result {
-            Ok(status) => (names::HTTP_RESPONSE_STATUS_CODE, status.to_string()),
-            Err(kind) => (names::ERROR_TYPE, kind.to_owned()),
-        };
+    pub fn attempt(&self, result: Result<u16, &'static str>, took: Duration) {
         let made = || {
+            let (label, value) = match result {
+                Ok(status) => (names::HTTP_RESPONSE_STATUS_CODE, status.to_string()),
+                Err(kind) => (names::ERROR_TYPE, kind.to_owned()),
+            };
             histogram!(
                 names::HTTP_CLIENT_REQUEST_DURATION,
                 names::SERVICE => self.caller.as_str(),
                 names::PEER_SERVICE => self.callee.as_str(),
-                key.0 => key.1.clone(),
+                label => value,
             )
         };
-        cost::run(Part::Telemetry, || self.by_result.get(&key, made).record(took.as_secs_f64()));
+        cost::run(Part::Telemetry, || {
+            self.by_result.with(result, made, |histogram| histogram.record(took.as_secs_f64()));
+        });
     }
 
     /// A try beyond the first.

@@ -318,6 +318,8 @@ pub mod attr {
     pub const EDGE: &str = "cleave.edge";
     /// How it travels.
     pub const CARRIER: &str = "cleave.carrier";
+    /// Why a span of a request that was not sampled is kept: `error` or `slow`.
+    pub const KEPT: &str = "cleave.kept";
     /// The component that is asked.
     pub const PEER: &str = "peer.service";
 }

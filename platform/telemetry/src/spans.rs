@@ -1,4 +1,7 @@
 //! Every span, named once. Attribute names follow the semantic conventions 1.42.0.
+//!
+//! A request is sampled or not as it arrives ([`server_span`]); everything below it is traced where there is a span around it
+//! ([`is_traced`]). What is not traced has the span [`Span::none`]: nothing is allocated, and no clock is read.
 
 use std::time::Duration;
 
@@ -10,10 +13,21 @@ use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::metrics::known_method;
+use crate::sampling::{self, Origin};
 
-/// The context of the current span, for requests that are passed on.
+/// Whether what runs now belongs to something that is traced.
+pub fn is_traced() -> bool {
+    tracing::dispatcher::get_default(|dispatch| dispatch.current_span().id().is_some())
+}
+
+/// The span that `make` makes where something traced runs; none elsewhere.
+fn below(make: impl FnOnce() -> Span) -> Span {
+    if is_traced() { cost::run(Part::Telemetry, make) } else { Span::none() }
+}
+
+/// The context of the current span, for requests that are passed on; none where nothing is traced.
 pub fn current_trace() -> TraceContext {
-    context_of(&Span::current())
+    if is_traced() { context_of(&Span::current()) } else { TraceContext::default() }
 }
 
 /// The context of a span; none where nothing is traced.
@@ -31,7 +45,8 @@ pub fn context_of(span: &Span) -> TraceContext {
     }
 }
 
-fn remote(trace: TraceContext) -> SpanContext {
+/// The span of a caller in another process.
+pub(crate) fn remote(trace: TraceContext) -> SpanContext {
     SpanContext::new(
         TraceId::from_bytes(trace.trace_id.to_be_bytes()),
         SpanId::from_bytes(trace.span_id.to_be_bytes()),
@@ -41,8 +56,12 @@ fn remote(trace: TraceContext) -> SpanContext {
     )
 }
 
-/// A request being served, by the component in whose scope this is called. The parent is set before the span is entered.
-pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) -> Span {
+/// A request being served, by the component in whose scope this is called; none where it is not sampled. The parent is set
+/// before the span is entered.
+pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext, origin: Origin) -> Span {
+    if !sampling::samples(parent, origin) {
+        return Span::none();
+    }
     cost::run(Part::Telemetry, || {
         let known = known_method(method);
         let span = info_span!(
@@ -70,6 +89,9 @@ pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext) 
 
 /// The request was answered: 5xx is our error, 4xx the caller's.
 pub fn server_end(span: &Span, status: u16) {
+    if span.is_disabled() {
+        return;
+    }
     span.record("http.response.status_code", status);
     if status >= 500 {
         span.record("error.type", status.to_string().as_str());
@@ -79,7 +101,7 @@ pub fn server_end(span: &Span, status: u16) {
 
 /// One try at another component. `resend` counts tries before it.
 pub fn client_span(method: &str, template: &str, peer: ComponentName, addr: &str, resend: u32) -> Span {
-    cost::run(Part::Telemetry, || {
+    below(|| {
         let known = known_method(method);
         let (host, port) = addr.rsplit_once(':').unwrap_or((addr, ""));
         let span = info_span!(
@@ -105,6 +127,9 @@ pub fn client_span(method: &str, template: &str, peer: ComponentName, addr: &str
 
 /// The try came to an end: any 4xx, 5xx or broken connection is the caller's error.
 pub fn client_end(span: &Span, result: Result<u16, &str>) {
+    if span.is_disabled() {
+        return;
+    }
     match result {
         Ok(status) => {
             span.record("http.response.status_code", status);
@@ -122,7 +147,7 @@ pub fn client_end(span: &Span, result: Result<u16, &str>) {
 
 /// A call within the process.
 pub fn call_span(call: &str, callee: ComponentName, carrier: &str) -> Span {
-    cost::run(Part::Telemetry, || {
+    below(|| {
         info_span!(
             "call",
             otel.name = call,
@@ -137,7 +162,7 @@ pub fn call_span(call: &str, callee: ComponentName, carrier: &str) -> Span {
 
 /// A database operation.
 pub fn db_span(operation: &'static str, table: &'static str) -> Span {
-    cost::run(Part::Telemetry, || {
+    below(|| {
         info_span!(
             "db",
             otel.name = %format_args!("{operation} {table}"),
@@ -164,7 +189,7 @@ pub enum Wait {
 
 /// Waiting, which is no component's work.
 pub fn wait_span(wait: Wait) -> Span {
-    cost::run(Part::Telemetry, || match wait {
+    below(|| match wait {
         Wait::Queue => info_span!("queue.wait"),
         Wait::Pool => info_span!("pool.acquire"),
         Wait::Tx => info_span!("tx.wait"),
@@ -174,12 +199,12 @@ pub fn wait_span(wait: Wait) -> Span {
 /// Time a fault takes: labelled, never mistaken for work.
 pub fn fault_span(kind: &str, delay: Duration) -> Span {
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    info_span!("fault.inject", cleave.fault.kind = kind, cleave.fault.delay_ms = delay_ms)
+    below(|| info_span!("fault.inject", cleave.fault.kind = kind, cleave.fault.delay_ms = delay_ms))
 }
 
 /// An event being published.
 pub fn producer_span(topic: &str, id: &str) -> Span {
-    cost::run(Part::Telemetry, || {
+    below(|| {
         info_span!(
             "publish",
             otel.name = %format_args!("send {topic}"),

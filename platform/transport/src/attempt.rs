@@ -44,7 +44,7 @@ pub async fn send(
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
     let (deadline, sure) = (Deadline::after(until, Duration::ZERO), !request.method().is_idempotent());
-    send_in_flight(endpoint.begin_request(), endpoint, request, deadline, sure, again).await
+    send_in_flight(endpoint.begin_request(clock::now()), endpoint, request, deadline, sure, again).await
 }
 
 /// [`send`], with its arguments spelled out: who chose the deadline, and `sure` where a request must not
@@ -62,7 +62,7 @@ pub(crate) async fn send_in_flight(
         Ok(response) => {
             let (head, body) = response.into_parts();
             flight.on_response(&head, deadline);
-            Ok(Response::from_parts(head, body.guarded(flight)))
+            Ok(Response::from_parts(head, body.in_flight(flight)))
         }
         Err(failed) => {
             flight.on_failure(&failed, deadline);
@@ -96,12 +96,14 @@ async fn exchange(
                 pooled = fresh.map_err(|why| AttemptError::NotSent(why.into()))?;
             }
         }
-        let mut error = match before(until, pooled.send(request)).await? {
+        let mut error = match pooled.send(request, until).await.ok_or(AttemptError::TimedOut)? {
             Ok(response) => {
                 // The connection goes with it: what follows on it may be anything.
                 headers::check_framing(response.status(), response.headers())
                     .map_err(AttemptError::Malformed)?;
-                before(until, endpoint.network.one_way()).await?;
+                if !endpoint.network.is_loopback() {
+                    before(until, endpoint.network.one_way()).await?;
+                }
                 return Ok(attach(response, pooled).await);
             }
             Err(_) if pooled.is_flooded() => {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::cluster::InFlight;
 use crate::pool::PooledConnection;
+use crate::serve::Peer;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -26,10 +29,21 @@ pub struct Body {
     inner: Inner,
     seen: u64,
     limit: u64,
+    /// Whose request it belongs to.
+    peer: Option<Arc<Peer>>,
+    /// Apart: a body is moved dozens of times on its way, and most of this not looked at once.
+    attached: Option<Box<Attached>>,
+}
+
+/// What a body holds, and what ends it early.
+#[derive(Default)]
+struct Attached {
     wait: Option<Wait>,
     /// Why it has ended, to be reported when it is asked next.
     failure: Option<BodyError>,
     pooled: Option<PooledConnection>,
+    /// The request at the endpoint that it is the answer to.
+    flight: Option<InFlight>,
     guard: Option<Box<dyn Any + Send>>,
 }
 
@@ -78,7 +92,11 @@ impl BodyError {
 
 impl Body {
     fn of(inner: Inner) -> Self {
-        Self { inner, seen: 0, limit: u64::MAX, wait: None, failure: None, pooled: None, guard: None }
+        Self { inner, seen: 0, limit: u64::MAX, peer: None, attached: None }
+    }
+
+    fn attached(&mut self) -> &mut Attached {
+        self.attached.get_or_insert_default()
     }
 
     /// No bytes.
@@ -111,7 +129,9 @@ impl Body {
     /// An error when nothing comes for `after`.
     #[must_use]
     pub fn idle_after(mut self, after: Duration) -> Self {
-        self.wait.get_or_insert_default().idle = Some(after);
+        if !self.is_end_stream() {
+            self.attached().wait.get_or_insert_default().idle = Some(after);
+        }
         self
     }
 
@@ -119,14 +139,17 @@ impl Body {
     /// takes its time does not shorten it: what is here already was not waited for.
     #[must_use]
     pub fn waits_at_most(mut self, left: Duration) -> Self {
-        self.wait.get_or_insert_default().left = Some(left);
+        if !self.is_end_stream() {
+            self.attached().wait.get_or_insert_default().left = Some(left);
+        }
         self
     }
 
     /// Keeps `guard` until the body has ended, one way or the other.
     #[must_use]
     pub fn guarded(mut self, guard: impl Any + Send) -> Self {
-        self.guard = Some(match self.guard.take() {
+        let attached = self.attached();
+        attached.guard = Some(match attached.guard.take() {
             Some(first) => Box::new((first, guard)),
             None => Box::new(guard),
         });
@@ -135,7 +158,25 @@ impl Body {
 
     /// The connection it comes from.
     pub(crate) fn from_wire(incoming: Incoming, pooled: PooledConnection) -> Self {
-        Self { pooled: Some(pooled), ..Self::of(Inner::Incoming(incoming)) }
+        let attached = Box::new(Attached { pooled: Some(pooled), ..Attached::default() });
+        Self { attached: Some(attached), ..Self::of(Inner::Incoming(incoming)) }
+    }
+
+    /// A request's, on a connection of ours.
+    pub(crate) fn from_client(incoming: Incoming, peer: Arc<Peer>) -> Self {
+        Self { peer: Some(peer), ..Self::of(Inner::Incoming(incoming)) }
+    }
+
+    /// The client whose request it belongs to; `None` where it came on no connection of ours.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref()
+    }
+
+    /// Keeps a request in flight until the body has ended, as [`Body::guarded`] does without a box.
+    #[must_use]
+    pub(crate) fn in_flight(mut self, flight: InFlight) -> Self {
+        self.attached().flight = Some(flight);
+        self
     }
 
     /// Bytes of data that have passed.
@@ -162,11 +203,17 @@ impl Body {
 
     /// Gives the connection back and lets the guards go.
     fn finish(&mut self, cx: &mut Context<'_>) {
-        if let Some(pooled) = self.pooled.take() {
+        let Some(mut attached) = self.attached.take() else { return };
+        if let Some(pooled) = attached.pooled.take() {
             pooled.finish(cx);
         }
-        self.guard = None;
-        self.wait = None;
+    }
+
+    /// Closes the connection it comes from: what follows on it may be anything.
+    fn close_connection(&mut self) {
+        if let Some(attached) = &mut self.attached {
+            attached.pooled = None;
+        }
     }
 
     /// [`Body::finish`] for a body that turns out to have no bytes: it may never be polled.
@@ -185,14 +232,11 @@ impl Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Inner::Incoming(body) => {
-                let mut polled = Pin::new(&mut *body).poll_frame(cx);
-                if polled.is_pending()
-                    && let Some(pooled) = &mut self.pooled
-                {
+                let polled = match self.attached.as_mut().and_then(|attached| attached.pooled.as_mut()) {
                     // No other task moves the bytes of this connection.
-                    pooled.drive(cx);
-                    polled = Pin::new(body).poll_frame(cx);
-                }
+                    Some(pooled) => pooled.poll_with(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+                    None => Pin::new(body).poll_frame(cx),
+                };
                 polled.map_err(|error| BodyError::Broken(error.into()))
             }
             Inner::Other(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Broken),
@@ -233,21 +277,22 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        if let Some(failure) = this.failure.take() {
+        if let Some(failure) = this.attached.as_mut().and_then(|attached| attached.failure.take()) {
             return Poll::Ready(Some(Err(failure)));
         }
         // A length that is declared is refused before any of it is read.
         if this.seen.saturating_add(this.size_hint().lower()) > this.limit {
-            this.pooled = None;
+            this.close_connection();
             return Poll::Ready(Some(Err(BodyError::TooLarge(this.limit))));
         }
         let Poll::Ready(polled) = this.poll_inner(cx) else {
-            let Some(wait) = &mut this.wait else { return Poll::Pending };
+            let wait = this.attached.as_mut().and_then(|attached| attached.wait.as_mut());
+            let Some(wait) = wait else { return Poll::Pending };
             let error = ready!(wait.poll(cx));
-            this.pooled = None;
+            this.close_connection();
             return Poll::Ready(Some(Err(error)));
         };
-        if let Some(wait) = &mut this.wait {
+        if let Some(wait) = this.attached.as_mut().and_then(|attached| attached.wait.as_mut()) {
             wait.ends();
         }
         let answer = match polled {
@@ -265,12 +310,12 @@ impl HttpBody for Body {
             // hyper does not poll again once a body reports its end.
             None => this.finish(cx),
             Some(Ok(_)) => this.finish_if_empty(cx),
-            Some(Err(_)) => this.pooled = None,
+            Some(Err(_)) => this.close_connection(),
         }
         if let Some(Err(failure @ BodyError::Broken(_))) = answer {
             // hyper drops what it has not written when a body fails, the head of the answer as well: it
             // writes while the body has nothing, and then the reader sees where it broke off.
-            this.failure = Some(failure);
+            this.attached().failure = Some(failure);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -330,7 +375,6 @@ impl fmt::Debug for Body {
 mod tests {
     use super::*;
     use futures_util::StreamExt;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn a_limit_counts_what_passes() {

@@ -4,10 +4,14 @@
 //! [`Reservation::grow`] refuses where there is no room, for what can be sent again later; [`Reservation::poll_grow`]
 //! waits for room, for what is on its way already. Those that wait get their bytes in the order in which they came; one
 //! whose own address has no room left keeps no other waiting.
+//!
+//! Counts are atomic; a lock is for those that wait alone. One that waits is in line before it looks at the counts
+//! once more, and one that gives back looks at the line after it has counted: one of the two sees the other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use policy::BodyLimits;
@@ -22,6 +26,13 @@ pub struct BodyBudget {
     pub long: ByteBudget,
 }
 
+/// The same, as the bodies of one client see it.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientBodyBudget {
+    pub short: ClientBudget,
+    pub long: ClientBudget,
+}
+
 impl BodyBudget {
     /// Nothing is held yet.
     pub fn new(limits: BodyLimits) -> Self {
@@ -30,6 +41,11 @@ impl BodyBudget {
             ByteBudget::new(BodyLimits { in_all, per_address })
         };
         Self { short: budget(|bytes| bytes / 4), long: budget(|bytes| bytes - bytes / 4) }
+    }
+
+    /// The budget of a client at this address; to be kept with its connection.
+    pub(crate) fn of(&self, address: IpAddr) -> ClientBodyBudget {
+        ClientBodyBudget { short: self.short.of(address), long: self.long.of(address) }
     }
 
     /// Bytes that are held now.
@@ -42,17 +58,27 @@ impl BodyBudget {
 #[derive(Clone, Debug)]
 pub struct ByteBudget(Arc<Shared>);
 
+/// The same, as the bodies of one client see it. Cheap to clone, and to reserve from.
+#[derive(Clone, Debug)]
+pub struct ClientBudget {
+    budget: Arc<Shared>,
+    /// What its address holds; `None` where all addresses share one limit.
+    address: Option<Arc<AddressCount>>,
+}
+
 #[derive(Debug)]
 struct Shared {
     limits: BodyLimits,
+    held: AtomicU64,
+    /// How many are in line.
+    waiting: AtomicUsize,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    held: u64,
-    /// What each address holds; empty where all share one.
-    addresses: HashMap<IpAddr, u64>,
+    /// What each address holds, while it has a budget; empty where all share one.
+    addresses: HashMap<IpAddr, Weak<AddressCount>>,
     /// Those without room, in the order in which they came.
     waiting: BTreeMap<u64, Waiter>,
     /// Number of the next one that waits.
@@ -60,8 +86,16 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Waiter {
+struct AddressCount {
+    held: AtomicU64,
     address: IpAddr,
+    budget: Weak<Shared>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// Alive for as long as its reservation is, so that it never counts as the last of its address here.
+    address: Option<Arc<AddressCount>>,
     bytes: u64,
     waker: Waker,
     /// Its bytes are counted as held, and it has been woken.
@@ -71,8 +105,7 @@ struct Waiter {
 /// What one body holds; free again when dropped.
 #[derive(Debug)]
 pub struct Reservation {
-    budget: ByteBudget,
-    address: IpAddr,
+    client: ClientBudget,
     bytes: u64,
     /// Its number among those that wait.
     waiting: Option<u64>,
@@ -81,112 +114,186 @@ pub struct Reservation {
 impl ByteBudget {
     /// Nothing is held yet.
     pub fn new(limits: BodyLimits) -> Self {
-        Self(Arc::new(Shared { limits, state: Mutex::default() }))
+        let (held, waiting, state) = Default::default();
+        Self(Arc::new(Shared { limits, held, waiting, state }))
+    }
+
+    /// The budget of a client at this address.
+    pub fn of(&self, address: IpAddr) -> ClientBudget {
+        let count = self.0.limits.per_address.map(|_| self.0.count_of(address));
+        ClientBudget { budget: self.0.clone(), address: count }
     }
 
     /// Nothing yet, for a client at this address.
     pub fn reserve(&self, address: IpAddr) -> Reservation {
-        Reservation { budget: self.clone(), address, bytes: 0, waiting: None }
+        self.of(address).reserve()
     }
 
     /// Bytes that are held now.
     pub fn held(&self) -> u64 {
-        self.0.state().held
+        self.0.held.load(Ordering::SeqCst)
     }
+}
+
+impl ClientBudget {
+    /// Nothing yet.
+    pub fn reserve(&self) -> Reservation {
+        Reservation { client: self.clone(), bytes: 0, waiting: None }
+    }
+}
+
+/// Adds to a count what fits below its limit.
+fn add(count: &AtomicU64, bytes: u64, limit: u64) -> bool {
+    let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= limit);
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits).is_ok()
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
     }
-}
 
-impl State {
-    /// Counts so many more bytes, if they fit.
-    fn take(&mut self, limits: &BodyLimits, address: IpAddr, bytes: u64) -> bool {
-        let fits = |held: u64, limit: u64| held.checked_add(bytes).is_some_and(|sum| sum <= limit);
-        if !fits(self.held, limits.in_all) {
-            return false;
+    fn count_of(self: &Arc<Self>, address: IpAddr) -> Arc<AddressCount> {
+        let mut state = self.state();
+        if let Some(count) = state.addresses.get(&address).and_then(Weak::upgrade) {
+            return count;
         }
-        if let Some(limit) = limits.per_address {
-            let held = self.addresses.get(&address).copied().unwrap_or_default();
-            if !fits(held, limit) {
-                return false;
-            }
-            self.addresses.insert(address, held + bytes);
-        }
-        self.held += bytes;
-        true
+        let budget = Arc::downgrade(self);
+        let count = Arc::new(AddressCount { held: AtomicU64::new(0), address, budget });
+        state.addresses.insert(address, Arc::downgrade(&count));
+        count
     }
 
-    /// Counts so many bytes as free, and gives them to those that wait; these are to be woken once the lock is free.
-    fn give_back(&mut self, limits: &BodyLimits, address: IpAddr, bytes: u64) -> Vec<Waker> {
-        self.held -= bytes;
-        if let Some(held) = self.addresses.get_mut(&address) {
-            *held -= bytes;
-            if *held == 0 {
-                self.addresses.remove(&address);
+    /// Counts so many more bytes, if they fit. Where they do not, others may have found no room in between: then the
+    /// line has to be looked at, as after [`Shared::subtract`].
+    fn take(&self, address: Option<&AddressCount>, bytes: u64) -> Result<(), Refused> {
+        let limit = self.limits.per_address.unwrap_or(u64::MAX);
+        let is_full = |count: &AddressCount| count.held.load(Ordering::SeqCst).saturating_add(bytes) > limit;
+        if address.is_some_and(is_full) || !add(&self.held, bytes, self.limits.in_all) {
+            return Err(Refused::Untouched);
+        }
+        if address.is_some_and(|count| !add(&count.held, bytes, limit)) {
+            self.held.fetch_sub(bytes, Ordering::SeqCst);
+            return Err(Refused::GivenBack);
+        }
+        Ok(())
+    }
+
+    /// [`Shared::take`] by one that has nothing to do with the line.
+    fn try_take(&self, address: Option<&AddressCount>, bytes: u64) -> bool {
+        match self.take(address, bytes) {
+            Ok(()) => true,
+            Err(Refused::Untouched) => false,
+            Err(Refused::GivenBack) => {
+                self.serve_line();
+                false
             }
         }
-        if self.waiting.is_empty() {
-            return Vec::new();
+    }
+
+    /// Counts so many bytes as free.
+    fn subtract(&self, address: Option<&AddressCount>, bytes: u64) {
+        if let Some(count) = address {
+            count.held.fetch_sub(bytes, Ordering::SeqCst);
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
+        self.held.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    /// Gives bytes that are free to those that wait, if any do.
+    fn serve_line(&self) {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let woken = self.grant(&mut self.state());
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The same; returns those who are to be woken once the lock is free.
+    fn grant(&self, state: &mut State) -> Vec<Waker> {
         let mut woken = Vec::new();
-        for waiter in waiting.values_mut().filter(|waiter| !waiter.is_granted) {
-            if self.held >= limits.in_all {
+        for waiter in state.waiting.values_mut().filter(|waiter| !waiter.is_granted) {
+            if self.held.load(Ordering::SeqCst) >= self.limits.in_all {
                 break;
             }
-            waiter.is_granted = self.take(limits, waiter.address, waiter.bytes);
+            // Given back or not: one that comes into the line looks again under the lock, which is held here.
+            waiter.is_granted = self.take(waiter.address.as_deref(), waiter.bytes).is_ok();
             woken.extend(waiter.is_granted.then(|| waiter.waker.clone()));
         }
-        self.waiting = waiting;
         woken
     }
+}
 
-    /// Waits in line, or stays in it.
-    fn wait(&mut self, number: Option<u64>, address: IpAddr, bytes: u64, waker: &Waker) -> u64 {
-        let number = number.unwrap_or(self.next);
-        self.next = self.next.max(number + 1);
-        let waiter = Waiter { address, bytes, waker: waker.clone(), is_granted: false };
-        self.waiting.insert(number, waiter);
-        number
+/// Why bytes were not counted.
+enum Refused {
+    /// Nothing was counted.
+    Untouched,
+    /// They were counted in all for a moment, and did not fit their address.
+    GivenBack,
+}
+
+impl Drop for AddressCount {
+    fn drop(&mut self) {
+        let Some(budget) = self.budget.upgrade() else { return };
+        let mut state = budget.state();
+        // Another may have been made for the same address meanwhile.
+        if state.addresses.get(&self.address).is_some_and(|count| count.strong_count() == 0) {
+            state.addresses.remove(&self.address);
+        }
     }
 }
 
 impl Reservation {
     /// Whether so many more bytes may be held; they are counted if so.
     pub fn grow(&mut self, bytes: u64) -> bool {
-        let Shared { limits, .. } = &*self.budget.0;
-        let grown = bytes == 0 || self.budget.0.state().take(limits, self.address, bytes);
-        self.bytes += if grown { bytes } else { 0 };
-        grown
+        let ClientBudget { budget, address } = &self.client;
+        let is_taken = bytes == 0 || budget.try_take(address.as_deref(), bytes);
+        self.bytes += if is_taken { bytes } else { 0 };
+        is_taken
     }
 
     /// Waits until so many more bytes may be held, and counts them: all there are, where that is less.
     pub fn poll_grow(&mut self, cx: &Context<'_>, bytes: u64) -> Poll<()> {
-        let Shared { limits, .. } = &*self.budget.0;
+        let ClientBudget { budget, address } = &self.client;
+        let limits = &budget.limits;
         let bytes = bytes.min(limits.in_all).min(limits.per_address.unwrap_or(u64::MAX));
         if bytes == 0 {
             return Poll::Ready(());
         }
-        let mut state = self.budget.0.state();
-        let granted = self.waiting.and_then(|number| state.waiting.get(&number)).map(|waiter| {
-            let is_same = waiter.bytes == bytes;
-            debug_assert!(is_same, "the same bytes are asked for until they are there");
-            waiter.is_granted
-        });
-        let is_taken = match granted {
-            Some(is_granted) => is_granted,
-            None => state.take(limits, self.address, bytes),
+        if self.waiting.is_none() && budget.try_take(address.as_deref(), bytes) {
+            self.bytes += bytes;
+            return Poll::Ready(());
+        }
+        self.poll_in_line(cx, bytes)
+    }
+
+    fn poll_in_line(&mut self, cx: &Context<'_>, bytes: u64) -> Poll<()> {
+        let ClientBudget { budget, address } = &self.client;
+        let mut state = budget.state();
+        let number = self.waiting.unwrap_or(state.next);
+        let is_granted = match state.waiting.get_mut(&number) {
+            Some(waiter) => {
+                let is_same = waiter.bytes == bytes;
+                debug_assert!(is_same, "the same bytes are asked for until they are there");
+                waiter.waker.clone_from(cx.waker());
+                waiter.is_granted
+            }
+            None => {
+                let (address, waker) = (address.clone(), cx.waker().clone());
+                state.next += 1;
+                state.waiting.insert(number, Waiter { address, bytes, waker, is_granted: false });
+                budget.waiting.fetch_add(1, Ordering::SeqCst);
+                false
+            }
         };
+        // In line by now: what is given back from here on is seen here, or this one is seen there.
+        let is_taken = is_granted || budget.take(address.as_deref(), bytes).is_ok();
         if !is_taken {
-            self.waiting = Some(state.wait(self.waiting, self.address, bytes, cx.waker()));
+            self.waiting = Some(number);
             return Poll::Pending;
         }
-        if let Some(number) = self.waiting.take() {
-            state.waiting.remove(&number);
-        }
+        state.waiting.remove(&number);
+        budget.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.waiting = None;
         self.bytes += bytes;
         Poll::Ready(())
     }
@@ -202,31 +309,29 @@ impl Reservation {
     pub fn split(&mut self, bytes: u64) -> Self {
         let missing = bytes.saturating_sub(self.bytes);
         if missing > 0 {
-            let mut state = self.budget.0.state();
-            state.held += missing;
-            if self.budget.0.limits.per_address.is_some() {
-                *state.addresses.entry(self.address).or_default() += missing;
+            let ClientBudget { budget, address } = &self.client;
+            budget.held.fetch_add(missing, Ordering::SeqCst);
+            if let Some(count) = address {
+                count.held.fetch_add(missing, Ordering::SeqCst);
             }
         }
         self.bytes = (self.bytes + missing) - bytes;
-        Self { budget: self.budget.clone(), address: self.address, bytes, waiting: None }
+        Self { client: self.client.clone(), bytes, waiting: None }
     }
 
     /// Holds nothing from here on, and waits for nothing.
     pub fn release(&mut self) {
-        let Shared { limits, .. } = &*self.budget.0;
-        let waiting = self.waiting.take();
-        if self.bytes == 0 && waiting.is_none() {
-            return;
+        let ClientBudget { budget, address } = &self.client;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if let Some(number) = self.waiting.take() {
+            let waiter = budget.state().waiting.remove(&number);
+            budget.waiting.fetch_sub(1, Ordering::SeqCst);
+            bytes += waiter.filter(|waiter| waiter.is_granted).map_or(0, |waiter| waiter.bytes);
         }
-        let woken = {
-            let mut state = self.budget.0.state();
-            let waiter = waiting.and_then(|number| state.waiting.remove(&number));
-            let granted = waiter.filter(|waiter| waiter.is_granted).map_or(0, |waiter| waiter.bytes);
-            let bytes = std::mem::take(&mut self.bytes) + granted;
-            state.give_back(limits, self.address, bytes)
-        };
-        woken.into_iter().for_each(Waker::wake);
+        if bytes > 0 {
+            budget.subtract(address.as_deref(), bytes);
+            budget.serve_line();
+        }
     }
 }
 
@@ -353,6 +458,45 @@ mod tests {
         drop((part, more, whole));
         assert_eq!(budget.held(), 0);
         assert!(budget.0.state().addresses.is_empty());
+    }
+
+    #[test]
+    fn many_threads_hold_no_more_than_there_is_and_none_waits_for_ever() {
+        const THREADS: u64 = 4;
+        let budget = budget(3, Some(2));
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let budget = &budget;
+                scope.spawn(move || {
+                    let address = if thread % 2 == 0 { HERE } else { THERE };
+                    for round in 0..5_000 {
+                        let mut reservation = budget.reserve(address);
+                        let bytes = 1 + round % 2;
+                        // A wake that is lost ends here in a test that does not end.
+                        pollster(&mut reservation, bytes);
+                        assert!(budget.held() <= 3);
+                    }
+                });
+            }
+        });
+        assert_eq!(budget.held(), 0);
+        let state = budget.0.state();
+        assert!(state.waiting.is_empty() && state.addresses.is_empty());
+        assert_eq!(budget.0.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    /// Waits on this thread until the bytes are there.
+    fn pollster(reservation: &mut Reservation, bytes: u64) {
+        struct Unpark(std::thread::Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        while reservation.poll_grow(&Context::from_waker(&waker), bytes).is_pending() {
+            std::thread::park();
+        }
     }
 
     #[test]

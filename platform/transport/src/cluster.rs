@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use contract::ComponentName;
@@ -107,10 +107,10 @@ impl Endpoint {
         &self.host
     }
 
-    /// A request begins.
-    pub(crate) fn begin_request(self: &Arc<Self>) -> InFlight {
+    /// A request begins, or has at `began`.
+    pub(crate) fn begin_request(self: &Arc<Self>, began: Instant) -> InFlight {
         self.load.begin();
-        InFlight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: true }
+        InFlight { endpoint: self.clone(), started_ns: clock::ns_at(began), measured: true }
     }
 
     /// A request begins that waits on purpose, such as a long poll: its
@@ -119,8 +119,7 @@ impl Endpoint {
         InFlight { endpoint: self.clone(), started_ns: clock::now_ns(), measured: false }
     }
 
-    fn failed(&self, took_ns: u64, retry_after: Option<Duration>, refused: bool) {
-        let now_ns = clock::now_ns();
+    fn failed(&self, now_ns: u64, took_ns: u64, retry_after: Option<Duration>, refused: bool) {
         self.load.failed(now_ns, took_ns, retry_after.map(|wait| wait.as_nanos() as u64));
         let Some(peers) = self.peers.upgrade() else { return };
         let all = &peers.load().all;

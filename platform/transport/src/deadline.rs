@@ -1,11 +1,12 @@
 //! The moment a caller stops waiting.
 
-use contract::{CallContext, Refusal};
-use runtime::clock;
+use std::time::Instant;
 
-/// Work for a caller that has stopped waiting is refused.
-pub(crate) fn check_deadline(cx: &CallContext) -> Result<(), Refusal> {
-    match cx.deadline.remaining(clock::now()) {
+use contract::{CallContext, Refusal};
+
+/// Work for a caller that has stopped waiting by `now` is refused.
+pub(crate) fn check_deadline(cx: &CallContext, now: Instant) -> Result<(), Refusal> {
+    match cx.deadline.remaining(now) {
         Some(_) => Ok(()),
         None => Err(Refusal::too_late()),
     }

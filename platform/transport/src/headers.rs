@@ -8,6 +8,7 @@ use contract::{CallContext, ComponentName, Deadline, Principal, Refusal, TraceCo
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{clock, random};
+use telemetry::Origin;
 
 /// Remaining milliseconds until the caller stops waiting; no clocks are compared.
 pub const DEADLINE: HeaderName = HeaderName::from_static("x-deadline-ms");
@@ -146,7 +147,7 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
         headers.insert(ATTEMPT, HeaderValue::from(u16::from(cx.attempt)));
     }
     if cx.request != 0 {
-        insert(headers, REQUEST, &format!("{:016x}", cx.request));
+        headers.insert(REQUEST, request_value(cx.request));
     }
     if let Some(principal) = cx.principal {
         insert(headers, PRINCIPAL, &principal.to_string());
@@ -156,9 +157,18 @@ pub(crate) fn write_context(cx: &CallContext, now: Instant, headers: &mut Header
     }
     let current = telemetry::current_trace();
     let trace = if current.is_valid() { current } else { cx.trace };
-    if trace.is_valid() {
+    // What is not sampled needs no header: without one, a callee does not sample a call.
+    if trace.is_valid() && trace.sampled {
         insert(headers, TRACEPARENT, &trace.header());
     }
+}
+
+/// [`REQUEST`] as it is written.
+pub fn request_value(request: u64) -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Without the machinery of formatting: it is written for every request.
+    let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(request >> (60 - 4 * at)) as usize & 15]);
+    HeaderValue::from_bytes(&digits).expect("hex digits are visible")
 }
 
 /// The trace a request belongs to; none where its header is missing or malformed.
@@ -177,6 +187,14 @@ pub(crate) fn public_caller(headers: &HeaderMap) -> ComponentName {
     match text(headers, &CALLER) {
         Some(name) if name == ComponentName::GATEWAY.as_str() => ComponentName::GATEWAY,
         _ => ComponentName::CLIENT,
+    }
+}
+
+/// Where a public request comes from, if it brings no trace: only one from outside begins one.
+pub(crate) fn origin(headers: &HeaderMap) -> Origin {
+    match public_caller(headers) {
+        ComponentName::CLIENT => Origin::Client,
+        _ => Origin::Suite,
     }
 }
 
@@ -272,6 +290,28 @@ mod tests {
             !check(200, &[(TRANSFER_ENCODING, "gzip")])
                 && !check(200, &[(TRANSFER_ENCODING, "gzip, chunked")])
         );
+    }
+
+    #[test]
+    fn a_trace_that_is_not_sampled_is_not_written() {
+        let now = clock::now();
+        let cx = CallContext {
+            trace: TraceContext { trace_id: 7, span_id: 9, sampled: false },
+            ..CallContext::background(ComponentName::of("feed"), Deadline::after(now, DEFAULT_DEADLINE))
+        };
+        let mut headers = HeaderMap::new();
+        write_context(&cx, now, &mut headers);
+        assert!(!headers.contains_key(TRACEPARENT));
+    }
+
+    #[test]
+    fn a_request_is_written_as_it_is_read() {
+        for number in [1, 0xabc, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let value = request_value(number);
+            assert_eq!(value, format!("{number:016x}"));
+            let headers: HeaderMap = std::iter::once((REQUEST, value)).collect();
+            assert_eq!(request(&headers), Some(number));
+        }
     }
 
     #[test]

@@ -4,14 +4,13 @@
 //! piece carries its reservation along. Where there is no room, nothing more is asked for: the wait goes back to
 //! the connection that the reply comes from, or to the disk.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::byte_budget::{BodyBudget, Reservation};
+use crate::byte_budget::{ClientBodyBudget, Reservation};
 
 /// Longest piece of a reply, bytes: what one read from a connection or from the disk gives.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -36,11 +35,11 @@ impl AsRef<[u8]> for HeldPiece {
 }
 
 impl<B: HttpBody> HeldBody<B> {
-    /// The reply to a client at this address.
-    pub fn new(body: B, budget: &BodyBudget, address: IpAddr) -> Self {
+    /// The reply to the client whose budget this is.
+    pub fn new(body: B, budget: &ClientBodyBudget) -> Self {
         let is_short = body.size_hint().upper().is_some_and(|length| length <= PIECE_BYTES);
         let room = if is_short { &budget.short } else { &budget.long };
-        Self { body, room: room.reserve(address) }
+        Self { body, room: room.reserve() }
     }
 }
 
@@ -82,13 +81,14 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for HeldBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use futures_util::{FutureExt, stream};
     use http_body_util::{BodyExt, StreamBody};
     use policy::BodyLimits;
 
     use super::*;
+    use crate::byte_budget::BodyBudget;
     use crate::{Body, BodyError};
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_piece_is_held_until_it_is_dropped() {
         let budget = budget(4 * PIECE_BYTES);
-        let mut body = HeldBody::new(Body::full("hello"), &budget, HERE);
+        let mut body = HeldBody::new(Body::full("hello"), &budget.of(HERE));
         let hello = piece(&mut body).await;
         assert_eq!((hello.as_ref(), budget.short.held()), (&b"hello"[..], 5));
         assert!(body.is_end_stream());
@@ -123,11 +123,11 @@ mod tests {
     async fn without_room_nothing_more_is_asked_for() {
         // Three of its four pieces are for long replies.
         let budget = budget(4 * PIECE_BYTES);
-        let mut body = HeldBody::new(long(5), &budget, HERE);
+        let mut body = HeldBody::new(long(5), &budget.of(HERE));
         let (first, _second, _third) =
             (piece(&mut body).await, piece(&mut body).await, piece(&mut body).await);
         assert!(body.frame().now_or_never().is_none(), "the fourth has to wait");
-        let mut other = HeldBody::new(Body::full("short"), &budget, HERE);
+        let mut other = HeldBody::new(Body::full("short"), &budget.of(HERE));
         assert_eq!(piece(&mut other).await, "short", "and keeps no short reply waiting");
         drop(first);
         let _fourth = piece(&mut body).await;
@@ -139,7 +139,7 @@ mod tests {
     async fn a_reply_that_does_not_come_holds_nothing() {
         let budget = budget(4 * PIECE_BYTES);
         let silent = Body::other(StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyError>>()));
-        let mut body = HeldBody::new(silent, &budget, HERE);
+        let mut body = HeldBody::new(silent, &budget.of(HERE));
         assert!(body.frame().now_or_never().is_none());
         assert_eq!(budget.long.held(), 0);
     }
@@ -147,9 +147,9 @@ mod tests {
     #[tokio::test]
     async fn what_it_knows_of_its_length_it_reports() {
         let budget = budget(4 * PIECE_BYTES);
-        let body = HeldBody::new(Body::full("hello"), &budget, HERE);
+        let body = HeldBody::new(Body::full("hello"), &budget.of(HERE));
         assert_eq!(body.size_hint().exact(), Some(5));
-        assert!(HeldBody::new(Body::empty(), &budget, HERE).is_end_stream());
+        assert!(HeldBody::new(Body::empty(), &budget.of(HERE)).is_end_stream());
         assert_eq!(long(2).collect().await.expect("whole").to_bytes().len(), 2 * PIECE_BYTES as usize);
     }
 }

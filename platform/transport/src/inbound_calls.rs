@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use runtime::cost::{self, Part};
 use runtime::{clock, scope};
+use telemetry::Origin;
 use tracing::Instrument;
 
 use crate::call_route::CallRoute;
@@ -39,8 +40,9 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
             let path = head.uri.path();
             let trace = headers::trace(&head.headers);
             let _active = entry.metrics.begin();
-            let span =
-                scope::enter(entry.component, || telemetry::server_span("POST", &entry.route, path, trace));
+            let span = scope::enter(entry.component, || {
+                telemetry::server_span("POST", &entry.route, path, trace, Origin::Suite)
+            });
             let response = answer(&router_state, &entry, &head, body.into()).instrument(span.clone()).await;
             telemetry::server_end(&span, response.status().as_u16());
             entry.metrics.record(response.status().as_u16(), clock::now() - started);

@@ -12,7 +12,7 @@
 //! - [`network`]: the declared round trip between two processes.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; `connections`: who is connected;
 //!   `paced_io`: how slowly answers may be taken; [`byte_budget`], `held_body`: how many bytes of them are held;
-//!   `http2_preface`: what is answered to HTTP/2. Pool and loop ask `probe` where a connection must not be taken
+//!   `http2_preface`: what is answered to HTTP/2; `alarm`: timeouts that are renewed with every message. Pool and loop ask `probe` where a connection must not be taken
 //!   for what it no longer is.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
@@ -20,6 +20,7 @@
 //! Start with [`call_router::CallRouter::ask`]. The gateway uses [`stack`] and what is
 //! below it without the call router.
 
+mod alarm;
 pub mod attempt;
 mod attempt_error;
 pub mod body;

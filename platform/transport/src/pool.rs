@@ -30,9 +30,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
-use self::open_connection::{OpenConnection, drive};
+use self::open_connection::{Driver, OpenConnection};
 use self::slot::{ConnectionSlot, StreamingSlot};
 use crate::Body;
+use crate::alarm::Alarm;
 use crate::network::Network;
 use crate::probe::Probed;
 
@@ -296,7 +297,8 @@ impl Pool {
             .map_err(|source| PoolError::Handshake { addr, source })?;
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         self.0.metrics.connects.increment(1);
-        let open = Box::new(OpenConnection { sender, connection, probe, via, ended: false });
+        let (alarm, driver) = (Alarm::default(), Driver::new(connection));
+        let open = Box::new(OpenConnection { sender, probe, alarm, via, driver });
         Ok(PooledConnection { open, slot, streaming: None, reused: false })
     }
 
@@ -373,22 +375,22 @@ impl PooledConnection {
         self.open.probe.is_flooded()
     }
 
-    /// Sends a request and waits for the head of its response.
+    /// Sends a request and waits for the head of its response; `None` where none has come by `until`.
     pub async fn send(
         &mut self,
-        mut request: Request<Body>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let OpenConnection { sender, connection, ended, probe, .. } = &mut *self.open;
-        probe.count_interim(&mut request);
+        request: Request<Body>,
+        until: Instant,
+    ) -> Option<Result<Response<Incoming>, TrySendError<Request<Body>>>> {
+        let OpenConnection { sender, driver, probe, alarm, .. } = &mut *self.open;
+        probe.begin_response();
+        driver.begin();
         let mut response = pin!(sender.try_send_request(request));
-        poll_fn(|cx| {
-            if let Poll::Ready(answer) = response.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            drive(connection, ended, cx);
-            response.as_mut().poll(cx)
-        })
-        .await
+        let exchange = poll_fn(|cx| driver.poll_with(cx, |cx| response.as_mut().poll(cx)));
+        let answered = alarm.before(until, exchange).await;
+        if matches!(answered, Some(Ok(_))) {
+            probe.response_begun();
+        }
+        answered
     }
 
     /// A long answer begins: the place in the pool goes to another request, if as many long answers
@@ -421,16 +423,27 @@ impl PooledConnection {
 
     /// Moves bytes, both ways.
     pub fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.open.connection, &mut self.open.ended, cx);
+        self.open.driver.drive(cx);
+    }
+
+    /// Polls a part of the response, and moves bytes for it.
+    pub fn poll_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.open.driver.poll_with(cx, waiting)
     }
 
     /// The response has ended: keeps the connection for the next request, if it is good for one.
     pub fn finish(mut self, cx: &mut Context<'_>) {
-        self.drive(cx);
-        if self.open.ended || !self.open.sender.is_ready() {
-            return;
+        // What brought the end of the response may have left it ready.
+        if !self.is_ready() {
+            self.drive(cx);
         }
-        self.give_back();
+        if self.is_ready() {
+            self.give_back();
+        }
     }
 
     /// Whether it can still take a request. `sure` asks the kernel whether the other side has closed it.
@@ -439,10 +452,16 @@ impl PooledConnection {
             self.open.probe.ask();
         }
         poll_fn(|cx| {
-            self.drive(cx);
-            Poll::Ready(!self.open.ended && self.open.sender.is_ready())
+            if sure || self.open.driver.has_news() {
+                self.drive(cx);
+            }
+            Poll::Ready(self.is_ready())
         })
         .await
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.open.driver.is_ended && self.open.sender.is_ready()
     }
 
     fn give_back(mut self) {

@@ -13,26 +13,42 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
-use http::Request;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
 /// The question and its answer; shared with the side that asks.
 #[derive(Clone, Default)]
 pub(crate) struct Probe(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     question: AtomicU8,
-    /// Interim responses to the request under way.
-    interim: AtomicU32,
+    /// Reads since a request was sent whose response has not come; [`NOT_COUNTED`] outside of that.
+    reads: AtomicU32,
+    /// Bytes of those beyond the first few.
+    bytes: AtomicU32,
 }
 
-/// Interim responses (1xx) that a request may get. One that reports its progress ten times a second, for as long as a request
-/// may take, sends 300; an upstream that sends them without end would keep a thread busy until the deadline.
-const MAX_INTERIM: u32 = 512;
+impl Default for Shared {
+    fn default() -> Self {
+        let (question, reads, bytes) =
+            (AtomicU8::new(NOTHING), AtomicU32::new(NOT_COUNTED), AtomicU32::new(0));
+        Self { question, reads, bytes }
+    }
+}
+
+/// No response is waited for.
+const NOT_COUNTED: u32 = u32::MAX;
+/// A response begins within one read, or a few; what comes in more is counted.
+const UNCOUNTED_READS: u32 = 8;
+/// Bytes that may come before a response has begun: as long a head as is read, 64 KiB, and 512 interim responses (1xx) of 128
+/// bytes. One that reports its progress ten times a second, for as long as a request may take, sends 300; an upstream that
+/// sends them without end would keep a thread busy until the deadline.
+const MAX_BYTES_BEFORE_RESPONSE: u32 = 128 * 1024;
+/// Bytes read at once where they are counted.
+const COUNTED_BYTES: usize = 2 * 1024;
 
 const NOTHING: u8 = 0;
 const ASKED: u8 = 1;
@@ -49,18 +65,21 @@ impl Probe {
         self.0.question.swap(NOTHING, Ordering::Relaxed) == DATA
     }
 
-    /// Counts the interim responses to a request that is about to be sent; after too many nothing more is read.
-    pub fn count_interim<B>(&self, request: &mut Request<B>) {
-        self.0.interim.store(0, Ordering::Relaxed);
-        let shared = self.0.clone();
-        hyper::ext::on_informational(request, move |_| {
-            shared.interim.fetch_add(1, Ordering::Relaxed);
-        });
+    /// A request is about to be sent: what comes is counted until its response has begun, and after too much nothing more
+    /// is read.
+    pub fn begin_response(&self) {
+        self.0.bytes.store(0, Ordering::Relaxed);
+        self.0.reads.store(0, Ordering::Relaxed);
     }
 
-    /// Whether there were too many.
+    /// It has begun.
+    pub fn response_begun(&self) {
+        self.0.reads.store(NOT_COUNTED, Ordering::Relaxed);
+    }
+
+    /// Whether too much came in the place of one.
     pub fn is_flooded(&self) -> bool {
-        self.0.interim.load(Ordering::Relaxed) > MAX_INTERIM
+        self.0.bytes.load(Ordering::Relaxed) > MAX_BYTES_BEFORE_RESPONSE
     }
 }
 
@@ -80,6 +99,21 @@ impl Probed {
     pub fn abort(&self) {
         // Where that is refused it ends as usual.
         let _ = SockRef::from(self.io.inner()).set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    /// Reads into memory of its own first: how much hyper was given it does not reveal.
+    fn poll_read_counted(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut space = [MaybeUninit::uninit(); COUNTED_BYTES];
+        let room = buf.remaining().min(COUNTED_BYTES);
+        let mut read = tokio::io::ReadBuf::uninit(&mut space[..room]);
+        ready!(Pin::new(self.io.inner_mut()).poll_read(cx, &mut read))?;
+        buf.put_slice(read.filled());
+        self.probe.0.bytes.fetch_add(read.filled().len() as u32, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
     }
 
     fn peek(&self) -> Poll<io::Result<()>> {
@@ -105,7 +139,15 @@ impl Read for Probed {
         if self.probe.is_flooded() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
-        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        let reads = self.probe.0.reads.load(Ordering::Relaxed);
+        let read = if (UNCOUNTED_READS..NOT_COUNTED).contains(&reads) {
+            self.as_mut().poll_read_counted(cx, buf)
+        } else {
+            Pin::new(&mut self.io).poll_read(cx, buf)
+        };
+        if read.is_ready() && reads < UNCOUNTED_READS {
+            self.probe.0.reads.store(reads + 1, Ordering::Relaxed);
+        }
         let question = &self.probe.0.question;
         let asked =
             || question.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed).is_ok();

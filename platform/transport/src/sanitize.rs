@@ -1,7 +1,5 @@
 //! What may pass from one connection to another. Pure functions, for the gateway.
 
-use std::net::IpAddr;
-
 use http::header::{
     CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
@@ -46,17 +44,25 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ] {
+    remove_where(headers, |name| HOP_BY_HOP.contains(name));
+}
+
+/// What concerns one connection only, whether `Connection` lists it or not.
+static HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Looks at the names that are there, of which few are to go, in place of looking for each that might be there.
+fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    while let Some(name) = headers.keys().find(|name| is_unwanted(name)).cloned() {
         headers.remove(name);
     }
 }
@@ -64,22 +70,15 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 /// Removes what only the suite itself may set: identity, caller, token, tries,
 /// and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
-    let claims: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("x-cleave-")).cloned().collect();
-    for name in claims {
-        headers.remove(name);
-    }
-    for name in [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST] {
-        headers.remove(name);
-    }
+    static CLAIMS: [HeaderName; 5] =
+        [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST];
+    remove_where(headers, |name| name.as_str().starts_with("x-cleave-") || CLAIMS.contains(name));
 }
 
-/// Writes for which client a request is forwarded, in place of what it claimed.
-pub fn forwarded(headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValue>) {
+/// Writes for which client a request is forwarded, in place of what it claimed. `peer` is the client's address.
+pub fn forwarded(headers: &mut HeaderMap, peer: &HeaderValue, host: Option<&HeaderValue>) {
     headers.remove(FORWARDED);
-    if let Ok(peer) = HeaderValue::from_str(&peer.to_string()) {
-        headers.insert(FORWARDED_FOR, peer);
-    }
+    headers.insert(FORWARDED_FOR, peer.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     match host {
         Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
@@ -173,7 +172,7 @@ fn escapes(bytes: &[u8]) -> Result<(), Malformed> {
 
 /// `.` or `..`, in any spelling.
 fn is_dots(segment: &str) -> bool {
-    if segment.len() > "%2e%2e".len() {
+    if segment.len() > "%2e%2e".len() || !segment.starts_with(['.', '%']) {
         return false;
     }
     let plain = segment.to_ascii_lowercase().replace("%2e", ".");
@@ -216,7 +215,7 @@ mod tests {
         ]);
         strip_claims(&mut map);
         assert_eq!(map, headers(&[("authorization", "Bearer t")]));
-        forwarded(&mut map, IpAddr::from([127, 0, 0, 1]), None);
+        forwarded(&mut map, &HeaderValue::from_static("127.0.0.1"), None);
         assert_eq!(map["x-forwarded-for"], "127.0.0.1");
     }
 

@@ -21,16 +21,16 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioTimer;
 use policy::{BodyLimits, BodyOptions, MinimumRate};
-use runtime::{ShutdownPolicy, Tasks};
+use runtime::{ShutdownPolicy, Tasks, quiet};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
-use crate::byte_budget::BodyBudget;
+use crate::alarm::ConnectionTimer;
+use crate::byte_budget::{BodyBudget, ClientBodyBudget};
 use crate::connections::{ConnectionEntry, Connections};
 use crate::held_body::HeldBody;
 use crate::http2_preface;
@@ -89,9 +89,21 @@ const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failed accept: a lack of descriptors does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The other end of the connection a request came on; an extension of every request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+/// The other end of the connection a request came on: see [`Body::peer`].
+#[derive(Debug)]
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Its host, as a header has it: written once a connection.
+    pub host: HeaderValue,
+}
+
+impl Peer {
+    fn new(addr: SocketAddr) -> Self {
+        let host = HeaderValue::from_str(&addr.ip().to_string()).expect("an address is a header value");
+        Self { addr, host }
+    }
+}
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -291,6 +303,16 @@ impl Drop for ConnectionPermit {
     }
 }
 
+/// What the requests of one connection have in common.
+struct Client {
+    peer: Arc<Peer>,
+    /// What replies to it may hold.
+    replies: ClientBodyBudget,
+    shared: Arc<Shared>,
+    /// Requests that have begun.
+    started: AtomicU64,
+}
+
 async fn connection<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
@@ -313,39 +335,49 @@ async fn connection<S, B>(
     // peer that has left already makes it fail, which the first read shows as well.
     let _left = stream.set_nodelay(true);
     let _left = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
-    let started = Arc::new(AtomicU64::new(0));
-    let requests = started.clone();
-    let (shared, entry) = (place.shared.clone(), place.entry.clone());
+    let client = Arc::new(Client {
+        peer: Arc::new(Peer::new(peer)),
+        replies: place.shared.replies.of(peer.ip()),
+        shared: place.shared.clone(),
+        started: AtomicU64::new(0),
+    });
+    let (asking, entry) = (client.clone(), place.entry.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        if requests.fetch_add(1, Ordering::Relaxed) == 0 {
+        if asking.started.fetch_add(1, Ordering::Relaxed) == 0 {
             entry.has_asked();
         }
-        let mut service = service.clone();
-        let shared = shared.clone();
+        let (mut service, client) = (service.clone(), asking.clone());
         async move {
-            let mut request = request.map(|body| Body::from(body).idle_after(body_idle));
-            request.extensions_mut().insert(Peer(peer));
+            let request =
+                request.map(|body| Body::from_client(body, client.peer.clone()).idle_after(body_idle));
             let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(mut response) = service.call(request).await;
-            if shared.draining.load(Ordering::Relaxed) {
+            if client.shared.draining.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &shared.replies, peer.ip())))
+            Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies)))
         }
     });
     let (stream, probe) = Probed::new(stream);
     let stream = PacedIo::new(stream, read_rate, Probed::abort);
     let mut connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::new())
         .header_read_timeout(header_timeout)
         .max_header_size(max_header_bytes)
         .max_buf_size(BUFFER)
         .serve_connection(stream, service);
+    // Neither has news but once, and the connection has some with every request.
+    let leaving = quiet(async {
+        tokio::select! {
+            () = place.entry.evicted() => true,
+            _ = phase.wait_for(|phase| *phase > Phase::Open) => false,
+        }
+    });
     let ended = tokio::select! {
+        biased;
         ended = &mut connection => Some(ended),
-        () = place.entry.evicted() => return,
-        _ = phase.wait_for(|phase| *phase > Phase::Open) => None,
+        is_evicted = leaving => if is_evicted { return } else { None },
     };
     if let Some(ended) = ended {
         // An error is the peer's doing, and hyper has answered it where it can.
@@ -356,13 +388,13 @@ async fn connection<S, B>(
     }
     // hyper closes an idle connection at once, also one with a request on it that
     // has not been read yet. Such a request is let in first.
-    let before = started.load(Ordering::Relaxed);
+    let before = client.started.load(Ordering::Relaxed);
     probe.ask();
     let mut waiting = None;
     let let_in = poll_fn(|cx| {
         let ended = Pin::new(&mut connection).poll(cx).is_ready();
         let waits = *waiting.get_or_insert_with(|| probe.found_data());
-        let begun = started.load(Ordering::Relaxed) > before;
+        let begun = client.started.load(Ordering::Relaxed) > before;
         if ended || begun || !waits { Poll::Ready(ended) } else { Poll::Pending }
     });
     tokio::select! {
@@ -374,7 +406,7 @@ async fn connection<S, B>(
     // connection was opened in advance, and there may never be one.
     let unused = async {
         sleep(drain_grace).await;
-        if started.load(Ordering::Relaxed) > 0 {
+        if client.started.load(Ordering::Relaxed) > 0 {
             std::future::pending::<()>().await;
         }
     };

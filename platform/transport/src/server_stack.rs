@@ -230,7 +230,7 @@ impl ServerStack {
 
     /// Work for a caller that has stopped waiting is refused.
     pub fn on_time(&self, cx: &CallContext) -> Result<(), Refusal> {
-        check_deadline(cx).inspect_err(|_| telemetry::deadline_refused(self.component))
+        check_deadline(cx, clock::now()).inspect_err(|_| telemetry::deadline_refused(self.component))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::stores::{self, Store};
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long a node waits for the registry before it goes by its memory.
 const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often histograms are emptied into buckets and gauges are read.
+/// How often gauges of databases are read.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why a node did not start.
@@ -218,7 +218,7 @@ impl Node {
             registry: registry.clone(),
         };
         actuator.start(&tasks);
-        start_upkeep(&tasks, telemetry.clone(), stores.clone());
+        start_upkeep(&tasks, stores.clone());
         if !stores.is_empty() {
             stores::start_maintenance(&tasks, &stores);
         }
@@ -431,11 +431,10 @@ fn services_of(stores: &[Store]) -> impl Iterator<Item = (&Store, &'static Servi
     stores.iter().flat_map(|store| store.services.iter().map(move |service| (store, *service)))
 }
 
-fn start_upkeep(tasks: &Tasks, telemetry: Arc<Telemetry>, stores: Vec<Store>) {
-    tasks.spawn("telemetry.upkeep", ShutdownPolicy::Cancel, async move {
+fn start_upkeep(tasks: &Tasks, stores: Vec<Store>) {
+    tasks.spawn("stores.upkeep", ShutdownPolicy::Cancel, async move {
         loop {
             tokio::time::sleep(UPKEEP_INTERVAL).await;
-            telemetry.upkeep();
             stores::record_metrics(&stores).await;
         }
     });

@@ -1,7 +1,7 @@
 //! Accounts: who is who, under which handle, and who may speak for them.
 //!
 //! - [`accounts`]: what can be done with an account; start here.
-//! - [`passwords`]: argon2id, a few at a time, off the async threads.
+//! - [`passwords`]: argon2id, a few at a time, off the async threads. `hashing_memory`: what it works in.
 //! - [`log_in_limit`]: wrong passwords are limited, by account and by address.
 //! - [`rules`]: what a handle, a name, a bio and a password look like.
 //! - [`store`]: tables and queries.
@@ -21,6 +21,7 @@ use history::History;
 use profile_api::{ProfileChanged, ProfileCreated, ProfileDeleted, ProfilesByIds};
 
 pub mod accounts;
+mod hashing_memory;
 pub mod log_in_limit;
 pub mod passwords;
 pub mod routes;

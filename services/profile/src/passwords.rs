@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Params, PasswordHasher, PasswordVerifier};
 use contract::{CallContext, Refusal};
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::hashing_memory::{Hasher, MemoryPool};
 
 /// Passes over the memory; with 7 MiB one of OWASP's choices for argon2id, as
 /// strong as 19 MiB and two passes, and a lab runs many processes.
@@ -19,10 +22,37 @@ const LANES: u32 = 1;
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
-    argon2: Argon2<'static>,
+    cost: Arc<Cost>,
     turns: Arc<Semaphore>,
     decoy: Arc<str>,
     queue: Arc<Queue>,
+}
+
+/// What a hash costs, and the memory for it.
+struct Cost {
+    params: Params,
+    memory: MemoryPool,
+}
+
+impl Cost {
+    fn of(kib: u32) -> Result<Self, Refusal> {
+        let params = Params::new(kib, PASSES, LANES, None)
+            .map_err(|why| Refusal::internal(format!("argon2_kib = {kib} is impossible: {why}")))?;
+        Ok(Self { params, memory: MemoryPool::default() })
+    }
+
+    fn hash(&self, password: &str) -> Result<String, Refusal> {
+        Hasher::new(&self.params, &self.memory)
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|why| Refusal::internal(format!("the password could not be hashed: {why}")))
+    }
+
+    /// Whether `kept` is the hash of a password, whatever it cost.
+    fn verify(&self, password: &str, kept: &str) -> argon2::password_hash::Result<()> {
+        let kept = PasswordHash::new(kept)?;
+        Hasher::new(&self.params, &self.memory).verify_password(password.as_bytes(), &kept)
+    }
 }
 
 /// What waits for a turn, and what a turn takes.
@@ -70,13 +100,11 @@ impl Passwords {
     /// # Errors
     /// An internal refusal for a cost argon2 does not know: it wants 8 KiB at least.
     pub fn new(kib: u32) -> Result<Self, Refusal> {
-        let params = Params::new(kib, PASSES, LANES, None)
-            .map_err(|why| Refusal::internal(format!("argon2_kib = {kib} is impossible: {why}")))?;
         // Half of the cores: a storm of log-ins must leave some to everything
         // else, and each turn holds `kib` of memory.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            cost: Arc::new(Cost::of(kib)?),
             turns: Arc::new(Semaphore::new((cores / 2).max(1))),
             decoy: decoy(kib).into(),
             queue: Arc::default(),
@@ -88,8 +116,8 @@ impl Passwords {
     /// # Errors
     /// 504 when the caller's deadline passes before it is its turn.
     pub async fn hash(&self, cx: &CallContext, password: String) -> Result<String, Refusal> {
-        let argon2 = self.argon2.clone();
-        self.in_turn(cx, move || hash(&argon2, &password)).await?
+        let cost = self.cost.clone();
+        self.in_turn(cx, move || cost.hash(&password)).await?
     }
 
     /// Whether a password is the one `kept`. For an account that does not
@@ -104,11 +132,11 @@ impl Passwords {
         password: String,
         kept: Option<String>,
     ) -> Result<bool, Refusal> {
-        let (argon2, decoy) = (self.argon2.clone(), self.decoy.clone());
+        let (cost, decoy) = (self.cost.clone(), self.decoy.clone());
         self.in_turn(cx, move || {
             let known = kept.is_some();
             let kept = kept.as_deref().unwrap_or(&decoy);
-            argon2.verify_password(password.as_bytes(), kept).is_ok() && known
+            cost.verify(&password, kept).is_ok() && known
         })
         .await
     }
@@ -150,14 +178,7 @@ impl Passwords {
 /// # Errors
 /// An internal refusal when the system has no randomness to give.
 pub fn hash_now(password: &str, kib: u32) -> Result<String, Refusal> {
-    hash(&Passwords::new(kib)?.argon2, password)
-}
-
-fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Refusal> {
-    argon2
-        .hash_password(password.as_bytes())
-        .map(|hash| hash.to_string())
-        .map_err(|why| Refusal::internal(format!("the password could not be hashed: {why}")))
+    Cost::of(kib)?.hash(password)
 }
 
 /// A well-formed PHC string that costs what a real one costs and that no
@@ -173,17 +194,18 @@ mod tests {
 
     #[test]
     fn a_hash_opens_to_its_password_alone() {
-        let argon2 = Passwords::new(64).expect("64 KiB is possible").argon2;
-        let kept = hash(&argon2, "correct horse").expect("hashes");
+        let cost = Cost::of(64).expect("64 KiB is possible");
+        let kept = cost.hash("correct horse").expect("hashes");
         assert!(kept.starts_with("$argon2id$v=19$m=64,t=5,p=1$"), "{kept}");
-        assert!(argon2.verify_password(b"correct horse", kept.as_str()).is_ok());
-        assert!(argon2.verify_password(b"correct house", kept.as_str()).is_err());
-        assert_ne!(kept, hash(&argon2, "correct horse").expect("hashes"), "the salt is fresh");
+        assert!(cost.verify("correct horse", &kept).is_ok());
+        assert!(cost.verify("correct house", &kept).is_err());
+        assert_ne!(kept, cost.hash("correct horse").expect("hashes"), "the salt is fresh");
     }
 
     #[test]
     fn the_decoy_is_read_in_full_before_it_is_refused() {
-        let why = Argon2::default().verify_password(b"anything", decoy(64).as_str()).expect_err("no user's");
+        let cost = Cost::of(64).expect("64 KiB is possible");
+        let why = cost.verify("anything", &decoy(64)).expect_err("no user's");
         assert_eq!(why, argon2::password_hash::Error::PasswordInvalid, "well-formed, so the work was done");
     }
 

@@ -1,9 +1,10 @@
 //! CPU by part and component, from sampled polls.
 //!
-//! Reading the thread's CPU clock costs 250 ns, so only one top-level poll in
-//! sixteen is measured and counts sixteenfold. Within a measured poll every
-//! change of part or component charges what ran since the last change: nested
-//! parts are exclusive by construction.
+//! Reading the thread's CPU clock is a system call of 250 ns and more, and a measured poll makes dozens of them. So a
+//! top-level poll decides before anything is read whether it is measured: one in so many that a thread measures about one
+//! in [`SAMPLE_INTERVAL_NS`], and each counts for as many as it stands for. A thread with little to do measures all of its
+//! polls. Within a measured poll every change of part or component charges what ran since the last change: nested parts
+//! are exclusive by construction.
 
 use std::cell::Cell;
 use std::sync::RwLock;
@@ -14,21 +15,64 @@ use contract::ComponentName;
 use super::Part;
 use crate::{clock, random, scope};
 
-/// One poll in so many is measured, and counts as often.
-const SAMPLE_STRIDE: u64 = 16;
+/// A thread measures a poll about so often: 250 a second cost it some three thousandths of its time, and a part that takes a
+/// tenth of the CPU is known to 2 % within ten seconds.
+const SAMPLE_INTERVAL_NS: u64 = 4_000_000;
+/// Most polls that one measured poll stands for: 250,000 a second are more than a thread gets done.
+const MAX_STRIDE: u64 = 1_024;
 
 thread_local! {
     /// What the thread is at, and since when; `None` while not measured.
     static PROBE: Cell<Option<Probe>> = const { Cell::new(None) };
     /// The part the thread is at, measured or not.
     static PART: Cell<Part> = const { Cell::new(Part::Transport) };
-    /// Polls until the next measured one.
-    static UNTIL: Cell<u64> = const { Cell::new(0) };
+    /// Which polls the thread measures.
+    static SCHEDULE: Cell<Schedule> = const { Cell::new(Schedule::FIRST) };
 }
 
 #[derive(Clone, Copy)]
 struct Probe {
     since_ns: u64,
+    /// How many polls this one stands for.
+    weight: u64,
+}
+
+/// Which polls of a thread are measured: on average one in `stride`, which follows how many there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Schedule {
+    /// Polls until the next measured one.
+    until: u64,
+    /// How many polls that one stands for.
+    stride: u64,
+    /// Polls since the stride was set, and when that was; 0 before the first.
+    polls: u64,
+    since_ns: u64,
+}
+
+impl Schedule {
+    const FIRST: Self = Self { until: 0, stride: 1, polls: 0, since_ns: 0 };
+
+    /// A poll begins: whether it is measured.
+    const fn is_due(&mut self) -> bool {
+        self.polls += 1;
+        let is_due = self.until == 0;
+        self.until = self.until.saturating_sub(1);
+        is_due
+    }
+
+    /// A measured poll has begun at `now_ns`: draws the next one. The stride is drawn, so that a rhythm in the polls cannot
+    /// hide from it, and set before it is drawn, so that every poll counts the same on average.
+    fn draw(&mut self, now_ns: u64, bits: u64) {
+        let elapsed = now_ns.saturating_sub(self.since_ns);
+        if elapsed >= SAMPLE_INTERVAL_NS || self.polls >= 2 * self.stride {
+            let rate = u128::from(self.polls) * u128::from(SAMPLE_INTERVAL_NS) / u128::from(elapsed.max(1));
+            // At most twice as many at once: a burst is no rate.
+            self.stride = (rate as u64).clamp(1, (2 * self.stride).min(MAX_STRIDE));
+            (self.polls, self.since_ns) = (0, now_ns);
+        }
+        // Uniform in 0 to 2 strides - 2: the next measured poll is the stride-th on average.
+        self.until = bits % (2 * self.stride - 1);
+    }
 }
 
 struct Account {
@@ -60,9 +104,9 @@ fn charge(part: Part, ns: u64) {
 pub(crate) fn boundary() {
     if let Some(probe) = PROBE.get() {
         let now = clock::thread_cpu_ns();
-        charge(PART.get(), now.saturating_sub(probe.since_ns) * SAMPLE_STRIDE);
+        charge(PART.get(), now.saturating_sub(probe.since_ns) * probe.weight);
         // Read again: the charge itself is no component's work.
-        PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns() }));
+        PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns(), ..probe }));
     }
 }
 
@@ -93,21 +137,19 @@ pub(crate) fn enter(part: Part) -> PartGuard {
     PartGuard { before: PART.replace(part), ends_probe: false }
 }
 
-/// Enters a top-level poll and decides whether it is measured. The stride is
-/// drawn, so that a rhythm in the polls cannot hide from it.
+/// Enters a top-level poll and decides whether it is measured.
 pub(crate) fn begin_root(part: Part) -> PartGuard {
-    let nested = PROBE.get().is_some();
+    let is_nested = PROBE.get().is_some();
     let mut charged = enter(part);
-    if !nested {
-        let until = UNTIL.get();
-        if until == 0 {
-            // Uniform in 0 to 2 SAMPLE_STRIDE - 2: the mean stride is SAMPLE_STRIDE.
-            UNTIL.set(random::bits() % (2 * SAMPLE_STRIDE - 1));
-            PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns() }));
+    if !is_nested {
+        let mut schedule = SCHEDULE.get();
+        if schedule.is_due() {
+            let weight = schedule.stride;
+            schedule.draw(clock::now_ns(), random::bits());
+            PROBE.set(Some(Probe { since_ns: clock::thread_cpu_ns(), weight }));
             charged.ends_probe = true;
-        } else {
-            UNTIL.set(until - 1);
         }
+        SCHEDULE.set(schedule);
     }
     charged
 }
@@ -154,11 +196,36 @@ mod tests {
         }
     }
 
+    /// Polls a schedule so many times, `gap_ns` after each other: how many were measured, and for how many they stand.
+    fn measured(schedule: &mut Schedule, polls: u64, gap_ns: u64, now_ns: &mut u64) -> (u64, u64) {
+        let (mut count, mut weight) = (0, 0);
+        for _ in 0..polls {
+            *now_ns += gap_ns;
+            if schedule.is_due() {
+                (count, weight) = (count + 1, weight + schedule.stride);
+                schedule.draw(*now_ns, random::bits());
+            }
+        }
+        (count, weight)
+    }
+
+    #[test]
+    fn a_thread_measures_about_as_many_polls_whatever_it_does() {
+        let (mut schedule, mut now_ns) = (Schedule::FIRST, 0);
+        // One in ten milliseconds: all of them.
+        assert_eq!(measured(&mut schedule, 100, 10_000_000, &mut now_ns), (100, 100));
+        // 100,000 a second for ten seconds are 2,500 intervals, each of 400 polls.
+        let (count, weight) = measured(&mut schedule, 1_000_000, 10_000, &mut now_ns);
+        assert!((2_000..3_500).contains(&count), "{count}");
+        // They stand for all of them: the standard error is 1 / sqrt(3 x 2,500), about 1 %.
+        assert!((950_000..1_050_000).contains(&weight), "{weight}");
+    }
+
     #[test]
     fn nested_parts_are_exclusive_and_the_sample_scales_up() {
         let component = ComponentName::of("cpu-test");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        const TASKS: u64 = 1_000;
+        const TASKS: u64 = 10_000;
         runtime.block_on(async {
             for _ in 0..TASKS {
                 root(
@@ -177,10 +244,10 @@ mod tests {
         let (_, parts) =
             cpu_by_component().into_iter().find(|(name, _)| *name == component).expect("charged");
         let (business, encoding) = (parts[Part::Business as usize], parts[Part::Encoding as usize]);
-        // 1,000 x 20 us and 1,000 x 40 us, from about 62 measured polls: the count of those
-        // varies by 8 / sqrt(62) of itself or so, the ratio of both parts hardly at all.
+        // 10,000 x 20 us and 10,000 x 40 us, from about 150 measured polls: the count of those varies by a twentieth of
+        // itself or so, the ratio of both parts hardly at all.
         let ratio = encoding as f64 / business as f64;
         assert!((1.5..2.2).contains(&ratio), "{ratio}: {parts:?}");
-        assert!((10_000_000..40_000_000).contains(&business), "{business}");
+        assert!((100_000_000..400_000_000).contains(&business), "{business}");
     }
 }

@@ -1,6 +1,6 @@
 //! What requests cost, part by part: CPU by sampled polls. Their time by part comes from traces.
 //!
-//! - [`cpu`]: one poll in sixteen is measured with the thread's CPU clock, nested parts exclusively.
+//! - [`cpu`]: a poll every few milliseconds is measured with the thread's CPU clock, nested parts exclusively.
 
 pub mod cpu;
 
@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 pub use cpu::{cpu_by_component, cpu_totals};
+use pin_project_lite::pin_project;
 
 /// Where CPU goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,41 +58,49 @@ impl Part {
 
 /// The top of a task or a connection: decides, poll by poll, which are measured.
 pub fn root<F: Future>(part: Part, future: F) -> RootFuture<F> {
-    RootFuture { part, future: Box::pin(future) }
+    RootFuture { part, future }
 }
 
-/// See [`root`].
-pub struct RootFuture<F> {
-    part: Part,
-    future: Pin<Box<F>>,
+/// A part of a request: its CPU where the poll is sampled, without what nested parts take.
+pub fn part<F: Future>(part: Part, future: F) -> PartFuture<F> {
+    PartFuture { part, future }
+}
+
+pin_project! {
+    /// See [`root`].
+    pub struct RootFuture<F> {
+        part: Part,
+        #[pin]
+        future: F,
+    }
+}
+
+pin_project! {
+    /// See [`part`].
+    pub struct PartFuture<F> {
+        part: Part,
+        #[pin]
+        future: F,
+    }
 }
 
 impl<F: Future> Future for RootFuture<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _sampled = cpu::begin_root(self.part);
-        self.future.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _sampled = cpu::begin_root(*this.part);
+        this.future.poll(cx)
     }
-}
-
-/// A part of a request: its CPU where the poll is sampled, without what nested parts take.
-pub fn part<F: Future>(part: Part, future: F) -> PartFuture<F> {
-    PartFuture { part, future: Box::pin(future) }
-}
-
-/// See [`part`].
-pub struct PartFuture<F> {
-    part: Part,
-    future: Pin<Box<F>>,
 }
 
 impl<F: Future> Future for PartFuture<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _charged = cpu::enter(self.part);
-        self.future.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _charged = cpu::enter(*this.part);
+        this.future.poll(cx)
     }
 }
 

@@ -22,7 +22,7 @@ impl HttpCarrier {
     }
 
     async fn exchange<M: Message>(&self, endpoint: &Arc<Endpoint>, outbound: &OutboundCall<M>) -> Outcome<M> {
-        let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx };
+        let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx, began: outbound.began };
         let message = &outbound.message;
         let Some(request) = message.request(&attempt) else {
             // Retries and hedges ask before they send; a body that is gone here was read by a fault's duplicate.
@@ -32,7 +32,7 @@ impl HttpCarrier {
         // One free try on another connection, for what may be repeated and can be sent again.
         let repeatable = outbound.idempotency == Idempotency::Idempotent && message.is_replayable();
         let again = || repeatable.then(|| message.request(&attempt)).flatten();
-        let (flight, sure) = (endpoint.begin_request(), !request.method().is_idempotent());
+        let (flight, sure) = (endpoint.begin_request(outbound.began), !request.method().is_idempotent());
         let deadline = outbound.cx.deadline;
         let response = attempt::send_in_flight(flight, endpoint, request, deadline, sure, again)
             .await
@@ -51,7 +51,9 @@ impl Layer for HttpCarrier {
         let resend = u32::from(outbound.cx.attempt);
         let (method, path) = outbound.message.method_and_path();
         let span = telemetry::client_span(method, path, self.edge.callee, addr, resend);
-        let result = self.exchange(&endpoint, &outbound).instrument(span.clone()).await;
+        // Boxed: the largest part of a call, which every layer above would carry and move along.
+        let exchange = Box::pin(self.exchange(&endpoint, &outbound));
+        let result = exchange.instrument(span.clone()).await;
         let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
         telemetry::client_end(&span, status);
         result.map_err(|failure| CallFailure { endpoint: Some(endpoint.clone()), ..failure })

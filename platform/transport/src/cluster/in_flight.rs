@@ -24,18 +24,19 @@ pub(crate) struct InFlight {
 impl InFlight {
     /// The response has begun: this is where latency is taken. `deadline` is the try's.
     pub fn on_response(&self, head: &Parts, deadline: Deadline) {
-        let status = head.status;
+        let (status, now_ns) = (head.status, clock::now_ns());
+        let took_ns = now_ns.saturating_sub(self.started_ns);
         if head.headers.contains_key(headers::SHED) {
             let retry_after_ns = retry_after(&head.headers).map(|wait| wait.as_nanos() as u64);
-            self.endpoint.load.shed(clock::now_ns(), self.took_ns(), retry_after_ns);
+            self.endpoint.load.shed(now_ns, took_ns, retry_after_ns);
         } else if status == StatusCode::TOO_MANY_REQUESTS
             || (status == StatusCode::GATEWAY_TIMEOUT && deadline.is_chosen_by_client())
         {
             // What this client asks for, or how long it waits, says nothing about the endpoint.
         } else if status.is_server_error() {
-            self.endpoint.failed(self.took_ns(), retry_after(&head.headers), false);
+            self.endpoint.failed(now_ns, took_ns, retry_after(&head.headers), false);
         } else if self.measured {
-            self.endpoint.load.succeeded(clock::now_ns(), self.took_ns());
+            self.endpoint.load.succeeded(now_ns, took_ns);
         }
     }
 
@@ -47,11 +48,8 @@ impl InFlight {
             return;
         }
         let refused = matches!(why, AttemptError::NotSent(NotSentReason::Pool(PoolError::Connect { .. })));
-        self.endpoint.failed(self.took_ns(), None, refused);
-    }
-
-    fn took_ns(&self) -> u64 {
-        clock::now_ns().saturating_sub(self.started_ns)
+        let now_ns = clock::now_ns();
+        self.endpoint.failed(now_ns, now_ns.saturating_sub(self.started_ns), None, refused);
     }
 }
 
@@ -90,7 +88,7 @@ mod tests {
         let bad = cluster.endpoints()[0].clone();
         let ours = Deadline::after(clock::now(), Duration::from_secs(1));
         for _ in 0..5 {
-            bad.begin_request().on_response(&answered(500, false), ours);
+            bad.begin_request(clock::now()).on_response(&answered(500, false), ours);
         }
         assert!(bad.load.is_ejected(clock::now_ns()));
         assert_eq!(bad.load.inflight(), 0);
@@ -116,15 +114,15 @@ mod tests {
         let ours = Deadline::after(clock::now(), Duration::from_secs(1));
         let theirs = ours.chosen_by_client();
         for _ in 0..20 {
-            endpoint.begin_request().on_response(&answered(503, true), ours);
-            endpoint.begin_request().on_response(&answered(429, false), ours);
-            endpoint.begin_request().on_response(&answered(504, false), theirs);
-            endpoint.begin_request().on_failure(&AttemptError::TimedOut, theirs);
+            endpoint.begin_request(clock::now()).on_response(&answered(503, true), ours);
+            endpoint.begin_request(clock::now()).on_response(&answered(429, false), ours);
+            endpoint.begin_request(clock::now()).on_response(&answered(504, false), theirs);
+            endpoint.begin_request(clock::now()).on_failure(&AttemptError::TimedOut, theirs);
             let full = AttemptError::NotSent(PoolError::Full(256).into());
-            endpoint.begin_request().on_failure(&full, ours);
+            endpoint.begin_request(clock::now()).on_failure(&full, ours);
         }
         assert_eq!((endpoint.load.fail_streak(), endpoint.load.ejections(clock::now_ns())), (0, 0));
-        (0..5).for_each(|_| endpoint.begin_request().on_failure(&AttemptError::TimedOut, ours));
+        (0..5).for_each(|_| endpoint.begin_request(clock::now()).on_failure(&AttemptError::TimedOut, ours));
         assert!(endpoint.load.is_ejected(clock::now_ns()), "what took longer than the suite waits does");
     }
 }

@@ -54,11 +54,11 @@ impl Drop for Probe<'_> {
 }
 
 impl<L: Layer> BreakerLayer<L> {
-    fn admit<'a>(&'a self, breaker: &'a Mutex<Breaker>) -> Result<Probe<'a>, Refusal> {
+    fn admit<'a>(&'a self, breaker: &'a Mutex<Breaker>, now_ns: u64) -> Result<Probe<'a>, Refusal> {
         let permission = {
             let mut breaker = breaker.lock().expect("no panic while held");
             let before = breaker.state();
-            let permission = breaker.admit(clock::now_ns());
+            let permission = breaker.admit(now_ns);
             if breaker.state() != before {
                 self.edge.metrics.circuit(breaker.state().gauge());
             }
@@ -83,7 +83,7 @@ impl<L: Layer> Layer for BreakerLayer<L> {
     async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
         let Some(breaker) = &self.edge.breaker else { return self.inner.send(outbound).await };
         let probe = self
-            .admit(breaker)
+            .admit(breaker, clock::ns_at(outbound.began))
             .map_err(|refusal| CallFailure::new(refusal, Progress::Shed("circuit_open")))?;
         let result = self.inner.send(outbound).await;
         match &result {

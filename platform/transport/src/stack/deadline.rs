@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use contract::Deadline;
-use runtime::clock;
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::deadline::check_deadline;
@@ -27,8 +26,8 @@ impl<L: Layer> Layer for DeadlineLayer<L> {
     async fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
         if !self.edge.policy.deadline {
             // Switched off to show what it is good for: no callee learns how long its caller waits.
-            outbound.cx.deadline = Deadline::after(clock::now(), MAX_DEADLINE);
-        } else if let Err(refusal) = check_deadline(&outbound.cx) {
+            outbound.cx.deadline = Deadline::after(outbound.began, MAX_DEADLINE);
+        } else if let Err(refusal) = check_deadline(&outbound.cx, outbound.began) {
             telemetry::deadline_refused(self.edge.caller);
             return Err(CallFailure::new(refusal, Progress::Shed("deadline")));
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use contract::Refusal;
 use fault::Side;
+use runtime::clock;
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::attempt::AttemptError;
@@ -42,7 +43,11 @@ impl<L: Layer> FaultLayer<L> {
         let route = message.route();
         let point = InjectionPoint { side: Side::Caller, callee: *callee, route: &route, copy };
         let result = match apply_faults(faults, point, &outbound.cx).await {
-            Ok(applied) => self.apply(applied, outbound).await,
+            Ok(applied) => {
+                // A delay may have been injected.
+                outbound.began = clock::now();
+                self.apply(applied, outbound).await
+            }
             Err(outcome) => Err(failure(outcome)),
         };
         result.map_err(|failure| CallFailure { endpoint: failure.endpoint.or(to), ..failure })

@@ -36,7 +36,7 @@ impl<L> HedgeLayer<L> {
 impl<L: Layer> HedgeLayer<L> {
     async fn hedged<M: Message>(&self, hedge: HedgeOptions, outbound: OutboundCall<M>) -> Outcome<M> {
         if let Some(budget) = &self.edge.hedge_budget {
-            budget.lock().expect("no panic while held").deposit(clock::now_ns());
+            budget.lock().expect("no panic while held").deposit(clock::ns_at(outbound.began));
         }
         let mut again = outbound.clone();
         again.cx.attempt |= HEDGED_ATTEMPT;
@@ -49,6 +49,7 @@ impl<L: Layer> HedgeLayer<L> {
             return first.await;
         }
         self.edge.metrics.retry();
+        again.began = clock::now();
         match select(first, pin!(self.inner.send(again))).await {
             Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
             Either::Left((Err(_), second)) => second.await,

@@ -30,13 +30,16 @@ pub struct OutboundCall<M> {
     pub(crate) avoid: Option<Arc<Endpoint>>,
     /// The endpoint to ask, where that is settled already.
     pub(crate) to: Option<Arc<Endpoint>>,
+    /// When this try began: what its layers measure from, so that each need not read the clock. Whatever waits before it
+    /// passes the message on sets it anew.
+    pub(crate) began: Instant,
     pub(crate) message: M,
 }
 
 impl<M> OutboundCall<M> {
     /// A message that has not been tried yet.
     pub fn new(cx: CallContext, idempotency: Idempotency, message: M) -> Self {
-        Self { cx, idempotency, avoid: None, to: None, message }
+        Self { cx, idempotency, avoid: None, to: None, began: clock::now(), message }
     }
 }
 
@@ -89,6 +92,8 @@ pub struct AttemptContext<'a> {
     pub endpoint: &'a Endpoint,
     /// Deadline and number of this try, and what it belongs to.
     pub cx: &'a CallContext,
+    /// When it began.
+    pub began: Instant,
 }
 
 impl AttemptContext<'_> {
@@ -99,7 +104,7 @@ impl AttemptContext<'_> {
         if !self.edge.policy().deadline {
             return MAX_DEADLINE.as_millis() as u64;
         }
-        let left = self.cx.deadline.remaining(clock::now()).unwrap_or_default();
+        let left = self.cx.deadline.remaining(self.began).unwrap_or_default();
         left.as_micros().div_ceil(1_000) as u64
     }
 }

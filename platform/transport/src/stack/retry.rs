@@ -74,7 +74,7 @@ impl<L: Layer> Layer for RetryLayer<L> {
             return self.inner.send(outbound).await;
         }
         if let Some(budget) = &self.edge.budget {
-            budget.lock().expect("no panic while held").deposit(clock::now_ns());
+            budget.lock().expect("no panic while held").deposit(clock::ns_at(outbound.began));
         }
         let (mut tries, mut ambiguous) = (0, None);
         loop {
@@ -90,6 +90,7 @@ impl<L: Layer> Layer for RetryLayer<L> {
                 M::discard(*reply);
             }
             timer::sleep(wait).await;
+            outbound.began = clock::now();
             self.edge.metrics.retry();
             outbound.cx.attempt += 1;
             outbound.avoid.clone_from(&failure.endpoint);

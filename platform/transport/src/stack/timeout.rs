@@ -40,7 +40,7 @@ impl<L: Layer> TryTimeoutLayer<L> {
 
 impl<L: Layer> Layer for TryTimeoutLayer<L> {
     async fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
-        let started = clock::now();
+        let started = outbound.began;
         if let Some(limit) = self.edge.policy.timeout {
             let limit = Deadline::after(started, limit.duration());
             outbound.cx.deadline = outbound.cx.deadline.earlier(limit);

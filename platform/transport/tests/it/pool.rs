@@ -1,7 +1,9 @@
 //! Kept connections, and upstreams that treat them badly.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contract::{Carrier, ComponentName};
@@ -200,6 +202,57 @@ async fn half_an_answer_is_never_a_whole_one() {
     let until = clock::now() + Duration::from_secs(10);
     let response = attempt::send(&endpoint, get(&endpoint), until, || None).await.expect("a head");
     response.into_body().bytes(1 << 20).await.expect_err("the last chunk is missing");
+    tasks.close();
+}
+
+/// What comes of a future; how often it is polled is added to `polls`.
+async fn counted<F: Future>(future: F, polls: &AtomicUsize) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::Relaxed);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_on_a_kept_connection_wakes_its_task_once_and_none_that_used_it_before() {
+    let tasks = Tasks::new();
+    let addr = upstream(&tasks, |mut stream| async move {
+        loop {
+            read_head(&mut stream).await?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await?;
+        }
+    })
+    .await;
+    let clusters = Clusters::new();
+    let endpoint = endpoint(&clusters, addr);
+
+    // A task that has asked, and waits for something else by now.
+    let (asked, is_asked) = tokio::sync::oneshot::channel();
+    let (leave, leaves) = tokio::sync::oneshot::channel::<()>();
+    let before = Arc::new(AtomicUsize::new(0));
+    let (asking, polls) = (endpoint.clone(), before.clone());
+    let first = tasks.spawn("test.first", ShutdownPolicy::Drain, async move {
+        let story = async {
+            assert_eq!(ask(&asking).await.expect("an answer"), b"ok");
+            asked.send(()).expect("it is waited for");
+            leaves.await
+        };
+        counted(story, &polls).await
+    });
+    is_asked.await.expect("it asks");
+    let polled_before = before.load(Ordering::Relaxed);
+
+    for _ in 0..5 {
+        let polls = AtomicUsize::new(0);
+        assert_eq!(counted(ask(&endpoint), &polls).await.expect("an answer"), b"ok");
+        assert_eq!(polls.load(Ordering::Relaxed), 2, "to send it, and when the answer is here");
+    }
+    assert_eq!(endpoint.pool.stats().connects, 1, "all of them on one connection");
+    assert_eq!(before.load(Ordering::Relaxed), polled_before);
+    leave.send(()).expect("it waits");
+    first.await.expect("no panic");
     tasks.close();
 }
 

@@ -1,0 +1,157 @@
+//! What was not sampled and is kept all the same: requests at the door that failed or were slow, one span each.
+//!
+//! Decided when a request is over, from what its metrics have measured: one that is neither costs two comparisons.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use contract::{ComponentName, TraceContext};
+use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::SdkTracer;
+use runtime::cost::{self, Part};
+use runtime::{clock, scope};
+
+use crate::metrics::known_method;
+use crate::names::attr;
+use crate::spans::remote;
+
+/// A request that took so long is slow: users notice a second, and a page asks for more than one thing.
+pub const SLOW: Duration = Duration::from_millis(500);
+/// Spans kept in one second by one process: a storm has thousands that look alike.
+const MAX_PER_SECOND: u64 = 50;
+
+static TRACER: OnceLock<SdkTracer> = OnceLock::new();
+static BUDGET: TailBudget = TailBudget::new();
+
+/// Where kept spans go from now on; without it none is kept.
+pub(crate) fn set_tracer(tracer: SdkTracer) {
+    let _second = TRACER.set(tracer);
+}
+
+/// A request that is over and was not sampled.
+#[derive(Clone, Copy, Debug)]
+pub struct UnsampledRequest<'a> {
+    /// The component that served it.
+    pub component: ComponentName,
+    /// Its method, as it was sent.
+    pub method: &'a str,
+    /// The template of its route.
+    pub route: &'a str,
+    /// Its path.
+    pub path: &'a str,
+    /// How it was answered.
+    pub status: u16,
+    /// From its arrival to the end of its answer.
+    pub took: Duration,
+    /// The trace of its client, if it has one.
+    pub parent: TraceContext,
+}
+
+impl UnsampledRequest<'_> {
+    /// Why it is worth a span; `None` for most.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self { status: 500.., .. } => Some("error"),
+            Self { took, .. } if *took >= SLOW => Some("slow"),
+            _ => None,
+        }
+    }
+
+    /// Keeps it as one span if it failed or was slow, and not too many have been kept in this second.
+    pub fn keep_if_notable(&self) {
+        let Some(reason) = self.reason() else { return };
+        let Some(tracer) = TRACER.get() else { return };
+        if BUDGET.admits(clock::now_ns() / 1_000_000_000) {
+            cost::run(Part::Telemetry, || scope::enter(self.component, || self.keep(tracer, reason)));
+        }
+    }
+
+    fn keep(&self, tracer: &SdkTracer, reason: &'static str) {
+        let ended = opentelemetry::time::now();
+        let method = known_method(self.method);
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.route", self.route.to_owned()),
+            KeyValue::new("url.path", self.path.to_owned()),
+            KeyValue::new("url.scheme", "http"),
+            KeyValue::new("network.protocol.version", "1.1"),
+            KeyValue::new("http.response.status_code", i64::from(self.status)),
+            KeyValue::new(attr::KEPT, reason),
+        ];
+        let is_error = self.status >= 500;
+        if is_error {
+            attributes.push(KeyValue::new("error.type", self.status.to_string()));
+        }
+        let builder = tracer
+            .span_builder(format!("{method} {}", self.route))
+            .with_kind(SpanKind::Server)
+            .with_start_time(ended.checked_sub(self.took).unwrap_or(ended))
+            .with_attributes(attributes);
+        let context = match self.parent.is_valid() {
+            true => Context::new().with_remote_span_context(remote(self.parent)),
+            false => Context::new(),
+        };
+        let mut span = tracer.build_with_context(builder, &context);
+        if is_error {
+            span.set_status(Status::error(""));
+        }
+        span.end_with_timestamp(ended);
+    }
+}
+
+/// How many spans have been kept in the present second: its number in the upper half, the count in the lower.
+struct TailBudget(AtomicU64);
+
+impl TailBudget {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Whether one more may be kept in second `second` of the process.
+    fn admits(&self, second: u64) -> bool {
+        let admitted = |packed: u64| {
+            let (present, kept) = (packed >> 32, packed & u64::from(u32::MAX));
+            if present != second {
+                Some(second << 32 | 1)
+            } else {
+                (kept < MAX_PER_SECOND).then_some(packed + 1)
+            }
+        };
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admitted).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(status: u16, took: Duration) -> UnsampledRequest<'static> {
+        UnsampledRequest {
+            component: ComponentName::GATEWAY,
+            method: "GET",
+            route: "/v1/feed",
+            path: "/v1/feed",
+            status,
+            took,
+            parent: TraceContext::default(),
+        }
+    }
+
+    #[test]
+    fn what_failed_or_was_slow_is_notable() {
+        let quick = Duration::from_millis(3);
+        assert_eq!(ended(200, quick).reason(), None);
+        assert_eq!(ended(404, quick).reason(), None, "the client's doing");
+        assert_eq!(ended(503, quick).reason(), Some("error"));
+        assert_eq!(ended(200, SLOW).reason(), Some("slow"));
+    }
+
+    #[test]
+    fn a_second_keeps_so_many_and_the_next_as_many_again() {
+        let budget = TailBudget::new();
+        let kept = |second| (0..1_000).filter(|_| budget.admits(second)).count() as u64;
+        assert_eq!((kept(7), kept(8)), (MAX_PER_SECOND, MAX_PER_SECOND));
+    }
+}
