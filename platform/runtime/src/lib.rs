@@ -4,12 +4,14 @@
 //! - [`random`]: seeded random streams, and dice without state.
 //! - [`scope`]: which component the code that runs now belongs to.
 //! - [`tasks`]: every task has an owner and a declared shutdown policy.
+//! - [`background`]: threads for long work that gives way to all other.
 //! - [`timer`]: waits that end when they should, also those of microseconds.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
 //!
 //! Start with [`tasks::Tasks`].
 
+pub mod background;
 pub mod clock;
 pub mod cost;
 pub mod lifeline;
@@ -19,4 +21,5 @@ pub mod scope;
 pub mod tasks;
 pub mod timer;
 
+pub use background::BackgroundThreads;
 pub use tasks::{ShutdownPolicy, Tasks, blocking};
