@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderValue, Uri, Version};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+/// The client for which a request is forwarded, as some proxies write it.
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The client for which a request is forwarded; the gateway's word.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -69,7 +71,9 @@ pub fn strip_claims(headers: &mut HeaderMap) {
     for name in claims {
         headers.remove(name);
     }
-    for name in [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST] {
+    let claims =
+        [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST, REAL_IP];
+    for name in claims {
         headers.remove(name);
     }
 }
@@ -212,6 +216,7 @@ mod tests {
             ("x-retry-attempt", "3"),
             ("x-forwarded-for", "10.0.0.1"),
             ("forwarded", "for=10.0.0.1"),
+            ("x-real-ip", "10.0.0.1"),
             ("authorization", "Bearer t"),
         ]);
         strip_claims(&mut map);

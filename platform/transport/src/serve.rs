@@ -31,7 +31,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::Body;
 use crate::byte_budget::BodyBudget;
-use crate::connections::{ConnectionEntry, Connections};
+use crate::connections::{ConnectionEntry, Connections, Eviction};
 use crate::held_body::HeldBody;
 use crate::http2_preface;
 use crate::paced_io::PacedIo;
@@ -88,6 +88,10 @@ const BUFFER: usize = 64 * 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failed accept: a lack of descriptors does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the socket of a connection is kept that has left its place to another of its address: a client that opens them
+/// without end would be back in the same moment.
+const EVICTION_LINGER: Duration = Duration::from_secs(1);
 
 /// The other end of the connection a request came on; an extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +273,16 @@ where
     }
 }
 
+/// Why a connection is not served any further.
+enum ConnectionEnd {
+    /// Its client has closed it, or cannot be understood.
+    Over(hyper::Result<()>),
+    /// It has asked for nothing, and others need its place.
+    Evicted(Eviction),
+    /// The server drains.
+    Drained,
+}
+
 /// A connection's place among those allowed; given back when dropped.
 struct ConnectionPermit {
     shared: Arc<Shared>,
@@ -342,17 +356,24 @@ async fn connection<S, B>(
         .max_header_size(max_header_bytes)
         .max_buf_size(BUFFER)
         .serve_connection(stream, service);
-    let ended = tokio::select! {
-        ended = &mut connection => Some(ended),
-        () = place.entry.evicted() => return,
-        _ = phase.wait_for(|phase| *phase > Phase::Open) => None,
+    let end = tokio::select! {
+        ended = &mut connection => ConnectionEnd::Over(ended),
+        eviction = place.entry.evicted() => ConnectionEnd::Evicted(eviction),
+        _ = phase.wait_for(|phase| *phase > Phase::Open) => ConnectionEnd::Drained,
     };
-    if let Some(ended) = ended {
+    match end {
         // An error is the peer's doing, and hyper has answered it where it can.
-        if ended.is_err_and(|error| error.is_parse_version_h2()) {
-            http2_preface::refuse(connection.into_parts().io).await;
+        ConnectionEnd::Over(Err(error)) if error.is_parse_version_h2() => {
+            return http2_preface::refuse(connection.into_parts().io).await;
         }
-        return;
+        ConnectionEnd::Over(_) | ConnectionEnd::Evicted(Eviction::OfAll) => return,
+        ConnectionEnd::Evicted(Eviction::OfAddress) => {
+            // Nothing is held but the socket: what has been read of a header is dropped.
+            let _socket = connection.into_parts().io;
+            let _draining = timeout(EVICTION_LINGER, phase.wait_for(|phase| *phase > Phase::Open)).await;
+            return;
+        }
+        ConnectionEnd::Drained => {}
     }
     // hyper closes an idle connection at once, also one with a request on it that
     // has not been read yet. Such a request is let in first.
