@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A folder to run the program in.
 pub struct Cleave {
     folder: TempDir,
-    _place: Place,
+    place: Option<Place>,
 }
 
 /// A scenario of these tests.
@@ -62,7 +62,12 @@ impl Cleave {
     }
 
     fn at(place: Place) -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder"), _place: place }
+        Self { folder: TempDir::new().expect("a temporary folder"), place: Some(place) }
+    }
+
+    /// Leaves its place to others: what it started only waits from here on.
+    pub fn rest(&mut self) {
+        self.place = None;
     }
 
     pub fn folder(&self) -> &Path {

@@ -1,200 +1,21 @@
-//! Slow and hostile clients at one address, next to an honest client at another.
+//! Slow, hasty and heavy clients, next to an honest one: its p99 with them, as a ratio to its own without.
+//!
+//! Twice: from another address, with limits by address; and from the honest client's own, without them. The honest client has
+//! an account of its own. All of them share the machine with the suite: what they burn themselves counts as well.
 
-use std::future::Future;
-use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::{ShutdownPolicy, Tasks};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use runtime::Tasks;
+use runtime::limits::{self, ResourceLimit};
 
+use super::attacks::{self, Target};
 use super::honest::{Honest, Outcome};
 use super::processes::memory_is_bounded;
 use super::setting;
-use super::writers::with_comment;
 use crate::cleave::Cleave;
-use crate::routes::{bomb, sign_up};
 use crate::up::Suite;
-
-/// Where hostile clients are: all of 127.0.0.0/8 is this machine.
-const HOSTILE_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Connections of each attack.
-const CONNECTIONS: usize = 60;
-/// Clients of each flood: each has one request under way.
-const FLOODERS: usize = 12;
-/// Between two bytes of a slow client.
-const DRIP: Duration = Duration::from_millis(300);
-/// An original of some 6 MiB, in comments of a JPEG.
-const COMMENTS: usize = 100;
-
-/// What is attacked, and with what.
-struct Target {
-    addr: SocketAddr,
-    token: String,
-    /// Where a large original is.
-    original: String,
-    bombs: [Vec<u8>; 2],
-}
-
-/// A connection that takes in no more than a few kilobytes before it reads.
-async fn connect(target: &Target) -> std::io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((HOSTILE_ADDRESS, 0).into())?;
-    socket.set_recv_buffer_size(4 * 1024)?;
-    socket.connect(target.addr).await
-}
-
-/// Sends the beginning, and then a byte now and then, until the other side has had enough.
-async fn drip(target: &Target, beginning: &[u8]) -> std::io::Result<()> {
-    let mut stream = connect(target).await?;
-    stream.write_all(beginning).await?;
-    loop {
-        let mut byte = [0];
-        match tokio::time::timeout(DRIP, stream.read(&mut byte)).await {
-            Ok(Ok(0) | Err(_)) => return Ok(()),
-            // Answered; it has not been asked for.
-            Ok(Ok(_)) => {}
-            Err(_) => stream.write_all(b"x").await?,
-        }
-    }
-}
-
-/// Sends a request and reads all of the reply.
-async fn exchange(target: &Target, request: &[u8]) -> std::io::Result<()> {
-    let mut stream = connect(target).await?;
-    stream.write_all(request).await?;
-    let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).await.map(drop)
-}
-
-async fn slow_headers(target: Arc<Target>) {
-    let _cut_off = drip(&target, b"GET /v1/feed HTTP/1.1\r\nhost: a\r\nx-a").await;
-}
-
-async fn slow_bodies(target: Arc<Target>) {
-    let head = b"POST /v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{";
-    let _cut_off = drip(&target, head).await;
-}
-
-async fn slow_uploads(target: Arc<Target>) {
-    let mut upload = format!(
-        "POST /v1/photos HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ncontent-length: 1000000\r\n\r\n",
-        target.token
-    )
-    .into_bytes();
-    upload.extend(std::iter::repeat_n(b'x', 100_000));
-    let _cut_off = drip(&target, &upload).await;
-}
-
-async fn slow_readers(target: Arc<Target>) {
-    let request = format!("GET {} HTTP/1.1\r\nhost: a\r\n\r\n", target.original);
-    let reading = async {
-        let mut stream = connect(&target).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut bytes = [0; 16];
-        while stream.read(&mut bytes).await? > 0 {
-            tokio::time::sleep(DRIP).await;
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    let _cut_off = reading.await;
-}
-
-async fn hurried(target: Arc<Target>) {
-    let request = format!(
-        "GET /v1/feed HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\nx-deadline-ms: 5\r\nconnection: close\r\n\r\n",
-        target.token
-    );
-    let _late = exchange(&target, request.as_bytes()).await;
-}
-
-async fn bombs(target: Arc<Target>) {
-    for bomb in &target.bombs {
-        let mut upload = format!(
-            "POST /v1/photos HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-            target.token,
-            bomb.len()
-        )
-        .into_bytes();
-        upload.extend_from_slice(bomb);
-        let _refused = exchange(&target, &upload).await;
-    }
-}
-
-/// A PNG of one colour, 27 MB once decoded and 27 KB before.
-fn deep_bomb() -> Vec<u8> {
-    let side = 3_000_usize;
-    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    for _ in 0..side {
-        packed.write_all(&vec![0; 1 + side * 3]).expect("memory");
-    }
-    let packed = packed.finish().expect("memory");
-    let chunk = |kind: &[u8], content: &[u8]| {
-        let checked = [kind, content].concat();
-        let mut crc = flate2::Crc::new();
-        crc.update(&checked);
-        let length = u32::try_from(content.len()).expect("short").to_be_bytes();
-        [&length[..], &checked, &crc.sum().to_be_bytes()].concat()
-    };
-    let pixels = u32::try_from(side).expect("small").to_be_bytes();
-    let header = [&pixels[..], &pixels, &[8, 2, 0, 0, 0]].concat();
-    [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &packed), chunk(b"IEND", b"")]
-        .concat()
-}
-
-/// Goes on with an attack on so many connections until it is dropped.
-fn attack<F>(tasks: &Tasks, target: &Arc<Target>, count: usize, one: fn(Arc<Target>) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    for _ in 0..count {
-        let target = target.clone();
-        tasks.spawn("test.hostile", ShutdownPolicy::Cancel, async move {
-            loop {
-                one(target.clone()).await;
-                // A connection that is refused at once is not made again in the same moment.
-                tokio::task::yield_now().await;
-            }
-        });
-    }
-}
-
-/// What of the attacks goes on meanwhile.
-const ATTACKS: [&str; 6] =
-    ["slow headers", "slow bodies", "slow uploads", "slow readers", "5 ms deadlines", "bombs"];
-
-fn begin(name: &str, tasks: &Tasks, target: &Arc<Target>) {
-    match name {
-        "slow headers" => attack(tasks, target, CONNECTIONS, slow_headers),
-        "slow bodies" => attack(tasks, target, CONNECTIONS, slow_bodies),
-        "slow uploads" => attack(tasks, target, CONNECTIONS, slow_uploads),
-        "slow readers" => attack(tasks, target, CONNECTIONS, slow_readers),
-        "5 ms deadlines" => attack(tasks, target, FLOODERS, hurried),
-        "bombs" => attack(tasks, target, FLOODERS, bombs),
-        _ => {}
-    }
-}
-
-fn target(suite: &Suite) -> Target {
-    let (client, _) = sign_up(&suite.guest(), "hostile");
-    let mut file = pictures::jpeg(3).to_vec();
-    for number in 0..COMMENTS {
-        let mut comment = vec![b'x'; 60_000];
-        comment[..8].copy_from_slice(&number.to_be_bytes());
-        file = with_comment(&file, &comment);
-    }
-    let headers = [("content-type", "image/jpeg"), ("idempotency-key", "large")];
-    let photo = client.send("POST", "/v1/photos?caption=large", &headers, &file).expect(201);
-    let id = photo["id"].as_str().expect("an id");
-    Target {
-        addr: client.addr,
-        token: client.token.expect("signed in"),
-        original: format!("/v1/photos/{id}/original"),
-        bombs: [bomb(), deep_bomb()],
-    }
-}
 
 /// The honest client's requests while these attacks go on.
 fn under(attacks: &[&str], honest: &Honest, target: &Arc<Target>, length: Duration) -> Outcome {
@@ -203,7 +24,9 @@ fn under(attacks: &[&str], honest: &Honest, target: &Arc<Target>, length: Durati
     let tasks = Tasks::new();
     {
         let _entered = runtime.enter();
-        attacks.iter().for_each(|name| begin(name, &tasks, target));
+        for name in attacks {
+            attacks::begin(name, &tasks, target);
+        }
     }
     let began = runtime::clock::now();
     let outcome = honest.ask(false, || runtime::clock::now() - began > length);
@@ -211,20 +34,25 @@ fn under(attacks: &[&str], honest: &Honest, target: &Arc<Target>, length: Durati
     outcome
 }
 
-#[test]
-#[ignore = "attacks a suite for as long as it is asked to"]
-fn an_honest_client_is_served_next_to_hostile_ones() {
-    let length = Duration::from_secs(setting("SECONDS").unwrap_or(4));
+/// Each attack, and then all of them, from an address on a suite with these options.
+fn attacked_from(from: Ipv4Addr, options: &[&str]) {
+    let length = Duration::from_secs_f64(setting("SECONDS").unwrap_or(2.0));
     let most: Option<f64> = setting("MAX_RATIO");
     let cleave = Cleave::new();
-    let suite = Suite::start_with(&cleave, "micro", &[]);
-    let (honest, target) = (Honest::new(&suite, "honest"), Arc::new(target(&suite)));
+    let suite = Suite::start(&cleave, &[&["micro"], options].concat());
+    let (honest, target) = (Honest::new(&suite, "honest"), Arc::new(Target::new(&suite, from)));
     let quiet = under(&[], &honest, &target, length);
     let quiet_ms = quiet.quantile_ms(0.99);
-    println!("quiet: {} requests, p99 {quiet_ms:.1} ms", quiet.requests());
+    println!("attacks from {from}, options {options:?}");
+    println!(
+        "quiet: {} requests, p50 {:.1} ms, p99 {quiet_ms:.1} ms",
+        quiet.requests(),
+        quiet.quantile_ms(0.5)
+    );
     assert_eq!(quiet.errors, [""; 0]);
-    let mut all: Vec<&[&str]> = ATTACKS.chunks(1).collect();
-    all.push(&ATTACKS);
+    let names = attacks::names();
+    let mut all: Vec<&[&str]> = names.chunks(1).collect();
+    all.push(&names);
     for attacks in all {
         let outcome = under(attacks, &honest, &target, length);
         let (p50, p99) = (outcome.quantile_ms(0.5), outcome.quantile_ms(0.99));
@@ -237,8 +65,20 @@ fn an_honest_client_is_served_next_to_hostile_ones() {
         );
         assert!(outcome.requests() > 0, "{attacks:?}: none was answered");
         assert_eq!(outcome.errors, [""; 0], "{attacks:?}");
-        assert!(most.is_none_or(|most| ratio <= most), "{attacks:?}: p99 x{ratio:.1} of quiet");
+        // All at once leave little of two cores to anyone: their ratio is printed alone.
+        let is_judged = attacks.len() == 1;
+        let is_fair = !is_judged || most.is_none_or(|most| ratio <= most);
+        assert!(is_fair, "{attacks:?}: p99 x{ratio:.1} of quiet");
         memory_is_bounded(&cleave);
     }
     suite.end();
+}
+
+#[test]
+#[ignore = "attacks a suite for as long as it is asked to"]
+fn an_honest_client_is_served_next_to_hostile_ones() {
+    // A whole crowd is as many connections as it has clients.
+    limits::set(0, ResourceLimit::Files, None).expect("its own limit");
+    attacked_from(Ipv4Addr::new(127, 0, 0, 2), &[]);
+    attacked_from(Ipv4Addr::LOCALHOST, &["--no-address-limits"]);
 }
