@@ -89,9 +89,11 @@ const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failed accept: a lack of descriptors does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the socket of a connection is kept that has left its place to another of its address: a client that opens them
-/// without end would be back in the same moment.
-const EVICTION_LINGER: Duration = Duration::from_secs(1);
+/// How long the socket of a connection is kept that got no place among those of its address, or had to leave it: a client
+/// that opens them without end would be back in the same moment, and fill the kernel's backlog for all.
+const LINGER: Duration = Duration::from_secs(1);
+/// Connections that got no place and are kept; beyond them such a one is closed at once.
+const MAX_TURNED_AWAY: usize = 1_024;
 
 /// The other end of the connection a request came on; an extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +144,7 @@ where
         connections: Arc::new(Connections::new(options.connection_limits)),
         replies: BodyBudget::new(options.reply_bytes),
         room: Arc::new(Semaphore::new(options.max_connections)),
+        turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
     });
     let accepting = accept(tasks.clone(), listener, service, shared.clone());
     tasks.spawn("transport.accept", ShutdownPolicy::Cancel, accepting);
@@ -176,6 +179,7 @@ struct Shared {
     /// What replies hold.
     replies: BodyBudget,
     room: Arc<Semaphore>,
+    turned_away: Arc<Semaphore>,
 }
 
 impl Server {
@@ -266,11 +270,23 @@ where
             }
         };
         failing = false;
-        let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else { continue };
+        let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else {
+            turn_away(&tasks, &shared, stream);
+            continue;
+        };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
         // Every task is the top of its own account, as transport until it enters another scope.
         tasks.spawn("transport.connection", ShutdownPolicy::Cancel, connection);
     }
+}
+
+/// Closes a connection whose address has as many as it may, after a while.
+fn turn_away(tasks: &Tasks, shared: &Shared, stream: TcpStream) {
+    let Ok(kept) = shared.turned_away.clone().try_acquire_owned() else { return };
+    tasks.spawn("transport.turned_away", ShutdownPolicy::Cancel, async move {
+        sleep(LINGER).await;
+        drop((stream, kept));
+    });
 }
 
 /// Why a connection is not served any further.
@@ -370,7 +386,7 @@ async fn connection<S, B>(
         ConnectionEnd::Evicted(Eviction::OfAddress) => {
             // Nothing is held but the socket: what has been read of a header is dropped.
             let _socket = connection.into_parts().io;
-            let _draining = timeout(EVICTION_LINGER, phase.wait_for(|phase| *phase > Phase::Open)).await;
+            let _draining = timeout(LINGER, phase.wait_for(|phase| *phase > Phase::Open)).await;
             return;
         }
         ConnectionEnd::Drained => {}
