@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use contract::{ComponentName, Refusal};
+use contract::{ComponentName, Principal, Refusal};
 use http::{HeaderMap, Request};
 use policy::admission::AdmissionOptions;
-use policy::{BodyLimits, BodyOptions, EdgePattern, MinimumRate, Policy, for_edge};
+use policy::{BodyLimits, BodyOptions, ClientOptions, EdgePattern, MinimumRate, Policy, for_edge};
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
 use transport::Body;
@@ -17,6 +17,7 @@ use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;
 use crate::backend::{Backend, Location, Upstream};
+use crate::clients::Clients;
 use crate::config::{ConfigError, RouteTable};
 use crate::request_body::BodyTerms;
 use crate::table::{Resolve, Table};
@@ -38,16 +39,18 @@ pub struct Options {
     pub request_bytes: BodyLimits,
     /// How slowly a body may come.
     pub body_rate: MinimumRate,
-    /// Whether a token is one of the suite's; `None` where its secret is not known here: then its
+    /// How much of it one client may have.
+    pub clients: ClientOptions,
+    /// Whose token a request carries, if it is one of the suite's; `None` where its secret is not known here: then its
     /// presence is all that is asked for, and the component decides.
     pub authorize: Option<Authorize>,
 }
 
-/// Decides by its headers whether a request may go on.
-pub type Authorize = Arc<dyn Fn(&HeaderMap) -> Result<(), Refusal> + Send + Sync>;
+/// Decides by its headers whether a request may go on, and for whom.
+pub type Authorize = Arc<dyn Fn(&HeaderMap) -> Result<Principal, Refusal> + Send + Sync>;
 
 impl Options {
-    /// The defaults: 512 requests served, 128 waiting, bodies of 64 KiB kept, and 64 MiB of bodies held.
+    /// The defaults: 512 requests served, 128 waiting, bodies of 64 KiB kept, 64 MiB of bodies held, and no client limited.
     pub fn new(token: Arc<str>) -> Self {
         Self {
             token,
@@ -58,6 +61,7 @@ impl Options {
             keep_body: 64 * 1024,
             request_bytes: BodyOptions::default().requests(false),
             body_rate: MinimumRate::default(),
+            clients: ClientOptions::default(),
             authorize: None,
         }
     }
@@ -71,6 +75,7 @@ pub(crate) struct Shared {
     pub options: Options,
     pub table: Table,
     pub admission: AdmissionQueue,
+    pub clients: Clients,
     pub bodies: BodyTerms,
     backends: Arc<Backends>,
     draining: AtomicBool,
@@ -106,6 +111,7 @@ impl Gateway {
         let resolve: Resolve = Box::new(move |name| resolving.get(name));
         let table = Table::new(routes, resolve)?;
         let admission = AdmissionQueue::new(options.admit);
+        let clients = Clients::new(options.clients);
         let bodies = BodyTerms {
             keep: options.keep_body,
             rate: options.body_rate,
@@ -115,6 +121,7 @@ impl Gateway {
             options,
             table,
             admission,
+            clients,
             bodies,
             backends,
             draining: AtomicBool::new(false),

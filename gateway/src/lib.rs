@@ -3,7 +3,8 @@
 //! - `proxy`: one request, from its first byte to its last. Start here.
 //! - `request_context`: what the gateway makes of a request's head.
 //! - `request_body`: a request's body, taken whole before anything works for it.
-//! - `admission_queue`: how many requests are served, wait, and are refused.
+//! - `clients`: how many requests of one client are served and wait, and what its failures cost it.
+//! - `admission_queue`: how many requests are served, wait, and are refused in all.
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
@@ -15,6 +16,7 @@
 pub mod admin;
 mod admission_queue;
 mod backend;
+mod clients;
 pub mod config;
 mod exchange;
 mod gateway;

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{ComponentName, Deadline, Refusal, RefusalKind, TraceContext};
+use contract::{ComponentName, Deadline, Principal, Refusal, RefusalKind, TraceContext};
 use futures_util::FutureExt;
 use http::header::{ALLOW, AUTHORIZATION, CONNECTION};
 use http::request::Parts;
@@ -24,6 +24,7 @@ use transport::{Body, headers, refusal_response, sanitize};
 
 use crate::admission_queue::{Admission, Permit};
 use crate::backend::Location;
+use crate::clients::{ClientPlace, ClientRequest};
 use crate::exchange::{Exchange, failed_response};
 use crate::gateway::Gateway;
 use crate::request_body::{BodyFailure, RequestBody};
@@ -63,10 +64,19 @@ impl Gateway {
         let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
         let mut request_count = RequestCount::begin(target.clone(), &head.method, unsampled, arrived);
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
-        let mut response = self.serve_request(&request, body).instrument(span.clone()).await;
+        let client =
+            self.0.clients.begin(request.target.id, request.peer, || self.account(request.headers()));
+        let mut response = self.serve_request(&request, &client, body).instrument(span.clone()).await;
         response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
         request_count.status = response.status().as_u16();
+        let is_hasty = request.deadline.is_none_or(Deadline::is_chosen_by_client);
+        if let Some(held) = client.end(response.status(), is_hasty) {
+            // The request is over: nothing but its client waits for what is left of it.
+            drop(request_count);
+            held.released().await;
+            return response;
+        }
         response.map(|body| body.guarded(request_count))
     }
 
@@ -94,8 +104,13 @@ impl Gateway {
         }
     }
 
-    /// A routed request: deadline, size, token, body, admission, and then the component.
-    async fn serve_request(&self, request: &RequestContext, body: Body) -> Response<Body> {
+    /// A routed request: deadline, size, token, body, the client's line, admission, and then the component.
+    async fn serve_request(
+        &self,
+        request: &RequestContext,
+        client: &ClientRequest,
+        body: Body,
+    ) -> Response<Body> {
         let route = &request.target.route;
         let Some(deadline) = request.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
@@ -131,8 +146,8 @@ impl Gateway {
         let half = Duration::from_millis(route.deadline_ms) / 2;
         let is_late = !body.is_empty() && deadline.remaining(clock::now()).unwrap_or_default() < half;
         let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
-        let _permit = match self.enter(deadline).await {
-            Ok(permit) => permit,
+        let _places = match self.enter(client, deadline).await {
+            Ok(places) => places,
             Err(refusal) => return refusal_response::encode(&refusal),
         };
         let (mut response, deadline) = match &request.target.backend.location {
@@ -156,14 +171,30 @@ impl Gateway {
 
     fn authorize(&self, fields: &HeaderMap) -> Result<(), Refusal> {
         match &self.0.options.authorize {
-            Some(authorize) => authorize(fields),
+            Some(authorize) => authorize(fields).map(drop),
             None if fields.contains_key(AUTHORIZATION) => Ok(()),
             None => Err(Refusal::unauthenticated()),
         }
     }
 
+    /// The account whose token a request carries; `None` without one, or where no secret is known here.
+    fn account(&self, fields: &HeaderMap) -> Option<Principal> {
+        let authorize = self.0.options.authorize.as_ref().filter(|_| fields.contains_key(AUTHORIZATION))?;
+        authorize(fields).ok()
+    }
+
+    /// Its turn in the client's own line, and then among all.
+    async fn enter(
+        &self,
+        client: &ClientRequest,
+        deadline: Deadline,
+    ) -> Result<(Vec<ClientPlace>, Permit), Refusal> {
+        let places = client.places(deadline.instant()).await?;
+        Ok((places, self.admit(deadline).await?))
+    }
+
     /// Shed before queueing: a late answer costs as much as none.
-    async fn enter(&self, deadline: Deadline) -> Result<Permit, Refusal> {
+    async fn admit(&self, deadline: Deadline) -> Result<Permit, Refusal> {
         let overloaded = |message| Refusal::shed("overloaded", message, Some(SHED_RETRY_AFTER));
         match self.0.admission.request_permit() {
             Admission::Granted(permit) => Ok(permit),

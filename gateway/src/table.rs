@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use contract::ComponentName;
+use contract::hash::{fnv1a64, fnv1a64_with};
 use http::Method;
 use telemetry::ServerMetrics;
 
@@ -22,6 +23,8 @@ const MAX_REVISIONS: usize = 8;
 pub struct ResolvedRoute {
     /// As configured.
     pub route: Route,
+    /// The same for a route of the same method and path in every version of the table.
+    pub(crate) id: u64,
     /// The component that answers.
     pub(crate) backend: Arc<Backend>,
     /// Rate, errors and durations, by method, in the order of [`ResolvedRoute::metrics`].
@@ -195,7 +198,9 @@ impl ResolvedRoute {
             (method, metrics)
         };
         let metrics = methods.into_iter().map(of).collect();
-        Self { route, backend, metrics }
+        let id =
+            fnv1a64_with(route.path.as_bytes(), fnv1a64(route.method.as_deref().unwrap_or("*").as_bytes()));
+        Self { route, id, backend, metrics }
     }
 
     /// Where a request of this method is counted; registered when the table was built.

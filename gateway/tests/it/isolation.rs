@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
-use contract::Refusal;
+use contract::{Principal, Refusal};
 use gateway::{Options, Route, Upstream};
 use policy::breaker::BreakerOptions;
 use policy::units::HumanDuration;
@@ -154,9 +154,9 @@ async fn a_body_that_drips_is_cut_long_before_its_deadline() {
 }
 
 /// A token is `Bearer good`.
-fn authorize(fields: &HeaderMap) -> Result<(), Refusal> {
+fn authorize(fields: &HeaderMap) -> Result<Principal, Refusal> {
     let good = fields.get("authorization").is_some_and(|value| value == "Bearer good");
-    if good { Ok(()) } else { Err(Refusal::unauthenticated()) }
+    if good { Ok(Principal::new(1)) } else { Err(Refusal::unauthenticated()) }
 }
 
 fn authenticated() -> Vec<Route> {

@@ -3,6 +3,7 @@
 mod admin;
 mod balance;
 mod bytes_held;
+mod clients;
 mod drain;
 mod fixture;
 mod hygiene;

@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A folder to run the program in.
 pub struct Cleave {
     folder: TempDir,
-    _place: Place,
+    place: Option<Place>,
 }
 
 /// A scenario of these tests.
@@ -82,7 +82,12 @@ impl Cleave {
         let runs = folder.path().join("runs");
         std::fs::create_dir(&runs).expect("a folder of ours");
         std::os::unix::fs::symlink(snapshots(), runs.join(SNAPSHOTS)).expect("a folder of ours");
-        Self { folder, _place: place }
+        Self { folder, place: Some(place) }
+    }
+
+    /// Leaves its place to others: what it started only waits from here on.
+    pub fn rest(&mut self) {
+        self.place = None;
     }
 
     pub fn folder(&self) -> &Path {

@@ -24,6 +24,11 @@ impl Suite {
         Self::of(cleave.start_with(&["up", topology, "--size", "tiny"], environment))
     }
 
+    /// `cleave up` with these arguments, on little data.
+    pub fn start(cleave: &Cleave, arguments: &[&str]) -> Self {
+        Self::of(cleave.start(&[&["up", "--size", "tiny"], arguments].concat()))
+    }
+
     /// A program that has been started, when it is up.
     fn of(mut program: Started) -> Self {
         let mut output = BTreeMap::new();

@@ -27,6 +27,9 @@ pub struct Settings {
     /// Whether clients are limited by address, besides by user and in all. Off where all come from
     /// one, as in a run, whose load has one generator.
     pub limits_per_address: bool,
+    /// Whether the gateway limits what one account may have under way, and how fast it may fail. Off in a run, whose load
+    /// is a few users in place of many.
+    pub limits_per_account: bool,
 }
 
 impl Default for Settings {
@@ -39,6 +42,7 @@ impl Default for Settings {
             calls_in_transaction: false,
             argon2_kib: 7 * 1024,
             limits_per_address: true,
+            limits_per_account: true,
         }
     }
 }

@@ -178,8 +178,8 @@ const MAX_FILES: u64 = 1_048_576;
 const MIN_MEMORY: ByteSize = ByteSize::new(1 << 20);
 /// Several for each core of a large machine.
 pub const MAX_WORKERS: u32 = 1_024;
-/// One restart in two seconds of the longest run, of half an hour.
-const MAX_RESTARTS: u32 = 1_000;
+/// One a second for more than a day of `cleave up`.
+const MAX_RESTARTS: u32 = 100_000;
 
 impl Placement {
     /// The processes to start, door and registry included: the gateway gets its

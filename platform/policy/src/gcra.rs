@@ -13,6 +13,19 @@ pub struct Quota {
     pub interval_ns: u64,
 }
 
+impl Quota {
+    /// How long a key that has paid until so has to wait for its next turn, ns; 0 where it has one now.
+    pub fn wait_ns(&self, paid_until_ns: u64, now_ns: u64) -> u64 {
+        let room = self.interval_ns.saturating_mul(u64::from(self.burst.max(1) - 1));
+        paid_until_ns.saturating_sub(now_ns.saturating_add(room))
+    }
+
+    /// Until when it has paid with one turn more, ns.
+    pub fn pay(&self, paid_until_ns: u64, now_ns: u64) -> u64 {
+        paid_until_ns.max(now_ns).saturating_add(self.interval_ns)
+    }
+}
+
 /// How many keys of one kind are remembered.
 const MAX_KEYS: usize = 65_536;
 
@@ -34,9 +47,7 @@ impl<K: Eq + Hash> RateLimit<K> {
 
     /// How long a key has to wait for its next turn, ns; 0 where it has one now.
     pub fn wait_ns(&self, key: &K, now_ns: u64) -> u64 {
-        let paid_until = self.paid_until_ns.get(key).copied().unwrap_or(0);
-        let room = self.quota.interval_ns.saturating_mul(u64::from(self.quota.burst.max(1) - 1));
-        paid_until.saturating_sub(now_ns.saturating_add(room))
+        self.quota.wait_ns(self.paid_until_ns.get(key).copied().unwrap_or(0), now_ns)
     }
 
     /// Takes one turn.
@@ -53,7 +64,7 @@ impl<K: Eq + Hash> RateLimit<K> {
             }
         }
         let paid_until = self.paid_until_ns.entry(key).or_default();
-        *paid_until = (*paid_until).max(now_ns).saturating_add(self.quota.interval_ns);
+        *paid_until = self.quota.pay(*paid_until, now_ns);
     }
 
     /// Gives a turn back that was taken for nothing.

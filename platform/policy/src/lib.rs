@@ -6,7 +6,7 @@
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
-//! - [`admission`]: how many may come in. [`gcra`]: how often one may.
+//! - [`admission`]: how many may come in. [`client`]: how many of one client. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
 //! - [`network`]: the round trip between processes. [`restart`]: when a process that dies is started again.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
@@ -20,6 +20,7 @@ pub mod bodies;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod client;
 pub mod deadline;
 pub mod edge;
 pub mod gcra;
@@ -35,6 +36,7 @@ pub mod units;
 
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use bodies::{BodyLimits, BodyOptions};
+pub use client::{ClientLimits, ClientOptions};
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
 pub use network::NetworkOptions;
 pub use pace::MinimumRate;

@@ -4,6 +4,7 @@
 //! - [`random`]: seeded random streams, and dice without state.
 //! - [`scope`]: which component the code that runs now belongs to.
 //! - [`tasks`]: every task has an owner and a declared shutdown policy.
+//! - [`background`]: threads for long work that gives way to all other.
 //! - [`quiet()`]: a future that is polled only when it has been woken itself.
 //! - [`timer`]: waits that end when they should, also those of microseconds.
 //! - [`time_slice`]: a thread that is due runs soon, also on a busy machine.
@@ -12,6 +13,7 @@
 //!
 //! Start with [`tasks::Tasks`].
 
+pub mod background;
 pub mod clock;
 pub mod cost;
 pub mod lifeline;
@@ -23,5 +25,6 @@ pub mod tasks;
 pub mod time_slice;
 pub mod timer;
 
+pub use background::BackgroundThreads;
 pub use quiet::{Quiet, quiet};
 pub use tasks::{ShutdownPolicy, Tasks, blocking};

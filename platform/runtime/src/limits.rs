@@ -2,8 +2,11 @@
 
 use std::io;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit, setpriority_process};
+use rustix::process::{Pid, Resource, Rlimit, getpriority_process, prlimit, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The lowest priority there is.
+const LOWEST_PRIORITY: i32 = 19;
 
 /// A limit of a process that can be changed while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +72,24 @@ fn read(pid: Option<Pid>, what: ResourceLimit) -> io::Result<Rlimit> {
 /// When the kernel refuses.
 pub fn set_nice(nice: u8) -> io::Result<()> {
     Ok(setpriority_process(None, i32::from(nice))?)
+}
+
+/// Priority of the calling thread, from -20, the highest, to 19.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn thread_priority() -> io::Result<i32> {
+    // To Linux a thread is what POSIX calls a process here.
+    Ok(getpriority_process(None)?)
+}
+
+/// Lowers the priority of the calling thread by so much, for good: raising it again takes privileges.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn lower_thread_priority(by: u8) -> io::Result<()> {
+    let lower = thread_priority()? + i32::from(by);
+    Ok(setpriority_process(None, lower.min(LOWEST_PRIORITY))?)
 }
 
 /// Cores this process may run on.

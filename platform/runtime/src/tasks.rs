@@ -134,20 +134,24 @@ impl Tasks {
 /// As `work` does: its panic goes on here.
 #[expect(clippy::disallowed_methods, reason = "this is the blocking spawn with an owner")]
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let component = scope::component();
-    let part = cost::cpu::current();
-    let span = tracing::Span::current();
-    let work = move || {
-        let _entered = span.enter();
-        scope::enter(component, || cost::cpu::measure_blocking(part, work))
-    };
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(carried(work)).await {
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // Only a runtime that is shutting down cancels blocking work.
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+/// The work on another thread, with the caller's component, span and accounting.
+pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let component = scope::component();
+    let part = cost::cpu::current();
+    let span = tracing::Span::current();
+    move || {
+        let _entered = span.enter();
+        scope::enter(component, || cost::cpu::measure_blocking(part, work))
     }
 }
 

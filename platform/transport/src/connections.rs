@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
@@ -41,7 +42,7 @@ pub(crate) struct Connections {
 struct State {
     addresses: HashMap<IpAddr, AddressState>,
     /// Every one without a request, oldest first, and how it is asked to go.
-    half_open: BTreeMap<u64, (IpAddr, Arc<Notify>)>,
+    half_open: BTreeMap<u64, (IpAddr, Arc<EvictionNotice>)>,
     /// Number of the next connection.
     next: u64,
 }
@@ -58,7 +59,22 @@ pub(crate) struct ConnectionEntry {
     connections: Arc<Connections>,
     address: IpAddr,
     number: u64,
-    evicted: Arc<Notify>,
+    notice: Arc<EvictionNotice>,
+}
+
+/// Whose place a connection without a request has to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    /// Its address has too many of these.
+    OfAddress,
+    /// There are too many in all.
+    OfAll,
+}
+
+#[derive(Debug, Default)]
+struct EvictionNotice {
+    sent: Notify,
+    is_of_address: AtomicBool,
 }
 
 impl Connections {
@@ -82,10 +98,10 @@ impl Connections {
         if state.half_open.len() >= self.limits.half_open {
             state.evict_oldest(None);
         }
-        let (number, evicted) = (state.next, Arc::new(Notify::new()));
+        let (number, notice) = (state.next, Arc::new(EvictionNotice::default()));
         state.next += 1;
-        state.half_open.insert(number, (address, evicted.clone()));
-        Some(ConnectionEntry { connections: self.clone(), address, number, evicted })
+        state.half_open.insert(number, (address, notice.clone()));
+        Some(ConnectionEntry { connections: self.clone(), address, number, notice })
     }
 
     /// Makes room where there is none at all: the oldest without a request goes.
@@ -102,17 +118,18 @@ impl State {
     fn evict_oldest(&mut self, address: Option<IpAddr>) {
         let is_it = |of: &IpAddr| address.is_none_or(|address| *of == address);
         let oldest = self.half_open.iter().find(|(_, (of, _))| is_it(of)).map(|(number, _)| *number);
-        if let Some(evicted) = oldest.and_then(|number| self.leave_half_open(number)) {
-            evicted.notify_one();
+        if let Some(notice) = oldest.and_then(|number| self.leave_half_open(number)) {
+            notice.is_of_address.store(address.is_some(), Ordering::Release);
+            notice.sent.notify_one();
         }
     }
 
-    fn leave_half_open(&mut self, number: u64) -> Option<Arc<Notify>> {
-        let (address, evicted) = self.half_open.remove(&number)?;
+    fn leave_half_open(&mut self, number: u64) -> Option<Arc<EvictionNotice>> {
+        let (address, notice) = self.half_open.remove(&number)?;
         if let Some(entry) = self.addresses.get_mut(&address) {
             entry.half_open -= 1;
         }
-        Some(evicted)
+        Some(notice)
     }
 }
 
@@ -123,8 +140,9 @@ impl ConnectionEntry {
     }
 
     /// Resolves when it has to go: it has asked for nothing, and others need its place.
-    pub async fn evicted(&self) {
-        self.evicted.notified().await;
+    pub async fn evicted(&self) -> Eviction {
+        self.notice.sent.notified().await;
+        if self.notice.is_of_address.load(Ordering::Acquire) { Eviction::OfAddress } else { Eviction::OfAll }
     }
 }
 
@@ -159,8 +177,12 @@ mod tests {
         Arc::new(Connections::new(limits))
     }
 
+    fn eviction(entry: &ConnectionEntry) -> Option<Eviction> {
+        entry.evicted().now_or_never()
+    }
+
     fn is_evicted(entry: &ConnectionEntry) -> bool {
-        entry.evicted().now_or_never().is_some()
+        eviction(entry).is_some()
     }
 
     #[test]
@@ -180,7 +202,12 @@ mod tests {
         let asking = enter(HERE);
         asking.has_asked();
         let (second, third) = (enter(HERE), enter(HERE));
-        assert!(is_evicted(&oldest), "two of one address may keep their headers to themselves");
+        let evicted = eviction(&oldest);
+        assert_eq!(
+            evicted,
+            Some(Eviction::OfAddress),
+            "two of one address may keep their headers to themselves"
+        );
         assert!([&there, &asking, &second, &third].into_iter().all(|entry| !is_evicted(entry)));
     }
 
@@ -191,7 +218,7 @@ mod tests {
         let evicted: Vec<_> = entries.iter().flatten().map(is_evicted).collect();
         assert_eq!(evicted, [true, true, false, false]);
         connections.make_room();
-        assert!(is_evicted(entries[2].as_ref().expect("it was let in")));
+        assert_eq!(eviction(entries[2].as_ref().expect("it was let in")), Some(Eviction::OfAll));
     }
 
     #[test]

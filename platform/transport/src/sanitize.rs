@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderValue, Uri, Version};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+/// The client for which a request is forwarded, as some proxies write it.
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The client for which a request is forwarded; the gateway's word.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -70,8 +72,8 @@ fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bo
 /// Removes what only the suite itself may set: identity, caller, token, tries,
 /// and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
-    static CLAIMS: [HeaderName; 5] =
-        [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST];
+    static CLAIMS: [HeaderName; 6] =
+        [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST, REAL_IP];
     remove_where(headers, |name| name.as_str().starts_with("x-cleave-") || CLAIMS.contains(name));
 }
 
@@ -211,6 +213,7 @@ mod tests {
             ("x-retry-attempt", "3"),
             ("x-forwarded-for", "10.0.0.1"),
             ("forwarded", "for=10.0.0.1"),
+            ("x-real-ip", "10.0.0.1"),
             ("authorization", "Bearer t"),
         ]);
         strip_claims(&mut map);

@@ -31,7 +31,7 @@ use tokio::time::{sleep, timeout};
 use crate::Body;
 use crate::alarm::ConnectionTimer;
 use crate::byte_budget::{BodyBudget, ClientBodyBudget};
-use crate::connections::{ConnectionEntry, Connections};
+use crate::connections::{ConnectionEntry, Connections, Eviction};
 use crate::held_body::HeldBody;
 use crate::http2_preface;
 use crate::paced_io::PacedIo;
@@ -88,6 +88,12 @@ const BUFFER: usize = 64 * 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failed accept: a lack of descriptors does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the socket of a connection is kept that got no place among those of its address, or had to leave it: a client
+/// that opens them without end would be back in the same moment, and fill the kernel's backlog for all.
+const LINGER: Duration = Duration::from_secs(1);
+/// Connections that got no place and are kept; beyond them such a one is closed at once.
+const MAX_TURNED_AWAY: usize = 1_024;
 
 /// The other end of the connection a request came on: see [`Body::peer`].
 #[derive(Debug)]
@@ -150,6 +156,7 @@ where
         connections: Arc::new(Connections::new(options.connection_limits)),
         replies: BodyBudget::new(options.reply_bytes),
         room: Arc::new(Semaphore::new(options.max_connections)),
+        turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
     });
     let accepting = accept(tasks.clone(), listener, service, shared.clone());
     tasks.spawn("transport.accept", ShutdownPolicy::Cancel, accepting);
@@ -184,6 +191,7 @@ struct Shared {
     /// What replies hold.
     replies: BodyBudget,
     room: Arc<Semaphore>,
+    turned_away: Arc<Semaphore>,
 }
 
 impl Server {
@@ -274,11 +282,33 @@ where
             }
         };
         failing = false;
-        let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else { continue };
+        let Some(place) = ConnectionPermit::acquire(&shared, peer.ip(), permit) else {
+            turn_away(&tasks, &shared, stream);
+            continue;
+        };
         let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
         // Every task is the top of its own account, as transport until it enters another scope.
         tasks.spawn("transport.connection", ShutdownPolicy::Cancel, connection);
     }
+}
+
+/// Closes a connection whose address has as many as it may, after a while.
+fn turn_away(tasks: &Tasks, shared: &Shared, stream: TcpStream) {
+    let Ok(kept) = shared.turned_away.clone().try_acquire_owned() else { return };
+    tasks.spawn("transport.turned_away", ShutdownPolicy::Cancel, async move {
+        sleep(LINGER).await;
+        drop((stream, kept));
+    });
+}
+
+/// Why a connection is not served any further.
+enum ConnectionEnd {
+    /// Its client has closed it, or cannot be understood.
+    Over(hyper::Result<()>),
+    /// It has asked for nothing, and others need its place.
+    Evicted(Eviction),
+    /// The server drains.
+    Drained,
 }
 
 /// A connection's place among those allowed; given back when dropped.
@@ -370,21 +400,28 @@ async fn connection<S, B>(
     // Neither has news but once, and the connection has some with every request.
     let leaving = quiet(async {
         tokio::select! {
-            () = place.entry.evicted() => true,
-            _ = phase.wait_for(|phase| *phase > Phase::Open) => false,
+            eviction = place.entry.evicted() => ConnectionEnd::Evicted(eviction),
+            _ = phase.wait_for(|phase| *phase > Phase::Open) => ConnectionEnd::Drained,
         }
     });
-    let ended = tokio::select! {
+    let end = tokio::select! {
         biased;
-        ended = &mut connection => Some(ended),
-        is_evicted = leaving => if is_evicted { return } else { None },
+        ended = &mut connection => ConnectionEnd::Over(ended),
+        end = leaving => end,
     };
-    if let Some(ended) = ended {
+    match end {
         // An error is the peer's doing, and hyper has answered it where it can.
-        if ended.is_err_and(|error| error.is_parse_version_h2()) {
-            http2_preface::refuse(connection.into_parts().io).await;
+        ConnectionEnd::Over(Err(error)) if error.is_parse_version_h2() => {
+            return http2_preface::refuse(connection.into_parts().io).await;
         }
-        return;
+        ConnectionEnd::Over(_) | ConnectionEnd::Evicted(Eviction::OfAll) => return,
+        ConnectionEnd::Evicted(Eviction::OfAddress) => {
+            // Nothing is held but the socket: what has been read of a header is dropped.
+            let _socket = connection.into_parts().io;
+            let _draining = timeout(LINGER, phase.wait_for(|phase| *phase > Phase::Open)).await;
+            return;
+        }
+        ConnectionEnd::Drained => {}
     }
     // hyper closes an idle connection at once, also one with a request on it that
     // has not been read yet. Such a request is let in first.

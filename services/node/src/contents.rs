@@ -8,7 +8,7 @@ use component::{Identity, Service};
 use contract::ComponentName;
 use futures_util::future::BoxFuture;
 use history::History;
-use policy::{BodyLimits, EdgePattern, Policy};
+use policy::{BodyLimits, ClientOptions, EdgePattern, Policy};
 use runtime::Tasks;
 use storage::OutboundTopics;
 use tokio::net::TcpListener;
@@ -106,6 +106,8 @@ pub struct GatewayContext {
     pub identity: Option<Arc<Identity>>,
     /// Bytes of request bodies that it may hold.
     pub request_bytes: BodyLimits,
+    /// How much of it one client may have.
+    pub clients: ClientOptions,
 }
 
 /// An open door.

@@ -26,7 +26,7 @@ use crate::control::{self, ControlState};
 use crate::fault_actuator::FaultActuator;
 use crate::identity::{self, SecretError};
 use crate::outbox::{self, HttpSource};
-use crate::serving::{health, no_such_path, public_options, serve_options, wrong_method};
+use crate::serving::{client_options, health, no_such_path, public_options, serve_options, wrong_method};
 use crate::stores::{self, Store};
 
 /// Time tasks have to end after the doors are closed.
@@ -162,6 +162,7 @@ impl Node {
                     token: token.clone(),
                     identity,
                     request_bytes: config.bodies().requests(config.settings.limits_per_address),
+                    clients: client_options(&config),
                 };
                 Some(Arc::<dyn PublicGateway>::from(gateway.open(context).map_err(NodeError::Routes)?))
             }

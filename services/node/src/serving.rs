@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use component::web::RefusalResponse;
 use contract::{Refusal, RefusalKind};
-use policy::MinimumRate;
+use policy::{ClientOptions, MinimumRate};
 use transport::serve;
 
 use crate::config::NodeConfig;
@@ -37,6 +37,13 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
         reply_bytes: config.bodies().replies(by_address),
         ..serve_options()
     }
+}
+
+/// How much of the gateway one account and one address may have.
+pub(crate) fn client_options(config: &NodeConfig) -> ClientOptions {
+    let settings = &config.settings;
+    let cores = runtime::limits::allowed_cores().len();
+    ClientOptions::new(settings.limits_per_account, settings.limits_per_address, cores)
 }
 
 pub(crate) fn health(ready: Arc<AtomicBool>) -> Router {

@@ -63,13 +63,17 @@ pub struct Liking {
 
 impl Album {
     /// The component on its ground.
-    pub fn open(context: &ServiceContext) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the kernel gives no threads to decode pictures on.
+    pub fn open(context: &ServiceContext) -> Result<Self, Refusal> {
+        let no_threads = |why| Refusal::internal(format!("pictures cannot be decoded: {why}"));
+        Ok(Self {
             db: context.db.clone(),
             bus: context.bus.clone(),
             blobs: context.blobs.clone(),
-            decode_pool: DecodePool::default(),
-        }
+            decode_pool: DecodePool::start().map_err(no_threads)?,
+        })
     }
 
     /// Posts a photo. Its id follows from the author and the key, so that a

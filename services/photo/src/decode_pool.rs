@@ -1,11 +1,14 @@
-//! Decodes pictures off the async threads, a limited number at a time.
+//! Decodes pictures off the async threads, a limited number at a time, at a lower priority than all
+//! other work: many large uploads wait for each other, and no reader does.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use contract::hash::fnv1a64;
 use contract::{CallContext, Refusal};
+use runtime::BackgroundThreads;
 use runtime::cost::{self, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -29,6 +32,7 @@ pub struct DecodePool {
     uploads: Arc<Semaphore>,
     upload_memory: Arc<Semaphore>,
     decoders: Arc<Semaphore>,
+    threads: BackgroundThreads,
     decoding_memory: Arc<Semaphore>,
 }
 
@@ -61,19 +65,23 @@ fn busy() -> Refusal {
     Refusal::shed("uploads_busy", sentence, Some(Duration::from_secs(1)))
 }
 
-impl Default for DecodePool {
-    fn default() -> Self {
+impl DecodePool {
+    /// A pool that nothing uses, and its threads.
+    ///
+    /// # Errors
+    /// When the kernel gives no thread.
+    pub fn start() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
+        let decoders = cores.min(MAX_DECODERS);
+        Ok(Self {
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             upload_memory: Arc::new(Semaphore::new(MAX_UPLOAD_BYTES / STEP_BYTES)),
-            decoders: Arc::new(Semaphore::new(cores.min(MAX_DECODERS))),
+            decoders: Arc::new(Semaphore::new(decoders)),
+            threads: BackgroundThreads::start("decoder", decoders)?,
             decoding_memory: Arc::new(Semaphore::new(MAX_DECODING_BYTES / STEP_BYTES)),
-        }
+        })
     }
-}
 
-impl DecodePool {
     /// Admits one upload until the permit is dropped. Call it before reading the body: a late response
     /// costs as much as none. Bodies come from the gateway, which has them whole.
     ///
@@ -110,7 +118,7 @@ impl DecodePool {
         let permits = tokio::time::timeout_at(cx.deadline.instant().into(), permits);
         let permit = cost::part(Part::Queueing, permits).await.map_err(|_| Refusal::too_late())?;
         // The permit moves along: decoding continues after the caller has left.
-        let work = runtime::blocking(move || {
+        let work = self.threads.run(move || {
             let _permit = permit;
             picture::decode(format, &bytes)
         });
@@ -124,7 +132,7 @@ mod tests {
 
     #[test]
     fn uploads_are_bounded_by_number_and_by_bytes() {
-        let pool = DecodePool::default();
+        let pool = DecodePool::start().expect("threads");
         let mut all: Vec<_> = (0..MAX_UPLOADS).map(|_| pool.admit().expect("a place")).collect();
         assert!(pool.admit().is_err_and(|refusal| refusal.code == "uploads_busy" && refusal.is_shed));
         let half = (MAX_UPLOAD_BYTES / 2) as u64;

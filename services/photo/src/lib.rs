@@ -51,7 +51,9 @@ pub static SERVICE: Service<History> = Service {
 };
 
 async fn open(context: &ServiceContext) -> Result<Router, OpenError> {
-    let album = Arc::new(Album::open(context));
+    let album = Album::open(context)
+        .map(Arc::new)
+        .map_err(|source| OpenError::Refused { component: NAME, source })?;
     context.answer::<PhotosByIds, _>(&album);
     context.subscribe::<ProfileDeleted, _>(&album);
     sweep::start(context, &album);

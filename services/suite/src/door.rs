@@ -61,8 +61,9 @@ impl GatewayFactory for FrontDoor {
         options.policies = site.policies;
         options.faults = site.faults;
         options.request_bytes = site.request_bytes;
+        options.clients = site.clients;
         options.authorize = site.identity.map(|identity| -> gateway::Authorize {
-            Arc::new(move |fields: &HeaderMap| component::web::authenticate(&identity, fields).map(drop))
+            Arc::new(move |fields: &HeaderMap| component::web::authenticate(&identity, fields))
         });
         let (hosts, rest, clusters) = (site.hosts, site.rest, site.clusters);
         let find = move |component: ComponentName| {

@@ -91,8 +91,9 @@ impl RunPlan<'_> {
                     .values()
                     .any(|service| service.calls_in_transaction == Some(true)),
                 feed_depth: scenario.load.feed.depth,
-                // The generator is one address.
+                // The generator is one address, and asks for a few users in place of many.
                 limits_per_address: false,
+                limits_per_account: false,
                 ..component::service_context::Settings::default()
             },
             telemetry,

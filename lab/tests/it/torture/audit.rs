@@ -74,8 +74,8 @@ fn listed(accounts: &Accounts) -> Vec<(String, String)> {
 }
 
 /// Fails unless every acknowledged write exists once, is seen wherever it must be once events are through, and nothing else is
-/// there: no photo twice, none without its bytes, and in the end no bytes without a photo.
-pub(super) fn audit(folder: &Path, accounts: &Accounts, ledger: &Ledger, before: &BTreeSet<String>) {
+/// there: no photo twice, none without its bytes. Returns the files of all photos.
+pub(super) fn audit(folder: &Path, accounts: &Accounts, ledger: &Ledger) -> BTreeSet<String> {
     let photos = ledger.photos.lock().expect("no panic while held").clone();
     let likes = ledger.likes.lock().expect("no panic while held").clone();
     let unknown = ledger.unknown.lock().expect("no panic while held").clone();
@@ -106,7 +106,7 @@ pub(super) fn audit(folder: &Path, accounts: &Accounts, ledger: &Ledger, before:
     }
     is_visible(accounts, &photos);
     is_once(accounts, &unknown);
-    has_owners(folder, accounts, before);
+    files_of_all(folder, accounts)
 }
 
 /// Waits until the author's list, the reader's feed and search have every acknowledged photo.
@@ -159,8 +159,8 @@ fn is_once(accounts: &Accounts, unknown: &[String]) {
     println!("  {kept} of {} photos without an answer exist", unknown.len());
 }
 
-/// Every photo has its bytes; bytes without a photo are gone once they are swept.
-fn has_owners(folder: &Path, accounts: &Accounts, before: &BTreeSet<String>) {
+/// Every photo has its bytes.
+fn files_of_all(folder: &Path, accounts: &Accounts) -> BTreeSet<String> {
     let mut owned = BTreeSet::new();
     for (id, _) in listed(accounts) {
         for of in ["original", "thumbnail"] {
@@ -174,11 +174,16 @@ fn has_owners(folder: &Path, accounts: &Accounts, before: &BTreeSet<String>) {
     let here = blobs(folder);
     let missing: Vec<_> = owned.difference(&here).collect();
     assert!(missing.is_empty(), "photos without bytes: {missing:?}");
+    owned
+}
+
+/// Waits until the files that no photo has are gone: they are swept.
+pub(super) fn is_swept(folder: &Path, owned: &BTreeSet<String>, before: &BTreeSet<String>) {
     let orphans = || -> BTreeSet<String> {
         blobs(folder).into_iter().filter(|key| !owned.contains(key) && !before.contains(key)).collect()
     };
     let first = orphans();
-    println!("  {} files, {} without a photo", here.len(), first.len());
+    println!("  {} files, {} without a photo", owned.len(), first.len());
     let began = runtime::clock::now();
     let mut left = first;
     while !left.is_empty() {

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::audit::{Accounts, audit, blobs};
+use super::audit::{Accounts, audit, blobs, is_swept};
 use super::processes::{instances, kill_at_once};
 use super::writers::Ledger;
 use super::{Draws, setting};
 use crate::cleave::{Cleave, wait_for};
+use crate::places::side_by_side;
 use crate::routes::sign_up;
 use crate::up::Suite;
 
@@ -34,8 +35,7 @@ restart   = { after = "300ms", max = 900 }
 const WRITERS: u64 = 3;
 
 fn survive(arm: &str, kills: u64) {
-    println!("{arm}: {kills} kills");
-    let cleave = Cleave::new();
+    let mut cleave = Cleave::shared();
     std::fs::write(cleave.folder().join("kills.toml"), SCENARIO).expect("a folder of ours");
     let suite = Suite::start_with(&cleave, &format!("kills.toml:{arm}"), &[]);
     let (author, author_id) = sign_up(&suite.guest(), "author");
@@ -54,7 +54,10 @@ fn survive(arm: &str, kills: u64) {
         let _over = EndOnDrop(&ledger);
         kill(&cleave, &ledger, arm, kills);
     });
-    audit(&folder, &accounts, &ledger, &before);
+    println!("{arm}: {kills} kills");
+    let owned = audit(&folder, &accounts, &ledger);
+    cleave.rest();
+    is_swept(&folder, &owned, &before);
     suite.end();
 }
 
@@ -96,6 +99,6 @@ fn kill(cleave: &Cleave, ledger: &Ledger, arm: &str, kills: u64) {
 fn what_was_acknowledged_survives_every_kill() {
     let kills: u64 = setting("KILLS").unwrap_or(20);
     // Most of them where there are most processes.
-    survive("mono", kills.div_ceil(4));
-    survive("micro", kills - kills.div_ceil(4));
+    let arms = [("mono", kills.div_ceil(4)), ("micro", kills - kills.div_ceil(4))];
+    side_by_side(arms, |(arm, kills)| survive(arm, kills));
 }

@@ -68,7 +68,7 @@ fn host() -> (String, BTreeSet<String>) {
 /// Kills a run at some moment of its faults; `and_guardian` before it, so that only `doctor --clean` is left to clean up.
 fn killed(draws: &mut Draws, and_guardian: bool) {
     let before = host();
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let possible = possible(&cleave);
     std::fs::write(cleave.folder().join("left.toml"), scenario()).expect("a folder of ours");
     let mut lab = cleave.start(&["run", "left.toml", "--no-tui"]);

@@ -2,25 +2,27 @@
 //!
 //! - `kills`: processes of an arm are killed under writes; a client of its own looks for each write afterwards.
 //! - `leftovers`: the lab is killed with every fault in force; nothing of it stays.
-//! - `hostile`: slow and hostile clients next to an honest one.
+//! - `neighbours`: slow, hasty and heavy clients next to an honest one.
 //! - `soak`: memory and descriptors of a suite, minute by minute.
 //!
-//! `writers`, `audit`: the writes and where they must be found. `honest`: a client that only asks. `processes`: the suite's, as
-//! the kernel shows them.
+//! `writers`, `audit`: the writes and where they must be found. `honest`: a client that only asks. `attacks`: what hostile
+//! ones do. `processes`: the suite's, as the kernel shows them.
 //!
 //! ```text
 //! cargo test --manifest-path lab/Cargo.toml --test it torture -- --ignored --nocapture --test-threads 1
 //! ```
 //!
 //! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_LAB_KILLS`,
-//! `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_SOAK_SECONDS`, `CLEAVE_TORTURE_SEED`, and
-//! `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 fails (unset, it is printed only).
+//! `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_CROWD` (per cent of the slow clients), `CLEAVE_TORTURE_SOAK_SECONDS`,
+//! `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 next to one attack fails (unset, it
+//! is printed only). Without `--test-threads 1` those of which no figure is asserted go on beside each other.
 
+mod attacks;
 mod audit;
 mod honest;
-mod hostile;
 mod kills;
 mod leftovers;
+mod neighbours;
 mod processes;
 mod soak;
 mod writers;

@@ -38,16 +38,23 @@ pub(super) fn descriptors(pid: u32) -> Option<usize> {
     std::fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count)
 }
 
-/// The most memory that each process of the suite has ever held, printed and bounded.
-#[track_caller]
-pub(super) fn memory_is_bounded(cleave: &Cleave) {
-    let peaks: BTreeMap<String, u64> = instances(cleave)
-        .into_iter()
-        .filter_map(|(name, pid)| Some((name, memory_kib(pid, "VmHWM")?)))
-        .collect();
+/// The most memory that each process of the suite has ever held, KiB.
+pub(super) fn peaks(cleave: &Cleave) -> BTreeMap<String, u64> {
+    let peak = |(name, pid)| Some((name, memory_kib(pid, "VmHWM")?));
+    instances(cleave).into_iter().filter_map(peak).collect()
+}
+
+pub(super) fn print_memory(peaks: &BTreeMap<String, u64>) {
     let shown: Vec<String> =
         peaks.iter().map(|(name, kib)| format!("{name} {:.1}", *kib as f64 / 1_024.0)).collect();
     println!("  most memory, MiB: {}", shown.join(", "));
+}
+
+/// The most memory that each process of the suite has ever held, printed and bounded.
+#[track_caller]
+pub(super) fn memory_is_bounded(cleave: &Cleave) {
+    let peaks = peaks(cleave);
+    print_memory(&peaks);
     assert!(!peaks.is_empty(), "the suite is up");
     for (name, kib) in peaks {
         assert!(kib <= super::MAX_MEMORY_KIB, "{name} held {} MiB", kib / 1_024);

@@ -36,7 +36,7 @@ fn print(minutes: f64, held: &BTreeMap<String, (u64, usize)>) {
 fn what_processes_hold_does_not_grow() {
     let length = Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(20));
     let interval = MINUTE.min(length / 4);
-    let cleave = Cleave::new();
+    let cleave = Cleave::shared();
     let suite = Suite::start_with(&cleave, "micro", &[]);
     let clients: Vec<Honest> =
         (0..CLIENTS).map(|number| Honest::new(&suite, &format!("soaked{number}"))).collect();

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use policy::admission::{AdmissionControl, AdmissionDecision, AdmissionOptions};
 use policy::budget::{BudgetOptions, RetryBudget};
 use policy::bulkhead::Bulkhead;
+use policy::client::{ClientFailures, ClientLimits, ClientLine};
 use policy::deadline::{MAX_DEADLINE_MS, remaining_ms};
+use policy::gcra::Quota;
 use policy::retry::{MAX_BACKOFF_NS, MIN_LEFT_NS, backoff};
 use policy::units::{HumanDuration, Rate, Ratio};
 use proptest::prelude::*;
@@ -112,6 +114,34 @@ proptest! {
             let (serving, waiting) = admission.counts();
             prop_assert!(serving <= limit && waiting <= queue, "{serving} served, {waiting} waiting");
         }
+    }
+
+    #[test]
+    fn a_client_has_no_more_than_its_share_and_none_of_its_requests_is_stuck(
+        steps in history(), in_flight in 1_u32..5, in_flight_failing in 0_u32..5, waiting in 0_u32..5,
+    ) {
+        let failures = Quota { burst: 3, interval_ns: SECOND };
+        let longest_hold_ns = 2 * SECOND;
+        let limits = ClientLimits { in_flight, in_flight_failing, waiting, failures, longest_hold_ns };
+        let (mut line, mut failures, mut now) = (ClientLine::default(), ClientFailures::default(), 0);
+        for (gap, step, _) in steps {
+            now += gap;
+            let is_failing = failures.are_too_many(&limits, now);
+            match step {
+                0 => { line.on_arrival(&limits, is_failing); }
+                1 => {
+                    line.on_done();
+                    while line.on_turn(&limits, is_failing) {}
+                }
+                2 => line.on_abandoned(),
+                _ => prop_assert!(failures.on_failure(&limits, now) <= longest_hold_ns),
+            }
+            let (served, queued) = line.counts();
+            prop_assert!(served <= in_flight && queued <= waiting, "{served} served, {queued} waiting");
+            prop_assert!(queued == 0 || served > 0, "one that waits is behind one that is served");
+        }
+        // The burst and the longest hold are paid for, and nothing is remembered.
+        prop_assert!(failures.are_forgotten(now + 6 * SECOND));
     }
 
     #[test]

@@ -3,4 +3,5 @@
 mod balance;
 mod breaker;
 mod limits;
+mod outlier;
 mod parsing;

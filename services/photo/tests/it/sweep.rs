@@ -55,7 +55,7 @@ impl World {
                 seed: 1,
             }),
         };
-        Self { album: Album::open(&context), blobs, _tasks: tasks, _folder: folder }
+        Self { album: Album::open(&context).expect("threads"), blobs, _tasks: tasks, _folder: folder }
     }
 
     async fn post(&self, side: u32) -> photo_api::Photo {

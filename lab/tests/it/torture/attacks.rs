@@ -1,38 +1,35 @@
-//! Slow and hostile clients at one address, next to an honest client at another.
+//! What hostile clients do: they are slow, hasty, or heavy.
 
 use std::future::Future;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::honest::{Honest, Outcome};
-use super::processes::memory_is_bounded;
 use super::setting;
 use super::writers::with_comment;
-use crate::cleave::Cleave;
 use crate::routes::{bomb, sign_up};
 use crate::up::Suite;
 
-/// Where hostile clients are: all of 127.0.0.0/8 is this machine.
-const HOSTILE_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Connections of each attack.
-const CONNECTIONS: usize = 60;
-/// Clients of each flood: each has one request under way.
+/// Clients of each flood: each has one request under way, and sends the next as soon as it is answered.
 const FLOODERS: usize = 12;
 /// Between two bytes of a slow client.
 const DRIP: Duration = Duration::from_millis(300);
 /// An original of some 6 MiB, in comments of a JPEG.
 const COMMENTS: usize = 100;
 
-/// What is attacked, and with what.
-struct Target {
+/// What is attacked, from where, and with what.
+pub(super) struct Target {
     addr: SocketAddr,
+    from: Ipv4Addr,
     token: String,
+    /// Log-ins so far: each is of another account.
+    log_ins: AtomicUsize,
     /// Where a large original is.
     original: String,
     bombs: [Vec<u8>; 2],
@@ -41,7 +38,7 @@ struct Target {
 /// A connection that takes in no more than a few kilobytes before it reads.
 async fn connect(target: &Target) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind((HOSTILE_ADDRESS, 0).into())?;
+    socket.bind((target.from, 0).into())?;
     socket.set_recv_buffer_size(4 * 1024)?;
     socket.connect(target.addr).await
 }
@@ -102,10 +99,21 @@ async fn slow_readers(target: Arc<Target>) {
     let _cut_off = reading.await;
 }
 
-async fn hurried(target: Arc<Target>) {
+async fn hasty_reads(target: Arc<Target>) {
     let request = format!(
         "GET /v1/feed HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\nx-deadline-ms: 5\r\nconnection: close\r\n\r\n",
         target.token
+    );
+    let _late = exchange(&target, request.as_bytes()).await;
+}
+
+/// Each is of an account that does not exist, which costs as much as one that does.
+async fn hasty_log_ins(target: Arc<Target>) {
+    let number = target.log_ins.fetch_add(1, Ordering::Relaxed);
+    let body = format!("{{\"handle\":\"stranger{number}\",\"password\":\"a guess of mine\"}}");
+    let request = format!(
+        "POST /v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nx-deadline-ms: 5\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     );
     let _late = exchange(&target, request.as_bytes()).await;
 }
@@ -161,84 +169,61 @@ where
     }
 }
 
-/// What of the attacks goes on meanwhile.
-const ATTACKS: [&str; 6] =
-    ["slow headers", "slow bodies", "slow uploads", "slow readers", "5 ms deadlines", "bombs"];
+/// Attacks by name, with as many clients as a whole crowd has of them.
+const ATTACKS: [(&str, usize); 7] = [
+    ("slow headers", 500),
+    ("slow bodies", 700),
+    ("slow uploads", 40),
+    ("slow readers", 600),
+    ("5 ms deadlines", FLOODERS),
+    ("log-ins in 5 ms", FLOODERS),
+    ("bombs", FLOODERS),
+];
+/// Per cent of the slow clients of a crowd where nothing else is asked for; `CLEAVE_TORTURE_CROWD` is.
+const CROWD_PERCENT: usize = 10;
 
-fn begin(name: &str, tasks: &Tasks, target: &Arc<Target>) {
+/// Names of all attacks.
+pub(super) fn names() -> Vec<&'static str> {
+    ATTACKS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Begins an attack, which goes on until the tasks close. Returns how many clients it has.
+pub(super) fn begin(name: &str, tasks: &Tasks, target: &Arc<Target>) -> usize {
+    let crowd = ATTACKS.iter().find(|(known, _)| *known == name).expect("one of the list").1;
+    let percent = setting("CROWD").unwrap_or(CROWD_PERCENT);
+    let count = if crowd == FLOODERS { crowd } else { (crowd * percent).div_ceil(100) };
     match name {
-        "slow headers" => attack(tasks, target, CONNECTIONS, slow_headers),
-        "slow bodies" => attack(tasks, target, CONNECTIONS, slow_bodies),
-        "slow uploads" => attack(tasks, target, CONNECTIONS, slow_uploads),
-        "slow readers" => attack(tasks, target, CONNECTIONS, slow_readers),
-        "5 ms deadlines" => attack(tasks, target, FLOODERS, hurried),
-        "bombs" => attack(tasks, target, FLOODERS, bombs),
-        _ => {}
+        "slow headers" => attack(tasks, target, count, slow_headers),
+        "slow bodies" => attack(tasks, target, count, slow_bodies),
+        "slow uploads" => attack(tasks, target, count, slow_uploads),
+        "slow readers" => attack(tasks, target, count, slow_readers),
+        "5 ms deadlines" => attack(tasks, target, count, hasty_reads),
+        "log-ins in 5 ms" => attack(tasks, target, count, hasty_log_ins),
+        _ => attack(tasks, target, count, bombs),
     }
+    count
 }
 
-fn target(suite: &Suite) -> Target {
-    let (client, _) = sign_up(&suite.guest(), "hostile");
-    let mut file = pictures::jpeg(3).to_vec();
-    for number in 0..COMMENTS {
-        let mut comment = vec![b'x'; 60_000];
-        comment[..8].copy_from_slice(&number.to_be_bytes());
-        file = with_comment(&file, &comment);
+impl Target {
+    /// A suite, attacked from an address: all of 127.0.0.0/8 is this machine.
+    pub fn new(suite: &Suite, from: Ipv4Addr) -> Self {
+        let (client, _) = sign_up(&suite.guest(), "hostile");
+        let mut file = pictures::jpeg(3).to_vec();
+        for number in 0..COMMENTS {
+            let mut comment = vec![b'x'; 60_000];
+            comment[..8].copy_from_slice(&number.to_be_bytes());
+            file = with_comment(&file, &comment);
+        }
+        let headers = [("content-type", "image/jpeg"), ("idempotency-key", "large")];
+        let photo = client.send("POST", "/v1/photos?caption=large", &headers, &file).expect(201);
+        let id = photo["id"].as_str().expect("an id");
+        Self {
+            addr: client.addr,
+            from,
+            token: client.token.expect("signed in"),
+            log_ins: AtomicUsize::new(0),
+            original: format!("/v1/photos/{id}/original"),
+            bombs: [bomb(), deep_bomb()],
+        }
     }
-    let headers = [("content-type", "image/jpeg"), ("idempotency-key", "large")];
-    let photo = client.send("POST", "/v1/photos?caption=large", &headers, &file).expect(201);
-    let id = photo["id"].as_str().expect("an id");
-    Target {
-        addr: client.addr,
-        token: client.token.expect("signed in"),
-        original: format!("/v1/photos/{id}/original"),
-        bombs: [bomb(), deep_bomb()],
-    }
-}
-
-/// The honest client's requests while these attacks go on.
-fn under(attacks: &[&str], honest: &Honest, target: &Arc<Target>, length: Duration) -> Outcome {
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = threads.expect("two threads");
-    let tasks = Tasks::new();
-    {
-        let _entered = runtime.enter();
-        attacks.iter().for_each(|name| begin(name, &tasks, target));
-    }
-    let began = runtime::clock::now();
-    let outcome = honest.ask(false, || runtime::clock::now() - began > length);
-    runtime.block_on(tasks.finish(Duration::from_secs(1)));
-    outcome
-}
-
-#[test]
-#[ignore = "attacks a suite for as long as it is asked to"]
-fn an_honest_client_is_served_next_to_hostile_ones() {
-    let length = Duration::from_secs(setting("SECONDS").unwrap_or(4));
-    let most: Option<f64> = setting("MAX_RATIO");
-    let cleave = Cleave::new();
-    let suite = Suite::start_with(&cleave, "micro", &[]);
-    let (honest, target) = (Honest::new(&suite, "honest"), Arc::new(target(&suite)));
-    let quiet = under(&[], &honest, &target, length);
-    let quiet_ms = quiet.quantile_ms(0.99);
-    println!("quiet: {} requests, p99 {quiet_ms:.1} ms", quiet.requests());
-    assert_eq!(quiet.errors, [""; 0]);
-    let mut all: Vec<&[&str]> = ATTACKS.chunks(1).collect();
-    all.push(&ATTACKS);
-    for attacks in all {
-        let outcome = under(attacks, &honest, &target, length);
-        let (p50, p99) = (outcome.quantile_ms(0.5), outcome.quantile_ms(0.99));
-        let ratio = p99 / quiet_ms;
-        println!(
-            "{}: {} requests, p50 {p50:.1} ms, p99 {p99:.1} ms, x{ratio:.1} of quiet, {} errors",
-            attacks.join(", "),
-            outcome.requests(),
-            outcome.errors.len()
-        );
-        assert!(outcome.requests() > 0, "{attacks:?}: none was answered");
-        assert_eq!(outcome.errors, [""; 0], "{attacks:?}");
-        assert!(most.is_none_or(|most| ratio <= most), "{attacks:?}: p99 x{ratio:.1} of quiet");
-        memory_is_bounded(&cleave);
-    }
-    suite.end();
 }

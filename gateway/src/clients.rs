@@ -1,0 +1,362 @@
+//! Clients, each in its own line: places for their requests, and what their failures cost them.
+//!
+//! [`policy::client`] decides; here is the waiting. A client is an account, where its token is one of the suite's, and the
+//! address that it comes from, where addresses set clients apart. A request takes a place of each, in the line for its route.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use contract::{ComponentName, Principal, Refusal, RefusalKind};
+use http::StatusCode;
+use policy::admission::AdmissionDecision;
+use policy::client::{ClientFailures, ClientLimits, ClientLine, ClientOptions};
+use runtime::clock;
+use runtime::cost::{self, Part};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{sleep, timeout_at};
+
+/// Clients whose failures are remembered; beyond them those that are over are looked for.
+const MAX_CLIENTS: usize = 65_536;
+/// Answers that are held back at once. Each is a connection that its client keeps open; beyond them no answer is.
+const MAX_HELD: usize = 1_024;
+/// When a client whose line is full may come back.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// All clients. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Clients(Arc<Shared>);
+
+struct Shared {
+    options: ClientOptions,
+    state: Mutex<State>,
+    held: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct State {
+    failures: HashMap<ClientKey, ClientFailures>,
+    lines: HashMap<LineKey, Line>,
+}
+
+/// A client, and the route that it asks for.
+type LineKey = (ClientKey, u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum ClientKey {
+    Account(Principal),
+    Address(IpAddr),
+    Anonymous,
+}
+
+/// A client's requests for a route.
+#[derive(Default)]
+struct Line {
+    counts: ClientLine,
+    waiting: VecDeque<oneshot::Sender<ClientPlace>>,
+}
+
+/// A request and whose it is. Dropped before [`ClientRequest::end`], its client has left, which is a failure of its own.
+pub(crate) struct ClientRequest {
+    clients: Clients,
+    keys: [Option<(ClientKey, ClientLimits)>; 2],
+    route: u64,
+    has_ended: bool,
+}
+
+/// Leave to be worked for; goes to the client's next request when dropped.
+pub(crate) struct ClientPlace {
+    clients: Clients,
+    line: LineKey,
+    limits: ClientLimits,
+}
+
+/// An answer that is held back for a while.
+pub(crate) struct HeldAnswer {
+    length: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+impl HeldAnswer {
+    /// Waits until the answer may go.
+    pub async fn released(self) {
+        telemetry::queue_wait(ComponentName::GATEWAY, "held_failures", self.length);
+        sleep(self.length).await;
+    }
+}
+
+impl Clients {
+    /// Clients that have asked for nothing so far.
+    pub fn new(options: ClientOptions) -> Self {
+        let (state, held) = (Mutex::default(), Arc::new(Semaphore::new(MAX_HELD)));
+        Self(Arc::new(Shared { options, state, held }))
+    }
+
+    /// A request for a route that begins; `account` is asked for only where accounts are limited.
+    pub fn begin(
+        &self,
+        route: u64,
+        address: IpAddr,
+        account: impl FnOnce() -> Option<Principal>,
+    ) -> ClientRequest {
+        let ClientOptions { account: by_account, address: by_address, anonymous } = self.0.options;
+        let account = by_account.and_then(|limits| Some((ClientKey::Account(account()?), limits)));
+        let address = by_address.map(|limits| (ClientKey::Address(address), limits));
+        let anonymous = anonymous.map(|limits| (ClientKey::Anonymous, limits));
+        let keys = [account, address.or(if account.is_none() { anonymous } else { None })];
+        ClientRequest { clients: self.clone(), keys, route, has_ended: false }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("no panic while held")
+    }
+
+    /// Takes a place, or waits for one.
+    async fn place(
+        &self,
+        key: LineKey,
+        limits: ClientLimits,
+        until: Instant,
+    ) -> Result<ClientPlace, Refusal> {
+        let turn = {
+            let mut state = self.state();
+            let is_failing = state.is_failing(key.0, &limits);
+            let line = state.lines.entry(key).or_default();
+            line.drop_abandoned();
+            match line.counts.on_arrival(&limits, is_failing) {
+                AdmissionDecision::Serve => {
+                    return Ok(ClientPlace { clients: self.clone(), line: key, limits });
+                }
+                AdmissionDecision::Shed => return Err(line_is_full()),
+                AdmissionDecision::Wait => {
+                    let (sender, turn) = oneshot::channel();
+                    line.waiting.push_back(sender);
+                    turn
+                }
+            }
+        };
+        let started = clock::now();
+        let place = cost::part(Part::Queueing, timeout_at(until.into(), turn)).await;
+        telemetry::queue_wait(ComponentName::GATEWAY, "client", clock::now() - started);
+        // A line is never closed while a request waits in it.
+        place.ok().and_then(Result::ok).ok_or_else(Refusal::too_late)
+    }
+
+    /// Gives a place to the next request of the line.
+    fn leave(&self, key: LineKey, limits: &ClientLimits) {
+        let mut turns = Vec::new();
+        {
+            let mut state = self.state();
+            let is_failing = state.is_failing(key.0, limits);
+            let Some(line) = state.lines.get_mut(&key) else { return };
+            line.counts.on_done();
+            line.drop_abandoned();
+            while line.counts.on_turn(limits, is_failing) {
+                turns.extend(line.waiting.pop_front());
+            }
+            if line.counts == ClientLine::default() {
+                state.lines.remove(&key);
+            }
+        }
+        // Outside the lock: a request that stopped waiting in between drops its place right here.
+        for turn in turns {
+            let _gone = turn.send(ClientPlace { clients: self.clone(), line: key, limits: *limits });
+        }
+    }
+}
+
+impl State {
+    fn is_failing(&self, client: ClientKey, limits: &ClientLimits) -> bool {
+        self.failures.get(&client).is_some_and(|failures| failures.are_too_many(limits, clock::now_ns()))
+    }
+
+    /// How long the answer to one more failure is held back, ns.
+    fn fail(&mut self, client: ClientKey, limits: &ClientLimits) -> u64 {
+        let now_ns = clock::now_ns();
+        if self.failures.len() >= MAX_CLIENTS {
+            self.failures.retain(|_, failures| !failures.are_forgotten(now_ns));
+        }
+        self.failures.entry(client).or_default().on_failure(limits, now_ns)
+    }
+}
+
+fn line_is_full() -> Refusal {
+    telemetry::shed(ComponentName::GATEWAY, "client_busy");
+    let message = "as many of your requests are under way and waiting as may be; try again in a second";
+    let mut refusal = Refusal::new(RefusalKind::TooMany, "client_busy", message);
+    refusal.retry_after = Some(RETRY_AFTER);
+    refusal
+}
+
+impl Line {
+    /// Requests that stopped waiting make room for others.
+    fn drop_abandoned(&mut self) {
+        let before = self.waiting.len();
+        self.waiting.retain(|turn| !turn.is_closed());
+        for _ in self.waiting.len()..before {
+            self.counts.on_abandoned();
+        }
+    }
+}
+
+impl ClientRequest {
+    /// A place for the request, in the account's line and then in the address's; at the latest at `until`.
+    ///
+    /// # Errors
+    /// 429 where the line is full, 504 at `until`.
+    pub async fn places(&self, until: Instant) -> Result<Vec<ClientPlace>, Refusal> {
+        let mut places = Vec::new();
+        for (client, limits) in self.keys.into_iter().flatten() {
+            places.push(self.clients.place((client, self.route), limits, until).await?);
+        }
+        Ok(places)
+    }
+
+    /// The request has been answered; `is_hasty` where the client gave it less time than its route does. An answer to a
+    /// failure of the client's own may be held back.
+    pub fn end(mut self, status: StatusCode, is_hasty: bool) -> Option<HeldAnswer> {
+        self.has_ended = true;
+        let hold_ns = if is_clients_failure(status, is_hasty) { self.fail() } else { 0 };
+        let place = (hold_ns > 0).then(|| self.clients.0.held.clone().try_acquire_owned().ok()).flatten()?;
+        Some(HeldAnswer { length: Duration::from_nanos(hold_ns), _place: place })
+    }
+
+    fn fail(&self) -> u64 {
+        let hold_ns = |(client, limits)| self.clients.state().fail(client, &limits);
+        self.keys.into_iter().flatten().map(hold_ns).max().unwrap_or(0)
+    }
+}
+
+/// What a client causes: a body that does not come, is too long or means nothing, asking too often, and a deadline of its own
+/// that passes. A wrong name or token is no waste.
+fn is_clients_failure(status: StatusCode, is_hasty: bool) -> bool {
+    match status.as_u16() {
+        400 | 408 | 413 | 415 | 422 | 429 => true,
+        504 => is_hasty,
+        _ => false,
+    }
+}
+
+impl Drop for ClientRequest {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.fail();
+        }
+    }
+}
+
+impl Drop for ClientPlace {
+    fn drop(&mut self) {
+        self.clients.leave(self.line, &self.limits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use futures_util::FutureExt;
+    use policy::gcra::Quota;
+
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LIMITS: ClientLimits = ClientLimits {
+        in_flight: 1,
+        in_flight_failing: 1,
+        waiting: 1,
+        failures: Quota { burst: 2, interval_ns: 1_000_000_000 },
+        longest_hold_ns: 3_000_000_000,
+    };
+
+    fn by_account() -> Clients {
+        Clients::new(ClientOptions { account: Some(LIMITS), ..ClientOptions::default() })
+    }
+
+    const ROUTE: u64 = 7;
+
+    fn request(clients: &Clients, account: u64) -> ClientRequest {
+        clients.begin(ROUTE, HERE, || Some(Principal::new(account)))
+    }
+
+    fn soon() -> Instant {
+        clock::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test]
+    async fn a_client_waits_behind_itself_and_no_other_does() {
+        let clients = by_account();
+        let (first, second, third) = (request(&clients, 1), request(&clients, 1), request(&clients, 1));
+        let place = first.places(soon()).await.expect("nothing is under way");
+        let mut waiting = Box::pin(second.places(soon()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!(third.places(soon()).await.err().expect("its line is full").code, "client_busy");
+        let other = request(&clients, 2);
+        drop(other.places(soon()).await.expect("another account"));
+        let elsewhere = clients.begin(ROUTE + 1, HERE, || Some(Principal::new(1)));
+        drop(elsewhere.places(soon()).await.expect("another route"));
+        drop(place);
+        drop(waiting.await.expect("its turn"));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_stops_waiting_leaves_its_place_to_the_next() {
+        let clients = by_account();
+        let [first, second, third] = [1; 3].map(|account| request(&clients, account));
+        let place = first.places(soon()).await.expect("nothing is under way");
+        let mut waiting = Box::pin(second.places(soon()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        let mut next = Box::pin(third.places(soon()));
+        assert!(next.as_mut().now_or_never().is_none(), "there is room in the line again");
+        drop(place);
+        drop(next.await.expect("its turn"));
+    }
+
+    #[tokio::test]
+    async fn failures_of_its_own_are_held_and_all_others_are_not() {
+        let clients = by_account();
+        let held = |status, is_hasty| request(&clients, 1).end(status, is_hasty).map(|held| held.length);
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE].repeat(10) {
+            assert_eq!(held(status, true), None, "{status}");
+        }
+        assert_eq!(
+            held(StatusCode::GATEWAY_TIMEOUT, false),
+            None,
+            "the route's deadline is not the client's"
+        );
+        assert_eq!(held(StatusCode::GATEWAY_TIMEOUT, true), None, "the first");
+        // Left without an answer: the second.
+        drop(request(&clients, 1));
+        assert!(held(StatusCode::UNPROCESSABLE_ENTITY, false).is_some(), "two are free");
+        assert_eq!(held(StatusCode::OK, false), None);
+        let other = request(&clients, 2).end(StatusCode::BAD_REQUEST, false);
+        assert!(other.is_none(), "another account");
+    }
+
+    #[tokio::test]
+    async fn what_is_over_is_forgotten() {
+        let clients = by_account();
+        for account in 0..10 {
+            let request = request(&clients, account);
+            drop(request.places(soon()).await.expect("nothing is under way"));
+            assert!(request.end(StatusCode::OK, false).is_none());
+        }
+        assert!(clients.state().lines.is_empty() && clients.state().failures.is_empty());
+    }
+
+    #[tokio::test]
+    async fn strangers_at_one_address_share_failures_and_a_line() {
+        let clients = Clients::new(ClientOptions::new(true, false, 2));
+        let anonymous: Vec<_> = (0..1_000).map(|_| clients.begin(ROUTE, HERE, || None)).collect();
+        let mut places = Vec::new();
+        while let Some(place) = anonymous[0].places(soon()).now_or_never() {
+            places.push(place.expect("no line is full"));
+        }
+        assert!((1..1_000).contains(&places.len()), "{} at once", places.len());
+        drop(request(&clients, 1).places(soon()).await.expect("an account has a line of its own"));
+        let held = anonymous.into_iter().filter_map(|request| request.end(StatusCode::BAD_REQUEST, false));
+        assert!(held.count() > 800, "all but the first hundred");
+    }
+}
