@@ -1,5 +1,5 @@
 //! Shared parts of the benchmarks. The benchmarks are the other files of this folder, one per hot path:
-//! hop, balance, registry, fault, outbox, feed, histogram, scenario.
+//! hop, balance, registry, fault, outbox, feed, histogram, scenario, trace, simulator.
 //!
 //! `cargo bench -p benches` measures, `cargo bench -p benches -- hop` measures one,
 //! `cargo bench -p benches -- --test` runs each once. On a shared machine believe
