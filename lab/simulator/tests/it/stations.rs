@@ -18,8 +18,10 @@ fn wait(cores: u32, service: &Distribution, rho: f64) -> f64 {
 
 #[test]
 fn waits_of_m_m_c() {
+    // The standard error of a mean wait of 16 million in M/M/1 is 0.2 % at 0.7 and 0.5 % at 0.9, by the asymptotic variance
+    // rho (2 + 5 rho - 4 rho^2 + rho^3) / (1 - rho)^4 (Whitt, Management Science 1989).
     for (cores, rho, gate) in
-        [(1, 0.7, 0.005), (1, 0.9, 0.045), (2, 0.8, 0.01), (4, 0.9, 0.03), (16, 0.9, 0.03)]
+        [(1, 0.7, 0.008), (1, 0.9, 0.045), (2, 0.8, 0.01), (4, 0.9, 0.03), (16, 0.9, 0.03)]
     {
         let expected = markov::mmc_wait(rho * f64::from(cores), 1.0, cores);
         let seen = wait(cores, &Distribution::Exponential(SERVICE), rho);
