@@ -21,23 +21,38 @@ fn cpu_of(run: impl FnOnce()) -> Duration {
     Duration::from_nanos(thread_cpu_ns() - start_ns)
 }
 
-/// The hold model: so many events are pending, and each that happens schedules another, 1 ms later on average.
-fn hold<Q: EventQueue + Default>(criterion: &mut Criterion, name: &str, pending: u32) {
-    let (mut events, mut rng) = (Scheduler::new(Q::default()), Rng::new(1, "hold"));
-    let mut delay_ns = move || (rng.exp() * 1e6) as u64;
-    for number in 0..pending {
-        events.after(delay_ns(), 0, number);
+/// Events of the hold model: each that happens schedules another, 1 ms later on average.
+struct Hold<Q> {
+    events: Scheduler<Q>,
+    rng: Rng,
+}
+
+impl<Q: EventQueue + Default> Hold<Q> {
+    /// So many are pending, after as many turns as it takes a queue to fit itself to the load.
+    fn new(pending: u32) -> Self {
+        let mut hold = Self { events: Scheduler::new(Q::default()), rng: Rng::new(1, "hold") };
+        (0..pending).for_each(|number| hold.schedule(number));
+        (0..4 * pending.max(50_000)).for_each(|_| hold.turn());
+        hold
     }
-    let mut turn = move || {
-        let event = events.next(u64::MAX).expect("events are pending");
-        events.after(delay_ns(), 0, event.index);
-    };
-    // As many turns as it takes a queue to fit itself to the load.
-    (0..4 * pending.max(50_000)).for_each(|_| turn());
+
+    fn schedule(&mut self, number: u32) {
+        self.events.after((self.rng.exp() * 1e6) as u64, 0, number);
+    }
+
+    fn turn(&mut self) {
+        let event = self.events.next(u64::MAX).expect("events are pending");
+        self.schedule(event.index);
+    }
+}
+
+fn hold<Q: EventQueue + Default>(criterion: &mut Criterion, name: &str, pending: u32) {
     let mut group = criterion.benchmark_group("simulator/hold");
     group.throughput(Throughput::Elements(1));
+    let mut hold: Option<Hold<Q>> = None;
     group.bench_function(BenchmarkId::new(name, pending), |bencher| {
-        bencher.iter_custom(|turns| cpu_of(|| (0..turns).for_each(|_| turn())));
+        let hold = hold.get_or_insert_with(|| Hold::new(pending));
+        bencher.iter_custom(|turns| cpu_of(|| (0..turns).for_each(|_| hold.turn())));
     });
     group.finish();
 }
@@ -138,12 +153,12 @@ pub fn model(criterion: &mut Criterion) {
             let mut simulation: Simulation = Simulation::new(&sized(instances, rate, has_policies), 1)
                 .unwrap_or_else(|errors| panic!("{errors:?}"));
             // Queues fill, and the queue of events fits itself to the load.
-            let mut until_ns = 30 * slice_ns;
+            let mut until_ns = 10 * slice_ns;
             simulation.run_until(until_ns);
             let before = simulation.happened();
-            simulation.run_until(until_ns + 10 * slice_ns);
-            until_ns += 10 * slice_ns;
-            let events = (simulation.happened() - before) / 10;
+            simulation.run_until(until_ns + 2 * slice_ns);
+            until_ns += 2 * slice_ns;
+            let events = (simulation.happened() - before) / 2;
             group.throughput(Throughput::Elements(events));
             let id = format!("{name}, {instances} instances, {} ms of {rate}/s", slice_ns / 1_000_000);
             group.bench_function(id, |bencher| {
