@@ -72,6 +72,8 @@ pub struct Frame {
     pub has_slot: bool,
     /// Whether the faults of its component have been asked.
     pub is_entered: bool,
+    /// Whether it goes on when its caller, or a caller of that, gives up.
+    pub is_detached: bool,
 }
 
 /// A call to another process.
@@ -99,6 +101,8 @@ pub struct Call {
     pub attempt: u8,
     /// Whether the frame serves a retry: retries multiply, so it makes none.
     pub is_retried: bool,
+    /// Whether the frame is detached.
+    pub is_detached: bool,
 }
 
 /// A message and its answer.
@@ -130,6 +134,8 @@ pub struct Try {
     pub attempt: u8,
     /// Whether its answer is lost.
     pub is_answer_lost: bool,
+    /// Whether what serves it is detached.
+    pub is_detached: bool,
     /// Whether the answer has left, lost or not.
     pub is_answered: bool,
 }

@@ -32,6 +32,7 @@ impl<Q: EventQueue> Simulation<Q> {
             Route::Local(instance) => {
                 let mut callee = Frame::new(Parent::Caller(handle), site.program, instance, key, now_ns);
                 (callee.deadline_ns, callee.attempt) = (frame.deadline_ns, frame.attempt);
+                callee.is_detached = frame.is_detached;
                 let callee = self.frames.insert(callee);
                 if let Some(frame) = self.frames.get_mut(handle) {
                     frame.waits = Waits::Callee(callee);
@@ -67,6 +68,7 @@ impl<Q: EventQueue> Simulation<Q> {
             avoid: None,
             attempt: 0,
             is_retried,
+            is_detached: frame.is_detached,
         });
         frame.waits = Waits::Call(call);
         self.send(call, hedge);
@@ -89,6 +91,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let (edge, program, caller_attempt) = (call.edge, call.program, u8::from(call.is_retried));
         let attempt = if place == 0 { call.attempt } else { call.attempt | HEDGED_ATTEMPT };
         let (key, avoid, deadline_ns) = (call.key, call.avoid, call.deadline_ns);
+        let caller_is_detached = call.is_detached;
         let key = if attempt == 0 { key } else { Draws::derive(key, u64::from(attempt)) };
         let Some(left) = left_ns(deadline_ns, now_ns) else {
             return self.try_ended(handle, Handle::NONE, None, Outcome::TimedOut);
@@ -101,7 +104,8 @@ impl<Q: EventQueue> Simulation<Q> {
             connection.edge.counts.retries += 1;
         }
         let (timeout, policy) = (connection.timeout, &connection.edge.policy);
-        let (limit, cancel) = (policy.timeout.map(HumanDuration::nanos), policy.cancel);
+        let limit = policy.timeout.map(HumanDuration::nanos);
+        let is_detached = caller_is_detached || policy.cancel == Cancellation::Detach;
         let until_ns = now_ns + try_ns(left, limit);
         let fault = self.meet_edge_faults(edge, key);
         let connection = &mut self.system.connections[edge as usize];
@@ -124,6 +128,7 @@ impl<Q: EventQueue> Simulation<Q> {
             key,
             attempt,
             is_answer_lost: fault.is_answer_lost,
+            is_detached,
             is_answered: false,
         };
         let sent = self.tries.insert(record);
@@ -131,13 +136,13 @@ impl<Q: EventQueue> Simulation<Q> {
             call.tries[place] = sent;
         }
         self.dispatch(sent, instance, &fault);
-        // The end of a deadline is the client's, who calls everything off; a class of timers has one length.
+        // A class of timers has one length. A try that ends with its caller's deadline is called off by what ends there, and
+        // needs none, unless nothing calls it off.
         let is_class =
             timeout.filter(|class| self.system.timers[*class as usize].1.length_ns() == until_ns - now_ns);
-        let may_stay = fault.is_lost || fault.is_answer_lost || cancel == Cancellation::Detach;
         if let Some(class) = is_class {
             self.start_timer(class, sent);
-        } else if may_stay || limit.is_some() {
+        } else if fault.is_lost || fault.is_answer_lost || is_detached {
             self.events.at(until_ns, kind::TRY_TIMEOUT, sent.index);
         }
     }
@@ -192,6 +197,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let has_deadline = connection.edge.policy.deadline;
         (frame.deadline_ns, frame.attempt) =
             (if has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
+        frame.is_detached = record.is_detached;
         frame.debt_ns = costs.receive + costs.span + if is_idle { costs.wake } else { 0 };
         let wake = &self.system.processes[process as usize].wake;
         let wake_ns = if is_idle && !wake.is_zero() {

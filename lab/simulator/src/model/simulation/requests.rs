@@ -225,6 +225,7 @@ impl Frame {
             attempt: 0,
             has_slot: false,
             is_entered: false,
+            is_detached: false,
         }
     }
 }

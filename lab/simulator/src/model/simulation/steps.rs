@@ -189,6 +189,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let mut branch = Frame::new(parent, frame.program, frame.instance, key, now_ns);
         (branch.deadline_ns, branch.slow, branch.attempt) = (frame.deadline_ns, frame.slow, frame.attempt);
         (branch.pc, branch.is_entered) = (pc, true);
+        branch.is_detached = frame.is_detached || parent == Parent::Detached;
         Some(self.frames.insert(branch))
     }
 
