@@ -8,6 +8,7 @@ mod hop;
 mod outbox;
 mod registry;
 mod scenario;
+mod simulator;
 mod trace;
 
 criterion::criterion_group!(
@@ -21,5 +22,7 @@ criterion::criterion_group!(
     histogram::histogram,
     scenario::scenario,
     trace::trace,
+    simulator::queues,
+    simulator::model,
 );
 criterion::criterion_main!(paths);

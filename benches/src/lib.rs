@@ -1,5 +1,5 @@
 //! Shared parts of the benchmarks. The benchmarks are the other files of this folder, one per hot path:
-//! hop, balance, registry, fault, outbox, feed, histogram, scenario.
+//! hop, balance, registry, fault, outbox, feed, histogram, scenario, trace, simulator.
 //!
 //! `instructions/` counts instead, and `compare/` sets ours beside other programs: see README.md.
 //!

@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/model", &["model"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
+    ("lab/simulator", &["simulator"]),
     ("loadgen/reqwest", &["reqwest"]),
     ("loadgen/pictures", &["pictures"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
@@ -49,8 +50,18 @@ const WITHIN: &[(&str, &str)] = &[
 ];
 
 /// Rooms without clock, sockets or a runtime, and what would betray one.
-const PURE: &[&str] =
-    &["policy", "contract", "traffic", "record", "model", "scorecard", "scenario", "trace", "*-api"];
+const PURE: &[&str] = &[
+    "policy",
+    "contract",
+    "traffic",
+    "record",
+    "model",
+    "scorecard",
+    "scenario",
+    "simulator",
+    "trace",
+    "*-api",
+];
 const IMPURE: &[&str] =
     &["tokio", "hyper", "axum", "rusqlite", "reqwest", "goose", "tracing", "nix", "flume"];
 
@@ -63,6 +74,7 @@ const LABORATORY: &[&str] = &[
     "model",
     "scorecard",
     "scenario",
+    "simulator",
     "loadgen",
     "tui",
     "report",

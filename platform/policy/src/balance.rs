@@ -1,5 +1,6 @@
 //! Load balancing: power of two choices over a penalised moving average, or turn by turn.
 
+use std::cell::LazyCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use schemars::JsonSchema;
@@ -200,9 +201,12 @@ impl Picker {
         if n <= 1 {
             return (n == 1).then_some(0);
         }
-        let healthy = endpoints.iter().filter(|endpoint| !load(endpoint).is_ejected(now_ns)).count();
-        let panic = (healthy as f64) < PANIC_BELOW * n as f64;
-        let allowed = |i: usize| Some(i) != avoid && (panic || !load(&endpoints[i]).is_ejected(now_ns));
+        // Counted only where an endpoint that is out comes up: most picks meet none.
+        let panic = LazyCell::new(|| {
+            let healthy = endpoints.iter().filter(|endpoint| !load(endpoint).is_ejected(now_ns)).count();
+            (healthy as f64) < PANIC_BELOW * n as f64
+        });
+        let allowed = |i: usize| Some(i) != avoid && (!load(&endpoints[i]).is_ejected(now_ns) || *panic);
         let from = |start: usize| (0..n).map(|step| (start + step) % n).find(|i| allowed(*i));
         let spread = |bits: u64| (((bits >> 32) * n as u64) >> 32) as usize;
         let picked = match self.balance {

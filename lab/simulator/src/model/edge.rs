@@ -1,0 +1,296 @@
+//! The policies between a caller and its callee: the structs that a live edge drives, on virtual time.
+//!
+//! Each copy of a caller has its own, and so its own view: what it has out, what it has seen fail. Balancing that knows the
+//! queues of all callees would be too good.
+
+use std::sync::Arc;
+
+use policy::balance::{EndpointLoad, Picker};
+use policy::breaker::{Breaker, BreakerState, Generation, Permission};
+use policy::budget::RetryBudget;
+use policy::bulkhead::{Bulkhead, BulkheadPermit};
+use policy::retry::{self, AttemptOutcome, Idempotency};
+use policy::throttle::Throttle;
+use policy::{EffectivePolicy, outlier};
+
+use crate::engine::Rng;
+
+/// How a try, or a call, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// With an answer.
+    Done,
+    /// Held back on the caller's side: breaker, throttle, bulkhead, deadline.
+    HeldBack,
+    /// The callee refused it, to protect itself.
+    Shed,
+    /// The callee failed, with this status.
+    Failed(u16),
+    /// The connection was refused: nothing was sent.
+    Refused,
+    /// The connection broke.
+    Reset,
+    /// No answer came in time.
+    TimedOut,
+}
+
+impl Outcome {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::HeldBack => "held back",
+            Self::Shed => "shed",
+            Self::Failed(_) => "failed",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::TimedOut => "timed out",
+        }
+    }
+
+    /// What a caller answers whose call ended so.
+    pub const fn passed_on(self) -> Self {
+        match self {
+            Self::Done => Self::Done,
+            Self::Failed(status) => Self::Failed(status),
+            Self::TimedOut => Self::Failed(504),
+            Self::HeldBack | Self::Shed | Self::Refused | Self::Reset => Self::Failed(503),
+        }
+    }
+
+    /// As the policy of retries sees it; `None` where there is nothing to try again.
+    const fn attempt(self) -> Option<AttemptOutcome> {
+        match self {
+            Self::Done | Self::HeldBack => None,
+            // A callee that sheds answers 503 and sends no more than that.
+            Self::Shed => Some(AttemptOutcome::Status(503)),
+            Self::Failed(status) => Some(AttemptOutcome::Status(status)),
+            Self::Refused => Some(AttemptOutcome::NotSent),
+            Self::Reset | Self::TimedOut => Some(AttemptOutcome::SentNoResponse),
+        }
+    }
+}
+
+/// A copy of the callee, as one caller sees it.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The instance.
+    pub instance: u32,
+    /// What is known of it.
+    pub load: EndpointLoad,
+}
+
+/// What an edge has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EdgeCounts {
+    /// Calls.
+    pub calls: u64,
+    /// Tries that were sent.
+    pub tries: u64,
+    /// Retries among them, and second tries of hedged calls.
+    pub retries: u64,
+    /// Tries that were held back.
+    pub held_back: u64,
+    /// Tries that got no answer in time.
+    pub timed_out: u64,
+    /// How often its breaker opened.
+    pub opened: u64,
+}
+
+impl EdgeCounts {
+    /// Adds those of another copy.
+    pub const fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.tries += other.tries;
+        self.retries += other.retries;
+        self.held_back += other.held_back;
+        self.timed_out += other.timed_out;
+        self.opened += other.opened;
+    }
+}
+
+/// What an admitted try holds.
+#[derive(Debug)]
+pub struct Pass {
+    generation: Option<Generation>,
+    permit: Option<BulkheadPermit>,
+}
+
+/// A caller's side of an edge.
+#[derive(Debug)]
+pub struct Edge {
+    /// Its policy.
+    pub policy: Arc<EffectivePolicy>,
+    /// Copies of the callee.
+    pub endpoints: Vec<Endpoint>,
+    /// What it has done.
+    pub counts: EdgeCounts,
+    picker: Picker,
+    breaker: Option<Box<Breaker>>,
+    budget: Option<Box<RetryBudget>>,
+    hedge_budget: Option<Box<RetryBudget>>,
+    throttle: Option<Box<Throttle>>,
+    bulkhead: Option<Arc<Bulkhead>>,
+    rng: Rng,
+}
+
+impl Edge {
+    /// An edge that has seen nothing, to these instances.
+    pub fn new(policy: Arc<EffectivePolicy>, instances: &[u32], rng: Rng) -> Self {
+        let endpoint = |instance: &u32| Endpoint { instance: *instance, load: EndpointLoad::first() };
+        // A budget that no retry asks is not kept.
+        let retried = policy.attempts > 1;
+        Self {
+            endpoints: instances.iter().map(endpoint).collect(),
+            counts: EdgeCounts::default(),
+            picker: Picker::new(policy.balance),
+            breaker: policy.breaker.map(|options| Box::new(Breaker::new(options))),
+            budget: policy.budget.filter(|_| retried).map(|options| Box::new(RetryBudget::new(options))),
+            hedge_budget: policy.hedge.map(|hedge| Box::new(hedge.budget())),
+            throttle: policy.throttle.map(|options| Box::new(Throttle::new(options))),
+            bulkhead: policy.bulkhead.map(|limit| Arc::new(Bulkhead::new(limit))),
+            policy,
+            rng,
+        }
+    }
+
+    /// A call begins.
+    pub fn begin(&mut self, now_ns: u64, is_hedged: bool) {
+        self.counts.calls += 1;
+        if let Some(budget) = &mut self.budget {
+            budget.deposit(now_ns);
+        }
+        if let Some(budget) = self.hedge_budget.as_mut().filter(|_| is_hedged) {
+            budget.deposit(now_ns);
+        }
+    }
+
+    /// Whether a second try may be sent next to a slow first.
+    pub fn may_hedge(&mut self, now_ns: u64) -> bool {
+        self.hedge_budget.as_mut().is_none_or(|budget| budget.withdraw(now_ns))
+    }
+
+    /// Whether a try may be sent: throttle, breaker, bulkhead, in the order of a live edge.
+    pub fn admit(&mut self, now_ns: u64) -> Option<Pass> {
+        let pass = self.ask(now_ns);
+        if pass.is_none() {
+            self.counts.held_back += 1;
+        }
+        pass
+    }
+
+    fn ask(&mut self, now_ns: u64) -> Option<Pass> {
+        if let Some(throttle) = &mut self.throttle
+            && !throttle.admits(now_ns, self.rng.unit())
+        {
+            return None;
+        }
+        let generation = match &mut self.breaker {
+            None => None,
+            Some(breaker) => match breaker.admit(now_ns) {
+                Permission::Granted(generation) => Some(generation),
+                Permission::Denied(_) => return None,
+            },
+        };
+        let permit = match &self.bulkhead {
+            None => None,
+            Some(bulkhead) => {
+                let Some(permit) = bulkhead.try_acquire() else {
+                    self.release(generation);
+                    return None;
+                };
+                Some(permit)
+            }
+        };
+        Some(Pass { generation, permit })
+    }
+
+    fn release(&mut self, generation: Option<Generation>) {
+        if let (Some(breaker), Some(generation)) = (&mut self.breaker, generation) {
+            breaker.release(generation);
+        }
+    }
+
+    /// The copy to ask; `avoid` was asked already. `None` where there is none.
+    pub fn pick(&mut self, now_ns: u64, avoid: Option<u16>) -> Option<u16> {
+        let bits = if self.endpoints.len() > 1 { self.rng.bits() } else { 0 };
+        let avoid = avoid.map(usize::from);
+        let picked = self.picker.pick(&self.endpoints, |endpoint| &endpoint.load, now_ns, bits, avoid)?;
+        self.endpoints[picked].load.begin();
+        self.counts.tries += 1;
+        Some(picked as u16)
+    }
+
+    /// A try has ended, after `took_ns`.
+    pub fn end(&mut self, pass: Pass, endpoint: Option<u16>, outcome: Outcome, now_ns: u64, took_ns: u64) {
+        self.counts.timed_out += u64::from(outcome == Outcome::TimedOut);
+        if let Some(at) = endpoint {
+            self.observe(usize::from(at), outcome, now_ns, took_ns);
+        }
+        if let (Some(breaker), Some(generation)) = (&mut self.breaker, pass.generation) {
+            let was_open = breaker.state() == BreakerState::Open;
+            match outcome {
+                Outcome::Done => breaker.on_result(now_ns, generation, true),
+                // A callee that says how much it can take is well.
+                Outcome::HeldBack | Outcome::Shed => breaker.release(generation),
+                Outcome::Failed(_) | Outcome::Refused | Outcome::Reset | Outcome::TimedOut => {
+                    breaker.on_result(now_ns, generation, false);
+                }
+            }
+            self.counts.opened += u64::from(!was_open && breaker.state() == BreakerState::Open);
+        }
+        if let Some(throttle) = &mut self.throttle
+            && matches!(outcome, Outcome::Done | Outcome::Failed(_))
+            && outcome != Outcome::Failed(503)
+        {
+            throttle.accepted(now_ns);
+        }
+        drop(pass.permit);
+    }
+
+    fn observe(&mut self, at: usize, outcome: Outcome, now_ns: u64, took_ns: u64) {
+        let load = &self.endpoints[at].load;
+        load.end();
+        match outcome {
+            Outcome::Done => load.succeeded(now_ns, took_ns),
+            Outcome::Shed => load.shed(now_ns, took_ns, None),
+            Outcome::HeldBack => {}
+            Outcome::Failed(_) | Outcome::Refused | Outcome::Reset | Outcome::TimedOut => {
+                load.failed(now_ns, took_ns, None);
+                let out = self.endpoints.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();
+                let refused = outcome == Outcome::Refused;
+                let until_ns = outlier::ejected_until_ns(load, refused, out, self.endpoints.len(), now_ns);
+                if let Some(until_ns) = until_ns {
+                    load.eject(now_ns, until_ns);
+                }
+            }
+        }
+    }
+
+    /// A try is given up without a result: its caller has gone, or another try was faster.
+    pub fn give_up(&mut self, pass: Pass, endpoint: Option<u16>) {
+        if let Some(at) = endpoint {
+            self.endpoints[usize::from(at)].load.end();
+        }
+        self.release(pass.generation);
+    }
+
+    /// How long to wait before a call of which `tries` have failed is tried again, ns; `None` to leave it. Paid for.
+    pub fn retry_after(
+        &mut self,
+        outcome: Outcome,
+        idempotency: Idempotency,
+        tries: u32,
+        now_ns: u64,
+        left_ns: u64,
+    ) -> Option<u64> {
+        let outcome = outcome.attempt()?;
+        if tries >= self.policy.attempts || !retry::may_retry(outcome, idempotency) {
+            return None;
+        }
+        let (base_ns, jitter) = (self.policy.backoff.nanos(), self.policy.jitter);
+        let wait_ns = retry::backoff(base_ns, jitter, tries, self.rng.bits(), left_ns)?;
+        let is_paid = self.budget.as_mut().is_none_or(|budget| budget.withdraw(now_ns));
+        is_paid.then_some(wait_ns)
+    }
+}

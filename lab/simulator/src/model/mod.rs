@@ -1,0 +1,32 @@
+//! A system under load: hosts, processes, components, databases, a network, policies, faults.
+//!
+//! - [`plan`]: what is simulated, by name. Start here. [`work`]: what an operation does, and its steps.
+//! - [`simulation`]: a plan in motion. [`report`]: what came of it.
+//! - Stations: [`cpu`]: cores shared by threads. [`process`]: workers. [`pool`]: slots and a bounded queue before them.
+//!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
+//! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`frame`]: calls under way.
+//! - `system`: a plan with names resolved. `source`: arrivals.
+
+pub mod cpu;
+pub mod database;
+pub mod edge;
+pub mod flow;
+pub mod frame;
+pub mod network;
+pub mod plan;
+pub mod pool;
+pub mod process;
+pub mod report;
+pub mod simulation;
+mod source;
+mod system;
+pub mod work;
+
+pub use plan::{
+    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, OperationPlan,
+    Plan, ProcessPlan, QueuePlan, SourcePlan,
+};
+pub use report::Report;
+pub use simulation::Simulation;
+pub use system::PlanError;
+pub use work::Work;

@@ -1,0 +1,145 @@
+//! A process: threads that serve calls, first come first served, and threads for blocking work.
+
+use std::collections::VecDeque;
+
+use super::cpu::Burst;
+use super::flow::Flow;
+use super::plan::HopCosts;
+use crate::dist::Distribution;
+
+/// Threads of one kind, and the bursts that wait for one.
+#[derive(Debug)]
+pub struct Lane {
+    threads: u32,
+    running: u32,
+    ready: VecDeque<Burst>,
+    flow: Flow,
+}
+
+impl Lane {
+    /// So many threads, at least one.
+    pub fn new(threads: u32) -> Self {
+        Self { threads: threads.max(1), running: 0, ready: VecDeque::new(), flow: Flow::default() }
+    }
+
+    /// Whether none runs and none waits.
+    pub fn is_idle(&self) -> bool {
+        self.running == 0 && self.ready.is_empty()
+    }
+
+    /// Bursts that wait for a thread.
+    pub fn waiting(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Whether Little's law holds of those that wait.
+    pub fn is_balanced(&self) -> bool {
+        self.flow.is_balanced(self.ready.iter().map(|burst| burst.since_ns))
+    }
+
+    /// Who has waited for a thread.
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+}
+
+/// A process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its name.
+    pub name: String,
+    /// Its host.
+    pub host: u32,
+    /// Threads that serve calls.
+    pub workers: Lane,
+    /// Threads for blocking work.
+    pub blocking: Lane,
+    /// What its messages cost.
+    pub costs: HopCosts,
+    /// How long it takes to begin when idle.
+    pub wake: Distribution,
+    /// Whether it runs at all.
+    pub is_up: bool,
+    /// Whether it is stopped for now.
+    pub is_paused: bool,
+    /// What ran when it was paused.
+    pub frozen: Vec<Burst>,
+    /// CPU of bursts that have ended, ns.
+    pub used_ns: u64,
+}
+
+impl Process {
+    fn lane(&mut self, burst: &Burst) -> &mut Lane {
+        if burst.owner.is_blocking() { &mut self.blocking } else { &mut self.workers }
+    }
+
+    /// A burst becomes ready. Returns it if a thread is free for it; else it waits.
+    pub fn submit(&mut self, mut burst: Burst, now_ns: u64) -> Option<Burst> {
+        burst.since_ns = now_ns;
+        let is_paused = self.is_paused;
+        let lane = self.lane(&burst);
+        lane.flow.enter(now_ns);
+        if is_paused || lane.running >= lane.threads {
+            lane.ready.push_back(burst);
+            return None;
+        }
+        lane.running += 1;
+        lane.flow.leave(now_ns, now_ns);
+        Some(burst)
+    }
+
+    /// A burst has ended. Returns the next that gets its thread: the first that waits and for which `is_wanted` holds.
+    pub fn finish(
+        &mut self,
+        burst: &Burst,
+        now_ns: u64,
+        is_wanted: impl Fn(&Burst) -> bool,
+    ) -> Option<Burst> {
+        self.used_ns += burst.demand_ns;
+        let lane = self.lane(burst);
+        lane.running -= 1;
+        Self::next(lane, now_ns, &is_wanted)
+    }
+
+    fn next(lane: &mut Lane, now_ns: u64, is_wanted: &impl Fn(&Burst) -> bool) -> Option<Burst> {
+        while let Some(burst) = lane.ready.pop_front() {
+            lane.flow.leave(now_ns, burst.since_ns);
+            if is_wanted(&burst) {
+                lane.running += 1;
+                return Some(burst);
+            }
+        }
+        None
+    }
+
+    /// It is stopped; `running` are its threads.
+    pub fn pause(&mut self, running: Vec<Burst>) {
+        self.is_paused = true;
+        self.frozen = running;
+    }
+
+    /// It goes on. Returns the bursts that run from now on.
+    pub fn resume(&mut self, now_ns: u64, is_wanted: impl Fn(&Burst) -> bool) -> Vec<Burst> {
+        self.is_paused = false;
+        let mut running = std::mem::take(&mut self.frozen);
+        for lane in [&mut self.workers, &mut self.blocking] {
+            while lane.running < lane.threads {
+                let Some(burst) = Self::next(lane, now_ns, &is_wanted) else { break };
+                running.push(burst);
+            }
+        }
+        running
+    }
+
+    /// It dies: what ran and what waited is gone.
+    pub fn kill(&mut self, now_ns: u64) {
+        (self.is_up, self.is_paused) = (false, false);
+        self.frozen.clear();
+        for lane in [&mut self.workers, &mut self.blocking] {
+            for burst in lane.ready.drain(..) {
+                lane.flow.leave(now_ns, burst.since_ns);
+            }
+            lane.running = 0;
+        }
+    }
+}

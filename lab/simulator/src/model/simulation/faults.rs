@@ -1,0 +1,289 @@
+//! What is injected: it begins, acts on calls and processes, and ends.
+
+use fault::{CallFault, End, ProcessFault};
+use policy::units::Ratio;
+
+use super::super::edge::Outcome;
+use super::super::frame::Parent;
+use super::super::plan::{Effect, Plan};
+use super::super::system::PlanError;
+use super::cores::is_wanted;
+use super::{Simulation, kind};
+use crate::engine::{Draws, EventQueue, Handle, random};
+
+/// A fault of a plan, with its targets by number.
+#[derive(Debug)]
+pub(super) struct ScheduledFault {
+    end_ns: u64,
+    act: Act,
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Call(ActiveFault),
+    Process(u32, ProcessFault),
+}
+
+/// A fault of calls.
+#[derive(Clone, Debug)]
+pub(super) struct ActiveFault {
+    number: u32,
+    draws: Draws,
+    share: Ratio,
+    fault: CallFault,
+    target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// Whether each pair of caller and callee is meant, row by row.
+    Edges(Vec<bool>),
+    Component(u32),
+}
+
+/// What happens to a try on the caller's side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EdgeFault {
+    /// Before anything else, ns.
+    pub delay_ns: u64,
+    /// It ends so, and never leaves.
+    pub end: Option<Outcome>,
+    /// Nothing comes back, ever.
+    pub is_lost: bool,
+    /// It is worked on, and the answer does not come back.
+    pub is_answer_lost: bool,
+}
+
+/// How a call ends that a fault ends; `None` where it hangs.
+const fn outcome_of(end: End) -> Option<Outcome> {
+    match end {
+        End::Abort(status) => Some(Outcome::Failed(status)),
+        End::Refuse => Some(Outcome::Refused),
+        End::Reset => Some(Outcome::Reset),
+        End::Hang => None,
+        // Refused when the plan was read.
+        End::Panic(_) => Some(Outcome::Failed(500)),
+    }
+}
+
+impl<Q: EventQueue> Simulation<Q> {
+    /// Adds the faults of a plan, in the order of their names.
+    pub(super) fn add_faults(&mut self, plan: &Plan, seed: u64) -> Vec<PlanError> {
+        let mut errors = Vec::new();
+        let mut faults: Vec<_> = plan.faults.iter().collect();
+        faults.sort_by(|a, b| a.name.cmp(&b.name));
+        for (fault, number) in faults.into_iter().zip(0..) {
+            let draws = Draws::new(seed, &format!("fault/{}", fault.name));
+            let active = |target, share: &Ratio, fault: &CallFault| {
+                Act::Call(ActiveFault { number, draws, share: *share, fault: *fault, target })
+            };
+            let components = &self.system.components;
+            let act = match &fault.effect {
+                Effect::Edge(pattern, share, fault) => {
+                    let pairs = components.iter().flat_map(|caller| {
+                        components.iter().map(|callee| pattern.matches(&caller.name, &callee.name))
+                    });
+                    active(Target::Edges(pairs.collect()), share, fault)
+                }
+                Effect::Component(name, share, fault) => {
+                    let Some(at) = components.iter().position(|component| component.name == *name) else {
+                        errors.push(PlanError(format!("a fault names unknown component `{name}`")));
+                        continue;
+                    };
+                    active(Target::Component(at as u32), share, fault)
+                }
+                Effect::Process(name, fault) => {
+                    let Some(at) = self.system.processes.iter().position(|process| process.name == *name)
+                    else {
+                        errors.push(PlanError(format!("a fault names unknown process `{name}`")));
+                        continue;
+                    };
+                    Act::Process(at as u32, *fault)
+                }
+            };
+            self.scheduled.push(ScheduledFault { end_ns: fault.end_ns, act });
+            self.events.at(fault.start_ns, kind::FAULT_START, number);
+        }
+        errors
+    }
+
+    pub(super) fn on_fault_start(&mut self, number: u32) {
+        let ScheduledFault { end_ns, act } = &self.scheduled[number as usize];
+        let end_ns = *end_ns;
+        match act.clone() {
+            Act::Call(fault) => {
+                self.active.push(fault);
+                self.events.at(end_ns, kind::FAULT_END, number);
+            }
+            Act::Process(process, ProcessFault::Pause) => {
+                self.pause(process);
+                self.events.at(end_ns, kind::FAULT_END, number);
+            }
+            Act::Process(process, ProcessFault::Kill(restart)) => {
+                self.kill(process);
+                if let Some(after) = restart {
+                    self.events.after(after.nanos(), kind::RESTART, process);
+                }
+            }
+            Act::Process(..) => unreachable!("refused when the plan was read"),
+        }
+    }
+
+    pub(super) fn on_fault_end(&mut self, number: u32) {
+        self.active.retain(|fault| fault.number != number);
+        if let Act::Process(process, _) = self.scheduled[number as usize].act {
+            self.resume_process(process);
+        }
+    }
+
+    /// The faults that a try meets on its caller's side.
+    pub(super) fn meet_edge_faults(&self, edge: u32, key: u64) -> EdgeFault {
+        let mut met = EdgeFault::default();
+        if self.active.is_empty() {
+            return met;
+        }
+        let connection = &self.system.connections[edge as usize];
+        let pair = connection.caller as usize * self.system.components.len() + connection.callee as usize;
+        for ActiveFault { draws, share, fault, target, .. } in &self.active {
+            let is_meant = matches!(target, Target::Edges(pairs) if pairs[pair]);
+            if !is_meant || random::unit(draws.bits(key)) >= share.get() {
+                continue;
+            }
+            met.delay_ns += fault.delay.as_nanos() as u64;
+            met.is_answer_lost |= fault.answer_lost;
+            if let Some(end) = fault.end.filter(|_| met.end.is_none() && !met.is_lost) {
+                met.end = outcome_of(end);
+                met.is_lost = met.end.is_none();
+            }
+        }
+        met
+    }
+
+    /// The faults that a call meets at its component, while it has its slot. `false` where it waits, or has ended.
+    pub(super) fn meet_component_faults(&mut self, handle: Handle) -> bool {
+        let Some(frame) = self.frames.get_mut(handle) else { return false };
+        let component = self.system.instances[frame.instance as usize].component;
+        let (mut delay_ns, mut end) = (0, None);
+        for ActiveFault { draws, share, fault, target, .. } in &self.active {
+            if *target == Target::Component(component) && random::unit(draws.bits(frame.key)) < share.get() {
+                delay_ns += fault.delay.as_nanos() as u64;
+                frame.slow *= fault.slow as f32;
+                end = end.or(fault.end);
+            }
+        }
+        match end.map(outcome_of) {
+            // It waits until its caller has had enough.
+            Some(None) => false,
+            Some(Some(outcome)) => {
+                self.fail(handle, outcome);
+                false
+            }
+            None if delay_ns > 0 => {
+                self.resume_after(handle, delay_ns);
+                false
+            }
+            None => true,
+        }
+    }
+
+    fn pause(&mut self, process: u32) {
+        if !self.system.processes[process as usize].is_up {
+            return;
+        }
+        let host = self.system.processes[process as usize].host;
+        let (running, wakes) = self.system.hosts[host as usize].remove(process, self.events.now_ns());
+        self.system.processes[process as usize].pause(running);
+        for wake in wakes {
+            self.arm_core(host, Some(wake));
+        }
+    }
+
+    fn resume_process(&mut self, process: u32) {
+        let now_ns = self.events.now_ns();
+        let (frames, queries) = (&self.frames, &self.queries);
+        let running = self.system.processes[process as usize].resume(now_ns, is_wanted(frames, queries));
+        for burst in running {
+            self.run_burst(burst);
+        }
+    }
+
+    /// A process dies: connections to it break, what it did is gone, what it asked for is called off.
+    fn kill(&mut self, process: u32) {
+        let now_ns = self.events.now_ns();
+        if !self.system.processes[process as usize].is_up {
+            return;
+        }
+        let host = self.system.processes[process as usize].host;
+        let (_, wakes) = self.system.hosts[host as usize].remove(process, now_ns);
+        self.system.processes[process as usize].kill(now_ns);
+        for wake in wakes {
+            self.arm_core(host, Some(wake));
+        }
+        let frames: Vec<Handle> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| self.process_of(frame.instance) == process)
+            .map(|(handle, _)| handle)
+            .collect();
+        for handle in frames {
+            self.kill_frame(handle);
+        }
+        self.kill_queries(process);
+        for instance in self.system.instances.iter_mut().filter(|instance| instance.process == process) {
+            if let Some(pool) = &mut instance.pool {
+                pool.reset(now_ns, |_| false);
+            }
+        }
+        let instances = &self.system.instances;
+        self.freed.retain(|instance| instances[*instance as usize].process != process);
+    }
+
+    fn kill_frame(&mut self, handle: Handle) {
+        let Some(parent) = self.frames.get(handle).map(|frame| frame.parent) else { return };
+        match parent {
+            // Those go with the frame that waits for them.
+            Parent::Caller(_) | Parent::Fork(_) => {}
+            Parent::Detached => self.cancel_frame(handle),
+            Parent::Client(..) => self.client_leaves(handle),
+            Parent::Try(attempt) => {
+                self.cancel_frame(handle);
+                self.answer(attempt, Outcome::Reset);
+            }
+        }
+    }
+
+    fn kill_queries(&mut self, process: u32) {
+        let now_ns = self.events.now_ns();
+        let killed: Vec<Handle> = self
+            .queries
+            .iter()
+            .filter(|(_, query)| query.process == process)
+            .map(|(handle, _)| handle)
+            .collect();
+        // Those that wait go first, or they would be given what the others leave.
+        for handle in &killed {
+            if let Some(query) = self.queries.get(*handle).filter(|query| !query.is_connected) {
+                let (database, is_write, since_ns) = (query.database, query.is_write, query.since_ns);
+                // One that commits together with others waits for no connection.
+                if !self.is_committing(*handle) {
+                    self.system.databases[database as usize].pool(is_write).abandon(now_ns, since_ns);
+                }
+                self.queries.remove(*handle);
+            }
+        }
+        for handle in killed {
+            self.disconnect(handle);
+            self.queries.remove(handle);
+        }
+    }
+
+    fn is_committing(&self, handle: Handle) -> bool {
+        self.queries.get(handle).is_some_and(|query| {
+            query.is_write && self.system.databases[query.database as usize].is_committing(handle)
+        })
+    }
+
+    pub(super) fn on_restart(&mut self, process: u32) {
+        self.system.processes[process as usize].is_up = true;
+    }
+}

@@ -1,0 +1,13 @@
+//! The engine, and the model against closed forms and known behaviour.
+
+mod arms;
+mod behaviour;
+mod engine;
+mod faults;
+mod fixture;
+mod networks;
+mod policies;
+mod scale;
+mod schedules;
+mod sharing;
+mod stations;
