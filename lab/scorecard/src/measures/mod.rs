@@ -124,7 +124,7 @@ pub fn find(name: &str, has_argument: bool) -> Option<&'static Measure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{RowWindow, Unit};
+    use crate::measure::Unit;
 
     #[test]
     fn every_measure_is_described_and_parsed_as_it_is_written() {

@@ -147,8 +147,11 @@ fn percent_encoded(text: &str) -> String {
     })
 }
 
+/// Makes another request of one.
+type Change = fn(&mut Draft);
+
 /// What may be wrong, or at an edge, with a request.
-const CHANGES: &[(&str, fn(&mut Draft))] = &[
+const CHANGES: &[(&str, Change)] = &[
     ("as it should be", |_| {}),
     ("no token", |draft| draft.token = None),
     ("a forged token", |draft| draft.token = Some("a.b.c".into())),
@@ -250,7 +253,7 @@ impl Scene {
 }
 
 /// Whether a change makes another request of an operation's.
-fn is_changed(path: &str, method: &str, operation: &Value, apply: fn(&mut Draft)) -> bool {
+fn is_changed(path: &str, method: &str, operation: &Value, apply: Change) -> bool {
     let account = || Account { id: "0000000000002".into(), token: "t".into() };
     let scene = Scene { handle: "me".into(), me: account(), other: account(), photo: account().id };
     let good = scene.draft(path, method, operation);
