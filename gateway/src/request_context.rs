@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use policy::deadline::remaining_ms;
 use policy::retry::Idempotency;
 use runtime::random;
-use transport::serve::Peer;
+use transport::Peer;
 use transport::{Body, headers, sanitize};
 
 use crate::table::ResolvedRoute;

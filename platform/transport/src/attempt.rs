@@ -62,7 +62,7 @@ pub(crate) async fn send_in_flight(
         Ok(response) => {
             let (head, body) = response.into_parts();
             flight.on_response(&head, deadline);
-            Ok(Response::from_parts(head, body.in_flight(flight)))
+            Ok(Response::from_parts(head, body.guarded(flight)))
         }
         Err(failed) => {
             flight.on_failure(&failed, deadline);

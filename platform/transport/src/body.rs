@@ -15,9 +15,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::cluster::InFlight;
+use crate::peer::Peer;
 use crate::pool::PooledConnection;
-use crate::serve::Peer;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -42,8 +41,6 @@ struct Attached {
     /// Why it has ended, to be reported when it is asked next.
     failure: Option<BodyError>,
     pooled: Option<PooledConnection>,
-    /// The request at the endpoint that it is the answer to.
-    flight: Option<InFlight>,
     guard: Option<Box<dyn Any + Send>>,
 }
 
@@ -170,13 +167,6 @@ impl Body {
     /// The client whose request it belongs to; `None` where it came on no connection of ours.
     pub fn peer(&self) -> Option<&Arc<Peer>> {
         self.peer.as_ref()
-    }
-
-    /// Keeps a request in flight until the body has ended, as [`Body::guarded`] does without a box.
-    #[must_use]
-    pub(crate) fn in_flight(mut self, flight: InFlight) -> Self {
-        self.attached().flight = Some(flight);
-        self
     }
 
     /// Bytes of data that have passed.

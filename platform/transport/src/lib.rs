@@ -10,10 +10,10 @@
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them; `attempt_error`: how
 //!   it fails.
 //! - [`network`]: the declared round trip between two processes.
-//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; `connections`: who is connected;
+//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; [`peer`], `connections`: who is connected;
 //!   `paced_io`: how slowly answers may be taken; [`byte_budget`], `held_body`: how many bytes of them are held;
-//!   `http2_preface`: what is answered to HTTP/2; `alarm`: timeouts that are renewed with every message. Pool and loop ask `probe` where a connection must not be taken
-//!   for what it no longer is.
+//!   `http2_preface`: what is answered to HTTP/2; `alarm`: timeouts that are renewed with every message. Pool and loop ask
+//!   `probe` where a connection must not be taken for what it no longer is.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
 //!
@@ -41,6 +41,7 @@ mod http2_preface;
 pub mod inbound_calls;
 pub mod network;
 mod paced_io;
+pub mod peer;
 pub mod pool;
 mod probe;
 pub mod refusal_response;
@@ -55,4 +56,5 @@ pub use body::{Body, BodyError};
 pub use call_router::{CallRouter, CallRouterOptions};
 pub use cluster::{Cluster, Clusters, Endpoint, Instance};
 pub use network::Network;
+pub use peer::Peer;
 pub use sized_body::SizedBody;

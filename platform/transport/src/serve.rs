@@ -35,6 +35,7 @@ use crate::connections::{ConnectionEntry, Connections, Eviction};
 use crate::held_body::HeldBody;
 use crate::http2_preface;
 use crate::paced_io::PacedIo;
+use crate::peer::Peer;
 use crate::probe::Probed;
 
 pub use crate::connections::ConnectionLimits;
@@ -94,22 +95,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(1);
 /// Connections that got no place and are kept; beyond them such a one is closed at once.
 const MAX_TURNED_AWAY: usize = 1_024;
-
-/// The other end of the connection a request came on: see [`Body::peer`].
-#[derive(Debug)]
-pub struct Peer {
-    /// Its address.
-    pub addr: SocketAddr,
-    /// Its host, as a header has it: written once a connection.
-    pub host: HeaderValue,
-}
-
-impl Peer {
-    fn new(addr: SocketAddr) -> Self {
-        let host = HeaderValue::from_str(&addr.ip().to_string()).expect("an address is a header value");
-        Self { addr, host }
-    }
-}
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]

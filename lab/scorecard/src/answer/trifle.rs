@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_one_event_are_told_apart_beyond_chance() {
+    fn shares_of_one_event_differ_beyond_chance() {
         let share = |value, n| measured(value, n, Note::ThisEvent);
         assert!(trifle("ratio", &share(0.515, 3_000), &share(0.508, 3_000)), "0.7 points of 3,000");
         assert!(!trifle("ratio", &share(0.515, 3_000), &share(0.854, 3_000)));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_one_event_are_told_apart_by_their_intervals() {
+    fn times_of_one_event_differ_beyond_their_intervals() {
         let seconds = |value: f64| Measured {
             interval: Some(Interval { low: (value - 1.0).max(0.0), high: Some(value + 1.0) }),
             ..measured(value, 1, Note::ThisEvent)

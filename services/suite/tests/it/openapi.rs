@@ -165,7 +165,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("no page", |draft| draft.query.push(("limit", "0"))),
     ("too large a page", |draft| draft.query.push(("limit", "101"))),
     ("a page of no number", |draft| draft.query.push(("limit", "ten"))),
-    ("a cursor of nobody", |draft| draft.query.push(("cursor", "%%%"))),
+    ("a cursor of another make", |draft| draft.query.push(("cursor", "%%%"))),
     ("people", |draft| draft.query.push(("in", "people"))),
     ("no query", |draft| draft.query.clear()),
     ("odd words", |draft| draft.query = vec![("q", "heron \"* OR")]),
