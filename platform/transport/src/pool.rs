@@ -4,6 +4,7 @@
 //! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
+mod detours;
 mod open_connection;
 mod slot;
 
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
+pub use self::detours::Detours;
 use self::open_connection::{Driver, OpenConnection};
 use self::slot::{ConnectionSlot, StreamingSlot};
 use crate::Body;
@@ -71,22 +72,6 @@ impl Default for Options {
 const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
 /// Read buffer of a connection, bytes: what it holds of an answer whose reader is slow.
 const BUFFER: usize = 64 * 1024;
-
-/// Addresses, and where to connect instead: how a proxy gets between two processes.
-#[derive(Debug, Default)]
-pub struct Detours(ArcSwap<Vec<(SocketAddr, SocketAddr)>>);
-
-impl Detours {
-    /// From now on these. Connections made another way are not used again.
-    pub fn set(&self, detours: Vec<(SocketAddr, SocketAddr)>) {
-        self.0.store(Arc::new(detours));
-    }
-
-    /// Where to connect for an address: the last detour that is about it.
-    fn of(&self, addr: SocketAddr) -> SocketAddr {
-        self.0.load().iter().rev().find(|(from, _)| *from == addr).map_or(addr, |(_, to)| *to)
-    }
-}
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
