@@ -36,9 +36,13 @@ impl Late {
         if waited * ARM_STALLED > of.sum(|window| window.sent) {
             return None;
         }
+        Self::seen(of, q).filter(|late| late.us() > MAX_US && late.part() > MAX_PART)
+    }
+
+    /// However small it is.
+    fn seen(of: &Selection<'_>, q: f64) -> Option<Self> {
         let due_us = of.latencies(|window| &window.intended).quantile(q)?;
-        let late = Self { due_us, sent_us: of.latencies(|window| &window.service).quantile(q)? };
-        (late.us() > MAX_US && late.part() > MAX_PART).then_some(late)
+        Some(Self { due_us, sent_us: of.latencies(|window| &window.service).quantile(q)? })
     }
 
     fn us(self) -> u64 {
@@ -55,18 +59,36 @@ impl Late {
     }
 }
 
-/// Percentiles of a claim that are the generator's in large part. A claim with a limit is touched only where the limit lies
-/// between what was measured and what is left without the lateness: elsewhere it does not decide.
+/// Percentiles of a claim that are the generator's in large part. A claim is touched only where the lateness decides: where a
+/// limit lies between what was measured and what is left without it, or where two arms compare otherwise without it.
 pub(super) fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
     match (&claim.left, &claim.right) {
         (Side::Measure { factor, query }, Side::Quantity { value, .. }) => {
             of_side(run, query, |late| late.decides(value / factor))
         }
         (Side::Measure { query: left, .. }, Side::Measure { query: right, .. }) => {
-            [left, right].into_iter().flat_map(|query| of_side(run, query, |_| true)).collect()
+            let decides = decides_between(run, claim);
+            [left, right].into_iter().flat_map(|query| of_side(run, query, |_| decides)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether two arms compare otherwise where either is taken without the lateness.
+fn decides_between(run: &Run, claim: &Expectation) -> bool {
+    let values = |side: &Side| match side {
+        Side::Measure { factor, query } => {
+            let of = query.of(run, *query.arms(run).first()?);
+            let late = Late::seen(&of, query.measure.quantile?)?;
+            Some([late.due_us, late.sent_us].map(|us| factor * us as f64))
+        }
+        Side::Quantity { .. } => None,
+    };
+    let (Some(left), Some(right)) = (values(&claim.left), values(&claim.right)) else { return true };
+    let pairs = left.into_iter().flat_map(|one| right.map(|other| (one, other)));
+    let mut verdicts = pairs.map(|(one, other)| claim.op.holds(one, other));
+    let first = verdicts.next();
+    verdicts.any(|verdict| Some(verdict) != first)
 }
 
 fn of_side(run: &Run, query: &Query, decides: impl Fn(Late) -> bool) -> Vec<Doubt> {
