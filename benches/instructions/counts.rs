@@ -7,6 +7,8 @@ use std::process::Command;
 
 /// A path may take so much more, in hundredths.
 const ALLOWED_PERCENT: u64 = 5;
+/// And so many instructions: two builds of one source, in two folders, differed by up to 70 where they inlined otherwise.
+const ALLOWED_BY_BUILD: u64 = 100;
 
 /// Instructions by path.
 pub struct Counts {
@@ -19,7 +21,7 @@ pub struct Counts {
 /// A path's count beside the one that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Within 5 %.
+    /// Within 5 %, and a hundred.
     Same,
     /// More than 5 % more, or not known so far.
     More,
@@ -83,9 +85,9 @@ impl Counts {
     /// How a path's count stands to the one that was kept.
     pub fn compare(&self, name: &str, counted: u64) -> Comparison {
         let Some(&kept) = self.by_path.get(name) else { return Comparison::More };
-        if counted * 100 > kept * (100 + ALLOWED_PERCENT) {
+        if counted.saturating_sub(ALLOWED_BY_BUILD) * 100 > kept * (100 + ALLOWED_PERCENT) {
             Comparison::More
-        } else if counted * 100 < kept * (100 - ALLOWED_PERCENT) {
+        } else if (counted + ALLOWED_BY_BUILD) * 100 < kept * (100 - ALLOWED_PERCENT) {
             Comparison::Less
         } else {
             Comparison::Same

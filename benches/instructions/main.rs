@@ -1,7 +1,8 @@
 //! Instructions of the hot paths that one thread walks, counted by callgrind and held against committed counts.
 //!
 //! A count does not depend on what else the machine does. `cargo bench -p benches --bench instructions` compares: a path
-//! that takes 5 % more than `counts.txt` holds fails, and one that takes 5 % less asks for the new count to be kept:
+//! that takes 5 % and a hundred more than `counts.txt` holds fails, and one that takes as much less asks for the new count to
+//! be kept:
 //!
 //! - `UPDATE_COUNTS=1 cargo bench -p benches --bench instructions` writes the file.
 //! - `-- --plant NAME` walks a path once more in ten: to see the check fail.
