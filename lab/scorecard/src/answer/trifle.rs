@@ -3,6 +3,8 @@
 
 use record::{Contrast, Interval, Measured, Note, Score};
 
+use crate::measure::Unit;
+
 /// Shares of one event that differ by fewer of their standard errors may have come about by chance. Ours: arrivals of one
 /// fault share its moment, so that the error of independent ones is too small.
 const STANDARD_ERRORS: f64 = 3.0;
@@ -21,7 +23,7 @@ fn is_close(unit: &str, margin: Option<f64>, note: Option<Note>, base: &Measured
         return false;
     }
     match note.or(base.note) {
-        Some(Note::ThisEvent) if unit == "ratio" => {
+        Some(Note::ThisEvent) if unit == Unit::Share.symbol() => {
             let error = |p: f64, n: u64| p * (1.0 - p) / n.max(1) as f64;
             let pooled = (a * base.n as f64 + b * other.n as f64) / (base.n + other.n).max(1) as f64;
             let standard_error = (error(pooled, base.n) + error(pooled, other.n)).sqrt();
@@ -47,6 +49,8 @@ fn is_below(one: Interval, two: Interval) -> bool {
 mod tests {
     use super::*;
 
+    const SHARE: &str = Unit::Share.symbol();
+
     fn measured(value: f64, n: u64, note: Note) -> Measured {
         Measured { value: Some(value), n, note: Some(note), ..Measured::default() }
     }
@@ -58,17 +62,17 @@ mod tests {
     #[test]
     fn shares_of_one_event_differ_beyond_chance() {
         let share = |value, n| measured(value, n, Note::ThisEvent);
-        assert!(trifle("ratio", &share(0.515, 3_000), &share(0.508, 3_000)), "0.7 points of 3,000");
-        assert!(!trifle("ratio", &share(0.515, 3_000), &share(0.854, 3_000)));
-        assert!(trifle("ratio", &share(0.003, 90_000), &share(0.004, 90_000)), "less than half a point");
-        assert!(!trifle("ratio", &share(0.0, 700), &share(0.143, 700)));
-        assert!(trifle("ratio", &share(0.0, 7), &share(0.143, 7)), "one of seven");
+        assert!(trifle(SHARE, &share(0.515, 3_000), &share(0.508, 3_000)), "0.7 points of 3,000");
+        assert!(!trifle(SHARE, &share(0.515, 3_000), &share(0.854, 3_000)));
+        assert!(trifle(SHARE, &share(0.003, 90_000), &share(0.004, 90_000)), "less than half a point");
+        assert!(!trifle(SHARE, &share(0.0, 700), &share(0.143, 700)));
+        assert!(trifle(SHARE, &share(0.0, 7), &share(0.143, 7)), "one of seven");
     }
 
     #[test]
     fn what_is_the_same_in_both_is_no_trifle() {
         let share = measured(1.0, 500, Note::ThisEvent);
-        assert!(!trifle("ratio", &share, &share));
+        assert!(!trifle(SHARE, &share, &share));
     }
 
     #[test]
