@@ -18,7 +18,7 @@ use profile_api::{ProfilesByIds, UserId};
 use telemetry::{Origin, ServerMetrics};
 use testkit::fakes::Roster;
 use tokio::runtime::Runtime;
-use transport::byte_budget::BodyBudget;
+use transport::body_budget::BodyBudget;
 use transport::{Body, CallRouter, CallRouterOptions, Clusters, headers, sanitize};
 
 const PHOTO: ComponentName = ComponentName::of("photo");

@@ -12,7 +12,7 @@ use policy::{BodyLimits, BodyOptions, ClientOptions, EdgePattern, MinimumRate, P
 use runtime::{Tasks, scope};
 use tokio::net::TcpListener;
 use transport::Body;
-use transport::byte_budget::BodyBudget;
+use transport::body_budget::BodyBudget;
 use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;

@@ -17,7 +17,8 @@ use http_body_util::BodyExt;
 use policy::MinimumRate;
 use runtime::clock;
 use tokio::time::timeout_at;
-use transport::byte_budget::{BodyBudget, Reservation};
+use transport::body_budget::BodyBudget;
+use transport::byte_budget::Reservation;
 use transport::{Body, BodyError};
 
 /// Why a body is not taken, by the client's doing but for the last.

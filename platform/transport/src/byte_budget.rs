@@ -16,44 +16,6 @@ use std::task::{Context, Poll, Waker};
 
 use policy::BodyLimits;
 
-/// What bodies may hold: a quarter of the bytes is kept for short ones, so that uploads and downloads do not take the
-/// room of everything else.
-#[derive(Clone, Debug)]
-pub struct BodyBudget {
-    /// For bodies of which a client has many.
-    pub short: ByteBudget,
-    /// For those that are long, or of unknown length.
-    pub long: ByteBudget,
-}
-
-/// The same, as the bodies of one client see it.
-#[derive(Clone, Debug)]
-pub(crate) struct ClientBodyBudget {
-    pub short: ClientBudget,
-    pub long: ClientBudget,
-}
-
-impl BodyBudget {
-    /// Nothing is held yet.
-    pub fn new(limits: BodyLimits) -> Self {
-        let budget = |share: fn(u64) -> u64| {
-            let (in_all, per_address) = (share(limits.in_all), limits.per_address.map(share));
-            ByteBudget::new(BodyLimits { in_all, per_address })
-        };
-        Self { short: budget(|bytes| bytes / 4), long: budget(|bytes| bytes - bytes / 4) }
-    }
-
-    /// The budget of a client at this address; to be kept with its connection.
-    pub(crate) fn of(&self, address: IpAddr) -> ClientBodyBudget {
-        ClientBodyBudget { short: self.short.of(address), long: self.long.of(address) }
-    }
-
-    /// Bytes that are held now.
-    pub fn held(&self) -> u64 {
-        self.short.held() + self.long.held()
-    }
-}
-
 /// So many bytes, shared by all bodies of a kind. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ByteBudget(Arc<Shared>);
@@ -497,14 +459,5 @@ mod tests {
         while reservation.poll_grow(&Context::from_waker(&waker), bytes).is_pending() {
             std::thread::park();
         }
-    }
-
-    #[test]
-    fn a_quarter_is_for_short_bodies() {
-        let budget = BodyBudget::new(BodyLimits { in_all: 64, per_address: Some(24) });
-        let mut long = budget.long.reserve(HERE);
-        assert!(long.grow(18) && !long.grow(1));
-        let mut short = budget.short.reserve(HERE);
-        assert!(short.grow(6) && !short.grow(1));
     }
 }

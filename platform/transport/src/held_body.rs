@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::byte_budget::{ClientBodyBudget, Reservation};
+use crate::body_budget::ClientBodyBudget;
+use crate::byte_budget::Reservation;
 
 /// Longest piece of a reply, bytes: what one read from a connection or from the disk gives.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -88,7 +89,7 @@ mod tests {
     use policy::BodyLimits;
 
     use super::*;
-    use crate::byte_budget::BodyBudget;
+    use crate::body_budget::BodyBudget;
     use crate::{Body, BodyError};
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -11,7 +11,7 @@
 //!   it fails.
 //! - [`network`]: the declared round trip between two processes.
 //! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; [`peer`], `connections`: who is connected;
-//!   `paced_io`: how slowly answers may be taken; [`byte_budget`], `held_body`: how many bytes of them are held;
+//!   `paced_io`: how slowly answers may be taken; [`body_budget`], [`byte_budget`], `held_body`: how many bytes of them are held;
 //!   `http2_preface`: what is answered to HTTP/2; `alarm`: timeouts that are renewed with every message. Pool and loop ask
 //!   `probe` where a connection must not be taken for what it no longer is.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
@@ -24,6 +24,7 @@ mod alarm;
 pub mod attempt;
 mod attempt_error;
 pub mod body;
+pub mod body_budget;
 pub mod byte_budget;
 mod call_route;
 pub mod call_router;

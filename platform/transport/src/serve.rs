@@ -30,7 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::Body;
 use crate::alarm::ConnectionTimer;
-use crate::byte_budget::{BodyBudget, ClientBodyBudget};
+use crate::body_budget::{BodyBudget, ClientBodyBudget};
 use crate::connections::{ConnectionEntry, Connections, Eviction};
 use crate::held_body::HeldBody;
 use crate::http2_preface;
