@@ -251,11 +251,14 @@ mod tests {
 
     const ID: Parameter = Parameter::of::<String>("id", "Which");
     const ROUTES: &[Route] = &[
-        Route::read("GET", "/v1/wishes/{id}").about("A wish").at(&[ID]).answers::<Fulfilled>(200),
-        Route::write("POST", "/v1/wishes").authenticated().about("Makes one").takes::<Wish>(),
+        Route::read("GET", "/v1/wishes/{id}")
+            .summary("A wish")
+            .path_parameters(&[ID])
+            .answers::<Fulfilled>(200),
+        Route::write("POST", "/v1/wishes").authenticated().summary("Makes one").takes::<Wish>(),
         Route::read("GET", "/v1/wishes/{id}/picture")
-            .about("Its picture")
-            .at(&[ID])
+            .summary("Its picture")
+            .path_parameters(&[ID])
             .answers_bytes(&["image/png"]),
     ];
 

@@ -57,19 +57,19 @@ impl Route {
 
     /// What it does, in a few words.
     #[must_use]
-    pub const fn about(self, summary: &'static str) -> Self {
+    pub const fn summary(self, summary: &'static str) -> Self {
         Self { operation: Operation { summary, ..self.operation }, ..self }
     }
 
     /// The parts of its path.
     #[must_use]
-    pub const fn at(self, path: &'static [Parameter]) -> Self {
+    pub const fn path_parameters(self, path: &'static [Parameter]) -> Self {
         Self { operation: Operation { path, ..self.operation }, ..self }
     }
 
     /// What its query may hold.
     #[must_use]
-    pub const fn asks(self, query: &'static [Parameter]) -> Self {
+    pub const fn query_parameters(self, query: &'static [Parameter]) -> Self {
         Self { operation: Operation { query, ..self.operation }, ..self }
     }
 

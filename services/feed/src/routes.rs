@@ -20,13 +20,13 @@ use crate::Feed;
 pub const ROUTES: &[Route] = &[
     Route::read("GET", "/v1/feed")
         .authenticated()
-        .about("What those one follows have posted, newest first")
-        .asks(web::PAGE)
+        .summary("What those one follows have posted, newest first")
+        .query_parameters(web::PAGE)
         .answers::<Page<FeedItem>>(200),
     Route::read("GET", "/v1/users/{id}/photos")
-        .about("What a user has posted, newest first")
-        .at(&[USER])
-        .asks(web::PAGE)
+        .summary("What a user has posted, newest first")
+        .path_parameters(&[USER])
+        .query_parameters(web::PAGE)
         .answers::<Page<FeedItem>>(200),
 ];
 

@@ -20,23 +20,23 @@ use crate::store::Direction;
 pub const ROUTES: &[Route] = &[
     Route::read("PUT", "/v1/users/{id}/follow")
         .authenticated()
-        .about("Follow a user")
-        .at(&[USER])
+        .summary("Follow a user")
+        .path_parameters(&[USER])
         .answers::<Following>(200),
     Route::read("DELETE", "/v1/users/{id}/follow")
         .authenticated()
-        .about("Stop following a user")
-        .at(&[USER])
+        .summary("Stop following a user")
+        .path_parameters(&[USER])
         .answers::<Following>(200),
     Route::read("GET", "/v1/users/{id}/followers")
-        .about("Who follows a user")
-        .at(&[USER])
-        .asks(web::PAGE)
+        .summary("Who follows a user")
+        .path_parameters(&[USER])
+        .query_parameters(web::PAGE)
         .answers::<People>(200),
     Route::read("GET", "/v1/users/{id}/following")
-        .about("Whom a user follows")
-        .at(&[USER])
-        .asks(web::PAGE)
+        .summary("Whom a user follows")
+        .path_parameters(&[USER])
+        .query_parameters(web::PAGE)
         .answers::<People>(200),
 ];
 

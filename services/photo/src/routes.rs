@@ -44,29 +44,35 @@ const LINGER_BYTES: u64 = 64 << 20;
 pub const ROUTES: &[Route] = &[
     Route::upload("POST", "/v1/photos", MAX_BYTES)
         .authenticated()
-        .about("Post a photo")
-        .asks(ABOUT)
+        .summary("Post a photo")
+        .query_parameters(ABOUT)
         .takes_bytes(MEDIA_TYPES)
         .answers::<Photo>(201),
-    Route::read("GET", "/v1/photos/{id}").about("A photo's metadata").at(&[PHOTO]).answers::<View>(200),
-    Route::read("DELETE", "/v1/photos/{id}").authenticated().about("Delete one's own photo").at(&[PHOTO]),
+    Route::read("GET", "/v1/photos/{id}")
+        .summary("A photo's metadata")
+        .path_parameters(&[PHOTO])
+        .answers::<View>(200),
+    Route::read("DELETE", "/v1/photos/{id}")
+        .authenticated()
+        .summary("Delete one's own photo")
+        .path_parameters(&[PHOTO]),
     Route::read("GET", "/v1/photos/{id}/thumbnail")
-        .about("A photo's thumbnail")
-        .at(&[PHOTO])
+        .summary("A photo's thumbnail")
+        .path_parameters(&[PHOTO])
         .answers_bytes(&["image/jpeg"]),
     Route::read("GET", "/v1/photos/{id}/original")
-        .about("A photo as it was posted")
-        .at(&[PHOTO])
+        .summary("A photo as it was posted")
+        .path_parameters(&[PHOTO])
         .answers_bytes(MEDIA_TYPES),
     Route::read("PUT", "/v1/photos/{id}/like")
         .authenticated()
-        .about("Like a photo")
-        .at(&[PHOTO])
+        .summary("Like a photo")
+        .path_parameters(&[PHOTO])
         .answers::<Liking>(200),
     Route::read("DELETE", "/v1/photos/{id}/like")
         .authenticated()
-        .about("Take a like back")
-        .at(&[PHOTO])
+        .summary("Take a like back")
+        .path_parameters(&[PHOTO])
         .answers::<Liking>(200),
 ];
 

@@ -17,19 +17,25 @@ use crate::accounts::{Accounts, Credentials, Edit, NewAccount, Session};
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[
-    Route::write("POST", "/v1/users").about("Open an account").takes::<NewAccount>().answers::<Session>(201),
-    Route::write("POST", "/v1/sessions").about("Log in").takes::<Credentials>().answers::<Session>(200),
-    Route::read("GET", "/v1/users/{id}").about("A profile").at(&[USER]).answers::<Profile>(200),
+    Route::write("POST", "/v1/users")
+        .summary("Open an account")
+        .takes::<NewAccount>()
+        .answers::<Session>(201),
+    Route::write("POST", "/v1/sessions").summary("Log in").takes::<Credentials>().answers::<Session>(200),
+    Route::read("GET", "/v1/users/{id}")
+        .summary("A profile")
+        .path_parameters(&[USER])
+        .answers::<Profile>(200),
     Route::read("GET", "/v1/users/by-handle/{handle}")
-        .about("The profile of a handle")
-        .at(&[HANDLE])
+        .summary("The profile of a handle")
+        .path_parameters(&[HANDLE])
         .answers::<Profile>(200),
     Route::write("PATCH", "/v1/users/me")
         .authenticated()
-        .about("Change one's own profile")
+        .summary("Change one's own profile")
         .takes::<Edit>()
         .answers::<Profile>(200),
-    Route::read("DELETE", "/v1/users/me").authenticated().about("Delete one's own account"),
+    Route::read("DELETE", "/v1/users/me").authenticated().summary("Delete one's own account"),
 ];
 
 const HANDLE: Parameter = Parameter::of::<String>("handle", "Whose");

@@ -23,8 +23,8 @@ use crate::finder::{Finder, OFFSET_MAX};
 
 /// What it answers, as the gateway knows it.
 pub const ROUTES: &[Route] = &[Route::read("GET", "/v1/search")
-    .about("Photos by words of their captions and tags, or people by name and handle; best match first")
-    .asks(QUERY)
+    .summary("Photos by words of their captions and tags, or people by name and handle; best match first")
+    .query_parameters(QUERY)
     .answers::<Found>(200)];
 
 const QUERY: &[Parameter] = &[
