@@ -51,7 +51,7 @@ impl<'a> Steadiness<'a> {
         let Some(window) = draft.steady_in.clone() else { return false };
         Trending::ALL.into_iter().any(|figure| {
             [base, other].into_iter().any(|arm| self.drifts(&window, arm, figure))
-                || self.drifts_apart(&window, [base, other], figure)
+                || self.ratio_drifts(&window, [base, other], figure)
         })
     }
 
@@ -61,24 +61,24 @@ impl<'a> Steadiness<'a> {
     }
 
     /// Whether the ratio of two arms does.
-    pub fn drifts_apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> bool {
-        has_trend(&self.apart(window, arms, figure))
+    pub fn ratio_drifts(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> bool {
+        has_trend(&self.log_ratio(window, arms, figure))
     }
 
     /// By what factor the ratio of two arms changes within a window, as a logarithm; `None` where it does not drift.
-    pub fn drift_apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
-        let apart = self.apart(window, arms, figure);
-        has_trend(&apart).then(|| change(&apart)).flatten()
+    pub fn drift_of_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
+        let ratio = self.log_ratio(window, arms, figure);
+        has_trend(&ratio).then(|| change(&ratio)).flatten()
     }
 
     /// The logarithm of the ratio of two arms, second by second.
-    fn apart(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Vec<Vec<f64>> {
+    fn log_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Vec<Vec<f64>> {
         let [base, other] = arms.map(|arm| self.series(window, arm, figure));
         let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
             a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
         };
-        let apart: Rounds = base.iter().zip(&other).map(difference).collect();
-        known(&apart)
+        let ratio: Rounds = base.iter().zip(&other).map(difference).collect();
+        known(&ratio)
     }
 
     fn series(&mut self, window: &Window, arm: char, figure: Trending) -> Rounds {

@@ -96,8 +96,9 @@ pub(super) fn not_steady(run: &Run, claim: &Expectation) -> Option<Doubt> {
         _ => return None,
     };
     let mut steadiness = Steadiness::new(run);
-    let drift =
-        is_one_window.then(|| steadiness.drift_apart(window, [loser.arm, winner.arm], figure)).flatten()?;
+    let drift = is_one_window
+        .then(|| steadiness.drift_of_ratio(window, [loser.arm, winner.arm], figure))
+        .flatten()?;
     let distance = distance_to_limit(run, claim);
     distance.is_none_or(|distance| drift.abs() >= distance).then(|| Doubt {
         lint: "not_steady",
