@@ -146,6 +146,7 @@ mod tests {
     use super::*;
 
     /// Time that advances only in sleeps, and in one jump.
+    #[derive(Default)]
     struct FakeClock {
         now_us: i64,
         slept: u32,
@@ -167,8 +168,22 @@ mod tests {
         }
     }
 
-    fn fake_clock(jump: Option<(u32, i64)>) -> FakeClock {
-        FakeClock { now_us: 0, slept: 0, jump }
+    /// What the schedule is paced with.
+    #[derive(Default)]
+    struct Pacing {
+        is_cancelled: bool,
+        gate: Gate,
+        lead: Lead,
+        clock: FakeClock,
+    }
+
+    impl Pacing {
+        /// Hands the schedule out; when that ended, in microseconds.
+        fn run(mut self, queues: &[ArmQueue]) -> i64 {
+            let cancel = AtomicBool::new(self.is_cancelled);
+            pace(schedule(), queues, &cancel, &self.gate, &self.lead, &mut self.clock);
+            self.clock.now_us
+        }
     }
 
     /// An arrival every 10 ms, the first after 10.
@@ -192,14 +207,7 @@ mod tests {
     #[test]
     fn every_arm_is_handed_every_arrival_when_it_is_due() {
         let ((one, ours), (other, theirs)) = (arm_queue(100), arm_queue(100));
-        pace(
-            schedule(),
-            &[one, other],
-            &AtomicBool::new(false),
-            &Gate::default(),
-            &Lead::default(),
-            &mut fake_clock(None),
-        );
+        Pacing::default().run(&[one, other]);
         let dispatched = |queue: flume::Receiver<Dispatched>| {
             queue
                 .drain()
@@ -216,24 +224,17 @@ mod tests {
         let (queue, arrivals) = arm_queue(100);
         let lead = Lead::default();
         (0..20).for_each(|_| lead.learn(true));
-        let mut clock = fake_clock(None);
-        pace(schedule(), &[queue], &AtomicBool::new(false), &Gate::default(), &lead, &mut clock);
+        let ended_us = Pacing { lead, ..Pacing::default() }.run(&[queue]);
         assert!(arrivals.drain().all(|one| one.dispatched_us == one.arrival.due_ns / 1_000));
-        assert_eq!(clock.now_us, 100_000 - 60, "the last arrival is due at 100 ms");
+        assert_eq!(ended_us, 100_000 - 60, "the last arrival is due at 100 ms");
     }
 
     #[test]
     fn a_stalled_pacer_shows_its_lag() {
         let (queue, arrivals) = arm_queue(100);
         // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
-        pace(
-            schedule(),
-            &[queue],
-            &AtomicBool::new(false),
-            &Gate::default(),
-            &Lead::default(),
-            &mut fake_clock(Some((3, 50_000))),
-        );
+        let clock = FakeClock { jump: Some((3, 50_000)), ..FakeClock::default() };
+        Pacing { clock, ..Pacing::default() }.run(&[queue]);
         let lag: Vec<u64> = arrivals
             .drain()
             .map(|dispatched| dispatched.dispatched_us - dispatched.arrival.due_ns / 1_000)
@@ -245,14 +246,7 @@ mod tests {
     fn what_no_queue_holds_is_dropped_and_counted() {
         let (queue, arrivals) = arm_queue(4);
         let recorder = queue.recorder.clone();
-        pace(
-            schedule(),
-            &[queue],
-            &AtomicBool::new(false),
-            &Gate::default(),
-            &Lead::default(),
-            &mut fake_clock(None),
-        );
+        Pacing::default().run(&[queue]);
         assert_eq!(arrivals.drain().count(), 4);
         let totals = recorder.totals();
         assert_eq!((totals.offered, totals.dropped), (10, 6));
@@ -261,14 +255,7 @@ mod tests {
     #[test]
     fn a_cancelled_pacer_hands_out_nothing_more() {
         let (queue, arrivals) = arm_queue(100);
-        pace(
-            schedule(),
-            &[queue],
-            &AtomicBool::new(true),
-            &Gate::default(),
-            &Lead::default(),
-            &mut fake_clock(None),
-        );
+        Pacing { is_cancelled: true, ..Pacing::default() }.run(&[queue]);
         assert_eq!(arrivals.drain().count(), 0);
     }
 
@@ -282,9 +269,8 @@ mod tests {
             if is_over {
                 gate.end();
             }
-            let mut clock = fake_clock(None);
-            pace(schedule(), &[queue], &AtomicBool::new(false), &gate, &Lead::default(), &mut clock);
-            (arrivals.drain().count(), clock.now_us)
+            let ended_us = Pacing { gate, ..Pacing::default() }.run(&[queue]);
+            (arrivals.drain().count(), ended_us)
         };
         assert_eq!(sent(0, false), (3, 40_000), "waited for until it is due");
         assert_eq!(sent(0, true), (3, 30_000), "not waited for where none will come");
