@@ -60,13 +60,12 @@ pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
     let (lines, is_open) = lines_of(run, &scores);
     let Some(about) = about(run).filter(|_| !lines.is_empty()) else { return Vec::new() };
     let Subject { who, circumstances } = about;
-    let slope = network::slope(run);
-    let crossings = slope.is_none().then(|| network::crossings(run)).flatten();
+    let crossings = network::slope(run).is_none().then(|| network::crossings(run)).flatten();
     let crossings = crossings.map_or_else(String::new, |crossings| format!("; {crossings}"));
     let first = format!("{who}: {}, {circumstances}{crossings}", run.header.scenario);
     let lines = lines.iter().map(Line::in_full);
     let how = is_open.then(|| rounds::how(run));
-    std::iter::once(first).chain(lines).chain(slope).chain(how).collect()
+    std::iter::once(first).chain(lines).chain(how).collect()
 }
 
 /// What the run compares, and under which circumstances: `micro against one copy of mono, on loopback, side by side`. Of
@@ -98,7 +97,7 @@ fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
         };
         ROWS.iter().enumerate().flat_map(of_row).collect()
     };
-    let mut lines: Vec<Line> = front(run).into_iter().collect();
+    let mut lines: Vec<Line> = front(run).into_iter().chain(network::slope(run)).collect();
     let mut open = Section::new("not decided by this run", "undecided", Vec::new());
     let is_one = others.len() == 1;
     for other in others {
@@ -149,13 +148,10 @@ fn about(run: &Run) -> Option<Subject> {
         && lints::is_one_copy(base)
         && !header.arms.iter().any(lints::is_copied);
     let copy = if is_one { "one copy of " } else { "" };
-    let mut networks: Vec<String> =
-        others.iter().map(|other| network::between(Pair { base, other })).collect();
-    networks.dedup();
     let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
     Some(Subject {
         who: format!("{} against {copy}{}", listed(&names), base.name),
-        circumstances: format!("{}, {way}", networks.join(" or ")),
+        circumstances: format!("{}, {way}", network::between(&others)),
     })
 }
 
@@ -189,5 +185,6 @@ fn front(run: &Run) -> Option<Line> {
         best.len(),
         names.join("; ")
     );
-    (!best.is_empty()).then(|| Line::fixed(format!("worth having: {text}")))
+    let text = format!("worth having: {text}");
+    (!best.is_empty()).then(|| Line::fixed(text.clone(), text))
 }

@@ -13,8 +13,8 @@ pub(super) struct Line {
     /// What it begins with, the arm it is of: `C micro`; empty where there is one arm.
     head: String,
     sections: Vec<Section>,
-    /// Words of a line that is no list.
-    fixed: Option<String>,
+    /// Words of a line that is no list, in full and in short.
+    fixed: Option<[String; 2]>,
 }
 
 /// What an arm costs, or buys, or leaves as it is.
@@ -89,21 +89,21 @@ impl Line {
         (!sections.is_empty()).then(|| Self::of(&head, sections))
     }
 
-    pub fn fixed(text: String) -> Self {
-        Self { head: String::new(), sections: Vec::new(), fixed: Some(text) }
+    pub fn fixed(full: String, short: String) -> Self {
+        Self { head: String::new(), sections: Vec::new(), fixed: Some([full, short]) }
     }
 
     pub fn in_full(&self) -> String {
-        self.text(Section::in_full)
+        self.fixed.as_ref().map_or_else(|| self.listed(Section::in_full), |[full, _]| full.clone())
     }
 
     fn in_short(&self) -> String {
-        self.text(Section::in_short)
+        self.fixed.as_ref().map_or_else(|| self.listed(Section::in_short), |[_, short]| short.clone())
     }
 
-    fn text(&self, of: fn(&Section) -> String) -> String {
+    fn listed(&self, of: fn(&Section) -> String) -> String {
         let sections: Vec<String> = self.sections.iter().map(of).collect();
-        let text = self.fixed.clone().unwrap_or_else(|| sections.join("; "));
+        let text = sections.join("; ");
         if self.head.is_empty() { text } else { format!("{} {text}", self.head) }
     }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::Run;
+use model::delays::OF_NETWORK;
 use model::format::value;
 use record::Arm;
 
-use super::Pair;
+use super::lines::Line;
+use super::listed;
 use crate::measure::Unit;
 use crate::selection::steady;
 
@@ -17,18 +19,28 @@ const PRICED_BY: &str = "real-network";
 /// Journeys a line names at most: it is to be read.
 const MAX_JOURNEYS: usize = 4;
 
-/// `on loopback`, or `on a network of 300µs round trip (declared)`: what the processes of the split arm have between them.
-pub(super) fn between(pair: Pair<'_>) -> String {
-    match pair.other.network {
-        None => "on loopback".to_owned(),
-        Some(network) => {
-            format!("on a network of {} round trip (declared)", time(network.rtt_ns as f64 / 1e9))
-        }
-    }
+/// `on loopback`, `on a network of 300µs round trip (declared)`, or `on loopback and networks of 300µs and 1.0ms round trip
+/// (declared)`: what the processes of the arms have between them.
+pub(super) fn between(arms: &[&Arm]) -> String {
+    let mut declared: Vec<u64> =
+        arms.iter().filter_map(|arm| arm.network).map(|network| network.rtt_ns).collect();
+    declared.sort_unstable();
+    declared.dedup();
+    let times: Vec<String> = declared.iter().map(|ns| time(*ns as f64 / 1e9)).collect();
+    let times: Vec<&str> = times.iter().map(String::as_str).collect();
+    let network = match times.as_slice() {
+        [] => None,
+        [one] => Some(format!("a network of {one} round trip (declared)")),
+        several => Some(format!("networks of {} round trip (declared)", listed(several))),
+    };
+    let loopback = arms.iter().any(|arm| arm.network.is_none()).then(|| "loopback".to_owned());
+    let both: Vec<String> = loopback.into_iter().chain(network).collect();
+    format!("on {}", both.join(" and "))
 }
 
-/// `each 100µs of round trip adds here, in micro: 310µs to the p50 of home-feed (3 round trips in sequence)`, where arms of one topology ran at several round trips.
-pub(super) fn slope(run: &Run) -> Option<String> {
+/// `each 100µs of round trip adds here, in micro: 310µs to the p50 of home-feed (3 round trips in sequence)`, and `each 100µs
+/// of round trip adds to p50: home-feed 310µs`, where arms of one topology ran at several round trips.
+pub(super) fn slope(run: &Run) -> Option<Line> {
     let mut topologies: BTreeMap<&str, Vec<&Arm>> = BTreeMap::new();
     for arm in run.header.arms.iter().filter(|arm| !arm.remote_edges.is_empty()) {
         topologies.entry(&arm.topology).or_default().push(arm);
@@ -37,16 +49,24 @@ pub(super) fn slope(run: &Run) -> Option<String> {
     if distances(&arms) < 2 {
         return None;
     }
-    let journeys = run.header.journeys.iter().filter_map(|journey| {
-        let slope = slope_of(run, &arms, &journey.name)?;
-        let crossings = arms.last().and_then(|arm| run.crossings(arm.letter, &journey.name));
-        let crossings = crossings.map_or_else(String::new, in_sequence);
-        Some(format!("{} to the p50 of {}{crossings}", time(slope * STEP_S), journey.name))
+    let slopes = run.header.journeys.iter().filter_map(|journey| {
+        Some((journey.name.as_str(), time(slope_of(run, &arms, &journey.name)? * STEP_S)))
     });
-    let journeys: Vec<String> = journeys.take(MAX_JOURNEYS).collect();
+    let slopes: Vec<(&str, String)> = slopes.take(MAX_JOURNEYS).collect();
+    let in_full = |(journey, added): &(&str, String)| {
+        let crossings = arms.last().and_then(|arm| run.crossings(arm.letter, journey));
+        let crossings = crossings.map_or_else(String::new, in_sequence);
+        format!("{added} to the p50 of {journey}{crossings}")
+    };
+    let full: Vec<String> = slopes.iter().map(in_full).collect();
+    let short: Vec<String> = slopes.iter().map(|(journey, added)| format!("{journey} {added}")).collect();
     let step = time(STEP_S);
-    (!journeys.is_empty())
-        .then(|| format!("each {step} of round trip adds here, in {topology}: {}", journeys.join("; ")))
+    (!slopes.is_empty()).then(|| {
+        Line::fixed(
+            format!("each {step} of round trip adds here, in {topology}: {}", full.join("; ")),
+            format!("each {step} of round trip adds to p50: {}", short.join(", ")),
+        )
+    })
 }
 
 /// `in sequence, in micro: home-feed 3 round trips, view-photo 1 round trip (real-network has their price)`, of the arm
@@ -83,12 +103,18 @@ fn rtt_ns(arm: &Arm) -> u64 {
     arm.network.map_or(0, |network| network.rtt_ns)
 }
 
+/// Seconds a round trip between processes of an arm took longer than on loopback: what was delivered, where that is known.
+fn round_trip_s(run: &Run, arm: &Arm) -> f64 {
+    let declared = rtt_ns(arm) as f64 / 1e9;
+    run.delivered_delay(arm.letter, OF_NETWORK).map_or(declared, |one_way| 2.0 * one_way.delivered_s())
+}
+
 /// Least squares of the journey's p50 over the round trip, both in seconds; `None` where an arm has no such journey.
 fn slope_of(run: &Run, arms: &[&Arm], journey: &str) -> Option<f64> {
     let window = run.whole(&steady(run));
     let point = |arm: &&Arm| {
         let p50_us = run.merged(arm.letter, &window, journey, |w| &w.intended).quantile(0.5)?;
-        Some((rtt_ns(arm) as f64 / 1e9, p50_us as f64 / 1e6))
+        Some((round_trip_s(run, arm), p50_us as f64 / 1e6))
     };
     let points: Vec<(f64, f64)> = arms.iter().map(point).collect::<Option<_>>()?;
     let n = points.len() as f64;

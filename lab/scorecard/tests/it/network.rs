@@ -133,8 +133,37 @@ fn arms_at_several_round_trips_have_a_slope() {
     assert_eq!(slope(&run), None, "both on loopback");
     run.header().arms[1].network = Some(Network { rtt_ns: 1_000_000, jitter_ns: 0 });
     let line = slope(&run).expect("two distances");
-    let added = line.split(": ").nth(1).and_then(|text| text.split("µs").next()).unwrap_or_default();
+    let added_of = |line: &str| -> u64 {
+        let added = line.split(": ").nth(1).and_then(|text| text.split("µs").next()).unwrap_or_default();
+        added.parse().unwrap_or_else(|_| panic!("{line}"))
+    };
     // Medians of 5.5 and 7.6 ms, a millisecond apart.
-    let added: u64 = added.parse().unwrap_or_else(|_| panic!("{line}"));
+    let added = added_of(&line);
     assert!((205..=225).contains(&added) && line.contains("µs to the p50 of home-feed; "), "{line}");
+    // It is what such a run was made for: it stands first, also where there is room for little.
+    let short = scorecard::answer::in_short(run.tally(), 2, &|_| 1);
+    assert!(
+        short[0].starts_with(&format!("each 100µs of round trip adds to p50: home-feed {added}µs, ")),
+        "{short:?}"
+    );
+    // Half a round trip took 550 us in place of 500: the slope is over what was delivered.
+    let delay = Delay { arm: 'B', round: 1, step: 0, n: 500, asked_us: 500, late_us: 50 };
+    run.add(40 * SECOND, Entry::Delay(delay));
+    let line = slope(&run).expect("as before");
+    assert!((10 * added / 11).abs_diff(added_of(&line)) <= 1, "{added}, then {line}");
+    let subject = scorecard::answer::subject(run.tally()).expect("two arms");
+    assert!(subject.ends_with("on a network of 1.0ms round trip (declared), side by side"), "{subject}");
+}
+
+#[test]
+fn arms_on_several_networks_name_each_once() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    let arms = &mut run.header().arms;
+    for (letter, rtt_ns) in [('C', Some(300_000)), ('D', Some(1_000_000)), ('E', Some(300_000))] {
+        let network = rtt_ns.map(|rtt_ns| Network { rtt_ns, jitter_ns: 0 });
+        arms.push(record::Arm { letter, name: letter.to_string(), network, ..arms[1].clone() });
+    }
+    let subject = scorecard::answer::subject(run.tally()).expect("several arms");
+    let on = "each arm against mono, on loopback and networks of 300µs and 1.0ms round trip (declared), side by side";
+    assert_eq!(subject, on);
 }
