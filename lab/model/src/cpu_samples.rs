@@ -27,7 +27,7 @@ const WAKING: usize = 2;
 /// Threads that are none of the above.
 const OTHER: usize = 3;
 /// What tasks spend on injected delays; the thread that ends these belongs to it.
-const INJECTED: &str = "injected";
+pub const INJECTED: &str = "injected";
 /// The parts that do not come from tasks alone.
 const FIXED: [&str; 4] = ["database", "telemetry", "waking", "other"];
 

@@ -68,6 +68,7 @@ pub mod unit;
 pub mod waits;
 pub mod window;
 
+pub use cpu_samples::INJECTED;
 pub use latency::Quantile;
 pub use run::{NoHeader, Run};
 pub use second::Second;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::SECOND;
-use crate::cpu_samples::Spent;
+use crate::cpu_samples::{INJECTED, Spent};
 use crate::run::Run;
 use crate::trace_seconds::TracesOfSecond;
 use crate::window::Window;
@@ -21,6 +21,13 @@ pub struct CpuOfSecond<'a> {
     /// By part, ns; they add up to the total. `database` and `telemetry` have threads of their own, `waking` is what
     /// workers spend outside of tasks, `other` what no part claims; the rest are tasks' own.
     pub parts: BTreeMap<&'a str, u64>,
+}
+
+impl CpuOfSecond<'_> {
+    /// Of the application, ns: without what the lab spends on injected delays inside its processes.
+    pub fn own_ns(&self) -> u64 {
+        self.total_ns - self.parts.get(INJECTED).copied().unwrap_or(0)
+    }
 }
 
 impl Run {

@@ -96,7 +96,8 @@ impl<'a> Selection<'a> {
         self.load_seconds().map(|(round, second)| self.run.unit_hops(self.arm, round, second)).sum()
     }
 
-    /// CPU of the arm's processes by part, ns; the parts add up to the total. `None` where a process was not asked.
+    /// CPU of the arm's processes by part, ns; all but what injected delays cost add up to [`Self::cpu_ns`]. `None` where a
+    /// process was not asked.
     pub fn cpu_parts(&self) -> Option<BTreeMap<&'a str, u64>> {
         let mut parts = BTreeMap::new();
         for (round, second) in self.load_seconds() {
@@ -170,9 +171,10 @@ impl<'a> Selection<'a> {
         self.run.windows(self.arm, &self.range, is_chosen)
     }
 
-    /// CPU of the arm's processes, ns; `None` where one of them was not asked, as its parts are.
+    /// CPU of the arm's processes, ns, without what injected delays cost in them; `None` where one of them was not asked,
+    /// as its parts are.
     pub fn cpu_ns(&self) -> Option<u64> {
-        let of_second = |(round, second)| Some(self.run.unit_cpu(self.arm, round, second)?.total_ns);
+        let of_second = |(round, second)| Some(self.run.unit_cpu(self.arm, round, second)?.own_ns());
         self.load_seconds().map(of_second).sum()
     }
 

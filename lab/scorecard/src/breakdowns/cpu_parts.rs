@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::format::value;
 use model::glossary::Term;
-use model::{Run, SECOND, Window};
+use model::{INJECTED, Run, SECOND, Window};
 use record::Better;
 
 use super::Breakdown;
@@ -24,7 +24,7 @@ pub(super) const CPU_PARTS: Breakdown = Breakdown {
         unit: "s",
         better: Better::Lower,
         meaning: "CPU per journey of one part, from sampled polls and the threads' own clocks; the parts add up to the CPU \
-                  per journey",
+                  per journey, but for injected delays, whose CPU is the lab's own and stands beside it",
     }],
     drafts,
     scores: |_| Vec::new(),
@@ -99,11 +99,13 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
     let selections: Vec<Selection<'_>> =
         letters.iter().map(|arm| Selection::new(card.run, *arm, &card.steady, &Argument::None)).collect();
     let Some(frame) = selections.first().map(Selection::frame) else { return Vec::new() };
+    // A run in which nothing is injected has nothing to say of it.
     let names: BTreeSet<&str> = selections
         .iter()
         .flat_map(|selection| selection.by_unit(Selection::cpu_parts))
         .flatten()
-        .flat_map(BTreeMap::into_keys)
+        .flatten()
+        .filter_map(|(part, ns)| (part != INJECTED || ns > 0).then_some(part))
         .collect();
     let draft = |part: &&str| {
         let ns = |unit: &Selection<'_>| Some(unit.cpu_parts()?.get(*part).copied().unwrap_or(0));
@@ -113,7 +115,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             claim: Claim::Latency,
             unit: Unit::Time,
             better: Better::Lower,
-            part_of: Some(TOTAL),
+            part_of: (*part != INJECTED).then_some(TOTAL),
             comparison: Comparison::Part(PART_MARGIN),
             depends_on_start: true,
             ..Draft::new(format!("cpu_{part}"), words_of(part).to_owned(), frame.clone(), statistics)
@@ -128,6 +130,7 @@ fn words_of(part: &str) -> &str {
         "business" => "business logic",
         "waking" => "scheduler wake-up",
         "transport" => "network I/O",
+        INJECTED => "CPU of injected delays per journey, not counted",
         other => other,
     }
 }

@@ -9,7 +9,7 @@ use crate::selection::Selection;
 /// Cores the arm used.
 pub const CPU: Measure = Measure {
     name: "cpu",
-    meaning: "CPU the arm used, cores",
+    meaning: "CPU the arm used without that of injected delays, cores",
     properties: &[Property::DependsOnStart],
     statistic: |of| cores(of, |unit| unit.cpu_ns()),
     ..Measure::DEFAULT

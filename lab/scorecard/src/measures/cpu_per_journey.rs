@@ -6,7 +6,7 @@ use crate::selection::Selection;
 /// CPU seconds per journey.
 pub const CPU_PER_JOURNEY: Measure = Measure {
     name: "cpu_per_journey",
-    meaning: "CPU of all processes of the arm, from /proc, over journeys finished",
+    meaning: "CPU of all processes of the arm, from /proc and without that of injected delays, over journeys finished",
     unit: Unit::Time,
     properties: &[Property::NeedsContext, Property::NeedsOpenLoop, Property::DependsOnStart],
     statistic: |of| of.per_journey(1e-9, Selection::cpu_ns),

@@ -86,6 +86,33 @@ fn the_parts_add_up_to_the_whole() {
 }
 
 #[test]
+fn what_injected_delays_cost_is_not_the_arms() {
+    let ms = |ms: u64| ms * SECOND / 1_000;
+    let run = |injected| {
+        Run::new().quiet(|_, _| 5 * MS).parts('A', 1, &[("business", ms(40)), ("injected", 0)]).parts(
+            'B',
+            4,
+            &[("business", ms(40)), ("transport", ms(40)), ("injected", injected)],
+        )
+    };
+    let rows = |injected| scorecard::scorecard(run(injected).tally());
+    let (with, without) = (rows(ms(20)), rows(0));
+    for id in ["cpu_per_journey", "rate_per_core", "marginal_cpu"] {
+        let figures = [&with, &without].map(|rows| rows.iter().find(|row| row.id == id).map(|row| &row.arms));
+        assert_eq!(figures[0], figures[1], "{id}");
+    }
+    let injected = row(&with, "cpu_injected");
+    // 20 ms a second over 40 journeys.
+    assert!(
+        (value(injected, 'B') - 0.000_5).abs() < 1e-6 && value(injected, 'A').abs() < 1e-9,
+        "{injected:?}"
+    );
+    assert_eq!(injected.part_of, None, "it stands beside the total");
+    assert!(scorecard::glossary::term_of("cpu_injected").is_some());
+    assert!(!without.iter().any(|row| row.id == "cpu_injected"), "nothing was injected");
+}
+
+#[test]
 fn notes_list_relapses_and_what_bursts_allow() {
     let mut run = run();
     // 27 s is the fault's; good for three seconds, bad for two, good to the end.
