@@ -60,3 +60,14 @@ pub(super) fn winner_and_loser<'a>(
         (Op::Equal, _) => None,
     }
 }
+
+/// Whether a claim calls one arm the better one, and not only worse by no more than a factor: `<= 1.3 *` bounds a price.
+pub(super) fn is_of_a_win(claim: &Expectation) -> bool {
+    let factor = |side: &Side| if let Side::Measure { factor, .. } = side { *factor } else { 1.0 };
+    let bound = factor(&claim.right) / factor(&claim.left);
+    match claim.op {
+        Op::AtMost | Op::Below => bound <= 1.0,
+        Op::AtLeast | Op::Above => bound >= 1.0,
+        Op::Equal => false,
+    }
+}
