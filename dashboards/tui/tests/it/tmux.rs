@@ -125,13 +125,14 @@ impl Drop for Terminal {
     }
 }
 
-/// The example program, built as this test was.
+/// The example program, built as this test was where all tests of the workspace are: with its features, so that nothing is
+/// compiled once more.
 fn program() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "tui", "--example", "demo"])
+            .args(["build", "--quiet", "--workspace", "--example", "demo"])
             .args(profile)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
