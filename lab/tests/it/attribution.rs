@@ -58,7 +58,7 @@ fn mean_ms(lines: &[Line], arm: char, phase: u32, place: &str, class: Class) -> 
 
 #[test]
 fn a_journey_is_followed_through_five_services_or_five_components_and_the_delay_is_where_it_was_put() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::wide();
     let collector = Collector::start();
     let (document, lines) = exported(&cleave, &scenario("slow-look"), &collector.endpoint());
     all_goes_on(&lines, &collector);

@@ -72,6 +72,11 @@ impl Cleave {
         Self::at(Place::alone())
     }
 
+    /// Beside one small run: for what takes more of the machine, and holds on a busy one as well.
+    pub fn wide() -> Self {
+        Self::at(Place::wide())
+    }
+
     /// Beside other runs: for what holds on a busy machine as well.
     pub fn shared() -> Self {
         Self::at(Place::shared())

@@ -11,7 +11,7 @@ use crate::places::side_by_side;
 
 /// The schedule's digest, and the state digests of all arms; no states where the machine was too busy to take the writes.
 fn digests(seed: &str) -> (String, Option<Vec<String>>) {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::wide();
     let (document, lines) = cleave.document(&[&scenario("four-ways"), "--seed", seed]);
     spans_are_placed_as_the_catalogue_has_them(&lines);
     let text = |value: &Value| value.as_str().expect("a digest").to_owned();

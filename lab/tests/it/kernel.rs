@@ -41,7 +41,7 @@ fn packets_are_lost_and_processors_cut_where_the_machine_allows_it() {
         ("do = \"packet-loss\"\non = \"feed->photo\"\nloss = \"20%\"", "p95(home-feed) >= 150ms"),
         ("do = \"cpu-quota\"\non = \"feed\"\nquota = \"2%\"", "goodput(home-feed) <= 80%"),
     ] {
-        let cleave = Cleave::new();
+        let cleave = Cleave::wide();
         let file = cleave.folder().join("kernel.toml");
         std::fs::write(&file, scenario(step, symptom)).expect("a folder of ours");
         let (document, _) = cleave.document(&[&file.to_string_lossy()]);

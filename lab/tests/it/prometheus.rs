@@ -216,7 +216,7 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
     if !is_installed() {
         return;
     }
-    let cleave = Cleave::new();
+    let cleave = Cleave::wide();
     let targets = cleave.folder().join("runs/.targets");
     let live = Prometheus::start(folder(), &config(&targets));
     let (_, lines) = cleave.document(&[&scenario("watched")]);

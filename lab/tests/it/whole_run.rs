@@ -10,7 +10,7 @@ const ROWS: &[&str] = &["cpu_per_journey", "latency_p50", "hops", "processes", "
 
 #[test]
 fn a_run_ends_with_a_scorecard_for_people_and_one_complete_document() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::wide();
     let output = cleave.run(&["run", &scenario("quick-look"), "--no-tui", "--arms", "micro,mono"]);
     is_scorecard(&String::from_utf8_lossy(&output.stdout));
     // The document that the run would have printed, as `finished_runs` compares.
