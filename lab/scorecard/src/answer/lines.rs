@@ -172,7 +172,8 @@ pub(super) fn fitted(
         if left_out_arms > 0
             && let Some(last) = texts.last_mut()
         {
-            last.push_str(&format!("; {left_out_arms} more arms below"));
+            let arms = if left_out_arms == 1 { "arm" } else { "arms" };
+            last.push_str(&format!("; {left_out_arms} more {arms} below"));
         }
         let heights: Vec<usize> = texts.iter().map(|text| rows(text)).collect();
         if heights.iter().sum::<usize>() <= most {
