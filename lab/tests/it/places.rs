@@ -7,8 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
-/// Places of this machine: three for two cores. A tiny suite at 40 to 60 journeys a second keeps a third of a core busy,
-/// built without optimisation.
+/// Places of this machine: three for two cores, with which all of these tests pass.
 fn all() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     cores + cores / 2
