@@ -139,9 +139,13 @@ impl Run {
         self.grown(arm, range, |proc| proc.cpu_ns)
     }
 
-    /// CPU an arm's processes spent in load seconds `from..to` of the round it stands in, ns.
-    pub fn cpu_ns_between(&self, arm: char, position: Position, from: u32, to: u32) -> Option<u64> {
-        self.cpu_ns(arm, &TimeRange { round: position.round, seconds: from..to })
+    /// CPU an arm's processes spent in load seconds `from..to` of the round it stands in, ns, without what injected delays
+    /// cost in them, as far as processes have reported that.
+    pub fn own_cpu_ns_between(&self, arm: char, position: Position, from: u32, to: u32) -> Option<u64> {
+        let round = position.round;
+        let spent = self.cpu_ns(arm, &TimeRange { round, seconds: from..to })?;
+        let known = (from..to).filter_map(|second| self.unit_cpu(arm, round, second));
+        Some(spent.saturating_sub(known.map(|cpu| cpu.injected_ns()).sum()))
     }
 
     /// How much a cumulative figure of an arm's processes grew in a range; `None` when they were not sampled in it.

@@ -113,7 +113,7 @@ impl Run {
         let (probes, stale) = (sum(|second| second.probes), sum(|second| second.stale));
         let length = seconds_of(known.len() as u64 * SECOND);
         let to = known.last().map_or(from, |(second, _)| second + 1);
-        let cpu = self.cpu_ns_between(arm, position, from, to).filter(|_| sent > 0);
+        let cpu = self.own_cpu_ns_between(arm, position, from, to).filter(|_| sent > 0);
         SoFar {
             latency_p50: Quantile::of(&latencies, 0.5).into(),
             latency_p99: Quantile::of(&latencies, 0.99).into(),

@@ -24,9 +24,14 @@ pub struct CpuOfSecond<'a> {
 }
 
 impl CpuOfSecond<'_> {
-    /// Of the application, ns: without what the lab spends on injected delays inside its processes.
+    /// What the lab spends on injected delays inside the arm's processes, ns.
+    pub fn injected_ns(&self) -> u64 {
+        self.parts.get(INJECTED).copied().unwrap_or(0)
+    }
+
+    /// Of the application, ns: all but that.
     pub fn own_ns(&self) -> u64 {
-        self.total_ns - self.parts.get(INJECTED).copied().unwrap_or(0)
+        self.total_ns - self.injected_ns()
     }
 }
 

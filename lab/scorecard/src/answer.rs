@@ -60,8 +60,7 @@ pub fn answer_until(run: &Run, t: u64) -> Vec<String> {
     let (lines, is_open) = lines_of(run, &scores);
     let Some(about) = about(run).filter(|_| !lines.is_empty()) else { return Vec::new() };
     let Subject { who, circumstances } = about;
-    let crossings = network::slope(run).is_none().then(|| network::crossings(run)).flatten();
-    let crossings = crossings.map_or_else(String::new, |crossings| format!("; {crossings}"));
+    let crossings = network::crossings(run).map_or_else(String::new, |crossings| format!("; {crossings}"));
     let first = format!("{who}: {}, {circumstances}{crossings}", run.header.scenario);
     let lines = lines.iter().map(Line::in_full);
     let how = is_open.then(|| rounds::how(run));

@@ -41,14 +41,7 @@ pub(super) fn between(arms: &[&Arm]) -> String {
 /// `each 100µs of round trip adds here, in micro: 310µs to the p50 of home-feed (3 round trips in sequence)`, and `each 100µs
 /// of round trip adds to p50: home-feed 310µs`, where arms of one topology ran at several round trips.
 pub(super) fn slope(run: &Run) -> Option<Line> {
-    let mut topologies: BTreeMap<&str, Vec<&Arm>> = BTreeMap::new();
-    for arm in run.header.arms.iter().filter(|arm| !arm.remote_edges.is_empty()) {
-        topologies.entry(&arm.topology).or_default().push(arm);
-    }
-    let (topology, arms) = topologies.into_iter().max_by_key(|(_, arms)| distances(arms))?;
-    if distances(&arms) < 2 {
-        return None;
-    }
+    let (topology, arms) = at_several_distances(run)?;
     let slopes = run.header.journeys.iter().filter_map(|journey| {
         Some((journey.name.as_str(), time(slope_of(run, &arms, &journey.name)? * STEP_S)))
     });
@@ -69,9 +62,22 @@ pub(super) fn slope(run: &Run) -> Option<Line> {
     })
 }
 
+/// The topology that ran at most round trips, and its arms; `None` where none ran at two.
+fn at_several_distances(run: &Run) -> Option<(&str, Vec<&Arm>)> {
+    let mut topologies: BTreeMap<&str, Vec<&Arm>> = BTreeMap::new();
+    for arm in run.header.arms.iter().filter(|arm| !arm.remote_edges.is_empty()) {
+        topologies.entry(&arm.topology).or_default().push(arm);
+    }
+    let (topology, arms) = topologies.into_iter().max_by_key(|(_, arms)| distances(arms))?;
+    (distances(&arms) > 1).then_some((topology, arms))
+}
+
 /// `in sequence, in micro: home-feed 3 round trips, view-photo 1 round trip (real-network has their price)`, of the arm
-/// that is split most, by its traces. `None` where nothing is split or no trace is known.
+/// that is split most, by its traces. `None` where nothing is split, no trace is known, or the run itself has their price.
 pub(super) fn crossings(run: &Run) -> Option<String> {
+    if at_several_distances(run).is_some() {
+        return None;
+    }
     let arm = super::most_split(run).filter(|arm| !arm.remote_edges.is_empty())?;
     let of_journey = |name: &str| run.crossings(arm.letter, name).filter(|n| *n > 0);
     let counts =
