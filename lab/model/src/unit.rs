@@ -107,6 +107,11 @@ mod tests {
     /// A load of three seconds in two rounds that begin at 10 s and 20 s, an arm that spends 100 ns and sends 6 requests
     /// a second, sampled at half seconds.
     fn run() -> Run {
+        run_injecting(0)
+    }
+
+    /// The same, of whose CPU a part is that of injected delays, ns a second.
+    fn run_injecting(injected_ns: u64) -> Run {
         let steady = PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 3 * SECOND, measure: true };
         let header =
             Header { load_start_ns: 10 * SECOND, phases: vec![steady], rounds: 2, ..Header::default() };
@@ -126,6 +131,7 @@ mod tests {
                         cpu_ns: 500 + sample * 100,
                         scraped: true,
                         requests: sample * 6,
+                        cpu_timer_ns: sample * injected_ns,
                         ..Proc::default()
                     }),
                 );
@@ -156,6 +162,16 @@ mod tests {
             (None, None),
             "no such arm"
         );
+    }
+
+    #[test]
+    fn what_injected_delays_cost_is_not_the_arms_own() {
+        let run = run_injecting(30);
+        let cpu = run.unit_cpu('A', 1, 1).expect("sampled");
+        assert_eq!((cpu.total_ns, cpu.injected_ns(), cpu.own_ns()), (100, 30, 70));
+        let position = run.position_at('A', 14 * SECOND).expect("in its load");
+        let live = |run: &Run| run.own_cpu_ns_between('A', position, 0, 3);
+        assert_eq!((live(&run), live(&self::run())), (Some(210), Some(300)));
     }
 
     #[test]
