@@ -51,6 +51,19 @@ async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// A request, answered.
+async fn serve_one(stream: &mut TcpStream) -> std::io::Result<()> {
+    read_head(stream).await?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await
+}
+
+/// Every request, until the client hangs up.
+async fn serve_for_ever(mut stream: TcpStream) -> std::io::Result<()> {
+    loop {
+        serve_one(&mut stream).await?;
+    }
+}
+
 fn endpoint(clusters: &Clusters, addr: std::net::SocketAddr) -> Arc<Endpoint> {
     clusters.get(UPSTREAM).update(vec![Instance::new("upstream#0", addr)]);
     clusters.get(UPSTREAM).pick(None).expect("the only one")
@@ -75,8 +88,7 @@ async fn an_upstream_that_hangs_up_after_every_third_answer_fails_no_request() {
     // Never a word of `Connection: close`: the client finds out by writing.
     let addr = upstream(&tasks, |mut stream| async move {
         for _ in 0..3 {
-            read_head(&mut stream).await?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await?;
+            serve_one(&mut stream).await?;
         }
         Ok(())
     })
@@ -174,13 +186,7 @@ async fn a_full_pool_makes_wait_and_then_refuses() {
 #[tokio::test]
 async fn an_idle_connection_ages_out() {
     let tasks = Tasks::new();
-    let addr = upstream(&tasks, |mut stream| async move {
-        loop {
-            read_head(&mut stream).await?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await?;
-        }
-    })
-    .await;
+    let addr = upstream(&tasks, serve_for_ever).await;
     // Too old at once: no request finds it young enough.
     let options = pool::Options { idle_timeout: Duration::ZERO, ..pool::Options::default() };
     let endpoint = endpoint(&Clusters::with(options), addr);
@@ -218,13 +224,7 @@ async fn counted<F: Future>(future: F, polls: &AtomicUsize) -> F::Output {
 #[tokio::test]
 async fn a_request_on_a_kept_connection_wakes_its_task_once_and_none_that_used_it_before() {
     let tasks = Tasks::new();
-    let addr = upstream(&tasks, |mut stream| async move {
-        loop {
-            read_head(&mut stream).await?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await?;
-        }
-    })
-    .await;
+    let addr = upstream(&tasks, serve_for_ever).await;
     let clusters = Clusters::new();
     let endpoint = endpoint(&clusters, addr);
 
