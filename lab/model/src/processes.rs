@@ -128,6 +128,22 @@ impl Run {
         used.map(|growth| growth.rate() / 1e9).reduce(|a, b| a + b)
     }
 
+    /// How fast a cumulative figure of a process's copies grew together over the [`CPU_NS`] that end at `t`, per second;
+    /// `None` where none was sampled twice.
+    pub fn copies_rate_at(
+        &self,
+        arm: char,
+        process: &str,
+        t: u64,
+        figure: impl Fn(&Proc) -> u64 + Copy,
+    ) -> Option<f64> {
+        let range = t.saturating_sub(CPU_NS)..t;
+        let is_copy = |instance: &str| instance.split_once('#').is_some_and(|(name, _)| name == process);
+        let copies = self.process_histories(arm).filter(|((_, instance), _)| is_copy(instance));
+        let growths = copies.filter_map(|(_, samples)| growth(samples, &range, figure));
+        growths.map(Growth::rate).reduce(|a, b| a + b)
+    }
+
     /// Proportional set size of an arm's processes together at `t`, bytes; `None` where none was sampled.
     pub fn memory_at(&self, arm: char, t: u64) -> Option<f64> {
         let held = self.processes_at(arm, t).map(|proc| proc.pss_kib).filter(|kib| *kib > 0);
@@ -264,6 +280,8 @@ fn growth(samples: &[(u64, Arc<Proc>)], range: &Range<u64>, figure: impl Fn(&Pro
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::SECOND;
 
@@ -362,6 +380,27 @@ mod tests {
         add(&mut late, SECOND / 2, Proc { pid: 1, ..Proc::default() });
         add(&mut late, 3 * SECOND / 2, Proc { pid: 1, cpu_ns: 5, ..Proc::default() });
         assert_eq!(late.idle_ns_per_s('A', 1), None, "the load began at once");
+    }
+
+    #[test]
+    fn copies_of_a_process_count_together_and_those_of_others_do_not() {
+        let mut run = Run::default();
+        let mut copy = |instance: &str, second: u64, finished: u64| {
+            let work = BTreeMap::from([("photo".to_owned(), [finished, 0])]);
+            let proc = Proc { arm: 'A', pid: 1, instance: instance.to_owned(), work, ..Proc::default() };
+            run.add(&record::Line { t: second * SECOND, entry: record::Entry::from(proc) });
+        };
+        for second in 0..4 {
+            copy("photo#0", second, 30 * second);
+            copy("photos#0", second, 1_000 * second);
+        }
+        copy("photo#1", 2, 0);
+        copy("photo#1", 3, 12);
+        let rate =
+            |t| run.copies_rate_at('A', "photo", t, |proc| proc.work.get("photo").map_or(0, |work| work[0]));
+        assert_eq!(rate(2 * SECOND), Some(30.0));
+        assert_eq!(rate(3 * SECOND), Some(42.0), "the second copy for the second that it is known");
+        assert_eq!(run.copies_rate_at('B', "photo", 3 * SECOND, |proc| proc.cpu_ns), None);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::fmt;
 
 use contract::placement::MAX_REPLICAS;
 use fault::Actuator;
-use policy::Policy;
+use policy::autoscale::Target;
 use policy::units::{Factor, HumanDuration, Ratio};
+use policy::{AutoscaleOptions, Policy};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use scorecard::Expectation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -21,6 +22,8 @@ pub enum Action {
     Fault(fault::Fault),
     /// Adds or removes instances.
     Scale(Scale),
+    /// Adds and removes instances by what they do, as long as it lasts.
+    Autoscale(AutoscaleOptions),
     /// Replaces the running build by another.
     Deploy(Box<Deploy>),
     /// Instances finish their requests and stop.
@@ -162,8 +165,9 @@ pub struct Rollback {
 }
 
 /// Verbs of actions, with their fields.
-pub(crate) const ACTIONS: [(&str, &[&str]); 6] = [
+pub(crate) const ACTIONS: [(&str, &[&str]); 7] = [
     ("scale", &["to"]),
+    ("autoscale", &["requests", "cpu", "min", "max", "tolerance", "up_after", "down_after"]),
     ("deploy", &["build", "strategy"]),
     ("drain", &[]),
     ("reconfigure", &["policy"]),
@@ -185,7 +189,7 @@ pub fn fields(verb: &str) -> Option<&'static [&'static str]> {
 /// Whether a verb needs a duration (`for`); `None` when there is no such verb.
 pub fn lasts_by_name(verb: &str) -> Option<bool> {
     let is_action = ACTIONS.iter().any(|(name, _)| *name == verb);
-    fault::Fault::lasts_by_name(verb).or(is_action.then_some(verb == "load"))
+    fault::Fault::lasts_by_name(verb).or(is_action.then_some(matches!(verb, "load" | "autoscale")))
 }
 
 impl Action {
@@ -217,9 +221,17 @@ impl Action {
         if let Self::Fault(fault) = self { Some(fault) } else { None }
     }
 
+    /// Whether it is a change with an end of its own: all serve that should.
+    pub const fn is_finished(&self) -> bool {
+        !matches!(self, Self::Fault(_) | Self::Autoscale(_))
+    }
+
     /// Whether it starts or stops instances, so that a database may have several users.
     pub const fn changes_copies(&self) -> bool {
-        matches!(self, Self::Scale(_) | Self::Deploy(_) | Self::Reconfigure(_) | Self::Rollback(_))
+        matches!(
+            self,
+            Self::Scale(_) | Self::Autoscale(_) | Self::Deploy(_) | Self::Reconfigure(_) | Self::Rollback(_)
+        )
     }
 }
 
@@ -231,6 +243,15 @@ impl Action {
             Self::Scale(Scale { to }) if !(1..=MAX_REPLICAS).contains(to) => vec![format!(
                 "to: {to} copies are out of range; write 1 to {MAX_REPLICAS}, or do = \"stop\" for a process without any"
             )],
+            Self::Autoscale(options) => {
+                let mut diagnostics = options.diagnostics();
+                if options.max > MAX_REPLICAS {
+                    let message =
+                        format!("max: {} copies are out of range; write 1 to {MAX_REPLICAS}", options.max);
+                    diagnostics.push(message);
+                }
+                diagnostics
+            }
             Self::Deploy(deploy) => deploy.strategy.diagnostics(),
             Self::Load(surge) if surge.by.get() <= 1.0 => {
                 vec![format!("by: {} changes nothing; write more, e.g. \"2x\"", surge.by)]
@@ -313,6 +334,18 @@ impl fmt::Display for Action {
         match self {
             Self::Fault(fault) => fmt::Display::fmt(fault, f),
             Self::Scale(scale) => write!(f, "scale to {}", scale.to),
+            Self::Autoscale(options) => {
+                let AutoscaleOptions { min, max, .. } = options;
+                match options.target() {
+                    Some(Target::Requests(per_copy)) => {
+                        write!(f, "autoscale {min} to {max} copies at {per_copy}/s each")
+                    }
+                    Some(Target::Cpu(cores)) => {
+                        write!(f, "autoscale {min} to {max} copies at {} of a core each", Ratio::new(cores))
+                    }
+                    None => write!(f, "autoscale {min} to {max} copies"),
+                }
+            }
             Self::Deploy(deploy) => {
                 let way = match deploy.strategy.kind {
                     RolloutKind::Rolling => "rolling",

@@ -16,7 +16,7 @@ impl CopyCount {
         plan.name == name || is_infrastructure || plan.hosts.iter().any(|host| host.as_str() == name)
     }
 
-    /// Copies there can be at most, whatever steps do: `scale` adds some, and every deploy numbers its copies on.
+    /// Copies there can be at most, whatever steps do: `scale` and `autoscale` add some, and every deploy numbers its copies on.
     fn at_most(&self, steps: &[Step]) -> u32 {
         // A process with a port that is known beforehand is never copied, and replaced in its place.
         if self.process.gateway || self.process.registry {
@@ -27,6 +27,7 @@ impl CopyCount {
         for step in steps {
             match &step.action {
                 Action::Scale(scale) if self.is_target(step) => copies = copies.max(scale.to),
+                Action::Autoscale(options) if self.is_target(step) => copies = copies.max(options.max),
                 Action::Deploy(_) if self.is_target(step) => changes += 1,
                 Action::Reconfigure(_) | Action::Rollback(_) => changes += 1,
                 _ => {}

@@ -13,13 +13,13 @@ use contract::{Carrier, Placement};
 use fault::{Fault, Match, Target};
 use policy::units::HumanDuration;
 use policy::units::schema::{patterns, text};
-use policy::{NetworkOptions, ServiceOptions};
+use policy::{AutoscaleOptions, NetworkOptions, ServiceOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use scorecard::measures::CATALOGUE;
 use serde_json::Value;
 use traffic::load::Load;
 
-use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge};
+use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge, lasts_by_name};
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
 
 /// A scenario of Cleave.
@@ -193,6 +193,7 @@ struct ActionFile;
 #[serde(tag = "do", rename_all = "lowercase")]
 enum OtherAction {
     Scale(Scale),
+    Autoscale(AutoscaleOptions),
     Deploy(Box<Deploy>),
     Drain(Drain),
     Reconfigure(Reconfigure),
@@ -238,7 +239,7 @@ impl JsonSchema for ActionFile {
 /// What lasts needs `for`, and what happens once has none.
 fn bound_length(branch: &mut Value) {
     let verb = branch.pointer("/properties/do/const").and_then(Value::as_str).unwrap_or_default();
-    let lasts = Fault::lasts_by_name(verb).unwrap_or(verb == "load");
+    let lasts = lasts_by_name(verb) == Some(true);
     if lasts && let Some(Value::Array(required)) = branch.get_mut("required") {
         required.push("for".into());
     } else if let Some(Value::Object(known)) = branch.get_mut("properties") {

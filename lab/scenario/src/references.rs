@@ -76,7 +76,7 @@ pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, ste
                     (matches!(step.action, Action::Deploy(_)), "a deploy")
                 }
                 "time_to_finish" => {
-                    (step.action.fault().is_none(), "a deploy, `scale`, `drain` or `reconfigure`")
+                    (step.action.is_finished(), "a deploy, `scale`, `drain` or `reconfigure`")
                 }
                 _ => continue,
             };

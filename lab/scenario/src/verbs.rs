@@ -49,6 +49,7 @@ impl Reader<'_> {
         let action = match verb.as_str() {
             _ if is_fault => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Fault),
             "scale" => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Scale),
+            "autoscale" => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Autoscale),
             "deploy" => self
                 .value_after_unknown_keys(value, has_unknown_keys)
                 .map(|deploy| Action::Deploy(Box::new(deploy))),

@@ -1,6 +1,7 @@
 //! The program as a user meets it: real processes, real sockets, one command line at a time.
 
 mod attribution;
+mod autoscale;
 mod bad_input;
 mod capacity;
 mod cleanup;

@@ -8,6 +8,7 @@
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in. [`client`]: how many of one client. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
+//! - [`autoscale`]: how many copies there should be.
 //! - [`network`]: the round trip between processes. [`restart`]: when a process that dies is started again.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
@@ -15,6 +16,7 @@
 //! Times are nanoseconds given by the caller, random bits come from the caller.
 
 pub mod admission;
+pub mod autoscale;
 pub mod balance;
 pub mod bodies;
 pub mod breaker;
@@ -34,6 +36,7 @@ pub mod service;
 pub mod throttle;
 pub mod units;
 
+pub use autoscale::{AutoscaleOptions, Autoscaler};
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use bodies::{BodyLimits, BodyOptions};
 pub use client::{ClientLimits, ClientOptions};

@@ -6,6 +6,8 @@ use contract::ProcessPlan;
 use node::NodeConfig;
 use record::EventKind;
 
+use crate::arm::Arm;
+use crate::arm::arm_plan::ArmError;
 use crate::arm::instance::Instance;
 use crate::steps::context::ActiveStep;
 
@@ -39,18 +41,25 @@ pub(super) async fn scale(active: &ActiveStep<'_>, to: u32, names: &[String]) {
         }
         let copies = || arm.copies(&process.name);
         active.mark("began", format!("{letter} {}: {} to {to} copies", process.name, copies().len()));
-        while copies().len() < to as usize {
-            if let Err(error) = arm.add_copy(&process, &|_| {}).await {
-                return event(error.to_string());
-            }
-        }
-        while copies().len() > to as usize {
-            let Some(last) = copies().pop() else { break };
-            arm.remove_copy(&last).await;
+        if let Err(error) = resize(arm, &process, to).await {
+            return event(error.to_string());
         }
         active.mark("done", format!("{letter} {}: {to} copies serve", process.name));
         active.count_hits(1);
     }
+}
+
+/// Adds copies of a process until `to` serve, or lets the newest drain away.
+pub(super) async fn resize(arm: &Arm, process: &ProcessPlan, to: u32) -> Result<(), ArmError> {
+    let copies = || arm.copies(&process.name);
+    while copies().len() < to as usize {
+        arm.add_copy(process, &|_| {}).await?;
+    }
+    while copies().len() > to as usize {
+        let Some(last) = copies().pop() else { break };
+        arm.remove_copy(&last).await;
+    }
+    Ok(())
 }
 
 /// `drain`: copies finish what they have and end for good.

@@ -5,8 +5,9 @@
 //! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict. `held`: for how long conditions hold.
 //! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a `proxy`, `burner` on
 //!   the machine.
-//! - Changes: `copies` that come and go, `deploy` of registered `builds`, `reconfigure` of policies.
+//! - Changes: `copies` that come and go, `autoscale` when by themselves, `deploy` of registered `builds`, `reconfigure` of policies.
 
+mod autoscale;
 mod builds;
 mod burner;
 mod connection_faults;

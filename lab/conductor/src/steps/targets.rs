@@ -33,7 +33,7 @@ pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
         _ if found.is_empty() => {
             ResolvedTarget::NotApplicable(format!("nothing here is called `{}`", step.on))
         }
-        _ if matches!(step.action, Action::Scale(_))
+        _ if matches!(step.action, Action::Scale(_) | Action::Autoscale(_))
             && found.iter().all(|name| has_one_port(name, layout)) =>
         {
             ResolvedTarget::NotApplicable(

@@ -13,7 +13,9 @@ use crate::arm::environment::RunEnvironment;
 use crate::steps::connection_faults::Proxies;
 use crate::steps::context::{ActiveStep, StepContext};
 use crate::steps::targets::{self, ResolvedTarget};
-use crate::steps::{burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure};
+use crate::steps::{
+    autoscale, burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure,
+};
 
 /// The steps of a scenario on some arms, for one block of load.
 pub(crate) struct Timeline<'a> {
@@ -79,6 +81,7 @@ impl<'a> Timeline<'a> {
         match &active.step.action {
             Action::Fault(fault) => self.inject(active, fault, names).await,
             Action::Scale(scale) => copies::scale(active, scale.to, names).await,
+            Action::Autoscale(options) => autoscale::autoscale(active, options, names).await,
             Action::Drain(_) => copies::drain(active, names).await,
             Action::Deploy(change) => {
                 deploy::deploy(active, change, self.build(change, active.arm), names).await;
@@ -151,7 +154,7 @@ impl<'a> Timeline<'a> {
     fn event(&self, active: &ActiveStep<'_>, is_active: Option<bool>, target: String) {
         let step = active.step;
         let what = match &step.action {
-            Action::Scale(_) => EventKind::Scale,
+            Action::Scale(_) | Action::Autoscale(_) => EventKind::Scale,
             Action::Deploy(_) | Action::Rollback(_) | Action::Reconfigure(_) => EventKind::Deploy,
             _ => EventKind::Fault,
         };
